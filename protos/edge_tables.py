@@ -1,0 +1,176 @@
+"""Write generated/edge_tables.lua: what Envoy's Lua filter must know of the protos (`make protos`).
+
+The table holds three things, all read from the descriptor set:
+
+- `routes`: method and path of every HTTP rule, with the fields that stand in the path and the messages that lead to
+  enums in its query or body and its answer;
+- `messages`: for every message that leads to an enum, the JSON names of the fields that do, and where they lead;
+- `enums`: the short word of every enum name, such as `PRESCRIPTION_STATUS_SCANNED = "scanned"`;
+
+and `json_names`: the fields whose JSON name is not the camel case of their proto name.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from google.api import annotations_pb2, http_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
+
+GENERATED = Path(__file__).parent.parent / "generated"
+PACKAGE = "medconnect."
+BARE_KEY = re.compile(
+    r"(?!(?:and|break|do|else|elseif|end|false|for|function|goto|if|in|local|nil|not|or|repeat|return|then|true|until|while)$)"
+    r"[A-Za-z_][A-Za-z0-9_]*"
+)
+
+Lua = str | bool | Mapping[str, "Lua"] | list["Lua"]
+"""A value that `to_lua` can write."""
+
+
+class EdgeTablesError(Exception):
+    """The protos hold something that the edge cannot carry; the text says what and where."""
+
+
+class EdgeTables:
+    """Collects the tables while routes are added; `messages` and `enums` fill up with what the routes reach."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.routes: list[Lua] = []
+        self.messages: dict[str, Lua] = {}
+        self.enums: dict[str, Lua] = {}
+        self.json_names: dict[str, str] = {}
+
+    def add_method(self, method: MethodDescriptor) -> None:
+        """Add a method's route, if it has an HTTP rule; raise EdgeTablesError for a rule the edge cannot serve."""
+        options = method.GetOptions()
+        if not options.HasExtension(annotations_pb2.http):
+            return
+        rule = options.Extensions[annotations_pb2.http]
+        verb = rule.WhichOneof("pattern")
+        if verb in (None, "custom") or rule.additional_bindings or rule.body not in ("", "*"):
+            raise EdgeTablesError(f"{method.full_name}: one plain verb with body '*' or none, please")
+        route: dict[str, Lua] = {"method": verb.upper(), "path": re.sub(r"\{\w+\}", "*", getattr(rule, verb))}
+        if self.add_message(method.input_type):
+            route["body" if rule.body else "query"] = method.input_type.full_name
+        if rule.body:
+            route["takes_body"] = True
+        bound = [method.input_type.fields_by_name[name] for name in re.findall(r"\{(\w+)\}", getattr(rule, verb))]
+        if bound:
+            route["in_path"] = {name: True for field in bound for name in (field.name, field.json_name)}
+        self._add_answer(route, method, rule)
+        self._add_json_names(method.input_type)
+        self.routes.append(route)
+
+    def _add_answer(self, route: dict[str, Lua], method: MethodDescriptor, rule: http_pb2.HttpRule) -> None:
+        answer: Descriptor | None = method.output_type
+        if rule.response_body:
+            answer = method.output_type.fields_by_name[rule.response_body].message_type
+        if answer and self.add_message(answer):
+            route["answer"] = answer.full_name
+
+    def add_message(self, message: Descriptor, above: tuple[str, ...] = ()) -> bool:
+        """Add a message and all below it; say whether it leads to an enum (only then it is kept).
+
+        Raise EdgeTablesError for a message inside itself, which the Lua filter could be made to follow without end,
+        and for a map that leads to an enum.
+        """
+        if message.full_name in above:
+            raise EdgeTablesError(f"{message.full_name} holds itself")
+        fields: dict[str, Lua] = {}
+        for field in message.fields:
+            target = self._target(field, (*above, message.full_name))
+            if target and field.message_type and field.message_type.GetOptions().map_entry:
+                raise EdgeTablesError(f"{field.full_name}: a map that leads to an enum")
+            if target:
+                # The transcoder takes both names, and answers with the JSON name.
+                fields[field.name] = fields[field.json_name] = target
+        if fields:
+            self.messages[message.full_name] = fields
+        return bool(fields)
+
+    def _target(self, field: FieldDescriptor, above: tuple[str, ...]) -> Lua | None:
+        if field.enum_type:
+            self.enums.setdefault(field.enum_type.full_name, words(field.enum_type))
+            return {"enum": field.enum_type.full_name}
+        if field.message_type and self.add_message(field.message_type, above):
+            return {"message": field.message_type.full_name}
+        return None
+
+    def _add_json_names(self, message: Descriptor) -> None:
+        for field in message.fields:
+            known = self.json_names.setdefault(field.name, field.json_name)
+            if known != field.json_name:
+                raise EdgeTablesError(f"{field.full_name}: {field.name} is {known} elsewhere")
+            if field.message_type:
+                self._add_json_names(field.message_type)
+
+    def as_lua(self) -> str:
+        """Write the tables as a Lua module."""
+        odd_names = {name: json for name, json in self.json_names.items() if json != camel_case(name)}
+        tables: dict[str, Lua] = {
+            "routes": self.routes,
+            "messages": self.messages,
+            "enums": self.enums,
+            "json_names": odd_names,
+        }
+        return f"-- Made by protos/edge_tables.py; do not edit.\nreturn {to_lua(tables)}\n"
+
+
+def words(enum: EnumDescriptor) -> dict[str, str]:
+    """Return the short word of each name of an enum: the name without the enum's own, in lower case."""
+    prefix = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum.name).upper() + "_"
+    return {value.name: value.name.removeprefix(prefix).lower() for value in enum.values}
+
+
+def camel_case(name: str) -> str:
+    """Return the JSON name that protobuf gives a field by itself."""
+    return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
+
+
+def to_lua(value: Lua, indent: str = "") -> str:
+    """Write a value as a Lua expression; tables are sorted, so that the same protos give the same file."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value}"'
+    deeper = indent + "  "
+    if isinstance(value, list):
+        lines = [f"{deeper}{to_lua(entry, deeper)},\n" for entry in value]
+    else:
+        lines = [f"{deeper}{to_key(key)} = {to_lua(entry, deeper)},\n" for key, entry in sorted(value.items())]
+    if len(lines) <= 1 or (not any("\n" in line[:-1] for line in lines) and sum(map(len, lines)) < 200):
+        return "{" + "".join(line.strip() + " " for line in lines).rstrip(" ,") + "}"
+    return "{\n" + "".join(lines) + indent + "}"
+
+
+def to_key(key: str) -> str:
+    """Write a table's key: bare where Lua allows it."""
+    return key if BARE_KEY.fullmatch(key) else f'["{key}"]'
+
+
+def own_methods(descriptors: bytes) -> Iterator[MethodDescriptor]:
+    """Yield the methods of MedConnect's own services in a serialised FileDescriptorSet, in the order of the files."""
+    pool = descriptor_pool.DescriptorPool()
+    files = descriptor_pb2.FileDescriptorSet.FromString(descriptors).file
+    for file in files:
+        pool.Add(file)
+    for file in files:
+        if file.package.startswith(PACKAGE):
+            for service in pool.FindFileByName(file.name).services_by_name.values():
+                yield from service.methods
+
+
+def build(descriptors: bytes) -> str:
+    """Return the Lua module for a serialised FileDescriptorSet; raise EdgeTablesError if the edge cannot carry it."""
+    tables = EdgeTables()
+    for method in own_methods(descriptors):
+        tables.add_method(method)
+    return tables.as_lua()
+
+
+def main(out: Path = GENERATED) -> None:
+    """Read descriptors.binpb in a folder and write edge_tables.lua beside it."""
+    (out / "edge_tables.lua").write_text(build((out / "descriptors.binpb").read_bytes()))
