@@ -1,0 +1,33 @@
+"""How alembic reaches the database: the URL comes from `server.schema`, each revision is one transaction."""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from server.schema import metadata
+
+LOCK_TIMEOUT = "SET lock_timeout = '2s'"
+"""A migration that has to wait for a lock longer than this gives way, instead of stopping everybody behind it."""
+
+
+def run(connection: Connection) -> None:
+    """Walk the revisions on an open connection."""
+    connection.exec_driver_sql(LOCK_TIMEOUT)
+    connection.commit()
+    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def run_online() -> None:
+    """Connect and walk."""
+    url = make_url(context.config.attributes["url"]).set(drivername="postgresql+asyncpg")
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
+
+
+asyncio.run(run_online())

@@ -1,0 +1,25 @@
+"""${message}
+
+The rules of a migration:
+- The server of the version before must keep working on the new schema (expand first, contract one release later).
+- No change may rewrite or lock a large table for longer than a second: add columns without volatile defaults, create
+  indexes CONCURRENTLY (in a revision of its own), add constraints NOT VALID and validate them afterwards.
+- `downgrade` works, and loses nothing that was there before `upgrade`.
+- Clinical data is never deleted and no foreign key cascades.
+- tests/storage/test_migrations.py walks up, down and up again, and compares the result with the tables.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    ${downgrades if downgrades else "pass"}

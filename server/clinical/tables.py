@@ -1,0 +1,258 @@
+"""Tables of patients, visits, prescriptions and QR codes."""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
+
+from server.auth.tables import users
+from server.db.metadata import identifier, metadata, moment, words
+
+patients = Table(
+    "patients",
+    metadata,
+    identifier(),
+    Column("user_id", Uuid, ForeignKey("users.id"), unique=True),
+    Column("reference_number", Text, nullable=False, unique=True),
+    Column("full_name", Text, nullable=False),
+    Column("sort_name", Text, nullable=False),
+    Column("name_words", TSVECTOR, nullable=False),
+    words("phone"),
+    Column("date_of_birth", Date),
+    Column("gender", Text),
+    words("blood_type"),
+    words("address"),
+    words("emergency_contact"),
+    words("emergency_phone"),
+    words("insurance_provider"),
+    words("insurance_number"),
+    Column("allergies", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("existing_conditions", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    moment("created_at", now=True),
+    moment("updated_at", now=True),
+    CheckConstraint("gender IN ('female', 'male', 'other')", name="gender"),
+    CheckConstraint("blood_type IN ('', 'A+', 'A-', 'B+', 'B-', 'AB+', 'AB-', 'O+', 'O-')", name="blood_type"),
+    CheckConstraint("version > 0", name="version"),
+    Index("ix_patients_name_words", "name_words", postgresql_using="gin"),
+    Index("ix_patients_sort_name_id", "sort_name", "id"),
+)
+"""Patient records; the e-mail address is that of the account, so a patient without an account has none."""
+
+visits = Table(
+    "visits",
+    metadata,
+    identifier(),
+    Column("patient_id", Uuid, ForeignKey("patients.id"), nullable=False),
+    Column("doctor_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("visit_date", Date, nullable=False),
+    Column("visit_type", Text, nullable=False),
+    Column("chief_complaint", Text, nullable=False),
+    words("symptoms"),
+    words("diagnosis"),
+    words("treatment_notes"),
+    words("recommendations"),
+    words("hospital_name"),
+    Column("blood_pressure", Text),
+    Column("heart_rate", Integer),
+    Column("temperature", Double),
+    Column("weight", Double),
+    Column("height", Double),
+    moment("created_at", now=True),
+    CheckConstraint("visit_type IN ('consultation', 'emergency', 'follow_up')", name="visit_type"),
+    UniqueConstraint("id", "patient_id"),
+    Index("ix_visits_doctor_id_visit_date_id", "doctor_id", "visit_date", "id"),
+    Index("ix_visits_patient_id_visit_date_id", "patient_id", "visit_date", "id"),
+)
+"""Medical visits; written once, never changed."""
+
+prescriptions = Table(
+    "prescriptions",
+    metadata,
+    identifier(),
+    Column("number", Text, nullable=False, unique=True),
+    Column("patient_id", Uuid, ForeignKey("patients.id"), nullable=False),
+    Column("doctor_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("visit_id", Uuid),
+    Column("diagnosis", Text, nullable=False),
+    words("doctor_notes"),
+    Column("status", Text, nullable=False, server_default="pending"),
+    words("status_reason"),
+    moment("created_at", now=True),
+    moment("expires_at"),
+    moment("changed_at", now=True),
+    moment("fulfilled_at", nullable=True),
+    Column("claimed_by", Uuid, ForeignKey("users.id")),
+    Column("claimed_from", Text),
+    moment("claim_expires_at", nullable=True),
+    ForeignKeyConstraint(["visit_id", "patient_id"], ["visits.id", "visits.patient_id"]),
+    CheckConstraint(
+        "status IN ('pending', 'scanned', 'validated', 'partially_dispensed', 'dispensed', 'rejected', 'cancelled',"
+        " 'expired')",
+        name="status",
+    ),
+    CheckConstraint(
+        "(status = 'validated') = (claimed_by IS NOT NULL) AND (claimed_by IS NULL) = (claim_expires_at IS NULL)"
+        " AND (claimed_by IS NULL) = (claimed_from IS NULL)",
+        name="claim",
+    ),
+    CheckConstraint("claimed_from IN ('scanned', 'partially_dispensed')", name="claimed_from"),
+    CheckConstraint("(status = 'dispensed') = (fulfilled_at IS NOT NULL)", name="fulfilled"),
+    Index("ix_prescriptions_doctor_id_created_at_id", "doctor_id", "created_at", "id"),
+    Index("ix_prescriptions_patient_id_created_at_id", "patient_id", "created_at", "id"),
+    Index(
+        "ix_prescriptions_open_expires_at",
+        "expires_at",
+        postgresql_where=text("status IN ('pending', 'scanned', 'validated', 'partially_dispensed')"),
+    ),
+)
+"""Prescriptions with the claim that a pharmacist may hold on them."""
+
+prescription_items = Table(
+    "prescription_items",
+    metadata,
+    identifier(),
+    Column("prescription_id", Uuid, ForeignKey("prescriptions.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("medicine_name", Text, nullable=False),
+    Column("dosage", Text, nullable=False),
+    Column("frequency", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    words("instructions"),
+    words("route"),
+    Column("duration_days", Integer),
+    Column("dispensed_quantity", Integer, nullable=False, server_default=text("0")),
+    CheckConstraint("quantity BETWEEN 1 AND 10000", name="quantity"),
+    CheckConstraint("dispensed_quantity BETWEEN 0 AND quantity", name="dispensed_quantity"),
+    UniqueConstraint("prescription_id", "position"),
+)
+"""The medicines of a prescription; never more is dispensed than was prescribed."""
+
+qr_codes = Table(
+    "qr_codes",
+    metadata,
+    identifier(),
+    Column("prescription_id", Uuid, ForeignKey("prescriptions.id"), nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("qr_hash", Text, nullable=False, unique=True),
+    moment("issued_at"),
+    moment("expires_at"),
+    moment("replaced_at", nullable=True),
+    Column("scan_count", Integer, nullable=False, server_default=text("0")),
+    CheckConstraint("scan_count >= 0", name="scan_count"),
+    Index("uq_qr_codes_open", "prescription_id", unique=True, postgresql_where=text("replaced_at IS NULL")),
+)
+"""QR codes by what their text is rebuilt from; at most one per prescription is open."""
+
+status_now = literal_column(
+    """CASE
+        WHEN prescriptions.status IN ('dispensed', 'rejected', 'cancelled', 'expired') THEN prescriptions.status
+        WHEN prescriptions.claim_expires_at > now() THEN prescriptions.status
+        WHEN prescriptions.expires_at <= now() THEN 'expired'
+        ELSE coalesce(prescriptions.claimed_from, prescriptions.status)
+    END""",
+    Text,
+)
+"""The state that holds in this moment, whatever the row says until the worker writes it down: every answer, filter
+and count uses it. A claim outlives the validity, because what was taken in time may be finished.
+"""
+
+changed_now = literal_column(
+    """CASE
+        WHEN prescriptions.status IN ('dispensed', 'rejected', 'cancelled', 'expired') THEN prescriptions.changed_at
+        WHEN prescriptions.claim_expires_at > now() THEN prescriptions.changed_at
+        WHEN prescriptions.expires_at <= now() THEN prescriptions.expires_at
+        ELSE coalesce(prescriptions.claim_expires_at, prescriptions.changed_at)
+    END""",
+    DateTime(timezone=True),
+)
+"""Since when `status_now` holds."""
+
+_doctor = users.alias("doctor")
+_account = users.alias("account")
+_items = (
+    select(
+        func.json_agg(
+            func.json_build_array(
+                prescription_items.c.id,
+                prescription_items.c.medicine_name,
+                prescription_items.c.dosage,
+                prescription_items.c.frequency,
+                prescription_items.c.quantity,
+                prescription_items.c.instructions,
+                prescription_items.c.route,
+                prescription_items.c.duration_days,
+                prescription_items.c.dispensed_quantity,
+            ),
+            type_=JSON,
+        ).aggregate_order_by(prescription_items.c.position)
+    )
+    .where(prescription_items.c.prescription_id == prescriptions.c.id)
+    .scalar_subquery()
+)
+
+prescription_reading: Select[Any] = select(
+    prescriptions.c.id,
+    prescriptions.c.number,
+    prescriptions.c.patient_id,
+    patients.c.user_id.label("patient_user_id"),
+    patients.c.full_name.label("patient_name"),
+    func.coalesce(_account.c.email, "").label("patient_email"),
+    patients.c.date_of_birth.label("patient_date_of_birth"),
+    patients.c.allergies.label("patient_allergies"),
+    patients.c.insurance_provider,
+    patients.c.insurance_number,
+    prescriptions.c.doctor_id,
+    _doctor.c.full_name.label("doctor_name"),
+    _doctor.c.email.label("doctor_email"),
+    _doctor.c.license_number.label("doctor_license_number"),
+    prescriptions.c.visit_id,
+    prescriptions.c.diagnosis,
+    prescriptions.c.doctor_notes,
+    status_now.label("status"),
+    prescriptions.c.status_reason,
+    prescriptions.c.claimed_by,
+    prescriptions.c.claimed_from,
+    prescriptions.c.claim_expires_at,
+    _items.label("items_json"),
+    qr_codes.c.id.label("code_id"),
+    qr_codes.c.key_id,
+    qr_codes.c.nonce,
+    qr_codes.c.qr_hash,
+    qr_codes.c.issued_at,
+    qr_codes.c.expires_at.label("code_expires_at"),
+    qr_codes.c.scan_count,
+    prescriptions.c.created_at,
+    prescriptions.c.expires_at,
+    changed_now.label("changed_at"),
+    prescriptions.c.fulfilled_at,
+    func.now().label("as_of"),
+).select_from(
+    prescriptions.join(patients, patients.c.id == prescriptions.c.patient_id)
+    .outerjoin(_account, _account.c.id == patients.c.user_id)
+    .join(_doctor, _doctor.c.id == prescriptions.c.doctor_id)
+    .join(qr_codes, (qr_codes.c.prescription_id == prescriptions.c.id) & qr_codes.c.replaced_at.is_(None))
+)
+"""A prescription with all that any of its readers may see, its items and its open QR code: one row, one statement."""

@@ -1,0 +1,1 @@
+"""The database: metadata, engine, and the embedded PostgreSQL that `up` starts."""

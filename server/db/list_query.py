@@ -1,0 +1,69 @@
+"""Lists that may be narrowed in many ways, a keyset page at a time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Integer, Row, ScalarSelect, Select, Table, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.db.paging import capped_count
+
+Values = Mapping[str, object]
+
+
+class ListQuery:
+    """A list by its parts; the statement of each combination of filters is built once, when it is first asked for.
+
+    rows: the select of a line. table: whose rows are lines, and the only one that conditions name, so that totals are
+    counted without joins. conditions: by the parameter that each takes. behind: what holds of lines that follow the
+    cursor.
+    """
+
+    def __init__(
+        self,
+        rows: Select[Any],
+        table: Table,
+        *,
+        conditions: Mapping[str, ColumnElement[bool]],
+        behind: ColumnElement[bool],
+        order: Sequence[ColumnElement[Any] | Column[Any]],
+    ) -> None:
+        self._rows = rows
+        self._table = table
+        self._conditions = conditions
+        self._behind = behind
+        self._order = order
+        self._pages: dict[tuple[frozenset[str], bool], Select[Any]] = {}
+
+    async def fetch(
+        self, connection: AsyncConnection, filters: Mapping[str, object | None], cursor: Values, size: int
+    ) -> tuple[Sequence[Row[Any]], int]:
+        """Up to `size` + 1 lines behind the cursor, and how many lines the filters find, counted to COUNT_LIMIT + 1.
+
+        An empty cursor starts the list; filters that are None do not narrow it.
+        """
+        given = {name: value for name, value in filters.items() if value is not None}
+        statement = self._page(frozenset(given), continued=bool(cursor))
+        rows = (await connection.execute(statement, {**given, **cursor, "limit": size + 1})).all()
+        if rows or not cursor:
+            return rows, rows[0].found if rows else 0
+        count = select(self._found(given))  # what was behind the cursor has left the filter meanwhile
+        return rows, (await connection.execute(count, given)).scalar_one()
+
+    def _page(self, given: frozenset[str], *, continued: bool) -> Select[Any]:
+        page = self._pages.get((given, continued))
+        if page is None:
+            page = self._build(given, continued=continued)
+            self._pages[given, continued] = page
+        return page
+
+    def _build(self, given: frozenset[str], *, continued: bool) -> Select[Any]:
+        page = self._rows.add_columns(self._found(given).label("found"))
+        page = page.where(*(self._conditions[name] for name in sorted(given)))
+        if continued:
+            page = page.where(self._behind)
+        return page.order_by(*self._order).limit(bindparam("limit", type_=Integer))
+
+    def _found(self, given: Iterable[str]) -> ScalarSelect[int]:
+        lines = select(self._table.c.id).where(*(self._conditions[name] for name in sorted(given)))
+        return capped_count(lines)

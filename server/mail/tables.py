@@ -1,0 +1,35 @@
+"""Tables of the outbox."""
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from server.db.metadata import identifier, metadata, moment, words
+
+emails = Table(
+    "emails",
+    metadata,
+    identifier(),
+    Column("kind", Text, nullable=False),
+    Column("recipient_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("prescription_id", Uuid, ForeignKey("prescriptions.id")),
+    Column("details", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("state", Text, nullable=False, server_default="pending"),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    moment("due_at", now=True),
+    moment("lease_expires_at", nullable=True),
+    Column("fence", Integer, nullable=False, server_default=text("0")),
+    words("error"),
+    moment("created_at", now=True),
+    moment("finished_at", nullable=True),
+    CheckConstraint("state IN ('pending', 'processing', 'completed', 'failed')", name="state"),
+    CheckConstraint("(state = 'processing') = (lease_expires_at IS NOT NULL)", name="lease"),
+    CheckConstraint("(state IN ('completed', 'failed')) = (finished_at IS NOT NULL)", name="finished"),
+    Index("ix_emails_due_at", "due_at", postgresql_where=text("state = 'pending'")),
+    Index("ix_emails_lease_expires_at", "lease_expires_at", postgresql_where=text("state = 'processing'")),
+    Index("ix_emails_finished_at", "state", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+)
+"""Mails to send and sent; they hold ids and are rendered when sent."""
+
+mail_workers = Table("mail_workers", metadata, identifier(), moment("seen_at", now=True))
+"""Workers by the last moment in which they showed that they live."""

@@ -1,0 +1,57 @@
+"""Tables of what happened at pharmacies."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+
+from server.db.metadata import identifier, metadata, moment, words
+
+pharmacy_log = Table(
+    "pharmacy_log",
+    metadata,
+    identifier(),
+    Column("prescription_id", Uuid, ForeignKey("prescriptions.id"), nullable=False),
+    Column("pharmacist_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("action", Text, nullable=False),
+    Column("from_status", Text, nullable=False),
+    Column("to_status", Text, nullable=False),
+    words("notes"),
+    moment("occurred_at", now=True),
+    CheckConstraint("action IN ('scan', 'lookup', 'validate', 'dispense', 'reject', 'release')", name="action"),
+    Index("ix_pharmacy_log_pharmacist_id_occurred_at_id", "pharmacist_id", "occurred_at", "id"),
+    Index("ix_pharmacy_log_prescription_id_occurred_at_id", "prescription_id", "occurred_at", "id"),
+)
+"""What pharmacists did; rows are only added."""
+
+dispensed_lines = Table(
+    "dispensed_lines",
+    metadata,
+    identifier(),
+    Column("log_id", Uuid, ForeignKey("pharmacy_log.id"), nullable=False),
+    Column("item_id", Uuid, ForeignKey("prescription_items.id"), nullable=False),
+    Column("dispensed_before", Integer, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("unit_price", Numeric(9, 2), nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("batch_number", Text, nullable=False),
+    Column("expiry_date", Date, nullable=False),
+    CheckConstraint("quantity BETWEEN 1 AND 10000", name="quantity"),
+    CheckConstraint("dispensed_before >= 0", name="dispensed_before"),
+    CheckConstraint("unit_price BETWEEN 0 AND 1000000", name="unit_price"),
+    UniqueConstraint("log_id", "item_id"),
+    UniqueConstraint("item_id", "dispensed_before"),
+)
+"""What was handed out.
+
+No two lines of an item start at the same quantity: however wrong the code, none is dispensed twice.
+"""

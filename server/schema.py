@@ -1,0 +1,81 @@
+"""The schema as a whole: all tables of all slices, and the way to it."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import migrations
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import DDL, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from server.auth import tables as auth_tables
+from server.clinical import tables as clinical_tables
+from server.db.engine import create_engine
+from server.db.metadata import metadata
+from server.idempotency import tables as idempotency_tables
+from server.mail import tables as mail_tables
+from server.pharmacy import tables as pharmacy_tables
+
+TABLES: Final = (auth_tables, clinical_tables, pharmacy_tables, mail_tables, idempotency_tables)
+"""The modules that fill `metadata`."""
+
+__all__ = ["TABLES", "clear", "downgrade", "head", "is_current", "metadata", "new_revision", "upgrade"]
+
+
+async def upgrade(url: str, revision: str = "head") -> None:
+    """Bring a database up to a revision. `url` is that of the schema's owner."""
+    await asyncio.to_thread(command.upgrade, _config(url), revision)
+
+
+async def downgrade(url: str, revision: str = "-1") -> None:
+    """Take a database back to a revision."""
+    await asyncio.to_thread(command.downgrade, _config(url), revision)
+
+
+async def new_revision(url: str, message: str) -> None:
+    """Write a revision file with what the tables have and the database lacks."""
+    await asyncio.to_thread(command.revision, _config(url), message, autogenerate=True, rev_id=_next_number())
+
+
+async def clear(url: str) -> None:
+    """Empty every table."""
+    engine = create_engine(url, pool_size=1)
+    names = ", ".join(metadata.tables)
+    async with engine.begin() as connection:
+        await connection.execute(DDL(f"TRUNCATE {names}"))
+    await engine.dispose()
+
+
+def head() -> str:
+    """The newest revision."""
+    newest = ScriptDirectory.from_config(_config("")).get_current_head()
+    if newest is None:
+        raise LookupError("there are no migrations")
+    return newest
+
+
+async def is_current(engine: AsyncEngine) -> bool:
+    """Whether the database stands at the newest revision."""
+    async with engine.connect() as connection:
+        try:
+            found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        except ProgrammingError:
+            return False
+    return bool(found == head())
+
+
+def _config(url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    config.set_main_option("path_separator", "os")
+    config.attributes["url"] = url
+    return config
+
+
+def _next_number() -> str:
+    return f"{int(head()) + 1:04}"

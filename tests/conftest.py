@@ -1,0 +1,40 @@
+"""What every test may ask for."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from server.db.embedded import EmbeddedPostgres
+from server.db.engine import create_engine
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clock import SettableClock
+from tests.fixtures.database import TEMPLATE, copied_database, migrated_server, rolled_back_work
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """The PostgreSQL of this run."""
+    with migrated_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """A fresh copy of the migrated database: for races, LISTEN, and whatever must commit."""
+    async with copied_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+async def work(postgres: EmbeddedPostgres) -> AsyncIterator[UnitOfWork]:
+    """A unit of work on the migrated database of which nothing stays after the test."""
+    engine = create_engine(postgres.url(TEMPLATE), pool_size=1)
+    async with rolled_back_work(engine) as unit_of_work:
+        yield unit_of_work
+    await engine.dispose()
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    """A clock that stands still until the test moves it."""
+    return SettableClock()

