@@ -8,7 +8,7 @@ import migrations
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import DDL, text
+from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -46,7 +46,7 @@ async def clear(url: str) -> None:
     engine = create_engine(url, pool_size=1)
     names = ", ".join(metadata.tables)
     async with engine.begin() as connection:
-        await connection.execute(DDL(f"TRUNCATE {names}"))
+        await connection.exec_driver_sql(f"TRUNCATE {names}")
     await engine.dispose()
 
 

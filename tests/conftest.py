@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,7 +9,9 @@ from server.db.embedded import EmbeddedPostgres
 from server.db.engine import create_engine
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.cast import Cast
 from tests.fixtures.database import TEMPLATE, copied_database, migrated_server, rolled_back_work
+from tests.fixtures.instance import RunningInstance, running_instance
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +35,24 @@ async def work(postgres: EmbeddedPostgres) -> AsyncIterator[UnitOfWork]:
     async with rolled_back_work(engine) as unit_of_work:
         yield unit_of_work
     await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def instance(postgres: EmbeddedPostgres) -> Iterator[RunningInstance]:
+    """A whole instance with Envoy, shared by all tests that call it from outside; its limits are out of the way."""
+    with asyncio.Runner() as runner:
+        database = copied_database(postgres)
+        url = runner.run(database.__aenter__())
+        with running_instance(url) as running:
+            yield running
+        runner.run(database.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def cast(instance: RunningInstance) -> Iterator[Cast]:
+    """Signed-in accounts of every role on the shared instance."""
+    with Cast(instance) as actors:
+        yield actors
 
 
 @pytest.fixture

@@ -41,7 +41,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_users_created_at_id", "users", ["created_at", "id"], unique=False)
     op.create_index("ix_users_name_words", "users", ["name_words"], unique=False, postgresql_using="gin")
+    op.create_index("ix_users_role_created_at_id", "users", ["role", "created_at", "id"], unique=False)
     op.create_index("ix_users_status_changed_at", "users", ["status_changed_at"], unique=False)
+    op.create_index("ix_users_status_created_at_id", "users", ["status", "created_at", "id"], unique=False)
     op.create_table(
         "sessions",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -23,9 +23,10 @@ GONE = (
 
 
 def unavailable(error: OSError | TimeoutError | DBAPIError | PoolTimeout) -> Unavailable | None:
-    """The declared error that a failure of the database stands for; None if it is a fault of ours (a broken statement, a constraint).
+    """The declared error that a failure of the database stands for.
 
-    SQLAlchemy hands refused and reset connections on as raw OSError, and wraps the driver's errors: the cause tells which it was.
+    None if the fault is ours: a broken statement, a constraint. SQLAlchemy hands refused connections on as raw
+    OSError, and wraps the driver's errors: the cause tells which it was.
     """
     if isinstance(error, PoolTimeout):
         return ServerBusy()

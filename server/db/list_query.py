@@ -65,5 +65,6 @@ class ListQuery:
         return page.order_by(*self._order).limit(bindparam("limit", type_=Integer))
 
     def _found(self, given: Iterable[str]) -> ScalarSelect[int]:
-        lines = select(self._table.c.id).where(*(self._conditions[name] for name in sorted(given)))
+        conditions = (self._conditions[name] for name in sorted(given))
+        lines = select(self._table.c.id).select_from(self._table).where(*conditions)
         return capped_count(lines)

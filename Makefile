@@ -1,0 +1,103 @@
+# MedConnect: `make run` serves, `make test` tests; both set up what they need.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+T ?= tests
+# Where `make protos-breaking` looks for the contracts to compare with.
+AGAINST ?= .git\#branch=main,subdir=protos
+
+.PHONY: help setup run test check format-check lint types imports protos-check fix protos protos-breaking \
+	migration migrate rollback demo dev build seed db-reset db-fresh db-clear bench coverage clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(READY): requirements-dev.lock pyproject.toml generated/pyproject.toml
+	@command -v uv >/dev/null && uv venv -q --allow-existing --python $(PYTHON) .venv || $(PYTHON) -m venv .venv
+	@if command -v uv >/dev/null; then \
+	  uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode requirements-dev.lock && \
+	  uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e generated -e .; \
+	else \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e generated -e .; \
+	fi
+	@touch $@
+
+setup: $(READY) ## Make the virtual environment
+
+run: $(READY) ## Serve gRPC on 127.0.0.1:50051 and REST on 127.0.0.1:3000, with everything they need
+	@$(BIN)/medconnect up
+
+dev: $(READY) ## Serve, and start anew whenever a file changes
+	@$(BIN)/watchfiles --filter python "$(BIN)/medconnect up" server generated
+
+test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
+	@$(BIN)/python -m pytest $(T)
+
+check: format-check lint types imports protos-check test demo ## All that must hold before a change lands
+
+format-check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/buf format -d --exit-code > /dev/null || { echo "protos: run make fix"; exit 1; }
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/buf lint
+
+types: $(READY)
+	@$(BIN)/mypy
+
+imports: $(READY)
+	@$(BIN)/lint-imports --no-logo
+
+protos-check: $(READY)
+	@$(BIN)/python protos/generate.py --check
+
+fix: $(READY) ## Format, and mend what can be mended by itself
+	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q . ; $(BIN)/buf format -w
+
+protos: $(READY) ## Rebuild generated/ from protos/
+	@$(BIN)/python protos/generate.py
+
+protos-breaking: $(READY) ## Compare the contracts with those of the main branch; AGAINST=… with others
+	@$(BIN)/buf breaking protos --against '$(AGAINST)'
+
+migration: $(READY) ## Write a migration from what the tables have and the database lacks: m="what it does"
+	@test -n "$(m)" || { echo 'usage: make migration m="what it does"'; exit 2; }
+	@$(BIN)/medconnect revision "$(m)"
+
+migrate: $(READY) ## Bring the database up to date
+	@$(BIN)/medconnect migrate
+
+rollback: $(READY) ## Take the last migration back
+	@$(BIN)/medconnect rollback
+
+demo: $(READY) ## Play a prescription's life against an instance of its own, or ADDRESS=host:port of a running one
+	@$(BIN)/python -m clients.demo $(if $(ADDRESS),--grpc $(ADDRESS))
+
+seed: $(READY) ## Load a small example hospital (development only)
+	@$(BIN)/medconnect seed
+
+db-clear: $(READY) ## Empty every table (development only)
+	@$(BIN)/medconnect clear
+
+db-reset: $(READY) ## Take every migration back and forth again (development only)
+	@$(BIN)/medconnect reset
+
+db-fresh: db-reset seed ## Reset, then load the example hospital (development only)
+
+build: $(READY) ## Build the wheels into dist/
+	@$(BIN)/python -m hatchling build -t wheel -d dist
+	@cd generated && ../$(BIN)/python -m hatchling build -t wheel -d ../dist
+
+bench: $(READY) ## Measure the server against its floors; the table goes to benchmarks/out
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+coverage: $(READY) ## Run the tests and show which lines they missed
+	@$(BIN)/coverage run -m pytest -q && $(BIN)/coverage report --skip-covered --sort=cover
+
+clean: ## Remove everything that was made, except the database and the mails in var/
+	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage benchmarks/out
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

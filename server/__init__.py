@@ -1,0 +1,1 @@
+"""The MedConnect server: four gRPC services on PostgreSQL, their mail worker and their REST edge."""

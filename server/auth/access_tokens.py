@@ -1,0 +1,137 @@
+"""Access tokens: JWTs signed with Ed25519 that say who calls, for some minutes, and nothing about the person.
+
+Sources: the product contract (formats); RFC 8725 (JWT best practice); RFC 9068 (`typ: at+jwt`). PyJWT signs and checks
+signatures; what it lets through (a second spelling of the same bytes, claims of other types) is refused here.
+"""
+
+import base64
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+import jwt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from server.auth.entities import User
+from server.auth.keys import SigningKey
+from server.clock import Clock
+from server.db.identifiers import new_id
+from server.errors import Unauthenticated
+from server.identity import Caller, Role
+
+ALGORITHM: Final = "EdDSA"
+TYPE: Final = "at+jwt"
+ISSUER: Final = "medconnect"
+AUDIENCE: Final = "medconnect-api"
+LEEWAY_SECONDS: Final = 30
+MAX_LIFETIME_SECONDS: Final = 3600
+"""No token of ours lives longer, whatever the setting."""
+REMEMBERED_TOKENS: Final = 4096
+"""Tokens whose signature a process checks once: checking costs 150 µs, remembering about 1 KiB."""
+
+_TOKEN: Final = re.compile(r"([A-Za-z0-9_-]{1,200})\.([A-Za-z0-9_-]{1,1000})\.([A-Za-z0-9_-]{86})")
+_signatures: Final = jwt.PyJWS(algorithms=[ALGORITHM])
+
+
+class _Claims(BaseModel):
+    """All claims of a token, of exactly these types."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    iss: Literal["medconnect"]
+    aud: Literal["medconnect-api"]
+    sub: UUID
+    role: Role
+    sid: UUID
+    jti: UUID
+    iat: int
+    nbf: int
+    exp: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    caller: Caller
+    begins: int
+    """Unix seconds."""
+    ends: int
+    """Unix seconds."""
+
+
+class AccessTokens:
+    """Issues and verifies access tokens under one key."""
+
+    def __init__(self, key: SigningKey, clock: Clock, lifetime: timedelta) -> None:
+        self._private = key.private
+        self._public = key.private.public_key()
+        self._clock = clock
+        self._lifetime = int(lifetime.total_seconds())
+        self._headers = {"kid": key.key_id, "typ": TYPE}
+        self._header = self._sign({}).partition(".")[0]
+        self._remembered: OrderedDict[str, _Verified] = OrderedDict()
+
+    def issue(self, user: User, session_id: UUID) -> tuple[str, datetime]:
+        """A new token for a session of this account, and when it ends."""
+        now = int(self._clock.now().timestamp())
+        ends = now + self._lifetime
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": str(user.id),
+            "role": user.role.value,
+            "sid": str(session_id),
+            "jti": str(new_id()),
+            "iat": now,
+            "nbf": now,
+            "exp": ends,
+        }
+        return self._sign(claims), datetime.fromtimestamp(ends, UTC)
+
+    def verify(self, token: str) -> Caller:
+        """Who calls with this token. Raises Unauthenticated, the same for every kind of damage, forgery and age.
+
+        Whether the session still stands is `Standing`'s to say.
+        """
+        verified = self._remembered.get(token)
+        if verified is None:
+            verified = self._read(token)
+        now = self._clock.now().timestamp()
+        if not verified.begins - LEEWAY_SECONDS <= now < verified.ends + LEEWAY_SECONDS:
+            self._remembered.pop(token, None)
+            raise Unauthenticated()
+        self._remember(token, verified)
+        return verified.caller
+
+    def _read(self, token: str) -> _Verified:
+        """Check everything but the time."""
+        match = _TOKEN.fullmatch(token)
+        # The header is compared, not read: our key's record says which algorithm and type it has, never the token.
+        if match is None or match[1] != self._header or not all(map(_is_canonical, match.group(2, 3))):
+            raise Unauthenticated()
+        try:
+            claims = _Claims.model_validate_json(_signatures.decode(token, self._public, algorithms=[ALGORITHM]))
+        except (jwt.InvalidTokenError, ValidationError):
+            raise Unauthenticated() from None
+        if not 0 < claims.exp - claims.iat <= MAX_LIFETIME_SECONDS:
+            raise Unauthenticated()
+        return _Verified(Caller(claims.sub, claims.role, claims.sid), max(claims.iat, claims.nbf), claims.exp)
+
+    def _remember(self, token: str, verified: _Verified) -> None:
+        self._remembered[token] = verified
+        self._remembered.move_to_end(token)
+        if len(self._remembered) > REMEMBERED_TOKENS:
+            self._remembered.popitem(last=False)
+
+    def _sign(self, claims: dict[str, str | int]) -> str:
+        return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers=self._headers)
+
+
+def _is_canonical(segment: str) -> bool:
+    """Whether the unused bits of base64url are zero: otherwise a second text would carry the same token."""
+    if len(segment) % 4 == 1:
+        return False
+    data = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    return base64.urlsafe_b64encode(data).decode().rstrip("=") == segment

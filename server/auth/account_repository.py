@@ -1,0 +1,206 @@
+"""What the database knows about accounts."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    DateTime,
+    Interval,
+    Row,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server import name_search
+from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
+from server.auth.tables import users
+from server.db.identifiers import new_id
+from server.db.list_query import ListQuery
+from server.errors import EmailTaken, NotFound
+from server.identity import Role
+
+USER_COLUMNS: Final = (
+    users.c.id,
+    users.c.email,
+    users.c.full_name,
+    users.c.phone,
+    users.c.role,
+    users.c.status,
+    users.c.license_number,
+    users.c.specialization,
+    users.c.hospital_name,
+    users.c.pharmacy_name,
+    users.c.pharmacy_address,
+    users.c.created_at,
+)
+"""The columns of which `user_of` makes an entity."""
+
+_INSERT: Final = (
+    insert(users)
+    .values(name_words=func.array_to_tsvector(bindparam("words", type_=ARRAY(Text))))
+    .on_conflict_do_nothing(index_elements=[users.c.email])
+    .returning(*USER_COLUMNS)
+)
+_GET: Final = select(*USER_COLUMNS).where(users.c.id == bindparam("user_id"))
+_CREDENTIALS: Final = select(*USER_COLUMNS, users.c.password_hash)
+_BY_EMAIL: Final = _CREDENTIALS.where(users.c.email == bindparam("address"))
+_BY_ID_FOR_UPDATE: Final = _CREDENTIALS.where(users.c.id == bindparam("user_id")).with_for_update(key_share=True)
+_REPLACE_HASH: Final = (
+    update(users).where(users.c.id == bindparam("user_id")).values(password_hash=bindparam("new_hash"))
+)
+_VERIFY: Final = (
+    update(users)
+    .where(
+        users.c.id == bindparam("user_id"),
+        users.c.role.in_([Role.DOCTOR, Role.PHARMACIST]),
+        users.c.status != UserStatus.DEACTIVATED,
+    )
+    .values(
+        status=UserStatus.ACTIVE,
+        status_changed_at=case((users.c.status == UserStatus.UNVERIFIED, func.now()), else_=users.c.status_changed_at),
+    )
+    .returning(*USER_COLUMNS)
+)
+_LOCK_FIRST_ADMIN: Final = text("SELECT pg_advisory_xact_lock(hashtext('medconnect first admin'))")
+_HAS_ADMIN: Final = select(exists().where(users.c.role == Role.ADMIN))
+_NOT_ACTIVE: Final = select(users.c.id, users.c.status).where(
+    users.c.status.in_([UserStatus.UNVERIFIED, UserStatus.DEACTIVATED])
+)
+_STATUS_CHANGES: Final = select(users.c.id, users.c.status).where(
+    users.c.status_changed_at > func.now() - bindparam("within", type_=Interval)
+)
+_LIST: Final = ListQuery(
+    select(*USER_COLUMNS),
+    users,
+    conditions={
+        "role": users.c.role == bindparam("role"),
+        "status": users.c.status == bindparam("status"),
+        "email": users.c.email == bindparam("email"),
+        "name_query": users.c.name_words.bool_op("@@")(bindparam("name_query", type_=Text).cast(TSQUERY)),
+    },
+    behind=tuple_(users.c.created_at, users.c.id)
+    < tuple_(bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)),
+    order=(users.c.created_at.desc(), users.c.id.desc()),
+)
+
+
+def user_of(row: Row[*tuple[Any, ...]]) -> User:
+    """The account of a row that holds USER_COLUMNS."""
+    return User(
+        id=row.id,
+        email=row.email,
+        full_name=row.full_name,
+        phone=row.phone,
+        role=Role(row.role),
+        status=UserStatus(row.status),
+        license_number=row.license_number,
+        specialization=row.specialization,
+        hospital_name=row.hospital_name,
+        pharmacy_name=row.pharmacy_name,
+        pharmacy_address=row.pharmacy_address,
+        created_at=row.created_at,
+    )
+
+
+class AccountRepository:
+    """Accounts, through one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, account: NewAccount) -> User:
+        """Store a new account. Raises EmailTaken; the transaction goes on."""
+        values = {
+            "id": new_id(),
+            "email": account.email,
+            "password_hash": account.password_hash,
+            "full_name": account.full_name,
+            "words": name_search.words(account.full_name),
+            "phone": account.phone,
+            "role": account.role,
+            "status": account.status,
+            "license_number": account.license_number,
+            "specialization": account.specialization,
+            "hospital_name": account.hospital_name,
+            "pharmacy_name": account.pharmacy_name,
+            "pharmacy_address": account.pharmacy_address,
+        }
+        row = (await self._connection.execute(_INSERT, values)).one_or_none()
+        if row is None:
+            raise EmailTaken()
+        return user_of(row)
+
+    async def get(self, user_id: UUID) -> User:
+        """The account of that id. Raises NotFound."""
+        row = (await self._connection.execute(_GET, {"user_id": user_id})).one_or_none()
+        if row is None:
+            raise NotFound("account")
+        return user_of(row)
+
+    async def credentials(self, email: str) -> Credentials | None:
+        """The account of that address (in lower case) with its password hash; None if there is none."""
+        row = (await self._connection.execute(_BY_EMAIL, {"address": email})).one_or_none()
+        return None if row is None else Credentials(user_of(row), row.password_hash)
+
+    async def credentials_for_update(self, user_id: UUID) -> Credentials:
+        """The same of an account that exists, locked against other sign-ins and changes until the transaction ends."""
+        row = (await self._connection.execute(_BY_ID_FOR_UPDATE, {"user_id": user_id})).one()
+        return Credentials(user_of(row), row.password_hash)
+
+    async def replace_password_hash(self, user_id: UUID, password_hash: str) -> None:
+        """Store the hash of the same password under present parameters, or that of a new password."""
+        await self._connection.execute(_REPLACE_HASH, {"user_id": user_id, "new_hash": password_hash})
+
+    async def verify(self, user_id: UUID) -> User:
+        """Make a doctor or pharmacist active, if not so already. Raises NotFound for others and closed accounts."""
+        row = (await self._connection.execute(_VERIFY, {"user_id": user_id})).one_or_none()
+        if row is None:
+            raise NotFound("account")
+        return user_of(row)
+
+    async def newest(
+        self, wanted: UserFilter, after: tuple[datetime, UUID] | None, size: int
+    ) -> tuple[list[User], int]:
+        """Up to `size` + 1 accounts behind a row, newest first, and how many the filter finds (to COUNT_LIMIT + 1)."""
+        filters = {"role": wanted.role, "status": wanted.status, **_search(wanted.search)}
+        cursor = {"after_moment": after[0], "after_id": after[1]} if after else {}
+        rows, found = await _LIST.fetch(self._connection, filters, cursor, size)
+        return [user_of(row) for row in rows], found
+
+    async def lock_first_admin(self) -> None:
+        """Wait until no other process makes the first admin; until the transaction ends this one does."""
+        await self._connection.execute(_LOCK_FIRST_ADMIN)
+
+    async def has_admin(self) -> bool:
+        """Whether there is an admin, active or not."""
+        return bool(await self._connection.scalar(_HAS_ADMIN))
+
+    async def not_active(self) -> Mapping[UUID, UserStatus]:
+        """All accounts that may not act, or not in full."""
+        rows = await self._connection.execute(_NOT_ACTIVE)
+        return {row.id: UserStatus(row.status) for row in rows}
+
+    async def status_changes(self, within: timedelta) -> Mapping[UUID, UserStatus]:
+        """The accounts whose status was set in that time, with the present one."""
+        rows = await self._connection.execute(_STATUS_CHANGES, {"within": within})
+        return {row.id: UserStatus(row.status) for row in rows}
+
+
+def _search(search: str | None) -> dict[str, str]:
+    if search is None:
+        return {}
+    if "@" in search:
+        return {"email": search.strip().lower()}
+    return {"name_query": name_search.query(search) or ""}  # a search without words finds nobody

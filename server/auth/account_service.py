@@ -1,0 +1,146 @@
+"""Accounts: opening, listing, verifying."""
+
+import secrets
+from uuid import UUID
+
+from server.auth.enrolment import check_application
+from server.auth.entities import (
+    Application,
+    NewAccount,
+    OpenedAccount,
+    Tokens,
+    User,
+    UserFilter,
+    UserStatus,
+)
+from server.auth.passwords import Passwords, check_new_password
+from server.auth.session_service import SessionService
+from server.identity import Caller, Role
+from server.mail.entities import MailKind, NewMail
+from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.patient_details import NewPatient
+from server.unit_of_work import Transaction, UnitOfWork
+
+FIRST_ADMIN_NAME = "Administrator"
+
+
+class AccountService:
+    """The use cases of accounts.
+
+    new_patient opens the record of a patient's account.
+    """
+
+    def __init__(
+        self,
+        work: UnitOfWork,
+        passwords: Passwords,
+        sessions: SessionService,
+        page_tokens: PageTokens,
+        new_patient: NewPatient,
+    ) -> None:
+        self._work = work
+        self._passwords = passwords
+        self._sessions = sessions
+        self._page_tokens = page_tokens
+        self._new_patient = new_patient
+
+    @staticmethod
+    async def open(tx: Transaction, account: NewAccount) -> User:
+        """Store a new account and ask for its welcome mail. Raises EmailTaken."""
+        user = await tx.accounts.insert(account)
+        details = {"invited": "yes"} if account.invited else {}
+        await tx.outbox.add(NewMail(MailKind.WELCOME, user.id, user.email, details=details))
+        return user
+
+    async def register(self, application: Application) -> tuple[OpenedAccount, Tokens]:
+        """Open the caller's own account and sign in; doctors and pharmacists wait for an admin's verification.
+
+        Raises ValidationFailed and EmailTaken.
+        """
+        waits = application.role in (Role.DOCTOR, Role.PHARMACIST)
+        status = UserStatus.UNVERIFIED if waits else UserStatus.ACTIVE
+        account = await self._account(application, status, invited=False)
+        async with self._work.begin() as tx:
+            opened = await self._enrol(tx, account, application)
+            tokens = await self._sessions.open(tx, opened.user)
+        return opened, tokens
+
+    async def create_user(self, application: Application) -> OpenedAccount:
+        """Open an account for somebody else, verified at once. Raises ValidationFailed and EmailTaken."""
+        account = await self._account(application, UserStatus.ACTIVE, invited=True)
+        async with self._work.begin() as tx:
+            return await self._enrol(tx, account, application)
+
+    async def current_user(self, caller: Caller) -> User:
+        """The caller's own account."""
+        async with self._work.read() as tx:
+            return await tx.accounts.get(caller.user_id)
+
+    async def list_users(self, caller: Caller, wanted: UserFilter, page: PageRequest) -> Page[User]:
+        """Accounts, newest first. Raises PageTokenInvalid."""
+        scope = f"{caller.user_id}|ListUsers|{wanted.role}|{wanted.status}|{wanted.search}"
+        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        async with self._work.read() as tx:
+            users, found = await tx.accounts.newest(wanted, after, page.size)
+        return page_of(users, found, page.size, lambda u: self._page_tokens.issue_after(u.created_at, u.id, scope))
+
+    async def verify(self, user_id: UUID) -> User:
+        """A doctor's or pharmacist's licence was checked; again changes nothing.
+
+        Raises NotFound, for other roles and closed accounts too.
+        """
+        async with self._work.begin() as tx:
+            return await tx.accounts.verify(user_id)
+
+    async def ensure_first_admin(self, email: str, password: str | None) -> str | None:
+        """Make an admin if there is none, of however many processes ask at once.
+
+        Answers the password if one was generated: tell it to the person who started the server, it is not told again.
+        Raises ValidationFailed for a password or EmailTaken for an address that cannot be the admin's.
+        """
+        async with self._work.read() as tx:
+            if await tx.accounts.has_admin():
+                return None
+        chosen = password or secrets.token_urlsafe(15)
+        check_new_password(chosen, email)
+        admin = NewAccount(
+            email=email.lower(),
+            password_hash=await self._passwords.hash(chosen),
+            full_name=FIRST_ADMIN_NAME,
+            phone="",
+            role=Role.ADMIN,
+            status=UserStatus.ACTIVE,
+        )
+        async with self._work.begin() as tx:
+            await tx.accounts.lock_first_admin()
+            if await tx.accounts.has_admin():
+                return None
+            await tx.accounts.insert(admin)
+        return None if password else chosen
+
+    async def _account(self, application: Application, status: UserStatus, *, invited: bool) -> NewAccount:
+        check_application(application)
+        password = application.password
+        if password is not None:
+            check_new_password(password, application.email)
+        return NewAccount(
+            email=application.email.lower(),
+            password_hash=None if password is None else await self._passwords.hash(password),
+            full_name=application.full_name,
+            phone=application.phone,
+            role=application.role,
+            status=status,
+            license_number=application.license_number,
+            specialization=application.specialization,
+            hospital_name=application.hospital_name,
+            pharmacy_name=application.pharmacy_name,
+            pharmacy_address=application.pharmacy_address,
+            invited=invited,
+        )
+
+    async def _enrol(self, tx: Transaction, account: NewAccount, application: Application) -> OpenedAccount:
+        user = await self.open(tx, account)
+        if user.role is not Role.PATIENT:
+            return OpenedAccount(user, patient=None)
+        record = await self._new_patient(tx, user.id, user.full_name, user.phone, application.patient)
+        return OpenedAccount(user, record)

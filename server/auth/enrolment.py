@@ -1,0 +1,51 @@
+"""Which fields an application for an account needs and may have: decided by its role."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Final
+
+from server.auth.entities import Application
+from server.errors import FieldViolation, ValidationFailed
+from server.identity import Role
+from server.patient_details import PatientDetails
+
+_WORK: Final = ("license_number", "specialization", "hospital_name", "pharmacy_name", "pharmacy_address")
+_MEDICAL: Final = tuple(field.name for field in fields(PatientDetails))
+
+_ALLOWED: Final[Mapping[Role, tuple[str, ...]]] = {
+    Role.PATIENT: _MEDICAL,
+    Role.DOCTOR: ("license_number", "specialization", "hospital_name"),
+    Role.PHARMACIST: ("license_number", "pharmacy_name", "pharmacy_address"),
+    Role.ADMIN: (),
+}
+_REQUIRED: Final[Mapping[Role, tuple[str, ...]]] = {
+    Role.PATIENT: (),
+    Role.DOCTOR: ("license_number",),
+    Role.PHARMACIST: ("license_number", "pharmacy_name"),
+    Role.ADMIN: (),
+}
+
+
+def check_application(application: Application) -> None:
+    """Raise ValidationFailed, naming every field that the role needs and lacks, or that does not belong to it."""
+    given = _given(application)
+    role = application.role
+    violations = [
+        FieldViolation(_json_name(name), f"is required of a {role}") for name in _REQUIRED[role] if name not in given
+    ]
+    violations += [
+        FieldViolation(_json_name(name), f"does not belong to a {role}") for name in given if name not in _ALLOWED[role]
+    ]
+    if violations:
+        raise ValidationFailed(violations=violations)
+
+
+def _given(application: Application) -> list[str]:
+    return [name for name in _WORK if getattr(application, name)] + [
+        name for name in _MEDICAL if getattr(application.patient, name)
+    ]
+
+
+def _json_name(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

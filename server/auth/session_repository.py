@@ -1,0 +1,166 @@
+"""What the database knows about sessions and their refresh tokens. It holds hashes of tokens, never tokens."""
+
+from collections.abc import Set
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.auth.account_repository import USER_COLUMNS, user_of
+from server.auth.entities import PresentedToken, UserStatus
+from server.auth.lifetimes import Lifetime
+from server.auth.tables import refresh_tokens, sessions, users
+
+REPEAT_WINDOW: Final = timedelta(seconds=10)
+"""So long after its use a refresh token may be presented again, because the reply was lost."""
+
+_OPEN: Final = text(
+    """
+    WITH opened AS (
+        INSERT INTO sessions (id, user_id, expires_at) VALUES (:session_id, :user_id, now() + :absolute)
+        RETURNING id, expires_at
+    )
+    INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
+    SELECT :token_hash, id, least(now() + :idle, expires_at) FROM opened
+    """
+).bindparams(
+    bindparam("session_id", type_=Uuid),
+    bindparam("user_id", type_=Uuid),
+    bindparam("token_hash", type_=LargeBinary),
+    bindparam("absolute", type_=Interval),
+    bindparam("idle", type_=Interval),
+)
+
+# Only sessions that can still be refreshed count: one that died of idleness takes nobody's place.
+_END_OLDEST: Final = text(
+    """
+    UPDATE sessions SET revoked_at = now()
+    WHERE id IN (
+        SELECT s.id FROM sessions s
+        WHERE s.user_id = :user_id AND s.revoked_at IS NULL AND s.expires_at > now()
+            AND EXISTS (SELECT FROM refresh_tokens t
+                        WHERE t.session_id = s.id AND t.used_at IS NULL AND t.expires_at > now())
+        ORDER BY s.created_at DESC, s.id DESC OFFSET :kept
+    )
+    RETURNING id
+    """
+).bindparams(bindparam("user_id", type_=Uuid))
+
+# Locks the session, so that of several calls with one family's tokens one goes first. The state is read by a second
+# statement: one that waited for a lock sees the locked row anew, but not the rows joined to it.
+_LOCK_FAMILY: Final = (
+    select(sessions.c.id)
+    .join_from(refresh_tokens, sessions)
+    .where(refresh_tokens.c.token_hash == bindparam("token_hash"))
+    .with_for_update(of=sessions)
+)
+
+_next_token = refresh_tokens.alias("successor")
+_PRESENTED: Final = (
+    select(
+        *USER_COLUMNS,
+        sessions.c.id.label("session_id"),
+        (sessions.c.revoked_at.is_(None) & (sessions.c.expires_at > func.now())).label("session_open"),
+        refresh_tokens.c.used_at.is_not(None).label("used"),
+        (refresh_tokens.c.expires_at <= func.now()).label("idle_too_long"),
+        func.coalesce(
+            (refresh_tokens.c.used_at > func.now() - REPEAT_WINDOW)
+            & select(_next_token.c.token_hash)
+            .where(_next_token.c.token_hash == bindparam("successor_hash"), _next_token.c.used_at.is_(None))
+            .exists(),
+            False,
+        ).label("repeatable"),
+    )
+    .join_from(refresh_tokens, sessions)
+    .join(users)
+    .where(refresh_tokens.c.token_hash == bindparam("token_hash"))
+)
+
+_ROTATE: Final = text(
+    """
+    WITH used AS (
+        UPDATE refresh_tokens SET used_at = now() WHERE token_hash = :token_hash RETURNING session_id
+    )
+    INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
+    SELECT :successor_hash, s.id, least(now() + :idle, s.expires_at) FROM used JOIN sessions s ON s.id = used.session_id
+    """
+).bindparams(
+    bindparam("token_hash", type_=LargeBinary),
+    bindparam("successor_hash", type_=LargeBinary),
+    bindparam("idle", type_=Interval),
+)
+
+_REVOKE: Final = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("session_id"), sessions.c.revoked_at.is_(None))
+    .values(revoked_at=func.now())
+)
+_REVOKED: Final = select(sessions.c.id).where(sessions.c.revoked_at > func.now() - bindparam("within", type_=Interval))
+_STANDING: Final = (
+    select(users.c.status)
+    .join_from(sessions, users)
+    .where(
+        sessions.c.id == bindparam("session_id"),
+        users.c.id == bindparam("user_id"),
+        sessions.c.revoked_at.is_(None),
+    )
+)
+
+
+class SessionRepository:
+    """Sessions and refresh tokens, through one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def open(self, session_id: UUID, user_id: UUID, token_hash: bytes, lifetime: Lifetime) -> None:
+        """Store a new session with its first refresh token."""
+        values = {
+            "session_id": session_id,
+            "user_id": user_id,
+            "token_hash": token_hash,
+            "absolute": lifetime.absolute,
+            "idle": lifetime.idle,
+        }
+        await self._connection.execute(_OPEN, values)
+
+    async def end_oldest(self, user_id: UUID, kept: int) -> Set[UUID]:
+        """Revoke the account's open sessions but the newest `kept`; answers which. Lock the account first."""
+        rows = await self._connection.execute(_END_OLDEST, {"user_id": user_id, "kept": kept})
+        return {row.id for row in rows}
+
+    async def presented_for_update(self, token_hash: bytes, successor_hash: bytes) -> PresentedToken | None:
+        """The state of a refresh token, with its whole family locked; None if no such token was ever issued."""
+        await self._connection.execute(_LOCK_FAMILY, {"token_hash": token_hash})
+        values = {"token_hash": token_hash, "successor_hash": successor_hash}
+        row = (await self._connection.execute(_PRESENTED, values)).one_or_none()
+        if row is None:
+            return None
+        return PresentedToken(
+            session_id=row.session_id,
+            user=user_of(row),
+            session_open=row.session_open,
+            used=row.used,
+            idle_too_long=row.idle_too_long,
+            repeatable=row.repeatable,
+        )
+
+    async def rotate(self, token_hash: bytes, successor_hash: bytes, idle: timedelta) -> None:
+        """Mark a refresh token as used and store its successor, which dies unused after `idle`."""
+        values = {"token_hash": token_hash, "successor_hash": successor_hash, "idle": idle}
+        await self._connection.execute(_ROTATE, values)
+
+    async def revoke(self, session_id: UUID) -> None:
+        """End a session for good; one that has ended stays as it is."""
+        await self._connection.execute(_REVOKE, {"session_id": session_id})
+
+    async def revoked(self, within: timedelta) -> Set[UUID]:
+        """The sessions that were revoked in that time."""
+        return set(await self._connection.scalars(_REVOKED, {"within": within}))
+
+    async def standing(self, session_id: UUID, user_id: UUID) -> UserStatus | None:
+        """The status of the account that holds a session; None if the session was revoked or is not his."""
+        status = await self._connection.scalar(_STANDING, {"session_id": session_id, "user_id": user_id})
+        return None if status is None else UserStatus(status)

@@ -1,0 +1,106 @@
+"""Signing in, staying signed in, signing out."""
+
+from uuid import UUID
+
+from server.auth.access_tokens import AccessTokens
+from server.auth.entities import PresentedToken, SignedIn, Tokens, User, UserStatus
+from server.auth.lifetimes import MAX_SESSIONS, lifetime
+from server.auth.passwords import Passwords
+from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
+from server.auth.standing import Standing
+from server.db.identifiers import new_id
+from server.errors import InvalidCredentials, RefreshTokenInvalid
+from server.identity import Caller
+from server.unit_of_work import Transaction, UnitOfWork
+
+
+class SessionService:
+    """The use cases of sessions.
+
+    successor_key: derives the token that follows a refresh token (`keys.refresh_key`).
+    """
+
+    def __init__(
+        self,
+        work: UnitOfWork,
+        passwords: Passwords,
+        access_tokens: AccessTokens,
+        successor_key: bytes,
+        standing: Standing,
+    ) -> None:
+        self._work = work
+        self._passwords = passwords
+        self._access_tokens = access_tokens
+        self._successor_key = successor_key
+        self._standing = standing
+
+    async def login(self, email: str, password: str) -> SignedIn:
+        """Open a session for who knows the password; the oldest of more than five ends.
+
+        Raises InvalidCredentials, the same for an unknown address, a wrong password and a closed account, after the
+        same work.
+        """
+        async with self._work.read() as tx:
+            known = await tx.accounts.credentials(email.lower())
+        checked_hash = known.password_hash if known else None
+        check = await self._passwords.check(password, checked_hash)
+        if known is None or not check.matches:
+            raise InvalidCredentials()
+        async with self._work.begin() as tx:
+            current = await tx.accounts.credentials_for_update(known.user.id)
+            if current.user.status is UserStatus.DEACTIVATED:
+                raise InvalidCredentials()
+            still_valid = current.password_hash == checked_hash
+            if still_valid:
+                if check.replacement is not None:
+                    await tx.accounts.replace_password_hash(current.user.id, check.replacement)
+                ended = await tx.sessions.end_oldest(current.user.id, kept=MAX_SESSIONS - 1)
+                tokens = await self.open(tx, current.user)
+        if not still_valid:  # changed, or re-hashed by another sign-in, since it was checked
+            return await self.login(email, password)
+        self._standing.revoked(*ended)
+        return SignedIn(current.user, tokens)
+
+    async def open(self, tx: Transaction, user: User) -> Tokens:
+        """Open a session of an account whose right to it was checked."""
+        session_id, token = new_id(), new_refresh_token()
+        await tx.sessions.open(session_id, user.id, stored_hash(token), lifetime(user.role))
+        return self._tokens(user, session_id, token)
+
+    async def refresh(self, token: str) -> SignedIn:
+        """Exchange a refresh token for the next pair of tokens.
+
+        A repeat within 10 seconds, while the next token is unused, gets the same one: a reply was lost. Any other
+        repeat revokes the session: one of two holders of this token has stolen it. Raises RefreshTokenInvalid.
+        """
+        token_hash, next_token = stored_hash(token), successor(token, self._successor_key)
+        async with self._work.begin() as tx:
+            presented = await tx.sessions.presented_for_update(token_hash, stored_hash(next_token))
+            if presented is None or not _may_go_on(presented):
+                raise RefreshTokenInvalid()
+            reused = presented.used and not presented.repeatable
+            if reused:
+                await tx.sessions.revoke(presented.session_id)
+            elif not presented.used:
+                idle = lifetime(presented.user.role).idle
+                await tx.sessions.rotate(token_hash, stored_hash(next_token), idle)
+        if reused:  # raised here, behind the commit
+            self._standing.revoked(presented.session_id)
+            raise RefreshTokenInvalid()
+        return SignedIn(presented.user, self._tokens(presented.user, presented.session_id, next_token))
+
+    async def logout(self, caller: Caller) -> None:
+        """End the caller's session: none of its tokens is accepted any more."""
+        async with self._work.begin() as tx:
+            await tx.sessions.revoke(caller.session_id)
+        self._standing.revoked(caller.session_id)
+
+    def _tokens(self, user: User, session_id: UUID, refresh_token: str) -> Tokens:
+        access_token, expires_at = self._access_tokens.issue(user, session_id)
+        return Tokens(access_token, refresh_token, expires_at)
+
+
+def _may_go_on(presented: PresentedToken) -> bool:
+    """Whether the session lives; a used token is judged further, an unused one must not have lain too long."""
+    lives = presented.session_open and presented.user.status is not UserStatus.DEACTIVATED
+    return lives and (presented.used or not presented.idle_too_long)

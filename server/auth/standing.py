@@ -1,0 +1,131 @@
+"""Which sessions and accounts may act: what an access token cannot know, kept in this process's memory.
+
+A token is valid for minutes; a logout, a deactivation and a verification act at once. The memory follows the database
+by a poll that reads what changed lately, overlapping, and from time to time everything, so that whatever was missed
+heals. When it is too old, or a licence has not been vouched for, the database is asked, and when that fails the call is
+refused.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from server.auth.entities import UserStatus
+from server.clock import Clock
+from server.errors import AccountNotVerified, Unauthenticated, Unavailable
+from server.identity import Caller, Role
+from server.unit_of_work import UnitOfWork
+
+POLL_SECONDS: Final = 0.5
+STALE_SECONDS: Final = 2.0
+"""A memory older than this is not trusted."""
+RELOAD_SECONDS: Final = 60.0
+LOOK_BACK: Final = timedelta(seconds=30)
+"""How far each poll looks back: longer than any transaction takes from its `now()` to its commit."""
+ASK_SECONDS: Final = 1.0
+"""How long the database may take to answer."""
+
+_TOKEN_SLACK: Final = timedelta(minutes=1)
+_LICENSED: Final = frozenset({Role.DOCTOR, Role.PHARMACIST})
+
+
+class Standing:
+    """The memory of one process.
+
+    token_lifetime: that of an access token; a session that was revoked longer ago has none left to be presented.
+    """
+
+    def __init__(self, work: UnitOfWork, clock: Clock, token_lifetime: timedelta) -> None:
+        self._work = work
+        self._monotonic = clock.monotonic
+        self._remembered_for = token_lifetime + _TOKEN_SLACK
+        self._revoked: set[UUID] = set()
+        self._revoked_here: set[UUID] = set()
+        self._deactivated: set[UUID] = set()
+        self._licensed: set[UUID] = set()
+        """Doctors and pharmacists who were found active; whoever is missing is asked for."""
+        self._read_at = float("-inf")
+        self._reloaded_at = float("-inf")
+
+    async def check(self, caller: Caller, verified: bool) -> None:
+        """Refuse a caller who may not act any more, or (when the method asks for it) not yet.
+
+        Raises Unauthenticated for a revoked session or a closed account, AccountNotVerified, and DatabaseUnavailable or
+        ServerBusy when the memory is stale and the database does not answer.
+        """
+        if caller.session_id in self._revoked or caller.user_id in self._deactivated:
+            raise Unauthenticated()
+        vouched_for = not verified or caller.role not in _LICENSED or caller.user_id in self._licensed
+        if not vouched_for or self._monotonic() - self._read_at > STALE_SECONDS:
+            await self._ask(caller, verified)
+
+    def revoked(self, *session_ids: UUID) -> None:
+        """Sessions were revoked by this process, and that is committed."""
+        self._revoked.update(session_ids)
+        self._revoked_here.update(session_ids)
+
+    @asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Load the memory and let it follow the database while the block runs."""
+        await self.refresh()
+        poll = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            poll.cancel()
+            with suppress(asyncio.CancelledError):
+                await poll
+
+    async def refresh(self) -> None:
+        """Read what changed, or everything when that is due; without an answer the memory stays as it is, and ages."""
+        now = self._monotonic()
+        missed_changes = now - self._read_at > LOOK_BACK.total_seconds() / 2
+        try:
+            if missed_changes or now - self._reloaded_at >= RELOAD_SECONDS:
+                await self._reload()
+                self._reloaded_at = now
+            else:
+                await self._catch_up()
+        except Unavailable:
+            return
+        self._read_at = now
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            await self.refresh()
+
+    async def _catch_up(self) -> None:
+        async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
+            revoked = await tx.sessions.revoked(LOOK_BACK)
+            statuses = await tx.accounts.status_changes(LOOK_BACK)
+        self._revoked |= revoked
+        self._deactivated -= statuses.keys()
+        self._restrict(statuses)
+
+    async def _reload(self) -> None:
+        self._revoked_here = set()
+        async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
+            revoked = await tx.sessions.revoked(self._remembered_for)
+            statuses = await tx.accounts.not_active()
+        self._revoked = self._revoked_here | revoked
+        self._deactivated = set()
+        self._restrict(statuses)
+
+    def _restrict(self, statuses: Mapping[UUID, UserStatus]) -> None:
+        restricted = {user_id for user_id, status in statuses.items() if status is not UserStatus.ACTIVE}
+        self._licensed -= restricted
+        self._deactivated |= {id_ for id_ in restricted if statuses[id_] is UserStatus.DEACTIVATED}
+
+    async def _ask(self, caller: Caller, verified: bool) -> None:
+        async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
+            status = await tx.sessions.standing(caller.session_id, caller.user_id)
+        if status is None or status is UserStatus.DEACTIVATED:
+            raise Unauthenticated()
+        if status is UserStatus.ACTIVE:
+            self._licensed |= {caller.user_id} if caller.role in _LICENSED else set()
+        elif verified:
+            raise AccountNotVerified()

@@ -1,0 +1,198 @@
+"""The `medconnect` command."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from server import app, example_hospital, instance, logs, schema
+from server.db.embedded import DatabaseInUse, DatabaseStartFailed
+from server.edge.process import EdgeFailed
+from server.settings import Settings, read_settings
+
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h: the configuration is wrong, starting again cannot help."""
+
+commands = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="MedConnect: prescriptions and patient records."
+)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def main() -> None:
+    """Run a command; what stops it is told in a line."""
+    try:
+        commands()
+    except (DatabaseInUse, DatabaseStartFailed, EdgeFailed, app.SchemaOutdated, OSError) as problem:
+        errors.print(f"medconnect: {problem}", style="red", markup=False)
+        sys.exit(1)
+
+
+@commands.command()
+def up() -> None:
+    """Start everything from nothing: database, migrations, first admin, server, mail worker, REST edge."""
+
+    async def run(settings: Settings) -> None:
+        stop = _stop_signal()
+        async with instance.up(settings) as running:
+            _greet(settings, running)
+            await stop.wait()
+            console.print("Stopping …")
+
+    _run(run)
+
+
+@commands.command()
+def serve() -> None:
+    """Serve gRPC alone, on the settings' address and on the edge's socket."""
+
+    async def run(settings: Settings) -> None:
+        stop = _stop_signal()
+        async with instance.database(settings) as url, app.core(settings, url) as core:
+            async with app.serving(core, settings.medconnect_home / "run" / "server-0.sock") as server:
+                console.print(f"gRPC on port {server.port}")
+                await stop.wait()
+
+    _run(run)
+
+
+@commands.command()
+def worker() -> None:
+    """Send mails alone."""
+
+    async def run(settings: Settings) -> None:
+        stop = _stop_signal()
+        async with instance.database(settings) as url, app.core(settings, url) as core, app.sending(core):
+            console.print("Sending mails.")
+            await stop.wait()
+
+    _run(run)
+
+
+@commands.command()
+def migrate() -> None:
+    """Bring the database up to date."""
+    _run(_on_database(schema.upgrade))
+    console.print(f"The database stands at revision {schema.head()}.")
+
+
+@commands.command()
+def rollback() -> None:
+    """Take the last migration back."""
+    _run(_on_database(schema.downgrade))
+    console.print("The last migration was taken back.")
+
+
+@commands.command()
+def revision(message: Annotated[str, typer.Argument(help="what the migration does, a noun")]) -> None:
+    """Write a migration with what the tables have and the database lacks."""
+
+    async def run(url: str) -> None:
+        await schema.upgrade(url)
+        await schema.new_revision(url, message)
+
+    _run(_on_database(run))
+
+
+@commands.command()
+def seed() -> None:
+    """Load a small example hospital (development only)."""
+
+    async def run(settings: Settings) -> None:
+        async with instance.database(settings) as url:
+            await schema.upgrade(url)
+            async with app.core(settings, url) as core:
+                with app.use_cases(core) as services:
+                    people = await example_hospital.load(services)
+        for person in people:
+            console.print(f"{person.role:<10} {person.email:<32} {person.password}", markup=False)
+
+    _run(_development_only(run))
+
+
+@commands.command()
+def clear() -> None:
+    """Empty every table (development only)."""
+    _run(_development_only(_on_database(schema.clear)))
+    console.print("Every table is empty.")
+
+
+@commands.command()
+def reset() -> None:
+    """Take every migration back and forth again (development only)."""
+
+    async def run(url: str) -> None:
+        await schema.downgrade(url, "base")
+        await schema.upgrade(url)
+
+    _run(_development_only(_on_database(run)))
+    console.print("The database is new.")
+
+
+Work = Callable[[Settings], Awaitable[None]]
+
+
+def _run(work: Work) -> None:
+    try:
+        settings = read_settings()
+    except ValidationError as problem:
+        _refuse_configuration(problem)
+    logs.configure(settings.log_level)
+    asyncio.run(_as_coroutine(work, settings))
+
+
+async def _as_coroutine(work: Work, settings: Settings) -> None:
+    await work(settings)
+
+
+def _on_database(work: Callable[[str], Awaitable[None]]) -> Work:
+    async def run(settings: Settings) -> None:
+        async with instance.database(settings) as url:
+            await work(url)
+
+    return run
+
+
+def _development_only(work: Work) -> Work:
+    async def run(settings: Settings) -> None:
+        if settings.production:
+            errors.print("medconnect: this command is refused in production", style="red")
+            raise typer.Exit(EXIT_CONFIG)
+        await work(settings)
+
+    return run
+
+
+def _refuse_configuration(problem: ValidationError) -> NoReturn:
+    """Name every variable that is wrong, never its value."""
+    for error in problem.errors(include_input=False, include_url=False):
+        name = "_".join(str(part) for part in error["loc"]).upper() or "configuration"
+        errors.print(f"{name}: {error['msg']}", markup=False)
+    sys.exit(EXIT_CONFIG)
+
+
+def _stop_signal() -> asyncio.Event:
+    """An event that Ctrl-C and SIGTERM set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _greet(settings: Settings, running: instance.Instance) -> None:
+    console.print(
+        f"[bold]MedConnect[/bold] serves gRPC on {running.grpc_address} and REST on http://{running.rest_address}"
+    )
+    if running.new_admin_password is not None:
+        console.print(f"The first admin is {settings.admin_email}, password {running.new_admin_password}", markup=False)
+        console.print("It is shown this once.")
+    if settings.smtp_host is None:
+        console.print(f"Mails are written to {settings.medconnect_home / 'mail'}.")
+    console.print("Ctrl-C stops everything.")

@@ -1,0 +1,1 @@
+"""Clinical slice: patients, visits, prescriptions and their QR codes."""

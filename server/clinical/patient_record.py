@@ -1,0 +1,60 @@
+"""What an update makes of a patient record: only what is present changes."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, Final
+
+from server.clinical.entities import Patient, PatientChange
+from server.errors import FieldViolation, ValidationFailed, VersionConflict
+from server.patient_details import check_past_date
+
+CHANGEABLE: Final = (
+    "full_name",
+    "phone",
+    "date_of_birth",
+    "gender",
+    "blood_type",
+    "address",
+    "emergency_contact",
+    "emergency_phone",
+    "insurance_provider",
+    "insurance_number",
+    "allergies",
+    "existing_conditions",
+)
+"""The fields of a record that an update may name."""
+
+CLEARABLE: Final[Mapping[str, str]] = {
+    "phone": "phone",
+    "bloodType": "blood_type",
+    "address": "address",
+    "emergencyContact": "emergency_contact",
+    "emergencyPhone": "emergency_phone",
+    "insuranceProvider": "insurance_provider",
+    "insuranceNumber": "insurance_number",
+    "allergies": "allergies",
+    "existingConditions": "existing_conditions",
+}
+"""The fields that an update may empty, by their JSON names."""
+
+_LISTS: Final = frozenset({"allergies", "existing_conditions"})
+
+
+def changed(patient: Patient, change: PatientChange, today: date) -> Patient:
+    """The record after the change.
+
+    Raises VersionConflict if it has another version than the caller has seen, ValidationFailed for a field that is both
+    given and cleared and for a date of birth that cannot be.
+    """
+    if change.version not in (None, patient.version):
+        raise VersionConflict(version=patient.version)
+    if change.date_of_birth is not None:
+        check_past_date(change.date_of_birth, "dateOfBirth", today)
+    given: dict[str, Any] = {name: value for name in CHANGEABLE if (value := getattr(change, name)) is not None}
+    both = [json_name for json_name in sorted(change.clear) if CLEARABLE[json_name] in given]
+    if both:
+        raise ValidationFailed(violations=[FieldViolation(name, "is both given and cleared") for name in both])
+    cleared = {CLEARABLE[json_name] for json_name in change.clear}
+    emptied: dict[str, Any] = {name: () if name in _LISTS else "" for name in cleared}
+    return replace(patient, **given, **emptied)

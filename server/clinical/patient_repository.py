@@ -1,0 +1,184 @@
+"""Patient records in the database."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, Select, Text, Uuid, bindparam, cast, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server import name_search
+from server.auth.tables import users
+from server.clinical.entities import Patient, PatientSummary
+from server.clinical.tables import patients
+from server.db.identifiers import new_id
+from server.db.list_query import ListQuery
+from server.errors import NotFound
+from server.patient_details import Gender, PatientDetails, PatientRecord
+
+_column = patients.c
+_words = func.array_to_tsvector(bindparam("words", type_=ARRAY(Text)))
+
+_READ: Select[Any] = select(*patients.c, func.coalesce(users.c.email, "").label("email")).select_from(
+    patients.outerjoin(users, users.c.id == _column.user_id)
+)
+_BY_ID = _READ.where(_column.id == bindparam("id"))
+_BY_USER = _READ.where(_column.user_id == bindparam("user_id"))
+_LOCK_BY_ID = _BY_ID.with_for_update(of=patients, key_share=True)
+_LOCK_BY_USER = _BY_USER.with_for_update(of=patients, key_share=True)
+
+_INSERT = (
+    insert(patients)
+    .values(name_words=_words)
+    .on_conflict_do_nothing(index_elements=[_column.reference_number])
+    .returning(_column.id)
+)
+_SAVE = (
+    update(patients)
+    .where(_column.id == bindparam("saved_id"))
+    .values(name_words=_words, version=_column.version + 1, updated_at=func.now())
+    .returning(_column.id)
+)
+_RENAME_ACCOUNT = (
+    update(users)
+    .where(users.c.id == bindparam("account_id"))
+    .values(full_name=bindparam("name"), name_words=_words, phone=bindparam("number"))
+)
+
+_cursor_row = patients.alias("cursor_row")
+_LIST = ListQuery(
+    select(_column.id, _column.reference_number, _column.full_name, _column.date_of_birth),
+    patients,
+    conditions={
+        "reference_number": _column.reference_number == bindparam("reference_number"),
+        "email": _column.user_id == select(users.c.id).where(users.c.email == bindparam("email")).scalar_subquery(),
+        "name_query": _column.name_words.bool_op("@@")(cast(bindparam("name_query", type_=Text), TSQUERY)),
+    },
+    # A token names its row by the id alone: names do not belong into URLs.
+    behind=tuple_(_column.sort_name, _column.id)
+    > tuple_(
+        select(_cursor_row.c.sort_name).where(_cursor_row.c.id == bindparam("after_id")).scalar_subquery(),
+        bindparam("after_id", type_=Uuid),
+    ),
+    order=(_column.sort_name, _column.id),
+)
+
+
+class PatientRepository:
+    """Reads and writes patient records; what is not found raises NotFound("patient")."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, patient_id: UUID) -> Patient:
+        """The record."""
+        return await self._one(_BY_ID, id=patient_id)
+
+    async def by_user(self, user_id: UUID) -> Patient:
+        """The record of the patient with this account."""
+        return await self._one(_BY_USER, user_id=user_id)
+
+    async def get_for_update(self, patient_id: UUID) -> Patient:
+        """The record, locked."""
+        return await self._one(_LOCK_BY_ID, id=patient_id)
+
+    async def by_user_for_update(self, user_id: UUID) -> Patient:
+        """The record of the patient with this account, locked."""
+        return await self._one(_LOCK_BY_USER, user_id=user_id)
+
+    async def page(
+        self, search: Mapping[str, str | None], after: UUID | None, size: int
+    ) -> tuple[tuple[PatientSummary, ...], int]:
+        """Up to `size` + 1 patients by name, behind the one of that id, and how many the search finds.
+
+        search: at most one of `reference_number`, `email` and `name_query` (`name_search.query`).
+        """
+        cursor = {} if after is None else {"after_id": after}
+        rows, found = await _LIST.fetch(self._connection, search, cursor, size)
+        return tuple(_summary(row) for row in rows), found
+
+    async def insert(
+        self, user_id: UUID | None, reference_number: str, full_name: str, phone: str, details: PatientDetails
+    ) -> PatientRecord | None:
+        """Write a new record; None, and nothing written, if the reference number is taken."""
+        values = {
+            "id": new_id(),
+            "user_id": user_id,
+            "reference_number": reference_number,
+            **_name(full_name),
+            "phone": phone,
+            **_details(details),
+        }
+        patient_id = (await self._connection.execute(_INSERT, values)).scalar_one_or_none()
+        return None if patient_id is None else PatientRecord(patient_id, reference_number)
+
+    async def save(self, patient: Patient) -> Patient:
+        """Write a locked record as its next version, and its name and phone to its account; answers it as stored."""
+        name = _name(patient.full_name)
+        values = {"saved_id": patient.id, "user_id": patient.user_id, **name, "phone": patient.phone}
+        await self._connection.execute(_SAVE, values | _details(patient))
+        if patient.user_id is not None:
+            account = {"account_id": patient.user_id, "name": patient.full_name, "number": patient.phone}
+            await self._connection.execute(_RENAME_ACCOUNT, account | {"words": name["words"]})
+        return await self.get(patient.id)
+
+    async def _one(self, statement: Select[Any], **values: object) -> Patient:
+        row = (await self._connection.execute(statement, values)).first()
+        if row is None:
+            raise NotFound("patient")
+        return _patient(row)
+
+
+def _name(full_name: str) -> dict[str, object]:
+    return {
+        "full_name": full_name,
+        "sort_name": name_search.fold(full_name),
+        "words": name_search.words(full_name),
+    }
+
+
+_DETAILS: Final = (
+    "date_of_birth",
+    "gender",
+    "blood_type",
+    "address",
+    "emergency_contact",
+    "emergency_phone",
+    "insurance_provider",
+    "insurance_number",
+    "allergies",
+    "existing_conditions",
+)
+
+
+def _details(source: PatientDetails | Patient) -> dict[str, object]:
+    return {name: getattr(source, name) for name in _DETAILS}
+
+
+def _summary(row: Row[Any]) -> PatientSummary:
+    return PatientSummary(row.id, row.reference_number, row.full_name, row.date_of_birth)
+
+
+def _patient(row: Row[Any]) -> Patient:
+    return Patient(
+        id=row.id,
+        user_id=row.user_id,
+        reference_number=row.reference_number,
+        full_name=row.full_name,
+        email=row.email,
+        phone=row.phone,
+        date_of_birth=row.date_of_birth,
+        gender=None if row.gender is None else Gender(row.gender),
+        blood_type=row.blood_type,
+        address=row.address,
+        emergency_contact=row.emergency_contact,
+        emergency_phone=row.emergency_phone,
+        insurance_provider=row.insurance_provider,
+        insurance_number=row.insurance_number,
+        allergies=tuple(row.allergies),
+        existing_conditions=tuple(row.existing_conditions),
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

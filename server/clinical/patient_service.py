@@ -1,0 +1,133 @@
+"""Patient records: opened by doctors and with accounts, searched, read, changed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+from server import name_search
+from server.auth.account_service import AccountService
+from server.auth.entities import NewAccount, User, UserStatus
+from server.clinical import reference_number
+from server.clinical.entities import Patient, PatientChange, PatientSummary
+from server.clinical.patient_record import changed
+from server.clinical.reference_number import ReferenceKind, new_patient_reference
+from server.clock import Clock
+from server.errors import PageTokenInvalid, ReferenceNumberInvalid, ValidationFailed
+from server.identity import Caller, Role
+from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.patient_details import PatientDetails, PatientRecord, check_past_date
+from server.unit_of_work import Transaction, UnitOfWork
+
+
+class PatientService:
+    """The use cases of patient records. new_reference: draws a reference number of a day."""
+
+    def __init__(
+        self,
+        work: UnitOfWork,
+        clock: Clock,
+        page_tokens: PageTokens,
+        new_reference: Callable[[date], str] = new_patient_reference,
+    ) -> None:
+        self._work = work
+        self._clock = clock
+        self._page_tokens = page_tokens
+        self._new_reference = new_reference
+
+    async def open_record(
+        self, tx: Transaction, user_id: UUID | None, full_name: str, phone: str, details: PatientDetails
+    ) -> PatientRecord:
+        """Open the record of a new patient, who may have an account. Raises ValidationFailed for a birth to come."""
+        today = self._clock.today()
+        if details.date_of_birth is not None:
+            check_past_date(details.date_of_birth, "dateOfBirth", today)
+        while True:
+            number = self._new_reference(today)
+            record = await tx.patients.insert(user_id, number, full_name, phone, details)
+            if record is not None:
+                return record
+
+    async def create(self, email: str | None, full_name: str, phone: str, details: PatientDetails) -> Patient:
+        """Open a record, and with an e-mail address the account too. Raises ValidationFailed and EmailTaken."""
+        async with self._work.begin() as tx:
+            user_id = None if email is None else (await _open_account(tx, email, full_name, phone)).id
+            record = await self.open_record(tx, user_id, full_name, phone, details)
+            return await tx.patients.get(record.id)
+
+    async def search(self, caller: Caller, text: str | None, page: PageRequest) -> Page[PatientSummary]:
+        """Patients by name: all, or those whom the text finds. Raises PageTokenInvalid."""
+        scope = f"{caller.user_id}|ListPatients|{text}"
+        after = self._cursor(page, scope)
+        async with self._work.read() as tx:
+            rows, found = await tx.patients.page(_condition(text), after, page.size)
+        return page_of(rows, found, page.size, lambda last: self._page_tokens.issue((str(last.id),), scope))
+
+    async def get(self, patient_id: UUID) -> Patient:
+        """The record. Raises NotFound."""
+        async with self._work.read() as tx:
+            return await tx.patients.get(patient_id)
+
+    async def profile(self, caller: Caller) -> Patient:
+        """The calling patient's own record."""
+        async with self._work.read() as tx:
+            return await tx.patients.by_user(caller.user_id)
+
+    async def update(self, patient_id: UUID, email: str | None, change: PatientChange) -> Patient:
+        """Change what is present; an e-mail address where there was none opens the account.
+
+        Raises NotFound, VersionConflict, ValidationFailed and EmailTaken.
+        """
+        async with self._work.begin() as tx:
+            patient = changed(await tx.patients.get_for_update(patient_id), change, self._clock.today())
+            if email is not None and email.lower() != patient.email:
+                patient = await _with_account(tx, patient, email)
+            return await tx.patients.save(patient)
+
+    async def update_profile(self, caller: Caller, change: PatientChange) -> Patient:
+        """Change what is present in the calling patient's own record. Raises VersionConflict and ValidationFailed."""
+        async with self._work.begin() as tx:
+            patient = await tx.patients.by_user_for_update(caller.user_id)
+            return await tx.patients.save(changed(patient, change, self._clock.today()))
+
+    def _cursor(self, page: PageRequest, scope: str) -> UUID | None:
+        if not page.token:
+            return None
+        match self._page_tokens.read(page.token, scope):
+            case (str() as patient_id,):
+                return UUID(patient_id)
+            case _:
+                raise PageTokenInvalid()
+
+
+def _condition(text: str | None) -> Mapping[str, str | None]:
+    """What the text of a search asks for; a name without any word asks for nobody."""
+    if text is None:
+        return {}
+    if "@" in text:
+        return {"email": text.strip().lower()}
+    try:
+        reference = reference_number.normalize(text)
+    except ReferenceNumberInvalid:
+        return {"name_query": name_search.query(text) or ""}
+    return {"reference_number": reference.text if reference.kind is ReferenceKind.PATIENT else ""}
+
+
+async def _with_account(tx: Transaction, patient: Patient, email: str) -> Patient:
+    if patient.user_id is not None:
+        raise ValidationFailed.of("email", "can be given only where the record has none yet")
+    user = await _open_account(tx, email, patient.full_name, patient.phone)
+    return replace(patient, user_id=user.id)
+
+
+async def _open_account(tx: Transaction, email: str, full_name: str, phone: str) -> User:
+    account = NewAccount(
+        email=email.lower(),
+        password_hash=None,
+        full_name=full_name,
+        phone=phone,
+        role=Role.PATIENT,
+        status=UserStatus.ACTIVE,
+        invited=True,
+    )
+    return await AccountService.open(tx, account)

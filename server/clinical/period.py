@@ -1,0 +1,35 @@
+"""The days that a list is narrowed to."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from server.errors import ValidationFailed
+from server.patient_details import EARLIEST_DATE
+
+LATEST_DATE = date(2100, 12, 31)
+"""Behind it no list looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From the first to the last day, both included; None leaves that end open."""
+
+    first: date | None = None
+    last: date | None = None
+
+    def check(self) -> None:
+        """Raise ValidationFailed unless both days lie between 1900 and 2100 and the first is not behind the last."""
+        for field, day in (("from", self.first), ("to", self.last)):
+            if day is not None and not EARLIEST_DATE <= day <= LATEST_DATE:
+                raise ValidationFailed.of(field, "must be a date between 1900-01-01 and 2100-12-31")
+        if self.first is not None and self.last is not None and self.first > self.last:
+            raise ValidationFailed.of("from", "must not be after `to`")
+
+    def starts_at(self, zone: ZoneInfo) -> datetime | None:
+        """The moment in which the first day begins there."""
+        return None if self.first is None else datetime.combine(self.first, time.min, zone)
+
+    def ends_before(self, zone: ZoneInfo) -> datetime | None:
+        """The moment in which the day after the last one begins there."""
+        return None if self.last is None else datetime.combine(self.last + timedelta(days=1), time.min, zone)

@@ -1,0 +1,54 @@
+"""The doctor's side of the state table: when a prescription may be cancelled, its code replaced, its mail sent."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from server.auth.entities import User
+from server.clinical.entities import Claim, Prescription, PrescriptionStatus
+from server.errors import (
+    FailedPrecondition,
+    PatientHasNoEmail,
+    PrescriptionCancelled,
+    PrescriptionClaimed,
+    PrescriptionDispensed,
+    PrescriptionExpired,
+    PrescriptionRejected,
+)
+from server.mail.entities import MailKind, NewMail
+
+FINAL_STATES: Final[Mapping[PrescriptionStatus, type[FailedPrecondition]]] = {
+    PrescriptionStatus.DISPENSED: PrescriptionDispensed,
+    PrescriptionStatus.REJECTED: PrescriptionRejected,
+    PrescriptionStatus.CANCELLED: PrescriptionCancelled,
+    PrescriptionStatus.EXPIRED: PrescriptionExpired,
+}
+"""The states that nothing leads out of, with the error that refuses to try."""
+
+
+def check_not_final(prescription: Prescription) -> None:
+    """Raise PrescriptionDispensed, -Rejected, -Cancelled or -Expired if nothing can happen to it any more."""
+    refusal = FINAL_STATES.get(prescription.status)
+    if refusal is not None:
+        raise refusal(state=prescription.status, changed_at=prescription.changed_at)
+
+
+def claimed_refusal(claim: Claim, pharmacist: User) -> PrescriptionClaimed:
+    """Why it cannot be cancelled now, with what its doctor needs in order to call the pharmacy."""
+    return PrescriptionClaimed(
+        state=PrescriptionStatus.VALIDATED,
+        pharmacy_name=pharmacist.pharmacy_name,
+        pharmacy_phone=pharmacist.phone,
+        claim_expires_at=claim.expires_at,
+    )
+
+
+def mail_to_patient(kind: MailKind, prescription: Prescription) -> NewMail:
+    """A mail about it to its patient. Raises PatientHasNoEmail."""
+    if prescription.patient_user_id is None:
+        raise PatientHasNoEmail()
+    return NewMail(kind, prescription.patient_user_id, prescription.patient_email, prescription.id)
+
+
+def notices_to_patient(kind: MailKind, prescription: Prescription) -> tuple[NewMail, ...]:
+    """The same where it is sent without being asked for: none for a patient without an address."""
+    return () if prescription.patient_user_id is None else (mail_to_patient(kind, prescription),)

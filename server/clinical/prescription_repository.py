@@ -1,0 +1,325 @@
+"""Prescriptions in the database: each read with its items and its open QR code by one statement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    Interval,
+    Select,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.clinical.entities import (
+    Claim,
+    NewPrescription,
+    NewPrescriptionItem,
+    Prescription,
+    PrescriptionFilter,
+    PrescriptionStatus,
+    Validity,
+)
+from server.clinical.prescription_row import prescription_of
+from server.clinical.tables import patients, prescription_reading, prescriptions, qr_codes, status_now, visits
+from server.db.identifiers import new_id
+from server.db.list_query import ListQuery
+from server.errors import NotFound
+
+OPEN_AT_ONCE: Final = 50
+"""So many open prescriptions of one patient are looked up, the newest; hardly anybody has more."""
+
+_OPEN: Final = ["pending", "scanned", "validated", "partially_dispensed"]
+
+_column = prescriptions.c
+
+_UNCHANGED = literal_column(
+    "prescriptions.ctid = (SELECT seen.ctid FROM prescriptions AS seen WHERE seen.id = prescriptions.id)", Boolean
+)
+"""False when the row that was locked is newer than the one this statement has seen."""
+
+
+def _locking(rows: Select[Any]) -> Select[Any]:
+    """The same rows, locked against other changes, but not against foreign keys that point at them."""
+    locked = rows.add_columns(_UNCHANGED.label("unchanged"))
+    return locked.with_for_update(of=(prescriptions, qr_codes), key_share=True)
+
+
+_BY_ID = prescription_reading.where(_column.id == bindparam("id"))
+_OF_DOCTOR = _BY_ID.where(_column.doctor_id == bindparam("doctor_id"))
+_OF_READER = _BY_ID.where(or_(_column.doctor_id == bindparam("user_id"), patients.c.user_id == bindparam("user_id")))
+_LOCK_BY_ID = _locking(_BY_ID)
+_LOCK_BY_NUMBER = _locking(prescription_reading.where(_column.number == bindparam("number")))
+_LOCK_OF_DOCTOR = _locking(_OF_DOCTOR)
+_LOCK_OF_READER = _locking(_OF_READER)
+
+_LOCK_OPEN_OF_PATIENT = (
+    select(_column.id)
+    .where(
+        _column.patient_id
+        == select(patients.c.id).where(patients.c.reference_number == bindparam("reference")).scalar_subquery(),
+        status_now == any_(bindparam("open", type_=ARRAY(Text))),
+    )
+    .order_by(_column.created_at.desc(), _column.id.desc())
+    .limit(OPEN_AT_ONCE)
+    .with_for_update(of=prescriptions, key_share=True)
+)
+_OPEN_BY_IDS = prescription_reading.where(
+    _column.id == any_(bindparam("ids", type_=ARRAY(Uuid))), status_now == any_(bindparam("open", type_=ARRAY(Text)))
+).order_by(_column.created_at.desc(), _column.id.desc())
+_PATIENT_EXISTS = select(patients.c.id).where(patients.c.reference_number == bindparam("reference"))
+
+_LIST = ListQuery(
+    prescription_reading,
+    prescriptions,
+    conditions={
+        "doctor_id": _column.doctor_id == bindparam("doctor_id"),
+        "patient_user_id": _column.patient_id
+        == select(patients.c.id).where(patients.c.user_id == bindparam("patient_user_id")).scalar_subquery(),
+        "patient_id": _column.patient_id == bindparam("patient_id"),
+        "statuses": status_now == any_(bindparam("statuses", type_=ARRAY(Text))),
+        "written_from": _column.created_at >= bindparam("written_from"),
+        "written_before": _column.created_at < bindparam("written_before"),
+    },
+    behind=tuple_(_column.created_at, _column.id)
+    < tuple_(bindparam("after", type_=_column.created_at.type), bindparam("after_id", type_=Uuid)),
+    order=(_column.created_at.desc(), _column.id.desc()),
+)
+
+_SUBJECT = (
+    select(patients.c.id, visits.c.id.label("visit_id"))
+    .select_from(
+        patients.outerjoin(
+            visits,
+            (visits.c.id == bindparam("visit_id", type_=Uuid))
+            & (visits.c.patient_id == patients.c.id)
+            & (visits.c.doctor_id == bindparam("doctor_id", type_=Uuid)),
+        )
+    )
+    .where(patients.c.id == bindparam("patient_id"))
+)
+
+_INSERT = (
+    insert(prescriptions)
+    .values(expires_at=func.now() + bindparam("valid", type_=Interval))
+    .on_conflict_do_nothing(index_elements=["number"])
+    .returning(_column.created_at, _column.expires_at)
+)
+
+_INSERT_ITEMS = text(
+    """
+    INSERT INTO prescription_items
+        (id, prescription_id, position, medicine_name, dosage, frequency, quantity, instructions, route,
+        duration_days)
+    SELECT item.id, CAST(:prescription_id AS uuid), item.position, item.medicine_name, item.dosage, item.frequency,
+        item.quantity, item.instructions, item.route, item.duration_days
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:medicine_names AS text[]), CAST(:dosages AS text[]),
+        CAST(:frequencies AS text[]), CAST(:quantities AS integer[]), CAST(:instructions AS text[]),
+        CAST(:routes AS text[]), CAST(:durations AS integer[])) WITH ORDINALITY
+        AS item (id, medicine_name, dosage, frequency, quantity, instructions, route, duration_days, position)
+    """
+)
+
+_ADD_DISPENSED = text(
+    """
+    UPDATE prescription_items
+    SET dispensed_quantity = prescription_items.dispensed_quantity + line.quantity
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:quantities AS integer[])) AS line (id, quantity)
+    WHERE prescription_items.id = line.id
+    """
+)
+
+_MOVE = text(
+    """
+    UPDATE prescriptions
+    SET status = CAST(:status AS text), status_reason = :reason, changed_at = now(),
+        fulfilled_at = CASE WHEN CAST(:status AS text) = 'dispensed' THEN now() END,
+        claimed_by = CAST(:claimed_by AS uuid), claimed_from = CAST(:claimed_from AS text),
+        claim_expires_at = CAST(:claim_expires_at AS timestamptz)
+    WHERE id = CAST(:id AS uuid)
+    RETURNING changed_at, fulfilled_at
+    """
+)
+
+
+class PrescriptionRepository:
+    """Reads and writes prescriptions; what is not found, or not the asker's, raises NotFound("prescription")."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, prescription_id: UUID) -> Prescription:
+        """The prescription, whoever asks."""
+        return await self._one(_BY_ID, id=prescription_id)
+
+    async def of_doctor(self, prescription_id: UUID, doctor_id: UUID) -> Prescription:
+        """The prescription, if this doctor wrote it."""
+        return await self._one(_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id)
+
+    async def of_reader(self, prescription_id: UUID, user_id: UUID) -> Prescription:
+        """The prescription, if this is the account of its doctor or of its patient."""
+        return await self._one(_OF_READER, id=prescription_id, user_id=user_id)
+
+    async def get_for_update(self, prescription_id: UUID) -> Prescription:
+        """The prescription, locked."""
+        return await self._locked(_LOCK_BY_ID, id=prescription_id)
+
+    async def by_number_for_update(self, number: str) -> Prescription:
+        """The prescription of that number (in its canonical spelling), locked."""
+        return await self._locked(_LOCK_BY_NUMBER, number=number)
+
+    async def of_doctor_for_update(self, prescription_id: UUID, doctor_id: UUID) -> Prescription:
+        """The prescription, locked, if this doctor wrote it."""
+        return await self._locked(_LOCK_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id)
+
+    async def of_reader_for_update(self, prescription_id: UUID, user_id: UUID) -> Prescription:
+        """The prescription, locked, if this is the account of its doctor or of its patient."""
+        return await self._locked(_LOCK_OF_READER, id=prescription_id, user_id=user_id)
+
+    async def open_of_patient_for_update(self, reference_number: str) -> tuple[Prescription, ...]:
+        """What is open of the patient with this reference number, locked, newest first, at most OPEN_AT_ONCE.
+
+        Raises NotFound("patient") if nobody has the number. Locks first and reads then: a list that waits for locks
+        would show items and codes as they were before.
+        """
+        values = {"reference": reference_number, "open": _OPEN}
+        ids = (await self._connection.execute(_LOCK_OPEN_OF_PATIENT, values)).scalars().all()
+        if ids:
+            rows = await self._connection.execute(_OPEN_BY_IDS, {"ids": ids, "open": _OPEN})
+            return tuple(prescription_of(row) for row in rows)
+        if (await self._connection.execute(_PATIENT_EXISTS, {"reference": reference_number})).first() is None:
+            raise NotFound("patient")
+        return ()
+
+    async def page_of_doctor(
+        self, doctor_id: UUID, narrowed: PrescriptionFilter, after: tuple[datetime, UUID] | None, size: int
+    ) -> tuple[tuple[Prescription, ...], int]:
+        """Up to `size` + 1 of the doctor's behind a cursor, newest first, and how many the filter finds."""
+        return await self._page({"doctor_id": doctor_id}, narrowed, after, size)
+
+    async def page_of_patient(
+        self, user_id: UUID, narrowed: PrescriptionFilter, after: tuple[datetime, UUID] | None, size: int
+    ) -> tuple[tuple[Prescription, ...], int]:
+        """Up to `size` + 1 of the patient's with this account behind a cursor, newest first, and how many there are."""
+        return await self._page({"patient_user_id": user_id}, narrowed, after, size)
+
+    async def check_subject(self, patient_id: UUID, visit_id: UUID | None, doctor_id: UUID) -> None:
+        """Raise NotFound("patient"), or NotFound("visit") for one that is not the patient's with this doctor."""
+        values = {"patient_id": patient_id, "visit_id": visit_id, "doctor_id": doctor_id}
+        row = (await self._connection.execute(_SUBJECT, values)).first()
+        if row is None:
+            raise NotFound("patient")
+        if row.visit_id != visit_id:
+            raise NotFound("visit")
+
+    async def insert(
+        self, prescription_id: UUID, number: str, doctor_id: UUID, new: NewPrescription, valid: timedelta
+    ) -> Validity | None:
+        """Write the prescription without its items and its code; None, and nothing written, if the number is taken."""
+        values = {
+            "id": prescription_id,
+            "number": number,
+            "patient_id": new.patient_id,
+            "doctor_id": doctor_id,
+            "visit_id": new.visit_id,
+            "diagnosis": new.diagnosis,
+            "doctor_notes": new.doctor_notes,
+            "valid": valid,
+        }
+        row = (await self._connection.execute(_INSERT, values)).first()
+        return None if row is None else Validity(row.created_at, row.expires_at)
+
+    async def insert_items(self, prescription_id: UUID, items: Sequence[NewPrescriptionItem]) -> None:
+        """Write the items in their order, by one statement however many there are."""
+        values = {
+            "prescription_id": prescription_id,
+            "ids": [new_id() for _ in items],
+            "medicine_names": [item.medicine_name for item in items],
+            "dosages": [item.dosage for item in items],
+            "frequencies": [item.frequency for item in items],
+            "quantities": [item.quantity for item in items],
+            "instructions": [item.instructions for item in items],
+            "routes": [item.route for item in items],
+            "durations": [item.duration_days for item in items],
+        }
+        await self._connection.execute(_INSERT_ITEMS, values)
+
+    async def move(
+        self,
+        prescription: Prescription,
+        to: PrescriptionStatus,
+        *,
+        claim: Claim | None = None,
+        reason: str = "",
+    ) -> Prescription:
+        """Write the state of a locked prescription and answer it as it is now; without `claim` nobody holds it."""
+        values = {
+            "id": prescription.id,
+            "status": to,
+            "reason": reason,
+            "claimed_by": claim and claim.pharmacist_id,
+            "claimed_from": claim and claim.claimed_from,
+            "claim_expires_at": claim and claim.expires_at,
+        }
+        row = (await self._connection.execute(_MOVE, values)).one()
+        return replace(
+            prescription,
+            status=to,
+            status_reason=reason,
+            claim=claim,
+            changed_at=row.changed_at,
+            fulfilled_at=row.fulfilled_at,
+        )
+
+    async def add_dispensed(self, quantities: Mapping[UUID, int]) -> None:
+        """Add to what has been dispensed of each item, by one statement; the prescription must be locked."""
+        values = {"ids": list(quantities), "quantities": list(quantities.values())}
+        await self._connection.execute(_ADD_DISPENSED, values)
+
+    async def _one(self, statement: Select[Any], **values: object) -> Prescription:
+        row = (await self._connection.execute(statement, values)).first()
+        if row is None:
+            raise NotFound("prescription")
+        return prescription_of(row)
+
+    async def _locked(self, statement: Select[Any], **values: object) -> Prescription:
+        """Lock by the statement that reads; read again in the rare case that it had to wait for somebody's change.
+
+        PostgreSQL then answers the new rows of the locked tables, but the items as they were when the statement began,
+        and no row at all if the open code was replaced. The second time the lock is held, so nothing can move.
+        """
+        row = (await self._connection.execute(statement, values)).first()
+        if row is None or not row.unchanged:
+            return await self._one(statement, **values)
+        return prescription_of(row)
+
+    async def _page(
+        self,
+        owner: Mapping[str, UUID],
+        narrowed: PrescriptionFilter,
+        after: tuple[datetime, UUID] | None,
+        size: int,
+    ) -> tuple[tuple[Prescription, ...], int]:
+        filters = {
+            **owner,
+            "patient_id": narrowed.patient_id,
+            "statuses": list(narrowed.statuses) or None,
+            "written_from": narrowed.written_from,
+            "written_before": narrowed.written_before,
+        }
+        cursor = {} if after is None else {"after": after[0], "after_id": after[1]}
+        rows, found = await _LIST.fetch(self._connection, filters, cursor, size)
+        return tuple(prescription_of(row) for row in rows), found

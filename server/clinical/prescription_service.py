@@ -1,0 +1,125 @@
+"""Prescriptions: written, listed, read and cancelled by their doctor, listed by their patient."""
+
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from uuid import UUID
+
+from server.clinical import prescribing
+from server.clinical.entities import (
+    NewPrescription,
+    Prescription,
+    PrescriptionFilter,
+    PrescriptionStatus,
+)
+from server.clinical.period import Period
+from server.clinical.qr_issuer import QrIssuer
+from server.clinical.reference_number import new_prescription_number
+from server.clock import Clock
+from server.db.identifiers import new_id
+from server.identity import Caller
+from server.mail.entities import MailKind
+from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.unit_of_work import Transaction, UnitOfWork
+
+
+class PrescriptionService:
+    """The use cases of prescriptions.
+
+    valid: how long a prescription may be dispensed. new_number: draws a prescription number of a day.
+    """
+
+    def __init__(
+        self,
+        work: UnitOfWork,
+        clock: Clock,
+        issuer: QrIssuer,
+        page_tokens: PageTokens,
+        *,
+        valid: timedelta,
+        new_number: Callable[[date], str] = new_prescription_number,
+    ) -> None:
+        self._work = work
+        self._clock = clock
+        self._issuer = issuer
+        self._page_tokens = page_tokens
+        self._valid = valid
+        self._new_number = new_number
+
+    async def create(self, caller: Caller, new: NewPrescription) -> Prescription:
+        """Write a prescription of the caller; its patient is mailed. Raises NotFound for the patient or the visit."""
+        async with self._work.begin() as tx:
+            await tx.prescriptions.check_subject(new.patient_id, new.visit_id, caller.user_id)
+            prescription_id = await self._insert(tx, caller, new)
+            prescription = await tx.prescriptions.get(prescription_id)
+            await tx.outbox.add(*prescribing.notices_to_patient(MailKind.PRESCRIPTION, prescription))
+        return prescription
+
+    async def list_own(
+        self,
+        caller: Caller,
+        statuses: Iterable[PrescriptionStatus],
+        patient_id: UUID | None,
+        period: Period,
+        page: PageRequest,
+    ) -> Page[Prescription]:
+        """The prescriptions that the caller wrote, newest first. Raises ValidationFailed and PageTokenInvalid."""
+        period.check()
+        zone = self._clock.zone
+        narrowed = PrescriptionFilter(
+            _each_once(statuses), patient_id, period.starts_at(zone), period.ends_before(zone)
+        )
+        scope = f"{caller.user_id}|ListPrescriptions|{narrowed.statuses}|{patient_id}|{period}"
+        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        async with self._work.read() as tx:
+            rows, found = await tx.prescriptions.page_of_doctor(caller.user_id, narrowed, after, page.size)
+        return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
+
+    async def list_mine(
+        self, caller: Caller, statuses: Iterable[PrescriptionStatus], page: PageRequest
+    ) -> Page[Prescription]:
+        """The calling patient's prescriptions, newest first. Raises PageTokenInvalid."""
+        narrowed = PrescriptionFilter(_each_once(statuses))
+        scope = f"{caller.user_id}|ListMyPrescriptions|{narrowed.statuses}"
+        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        async with self._work.read() as tx:
+            rows, found = await tx.prescriptions.page_of_patient(caller.user_id, narrowed, after, page.size)
+        return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
+
+    async def get(self, caller: Caller, prescription_id: UUID) -> Prescription:
+        """A prescription that the caller wrote. Raises NotFound."""
+        async with self._work.read() as tx:
+            return await tx.prescriptions.of_doctor(prescription_id, caller.user_id)
+
+    async def cancel(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
+        """Cancel a prescription that the caller wrote; its patient is told.
+
+        Raises NotFound, PrescriptionClaimed while a pharmacy holds it, and the errors of final states.
+        """
+        async with self._work.begin() as tx:
+            prescription = await tx.prescriptions.of_doctor_for_update(prescription_id, caller.user_id)
+            prescribing.check_not_final(prescription)
+            if prescription.claim is not None:
+                pharmacist = await tx.accounts.get(prescription.claim.pharmacist_id)
+                raise prescribing.claimed_refusal(prescription.claim, pharmacist)
+            cancelled = await tx.prescriptions.move(prescription, PrescriptionStatus.CANCELLED, reason=reason)
+            await tx.outbox.add(*prescribing.notices_to_patient(MailKind.CANCELLED, cancelled))
+        return cancelled
+
+    async def _insert(self, tx: Transaction, caller: Caller, new: NewPrescription) -> UUID:
+        """Write the prescription with its items and its first code, under a number that is free."""
+        prescription_id = new_id()
+        validity = None
+        while validity is None:
+            number = self._new_number(self._clock.today())
+            validity = await tx.prescriptions.insert(prescription_id, number, caller.user_id, new, self._valid)
+        await tx.prescriptions.insert_items(prescription_id, new.items)
+        code = self._issuer.issue(prescription_id, validity.created_at, validity.expires_at)
+        await tx.qr_codes.open_new(code)
+        return prescription_id
+
+    def _token_after(self, last: Prescription, scope: str) -> str:
+        return self._page_tokens.issue_after(last.created_at, last.id, scope)
+
+
+def _each_once(statuses: Iterable[PrescriptionStatus]) -> tuple[PrescriptionStatus, ...]:
+    return tuple(sorted(set(statuses)))

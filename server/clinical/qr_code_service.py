@@ -1,0 +1,80 @@
+"""A prescription's present QR code: shown to, replaced by and mailed for its patient and its doctor."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from server.clinical import prescribing
+from server.clinical.entities import Prescription
+from server.clinical.qr_issuer import QrIssuer
+from server.clinical.qr_pictures import QrPictures
+from server.identity import Caller
+from server.mail.entities import MailKind
+from server.unit_of_work import Transaction, UnitOfWork
+
+LEAST_LIFE_IN_MAIL: Final = timedelta(hours=24)
+"""A code that ends sooner is replaced before it is mailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownQrCode:
+    """A prescription with the text and the picture of its present code: whoever sees them can use the code."""
+
+    prescription: Prescription
+    text: str
+    png: bytes
+
+
+class QrCodeService:
+    """The use cases of QR codes; to anybody but the prescription's patient and doctor it does not exist."""
+
+    def __init__(self, work: UnitOfWork, issuer: QrIssuer, pictures: QrPictures) -> None:
+        self._work = work
+        self._issuer = issuer
+        self._pictures = pictures
+
+    async def show(self, caller: Caller, prescription_id: UUID) -> ShownQrCode:
+        """The present code as text and picture. Raises NotFound."""
+        async with self._work.read() as tx:
+            prescription = await tx.prescriptions.of_reader(prescription_id, caller.user_id)
+        if not self._issuer.can_read(prescription.qr_code):
+            prescription = await self._renewed(caller, prescription_id)
+        text = self._issuer.text(prescription.qr_code)
+        png = await self._pictures.png(prescription.qr_code.qr_hash, text)
+        return ShownQrCode(prescription, text, png)
+
+    async def reissue(self, caller: Caller, prescription_id: UUID) -> Prescription:
+        """Replace the code. Raises NotFound and the errors of final states."""
+        async with self._work.begin() as tx:
+            prescription = await tx.prescriptions.of_reader_for_update(prescription_id, caller.user_id)
+            prescribing.check_not_final(prescription)
+            return await self._replaced(tx, prescription)
+
+    async def send_by_mail(self, caller: Caller, prescription_id: UUID) -> Prescription:
+        """Mail the prescription to its patient, with a code that lives for another day at least if it can.
+
+        Raises NotFound, PatientHasNoEmail and the errors of final states.
+        """
+        async with self._work.begin() as tx:
+            prescription = await tx.prescriptions.of_reader_for_update(prescription_id, caller.user_id)
+            prescribing.check_not_final(prescription)
+            mail = prescribing.mail_to_patient(MailKind.PRESCRIPTION, prescription)
+            code = prescription.qr_code
+            if code.expires_at < prescription.as_of + LEAST_LIFE_IN_MAIL or not self._issuer.can_read(code):
+                prescription = await self._replaced(tx, prescription)
+            await tx.outbox.add(mail)
+        return prescription
+
+    async def _renewed(self, caller: Caller, prescription_id: UUID) -> Prescription:
+        """Replace a code whose key is gone, unless somebody was faster."""
+        async with self._work.begin() as tx:
+            prescription = await tx.prescriptions.of_reader_for_update(prescription_id, caller.user_id)
+            if self._issuer.can_read(prescription.qr_code):
+                return prescription
+            return await self._replaced(tx, prescription)
+
+    async def _replaced(self, tx: Transaction, prescription: Prescription) -> Prescription:
+        code = self._issuer.issue(prescription.id, prescription.as_of, prescription.expires_at)
+        await tx.qr_codes.replace(code)
+        return replace(prescription, qr_code=code)

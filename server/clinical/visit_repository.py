@@ -1,0 +1,128 @@
+"""Medical visits in the database."""
+
+from dataclasses import astuple
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Date, Row, Select, Text, Uuid, bindparam, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.auth.tables import users
+from server.clinical.entities import NewVisit, Visit, VisitType, VitalSigns
+from server.clinical.period import Period
+from server.clinical.tables import patients, visits
+from server.db.identifiers import new_id
+from server.db.list_query import ListQuery
+from server.errors import NotFound
+
+_column = visits.c
+
+_READ: Select[Any] = select(
+    *visits.c, patients.c.full_name.label("patient_name"), users.c.full_name.label("doctor_name")
+).select_from(visits.join(patients, patients.c.id == _column.patient_id).join(users, users.c.id == _column.doctor_id))
+_BY_ID = _READ.where(_column.id == bindparam("id"))
+
+_GIVEN: Final = (
+    "visit_date",
+    "visit_type",
+    "chief_complaint",
+    "symptoms",
+    "diagnosis",
+    "treatment_notes",
+    "recommendations",
+)
+_MEASURED: Final = ("blood_pressure", "heart_rate", "temperature", "weight", "height")
+_NOTHING: Final = VitalSigns(None, None, None, None, None)
+
+_INSERT = insert(visits).from_select(
+    ["id", "patient_id", "doctor_id", "hospital_name", *_GIVEN, *_MEASURED],
+    select(
+        bindparam("id", type_=Uuid),
+        patients.c.id,
+        users.c.id,
+        func.coalesce(func.nullif(bindparam("hospital_name", type_=Text), ""), users.c.hospital_name),
+        *(bindparam(name, type_=_column[name].type) for name in (*_GIVEN, *_MEASURED)),
+    )
+    .select_from(patients.join(users, users.c.id == bindparam("doctor_id")))
+    .where(patients.c.id == bindparam("patient_id")),
+)
+
+_LIST = ListQuery(
+    _READ,
+    visits,
+    conditions={
+        "doctor_id": _column.doctor_id == bindparam("doctor_id"),
+        "patient_id": _column.patient_id == bindparam("patient_id"),
+        "first": _column.visit_date >= bindparam("first"),
+        "last": _column.visit_date <= bindparam("last"),
+    },
+    behind=tuple_(_column.visit_date, _column.id)
+    < tuple_(bindparam("after", type_=Date), bindparam("after_id", type_=Uuid)),
+    order=(_column.visit_date.desc(), _column.id.desc()),
+)
+
+
+class VisitRepository:
+    """Reads and writes medical visits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, doctor_id: UUID, new: NewVisit) -> Visit:
+        """Write a visit and answer it. Raises NotFound("patient")."""
+        visit_id = new_id()
+        measured = astuple(new.vital_signs or _NOTHING)
+        values = {
+            "id": visit_id,
+            "patient_id": new.patient_id,
+            "doctor_id": doctor_id,
+            "hospital_name": new.hospital_name,
+            **{name: getattr(new, name) for name in _GIVEN},
+            **dict(zip(_MEASURED, measured, strict=True)),
+        }
+        await self._connection.execute(_INSERT, values)
+        row = (await self._connection.execute(_BY_ID, {"id": visit_id})).first()
+        if row is None:
+            raise NotFound("patient")
+        return _visit(row)
+
+    async def page_of_doctor(
+        self,
+        doctor_id: UUID,
+        patient_id: UUID | None,
+        period: Period,
+        after: tuple[date, UUID] | None,
+        size: int,
+    ) -> tuple[tuple[Visit, ...], int]:
+        """Up to `size` + 1 of the doctor's visits behind a cursor, newest first, and how many the filter finds."""
+        filters = {
+            "doctor_id": doctor_id,
+            "patient_id": patient_id,
+            "first": period.first,
+            "last": period.last,
+        }
+        cursor = {} if after is None else {"after": after[0], "after_id": after[1]}
+        rows, found = await _LIST.fetch(self._connection, filters, cursor, size)
+        return tuple(_visit(row) for row in rows), found
+
+
+def _visit(row: Row[Any]) -> Visit:
+    measured = VitalSigns(row.blood_pressure, row.heart_rate, row.temperature, row.weight, row.height)
+    return Visit(
+        id=row.id,
+        patient_id=row.patient_id,
+        patient_name=row.patient_name,
+        doctor_name=row.doctor_name,
+        visit_date=row.visit_date,
+        visit_type=VisitType(row.visit_type),
+        chief_complaint=row.chief_complaint,
+        symptoms=row.symptoms,
+        diagnosis=row.diagnosis,
+        treatment_notes=row.treatment_notes,
+        recommendations=row.recommendations,
+        hospital_name=row.hospital_name,
+        vital_signs=None if measured == _NOTHING else measured,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,49 @@
+"""Medical visits: recorded once, listed by the doctor who recorded them."""
+
+from datetime import date
+from uuid import UUID
+
+from server.clinical.entities import NewVisit, Visit
+from server.clinical.period import Period
+from server.clock import Clock
+from server.errors import PageTokenInvalid
+from server.identity import Caller
+from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.patient_details import check_past_date
+from server.unit_of_work import UnitOfWork
+
+
+class VisitService:
+    """The use cases of medical visits."""
+
+    def __init__(self, work: UnitOfWork, clock: Clock, page_tokens: PageTokens) -> None:
+        self._work = work
+        self._clock = clock
+        self._page_tokens = page_tokens
+
+    async def record(self, caller: Caller, new: NewVisit) -> Visit:
+        """Write down a visit to the caller. Raises ValidationFailed for a day to come, NotFound for the patient."""
+        check_past_date(new.visit_date, "visitDate", self._clock.today())
+        async with self._work.begin() as tx:
+            return await tx.visits.insert(caller.user_id, new)
+
+    async def list_own(self, caller: Caller, patient_id: UUID | None, period: Period, page: PageRequest) -> Page[Visit]:
+        """The visits that the caller recorded, newest first. Raises ValidationFailed and PageTokenInvalid."""
+        period.check()
+        scope = f"{caller.user_id}|ListMedicalVisits|{patient_id}|{period}"
+        after = self._cursor(page, scope)
+        async with self._work.read() as tx:
+            rows, found = await tx.visits.page_of_doctor(caller.user_id, patient_id, period, after, page.size)
+        return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
+
+    def _token_after(self, last: Visit, scope: str) -> str:
+        return self._page_tokens.issue((last.visit_date.isoformat(), str(last.id)), scope)
+
+    def _cursor(self, page: PageRequest, scope: str) -> tuple[date, UUID] | None:
+        if not page.token:
+            return None
+        match self._page_tokens.read(page.token, scope):
+            case (str() as day, str() as visit_id):
+                return date.fromisoformat(day), UUID(visit_id)
+            case _:
+                raise PageTokenInvalid()

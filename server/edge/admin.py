@@ -1,0 +1,74 @@
+"""Talks to Envoy's admin interface over its Unix socket."""
+
+import asyncio
+import json
+from pathlib import Path
+
+TIMEOUT_SECONDS = 2.0
+
+
+class AdminError(Exception):
+    """The admin interface could not be reached, or did not answer 200."""
+
+
+class Admin:
+    """One Envoy's admin interface; every method raises AdminError when it does not answer."""
+
+    def __init__(self, socket: Path) -> None:
+        """Remember the socket; nothing is opened before the first question."""
+        self._socket = socket
+
+    async def ready(self) -> bool:
+        """Say whether Envoy serves: listeners are open and every server's health was asked once."""
+        try:
+            await self._ask("GET", "/ready")
+        except AdminError:
+            return False
+        return True
+
+    async def address(self) -> tuple[str, int]:
+        """Return the host and port where REST listens."""
+        listeners = json.loads(await self._ask("GET", "/listeners?format=json"))
+        found = listeners["listener_statuses"][0]["local_address"]["socket_address"]
+        return str(found["address"]), int(found["port_value"])
+
+    async def counter(self, name: str) -> int:
+        """Return one counter or gauge by its full name; 0 if nothing was counted yet."""
+        stats = json.loads(await self._ask("GET", f"/stats?format=json&filter=^{name}$"))["stats"]
+        return int(stats[0]["value"]) if stats else 0
+
+    async def drain(self) -> None:
+        """Send callers away: answers say `connection: close` (HTTP/2: GOAWAY), and later the port is closed."""
+        await self._ask("POST", "/drain_listeners?graceful&skip_exit")
+
+    async def _ask(self, method: str, path: str) -> bytes:
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                return await self._exchange(method, path)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            raise AdminError(f"{method} {path}: {error!r}") from error
+
+    async def _exchange(self, method: str, path: str) -> bytes:
+        reader, writer = await asyncio.open_unix_connection(str(self._socket))
+        try:
+            request = f"{method} {path} HTTP/1.1\r\nhost: admin\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            writer.write(request.encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            body = await reader.read()
+        finally:
+            writer.close()
+        if not head.startswith(b"http/1.1 200"):
+            raise AdminError(f"{method} {path}: {head.splitlines()[0].decode()}")
+        return unchunked(body) if b"transfer-encoding: chunked" in head else body
+
+
+def unchunked(body: bytes) -> bytes:
+    """Join the chunks of a chunked HTTP/1.1 body."""
+    pieces: list[bytes] = []
+    while True:
+        size, _, body = body.partition(b"\r\n")
+        length = int(size, 16)
+        if length == 0:
+            return b"".join(pieces)
+        pieces.append(body[:length])
+        body = body[length + 2 :]

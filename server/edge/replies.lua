@@ -1,0 +1,83 @@
+-- What Envoy refuses by itself, in the service's words: the transcoder's complaints about a body or query, and all other
+-- local replies by their HTTP status.
+
+local replies = {}
+replies.__index = replies
+
+local BY_STATUS = {
+  [400] = { "MALFORMED_REQUEST", "The request is not understood." },
+  [404] = { "ROUTE_UNKNOWN", "There is no such path." },
+  [408] = { "REQUEST_TIMEOUT", "The request took too long to arrive." },
+  [413] = { "BODY_TOO_LARGE", "The body is larger than 256 KiB." },
+  [431] = { "HEADERS_TOO_LARGE", "The headers are too large." },
+  [503] = { "UNAVAILABLE", "The service is not available now, please try again later." },
+  [504] = { "DEADLINE_EXCEEDED", "The call took too long." },
+}
+local CLIENT_FAULT = BY_STATUS[400]
+local SERVER_FAULT = { "INTERNAL", "Something failed inside." }
+
+local TYPES = {
+  TYPE_BOOL = "must be true or false",
+  TYPE_DOUBLE = "must be a number",
+  TYPE_INT32 = "must be a whole number of at most 32 bits",
+  TYPE_STRING = "must be a string",
+}
+
+function replies.new(tables)
+  return setmetatable({ enums = tables.enums, json_names = tables.json_names }, replies)
+end
+
+-- `items[0].unit_price` as JSON callers write it: `items[0].unitPrice`.
+local function json_path(self, path)
+  return (path:gsub("[%w_]+", function(name)
+    return self.json_names[name] or name:gsub("_(%w)", string.upper)
+  end))
+end
+
+local function must_be(self, type)
+  local words = self.enums[type:match("^type%.googleapis%.com/(.*)$")]
+  if not words then return TYPES[type] or "must be an object" end
+  local sorted = {}
+  for _, word in pairs(words) do
+    if word ~= "unspecified" then sorted[#sorted + 1] = word end
+  end
+  table.sort(sorted)
+  return "must be one of " .. table.concat(sorted, ", ")
+end
+
+-- The field that the transcoder complains of, and what is wrong with it; nil if it complains of no field.
+local function complaint(self, text)
+  local path, type = text:match("^([%w_.%[%]]+): invalid value .* for type (%S+)$")
+  if path then return path, must_be(self, type) end
+  local twice = text:match("^: invalid value oneof field .* Cannot set '([%w_]+)' for type oneof$")
+  if twice then return twice, "must be given once" end
+  local scalar = text:match("^[%w_.%[%]]*: invalid value Starting an? .* on a scalar field for type ([%w_]+)$")
+  if scalar then return scalar, "must be a single value" end
+  local unknown = text:match('^Could not find field "([%w_.-]+)" in the type ')
+  if unknown then return unknown, "is not a parameter of this call" end
+  return nil
+end
+
+local function from_transcoder(self, details, text)
+  local path, wrong = complaint(self, text)
+  if not path and details:sub(1, 5) == "early" then -- before the body was looked at
+    return { type = "VALIDATION_FAILED", message = "The query parameters are not understood." }
+  elseif not path then
+    return { type = "MALFORMED_BODY", message = "The body is no JSON object of the kind this call takes." }
+  end
+  local field = json_path(self, path)
+  return {
+    type = "VALIDATION_FAILED",
+    message = field .. " " .. wrong .. ".",
+    details = { { field = field, message = wrong } },
+  }
+end
+
+-- What a local reply says: its type, message and details. `details` are Envoy's response code details, `text` its own words.
+function replies:problem(status, details, text)
+  if status == 400 and details:find("grpc_json_transcode_failure", 1, true) then return from_transcoder(self, details, text) end
+  local entry = BY_STATUS[status] or (status < 500 and CLIENT_FAULT or SERVER_FAULT)
+  return { type = entry[1], message = entry[2] }
+end
+
+return replies

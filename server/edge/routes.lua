@@ -1,0 +1,44 @@
+-- Which route a path names, and which methods it takes.
+
+local routes = {}
+routes.__index = routes
+
+-- Make the directory for the routes of edge_tables.lua: a tree by path segments, `*` standing for any one segment.
+function routes.new(list)
+  local root = { below = {} }
+  for number, route in ipairs(list) do
+    local node = root
+    for segment in route.path:gmatch("[^/]+") do
+      node.below[segment] = node.below[segment] or { below = {} }
+      node = node.below[segment]
+    end
+    node.methods = node.methods or {}
+    node.methods[route.method] = number
+  end
+  return setmetatable({ root = root, list = list }, routes)
+end
+
+-- Collect the methods below `node` for the segments from `index` on; a literal segment goes before `*`.
+local function collect(node, segments, index, methods)
+  if index > #segments then
+    for method, number in pairs(node.methods or {}) do
+      methods[method] = methods[method] or number
+    end
+    return
+  end
+  local literal, any = node.below[segments[index]], node.below["*"]
+  if literal then collect(literal, segments, index + 1, methods) end
+  if any and segments[index] ~= "" then collect(any, segments, index + 1, methods) end
+end
+
+-- The numbers of a path's routes by method; empty if there is no such path.
+function routes:find(path)
+  local segments, methods = {}, {}
+  for segment in path:gmatch("/([^/]*)") do
+    segments[#segments + 1] = segment
+  end
+  collect(self.root, segments, 1, methods)
+  return methods
+end
+
+return routes

@@ -1,0 +1,66 @@
+"""Tells load balancers and the edge whether this process can do its work."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+from grpc_health.v1 import health, health_pb2
+
+from server.errors import Unavailable
+
+INTERVAL_SECONDS: Final = 5.0
+CHECK_SECONDS: Final = 4.5
+SERVING: Final[int] = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING: Final[int] = health_pb2.HealthCheckResponse.NOT_SERVING
+
+log = structlog.get_logger(__name__)
+
+
+class Health:
+    """Sets the standard gRPC health service's answer: serving while the database answers and nobody drains.
+
+    ping: asks the database for a sign of life, raises Unavailable without one.
+    """
+
+    def __init__(self, ping: Callable[[], Awaitable[None]]) -> None:
+        self.servicer = health.aio.HealthServicer()
+        self._ping = ping
+        self._draining = False
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Check now and every five seconds until the block is left."""
+        await self._check()
+        task = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def drain(self) -> None:
+        """Answer NOT_SERVING from now on: no new calls shall come."""
+        self._draining = True
+        await self.servicer.set("", NOT_SERVING)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            await self._check()
+
+    async def _check(self) -> None:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self._ping()
+        except (TimeoutError, Unavailable) as error:
+            log.warning("health.database", error=type(error).__name__)
+            await self._set(NOT_SERVING)
+        else:
+            await self._set(SERVING)
+
+    async def _set(self, state: int) -> None:
+        if not self._draining:
+            await self.servicer.set("", state)

@@ -1,0 +1,1 @@
+"""Writes that are repeated with their key are executed once."""

@@ -1,0 +1,81 @@
+"""First successes, by caller, method and key."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.errors import RequestInProgress
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedCall:
+    """What a key belongs to: the same key of another caller or method is another key."""
+
+    caller_id: UUID
+    method: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSuccess:
+    """What the first call with a key asked and was answered, as bytes."""
+
+    request_hash: bytes
+    response: bytes
+
+
+# The lock ends with the transaction. It is tried, not awaited: who comes second is told so at once.
+CLAIM = text(
+    """
+    SELECT pg_try_advisory_xact_lock(hashtextextended(:lock, 0)) AS claimed, known.request_hash, known.response
+    FROM (SELECT) AS nothing
+    LEFT JOIN idempotency_keys AS known
+      ON known.caller_id = :caller_id AND known.method = :method AND known.key = :key
+     AND known.created_at > now() - make_interval(hours => :hours)
+    """
+).bindparams(hours=24)
+
+# A key whose day is over, but which is not cleaned up yet, may be used anew.
+KEEP = text(
+    """
+    INSERT INTO idempotency_keys (caller_id, method, key, request_hash, response)
+    VALUES (:caller_id, :method, :key, :request_hash, :response)
+    ON CONFLICT (caller_id, method, key) DO UPDATE
+       SET request_hash = excluded.request_hash, response = excluded.response, created_at = now()
+     WHERE idempotency_keys.created_at <= now() - make_interval(hours => :hours)
+    RETURNING true
+    """
+).bindparams(hours=24)
+
+
+class IdempotencyRepository:
+    """Claims keys and keeps first successes for 24 h, in the transaction of the write itself."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def claim(self, call: KeyedCall) -> FirstSuccess | None:
+        """The first success of this key, or None: then the key is the caller's until the transaction ends.
+
+        Raises RequestInProgress while another transaction holds the key.
+        """
+        lock = f"{call.caller_id}|{call.method}|{call.key}"
+        row = (await self._connection.execute(CLAIM, {"lock": lock, **_names(call)})).one()
+        if row.response is not None:
+            return FirstSuccess(row.request_hash, row.response)
+        if not row.claimed:
+            raise RequestInProgress()
+        return None
+
+    async def keep(self, call: KeyedCall, success: FirstSuccess) -> None:
+        """Store the first success. Raises RequestInProgress if another was stored since `claim` looked."""
+        values = {**_names(call), "request_hash": success.request_hash, "response": success.response}
+        kept = (await self._connection.execute(KEEP, values)).scalar_one_or_none()
+        if kept is None:
+            raise RequestInProgress()
+
+
+def _names(call: KeyedCall) -> dict[str, object]:
+    return {"caller_id": call.caller_id, "method": call.method, "key": call.key}

@@ -1,0 +1,41 @@
+"""Refuses who may not call: by the access option that stands beside the method, before the body is parsed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from server.auth.standing import Standing
+from server.errors import RoleNotAllowed, Unauthenticated
+from server.interceptors.call import Call
+
+OPEN_SERVICES: Final = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
+"""The only services without an access option: everybody may call them."""
+
+OPEN_METHODS: Final = frozenset(
+    {
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/List",
+        "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    }
+)
+
+
+class Access:
+    """Checks token, session, role and verification, in this order."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Raise Unauthenticated, RoleNotAllowed or AccountNotVerified, or let the call on."""
+        if not call.method.public:
+            if call.caller is None:
+                raise Unauthenticated()
+            await self._standing.check(call.caller, verified=False)
+            if call.caller.role not in call.method.roles:
+                raise RoleNotAllowed()
+            if call.method.verified:
+                await self._standing.check(call.caller, verified=True)
+        yield

@@ -1,0 +1,32 @@
+"""Identifies the caller and refuses nobody: a bad token is no token, and access decides what that means."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from server.auth.access_tokens import AccessTokens
+from server.errors import Unauthenticated
+from server.identity import set_caller
+from server.interceptors.call import Call
+
+SCHEME: Final = "bearer"
+
+
+class Authentication:
+    """Reads the one `authorization` value of the call."""
+
+    def __init__(self, tokens: AccessTokens) -> None:
+        self._tokens = tokens
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Fill in `caller` if a valid access token came with the call."""
+        scheme, _, token = (call.first("authorization") or "").partition(" ")
+        if scheme.lower() == SCHEME:
+            try:
+                call.caller = self._tokens.verify(token)
+            except Unauthenticated:
+                call.caller = None
+        if call.caller is not None:
+            set_caller(call.caller)
+        yield

@@ -1,0 +1,63 @@
+"""One call on its way through the chain."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import grpc.aio
+from google.protobuf.message import Message
+
+from server.identity import Caller
+from server.interceptors.contract import Method
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class Call:
+    """What the interceptors know and learn of a call; each adds its part for those behind it."""
+
+    __slots__ = (
+        "address",
+        "body",
+        "caller",
+        "context",
+        "headers",
+        "message",
+        "metadata",
+        "method",
+        "reply",
+        "request_id",
+        "rest",
+    )
+
+    def __init__(self, method: Method, body: bytes, context: Context, request_id: str) -> None:
+        self.method = method
+        self.body = body
+        self.context = context
+        self.request_id = request_id
+        """Names this call in answers and in the log."""
+        self.metadata: Mapping[str, tuple[Any, ...]] = _grouped(context.invocation_metadata() or ())
+        """The caller's metadata: all values of each key, in order."""
+        self.rest = False
+        """Whether it came through the edge as REST (client_address)."""
+        self.address = ""
+        """Whence the caller calls, as rate limits and the log name it (client_address)."""
+        self.caller: Caller | None = None
+        """Who calls, if he has shown it (authentication)."""
+        self.message: Message | None = None
+        """The parsed request (validation)."""
+        self.reply: bytes | None = None
+        """The response: the handler's, or the stored one of the first call with the same key (idempotency)."""
+        self.headers: dict[str, str] = {"x-request-id": request_id}
+        """What the answer's metadata will hold."""
+
+    def first(self, key: str) -> str | None:
+        """The only value of a text key; None if there is none, or more than one."""
+        values = self.metadata.get(key, ())
+        return values[0] if len(values) == 1 and isinstance(values[0], str) else None
+
+
+def _grouped(metadata: Any) -> dict[str, tuple[Any, ...]]:  # noqa: ANN401 - grpc types keys and values loosely
+    grouped: dict[str, tuple[Any, ...]] = {}
+    for key, value in metadata:
+        grouped[key] = (*grouped.get(key, ()), value)
+    return grouped

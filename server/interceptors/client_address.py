@@ -1,0 +1,45 @@
+"""Whence a call comes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import IPv6Network, ip_address
+from typing import Final
+from urllib.parse import unquote
+
+from server.interceptors.call import Call
+
+EDGE: Final = "unix:"
+UNKNOWN: Final = "unknown"
+
+
+class ClientAddress:
+    """Believes the edge, which calls through the Unix socket, and nobody else."""
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Fill in `address` and `rest`."""
+        peer = call.context.peer()
+        if peer.startswith(EDGE):
+            call.rest = "x-envoy-original-path" in call.metadata
+            call.address = limit_address(call.first("x-client-ip") or UNKNOWN)
+        else:
+            call.address = limit_address(_host(peer))
+        yield
+
+
+def limit_address(host: str) -> str:
+    """The address that limits count: IPv4 as it is, IPv6 by its /64, which one household or host has to itself."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return UNKNOWN
+    if address.version == 4:
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((int(address), 64), strict=False))
+
+
+def _host(peer: str) -> str:
+    """`ipv4:127.0.0.1:4242` or `ipv6:[::1]:4242` (percent-encoded) without family, brackets and port."""
+    return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]").partition("%")[0]

@@ -1,0 +1,77 @@
+"""What the contracts say of each method, read once from the descriptors."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from medconnect.options.v1 import access_pb2
+
+from server.identity import Role
+
+
+class AccessUndeclared(Exception):
+    """A method does not say who may call it; the server must not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method and its access option."""
+
+    path: str
+    """As gRPC names it: `/medconnect.pharmacy.v1.PharmacyService/ScanQrCode`."""
+    request_type: type[Message] | None
+    """None: the method does not exist."""
+    streaming: bool
+    public: bool
+    roles: frozenset[Role]
+    """Who may call it, unless it is public."""
+    verified: bool
+    limit_group: str
+    """The budget beside that of the caller's role, such as `scan`; empty for none."""
+    idempotent: bool
+    message: str
+    """The success message of REST."""
+    http_status: int
+
+    @property
+    def name(self) -> str:
+        """The method alone: `ScanQrCode`."""
+        return self.path.rpartition("/")[2]
+
+
+def unknown_method(path: str) -> Method:
+    """A method that does not exist: answered as such to those who are signed in, and to nobody else."""
+    return Method(path, None, False, False, frozenset(Role), False, "", False, "", 200)
+
+
+def read_methods(services: Iterable[str]) -> Mapping[str, Method]:
+    """All methods of the services (full names), by path. Raises AccessUndeclared naming a method without a rule."""
+    pool = descriptor_pool.Default()
+    found = (method for name in services for method in pool.FindServiceByName(name).methods)
+    return {method.path: method for method in map(_read, found)}
+
+
+def _read(descriptor: MethodDescriptor) -> Method:
+    option = descriptor.GetOptions().Extensions[access_pb2.access]
+    if [option.public, option.signed_in, bool(option.roles)].count(True) != 1:
+        raise AccessUndeclared(f"{descriptor.full_name} must say one of `public`, `signed_in` and `roles`")
+    group = access_pb2.LimitGroup.Name(option.limit_group).removeprefix("LIMIT_GROUP_").lower()
+    return Method(
+        path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
+        request_type=GetMessageClass(descriptor.input_type),
+        streaming=descriptor.server_streaming,
+        public=option.public,
+        roles=frozenset(_role(number) for number in option.roles) or frozenset(Role),
+        verified=option.verified,
+        limit_group="" if option.limit_group == access_pb2.LIMIT_GROUP_UNSPECIFIED else group,
+        idempotent=option.idempotent,
+        message=option.message,
+        http_status=option.http_status or 200,
+    )
+
+
+def _role(number: int) -> Role:
+    return Role[access_pb2.Role.Name(access_pb2.Role.ValueType(number)).removeprefix("ROLE_")]

@@ -1,0 +1,46 @@
+"""Outermost: every failure becomes a declared status here, and nowhere else."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc.aio
+import structlog
+
+from server.errors import DeclaredError, Internal, ServerBusy
+from server.interceptors.call import Call
+from server.status import CODES, DETAILS_KEY, to_status
+
+log = structlog.get_logger(__name__)
+
+
+class Failures:
+    """Answers declared errors as they say; logs what is not declared and hides it behind INTERNAL."""
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Turn whatever is raised inside into an aborted call; a caller's own cancellation passes."""
+        try:
+            yield
+        except DeclaredError as error:
+            await _abort(call, error)
+        except grpc.aio.AbortError:
+            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Raised by the handler itself: grpc.aio would leave the caller waiting for his deadline (grpc#29248).
+            await _abort(call, ServerBusy())
+        except Exception:
+            log.exception("call.failed", request_id=call.request_id, method=call.method.name)
+            await _abort(call, Internal())
+
+
+async def _abort(call: Call, error: DeclaredError) -> None:
+    status = to_status(error, call.request_id)
+    if error.retry_after is not None:
+        call.headers["retry-after"] = str(math.ceil(error.retry_after))
+    trailing = (*call.headers.items(), (DETAILS_KEY, status.SerializeToString()))
+    await call.context.abort(CODES[status.code], status.message, trailing)

@@ -1,0 +1,56 @@
+"""Innermost: a write that is repeated with its key answers what the first one answered, and is executed once."""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
+from server.idempotency.repository import FirstSuccess, KeyedCall
+from server.interceptors.call import Call
+from server.unit_of_work import UnitOfWork
+
+HEADER: Final = "idempotency-key"
+REPLAYED: Final = "idempotent-replayed"
+
+_KEY: Final = re.compile(r"[\x21-\x7e]{16,255}")
+
+
+class Idempotency:
+    """Opens the transaction that the use case joins, and stores its response there.
+
+    The two are committed together or not at all.
+    """
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Fill in `reply` from the first success, or let the call on and keep its reply.
+
+        Raises IdempotencyKeyInvalid, IdempotencyKeyReused or RequestInProgress. Failures are not kept.
+        """
+        if not call.method.idempotent or HEADER not in call.metadata or call.caller is None or call.message is None:
+            yield
+            return
+        keyed = KeyedCall(call.caller.user_id, call.method.name, _key(call))
+        request_hash = hashlib.sha256(call.message.SerializeToString(deterministic=True)).digest()
+        async with self._work.shared() as transaction:
+            first = await transaction.idempotency.claim(keyed)
+            if first is not None:
+                if first.request_hash != request_hash:
+                    raise IdempotencyKeyReused()
+                call.reply = first.response
+                call.headers[REPLAYED] = "true"
+            yield
+            if first is None and call.reply is not None:
+                await transaction.idempotency.keep(keyed, FirstSuccess(request_hash, call.reply))
+
+
+def _key(call: Call) -> str:
+    key = call.first(HEADER)
+    if key is None or not _KEY.fullmatch(key):
+        raise IdempotencyKeyInvalid()
+    return key

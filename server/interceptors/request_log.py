@@ -1,0 +1,43 @@
+"""One line per call: who, what, how it ended, how long it took. No bodies, no names, no tokens."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from server.clock import Clock
+from server.errors import DeclaredError
+from server.interceptors.call import Call
+
+log = structlog.get_logger(__name__)
+
+
+class RequestLog:
+    """Writes the line when the call ends, in whatever way."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Measure, watch the end, write."""
+        started = self._clock.monotonic()
+        outcome = "OK"
+        try:
+            yield
+        except DeclaredError as error:
+            outcome = error.reason.value
+            raise
+        except BaseException as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            log.info(
+                "call",
+                request_id=call.request_id,
+                method=call.method.name,
+                outcome=outcome,
+                milliseconds=round(1000 * (self._clock.monotonic() - started), 1),
+                user_id=str(call.caller.user_id) if call.caller else None,
+                address=call.address,
+            )

@@ -1,0 +1,111 @@
+"""What a text may hold, whatever field it stands in."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+from medconnect.options.v1 import access_pb2
+
+from server.errors import FieldViolation
+
+# C0 and C1 controls and the Unicode line separators: they break mails, logs and, as NUL, PostgreSQL.
+_LINE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BLOCK: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+_VERBATIM: Final = re.compile("\x00")
+
+_FORBIDDEN: Final = {
+    access_pb2.TEXT_UNSPECIFIED: (_LINE, "must be one line without control characters"),
+    access_pb2.TEXT_BLOCK: (_BLOCK, "must not hold control characters"),
+    access_pb2.TEXT_VERBATIM: (_VERBATIM, "must not hold the NUL character"),
+}
+
+_Step = Callable[[Message, str], Iterator[FieldViolation]]
+
+
+class TextRules:
+    """The rules of one message type, read once from its descriptor.
+
+    `apply` normalises every text that is not verbatim to Unicode form C, in place, and yields a violation for each that
+    holds a forbidden character, and for each list that is too long: nobody shall make the server walk it.
+    """
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._steps: Sequence[_Step] = [step for field in descriptor.fields if (step := _step(field)) is not None]
+
+    def apply(self, message: Message, prefix: str = "") -> Iterator[FieldViolation]:
+        """Normalise the texts of a message and yield what is wrong with them; `prefix` is the path that leads to it."""
+        for step in self._steps:
+            yield from step(message, prefix)
+
+
+def _step(field: FieldDescriptor) -> _Step | None:
+    if field.message_type is not None:
+        step = _nested(field, field.message_type)
+    elif field.type == FieldDescriptor.TYPE_STRING:
+        step = _text(field)
+    else:
+        return None
+    return _bounded(field, step) if field.is_repeated else step
+
+
+def _bounded(field: FieldDescriptor, step: _Step) -> _Step:
+    most = field.GetOptions().Extensions[validate_pb2.field].repeated.max_items
+
+    def bounded(message: Message, prefix: str) -> Iterator[FieldViolation]:
+        if 0 < most < len(getattr(message, field.name)):
+            yield FieldViolation(f"{prefix}{field.json_name}", f"must contain no more than {most} item(s)")
+        else:
+            yield from step(message, prefix)
+
+    return bounded
+
+
+def _text(field: FieldDescriptor) -> _Step:
+    option = field.GetOptions().Extensions[access_pb2.text]
+    forbidden, complaint = _FORBIDDEN[option]
+    normalise = _verbatim if option == access_pb2.TEXT_VERBATIM else _normal_form
+
+    def check(text: str, path: str) -> Iterator[FieldViolation]:
+        if forbidden.search(text):
+            yield FieldViolation(path, complaint)
+
+    def repeated(message: Message, prefix: str) -> Iterator[FieldViolation]:
+        values: Any = getattr(message, field.name)
+        for index, text in enumerate(values):
+            yield from check(text, f"{prefix}{field.json_name}[{index}]")
+            if (normal := normalise(text)) is not text:
+                values[index] = normal
+
+    def single(message: Message, prefix: str) -> Iterator[FieldViolation]:
+        text: str = getattr(message, field.name)
+        yield from check(text, f"{prefix}{field.json_name}")
+        if (normal := normalise(text)) is not text:
+            setattr(message, field.name, normal)
+
+    return repeated if field.is_repeated else single
+
+
+def _nested(field: FieldDescriptor, inner_type: Descriptor) -> _Step:
+    rules = TextRules(inner_type)
+
+    def repeated(message: Message, prefix: str) -> Iterator[FieldViolation]:
+        for index, inner in enumerate(getattr(message, field.name)):
+            yield from rules.apply(inner, f"{prefix}{field.json_name}[{index}].")
+
+    def single(message: Message, prefix: str) -> Iterator[FieldViolation]:
+        if message.HasField(field.name):
+            yield from rules.apply(getattr(message, field.name), f"{prefix}{field.json_name}.")
+
+    return repeated if field.is_repeated else single
+
+
+def _normal_form(text: str) -> str:
+    return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def _verbatim(text: str) -> str:
+    return text

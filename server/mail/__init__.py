@@ -1,0 +1,1 @@
+"""Mails: the outbox they wait in, and the worker that sends them."""

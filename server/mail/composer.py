@@ -1,0 +1,75 @@
+"""From a row of the queue to a mail: loads what it names, writes the letter, draws the QR picture."""
+
+from email.message import EmailMessage
+from uuid import UUID
+
+from server.clinical.entities import Prescription
+from server.clinical.qr_issuer import QrIssuer
+from server.clinical.qr_pictures import QrPictures
+from server.identity import Role
+from server.mail.entities import ClaimedMail, MailKind
+from server.mail.envelope import envelop, picture_id, sender_domain
+from server.mail.handed_out_repository import HandedOutRepository
+from server.mail.letters import ENDED, Contents, LetterWriter
+from server.unit_of_work import Transaction, UnitOfWork
+
+
+class MailComposer:
+    """Composes mails at the moment of sending, so that they say what holds then.
+
+    sender: the From header, `Name <address>`.
+    """
+
+    def __init__(
+        self, work: UnitOfWork, letters: LetterWriter, codes: QrIssuer, pictures: QrPictures, sender: str
+    ) -> None:
+        self._work = work
+        self._letters = letters
+        self._codes = codes
+        self._pictures = pictures
+        self._sender = sender
+        self._domain = sender_domain(sender)
+
+    async def compose(self, mail: ClaimedMail) -> EmailMessage:
+        """The mail. Raises NotFound when something it names is gone, Unavailable when the database is."""
+        if mail.kind is MailKind.PRESCRIPTION:
+            return await self._compose_prescription(mail)
+        async with self._work.read() as tx:
+            contents = await self._contents(tx, mail)
+        return envelop(mail, self._sender, self._letters.write(mail.kind, contents), None)
+
+    async def _compose_prescription(self, mail: ClaimedMail) -> EmailMessage:
+        async with self._work.read() as tx:
+            prescription = await tx.prescriptions.get(_prescription_id(mail))
+            recipient = await tx.accounts.get(mail.recipient_id)
+            patient = await tx.patients.get(prescription.patient_id)
+        text = qr_text(prescription, self._codes)
+        drawn = None if text is None else await self._pictures.png(prescription.qr_code.qr_hash, text)
+        cid = "" if drawn is None else picture_id(mail, self._domain)
+        contents = Contents(recipient, patient=patient, prescription=prescription, picture_id=cid)
+        return envelop(mail, self._sender, self._letters.write(mail.kind, contents), drawn)
+
+    async def _contents(self, tx: Transaction, mail: ClaimedMail) -> Contents:
+        recipient = await tx.accounts.get(mail.recipient_id)
+        if mail.kind is MailKind.WELCOME:
+            patient = await tx.patients.by_user(recipient.id) if recipient.role is Role.PATIENT else None
+            return Contents(recipient, patient=patient, invited=mail.details.get("invited") == "yes")
+        prescription = await tx.prescriptions.get(_prescription_id(mail))
+        if mail.kind is not MailKind.DISPENSED:
+            return Contents(recipient, prescription=prescription)
+        dispensed = HandedOutRepository(tx.connection)
+        handed_out = await dispensed.get(UUID(mail.details["log_id"]), prescription.id)
+        return Contents(recipient, prescription=prescription, handed_out=handed_out)
+
+
+def qr_text(prescription: Prescription, codes: QrIssuer) -> str | None:
+    """The text of the prescription's code; None when no pharmacy would take it: used up, over, or without its key."""
+    code = prescription.qr_code
+    over = prescription.status in ENDED or code.expires_at <= prescription.as_of
+    return None if over or not codes.can_read(code) else codes.text(code)
+
+
+def _prescription_id(mail: ClaimedMail) -> UUID:
+    if mail.prescription_id is None:
+        raise ValueError(f"a {mail.kind.value} mail names a prescription")
+    return mail.prescription_id

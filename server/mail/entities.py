@@ -1,0 +1,88 @@
+"""Mails as those who ask for them, send them and watch them see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class MailKind(StrEnum):
+    """What a mail is about; each kind has its templates."""
+
+    WELCOME = "welcome"
+    """An account was made, by its owner or by somebody else (`details["invited"]` is "yes" then)."""
+    PRESCRIPTION = "prescription"
+    """A prescription was written, or its mail asked for again: with its QR picture."""
+    DISPENSED = "dispensed"
+    """To the patient; `details["log_id"]` names the entry of the pharmacy's log."""
+    REJECTED = "rejected"
+    """To the patient and to the doctor, a mail each."""
+    CANCELLED = "cancelled"
+    """To the patient."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMail:
+    """A mail to send: ids, from which it is rendered at the moment of sending."""
+
+    kind: MailKind
+    recipient_id: UUID
+    """The account it goes to."""
+    recipient: str
+    """Its address."""
+    prescription_id: UUID | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedMail:
+    """A mail that a worker has in hand until its lease ends."""
+
+    id: UUID
+    kind: MailKind
+    recipient_id: UUID
+    recipient: str
+    prescription_id: UUID | None
+    details: Mapping[str, str]
+    attempts: int
+    """How often it failed for a reason of its own; an unreachable mail server is none."""
+    fence: int
+    """The number of this claim: what is said of the mail under an older one is ignored."""
+    created_at: datetime
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """How many mails are in each state, all counted at `as_of`, the database's time."""
+
+    pending: int
+    processing: int
+    completed: int
+    failed: int
+    is_healthy: bool
+    """A worker is alive, no mail waits for a minute, none failed in the last hour."""
+    as_of: datetime
+
+    @property
+    def total(self) -> int:
+        """Every mail there is: each is in exactly one state."""
+        return self.pending + self.processing + self.completed + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOutLine:
+    """How many units of a medicine were handed out."""
+
+    medicine_name: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """What a pharmacy handed out at one time."""
+
+    pharmacy_name: str
+    occurred_at: datetime
+    lines: tuple[HandedOutLine, ...]

@@ -1,0 +1,68 @@
+"""The mail itself: headers, text, HTML and the picture inside it."""
+
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Final
+
+from server.mail.entities import ClaimedMail
+
+POLICY: Final = SMTP.clone(cte_type="7bit")
+"""RFC 5321 line ends; bodies encoded so that every server on the way passes them on unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a mail says, twice: a reader sees the HTML or the text."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def sender_domain(sender: str) -> str:
+    """The domain of `Name <local@domain>`. Raises ValueError if that is not exactly one address."""
+    message = EmailMessage(policy=POLICY)
+    message["From"] = sender
+    (address,) = message["From"].addresses
+    if not address.domain:
+        raise ValueError("the sender of mails has no domain")
+    domain: str = address.domain
+    return domain
+
+
+def picture_id(mail: ClaimedMail, domain: str) -> str:
+    """The Content-ID of a mail's picture, without its angle brackets."""
+    return f"qr.{mail.id}@{domain}"
+
+
+def envelop(mail: ClaimedMail, sender: str, letter: Letter, picture: bytes | None) -> EmailMessage:
+    """The mail, ready to be sent to its one recipient; the same mail always has the same Message-ID and Date.
+
+    picture: a PNG that the HTML shows as `cid:` + picture_id. Raises ValueError, or an email.errors defect, when the
+    address is none or a header would hold a line break.
+    """
+    domain = sender_domain(sender)
+    message = EmailMessage(policy=POLICY)
+    message["From"] = sender
+    message["To"] = Address(addr_spec=mail.recipient)
+    message["Subject"] = letter.subject
+    message["Date"] = format_datetime(mail.created_at)
+    message["Message-ID"] = f"<{mail.id}@{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(letter.text)
+    message.add_alternative(letter.html, subtype="html")
+    if picture is not None:
+        _, html = message.iter_parts()
+        assert isinstance(html, EmailMessage)  # noqa: S101 - what add_alternative has just added
+        html.add_related(
+            picture,
+            maintype="image",
+            subtype="png",
+            cid=f"<{picture_id(mail, domain)}>",
+            filename="qr-code.png",
+            disposition="inline",
+        )
+    return message

@@ -1,0 +1,36 @@
+"""What a pharmacy handed out, as the mail to the patient tells it."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.mail.entities import HandedOut, HandedOutLine
+
+HANDED_OUT = text(
+    """
+    SELECT users.pharmacy_name, log.occurred_at, item.medicine_name, line.quantity
+    FROM pharmacy_log AS log
+    JOIN users ON users.id = log.pharmacist_id
+    JOIN dispensed_lines AS line ON line.log_id = log.id
+    JOIN prescription_items AS item ON item.id = line.item_id
+    WHERE log.id = :log_id AND log.prescription_id = :prescription_id
+    ORDER BY item.position
+    """
+)
+
+
+class HandedOutRepository:
+    """One dispense by its entry in the pharmacies' log."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, log_id: UUID, prescription_id: UUID) -> HandedOut:
+        """What that entry of that prescription handed out. Raises LookupError if there is no such dispense."""
+        values = {"log_id": log_id, "prescription_id": prescription_id}
+        rows = (await self._connection.execute(HANDED_OUT, values)).all()
+        if not rows:
+            raise LookupError(f"log entry {log_id} handed nothing out")
+        lines = tuple(HandedOutLine(row.medicine_name, row.quantity) for row in rows)
+        return HandedOut(rows[0].pharmacy_name, rows[0].occurred_at, lines)

@@ -1,0 +1,100 @@
+"""The words of each kind of mail, from templates."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from server.auth.entities import User
+from server.clinical.entities import Patient, Prescription, PrescriptionStatus
+from server.mail.entities import HandedOut, MailKind
+from server.mail.envelope import Letter
+
+ENDED: Final = frozenset(
+    {
+        PrescriptionStatus.DISPENSED,
+        PrescriptionStatus.REJECTED,
+        PrescriptionStatus.CANCELLED,
+        PrescriptionStatus.EXPIRED,
+    }
+)
+TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the templates may name."""
+
+    recipient: User
+    patient: Patient | None = None
+    """The record of the patient the mail is about, or who is its recipient."""
+    prescription: Prescription | None = None
+    handed_out: HandedOut | None = None
+    """The dispense that the mail tells of."""
+    invited: bool = False
+    """Somebody else made the account: it has no password yet."""
+    picture_id: str = ""
+    """The Content-ID of the QR picture; empty when there is none."""
+
+    @property
+    def ended(self) -> str:
+        """The word for how the prescription ended; empty while something can still be handed out."""
+        status = None if self.prescription is None else self.prescription.status
+        return status.value if status in ENDED else ""
+
+
+class LetterWriter:
+    """Fills in the templates.
+
+    full: whether diagnosis, medicines and reasons are named. zone: where moments are told. frontend_url: where links
+    lead.
+    """
+
+    def __init__(self, *, full: bool, zone: ZoneInfo, frontend_url: str) -> None:
+        self._zone = zone
+        self._templates = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            finalize=_flat,
+        )
+        self._templates.filters["moment"] = self._moment
+        self._templates.globals.update(full=full, frontend_url=frontend_url.rstrip("/"))
+
+    def write(self, kind: MailKind, contents: Contents) -> Letter:
+        """The letter of that kind. Raises jinja2.UndefinedError when the contents lack what its templates name."""
+        return Letter(
+            subject=_subject(kind, contents),
+            text=self._templates.get_template(f"{kind.value}.txt").render(it=contents),
+            html=self._templates.get_template(f"{kind.value}.html").render(it=contents),
+        )
+
+    def _moment(self, moment: datetime) -> str:
+        """In plain words, such as `26 December 2026, 10:30 UTC`."""
+        return f"{moment.astimezone(self._zone):%-d %B %Y, %H:%M %Z}"
+
+
+def _flat(value: object) -> object:
+    """On one line, whatever was typed: it cannot pass for lines of the mail's own. What templates made stays."""
+    return " ".join(value.split()) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _subject(kind: MailKind, contents: Contents) -> str:
+    """Holds nothing that people typed."""
+    if contents.prescription is None:
+        return "Welcome to MedConnect"
+    return f"{SUBJECTS[kind]} {contents.prescription.number}"
+
+
+SUBJECTS: Final = {
+    MailKind.PRESCRIPTION: "Your prescription",
+    MailKind.DISPENSED: "Medicines handed out for prescription",
+    MailKind.REJECTED: "A pharmacy rejected prescription",
+    MailKind.CANCELLED: "Your doctor cancelled prescription",
+}

@@ -1,0 +1,106 @@
+"""Keyset pages: what a list answers, and the opaque tokens that continue it."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Generic, TypeAlias, TypeVar
+from uuid import UUID
+
+from server.errors import PageTokenInvalid
+
+DEFAULT_PAGE_SIZE: Final = 20
+MAX_PAGE_SIZE: Final = 100
+COUNT_LIMIT: Final = 1000
+"""Totals are exact up to here; beyond, this number is the answer, marked as a minimum."""
+
+CursorValue: TypeAlias = str | int | bool | None
+
+_MIN_KEY_BYTES: Final = 32
+_MAC_BYTES: Final = 16
+_PURPOSE: Final = b"medconnect page token 1"
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{24,1024}")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which page is asked for: so many rows after those of the token; an empty token is the first page."""
+
+    size: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list. next_page_token is empty on the last page; see COUNT_LIMIT for the total."""
+
+    items: tuple[T, ...]
+    next_page_token: str
+    total_size: int
+    total_size_is_minimum: bool
+
+
+def page_of(rows: Sequence[T], found: int, size: int, token_after: Callable[[T], str]) -> Page[T]:
+    """The page of a query that asked for one row more than `size`: the extra row says that there is a next page.
+
+    found: how many rows the filter finds, counted to COUNT_LIMIT + 1. token_after: the token of the page behind a row.
+    """
+    more = len(rows) > size
+    items = tuple(rows[:size])
+    token = token_after(items[-1]) if more else ""
+    return Page(items, token, min(found, COUNT_LIMIT), found > COUNT_LIMIT)
+
+
+class PageTokens:
+    """Makes and reads page tokens: base64url of a truncated HMAC-SHA256 (16 bytes) and the cursor as JSON.
+
+    The scope ties a token to its list: caller id, RPC and canonical filter in one text. A token is authentic,
+    not secret: whoever holds it can read the cursor, and URLs are logged, so a cursor names rows by id and
+    time, never a person.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < _MIN_KEY_BYTES:
+            raise ValueError(f"the page token key needs at least {_MIN_KEY_BYTES} bytes")
+        self._key = key
+
+    def issue(self, cursor: tuple[CursorValue, ...], scope: str) -> str:
+        """The token that continues a list after this cursor (the sort key of its last row)."""
+        payload = json.dumps(cursor, separators=(",", ":")).encode()
+        return _to_base64url(self._mac(payload, scope) + payload)
+
+    def read(self, token: str, scope: str) -> tuple[CursorValue, ...]:
+        """The cursor of a token issued for the same scope. Raises PageTokenInvalid for anything else."""
+        if not _TOKEN.fullmatch(token) or len(token) % 4 == 1:
+            raise PageTokenInvalid()
+        data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        mac, payload = data[:_MAC_BYTES], data[_MAC_BYTES:]
+        if _to_base64url(data) != token or not hmac.compare_digest(mac, self._mac(payload, scope)):
+            raise PageTokenInvalid()
+        return tuple(json.loads(payload))
+
+    def issue_after(self, moment: datetime, row_id: UUID, scope: str) -> str:
+        """The token of the usual cursor: rows in order of time, then id. Keeps microseconds and offset."""
+        return self.issue((moment.isoformat(), str(row_id)), scope)
+
+    def read_after(self, token: str, scope: str) -> tuple[datetime, UUID]:
+        """The cursor that issue_after wrote. Raises PageTokenInvalid."""
+        match self.read(token, scope):
+            case (str() as moment, str() as row_id):
+                return datetime.fromisoformat(moment), UUID(row_id)
+            case _:  # a list whose cursor had another shape when the token was issued, before an upgrade
+                raise PageTokenInvalid()
+
+    def _mac(self, payload: bytes, scope: str) -> bytes:
+        scoped = _PURPOSE + hashlib.sha256(scope.encode()).digest() + payload
+        return hmac.digest(self._key, scoped, "sha256")[:_MAC_BYTES]
+
+
+def _to_base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")

@@ -1,0 +1,58 @@
+"""What a patient record is opened with: known to accounts (a patient registers) and to the clinic (a doctor records one)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from server.errors import ValidationFailed
+
+if TYPE_CHECKING:
+    from server.unit_of_work import Transaction
+
+EARLIEST_DATE = date(1900, 1, 1)
+"""Before it no date of a record can lie."""
+
+
+class Gender(StrEnum):
+    """A person's gender as the record states it."""
+
+    FEMALE = "female"
+    MALE = "male"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class PatientDetails:
+    """The medical and insurance side of a new record; texts are empty and lists are empty where nothing was given."""
+
+    date_of_birth: date | None
+    gender: Gender | None
+    blood_type: str
+    address: str
+    emergency_contact: str
+    emergency_phone: str
+    insurance_provider: str
+    insurance_number: str
+    allergies: tuple[str, ...]
+    existing_conditions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRecord:
+    """What the holder of a new account is told of his record."""
+
+    id: UUID
+    reference_number: str
+
+
+NewPatient = Callable[["Transaction", UUID, str, str, PatientDetails], Awaitable[PatientRecord]]
+"""Opens the record of a new account: transaction, user id, full name, phone, details. Provided by the clinic."""
+
+
+def check_past_date(day: date, field: str, today: date) -> None:
+    """Raise ValidationFailed for `field` unless the day lies between 1900 and today."""
+    if not EARLIEST_DATE <= day <= today:
+        raise ValidationFailed.of(field, "must be a date between 1900-01-01 and today")

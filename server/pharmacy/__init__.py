@@ -1,0 +1,1 @@
+"""What pharmacists do with prescriptions: scans, claims, dispensing, the log."""

@@ -1,0 +1,126 @@
+"""What scanning, rejecting and dispensing make of a prescription.
+
+| from                                  | action           | to                                |
+|---------------------------------------|------------------|-----------------------------------|
+| pending, scanned                      | scan, lookup     | scanned                           |
+| validated, partially dispensed        | scan, lookup     | unchanged                         |
+| scanned, partially dispensed          | validate         | validated: the caller's claim     |
+| validated                             | holder validates | validated, the lease renewed      |
+| validated                             | holder releases  | what it was validated from        |
+| validated                             | holder dispenses | dispensed or partially dispensed  |
+| scanned, validated with nothing given | reject           | rejected                          |
+
+Anything else raises: the error of a final state, ClaimedByOther, or PrescriptionInState. Claims stand in `claims.py`.
+Plain functions over values. Source: the product contract (states).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from server.clinical.entities import Prescription, PrescriptionItem, PrescriptionStatus, QrCode
+from server.clinical.prescribing import check_not_final
+from server.errors import (
+    FieldViolation,
+    PrescriptionInState,
+    QrCodeExpired,
+    QrCodeInvalid,
+    QrCodeReplaced,
+    ValidationFailed,
+)
+from server.pharmacy.claims import held_by, unclaimed
+from server.pharmacy.entities import DispenseLine, Dispensing
+
+MAX_UNIT_PRICE: Final = Decimal(1_000_000)
+LATEST_EXPIRY_DATE: Final = date(2100, 12, 31)
+
+_CENT: Final = Decimal("0.01")
+
+
+def check_code(prescription: Prescription, code: QrCode | None) -> None:
+    """Judge the stored code behind a scanned text; None if there is none.
+
+    Raises QrCodeInvalid, QrCodeReplaced, the errors of final states, QrCodeExpired.
+    """
+    if code is None or code.prescription_id != prescription.id:
+        raise QrCodeInvalid()
+    if code.replaced_at is not None:
+        raise QrCodeReplaced()
+    check_not_final(prescription)
+    if code.expires_at <= prescription.as_of:
+        raise QrCodeExpired(expired_at=code.expires_at)
+
+
+def seen(prescription: Prescription) -> PrescriptionStatus:
+    """The state after a scan or lookup. Raises the errors of final states."""
+    check_not_final(prescription)
+    if prescription.status is PrescriptionStatus.PENDING:
+        return PrescriptionStatus.SCANNED
+    return prescription.status
+
+
+def rejected(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+    """The state after a rejection. Raises the errors of final states, ClaimedByOther, PrescriptionInState."""
+    check_not_final(prescription)
+    if prescription.status is not PrescriptionStatus.SCANNED:
+        held_by(prescription, pharmacist_id)
+    if any(item.dispensed_quantity for item in prescription.items):
+        raise PrescriptionInState(state=prescription.status)
+    return PrescriptionStatus.REJECTED
+
+
+def dispensed(
+    prescription: Prescription, pharmacist_id: UUID, lines: Sequence[DispenseLine], today: date
+) -> Dispensing:
+    """What handing out these lines makes of a prescription that the pharmacist holds.
+
+    today: the calendar day at the hospital. Raises the errors of final states, ClaimedByOther, PrescriptionInState, and
+    ValidationFailed with every violation of every line.
+    """
+    held_by(prescription, pharmacist_id)
+    violations = list(_violations(prescription, lines, today))
+    if violations:
+        raise ValidationFailed(violations=violations)
+    quantities = {line.item_id: line.quantity for line in lines}
+    items = tuple(
+        replace(item, dispensed_quantity=item.dispensed_quantity + quantities.get(item.id, 0))
+        for item in prescription.items
+    )
+    if any(item.remaining_quantity for item in items):
+        status = unclaimed(prescription, PrescriptionStatus.PARTIALLY_DISPENSED)
+    else:
+        status = PrescriptionStatus.DISPENSED
+    total = sum((line.quantity * line.unit_price for line in lines), Decimal(0))
+    return Dispensing(status, items, quantities, total)
+
+
+def _violations(prescription: Prescription, lines: Sequence[DispenseLine], today: date) -> Iterator[FieldViolation]:
+    items = {item.id: item for item in prescription.items}
+    for position, line in enumerate(lines):
+        repeated = any(line.item_id == earlier.item_id for earlier in lines[:position])
+        faults = [*_item_faults(line, items.get(line.item_id), repeated), *_batch_faults(line, today)]
+        for field, message in faults:
+            yield FieldViolation(f"items[{position}].{field}", message)
+
+
+def _item_faults(line: DispenseLine, item: PrescriptionItem | None, repeated: bool) -> Iterator[tuple[str, str]]:
+    if item is None:
+        yield "itemId", "must name an item of this prescription"
+    elif repeated:
+        yield "itemId", "must name an item that no other line names"
+    elif not 0 < line.quantity <= item.remaining_quantity:
+        yield "quantity", f"must be above 0 and at most what is still open: {item.remaining_quantity}"
+
+
+def _batch_faults(line: DispenseLine, today: date) -> Iterator[tuple[str, str]]:
+    if not _is_price(line.unit_price):
+        yield "unitPrice", f"must be 0 to {MAX_UNIT_PRICE} with at most two decimals"
+    if not today <= line.expiry_date <= LATEST_EXPIRY_DATE:
+        yield "expiryDate", f"must be {today} to {LATEST_EXPIRY_DATE}"
+
+
+def _is_price(price: Decimal) -> bool:
+    return price.is_finite() and 0 <= price <= MAX_UNIT_PRICE and price == price.quantize(_CENT)

@@ -1,0 +1,182 @@
+"""What happens at pharmacies, as the rules and the service see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from server.clinical.entities import Prescription, PrescriptionItem, PrescriptionStatus
+from server.clinical.period import Period
+
+
+class PharmacyAction(StrEnum):
+    """What a pharmacist did."""
+
+    SCAN = "scan"
+    LOOKUP = "lookup"
+    VALIDATE = "validate"
+    DISPENSE = "dispense"
+    REJECT = "reject"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPrescription:
+    """A prescription that was scanned or looked up."""
+
+    prescription: Prescription
+    can_dispense: bool
+    """Whether the caller could now go on to dispense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """A prescription that the caller holds now."""
+
+    prescription: Prescription
+    claim_expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DispenseLine:
+    """One item that a pharmacist wants to hand out."""
+
+    item_id: UUID
+    quantity: int
+    unit_price: Decimal
+    """The price of one unit in the instance's currency."""
+    batch_number: str
+    expiry_date: date
+    """The batch's last day of use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispensing:
+    """What a permitted dispense makes of a prescription."""
+
+    status: PrescriptionStatus
+    items: tuple[PrescriptionItem, ...]
+    """All items of the prescription, as they stand afterwards."""
+    quantities: Mapping[UUID, int]
+    """What is handed out now, by item id."""
+    total_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class DispensedPrescription:
+    """A prescription after a dispense."""
+
+    prescription: Prescription
+    total_amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An action to be logged."""
+
+    id: UUID
+    prescription_id: UUID
+    pharmacist_id: UUID
+    action: PharmacyAction
+    from_status: PrescriptionStatus
+    to_status: PrescriptionStatus
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line to be stored with its dispense."""
+
+    id: UUID
+    item_id: UUID
+    dispensed_before: int
+    """How many units of the item had been handed out earlier."""
+    quantity: int
+    unit_price: Decimal
+    currency: str
+    batch_number: str
+    expiry_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class DispensedLine:
+    """One item that was handed out."""
+
+    log_id: UUID
+    item_id: UUID
+    medicine_name: str
+    quantity: int
+    unit_price: Decimal
+    currency: str
+    batch_number: str
+    expiry_date: date
+    pharmacy_name: str
+    dispensed_at: datetime
+
+    @property
+    def total(self) -> Decimal:
+        """The price of all units."""
+        return self.quantity * self.unit_price
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """Which of his own actions a pharmacist asks for."""
+
+    period: Period
+    """By the calendar of the hospital's zone."""
+    action: PharmacyAction | None
+    """None: all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One of a pharmacist's own actions."""
+
+    id: UUID
+    action: PharmacyAction
+    prescription_id: UUID
+    prescription_number: str
+    patient_name: str
+    notes: str
+    occurred_at: datetime
+    lines: tuple[DispensedLine, ...] = ()
+    """What was handed out; empty unless the action is a dispense."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry of a prescription's log."""
+
+    id: UUID
+    action: PharmacyAction
+    pharmacist_name: str
+    pharmacy_name: str
+    from_status: PrescriptionStatus
+    to_status: PrescriptionStatus
+    notes: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was handed out on a prescription, as far as its reader may see it; oldest line first."""
+
+    prescription_number: str
+    patient_name: str
+    status: PrescriptionStatus
+    lines: tuple[DispensedLine, ...]
+    currency: str
+
+    @property
+    def total_amount(self) -> Decimal:
+        """The price of all lines together."""
+        return total_of(self.lines)
+
+
+def total_of(lines: tuple[DispensedLine, ...]) -> Decimal:
+    """The price of the lines together."""
+    return sum((line.total for line in lines), Decimal(0))

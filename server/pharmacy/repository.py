@@ -1,0 +1,284 @@
+"""The pharmacies' log and the lines that were handed out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import DateTime, Row, Select, TextClause, Uuid, bindparam, exists, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.auth.tables import users
+from server.clinical.entities import PrescriptionStatus
+from server.clinical.tables import patients, prescription_items, prescriptions
+from server.db.list_query import ListQuery
+from server.errors import NotFound
+from server.identity import Caller, Role
+from server.pharmacy.entities import (
+    DispensedLine,
+    HistoryEntry,
+    HistoryFilter,
+    LogEntry,
+    NewEntry,
+    NewLine,
+    PharmacyAction,
+)
+from server.pharmacy.tables import dispensed_lines, pharmacy_log
+
+Cursor = tuple[datetime, UUID]
+"""The time and the id of the entry behind which a page begins."""
+
+# Entries carry the moment at which they are written, not that at which their transaction began: on a locked
+# prescription this is the order in which things happened.
+_ADD_ENTRIES: Final = text(
+    """
+    INSERT INTO pharmacy_log
+        (id, prescription_id, pharmacist_id, action, from_status, to_status, notes, occurred_at)
+    SELECT entry.*, clock_timestamp()
+    FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:prescription_ids AS uuid[]), CAST(:pharmacist_ids AS uuid[]),
+        CAST(:actions AS text[]), CAST(:from_statuses AS text[]), CAST(:to_statuses AS text[]), CAST(:notes AS text[])
+    ) AS entry
+    """
+)
+_ADD_DISPENSING: Final = text(
+    """
+    WITH entry AS (
+        INSERT INTO pharmacy_log
+            (id, prescription_id, pharmacist_id, action, from_status, to_status, notes, occurred_at)
+        VALUES (:id, :prescription_id, :pharmacist_id, :action, :from_status, :to_status, :notes, clock_timestamp())
+        RETURNING id
+    )
+    INSERT INTO dispensed_lines
+        (id, log_id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date)
+    SELECT line.id, entry.id, line.item_id, line.dispensed_before, line.quantity, line.unit_price, line.currency,
+        line.batch_number, line.expiry_date
+    FROM entry, unnest(
+        CAST(:line_ids AS uuid[]), CAST(:item_ids AS uuid[]), CAST(:dispensed_before AS integer[]),
+        CAST(:quantities AS integer[]), CAST(:unit_prices AS numeric[]), CAST(:currencies AS text[]),
+        CAST(:batch_numbers AS text[]), CAST(:expiry_dates AS date[])
+    ) AS line (id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date)
+    """
+)
+_HAS_SEEN_LATELY: Final = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM pharmacy_log
+        WHERE prescription_id = :prescription_id AND pharmacist_id = :pharmacist_id
+            AND action IN ('scan', 'lookup') AND occurred_at > now() - interval '24 hours'
+    )
+    """
+)
+_HAS_ACTED: Final = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM pharmacy_log WHERE prescription_id = :prescription_id AND pharmacist_id = :pharmacist_id
+    )
+    """
+)
+
+
+_after_id: Final = bindparam("after_id", type_=Uuid)
+_after_moment: Final = bindparam("after_moment", type_=DateTime(timezone=True))
+_moment_and_id: Final = tuple_(pharmacy_log.c.occurred_at, pharmacy_log.c.id)
+_acted: Final = pharmacy_log.alias("acted")
+
+_HISTORY: Final = ListQuery(
+    select(pharmacy_log, prescriptions.c.number, patients.c.full_name)
+    .join_from(pharmacy_log, prescriptions)
+    .join(patients),
+    pharmacy_log,
+    conditions={
+        "pharmacist_id": pharmacy_log.c.pharmacist_id == bindparam("pharmacist_id"),
+        "since": pharmacy_log.c.occurred_at >= bindparam("since"),
+        "until": pharmacy_log.c.occurred_at < bindparam("until"),
+        "action": pharmacy_log.c.action == bindparam("action"),
+    },
+    behind=_moment_and_id < tuple_(_after_moment, _after_id),
+    order=(pharmacy_log.c.occurred_at.desc(), pharmacy_log.c.id.desc()),
+)
+_LOG: Final = ListQuery(
+    select(pharmacy_log, users.c.full_name, users.c.pharmacy_name).join_from(pharmacy_log, users),
+    pharmacy_log,
+    conditions={
+        "prescription_id": pharmacy_log.c.prescription_id == bindparam("prescription_id"),
+        "acquainted_id": exists().where(
+            _acted.c.prescription_id == pharmacy_log.c.prescription_id,
+            _acted.c.pharmacist_id == bindparam("acquainted_id"),
+        ),
+    },
+    behind=_moment_and_id > tuple_(_after_moment, _after_id),
+    order=(pharmacy_log.c.occurred_at, pharmacy_log.c.id),
+)
+
+
+def _lines() -> Select[Any]:
+    return (
+        select(
+            dispensed_lines.c.log_id,
+            dispensed_lines.c.item_id,
+            prescription_items.c.medicine_name,
+            dispensed_lines.c.quantity,
+            dispensed_lines.c.unit_price,
+            dispensed_lines.c.currency,
+            dispensed_lines.c.batch_number,
+            dispensed_lines.c.expiry_date,
+            users.c.pharmacy_name,
+            pharmacy_log.c.occurred_at.label("dispensed_at"),
+        )
+        .join_from(dispensed_lines, pharmacy_log)
+        .join(prescription_items, prescription_items.c.id == dispensed_lines.c.item_id)
+        .join(users, users.c.id == pharmacy_log.c.pharmacist_id)
+        .order_by(pharmacy_log.c.occurred_at, pharmacy_log.c.id, prescription_items.c.position)
+    )
+
+
+_LINES_OF_ENTRIES: Final = _lines().where(pharmacy_log.c.id.in_(bindparam("log_ids", expanding=True)))
+_LINES_BY_PHARMACIST: Final = _lines().where(
+    pharmacy_log.c.prescription_id == bindparam("prescription_id"),
+    pharmacy_log.c.pharmacist_id == bindparam("reader_id"),
+)
+_LINES_OF_PATIENT: Final = (
+    _lines()
+    .join(prescriptions, prescriptions.c.id == pharmacy_log.c.prescription_id)
+    .join(patients, patients.c.id == prescriptions.c.patient_id)
+    .where(
+        prescriptions.c.id == bindparam("prescription_id"),
+        patients.c.user_id == bindparam("reader_id"),
+    )
+)
+
+
+class PharmacyRepository:
+    """Questions and additions to the log; nothing in it is ever changed."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, *entries: NewEntry) -> None:
+        """Log actions, all in one statement."""
+        await self._connection.execute(
+            _ADD_ENTRIES,
+            {
+                "ids": [entry.id for entry in entries],
+                "prescription_ids": [entry.prescription_id for entry in entries],
+                "pharmacist_ids": [entry.pharmacist_id for entry in entries],
+                "actions": [entry.action for entry in entries],
+                "from_statuses": [entry.from_status for entry in entries],
+                "to_statuses": [entry.to_status for entry in entries],
+                "notes": [entry.notes for entry in entries],
+            },
+        )
+
+    async def add_dispensing(self, entry: NewEntry, lines: Sequence[NewLine]) -> None:
+        """Log a dispense with its lines, all in one statement."""
+        await self._connection.execute(
+            _ADD_DISPENSING,
+            {
+                "id": entry.id,
+                "prescription_id": entry.prescription_id,
+                "pharmacist_id": entry.pharmacist_id,
+                "action": entry.action,
+                "from_status": entry.from_status,
+                "to_status": entry.to_status,
+                "notes": entry.notes,
+                "line_ids": [line.id for line in lines],
+                "item_ids": [line.item_id for line in lines],
+                "dispensed_before": [line.dispensed_before for line in lines],
+                "quantities": [line.quantity for line in lines],
+                "unit_prices": [line.unit_price for line in lines],
+                "currencies": [line.currency for line in lines],
+                "batch_numbers": [line.batch_number for line in lines],
+                "expiry_dates": [line.expiry_date for line in lines],
+            },
+        )
+
+    async def has_seen_lately(self, prescription_id: UUID, pharmacist_id: UUID) -> bool:
+        """Whether the pharmacist scanned it or looked it up in the last 24 hours, by database time."""
+        return await self._holds(_HAS_SEEN_LATELY, prescription_id, pharmacist_id)
+
+    async def has_acted(self, prescription_id: UUID, pharmacist_id: UUID) -> bool:
+        """Whether the pharmacist ever did anything with it."""
+        return await self._holds(_HAS_ACTED, prescription_id, pharmacist_id)
+
+    async def history(
+        self, pharmacist_id: UUID, wanted: HistoryFilter, zone: ZoneInfo, after: Cursor | None, size: int
+    ) -> tuple[list[HistoryEntry], int]:
+        """Up to `size` + 1 of his own actions, newest first, with the lines of dispenses; and how many there are.
+
+        zone: where the filter's days are judged.
+        """
+        filters = {
+            "pharmacist_id": pharmacist_id,
+            "since": wanted.period.starts_at(zone),
+            "until": wanted.period.ends_before(zone),
+            "action": wanted.action,
+        }
+        rows, found = await _HISTORY.fetch(self._connection, filters, _cursor(after), size)
+        lines = await self._lines_of([row.id for row in rows if row.action == PharmacyAction.DISPENSE])
+        return [_history_entry(row, lines.get(row.id, ())) for row in rows], found
+
+    async def log(
+        self, prescription_id: UUID, pharmacist_id: UUID, after: Cursor | None, size: int
+    ) -> tuple[list[LogEntry], int]:
+        """Up to `size` + 1 entries of a prescription, oldest first, and how many there are.
+
+        For a pharmacist who acted on it; raises NotFound for anybody else.
+        """
+        filters = {"prescription_id": prescription_id, "acquainted_id": pharmacist_id}
+        rows, found = await _LOG.fetch(self._connection, filters, _cursor(after), size)
+        if not found:
+            raise NotFound("prescription")
+        return [_log_entry(row) for row in rows], found
+
+    async def lines_for(self, prescription_id: UUID, reader: Caller) -> tuple[DispensedLine, ...]:
+        """What was handed out on a prescription, oldest first: to its patient all of it, to a pharmacist his own."""
+        statement = _LINES_OF_PATIENT if reader.role is Role.PATIENT else _LINES_BY_PHARMACIST
+        parameters = {"prescription_id": prescription_id, "reader_id": reader.user_id}
+        rows = await self._connection.execute(statement, parameters)
+        return tuple(DispensedLine(**row) for row in rows.mappings())
+
+    async def _lines_of(self, log_ids: Sequence[UUID]) -> dict[UUID, tuple[DispensedLine, ...]]:
+        if not log_ids:
+            return {}
+        rows = await self._connection.execute(_LINES_OF_ENTRIES, {"log_ids": log_ids})
+        lines: dict[UUID, tuple[DispensedLine, ...]] = {}
+        for row in rows.mappings():
+            line = DispensedLine(**row)
+            lines[line.log_id] = (*lines.get(line.log_id, ()), line)
+        return lines
+
+    async def _holds(self, question: TextClause, prescription_id: UUID, pharmacist_id: UUID) -> bool:
+        parameters = {"prescription_id": prescription_id, "pharmacist_id": pharmacist_id}
+        return bool((await self._connection.execute(question, parameters)).scalar_one())
+
+
+def _cursor(after: Cursor | None) -> dict[str, object]:
+    return {} if after is None else {"after_moment": after[0], "after_id": after[1]}
+
+
+def _history_entry(row: Row[Any], lines: tuple[DispensedLine, ...]) -> HistoryEntry:
+    return HistoryEntry(
+        id=row.id,
+        action=PharmacyAction(row.action),
+        prescription_id=row.prescription_id,
+        prescription_number=row.number,
+        patient_name=row.full_name,
+        notes=row.notes,
+        occurred_at=row.occurred_at,
+        lines=lines,
+    )
+
+
+def _log_entry(row: Row[Any]) -> LogEntry:
+    return LogEntry(
+        id=row.id,
+        action=PharmacyAction(row.action),
+        pharmacist_name=row.full_name,
+        pharmacy_name=row.pharmacy_name,
+        from_status=PrescriptionStatus(row.from_status),
+        to_status=PrescriptionStatus(row.to_status),
+        notes=row.notes,
+        occurred_at=row.occurred_at,
+    )

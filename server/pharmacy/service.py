@@ -1,0 +1,267 @@
+"""What pharmacists do with prescriptions: each use case one transaction, the prescription's row locked first."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from server.clinical import reference_number
+from server.clinical.entities import Prescription, PrescriptionStatus
+from server.clinical.reference_number import ReferenceKind, ReferenceNumber
+from server.clock import Clock
+from server.db.identifiers import new_id
+from server.errors import NotFound, QrCodeInvalid
+from server.identity import Caller, Role
+from server.mail.entities import MailKind, NewMail
+from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.pharmacy import claims, dispensing
+from server.pharmacy.entities import (
+    DispensedPrescription,
+    DispenseLine,
+    FoundPrescription,
+    HistoryEntry,
+    HistoryFilter,
+    LogEntry,
+    NewEntry,
+    NewLine,
+    PharmacyAction,
+    Receipt,
+    Validation,
+)
+from server.pharmacy.lookup_misses import LookupMisses
+from server.qr import signed_code
+from server.qr.signed_code import QrContent, QrKeyRing
+from server.unit_of_work import Transaction, UnitOfWork
+
+_RESOURCE: Final = "prescription"
+
+
+class PharmacyService:
+    """The use cases of pharmacies; the state table stands in `dispensing.py`.
+
+    lease: how long a claim lasts. currency: ISO 4217 code of every price.
+    """
+
+    def __init__(
+        self,
+        work: UnitOfWork,
+        clock: Clock,
+        qr_keys: QrKeyRing,
+        page_tokens: PageTokens,
+        lookup_misses: LookupMisses,
+        *,
+        lease: timedelta,
+        currency: str,
+    ) -> None:
+        self._work = work
+        self._clock = clock
+        self._qr_keys = qr_keys
+        self._page_tokens = page_tokens
+        self._lookup_misses = lookup_misses
+        self._lease = lease
+        self._currency = currency
+
+    async def scan(self, caller: Caller, text: str) -> FoundPrescription:
+        """Read a QR code: count the scan and show the prescription.
+
+        Raises QrCodeInvalid, QrCodeReplaced, QrCodeExpired and the errors of final states.
+        """
+        content = signed_code.decode(text, self._qr_keys)
+        async with self._work.begin() as tx:
+            prescription = await _behind(content, tx)
+            seen = await _seen(prescription, tx)
+            scan_count = await tx.qr_codes.count_scan(content.code_id)
+            await tx.pharmacy.add(_entry(PharmacyAction.SCAN, caller, prescription, seen.status))
+        counted = replace(seen.qr_code, scan_count=scan_count)
+        return _found(replace(seen, qr_code=counted), caller)
+
+    async def look_up(self, caller: Caller, number: str) -> tuple[FoundPrescription, ...]:
+        """Find a prescription by its number, or a patient's open ones by his reference, and count each as seen.
+
+        Raises ReferenceNumberInvalid, RateLimitExceeded after too many misses, NotFound, and for a single prescription
+        the errors of final states.
+        """
+        reference = reference_number.normalize(number)
+        async with self._lookup_misses.counted(caller.user_id), self._work.begin() as tx:
+            found = await _named(reference, tx)
+            seen = [await _seen(prescription, tx) for prescription in found]
+            entries = [
+                _entry(PharmacyAction.LOOKUP, caller, was, now.status) for was, now in zip(found, seen, strict=True)
+            ]
+            await tx.pharmacy.add(*entries)
+        return tuple(_found(prescription, caller) for prescription in seen)
+
+    async def validate(self, caller: Caller, prescription_id: UUID, notes: str) -> Validation:
+        """Claim a prescription for the caller, or renew his claim.
+
+        Raises NotFound unless he has seen it lately, ClaimedByOther, PrescriptionInState, the errors of final states.
+        """
+        async with self._work.begin() as tx:
+            await _require_seen_lately(tx, prescription_id, caller)
+            prescription = await tx.prescriptions.get_for_update(prescription_id)
+            claim = claims.claimed(prescription, caller.user_id, self._lease)
+            status = PrescriptionStatus.VALIDATED
+            validated = await tx.prescriptions.move(prescription, status, claim=claim)
+            await tx.pharmacy.add(_entry(PharmacyAction.VALIDATE, caller, prescription, status, notes))
+        return Validation(validated, claim.expires_at)
+
+    async def dispense(
+        self, caller: Caller, prescription_id: UUID, lines: Sequence[DispenseLine], notes: str
+    ) -> DispensedPrescription:
+        """Hand out all of these lines, or none; the patient is told.
+
+        Raises NotFound, ValidationFailed, ClaimedByOther, PrescriptionInState and the errors of final states.
+        """
+        async with self._work.begin() as tx:
+            prescription = await _acquainted(tx, prescription_id, caller)
+            outcome = dispensing.dispensed(prescription, caller.user_id, lines, self._clock.today())
+            entry = _entry(PharmacyAction.DISPENSE, caller, prescription, outcome.status, notes)
+            await tx.pharmacy.add_dispensing(entry, self._new_lines(prescription, lines))
+            await tx.prescriptions.add_dispensed(outcome.quantities)
+            dispensed = await tx.prescriptions.move(replace(prescription, items=outcome.items), outcome.status)
+            await tx.outbox.add(*_to_patient(MailKind.DISPENSED, prescription, log_id=str(entry.id)))
+        return DispensedPrescription(dispensed, outcome.total_amount, self._currency)
+
+    async def reject(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
+        """Refuse a prescription of which nothing was handed out; its patient and its doctor are told.
+
+        Raises NotFound unless he has seen it lately, ClaimedByOther, PrescriptionInState, the errors of final states.
+        """
+        async with self._work.begin() as tx:
+            prescription = await tx.prescriptions.get_for_update(prescription_id)
+            if prescription.claim is None:
+                await _require_seen_lately(tx, prescription_id, caller)
+            status = dispensing.rejected(prescription, caller.user_id)
+            rejected = await tx.prescriptions.move(prescription, status, reason=reason)
+            await tx.pharmacy.add(_entry(PharmacyAction.REJECT, caller, prescription, status, reason))
+            await tx.outbox.add(*_to_patient(MailKind.REJECTED, prescription), _to_doctor(prescription))
+        return rejected
+
+    async def release(self, caller: Caller, prescription_id: UUID) -> Prescription:
+        """Give the caller's claim back.
+
+        Raises NotFound, ClaimedByOther, PrescriptionInState and the errors of final states.
+        """
+        async with self._work.begin() as tx:
+            prescription = await _acquainted(tx, prescription_id, caller)
+            status = claims.released(prescription, caller.user_id)
+            released = await tx.prescriptions.move(prescription, status)
+            await tx.pharmacy.add(_entry(PharmacyAction.RELEASE, caller, prescription, status))
+        return released
+
+    async def history(self, caller: Caller, wanted: HistoryFilter, page: PageRequest) -> Page[HistoryEntry]:
+        """The caller's own actions, newest first. Raises ValidationFailed, PageTokenInvalid."""
+        wanted.period.check()
+        scope = f"{caller.user_id}|ListDispensingHistory|{wanted.period}|{wanted.action}"
+        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        async with self._work.read() as tx:
+            rows, found = await tx.pharmacy.history(caller.user_id, wanted, self._clock.zone, after, page.size)
+        return page_of(
+            rows, found, page.size, lambda last: self._page_tokens.issue_after(last.occurred_at, last.id, scope)
+        )
+
+    async def log(self, caller: Caller, prescription_id: UUID, page: PageRequest) -> Page[LogEntry]:
+        """What happened to a prescription at pharmacies, oldest first, for a pharmacist who acted on it.
+
+        Raises NotFound, PageTokenInvalid.
+        """
+        scope = f"{caller.user_id}|ListPrescriptionLog|{prescription_id}"
+        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        async with self._work.read() as tx:
+            rows, found = await tx.pharmacy.log(prescription_id, caller.user_id, after, page.size)
+        return page_of(
+            rows, found, page.size, lambda last: self._page_tokens.issue_after(last.occurred_at, last.id, scope)
+        )
+
+    async def receipt(self, caller: Caller, prescription_id: UUID) -> Receipt:
+        """What was handed out: to its patient every line, to a pharmacist his own. Raises NotFound for anybody else.
+
+        The lines come first, so that a foreign prescription takes as many statements as one that does not exist.
+        """
+        async with self._work.read() as tx:
+            lines = await tx.pharmacy.lines_for(prescription_id, caller)
+            if not lines and caller.role is not Role.PATIENT:
+                raise NotFound(_RESOURCE)
+            prescription = await tx.prescriptions.get(prescription_id)
+        if caller.role is Role.PATIENT and prescription.patient_user_id != caller.user_id:
+            raise NotFound(_RESOURCE)
+        currency = lines[0].currency if lines else self._currency
+        return Receipt(prescription.number, prescription.patient_name, prescription.status, lines, currency)
+
+    def _new_lines(self, prescription: Prescription, lines: Sequence[DispenseLine]) -> list[NewLine]:
+        before = {item.id: item.dispensed_quantity for item in prescription.items}
+        return [
+            NewLine(
+                id=new_id(),
+                item_id=line.item_id,
+                dispensed_before=before[line.item_id],
+                quantity=line.quantity,
+                unit_price=line.unit_price,
+                currency=self._currency,
+                batch_number=line.batch_number,
+                expiry_date=line.expiry_date,
+            )
+            for line in lines
+        ]
+
+
+async def _behind(content: QrContent, tx: Transaction) -> Prescription:
+    """The locked prescription of a scanned code, whose stored row is the authority."""
+    try:
+        prescription = await tx.prescriptions.get_for_update(content.prescription_id)
+    except NotFound:
+        raise QrCodeInvalid() from None
+    present = prescription.qr_code
+    code = present if present.id == content.code_id else await tx.qr_codes.get(content.code_id)
+    dispensing.check_code(prescription, code)
+    return prescription
+
+
+async def _named(reference: ReferenceNumber, tx: Transaction) -> tuple[Prescription, ...]:
+    """The locked prescriptions that a reference number names."""
+    if reference.kind is ReferenceKind.PRESCRIPTION:
+        return (await tx.prescriptions.by_number_for_update(reference.text),)
+    return await tx.prescriptions.open_of_patient_for_update(reference.text)
+
+
+async def _acquainted(tx: Transaction, prescription_id: UUID, caller: Caller) -> Prescription:
+    """The locked prescription; NotFound for a caller who never acted on it, unless a claim is what keeps him off."""
+    prescription = await tx.prescriptions.get_for_update(prescription_id)
+    if prescription.claim is None and not await tx.pharmacy.has_acted(prescription_id, caller.user_id):
+        raise NotFound(_RESOURCE)
+    return prescription
+
+
+async def _require_seen_lately(tx: Transaction, prescription_id: UUID, caller: Caller) -> None:
+    if not await tx.pharmacy.has_seen_lately(prescription_id, caller.user_id):
+        raise NotFound(_RESOURCE)
+
+
+async def _seen(prescription: Prescription, tx: Transaction) -> Prescription:
+    status = dispensing.seen(prescription)
+    if status is prescription.status:
+        return prescription
+    return await tx.prescriptions.move(prescription, status)
+
+
+def _found(prescription: Prescription, caller: Caller) -> FoundPrescription:
+    return FoundPrescription(prescription, claims.can_dispense(prescription, caller.user_id))
+
+
+def _entry(
+    action: PharmacyAction, caller: Caller, was: Prescription, status: PrescriptionStatus, notes: str = ""
+) -> NewEntry:
+    return NewEntry(new_id(), was.id, caller.user_id, action, was.status, status, notes)
+
+
+def _to_patient(kind: MailKind, prescription: Prescription, **details: str) -> tuple[NewMail, ...]:
+    """The patient's mail; none for a patient without an account."""
+    if prescription.patient_user_id is None:
+        return ()
+    account, address = prescription.patient_user_id, prescription.patient_email
+    return (NewMail(kind, account, address, prescription.id, details),)
+
+
+def _to_doctor(prescription: Prescription) -> NewMail:
+    return NewMail(MailKind.REJECTED, prescription.doctor_id, prescription.doctor_email, prescription.id)

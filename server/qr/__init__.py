@@ -1,0 +1,1 @@
+"""QR codes: the sealed text a pharmacy scans, and its picture."""

@@ -1,0 +1,184 @@
+"""The text inside a prescription's QR code: sealed, short, and free of personal data.
+
+Format: ``MC1.<key id>.<base64url without padding>``. The last part is nonce (12 bytes), AES-256-GCM
+ciphertext (40) and tag (16). Version, key id, purpose and issuer are associated data, so a text made for
+anything else never opens. A text depends on its content, nonce and key alone: the three are stored with the
+code and the text is rebuilt from them.
+
+Sources: the product contract (formats); OWASP ASVS 11.2 and 11.3 (one authenticated cipher, one error for all
+damage).
+"""
+
+import base64
+import hashlib
+import re
+import secrets
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Self
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from server.errors import QrCodeInvalid
+
+VERSION: Final = "MC1"
+MAX_TEXT_LENGTH: Final = 130
+NONCE_BYTES: Final = 12
+MIN_SECRET_BYTES: Final = 32
+
+_CIPHER_INFO: Final = b"medconnect prescription-qr aes-256-gcm"
+_KEY_ID_INFO: Final = b"medconnect prescription-qr key id"
+_KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,16}")
+_CONTENT: Final = struct.Struct(">16s16sII")
+_TEXT: Final = re.compile(rf"{VERSION}\.({_KEY_ID.pattern})\.([A-Za-z0-9_-]{{91}})")
+
+
+class QrKeyRetired(LookupError):
+    """The key of a stored code has left the ring: its text cannot be rebuilt; issue a new code."""
+
+
+@dataclass(frozen=True, slots=True)
+class QrContent:
+    """What a QR code says: two ids and two moments (aware, whole seconds, 1970 to 2106), no person."""
+
+    prescription_id: UUID
+    code_id: UUID
+    issued_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QrKeyRing:
+    """The keys that open QR codes; the first one seals new codes. Never shows key material."""
+
+    _ciphers: Mapping[str, AESGCM] = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the setting: one secret of 32 bytes or more, or a ring ``kid:secret,kid:secret``.
+
+        The first of a ring seals. A secret holds no comma, a lone secret no colon either; the key id of a
+        lone secret is derived from it. Raises ValueError naming the entry by its position, never by its text.
+        """
+        entries = [entry.strip() for entry in text.split(",")]
+        if len(entries) == 1 and ":" not in text:
+            secret = _checked_secret(entries[0], "the QR key")
+            return cls({_derive(secret, _KEY_ID_INFO, 4).hex(): _cipher(secret)})
+        ciphers: dict[str, AESGCM] = {}
+        for position, entry in enumerate(entries, start=1):
+            key_id, colon, secret_text = entry.partition(":")
+            name = f"entry {position} of the QR key ring"
+            if not colon or not _KEY_ID.fullmatch(key_id):
+                raise ValueError(
+                    f"{name} is not kid:secret with a kid of 1 to 16 letters, digits, '-' or '_'"
+                )
+            if key_id in ciphers:
+                raise ValueError(f"{name} repeats the kid of an earlier entry")
+            ciphers[key_id] = _cipher(_checked_secret(secret_text, name))
+        return cls(ciphers)
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """All key ids; the first one seals new codes."""
+        return tuple(self._ciphers)
+
+    def cipher(self, key_id: str) -> AESGCM:
+        """The cipher of that key. Raises QrKeyRetired when the ring does not hold it."""
+        try:
+            return self._ciphers[key_id]
+        except KeyError:
+            raise QrKeyRetired(f"QR key {key_id} is not in the ring") from None
+
+
+def new_nonce() -> bytes:
+    """12 random bytes, drawn once per issued code and stored with it.
+
+    The same nonce must never seal two different contents under one key: that would break AES-GCM.
+    """
+    return secrets.token_bytes(NONCE_BYTES)
+
+
+def encode(content: QrContent, nonce: bytes, key_id: str | None, keys: QrKeyRing) -> str:
+    """The QR text (at most 130 characters) of this content; the same arguments always give the same text.
+
+    key_id: the stored key id of an issued code, or None for a new one: then the first key,
+    ``keys.key_ids[0]``, is used and is to be stored. Raises QrKeyRetired when that key has left the ring.
+    """
+    key_id = key_id or keys.key_ids[0]
+    plaintext = _CONTENT.pack(
+        content.prescription_id.bytes,
+        content.code_id.bytes,
+        _seconds(content.issued_at),
+        _seconds(content.expires_at),
+    )
+    sealed = nonce + keys.cipher(key_id).encrypt(nonce, plaintext, _associated_data(key_id))
+    return f"{VERSION}.{key_id}.{_to_base64url(sealed)}"
+
+
+def decode(text: str, keys: QrKeyRing) -> QrContent:
+    """Open a scanned text; white space around it (a scanner's line end) is dropped.
+
+    Raises QrCodeInvalid, the same for every kind of damage, forgery or foreign text. Expiry is not judged
+    here: the stored code is the authority.
+    """
+    match = _TEXT.fullmatch(text.strip())
+    if match is None:
+        raise QrCodeInvalid()
+    key_id, body = match.groups()
+    sealed = base64.urlsafe_b64decode(body + "=")
+    if _to_base64url(sealed) != body:  # unused bits set: a second spelling of the same bytes
+        raise QrCodeInvalid()
+    nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    try:
+        plaintext = keys.cipher(key_id).decrypt(nonce, ciphertext, _associated_data(key_id))
+    except (QrKeyRetired, InvalidTag):
+        raise QrCodeInvalid() from None
+    prescription_id, code_id, issued, expires = _CONTENT.unpack(plaintext)
+    return QrContent(
+        prescription_id=UUID(bytes=prescription_id),
+        code_id=UUID(bytes=code_id),
+        issued_at=datetime.fromtimestamp(issued, UTC),
+        expires_at=datetime.fromtimestamp(expires, UTC),
+    )
+
+
+def fingerprint(text: str) -> str:
+    """The qrHash: first 32 hex digits of SHA-256 of the QR text; names a code, opens nothing."""
+    return hashlib.sha256(text.strip().encode()).hexdigest()[:32]
+
+
+def _checked_secret(text: str, name: str) -> bytes:
+    secret = text.encode()
+    if len(secret) < MIN_SECRET_BYTES:
+        raise ValueError(
+            f"{name} needs a secret of at least {MIN_SECRET_BYTES} bytes, this one has {len(secret)}"
+        )
+    return secret
+
+
+def _derive(secret: bytes, info: bytes, length: int) -> bytes:
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(secret)
+
+
+def _cipher(secret: bytes) -> AESGCM:
+    return AESGCM(_derive(secret, _CIPHER_INFO, 32))
+
+
+def _associated_data(key_id: str) -> bytes:
+    return f"{VERSION}|{key_id}|prescription-qr|medconnect".encode()
+
+
+def _to_base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _seconds(moment: datetime) -> int:
+    if moment.tzinfo is None:
+        raise ValueError("a QR code's times carry a time zone")
+    return int(moment.timestamp())

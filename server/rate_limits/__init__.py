@@ -1,0 +1,1 @@
+"""Rate limits: the token bucket arithmetic and the stores that remember buckets."""

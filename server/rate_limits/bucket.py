@@ -1,0 +1,95 @@
+"""Token bucket arithmetic, without storage: one number per bucket.
+
+The number is the theoretical arrival time (TAT) of the generic cell rate algorithm: the moment at which the
+bucket will be full again, in seconds of the clock that the store uses. A bucket holds ``limit.tokens`` and
+refills as many per ``limit.period``; a TAT not after now is a full bucket, which needs no memory. A burst and
+its refill together let up to twice the number through in the first period.
+Source: ITU-T I.371 (GCRA); Boulder, ratelimits/gcra.go.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+# In tokens: sums of floats must not cost a caller his last token, nor refuse him who waited as told.
+_ROUNDING: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bucket's name, its size in tokens (at least 1), and the seconds in which an empty one fills up."""
+
+    name: str
+    tokens: int
+    period: float
+
+    def __post_init__(self) -> None:
+        if self.tokens < 1 or self.period <= 0:
+            raise ValueError(f"limit {self.name} needs at least one token and a positive period")
+
+    @property
+    def interval(self) -> float:
+        """Seconds in which one token comes back."""
+        return self.period / self.tokens
+
+    def scaled(self, factor: float) -> "Limit":
+        """The same limit with so many times its tokens, at least one."""
+        return Limit(self.name, max(1, round(self.tokens * factor)), self.period)
+
+
+class Decision(NamedTuple):
+    """What a bucket answers (a tuple because several are made for every call, and a tuple is the cheapest).
+
+    remaining: whole tokens left. reset_after, retry_after: seconds until the bucket is full, and until the
+    refused call would be allowed (0 when it was). tat: what the store has to remember.
+    """
+
+    limit: Limit
+    allowed: bool
+    remaining: int
+    reset_after: float
+    retry_after: float
+    tat: float
+
+
+def take(tat: float, limit: Limit, now: float, cost: int = 1) -> Decision:
+    """Take cost tokens out of a bucket, or none when it holds fewer; cost 0 only looks.
+
+    tat: the stored value, or anything up to now for a bucket never used.
+    """
+    interval = limit.interval
+    before = max(tat, now)
+    after = before + cost * interval
+    missing = (after - now) / interval - limit.tokens  # tokens that the bucket lacks for this call
+    if missing > _ROUNDING:
+        remaining = limit.tokens - (before - now) / interval
+        return Decision(limit, False, _whole(remaining), before - now, missing * interval, before)
+    return Decision(limit, True, _whole(-missing), after - now, 0.0, after)
+
+
+def take_all(buckets: Sequence[tuple[Limit, float]], now: float) -> list[Decision]:
+    """Take one token out of each bucket (limit and TAT), or out of none when any of them refuses.
+
+    The answers stand in the order of the buckets; the call may go on when all of them are allowed.
+    """
+    decisions = [take(tat, limit, now) for limit, tat in buckets]
+    if all(decision.allowed for decision in decisions):
+        return decisions
+    return [
+        take(tat, limit, now, cost=0) if decision.allowed else decision
+        for (limit, tat), decision in zip(buckets, decisions, strict=True)
+    ]
+
+
+def refund(tat: float, limit: Limit, cost: int = 1) -> float:
+    """The TAT after giving cost tokens back; a bucket never holds more than its size."""
+    return tat - cost * limit.interval
+
+
+def strictest(decisions: Sequence[Decision]) -> Decision:
+    """The one to report, of at least one: the longest refusal, else the fewest tokens left."""
+    return min(decisions, key=lambda decision: (-decision.retry_after, decision.remaining))
+
+
+def _whole(tokens: float) -> int:
+    return max(0, int(tokens + _ROUNDING))

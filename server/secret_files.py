@@ -1,0 +1,32 @@
+"""Secrets that a development instance makes for itself and keeps in MEDCONNECT_HOME/secrets."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+SECRET_BYTES: Final = 32
+
+
+def kept_secret(folder: Path, name: str) -> str:
+    """The secret of this name, made at the first asking: 64 hexadecimal digits in a file that only its owner reads."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / name
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_hex(SECRET_BYTES))
+    return path.read_text()
+
+
+def derived_key(secret: str, purpose: str) -> bytes:
+    """A 32-byte key for one purpose, from a secret, by HKDF-SHA256.
+
+    Keys of different purposes say nothing of each other.
+    """
+    return HKDF(SHA256(), SECRET_BYTES, salt=None, info=f"medconnect {purpose}".encode()).derive(secret.encode())

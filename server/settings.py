@@ -1,0 +1,159 @@
+"""Everything that is configured, read from the environment, a `.env` file, or for secrets `NAME_FILE`.
+
+`env.example` shows every variable with its meaning. Nothing else reads the environment.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SECRETS = ("DATABASE_URL", "DB_PASSWORD", "ADMIN_PASSWORD", "JWT_SECRET", "QR_ENCRYPTION_KEY", "SMTP_PASS")
+"""Variables that may also be given as a file: `NAME_FILE` holds its path."""
+
+LEAST_SECRET_BYTES = 32
+ENV_FILE = ".env"
+
+
+class Settings(BaseSettings):
+    """The configuration of one instance; immutable once read."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    medconnect_env: Literal["development", "production"] = "development"
+    """Production refuses missing secrets and serves no reflection."""
+    medconnect_home: Path = Path("var")
+    """State folder: embedded database, generated keys, mails, sockets."""
+
+    database_url: SecretStr | None = None
+    """PostgreSQL 14 or newer, `postgresql://user:password@host:port/name`; none: the embedded one."""
+    db_host: str | None = None
+    """With the other DB_ variables an alternative to DATABASE_URL."""
+    db_port: int = 5432
+    db_name: str = "medconnect"
+    db_user: str = "medconnect"
+    db_password: SecretStr = SecretStr("")
+    db_pool_size: Annotated[int, Field(ge=1, le=100)] = 10
+    """Connections a process keeps open; half as many again for a moment when all are taken."""
+
+    grpc_address: str = "127.0.0.1:50051"
+    """Where gRPC listens, `host:port`."""
+    rest_address: str = "127.0.0.1:3000"
+    """Where REST listens, `host:port`."""
+
+    admin_email: str = "admin@medconnect.local"
+    """The first admin, made at the first start."""
+    admin_password: SecretStr | None = None
+    """His password; none: generated and printed once."""
+
+    jwt_secret: SecretStr | None = None
+    """At least 32 bytes, from which the key that signs access tokens is derived; none: generated in development."""
+    jwt_expires_in: Annotated[int, Field(ge=60, le=3600)] = 900
+    """Life of an access token in seconds."""
+    qr_encryption_key: SecretStr | None = None
+    """At least 32 bytes, or a ring `kid:secret,kid:secret` (the first encrypts); none: generated in development."""
+
+    smtp_host: str | None = None
+    """The outgoing mail server; none: mails are written to a maildir in MEDCONNECT_HOME/mail."""
+    smtp_port: int = 587
+    smtp_user: str = ""
+    smtp_pass: SecretStr = SecretStr("")
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    email_from: str = "MedConnect <no-reply@medconnect.local>"
+    """The sender of every mail."""
+    email_detail: Literal["full", "minimal"] = "full"
+    """Minimal leaves diagnosis and medicines out of mails."""
+    email_max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """How often a mail that the mail server refuses for the moment is tried."""
+
+    frontend_url: str = "http://localhost:3000"
+    """Where links in mails lead."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ("http://localhost:3000",)
+    """Browser origins that may call REST, separated by commas."""
+
+    rate_limit_factor: Annotated[float, Field(gt=0, le=1_000_000)] = 1
+    """Every rate limit times this; for load tests."""
+    rate_limits: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)
+    """Single limits: `login=10,scan=60`."""
+
+    prescription_valid_days: Annotated[int, Field(ge=1, le=366)] = 30
+    qr_valid_days: Annotated[int, Field(ge=1, le=366)] = 7
+    claim_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    """How long a pharmacist's claim lasts."""
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+    """ISO 4217 code of every price."""
+    hospital_time_zone: str = "UTC"
+    """IANA zone in which calendar days are judged."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("rate_limits", mode="before")
+    @classmethod
+    def _split_limits(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = (part.partition("=") for part in value.split(",") if part.strip())
+        return {name.strip(): number for name, _, number in pairs}
+
+    @field_validator("hospital_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("is no IANA time zone") from error
+        return value
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < LEAST_SECRET_BYTES:
+            raise ValueError(f"needs at least {LEAST_SECRET_BYTES} bytes")
+        return value
+
+    @model_validator(mode="after")
+    def _complete_for_production(self) -> Self:
+        if self.production:
+            missing = [n for n in ("jwt_secret", "qr_encryption_key", "smtp_host") if getattr(self, n) is None]
+            if missing:
+                raise ValueError(f"production needs {', '.join(name.upper() for name in missing)}")
+        return self
+
+    @property
+    def production(self) -> bool:
+        """Whether this instance serves real people."""
+        return self.medconnect_env == "production"
+
+    @property
+    def external_database(self) -> str | None:
+        """The URL of the user's own PostgreSQL; none: the embedded one is meant."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        if self.db_host is None:
+            return None
+        password = quote(self.db_password.get_secret_value(), safe="")
+        sign_in = quote(self.db_user, safe="") + (f":{password}" if password else "")
+        return f"postgresql://{sign_in}@{self.db_host}:{self.db_port}/{self.db_name}"
+
+
+def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its own type
+    """Read the environment, with secrets from `NAME_FILE` where given; keyword arguments win.
+
+    Raises `pydantic.ValidationError`, which names every variable that is wrong, and OSError for an unreadable file.
+    """
+    given = {**dotenv_values(ENV_FILE), **os.environ}
+    from_files = {
+        name.lower(): Path(path).read_text().strip() for name in SECRETS if (path := given.get(f"{name}_FILE"))
+    }
+    return Settings(**{**from_files, **overrides})

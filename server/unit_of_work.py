@@ -1,0 +1,111 @@
+"""One transaction per use case, committed by leaving the block."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from server.auth.account_repository import AccountRepository
+from server.auth.session_repository import SessionRepository
+from server.clinical.patient_repository import PatientRepository
+from server.clinical.prescription_repository import PrescriptionRepository
+from server.clinical.qr_code_repository import QrCodeRepository
+from server.clinical.visit_repository import VisitRepository
+from server.db.failures import unavailable
+from server.idempotency.repository import IdempotencyRepository
+from server.mail.outbox import Outbox
+from server.pharmacy.repository import PharmacyRepository
+
+
+class Transaction:
+    """An open connection, and the repositories that speak through it."""
+
+    __slots__ = (
+        "accounts",
+        "connection",
+        "idempotency",
+        "outbox",
+        "patients",
+        "pharmacy",
+        "prescriptions",
+        "qr_codes",
+        "sessions",
+        "visits",
+    )
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.accounts = AccountRepository(connection)
+        self.sessions = SessionRepository(connection)
+        self.patients = PatientRepository(connection)
+        self.visits = VisitRepository(connection)
+        self.prescriptions = PrescriptionRepository(connection)
+        self.qr_codes = QrCodeRepository(connection)
+        self.pharmacy = PharmacyRepository(connection)
+        self.outbox = Outbox(connection)
+        self.idempotency = IdempotencyRepository(connection)
+
+
+_joined: ContextVar[Transaction | None] = ContextVar("joined_transaction", default=None)
+
+
+class UnitOfWork:
+    """Opens transactions on a pool.
+
+    Every block raises `ServerBusy` or `DatabaseUnavailable` when the database fails it.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        """A transaction, committed when the block is left and rolled back when it raises.
+
+        Inside `shared` it is the one that stands open there.
+        """
+        joined = _joined.get()
+        if joined is not None:
+            yield joined
+            return
+        with _declared():
+            async with self._engine.begin() as connection:
+                yield Transaction(connection)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Single statements, each on its own: no BEGIN, no COMMIT, for use cases that only read."""
+        with _declared():
+            async with self._autocommit.connect() as connection:
+                yield Transaction(connection)
+
+    @asynccontextmanager
+    async def shared(self) -> AsyncIterator[Transaction]:
+        """A transaction that every `begin` inside joins, so that what surrounds a use case commits with it."""
+        async with self.begin() as transaction:
+            token = _joined.set(transaction)
+            try:
+                yield transaction
+            finally:
+                _joined.reset(token)
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life."""
+        async with self.read() as transaction:
+            await transaction.connection.execute(text("SELECT 1"))
+
+
+@contextmanager
+def _declared() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, TimeoutError, DBAPIError, PoolTimeout) as error:
+        declared = unavailable(error)
+        if declared is None:
+            raise
+        raise declared from error

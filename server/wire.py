@@ -1,0 +1,82 @@
+"""Values that every mapping shares: times, dates, enums, pages, between messages and entities."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from server.errors import ValidationFailed
+from server.pagination import DEFAULT_PAGE_SIZE, Page, PageRequest
+
+E_ = TypeVar("E_", bound=StrEnum)
+T = TypeVar("T")
+V = TypeVar("V", bound=int, covariant=True)
+
+
+class WireEnum(Protocol[V]):
+    """An enum of the protos."""
+
+    def Value(self, name: str) -> V:  # noqa: N802 - protobuf's name
+        """The number of a name."""
+        ...
+
+
+class PagedRequest(Protocol):
+    """A request of a list."""
+
+    page_size: int
+    page_token: str
+
+
+class PagedResponse(Protocol):
+    """A response of a list."""
+
+    next_page_token: str
+    total_size: int
+    total_size_is_minimum: bool
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """An aware datetime as a Timestamp."""
+    message = Timestamp()
+    message.FromDatetime(moment.astimezone(UTC).replace(tzinfo=None))
+    return message
+
+
+def date_text(day: date | None) -> str:
+    """`YYYY-MM-DD`, empty for None."""
+    return "" if day is None else day.isoformat()
+
+
+def read_date(text: str, field: str) -> date:
+    """The day of a `YYYY-MM-DD` text. Raises ValidationFailed for `field` if there is no such day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValidationFailed.of(field, "must be a date that exists, YYYY-MM-DD") from None
+
+
+def read_uuid(text: str) -> UUID:
+    """The UUID of a text that validation has let through."""
+    return UUID(text)
+
+
+def enum_pair(wire: WireEnum[V], entity: type[E_], prefix: str) -> tuple[Mapping[E_, V], Mapping[int, E_]]:
+    """Both directions of an enum, matched by name: `PREFIX_FOLLOW_UP` on the wire is `FOLLOW_UP` here."""
+    numbers = {member: wire.Value(f"{prefix}_{member.name}") for member in entity}
+    return numbers, {number: member for member, number in numbers.items()}
+
+
+def page_request(message: PagedRequest) -> PageRequest:
+    """Which page a request asks for."""
+    return PageRequest(message.page_size or DEFAULT_PAGE_SIZE, message.page_token)
+
+
+def fill_page(response: PagedResponse, page: Page[T]) -> None:
+    """Put a page's token and totals into a response."""
+    response.next_page_token = page.next_page_token
+    response.total_size = page.total_size
+    response.total_size_is_minimum = page.total_size_is_minimum

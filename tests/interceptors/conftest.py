@@ -1,0 +1,38 @@
+"""The toy service, served; and the log as the server writes it."""
+
+import io
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import json
+
+import pytest
+import structlog
+
+from server import logs
+from server.interceptors import failures, request_log
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clock import SettableClock
+from tests.interceptors.probe import House, running_house
+
+
+@pytest.fixture
+async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> AsyncIterator[House]:
+    """The toy service with limits that no test reaches."""
+    async with running_house(work, clock, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What the interceptors log, line by line, through the server's own configuration."""
+    before = structlog.get_config()
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    logs.configure("info")
+    for module in (failures, request_log):
+        monkeypatch.setattr(module, "log", structlog.get_logger())
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    structlog.configure(**before)

@@ -1,0 +1,232 @@
+"""A toy service behind the server's own chain: one unary and one streaming method, which do what the test says."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from medconnect.clinical.v1 import clinical_service_pb2
+from medconnect.events.v1 import events_service_pb2 as pb
+from medconnect.events.v1 import events_service_pb2_grpc
+from medconnect.pharmacy.v1 import pharmacy_service_pb2
+
+from server import app
+from server.auth.access_tokens import AccessTokens
+from server.auth.entities import User, UserStatus
+from server.auth.keys import SigningKey
+from server.auth.standing import Standing
+from server.identity import Role
+from server.interceptors.contract import Method
+from server.rate_limits.store import MemoryStore
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clock import SettableClock
+
+SERVICE = "/medconnect.events.v1.EventsService"
+PATHS = {"unary": f"{SERVICE}/GetEmailQueueStatus", "stream": f"{SERVICE}/WatchEmailQueueStatus"}
+FACES = pytest.mark.parametrize("face", PATHS)
+"""Runs a test against the unary and the streaming method."""
+
+BODY = pharmacy_service_pb2.ScanQrCodeRequest(qr_code="MC1.k1.abc").SerializeToString()
+MALFORMED = b"\x0a\xff"
+EDGE = (("x-envoy-original-path", "/api/v1/probe"), ("x-client-ip", "203.0.113.7"))
+"""What the edge adds to a REST call."""
+
+Metadata = Sequence[tuple[str, str | bytes]]
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+async def nothing() -> None:
+    """Succeed at once."""
+
+
+class Probe(events_service_pb2_grpc.EventsServiceServicer):
+    """Does `act` and answers 7, or before each of the answers 1, 2, 3 of the stream.
+
+    `requests` holds what arrived, `messages` is the stream's length.
+    """
+
+    def __init__(self) -> None:
+        self.act: Callable[[], Awaitable[None]] = nothing
+        self.requests: list[Message] = []
+        self.messages = 3
+        self.closed_streams = 0
+
+    async def GetEmailQueueStatus(self, request: Any, context: Context) -> pb.GetEmailQueueStatusResponse:
+        self.requests.append(request)
+        await self.act()
+        return pb.GetEmailQueueStatusResponse(total_jobs=7)
+
+    async def WatchEmailQueueStatus(
+        self, request: Any, context: Context
+    ) -> AsyncIterator[pb.WatchEmailQueueStatusResponse]:
+        self.requests.append(request)
+        try:
+            for number in range(1, self.messages + 1):
+                await self.act()
+                yield pb.WatchEmailQueueStatusResponse(total_jobs=number)
+        finally:
+            self.closed_streams += 1
+
+
+@dataclass
+class Answer:
+    """How a call ended, with everything that came back."""
+
+    code: grpc.StatusCode
+    message: str
+    bodies: list[bytes]
+    initial: Mapping[str, str]
+    trailing: Mapping[str, str]
+    details: dict[str, Any] = field(default_factory=dict)
+    """The messages of the rich status, by their names."""
+
+    @property
+    def reason(self) -> str:
+        """The reason of a refusal."""
+        return str(self.details["ErrorInfo"].reason)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Initial and trailing metadata together."""
+        return {**self.initial, **self.trailing}
+
+
+def answer(bodies: list[bytes], code: Any, message: str | None, initial: Any, trailing: Any) -> Answer:
+    """Put an answer together; the rich status is taken out of the trailing metadata."""
+    rest = dict(trailing or ())
+    details = {}
+    if (packed := rest.pop("grpc-status-details-bin", None)) is not None:
+        for detail in status_pb2.Status.FromString(packed).details:
+            name = detail.TypeName().rpartition(".")[2]
+            details[name] = getattr(error_details_pb2, name)()
+            detail.Unpack(details[name])
+    return Answer(code, message or "", bodies, dict(initial or ()), rest, details)
+
+
+@dataclass
+class House:
+    """A running server with the probe in it, and ways to call it."""
+
+    probe: Probe
+    methods: dict[str, Method]
+    tokens: AccessTokens
+    standing: Standing
+    clock: SettableClock
+    edge: grpc.aio.Channel
+    """Through the Unix socket."""
+    direct: grpc.aio.Channel
+    """Through TCP."""
+
+    def declare(self, **changes: Any) -> None:
+        """Change what the contract says of both methods; before their first call."""
+        for path, method in self.methods.items():
+            self.methods[path] = replace(method, **changes)
+
+    def bearer(self, role: Role = Role.ADMIN, user_id: UUID | None = None) -> tuple[tuple[str, str]]:
+        """The metadata of a signed-in caller."""
+        token, _ = self.tokens.issue(a_user(role, user_id), uuid4())
+        return (("authorization", f"Bearer {token}"),)
+
+    async def call(
+        self,
+        face: str,
+        metadata: Metadata = (),
+        body: bytes = BODY,
+        *,
+        seconds: float | None = None,
+        channel: grpc.aio.Channel | None = None,
+    ) -> Answer:
+        """Call the unary or the streaming method, or any path, with a raw body."""
+        path = PATHS.get(face, face)
+        through = channel or self.direct
+        if face == "stream":
+            return await _read_stream(through.unary_stream(path)(body, metadata=metadata, timeout=seconds))
+        unary = through.unary_unary(path)(body, metadata=metadata, timeout=seconds)
+        try:
+            bodies = [await unary]
+        except grpc.aio.AioRpcError as error:
+            return answer([], error.code(), error.details(), error.initial_metadata(), error.trailing_metadata())
+        return answer(bodies, grpc.StatusCode.OK, "", await unary.initial_metadata(), await unary.trailing_metadata())
+
+
+async def _read_stream(call: Any) -> Answer:
+    bodies = []
+    try:
+        async for body in call:
+            bodies.append(body)  # noqa: PERF401 - what came before an error is kept
+    except grpc.aio.AioRpcError:
+        pass
+    ends = await call.initial_metadata(), await call.trailing_metadata()
+    return answer(bodies, await call.code(), await call.details(), *ends)
+
+
+def a_user(role: Role, user_id: UUID | None = None) -> User:
+    """An account that only its token knows."""
+    moment = SettableClock().moment
+    texts = {"specialization": "", "hospital_name": "", "pharmacy_name": "", "pharmacy_address": ""}
+    return User(
+        id=user_id or uuid4(),
+        email=f"{role}@example.org",
+        full_name="Paula Probe",
+        phone="",
+        role=role,
+        status=UserStatus.ACTIVE,
+        license_number="L-1",
+        created_at=moment,
+        **texts,
+    )
+
+
+def _methods() -> dict[str, Method]:
+    method = Method(
+        path="",
+        request_type=pharmacy_service_pb2.ScanQrCodeRequest,
+        streaming=False,
+        public=False,
+        roles=frozenset({Role.ADMIN, Role.DOCTOR}),
+        verified=False,
+        limit_group="",
+        idempotent=False,
+        message="Probe's „answer“",
+        http_status=200,
+    )
+    methods = {path: replace(method, path=path, streaming=face == "stream") for face, path in PATHS.items()}
+    # Not there to be called: its request's rules are compiled at the start, so that a test may declare it for the others.
+    unserved = replace(method, path="/unserved", request_type=clinical_service_pb2.CreatePatientRequest)
+    return {**methods, unserved.path: unserved}
+
+
+@asynccontextmanager
+async def running_house(
+    work: UnitOfWork, clock: SettableClock, folder: Path, limit_factor: float = 1000, **server_options: Any
+) -> AsyncIterator[House]:
+    """Serve the probe behind the chain that `app.py` builds; only the table of methods is the test's."""
+    probe, methods = Probe(), _methods()
+    tokens = AccessTokens(SigningKey.derive(b"k" * 32), clock.clock, timedelta(minutes=15))
+    standing = Standing(work, clock.clock, timedelta(minutes=15))
+    await standing.refresh()
+    settings = SimpleNamespace(rate_limits={}, rate_limit_factor=limit_factor)
+    core: Any = SimpleNamespace(settings=settings, clock=clock.clock, work=work)
+    services: Any = SimpleNamespace(access_tokens=tokens, standing=standing, store=MemoryStore())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "read_methods", lambda _: methods)
+        chain = app.chain(core, services)
+    server = grpc.aio.server(interceptors=[chain], options=app.OPTIONS, **server_options)
+    events_service_pb2_grpc.add_EventsServiceServicer_to_server(probe, server)
+    socket, tcp = f"unix:{folder}/p.sock", f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.add_insecure_port(socket)
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(socket) as edge, grpc.aio.insecure_channel(tcp) as direct:
+            yield House(probe, methods, tokens, standing, clock, edge, direct)
+    finally:
+        await server.stop(None)

@@ -1,0 +1,91 @@
+"""How long a call may take."""
+
+import asyncio
+import time
+
+import grpc
+import pytest
+
+from server.interceptors import deadline
+from tests.interceptors.probe import FACES, House
+
+DEADLINE = grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+class Work:
+    """A handler that works too long, and the moments in which it began and was cancelled."""
+
+    def __init__(self) -> None:
+        self.began = 0.0
+        self.cancelled = 0.0
+
+    async def __call__(self) -> None:
+        self.began = time.monotonic()
+        try:
+            await asyncio.sleep(20)
+        except asyncio.CancelledError:
+            self.cancelled = time.monotonic()
+            raise
+
+
+async def test_with_hardly_any_time_left_the_work_is_not_begun(house: House) -> None:
+    await house.call("unary", house.bearer())
+    house.probe.requests.clear()
+    house.probe.act = Work()
+    started = time.monotonic()
+    answer = await house.call("unary", house.bearer(), seconds=0.03)
+    assert time.monotonic() - started < 0.05
+    assert answer.code is DEADLINE
+    await asyncio.sleep(0.05)
+    assert house.probe.requests == []
+
+
+async def test_work_is_cancelled_before_the_deadline_so_that_the_refusal_arrives_in_time(house: House) -> None:
+    work = house.probe.act = Work()
+    started = time.monotonic()
+    answer = await house.call("unary", house.bearer(), seconds=0.2)
+    assert (answer.code, answer.reason) == (DEADLINE, "DEADLINE_EXCEEDED")
+    assert 0.1 < work.cancelled - started < 0.203
+
+
+@pytest.mark.parametrize(("constant", "seconds"), [("DEFAULT_SECONDS", None), ("LONGEST_SECONDS", 5)])
+async def test_a_call_without_a_deadline_or_with_a_long_one_gets_ours(
+    house: House, constant: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, constant, 0.15)
+    house.probe.act = Work()
+    started = time.monotonic()
+    answer = await house.call("unary", house.bearer(), seconds=seconds)
+    assert (answer.code, answer.reason) == (DEADLINE, "DEADLINE_EXCEEDED")
+    assert 0.1 < time.monotonic() - started < 0.5
+
+
+def test_the_times_are_those_of_the_contract() -> None:
+    assert (deadline.DEFAULT_SECONDS, deadline.LONGEST_SECONDS) == (10, 30)
+
+
+async def test_a_timeout_of_the_handlers_own_is_no_deadline(house: House) -> None:
+    async def act() -> None:
+        raise TimeoutError("its own")
+
+    house.probe.act = act
+    assert (await house.call("unary", house.bearer(), seconds=5)).reason == "INTERNAL"
+
+
+async def test_a_stream_outlives_the_default(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "DEFAULT_SECONDS", 0.1)
+
+    async def act() -> None:
+        await asyncio.sleep(0.08)
+
+    house.probe.act = act
+    answer = await house.call("stream", house.bearer())
+    assert (answer.code, len(answer.bodies)) == (grpc.StatusCode.OK, 3)
+
+
+@FACES
+async def test_the_callers_own_deadline_ends_the_handler(house: House, face: str) -> None:
+    work = house.probe.act = Work()
+    assert (await house.call(face, house.bearer(), seconds=0.2)).code is DEADLINE
+    await asyncio.sleep(0.1)
+    assert 0 < work.cancelled - work.began < 0.35

@@ -1,0 +1,162 @@
+"""Whatever goes wrong inside: one status, a reason, a request id, and nothing that callers must not know."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import pytest
+
+from server.errors import (
+    DeclaredError,
+    FieldViolation,
+    PrescriptionDispensed,
+    RequestInProgress,
+    ValidationFailed,
+    VersionConflict,
+)
+from tests.interceptors.probe import BODY, EDGE, FACES, MALFORMED, PATHS, House
+
+DSN = "postgresql://medconnect:hunter2@db.internal:5432/medconnect"
+LEAKS = re.compile(r"Traceback|asyncpg|sqlalchemy|SELECT |site-packages|\.py|postgres(ql)?://|<class|hunter2", re.I)
+
+Logged = Callable[[], list[dict[str, Any]]]
+
+
+def raising(error: BaseException) -> Callable[[], Awaitable[None]]:
+    async def act() -> None:
+        raise error
+
+    return act
+
+
+@FACES
+async def test_a_declared_error_arrives_with_code_reason_request_id_and_details(house: House, face: str) -> None:
+    changed = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
+    house.probe.act = raising(PrescriptionDispensed(state="dispensed", changed_at=changed))
+    answer = await house.call(face, house.bearer())
+    assert (answer.code, answer.message) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "The prescription has already been dispensed.",
+    )
+    info = answer.details["ErrorInfo"]
+    assert (info.reason, info.domain) == ("PRESCRIPTION_DISPENSED", "medconnect")
+    assert dict(info.metadata) == {"state": "dispensed", "changedAt": "2026-12-01T10:30:00.000Z"}
+    [violation] = answer.details["PreconditionFailure"].violations
+    assert (violation.type, violation.subject, violation.description) == ("STATE", "prescription", "dispensed")
+    assert answer.details["RequestInfo"].request_id == answer.trailing["x-request-id"] != ""
+    assert int(answer.trailing["x-ratelimit-remaining"]) >= 0
+
+
+@FACES
+async def test_an_error_that_passes_says_when_to_try_again(house: House, face: str) -> None:
+    house.probe.act = raising(RequestInProgress())
+    answer = await house.call(face, house.bearer())
+    assert (answer.code, answer.reason) == (grpc.StatusCode.ABORTED, "REQUEST_IN_PROGRESS")
+    assert answer.details["RetryInfo"].retry_delay.seconds == 1
+    assert answer.trailing["retry-after"] == "1"
+
+
+@FACES
+async def test_bad_fields_are_named(house: House, face: str) -> None:
+    house.probe.act = raising(ValidationFailed.of("items[0].quantity", "must be at least 1"))
+    answer = await house.call(face, house.bearer())
+    assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
+    [violation] = answer.details["BadRequest"].field_violations
+    assert (violation.field, violation.description) == ("items[0].quantity", "must be at least 1")
+
+
+async def test_a_thousand_bad_fields_still_fit_into_an_answer(house: House) -> None:
+    many = [FieldViolation(f"items[{i}].prescription.something", "must be at least 1 " * 4) for i in range(1000)]
+    house.probe.act = raising(ValidationFailed(violations=many))
+    answer = await house.call("unary", house.bearer())
+    assert answer.reason == "VALIDATION_FAILED"
+    assert 10 < len(answer.details["BadRequest"].field_violations) < 100
+
+
+@FACES
+@pytest.mark.parametrize("error", [ValueError(DSN), KeyError("SELECT 1"), RuntimeError("in /app/server/x.py")])
+async def test_an_undeclared_error_is_hidden_and_logged(
+    house: House, face: str, error: Exception, log_lines: Logged
+) -> None:
+    house.probe.act = raising(error)
+    answer = await house.call(face, house.bearer())
+    assert (answer.code, answer.message, answer.reason) == (grpc.StatusCode.INTERNAL, "Internal error.", "INTERNAL")
+    assert not LEAKS.search(repr(answer))
+    [logged] = [line for line in log_lines() if line["event"] == "call.failed"]
+    assert logged["request_id"] == answer.details["RequestInfo"].request_id
+    assert type(error).__name__ in logged["exception"]
+
+
+@FACES
+async def test_a_handler_that_raises_cancelled_error_itself_does_not_hang_its_caller(house: House, face: str) -> None:
+    house.probe.act = raising(asyncio.CancelledError())
+    started = time.monotonic()
+    answer = await house.call(face, house.bearer(), seconds=5)
+    assert time.monotonic() - started < 0.1
+    assert (answer.code, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "SERVER_BUSY")
+
+
+@FACES
+async def test_a_caller_who_goes_away_cancels_the_handler(house: House, face: str) -> None:
+    reached, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def act() -> None:
+        reached.set()
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    house.probe.act = act
+    call = asyncio.create_task(house.call(face, house.bearer()))
+    await asyncio.wait_for(reached.wait(), 2)
+    call.cancel()
+    await asyncio.wait_for(cancelled.wait(), 0.5)
+
+
+async def test_a_stream_whose_reader_stops_and_goes_away_is_closed(house: House, log_lines: Logged) -> None:
+    house.probe.messages = 10_000_000
+    call = house.direct.unary_stream(PATHS["stream"])(BODY, metadata=house.bearer())
+    await anext(aiter(call))
+    await asyncio.sleep(0.1)  # the window fills up, the handler waits for the reader
+    call.cancel()
+    async with asyncio.timeout(1):
+        while not (house.probe.closed_streams and log_lines()):
+            await asyncio.sleep(0.01)
+    [line] = log_lines()
+    assert line["outcome"] == "CancelledError"
+
+
+@FACES
+async def test_a_body_that_is_no_message_is_malformed(house: House, face: str) -> None:
+    answer = await house.call(face, house.bearer(), MALFORMED)
+    assert (answer.code, answer.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_BODY")
+    assert house.probe.requests == []
+
+
+async def test_a_stream_that_fails_after_its_first_message_ends_with_the_reason(house: House) -> None:
+    errors: list[DeclaredError] = []
+
+    async def act() -> None:
+        if len(errors) == 1:
+            raise VersionConflict(version=3)
+        errors.append(VersionConflict())
+
+    house.probe.act = act
+    answer = await house.call("stream", house.bearer())
+    assert len(answer.bodies) == 1
+    assert (answer.code, answer.reason) == (grpc.StatusCode.ABORTED, "VERSION_CONFLICT")
+
+
+@FACES
+async def test_a_refusal_sends_nothing_before_its_trailing_metadata(house: House, face: str) -> None:
+    """The edge can answer a REST call with the refusal's status only if no headers went out before."""
+    house.probe.act = raising(VersionConflict(version=3))
+    answer = await house.call(face, [*EDGE, *house.bearer()], channel=house.edge)
+    assert not {"x-request-id", "x-message", "x-ratelimit-limit"} & answer.initial.keys()
+    assert answer.trailing["x-request-id"]

@@ -1,0 +1,86 @@
+"""Leases, and whether a pharmacist could go on to dispense."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from server.clinical.entities import Claim, PrescriptionStatus
+from server.db.identifiers import new_id
+from server.errors import ClaimedByOther, DeclaredError
+from server.pharmacy import claims, dispensing
+from tests.fixtures.pharmacy import LEASE, NOW, TODAY, a_prescription, held, line, partly_dispensed
+
+S = PrescriptionStatus
+
+HOLDER, OTHER = new_id(), new_id()
+
+
+@pytest.mark.parametrize("status", [S.SCANNED, S.PARTIALLY_DISPENSED])
+def test_a_first_claim_lasts_a_lease_and_remembers_where_it_came_from(status: PrescriptionStatus) -> None:
+    prescription = a_prescription(status=status)
+    assert claims.claimed(prescription, HOLDER, LEASE) == Claim(HOLDER, status, NOW + LEASE)
+
+
+def test_a_claim_taken_in_the_last_minute_outlives_the_validity() -> None:
+    prescription = a_prescription(status=S.SCANNED, expires_at=NOW + timedelta(minutes=1))
+    assert claims.claimed(prescription, HOLDER, LEASE).expires_at == NOW + LEASE
+
+
+@pytest.mark.parametrize(
+    ("lease_left", "validity_left", "renewed_to"),
+    [
+        pytest.param(20, 600, 30, id="a renewal gives a whole lease"),
+        pytest.param(20, 25, 25, id="a renewal stops at the validity"),
+        pytest.param(20, 10, 20, id="a renewal never shortens a lease past the validity"),
+        pytest.param(20, -5, 20, id="a renewal after the validity changes nothing"),
+        pytest.param(40, 600, 40, id="a renewal never shortens a lease given under a longer setting"),
+    ],
+)
+def test_renewals(lease_left: int, validity_left: int, renewed_to: int) -> None:
+    prescription = held(
+        a_prescription(expires_at=NOW + timedelta(minutes=validity_left)),
+        HOLDER,
+        claimed_from=S.PARTIALLY_DISPENSED,
+        expires_at=NOW + timedelta(minutes=lease_left),
+    )
+    renewed = claims.claimed(prescription, HOLDER, LEASE)
+    assert renewed == Claim(HOLDER, S.PARTIALLY_DISPENSED, NOW + timedelta(minutes=renewed_to))
+
+
+def test_a_claim_keeps_others_off_and_says_until_when() -> None:
+    prescription = held(a_prescription(), HOLDER)
+    with pytest.raises(ClaimedByOther) as refusal:
+        claims.claimed(prescription, OTHER, LEASE)
+    assert refusal.value.metadata == {"state": S.VALIDATED, "claim_expires_at": NOW + timedelta(minutes=20)}
+
+
+@pytest.mark.parametrize("source", [S.SCANNED, S.PARTIALLY_DISPENSED])
+def test_a_release_leads_back_to_where_the_claim_came_from(source: PrescriptionStatus) -> None:
+    assert claims.released(held(a_prescription(), HOLDER, claimed_from=source), HOLDER) is source
+
+
+def test_a_release_past_the_validity_leaves_an_expired_prescription() -> None:
+    assert claims.released(held(a_prescription(expires_at=NOW), HOLDER), HOLDER) is S.EXPIRED
+
+
+@pytest.mark.parametrize("pharmacist_id", [HOLDER, OTHER])
+@pytest.mark.parametrize("status", list(S))
+def test_can_dispense_is_the_truth(status: PrescriptionStatus, pharmacist_id: UUID) -> None:
+    prescription = partly_dispensed(a_prescription(status=status))
+    if status is S.VALIDATED:
+        prescription = held(prescription, HOLDER)
+    could = True
+    try:
+        claim = claims.claimed(prescription, pharmacist_id, LEASE)
+        mine = replace(prescription, status=S.VALIDATED, claim=claim)
+        dispensing.dispensed(mine, pharmacist_id, [line(mine.items[0], 1)], TODAY)
+    except DeclaredError:
+        could = False
+    assert claims.can_dispense(prescription, pharmacist_id) is could
+
+
+def test_who_has_not_seen_it_lately_could_not_take_the_claim_but_its_holder_has_it() -> None:
+    assert not claims.can_dispense(a_prescription(status=S.SCANNED), HOLDER, recently_seen=False)
+    assert claims.can_dispense(held(a_prescription(), HOLDER), HOLDER, recently_seen=False)

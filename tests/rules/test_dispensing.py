@@ -1,0 +1,240 @@
+"""The state table, lines of a dispense, and scanned codes: pure rules."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from server.clinical.entities import Prescription, PrescriptionStatus
+from server.db.identifiers import new_id
+from server.errors import (
+    ClaimedByOther,
+    DeclaredError,
+    PrescriptionCancelled,
+    PrescriptionDispensed,
+    PrescriptionExpired,
+    PrescriptionInState,
+    PrescriptionRejected,
+    QrCodeExpired,
+    QrCodeInvalid,
+    QrCodeReplaced,
+    ValidationFailed,
+)
+from server.pharmacy import claims, dispensing
+from tests.fixtures.pharmacy import LEASE, NOW, TODAY, a_prescription, held, line, partly_dispensed
+
+S = PrescriptionStatus
+Outcome = PrescriptionStatus | type[DeclaredError]
+
+HOLDER, OTHER = new_id(), new_id()
+
+
+def _validate(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+    claims.claimed(prescription, pharmacist_id, LEASE)
+    return S.VALIDATED
+
+
+def _dispense_all(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+    lines = [line(item) for item in prescription.items]
+    return dispensing.dispensed(prescription, pharmacist_id, lines, TODAY).status
+
+
+def _dispense_some(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+    return dispensing.dispensed(prescription, pharmacist_id, [line(prescription.items[0], 1)], TODAY).status
+
+
+def _scan(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+    return dispensing.seen(prescription)
+
+
+ACTIONS: dict[str, Callable[[Prescription, UUID], PrescriptionStatus]] = {
+    "scan": _scan,
+    "validate": _validate,
+    "dispense all": _dispense_all,
+    "dispense some": _dispense_some,
+    "reject": dispensing.rejected,
+    "release": claims.released,
+}
+
+STATES: dict[str, Prescription] = {
+    "pending": a_prescription(),
+    "scanned": a_prescription(status=S.SCANNED),
+    "validated": held(a_prescription(), HOLDER),
+    "validated again": held(partly_dispensed(a_prescription()), HOLDER, claimed_from=S.PARTIALLY_DISPENSED),
+    "partially dispensed": partly_dispensed(a_prescription(status=S.PARTIALLY_DISPENSED)),
+    "dispensed": a_prescription(status=S.DISPENSED),
+    "rejected": a_prescription(status=S.REJECTED),
+    "cancelled": a_prescription(status=S.CANCELLED),
+    "expired": a_prescription(status=S.EXPIRED),
+}
+
+REFUSED = PrescriptionInState
+TAKEN = ClaimedByOther
+TABLE: dict[str, tuple[Outcome, ...]] = {
+    # scan, validate, dispense all, dispense some, reject, release
+    "pending": (S.SCANNED, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
+    "scanned": (S.SCANNED, S.VALIDATED, REFUSED, REFUSED, S.REJECTED, REFUSED),
+    "validated": (S.VALIDATED, S.VALIDATED, S.DISPENSED, S.PARTIALLY_DISPENSED, S.REJECTED, S.SCANNED),
+    "validated again": (
+        S.VALIDATED, S.VALIDATED, S.DISPENSED, S.PARTIALLY_DISPENSED, REFUSED, S.PARTIALLY_DISPENSED
+    ),
+    "partially dispensed": (S.PARTIALLY_DISPENSED, S.VALIDATED, REFUSED, REFUSED, REFUSED, REFUSED),
+    "dispensed": (PrescriptionDispensed,) * 6,
+    "rejected": (PrescriptionRejected,) * 6,
+    "cancelled": (PrescriptionCancelled,) * 6,
+    "expired": (PrescriptionExpired,) * 6,
+}  # fmt: skip
+TABLE_OF_OTHERS: dict[str, tuple[Outcome, ...]] = {
+    **TABLE,
+    "validated": (S.VALIDATED, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN),
+    "validated again": (S.VALIDATED, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN),
+}
+
+CASES = [
+    pytest.param(state, action, actor, outcome, id=f"{name} {action}, {state}")
+    for name, actor, table in (("holder", HOLDER, TABLE), ("other", OTHER, TABLE_OF_OTHERS))
+    for state, outcomes in table.items()
+    for action, outcome in zip(ACTIONS, outcomes, strict=True)
+]
+
+
+def test_the_table_covers_every_state_action_and_actor() -> None:
+    assert len(CASES) == 2 * len(STATES) * len(ACTIONS) == 108
+    assert {prescription.status for prescription in STATES.values()} == set(S)
+
+
+@pytest.mark.parametrize(("state", "action", "actor", "outcome"), CASES)
+def test_every_action_leads_where_the_table_says(state: str, action: str, actor: UUID, outcome: Outcome) -> None:
+    prescription = STATES[state]
+    if isinstance(outcome, PrescriptionStatus):
+        assert ACTIONS[action](prescription, actor) is outcome
+        return
+    with pytest.raises(DeclaredError) as refusal:
+        ACTIONS[action](prescription, actor)
+    assert type(refusal.value) is outcome
+    assert refusal.value.metadata == _expected_metadata(outcome, prescription)
+
+
+def _expected_metadata(outcome: type[DeclaredError], prescription: Prescription) -> dict[str, object]:
+    if outcome is REFUSED:
+        return {"state": prescription.status}
+    if outcome is TAKEN:
+        assert prescription.claim is not None
+        return {"state": prescription.status, "claim_expires_at": prescription.claim.expires_at}
+    return {"state": prescription.status, "changed_at": prescription.changed_at}
+
+
+def test_a_dispense_reports_quantities_items_and_total() -> None:
+    prescription = held(partly_dispensed(a_prescription()), HOLDER)
+    first, second = prescription.items
+    lines = [line(first, 3, unit_price=Decimal("0.10")), line(second, 10, unit_price=Decimal("2.5"))]
+    outcome = dispensing.dispensed(prescription, HOLDER, lines, TODAY)
+    assert outcome.status is S.PARTIALLY_DISPENSED
+    assert outcome.quantities == {first.id: 3, second.id: 10}
+    assert [item.dispensed_quantity for item in outcome.items] == [8, 10]
+    assert outcome.total_amount == Decimal("25.30")
+
+
+def test_the_last_open_unit_completes_a_prescription() -> None:
+    prescription = held(partly_dispensed(a_prescription()), HOLDER)
+    first, second = prescription.items
+    most = dispensing.dispensed(prescription, HOLDER, [line(first, 15), line(second, 9)], TODAY)
+    rest = held(replace(prescription, items=most.items), HOLDER)
+    outcome = dispensing.dispensed(rest, HOLDER, [line(rest.items[1], 1)], TODAY)
+    assert (most.status, outcome.status) == (S.PARTIALLY_DISPENSED, S.DISPENSED)
+
+
+def test_a_partial_dispense_past_the_validity_leaves_an_expired_prescription() -> None:
+    prescription = held(a_prescription(expires_at=NOW), HOLDER)
+    assert _dispense_some(prescription, HOLDER) is S.EXPIRED
+    assert _dispense_all(prescription, HOLDER) is S.DISPENSED
+
+
+def test_every_violation_of_every_line_is_named_at_once() -> None:
+    prescription = held(partly_dispensed(a_prescription()), HOLDER)
+    first, second = prescription.items
+    lines = [
+        line(first, 16),
+        line(first, 1, unit_price=Decimal("1.001")),
+        line(second, 0, expiry_date=TODAY - timedelta(days=1), unit_price=Decimal("-0.01")),
+        replace(line(second), item_id=new_id(), expiry_date=date(2101, 1, 1)),
+    ]
+    with pytest.raises(ValidationFailed) as refusal:
+        dispensing.dispensed(prescription, HOLDER, lines, TODAY)
+    assert [violation.field for violation in refusal.value.violations] == [
+        "items[0].quantity",
+        "items[1].itemId",
+        "items[1].unitPrice",
+        "items[2].quantity",
+        "items[2].unitPrice",
+        "items[2].expiryDate",
+        "items[3].itemId",
+        "items[3].expiryDate",
+    ]
+
+
+@pytest.mark.parametrize("quantity", [-1, 0, 21])
+def test_a_quantity_outside_what_is_open_is_refused(quantity: int) -> None:
+    assert _violated(quantity=quantity) == ["items[0].quantity"]
+
+
+@pytest.mark.parametrize("price", ["-0.01", "1000000.01", "0.001", "NaN", "Infinity", "1e20"])
+def test_a_price_that_is_none_is_refused(price: str) -> None:
+    assert _violated(unit_price=Decimal(price)) == ["items[0].unitPrice"]
+
+
+@pytest.mark.parametrize("price", ["0", "0.01", "12.5", "1000000", "1000000.00"])
+def test_prices_from_nothing_to_a_million_pass(price: str) -> None:
+    assert _violated(unit_price=Decimal(price)) == []
+
+
+def test_a_batch_may_be_used_on_its_last_day_and_not_after() -> None:
+    assert _violated(expiry_date=TODAY) == []
+    assert _violated(expiry_date=TODAY - timedelta(days=1)) == ["items[0].expiryDate"]
+
+
+def _violated(**changes: Any) -> list[str]:
+    prescription = held(a_prescription(), HOLDER)
+    try:
+        dispensing.dispensed(prescription, HOLDER, [line(prescription.items[0], **changes)], TODAY)
+    except ValidationFailed as refusal:
+        return [violation.field for violation in refusal.violations]
+    return []
+
+
+def test_an_open_code_of_an_open_prescription_passes() -> None:
+    prescription = a_prescription()
+    dispensing.check_code(prescription, prescription.qr_code)
+
+
+def test_a_code_that_was_never_stored_or_belongs_to_another_prescription_is_invalid() -> None:
+    prescription = a_prescription()
+    for code in (None, a_prescription().qr_code):
+        with pytest.raises(QrCodeInvalid):
+            dispensing.check_code(prescription, code)
+
+
+def test_a_replaced_code_is_refused_as_such_even_when_it_has_expired() -> None:
+    prescription = a_prescription()
+    code = replace(prescription.qr_code, replaced_at=NOW, expires_at=NOW)
+    with pytest.raises(QrCodeReplaced):
+        dispensing.check_code(prescription, code)
+
+
+def test_a_code_ends_at_the_moment_of_its_expiry_by_database_time() -> None:
+    prescription = a_prescription()
+    last_moment = replace(prescription.qr_code, expires_at=NOW + timedelta(microseconds=1))
+    dispensing.check_code(prescription, last_moment)
+    with pytest.raises(QrCodeExpired) as refusal:
+        dispensing.check_code(prescription, replace(prescription.qr_code, expires_at=NOW))
+    assert refusal.value.metadata == {"expired_at": NOW}
+
+
+def test_a_final_state_is_told_rather_than_the_expiry_of_its_code() -> None:
+    prescription = a_prescription(status=S.DISPENSED)
+    with pytest.raises(PrescriptionDispensed):
+        dispensing.check_code(prescription, replace(prescription.qr_code, expires_at=NOW))

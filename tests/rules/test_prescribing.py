@@ -1,0 +1,79 @@
+"""What a doctor may do with a prescription when, and how he is refused."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from server.auth.entities import User, UserStatus
+from server.clinical.entities import Claim, PrescriptionStatus
+from server.clinical.prescribing import (
+    FINAL_STATES,
+    check_not_final,
+    claimed_refusal,
+    mail_to_patient,
+    notices_to_patient,
+)
+from server.errors import (
+    PatientHasNoEmail,
+    PrescriptionCancelled,
+    PrescriptionDispensed,
+    PrescriptionExpired,
+    PrescriptionRejected,
+)
+from server.identity import Role
+from server.mail.entities import MailKind, NewMail
+from tests.fixtures.pharmacy import a_prescription
+
+NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [
+        (PrescriptionStatus.DISPENSED, PrescriptionDispensed),
+        (PrescriptionStatus.REJECTED, PrescriptionRejected),
+        (PrescriptionStatus.CANCELLED, PrescriptionCancelled),
+        (PrescriptionStatus.EXPIRED, PrescriptionExpired),
+    ],
+)
+def test_a_final_state_refuses_with_its_own_error_and_says_since_when(
+    status: PrescriptionStatus, refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal) as refused:
+        check_not_final(a_prescription(status=status, changed_at=NOW))
+    assert refused.value.metadata == {"state": status, "changed_at": NOW}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("status", [status for status in PrescriptionStatus if status not in FINAL_STATES])
+def test_an_open_state_is_let_through(status: PrescriptionStatus) -> None:
+    check_not_final(a_prescription(status=status))
+
+
+def test_a_doctor_who_comes_too_late_learns_whom_to_call_and_until_when() -> None:
+    pharmacist = User(
+        uuid4(), "f@example.org", "Fred", "+49 30 7", Role.PHARMACIST, UserStatus.ACTIVE, "L", "", "", "Corner", "", NOW
+    )
+    claim = Claim(pharmacist.id, PrescriptionStatus.SCANNED, NOW + timedelta(minutes=20))
+    assert claimed_refusal(claim, pharmacist).metadata == {
+        "state": "validated",
+        "pharmacy_name": "Corner",
+        "pharmacy_phone": "+49 30 7",
+        "claim_expires_at": NOW + timedelta(minutes=20),
+    }
+
+
+def test_a_mail_goes_to_the_patients_account_and_names_the_prescription_alone() -> None:
+    prescription = a_prescription()
+    mail = mail_to_patient(MailKind.CANCELLED, prescription)
+    assert prescription.patient_user_id is not None
+    expected = NewMail(MailKind.CANCELLED, prescription.patient_user_id, "paula@example.org", prescription.id)
+    assert mail == expected
+    assert notices_to_patient(MailKind.CANCELLED, prescription) == (expected,)
+
+
+def test_a_patient_without_an_account_gets_no_notice_and_cannot_be_mailed() -> None:
+    prescription = a_prescription(patient_user_id=None, patient_email="")
+    assert notices_to_patient(MailKind.CANCELLED, prescription) == ()
+    with pytest.raises(PatientHasNoEmail):
+        mail_to_patient(MailKind.PRESCRIPTION, prescription)

@@ -1,0 +1,56 @@
+"""New codes and the texts of stored ones."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from server.clinical.qr_issuer import QrIssuer
+from server.qr import signed_code
+from server.qr.signed_code import QrContent, QrKeyRing
+
+FIRST = "k1:a-secret-for-tests-that-is-long-enough"
+SECOND = "k2:another-secret-for-tests-that-is-long"
+NOW = datetime(2026, 12, 1, 10, 0, 0, 999_999, tzinfo=UTC)
+FAR = NOW + timedelta(days=30)
+WEEK = timedelta(days=7)
+
+
+def issuer(ring: str = FIRST) -> QrIssuer:
+    return QrIssuer(QrKeyRing.parse(ring), WEEK)
+
+
+def test_a_codes_text_opens_to_exactly_what_is_stored() -> None:
+    prescription_id = uuid4()
+    code = issuer().issue(prescription_id, NOW, FAR)
+    text = issuer().text(code)
+    assert signed_code.decode(text, QrKeyRing.parse(FIRST)) == QrContent(
+        prescription_id, code.id, code.issued_at, code.expires_at
+    )
+    assert code.qr_hash == signed_code.fingerprint(text)
+
+
+def test_a_code_lives_as_long_as_is_set_in_whole_seconds() -> None:
+    code = issuer().issue(uuid4(), NOW, FAR)
+    assert (code.issued_at.microsecond, code.expires_at - code.issued_at) == (0, WEEK)
+
+
+def test_a_code_never_outlives_its_prescription() -> None:
+    end = NOW + timedelta(days=2)
+    assert issuer().issue(uuid4(), NOW, end).expires_at == end.replace(microsecond=0)
+
+
+def test_two_codes_of_one_prescription_differ() -> None:
+    prescription_id = uuid4()
+    one, other = (issuer().issue(prescription_id, NOW, FAR) for _ in range(2))
+    assert len({one.id, other.id, one.nonce, other.nonce, one.qr_hash, other.qr_hash}) == 6
+
+
+def test_after_a_rotation_old_codes_are_read_and_new_ones_sealed_with_the_new_key() -> None:
+    old = issuer().issue(uuid4(), NOW, FAR)
+    rotated = issuer(f"{SECOND},{FIRST}")
+    assert rotated.can_read(old)
+    assert rotated.text(old) == issuer().text(old)
+    assert rotated.issue(uuid4(), NOW, FAR).key_id == "k2"
+
+
+def test_a_code_whose_key_is_gone_cannot_be_read() -> None:
+    assert not issuer(SECOND).can_read(issuer().issue(uuid4(), NOW, FAR))

@@ -1,0 +1,136 @@
+"""Reference numbers: canonical, forgiving about spelling, unforgiving about mistakes."""
+
+import itertools
+import re
+from datetime import date
+
+import pytest
+
+from server.clinical.reference_number import (
+    ALPHABET,
+    ReferenceKind,
+    ReferenceNumber,
+    check_character,
+    new_patient_reference,
+    new_prescription_number,
+    normalize,
+)
+from server.errors import ReferenceNumberInvalid
+
+DAY = date(2026, 11, 22)
+NUMBER = "RX-20261122-7K3M9QTG"
+
+
+def valid(text: str) -> bool:
+    try:
+        normalize(text)
+    except ReferenceNumberInvalid:
+        return False
+    return True
+
+
+def swap(body: str, pair: str) -> str:
+    """The body with that pair of neighbours the other way round."""
+    return body.replace(pair, pair[::-1], 1)
+
+
+def test_a_new_prescription_number_has_the_shape_of_the_contract_and_reads_back() -> None:
+    number = new_prescription_number(DAY)
+    assert re.fullmatch(r"RX-20261122-[0-9A-HJKMNP-TV-Z]{8}", number)
+    assert normalize(number) == ReferenceNumber(ReferenceKind.PRESCRIPTION, number)
+
+
+def test_a_new_patient_reference_has_the_shape_of_the_contract_and_reads_back() -> None:
+    number = new_patient_reference(date(987, 1, 2))
+    assert re.fullmatch(r"PAT-09870102-[0-9A-HJKMNP-TV-Z]{8}", number)
+    assert normalize(number) == ReferenceNumber(ReferenceKind.PATIENT, number)
+
+
+def test_numbers_of_one_day_are_random_in_every_character() -> None:
+    numbers = {new_prescription_number(DAY) for _ in range(1_000)}
+    assert len(numbers) == 1_000
+    for position in range(-8, 0):
+        assert {number[position] for number in numbers} == set(ALPHABET)
+
+
+def test_the_check_character_does_not_drift() -> None:
+    assert valid(NUMBER)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "PAT-20261110-10ABC0A0",
+        "pat-20261110-10abc0a0",
+        "  PAT-20261110-10ABC0A0\n",
+        "PAT-2O26IIIO-IOABCOAO",
+        "Pat-2o26lllo-loabcoao",
+    ],
+)
+def test_case_spaces_and_lookalikes_do_not_matter(typed: str) -> None:
+    assert normalize(typed) == ReferenceNumber(ReferenceKind.PATIENT, "PAT-20261110-10ABC0A0")
+
+
+def test_every_wrong_character_is_caught() -> None:
+    prefix = len("RX-")
+    for index in range(prefix, len(NUMBER)):
+        wrong = [NUMBER[:index] + other + NUMBER[index + 1 :] for other in ALPHABET if other != NUMBER[index]]
+        assert [number for number in wrong if valid(number)] == []
+
+
+def test_every_swap_of_neighbours_is_caught_except_0_with_z() -> None:
+    missed = {
+        first + second
+        for first, second in itertools.permutations(ALPHABET, 2)
+        for body in (f"{first}{second}00000", f"0{first}{second}0000")
+        if valid(f"RX-20261122-{swap(body, first + second)}{check_character('20261122' + body)}")
+    }
+    assert missed == {"0Z", "Z0"}
+
+
+def test_a_swap_with_the_check_character_is_caught() -> None:
+    assert not valid(NUMBER[:-2] + NUMBER[-1] + NUMBER[-2])
+
+
+def test_a_swap_in_the_day_is_caught() -> None:
+    assert not valid(NUMBER.replace("20261122", "20261212"))
+
+
+@pytest.mark.parametrize("day", ["20260229", "20261301", "20260100", "00000101", "20260431"])
+def test_a_day_that_never_was_is_refused_whatever_its_check_character(day: str) -> None:
+    assert not valid(f"RX-{day}-7K3M9QT{check_character(day + '7K3M9QT')}")
+
+
+@pytest.mark.parametrize("prefix", ["R", "X", "RXX", "PA", "PT", "P4T", "PAI", "", "REX"])
+def test_an_unknown_prefix_is_refused(prefix: str) -> None:
+    assert not valid(NUMBER.replace("RX", prefix))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        " ",
+        "RX",
+        NUMBER[:-1],
+        NUMBER + "0",
+        NUMBER.replace("-", ""),
+        NUMBER.replace("-", " "),
+        NUMBER.replace("-", "–"),
+        NUMBER.replace("7K", "7U"),
+        NUMBER.replace("7K", "7K\0"),
+        NUMBER.replace("2026", "２０２６"),
+        NUMBER.replace("RX", "ʀx"),
+        NUMBER.replace("-7", "-7\n"),
+        NUMBER * 500,
+    ],
+    ids=lambda typed: ascii(typed)[:28],
+)
+def test_anything_of_another_shape_is_refused(typed: str) -> None:
+    assert not valid(typed)
+
+
+def test_a_lookalike_that_only_unicode_upper_case_makes_is_refused() -> None:
+    number = "PAT-20261110-10ABC0A0"
+    assert valid(number.replace("-1", "-i"))
+    assert not valid(number.replace("-1", "-ı"))

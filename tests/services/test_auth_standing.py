@@ -1,0 +1,249 @@
+"""The memory of which sessions and accounts may act."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from server.auth.entities import SignedIn, UserStatus
+from server.auth.passwords import Passwords
+from server.auth.standing import Standing
+from server.clock import Clock
+from server.db.engine import create_engine
+from server.errors import AccountNotVerified, DatabaseUnavailable, Unauthenticated
+from server.identity import Caller, Role
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.auth import ACCESS_TOKEN_LIFE, Auth, set_status
+from tests.fixtures.auth import passwords as passwords
+from tests.fixtures.clock import SettableClock
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(database_url, pool_size=5)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def here(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
+    """The process under test."""
+    return Auth.build(work, clock.clock, passwords)
+
+
+@pytest.fixture
+def elsewhere(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
+    """Another process on the same database."""
+    return Auth.build(work, clock.clock, passwords)
+
+
+@pytest.fixture
+def committing(engine: AsyncEngine, clock: SettableClock, passwords: Passwords) -> Auth:
+    """A process whose statements can be counted and kept waiting."""
+    return Auth.build(UnitOfWork(engine), clock.clock, passwords)
+
+
+@pytest.fixture
+def statements(engine: AsyncEngine) -> list[str]:
+    """What is asked of the database from now on."""
+    asked: list[str] = []
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def _record(connection: object, cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    return asked
+
+
+async def refused(auth: Auth, signed_in: SignedIn) -> bool:
+    try:
+        await auth.check(signed_in)
+    except Unauthenticated:
+        return True
+    return False
+
+
+async def unverified(auth: Auth, signed_in: SignedIn) -> bool:
+    try:
+        await auth.check(signed_in, verified=True)
+    except AccountNotVerified:
+        return True
+    return False
+
+
+def caller_of(auth: Auth, signed_in: SignedIn) -> Caller:
+    return auth.access_tokens.verify(signed_in.tokens.access_token)
+
+
+async def execute(auth: Auth, statement: str) -> None:
+    async with auth.work.begin() as tx:
+        await tx.connection.exec_driver_sql(statement)
+
+
+async def test_a_check_asks_the_database_nothing_until_the_memory_is_stale(
+    committing: Auth, clock: SettableClock, statements: list[str]
+) -> None:
+    patient = await committing.sign_in(await committing.open())
+    doctor = await committing.sign_in(await committing.open(Role.DOCTOR))
+    await committing.standing.refresh()
+    await committing.check(doctor, verified=True)
+    statements.clear()
+    clock.forward(seconds=2)
+    for verified in (False, True):
+        await committing.check(patient, verified=verified)
+        await committing.check(doctor, verified=verified)
+    assert statements == []
+    clock.forward(seconds=0.1)
+    await committing.check(patient)
+    assert len(statements) == 1
+
+
+async def test_a_logout_elsewhere_is_known_after_the_next_poll(here: Auth, elsewhere: Auth) -> None:
+    signed_in = await here.sign_in(await here.open())
+    await here.standing.refresh()
+    await elsewhere.sessions.logout(caller_of(here, signed_in))
+    assert not await refused(here, signed_in)
+    await here.standing.refresh()
+    assert await refused(here, signed_in)
+
+
+async def test_a_revocation_before_the_start_is_loaded(here: Auth, elsewhere: Auth) -> None:
+    signed_in = await elsewhere.sign_in(await elsewhere.open())
+    await elsewhere.sessions.logout(caller_of(here, signed_in))
+    await execute(here, "UPDATE sessions SET revoked_at = now() - interval '15 minutes 30 s'")
+    await here.standing.refresh()
+    assert await refused(here, signed_in)
+
+
+async def test_an_account_closed_and_opened_again_elsewhere(here: Auth) -> None:
+    user = await here.open(Role.DOCTOR)
+    signed_in = await here.sign_in(user)
+    await here.standing.refresh()
+    await here.check(signed_in, verified=True)
+    await set_status(here.work, user, UserStatus.DEACTIVATED)
+    await here.standing.refresh()
+    assert await refused(here, signed_in)
+    await set_status(here.work, user, UserStatus.ACTIVE)
+    await here.standing.refresh()
+    await here.check(signed_in, verified=True)
+
+
+async def test_a_doctor_who_registered_this_moment_may_not_act(here: Auth, elsewhere: Auth) -> None:
+    await here.standing.refresh()
+    signed_in = await elsewhere.sign_in(await elsewhere.open(Role.DOCTOR, verified=False))
+    assert await unverified(here, signed_in)
+
+
+async def test_a_verification_acts_at_once_in_every_process(here: Auth, elsewhere: Auth) -> None:
+    user = await here.open(Role.PHARMACIST, verified=False)
+    signed_in = await here.sign_in(user)
+    await here.standing.refresh()
+    assert await unverified(here, signed_in)
+    await elsewhere.accounts.verify(user.id)
+    await here.check(signed_in, verified=True)
+    await elsewhere.check(signed_in, verified=True)
+
+
+async def test_a_licence_withdrawn_elsewhere_is_known_after_the_next_poll(here: Auth) -> None:
+    user = await here.open(Role.DOCTOR)
+    signed_in = await here.sign_in(user)
+    await here.standing.refresh()
+    await here.check(signed_in, verified=True)
+    await set_status(here.work, user, UserStatus.UNVERIFIED)
+    await here.standing.refresh()
+    assert await unverified(here, signed_in)
+
+
+async def test_a_stale_memory_knows_a_logout_elsewhere_from_the_database(
+    here: Auth, elsewhere: Auth, clock: SettableClock
+) -> None:
+    signed_in, logged_out = await here.sign_in(await here.open()), await here.sign_in(await here.open())
+    await here.standing.refresh()
+    await elsewhere.sessions.logout(caller_of(here, logged_out))
+    clock.forward(seconds=2.1)
+    await here.check(signed_in)
+    assert await refused(here, logged_out)
+
+
+async def test_a_stale_memory_refuses_a_closed_and_an_unverified_account(here: Auth) -> None:
+    closed = await here.open()
+    signed_in = await here.sign_in(closed)
+    doctor = await here.sign_in(await here.open(Role.DOCTOR, verified=False))
+    await set_status(here.work, closed, UserStatus.DEACTIVATED)
+    assert await refused(here, signed_in)
+    assert await unverified(here, doctor)
+    await here.check(doctor)
+
+
+async def test_without_database_a_stale_memory_lets_nobody_through(here: Auth) -> None:
+    caller = caller_of(here, await here.sign_in(await here.open()))
+    engine = create_engine("postgresql://nobody@127.0.0.1:1/none", pool_size=1)
+    standing = Standing(UnitOfWork(engine), Clock(), ACCESS_TOKEN_LIFE)
+    async with standing.followed():
+        with pytest.raises(DatabaseUnavailable):
+            await standing.check(caller, verified=False)
+    await engine.dispose()
+
+
+async def test_a_database_that_does_not_answer_refuses_the_call(committing: Auth, engine: AsyncEngine) -> None:
+    caller = caller_of(committing, await committing.sign_in(await committing.open()))
+    async with engine.begin() as blocking:
+        await blocking.exec_driver_sql("LOCK TABLE sessions")
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            await committing.standing.check(caller, verified=False)
+        assert time.monotonic() - began < 1.5
+
+
+async def test_what_a_poll_missed_heals_within_a_minute(here: Auth, elsewhere: Auth, clock: SettableClock) -> None:
+    signed_in = await here.sign_in(await here.open())
+    await here.standing.refresh()
+    await elsewhere.sessions.logout(caller_of(here, signed_in))
+    await execute(here, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
+    for _ in range(6):
+        await here.standing.refresh()
+        assert not await refused(here, signed_in)
+        clock.forward(seconds=10)
+    await here.standing.refresh()
+    assert await refused(here, signed_in)
+
+
+async def test_after_a_longer_silence_everything_is_read_again(
+    here: Auth, elsewhere: Auth, clock: SettableClock
+) -> None:
+    signed_in = await here.sign_in(await here.open())
+    await here.standing.refresh()
+    await elsewhere.sessions.logout(caller_of(here, signed_in))
+    await execute(here, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
+    clock.forward(seconds=41)
+    await here.standing.refresh()
+    assert await refused(here, signed_in)
+
+
+async def test_a_logout_during_a_reload_is_not_forgotten(committing: Auth, engine: AsyncEngine) -> None:
+    signed_in = await committing.sign_in(await committing.open())
+    async with engine.begin() as blocking:
+        await blocking.exec_driver_sql("LOCK TABLE sessions")
+        reload = asyncio.create_task(committing.standing.refresh())
+        await asyncio.sleep(0.1)
+        committing.standing.revoked(caller_of(committing, signed_in).session_id)
+    await reload
+    assert await refused(committing, signed_in)
+
+
+async def test_the_memory_follows_by_itself_and_stops_with_its_block(committing: Auth) -> None:
+    signed_in = await committing.sign_in(await committing.open())
+    here = replace(committing, standing=Standing(committing.work, Clock(), ACCESS_TOKEN_LIFE))
+    tasks = len(asyncio.all_tasks())
+    async with here.standing.followed(), asyncio.timeout(5):
+        await here.check(signed_in)
+        began = time.monotonic()
+        await committing.sessions.logout(caller_of(committing, signed_in))
+        while not await refused(here, signed_in):
+            await asyncio.sleep(0.02)
+        assert time.monotonic() - began < 2
+    assert len(asyncio.all_tasks()) == tasks

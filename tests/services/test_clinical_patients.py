@@ -1,0 +1,257 @@
+"""Patient records as doctors and patients meet them, over real storage."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from server.clinical.entities import Patient, PatientChange
+from server.clinical.reference_number import new_patient_reference, normalize
+from server.errors import EmailTaken, NotFound, PageTokenInvalid, ValidationFailed, VersionConflict
+from server.identity import Role
+from server.pagination import PageRequest
+from server.patient_details import Gender, PatientDetails
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clinical import FIRST_PAGE, NO_DETAILS, Clinic, open_clinic, statements_of
+from tests.fixtures.clock import SettableClock
+
+DETAILS = PatientDetails(
+    date(1990, 2, 28), Gender.OTHER, "AB-", "Here 1", "Peter", "+49 2222", "Acme", "A-1", ("Nuts",), ("Gout", "Asthma")
+)
+
+
+@pytest.fixture
+async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
+    return await open_clinic(work, clock.clock)
+
+
+async def found(clinic: Clinic, text: str | None) -> list[str]:
+    page = await clinic.patients.search(clinic.doctor, text, FIRST_PAGE)
+    assert page.total_size == len(page.items)
+    return [patient.full_name for patient in page.items]
+
+
+async def account(clinic: Clinic, patient: Patient) -> dict[str, Any]:
+    columns = "email, full_name, name_words::text AS words, phone, role, status, password_hash"
+    [row] = await clinic.execute(f"SELECT {columns} FROM users WHERE id = :id", id=patient.user_id)  # noqa: S608
+    return dict(row._mapping)
+
+
+async def test_a_patient_with_an_address_gets_an_account_without_a_password_and_a_welcome_mail(clinic: Clinic) -> None:
+    patient = await clinic.patients.create("Zoe@Example.org", "Zoë Zahn", "+49 1111", DETAILS)
+    assert (patient.email, patient.version) == ("zoe@example.org", 1)
+    opened = await account(clinic, patient)
+    assert (opened["role"], opened["status"], opened["password_hash"]) == (Role.PATIENT, "active", None)
+    mails = await clinic.execute("SELECT kind, details FROM emails WHERE recipient = 'zoe@example.org'")
+    assert [tuple(mail) for mail in mails] == [("welcome", {"invited": "yes"})]
+
+
+async def test_a_patient_without_an_address_gets_a_record_only(clinic: Clinic) -> None:
+    [before] = await clinic.execute("SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM emails)")
+    patient = await clinic.patients.create(None, "Zoë Zahn", "+49 1111", DETAILS)
+    assert (patient.user_id, patient.email) == (None, "")
+    assert await clinic.execute("SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM emails)") == [before]
+
+
+async def test_a_record_holds_all_that_it_was_opened_with(clinic: Clinic) -> None:
+    patient = await clinic.patients.create(None, "Zoë Zahn", "+49 1111", DETAILS)
+    assert await clinic.patients.get(patient.id) == patient
+    assert (patient.full_name, patient.phone) == ("Zoë Zahn", "+49 1111")
+    for name in PatientDetails.__dataclass_fields__:
+        assert getattr(patient, name) == getattr(DETAILS, name)
+    assert normalize(patient.reference_number.lower()).text == patient.reference_number
+
+
+async def test_an_address_opens_one_account_and_a_refused_record_leaves_nothing(clinic: Clinic) -> None:
+    [before] = await clinic.execute("SELECT count(*) FROM patients")
+    with pytest.raises(EmailTaken):
+        await clinic.patients.create("PAULA@example.org", "Another Paula", "", NO_DETAILS)
+    tomorrow = replace(NO_DETAILS, date_of_birth=date(2999, 1, 1))
+    with pytest.raises(ValidationFailed) as refused:
+        await clinic.patients.create("unborn@example.org", "Unborn", "", tomorrow)
+    assert refused.value.violations[0].field == "dateOfBirth"
+    assert await clinic.execute("SELECT count(*) FROM patients") == [before]
+    assert await clinic.execute("SELECT 1 FROM users WHERE email = 'unborn@example.org'") == []
+
+
+async def test_a_reference_number_that_is_taken_is_drawn_again(work: UnitOfWork, clock: SettableClock) -> None:
+    taken, free = (new_patient_reference(clock.clock.today()) for _ in range(2))
+    drawn: Iterator[str] = iter([taken, taken, taken, free])
+    clinic = await open_clinic(work, clock.clock, new_reference=lambda _day: next(drawn))
+    assert [clinic.paula.reference_number, clinic.quiet.reference_number] == [taken, free]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (None, ["Jo Li", "Jolanda Lindqvist", "Paula Patient", "Quentin Quiet", "Zoë O'Hara"]),
+        ("zoe", ["Zoë O'Hara"]),
+        ("ZOË", ["Zoë O'Hara"]),
+        ("hara zo", []),
+        ("hara zoe", ["Zoë O'Hara"]),
+        ("jo", ["Jo Li"]),
+        ("jol", ["Jolanda Lindqvist"]),
+        ("li", ["Jo Li"]),
+        ("lin", ["Jolanda Lindqvist"]),
+        ("pat", ["Paula Patient"]),
+        ("tient", []),
+        ("paula quiet", []),
+        ("paula@EXAMPLE.org ", ["Paula Patient"]),
+        ("aula@example.org", []),
+        ("' | !x:*", []),
+        ("!!", []),
+        ("%", []),
+        ("RX-20261201-00000000", []),
+    ],
+)
+async def test_a_search_finds_beginnings_of_words_whole_short_words_and_whole_addresses(
+    clinic: Clinic, text: str | None, names: list[str]
+) -> None:
+    for name in ("Zoë O'Hara", "Jo Li", "Jolanda Lindqvist"):
+        await clinic.patients.create(None, name, "", NO_DETAILS)
+    assert await found(clinic, text) == names
+
+
+async def test_a_reference_number_is_found_as_people_type_it(clinic: Clinic) -> None:
+    number = clinic.quiet.reference_number
+    prefix, digits, characters = number.split("-")
+    typed = f" {prefix.lower()}-{digits.replace('0', 'o').replace('1', 'l')}-{characters.lower()} "
+    for text in (number, typed):
+        assert await found(clinic, text) == ["Quentin Quiet"]
+    assert await found(clinic, number[:-2]) == []
+
+
+async def test_a_search_by_name_uses_its_index(clinic: Clinic) -> None:
+    await clinic.execute("SET LOCAL enable_seqscan = off")
+    plan = await clinic.execute("EXPLAIN SELECT id FROM patients WHERE name_words @@ '''zoe'':*'::tsquery")
+    assert "ix_patients_name_words" in str(plan)
+
+
+async def test_pages_hold_every_patient_once_in_order_while_others_are_added(clinic: Clinic) -> None:
+    expected = {clinic.paula.id, clinic.quiet.id}
+    for _ in range(2):
+        expected.add((await clinic.patients.create(None, "Ámos Same", "", NO_DETAILS)).id)
+    seen = []
+    token = ""
+    while True:
+        page = await clinic.patients.search(clinic.doctor, None, PageRequest(1, token))
+        seen += page.items
+        token = page.next_page_token
+        if not token:
+            break
+        await clinic.patients.create(None, "Aaron Early", "", NO_DETAILS)
+    assert [patient.full_name for patient in seen] == ["Ámos Same", "Ámos Same", "Paula Patient", "Quentin Quiet"]
+    assert {patient.id for patient in seen} == expected
+
+
+async def test_a_page_token_of_another_caller_or_search_is_refused(clinic: Clinic) -> None:
+    token = (await clinic.patients.search(clinic.doctor, None, PageRequest(1, ""))).next_page_token
+    for caller, text in ((clinic.colleague, None), (clinic.doctor, "paula")):
+        with pytest.raises(PageTokenInvalid):
+            await clinic.patients.search(caller, text, PageRequest(1, token))
+
+
+async def test_a_page_token_holds_no_name(clinic: Clinic) -> None:
+    token = (await clinic.patients.search(clinic.doctor, None, PageRequest(1, ""))).next_page_token
+    mac_and_cursor = 16 + len(f'["{clinic.paula.id}"]')
+    assert len(token) == -(-mac_and_cursor * 4 // 3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        PatientChange(phone="+49 3333"),
+        PatientChange(date_of_birth=date(1970, 1, 1)),
+        PatientChange(gender=Gender.MALE),
+        PatientChange(blood_type="O+"),
+        PatientChange(address="There 2"),
+        PatientChange(emergency_contact="Petra"),
+        PatientChange(emergency_phone="+49 4444"),
+        PatientChange(insurance_provider="Best"),
+        PatientChange(insurance_number="B-2"),
+        PatientChange(allergies=("Latex", "Wasps")),
+        PatientChange(existing_conditions=("Flu",)),
+        PatientChange(full_name="Zara Zahn"),
+        PatientChange(clear=frozenset({"allergies", "bloodType"})),
+    ],
+    ids=lambda change: next(name for name in PatientChange.__dataclass_fields__ if getattr(change, name)),
+)
+async def test_an_update_stores_what_is_present_and_nothing_else(clinic: Clinic, change: PatientChange) -> None:
+    before = await clinic.patients.create("zoe@example.org", "Zoë Zahn", "+49 1111", DETAILS)
+    after = await clinic.patients.update(before.id, None, change)
+    given = {
+        name: value
+        for name in PatientChange.__dataclass_fields__
+        if name not in ("clear", "version") and (value := getattr(change, name)) is not None
+    }
+    if change.clear:
+        given = {"allergies": (), "blood_type": ""}
+    assert after == replace(before, **given, version=2, updated_at=after.updated_at)
+    assert await clinic.patients.get(before.id) == after
+
+
+async def test_a_new_name_is_that_of_the_account_too_and_is_found(clinic: Clinic) -> None:
+    await clinic.patients.update(clinic.paula.id, None, PatientChange(full_name="Zoë Neu", phone="+49 9999"))
+    kept = await account(clinic, clinic.paula)
+    assert (kept["full_name"], kept["words"], kept["phone"]) == ("Zoë Neu", "'neu' 'zoe'", "+49 9999")
+    assert (await found(clinic, "zoe"), await found(clinic, "patient")) == (["Zoë Neu"], [])
+    assert await found(clinic, None) == ["Quentin Quiet", "Zoë Neu"]
+
+
+async def test_of_two_updates_of_one_version_the_second_is_refused(clinic: Clinic) -> None:
+    await clinic.patients.update(clinic.paula.id, None, PatientChange(phone="+49 3333", version=1))
+    with pytest.raises(VersionConflict) as refused:
+        await clinic.patients.update(clinic.paula.id, None, PatientChange(phone="+49 4444", version=1))
+    assert refused.value.metadata == {"version": 2}
+    assert (await clinic.patients.get(clinic.paula.id)).phone == "+49 3333"
+
+
+async def test_an_address_can_be_added_once_and_opens_the_account(clinic: Clinic) -> None:
+    updated = await clinic.patients.update(clinic.quiet.id, "Quentin@Example.org", PatientChange(full_name="Quentin Q"))
+    assert (updated.email, updated.version) == ("quentin@example.org", 2)
+    opened = await account(clinic, updated)
+    assert (opened["full_name"], opened["email"], opened["role"]) == ("Quentin Q", "quentin@example.org", "patient")
+    assert [
+        tuple(row)
+        for row in await clinic.execute("SELECT kind FROM emails WHERE recipient_id = :id", id=updated.user_id)
+    ] == [("welcome",)]
+    same = await clinic.patients.update(clinic.quiet.id, "quentin@example.org", PatientChange())
+    assert same.user_id == updated.user_id
+    with pytest.raises(ValidationFailed) as refused:
+        await clinic.patients.update(clinic.quiet.id, "other@example.org", PatientChange())
+    assert refused.value.violations[0].field == "email"
+
+
+async def test_an_address_that_is_taken_changes_nothing(clinic: Clinic) -> None:
+    with pytest.raises(EmailTaken):
+        await clinic.patients.update(clinic.quiet.id, "paula@example.org", PatientChange(phone="+49 3333"))
+    assert await clinic.patients.get(clinic.quiet.id) == clinic.quiet
+
+
+async def test_a_patient_reads_and_changes_his_own_record(clinic: Clinic) -> None:
+    assert await clinic.patients.profile(clinic.paula_caller) == clinic.paula
+    after = await clinic.patients.update_profile(clinic.paula_caller, PatientChange(address="There 2", version=1))
+    assert after == replace(clinic.paula, address="There 2", version=2, updated_at=after.updated_at)
+    assert await clinic.patients.get(clinic.quiet.id) == clinic.quiet
+
+
+async def test_a_patient_who_is_not_there_is_not_found(clinic: Clinic) -> None:
+    for attempt in (
+        clinic.patients.get(uuid4()),
+        clinic.patients.update(uuid4(), None, PatientChange()),
+        clinic.patients.profile(clinic.doctor),
+        clinic.patients.update_profile(clinic.doctor, PatientChange()),
+    ):
+        with pytest.raises(NotFound, match="no such patient"):
+            await attempt
+
+
+async def test_reads_take_one_statement_each(clinic: Clinic) -> None:
+    with statements_of(clinic) as ran:
+        await clinic.patients.get(clinic.paula.id)
+        await clinic.patients.profile(clinic.paula_caller)
+        await clinic.patients.search(clinic.doctor, "pau", FIRST_PAGE)
+    assert len(ran) == 3

@@ -1,0 +1,346 @@
+"""Prescriptions as their doctor and their patient meet them, over real storage."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from server.clinical.entities import NewPrescription, NewVisit, PrescriptionFilter, PrescriptionStatus, VisitType
+from server.clinical.period import Period
+from server.clinical.reference_number import new_prescription_number, normalize
+from server.errors import (
+    NotFound,
+    PageTokenInvalid,
+    PrescriptionCancelled,
+    PrescriptionClaimed,
+    PrescriptionDispensed,
+    PrescriptionExpired,
+    PrescriptionRejected,
+    ValidationFailed,
+)
+from server.pagination import PageRequest
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clinical import FIRST_PAGE, ITEM, Clinic, open_clinic, statements_of
+from tests.fixtures.clock import SettableClock
+
+PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED = PrescriptionStatus
+NO_PERIOD = Period()
+OVER = "now() - interval '1 second'"
+
+
+@pytest.fixture
+async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
+    return await open_clinic(work, clock.clock)
+
+
+async def ids_with(clinic: Clinic, *statuses: PrescriptionStatus) -> list[UUID]:
+    page = await clinic.prescriptions.list_own(clinic.doctor, statuses, None, NO_PERIOD, FIRST_PAGE)
+    assert page.total_size == len(page.items)
+    mine = await clinic.prescriptions.list_mine(clinic.paula_caller, statuses, FIRST_PAGE)
+    assert [p.id for p in mine.items] == [p.id for p in page.items]
+    return [prescription.id for prescription in page.items]
+
+
+async def mails(clinic: Clinic, prescription_id: UUID) -> list[tuple[str, str]]:
+    rows = await clinic.execute("SELECT kind, recipient FROM emails WHERE prescription_id = :id", id=prescription_id)
+    return [tuple(row) for row in rows]
+
+
+async def test_a_prescription_is_written_with_its_items_in_order_and_an_open_code(clinic: Clinic) -> None:
+    items = tuple(
+        ITEM.__class__(f"Medicine {n}", "1", "daily", n, "with milk", "oral", 5 if n == 1 else None)
+        for n in range(1, 12)
+    )
+    new = NewPrescription(clinic.paula.id, None, "Bronchitis", "difficult", items)
+    written = await clinic.prescriptions.create(clinic.doctor, new)
+    assert await clinic.prescriptions.get(clinic.doctor, written.id) == written
+    assert (written.status, written.diagnosis, written.doctor_notes) == (PENDING, "Bronchitis", "difficult")
+    assert (written.patient_name, written.doctor_name) == ("Paula Patient", "Dana Doctor")
+    assert [item.medicine_name for item in written.items] == [item.medicine_name for item in items]
+    first = written.items[0]
+    assert (first.instructions, first.route, first.duration_days) == ("with milk", "oral", 5)
+    assert (first.quantity, first.dispensed_quantity, written.items[1].duration_days) == (1, 0, None)
+    assert written.expires_at - written.created_at == timedelta(days=30)
+    assert written.qr_code.expires_at - written.created_at.replace(microsecond=0) == timedelta(days=7)
+    assert normalize(written.number).text == written.number
+
+
+async def test_the_patient_is_mailed_a_new_prescription_if_he_has_an_address(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    assert await mails(clinic, written.id) == [("prescription", "paula@example.org")]
+    quiet = await clinic.prescribe(clinic.quiet)
+    assert await mails(clinic, quiet.id) == []
+
+
+async def test_a_prescription_needs_a_patient(clinic: Clinic) -> None:
+    with pytest.raises(NotFound, match="no such patient"):
+        await clinic.prescriptions.create(clinic.doctor, NewPrescription(uuid4(), None, "Flu", "", (ITEM,)))
+
+
+async def test_a_prescription_may_name_a_visit_of_this_patient_with_this_doctor_only(clinic: Clinic) -> None:
+    async def visit(doctor: str, patient: str) -> UUID:
+        patient_id = getattr(clinic, patient).id
+        new = NewVisit(patient_id, date(2026, 1, 2), VisitType.EMERGENCY, "Cough", "", "", "", "", "", None)
+        return (await clinic.visits.record(getattr(clinic, doctor), new)).id
+
+    own = await visit("doctor", "paula")
+    written = await clinic.prescriptions.create(
+        clinic.doctor, NewPrescription(clinic.paula.id, own, "Flu", "", (ITEM,))
+    )
+    assert written.visit_id == own
+    for foreign in (await visit("colleague", "paula"), await visit("doctor", "quiet"), uuid4()):
+        with pytest.raises(NotFound, match="no such visit"):
+            await clinic.prescriptions.create(
+                clinic.doctor, NewPrescription(clinic.paula.id, foreign, "Flu", "", (ITEM,))
+            )
+
+
+async def test_a_number_that_is_taken_is_drawn_again(work: UnitOfWork, clock: SettableClock) -> None:
+    free, other = (new_prescription_number(clock.clock.today()) for _ in range(2))
+    drawn: Iterator[str] = iter([free, free, free, other])
+    clinic = await open_clinic(work, clock.clock, new_number=lambda _day: next(drawn))
+    numbers = [(await clinic.prescribe()).number for _ in range(2)]
+    assert numbers == [free, other]
+
+
+async def test_fifty_items_take_as_many_statements_as_one(clinic: Clinic) -> None:
+    with statements_of(clinic) as one:
+        await clinic.prescribe(items=1)
+    with statements_of(clinic) as fifty:
+        written = await clinic.prescribe(items=50)
+    assert len(written.items) == 50
+    assert len(one) == len(fifty) <= 6
+
+
+@pytest.mark.parametrize(
+    ("columns", "status"),
+    [
+        ({}, PENDING),
+        ({"expires_at": OVER}, EXPIRED),
+        ({"status": "'scanned'"}, SCANNED),
+        ({"status": "'scanned'", "expires_at": "now()"}, EXPIRED),
+        ({"status": "'partially_dispensed'"}, PARTLY),
+        ({"status": "'partially_dispensed'", "expires_at": OVER}, EXPIRED),
+        ({"status": "'dispensed'", "fulfilled_at": "now()", "expires_at": OVER}, DISPENSED),
+        ({"status": "'rejected'", "expires_at": OVER}, REJECTED),
+        ({"status": "'cancelled'", "expires_at": OVER}, CANCELLED),
+        ({"status": "'expired'"}, EXPIRED),
+    ],
+)
+async def test_what_is_over_counts_at_once_in_answers_filters_and_counts(
+    clinic: Clinic, columns: dict[str, str], status: PrescriptionStatus
+) -> None:
+    written = await clinic.prescribe(**columns)
+    assert written.status is status
+    for asked in PrescriptionStatus:
+        assert await ids_with(clinic, asked) == ([written.id] if asked is status else [])
+    if status is EXPIRED and "expires_at" in columns:
+        assert written.changed_at == written.expires_at
+
+
+@pytest.mark.parametrize(
+    ("lease", "source", "validity", "status"),
+    [
+        ("1 minute", "scanned", "1 day", VALIDATED),
+        ("1 minute", "scanned", "-1 day", VALIDATED),
+        ("-1 second", "scanned", "1 day", SCANNED),
+        ("0 seconds", "scanned", "1 day", SCANNED),
+        ("-1 second", "partially_dispensed", "1 day", PARTLY),
+        ("-1 second", "partially_dispensed", "-1 minute", EXPIRED),
+        ("-1 second", "scanned", "0 seconds", EXPIRED),
+    ],
+)
+async def test_a_claim_counts_until_its_lease_is_over_and_then_at_once_not_at_all(
+    clinic: Clinic, lease: str, source: str, validity: str, status: PrescriptionStatus
+) -> None:
+    written = await clinic.prescribe()
+    await clinic.claim(written.id, lease, source)
+    await clinic.alter(written.id, expires_at=f"now() + interval '{validity}'")
+    read = await clinic.prescriptions.get(clinic.doctor, written.id)
+    assert read.status is status
+    assert (read.claim is not None) is (status is VALIDATED)
+    for asked in PrescriptionStatus:
+        assert await ids_with(clinic, asked) == ([written.id] if asked is status else [])
+
+
+@pytest.mark.parametrize("status", [PENDING, SCANNED, PARTLY])
+async def test_a_doctor_cancels_what_no_pharmacy_holds_and_its_patient_is_told(
+    clinic: Clinic, status: PrescriptionStatus
+) -> None:
+    written = await clinic.prescribe(status=f"'{status}'")
+    cancelled = await clinic.prescriptions.cancel(clinic.doctor, written.id, "wrong dose")
+    assert (cancelled.status, cancelled.status_reason) == (CANCELLED, "wrong dose")
+    assert await clinic.prescriptions.get(clinic.doctor, written.id) == cancelled
+    assert ("cancelled", "paula@example.org") in await mails(clinic, written.id)
+
+
+@pytest.mark.parametrize("source", [SCANNED, PARTLY])
+async def test_a_claim_whose_lease_is_over_does_not_keep_a_doctor_from_cancelling(
+    clinic: Clinic, source: PrescriptionStatus
+) -> None:
+    written = await clinic.prescribe()
+    await clinic.claim(written.id, "-1 second", source)
+    assert (await clinic.prescriptions.cancel(clinic.doctor, written.id, "wrong dose")).claim is None
+    [row] = await clinic.execute("SELECT status, claimed_by FROM prescriptions WHERE id = :id", id=written.id)
+    assert tuple(row) == ("cancelled", None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "refusal"),
+    [
+        ({"status": "'dispensed'", "fulfilled_at": "now()"}, PrescriptionDispensed),
+        ({"status": "'rejected'"}, PrescriptionRejected),
+        ({"status": "'cancelled'"}, PrescriptionCancelled),
+        ({"status": "'expired'"}, PrescriptionExpired),
+        ({"expires_at": OVER}, PrescriptionExpired),
+    ],
+)
+async def test_nothing_final_can_be_cancelled(
+    clinic: Clinic, columns: dict[str, str], refusal: type[Exception]
+) -> None:
+    written = await clinic.prescribe(**columns)
+    before = await clinic.execute("SELECT * FROM prescriptions WHERE id = :id", id=written.id)
+    with pytest.raises(refusal) as refused:
+        await clinic.prescriptions.cancel(clinic.doctor, written.id, "wrong dose")
+    assert refused.value.metadata == {"state": written.status, "changed_at": written.changed_at}  # type: ignore[attr-defined]
+    assert await clinic.execute("SELECT * FROM prescriptions WHERE id = :id", id=written.id) == before
+
+
+async def test_a_doctor_is_told_which_pharmacy_holds_what_he_wants_to_cancel(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    await clinic.claim(written.id)
+    with pytest.raises(PrescriptionClaimed) as refused:
+        await clinic.prescriptions.cancel(clinic.doctor, written.id, "wrong dose")
+    held = await clinic.prescriptions.get(clinic.doctor, written.id)
+    assert held.status is VALIDATED
+    assert held.claim is not None
+    assert refused.value.metadata == {
+        "state": VALIDATED,
+        "pharmacy_name": "Corner Pharmacy",
+        "pharmacy_phone": "+49 30 7654321",
+        "claim_expires_at": held.claim.expires_at,
+    }
+
+
+async def test_another_doctors_prescription_is_as_absent_as_one_that_never_was(clinic: Clinic) -> None:
+    foreign = (await clinic.prescribe()).id
+    errors = []
+    for prescription_id in (foreign, uuid4()):
+        for attempt in (
+            clinic.prescriptions.get(clinic.colleague, prescription_id),
+            clinic.prescriptions.cancel(clinic.colleague, prescription_id, "wrong dose"),
+        ):
+            with pytest.raises(NotFound) as refused:
+                await attempt
+            errors.append((refused.value.text, refused.value.metadata))
+    assert len({str(error) for error in errors}) == 1
+    assert (await clinic.prescriptions.list_own(clinic.colleague, (), None, NO_PERIOD, FIRST_PAGE)).items == ()
+
+
+async def test_a_patient_lists_his_own_prescriptions_alone(clinic: Clinic) -> None:
+    own = await clinic.prescribe()
+    await clinic.prescribe(clinic.quiet)
+    page = await clinic.prescriptions.list_mine(clinic.paula_caller, (), FIRST_PAGE)
+    assert ([p.id for p in page.items], page.total_size) == ([own.id], 1)
+
+
+async def test_a_list_is_narrowed_by_patient_and_by_days_of_the_hospital(
+    work: UnitOfWork, clock: SettableClock
+) -> None:
+    clinic = await open_clinic(work, clock.clock)
+    early = await clinic.prescribe(created_at="'2026-01-31T23:59:59.999999Z'")
+    first = await clinic.prescribe(created_at="'2026-02-01T00:00:00Z'")
+    last = await clinic.prescribe(clinic.quiet, created_at="'2026-02-02T23:59:59.999999Z'")
+    late = await clinic.prescribe(created_at="'2026-02-03T00:00:00Z'")
+
+    async def found(patient_id: UUID | None, since: date | None, until: date | None) -> list[UUID]:
+        period = Period(since, until)
+        page = await clinic.prescriptions.list_own(clinic.doctor, (), patient_id, period, FIRST_PAGE)
+        return [prescription.id for prescription in page.items]
+
+    assert await found(None, None, None) == [late.id, last.id, first.id, early.id]
+    assert await found(None, date(2026, 2, 1), date(2026, 2, 2)) == [last.id, first.id]
+    assert await found(clinic.paula.id, date(2026, 2, 1), None) == [late.id, first.id]
+    assert await found(clinic.quiet.id, None, date(2026, 2, 1)) == []
+    with pytest.raises(ValidationFailed):
+        await found(None, date(2026, 2, 2), date(2026, 2, 1))
+
+
+async def test_pages_hold_every_prescription_once_while_others_are_written(clinic: Clinic) -> None:
+    written = [(await clinic.prescribe(created_at=f"now() - interval '{n // 2} hours'")).id for n in range(7)]
+    seen: list[UUID] = []
+    token = ""
+    while True:
+        page = await clinic.prescriptions.list_own(clinic.doctor, (), None, NO_PERIOD, PageRequest(2, token))
+        seen += [prescription.id for prescription in page.items]
+        token = page.next_page_token
+        if not token:
+            break
+        await clinic.prescribe()
+    assert len(seen) == len(set(seen)) == 7
+    assert set(seen) == set(written)
+
+
+async def test_the_total_is_told_on_every_page_also_when_the_rest_has_left_the_filter(clinic: Clinic) -> None:
+    written = [await clinic.prescribe(created_at=f"now() - interval '{n} hours'") for n in range(3)]
+    statuses = [PENDING]
+    first = await clinic.prescriptions.list_own(clinic.doctor, statuses, None, NO_PERIOD, PageRequest(2, ""))
+    assert first.total_size == 3
+    await clinic.alter(written[2].id, status="'scanned'")
+    token = first.next_page_token
+    rest = await clinic.prescriptions.list_own(clinic.doctor, statuses, None, NO_PERIOD, PageRequest(2, token))
+    assert (rest.items, rest.next_page_token, rest.total_size) == ((), "", 2)
+
+
+async def test_a_page_token_of_another_caller_or_filter_is_refused(clinic: Clinic) -> None:
+    for _ in range(2):
+        await clinic.prescribe()
+    one = PageRequest(1, "")
+    token = (await clinic.prescriptions.list_own(clinic.doctor, (), None, NO_PERIOD, one)).next_page_token
+    page = PageRequest(1, token)
+    attempts = [
+        clinic.prescriptions.list_own(clinic.colleague, (), None, NO_PERIOD, page),
+        clinic.prescriptions.list_own(clinic.doctor, [PENDING], None, NO_PERIOD, page),
+        clinic.prescriptions.list_own(clinic.doctor, (), clinic.paula.id, NO_PERIOD, page),
+        clinic.prescriptions.list_own(clinic.doctor, (), None, Period(date(2026, 1, 1)), page),
+        clinic.prescriptions.list_mine(clinic.paula_caller, (), page),
+    ]
+    for attempt in attempts:
+        with pytest.raises(PageTokenInvalid):
+            await attempt
+
+
+async def test_the_order_in_which_states_are_named_does_not_matter_to_a_token(clinic: Clinic) -> None:
+    for _ in range(2):
+        await clinic.prescribe()
+    one, other = [PENDING, SCANNED], [SCANNED, PENDING, SCANNED]
+    token = (await clinic.prescriptions.list_mine(clinic.paula_caller, one, PageRequest(1, ""))).next_page_token
+    page = await clinic.prescriptions.list_mine(clinic.paula_caller, other, PageRequest(1, token))
+    assert len(page.items) == 1
+
+
+async def test_reads_take_one_statement_each(clinic: Clinic) -> None:
+    written = await clinic.prescribe(items=3)
+    with statements_of(clinic) as ran:
+        await clinic.prescriptions.get(clinic.doctor, written.id)
+        await clinic.prescriptions.list_own(clinic.doctor, [PENDING], None, NO_PERIOD, FIRST_PAGE)
+        await clinic.prescriptions.list_mine(clinic.paula_caller, (), FIRST_PAGE)
+    assert len(ran) == 3
+
+
+async def test_totals_are_exact_to_a_thousand_and_a_minimum_beyond(clinic: Clinic) -> None:
+    copies = """
+        INSERT INTO prescriptions (id, number, patient_id, doctor_id, diagnosis, expires_at)
+        SELECT gen_random_uuid(), 'copy ' || n, :patient, :doctor, 'Flu', now() + interval '1 day'
+        FROM generate_series(1, :more) AS n
+    """
+    values = {"patient": clinic.paula.id, "doctor": clinic.doctor.user_id}
+    await clinic.execute(copies, **values, more=1000)
+    narrowed = PrescriptionFilter()
+    await clinic.prescribe()
+    async with clinic.work.read() as tx:
+        rows, found = await tx.prescriptions.page_of_doctor(clinic.doctor.user_id, narrowed, None, 20)
+    assert (len(rows), found) == (1, 1001)
+    page = await clinic.prescriptions.list_own(clinic.doctor, (), None, NO_PERIOD, FIRST_PAGE)
+    assert (page.total_size, page.total_size_is_minimum) == (1000, True)

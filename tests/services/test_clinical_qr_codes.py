@@ -1,0 +1,184 @@
+"""QR codes as patients and doctors meet them, over real storage."""
+
+import asyncio
+import io
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from server.clinical.entities import PrescriptionStatus, QrCode
+from server.db.engine import create_engine
+from server.errors import (
+    NotFound,
+    PatientHasNoEmail,
+    PrescriptionCancelled,
+    PrescriptionDispensed,
+    PrescriptionExpired,
+    PrescriptionRejected,
+)
+from server.identity import Caller, Role
+from server.qr import signed_code
+from server.qr.signed_code import QrKeyRing
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clinical import QR_KEYS, Clinic, open_clinic, statements_of
+from tests.fixtures.clock import SettableClock
+
+FINAL = [
+    ({"status": "'dispensed'", "fulfilled_at": "now()"}, PrescriptionDispensed),
+    ({"status": "'rejected'"}, PrescriptionRejected),
+    ({"status": "'cancelled'"}, PrescriptionCancelled),
+    ({"status": "'expired'"}, PrescriptionExpired),
+    ({"expires_at": "now() - interval '1 second'"}, PrescriptionExpired),
+]
+
+
+@pytest.fixture
+async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
+    return await open_clinic(work, clock.clock)
+
+
+async def stored(clinic: Clinic, code_id: UUID) -> QrCode:
+    async with clinic.work.read() as tx:
+        code = await tx.qr_codes.get(code_id)
+    assert code is not None
+    return code
+
+
+async def queued(clinic: Clinic, prescription_id: UUID) -> int:
+    query = "SELECT count(*) FROM emails WHERE kind = 'prescription' AND prescription_id = :id"
+    [row] = await clinic.execute(query, id=prescription_id)
+    return int(row.count)
+
+
+async def test_patient_and_doctor_are_shown_the_same_code_and_its_picture_holds_its_text(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    shown = await clinic.qr_codes.show(clinic.doctor, written.id)
+    assert await clinic.qr_codes.show(clinic.paula_caller, written.id) == shown
+    assert shown.prescription.qr_code == written.qr_code
+    assert signed_code.fingerprint(shown.text) == written.qr_code.qr_hash
+    content = signed_code.decode(shown.text, QR_KEYS)
+    assert (content.prescription_id, content.code_id) == (written.id, written.qr_code.id)
+    assert content.expires_at == written.qr_code.expires_at
+    [read] = zxingcpp.read_barcodes(Image.open(io.BytesIO(shown.png)))
+    assert read.text == shown.text
+
+
+async def test_a_code_is_shown_by_one_statement(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    with statements_of(clinic) as ran:
+        await clinic.qr_codes.show(clinic.doctor, written.id)
+    assert len(ran) == 1
+
+
+async def test_to_anybody_else_a_code_is_as_absent_as_one_that_never_was(clinic: Clinic) -> None:
+    written = await clinic.prescribe(clinic.quiet)
+    strangers = [clinic.colleague, clinic.paula_caller, Caller(uuid4(), Role.PATIENT, uuid4())]
+    for stranger, prescription_id in [(s, written.id) for s in strangers] + [(clinic.doctor, uuid4())]:
+        for method in (clinic.qr_codes.show, clinic.qr_codes.reissue, clinic.qr_codes.send_by_mail):
+            with pytest.raises(NotFound) as refused:
+                await method(stranger, prescription_id)
+            assert refused.value.text == "There is no such prescription."
+    assert (await clinic.prescriptions.get(clinic.doctor, written.id)).qr_code == written.qr_code
+
+
+@pytest.mark.parametrize("by", ["doctor", "paula_caller"])
+async def test_a_new_code_closes_the_old_one(clinic: Clinic, by: str) -> None:
+    written = await clinic.prescribe()
+    reissued = await clinic.qr_codes.reissue(getattr(clinic, by), written.id)
+    assert reissued.qr_code.id != written.qr_code.id
+    assert (await stored(clinic, written.qr_code.id)).replaced_at is not None
+    assert await stored(clinic, reissued.qr_code.id) == reissued.qr_code
+    assert (await clinic.qr_codes.show(clinic.doctor, written.id)).prescription.qr_code == reissued.qr_code
+
+
+@pytest.mark.parametrize(("columns", "refusal"), FINAL)
+async def test_a_final_prescription_gets_no_new_code_and_no_mail(
+    clinic: Clinic, columns: dict[str, str], refusal: type[Exception]
+) -> None:
+    written = await clinic.prescribe(**columns)
+    for method in (clinic.qr_codes.reissue, clinic.qr_codes.send_by_mail):
+        with pytest.raises(refusal):
+            await method(clinic.doctor, written.id)
+    assert (await clinic.prescriptions.get(clinic.doctor, written.id)).qr_code == written.qr_code
+    assert await queued(clinic, written.id) == 1
+
+
+async def test_a_claimed_prescription_can_get_a_new_code(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    await clinic.claim(written.id)
+    reissued = await clinic.qr_codes.reissue(clinic.doctor, written.id)
+    assert (reissued.status, reissued.qr_code == written.qr_code) == (PrescriptionStatus.VALIDATED, False)
+
+
+async def test_a_code_that_lives_for_another_day_is_mailed_as_it_is(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    await clinic.execute(
+        "UPDATE qr_codes SET expires_at = now() + interval '24 hours' WHERE id = :id", id=written.qr_code.id
+    )
+    sent = await clinic.qr_codes.send_by_mail(clinic.paula_caller, written.id)
+    assert sent.qr_code.id == written.qr_code.id
+    assert await queued(clinic, written.id) == 2
+
+
+async def test_a_code_that_ends_sooner_is_replaced_before_it_is_mailed(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    await clinic.execute(
+        "UPDATE qr_codes SET expires_at = now() + interval '23 hours 59 minutes 59 seconds' WHERE id = :id",
+        id=written.qr_code.id,
+    )
+    sent = await clinic.qr_codes.send_by_mail(clinic.doctor, written.id)
+    assert sent.qr_code.id != written.qr_code.id
+    assert sent.qr_code.expires_at > datetime.now(UTC) + timedelta(days=6)
+    assert (await clinic.prescriptions.get(clinic.doctor, written.id)).qr_code == sent.qr_code
+    assert await queued(clinic, written.id) == 2
+
+
+async def test_a_patient_without_an_address_cannot_be_mailed(clinic: Clinic) -> None:
+    written = await clinic.prescribe(clinic.quiet)
+    await clinic.execute("UPDATE qr_codes SET expires_at = now() WHERE id = :id", id=written.qr_code.id)
+    with pytest.raises(PatientHasNoEmail):
+        await clinic.qr_codes.send_by_mail(clinic.doctor, written.id)
+    assert (await stored(clinic, written.qr_code.id)).replaced_at is None
+
+
+async def test_a_code_whose_key_is_gone_is_replaced_when_it_is_shown_or_mailed(
+    work: UnitOfWork, clock: SettableClock
+) -> None:
+    clinic = await open_clinic(work, clock.clock)
+    one, other = await clinic.prescribe(), await clinic.prescribe()
+    new_ring = QrKeyRing.parse("k2:another-secret-for-tests-that-is-long")
+    later = replace(await open_later(clinic, new_ring), doctor=clinic.doctor)
+    shown = await later.qr_codes.show(clinic.paula_caller, one.id)
+    sent = await later.qr_codes.send_by_mail(clinic.doctor, other.id)
+    assert signed_code.decode(shown.text, new_ring).code_id == shown.prescription.qr_code.id
+    assert {shown.prescription.qr_code.key_id, sent.qr_code.key_id} == {"k2"}
+    assert await later.qr_codes.show(clinic.doctor, one.id) == shown
+
+
+async def open_later(clinic: Clinic, ring: QrKeyRing) -> Clinic:
+    """The same hospital after a change of keys; its people are other ones."""
+    await clinic.execute("UPDATE users SET email = 'moved-' || email")
+    return await open_clinic(clinic.work, clinic.clock, qr_keys=ring)
+
+
+async def test_ten_new_codes_at_once_leave_one_open(database_url: str, clock: SettableClock) -> None:
+    engine = create_engine(database_url, pool_size=10)
+    try:
+        clinic = await open_clinic(UnitOfWork(engine), clock.clock)
+        written = await clinic.prescribe()
+        reissued = await asyncio.gather(*(clinic.qr_codes.reissue(clinic.doctor, written.id) for _ in range(10)))
+        rows = await clinic.execute(
+            "SELECT id FROM qr_codes WHERE prescription_id = :id AND replaced_at IS NULL", id=written.id
+        )
+        assert len({prescription.qr_code.id for prescription in reissued}) == 10
+        assert len(rows) == 1
+        assert rows[0].id in {prescription.qr_code.id for prescription in reissued}
+        assert await clinic.execute("SELECT count(*) FROM qr_codes WHERE prescription_id = :id", id=written.id) == [
+            (11,)
+        ]
+    finally:
+        await engine.dispose()

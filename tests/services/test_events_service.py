@@ -1,0 +1,142 @@
+"""The mail queue as admins ask for it and watch it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from medconnect.events.v1 import events_service_pb2 as pb
+
+from server.errors import DatabaseUnavailable
+from server.events import mapping
+from server.events.feed import QueueFeed
+from server.events.service import EventsService, is_news
+from server.mail.entities import QueueStatus
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.mails import add_mails, change, committing_work
+
+NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
+STATUS = QueueStatus(pending=2, processing=1, completed=2, failed=0, is_healthy=True, as_of=NOW)
+
+
+@pytest.fixture
+async def queue(database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with committing_work(database_url) as unit_of_work:
+        yield unit_of_work
+
+
+async def next_of(states: AsyncGenerator[QueueStatus, None], seconds: float = 1.5) -> QueueStatus:
+    async with asyncio.timeout(seconds):
+        return await anext(states)
+
+
+async def test_the_status_counts_and_tells_the_databases_time(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await add_mails(tx, 3)
+    status = await EventsService(work).status()
+    assert (status.total, status.pending, status.is_healthy) == (3, 3, False)
+    assert abs(datetime.now(UTC) - status.as_of) < timedelta(seconds=10)
+
+
+async def test_a_watcher_gets_a_snapshot_at_once_and_then_each_change(queue: UnitOfWork) -> None:
+    async with aclosing(EventsService(queue).watch()) as states:
+        assert (await next_of(states, 0.5)).total == 0
+        for count in (1, 2):
+            async with queue.begin() as tx:
+                await add_mails(tx, 1)
+            assert (await next_of(states)).pending == count
+
+
+async def test_nothing_is_shown_while_nothing_changes(queue: UnitOfWork) -> None:
+    async with aclosing(EventsService(queue).watch()) as states:
+        await next_of(states)
+        with pytest.raises(TimeoutError):
+            await next_of(states, 2.2)
+
+
+async def test_two_watchers_both_see_everything(queue: UnitOfWork) -> None:
+    service = EventsService(queue)
+    async with aclosing(service.watch()) as first, aclosing(service.watch()) as second:
+        assert [(await next_of(states)).total for states in (first, second)] == [0, 0]
+        for statement in (
+            "UPDATE emails SET state = 'completed', finished_at = now()",
+            "UPDATE emails SET state = 'failed', finished_at = now()",
+        ):
+            async with queue.begin() as tx:
+                await add_mails(tx, 1)
+            seen = await asyncio.gather(next_of(first), next_of(second))
+            assert seen[0] == seen[1]
+            await change(queue, statement)
+            seen = await asyncio.gather(next_of(first), next_of(second))
+            assert seen[0] == seen[1]
+            assert seen[0].pending == 0
+
+
+async def test_a_watcher_that_leaves_does_not_end_the_others_stream(queue: UnitOfWork) -> None:
+    service = EventsService(queue)
+    async with aclosing(service.watch()) as staying, aclosing(service.watch()) as leaving:
+        await next_of(staying)
+        await next_of(leaving)
+        waiting = asyncio.create_task(next_of(staying))
+        left = asyncio.create_task(next_of(leaving))
+        await asyncio.sleep(0.1)
+        left.cancel()
+        async with queue.begin() as tx:
+            await add_mails(tx, 1)
+        assert (await waiting).total == 1
+        assert left.cancelled()
+
+
+async def test_however_many_wait_the_queue_is_read_once() -> None:
+    readings = 0
+
+    async def read() -> QueueStatus:
+        nonlocal readings
+        readings += 1
+        return STATUS
+
+    feed = QueueFeed(read, pause=0.05)
+    assert await asyncio.gather(*(feed.next() for _ in range(50))) == [STATUS] * 50
+    assert readings == 1
+    await asyncio.sleep(0.2)
+    assert readings == 1
+    await feed.next()
+    assert readings == 2
+
+
+async def test_a_reading_that_fails_ends_every_stream_and_the_next_is_tried_anew() -> None:
+    outcomes = [DatabaseUnavailable()]
+
+    async def read() -> QueueStatus:
+        if outcomes:
+            raise outcomes.pop()
+        return STATUS
+
+    feed = QueueFeed(read, pause=0.01)
+    seen = await asyncio.gather(feed.next(), feed.next(), return_exceptions=True)
+    assert [type(outcome) for outcome in seen] == [DatabaseUnavailable, DatabaseUnavailable]
+    assert await feed.next() == STATUS
+
+
+def test_what_has_changed_is_news_and_so_is_that_nothing_has_for_20_seconds() -> None:
+    assert is_news(replace(STATUS, pending=1, processing=2), STATUS)
+    assert is_news(replace(STATUS, is_healthy=False), STATUS)
+    assert not is_news(replace(STATUS, as_of=NOW + timedelta(seconds=18.9)), STATUS)
+    assert is_news(replace(STATUS, as_of=NOW + timedelta(seconds=19)), STATUS)
+
+
+def test_both_answers_say_the_same_and_their_numbers_add_up() -> None:
+    answer = mapping.get_response(STATUS)
+    assert answer == pb.GetEmailQueueStatusResponse(
+        total_jobs=5,
+        pending_jobs=2,
+        processing_jobs=1,
+        completed_jobs=2,
+        failed_jobs=0,
+        is_healthy=True,
+        last_updated=answer.last_updated,
+    )
+    assert answer.last_updated.ToDatetime(UTC) == NOW
+    assert mapping.watch_response(STATUS).SerializeToString() == answer.SerializeToString()

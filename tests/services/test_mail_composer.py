@@ -1,0 +1,169 @@
+"""Mails composed from what the database holds."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from email.message import EmailMessage
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.clinical.entities import PrescriptionItem
+from server.clinical.qr_issuer import QrIssuer
+from server.clinical.qr_pictures import QrPictures
+from server.db.identifiers import new_id
+from server.mail.composer import MailComposer
+from server.mail.entities import ClaimedMail, MailKind, NewMail
+from server.mail.letters import LetterWriter
+from server.mail.repository import MailRepository
+from server.pharmacy.tables import dispensed_lines, pharmacy_log
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.pharmacy import QR_KEYS, Ward, Written, open_ward
+
+
+@pytest.fixture
+def composer(work: UnitOfWork) -> Iterator[MailComposer]:
+    letters = LetterWriter(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
+    with ThreadPoolExecutor(1) as executor:
+        codes = QrIssuer(QR_KEYS, timedelta(days=7))
+        yield MailComposer(work, letters, codes, QrPictures(executor), "MedConnect <no-reply@hospital.example>")
+
+
+async def claimed(work: UnitOfWork, mail: NewMail) -> ClaimedMail:
+    async with work.begin() as tx:
+        await tx.outbox.add(mail)
+        (claimed,) = await MailRepository(tx.connection).claim(1)
+        return claimed
+
+
+async def prescribed(work: UnitOfWork) -> tuple[Ward, Written]:
+    async with work.begin() as tx:
+        ward = await open_ward(tx.connection)
+        return ward, await ward.prescribe(tx.connection)
+
+
+async def hand_out(
+    connection: AsyncConnection, written: Written, ward: Ward, item: PrescriptionItem, quantity: int
+) -> UUID:
+    entry = {
+        "id": new_id(),
+        "prescription_id": written.id,
+        "pharmacist_id": ward.pharmacist.user_id,
+        "action": "dispense",
+        "from_status": "validated",
+        "to_status": "partially_dispensed",
+    }
+    line = {
+        "id": new_id(),
+        "log_id": entry["id"],
+        "item_id": item.id,
+        "dispensed_before": 0,
+        "quantity": quantity,
+        "unit_price": 1,
+        "currency": "EUR",
+        "batch_number": "B-1",
+        "expiry_date": date(2100, 1, 1),
+    }
+    await connection.execute(insert(pharmacy_log).values(entry))
+    await connection.execute(insert(dispensed_lines).values(line))
+    return UUID(str(entry["id"]))
+
+
+def text_of(mail: EmailMessage) -> str:
+    body = mail.get_body(preferencelist=("plain",))
+    assert body is not None
+    content: str = body.get_content()
+    return content
+
+
+def types_of(mail: EmailMessage) -> list[str]:
+    return [part.get_content_type() for part in mail.walk()]
+
+
+async def test_the_mail_of_a_prescription_holds_its_facts_and_its_code(
+    work: UnitOfWork, composer: MailComposer
+) -> None:
+    ward, written = await prescribed(work)
+    new = NewMail(MailKind.PRESCRIPTION, ward.patient.user_id, "paula@example.org", written.id)
+    mail = await composer.compose(await claimed(work, new))
+    assert mail["To"] == "paula@example.org"
+    assert mail["Subject"] == f"Your prescription {written.number}"
+    for fact in ("Paula Patient", "Dora Doctor", "Bronchitis", "Medicine 1", written.number, ward.reference_number):
+        assert fact in text_of(mail)
+    assert "image/png" in types_of(mail)
+
+
+async def test_a_prescription_cancelled_before_its_mail_was_sent_is_mailed_without_a_code(
+    work: UnitOfWork, composer: MailComposer
+) -> None:
+    ward, written = await prescribed(work)
+    async with work.begin() as tx:
+        await written.alter(tx.connection, "status = 'cancelled'")
+    new = NewMail(MailKind.PRESCRIPTION, ward.patient.user_id, "paula@example.org", written.id)
+    mail = await composer.compose(await claimed(work, new))
+    assert "image/png" not in types_of(mail)
+    assert "has been cancelled in the meantime" in text_of(mail)
+
+
+async def test_the_welcome_of_a_patient_and_of_an_invited_doctor(work: UnitOfWork, composer: MailComposer) -> None:
+    ward, _ = await prescribed(work)
+    own = NewMail(MailKind.WELCOME, ward.patient.user_id, "paula@example.org")
+    assert ward.reference_number in text_of(await composer.compose(await claimed(work, own)))
+    invited = NewMail(MailKind.WELCOME, ward.doctor.user_id, "dora@example.org", details={"invited": "yes"})
+    assert "https://med.example/#/set-password" in text_of(await composer.compose(await claimed(work, invited)))
+
+
+async def test_the_notice_of_a_dispense_tells_what_that_dispense_handed_out(
+    work: UnitOfWork, composer: MailComposer
+) -> None:
+    ward, written = await prescribed(work)
+    async with work.begin() as tx:
+        first, second = (await tx.prescriptions.get(written.id)).items
+        await hand_out(tx.connection, written, ward, first, 3)
+        log_id = await hand_out(tx.connection, written, ward, second, 4)
+    details = {"log_id": str(log_id)}
+    new = NewMail(MailKind.DISPENSED, ward.patient.user_id, "paula@example.org", written.id, details)
+    text = text_of(await composer.compose(await claimed(work, new)))
+    assert "Medicine 2: 4" in text
+    assert "Medicine 1" not in text
+    assert "Fred Pharmacist's" in text
+    assert "A part is still open" in text
+
+
+@pytest.mark.parametrize("to_doctor", [True, False])
+async def test_the_notice_of_a_rejection_speaks_to_its_reader(
+    work: UnitOfWork, composer: MailComposer, to_doctor: bool
+) -> None:
+    ward, written = await prescribed(work)
+    async with work.begin() as tx:
+        await written.alter(tx.connection, "status = 'rejected', status_reason = 'Dose too high'")
+    reader = ward.doctor if to_doctor else ward.patient
+    new = NewMail(MailKind.REJECTED, reader.user_id, "reader@example.org", written.id)
+    text = text_of(await composer.compose(await claimed(work, new)))
+    assert "Dose too high" in text
+    assert ("a prescription that you wrote" in text) is to_doctor
+    assert ("Your doctor was told" in text) is not to_doctor
+
+
+async def test_the_notice_of_a_cancellation_names_the_doctor_and_the_reason(
+    work: UnitOfWork, composer: MailComposer
+) -> None:
+    ward, written = await prescribed(work)
+    async with work.begin() as tx:
+        await written.alter(tx.connection, "status = 'cancelled', status_reason = 'Written by mistake'")
+    new = NewMail(MailKind.CANCELLED, ward.patient.user_id, "paula@example.org", written.id)
+    text = text_of(await composer.compose(await claimed(work, new)))
+    assert "Your doctor Dora Doctor has cancelled your prescription" in text
+    assert "Written by mistake" in text
+
+
+async def test_what_a_mail_names_and_is_not_there_is_an_error(work: UnitOfWork, composer: MailComposer) -> None:
+    ward, written = await prescribed(work)
+    details = {"log_id": str(new_id())}
+    new = NewMail(MailKind.DISPENSED, ward.patient.user_id, "paula@example.org", written.id, details)
+    mail = await claimed(work, new)
+    with pytest.raises(LookupError):
+        await composer.compose(mail)

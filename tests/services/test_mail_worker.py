@@ -1,0 +1,233 @@
+"""The worker over a real queue and a real mail server."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from email.message import EmailMessage
+from functools import partial
+
+import pytest
+
+from server.mail.entities import ClaimedMail, QueueStatus
+from server.mail.envelope import Letter, envelop
+from server.mail.mailer import Mailer, SmtpMailer, SmtpServer
+from server.mail.repository import MailRepository
+from server.mail.worker import Compose, MailWorker
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.mail_sink import MailSink, free_port
+from tests.fixtures.mails import add_mails, change, committing_work, rows
+
+DUE = "UPDATE emails SET due_at = now() WHERE state = 'pending'"
+
+
+@pytest.fixture
+async def queue(database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with committing_work(database_url) as unit_of_work:
+        yield unit_of_work
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[MailSink]:
+    async with MailSink().listening() as listening:
+        yield listening
+
+
+async def compose(mail: ClaimedMail) -> EmailMessage:
+    return envelop(mail, "MedConnect <no-reply@hospital.example>", Letter("Test", "text\n", "<p>html</p>"), None)
+
+
+def a_worker(queue: UnitOfWork, mailer: Mailer, composing: Compose = compose) -> MailWorker:
+    return MailWorker(queue, composing, mailer, max_attempts=3)
+
+
+async def add(queue: UnitOfWork, count: int) -> None:
+    async with queue.begin() as tx:
+        await add_mails(tx, count)
+
+
+async def status(queue: UnitOfWork) -> QueueStatus:
+    async with queue.read() as tx:
+        return await MailRepository(tx.connection).status()
+
+
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not await holds():
+            await asyncio.sleep(0.02)
+
+
+async def test_two_workers_send_each_of_200_mails_once_and_the_sum_is_always_right(
+    queue: UnitOfWork, sink: MailSink
+) -> None:
+    await add(queue, 200)
+    seen: list[QueueStatus] = []
+
+    async def all_are_sent() -> bool:
+        seen.append(await status(queue))
+        return seen[-1].completed == 200
+
+    async with AsyncExitStack() as workers:
+        for _ in range(2):
+            await workers.enter_async_context(a_worker(queue, SmtpMailer(sink.server)).running())
+        await until(all_are_sent, seconds=30)
+    assert {reading.total for reading in seen} == {200}
+    assert Counter(address for [address] in sink.recipients) == {f"{n}@example.org": 1 for n in range(200)}
+
+
+async def test_a_nudged_worker_sends_at_once_and_is_seen_to_live(queue: UnitOfWork, sink: MailSink) -> None:
+    worker = a_worker(queue, SmtpMailer(sink.server))
+    async with worker.running():
+        await asyncio.sleep(0.2)
+        await add(queue, 1)
+        worker.nudge()
+        await until(lambda: arrived(sink, 1), seconds=0.6)
+        await until(lambda: completed(queue, 1))
+        assert (await status(queue)).is_healthy
+    assert not (await status(queue)).is_healthy
+
+
+async def test_without_a_nudge_a_mail_is_found_within_a_second(queue: UnitOfWork, sink: MailSink) -> None:
+    async with a_worker(queue, SmtpMailer(sink.server)).running():
+        await asyncio.sleep(0.2)
+        await add(queue, 1)
+        await until(lambda: arrived(sink, 1), seconds=1.5)
+
+
+async def test_the_mail_of_a_killed_worker_is_sent_by_another_when_its_lease_has_lapsed(
+    queue: UnitOfWork, sink: MailSink
+) -> None:
+    await add(queue, 1)
+    async with queue.begin() as tx:
+        await MailRepository(tx.connection).claim(1)  # and its worker is heard of no more
+    async with a_worker(queue, SmtpMailer(sink.server)).running():
+        await asyncio.sleep(0.3)
+        assert sink.contents == []
+        await change(queue, "UPDATE emails SET lease_expires_at = now() - interval '1 s'")
+        await until(lambda: completed(queue, 1))
+    assert len(sink.contents) == 1
+
+
+async def test_a_mail_deferred_twice_is_delivered_once(queue: UnitOfWork, sink: MailSink) -> None:
+    sink.answers["rcpt"] = ["451 4.7.1 greylisted", "451 4.7.1 greylisted"]
+    await add(queue, 1)
+    worker = a_worker(queue, SmtpMailer(sink.server))
+    async with worker.running():
+        for attempts in (1, 2):
+            await until(partial(stands, queue, ("pending", attempts, "451 4.7.1 greylisted")))
+            await change(queue, DUE)
+            worker.nudge()
+        await until(lambda: stands(queue, ("completed", 3, "")))
+    assert len(sink.contents) == 1
+
+
+async def test_a_mail_deferred_too_often_fails(queue: UnitOfWork, sink: MailSink) -> None:
+    sink.answers["data"] = ["452 4.3.1 full"] * 3
+    await add(queue, 1)
+    await change(queue, "UPDATE emails SET attempts = 2")
+    async with a_worker(queue, SmtpMailer(sink.server)).running():
+        await until(lambda: stands(queue, ("failed", 3, "452 4.3.1 full")))
+    assert sink.contents == []
+
+
+async def test_a_refused_mail_fails_at_once_with_the_servers_answer(queue: UnitOfWork, sink: MailSink) -> None:
+    sink.answers["rcpt"] = ["550 5.1.1 no such user"]
+    await add(queue, 1)
+    async with a_worker(queue, SmtpMailer(sink.server)).running():
+        await until(lambda: stands(queue, ("failed", 1, "550 5.1.1 no such user")))
+    assert sink.contents == []
+
+
+async def test_a_mail_server_that_is_away_uses_up_no_attempt(queue: UnitOfWork) -> None:
+    sink = MailSink(port=free_port())
+    await add(queue, 1)
+    worker = a_worker(queue, SmtpMailer(SmtpServer("localhost", sink.port, "none")))
+    async with worker.running():
+        for _ in range(4):
+            await until(lambda: stands_pending_with_error(queue))
+            await change(queue, "UPDATE emails SET due_at = now(), error = ''")
+            worker.nudge()
+        await until(lambda: stands_pending_with_error(queue))
+        assert [attempts for _, attempts, _ in await rows(queue)] == [0]
+        async with sink.listening():
+            await change(queue, DUE)
+            worker.nudge()
+            await until(lambda: stands(queue, ("completed", 1, "")))
+    assert len(sink.contents) == 1
+
+
+async def test_a_mail_that_cannot_be_composed_is_set_aside_and_the_others_flow(
+    queue: UnitOfWork, sink: MailSink
+) -> None:
+    async def stumble(mail: ClaimedMail) -> EmailMessage:
+        if mail.recipient == "3@example.org":
+            raise KeyError("a name that must not be stored")
+        return await compose(mail)
+
+    await add(queue, 20)
+    worker = a_worker(queue, SmtpMailer(sink.server), stumble)
+    async with worker.running():
+        await until(lambda: completed(queue, 19))
+        for _ in range(2):
+            await change(queue, DUE)
+            worker.nudge()
+            await asyncio.sleep(0.2)
+        await until(lambda: failed(queue, 1))
+    assert ("failed", 3, "could not be composed: KeyError") in await rows(queue)
+    assert len(sink.contents) == 19
+
+
+async def test_a_worker_that_is_stopped_finishes_what_it_has_in_hand(queue: UnitOfWork, sink: MailSink) -> None:
+    composing, released = asyncio.Event(), asyncio.Event()
+
+    async def compose_slowly(mail: ClaimedMail) -> EmailMessage:
+        composing.set()
+        await released.wait()
+        return await compose(mail)
+
+    await add(queue, 9)
+    async with a_worker(queue, SmtpMailer(sink.server), compose_slowly).running():
+        await composing.wait()
+        asyncio.get_running_loop().call_later(0.2, released.set)
+    found = await status(queue)
+    assert (found.completed, found.pending, found.processing) == (8, 1, 0)
+    assert len(sink.contents) == 8
+
+
+async def test_a_worker_outlives_its_database(database_url: str, sink: MailSink) -> None:
+    async with committing_work(database_url) as queue:
+        worker = a_worker(queue, SmtpMailer(sink.server))
+        async with worker.running():
+            await change_ignoring_its_end(queue)
+            await add(queue, 1)
+            await until(lambda: completed(queue, 1))
+
+
+async def change_ignoring_its_end(queue: UnitOfWork) -> None:
+    """Cut every connection to this database but the one that does it."""
+    await change(
+        queue,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+
+
+async def arrived(sink: MailSink, count: int) -> bool:
+    return len(sink.contents) == count
+
+
+async def completed(queue: UnitOfWork, count: int) -> bool:
+    return (await status(queue)).completed == count
+
+
+async def failed(queue: UnitOfWork, count: int) -> bool:
+    return (await status(queue)).failed == count
+
+
+async def stands(queue: UnitOfWork, row: tuple[str, int, str]) -> bool:
+    return await rows(queue) == [row]
+
+
+async def stands_pending_with_error(queue: UnitOfWork) -> bool:
+    [(state, _, error)] = await rows(queue)
+    return state == "pending" and error.startswith("SMTPConnectError")

@@ -1,0 +1,207 @@
+"""Many pharmacists at once, on a database of their own: one wins, and everybody can see who."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, make_url, select
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from server.clinical.entities import Prescription, PrescriptionStatus
+from server.errors import ClaimedByOther, DeclaredError, PrescriptionDispensed, PrescriptionInState
+from server.identity import Caller
+from server.pagination import PageRequest
+from server.pharmacy.entities import DispensedPrescription
+from server.pharmacy.service import PharmacyService
+from server.pharmacy.tables import dispensed_lines, pharmacy_log
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.pharmacy import Ward, Written, a_service, line, open_ward
+
+S = PrescriptionStatus
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """A pool in which callers queue: what is raced for here are rows, not connections."""
+    url = make_url(database_url).set(drivername="postgresql+asyncpg")
+    engine = create_async_engine(url, pool_size=10, max_overflow=0, pool_timeout=60)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def ward(engine: AsyncEngine) -> Ward:
+    async with engine.begin() as connection:
+        return await open_ward(connection)
+
+
+@pytest.fixture
+def work(engine: AsyncEngine) -> UnitOfWork:
+    return UnitOfWork(engine)
+
+
+@pytest.fixture
+def service(work: UnitOfWork) -> PharmacyService:
+    return a_service(work)
+
+
+async def prescribe(engine: AsyncEngine, ward: Ward, quantities: tuple[int, ...] = (20, 10)) -> Written:
+    async with engine.begin() as connection:
+        return await ward.prescribe(connection, quantities)
+
+
+async def held(service: PharmacyService, written: Written, caller: Caller) -> Prescription:
+    await service.scan(caller, written.qr_text)
+    return (await service.validate(caller, written.id, "")).prescription
+
+
+async def current(work: UnitOfWork, written: Written) -> Prescription:
+    async with work.read() as tx:
+        return await tx.prescriptions.get(written.id)
+
+
+async def race(attempts: Iterable[Awaitable[object]]) -> tuple[list[object], list[DeclaredError]]:
+    """Successes and refusals; anything that is no declared error fails the test."""
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, DeclaredError)]
+    successes = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
+    assert len(refusals) + len(successes) == len(outcomes), outcomes
+    return successes, refusals
+
+
+async def handed_out(engine: AsyncEngine, written: Written) -> int:
+    log = pharmacy_log
+    units = select(func.coalesce(func.sum(dispensed_lines.c.quantity), 0)).join_from(dispensed_lines, log)
+    async with engine.connect() as connection:
+        total: int = (await connection.execute(units.where(log.c.prescription_id == written.id))).scalar_one()
+        return total
+
+
+async def assert_log_is_a_chain(service: PharmacyService, written: Written, reader: Caller) -> None:
+    """Each entry begins in the state in which the one before ended, whatever ran at once."""
+    log = (await service.log(reader, written.id, PageRequest(100, ""))).items
+    ends = [S.PENDING, *(entry.to_status for entry in log)]
+    assert [entry.from_status for entry in log] == ends[:-1]
+
+
+async def test_of_thirty_dispenses_of_one_claim_exactly_one_succeeds(
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService
+) -> None:
+    written = await prescribe(engine, ward)
+    lines = [line(item) for item in (await held(service, written, ward.pharmacist)).items]
+    attempts = (service.dispense(ward.pharmacist, written.id, lines, "") for _ in range(30))
+    successes, refusals = await race(attempts)
+    assert len(successes) == 1
+    assert {type(refusal) for refusal in refusals} == {PrescriptionDispensed}
+    assert await handed_out(engine, written) == 30
+    stored = await current(work, written)
+    assert (stored.status, [item.remaining_quantity for item in stored.items]) == (S.DISPENSED, [0, 0])
+
+
+async def test_of_twenty_partial_dispenses_of_one_claim_exactly_one_succeeds(
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService
+) -> None:
+    written = await prescribe(engine, ward, (10,))
+    (item,) = (await held(service, written, ward.pharmacist)).items
+    attempts = (service.dispense(ward.pharmacist, written.id, [line(item, 3)], "") for _ in range(20))
+    successes, refusals = await race(attempts)
+    assert len(successes) == 1
+    assert {type(refusal) for refusal in refusals} == {PrescriptionInState}
+    assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(engine, written) == 3
+
+
+async def test_twenty_who_claim_and_dispense_parts_never_hand_out_more_than_was_prescribed(
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService
+) -> None:
+    written = await prescribe(engine, ward, (10,))
+    async with engine.begin() as connection:
+        callers = [ward.pharmacist, ward.colleague, (await open_ward(connection)).pharmacist]
+    for caller in callers:
+        await service.scan(caller, written.qr_text)
+    (item,) = (await current(work, written)).items
+
+    async def claim_and_dispense(caller: Caller) -> DispensedPrescription:
+        await service.validate(caller, written.id, "")
+        return await service.dispense(caller, written.id, [line(item, 3, unit_price=Decimal(1))], "")
+
+    taken = 0
+    for _ in range(4):
+        successes, _ = await race(claim_and_dispense(callers[number % 3]) for number in range(20))
+        taken += len(successes)
+    assert taken == 3
+    assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(engine, written) == 9
+    await assert_log_is_a_chain(service, written, ward.pharmacist)
+
+
+@pytest.mark.parametrize("first", range(4))
+async def test_dispense_reject_and_release_at_once_leave_one_outcome_that_all_readers_see(
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService, first: int
+) -> None:
+    written = await prescribe(engine, ward)
+    lines = [line(item) for item in (await held(service, written, ward.pharmacist)).items]
+    reading = asyncio.create_task(read_until_final(work, written))
+    attempts = [
+        service.dispense(ward.pharmacist, written.id, lines, ""),
+        service.reject(ward.pharmacist, written.id, "wrong dose"),
+        service.release(ward.pharmacist, written.id),
+        service.dispense(ward.pharmacist, written.id, lines, ""),
+    ]
+    successes, _ = await race(attempts[first:] + attempts[:first])
+    end = (await current(work, written)).status
+    assert end in (S.DISPENSED, S.REJECTED)  # a release first still leaves the rejection of what was scanned
+    assert len(successes) <= (1 if end is S.DISPENSED else 2)
+    assert await handed_out(engine, written) == (30 if end is S.DISPENSED else 0)
+    states = await asyncio.wait_for(reading, 5)
+    assert states[-1] is end
+    assert set(states[:-1]) <= {S.VALIDATED, S.SCANNED}
+    await assert_log_is_a_chain(service, written, ward.pharmacist)
+
+
+async def read_until_final(work: UnitOfWork, written: Written) -> list[PrescriptionStatus]:
+    states: list[PrescriptionStatus] = []
+    while not states or states[-1] in (S.VALIDATED, S.SCANNED):
+        states.append((await current(work, written)).status)
+        await asyncio.sleep(0.002)
+    return states
+
+
+async def test_of_all_who_validate_at_once_one_gets_the_claim(
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService
+) -> None:
+    written = await prescribe(engine, ward)
+    for caller in (ward.pharmacist, ward.colleague):
+        await service.scan(caller, written.qr_text)
+
+    async def validate(caller: Caller) -> Caller:
+        await service.validate(caller, written.id, "")
+        return caller
+
+    winners, refusals = await race(validate(caller) for caller in (ward.pharmacist, ward.colleague) * 8)
+    claim = (await current(work, written)).claim
+    assert claim is not None
+    assert {caller.user_id for caller in winners if isinstance(caller, Caller)} == {claim.pharmacist_id}
+    assert (len(winners), {type(refusal) for refusal in refusals}) == (8, {ClaimedByOther})
+
+
+async def test_fifty_scans_at_once_are_counted_as_fifty(
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService
+) -> None:
+    written = await prescribe(engine, ward)
+    found, _ = await race(service.scan(ward.pharmacist, written.qr_text) for _ in range(50))
+    assert len(found) == 50
+    assert (await current(work, written)).qr_code.scan_count == 50
+    log = await service.log(ward.pharmacist, written.id, PageRequest(100, ""))
+    assert log.total_size == 50
+    await assert_log_is_a_chain(service, written, ward.pharmacist)
+
+
+async def test_a_reference_looked_up_by_many_at_once_neither_fails_nor_deadlocks(
+    engine: AsyncEngine, ward: Ward, service: PharmacyService
+) -> None:
+    for _ in range(5):
+        await prescribe(engine, ward)
+    async with engine.begin() as connection:
+        callers = [ward.pharmacist, ward.colleague, (await open_ward(connection)).pharmacist]
+    found, _ = await race(service.look_up(caller, ward.reference_number) for caller in callers * 4)
+    assert [len(prescriptions) for prescriptions in found if isinstance(prescriptions, tuple)] == [5] * 12

@@ -1,0 +1,177 @@
+"""What the prescription repository promises to the slices that change prescriptions through it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from server.clinical.entities import Claim, Prescription, PrescriptionStatus
+from server.db.engine import create_engine
+from server.errors import NotFound
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clinical import Clinic, open_clinic, statements_of
+from tests.fixtures.clock import SettableClock
+
+PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED = PrescriptionStatus
+
+
+@pytest.fixture
+async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
+    return await open_clinic(work, clock.clock)
+
+
+@pytest.fixture
+async def shared_clinic(database_url: str, clock: SettableClock) -> AsyncIterator[Clinic]:
+    """A clinic whose transactions are real ones, side by side."""
+    engine = create_engine(database_url, pool_size=5)
+    yield await open_clinic(UnitOfWork(engine), clock.clock)
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("status", [status for status in PrescriptionStatus if status is not VALIDATED])
+async def test_a_move_is_stored_as_it_is_answered(clinic: Clinic, status: PrescriptionStatus) -> None:
+    written = await clinic.prescribe()
+    async with clinic.work.begin() as tx:
+        locked = await tx.prescriptions.get_for_update(written.id)
+        moved = await tx.prescriptions.move(locked, status, reason="because")
+        assert await tx.prescriptions.get(written.id) == moved
+    assert (moved.status, moved.status_reason, moved.claim) == (status, "because", None)
+    assert (moved.fulfilled_at is not None) is (status is DISPENSED)
+
+
+@pytest.mark.parametrize("source", [SCANNED, PARTLY])
+async def test_a_claim_is_stored_renewed_and_given_back(clinic: Clinic, source: PrescriptionStatus) -> None:
+    written = await clinic.prescribe(status=f"'{source}'")
+    async with clinic.work.begin() as tx:
+        locked = await tx.prescriptions.get_for_update(written.id)
+        claim = Claim(clinic.pharmacist.user_id, source, locked.as_of + timedelta(minutes=30))
+        held = await tx.prescriptions.move(locked, VALIDATED, claim=claim)
+        assert await tx.prescriptions.get(written.id) == held
+        longer = replace(claim, expires_at=locked.as_of + timedelta(minutes=50))
+        renewed = await tx.prescriptions.move(held, VALIDATED, claim=longer)
+        assert (await tx.prescriptions.get(written.id)).claim == renewed.claim == longer
+        released = await tx.prescriptions.move(renewed, source)
+        assert await tx.prescriptions.get(written.id) == released
+
+
+async def test_the_database_refuses_a_claim_without_its_state_and_a_state_without_its_claim(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    claim = Claim(clinic.pharmacist.user_id, SCANNED, written.expires_at)
+    for status, held in ((VALIDATED, None), (SCANNED, claim), (VALIDATED, replace(claim, claimed_from=PENDING))):
+        with pytest.raises(IntegrityError):
+            async with clinic.work.begin() as tx:
+                await tx.prescriptions.move(written, status, claim=held)
+
+
+async def test_what_is_dispensed_is_added_item_by_item_by_one_statement(clinic: Clinic) -> None:
+    written = await clinic.prescribe(items=3)
+    first, second, _third = written.items
+    with statements_of(clinic) as ran:
+        async with clinic.work.begin() as tx:
+            await tx.prescriptions.add_dispensed({first.id: 5, second.id: 20})
+    assert len(ran) == 1
+    async with clinic.work.begin() as tx:
+        await tx.prescriptions.add_dispensed({first.id: 3})
+        read = await tx.prescriptions.get(written.id)
+    assert [item.dispensed_quantity for item in read.items] == [8, 20, 0]
+
+
+async def test_the_database_refuses_to_dispense_more_than_was_prescribed(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    with pytest.raises(IntegrityError):
+        async with clinic.work.begin() as tx:
+            await tx.prescriptions.add_dispensed({written.items[0].id: 21})
+
+
+async def test_a_prescription_is_found_and_locked_by_its_number_with_one_statement(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    with statements_of(clinic) as ran:
+        async with clinic.work.begin() as tx:
+            assert await tx.prescriptions.by_number_for_update(written.number) == written
+    assert len(ran) == 1
+
+
+async def test_what_does_not_exist_is_not_found(clinic: Clinic) -> None:
+    async with clinic.work.begin() as tx:
+        for attempt in (
+            tx.prescriptions.get(uuid4()),
+            tx.prescriptions.get_for_update(uuid4()),
+            tx.prescriptions.by_number_for_update("RX-20261201-00000000"),
+        ):
+            with pytest.raises(NotFound, match="no such prescription"):
+                await attempt
+        assert await tx.qr_codes.get(uuid4()) is None
+
+
+async def test_what_is_open_of_a_patient_is_found_newest_first(clinic: Clinic) -> None:
+    states = ["'pending'", "'scanned'", "'partially_dispensed'", "'rejected'", "'cancelled'", "'expired'"]
+    written = [
+        await clinic.prescribe(status=status, created_at=f"now() - interval '{hours} hours'")
+        for hours, status in enumerate(states)
+    ]
+    await clinic.prescribe(expires_at="now()")
+    held = await clinic.prescribe(created_at="now() - interval '1 day'")
+    await clinic.claim(held.id)
+    await clinic.prescribe(clinic.quiet)
+    async with clinic.work.begin() as tx:
+        found = await tx.prescriptions.open_of_patient_for_update(clinic.paula.reference_number)
+    assert [prescription.id for prescription in found] == [written[0].id, written[1].id, written[2].id, held.id]
+    assert [prescription.status for prescription in found] == [PENDING, SCANNED, PARTLY, VALIDATED]
+
+
+async def test_a_patient_of_whom_nothing_is_open_is_not_one_whom_nobody_knows(clinic: Clinic) -> None:
+    async with clinic.work.begin() as tx:
+        assert await tx.prescriptions.open_of_patient_for_update(clinic.paula.reference_number) == ()
+        with pytest.raises(NotFound, match="no such patient"):
+            await tx.prescriptions.open_of_patient_for_update("PAT-20261201-00000000")
+
+
+async def test_scans_are_counted_and_none_is_lost(shared_clinic: Clinic) -> None:
+    written = await shared_clinic.prescribe()
+
+    async def scan() -> int:
+        async with shared_clinic.work.begin() as tx:
+            await tx.prescriptions.get_for_update(written.id)
+            return await tx.qr_codes.count_scan(written.qr_code.id)
+
+    assert sorted(await asyncio.gather(*(scan() for _ in range(7)))) == [1, 2, 3, 4, 5, 6, 7]
+    assert (await shared_clinic.prescriptions.get(shared_clinic.doctor, written.id)).qr_code.scan_count == 7
+
+
+async def waiting_reader(clinic: Clinic, prescription_id: UUID) -> asyncio.Task[Prescription]:
+    """Somebody who asks for the lock while another holds it; answered when he stands in the database's queue."""
+
+    async def read() -> Prescription:
+        async with clinic.work.begin() as tx:
+            return await tx.prescriptions.get_for_update(prescription_id)
+
+    task = asyncio.create_task(read())
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    while (await clinic.execute(query))[0].count == 0:
+        await asyncio.sleep(0.01)
+    return task
+
+
+async def test_who_waited_for_a_lock_sees_what_the_other_one_dispensed(shared_clinic: Clinic) -> None:
+    written = await shared_clinic.prescribe(items=2)
+    async with shared_clinic.work.begin() as tx:
+        locked = await tx.prescriptions.get_for_update(written.id)
+        waiting = await waiting_reader(shared_clinic, written.id)
+        await tx.prescriptions.add_dispensed({written.items[0].id: 7})
+        await tx.prescriptions.move(locked, PARTLY)
+    seen = await waiting
+    assert (seen.status, [item.dispensed_quantity for item in seen.items]) == (PARTLY, [7, 0])
+
+
+async def test_who_waited_for_a_lock_sees_the_code_that_the_other_one_issued(shared_clinic: Clinic) -> None:
+    written = await shared_clinic.prescribe()
+    async with shared_clinic.work.begin() as tx:
+        await tx.prescriptions.get_for_update(written.id)
+        waiting = await waiting_reader(shared_clinic, written.id)
+        code = replace(written.qr_code, id=uuid4(), qr_hash="f" * 32)
+        await tx.qr_codes.replace(code)
+    assert (await waiting).qr_code == code

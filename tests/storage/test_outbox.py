@@ -1,0 +1,210 @@
+"""The outbox and the queue in the database."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event, text
+
+from server.mail.entities import ClaimedMail, MailKind, NewMail
+from server.mail.outbox import Outbox
+from server.mail.repository import MailRepository
+from server.unit_of_work import Transaction, UnitOfWork
+from tests.fixtures.mails import add_account, add_mails, change, committing_work, rows
+
+LAPSE = "UPDATE emails SET lease_expires_at = now() - interval '1 s' WHERE state = 'processing'"
+
+
+class Undone(Exception):
+    """What makes a use case fail."""
+
+
+async def add_and_fail(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await add_mails(tx, 1)
+        raise Undone
+
+
+async def claim(work: UnitOfWork, room: int = 8) -> tuple[ClaimedMail, ...]:
+    async with work.begin() as tx:
+        return await MailRepository(tx.connection).claim(room)
+
+
+async def test_work_that_is_rolled_back_leaves_no_mail(work: UnitOfWork) -> None:
+    with pytest.raises(Undone):
+        await add_and_fail(work)
+    assert await rows(work) == []
+    async with work.begin() as tx:
+        await add_mails(tx, 1)
+    assert await rows(work) == [("pending", 0, "")]
+
+
+async def test_any_number_of_mails_is_one_statement_and_none_is_none(work: UnitOfWork) -> None:
+    statements: list[str] = []
+    async with work.begin() as tx:
+        account = await add_account(tx.connection)
+        mails = [NewMail(MailKind.WELCOME, account, "a@example.org", details={"invited": "yes"})] * 3
+        assert tx.connection.sync_connection is not None
+        event.listen(
+            tx.connection.sync_connection,
+            "before_cursor_execute",
+            lambda *call: statements.append(call[2]) if "SAVEPOINT" not in call[2] else None,
+        )
+        await Outbox(tx.connection).add(*mails)
+        await Outbox(tx.connection).add()
+    assert [statement.split()[:3] for statement in statements] == [["INSERT", "INTO", "emails"]]
+    claimed = await claim(work)
+    assert [mail.details for mail in claimed] == [{"invited": "yes"}] * 3
+    assert {mail.recipient_id for mail in claimed} == {account}
+
+
+async def test_a_claimed_mail_is_claimed_by_nobody_else_until_its_lease_lapses(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await add_mails(tx, 1)
+    (first,) = await claim(work)
+    assert await claim(work) == ()
+    await change(work, LAPSE)
+    (second,) = await claim(work)
+    assert second.id == first.id
+    assert second.fence == first.fence + 1
+    assert await claim(work) == ()
+
+
+@pytest.mark.parametrize("mark", ["complete", "postpone", "give_up"])
+async def test_what_the_holder_of_an_old_claim_says_is_ignored(work: UnitOfWork, mark: str) -> None:
+    async with work.begin() as tx:
+        await add_mails(tx, 1)
+    (stale,) = await claim(work)
+    await change(work, LAPSE)
+    (current,) = await claim(work)
+
+    async def say(tx: Transaction, mail: ClaimedMail) -> bool:
+        queue = MailRepository(tx.connection)
+        match mark:
+            case "complete":
+                return await queue.complete(mail)
+            case "postpone":
+                return await queue.postpone(mail, 5, "451 later", counted=True)
+            case _:
+                return await queue.give_up(mail, "550 no")
+
+    async with work.begin() as tx:
+        assert not await say(tx, stale)
+    assert await rows(work) == [("processing", 0, "")]
+    async with work.begin() as tx:
+        assert await say(tx, current)
+        assert not await say(tx, current)
+    expected = {
+        "complete": ("completed", 1, ""),
+        "postpone": ("pending", 1, "451 later"),
+        "give_up": ("failed", 1, "550 no"),
+    }
+    assert await rows(work) == [expected[mark]]
+
+
+async def test_a_renewed_lease_does_not_lapse_but_a_lost_one_stays_lost(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await add_mails(tx, 2)
+    kept, lost = await claim(work)
+    await change(work, LAPSE)
+    await change(work, f"UPDATE emails SET fence = fence + 1 WHERE id = '{lost.id}'")  # noqa: S608 - an id of ours
+    async with work.begin() as tx:
+        await MailRepository(tx.connection).renew([kept, lost])
+    assert [mail.id for mail in await claim(work)] == [lost.id]
+
+
+async def test_a_postponed_mail_is_due_when_its_pause_is_over(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await add_mails(tx, 1)
+    (mail,) = await claim(work)
+    async with work.begin() as tx:
+        assert await MailRepository(tx.connection).postpone(mail, 5, "away", counted=False)
+        due = await tx.connection.scalar(text("SELECT extract(epoch FROM due_at - now()) FROM emails"))
+    assert float(due or 0) == pytest.approx(5)
+    assert await claim(work) == ()
+    await change(work, "UPDATE emails SET due_at = now()")
+    (again,) = await claim(work)
+    assert again.attempts == 0
+
+
+async def test_no_more_are_claimed_than_there_is_room_for_and_the_longest_waiting_come_first(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await add_mails(tx, 5)
+    await change(
+        work, "UPDATE emails SET due_at = now() - interval '1 h' WHERE recipient IN ('3@example.org', '4@example.org')"
+    )
+    assert {mail.recipient for mail in await claim(work, 2)} == {"3@example.org", "4@example.org"}
+    assert len(await claim(work, 2)) == 2
+    assert len(await claim(work, 2)) == 1
+
+
+async def test_claims_made_at_once_share_the_queue_without_waiting(database_url: str) -> None:
+    async with committing_work(database_url) as work:
+        async with work.begin() as tx:
+            await add_mails(tx, 20)
+        async with work.begin() as holding:
+            first = await MailRepository(holding.connection).claim(5)
+            async with asyncio.timeout(1):  # the rows of the claim before are locked, and passed by
+                second = await claim(work, 20)
+        assert len(first) == 5
+        assert len(second) == 15
+        assert {mail.id for mail in first}.isdisjoint(mail.id for mail in second)
+
+
+async def status_after(work: UnitOfWork, *statements: str) -> bool:
+    worker = UUID(int=1)
+    async with work.begin() as tx:
+        await MailRepository(tx.connection).show_life(worker)
+    for statement in statements:
+        await change(work, statement)
+    async with work.read() as tx:
+        return (await MailRepository(tx.connection).status()).is_healthy
+
+
+@pytest.mark.parametrize(
+    ("statement", "healthy"),
+    [
+        ("SELECT 1", True),
+        ("UPDATE mail_workers SET seen_at = now() - interval '29 s'", True),
+        ("UPDATE mail_workers SET seen_at = now() - interval '31 s'", False),
+        ("UPDATE emails SET due_at = now() - interval '59 s'", True),
+        ("UPDATE emails SET due_at = now() - interval '61 s'", False),
+        ("UPDATE emails SET created_at = now() - interval '61 s', due_at = now() + interval '5 s'", False),
+        ("UPDATE emails SET created_at = now() - interval '61 s', due_at = now() + interval '5 s', attempts = 1", True),
+        ("UPDATE emails SET state = 'failed', finished_at = now() - interval '59 min'", False),
+        ("UPDATE emails SET state = 'failed', finished_at = now() - interval '61 min'", True),
+        ("UPDATE emails SET state = 'completed', finished_at = now(), due_at = now() - interval '1 day'", True),
+    ],
+)
+async def test_the_queue_is_healthy_while_mails_flow(work: UnitOfWork, statement: str, healthy: bool) -> None:
+    async with work.begin() as tx:
+        await add_mails(tx, 1)
+    assert await status_after(work, statement) is healthy
+
+
+async def test_a_worker_that_has_stopped_or_was_not_seen_for_a_day_is_forgotten(work: UnitOfWork) -> None:
+    workers = text("SELECT count(*) FROM mail_workers")
+    async with work.begin() as tx:
+        queue = MailRepository(tx.connection)
+        await queue.show_life(UUID(int=1))
+        await queue.show_life(UUID(int=1))
+        assert await tx.connection.scalar(workers) == 1
+        await tx.connection.execute(text("UPDATE mail_workers SET seen_at = now() - interval '25 h'"))
+        await queue.show_life(UUID(int=2))
+        assert await tx.connection.scalar(workers) == 1
+        await queue.forget_worker(UUID(int=2))
+        assert await tx.connection.scalar(workers) == 0
+
+
+async def test_every_mail_is_counted_in_exactly_one_state(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await add_mails(tx, 10)
+    completed, failed, postponed, *_ = await claim(work, 5)
+    async with work.begin() as tx:
+        queue = MailRepository(tx.connection)
+        await queue.complete(completed)
+        await queue.give_up(failed, "550")
+        await queue.postpone(postponed, 5, "451", counted=True)
+        status = await queue.status()
+    assert (status.pending, status.processing, status.completed, status.failed) == (6, 2, 1, 1)
+    assert status.total == 10

@@ -1,0 +1,136 @@
+"""What the database itself holds about dispensing, however wrong the code above it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.clinical.entities import PrescriptionItem, PrescriptionStatus
+from server.clinical.period import Period
+from server.db.identifiers import new_id
+from server.pharmacy.entities import HistoryFilter, NewEntry, NewLine, PharmacyAction
+from server.unit_of_work import Transaction, UnitOfWork
+from tests.fixtures.pharmacy import Ward, open_ward
+
+
+async def prescribed(tx: Transaction) -> tuple[Ward, UUID, tuple[PrescriptionItem, ...]]:
+    ward = await open_ward(tx.connection)
+    written = await ward.prescribe(tx.connection)
+    return ward, written.id, (await tx.prescriptions.get(written.id)).items
+
+
+def an_entry(ward: Ward, prescription_id: UUID, action: PharmacyAction = PharmacyAction.DISPENSE) -> NewEntry:
+    states = PrescriptionStatus.VALIDATED, PrescriptionStatus.PARTIALLY_DISPENSED
+    return NewEntry(new_id(), prescription_id, ward.pharmacist.user_id, action, *states, "notes")
+
+
+def a_line(item: PrescriptionItem, before: int = 0, quantity: int = 3) -> NewLine:
+    return NewLine(new_id(), item.id, before, quantity, Decimal("9.90"), "EUR", "B-1", date(2030, 1, 31))
+
+
+async def test_lines_come_back_as_they_were_written(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        ward, prescription_id, (first, second) = await prescribed(tx)
+        entry = an_entry(ward, prescription_id)
+        await tx.pharmacy.add_dispensing(entry, [a_line(second), a_line(first, quantity=7)])
+        lines = await tx.pharmacy.lines_for(prescription_id, ward.pharmacist)
+    assert [(line.log_id, line.item_id, line.quantity) for line in lines] == [
+        (entry.id, first.id, 7),
+        (entry.id, second.id, 3),
+    ]
+    assert (lines[0].unit_price, lines[0].currency, lines[0].batch_number) == (Decimal("9.90"), "EUR", "B-1")
+    assert (lines[0].expiry_date, lines[0].total) == (date(2030, 1, 31), Decimal("69.30"))
+
+
+async def test_two_lines_of_an_item_never_start_at_the_same_quantity(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        ward, prescription_id, (item, _) = await prescribed(tx)
+        await tx.pharmacy.add_dispensing(an_entry(ward, prescription_id), [a_line(item)])
+        await tx.pharmacy.add_dispensing(an_entry(ward, prescription_id), [a_line(item, before=3)])
+    with pytest.raises(IntegrityError, match="uq_dispensed_lines_item_id_dispensed_before"):
+        async with work.begin() as tx:
+            await tx.pharmacy.add_dispensing(an_entry(ward, prescription_id), [a_line(item, before=3)])
+
+
+async def test_an_item_never_counts_more_dispensed_than_prescribed(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        _, _, (item, _) = await prescribed(tx)
+        await tx.prescriptions.add_dispensed({item.id: item.quantity})
+    with pytest.raises(IntegrityError, match="ck_prescription_items_dispensed_quantity"):
+        async with work.begin() as tx:
+            await tx.prescriptions.add_dispensed({item.id: 1})
+
+
+async def test_only_scans_and_lookups_of_the_last_day_count_as_seen_lately(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        ward, prescription_id, _ = await prescribed(tx)
+        pharmacist_id = ward.pharmacist.user_id
+        for action in PharmacyAction:
+            await tx.connection.execute(text("DELETE FROM pharmacy_log"))
+            assert not await tx.pharmacy.has_acted(prescription_id, pharmacist_id)
+            await tx.pharmacy.add(an_entry(ward, prescription_id, action))
+            looked = action in (PharmacyAction.SCAN, PharmacyAction.LOOKUP)
+            assert await tx.pharmacy.has_acted(prescription_id, pharmacist_id)
+            assert await tx.pharmacy.has_seen_lately(prescription_id, pharmacist_id) is looked
+            assert not await tx.pharmacy.has_seen_lately(prescription_id, ward.colleague.user_id)
+            assert not await tx.pharmacy.has_acted(new_id(), pharmacist_id)
+
+
+async def test_entries_of_one_statement_all_arrive(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        ward, prescription_id, _ = await prescribed(tx)
+        entries = [an_entry(ward, prescription_id, PharmacyAction.LOOKUP) for _ in range(5)]
+        await tx.pharmacy.add(*entries)
+        stored, found = await tx.pharmacy.log(prescription_id, ward.pharmacist.user_id, None, 20)
+    assert {entry.id for entry in stored} == {entry.id for entry in entries}
+    assert found == 5
+
+
+async def test_the_lists_find_their_rows_by_index_in_a_long_log(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        ward, prescription_id, (item, _) = await prescribed(tx)
+        _, other_id, _ = await prescribed(tx)
+        await tx.connection.execute(
+            text(
+                "INSERT INTO pharmacy_log (id, prescription_id, pharmacist_id, action, from_status, to_status)"
+                " SELECT gen_random_uuid(), :prescription, :pharmacist, 'scan', 'scanned', 'scanned'"
+                " FROM generate_series(1, 20000)"
+            ),
+            {"prescription": other_id, "pharmacist": ward.colleague.user_id},
+        )
+        await tx.connection.execute(text("ANALYZE pharmacy_log"))
+        await tx.pharmacy.add_dispensing(an_entry(ward, prescription_id), [a_line(item)])
+        async with plans(tx.connection) as explained:
+            everything, zone = HistoryFilter(Period(), None), ZoneInfo("UTC")
+            await tx.pharmacy.history(ward.pharmacist.user_id, everything, zone, None, 20)
+            await tx.pharmacy.log(prescription_id, ward.pharmacist.user_id, None, 20)
+            await tx.pharmacy.lines_for(prescription_id, ward.pharmacist)
+            await tx.pharmacy.lines_for(prescription_id, ward.patient)
+            await tx.pharmacy.has_seen_lately(prescription_id, ward.pharmacist.user_id)
+    assert len(explained) == 6
+    assert not [plan for plan in explained if "Seq Scan on pharmacy_log" in plan]
+
+
+@asynccontextmanager
+async def plans(connection: AsyncConnection) -> AsyncIterator[list[str]]:
+    """The plans of all statements that the block sends, filled in when it is left."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_: object, cursor: object, statement: str, parameters: Any, *rest: object) -> None:
+        sent.append((statement, parameters))
+
+    explained: list[str] = []
+    event.listen(connection.sync_connection, "before_cursor_execute", note)
+    yield explained
+    event.remove(connection.sync_connection, "before_cursor_execute", note)
+    for statement, parameters in sent:
+        rows = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        explained.append("\n".join(row[0] for row in rows))
