@@ -5,10 +5,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 T ?= tests
-# Where `make protos-breaking` looks for the contracts to compare with.
-AGAINST ?= .git\#branch=main,subdir=protos
+# What `make protos-breaking` compares the contracts with: those of the last release.
+AGAINST ?= protos/released.binpb
 
-.PHONY: help setup run test check format-check lint types imports protos-check fix protos protos-breaking \
+.PHONY: help setup run test check format-check lint types imports protos-check fix protos protos-breaking protos-release \
 	migration migrate rollback demo dev build seed db-reset db-fresh db-clear bench coverage clean
 
 help: ## List the commands
@@ -36,7 +36,7 @@ dev: $(READY) ## Serve, and start anew whenever a file changes
 test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
 	@$(BIN)/python -m pytest $(T)
 
-check: format-check lint types imports protos-check test demo ## All that must hold before a change lands
+check: format-check lint types imports protos-check protos-breaking test demo ## All that must hold before a change lands
 
 format-check: $(READY)
 	@$(BIN)/ruff format --check .
@@ -61,8 +61,11 @@ fix: $(READY) ## Format, and mend what can be mended by itself
 protos: $(READY) ## Rebuild generated/ from protos/
 	@$(BIN)/python protos/generate.py
 
-protos-breaking: $(READY) ## Compare the contracts with those of the main branch; AGAINST=… with others
-	@$(BIN)/buf breaking protos --against '$(AGAINST)'
+protos-breaking: $(READY) ## Compare the contracts with those of the last release; AGAINST=… with others
+	@$(BIN)/buf breaking --against '$(AGAINST)'
+
+protos-release: $(READY) ## Make the present contracts those that nothing may break any more
+	@$(BIN)/buf build -o protos/released.binpb
 
 migration: $(READY) ## Write a migration from what the tables have and the database lacks: m="what it does"
 	@test -n "$(m)" || { echo 'usage: make migration m="what it does"'; exit 2; }

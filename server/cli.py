@@ -27,6 +27,7 @@ errors = Console(stderr=True, highlight=False)
 
 def main() -> None:
     """Run a command; what stops it is told in a line."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a service's log is read while it runs
     try:
         commands()
     except (DatabaseInUse, DatabaseStartFailed, EdgeFailed, app.SchemaOutdated, OSError) as problem:

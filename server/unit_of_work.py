@@ -79,14 +79,21 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
-        """Single statements, each on its own: no BEGIN, no COMMIT, for use cases that only read."""
+        """Single statements, each on its own: no BEGIN, no COMMIT, for use cases that only read.
+
+        Inside `shared` they are part of what stands open there: a call never waits for a second connection.
+        """
+        joined = _joined.get()
+        if joined is not None:
+            yield joined
+            return
         with _declared():
             async with self._autocommit.connect() as connection:
                 yield Transaction(connection)
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[Transaction]:
-        """A transaction that every `begin` inside joins, so that what surrounds a use case commits with it."""
+        """A transaction that every block inside joins, so that what surrounds a use case commits with it."""
         async with self.begin() as transaction:
             token = _joined.set(transaction)
             try:

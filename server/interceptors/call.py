@@ -50,6 +50,11 @@ class Call:
         self.headers: dict[str, str] = {"x-request-id": request_id}
         """What the answer's metadata will hold."""
 
+    def name(self, request_id: str) -> None:
+        """Go by another request id from now on."""
+        self.request_id = request_id
+        self.headers["x-request-id"] = request_id
+
     def first(self, key: str) -> str | None:
         """The only value of a text key; None if there is none, or more than one."""
         values = self.metadata.get(key, ())

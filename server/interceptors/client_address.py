@@ -17,11 +17,12 @@ class ClientAddress:
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Fill in `address` and `rest`."""
+        """Fill in `address` and `rest`; take over the edge's request id."""
         peer = call.context.peer()
         if peer.startswith(EDGE):
             call.rest = "x-envoy-original-path" in call.metadata
             call.address = limit_address(call.first("x-client-ip") or UNKNOWN)
+            call.name(call.first("x-request-id") or call.request_id)  # one name in the edge's answers and in our log
         else:
             call.address = limit_address(_host(peer))
         yield
