@@ -1,6 +1,6 @@
 """A prescription's life, played against a real instance: `make demo`.
 
-The doctor and the patient call gRPC with the generated stubs, the pharmacist and the admin call REST. Every step checks what it
+The doctor calls gRPC with the generated stubs, the pharmacist and the admin call REST. Every step checks what it
 prints; anything that is off ends the program with exit code 1.
 """
 
@@ -22,12 +22,12 @@ import grpc.aio
 import httpx
 import typer
 import zxingcpp
-from PIL import Image
-from rich.console import Console
-
 from medconnect.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from medconnect.clinical.v1 import clinical_service_pb2, clinical_service_pb2_grpc, patient_pb2, prescription_pb2
 from medconnect.options.v1 import access_pb2
+from PIL import Image
+from rich.console import Console
+
 from server import instance, logs
 from server.qr import picture
 from server.settings import read_settings

@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-
 from medconnect.auth.v1 import auth_service_pb2_grpc
 from medconnect.clinical.v1 import clinical_service_pb2_grpc
 from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
+
 from server import schema
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService
@@ -29,6 +29,7 @@ from server.auth.passwords import Passwords
 from server.auth.servicer import AuthServicer
 from server.auth.session_service import SessionService
 from server.auth.standing import Standing
+from server.clinical.lapses import Lapses
 from server.clinical.patient_service import PatientService
 from server.clinical.prescription_service import PrescriptionService
 from server.clinical.qr_code_service import QrCodeService
@@ -57,7 +58,7 @@ from server.mail.letters import LetterWriter
 from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
 from server.mail.worker import MailWorker
 from server.pagination import PageTokens
-from server.pharmacy.lookup_misses import LookupMisses
+from server.pharmacy.lookup_misses import LOOKUP_MISSES, LookupMisses
 from server.pharmacy.service import PharmacyService
 from server.pharmacy.servicer import PharmacyServicer
 from server.qr.signed_code import QrKeyRing
@@ -180,7 +181,7 @@ def use_cases(core: Core) -> Iterator[Services]:
                 clock,
                 core.issuer.keys,
                 page_tokens,
-                LookupMisses(store, clock),
+                LookupMisses(store, clock, LOOKUP_MISSES.scaled(settings.rate_limit_factor)),
                 lease=timedelta(minutes=settings.claim_minutes),
                 currency=settings.currency,
             ),
@@ -225,7 +226,7 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
 
 
 def chain(core: Core, services: Services) -> Chain:
-    """What surrounds every call, outermost first. Raises AccessUndeclared when a method does not say who may call it."""
+    """What surrounds every call, outermost first. Raises AccessUndeclared for a method without an access option."""
     methods = read_methods(SERVICES)
     clock, settings = core.clock, core.settings
     return Chain(
@@ -256,14 +257,14 @@ def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
 
 @asynccontextmanager
 async def sending(core: Core) -> AsyncIterator[MailWorker]:
-    """Send the outbox's mails until the block is left."""
+    """What happens without a caller, until the block is left: mails are sent, lapsed prescriptions written down."""
     settings = core.settings
     letters = LetterWriter(
         full=settings.email_detail == "full", zone=core.clock.zone, frontend_url=settings.frontend_url
     )
     composer = MailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from)
     worker = MailWorker(core.work, composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
-    async with worker.running():
+    async with worker.running(), Lapses(core.work).written_down():
         yield worker
 
 

@@ -19,7 +19,10 @@ EXIT_CONFIG = 78
 """EX_CONFIG of sysexits.h: the configuration is wrong, starting again cannot help."""
 
 commands = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="MedConnect: prescriptions and patient records."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="MedConnect: prescriptions and patient records.",
 )
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -55,10 +58,14 @@ def serve() -> None:
 
     async def run(settings: Settings) -> None:
         stop = _stop_signal()
-        async with instance.database(settings) as url, app.core(settings, url) as core:
-            async with app.serving(core, settings.medconnect_home / "run" / "server-0.sock") as server:
-                console.print(f"gRPC on port {server.port}")
-                await stop.wait()
+        socket = settings.medconnect_home / "run" / "server-0.sock"
+        async with (
+            instance.database(settings) as url,
+            app.core(settings, url) as core,
+            app.serving(core, socket) as server,
+        ):
+            console.print(f"gRPC on port {server.port}")
+            await stop.wait()
 
     _run(run)
 

@@ -1,80 +1,23 @@
 """Every way in which a call can fail, declared once.
 
-Services and rules raise these; `status.py` is the one place that turns them into gRPC statuses. Each reason is published in
-`medconnect/errors/v1/error_reason.proto`, and the server does not start when the two differ.
+Services and rules raise these; `status.py` turns them into gRPC statuses. Each reason is published in
+`error_reason.proto`, and the server does not start when the two differ.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, StrEnum
 from typing import ClassVar
 
-
-class Code(Enum):
-    """The canonical status codes that declared errors use, by their gRPC numbers."""
-
-    INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    UNAUTHENTICATED = 16
-
-
-class Reason(StrEnum):
-    """The machine-readable reasons, as callers read them in `ErrorInfo.reason`."""
-
-    VALIDATION_FAILED = "VALIDATION_FAILED"
-    MALFORMED_BODY = "MALFORMED_BODY"
-    QR_CODE_INVALID = "QR_CODE_INVALID"
-    REFERENCE_NUMBER_INVALID = "REFERENCE_NUMBER_INVALID"
-    PAGE_TOKEN_INVALID = "PAGE_TOKEN_INVALID"  # noqa: S105 - a reason, no secret
-    IDEMPOTENCY_KEY_INVALID = "IDEMPOTENCY_KEY_INVALID"
-    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-    INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
-    REFRESH_TOKEN_INVALID = "REFRESH_TOKEN_INVALID"  # noqa: S105 - a reason, no secret
-    ROLE_NOT_ALLOWED = "ROLE_NOT_ALLOWED"
-    ACCOUNT_NOT_VERIFIED = "ACCOUNT_NOT_VERIFIED"
-    RESOURCE_NOT_FOUND = "RESOURCE_NOT_FOUND"
-    EMAIL_TAKEN = "EMAIL_TAKEN"
-    VERSION_CONFLICT = "VERSION_CONFLICT"
-    REQUEST_IN_PROGRESS = "REQUEST_IN_PROGRESS"
-    PRESCRIPTION_STATE = "PRESCRIPTION_STATE"
-    PRESCRIPTION_DISPENSED = "PRESCRIPTION_DISPENSED"
-    PRESCRIPTION_REJECTED = "PRESCRIPTION_REJECTED"
-    PRESCRIPTION_CANCELLED = "PRESCRIPTION_CANCELLED"
-    PRESCRIPTION_EXPIRED = "PRESCRIPTION_EXPIRED"
-    CLAIMED_BY_OTHER = "CLAIMED_BY_OTHER"
-    PRESCRIPTION_CLAIMED = "PRESCRIPTION_CLAIMED"
-    QR_CODE_REPLACED = "QR_CODE_REPLACED"
-    QR_CODE_EXPIRED = "QR_CODE_EXPIRED"
-    PATIENT_HAS_NO_EMAIL = "PATIENT_HAS_NO_EMAIL"
-    RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
-    BODY_TOO_LARGE = "BODY_TOO_LARGE"
-    METHOD_UNKNOWN = "METHOD_UNKNOWN"
-    INTERNAL = "INTERNAL"
-    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
-    SERVER_BUSY = "SERVER_BUSY"
-    DRAINING = "DRAINING"
-    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+from server.reasons import Code, Reason
 
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """A field that does not hold what it must."""
+    """A field, by its path in JSON names (`items[0].quantity`), and in words for a person what it must hold."""
 
     field: str
-    """The path in JSON names, such as `items[0].quantity`."""
     message: str
-    """What it must hold, in words for a person."""
 
 
 MetadataValue = str | int | datetime
@@ -83,8 +26,8 @@ MetadataValue = str | int | datetime
 class DeclaredError(Exception):
     """A failure that callers are told about.
 
-    `message` is for people and holds nothing secret. `violations` name bad fields, `retry_after` says in seconds when to try
-    again, `metadata` holds what the reason's rule in `error_reason.proto` lists, in snake case.
+    `message` is for people and holds nothing secret. `violations` name bad fields, `retry_after` says in seconds when
+    to try again, `metadata` holds what the reason's rule in `error_reason.proto` lists, in snake case.
     """
 
     code: ClassVar[Code]
@@ -114,7 +57,7 @@ class InvalidArgument(DeclaredError):
 
 
 class ValidationFailed(InvalidArgument):
-    """One or more fields do not hold what they must."""
+    """Fields do not hold what they must."""
 
     reason = Reason.VALIDATION_FAILED
     message = "The request has invalid fields."
@@ -137,6 +80,9 @@ class QrCodeInvalid(InvalidArgument):
 
     reason = Reason.QR_CODE_INVALID
     message = "This is not a valid MedConnect QR code."
+
+    def __init__(self) -> None:
+        super().__init__(violations=[FieldViolation("qrCode", self.message)])
 
 
 class ReferenceNumberInvalid(InvalidArgument):
@@ -234,7 +180,7 @@ class EmailTaken(DeclaredError):
 
 
 class Aborted(DeclaredError):
-    """Somebody else was faster; repeating the call, perhaps changed, can help."""
+    """Somebody else was faster; repeating the call can help."""
 
     code = Code.ABORTED
 
@@ -305,7 +251,7 @@ class ClaimedByOther(FailedPrecondition):
 
 
 class PrescriptionClaimed(FailedPrecondition):
-    """A pharmacy holds it; `state`, `pharmacy_name`, `pharmacy_phone`, `claim_expires_at` so that the doctor can call."""
+    """A pharmacy holds it; `state`, `pharmacy_name`, `pharmacy_phone`, `claim_expires_at` tell its doctor."""
 
     reason = Reason.PRESCRIPTION_CLAIMED
     message = "A pharmacy is dispensing this prescription."

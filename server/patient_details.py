@@ -1,16 +1,11 @@
-"""What a patient record is opened with: known to accounts (a patient registers) and to the clinic (a doctor records one)."""
+"""What a patient record is opened with: by a patient who registers, or by a doctor."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from server.errors import ValidationFailed
-
-if TYPE_CHECKING:
-    from server.unit_of_work import Transaction
 
 EARLIEST_DATE = date(1900, 1, 1)
 """Before it no date of a record can lie."""
@@ -46,10 +41,6 @@ class PatientRecord:
 
     id: UUID
     reference_number: str
-
-
-NewPatient = Callable[["Transaction", UUID, str, str, PatientDetails], Awaitable[PatientRecord]]
-"""Opens the record of a new account: transaction, user id, full name, phone, details. Provided by the clinic."""
 
 
 def check_past_date(day: date, field: str, today: date) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-import migrations
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -12,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import migrations
 from server.auth import tables as auth_tables
 from server.clinical import tables as clinical_tables
 from server.db.engine import create_engine

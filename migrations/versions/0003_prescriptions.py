@@ -31,14 +31,16 @@ def upgrade() -> None:
             "(status = 'dispensed') = (fulfilled_at IS NOT NULL)", name=op.f("ck_prescriptions_fulfilled")
         ),
         sa.CheckConstraint(
-            "(status = 'validated') = (claimed_by IS NOT NULL) AND (claimed_by IS NULL) = (claim_expires_at IS NULL) AND (claimed_by IS NULL) = (claimed_from IS NULL)",
+            "(status = 'validated') = (claimed_by IS NOT NULL) AND (claimed_by IS NULL) = (claim_expires_at IS NULL)"
+            " AND (claimed_by IS NULL) = (claimed_from IS NULL)",
             name=op.f("ck_prescriptions_claim"),
         ),
         sa.CheckConstraint(
             "claimed_from IN ('scanned', 'partially_dispensed')", name=op.f("ck_prescriptions_claimed_from")
         ),
         sa.CheckConstraint(
-            "status IN ('pending', 'scanned', 'validated', 'partially_dispensed', 'dispensed', 'rejected', 'cancelled', 'expired')",
+            "status IN ('pending', 'scanned', 'validated', 'partially_dispensed', 'dispensed', 'rejected', 'cancelled',"
+            " 'expired')",
             name=op.f("ck_prescriptions_status"),
         ),
         sa.ForeignKeyConstraint(["claimed_by"], ["users.id"], name=op.f("fk_prescriptions_claimed_by")),
@@ -51,6 +53,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prescriptions")),
         sa.UniqueConstraint("number", name=op.f("uq_prescriptions_number")),
+    )
+    op.create_index(
+        "ix_prescriptions_claim_expires_at",
+        "prescriptions",
+        ["claim_expires_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'validated'"),
     )
     op.create_index(
         "ix_prescriptions_doctor_id_created_at_id", "prescriptions", ["doctor_id", "created_at", "id"], unique=False

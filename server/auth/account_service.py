@@ -1,6 +1,7 @@
 """Accounts: opening, listing, verifying."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from server.auth.enrolment import check_application
@@ -18,10 +19,13 @@ from server.auth.session_service import SessionService
 from server.identity import Caller, Role
 from server.mail.entities import MailKind, NewMail
 from server.pagination import Page, PageRequest, PageTokens, page_of
-from server.patient_details import NewPatient
+from server.patient_details import PatientDetails, PatientRecord
 from server.unit_of_work import Transaction, UnitOfWork
 
 FIRST_ADMIN_NAME = "Administrator"
+
+NewPatient = Callable[[Transaction, UUID, str, str, PatientDetails], Awaitable[PatientRecord]]
+"""Opens the record of a new account: transaction, user id, full name, phone, details. The clinic provides it."""
 
 
 class AccountService:

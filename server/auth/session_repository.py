@@ -19,11 +19,9 @@ REPEAT_WINDOW: Final = timedelta(seconds=10)
 _OPEN: Final = text(
     """
     WITH opened AS (
-        INSERT INTO sessions (id, user_id, expires_at) VALUES (:session_id, :user_id, now() + :absolute)
-        RETURNING id, expires_at
+        INSERT INTO sessions (id, user_id, expires_at) VALUES (:session_id, :user_id, now() + :absolute) RETURNING id
     )
-    INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
-    SELECT :token_hash, id, least(now() + :idle, expires_at) FROM opened
+    INSERT INTO refresh_tokens (token_hash, session_id, expires_at) SELECT :token_hash, id, now() + :idle FROM opened
     """
 ).bindparams(
     bindparam("session_id", type_=Uuid),
@@ -84,7 +82,7 @@ _ROTATE: Final = text(
         UPDATE refresh_tokens SET used_at = now() WHERE token_hash = :token_hash RETURNING session_id
     )
     INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
-    SELECT :successor_hash, s.id, least(now() + :idle, s.expires_at) FROM used JOIN sessions s ON s.id = used.session_id
+    SELECT :successor_hash, session_id, now() + :idle FROM used
     """
 ).bindparams(
     bindparam("token_hash", type_=LargeBinary),

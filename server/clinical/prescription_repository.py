@@ -34,7 +34,14 @@ from server.clinical.entities import (
     Validity,
 )
 from server.clinical.prescription_row import prescription_of
-from server.clinical.tables import patients, prescription_reading, prescriptions, qr_codes, status_now, visits
+from server.clinical.tables import (
+    patients,
+    prescription_reading,
+    prescriptions,
+    qr_codes,
+    status_now,
+    visits,
+)
 from server.db.identifiers import new_id
 from server.db.list_query import ListQuery
 from server.errors import NotFound
@@ -139,6 +146,13 @@ _ADD_DISPENSED = text(
     SET dispensed_quantity = prescription_items.dispensed_quantity + line.quantity
     FROM unnest(CAST(:ids AS uuid[]), CAST(:quantities AS integer[])) AS line (id, quantity)
     WHERE prescription_items.id = line.id
+    """
+)
+
+_MOVE_ALL = text(
+    """
+    UPDATE prescriptions SET status = CAST(:status AS text), changed_at = now()
+    WHERE id = ANY(CAST(:ids AS uuid[]))
     """
 )
 
@@ -275,14 +289,14 @@ class PrescriptionRepository:
             "claim_expires_at": claim and claim.expires_at,
         }
         row = (await self._connection.execute(_MOVE, values)).one()
-        return replace(
-            prescription,
-            status=to,
-            status_reason=reason,
-            claim=claim,
-            changed_at=row.changed_at,
-            fulfilled_at=row.fulfilled_at,
-        )
+        return replace(prescription, status=to, status_reason=reason, claim=claim, **row._asdict())
+
+    async def move_all(self, prescriptions: Sequence[Prescription], to: PrescriptionStatus) -> tuple[Prescription, ...]:
+        """Write the same state to locked prescriptions that nobody holds: one statement, none for no prescriptions."""
+        if prescriptions:
+            values = {"ids": [prescription.id for prescription in prescriptions], "status": to}
+            await self._connection.execute(_MOVE_ALL, values)
+        return tuple(replace(moved, status=to, changed_at=moved.as_of) for moved in prescriptions)
 
     async def add_dispensed(self, quantities: Mapping[UUID, int]) -> None:
         """Add to what has been dispensed of each item, by one statement; the prescription must be locked."""

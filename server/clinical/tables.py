@@ -122,6 +122,11 @@ prescriptions = Table(
     Index("ix_prescriptions_doctor_id_created_at_id", "doctor_id", "created_at", "id"),
     Index("ix_prescriptions_patient_id_created_at_id", "patient_id", "created_at", "id"),
     Index(
+        "ix_prescriptions_claim_expires_at",
+        "claim_expires_at",
+        postgresql_where=text("status = 'validated'"),
+    ),
+    Index(
         "ix_prescriptions_open_expires_at",
         "expires_at",
         postgresql_where=text("status IN ('pending', 'scanned', 'validated', 'partially_dispensed')"),

@@ -157,9 +157,7 @@ def _locked(home: Path) -> Iterator[Path]:
 
 def _open_private(path: Path, mode: str) -> TextIO:
     """Opens a file that only its owner can read, and no link in its place."""
-    return cast(
-        TextIO, open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600))
-    )
+    return cast(TextIO, open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)))
 
 
 async def _cluster(home: Path, programs: _Programs, settings: Mapping[str, str]) -> Path:

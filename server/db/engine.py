@@ -14,8 +14,7 @@ POOL_WAIT_SECONDS = 1
 def create_engine(url: str, *, pool_size: int, application: str = "medconnect") -> AsyncEngine:
     """The pool for a `postgresql://…` URL; connects when first used.
 
-    Every connection has the time limits of the reliability page: a statement 5 s, a lock 2 s, an idle transaction 10 s; a call
-    waits 1 s for a connection.
+    A statement may take 5 s, a lock 2 s, an idle transaction 10 s; a call waits 1 s for a connection.
     """
     arguments: dict[str, Any] = {
         "timeout": POOL_WAIT_SECONDS,

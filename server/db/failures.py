@@ -1,7 +1,7 @@
 """What the database's failures mean to a caller."""
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from server.errors import DatabaseUnavailable, ServerBusy, Unavailable
@@ -19,6 +19,7 @@ GONE = (
     asyncpg.exceptions.ReadOnlySQLTransactionError,
     asyncpg.exceptions.InternalClientError,
     asyncpg.exceptions.InvalidAuthorizationSpecificationError,
+    asyncpg.exceptions.InvalidCatalogNameError,
 )
 
 
@@ -35,6 +36,6 @@ def unavailable(error: OSError | TimeoutError | DBAPIError | PoolTimeout) -> Una
     cause = error.orig.__cause__ if error.orig is not None else None
     if isinstance(cause, BUSY):
         return ServerBusy()
-    if isinstance(cause, GONE) or isinstance(error, InterfaceError) or error.connection_invalidated:
+    if isinstance(cause, GONE) or error.connection_invalidated:
         return DatabaseUnavailable()
     return None

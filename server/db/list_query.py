@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Integer, Row, ScalarSelect, Select, Table, bindparam, select
+from sqlalchemy import Column, ColumnElement, Integer, Row, ScalarSelect, Select, Table, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.db.paging import capped_count
+from server.pagination import COUNT_LIMIT
 
 Values = Mapping[str, object]
 
@@ -67,4 +67,5 @@ class ListQuery:
     def _found(self, given: Iterable[str]) -> ScalarSelect[int]:
         conditions = (self._conditions[name] for name in sorted(given))
         lines = select(self._table.c.id).select_from(self._table).where(*conditions)
-        return capped_count(lines)
+        counted = lines.limit(COUNT_LIMIT + 1).subquery()
+        return select(func.count()).select_from(counted).scalar_subquery()

@@ -93,11 +93,7 @@ def _candidates(account: Account) -> Iterator[Path]:
     if on_path is not None:
         folders.append(Path(on_path).resolve().parent)
     for folder in folders:
-        if (
-            (folder / "postgres").exists()
-            and (folder / "initdb").exists()
-            and account.reaches(folder / "postgres")
-        ):
+        if (folder / "postgres").exists() and (folder / "initdb").exists() and account.reaches(folder / "postgres"):
             yield folder
 
 

@@ -130,9 +130,7 @@ class MailWorker:
             return after_failed_delivery(mail, failure, self._max_attempts, spread)
         except Unavailable:
             raise
-        except (
-            Exception
-        ) as fault:  # whatever is wrong with one mail, the others must flow (R15); it is logged and counted
+        except Exception as fault:  # whatever is wrong with one mail, the others must flow; it is logged and counted
             _log.exception("mail_not_composed", mail=str(mail.id), kind=mail.kind.value)
             return after_failed_composing(mail, f"could not be composed: {type(fault).__name__}", spread)
         return Sent()

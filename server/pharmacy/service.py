@@ -70,7 +70,7 @@ class PharmacyService:
         content = signed_code.decode(text, self._qr_keys)
         async with self._work.begin() as tx:
             prescription = await _behind(content, tx)
-            seen = await _seen(prescription, tx)
+            (seen,) = await _seen((prescription,), tx)
             scan_count = await tx.qr_codes.count_scan(content.code_id)
             await tx.pharmacy.add(_entry(PharmacyAction.SCAN, caller, prescription, seen.status))
         counted = replace(seen.qr_code, scan_count=scan_count)
@@ -85,7 +85,7 @@ class PharmacyService:
         reference = reference_number.normalize(number)
         async with self._lookup_misses.counted(caller.user_id), self._work.begin() as tx:
             found = await _named(reference, tx)
-            seen = [await _seen(prescription, tx) for prescription in found]
+            seen = await _seen(found, tx)
             entries = [
                 _entry(PharmacyAction.LOOKUP, caller, was, now.status) for was, now in zip(found, seen, strict=True)
             ]
@@ -238,11 +238,12 @@ async def _require_seen_lately(tx: Transaction, prescription_id: UUID, caller: C
         raise NotFound(_RESOURCE)
 
 
-async def _seen(prescription: Prescription, tx: Transaction) -> Prescription:
-    status = dispensing.seen(prescription)
-    if status is prescription.status:
-        return prescription
-    return await tx.prescriptions.move(prescription, status)
+async def _seen(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Prescription, ...]:
+    """The same prescriptions after a scan or lookup. Raises the errors of final states."""
+    pending = [prescription for prescription in found if dispensing.seen(prescription) is not prescription.status]
+    scanned = await tx.prescriptions.move_all(pending, PrescriptionStatus.SCANNED)
+    moved = {prescription.id: prescription for prescription in scanned}
+    return tuple(moved.get(prescription.id, prescription) for prescription in found)
 
 
 def _found(prescription: Prescription, caller: Caller) -> FoundPrescription:

@@ -15,9 +15,7 @@ from qrcode.main import QRCode
 QUIET_ZONE_MODULES: Final = 4
 WIDTH_PIXELS: Final = 450
 
-_MASK: Final = (
-    2  # any mask is legal (ISO/IEC 18004); trying all eight for the prettiest takes three times as long
-)
+_MASK: Final = 2  # any mask is legal (ISO/IEC 18004); trying all eight for the prettiest takes three times as long
 _BLACK_ON_WHITE: Final = "\x1b[38;5;16;48;5;231m"
 _RESET: Final = "\x1b[0m"
 _HALF_BLOCKS: Final = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}

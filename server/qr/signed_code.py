@@ -75,9 +75,7 @@ class QrKeyRing:
             key_id, colon, secret_text = entry.partition(":")
             name = f"entry {position} of the QR key ring"
             if not colon or not _KEY_ID.fullmatch(key_id):
-                raise ValueError(
-                    f"{name} is not kid:secret with a kid of 1 to 16 letters, digits, '-' or '_'"
-                )
+                raise ValueError(f"{name} is not kid:secret with a kid of 1 to 16 letters, digits, '-' or '_'")
             if key_id in ciphers:
                 raise ValueError(f"{name} repeats the kid of an earlier entry")
             ciphers[key_id] = _cipher(_checked_secret(secret_text, name))
@@ -156,9 +154,7 @@ def fingerprint(text: str) -> str:
 def _checked_secret(text: str, name: str) -> bytes:
     secret = text.encode()
     if len(secret) < MIN_SECRET_BYTES:
-        raise ValueError(
-            f"{name} needs a secret of at least {MIN_SECRET_BYTES} bytes, this one has {len(secret)}"
-        )
+        raise ValueError(f"{name} needs a secret of at least {MIN_SECRET_BYTES} bytes, this one has {len(secret)}")
     return secret
 
 

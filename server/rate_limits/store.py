@@ -38,9 +38,7 @@ class MemoryStore:
     def __init__(self, max_buckets: int = MAX_BUCKETS) -> None:
         self._max_buckets = max_buckets
         self._tats: dict[tuple[str, str], float] = {}
-        self._queue: deque[tuple[str, str]] = (
-            deque()
-        )  # each key of _tats once, the next to be looked at first
+        self._queue: deque[tuple[str, str]] = deque()  # each key of _tats once, the next to be looked at first
         self._overflow: dict[str, float] = {}
 
     def __len__(self) -> int:

@@ -291,6 +291,7 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {
     "null": {"exp": None},
     "over": {"iat": SECONDS - 931, "nbf": SECONDS - 931, "exp": SECONDS - 31},
     "not yet": {"nbf": SECONDS + 31},
+    "issued later than it begins": {"iat": SECONDS + 31},
     "issued in an hour": {"iat": SECONDS + 3600, "nbf": SECONDS + 3600, "exp": SECONDS + 4500},
     "ends before it begins": {"exp": SECONDS - 1},
     "lives for years": {"exp": SECONDS + 10**8},

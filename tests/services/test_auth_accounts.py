@@ -276,11 +276,15 @@ async def test_a_weak_password_or_a_taken_address_makes_no_admin(auth: Auth) -> 
 
 async def test_processes_that_start_at_once_make_one_admin(database_url: str, passwords: Passwords) -> None:
     async with process(database_url, passwords) as one, process(database_url, passwords) as another:
-        answers = await asyncio.gather(
-            *(
-                started.accounts.ensure_first_admin(f"admin{number}@medconnect.local", None)
-                for number, started in enumerate((one, another, one, another))
+        async with one.work.begin() as blocking:  # all have begun, and none has written, when the block ends
+            await blocking.connection.exec_driver_sql("LOCK TABLE users IN SHARE MODE")
+            starts = asyncio.gather(
+                *(
+                    started.accounts.ensure_first_admin(f"admin{number}@medconnect.local", None)
+                    for number, started in enumerate((one, another, one, another))
+                )
             )
-        )
+            await asyncio.sleep(0.3)
+        answers = await starts
         assert len([password for password in answers if password is not None]) == 1
         assert await execute(one.work, "SELECT role FROM users") == [("admin",)]

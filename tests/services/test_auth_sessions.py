@@ -204,9 +204,11 @@ async def test_a_refresh_repeated_at_once_answers_the_same_successor(auth: Auth)
 async def test_twenty_refreshes_at_once_give_one_successor(database_url: str, passwords: Passwords) -> None:
     async with process(database_url, passwords) as one, process(database_url, passwords) as another:
         token = (await one.sign_in(await one.open())).tokens.refresh_token
-        answers = await asyncio.gather(
-            *(process.sessions.refresh(token) for process in (one, another) for _ in range(10))
-        )
+        async with one.work.begin() as blocking:  # all have begun, and none has written, when the block ends
+            await blocking.connection.exec_driver_sql("LOCK TABLE refresh_tokens IN SHARE MODE")
+            calls = asyncio.gather(*(p.sessions.refresh(token) for p in (one, another) for _ in range(10)))
+            await asyncio.sleep(0.5)
+        answers = await calls
         successors = {answer.tokens.refresh_token for answer in answers}
         assert len(successors) == 1
         assert await execute(one.work, "SELECT count(*), count(used_at) FROM refresh_tokens") == [(2, 1)]

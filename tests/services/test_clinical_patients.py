@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from server.clinical.entities import Patient, PatientChange
+from server.clinical.entities import Patient, PatientChange, PatientSummary
 from server.clinical.reference_number import new_patient_reference, normalize
 from server.errors import EmailTaken, NotFound, PageTokenInvalid, ValidationFailed, VersionConflict
 from server.identity import Role
@@ -134,7 +134,7 @@ async def test_pages_hold_every_patient_once_in_order_while_others_are_added(cli
     expected = {clinic.paula.id, clinic.quiet.id}
     for _ in range(2):
         expected.add((await clinic.patients.create(None, "Ámos Same", "", NO_DETAILS)).id)
-    seen = []
+    seen: list[PatientSummary] = []
     token = ""
     while True:
         page = await clinic.patients.search(clinic.doctor, None, PageRequest(1, token))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -129,7 +130,7 @@ async def test_fifty_items_take_as_many_statements_as_one(clinic: Clinic) -> Non
     ],
 )
 async def test_what_is_over_counts_at_once_in_answers_filters_and_counts(
-    clinic: Clinic, columns: dict[str, str], status: PrescriptionStatus
+    clinic: Clinic, columns: dict[str, Any], status: PrescriptionStatus
 ) -> None:
     written = await clinic.prescribe(**columns)
     assert written.status is status
@@ -197,7 +198,7 @@ async def test_a_claim_whose_lease_is_over_does_not_keep_a_doctor_from_cancellin
     ],
 )
 async def test_nothing_final_can_be_cancelled(
-    clinic: Clinic, columns: dict[str, str], refusal: type[Exception]
+    clinic: Clinic, columns: dict[str, Any], refusal: type[Exception]
 ) -> None:
     written = await clinic.prescribe(**columns)
     before = await clinic.execute("SELECT * FROM prescriptions WHERE id = :id", id=written.id)

@@ -2,8 +2,9 @@
 
 import asyncio
 import io
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,6 +12,9 @@ import zxingcpp
 from PIL import Image
 
 from server.clinical.entities import PrescriptionStatus, QrCode
+from server.clinical.qr_code_service import QrCodeService
+from server.clinical.qr_issuer import QrIssuer
+from server.clinical.qr_pictures import QrPictures
 from server.db.engine import create_engine
 from server.errors import (
     NotFound,
@@ -27,6 +31,7 @@ from server.unit_of_work import UnitOfWork
 from tests.fixtures.clinical import QR_KEYS, Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock
 
+WEEK = timedelta(days=7)
 FINAL = [
     ({"status": "'dispensed'", "fulfilled_at": "now()"}, PrescriptionDispensed),
     ({"status": "'rejected'"}, PrescriptionRejected),
@@ -97,7 +102,7 @@ async def test_a_new_code_closes_the_old_one(clinic: Clinic, by: str) -> None:
 
 @pytest.mark.parametrize(("columns", "refusal"), FINAL)
 async def test_a_final_prescription_gets_no_new_code_and_no_mail(
-    clinic: Clinic, columns: dict[str, str], refusal: type[Exception]
+    clinic: Clinic, columns: dict[str, Any], refusal: type[Exception]
 ) -> None:
     written = await clinic.prescribe(**columns)
     for method in (clinic.qr_codes.reissue, clinic.qr_codes.send_by_mail):
@@ -145,24 +150,15 @@ async def test_a_patient_without_an_address_cannot_be_mailed(clinic: Clinic) -> 
     assert (await stored(clinic, written.qr_code.id)).replaced_at is None
 
 
-async def test_a_code_whose_key_is_gone_is_replaced_when_it_is_shown_or_mailed(
-    work: UnitOfWork, clock: SettableClock
-) -> None:
-    clinic = await open_clinic(work, clock.clock)
+async def test_a_code_whose_key_is_gone_is_replaced_when_it_is_shown_or_mailed(clinic: Clinic) -> None:
     one, other = await clinic.prescribe(), await clinic.prescribe()
     new_ring = QrKeyRing.parse("k2:another-secret-for-tests-that-is-long")
-    later = replace(await open_later(clinic, new_ring), doctor=clinic.doctor)
-    shown = await later.qr_codes.show(clinic.paula_caller, one.id)
-    sent = await later.qr_codes.send_by_mail(clinic.doctor, other.id)
+    later = QrCodeService(clinic.work, QrIssuer(new_ring, WEEK), QrPictures(ThreadPoolExecutor(1)))
+    shown = await later.show(clinic.paula_caller, one.id)
+    sent = await later.send_by_mail(clinic.doctor, other.id)
     assert signed_code.decode(shown.text, new_ring).code_id == shown.prescription.qr_code.id
     assert {shown.prescription.qr_code.key_id, sent.qr_code.key_id} == {"k2"}
-    assert await later.qr_codes.show(clinic.doctor, one.id) == shown
-
-
-async def open_later(clinic: Clinic, ring: QrKeyRing) -> Clinic:
-    """The same hospital after a change of keys; its people are other ones."""
-    await clinic.execute("UPDATE users SET email = 'moved-' || email")
-    return await open_clinic(clinic.work, clinic.clock, qr_keys=ring)
+    assert await later.show(clinic.doctor, one.id) == shown
 
 
 async def test_ten_new_codes_at_once_leave_one_open(database_url: str, clock: SettableClock) -> None:
@@ -182,3 +178,27 @@ async def test_ten_new_codes_at_once_leave_one_open(database_url: str, clock: Se
         ]
     finally:
         await engine.dispose()
+
+
+class CountingExecutor(ThreadPoolExecutor):
+    """Counts what it is asked to do."""
+
+    asked = 0
+
+    def submit(self, *arguments: Any, **options: Any) -> Any:
+        self.asked += 1
+        return super().submit(*arguments, **options)
+
+
+async def test_a_picture_is_drawn_once_by_a_worker_and_the_one_unseen_for_longest_is_forgotten() -> None:
+    executor = CountingExecutor(1)
+    pictures = QrPictures(executor, kept=2)
+    first = await pictures.png("a", "text a")
+    await pictures.png("b", "text b")
+    assert await pictures.png("a", "text a") == first
+    assert executor.asked == 2
+    await pictures.png("c", "text c")
+    await pictures.png("a", "text a")
+    assert executor.asked == 3
+    await pictures.png("b", "text b")
+    assert executor.asked == 4

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from server.clinical.entities import Claim, Prescription, PrescriptionStatus
+from server.clinical.lapse_repository import LapseRepository
 from server.db.engine import create_engine
 from server.errors import NotFound
 from server.unit_of_work import UnitOfWork
@@ -175,3 +176,25 @@ async def test_who_waited_for_a_lock_sees_the_code_that_the_other_one_issued(sha
         code = replace(written.qr_code, id=uuid4(), qr_hash="f" * 32)
         await tx.qr_codes.replace(code)
     assert (await waiting).qr_code == code
+
+
+async def test_what_is_over_is_written_down_once_and_nothing_else_is_touched(clinic: Clinic) -> None:
+    lapsed, released, held, pending = [await clinic.prescribe() for _ in range(4)]
+    await clinic.alter(lapsed.id, expires_at="now() - interval '1 minute'")
+    await clinic.claim(released.id, "-1 second", PARTLY)
+    await clinic.claim(held.id)
+    final = await clinic.prescribe(status="'rejected'", expires_at="now() - interval '1 minute'")
+    written = [lapsed, released, held, pending, final]
+    before = [await clinic.prescriptions.get(clinic.doctor, prescription.id) for prescription in written]
+    async with clinic.work.begin() as tx:
+        lapses = LapseRepository(tx.connection)
+        assert (await lapses.settle(), await lapses.settle()) == (2, 0)
+    assert [await clinic.prescriptions.get(clinic.doctor, prescription.id) for prescription in written] == before
+    rows = await clinic.execute("SELECT id, status FROM prescriptions")
+    assert {row.id: row.status for row in rows} == {
+        lapsed.id: EXPIRED,
+        released.id: PARTLY,
+        held.id: VALIDATED,
+        pending.id: PENDING,
+        final.id: REJECTED,
+    }

@@ -104,9 +104,7 @@ def supervisor(home: Path) -> "subprocess.Popen[str]":
 async def test_a_fresh_home_serves_a_utf8_database_and_leaves_no_process(fresh_home: Path) -> None:
     async with running(fresh_home) as server:
         assert await ask(server, "select 1") == 1
-        assert (
-            await ask(server, "select current_database() || ' ' || current_user") == "medconnect medconnect"
-        )
+        assert await ask(server, "select current_database() || ' ' || current_user") == "medconnect medconnect"
         assert await ask(server, "select getdatabaseencoding()") == "UTF8"
         assert await ask(server, "select upper('é')") == "É"
         assert await ask(server, "show timezone") == "UTC"
@@ -267,10 +265,7 @@ async def test_programs_and_home_out_of_reach_of_the_account_are_placed_where_it
     async with running(closed / "postgres") as server:
         assert await ask(server, "select 1") == 1
         assert fresh_home.parent / "relocated" in server.socket_directory.parents
-        assert (
-            os.fsencode(fresh_home.parent / "copies")
-            in Path("/proc", str(server.pid), "cmdline").read_bytes()
-        )
+        assert os.fsencode(fresh_home.parent / "copies") in Path("/proc", str(server.pid), "cmdline").read_bytes()
     assert (closed / "postgres" / "cluster").is_symlink()
     async with running(closed / "postgres") as server:
         assert await ask(server, "select 1") == 1

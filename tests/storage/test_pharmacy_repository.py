@@ -50,6 +50,16 @@ async def test_lines_come_back_as_they_were_written(work: UnitOfWork) -> None:
     assert (lines[0].expiry_date, lines[0].total) == (date(2030, 1, 31), Decimal("69.30"))
 
 
+async def test_lines_are_shown_to_their_pharmacist_and_their_patient_alone(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        ward, prescription_id, (item, _) = await prescribed(tx)
+        stranger, _, _ = await prescribed(tx)
+        await tx.pharmacy.add_dispensing(an_entry(ward, prescription_id), [a_line(item)])
+        readers = (ward.pharmacist, ward.patient, ward.colleague, ward.doctor, stranger.patient, stranger.pharmacist)
+        shown = [len(await tx.pharmacy.lines_for(prescription_id, reader)) for reader in readers]
+    assert shown == [1, 1, 0, 0, 0, 0]
+
+
 async def test_two_lines_of_an_item_never_start_at_the_same_quantity(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         ward, prescription_id, (item, _) = await prescribed(tx)

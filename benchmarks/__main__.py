@@ -1,0 +1,128 @@
+"""`python -m benchmarks`: an instance of its own, the floors beside it, one table."""
+
+import asyncio
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import asyncpg
+import typer
+
+from benchmarks import floors, whole
+from benchmarks.hospital import furnish
+from benchmarks.load import IN_FLIGHT, Caller, Round
+from benchmarks.plan import Call, RehearsedCall
+from benchmarks.processes import running
+from benchmarks.rehearsal import rehearse, restore
+from benchmarks.report import TARGETS, Measured, Variant, report
+from server import app, logs, schema
+from server.db import embedded
+from server.settings import Settings, read_settings
+
+OUT: Final = Path(__file__).parent / "out" / "first.md"
+LEAST_WARM_UP_SECONDS: Final = 0.1
+
+
+def main(
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of a round.")] = 0.8,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds against each server; figures are medians.")] = 5,
+    only: Annotated[list[str] | None, typer.Option(help="Measure these methods only.")] = None,
+) -> None:
+    """Measure the server against its floors."""
+    logs.configure("warning")
+    wanted = frozenset(only or TARGETS)
+    if unknown := wanted - TARGETS.keys():
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: known are {', '.join(TARGETS)}", param_hint="--only")
+    text = asyncio.run(_benchmark(seconds, rounds, wanted))
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(text)
+    print(text, end="")
+
+
+async def _benchmark(seconds: float, rounds: int, wanted: frozenset[str]) -> str:
+    async with _database() as (home, url):
+        settings = _settings(home)
+        known = await _rehearsed(settings, url, seconds, wanted)
+        async with AsyncExitStack() as stack:
+            callers = await _callers(stack, known, settings, url)
+            database = await asyncpg.connect(url)
+            stack.push_async_callback(database.close)
+            measured = [await _measure(one, callers, database, seconds, rounds) for one in known]
+    return report(measured, f"{rounds} rounds of {seconds:g} s against each in turn, {IN_FLIGHT} calls in flight.")
+
+
+@asynccontextmanager
+async def _database() -> AsyncIterator[tuple[Path, str]]:
+    """A folder for an instance, and the URL of its PostgreSQL: migrated, and as durable as PostgreSQL is by itself."""
+    with tempfile.TemporaryDirectory(prefix="medconnect-bench-") as folder:
+        home = Path(folder)
+        home.chmod(0o711)  # the database's account passes through
+        async with embedded.running(home / "postgres") as postgres:
+            await schema.upgrade(postgres.url())
+            yield home, postgres.url()
+
+
+def _settings(home: Path) -> Settings:
+    return read_settings(
+        _env_file=None,
+        medconnect_home=home,
+        grpc_address="127.0.0.1:0",
+        jwt_secret=secrets.token_urlsafe(32),
+        jwt_expires_in=3600,
+        qr_encryption_key=secrets.token_urlsafe(32),
+        rate_limit_factor=1_000_000,
+    )
+
+
+async def _rehearsed(settings: Settings, url: str, seconds: float, wanted: frozenset[str]) -> tuple[RehearsedCall, ...]:
+    async with app.core(settings, url) as core, app.serving(core) as server:
+        calls = [call for call in await furnish(core, server.services, seconds) if call.name in wanted]
+        database = await asyncpg.connect(url)
+        try:
+            return await rehearse(calls, server.port, database)
+        finally:
+            await database.close()
+
+
+async def _callers(
+    stack: AsyncExitStack, known: Sequence[RehearsedCall], settings: Settings, url: str
+) -> dict[Variant, Caller]:
+    """Start every variant in a process of its own, and connect to it."""
+    started: dict[Variant, tuple[Any, ...]] = {
+        Variant.F0: (floors.bare, known),
+        Variant.F1: (floors.with_database, known, url),
+        Variant.CHAIN: (whole.chain, known, settings, url),
+        Variant.SERVER: (whole.server, settings, url),
+    }
+    callers = {}
+    for variant, (serving, *arguments) in started.items():
+        process = await stack.enter_async_context(running(variant, serving, *arguments))
+        callers[variant] = await stack.enter_async_context(Caller(process))
+    return callers
+
+
+async def _measure(
+    known: RehearsedCall, callers: dict[Variant, Caller], database: asyncpg.Connection, seconds: float, rounds: int
+) -> Measured:
+    """Warm every variant up, then measure each in turn, round by round: what disturbs one disturbs all."""
+    measured: dict[Variant, list[Round]] = {variant: [] for variant in callers}
+    for caller in callers.values():
+        await _round(known.call, caller, database, max(LEAST_WARM_UP_SECONDS, seconds / 2))
+    for _ in range(rounds):
+        for variant, caller in callers.items():
+            measured[variant].append(await _round(known.call, caller, database, seconds))
+    return Measured(known, measured)
+
+
+async def _round(call: Call, caller: Caller, database: asyncpg.Connection, seconds: float) -> Round:
+    await restore(call, database)
+    return await caller.round(call, seconds)
+
+
+if __name__ == "__main__":
+    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    command.command()(main)
+    command()

@@ -1,0 +1,95 @@
+"""Plays every request once against the real server, and notes its response and the statements that it ran.
+
+So the floors always run what the server runs: they cannot drift from the code.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import grpc.aio
+from sqlalchemy import Engine, event
+
+from benchmarks.plan import Call, Exchange, RehearsedCall, Statement
+from server.identity import current_caller
+
+
+async def rehearse(calls: Sequence[Call], port: int, database: asyncpg.Connection) -> tuple[RehearsedCall, ...]:
+    """Play all calls against a server in this process.
+
+    Each call's first request is played three times: the server's caches fill first, and what differs between the second
+    and the third time is what the server makes anew for every call.
+    """
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        return tuple([await _rehearse(call, channel, database) for call in calls])
+
+
+async def _rehearse(call: Call, channel: grpc.aio.Channel, database: asyncpg.Connection) -> RehearsedCall:
+    method = channel.unary_unary(call.path)
+
+    async def play(request: bytes) -> Exchange:
+        with _noted() as statements:
+            response = await method(request, metadata=call.metadata)
+        return Exchange(request, tuple(statements), response)
+
+    trials = []
+    for _ in range(3):
+        await restore(call, database)
+        trials.append(await play(call.requests[0]))
+    made = _differing(_parameters(trials[1]), _parameters(trials[2]))
+    rest = [await play(request) for request in call.requests[1:]]
+    await restore(call, database)
+    exchanges = (trials[2], *rest)
+    return RehearsedCall(call, tuple(_with_fresh(exchange, made) for exchange in exchanges))
+
+
+async def restore(call: Call, database: asyncpg.Connection) -> None:
+    """Make the call's requests usable again."""
+    if call.reset:
+        await database.execute(call.reset)
+
+
+@contextmanager
+def _noted() -> Iterator[list[Statement]]:
+    """The statements sent on behalf of a caller; those of tasks in the background have none."""
+    noted: list[Statement] = []
+
+    def note(connection: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, many: bool) -> None:
+        try:
+            current_caller()
+        except LookupError:
+            return
+        autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+        noted.append(Statement(sql, parameters, many, not autocommit))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield noted
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def _parameters(exchange: Exchange) -> list[Any]:
+    return list(_flat([statement.parameters for statement in exchange.statements]))
+
+
+def _flat(values: Any) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def _differing(one: list[Any], other: list[Any]) -> list[int]:
+    """Where identifiers and texts differ; times may be repeated."""
+    pairs = enumerate(zip(one, other, strict=True))
+    return [place for place, (a, b) in pairs if a != b and isinstance(a, UUID | str | bytes)]
+
+
+def _with_fresh(exchange: Exchange, made: list[int]) -> Exchange:
+    parameters = _parameters(exchange)
+    fresh = tuple({parameters[place] for place in made})
+    return Exchange(exchange.request, exchange.statements, exchange.response, fresh)

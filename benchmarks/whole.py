@@ -1,0 +1,42 @@
+"""The server itself, as it is served, and its chain of interceptors alone."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc.aio
+
+from benchmarks.floors import Handlers, answering
+from benchmarks.plan import RehearsedCall
+from server import app, logs
+from server.settings import Settings
+
+
+@asynccontextmanager
+async def server(settings: Settings, database_url: str) -> AsyncIterator[int]:
+    """All of it; yields its port."""
+    _log_to(settings.medconnect_home / "server.log")
+    async with app.core(settings, database_url) as core, app.serving(core) as serving:
+        yield serving.port
+
+
+@asynccontextmanager
+async def chain(calls: Sequence[RehearsedCall], settings: Settings, database_url: str) -> AsyncIterator[int]:
+    """The server's interceptors before handlers that only answer; yields its port."""
+    _log_to(settings.medconnect_home / "chain.log")
+    async with app.core(settings, database_url) as core:
+        with app.use_cases(core) as services:
+            server = grpc.aio.server(interceptors=[app.chain(core, services)], options=app.OPTIONS)
+            server.add_generic_rpc_handlers((Handlers(calls, answering),))
+            port = server.add_insecure_port("127.0.0.1:0")
+            async with services.standing.followed():
+                await server.start()
+                yield port
+                await server.stop(None)
+
+
+def _log_to(file: Path) -> None:
+    """Write this process's log into a file, as a service's log is written."""
+    os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
+    logs.configure("info")

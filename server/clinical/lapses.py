@@ -1,0 +1,52 @@
+"""The upkeep of prescriptions: what time has ended is written down within a minute."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+
+from server.clinical.lapse_repository import AT_ONCE, LapseRepository
+from server.errors import Unavailable
+from server.unit_of_work import UnitOfWork
+
+PAUSE_SECONDS: Final = 30.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Lapses:
+    """Writes down lapsed claims and lapsed validity; any number of processes may do it at once.
+
+    Until it has done so, every statement judges them by itself: answers do not depend on it.
+    """
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+
+    @asynccontextmanager
+    async def written_down(self) -> AsyncIterator[None]:
+        """Write down now and every 30 s until the block is left."""
+        task = asyncio.create_task(self._repeat())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def write_down(self) -> None:
+        """Write down all that has lapsed, some hundred rows a transaction. Raises Unavailable."""
+        settled = AT_ONCE
+        while settled == AT_ONCE:
+            async with self._work.begin() as tx:
+                settled = await LapseRepository(tx.connection).settle()
+
+    async def _repeat(self) -> None:
+        while True:
+            try:
+                await self.write_down()
+            except Unavailable as error:
+                _log.warning("lapses_not_written_down", error=repr(error))
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,76 @@
+"""What an answer's metadata says, and where its reader finds it."""
+
+from urllib.parse import unquote
+
+import grpc
+import pytest
+from medconnect.events.v1 import events_service_pb2 as pb
+
+from tests.interceptors.probe import EDGE, FACES, House
+
+LIMITS = {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}
+ENVELOPE = {"x-message", "x-http-code"}
+
+
+async def test_a_native_call_gets_its_headers_as_trailing_metadata(house: House) -> None:
+    answer = await house.call("unary", house.bearer())
+    assert answer.code is grpc.StatusCode.OK
+    assert pb.GetEmailQueueStatusResponse.FromString(answer.bodies[0]).total_jobs == 7
+    assert LIMITS | {"x-request-id"} <= answer.trailing.keys()
+    assert not (LIMITS | ENVELOPE | {"x-request-id"}) & answer.initial.keys()
+    assert not ENVELOPE & answer.trailing.keys()
+
+
+async def test_a_native_call_through_the_edge_is_answered_like_a_direct_one(house: House) -> None:
+    """gRPC and gRPC-Web pass through the same socket, without a path that the transcoder took."""
+    answer = await house.call("unary", [EDGE[1], *house.bearer()], channel=house.edge)
+    assert LIMITS <= answer.trailing.keys()
+    assert not ENVELOPE & answer.headers.keys()
+
+
+async def test_a_rest_call_gets_them_as_initial_metadata_with_message_and_status(house: House) -> None:
+    house.declare(http_status=201)
+    answer = await house.call("unary", [*EDGE, *house.bearer()], channel=house.edge)
+    assert LIMITS | {"x-request-id"} <= answer.initial.keys()
+    assert answer.initial["x-message"].isascii()
+    assert unquote(answer.initial["x-message"]) == "Probe's „answer“"
+    assert answer.initial["x-http-code"] == "201"
+
+
+async def test_a_rest_call_with_nothing_to_say_gets_neither_message_nor_status(house: House) -> None:
+    house.declare(message="")
+    answer = await house.call("unary", [*EDGE, *house.bearer()], channel=house.edge)
+    assert LIMITS <= answer.initial.keys()
+    assert not ENVELOPE & answer.initial.keys()
+
+
+async def test_a_direct_caller_cannot_pass_himself_off_as_rest(house: House) -> None:
+    answer = await house.call("unary", [*EDGE, *house.bearer()])
+    assert not ENVELOPE & answer.headers.keys()
+    assert LIMITS <= answer.trailing.keys()
+
+
+@pytest.mark.parametrize("rest", [True, False])
+async def test_a_stream_gets_its_headers_with_the_first_message(house: House, rest: bool) -> None:
+    metadata = [*(EDGE if rest else ()), *house.bearer()]
+    answer = await house.call("stream", metadata, channel=house.edge)
+    numbers = [pb.WatchEmailQueueStatusResponse.FromString(body).total_jobs for body in answer.bodies]
+    assert numbers == [1, 2, 3]
+    assert LIMITS | {"x-request-id"} <= answer.initial.keys()
+
+
+async def test_a_stream_without_messages_is_a_success(house: House) -> None:
+    house.probe.messages = 0
+    answer = await house.call("stream", house.bearer())
+    assert (answer.code, answer.bodies) == (grpc.StatusCode.OK, [])
+
+
+@FACES
+async def test_every_call_has_a_request_id_of_its_own_which_its_caller_does_not_choose(house: House, face: str) -> None:
+    metadata = [*house.bearer(), ("x-request-id", "forged")]
+    ids = {(await house.call(face, metadata)).headers["x-request-id"] for _ in range(5)}
+    assert len(ids) == 5
+    assert all(len(request_id) >= 16 for request_id in ids - {"forged"})
+    assert "forged" not in ids
+
+

@@ -1,0 +1,142 @@
+"""What calls cost, on the server as it runs: with the contract's numbers."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from server.db.identifiers import new_id
+from server.errors import InvalidCredentials, RefreshTokenInvalid
+from server.identity import Role
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clock import SettableClock
+from tests.interceptors.probe import FACES, House, Metadata, running_house
+
+CODE = grpc.StatusCode
+
+
+@pytest.fixture
+async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> AsyncIterator[House]:
+    """The toy service with the limits of the contract."""
+    async with running_house(work, clock, tmp_path, limit_factor=1) as running:
+        yield running
+
+
+async def codes(house: House, count: int, face: str = "unary", metadata: Metadata = ()) -> list[grpc.StatusCode]:
+    return [(await house.call(face, metadata)).code for _ in range(count)]
+
+
+@FACES
+async def test_as_many_calls_as_the_limit_go_through_and_the_next_is_refused(
+    house: House, face: str, clock: SettableClock
+) -> None:
+    token = house.bearer(Role.DOCTOR)
+    first = await house.call(face, token)
+    assert (first.headers["x-ratelimit-limit"], first.headers["x-ratelimit-remaining"]) == ("50", "49")
+    reset = int(first.headers["x-ratelimit-reset"]) - clock.moment.timestamp()
+    assert 1.2 <= reset <= 2.2  # the bucket is full again when the one token is back, rounded up
+    assert set(await codes(house, 49, face, token)) == {CODE.OK}
+    refused = await house.call(face, token)
+    assert (refused.code, refused.reason) == (CODE.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED")
+    assert refused.message == "Too many requests, please try again later."
+    assert dict(refused.details["ErrorInfo"].metadata) == {"limit": "doctor"}
+    assert (refused.trailing["x-ratelimit-limit"], refused.trailing["x-ratelimit-remaining"]) == ("50", "0")
+    wait = int(refused.trailing["retry-after"])
+    assert wait == refused.details["RetryInfo"].retry_delay.seconds == 2
+    clock.forward(seconds=wait)
+    assert await codes(house, 2, face, token) == [CODE.OK, CODE.RESOURCE_EXHAUSTED]
+
+
+async def test_another_user_is_unaffected(house: House) -> None:
+    token = house.bearer(Role.DOCTOR)
+    assert CODE.RESOURCE_EXHAUSTED in await codes(house, 51, metadata=token)
+    assert await codes(house, 1, metadata=house.bearer(Role.DOCTOR)) == [CODE.OK]
+
+
+async def test_all_sessions_of_a_user_share_his_limit(house: House) -> None:
+    user_id = new_id()
+    for _ in range(5):
+        await codes(house, 10, metadata=house.bearer(Role.DOCTOR, user_id))
+    assert await codes(house, 1, metadata=house.bearer(Role.DOCTOR, user_id)) == [CODE.RESOURCE_EXHAUSTED]
+
+
+async def test_the_strictest_limit_decides_and_is_reported(house: House) -> None:
+    house.declare(limit_group="prescription_creation")
+    token = house.bearer(Role.DOCTOR)
+    assert (await house.call("unary", token)).headers["x-ratelimit-limit"] == "10"
+    assert (await codes(house, 10, metadata=token))[-2:] == [CODE.OK, CODE.RESOURCE_EXHAUSTED]
+
+
+async def test_a_bad_token_is_limited_like_no_token(house: House) -> None:
+    bad = [("authorization", "Bearer x")]
+    assert await codes(house, 5, metadata=bad) + await codes(house, 5) == [CODE.UNAUTHENTICATED] * 10
+    assert await codes(house, 1, metadata=bad) == [CODE.RESOURCE_EXHAUSTED]
+    assert await codes(house, 1, metadata=house.bearer(Role.DOCTOR)) == [CODE.OK]
+
+
+async def test_refused_calls_cost_too(house: House) -> None:
+    token = house.bearer(Role.PATIENT)
+    assert await codes(house, 21, metadata=token) == [CODE.PERMISSION_DENIED] * 20 + [CODE.RESOURCE_EXHAUSTED]
+
+
+async def test_addresses_that_strangers_choose_do_not_help_them(house: House) -> None:
+    house.declare(public=True)
+    answers = [await house.call("unary", [("x-client-ip", f"203.0.113.{i}")]) for i in range(11)]
+    assert [answer.code for answer in answers] == [CODE.OK] * 10 + [CODE.RESOURCE_EXHAUSTED]
+
+
+async def test_one_ipv6_network_is_one_caller(house: House) -> None:
+    house.declare(public=True)
+    answers = [
+        await house.call("unary", [("x-client-ip", f"2001:db8:1:2::{i:x}")], channel=house.edge) for i in range(11)
+    ]
+    assert [answer.code for answer in answers] == [CODE.OK] * 10 + [CODE.RESOURCE_EXHAUSTED]
+    other = await house.call("unary", [("x-client-ip", "2001:db8:1:3::1")], channel=house.edge)
+    assert other.code is CODE.OK
+
+
+class SignIn:
+    """Fails while it shall."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self.error = error
+        self.fails = False
+
+    async def __call__(self) -> None:
+        if self.fails:
+            raise self.error
+
+
+async def test_a_sign_in_that_succeeds_gives_its_token_back(house: House, clock: SettableClock) -> None:
+    house.declare(public=True, limit_group="login")
+    sign_in = house.probe.act = SignIn(InvalidCredentials)
+    assert await codes(house, 8) == [CODE.OK] * 8
+    clock.forward(minutes=15)
+    sign_in.fails = True
+    assert await codes(house, 6) == [CODE.UNAUTHENTICATED] * 5 + [CODE.RESOURCE_EXHAUSTED]
+    assert (await house.call("unary")).details["ErrorInfo"].metadata["limit"] == "login"
+
+
+async def test_a_refresh_costs_only_when_it_fails(house: House) -> None:
+    house.declare(public=True, limit_group="refresh")
+    refresh = house.probe.act = SignIn(RefreshTokenInvalid)
+    assert set(await codes(house, 30)) == {CODE.OK}
+    refresh.fails = True
+    assert await codes(house, 11) == [CODE.UNAUTHENTICATED] * 10 + [CODE.RESOURCE_EXHAUSTED]
+
+
+async def test_a_stream_counts_once_at_its_opening(house: House) -> None:
+    house.declare(limit_group="events")
+    house.probe.messages = 50
+    token = house.bearer(Role.ADMIN)
+    answer = await house.call("stream", token)
+    assert len(answer.bodies) == 50
+    assert answer.headers["x-ratelimit-remaining"] == "29"
+
+
+async def test_health_costs_nothing_and_needs_no_token(house: House) -> None:
+    """It is not served here, so it answers UNIMPLEMENTED; but it is neither refused nor limited."""
+    path = "/grpc.health.v1.Health/Check"
+    assert set(await codes(house, 20, face=path)) == {CODE.UNIMPLEMENTED}
+    assert await codes(house, 1) == [CODE.UNAUTHENTICATED]

@@ -1,0 +1,122 @@
+"""Who may do what to whose object: the one table from which the access tests are generated.
+
+Actors: 0 nobody · PO the patient · PX another patient · DO the author doctor · DX another doctor · UD, UP a doctor and a
+pharmacist whom no admin has verified · HC the pharmacist who scanned, and if there is a claim holds it · HX another
+pharmacist · A an admin · Z a session of the first actor that may, revoked.
+
+Scenes, in which the prescription stands that is named (`stage.py` sets them): `open` nobody has seen it · `scanned` by HC ·
+`contested` held by HC, seen by HX as well · `held` by HC, who has handed out a part · `own_visit` one that refers to a visit
+that DO recorded · `-` no prescription is named.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+
+_CODE = grpc.StatusCode
+PUBLIC: Final = frozenset({"Register", "Login", "RefreshToken"})
+"""The methods that need no token. A new one must be written down here too."""
+
+OK, OWN_ONLY = "+", "o"
+"""`+` may do it; `o` may, and is answered nothing of the owner's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How a refusal looks on both faces."""
+
+    grpc: grpc.StatusCode
+    rest: int
+    reason: str
+
+
+REFUSALS: Final = {
+    "U": Refusal(_CODE.UNAUTHENTICATED, 401, "UNAUTHENTICATED"),
+    "P": Refusal(_CODE.PERMISSION_DENIED, 403, "ROLE_NOT_ALLOWED"),
+    "V": Refusal(_CODE.PERMISSION_DENIED, 403, "ACCOUNT_NOT_VERIFIED"),
+    "N": Refusal(_CODE.NOT_FOUND, 404, "RESOURCE_NOT_FOUND"),
+    "F": Refusal(_CODE.FAILED_PRECONDITION, 400, "CLAIMED_BY_OTHER"),
+}
+
+TABLE: Final = """
+RPC                    scene      0  PO PX DO DX UD UP HC HX A  Z
+Register               -          +  +  +  +  +  +  +  +  +  +  +
+Login                  -          +  +  +  +  +  +  +  +  +  +  +
+RefreshToken           -          +  +  +  +  +  +  +  +  +  +  +
+Logout                 -          U  +  +  +  +  +  +  +  +  +  U
+GetCurrentUser         -          U  +  o  o  o  o  o  o  o  o  U
+CreateUser             -          U  P  P  P  P  P  P  P  P  +  U
+ListUsers              -          U  P  P  P  P  P  P  P  P  +  U
+VerifyUser             -          U  P  P  P  P  P  P  P  P  +  U
+ListPatients           -          U  P  P  +  +  V  P  P  P  P  U
+CreatePatient          -          U  P  P  +  +  V  P  P  P  P  U
+GetPatient             -          U  P  P  +  +  V  P  P  P  P  U
+UpdatePatient          -          U  P  P  +  +  V  P  P  P  P  U
+CreatePrescription     -          U  P  P  +  +  V  P  P  P  P  U
+CreatePrescription     own_visit  U  P  P  +  N  V  P  P  P  P  U
+CreateMedicalVisit     -          U  P  P  +  +  V  P  P  P  P  U
+ListPrescriptions      held       U  P  P  +  o  V  P  P  P  P  U
+ListMedicalVisits      own_visit  U  P  P  +  o  V  P  P  P  P  U
+GetPrescription        held       U  P  P  +  N  V  P  P  P  P  U
+CancelPrescription     open       U  P  P  +  N  V  P  P  P  P  U
+GetProfile             -          U  +  o  P  P  P  P  P  P  P  U
+UpdateProfile          -          U  +  o  P  P  P  P  P  P  P  U
+ListMyPrescriptions    held       U  +  o  P  P  P  P  P  P  P  U
+GetQrCode              open       U  +  N  +  N  V  P  P  P  P  U
+GetQrCodeImage         open       U  +  N  +  N  V  P  P  P  P  U
+ReissueQrCode          open       U  +  N  +  N  V  P  P  P  P  U
+SendPrescriptionEmail  open       U  +  N  +  N  V  P  P  P  P  U
+ScanQrCode             open       U  P  P  P  P  P  V  +  +  P  U
+ScanQrCode             held       U  P  P  P  P  P  V  +  +  P  U
+LookupPrescriptions    open       U  P  P  P  P  P  V  +  +  P  U
+ValidatePrescription   open       U  P  P  P  P  P  V  N  N  P  U
+ValidatePrescription   scanned    U  P  P  P  P  P  V  +  N  P  U
+ValidatePrescription   contested  U  P  P  P  P  P  V  +  F  P  U
+DispensePrescription   open       U  P  P  P  P  P  V  N  N  P  U
+DispensePrescription   held       U  P  P  P  P  P  V  +  F  P  U
+RejectPrescription     open       U  P  P  P  P  P  V  N  N  P  U
+RejectPrescription     scanned    U  P  P  P  P  P  V  +  N  P  U
+RejectPrescription     contested  U  P  P  P  P  P  V  +  F  P  U
+ReleasePrescription    open       U  P  P  P  P  P  V  N  N  P  U
+ReleasePrescription    held       U  P  P  P  P  P  V  +  F  P  U
+ListDispensingHistory  held       U  P  P  P  P  P  V  +  o  P  U
+ListPrescriptionLog    held       U  P  P  P  P  P  V  +  N  P  U
+GetDispensingSummary   held       U  +  N  P  P  P  V  +  N  P  U
+GetEmailQueueStatus    -          U  P  P  P  P  P  P  P  P  +  U
+WatchEmailQueueStatus  -          U  P  P  P  P  P  P  P  P  +  U
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one actor must be answered."""
+
+    rpc: str
+    scene: str
+    actor: str
+    expected: str
+    first_allowed: str
+    """The first actor of the row who may."""
+
+    def __str__(self) -> str:
+        scene = "" if self.scene == "-" else f"[{self.scene}]"
+        return f"{self.rpc}{scene}-{self.actor}-{self.expected}"
+
+    @property
+    def allowed(self) -> bool:
+        return self.expected in (OK, OWN_ONLY)
+
+
+def _read() -> tuple[Cell, ...]:
+    head, *lines = (line.split() for line in TABLE.strip().splitlines())
+    actors = head[2:]
+    cells = []
+    for rpc, scene, *letters in lines:
+        row = dict(zip(actors, letters, strict=True))
+        first = next((actor for actor in actors[1:] if row[actor] == OK), "HC")
+        cells += [Cell(rpc, scene, actor, letter, first) for actor, letter in row.items()]
+    return tuple(cells)
+
+
+CELLS: Final = _read()

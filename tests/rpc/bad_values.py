@@ -1,0 +1,226 @@
+"""What no field of a write may hold, by the kind of the field. The kinds of fields that the names do not tell are told here.
+
+Not read from the rules in the protos: these values are wrong because of what the fields mean.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from medconnect.options.v1 import access_pb2
+
+NUL: Final = "x\0y"
+TOO_LONG: Final = "x" * 5_000
+"""No text of the product has more than 4,000 characters."""
+
+ANY_TEXT: Final = (NUL, TOO_LONG)
+BLOCK: Final = ("x\x08y", "x\x1b[31my", "x\x7fy", "x\x85y", "x\u2028y")
+"""Not in texts of several lines either."""
+LINE: Final = ("x\ny", "x\r\nBcc: victim@example.org", "x\ty", *BLOCK)
+
+IDENTIFIERS: Final = (
+    "x",
+    "17",
+    "not-a-uuid-but-of-the-same-length-xx",
+    "0000000000000000000000000000000000",
+    "{01a2061d-9150-7d0b-9b78-949c3c0b91f1}",
+    "urn:uuid:01a2061d-9150-7d0b-9b78-949c3c0b91f1",
+    "01a2061d-9150-7d0b-9b78-949c3c0b91f1\n",
+    "' OR 1=1 --",
+    "00000000-0000-0000-0000-000000000000",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    str(uuid4()),
+)
+
+DATES: Final = (
+    "2026-02-30",
+    "2025-02-29",
+    "2026-13-01",
+    "2026-00-10",
+    "2026-01-00",
+    "0000-01-01",
+    "0001-01-01",
+    "1899-12-31",
+    "9999-12-31",
+    "26-01-01",
+    "2026-1-1",
+    "20260101",
+    "2026-W01-1",
+    "2026-01-01T00:00:00Z",
+    "-2026-01-01",
+    "01.02.2026",
+    "tomorrow",
+    "２０２６-０１-０１",
+    " 2026-01-01",
+    "2026-01-01\n",
+)
+
+PRICES: Final = (
+    "NaN",
+    "sNaN",
+    "Infinity",
+    "-Infinity",
+    "-1",
+    "-0.01",
+    "+1",
+    "1e3",
+    "1E+2",
+    "0x10",
+    "1_000",
+    "12.345",
+    "0.001",
+    "1000000.01",
+    "9999999.99",
+    "10000000",
+    "9" * 40,
+    ".5",
+    "1.",
+    "1,00",
+    "１.00",
+    "٣",
+    " 1",
+    "1 ",
+    "1\n",
+    "free",
+)
+
+EMAILS: Final = (
+    "x",
+    "@example.org",
+    "a@",
+    "a b@example.org",
+    "a@b@example.org",
+    "A <a@example.org>",
+    "a@example.org,b@example.org",
+    "a@example.org\r\nBcc: victim@example.org",
+    "a@example.org\0",
+    "a" * 250 + "@example.org",
+)
+
+PHONES: Final = ("12", "+", "call me", "1" * 40, "+49 30 1234\n5678", "+49 30 x", "０３０１２３４５")
+BLOOD_TYPES: Final = ("C+", "a+", "A +", "0+", "A", "AB++")
+BLOOD_PRESSURES: Final = ("x", "120", "120/", "120/80/40", "1200/80", "-120/80", "120/80\n", "NaN/80")
+QR_TEXTS: Final = (
+    "x",
+    "MC1",
+    "MC1.",
+    "MC1..",
+    "MC1.k.####",
+    "MC1.none.AAAA",
+    "MC9.k.AAAA",
+    "RX-20261122-7K3M9QTD",
+    "ü🔥",
+)
+REFERENCES: Final = (
+    "x",
+    "RX",
+    "RX-20261122",
+    "RX-20260230-00000000",
+    "RX-20261122-UUUUUUUU",
+    "RX-20261122-7K3M9QT",
+    "PAT-99999999-00000000",
+    "ＲＸ-20261122-00000000",
+    "x" * 40,
+)
+CLEARED: Final = ("fullName", "email", "id", "version", "blood_type", "x")
+
+INTEGERS: Final = (0, -1, 2**31 - 1, -(2**31))
+DOUBLES: Final = (float("nan"), float("inf"), float("-inf"), -1.0, 0.0, 1e-300, 1e308, -1e308)
+ENUMS: Final = (99, -1, 2**31 - 1)
+
+BY_NAME: Final[Mapping[str, Sequence[str]]] = {
+    "email": EMAILS,
+    "phone": PHONES,
+    "emergency_phone": PHONES,
+    "unit_price": PRICES,
+    "blood_type": BLOOD_TYPES,
+    "blood_pressure": BLOOD_PRESSURES,
+    "qr_code": QR_TEXTS,
+    "reference_number": REFERENCES,
+    "clear": CLEARED,
+    "date_of_birth": DATES,
+    "password": ("short",),
+}
+BY_ENDING: Final[Mapping[str, Sequence[str]]] = {"_id": IDENTIFIERS, "_date": DATES}
+
+ONLY_TEXT: Final = frozenset({"medconnect.auth.v1.LoginRequest.email", "medconnect.auth.v1.LoginRequest.password"})
+"""Signing in answers INVALID_CREDENTIALS to whatever is no account's, well formed or not."""
+ANY_HEIGHT: Final = frozenset(
+    {"medconnect.clinical.v1.UpdatePatientRequest.version", "medconnect.clinical.v1.UpdateProfileRequest.version"}
+)
+"""A version that the record does not have yet is a conflict, not a bad number."""
+
+# What only JSON can say.
+LONE_SURROGATES: Final = ("x\ud800", "\udc00y", "\ud83dz")
+JSON_TEXTS: Final = (12, 1.5, True, {}, {"a": "b"}, [], ["x"], 10**400, *LONE_SURROGATES)
+JSON_INTEGERS: Final = ("x", "NaN", "1.5", 1.5, True, {}, [], 2**31, -(2**31) - 1, 2**63, 10**400, float("nan"))
+JSON_DOUBLES: Final = ("x", "NaN", "Infinity", True, {}, [], 10**400, -(10**300), float("nan"))
+JSON_ENUMS: Final = ("x", "unspecified", "-1", 99, 1.5, True, {}, [])
+JSON_LISTS: Final = (12, True, 1.5)
+JSON_OBJECTS: Final = ("x", 12, True)
+
+BODIES: Final = (
+    b"[]",
+    b'"x"',
+    b"12",
+    b"{",
+    b"}",
+    b"{]",
+    b"\xff\xfe",
+    b"[" * 5_000,
+    b'{"a":' * 5_000,
+    b"null x",
+)
+"""No JSON objects."""
+
+
+def texts(field: FieldDescriptor) -> list[str]:
+    """What a text field must refuse."""
+    option = field.GetOptions().Extensions[access_pb2.text]
+    found = [*ANY_TEXT, *_of_kind(field)]
+    if option != access_pb2.TEXT_VERBATIM:
+        found += LINE if option == access_pb2.TEXT_UNSPECIFIED else BLOCK
+    if field.is_repeated or not field.has_presence:
+        found.append("")
+    return found
+
+
+def numbers(field: FieldDescriptor) -> list[Any]:
+    """What a number or an enum must refuse."""
+    if field.enum_type is not None:
+        return [*ENUMS, 0]
+    if field.type == FieldDescriptor.TYPE_DOUBLE:
+        return list(DOUBLES)
+    most = 0 if field.full_name in ANY_HEIGHT else 2**31
+    return [value for value in INTEGERS if value <= most]
+
+
+def of_field(field: FieldDescriptor) -> list[Any]:
+    """What gRPC can carry and the field, or each element of it, must refuse."""
+    return texts(field) if field.type == FieldDescriptor.TYPE_STRING else numbers(field)
+
+
+def of_json(field: FieldDescriptor) -> list[Any]:
+    """What only JSON can carry and the field, or each element of it, must refuse."""
+    if field.message_type is not None:
+        return list(JSON_OBJECTS)
+    if field.enum_type is not None:
+        return list(JSON_ENUMS)
+    kinds = {FieldDescriptor.TYPE_STRING: JSON_TEXTS, FieldDescriptor.TYPE_DOUBLE: JSON_DOUBLES}
+    return list(kinds.get(field.type, JSON_INTEGERS))
+
+
+def _of_kind(field: FieldDescriptor) -> Sequence[str]:
+    if field.full_name in ONLY_TEXT:
+        return ()
+    by_ending = (values for ending, values in BY_ENDING.items() if field.name.endswith(ending))
+    return BY_NAME.get(field.name) or next(by_ending, ())
+
+
+def unreadable(value: Any) -> bool:
+    """Whether no protobuf parser gets past it: the answer may be MALFORMED_BODY, which names no field."""
+    if isinstance(value, float | int):
+        return not -(10**300) <= value <= 10**300
+    return isinstance(value, list) or value in LONE_SURROGATES

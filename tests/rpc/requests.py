@@ -1,0 +1,117 @@
+"""A valid request of every RPC, about PO and his prescription."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from medconnect.auth.v1 import auth_service_pb2 as auth
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+from medconnect.clinical.v1 import patient_pb2, visit_pb2
+from medconnect.events.v1 import events_service_pb2 as events
+from medconnect.options.v1 import access_pb2
+from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
+from tests.fixtures.cast import PASSWORD, new_email
+from tests.rpc.stage import PART, Prescription, Stage, dispense_line
+
+REASON: Final = "Not what was meant"
+
+
+def request_for(stage: Stage, rpc: str, prescription: Prescription | None) -> Message:
+    """The request of an RPC, about this prescription if it is about one."""
+    if prescription is None:
+        return _ABOUT_PEOPLE[rpc](stage)
+    return _ABOUT_PRESCRIPTIONS[rpc](stage, prescription)
+
+
+def _named(request_type: Callable[..., Message], **more: Any) -> Callable[[Stage, Prescription], Message]:
+    return lambda _, prescription: request_type(prescription_id=prescription.id, **more)
+
+
+def _plain(request_type: Callable[..., Message], **fields: Any) -> Callable[[Stage], Message]:
+    return lambda _: request_type(**fields)
+
+
+def _create_patient(_: Stage) -> Message:
+    gender = patient_pb2.GENDER_FEMALE
+    email = new_email()
+    return clinical.CreatePatientRequest(email=email, full_name="Nora New", date_of_birth="1990-05-01", gender=gender)
+
+
+def _create_visit(stage: Stage) -> Message:
+    return clinical.CreateMedicalVisitRequest(
+        patient_id=stage["PO"].patient_id,
+        visit_date="2026-01-06",
+        visit_type=visit_pb2.VISIT_TYPE_FOLLOW_UP,
+        chief_complaint="Still coughing",
+    )
+
+
+def _create_prescription(stage: Stage, **visit: str) -> Message:
+    medicine = clinical.NewPrescriptionItem(medicine_name="Codeine", dosage="15 mg", frequency="at night", quantity=5)
+    patient_id = stage["PO"].patient_id
+    return clinical.CreatePrescriptionRequest(patient_id=patient_id, diagnosis="Cough", items=[medicine], **visit)
+
+
+def _dispense(_: Stage, prescription: Prescription) -> Message:
+    lines = [dispense_line(prescription, PART)]
+    return pharmacy.DispensePrescriptionRequest(prescription_id=prescription.id, items=lines)
+
+
+def _verify_user(stage: Stage) -> Message:
+    """Somebody new, so that UP stays unverified."""
+    return auth.VerifyUserRequest(user_id=stage.cast.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
+
+
+_ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
+    "Register": lambda _: auth.RegisterRequest(email=new_email(), password=PASSWORD, full_name="Nils New"),
+    "Login": lambda stage: auth.LoginRequest(email=stage.lodger.email, password=PASSWORD),
+    "RefreshToken": lambda stage: auth.RefreshTokenRequest(refresh_token=stage.another_session(stage.lodger)[1]),
+    "Logout": _plain(auth.LogoutRequest),
+    "GetCurrentUser": _plain(auth.GetCurrentUserRequest),
+    "CreateUser": lambda _: auth.CreateUserRequest(
+        email=new_email(), full_name="Nick New", role=access_pb2.ROLE_DOCTOR, license_number="MD-9"
+    ),
+    "ListUsers": _plain(auth.ListUsersRequest),
+    "VerifyUser": _verify_user,
+    "ListPatients": lambda stage: clinical.ListPatientsRequest(search=stage.reference_number),
+    "CreatePatient": _create_patient,
+    "GetPatient": lambda stage: clinical.GetPatientRequest(patient_id=stage["PO"].patient_id),
+    "UpdatePatient": lambda stage: clinical.UpdatePatientRequest(
+        patient_id=stage["PO"].patient_id, address="1 New Street"
+    ),
+    "CreatePrescription": _create_prescription,
+    "CreateMedicalVisit": _create_visit,
+    "GetProfile": _plain(clinical.GetProfileRequest),
+    "UpdateProfile": _plain(clinical.UpdateProfileRequest, address="2 New Street"),
+    "GetEmailQueueStatus": _plain(events.GetEmailQueueStatusRequest),
+    "WatchEmailQueueStatus": _plain(events.WatchEmailQueueStatusRequest),
+}
+
+_ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[Stage, Prescription], Message]]] = {
+    "CreatePrescription": lambda stage, _: _create_prescription(stage, visit_id=stage.visit_id),
+    "ListPrescriptions": lambda stage, _: clinical.ListPrescriptionsRequest(
+        patient_id=stage["PO"].patient_id, page_size=100
+    ),
+    "ListMedicalVisits": lambda stage, _: clinical.ListMedicalVisitsRequest(
+        patient_id=stage["PO"].patient_id, page_size=100
+    ),
+    "ListMyPrescriptions": lambda *_: clinical.ListMyPrescriptionsRequest(page_size=100),
+    "GetPrescription": _named(clinical.GetPrescriptionRequest),
+    "CancelPrescription": _named(clinical.CancelPrescriptionRequest, reason=REASON),
+    "GetQrCode": _named(clinical.GetQrCodeRequest),
+    "GetQrCodeImage": _named(clinical.GetQrCodeImageRequest),
+    "ReissueQrCode": _named(clinical.ReissueQrCodeRequest),
+    "SendPrescriptionEmail": _named(clinical.SendPrescriptionEmailRequest),
+    "ScanQrCode": lambda stage, prescription: pharmacy.ScanQrCodeRequest(qr_code=stage.qr_text(prescription)),
+    "LookupPrescriptions": lambda _, prescription: pharmacy.LookupPrescriptionsRequest(
+        reference_number=prescription.prescription_number
+    ),
+    "ValidatePrescription": _named(pharmacy.ValidatePrescriptionRequest),
+    "DispensePrescription": _dispense,
+    "RejectPrescription": _named(pharmacy.RejectPrescriptionRequest, reason=REASON),
+    "ReleasePrescription": _named(pharmacy.ReleasePrescriptionRequest),
+    "ListDispensingHistory": lambda *_: pharmacy.ListDispensingHistoryRequest(page_size=100),
+    "ListPrescriptionLog": _named(pharmacy.ListPrescriptionLogRequest),
+    "GetDispensingSummary": _named(pharmacy.GetDispensingSummaryRequest),
+}

@@ -1,0 +1,223 @@
+"""For every write, requests that are accepted and that between them fill in every field: what bad values are put into."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from medconnect.auth.v1 import auth_service_pb2 as auth
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+from medconnect.clinical.v1 import patient_pb2, visit_pb2
+from medconnect.options.v1 import access_pb2
+from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
+from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Requests, each with who sends it."""
+
+    actor: Actor | None
+    requests: tuple[Message, ...]
+
+
+class World:
+    """The things that requests name."""
+
+    def __init__(self, cast: Cast) -> None:
+        self.cast = cast
+        self.patient = cast.new_patient()
+        self.record_id = self._record()
+        self.visit_id = self._visit(self.patient.patient_id, cast.doctor)
+
+    def foreign_ids(self) -> tuple[str, ...]:
+        """Ids of what is nobody's business here: another doctor's prescription, item and visit, a patient's account."""
+        doctor, patient_id = self.cast.new_doctor(), self._record()
+        written = self.cast.prescribe(patient_id, doctor=doctor)
+        return written.id, written.items[0].id, self._visit(patient_id, doctor), self.patient.user_id
+
+    def written(self) -> str:
+        """The id of a prescription by the doctor."""
+        return self.cast.prescribe(self.record_id).id
+
+    def mailable(self) -> str:
+        """The id of one whose patient has an address."""
+        return self.cast.prescribe(self.patient.patient_id).id
+
+    def held(self, *quantities: int) -> Any:
+        """A prescription that the pharmacist holds."""
+        written = self.cast.prescribe(self.record_id, *quantities)
+        self.cast.claim(written.id, self.cast.pharmacist)
+        return written
+
+    def scanned(self) -> str:
+        """The id of a prescription that the pharmacist has scanned."""
+        written = self.cast.prescribe(self.record_id)
+        scan = pharmacy.ScanQrCodeRequest(qr_code=self.cast.qr_text(written.id))
+        self.cast.pharmacy.ScanQrCode(scan, metadata=self.cast.pharmacist.metadata)
+        return written.id
+
+    def _record(self) -> str:
+        """The id of a patient record without an account."""
+        request = clinical.CreatePatientRequest(
+            full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
+        )
+        return self.cast.clinical.CreatePatient(request, metadata=self.cast.doctor.metadata).patient.id
+
+    def _visit(self, patient_id: str, doctor: Actor) -> str:
+        request = clinical.CreateMedicalVisitRequest(
+            patient_id=patient_id,
+            visit_date="2026-01-31",
+            visit_type=visit_pb2.VISIT_TYPE_CONSULTATION,
+            chief_complaint="headache",
+        )
+        return self.cast.clinical.CreateMedicalVisit(request, metadata=doctor.metadata).visit.id
+
+
+DETAILS: Final[Mapping[str, Any]] = {
+    "phone": "+49 30 123456",
+    "date_of_birth": "1984-02-29",
+    "gender": patient_pb2.GENDER_FEMALE,
+    "blood_type": "AB-",
+    "address": "Main Street 1",
+    "emergency_contact": "Carl Contact",
+    "emergency_phone": "030 (123) 456-7",
+    "insurance_provider": "Healthy Life",
+    "insurance_number": "HL-1",
+    "allergies": ["Penicillin", "Nuts"],
+    "existing_conditions": ["Asthma", "Gout"],
+}
+
+
+def sound(rpc: str, world: World) -> Sound:
+    """The sound requests of that method."""
+    return _SOUND[rpc](world)
+
+
+def _accounts(request: Callable[..., Message]) -> tuple[Message, ...]:
+    who = {"password": PASSWORD, "full_name": "Ada Account"}
+    doctor = {"license_number": "MD-2", "specialization": "Surgery", "hospital_name": "St. Luke's"}
+    shop = {"license_number": "PH-2", "pharmacy_name": "Harbour", "pharmacy_address": "Quay 1"}
+    return (
+        request(email=new_email(), role=access_pb2.ROLE_PATIENT, **who, **DETAILS),
+        request(email=new_email(), role=access_pb2.ROLE_DOCTOR, **who, **doctor),
+        request(email=new_email(), role=access_pb2.ROLE_PHARMACIST, **who, **shop),
+    )
+
+
+def _login(world: World) -> auth.LoginRequest:
+    return auth.LoginRequest(email=world.patient.email, password=PASSWORD)
+
+
+def _refresh_token(world: World) -> auth.RefreshTokenRequest:
+    return auth.RefreshTokenRequest(refresh_token=world.cast.auth.Login(_login(world)).refresh_token)
+
+
+def _unverified(world: World) -> auth.VerifyUserRequest:
+    return auth.VerifyUserRequest(user_id=world.cast.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
+
+
+def _prescription(world: World) -> clinical.CreatePrescriptionRequest:
+    item = clinical.NewPrescriptionItem(
+        medicine_name="Doxycycline",
+        dosage="100 mg",
+        frequency="twice a day",
+        quantity=20,
+        instructions="after meals\nwith water",
+        route="oral",
+        duration_days=10,
+    )
+    return clinical.CreatePrescriptionRequest(
+        patient_id=world.patient.patient_id,
+        visit_id=world.visit_id,
+        diagnosis="Acute sinusitis",
+        doctor_notes="first line\nsecond line",
+        items=[item, item],
+    )
+
+
+def _visit(world: World) -> clinical.CreateMedicalVisitRequest:
+    signs = visit_pb2.VitalSigns(blood_pressure="120/80", heart_rate=70, temperature=36.6, weight=70.5, height=175)
+    return clinical.CreateMedicalVisitRequest(
+        patient_id=world.record_id,
+        visit_date="2026-01-31",
+        visit_type=visit_pb2.VISIT_TYPE_FOLLOW_UP,
+        chief_complaint="headache",
+        symptoms="pain",
+        diagnosis="migraine",
+        treatment_notes="rest",
+        recommendations="sleep",
+        hospital_name="St. Luke's",
+        vital_signs=signs,
+    )
+
+
+def _dispense(world: World) -> pharmacy.DispensePrescriptionRequest:
+    held = world.held(10, 20)
+    request = pharmacy.DispensePrescriptionRequest(prescription_id=held.id, notes="all of it")
+    for item in held.items:
+        request.items.add(
+            item_id=item.id, quantity=item.quantity, unit_price="12.50", batch_number="B-7", expiry_date="2099-12-31"
+        )
+    return request
+
+
+def _updates_of_record(world: World) -> tuple[Message, ...]:
+    update = clinical.UpdatePatientRequest
+    given = {"full_name": "Nora Newname", "email": new_email(), "version": 1, **DETAILS}
+    return (
+        update(patient_id=world.record_id, **given),
+        update(patient_id=world.record_id, clear=["phone", "allergies"]),
+    )
+
+
+def _updates_of_profile(_: World) -> tuple[Message, ...]:
+    given = {name: value for name, value in DETAILS.items() if name != "existing_conditions"}
+    update = clinical.UpdateProfileRequest
+    return update(version=1, **given), update(clear=["phone", "allergies"])
+
+
+def _new_patient(_: World) -> clinical.CreatePatientRequest:
+    return clinical.CreatePatientRequest(email=new_email(), full_name="Pia Patient", **DETAILS)
+
+
+def _reference(world: World) -> pharmacy.LookupPrescriptionsRequest:
+    request = clinical.GetPrescriptionRequest(prescription_id=world.written())
+    found = world.cast.clinical.GetPrescription(request, metadata=world.cast.doctor.metadata).prescription
+    return pharmacy.LookupPrescriptionsRequest(reference_number=found.prescription_number)
+
+
+_SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
+    "Register": lambda _: Sound(None, _accounts(auth.RegisterRequest)),
+    "Login": lambda w: Sound(None, (_login(w),)),
+    "RefreshToken": lambda w: Sound(None, (_refresh_token(w),)),
+    "CreateUser": lambda w: Sound(w.cast.admin, _accounts(auth.CreateUserRequest)),
+    "VerifyUser": lambda w: Sound(w.cast.admin, (_unverified(w),)),
+    "CreatePatient": lambda w: Sound(w.cast.doctor, (_new_patient(w),)),
+    "UpdatePatient": lambda w: Sound(w.cast.doctor, _updates_of_record(w)),
+    "CreatePrescription": lambda w: Sound(w.cast.doctor, (_prescription(w),)),
+    "CancelPrescription": lambda w: Sound(
+        w.cast.doctor, (clinical.CancelPrescriptionRequest(prescription_id=w.written(), reason="no longer needed"),)
+    ),
+    "CreateMedicalVisit": lambda w: Sound(w.cast.doctor, (_visit(w),)),
+    "UpdateProfile": lambda w: Sound(w.patient, _updates_of_profile(w)),
+    "ReissueQrCode": lambda w: Sound(w.cast.doctor, (clinical.ReissueQrCodeRequest(prescription_id=w.written()),)),
+    "SendPrescriptionEmail": lambda w: Sound(
+        w.cast.doctor, (clinical.SendPrescriptionEmailRequest(prescription_id=w.mailable()),)
+    ),
+    "ScanQrCode": lambda w: Sound(
+        w.cast.pharmacist, (pharmacy.ScanQrCodeRequest(qr_code=w.cast.qr_text(w.written())),)
+    ),
+    "LookupPrescriptions": lambda w: Sound(w.cast.pharmacist, (_reference(w),)),
+    "ValidatePrescription": lambda w: Sound(
+        w.cast.pharmacist, (pharmacy.ValidatePrescriptionRequest(prescription_id=w.scanned(), notes="fine"),)
+    ),
+    "DispensePrescription": lambda w: Sound(w.cast.pharmacist, (_dispense(w),)),
+    "RejectPrescription": lambda w: Sound(
+        w.cast.pharmacist, (pharmacy.RejectPrescriptionRequest(prescription_id=w.scanned(), reason="wrong dose"),)
+    ),
+    "ReleasePrescription": lambda w: Sound(
+        w.cast.pharmacist, (pharmacy.ReleasePrescriptionRequest(prescription_id=w.held().id),)
+    ),
+}

@@ -1,0 +1,159 @@
+"""The people of the access table, and the prescriptions in its scenes."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from medconnect.clinical.v1 import clinical_service_pb2, prescription_pb2, visit_pb2
+from medconnect.options.v1 import access_pb2
+from medconnect.pharmacy.v1 import pharmacy_service_pb2
+from server.auth.entities import Tokens
+from server.db.metadata import metadata
+from tests.fixtures.cast import Actor, Cast
+
+Prescription = prescription_pb2.Prescription
+QUANTITY: Final = 10
+PART: Final = 4
+
+_BUSY: Final = {"sessions", "refresh_tokens", "mail_workers"}
+"""Tables that change by themselves, or with every sign-in."""
+
+# xmin is the transaction that wrote a row: whatever is written, even with the same values, shows. Mails are written
+# while they are sent, so they are only counted.
+_WRITTEN: Final = text(
+    " UNION ALL ".join(
+        f"SELECT '{table}', count(*), {'0' if table == 'emails' else 'max(xmin::text::bigint)'} FROM {table}"  # noqa: S608
+        for table in sorted(metadata.tables.keys() - _BUSY)
+    )
+)
+
+
+class Stage:
+    """Signs everybody in once; scenes are set up when they are first asked for."""
+
+    def __init__(self, cast: Cast) -> None:
+        self.cast = cast
+        self.actors: Mapping[str, Actor | None] = {
+            "0": None,
+            "PO": cast.new_patient("Pia Owner"),
+            "PX": cast.new_patient("Per Stranger"),
+            "DO": cast.new_doctor(),
+            "DX": cast.new_doctor(),
+            "UD": cast.new_unverified(access_pb2.ROLE_DOCTOR),
+            "UP": cast.new_unverified(access_pb2.ROLE_PHARMACIST),
+            "HC": cast.new_pharmacist(),
+            "HX": cast.new_pharmacist(),
+            "A": cast.admin,
+        }
+        self._shared: dict[str, Prescription | None] = {}
+        self._scenes: Mapping[str, Callable[[], Prescription | None]] = {
+            "-": lambda: None,
+            "open": self._open,
+            "own_visit": self._open,
+            "scanned": self._scanned,
+            "contested": self._contested,
+            "held": self._held,
+        }
+
+    def __getitem__(self, name: str) -> Actor:
+        actor = self.actors[name]
+        assert actor is not None
+        return actor
+
+    def prescription(self, scene: str, *, fresh: bool) -> Prescription | None:
+        """The prescription of a scene: one for all, or a new one for who is going to change it."""
+        if fresh:
+            return self._scenes[scene]()
+        if scene not in self._shared:
+            self._shared[scene] = self._scenes[scene]()
+        return self._shared[scene]
+
+    def another_session(self, actor: Actor) -> tuple[Actor, str]:
+        """The actor in a new session, and its refresh token."""
+        tokens = self.cast.instance.run(self._open_session(actor.user_id))
+        return replace(actor, token=tokens.access_token), tokens.refresh_token
+
+    @functools.cached_property
+    def lodger(self) -> Actor:
+        """Who signs in again and again: of an account's sessions only the newest five live."""
+        return self.cast.new_patient("Lou Lodger")
+
+    @functools.cached_property
+    def visit_id(self) -> str:
+        """A visit of PO that DO recorded."""
+        request = clinical_service_pb2.CreateMedicalVisitRequest(
+            patient_id=self["PO"].patient_id,
+            visit_date="2026-01-05",
+            visit_type=visit_pb2.VISIT_TYPE_CONSULTATION,
+            chief_complaint="Cough at night",
+        )
+        return self.cast.clinical.CreateMedicalVisit(request, metadata=self["DO"].metadata).visit.id
+
+    @functools.cached_property
+    def reference_number(self) -> str:
+        """PO's."""
+        request = clinical_service_pb2.GetProfileRequest()
+        return self.cast.clinical.GetProfile(request, metadata=self["PO"].metadata).patient.reference_number
+
+    def qr_text(self, prescription: Prescription) -> str:
+        """What the prescription's code says."""
+        return self.cast.qr_text(prescription.id, self["DO"])
+
+    def written(self) -> Any:
+        """A value that differs after anything was written but sessions and the sending of mails."""
+        return self.cast.instance.run(self._written())
+
+    async def _written(self) -> Any:
+        async with self.cast.instance.core.work.read() as tx:
+            return (await tx.connection.execute(_WRITTEN)).all()
+
+    async def _open_session(self, user_id: str) -> Tokens:
+        instance = self.cast.instance
+        async with instance.core.work.begin() as tx:
+            return await instance.services.sessions.open(tx, await tx.accounts.get(UUID(user_id)))
+
+    def _open(self) -> Prescription:
+        return self.cast.prescribe(self["PO"].patient_id, QUANTITY, doctor=self["DO"])
+
+    def _scanned(self) -> Prescription:
+        prescription = self._open()
+        self._scan(prescription, self["HC"])
+        return prescription
+
+    def _contested(self) -> Prescription:
+        prescription = self._scanned()
+        self._scan(prescription, self["HX"])
+        self._validate(prescription)
+        return prescription
+
+    def _held(self) -> Prescription:
+        prescription = self._scanned()
+        self._validate(prescription)
+        request = pharmacy_service_pb2.DispensePrescriptionRequest(prescription_id=prescription.id)
+        request.items.append(dispense_line(prescription, PART))
+        self.cast.pharmacy.DispensePrescription(request, metadata=self["HC"].metadata)
+        self._validate(prescription)
+        return prescription
+
+    def _scan(self, prescription: Prescription, pharmacist: Actor) -> None:
+        request = pharmacy_service_pb2.ScanQrCodeRequest(qr_code=self.qr_text(prescription))
+        self.cast.pharmacy.ScanQrCode(request, metadata=pharmacist.metadata)
+
+    def _validate(self, prescription: Prescription) -> None:
+        request = pharmacy_service_pb2.ValidatePrescriptionRequest(prescription_id=prescription.id)
+        self.cast.pharmacy.ValidatePrescription(request, metadata=self["HC"].metadata)
+
+
+def dispense_line(prescription: Prescription, quantity: int) -> pharmacy_service_pb2.DispenseLine:
+    """So many of the only medicine."""
+    return pharmacy_service_pb2.DispenseLine(
+        item_id=prescription.items[0].id,
+        quantity=quantity,
+        unit_price="2.50",
+        batch_number="B-1",
+        expiry_date="2099-12-31",
+    )

@@ -1,0 +1,90 @@
+"""Every RPC, called by everybody, about somebody's real object, over both faces."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from server.app import SERVICES
+from tests.fixtures.cast import Actor
+from tests.rpc.access_table import CELLS, OK, OWN_ONLY, PUBLIC, REFUSALS, Cell
+from tests.rpc.calls import FACES, NOBODY, RPCS, Answer, ok_status
+from tests.rpc.requests import request_for
+from tests.rpc.stage import Stage
+
+OWN_THINGS = {(cell.rpc, cell.scene) for cell in CELLS if cell.expected == OWN_ONLY}
+HIDDEN = [cell for cell in CELLS if cell.expected == "N"]
+VOLATILE = {"x-request-id", "date", "grpc-status-details-bin", "x-ratelimit-reset", "x-ratelimit-remaining"}
+
+
+def test_the_table_has_a_row_for_every_rpc() -> None:
+    assert {cell.rpc for cell in CELLS} == RPCS.keys()
+
+
+def test_the_descriptor_set_holds_what_the_server_serves() -> None:
+    assert {rpc.descriptor.containing_service.full_name for rpc in RPCS.values()} == set(SERVICES)
+
+
+def test_only_the_public_methods_let_nobody_in() -> None:
+    assert {cell.rpc for cell in CELLS if cell.actor == "0" and cell.allowed} == PUBLIC
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_an_actor_is_answered_as_the_table_says(stage: Stage, face: str, cell: Cell) -> None:
+    rpc = RPCS[cell.rpc]
+    prescription = stage.prescription(cell.scene, fresh=cell.allowed and rpc.writes)
+    request = request_for(stage, cell.rpc, prescription)
+    actor = acting(stage, cell)
+    refused_write = rpc.writes and not cell.allowed
+    before = stage.written() if refused_write else None
+
+    answer = FACES[face](stage.cast, rpc, request, actor)
+
+    if cell.allowed:
+        assert (answer.status, answer.reason) == (ok_status(face, rpc), "")
+    else:
+        refusal = REFUSALS[cell.expected]
+        assert (answer.status, answer.reason) == (getattr(refusal, face), refusal.reason)
+    if refused_write:
+        assert stage.written() == before
+    if cell.allowed and (cell.rpc, cell.scene) in OWN_THINGS:
+        told = json.dumps(answer.body)
+        assert any(mark in told for mark in owners_marks(stage)) == (cell.expected == OK)
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("cell", HIDDEN, ids=str)
+def test_what_is_not_the_callers_is_answered_like_what_does_not_exist(stage: Stage, face: str, cell: Cell) -> None:
+    rpc = RPCS[cell.rpc]
+    prescription = stage.prescription(cell.scene, fresh=False)
+    foreign = request_for(stage, cell.rpc, prescription)
+    absent = request_for(stage, cell.rpc, prescription)
+    setattr(absent, "visit_id" if cell.rpc == "CreatePrescription" else "prescription_id", NOBODY)
+
+    answers = [FACES[face](stage.cast, rpc, request, stage[cell.actor]) for request in (foreign, absent)]
+
+    assert said(answers[0]) == said(answers[1])
+
+
+def acting(stage: Stage, cell: Cell) -> Actor | None:
+    """The cell's actor; whoever signs out does it in a session that nobody needs."""
+    if cell.actor == "Z":
+        revoked, _ = stage.another_session(stage[cell.first_allowed])
+        assert stage.cast.rest("POST", "/auth/logout", revoked)[0] == 200
+        return revoked
+    actor = stage.actors[cell.actor]
+    return stage.another_session(actor)[0] if actor and cell.rpc == "Logout" else actor
+
+
+def owners_marks(stage: Stage) -> list[str]:
+    """What shows that an answer is about PO, or of the doings of DO and HC with him."""
+    held = stage.prescription("held", fresh=False)
+    assert held is not None
+    return [stage["PO"].email, stage.visit_id, held.id, held.prescription_number]
+
+
+def said(answer: Answer) -> tuple[object, str, Mapping[str, object], Mapping[str, str]]:
+    """All of an answer that does not differ from call to call anyway."""
+    headers = {name: text for name, text in answer.headers.items() if name not in VOLATILE}
+    return answer.status, answer.reason, answer.body, headers

@@ -1,0 +1,100 @@
+"""Nobody and the wrong role are refused before anything that they sent is looked at."""
+
+import grpc
+import pytest
+
+from medconnect.options.v1 import access_pb2
+from tests.fixtures.cast import Actor, Cast
+from tests.rpc.access_table import PUBLIC
+from tests.rpc.calls import RPCS, over_grpc, over_rest
+
+CODE = grpc.StatusCode
+Role = access_pb2.Role
+ROLES = [Role.ROLE_PATIENT, Role.ROLE_DOCTOR, Role.ROLE_PHARMACIST, Role.ROLE_ADMIN]
+MALFORMED = b"\xff\xff\xff"
+CLOSED = [name for name in RPCS if name not in PUBLIC]
+OPEN_TO_ALL = {"/grpc.health.v1.Health/Check": b"", "/grpc.health.v1.Health/List": b""}
+FOR_ROLES = [name for name in RPCS if RPCS[name].access.roles]
+FORBIDDEN = [(name, role) for name in FOR_ROLES for role in ROLES if role not in RPCS[name].access.roles]
+PERMITTED = [(name, role) for name in FOR_ROLES for role in RPCS[name].access.roles]
+UNKNOWN = [
+    "/medconnect.auth.v1.AuthService/Nonsense",
+    "/no.such.Service/Method",
+    "/medconnect.auth.v1.AuthService/login",
+]
+
+
+@pytest.fixture(scope="module")
+def by_role(cast: Cast) -> dict[int, Actor]:
+    return {
+        Role.ROLE_PATIENT: cast.new_patient(),
+        Role.ROLE_DOCTOR: cast.doctor,
+        Role.ROLE_PHARMACIST: cast.pharmacist,
+        Role.ROLE_ADMIN: cast.admin,
+    }
+
+
+def test_the_methods_declared_public_are_those_written_down() -> None:
+    assert {name for name, rpc in RPCS.items() if rpc.access.public} == PUBLIC
+
+
+@pytest.mark.parametrize("name", CLOSED)
+@pytest.mark.parametrize("body", [b"", MALFORMED], ids=["empty", "malformed"])
+def test_nobody_is_told_to_sign_in_whatever_he_sends(cast: Cast, name: str, body: bytes) -> None:
+    answer = over_grpc(cast, RPCS[name], body, None)
+    assert (answer.status, answer.reason) == (CODE.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_nobody_is_told_to_sign_in_over_rest(cast: Cast, name: str) -> None:
+    answer = over_rest(cast, RPCS[name], None, None)
+    assert (answer.status, answer.reason) == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_public_method_looks_at_what_nobody_sent(cast: Cast, name: str) -> None:
+    answer = over_grpc(cast, RPCS[name], b"", None)
+    assert (answer.status, answer.reason) == (CODE.INVALID_ARGUMENT, "VALIDATION_FAILED")
+    rest = over_rest(cast, RPCS[name], None, None)
+    assert (rest.status, rest.reason) == (400, "VALIDATION_FAILED")
+
+
+@pytest.mark.parametrize("path", OPEN_TO_ALL)
+def test_health_answers_nobody(cast: Cast, path: str) -> None:
+    assert cast.channel.unary_unary(path)(OPEN_TO_ALL[path], timeout=5)
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+def test_whether_a_method_exists_is_told_only_to_who_is_signed_in(cast: Cast, path: str) -> None:
+    call = cast.channel.unary_unary(path)
+    for metadata, code in ((None, CODE.UNAUTHENTICATED), (cast.doctor.metadata, CODE.UNIMPLEMENTED)):
+        with pytest.raises(grpc.RpcError) as refused:
+            call(b"", timeout=5, metadata=metadata)
+        assert refused.value.code() is code
+
+
+@pytest.mark.parametrize("body", [b"", MALFORMED], ids=["empty", "malformed"])
+@pytest.mark.parametrize(("name", "role"), FORBIDDEN, ids=str)
+def test_the_role_is_judged_before_the_body(
+    cast: Cast, by_role: dict[int, Actor], name: str, role: Role.ValueType, body: bytes
+) -> None:
+    answer = over_grpc(cast, RPCS[name], body, by_role[role])
+    assert (answer.status, answer.reason) == (CODE.PERMISSION_DENIED, "ROLE_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize(("name", "role"), PERMITTED, ids=str)
+def test_a_body_that_cannot_be_read_is_refused_as_such_to_who_may_call(
+    cast: Cast, by_role: dict[int, Actor], name: str, role: Role.ValueType
+) -> None:
+    answer = over_grpc(cast, RPCS[name], MALFORMED, by_role[role])
+    assert (answer.status, answer.reason) == (CODE.INVALID_ARGUMENT, "MALFORMED_BODY")
+
+
+@pytest.mark.parametrize("role", [Role.ROLE_DOCTOR, Role.ROLE_PHARMACIST], ids=Role.Name)
+def test_a_licence_is_asked_for_before_the_body_is_read(cast: Cast, role: Role.ValueType) -> None:
+    newcomer = cast.new_unverified(role)
+    names = [name for name in FOR_ROLES if role in RPCS[name].access.roles]
+    for name in names:
+        answer = over_grpc(cast, RPCS[name], MALFORMED, newcomer)
+        assert (name, answer.status, answer.reason) == (name, CODE.PERMISSION_DENIED, "ACCOUNT_NOT_VERIFIED")
+    assert len(names) > 5

@@ -1,0 +1,238 @@
+"""Bad values in every field of every write, over both faces: refused by name, and nothing is stored."""
+
+import copy
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+from sqlalchemy import text
+
+from server.db.metadata import metadata
+from tests.fixtures.cast import Cast
+from tests.fixtures.instance import RunningInstance
+from tests.rpc import bad_values
+from tests.rpc.faces import WRITES, Answer, Rpc, json_of, over_grpc, rest_answer, rest_request, send_json
+from tests.rpc.sound_requests import Sound, World, sound
+
+FED: Final = tuple(rpc for rpc in WRITES if rpc.descriptor.input_type.fields)
+IN_MOTION: Final = frozenset({"emails", "mail_workers"})
+"""Tables that the worker writes to at any time: of mails only the number is compared."""
+OVER_BOTH: Final = (bad_values.NUL, bad_values.TOO_LONG, "", 0, -1)
+"""Of what gRPC can carry too, REST is fed these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A field of a request, or of a message inside it, and the way there."""
+
+    field: FieldDescriptor
+    above: tuple[FieldDescriptor, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """The JSON path of the field; of a list on the way, the last of two elements."""
+        steps = [f.json_name + ("[1]" if f.is_repeated else "") for f in self.above]
+        return ".".join([*steps, self.field.json_name])
+
+    @property
+    def element(self) -> str:
+        """The JSON path of what is fed: of a list its second element."""
+        return self.whole + ("[1]" if self.field.is_repeated else "")
+
+    def fed(self, request: Message, value: Any) -> Message:
+        """The request with that value."""
+        changed = copy.deepcopy(request)
+        holder: Any = changed
+        for step in self.above:
+            inner = getattr(holder, step.name)
+            holder = inner[1] if step.is_repeated else inner
+        if self.field.is_repeated:
+            getattr(holder, self.field.name)[1] = value
+        else:
+            setattr(holder, self.field.name, value)
+        return changed
+
+    def fed_json(self, request: Message, value: Any, *, element: bool) -> dict[str, Any]:
+        """The request's JSON with that value, for a list in place of its second element or of all of it."""
+        body = json_of(request)
+        holder: Any = body
+        for step in self.above:
+            holder = holder[step.json_name][1] if step.is_repeated else holder[step.json_name]
+        if element:
+            holder[self.field.json_name][1] = value
+        else:
+            holder[self.field.json_name] = value
+        return body
+
+
+def places(descriptor: Descriptor, above: tuple[FieldDescriptor, ...] = ()) -> Iterator[Place]:
+    """Every field of a message and of the messages in it."""
+    for field in descriptor.fields:
+        yield Place(field, above)
+        if field.message_type is not None:
+            yield from places(field.message_type, (*above, field))
+
+
+def filled(place: Place, request: Message) -> bool:
+    """Whether the request says something there."""
+    holder: Any = request
+    for step in place.above:
+        inner = getattr(holder, step.name)
+        if not inner if step.is_repeated else not holder.HasField(step.name):
+            return False
+        holder = inner[1] if step.is_repeated else inner
+    value = getattr(holder, place.field.name)
+    return bool(value.ByteSize() if isinstance(value, Message) else value)
+
+
+@pytest.fixture(scope="module")
+def world(cast: Cast) -> World:
+    return World(cast)
+
+
+@pytest.fixture(scope="module")
+def foreign_ids(world: World) -> tuple[str, ...]:
+    return world.foreign_ids()
+
+
+@pytest.fixture(params=FED, ids=lambda rpc: rpc.name)
+def rpc(request: pytest.FixtureRequest) -> Rpc:
+    found: Rpc = request.param
+    return found
+
+
+@pytest.fixture
+def requests(rpc: Rpc, world: World, instance: RunningInstance) -> Iterator[Sound]:
+    """Sound requests of the method. Afterwards: nothing was stored meanwhile, and they are accepted."""
+    found = sound(rpc.name, world)
+    before = stored(instance)
+    yield found
+    assert stored(instance) == before
+    for request in found.requests:
+        answer = over_grpc(world.cast, rpc, request, found.actor)
+        assert answer.ok, answer
+
+
+def stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
+    """Of each table the number of rows, and a sum of their contents."""
+    return instance.run(_stored(instance))
+
+
+async def _stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
+    found = {}
+    async with instance.core.work.read() as tx:
+        for table in metadata.tables:
+            contents = "0" if table in IN_MOTION else "coalesce(sum(hashtext(row::text)), 0)"
+            row = await tx.connection.execute(text(f"SELECT count(*), {contents} FROM {table} AS row"))  # noqa: S608
+            found[table] = tuple(row.one())
+    del found["mail_workers"]
+    return found
+
+
+def base_of(place: Place, requests: Sound) -> Message:
+    """The first of the requests that fills in the field."""
+    return next(request for request in requests.requests if filled(place, request))
+
+
+def fault(answer: Answer, *named: str) -> str | None:
+    """What is wrong with the refusal of a bad value; `named` are the paths of which it must name one."""
+    if answer.ok:
+        return "was accepted"
+    if answer.status == 404 and answer.reason == "RESOURCE_NOT_FOUND":
+        return None
+    if answer.status != 400 or answer.reason == "INVALID_ARGUMENT":
+        return f"is answered {answer.status} {answer.reason}"
+    return None if set(named) & set(answer.fields) else f"{answer.reason} names {answer.fields}"
+
+
+def assert_none(faults: Iterable[tuple[str, Any, str | None]]) -> None:
+    """Show every fault there is: the field, the value and what happened."""
+    found = [f"{path} = {value!r:.60} {wrong}" for path, value, wrong in faults if wrong is not None]
+    assert not found, "\n".join(found)
+
+
+def test_every_field_is_refused_what_it_must_not_hold(
+    rpc: Rpc, requests: Sound, cast: Cast, foreign_ids: tuple[str, ...]
+) -> None:
+    faults = []
+    for place in places(rpc.descriptor.input_type):
+        if place.field.message_type is not None:
+            continue
+        base = base_of(place, requests)
+        others = foreign_ids if place.field.name.endswith("_id") else ()
+        for value in [*bad_values.of_field(place.field), *others]:
+            answer = over_grpc(cast, rpc, place.fed(base, value), requests.actor)
+            faults.append((place.element, value, fault(answer, place.element)))
+    assert_none(faults)
+
+
+def test_every_field_is_refused_what_only_json_can_say(rpc: Rpc, requests: Sound, cast: Cast) -> None:
+    faults = []
+    for place in places(rpc.descriptor.input_type):
+        if place.field.json_name in rpc.in_path:
+            continue
+        base = base_of(place, requests)
+        for value, element in json_values(place):
+            body = place.fed_json(base, value, element=element)
+            answer = send_json(cast, rpc, body, requests.actor)
+            unreadable = answer.reason == "MALFORMED_BODY" and bad_values.unreadable(value)
+            containers = [Place(step, place.above[:depth]).element for depth, step in enumerate(place.above)]
+            found = None if unreadable else fault(answer, place.whole, place.element, *containers)
+            faults.append((place.element, value, found))
+    assert_none(faults)
+
+
+def json_values(place: Place) -> Iterator[tuple[Any, bool]]:
+    """Bad values, and whether they replace an element or, of a list, all of it."""
+    repeated = place.field.is_repeated
+    for value in bad_values.of_json(place.field):
+        yield value, repeated
+    if repeated:
+        yield from ((value, False) for value in bad_values.JSON_LISTS)
+    if place.field.message_type is None:
+        fitting = [bad for bad in bad_values.of_field(place.field) if any(bad is value for value in OVER_BOTH)]
+        yield from ((value, repeated) for value in fitting)
+
+
+def test_a_list_is_refused_more_elements_than_it_may_have(rpc: Rpc, requests: Sound, cast: Cast) -> None:
+    for place in places(rpc.descriptor.input_type):
+        if not place.field.is_repeated:
+            continue
+        base = base_of(place, requests)
+        elements = getattr(base, place.field.name)
+        for count in (51, 500):
+            crowded = copy.deepcopy(base)
+            crowded.ClearField(place.field.name)
+            getattr(crowded, place.field.name).extend([elements[0]] * count)
+            answer = over_grpc(cast, rpc, crowded, requests.actor)
+            assert (answer.status, answer.reason, answer.fields) == (400, "VALIDATION_FAILED", (place.whole,))
+
+
+def test_a_field_in_the_path_is_refused_what_it_must_not_hold(rpc: Rpc, requests: Sound, cast: Cast) -> None:
+    faults = []
+    base = json_of(requests.requests[0])
+    for name in rpc.in_path:
+        for value in (*bad_values.IDENTIFIERS, bad_values.NUL, "x" * 2_000, "..", "%", "/", "a/../b", "é"):
+            answer = send_json(cast, rpc, {**base, name: value}, requests.actor)
+            unrouted = answer.status in (404, 400) and answer.reason in ("ROUTE_UNKNOWN", "MALFORMED_REQUEST")
+            faults.append((name, value, None if unrouted else fault(answer, name)))
+    assert_none(faults)
+
+
+def test_a_body_that_is_no_object_is_refused(rpc: Rpc, requests: Sound, cast: Cast) -> None:
+    path, _ = rest_request(rpc, json_of(requests.requests[0]))
+    headers = {**(requests.actor.headers if requests.actor else {}), "content-type": "application/json"}
+    for body in bad_values.BODIES:
+        answer = rest_answer(cast.http.request(rpc.verb, path, headers=headers, content=body))
+        assert (answer.status, answer.reason) == (400, "MALFORMED_BODY"), body[:20]
+
+
+def test_every_field_of_every_write_is_fed(world: World) -> None:
+    """The tests above would say nothing about a field that no sound request fills in."""
+    for rpc in FED:
+        requests = sound(rpc.name, world)
+        for place in places(rpc.descriptor.input_type):
+            assert any(filled(place, request) for request in requests.requests), (rpc.name, place.whole)

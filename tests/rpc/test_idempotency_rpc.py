@@ -1,0 +1,223 @@
+"""A write that is repeated with its key is executed once, whichever write it is and however its first answer was lost."""
+
+import random
+import time
+from uuid import UUID, uuid4
+
+import grpc
+import httpx
+import pytest
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from sqlalchemy import text
+
+from medconnect.clinical.v1 import clinical_service_pb2
+from tests.fixtures.cast import Actor
+from tests.rpc.access_table import CELLS, OK, Cell
+from tests.rpc.calls import FACES, RPCS, Answer, ok_status, over_grpc, over_rest
+from tests.rpc.requests import request_for
+from tests.rpc.stage import Stage
+
+CODE = grpc.StatusCode
+CREATE = RPCS["CreatePrescription"]
+REPLAYED = "idempotent-replayed"
+ROUNDS = 40
+LONGEST_PATIENCE = 0.05
+IDEMPOTENT = {name for name, rpc in RPCS.items() if rpc.access.idempotent}
+FIRST_CELLS = {cell.rpc: cell for cell in reversed(CELLS) if cell.expected == OK and cell.rpc in IDEMPOTENT}
+WRITES = [FIRST_CELLS[name] for name in sorted(FIRST_CELLS)]
+OTHERS = {"Register", "Login", "RefreshToken", "Logout"}
+"""Writes that ignore keys: their answers hold secrets."""
+
+
+def test_every_write_says_whether_it_takes_a_key() -> None:
+    assert {name for name, rpc in RPCS.items() if rpc.writes} == IDEMPOTENT | OTHERS
+    assert {cell.rpc for cell in WRITES} == IDEMPOTENT
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("cell", WRITES, ids=lambda cell: cell.rpc)
+def test_a_repeat_answers_the_same_and_changes_nothing(stage: Stage, face: str, cell: Cell) -> None:
+    request, actor = keyed_write(stage, cell)
+    key = str(uuid4())
+    untouched = stage.written()
+
+    first = FACES[face](stage.cast, RPCS[cell.rpc], request, actor, idempotency_key=key)
+    assert first.status == ok_status(face, RPCS[cell.rpc]), first.body
+    assert REPLAYED not in first.headers
+    written = stage.written()
+    assert written != untouched
+
+    again = FACES[face](stage.cast, RPCS[cell.rpc], request, actor, idempotency_key=key)
+    assert (again.status, again.raw) == (first.status, first.raw)
+    assert again.headers[REPLAYED] == "true"
+    assert stage.written() == written
+
+    other = another_request(request)
+    reused = FACES[face](stage.cast, RPCS[cell.rpc], other, actor, idempotency_key=key)
+    assert reused.reason == "IDEMPOTENCY_KEY_REUSED"
+    assert reused.status in (CODE.INVALID_ARGUMENT, 400)
+    assert stage.written() == written
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("cell", WRITES, ids=lambda cell: cell.rpc)
+@pytest.mark.parametrize(
+    "key", ["k" * 15, "k" * 256, "with spaces in the middle", ""], ids=["short", "long", "spaced", "none"]
+)
+def test_a_key_of_another_form_is_refused_and_nothing_is_done(stage: Stage, face: str, cell: Cell, key: str) -> None:
+    request, actor = shared_write(stage, cell)
+    before = stage.written()
+
+    answer = FACES[face](stage.cast, RPCS[cell.rpc], request, actor, idempotency_key=key)
+
+    assert answer.reason == "IDEMPOTENCY_KEY_INVALID"
+    assert answer.status in (CODE.INVALID_ARGUMENT, 400)
+    assert stage.written() == before
+
+
+@pytest.mark.parametrize("name", sorted(OTHERS - {"Logout"}))
+def test_an_answer_that_holds_secrets_is_never_replayed(stage: Stage, name: str) -> None:
+    for key in ("short", str(uuid4())):
+        request = request_for(stage, name, None)
+        answer = over_grpc(stage.cast, RPCS[name], request, None, idempotency_key=key)
+        assert (answer.status, REPLAYED in answer.headers) == (CODE.OK, False)
+
+
+def test_a_call_over_grpc_may_be_repeated_over_rest(stage: Stage) -> None:
+    request, actor = keyed_write(stage, FIRST_CELLS["CreatePatient"])
+    key = str(uuid4())
+    rpc = RPCS["CreatePatient"]
+
+    native = over_grpc(stage.cast, rpc, request, actor, idempotency_key=key)
+    rest = over_rest(stage.cast, rpc, request, actor, idempotency_key=key)
+
+    assert (rest.status, rest.headers[REPLAYED]) == (201, "true")
+    assert {**rest.body["patient"], "gender": "GENDER_FEMALE"} == native.body["patient"]
+
+
+def test_a_key_belongs_to_its_caller_and_its_method(stage: Stage) -> None:
+    key = str(uuid4())
+    create = request_for(stage, "CreatePrescription", None)
+    made = [made_id(over_grpc(stage.cast, CREATE, create, stage[who], idempotency_key=key)) for who in ("DO", "DX")]
+    assert len(set(made)) == 2
+
+    visit = request_for(stage, "CreateMedicalVisit", None)
+    answer = over_grpc(stage.cast, RPCS["CreateMedicalVisit"], visit, stage["DO"], idempotency_key=key)
+    assert (answer.status, REPLAYED in answer.headers) == (CODE.OK, False)
+
+
+def test_a_failure_is_not_kept_under_its_key(stage: Stage) -> None:
+    prescription = stage.prescription("open", fresh=True)
+    key = str(uuid4())
+    validate = request_for(stage, "ValidatePrescription", prescription)
+
+    unseen = over_grpc(stage.cast, RPCS["ValidatePrescription"], validate, stage["HX"], idempotency_key=key)
+    assert unseen.status is CODE.NOT_FOUND
+    over_grpc(stage.cast, RPCS["ScanQrCode"], request_for(stage, "ScanQrCode", prescription), stage["HX"])
+    seen = over_grpc(stage.cast, RPCS["ValidatePrescription"], validate, stage["HX"], idempotency_key=key)
+    assert (seen.status, REPLAYED in seen.headers) == (CODE.OK, False)
+
+
+def test_who_may_no_longer_act_gets_no_replay(stage: Stage) -> None:
+    leaver, _ = stage.another_session(stage["DO"])
+    request, key = request_for(stage, "CreatePrescription", None), str(uuid4())
+    assert over_grpc(stage.cast, CREATE, request, leaver, idempotency_key=key).status is CODE.OK
+    assert stage.cast.rest("POST", "/auth/logout", leaver)[0] == 200
+    assert over_grpc(stage.cast, CREATE, request, leaver, idempotency_key=key).status is CODE.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_create_whose_answers_are_lost_makes_one_prescription_and_one_mail(stage: Stage, face: str) -> None:
+    diagnosis = f"Lost answers {uuid4()}"
+    chance = random.Random(41)
+    made = []
+    lost = 0
+    for _ in range(ROUNDS):
+        request = request_for(stage, "CreatePrescription", None)
+        assert isinstance(request, clinical_service_pb2.CreatePrescriptionRequest)
+        request.diagnosis = diagnosis
+        key = str(uuid4())
+        lost += HANG_UP[face](stage, request, key, chance.uniform(0, LONGEST_PATIENCE))
+        made.append(made_id(insist(stage, face, request, key)))
+
+    assert lost > ROUNDS / 8, "the answers came too early to be lost"
+    assert len(set(made)) == ROUNDS
+    assert stage.cast.instance.run(prescriptions_and_mails(stage, diagnosis)) == (set(map(UUID, made)), ROUNDS)
+
+
+def keyed_write(stage: Stage, cell: Cell) -> tuple[Message, Actor]:
+    """A request that will change something, and who may make it."""
+    prescription = stage.prescription(cell.scene, fresh=True)
+    return request_for(stage, cell.rpc, prescription), stage[cell.actor]
+
+
+def shared_write(stage: Stage, cell: Cell) -> tuple[Message, Actor]:
+    """A request that will not come so far as to change anything."""
+    prescription = stage.prescription(cell.scene, fresh=False)
+    return request_for(stage, cell.rpc, prescription), stage[cell.actor]
+
+
+def another_request(request: Message) -> Message:
+    """A request that is valid too, but not the same."""
+    other = type(request)()
+    other.CopyFrom(request)
+    name, value = next((field.name, value) for field, value in other.ListFields() if isinstance(value, str))
+    setattr(other, name, str(uuid4()) if name.endswith("_id") else f"{value}x")
+    return other
+
+
+def hang_up_grpc(stage: Stage, request: Message, key: str, patience: float) -> bool:
+    """Call, and hang up after so many seconds; say whether that was before the answer came."""
+    call = stage.cast.channel.unary_unary(CREATE.path).future(
+        request.SerializeToString(), metadata=(*stage["DO"].metadata, ("idempotency-key", key))
+    )
+    time.sleep(patience)
+    hung_up: bool = call.cancel()
+    return hung_up
+
+
+def hang_up_rest(stage: Stage, request: Message, key: str, patience: float) -> bool:
+    """The same through the edge."""
+    verb, path = CREATE.route
+    headers = {**stage["DO"].headers, "idempotency-key": key}
+    try:
+        stage.cast.http.request(
+            verb, path, headers=headers, json=json_format.MessageToDict(request), timeout=max(patience, 0.001)
+        )
+    except httpx.TimeoutException:
+        return True
+    return False
+
+
+HANG_UP = {"grpc": hang_up_grpc, "rest": hang_up_rest}
+
+
+def insist(stage: Stage, face: str, request: Message, key: str) -> Answer:
+    """Repeat until it is answered; meanwhile the first call may still be running."""
+    ends = time.monotonic() + 10
+    while (answer := FACES[face](stage.cast, CREATE, request, stage["DO"], idempotency_key=key)).reason:
+        assert answer.reason == "REQUEST_IN_PROGRESS"
+        assert answer.status in (CODE.ABORTED, 409)
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    return answer
+
+
+def made_id(answer: Answer) -> str:
+    prescription_id: str = answer.body["prescription"]["id"]
+    return prescription_id
+
+
+async def prescriptions_and_mails(stage: Stage, diagnosis: str) -> tuple[set[UUID], int]:
+    """The ids of the prescriptions with this diagnosis, and how many mails tell of them."""
+    async with stage.cast.instance.core.work.read() as tx:
+        found = await tx.connection.execute(
+            text("SELECT id FROM prescriptions WHERE diagnosis = :diagnosis"), {"diagnosis": diagnosis}
+        )
+        ids = set(found.scalars())
+        mails = await tx.connection.execute(
+            text("SELECT count(*) FROM emails WHERE kind = 'prescription' AND prescription_id = ANY(:ids)"),
+            {"ids": list(ids)},
+        )
+        return ids, mails.scalar_one()

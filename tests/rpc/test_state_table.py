@@ -1,0 +1,395 @@
+"""Every action in every state, from outside: what is allowed moves the prescription, all else changes nothing."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+from google.protobuf.message import Message
+from sqlalchemy import text
+
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+from medconnect.clinical.v1 import patient_pb2, prescription_pb2
+from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
+from tests.fixtures.cast import Actor, Cast, new_email
+from tests.fixtures.instance import RunningInstance
+from tests.rpc.faces import RPCS, Answer, over_grpc, over_rest
+
+PRESCRIBED: Final = 10
+PART: Final = 3
+
+TABLE: Final = """
+situation            state      scan      number    patient   validate  all       part      reject    release   cancel    reissue   mail
+pending              pending    scanned   scanned   scanned   no        no        no        no        no        cancelled =         =
+scanned              scanned    =         =         =         validated no        no        rejected  no        cancelled =         =
+held                 validated  =         =         =         =         dispensed partially rejected  scanned   held      =         =
+held_after_part      validated  =         =         =         =         dispensed partially no        partially held      =         =
+held_by_other        validated  =         =         =         other     other     other     other     other     held      =         =
+part_dispensed       partially  =         =         =         validated no        no        no        no        cancelled =         =
+dispensed            dispensed  final     final     none      final     final     final     final     final     final     final     final
+rejected             rejected   final     final     none      final     final     final     final     final     final     final     final
+cancelled            cancelled  final     final     none      final     final     final     final     final     final     final     final
+expired              expired    final     final     none      final     final     final     final     final     final     final     final
+lease_over           scanned    =         =         =         validated no        no        rejected  no        cancelled =         =
+lease_of_other_over  scanned    =         =         =         validated no        no        rejected  no        cancelled =         =
+lease_after_part     partially  =         =         =         validated no        no        no        no        cancelled =         =
+old_pending          expired    final     final     none      final     final     final     final     final     final     final     final
+old_scanned          expired    final     final     none      final     final     final     final     final     final     final     final
+old_part_dispensed   expired    final     final     none      final     final     final     final     final     final     final     final
+old_lease_over       expired    final     final     none      final     final     final     final     final     final     final     final
+old_held             validated  code      =         =         =         dispensed expired   rejected  expired   held      =         =
+"""  # noqa: E501 - a table
+"""What becomes of a prescription when the caller, a pharmacist who has seen it, or its doctor acts.
+
+situation, and the state that readers see in it; then for each action the state afterwards, `=` for the same one; `none`
+when it is merely not listed; or why the action is refused (REFUSALS). Source: the product contract (states).
+"""
+
+REFUSALS: Final[Mapping[str, str]] = {
+    "no": "PRESCRIPTION_STATE",
+    "other": "CLAIMED_BY_OTHER",
+    "held": "PRESCRIPTION_CLAIMED",
+    "final": "PRESCRIPTION_{state}",
+    "code": "QR_CODE_EXPIRED",
+}
+
+MORE_METADATA: Final[Mapping[str, frozenset[str]]] = {
+    "no": frozenset({"state"}),
+    "other": frozenset({"state", "claimExpiresAt"}),
+    "held": frozenset({"state", "pharmacyName", "pharmacyPhone", "claimExpiresAt"}),
+    "final": frozenset({"state", "changedAt"}),
+    "code": frozenset({"expiredAt"}),
+}
+"""What each refusal tells."""
+
+SNAPSHOT: Final = text(
+    """
+    SELECT jsonb_build_object(
+        'prescription', (SELECT to_jsonb(row) FROM prescriptions AS row WHERE id = CAST(:id AS uuid)),
+        'items', (SELECT jsonb_agg(row ORDER BY row.id) FROM prescription_items AS row WHERE prescription_id = :id),
+        'codes', (SELECT jsonb_agg(row ORDER BY row.id) FROM qr_codes AS row WHERE prescription_id = :id),
+        'log', (SELECT jsonb_agg(row ORDER BY row.id) FROM pharmacy_log AS row WHERE prescription_id = :id),
+        'lines', (SELECT jsonb_agg(row ORDER BY row.id) FROM dispensed_lines AS row
+            JOIN pharmacy_log AS entry ON entry.id = row.log_id WHERE entry.prescription_id = :id),
+        'mails', (SELECT count(*) FROM emails AS row WHERE prescription_id = :id))
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Specimen:
+    """A prescription in one of the situations, and who acts on it."""
+
+    written: prescription_pb2.Prescription
+    reference_number: str
+    qr_text: str
+    pharmacist: Actor
+
+    @property
+    def id(self) -> str:
+        return self.written.id
+
+    def lines(self, quantity: int) -> pharmacy.DispensePrescriptionRequest:
+        """The request that hands out so much."""
+        request = pharmacy.DispensePrescriptionRequest(prescription_id=self.id)
+        request.items.add(
+            item_id=self.written.items[0].id,
+            quantity=quantity,
+            unit_price="1.50",
+            batch_number="B-1",
+            expiry_date="2099-12-31",
+        )
+        return request
+
+
+class Laboratory:
+    """Brings prescriptions into every situation, by the API where it can and by SQL where only time could."""
+
+    def __init__(self, cast: Cast, instance: RunningInstance) -> None:
+        self._cast = cast
+        self._instance = instance
+        self._caller = cast.pharmacist
+        self._other = cast.new_pharmacist()
+        self._kept: dict[str, Specimen] = {}
+
+    def fresh(self, situation: str) -> Specimen:
+        """A prescription of a patient of its own, in that situation."""
+        specimen = self._written()
+        getattr(self, f"_{situation}")(specimen)
+        return specimen
+
+    def kept(self, situation: str) -> Specimen:
+        """The same one for all actions that must not change it."""
+        if situation not in self._kept:
+            self._kept[situation] = self.fresh(situation)
+        return self._kept[situation]
+
+    def rows(self, specimen: Specimen) -> Any:
+        """All that is stored about it."""
+        return self._instance.run(self._rows(specimen.id))
+
+    def state(self, specimen: Specimen) -> str:
+        """The state that its doctor sees."""
+        request = clinical.GetPrescriptionRequest(prescription_id=specimen.id)
+        answer = over_grpc(self._cast, RPCS["GetPrescription"], request, self._cast.doctor)
+        return str(answer.data["prescription"]["status"])
+
+    def open_quantity(self, specimen: Specimen) -> int:
+        """How much of its one item is not dispensed yet."""
+        item = self.rows(specimen)["items"][0]
+        return int(item["quantity"] - item["dispensed_quantity"])
+
+    def alter(self, specimen: Specimen, statement: str) -> None:
+        """Do what only time does."""
+        self._instance.run(self._execute(statement, specimen.id))
+
+    def act(self, name: str, request: Message, actor: Actor) -> None:
+        """Do something that must succeed."""
+        answer = over_grpc(self._cast, RPCS[name], request, actor)
+        assert answer.ok, (name, answer)
+
+    def see(self, specimen: Specimen, actor: Actor | None = None) -> None:
+        """Look the prescription up."""
+        request = pharmacy.LookupPrescriptionsRequest(reference_number=specimen.written.prescription_number)
+        self.act("LookupPrescriptions", request, actor or self._caller)
+
+    def hold(self, specimen: Specimen, actor: Actor | None = None) -> None:
+        """Claim it."""
+        self.see(specimen, actor)
+        request = pharmacy.ValidatePrescriptionRequest(prescription_id=specimen.id)
+        self.act("ValidatePrescription", request, actor or self._caller)
+
+    def _written(self) -> Specimen:
+        request = clinical.CreatePatientRequest(
+            email=new_email(), full_name="Table Patient", date_of_birth="1980-01-31", gender=patient_pb2.GENDER_OTHER
+        )
+        patient = self._cast.clinical.CreatePatient(request, metadata=self._cast.doctor.metadata).patient
+        written = self._cast.prescribe(patient.id, PRESCRIBED)
+        return Specimen(written, patient.reference_number, self._cast.qr_text(written.id), self._caller)
+
+    def _pending(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        self.alter(specimen, "UPDATE prescriptions SET status = 'pending' WHERE id = :id")
+
+    def _scanned(self, specimen: Specimen) -> None:
+        self.see(specimen)
+
+    def _held(self, specimen: Specimen) -> None:
+        self.hold(specimen)
+
+    def _held_after_part(self, specimen: Specimen) -> None:
+        self._part_dispensed(specimen)
+        self.hold(specimen)
+
+    def _held_by_other(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        self.hold(specimen, self._other)
+
+    def _part_dispensed(self, specimen: Specimen) -> None:
+        self.hold(specimen)
+        self.act("DispensePrescription", specimen.lines(PART), self._caller)
+
+    def _dispensed(self, specimen: Specimen) -> None:
+        self.hold(specimen)
+        self.act("DispensePrescription", specimen.lines(PRESCRIBED), self._caller)
+
+    def _rejected(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        request = pharmacy.RejectPrescriptionRequest(prescription_id=specimen.id, reason="not legible")
+        self.act("RejectPrescription", request, self._caller)
+
+    def _cancelled(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        request = clinical.CancelPrescriptionRequest(prescription_id=specimen.id, reason="written twice")
+        self.act("CancelPrescription", request, self._cast.doctor)
+
+    def _expired(self, specimen: Specimen) -> None:
+        self._old_scanned(specimen)
+        self.alter(specimen, "UPDATE prescriptions SET status = 'expired', changed_at = expires_at WHERE id = :id")
+
+    def _lease_over(self, specimen: Specimen) -> None:
+        self.hold(specimen)
+        self._end_lease(specimen)
+
+    def _lease_of_other_over(self, specimen: Specimen) -> None:
+        self._held_by_other(specimen)
+        self._end_lease(specimen)
+
+    def _lease_after_part(self, specimen: Specimen) -> None:
+        self._held_after_part(specimen)
+        self._end_lease(specimen)
+
+    def _old_pending(self, specimen: Specimen) -> None:
+        self._pending(specimen)
+        self._end_validity(specimen)
+
+    def _old_scanned(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        self._end_validity(specimen)
+
+    def _old_part_dispensed(self, specimen: Specimen) -> None:
+        self._part_dispensed(specimen)
+        self._end_validity(specimen)
+
+    def _old_lease_over(self, specimen: Specimen) -> None:
+        self._lease_over(specimen)
+        self._end_validity(specimen)
+
+    def _old_held(self, specimen: Specimen) -> None:
+        self.hold(specimen)
+        self._end_validity(specimen)
+
+    def _end_lease(self, specimen: Specimen) -> None:
+        self.alter(specimen, "UPDATE prescriptions SET claim_expires_at = now() - interval '1 s' WHERE id = :id")
+
+    def _end_validity(self, specimen: Specimen) -> None:
+        self.alter(specimen, "UPDATE prescriptions SET expires_at = now() - interval '1 s' WHERE id = :id")
+        self.alter(specimen, "UPDATE qr_codes SET expires_at = now() - interval '1 s' WHERE prescription_id = :id")
+
+    async def _execute(self, statement: str, prescription_id: str) -> None:
+        async with self._instance.core.work.begin() as tx:
+            await tx.connection.execute(text(statement), {"id": prescription_id})
+
+    async def _rows(self, prescription_id: str) -> Any:
+        async with self._instance.core.work.read() as tx:
+            return (await tx.connection.execute(SNAPSHOT, {"id": prescription_id})).scalar_one()
+
+
+@pytest.fixture(scope="module")
+def laboratory(cast: Cast, instance: RunningInstance) -> Laboratory:
+    return Laboratory(cast, instance)
+
+
+Act = Callable[[Specimen, int], tuple[str, Message]]
+
+ACTS: Final[Mapping[str, Act]] = {
+    "scan": lambda it, _: ("ScanQrCode", pharmacy.ScanQrCodeRequest(qr_code=it.qr_text)),
+    "number": lambda it, _: (
+        "LookupPrescriptions",
+        pharmacy.LookupPrescriptionsRequest(reference_number=it.written.prescription_number),
+    ),
+    "patient": lambda it, _: (
+        "LookupPrescriptions",
+        pharmacy.LookupPrescriptionsRequest(reference_number=it.reference_number),
+    ),
+    "validate": lambda it, _: (
+        "ValidatePrescription",
+        pharmacy.ValidatePrescriptionRequest(prescription_id=it.id),
+    ),
+    "all": lambda it, still_open: ("DispensePrescription", it.lines(still_open or PRESCRIBED)),
+    "part": lambda it, _: ("DispensePrescription", it.lines(1)),
+    "reject": lambda it, _: (
+        "RejectPrescription",
+        pharmacy.RejectPrescriptionRequest(prescription_id=it.id, reason="wrong dose"),
+    ),
+    "release": lambda it, _: ("ReleasePrescription", pharmacy.ReleasePrescriptionRequest(prescription_id=it.id)),
+    "cancel": lambda it, _: (
+        "CancelPrescription",
+        clinical.CancelPrescriptionRequest(prescription_id=it.id, reason="no longer needed"),
+    ),
+    "reissue": lambda it, _: ("ReissueQrCode", clinical.ReissueQrCodeRequest(prescription_id=it.id)),
+    "mail": lambda it, _: ("SendPrescriptionEmail", clinical.SendPrescriptionEmailRequest(prescription_id=it.id)),
+}
+BY_DOCTOR: Final = frozenset({"cancel", "reissue", "mail"})
+
+
+def cells() -> Iterator[Any]:
+    """situation, state, action, outcome, and the face to call: on the table's squares they take turns."""
+    header, *rows = [line.split() for line in TABLE.strip().splitlines()]
+    for row_number, (situation, state, *outcomes) in enumerate(rows):
+        for column, (action, outcome) in enumerate(zip(header[2:], outcomes, strict=True)):
+            face = over_grpc if (row_number + column) % 2 else over_rest
+            yield pytest.param(
+                situation, _whole(state), action, _whole(outcome), face, id=f"{situation}-{action}-{face.__name__}"
+            )
+
+
+def _whole(word: str) -> str:
+    return "partially_dispensed" if word == "partially" else word
+
+
+def test_the_table_has_a_row_for_every_state_and_a_column_for_every_action() -> None:
+    header, *rows = [line.split() for line in TABLE.strip().splitlines()]
+    states = {name.removeprefix("PRESCRIPTION_STATUS_").lower() for name in prescription_pb2.PrescriptionStatus.keys()}
+    assert {_whole(row[1]) for row in rows} == states - {"unspecified"}
+    assert header[2:] == list(ACTS)
+
+
+@pytest.mark.parametrize(("situation", "state", "action", "outcome", "face"), list(cells()))
+def test_an_action_does_what_the_table_says(
+    laboratory: Laboratory,
+    cast: Cast,
+    situation: str,
+    state: str,
+    action: str,
+    outcome: str,
+    face: Callable[..., Answer],
+) -> None:
+    refused = outcome in REFUSALS
+    specimen = laboratory.kept(situation) if refused or outcome == "none" else laboratory.fresh(situation)
+    assert laboratory.state(specimen) == state
+    name, request = ACTS[action](specimen, laboratory.open_quantity(specimen))
+    actor = cast.doctor if action in BY_DOCTOR else specimen.pharmacist
+    before = laboratory.rows(specimen)
+
+    answer = face(cast, RPCS[name], request, actor)
+
+    if refused:
+        assert (answer.status, answer.reason) == (400, REFUSALS[outcome].format(state=state.upper()))
+        told = answer.metadata.keys() - {"message", "statusCode", "type", "requestId", "details"}
+        assert told == MORE_METADATA[outcome]
+        assert answer.metadata.get("state", state) == state
+        assert laboratory.rows(specimen) == before
+    elif outcome == "none":
+        assert (answer.ok, answer.data["prescriptions"]) == (True, [])
+        assert laboratory.rows(specimen) == before
+    else:
+        reached = state if outcome == "=" else outcome
+        assert answer.ok, answer
+        assert shown_state(answer, reached) == reached
+        assert laboratory.state(specimen) == reached
+        assert laboratory.rows(specimen) != before
+
+
+def shown_state(answer: Answer, otherwise: str) -> str:
+    """The state in the answer, for those actions that answer one."""
+    found = answer.data.get("prescriptions")
+    shown = found[0]["prescription"] if found else answer.data.get("prescription")
+    return str(shown["status"]) if shown else otherwise
+
+
+@pytest.mark.parametrize("action", ["validate", "all", "reject", "release"])
+@pytest.mark.parametrize(
+    "situation", ["pending", "scanned", "part_dispensed", "lease_over", "dispensed", "old_scanned"]
+)
+def test_to_a_pharmacist_who_never_saw_it_a_prescription_does_not_exist(
+    laboratory: Laboratory, cast: Cast, stranger: Actor, situation: str, action: str
+) -> None:
+    specimen = laboratory.kept(situation)
+    name, request = ACTS[action](specimen, PRESCRIBED)
+    before = laboratory.rows(specimen)
+    for face in (over_grpc, over_rest):
+        answer = face(cast, RPCS[name], request, stranger)
+        assert (answer.status, answer.reason) == (404, "RESOURCE_NOT_FOUND")
+    assert laboratory.rows(specimen) == before
+
+
+@pytest.fixture(scope="module")
+def stranger(cast: Cast) -> Actor:
+    return cast.new_pharmacist()
+
+
+@pytest.mark.parametrize("action", ["validate", "reject"])
+def test_what_was_seen_over_a_day_ago_must_be_scanned_again(laboratory: Laboratory, cast: Cast, action: str) -> None:
+    specimen = laboratory.fresh("scanned")
+    laboratory.alter(
+        specimen,
+        "UPDATE pharmacy_log SET occurred_at = occurred_at - interval '24 h 1 s' WHERE prescription_id = :id",
+    )
+    name, request = ACTS[action](specimen, PRESCRIBED)
+    before = laboratory.rows(specimen)
+    refused = over_rest(cast, RPCS[name], request, specimen.pharmacist)
+    assert (refused.status, refused.reason) == (404, "RESOURCE_NOT_FOUND")
+    assert laboratory.rows(specimen) == before
+    laboratory.see(specimen)
+    assert over_rest(cast, RPCS[name], request, specimen.pharmacist).ok

@@ -1,0 +1,144 @@
+"""Who may call what: the options in the protos against the contract's list, so that none changes by accident."""
+
+from collections.abc import Mapping
+
+import pytest
+from google.api import annotations_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.descriptor import MethodDescriptor
+from medconnect.options.v1 import access_pb2
+
+from server.app import SERVICES
+from server.identity import Role
+from server.interceptors.access import OPEN_METHODS, OPEN_SERVICES
+from server.interceptors.contract import AccessUndeclared, Method, read_methods, unknown_method
+
+PUBLIC = {"Register", "Login", "RefreshToken"}
+SIGNED_IN = {"Logout", "GetCurrentUser"}
+BOTH_ENDS_OF_A_CODE = {"GetQrCode", "GetQrCodeImage", "ReissueQrCode", "SendPrescriptionEmail"}
+OF_PATIENTS = {"GetProfile", "UpdateProfile", "ListMyPrescriptions"}
+
+METHODS = read_methods(SERVICES)
+
+
+def expected_roles(method: Method) -> set[Role]:
+    service = method.path.split(".")[1]
+    if method.name in SIGNED_IN:
+        return set(Role)
+    if method.name in BOTH_ENDS_OF_A_CODE:
+        return {Role.DOCTOR, Role.PATIENT}
+    if method.name in OF_PATIENTS:
+        return {Role.PATIENT}
+    if method.name == "GetDispensingSummary":
+        return {Role.PHARMACIST, Role.PATIENT}
+    return {{"auth": Role.ADMIN, "clinical": Role.DOCTOR, "pharmacy": Role.PHARMACIST, "events": Role.ADMIN}[service]}
+
+
+def descriptors() -> list[MethodDescriptor]:
+    pool = descriptor_pool.Default()
+    return [method for name in SERVICES for method in pool.FindServiceByName(name).methods]
+
+
+def by_name(method: MethodDescriptor) -> str:
+    return str(method.name)
+
+
+@pytest.mark.parametrize("method", list(METHODS.values()), ids=lambda method: method.name)
+class TestEachMethod:
+    def test_is_open_to_whom_the_contract_says(self, method: Method) -> None:
+        assert method.public == (method.name in PUBLIC)
+        if not method.public:
+            assert method.roles == expected_roles(method)
+
+    def test_of_clinical_and_pharmacy_wants_a_verified_licence(self, method: Method) -> None:
+        assert method.verified == (method.path.split(".")[1] in ("clinical", "pharmacy"))
+
+    def test_that_writes_takes_an_idempotency_key_unless_its_answer_holds_secrets(self, method: Method) -> None:
+        reads = method.name.startswith(("Get", "List", "Watch"))
+        holds_secrets = method.public or method.name == "Logout"
+        assert method.idempotent == (not reads and not holds_secrets)
+
+    def test_has_a_success_message_unless_it_streams(self, method: Method) -> None:
+        assert bool(method.message) != method.streaming
+
+    def test_answers_201_when_it_creates(self, method: Method) -> None:
+        creates = method.name == "Register" or method.name.startswith("Create")
+        assert method.http_status == (201 if creates else 200)
+
+
+@pytest.mark.parametrize(
+    ("group", "names"),
+    [
+        ("login", {"Login"}),
+        ("registration", {"Register"}),
+        ("refresh", {"RefreshToken"}),
+        ("prescription_creation", {"CreatePrescription"}),
+        ("scan", {"ScanQrCode", "LookupPrescriptions"}),
+        (
+            "pharmacy",
+            {"ValidatePrescription", "DispensePrescription", "RejectPrescription", "ReleasePrescription"},
+        ),
+        ("email", {"SendPrescriptionEmail"}),
+        ("events", {"GetEmailQueueStatus", "WatchEmailQueueStatus"}),
+    ],
+)
+def test_a_limit_group_has_the_methods_of_the_contract(group: str, names: set[str]) -> None:
+    assert {method.name for method in METHODS.values() if method.limit_group == group} == names
+
+
+@pytest.mark.parametrize("descriptor", descriptors(), ids=by_name)
+def test_each_method_has_one_http_rule_under_api_v1(descriptor: MethodDescriptor) -> None:
+    options = descriptor.GetOptions()
+    assert options.HasExtension(annotations_pb2.http), f"{descriptor.full_name} cannot be reached over REST"
+    rule = options.Extensions[annotations_pb2.http]
+    assert getattr(rule, rule.WhichOneof("pattern")).startswith("/api/v1/")
+
+
+def test_no_two_methods_have_the_same_route() -> None:
+    rules = [descriptor.GetOptions().Extensions[annotations_pb2.http] for descriptor in descriptors()]
+    routes = [(rule.WhichOneof("pattern"), getattr(rule, rule.WhichOneof("pattern"))) for rule in rules]
+    assert len(set(routes)) == len(routes) == len(METHODS)
+
+
+def test_only_health_and_reflection_are_open() -> None:
+    assert {path.split("/")[1] for path in OPEN_METHODS} == set(OPEN_SERVICES)
+    assert not OPEN_METHODS & METHODS.keys()
+
+
+def test_an_unknown_method_is_closed() -> None:
+    method = unknown_method("/x.Y/Z")
+    assert (method.public, method.idempotent, method.request_type, method.name) == (False, False, None, "Z")
+
+
+def a_service(name: str, option: access_pb2.Access | None) -> str:
+    """Add a service with one method to the pool; its full name."""
+    file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", package="probe", syntax="proto3")
+    file.message_type.add(name=f"{name}Message")
+    method = file.service.add(name=name).method.add(name="Do")
+    method.input_type = method.output_type = f".probe.{name}Message"
+    if option is not None:
+        method.options.Extensions[access_pb2.access].CopyFrom(option)
+    descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
+    return f"probe.{name}"
+
+
+UNCLEAR: Mapping[str, access_pb2.Access | None] = {
+    "Without": None,
+    "Empty": access_pb2.Access(message="x"),
+    "PublicAndRoles": access_pb2.Access(public=True, roles=[access_pb2.ROLE_ADMIN]),
+    "PublicAndSignedIn": access_pb2.Access(public=True, signed_in=True),
+    "SignedInAndRoles": access_pb2.Access(signed_in=True, roles=[access_pb2.ROLE_ADMIN]),
+}
+
+
+@pytest.mark.parametrize("name", UNCLEAR)
+def test_a_method_that_does_not_say_who_may_call_it_stops_the_start_and_is_named(name: str) -> None:
+    with pytest.raises(AccessUndeclared, match=rf"probe\.{name}\.Do"):
+        read_methods([a_service(name, UNCLEAR[name])])
+
+
+def test_a_method_that_does_is_read() -> None:
+    option = access_pb2.Access(roles=[access_pb2.ROLE_DOCTOR], verified=True, limit_group=access_pb2.LIMIT_GROUP_OTP)
+    [method] = read_methods([a_service("Clear", option)]).values()
+    assert (method.path, method.roles, method.verified) == ("/probe.Clear/Do", {Role.DOCTOR}, True)
+    assert (method.limit_group, method.http_status, method.streaming) == ("otp", 200, False)

@@ -1,0 +1,110 @@
+"""Which budgets a call is charged to: the contract's table, line by line."""
+
+from collections.abc import Sequence
+
+import pytest
+from medconnect.options.v1 import access_pb2
+
+from server.db.identifiers import new_id
+from server.identity import Caller, Role
+from server.rate_limits.budgets import BY_ADDRESS, BY_USER, NAMES, Budget, Budgets
+
+ADDRESS = "192.0.2.1"
+MINUTE, HOUR = 60, 3600
+
+
+def a_caller(role: Role) -> Caller:
+    return Caller(new_id(), role, new_id())
+
+
+def numbers(budgets: Sequence[Budget]) -> dict[str, tuple[int, float, str]]:
+    return {limit.name: (limit.tokens, limit.period, key) for limit, key in budgets}
+
+
+@pytest.mark.parametrize(
+    ("role", "tokens"), [(Role.ADMIN, 100), (Role.DOCTOR, 50), (Role.PHARMACIST, 30), (Role.PATIENT, 20)]
+)
+def test_a_signed_in_caller_is_charged_by_his_role_and_not_by_his_address(role: Role, tokens: int) -> None:
+    caller = a_caller(role)
+    assert numbers(Budgets({}).of(caller, "", ADDRESS)) == {role.value: (tokens, MINUTE, str(caller.user_id))}
+
+
+def test_a_stranger_is_charged_by_his_address() -> None:
+    assert numbers(Budgets({}).of(None, "", ADDRESS)) == {
+        "global": (100, 15 * MINUTE, ADDRESS),
+        "anonymous": (10, MINUTE, ADDRESS),
+    }
+
+
+@pytest.mark.parametrize(
+    ("group", "tokens", "period"),
+    [("login", 5, 15 * MINUTE), ("password_reset", 3, HOUR), ("registration", 3, HOUR), ("otp", 3, 5 * MINUTE)],
+)
+def test_what_strangers_may_call_is_charged_by_address_whoever_calls(group: str, tokens: int, period: float) -> None:
+    for caller in (None, a_caller(Role.PATIENT)):
+        by_address = [(limit, key) for limit, key in Budgets({}).of(caller, group, ADDRESS) if key == ADDRESS]
+        assert numbers(by_address)[group] == (tokens, period, ADDRESS)
+
+
+@pytest.mark.parametrize(
+    ("group", "tokens", "period"),
+    [
+        ("otp", 3, 5 * MINUTE),
+        ("prescription_creation", 10, MINUTE),
+        ("scan", 20, MINUTE),
+        ("pharmacy", 15, MINUTE),
+        ("email", 5, MINUTE),
+        ("medical_history", 10, MINUTE),
+        ("events", 30, MINUTE),
+    ],
+)
+def test_an_activity_is_charged_to_its_user(group: str, tokens: int, period: float) -> None:
+    caller = a_caller(Role.DOCTOR)
+    mine = [(limit, key) for limit, key in Budgets({}).of(caller, group, ADDRESS) if key == str(caller.user_id)]
+    assert numbers(mine)[group] == (tokens, period, str(caller.user_id))
+    assert numbers(mine).keys() == {group, "doctor"}
+
+
+def test_an_activity_costs_a_stranger_nothing_beyond_his_address() -> None:
+    assert numbers(Budgets({}).of(None, "scan", ADDRESS)).keys() == {"global", "anonymous"}
+
+
+def test_an_override_sets_the_number_and_the_factor_multiplies_every_one() -> None:
+    budgets = Budgets({"login": 8, "anonymous": 40}, factor=2.5)
+    found = {name: tokens for name, (tokens, _, _) in numbers(budgets.of(None, "login", ADDRESS)).items()}
+    assert found == {"login": 20, "global": 250, "anonymous": 100}
+    assert numbers(Budgets({}, factor=0.001).of(None, "", ADDRESS))["anonymous"][0] == 1
+
+
+def test_an_override_of_a_limit_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="lgoin"):
+        Budgets({"lgoin": 8})
+
+
+def test_an_override_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="login"):
+        Budgets({"login": 0})
+
+
+def test_only_failed_sign_ins_cost_their_budget() -> None:
+    budgets = Budgets({})
+    charged = budgets.of(None, "login", ADDRESS)
+    assert numbers(budgets.returned_on_success("login", charged)).keys() == {"login"}
+
+
+def test_a_refresh_that_succeeds_costs_nothing() -> None:
+    budgets = Budgets({})
+    charged = budgets.of(None, "refresh", ADDRESS)
+    assert budgets.returned_on_success("refresh", charged) == charged
+
+
+@pytest.mark.parametrize("group", ["", "registration", "otp", "password_reset", "scan", "events"])
+def test_everything_else_costs_whether_it_succeeds_or_not(group: str) -> None:
+    budgets = Budgets({})
+    assert not budgets.returned_on_success(group, budgets.of(None, group, ADDRESS))
+
+
+def test_every_group_that_the_protos_name_has_a_budget() -> None:
+    groups = {name.removeprefix("LIMIT_GROUP_").lower() for name in access_pb2.LimitGroup.keys()}  # noqa: SIM118
+    assert groups - {"unspecified", "refresh"} == BY_ADDRESS.keys() | BY_USER.keys()
+    assert set(Role) <= NAMES

@@ -1,0 +1,81 @@
+"""Logs: one JSON line each, whatever a caller wrote."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+import structlog
+
+from server import logs
+
+HOSTILE = 'x\n{"level":"info","fake":1}\r\u2028\x1b[31m"'
+
+
+class Log:
+    """The log as it is configured, and what it wrote."""
+
+    def __init__(self) -> None:
+        self.stream = StringIO()
+        self.write: Any = None
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stream.getvalue().split("\n")[:-1]]
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
+    """The server's logging at level `info`; what was configured before stands again afterwards."""
+    before, log = structlog.get_config(), Log()
+    monkeypatch.setattr(sys, "stderr", log.stream)
+    logs.configure("info")
+    log.write = structlog.get_logger()
+    yield log
+    structlog.configure(**before)
+
+
+def test_a_line_says_what_when_and_how_grave(log: Log) -> None:
+    log.write.info("call", method="ScanQrCode", milliseconds=1.5, user_id=None)
+    [line] = log.lines()
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "call",
+        "level": "info",
+        "method": "ScanQrCode",
+        "milliseconds": 1.5,
+        "user_id": None,
+    }
+
+
+@pytest.mark.parametrize("place", ["event", "method"])
+def test_hostile_text_stays_in_its_field(log: Log, place: str) -> None:
+    log.write.info(**{"event": "call", place: HOSTILE})
+    assert [line[place] for line in log.lines()] == [HOSTILE]
+    assert log.stream.getvalue().isascii()
+    assert "\x1b" not in log.stream.getvalue()
+
+
+def test_text_is_cut_and_an_exception_is_not(log: Log) -> None:
+    try:
+        raise ValueError("y" * 1000)
+    except ValueError:
+        log.write.exception("failed", method="x" * 1000)
+    [line] = log.lines()
+    assert line["method"] == "x" * 256
+    assert line["exception"].endswith("y" * 1000)
+    assert "Traceback" in line["exception"]
+
+
+def test_what_is_less_grave_than_the_level_is_not_written(log: Log) -> None:
+    log.write.debug("detail")
+    assert log.lines() == []
+
+
+def test_a_process_writes_its_log_to_standard_error_only() -> None:
+    program = "from server import logs; import structlog; logs.configure('warning'); structlog.get_logger().warning('x')"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == ""
+    assert json.loads(ended.stderr)["event"] == "x"

@@ -1,0 +1,100 @@
+"""What a text may hold."""
+
+import unicodedata
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from medconnect.auth.v1 import auth_service_pb2
+from medconnect.clinical.v1 import clinical_service_pb2
+from medconnect.options.v1 import access_pb2
+
+from server.interceptors.text_rules import TextRules
+
+NFD = unicodedata.normalize("NFD", "Zoë")
+NFC = unicodedata.normalize("NFC", "Zoë")
+
+
+def rules(message: Message) -> TextRules:
+    descriptor: Any = message.DESCRIPTOR
+    return TextRules(descriptor)
+
+
+def complaints(message: Message) -> dict[str, str]:
+    return {violation.field: violation.message for violation in rules(message).apply(message)}
+
+
+def option(message: Message, field: str) -> int:
+    descriptor: Any = message.DESCRIPTOR
+    return int(descriptor.fields_by_name[field].GetOptions().Extensions[access_pb2.text])
+
+
+def test_the_fields_of_these_tests_have_the_options_that_they_are_tested_for() -> None:
+    assert option(auth_service_pb2.LoginRequest(), "email") == access_pb2.TEXT_UNSPECIFIED
+    assert option(auth_service_pb2.LoginRequest(), "password") == access_pb2.TEXT_VERBATIM
+    assert option(clinical_service_pb2.CreatePrescriptionRequest(), "doctor_notes") == access_pb2.TEXT_BLOCK
+
+
+@pytest.mark.parametrize("character", ["\0", "\x01", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9f", "\u2028", "\u2029"])
+def test_a_line_holds_no_control_character(character: str) -> None:
+    message = auth_service_pb2.LoginRequest(email=f"a{character}b")
+    assert complaints(message) == {"email": "must be one line without control characters"}
+
+
+@pytest.mark.parametrize("character", ["\0", "\x0b", "\x1b", "\x7f", "\x85", "\u2028"])
+def test_a_block_holds_no_control_character_but_line_breaks_and_tabulators(character: str) -> None:
+    message = clinical_service_pb2.CreatePrescriptionRequest(doctor_notes=f"a\r\n\tb{character}")
+    assert complaints(message) == {"doctorNotes": "must not hold control characters"}
+    message.doctor_notes = "a\r\n\tb"
+    assert complaints(message) == {}
+
+
+def test_a_verbatim_text_holds_anything_but_nul_and_is_never_changed() -> None:
+    message = auth_service_pb2.LoginRequest(password=f"{NFD}\n\x1b")
+    assert complaints(message) == {}
+    assert message.password == f"{NFD}\n\x1b"
+    assert complaints(auth_service_pb2.LoginRequest(password="a\0b")) == {"password": "must not hold the NUL character"}
+
+
+def test_texts_are_brought_into_normal_form_wherever_they_stand() -> None:
+    item = clinical_service_pb2.NewPrescriptionItem(medicine_name=NFD)
+    message = clinical_service_pb2.CreatePrescriptionRequest(diagnosis=NFD, items=[item])
+    patient = clinical_service_pb2.CreatePatientRequest(allergies=["Nuts", NFD])
+    assert complaints(message) == complaints(patient) == {}
+    assert (message.diagnosis, message.items[0].medicine_name) == (NFC, NFC)
+    assert list(patient.allergies) == ["Nuts", NFC]
+
+
+def test_nested_and_repeated_fields_are_named_by_their_path() -> None:
+    items = [clinical_service_pb2.NewPrescriptionItem(dosage=dosage) for dosage in ("1", "2\0")]
+    message = clinical_service_pb2.CreatePrescriptionRequest(items=items)
+    patient = clinical_service_pb2.CreatePatientRequest(allergies=["Nuts", "\x07"])
+    assert complaints(message).keys() == {"items[1].dosage"}
+    assert complaints(patient).keys() == {"allergies[1]"}
+
+
+def test_every_bad_field_is_named() -> None:
+    message = auth_service_pb2.LoginRequest(email="\n", password="\0")
+    assert complaints(message).keys() == {"email", "password"}
+
+
+def test_a_list_over_its_limit_is_named_once_and_not_walked() -> None:
+    patient = clinical_service_pb2.CreatePatientRequest(allergies=["\0"] * 51)
+    message = clinical_service_pb2.CreatePrescriptionRequest()
+    for _ in range(51):
+        message.items.add(dosage="\0")
+    assert complaints(patient) == {"allergies": "must contain no more than 50 item(s)"}
+    assert complaints(message) == {"items": "must contain no more than 50 item(s)"}
+
+
+def test_optional_texts_that_were_not_given_stay_so() -> None:
+    patient = clinical_service_pb2.UpdatePatientRequest()
+    assert complaints(patient) == {}
+    assert patient.ListFields() == []
+
+
+@pytest.mark.parametrize("text", ["O'Hara", "<b>", "'; DROP TABLE users; --", "{{ 7*7 }}", "漢字", "😀", "\u200d", "مرحبا"])
+def test_other_text_is_nobodys_business(text: str) -> None:
+    message = auth_service_pb2.LoginRequest(email=text)
+    assert complaints(message) == {}
+    assert message.email == text

@@ -1,0 +1,279 @@
+"""What callers are told when the database fails: each failure is a real one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from server.db.embedded import EmbeddedPostgres
+from server.db.engine import create_engine
+from server.errors import DatabaseUnavailable, ServerBusy
+from server.health import NOT_SERVING, SERVING, Health
+from server.unit_of_work import Transaction, UnitOfWork
+
+
+class Wire:
+    """A TCP way to the database that can be cut, or go silent."""
+
+    def __init__(self, socket: str) -> None:
+        self._socket = socket
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server | None = None
+        self.port = 0
+        self.silent = False
+
+    async def open(self) -> None:
+        """Take connections, at the same port as before."""
+        self._listener = await asyncio.start_server(self._join, "127.0.0.1", self.port)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """Break what stands and refuse what comes."""
+        assert self._listener is not None
+        self._listener.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+        await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        await self.cut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(self._socket)
+        self._writers |= {writer, far_writer}
+        for source, target in ((reader, far_writer), (far_reader, writer)):
+            self._tasks.add(asyncio.create_task(self._pump(source, target)))
+
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        try:
+            while chunk := await source.read(65536):
+                if not self.silent:
+                    target.write(chunk)
+        except OSError:
+            pass
+        finally:
+            target.transport.abort()
+
+
+@pytest.fixture
+async def wire(postgres: EmbeddedPostgres) -> AsyncIterator[Wire]:
+    """An open way to the database."""
+    wire = Wire(f"{postgres.socket_directory}/.s.PGSQL.{postgres.port}")
+    await wire.open()
+    yield wire
+    await wire.close()
+
+
+@asynccontextmanager
+async def work_on(url: str, pool_size: int = 4) -> AsyncIterator[UnitOfWork]:
+    engine = create_engine(url, pool_size=pool_size)
+    yield UnitOfWork(engine)
+    await engine.dispose()
+
+
+def through(wire: Wire, url: str) -> str:
+    """The database's URL, by way of the wire."""
+    parts = make_url(url).set(query={}, host="127.0.0.1", port=wire.port)
+    return parts.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+async def wired(wire: Wire, database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with work_on(through(wire, database_url)) as work:
+        yield work
+
+
+@pytest.fixture
+async def work(database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with work_on(database_url) as work:
+        yield work
+
+
+async def run(tx: Transaction, statement: str) -> object:
+    result = await tx.connection.execute(text(statement))
+    return result.scalar() if result.returns_rows else None
+
+
+async def works(work: UnitOfWork) -> bool:
+    async with work.begin() as tx:
+        return await run(tx, "SELECT 1") == 1
+
+
+async def test_a_refused_connection_is_unavailable_and_the_next_one_works(wire: Wire, wired: UnitOfWork) -> None:
+    await wire.cut()
+    with pytest.raises(DatabaseUnavailable):
+        await works(wired)
+    await wire.open()
+    assert await works(wired)
+
+
+@pytest.mark.parametrize("pooled", [1, 3])
+async def test_connections_that_died_in_the_pool_cost_one_call(wire: Wire, wired: UnitOfWork, pooled: int) -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(pooled):
+            group.create_task(wired.ping())
+    await wire.cut()
+    await wire.open()
+    with pytest.raises(DatabaseUnavailable):
+        await works(wired)
+    assert await works(wired)
+
+
+@pytest.mark.parametrize("block", ["begin", "read"])
+async def test_a_connection_that_breaks_under_a_statement_is_unavailable(
+    wire: Wire, wired: UnitOfWork, block: str
+) -> None:
+    async def slow() -> None:
+        async with getattr(wired, block)() as tx:
+            await run(tx, "SELECT pg_sleep(5)")
+
+    call = asyncio.create_task(slow())
+    await asyncio.sleep(0.2)
+    await wire.cut()
+    with pytest.raises(DatabaseUnavailable):
+        await call
+
+
+async def test_a_connection_that_breaks_before_the_commit_is_unavailable(wire: Wire, wired: UnitOfWork) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with wired.begin() as tx:
+            await run(tx, "SELECT 1")
+            await wire.cut()
+
+
+async def test_a_database_that_does_not_answer_a_connection_is_unavailable_within_two_seconds(
+    wire: Wire, wired: UnitOfWork
+) -> None:
+    wire.silent = True
+    async with asyncio.timeout(2):
+        with pytest.raises(DatabaseUnavailable):
+            await works(wired)
+
+
+@pytest.mark.parametrize("wrong", [{"username": "nobody"}, {"password": "wrong"}, {"database": "nothing"}])
+async def test_a_database_that_does_not_let_us_in_is_unavailable(
+    wire: Wire, database_url: str, wrong: dict[str, Any]
+) -> None:
+    url = make_url(through(wire, database_url)).set(**wrong)
+    async with work_on(url.render_as_string(hide_password=False)) as work:
+        with pytest.raises(DatabaseUnavailable):
+            await works(work)
+
+
+async def test_a_session_that_an_operator_ends_is_unavailable(work: UnitOfWork) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with work.begin() as tx:
+            await run(tx, "SELECT pg_terminate_backend(pg_backend_pid())")
+    assert await works(work)
+
+
+async def test_a_statement_out_of_time_is_unavailable(work: UnitOfWork) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with work.begin() as tx:
+            await run(tx, "SET LOCAL statement_timeout = '20ms'")
+            await run(tx, "SELECT pg_sleep(5)")
+    assert await works(work)
+
+
+async def test_an_idle_transaction_out_of_time_is_unavailable(work: UnitOfWork) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with work.begin() as tx:
+            await run(tx, "SET LOCAL idle_in_transaction_session_timeout = '20ms'")
+            await asyncio.sleep(0.2)
+            await run(tx, "SELECT 1")
+    assert await works(work)
+
+
+async def test_a_database_that_only_reads_is_unavailable(work: UnitOfWork) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with work.begin() as tx:
+            await run(tx, "SET TRANSACTION READ ONLY")
+            await run(tx, "DELETE FROM users")
+
+
+async def test_a_lock_that_another_holds_is_busy(work: UnitOfWork) -> None:
+    with pytest.raises(ServerBusy):
+        async with work.begin() as first, work.begin() as second:
+            await run(first, "LOCK TABLE users")
+            await run(second, "SET LOCAL lock_timeout = '20ms'")
+            await run(second, "SELECT count(*) FROM users")
+
+
+async def test_a_deadlock_is_busy_for_one_of_the_two(work: UnitOfWork) -> None:
+    reached = asyncio.Barrier(2)
+
+    async def lock(first: int, second: int) -> None:
+        async with work.begin() as tx:
+            await run(tx, f"SELECT pg_advisory_xact_lock({first})")
+            await reached.wait()
+            await run(tx, f"SELECT pg_advisory_xact_lock({second})")
+
+    results = await asyncio.gather(lock(1, 2), lock(2, 1), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["NoneType", "ServerBusy"]
+
+
+async def test_a_pool_without_a_free_connection_is_busy(database_url: str) -> None:
+    async with work_on(database_url, pool_size=1) as work, work.begin(), asyncio.timeout(2):
+        with pytest.raises(ServerBusy):
+            await works(work)
+
+
+async def test_a_database_without_a_free_connection_is_busy(postgres: EmbeddedPostgres, database_url: str) -> None:
+    admin = await asyncpg.connect(postgres.url("postgres"))
+    name = make_url(database_url).database
+    await admin.execute(f"CREATE ROLE limited_{name} LOGIN PASSWORD 'x' CONNECTION LIMIT 0")
+    try:
+        url = make_url(database_url).set(username=f"limited_{name}", password="x").render_as_string(hide_password=False)
+        async with work_on(url) as work:
+            with pytest.raises(ServerBusy):
+                await works(work)
+    finally:
+        await admin.execute(f"DROP ROLE limited_{name}")
+        await admin.close()
+
+
+@pytest.mark.parametrize("statement", ["SELECT nothing", "SELEC", "INSERT INTO sessions (id) VALUES (NULL)"])
+async def test_a_fault_of_ours_is_not_called_unavailable(work: UnitOfWork, statement: str) -> None:
+    with pytest.raises(DBAPIError):
+        async with work.begin() as tx:
+            await run(tx, statement)
+    assert await works(work)
+
+
+async def test_a_value_that_the_driver_cannot_send_is_a_fault_of_ours(work: UnitOfWork) -> None:
+    with pytest.raises(DBAPIError):
+        async with work.begin() as tx:
+            await tx.connection.execute(text("SELECT CAST(:number AS integer)"), {"number": 2**40})
+    assert await works(work)
+
+
+async def test_health_follows_the_database(wire: Wire, wired: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.health.INTERVAL_SECONDS", 0.02)
+    health = Health(wired.ping)
+    context: Any = None  # the health service does not use it
+
+    async def becomes(state: int) -> None:
+        async with asyncio.timeout(2):
+            while (await health.servicer.Check(HealthCheckRequest(), context)).status != state:
+                await asyncio.sleep(0.01)
+
+    async with health.watching():
+        await becomes(SERVING)
+        await wire.cut()
+        await becomes(NOT_SERVING)
+        await wire.open()
+        await becomes(SERVING)
+        await health.drain()
+        await asyncio.sleep(0.1)
+        await becomes(NOT_SERVING)

@@ -1,0 +1,102 @@
+"""Keys in storage: who may claim one, and when."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+
+from server.db.engine import create_engine
+from server.db.identifiers import new_id
+from server.errors import RequestInProgress
+from server.idempotency.repository import FirstSuccess, KeyedCall
+from server.unit_of_work import Transaction, UnitOfWork
+
+CALL = KeyedCall(new_id(), "ScanQrCode", "0123456789abcdef")
+SUCCESS = FirstSuccess(bytes(32), b"answer")
+
+
+@pytest.fixture
+async def real_work(database_url: str) -> AsyncIterator[UnitOfWork]:
+    """A unit of work that commits."""
+    engine = create_engine(database_url, pool_size=4)
+    yield UnitOfWork(engine)
+    await engine.dispose()
+
+
+async def age(tx: Transaction, hours: float) -> None:
+    statement = text("UPDATE idempotency_keys SET created_at = now() - make_interval(secs => :seconds)")
+    await tx.connection.execute(statement, {"seconds": 3600 * hours})
+
+
+async def test_a_success_is_found_again_with_what_was_asked(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        assert await tx.idempotency.claim(CALL) is None
+        await tx.idempotency.keep(CALL, SUCCESS)
+        assert await tx.idempotency.claim(CALL) == SUCCESS
+
+
+async def test_an_empty_answer_is_an_answer(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await tx.idempotency.keep(CALL, FirstSuccess(bytes(32), b""))
+        assert await tx.idempotency.claim(CALL) == FirstSuccess(bytes(32), b"")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        KeyedCall(new_id(), CALL.method, CALL.key),
+        KeyedCall(CALL.caller_id, "CreatePatient", CALL.key),
+        KeyedCall(CALL.caller_id, CALL.method, CALL.key.upper()),
+    ],
+)
+async def test_caller_method_and_key_together_name_a_success(work: UnitOfWork, other: KeyedCall) -> None:
+    async with work.begin() as tx:
+        await tx.idempotency.keep(CALL, SUCCESS)
+        assert await tx.idempotency.claim(other) is None
+
+
+async def test_a_claim_lasts_until_its_transaction_ends(real_work: UnitOfWork) -> None:
+    async with real_work.begin() as first:
+        assert await first.idempotency.claim(CALL) is None
+        assert await first.idempotency.claim(CALL) is None
+        with pytest.raises(RequestInProgress):
+            async with real_work.begin() as second:
+                await second.idempotency.claim(CALL)
+    async with real_work.begin() as third:
+        assert await third.idempotency.claim(CALL) is None
+
+
+async def test_a_kept_success_is_answered_even_while_its_key_is_claimed(real_work: UnitOfWork) -> None:
+    async with real_work.begin() as tx:
+        await tx.idempotency.keep(CALL, SUCCESS)
+    async with real_work.begin() as first, real_work.begin() as second:
+        assert await first.idempotency.claim(CALL) == SUCCESS
+        assert await second.idempotency.claim(CALL) == SUCCESS
+
+
+async def test_a_success_that_was_stored_meanwhile_is_not_overwritten(real_work: UnitOfWork) -> None:
+    """The gap between a statement's snapshot and its lock: the one who comes through it must not commit."""
+    async with real_work.begin() as tx:
+        await tx.idempotency.keep(CALL, SUCCESS)
+    with pytest.raises(RequestInProgress):
+        async with real_work.begin() as tx:
+            await tx.idempotency.keep(CALL, FirstSuccess(bytes(32), b"another answer"))
+    async with real_work.read() as tx:
+        assert await tx.idempotency.claim(CALL) == SUCCESS
+
+
+@pytest.mark.parametrize(("hours", "known"), [(23.9, True), (24.1, False)])
+async def test_a_success_is_known_for_a_day(work: UnitOfWork, hours: float, known: bool) -> None:
+    async with work.begin() as tx:
+        await tx.idempotency.keep(CALL, SUCCESS)
+        await age(tx, hours)
+        assert (await tx.idempotency.claim(CALL) is not None) is known
+
+
+async def test_a_key_whose_day_is_over_may_be_used_anew(work: UnitOfWork) -> None:
+    newer = FirstSuccess(b"\1" * 32, b"another answer")
+    async with work.begin() as tx:
+        await tx.idempotency.keep(CALL, SUCCESS)
+        await age(tx, 24.1)
+        await tx.idempotency.keep(CALL, newer)
+        assert await tx.idempotency.claim(CALL) == newer

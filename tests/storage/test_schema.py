@@ -1,0 +1,59 @@
+"""The schema as a whole."""
+
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import server
+from server import schema
+from server.db.engine import create_engine
+from server.db.identifiers import new_id
+from server.idempotency.repository import FirstSuccess, KeyedCall
+from server.unit_of_work import UnitOfWork
+
+
+def test_every_module_with_tables_is_part_of_it() -> None:
+    folder = Path(server.__file__).parent
+    found = {f"server.{path.parent.name}.tables" for path in folder.glob("*/tables.py")}
+    assert {module.__name__ for module in schema.TABLES} == found
+
+
+def test_the_revisions_are_numbered_without_a_gap() -> None:
+    folder = Path(server.__file__).parent.parent / "migrations" / "versions"
+    numbers = sorted(int(path.name[:4]) for path in folder.glob("0*.py"))
+    assert numbers == list(range(1, int(schema.head()) + 1))
+
+
+async def test_an_empty_database_is_not_current(database_url: str) -> None:
+    engine = create_async_engine(database_url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP TABLE alembic_version"))
+    assert not await schema.is_current(engine)
+    await engine.dispose()
+
+
+async def test_clearing_empties_every_table_and_keeps_the_schema(database_url: str) -> None:
+    engine = create_engine(database_url, pool_size=1)
+    work, call = UnitOfWork(engine), KeyedCall(new_id(), "X", "0123456789abcdef")
+    async with work.begin() as tx:
+        await tx.idempotency.keep(call, FirstSuccess(bytes(32), b""))
+    await schema.clear(database_url)
+    async with work.read() as tx:
+        assert await tx.idempotency.claim(call) is None
+    assert await schema.is_current(engine)
+    await engine.dispose()
+
+
+async def test_every_connection_has_the_time_limits_of_the_reliability_page(database_url: str) -> None:
+    engine = create_engine(database_url, pool_size=1)
+    expected = {
+        "statement_timeout": "5s",
+        "lock_timeout": "2s",
+        "idle_in_transaction_session_timeout": "10s",
+        "TimeZone": "UTC",
+    }
+    async with engine.connect() as connection:
+        for name, value in expected.items():
+            assert (await connection.execute(text(f"SHOW {name}"))).scalar_one() == value
+    await engine.dispose()
