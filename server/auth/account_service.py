@@ -52,7 +52,7 @@ class AccountService:
     async def open(tx: Transaction, account: NewAccount) -> User:
         """Store a new account and ask for its welcome mail. Raises EmailTaken."""
         user = await tx.accounts.insert(account)
-        details = {"invited": "yes"} if account.invited else {}
+        details = {"invited": "yes"} if account.password_hash is None else {}
         await tx.outbox.add(NewMail(MailKind.WELCOME, user.id, user.email, details=details))
         return user
 
@@ -63,7 +63,7 @@ class AccountService:
         """
         waits = application.role in (Role.DOCTOR, Role.PHARMACIST)
         status = UserStatus.UNVERIFIED if waits else UserStatus.ACTIVE
-        account = await self._account(application, status, invited=False)
+        account = await self._account(application, status)
         async with self._work.begin() as tx:
             opened = await self._enrol(tx, account, application)
             tokens = await self._sessions.open(tx, opened.user)
@@ -71,7 +71,7 @@ class AccountService:
 
     async def create_user(self, application: Application) -> OpenedAccount:
         """Open an account for somebody else, verified at once. Raises ValidationFailed and EmailTaken."""
-        account = await self._account(application, UserStatus.ACTIVE, invited=True)
+        account = await self._account(application, UserStatus.ACTIVE)
         async with self._work.begin() as tx:
             return await self._enrol(tx, account, application)
 
@@ -122,7 +122,7 @@ class AccountService:
             await tx.accounts.insert(admin)
         return None if password else chosen
 
-    async def _account(self, application: Application, status: UserStatus, *, invited: bool) -> NewAccount:
+    async def _account(self, application: Application, status: UserStatus) -> NewAccount:
         check_application(application)
         password = application.password
         if password is not None:
@@ -139,7 +139,6 @@ class AccountService:
             hospital_name=application.hospital_name,
             pharmacy_name=application.pharmacy_name,
             pharmacy_address=application.pharmacy_address,
-            invited=invited,
         )
 
     async def _enrol(self, tx: Transaction, account: NewAccount, application: Application) -> OpenedAccount:

@@ -79,8 +79,6 @@ class NewAccount:
     hospital_name: str = ""
     pharmacy_name: str = ""
     pharmacy_address: str = ""
-    invited: bool = False
-    """Made by somebody else than its owner."""
 
 
 @dataclass(frozen=True, slots=True)

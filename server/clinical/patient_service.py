@@ -128,6 +128,5 @@ async def _open_account(tx: Transaction, email: str, full_name: str, phone: str)
         phone=phone,
         role=Role.PATIENT,
         status=UserStatus.ACTIVE,
-        invited=True,
     )
     return await AccountService.open(tx, account)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from google.protobuf import descriptor_pb2
 
-ROOT = Path(__file__).parents[2]
-TEMPLATE = ROOT / "envoy.yaml"
-GENERATED = ROOT / "generated"
 LUA = Path(__file__).parent
+ROOT = LUA.parents[1]
+# A wheel carries both beside this module; in a checkout they stand where they are made.
+TEMPLATE = next(path for path in (LUA / "envoy.yaml", ROOT / "envoy.yaml") if path.exists())
+GENERATED = TEMPLATE.with_name("generated")
 PACKAGE = "medconnect."
 
 Json = str | int | list["Json"] | dict[str, "Json"]

@@ -1,11 +1,10 @@
 """Refuses who may not call: by the access option that stands beside the method, before the body is parsed."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from server.auth.standing import Standing
 from server.errors import RoleNotAllowed, Unauthenticated
+from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 
 OPEN_SERVICES: Final = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
@@ -27,8 +26,7 @@ class Access:
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> None:
         """Raise Unauthenticated, RoleNotAllowed or AccountNotVerified, or let the call on."""
         if not call.method.public:
             if call.caller is None:
@@ -38,4 +36,4 @@ class Access:
                 raise RoleNotAllowed()
             if call.method.verified:
                 await self._standing.check(call.caller, verified=True)
-        yield
+        await proceed(call)

@@ -1,12 +1,11 @@
 """Identifies the caller and refuses nobody: a bad token is no token, and access decides what that means."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from server.auth.access_tokens import AccessTokens
 from server.errors import Unauthenticated
 from server.identity import set_caller
+from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 
 SCHEME: Final = "bearer"
@@ -18,8 +17,7 @@ class Authentication:
     def __init__(self, tokens: AccessTokens) -> None:
         self._tokens = tokens
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> None:
         """Fill in `caller` if a valid access token came with the call."""
         scheme, _, token = (call.first("authorization") or "").partition(" ")
         if scheme.lower() == SCHEME:
@@ -29,4 +27,4 @@ class Authentication:
                 call.caller = None
         if call.caller is not None:
             set_caller(call.caller)
-        yield
+        await proceed(call)

@@ -1,11 +1,11 @@
 """Whence a call comes."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import lru_cache
 from ipaddress import IPv6Network, ip_address
 from typing import Final
 from urllib.parse import unquote
 
+from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 
 EDGE: Final = "unix:"
@@ -15,8 +15,7 @@ UNKNOWN: Final = "unknown"
 class ClientAddress:
     """Believes the edge, which calls through the Unix socket, and nobody else."""
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> None:
         """Fill in `address` and `rest`; take over the edge's request id."""
         peer = call.context.peer()
         if peer.startswith(EDGE):
@@ -25,9 +24,10 @@ class ClientAddress:
             call.name(call.first("x-request-id") or call.request_id)  # one name in the edge's answers and in our log
         else:
             call.address = limit_address(_host(peer))
-        yield
+        await proceed(call)
 
 
+@lru_cache(maxsize=4096)
 def limit_address(host: str) -> str:
     """The address that limits count: IPv4 as it is, IPv6 by its /64, which one household or host has to itself."""
     try:

@@ -1,11 +1,10 @@
 """Ends a call when its time is over, while there is still time to say so."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from server.errors import DeadlineExceeded
+from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 
 DEFAULT_SECONDS: Final = 10.0
@@ -22,11 +21,10 @@ class Deadline:
     Streams have no deadline but the caller's own, which grpc keeps.
     """
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> None:
         """Raise DeadlineExceeded when the time is over, cancelling what runs inside."""
         if call.method.streaming:
-            yield
+            await proceed(call)
             return
         remaining = call.context.time_remaining()
         seconds = DEFAULT_SECONDS if remaining is None else min(remaining, LONGEST_SECONDS)
@@ -34,7 +32,7 @@ class Deadline:
             raise DeadlineExceeded()
         try:
             async with asyncio.timeout(seconds - REPLY_SECONDS) as limit:
-                yield
+                await proceed(call)
         except TimeoutError:
             if not limit.expired():
                 raise

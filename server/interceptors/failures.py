@@ -2,13 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import grpc.aio
 import structlog
 
 from server.errors import DeclaredError, Internal, ServerBusy
+from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 from server.status import CODES, DETAILS_KEY, to_status
 
@@ -18,11 +17,10 @@ log = structlog.get_logger(__name__)
 class Failures:
     """Answers declared errors as they say; logs what is not declared and hides it behind INTERNAL."""
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> None:
         """Turn whatever is raised inside into an aborted call; a caller's own cancellation passes."""
         try:
-            yield
+            await proceed(call)
         except DeclaredError as error:
             await _abort(call, error)
         except grpc.aio.AbortError:

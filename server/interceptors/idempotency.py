@@ -2,12 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from server.idempotency.repository import FirstSuccess, KeyedCall
+from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 from server.unit_of_work import UnitOfWork
 
@@ -26,14 +25,13 @@ class Idempotency:
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> None:
         """Fill in `reply` from the first success, or let the call on and keep its reply.
 
         Raises IdempotencyKeyInvalid, IdempotencyKeyReused or RequestInProgress. Failures are not kept.
         """
         if not call.method.idempotent or HEADER not in call.metadata or call.caller is None or call.message is None:
-            yield
+            await proceed(call)
             return
         keyed = KeyedCall(call.caller.user_id, call.method.name, _key(call))
         request_hash = hashlib.sha256(call.message.SerializeToString(deterministic=True)).digest()
@@ -44,7 +42,7 @@ class Idempotency:
                     raise IdempotencyKeyReused()
                 call.reply = first.response
                 call.headers[REPLAYED] = "true"
-            yield
+            await proceed(call)
             if first is None and call.reply is not None:
                 await transaction.idempotency.keep(keyed, FirstSuccess(request_hash, call.reply))
 

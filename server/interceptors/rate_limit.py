@@ -1,11 +1,10 @@
 """Charges every call to its budgets before anything else is done for it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from math import ceil
 
 from server.clock import Clock
 from server.errors import RateLimitExceeded
+from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 from server.rate_limits.bucket import Decision, strictest
 from server.rate_limits.budgets import Budgets
@@ -20,15 +19,14 @@ class RateLimit:
         self._store = store
         self._clock = clock
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> None:
         """Raise RateLimitExceeded, or let the call on; what only failures shall cost is given back after a success."""
         budgets = self._budgets.of(call.caller, call.method.limit_group, call.address)
         decision = strictest(await self._store.take(budgets, self._clock.monotonic()))
         self._report(call, decision)
         if not decision.allowed:
             raise RateLimitExceeded(retry_after=max(1, ceil(decision.retry_after)), limit=decision.limit.name)
-        yield
+        await proceed(call)
         returned = self._budgets.returned_on_success(call.method.limit_group, budgets)
         if returned:
             await self._store.refund(returned)

@@ -1,12 +1,10 @@
 """One line per call: who, what, how it ended, how long it took. No bodies, no names, no tokens."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import structlog
 
 from server.clock import Clock
 from server.errors import DeclaredError
+from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 
 log = structlog.get_logger(__name__)
@@ -18,13 +16,12 @@ class RequestLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> None:
         """Measure, watch the end, write."""
         started = self._clock.monotonic()
         outcome = "OK"
         try:
-            yield
+            await proceed(call)
         except DeclaredError as error:
             outcome = error.reason.value
             raise

@@ -1,7 +1,5 @@
 """Parses the body and holds it against the rules that stand in the protos."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import cast
 
 import protovalidate
@@ -9,6 +7,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
 
 from server.errors import FieldViolation, MalformedBody, ValidationFailed
+from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 from server.interceptors.text_rules import TextRules
 
@@ -25,12 +24,11 @@ class Validation:
         for request_type in request_types:
             self._validator.collect_violations(request_type())
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def around(self, call: Call, proceed: Proceed) -> None:
         """Raise MalformedBody or ValidationFailed, or let the call on."""
         if call.method.request_type is not None:
             call.message = self._read(call.method.request_type, call.body)
-        yield
+        await proceed(call)
 
     def _read(self, request_type: type[Message], body: bytes) -> Message:
         try:

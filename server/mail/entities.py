@@ -11,7 +11,7 @@ class MailKind(StrEnum):
     """What a mail is about; each kind has its templates."""
 
     WELCOME = "welcome"
-    """An account was made, by its owner or by somebody else (`details["invited"]` is "yes" then)."""
+    """An account was made; `details["invited"]` is "yes" if its owner has to choose a password first."""
     PRESCRIPTION = "prescription"
     """A prescription was written, or its mail asked for again: with its QR picture."""
     DISPENSED = "dispensed"

@@ -1,12 +1,11 @@
 """The toy service, served; and the log as the server writes it."""
 
 import io
+import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-import json
 
 import pytest
 import structlog

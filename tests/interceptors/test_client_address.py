@@ -83,6 +83,11 @@ async def test_every_way_grpc_writes_a_peer_is_read(peer: str, counted: str) -> 
     class Call:
         context, rest, address, metadata = Context(), False, "", dict(FORGED)
 
+    seen: list[tuple[str, bool]] = []
+
+    async def proceed(call: Any) -> None:
+        seen.append((call.address, call.rest))
+
     call: Any = Call()
-    async with ClientAddress().around(call):
-        assert (call.address, call.rest) == (counted, False)
+    await ClientAddress().around(call, proceed)
+    assert seen == [(counted, False)]

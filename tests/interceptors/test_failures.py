@@ -121,7 +121,8 @@ async def test_a_caller_who_goes_away_cancels_the_handler(house: House, face: st
 
 async def test_a_stream_whose_reader_stops_and_goes_away_is_closed(house: House, log_lines: Logged) -> None:
     house.probe.messages = 10_000_000
-    call = house.direct.unary_stream(PATHS["stream"])(BODY, metadata=house.bearer())
+    channel: Any = house.direct
+    call = channel.unary_stream(PATHS["stream"])(BODY, metadata=house.bearer())
     await anext(aiter(call))
     await asyncio.sleep(0.1)  # the window fills up, the handler waits for the reader
     call.cancel()

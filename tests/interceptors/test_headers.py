@@ -24,7 +24,7 @@ async def test_a_native_call_gets_its_headers_as_trailing_metadata(house: House)
 async def test_a_native_call_through_the_edge_is_answered_like_a_direct_one(house: House) -> None:
     """gRPC and gRPC-Web pass through the same socket, without a path that the transcoder took."""
     answer = await house.call("unary", [EDGE[1], *house.bearer()], channel=house.edge)
-    assert LIMITS <= answer.trailing.keys()
+    assert answer.trailing.keys() >= LIMITS
     assert not ENVELOPE & answer.headers.keys()
 
 
@@ -40,14 +40,14 @@ async def test_a_rest_call_gets_them_as_initial_metadata_with_message_and_status
 async def test_a_rest_call_with_nothing_to_say_gets_neither_message_nor_status(house: House) -> None:
     house.declare(message="")
     answer = await house.call("unary", [*EDGE, *house.bearer()], channel=house.edge)
-    assert LIMITS <= answer.initial.keys()
+    assert answer.initial.keys() >= LIMITS
     assert not ENVELOPE & answer.initial.keys()
 
 
 async def test_a_direct_caller_cannot_pass_himself_off_as_rest(house: House) -> None:
     answer = await house.call("unary", [*EDGE, *house.bearer()])
     assert not ENVELOPE & answer.headers.keys()
-    assert LIMITS <= answer.trailing.keys()
+    assert answer.trailing.keys() >= LIMITS
 
 
 @pytest.mark.parametrize("rest", [True, False])
@@ -72,5 +72,3 @@ async def test_every_call_has_a_request_id_of_its_own_which_its_caller_does_not_
     assert len(ids) == 5
     assert all(len(request_id) >= 16 for request_id in ids - {"forged"})
     assert "forged" not in ids
-
-

@@ -82,7 +82,9 @@ def caller(house: House) -> Metadata:
     return [*house.bearer(Role.DOCTOR), ("idempotency-key", KEY)]
 
 
-async def test_the_first_success_is_answered_again_byte_for_byte(house: House, ledger: Ledger, caller: Metadata) -> None:
+async def test_the_first_success_is_answered_again_byte_for_byte(
+    house: House, ledger: Ledger, caller: Metadata
+) -> None:
     first = await house.call("unary", caller)
     again = await house.call("unary", caller)
     assert (first.code, again.code) == (CODE.OK, CODE.OK)
@@ -134,9 +136,7 @@ async def test_of_thirty_calls_at_once_one_is_executed(house: House, ledger: Led
     assert (refused.code, refused.trailing["retry-after"]) == (CODE.ABORTED, "1")
 
 
-async def test_a_failure_is_not_kept_and_takes_its_writes_along(
-    house: House, ledger: Ledger, caller: Metadata
-) -> None:
+async def test_a_failure_is_not_kept_and_takes_its_writes_along(house: House, ledger: Ledger, caller: Metadata) -> None:
     async def fail() -> None:
         raise VersionConflict(version=2)
 
@@ -149,10 +149,11 @@ async def test_a_failure_is_not_kept_and_takes_its_writes_along(
 
 
 async def test_a_key_that_cannot_be_kept_takes_the_writes_along(
-    house: House, ledger: Ledger, caller: Metadata
+    house: House, ledger: Ledger, caller: Metadata, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     await ledger.sql("ALTER TABLE idempotency_keys ADD CHECK (false) NOT VALID")
     assert (await house.call("unary", caller)).reason == "INTERNAL"
+    assert [line["event"] for line in log_lines()] == ["call", "call.failed"]
     assert await ledger.written() == ([], 0)
 
 

@@ -1,12 +1,12 @@
 """Who may do what to whose object: the one table from which the access tests are generated.
 
-Actors: 0 nobody · PO the patient · PX another patient · DO the author doctor · DX another doctor · UD, UP a doctor and a
-pharmacist whom no admin has verified · HC the pharmacist who scanned, and if there is a claim holds it · HX another
-pharmacist · A an admin · Z a session of the first actor that may, revoked.
+Actors: 0 nobody · PO the patient · PX another patient · DO the author doctor · DX another doctor · UD, UP a doctor
+and a pharmacist whom no admin has verified · HC the pharmacist who scanned, and if there is a claim holds it · HX
+another pharmacist · A an admin · Z a session of the first actor that may, revoked.
 
-Scenes, in which the prescription stands that is named (`stage.py` sets them): `open` nobody has seen it · `scanned` by HC ·
-`contested` held by HC, seen by HX as well · `held` by HC, who has handed out a part · `own_visit` one that refers to a visit
-that DO recorded · `-` no prescription is named.
+Scenes, in which the prescription stands that is named (`stage.py` sets them): `open` nobody has seen it · `scanned`
+by HC · `contested` held by HC, seen by HX as well · `held` by HC, who has handed out a part · `own_visit` one that
+refers to a visit that DO recorded · `-` no prescription is named.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 from google.protobuf.descriptor import FieldDescriptor
-
 from medconnect.options.v1 import access_pb2
 
 NUL: Final = "x\0y"
@@ -154,10 +153,23 @@ ANY_HEIGHT: Final = frozenset(
 
 # What only JSON can say.
 LONE_SURROGATES: Final = ("x\ud800", "\udc00y", "\ud83dz")
-JSON_TEXTS: Final = (12, 1.5, True, {}, {"a": "b"}, [], ["x"], 10**400, *LONE_SURROGATES)
-JSON_INTEGERS: Final = ("x", "NaN", "1.5", 1.5, True, {}, [], 2**31, -(2**31) - 1, 2**63, 10**400, float("nan"))
-JSON_DOUBLES: Final = ("x", "NaN", "Infinity", True, {}, [], 10**400, -(10**300), float("nan"))
-JSON_ENUMS: Final = ("x", "unspecified", "-1", 99, 1.5, True, {}, [])
+JSON_TEXTS: Final[Sequence[Any]] = (12, 1.5, True, {}, {"a": "b"}, [], ["x"], 10**400, *LONE_SURROGATES)
+JSON_INTEGERS: Final[Sequence[Any]] = (
+    "x",
+    "NaN",
+    "1.5",
+    1.5,
+    True,
+    {},
+    [],
+    2**31,
+    -(2**31) - 1,
+    2**63,
+    10**400,
+    float("nan"),
+)
+JSON_DOUBLES: Final[Sequence[Any]] = ("x", "NaN", "Infinity", True, {}, [], 10**400, -(10**300), float("nan"))
+JSON_ENUMS: Final[Sequence[Any]] = ("x", "unspecified", "-1", 99, 1.5, True, {}, [])
 JSON_LISTS: Final = (12, True, 1.5)
 JSON_OBJECTS: Final = ("x", 12, True)
 
@@ -209,7 +221,9 @@ def of_json(field: FieldDescriptor) -> list[Any]:
     if field.enum_type is not None:
         return list(JSON_ENUMS)
     kinds = {FieldDescriptor.TYPE_STRING: JSON_TEXTS, FieldDescriptor.TYPE_DOUBLE: JSON_DOUBLES}
-    return list(kinds.get(field.type, JSON_INTEGERS))
+    values = kinds.get(field.type, JSON_INTEGERS)
+    # Envoy takes a list inside a list for more elements of the outer one: `["a", ["b"]]` is `["a", "b"]`.
+    return [value for value in values if not (field.is_repeated and isinstance(value, list))]
 
 
 def _of_kind(field: FieldDescriptor) -> Sequence[str]:

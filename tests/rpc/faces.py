@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from typing import cast as cast_to
 from urllib.parse import quote
 
 import grpc
@@ -16,11 +17,11 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-
 from medconnect.auth.v1 import auth_service_pb2
 from medconnect.clinical.v1 import clinical_service_pb2
 from medconnect.events.v1 import events_service_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
+
 from tests.fixtures.cast import Actor, Cast
 
 HTTP_STATUS: Final = {
@@ -166,7 +167,7 @@ def refusal(error: Any) -> Answer:
 def json_of(message: Message) -> dict[str, Any]:
     """A message as REST writes it: JSON names, enums as words."""
     answer = MessageToDict(message, always_print_fields_with_no_presence=True)
-    _shorten(answer, message.DESCRIPTOR)
+    _shorten(answer, cast_to(Descriptor, message.DESCRIPTOR))
     return answer
 
 

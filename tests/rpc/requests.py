@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from google.protobuf.message import Message
-
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import patient_pb2, visit_pb2
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
+
 from tests.fixtures.cast import PASSWORD, new_email
 from tests.rpc.stage import PART, Prescription, Stage, dispense_line
 

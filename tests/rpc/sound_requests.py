@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from google.protobuf.message import Message
-
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import patient_pb2, visit_pb2
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
+
 from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
 
 
@@ -28,12 +28,25 @@ class World:
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
         self.patient = cast.new_patient()
-        self.record_id = self._record()
+        self.visitor = cast.new_patient()
+        self.record_id = self.record()
         self.visit_id = self._visit(self.patient.patient_id, cast.doctor)
+
+    def record(self) -> str:
+        """The id of a new patient record without an account."""
+        request = clinical.CreatePatientRequest(
+            full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
+        )
+        return self.cast.clinical.CreatePatient(request, metadata=self.cast.doctor.metadata).patient.id
+
+    def version(self, patient_id: str) -> int:
+        """The present one of a patient record."""
+        request = clinical.GetPatientRequest(patient_id=patient_id)
+        return self.cast.clinical.GetPatient(request, metadata=self.cast.doctor.metadata).patient.version
 
     def foreign_ids(self) -> tuple[str, ...]:
         """Ids of what is nobody's business here: another doctor's prescription, item and visit, a patient's account."""
-        doctor, patient_id = self.cast.new_doctor(), self._record()
+        doctor, patient_id = self.cast.new_doctor(), self.record()
         written = self.cast.prescribe(patient_id, doctor=doctor)
         return written.id, written.items[0].id, self._visit(patient_id, doctor), self.patient.user_id
 
@@ -57,13 +70,6 @@ class World:
         scan = pharmacy.ScanQrCodeRequest(qr_code=self.cast.qr_text(written.id))
         self.cast.pharmacy.ScanQrCode(scan, metadata=self.cast.pharmacist.metadata)
         return written.id
-
-    def _record(self) -> str:
-        """The id of a patient record without an account."""
-        request = clinical.CreatePatientRequest(
-            full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
-        )
-        return self.cast.clinical.CreatePatient(request, metadata=self.cast.doctor.metadata).patient.id
 
     def _visit(self, patient_id: str, doctor: Actor) -> str:
         request = clinical.CreateMedicalVisitRequest(
@@ -107,7 +113,7 @@ def _accounts(request: Callable[..., Message]) -> tuple[Message, ...]:
 
 
 def _login(world: World) -> auth.LoginRequest:
-    return auth.LoginRequest(email=world.patient.email, password=PASSWORD)
+    return auth.LoginRequest(email=world.visitor.email, password=PASSWORD)
 
 
 def _refresh_token(world: World) -> auth.RefreshTokenRequest:
@@ -165,17 +171,15 @@ def _dispense(world: World) -> pharmacy.DispensePrescriptionRequest:
 
 def _updates_of_record(world: World) -> tuple[Message, ...]:
     update = clinical.UpdatePatientRequest
+    record_id = world.record()
     given = {"full_name": "Nora Newname", "email": new_email(), "version": 1, **DETAILS}
-    return (
-        update(patient_id=world.record_id, **given),
-        update(patient_id=world.record_id, clear=["phone", "allergies"]),
-    )
+    return update(patient_id=record_id, **given), update(patient_id=record_id, clear=["phone", "allergies"])
 
 
-def _updates_of_profile(_: World) -> tuple[Message, ...]:
+def _updates_of_profile(world: World) -> tuple[Message, ...]:
     given = {name: value for name, value in DETAILS.items() if name != "existing_conditions"}
     update = clinical.UpdateProfileRequest
-    return update(version=1, **given), update(clear=["phone", "allergies"])
+    return update(version=world.version(world.patient.patient_id), **given), update(clear=["phone", "allergies"])
 
 
 def _new_patient(_: World) -> clinical.CreatePatientRequest:

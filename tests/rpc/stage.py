@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
-
 from medconnect.clinical.v1 import clinical_service_pb2, prescription_pb2, visit_pb2
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
+from sqlalchemy import text
+
 from server.auth.entities import Tokens
 from server.db.metadata import metadata
 from tests.fixtures.cast import Actor, Cast

@@ -1,22 +1,25 @@
 """Nobody and the wrong role are refused before anything that they sent is looked at."""
 
+from typing import Any
+
 import grpc
 import pytest
-
 from medconnect.options.v1 import access_pb2
+
 from tests.fixtures.cast import Actor, Cast
 from tests.rpc.access_table import PUBLIC
-from tests.rpc.calls import RPCS, over_grpc, over_rest
+from tests.rpc.calls import NOBODY, access_of, over_grpc, send
+from tests.rpc.faces import RPCS
 
 CODE = grpc.StatusCode
 Role = access_pb2.Role
 ROLES = [Role.ROLE_PATIENT, Role.ROLE_DOCTOR, Role.ROLE_PHARMACIST, Role.ROLE_ADMIN]
 MALFORMED = b"\xff\xff\xff"
 CLOSED = [name for name in RPCS if name not in PUBLIC]
-OPEN_TO_ALL = {"/grpc.health.v1.Health/Check": b"", "/grpc.health.v1.Health/List": b""}
-FOR_ROLES = [name for name in RPCS if RPCS[name].access.roles]
-FORBIDDEN = [(name, role) for name in FOR_ROLES for role in ROLES if role not in RPCS[name].access.roles]
-PERMITTED = [(name, role) for name in FOR_ROLES for role in RPCS[name].access.roles]
+OPEN_TO_ALL = ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/List"]
+FOR_ROLES = [name for name in RPCS if access_of(RPCS[name]).roles]
+FORBIDDEN = [(name, role) for name in FOR_ROLES for role in ROLES if role not in access_of(RPCS[name]).roles]
+PERMITTED = [(name, role) for name in FOR_ROLES for role in access_of(RPCS[name]).roles]
 UNKNOWN = [
     "/medconnect.auth.v1.AuthService/Nonsense",
     "/no.such.Service/Method",
@@ -35,7 +38,7 @@ def by_role(cast: Cast) -> dict[int, Actor]:
 
 
 def test_the_methods_declared_public_are_those_written_down() -> None:
-    assert {name for name, rpc in RPCS.items() if rpc.access.public} == PUBLIC
+    assert {name for name, rpc in RPCS.items() if access_of(rpc).public} == PUBLIC
 
 
 @pytest.mark.parametrize("name", CLOSED)
@@ -47,7 +50,7 @@ def test_nobody_is_told_to_sign_in_whatever_he_sends(cast: Cast, name: str, body
 
 @pytest.mark.parametrize("name", CLOSED)
 def test_nobody_is_told_to_sign_in_over_rest(cast: Cast, name: str) -> None:
-    answer = over_rest(cast, RPCS[name], None, None)
+    answer = send(cast, RPCS[name], dict.fromkeys(RPCS[name].in_path, NOBODY), {})
     assert (answer.status, answer.reason) == (401, "UNAUTHENTICATED")
 
 
@@ -55,18 +58,19 @@ def test_nobody_is_told_to_sign_in_over_rest(cast: Cast, name: str) -> None:
 def test_a_public_method_looks_at_what_nobody_sent(cast: Cast, name: str) -> None:
     answer = over_grpc(cast, RPCS[name], b"", None)
     assert (answer.status, answer.reason) == (CODE.INVALID_ARGUMENT, "VALIDATION_FAILED")
-    rest = over_rest(cast, RPCS[name], None, None)
+    rest = send(cast, RPCS[name], {}, {})
     assert (rest.status, rest.reason) == (400, "VALIDATION_FAILED")
 
 
 @pytest.mark.parametrize("path", OPEN_TO_ALL)
 def test_health_answers_nobody(cast: Cast, path: str) -> None:
-    assert cast.channel.unary_unary(path)(OPEN_TO_ALL[path], timeout=5)
+    call: Any = cast.channel.unary_unary(path)
+    assert call(b"", timeout=5)
 
 
 @pytest.mark.parametrize("path", UNKNOWN)
 def test_whether_a_method_exists_is_told_only_to_who_is_signed_in(cast: Cast, path: str) -> None:
-    call = cast.channel.unary_unary(path)
+    call: Any = cast.channel.unary_unary(path)
     for metadata, code in ((None, CODE.UNAUTHENTICATED), (cast.doctor.metadata, CODE.UNIMPLEMENTED)):
         with pytest.raises(grpc.RpcError) as refused:
             call(b"", timeout=5, metadata=metadata)
@@ -93,7 +97,7 @@ def test_a_body_that_cannot_be_read_is_refused_as_such_to_who_may_call(
 @pytest.mark.parametrize("role", [Role.ROLE_DOCTOR, Role.ROLE_PHARMACIST], ids=Role.Name)
 def test_a_licence_is_asked_for_before_the_body_is_read(cast: Cast, role: Role.ValueType) -> None:
     newcomer = cast.new_unverified(role)
-    names = [name for name in FOR_ROLES if role in RPCS[name].access.roles]
+    names = [name for name in FOR_ROLES if role in access_of(RPCS[name]).roles]
     for name in names:
         answer = over_grpc(cast, RPCS[name], MALFORMED, newcomer)
         assert (name, answer.status, answer.reason) == (name, CODE.PERMISSION_DENIED, "ACCOUNT_NOT_VERIFIED")

@@ -42,6 +42,15 @@ class Place:
         """The JSON path of what is fed: of a list its second element."""
         return self.whole + ("[1]" if self.field.is_repeated else "")
 
+    @property
+    def roughly(self) -> tuple[str, ...]:
+        """The JSON paths by which Envoy may name it.
+
+        For an object in a scalar's place it names the message around; of a list of scalars the first element always.
+        """
+        around = [Place(step, self.above[:depth]).element for depth, step in enumerate(self.above)]
+        return (self.element, self.whole, f"{self.whole}[0]", *around)
+
     def fed(self, request: Message, value: Any) -> Message:
         """The request with that value."""
         changed = copy.deepcopy(request)
@@ -179,8 +188,7 @@ def test_every_field_is_refused_what_only_json_can_say(rpc: Rpc, requests: Sound
             body = place.fed_json(base, value, element=element)
             answer = send_json(cast, rpc, body, requests.actor)
             unreadable = answer.reason == "MALFORMED_BODY" and bad_values.unreadable(value)
-            containers = [Place(step, place.above[:depth]).element for depth, step in enumerate(place.above)]
-            found = None if unreadable else fault(answer, place.whole, place.element, *containers)
+            found = None if unreadable else fault(answer, *place.roughly)
             faults.append((place.element, value, found))
     assert_none(faults)
 

@@ -140,5 +140,5 @@ def test_a_method_that_does_not_say_who_may_call_it_stops_the_start_and_is_named
 def test_a_method_that_does_is_read() -> None:
     option = access_pb2.Access(roles=[access_pb2.ROLE_DOCTOR], verified=True, limit_group=access_pb2.LIMIT_GROUP_OTP)
     [method] = read_methods([a_service("Clear", option)]).values()
-    assert (method.path, method.roles, method.verified) == ("/probe.Clear/Do", {Role.DOCTOR}, True)
+    assert (method.path, method.roles, method.verified) == ("/probe.Clear/Do", frozenset({Role.DOCTOR}), True)
     assert (method.limit_group, method.http_status, method.streaming) == ("otp", 200, False)

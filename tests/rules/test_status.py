@@ -12,17 +12,16 @@ from medconnect.errors.v1 import error_reason_pb2
 
 from server import status
 from server.errors import (
-    Code,
     DeclaredError,
     FieldViolation,
     NotFound,
     PrescriptionExpired,
-    Reason,
     RequestInProgress,
     ServerBusy,
     Unauthenticated,
     ValidationFailed,
 )
+from server.reasons import Code, Reason
 from server.status import CODES, UnpublishedError, check_published, to_status
 
 

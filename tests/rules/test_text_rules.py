@@ -35,7 +35,9 @@ def test_the_fields_of_these_tests_have_the_options_that_they_are_tested_for() -
     assert option(clinical_service_pb2.CreatePrescriptionRequest(), "doctor_notes") == access_pb2.TEXT_BLOCK
 
 
-@pytest.mark.parametrize("character", ["\0", "\x01", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9f", "\u2028", "\u2029"])
+@pytest.mark.parametrize(
+    "character", ["\0", "\x01", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9f", "\u2028", "\u2029"]
+)
 def test_a_line_holds_no_control_character(character: str) -> None:
     message = auth_service_pb2.LoginRequest(email=f"a{character}b")
     assert complaints(message) == {"email": "must be one line without control characters"}
@@ -93,7 +95,9 @@ def test_optional_texts_that_were_not_given_stay_so() -> None:
     assert patient.ListFields() == []
 
 
-@pytest.mark.parametrize("text", ["O'Hara", "<b>", "'; DROP TABLE users; --", "{{ 7*7 }}", "漢字", "😀", "\u200d", "مرحبا"])
+@pytest.mark.parametrize(
+    "text", ["O'Hara", "<b>", "'; DROP TABLE users; --", "{{ 7*7 }}", "漢字", "😀", "\u200d", "مرحبا"]
+)
 def test_other_text_is_nobodys_business(text: str) -> None:
     message = auth_service_pb2.LoginRequest(email=text)
     assert complaints(message) == {}

@@ -1,0 +1,138 @@
+"""Conventions of the house as checks: each finds offences in one file's source and says what to do instead."""
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+LONGEST_FILE: Final = 350
+HAND_WRITTEN: Final = ("server", "migrations", "protos", "clients", "tests", "benchmarks")
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A rule, the files of the server that are its one place, and how an offence is recognised."""
+
+    name: str
+    explanation: str
+    place: frozenset[str]
+    offends: Callable[[ast.AST], bool]
+
+    def offences(self, path: str, source: str) -> list[str]:
+        """Where a file of the server breaks the rule: `path:line: explanation`."""
+        if path in self.place:
+            return []
+        nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.expr | ast.stmt)]
+        lines = sorted({node.lineno for node in nodes if self.offends(node)})
+        return [f"{path}:{line}: {self.explanation}" for line in lines]
+
+
+def _calls_method(*names: str) -> Callable[[ast.AST], bool]:
+    return lambda node: isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names
+
+
+def _names(*dotted: str) -> Callable[[ast.AST], bool]:
+    """Whether a node names one of these, as `module.name` or by importing it from there."""
+
+    def offends(node: ast.AST) -> bool:
+        if isinstance(node, ast.Attribute):
+            return ast.unparse(node) in dotted
+        if isinstance(node, ast.ImportFrom):
+            return any(f"{node.module}.{alias.name}" in dotted for alias in node.names)
+        return False
+
+    return offends
+
+
+def _imports(module: str) -> Callable[[ast.AST], bool]:
+    def offends(node: ast.AST) -> bool:
+        if isinstance(node, ast.Import):
+            return any(alias.name == module for alias in node.names)
+        return isinstance(node, ast.ImportFrom) and node.module == module
+
+    return offends
+
+
+def _is_glued_sql(node: ast.AST) -> bool:
+    """`text(…)` or `exec_driver_sql(…)` of a text that is put together out of values."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return name in ("text", "exec_driver_sql") and any(_is_glued(argument) for argument in node.args)
+
+
+def _is_glued(text: ast.AST) -> bool:
+    if isinstance(text, ast.JoinedStr):
+        return any(isinstance(part, ast.FormattedValue) and not _is_constant(part.value) for part in text.values)
+    if isinstance(text, ast.BinOp):
+        return isinstance(text.op, ast.Mod | ast.Add)
+    return _calls_method("format", "format_map", "join", "replace")(text)
+
+
+def _is_constant(value: ast.AST) -> bool:
+    return isinstance(value, ast.Name) and value.id.isupper()
+
+
+CONVENTIONS: Final = (
+    Convention(
+        "abort",
+        "raise a declared error (server/errors.py); interceptors/failures.py is the one place that aborts a call",
+        frozenset({"interceptors/failures.py"}),
+        _calls_method("abort", "abort_with_status"),
+    ),
+    Convention(
+        "commit",
+        "open a block of the UnitOfWork; leaving it commits",
+        frozenset(),
+        _calls_method("commit"),
+    ),
+    Convention(
+        "environment",
+        "declare a setting in settings.py and let app.py pass it on",
+        frozenset({"settings.py"}),
+        _names("os.environ", "os.getenv", "os.environb"),
+    ),
+    Convention(
+        "time",
+        "take a Clock (clock.py), or the database's now()",
+        frozenset({"clock.py", "db/identifiers.py"}),
+        _names("datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"),
+    ),
+    Convention(
+        "randomness",
+        "use `secrets`: whatever is drawn here, somebody would like to guess it",
+        frozenset(),
+        _imports("random"),
+    ),
+    Convention(
+        "glued SQL",
+        "write the statement as a constant and bind its values (schema.py alone names tables that it reads)",
+        frozenset({"schema.py"}),
+        _is_glued_sql,
+    ),
+)
+
+
+def server_files() -> Iterator[tuple[str, str]]:
+    """Path within `server/` and source of every module."""
+    folder = ROOT / "server"
+    for path in sorted(folder.rglob("*.py")):
+        yield str(PurePosixPath(path.relative_to(folder))), path.read_text()
+
+
+def too_long(path: str, source: str) -> list[str]:
+    """An offence if a hand-written file has more lines than one reads in one go."""
+    lines = source.count("\n")
+    if lines <= LONGEST_FILE:
+        return []
+    return [f"{path}: {lines} lines, more than {LONGEST_FILE}: find the noun that wants a module of its own"]
+
+
+def hand_written_files() -> Iterator[tuple[str, str]]:
+    """Path and source of every module and script that people write."""
+    for folder in HAND_WRITTEN:
+        for suffix in ("py", "lua"):
+            for path in sorted((ROOT / folder).rglob(f"*.{suffix}")):
+                yield str(PurePosixPath(path.relative_to(ROOT))), path.read_text()

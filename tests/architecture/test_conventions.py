@@ -1,0 +1,89 @@
+"""The house's conventions hold, and each check finds an offender."""
+
+import pytest
+
+from tests.architecture.conventions import (
+    CONVENTIONS,
+    LONGEST_FILE,
+    Convention,
+    hand_written_files,
+    server_files,
+    too_long,
+)
+
+OFFENDERS = {
+    "abort": ["await context.abort(code, 'x')", "self.context.abort_with_status(status)"],
+    "commit": ["await connection.commit()", "session.commit()"],
+    "environment": ["x = os.environ['X']", "os.getenv('X')", "from os import environ", "os.environ.get('X')"],
+    "time": [
+        "datetime.now(UTC)",
+        "now = datetime.utcnow",
+        "date.today()",
+        "time.time()",
+        "time.time_ns()",
+        "from time import time",
+    ],
+    "randomness": ["import random", "from random import choice"],
+    "glued SQL": [
+        "text(f'SELECT {x}')",
+        "sqlalchemy.text('SELECT %s' % x)",
+        "text('SELECT ' + x)",
+        "text('SELECT {}'.format(x))",
+        "connection.exec_driver_sql(f'DROP TABLE {x}')",
+    ],
+}
+INNOCENTS = {
+    "abort": ["abort(x)", "'context.abort()'"],
+    "commit": ["commit = 1", "# connection.commit()"],
+    "environment": ["environ = {}", "os.path.join('a')"],
+    "time": ["clock.now()", "time.monotonic()", "datetime.fromisoformat(x)"],
+    "randomness": ["import secrets", "random = secrets.randbits(74)"],
+    "glued SQL": ["text('SELECT :x')", "text(f'SELECT {LIMIT}')", "log(f'{x}')", "text(STATEMENT)"],
+}
+
+
+def by_name(convention: Convention) -> str:
+    return convention.name
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS, ids=by_name)
+def test_the_server_keeps_it(convention: Convention) -> None:
+    offences = [line for path, source in server_files() for line in convention.offences(path, source)]
+    assert not offences, "\n".join(offences)
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS, ids=by_name)
+def test_every_offender_is_found_and_told_what_to_do(convention: Convention) -> None:
+    for offender in OFFENDERS[convention.name]:
+        source = f"async def f():\n    {offender}\n"
+        assert convention.offences("x/service.py", source) == [f"x/service.py:2: {convention.explanation}"]
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS, ids=by_name)
+def test_nobody_else_is_accused(convention: Convention) -> None:
+    for innocent in INNOCENTS[convention.name]:
+        assert convention.offences("x/service.py", innocent) == []
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS, ids=by_name)
+def test_its_one_place_exists_and_needs_the_exception(convention: Convention) -> None:
+    sources = dict(server_files())
+    assert convention.place <= sources.keys()
+    for path in convention.place:
+        assert convention.offences(f"not/{path}", sources[path])
+
+
+def test_no_hand_written_file_is_too_long() -> None:
+    offences = [line for path, source in hand_written_files() for line in too_long(path, source)]
+    assert not offences, "\n".join(offences)
+
+
+def test_a_file_of_one_line_too_many_is_found() -> None:
+    assert too_long("x.py", "x\n" * LONGEST_FILE) == []
+    assert too_long("x.py", "x\n" * (LONGEST_FILE + 1)) != []
+
+
+def test_the_checks_see_the_files() -> None:
+    paths = dict(server_files()).keys()
+    assert {"app.py", "interceptors/base.py", "pharmacy/service.py"} <= paths
+    assert {"tests/conftest.py", "server/edge/envelope.lua"} <= dict(hand_written_files()).keys()

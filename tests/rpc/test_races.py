@@ -1,0 +1,317 @@
+"""Many callers at once, over both faces: one wins, the others are told so quickly, and every reader sees the same end."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+import grpc
+import httpx
+import pytest
+from google.protobuf.message import Message
+from sqlalchemy import text
+
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+from medconnect.clinical.v1 import prescription_pb2
+from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
+from server.clinical import reference_number
+from server.clinical.entities import NewPrescription, NewPrescriptionItem
+from server.clinical.prescription_service import PrescriptionService
+from server.identity import Caller, Role
+from server.pagination import PageTokens
+from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.instance import RunningInstance
+from tests.rpc.faces import (
+    RPCS,
+    Answer,
+    Rpc,
+    callable_of,
+    json_of,
+    over_grpc,
+    over_rest,
+    refusal,
+    rest_answer,
+    rest_request,
+)
+
+AT_ONCE: Final = 64
+PROMPT_SECONDS: Final = 2.0
+"""So long a loser may have to wait for his answer, as the product contract's lock timeout says."""
+POLITE: Final = frozenset({"FAILED_PRECONDITION", "ABORTED", "SERVER_BUSY"})
+PRESCRIPTIONS_OF_A_DAY: Final = 2_000
+NUMBERS_OF_A_DAY: Final = 4_096
+"""So narrow a choice makes hundreds of them collide: of the real 2^35, two would in 17,000 such days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of the race."""
+
+    rpc: Rpc
+    request: Message
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended, and after how many seconds."""
+
+    call: Call
+    answer: Answer
+    seconds: float
+
+
+async def race(cast: Cast, calls: Sequence[Call]) -> list[Outcome]:
+    """Send all at once: every other one over gRPC, the rest over REST on a connection each."""
+    limits = httpx.Limits(max_connections=len(calls), max_keepalive_connections=0)
+    async with httpx.AsyncClient(base_url=cast.http.base_url, timeout=30, limits=limits) as http:
+        runners = [_over_grpc(cast, call) if turn % 2 else _over_rest(http, call) for turn, call in enumerate(calls)]
+        return await asyncio.gather(*runners)
+
+
+async def _over_grpc(cast: Cast, call: Call) -> Outcome:
+    begun, done = time.monotonic(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    future = callable_of(cast, call.rpc).future(call.request, metadata=call.actor.metadata, timeout=30)
+    future.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+    await done.wait()
+    taken = time.monotonic() - begun
+    try:
+        return Outcome(call, Answer(200, data=json_of(future.result())), taken)
+    except grpc.RpcError as error:
+        return Outcome(call, refusal(error), taken)
+
+
+async def _over_rest(http: httpx.AsyncClient, call: Call) -> Outcome:
+    begun = time.monotonic()
+    path, content = rest_request(call.rpc, json_of(call.request))
+    headers = {**call.actor.headers, "content-type": "application/json"}
+    response = await http.request(call.rpc.verb, path.lstrip("/"), headers=headers, content=content)
+    return Outcome(call, rest_answer(response), time.monotonic() - begun)
+
+
+def winners(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those that succeeded; all others must have been refused politely and promptly."""
+    lost = [outcome for outcome in outcomes if not outcome.answer.ok]
+    assert {polite(outcome.answer) for outcome in lost} <= POLITE, Counter(outcome.answer.reason for outcome in lost)
+    assert max((outcome.seconds for outcome in lost), default=0) < PROMPT_SECONDS
+    return [outcome for outcome in outcomes if outcome.answer.ok]
+
+
+def polite(answer: Answer) -> str:
+    """The kind of a refusal: FAILED_PRECONDITION is 400 with the state, ABORTED is 409."""
+    if answer.status == 400 and "state" in answer.metadata:
+        return "FAILED_PRECONDITION"
+    return "ABORTED" if answer.status == 409 else answer.reason
+
+
+def dispense(written: prescription_pb2.Prescription, actor: Actor, *quantities: int) -> Call:
+    """Hand out so much of each item."""
+    request = pharmacy.DispensePrescriptionRequest(prescription_id=written.id)
+    for item, quantity in zip(written.items, quantities, strict=True):
+        request.items.add(
+            item_id=item.id, quantity=quantity, unit_price="2.00", batch_number="B-1", expiry_date="2099-12-31"
+        )
+    return Call(RPCS["DispensePrescription"], request, actor)
+
+
+class Books:
+    """What is written down about a prescription, and what its readers are shown."""
+
+    def __init__(self, cast: Cast, instance: RunningInstance) -> None:
+        self._cast = cast
+        self._instance = instance
+
+    def count(self, statement: str, prescription_id: str) -> Any:
+        """A number, counted in the database."""
+        return self._instance.run(self._count(statement, prescription_id))
+
+    async def _count(self, statement: str, prescription_id: str) -> Any:
+        async with self._instance.core.work.read() as tx:
+            return (await tx.connection.execute(text(statement), {"id": prescription_id})).scalar_one()
+
+    def handed_out(self, prescription_id: str) -> tuple[int, int]:
+        """How many units went out by the items, and by the receipts' lines."""
+        by_items = "SELECT sum(dispensed_quantity) FROM prescription_items WHERE prescription_id = :id"
+        by_lines = """
+            SELECT coalesce(sum(line.quantity), 0) FROM dispensed_lines AS line
+            JOIN pharmacy_log AS entry ON entry.id = line.log_id WHERE entry.prescription_id = :id
+            """
+        return self.count(by_items, prescription_id), self.count(by_lines, prescription_id)
+
+    def entries(self, prescription_id: str, pharmacist: Actor) -> Counter[str]:
+        """The pharmacist's own history of it, by action."""
+        request = pharmacy.ListDispensingHistoryRequest(page_size=100)
+        answer = over_rest_get(self._cast, "ListDispensingHistory", request, pharmacist)
+        return Counter(e["action"] for e in answer.data["entries"] if e["prescriptionId"] == prescription_id)
+
+    def receipt(self, prescription_id: str, reader: Actor) -> Answer:
+        """The receipt as that person sees it."""
+        request = pharmacy.GetDispensingSummaryRequest(prescription_id=prescription_id)
+        return over_grpc(self._cast, RPCS["GetDispensingSummary"], request, reader)
+
+    def states(self, written: prescription_pb2.Prescription, patient: Actor, pharmacist: Actor) -> set[str]:
+        """The states in which it stands for its doctor, its patient, the pharmacy's log and the table's row."""
+        one = clinical.GetPrescriptionRequest(prescription_id=written.id)
+        log = pharmacy.ListPrescriptionLogRequest(prescription_id=written.id, page_size=100)
+        row = self.count("SELECT status FROM prescriptions WHERE id = :id", written.id)
+        listed = over_rest_get(self._cast, "ListMyPrescriptions", clinical.ListMyPrescriptionsRequest(), patient)
+        shown = {entry["id"]: entry["status"] for entry in listed.data["prescriptions"]}
+        last = over_grpc(self._cast, RPCS["ListPrescriptionLog"], log, pharmacist).data["entries"][-1]["toStatus"]
+        return {
+            row,
+            over_grpc(self._cast, RPCS["GetPrescription"], one, self._cast.doctor).data["prescription"]["status"],
+            shown[written.id],
+            row if row == "cancelled" else last,  # the doctor's cancelling is no entry of a pharmacy
+        }
+
+
+def over_rest_get(cast: Cast, name: str, request: Message, actor: Actor) -> Answer:
+    """Call a REST method that has no body; the request's fields are its query."""
+    rpc = RPCS[name]
+    given = {f.json_name: value for f, value in request.ListFields()}
+    return rest_answer(cast.http.get(rpc.path, params=given, headers=actor.headers))
+
+
+@pytest.fixture(scope="module")
+def books(cast: Cast, instance: RunningInstance) -> Books:
+    return Books(cast, instance)
+
+
+@pytest.fixture(scope="module")
+def patient(cast: Cast) -> Actor:
+    return cast.new_patient()
+
+
+@pytest.fixture
+def pharmacist(cast: Cast) -> Actor:
+    return cast.new_pharmacist()
+
+
+async def test_of_64_dispenses_at_once_exactly_one_succeeds(
+    cast: Cast, books: Books, patient: Actor, pharmacist: Actor, rounds: int
+) -> None:
+    for _ in range(rounds):
+        written = cast.prescribe(patient.patient_id, 20, 10)
+        cast.claim(written.id, pharmacist)
+
+        (winner,) = winners(await race(cast, [dispense(written, pharmacist, 20, 10)] * AT_ONCE))
+
+        assert winner.answer.data["totalAmount"] == "60.00"
+        assert books.handed_out(written.id) == (30, 30)
+        assert books.entries(written.id, pharmacist) == {"scan": 1, "validate": 1, "dispense": 1}
+        for reader in (pharmacist, patient):
+            receipt = books.receipt(written.id, reader)
+            assert [line["quantity"] for line in receipt.data["lines"]] == [20, 10]
+        assert books.count("SELECT count(*) FROM emails WHERE prescription_id = :id AND kind = 'dispensed'", written.id) == 1
+        assert books.states(written, patient, pharmacist) == {"dispensed"}
+
+
+async def test_partial_dispenses_at_once_never_exceed_what_was_prescribed(
+    cast: Cast, books: Books, patient: Actor, pharmacist: Actor, rounds: int
+) -> None:
+    """A part gives the claim back, so each claim lets one of twenty through; the fourth part of 3 is more than is left."""
+    for _ in range(-(-rounds // 3)):
+        written = cast.prescribe(patient.patient_id, 10)
+        for dispensed in (3, 6, 9):
+            cast.claim(written.id, pharmacist)
+            outcomes = await race(cast, [dispense(written, pharmacist, 3)] * 20)
+            assert len(winners(outcomes)) == 1
+            assert books.handed_out(written.id) == (dispensed, dispensed)
+        cast.claim(written.id, pharmacist)
+        outcomes = await race(cast, [dispense(written, pharmacist, 3)] * 20)
+        assert {(o.answer.status, o.answer.fields) for o in outcomes} == {(400, ("items[0].quantity",))}
+        assert books.handed_out(written.id) == (9, 9)
+        assert len(winners(await race(cast, [dispense(written, pharmacist, 1)] * 20))) == 1
+        assert books.handed_out(written.id) == (10, 10)
+        assert books.states(written, patient, pharmacist) == {"dispensed"}
+
+
+async def test_dispense_reject_release_and_cancel_at_once_have_one_end_on_which_all_readers_agree(
+    cast: Cast, books: Books, patient: Actor, pharmacist: Actor, rounds: int
+) -> None:
+    """A release ends nothing: after it, rejecting or cancelling may still win."""
+    for seed in range(rounds):
+        written = cast.prescribe(patient.patient_id, 20, 10)
+        cast.claim(written.id, pharmacist)
+        reject = pharmacy.RejectPrescriptionRequest(prescription_id=written.id, reason="wrong dose")
+        release = pharmacy.ReleasePrescriptionRequest(prescription_id=written.id)
+        cancel = clinical.CancelPrescriptionRequest(prescription_id=written.id, reason="written twice")
+        calls = [
+            dispense(written, pharmacist, 20, 10),
+            Call(RPCS["RejectPrescription"], reject, pharmacist),
+            Call(RPCS["ReleasePrescription"], release, pharmacist),
+            Call(RPCS["CancelPrescription"], cancel, cast.doctor),
+        ] * 4
+        random.Random(seed).shuffle(calls)
+
+        won = [outcome.call.rpc.name for outcome in winners(await race(cast, calls))]
+
+        ends = {"DispensePrescription": "dispensed", "RejectPrescription": "rejected", "CancelPrescription": "cancelled"}
+        (end,) = [ends[name] for name in won if name in ends]
+        assert won.count("ReleasePrescription") <= (0 if end == "dispensed" else 1)
+        assert books.states(written, patient, pharmacist) == {end}
+        assert books.handed_out(written.id) == ((30, 30) if end == "dispensed" else (0, 0))
+        notices = "SELECT array_agg(kind ORDER BY kind) FROM emails WHERE prescription_id = :id AND kind <> 'prescription'"
+        assert books.count(notices, written.id) == [end] * (2 if end == "rejected" else 1)
+
+
+async def test_of_all_who_validate_at_once_one_holds_the_claim(
+    cast: Cast, patient: Actor, pharmacist: Actor, rounds: int
+) -> None:
+    colleague = cast.new_pharmacist()
+    for _ in range(rounds):
+        written = cast.prescribe(patient.patient_id)
+        for actor in (pharmacist, colleague):
+            look = pharmacy.LookupPrescriptionsRequest(reference_number=written.prescription_number)
+            assert over_rest(cast, RPCS["LookupPrescriptions"], look, actor).ok
+        request = pharmacy.ValidatePrescriptionRequest(prescription_id=written.id)
+        calls = [Call(RPCS["ValidatePrescription"], request, actor) for actor in (pharmacist, colleague) * 8]
+
+        outcomes = await race(cast, calls)
+
+        assert {outcome.call.actor for outcome in winners(outcomes)} in ({pharmacist}, {colleague})
+        lost = {outcome.answer.reason for outcome in outcomes if not outcome.answer.ok}
+        assert lost <= {"CLAIMED_BY_OTHER", "SERVER_BUSY"}
+
+
+def test_of_2000_prescriptions_of_one_day_no_collision_reaches_a_caller(
+    cast: Cast, instance: RunningInstance, patient: Actor
+) -> None:
+    drawn: list[str] = []
+    numbers = instance.run(write_many(instance, cast, UUID(patient.patient_id), drawn))
+    assert len(set(numbers)) == len(numbers) == PRESCRIPTIONS_OF_A_DAY
+    assert len(drawn) > PRESCRIPTIONS_OF_A_DAY + 100  # so often a number was taken
+    assert all(reference_number.normalize(number).text == number for number in numbers)
+    assert len({number[:11] for number in numbers}) == 1
+
+
+async def write_many(instance: RunningInstance, cast: Cast, patient_id: UUID, drawn: list[str]) -> list[str]:
+    """Write the day's prescriptions through the service, ten at a time; `drawn` gets every number that was tried."""
+    day = date(2026, 12, 1)
+
+    def narrow(_: date) -> str:
+        tail = "".join(random.choices(reference_number.ALPHABET, k=2)) + random.choice("0123")
+        payload = f"0000{tail}"
+        digits = f"{day:%Y%m%d}"
+        drawn.append(f"RX-{digits}-{payload}{reference_number.check_character(digits + payload)}")
+        return drawn[-1]
+
+    core = instance.core
+    service = PrescriptionService(
+        core.work, core.clock, core.issuer, PageTokens(b"k" * 32), valid=core_valid(core), new_number=narrow
+    )
+    caller = Caller(UUID(cast.doctor.user_id), Role.DOCTOR, UUID(int=0))
+    item = NewPrescriptionItem("Doxycycline", "1", "daily", 1, "", "", None)
+    new = NewPrescription(patient_id, None, "Sinusitis", "", (item,))
+
+    async def write(count: int) -> list[str]:
+        return [(await service.create(caller, new)).number for _ in range(count)]
+
+    batches = await asyncio.gather(*(write(PRESCRIPTIONS_OF_A_DAY // 10) for _ in range(10)))
+    return [number for batch in batches for number in batch]
