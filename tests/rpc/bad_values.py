@@ -1,4 +1,4 @@
-"""What no field of a write may hold, by the kind of the field. The kinds of fields that the names do not tell are told here.
+"""What no field of a write may hold, by the kind of the field.
 
 Not read from the rules in the protos: these values are wrong because of what the fields mean.
 """

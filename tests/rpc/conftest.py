@@ -1,6 +1,9 @@
-"""How long the races of this folder run."""
+"""The stage of the access tests, and how long the races of this folder run."""
 
 import pytest
+
+from tests.fixtures.cast import Cast
+from tests.rpc.stage import Stage
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -12,3 +15,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def rounds(request: pytest.FixtureRequest) -> int:
     """How many prescriptions each race is run over; 6 where the option is not known because the whole suite runs."""
     return int(request.config.getoption("--rounds", 6))
+
+
+@pytest.fixture(scope="module")
+def stage(cast: Cast) -> Stage:
+    """The people of the access table, on the shared instance; anew for each module, so that lists stay short."""
+    return Stage(cast)

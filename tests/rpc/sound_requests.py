@@ -1,4 +1,4 @@
-"""For every write, requests that are accepted and that between them fill in every field: what bad values are put into."""
+"""For every write requests that are accepted, and fill in every field between them: what bad values are put into."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

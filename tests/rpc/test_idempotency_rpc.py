@@ -184,7 +184,8 @@ def hang_up_rest(stage: Stage, request: Message, key: str, patience: float) -> b
     """The same through the edge."""
     headers = {**stage["DO"].headers, "idempotency-key": key}
     try:
-        stage.cast.http.post(CREATE.path, headers=headers, json=json_of(request), timeout=max(patience, 0.001))
+        answer = stage.cast.http.post(CREATE.path, headers=headers, json=json_of(request), timeout=max(patience, 0.001))
+        assert answer.status_code == 201, answer.text
     except httpx.TimeoutException:
         return True
     return False

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,11 +14,11 @@ import grpc
 import httpx
 import pytest
 from google.protobuf.message import Message
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+from medconnect.clinical.v1 import patient_pb2, prescription_pb2
+from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
-from medconnect.clinical.v1 import clinical_service_pb2 as clinical
-from medconnect.clinical.v1 import prescription_pb2
-from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from server.clinical import reference_number
 from server.clinical.entities import NewPrescription, NewPrescriptionItem
 from server.clinical.prescription_service import PrescriptionService
@@ -208,7 +208,10 @@ async def test_of_64_dispenses_at_once_exactly_one_succeeds(
         for reader in (pharmacist, patient):
             receipt = books.receipt(written.id, reader)
             assert [line["quantity"] for line in receipt.data["lines"]] == [20, 10]
-        assert books.count("SELECT count(*) FROM emails WHERE prescription_id = :id AND kind = 'dispensed'", written.id) == 1
+        assert (
+            books.count("SELECT count(*) FROM emails WHERE prescription_id = :id AND kind = 'dispensed'", written.id)
+            == 1
+        )
         assert books.states(written, patient, pharmacist) == {"dispensed"}
 
 
@@ -252,12 +255,18 @@ async def test_dispense_reject_release_and_cancel_at_once_have_one_end_on_which_
 
         won = [outcome.call.rpc.name for outcome in winners(await race(cast, calls))]
 
-        ends = {"DispensePrescription": "dispensed", "RejectPrescription": "rejected", "CancelPrescription": "cancelled"}
+        ends = {
+            "DispensePrescription": "dispensed",
+            "RejectPrescription": "rejected",
+            "CancelPrescription": "cancelled",
+        }
         (end,) = [ends[name] for name in won if name in ends]
         assert won.count("ReleasePrescription") <= (0 if end == "dispensed" else 1)
         assert books.states(written, patient, pharmacist) == {end}
         assert books.handed_out(written.id) == ((30, 30) if end == "dispensed" else (0, 0))
-        notices = "SELECT array_agg(kind ORDER BY kind) FROM emails WHERE prescription_id = :id AND kind <> 'prescription'"
+        notices = (
+            "SELECT array_agg(kind ORDER BY kind) FROM emails WHERE prescription_id = :id AND kind <> 'prescription'"
+        )
         assert books.count(notices, written.id) == [end] * (2 if end == "rejected" else 1)
 
 
@@ -280,18 +289,21 @@ async def test_of_all_who_validate_at_once_one_holds_the_claim(
         assert lost <= {"CLAIMED_BY_OTHER", "SERVER_BUSY"}
 
 
-def test_of_2000_prescriptions_of_one_day_no_collision_reaches_a_caller(
-    cast: Cast, instance: RunningInstance, patient: Actor
-) -> None:
+def test_of_2000_prescriptions_of_one_day_no_collision_reaches_a_caller(cast: Cast, instance: RunningInstance) -> None:
+    doctor = cast.new_doctor()
+    request = clinical.CreatePatientRequest(
+        full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
+    )
+    patient_id = cast.clinical.CreatePatient(request, metadata=doctor.metadata).patient.id
     drawn: list[str] = []
-    numbers = instance.run(write_many(instance, cast, UUID(patient.patient_id), drawn))
+    numbers = instance.run(write_many(instance, UUID(doctor.user_id), UUID(patient_id), drawn))
     assert len(set(numbers)) == len(numbers) == PRESCRIPTIONS_OF_A_DAY
     assert len(drawn) > PRESCRIPTIONS_OF_A_DAY + 100  # so often a number was taken
     assert all(reference_number.normalize(number).text == number for number in numbers)
     assert len({number[:11] for number in numbers}) == 1
 
 
-async def write_many(instance: RunningInstance, cast: Cast, patient_id: UUID, drawn: list[str]) -> list[str]:
+async def write_many(instance: RunningInstance, doctor_id: UUID, patient_id: UUID, drawn: list[str]) -> list[str]:
     """Write the day's prescriptions through the service, ten at a time; `drawn` gets every number that was tried."""
     day = date(2026, 12, 1)
 
@@ -304,9 +316,9 @@ async def write_many(instance: RunningInstance, cast: Cast, patient_id: UUID, dr
 
     core = instance.core
     service = PrescriptionService(
-        core.work, core.clock, core.issuer, PageTokens(b"k" * 32), valid=core_valid(core), new_number=narrow
+        core.work, core.clock, core.issuer, PageTokens(b"k" * 32), valid=timedelta(days=30), new_number=narrow
     )
-    caller = Caller(UUID(cast.doctor.user_id), Role.DOCTOR, UUID(int=0))
+    caller = Caller(doctor_id, Role.DOCTOR, UUID(int=0))
     item = NewPrescriptionItem("Doxycycline", "1", "daily", 1, "", "", None)
     new = NewPrescription(patient_id, None, "Sinusitis", "", (item,))
 

@@ -89,7 +89,7 @@ async def test_staff_who_register_wait_for_verification_and_have_no_record(auth:
 async def test_a_new_account_is_welcomed_in_the_same_transaction(auth: Auth) -> None:
     registered, _ = await auth.accounts.register(an_application())
     made = await auth.accounts.create_user(an_application(Role.DOCTOR))
-    invited = await auth.accounts.create_user(an_application(Role.DOCTOR, password=None))
+    invited = await auth.accounts.create_user(replace(an_application(Role.DOCTOR), password=None))
     assert await mails_to(auth, registered.user) == [("welcome", registered.user.email, "{}")]
     assert await mails_to(auth, made.user) == [("welcome", made.user.email, "{}")]
     assert await mails_to(auth, invited.user) == [("welcome", invited.user.email, '{"invited": "yes"}')]
