@@ -34,7 +34,7 @@ dev: $(READY) ## Serve, and start anew whenever a file changes
 	@$(BIN)/watchfiles --filter python "$(BIN)/medconnect up" server generated
 
 test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
-	@$(BIN)/python -m pytest $(T)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(T)
 
 check: format-check lint types imports protos-check protos-breaking test demo ## All that must hold before a change lands
 
@@ -53,13 +53,13 @@ imports: $(READY)
 	@$(BIN)/lint-imports --no-logo
 
 protos-check: $(READY)
-	@$(BIN)/python protos/generate.py --check
+	@$(BIN)/python -m protos.generate --check
 
 fix: $(READY) ## Format, and mend what can be mended by itself
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q . ; $(BIN)/buf format -w
 
 protos: $(READY) ## Rebuild generated/ from protos/
-	@$(BIN)/python protos/generate.py
+	@$(BIN)/python -m protos.generate
 
 protos-breaking: $(READY) ## Compare the contracts with those of the last release; AGAINST=… with others
 	@$(BIN)/buf breaking --against '$(AGAINST)'

@@ -3,10 +3,10 @@
 import asyncio
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import asyncpg
 import typer
@@ -46,10 +46,7 @@ async def _benchmark(seconds: float, rounds: int, wanted: frozenset[str]) -> str
     async with _database() as (home, url):
         settings = _settings(home)
         known = await _rehearsed(settings, url, seconds, wanted)
-        async with AsyncExitStack() as stack:
-            callers = await _callers(stack, known, settings, url)
-            database = await asyncpg.connect(url)
-            stack.push_async_callback(database.close)
+        async with _callers(known, settings, url) as callers, asyncpg.create_pool(url, min_size=1) as database:
             measured = [await _measure(one, callers, database, seconds, rounds) for one in known]
     return report(measured, f"{rounds} rounds of {seconds:g} s against each in turn, {IN_FLIGHT} calls in flight.")
 
@@ -80,32 +77,27 @@ def _settings(home: Path) -> Settings:
 async def _rehearsed(settings: Settings, url: str, seconds: float, wanted: frozenset[str]) -> tuple[RehearsedCall, ...]:
     async with app.core(settings, url) as core, app.serving(core) as server:
         calls = [call for call in await furnish(core, server.services, seconds) if call.name in wanted]
-        database = await asyncpg.connect(url)
-        try:
+        async with asyncpg.create_pool(url, min_size=1) as database:
             return await rehearse(calls, server.port, database)
-        finally:
-            await database.close()
 
 
+@asynccontextmanager
 async def _callers(
-    stack: AsyncExitStack, known: Sequence[RehearsedCall], settings: Settings, url: str
-) -> dict[Variant, Caller]:
+    known: Sequence[RehearsedCall], settings: Settings, url: str
+) -> AsyncIterator[Mapping[Variant, Caller]]:
     """Start every variant in a process of its own, and connect to it."""
-    started: dict[Variant, tuple[Any, ...]] = {
+    servers = {
         Variant.F0: (floors.bare, known),
         Variant.F1: (floors.with_database, known, url),
         Variant.CHAIN: (whole.chain, known, settings, url),
         Variant.SERVER: (whole.server, settings, url),
     }
-    callers = {}
-    for variant, (serving, *arguments) in started.items():
-        process = await stack.enter_async_context(running(variant, serving, *arguments))
-        callers[variant] = await stack.enter_async_context(Caller(process))
-    return callers
+    async with running(servers) as processes, AsyncExitStack() as stack:
+        yield {variant: await stack.enter_async_context(Caller(process)) for variant, process in processes.items()}
 
 
 async def _measure(
-    known: RehearsedCall, callers: dict[Variant, Caller], database: asyncpg.Connection, seconds: float, rounds: int
+    known: RehearsedCall, callers: Mapping[Variant, Caller], database: asyncpg.Pool, seconds: float, rounds: int
 ) -> Measured:
     """Warm every variant up, then measure each in turn, round by round: what disturbs one disturbs all."""
     measured: dict[Variant, list[Round]] = {variant: [] for variant in callers}
@@ -117,7 +109,7 @@ async def _measure(
     return Measured(known, measured)
 
 
-async def _round(call: Call, caller: Caller, database: asyncpg.Connection, seconds: float) -> Round:
+async def _round(call: Call, caller: Caller, database: asyncpg.Pool, seconds: float) -> Round:
     await restore(call, database)
     return await caller.round(call, seconds)
 

@@ -16,12 +16,12 @@ from google.protobuf.message import Message
 
 from benchmarks.plan import Exchange, RehearsedCall, Statement
 
-if TYPE_CHECKING:  # grpc's classes take parameters in its stubs only
+if TYPE_CHECKING:  # these classes take parameters in their stubs only
     Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
     Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+    Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 POOL_SIZE = 10
-
 
 
 @asynccontextmanager
@@ -34,9 +34,11 @@ async def bare(calls: Sequence[RehearsedCall]) -> AsyncIterator[int]:
 @asynccontextmanager
 async def with_database(calls: Sequence[RehearsedCall], database_url: str) -> AsyncIterator[int]:
     """F1; yields its port."""
-    async with asyncpg.create_pool(database_url, min_size=POOL_SIZE, max_size=POOL_SIZE, reset=_keep) as pool:
-        async with _serving(Handlers(calls, lambda known: _asking(known, pool))) as port:
-            yield port
+    async with (
+        asyncpg.create_pool(database_url, min_size=POOL_SIZE, max_size=POOL_SIZE, reset=_keep) as pool,
+        _serving(Handlers(calls, lambda known: _asking(known, pool))) as port,
+    ):
+        yield port
 
 
 class Handlers(grpc.GenericRpcHandler):
@@ -63,7 +65,7 @@ def answering(known: RehearsedCall) -> "Handler":
     )
 
 
-def _asking(known: RehearsedCall, pool: Any) -> "Handler":
+def _asking(known: RehearsedCall, pool: asyncpg.Pool) -> "Handler":
     """A handler that also runs the statements which this very request causes."""
     call = known.call
     exchanges = {
@@ -82,7 +84,7 @@ def _asking(known: RehearsedCall, pool: Any) -> "Handler":
     return grpc.unary_unary_rpc_method_handler(answer, parse, call.response_type.SerializeToString)
 
 
-async def _repeat(connection: Any, exchange: Exchange) -> None:
+async def _repeat(connection: "Connection", exchange: Exchange) -> None:
     new = {value: _another(value) for value in exchange.fresh}
     if not exchange.statements[0].in_transaction:
         await _execute(connection, exchange.statements, new)
@@ -91,7 +93,7 @@ async def _repeat(connection: Any, exchange: Exchange) -> None:
         await _execute(connection, exchange.statements, new)
 
 
-async def _execute(connection: Any, statements: Sequence[Statement], new: dict[Any, Any]) -> None:
+async def _execute(connection: "Connection", statements: Sequence[Statement], new: dict[Any, Any]) -> None:
     for statement in statements:
         parameters = _replaced(statement.parameters, new) if new else statement.parameters
         if statement.many:
@@ -104,7 +106,7 @@ def _replaced(parameters: Sequence[Any], new: dict[Any, Any]) -> list[Any]:
     return [_replaced(p, new) if isinstance(p, list | tuple) else new.get(p, p) for p in parameters]
 
 
-def _another(value: Any) -> Any:
+def _another(value: UUID | bytes | str) -> UUID | bytes | str:
     """A random value of the same type and length."""
     if isinstance(value, UUID):
         return UUID(bytes=secrets.token_bytes(16))
@@ -113,7 +115,7 @@ def _another(value: Any) -> Any:
     return secrets.token_hex(len(value))[: len(value)]
 
 
-async def _keep(_connection: Any) -> None:
+async def _keep(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Reset nothing when a connection comes back."""
 
 

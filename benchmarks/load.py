@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import grpc.aio
 
 from benchmarks.plan import Call
 from benchmarks.processes import ServerProcess
+
+if TYPE_CHECKING:  # grpc's classes take parameters in its stubs only
+    Method: TypeAlias = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 
 IN_FLIGHT = 8
 
@@ -47,7 +50,7 @@ class Caller:
         """Call for so many seconds, or until requests that may be used once only are used up."""
         requests = iter(call.requests) if call.once else cycle(call.requests)
         end = time.perf_counter() + seconds
-        method = self._channel.unary_unary(call.path)
+        method: Method = self._channel.unary_unary(call.path)
         latencies: list[float] = []
         began, cpu = time.perf_counter(), self._server.cpu_seconds()
         await asyncio.gather(*(_work(method, requests, call, end, latencies) for _ in range(IN_FLIGHT)))
@@ -62,7 +65,7 @@ class Caller:
         )
 
 
-async def _work(method: Any, requests: Iterator[bytes], call: Call, end: float, latencies: list[float]) -> None:
+async def _work(method: "Method", requests: Iterator[bytes], call: Call, end: float, latencies: list[float]) -> None:
     for request in requests:
         began = time.perf_counter()
         await method(request, metadata=call.metadata)

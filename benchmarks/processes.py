@@ -3,15 +3,17 @@
 import asyncio
 import multiprocessing
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.context import SpawnProcess
+from typing import TypeVar
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 
+N = TypeVar("N", bound=str)
 Serving = Callable[..., AbstractAsyncContextManager[int]]
 
 _spawning = multiprocessing.get_context("spawn")
@@ -37,22 +39,32 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def running(name: str, serving: Serving, *arguments: Any) -> AsyncIterator[ServerProcess]:
-    """Run `serving(*arguments)`, which yields its port, in a new process; it ends with the block, or with this process."""
-    ours, theirs = _spawning.Pipe()
-    process = _spawning.Process(target=_serve, args=(theirs, serving, arguments), name=name, daemon=True)
-    process.start()
-    theirs.close()
+async def running(servers: Mapping[N, Sequence[object]]) -> AsyncIterator[Mapping[N, ServerProcess]]:
+    """Run each server in a new process: a function that yields its port, and its arguments.
+
+    They start side by side, and end with the block or with this process. Raises ServerFailed.
+    """
+    children = {name: _start(name, arguments) for name, arguments in servers.items()}
     try:
-        yield ServerProcess(process.pid or 0, await asyncio.to_thread(_port, ours, name))
+        yield {name: ServerProcess(child.pid or 0, await _port(pipe, name)) for name, (child, pipe) in children.items()}
     finally:
-        ours.close()
-        await asyncio.to_thread(process.join, STOP_SECONDS)
-        process.kill()
+        for _, pipe in children.values():
+            pipe.close()
+        for child, _ in children.values():
+            await asyncio.to_thread(child.join, STOP_SECONDS)
+            child.kill()
 
 
-def _port(pipe: Connection, name: str) -> int:
-    if not pipe.poll(START_SECONDS):
+def _start(name: str, serving: Sequence[object]) -> tuple[SpawnProcess, Connection]:
+    ours, theirs = _spawning.Pipe()
+    child = _spawning.Process(target=_serve, args=(theirs, *serving), name=name, daemon=True)
+    child.start()
+    theirs.close()
+    return child, ours
+
+
+async def _port(pipe: Connection, name: str) -> int:
+    if not await asyncio.to_thread(pipe.poll, START_SECONDS):
         raise ServerFailed(f"{name} did not start within {START_SECONDS:.0f} s")
     try:
         return int(pipe.recv())
@@ -60,14 +72,14 @@ def _port(pipe: Connection, name: str) -> int:
         raise ServerFailed(f"{name} ended at its start") from None
 
 
-def _serve(pipe: Connection, serving: Serving, arguments: tuple[Any, ...]) -> None:
-    asyncio.run(_until_closed(pipe, serving, arguments))
+def _serve(pipe: Connection, serving: Serving, *arguments: object) -> None:
+    asyncio.run(_until_closed(pipe, serving(*arguments)))
 
 
-async def _until_closed(pipe: Connection, serving: Serving, arguments: tuple[Any, ...]) -> None:
+async def _until_closed(pipe: Connection, serving: AbstractAsyncContextManager[int]) -> None:
     closed = asyncio.Event()
     asyncio.get_running_loop().add_reader(pipe.fileno(), closed.set)
-    async with serving(*arguments) as port:
+    async with serving as port:
         pipe.send(port)
         await closed.wait()
         asyncio.get_running_loop().remove_reader(pipe.fileno())

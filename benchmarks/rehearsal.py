@@ -10,13 +10,13 @@ from uuid import UUID
 
 import asyncpg
 import grpc.aio
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from benchmarks.plan import Call, Exchange, RehearsedCall, Statement
 from server.identity import current_caller
 
 
-async def rehearse(calls: Sequence[Call], port: int, database: asyncpg.Connection) -> tuple[RehearsedCall, ...]:
+async def rehearse(calls: Sequence[Call], port: int, database: asyncpg.Pool) -> tuple[RehearsedCall, ...]:
     """Play all calls against a server in this process.
 
     Each call's first request is played three times: the server's caches fill first, and what differs between the second
@@ -26,8 +26,8 @@ async def rehearse(calls: Sequence[Call], port: int, database: asyncpg.Connectio
         return tuple([await _rehearse(call, channel, database) for call in calls])
 
 
-async def _rehearse(call: Call, channel: grpc.aio.Channel, database: asyncpg.Connection) -> RehearsedCall:
-    method = channel.unary_unary(call.path)
+async def _rehearse(call: Call, channel: grpc.aio.Channel, database: asyncpg.Pool) -> RehearsedCall:
+    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(call.path)
 
     async def play(request: bytes) -> Exchange:
         with _noted() as statements:
@@ -45,7 +45,7 @@ async def _rehearse(call: Call, channel: grpc.aio.Channel, database: asyncpg.Con
     return RehearsedCall(call, tuple(_with_fresh(exchange, made) for exchange in exchanges))
 
 
-async def restore(call: Call, database: asyncpg.Connection) -> None:
+async def restore(call: Call, database: asyncpg.Pool) -> None:
     """Make the call's requests usable again."""
     if call.reset:
         await database.execute(call.reset)
@@ -56,7 +56,9 @@ def _noted() -> Iterator[list[Statement]]:
     """The statements sent on behalf of a caller; those of tasks in the background have none."""
     noted: list[Statement] = []
 
-    def note(connection: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, many: bool) -> None:
+    def note(
+        connection: Connection, _cursor: object, sql: str, parameters: Sequence[Any], _context: object, many: bool
+    ) -> None:
         try:
             current_caller()
         except LookupError:
@@ -75,7 +77,7 @@ def _parameters(exchange: Exchange) -> list[Any]:
     return list(_flat([statement.parameters for statement in exchange.statements]))
 
 
-def _flat(values: Any) -> Iterator[Any]:
+def _flat(values: Sequence[Any]) -> Iterator[Any]:
     for value in values:
         if isinstance(value, list | tuple):
             yield from _flat(value)

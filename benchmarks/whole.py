@@ -16,15 +16,14 @@ from server.settings import Settings
 @asynccontextmanager
 async def server(settings: Settings, database_url: str) -> AsyncIterator[int]:
     """All of it; yields its port."""
-    _log_to(settings.medconnect_home / "server.log")
     async with app.core(settings, database_url) as core, app.serving(core) as serving:
+        _log_to(settings.medconnect_home / "server.log")
         yield serving.port
 
 
 @asynccontextmanager
 async def chain(calls: Sequence[RehearsedCall], settings: Settings, database_url: str) -> AsyncIterator[int]:
     """The server's interceptors before handlers that only answer; yields its port."""
-    _log_to(settings.medconnect_home / "chain.log")
     async with app.core(settings, database_url) as core:
         with app.use_cases(core) as services:
             server = grpc.aio.server(interceptors=[app.chain(core, services)], options=app.OPTIONS)
@@ -32,6 +31,7 @@ async def chain(calls: Sequence[RehearsedCall], settings: Settings, database_url
             port = server.add_insecure_port("127.0.0.1:0")
             async with services.standing.followed():
                 await server.start()
+                _log_to(settings.medconnect_home / "chain.log")
                 yield port
                 await server.stop(None)
 

@@ -14,15 +14,14 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
+from protos import edge_tables
+
 PROTOS = Path(__file__).parent
 GENERATED = PROTOS.parent / "generated"
 PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
 """Installed beside the interpreter; protoc itself looks for them in PATH only."""
 KEPT = frozenset({"pyproject.toml", "README.md"})
 """What in generated/ is written by hand."""
-
-sys.path.insert(0, str(PROTOS))
-import edge_tables  # noqa: E402 - a neighbour of this program, which is no package
 
 
 def run_protoc(*arguments: str) -> None:

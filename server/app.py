@@ -95,6 +95,8 @@ OPTIONS: Final = (
 )
 """What a connection may cost; the figures' sources stand in SECURITY.md."""
 
+CALLS_AT_ONCE: Final = 1000
+"""More are refused with RESOURCE_EXHAUSTED."""
 DRAIN_SECONDS: Final = 25.0
 """How long calls in flight may take to end when the server stops."""
 PICTURE_THREADS: Final = 1
@@ -112,6 +114,8 @@ class Core:
     settings: Settings
     clock: Clock
     work: UnitOfWork
+    pulse: UnitOfWork
+    """A connection of its own for the health check: a busy pool is no dead database."""
     issuer: QrIssuer
     pictures: QrPictures
 
@@ -120,6 +124,7 @@ class Core:
 async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
     """Connect to the database. Raises SchemaOutdated, and what the driver raises when there is none."""
     engine = create_engine(database_url, pool_size=settings.db_pool_size)
+    pulse = create_engine(database_url, pool_size=1, application="medconnect-health")
     drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
     try:
         if not await schema.is_current(engine):
@@ -127,9 +132,10 @@ async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
         clock = Clock(zone=ZoneInfo(settings.hospital_time_zone))
         keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
-        yield Core(settings, clock, UnitOfWork(engine), issuer, QrPictures(drawing))
+        yield Core(settings, clock, UnitOfWork(engine), UnitOfWork(pulse), issuer, QrPictures(drawing))
     finally:
         drawing.shutdown(cancel_futures=True)
+        await pulse.dispose()
         await engine.dispose()
 
 
@@ -208,9 +214,11 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
     settings = core.settings
     async with AsyncExitStack() as stack:
         services = stack.enter_context(use_cases(core))
-        server = grpc.aio.server(interceptors=[chain(core, services)], options=OPTIONS)
+        server = grpc.aio.server(
+            interceptors=[chain(core, services)], options=OPTIONS, maximum_concurrent_rpcs=CALLS_AT_ONCE
+        )
         _add_servicers(server, services)
-        state = Health(core.work.ping)
+        state = Health(core.pulse.ping)
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
@@ -56,7 +57,7 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr | None = None
     """At least 32 bytes, from which the key that signs access tokens is derived; none: generated in development."""
     jwt_expires_in: Annotated[int, Field(ge=60, le=3600)] = 900
-    """Life of an access token in seconds."""
+    """Life of an access token: seconds, or a number with s, m or h, such as `15m`."""
     qr_encryption_key: SecretStr | None = None
     """At least 32 bytes, or a ring `kid:secret,kid:secret` (the first encrypts); none: generated in development."""
 
@@ -105,6 +106,12 @@ class Settings(BaseSettings):
             return value
         pairs = (part.partition("=") for part in value.split(",") if part.strip())
         return {name.strip(): number for name, _, number in pairs}
+
+    @field_validator("jwt_expires_in", mode="before")
+    @classmethod
+    def _seconds(cls, value: object) -> object:
+        match = re.fullmatch(r"(\d{1,6})([smh])", value.strip()) if isinstance(value, str) else None
+        return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else value
 
     @field_validator("hospital_time_zone")
     @classmethod

@@ -4,14 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from server.db.embedded import EmbeddedPostgres
 from server.db.engine import create_engine
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.clock import SettableClock
 from tests.fixtures.cast import Cast
+from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import TEMPLATE, copied_database, migrated_server, rolled_back_work
 from tests.fixtures.instance import RunningInstance, running_instance
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet() -> None:
+    """An instance that runs beside the tests logs to nobody."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 
 
 @pytest.fixture(scope="session")

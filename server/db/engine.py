@@ -9,6 +9,7 @@ STATEMENT_SECONDS = 5
 LOCK_SECONDS = 2
 IDLE_SECONDS = 10
 POOL_WAIT_SECONDS = 1
+CONNECT_SECONDS = 2
 
 
 def create_engine(url: str, *, pool_size: int, application: str = "medconnect") -> AsyncEngine:
@@ -17,7 +18,7 @@ def create_engine(url: str, *, pool_size: int, application: str = "medconnect") 
     A statement may take 5 s, a lock 2 s, an idle transaction 10 s; a call waits 1 s for a connection.
     """
     arguments: dict[str, Any] = {
-        "timeout": POOL_WAIT_SECONDS,
+        "timeout": CONNECT_SECONDS,
         "server_settings": {
             "application_name": application,
             "timezone": "UTC",
@@ -34,4 +35,5 @@ def create_engine(url: str, *, pool_size: int, application: str = "medconnect") 
         max_overflow=pool_size // 2,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_recycle=1800,
+        hide_parameters=True,  # an error's text must not hold patients' data
     )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from server.errors import MethodUnknown
 from server.interceptors.call import Call, Context
@@ -59,7 +60,7 @@ class Chain(grpc.aio.ServerInterceptor):
             return known
         handler = await continuation(handler_call_details)
         if path in self._open:
-            return handler
+            return None if handler is None else _tolerant(handler)
         wrapped = self._wrap(self._methods.get(path) or unknown_method(path), handler)
         if path in self._methods:  # unknown paths are the caller's choice: remembering them would fill the memory
             self._wrapped[path] = wrapped
@@ -109,6 +110,19 @@ class Chain(grpc.aio.ServerInterceptor):
         for interceptor in reversed(self._interceptors):
             handle = partial(interceptor.around, proceed=handle)
         return handle
+
+
+def _tolerant(handler: Any) -> Any:  # noqa: ANN401
+    """An open method that takes a body it cannot read for an empty one: grpc.aio would answer with class names."""
+    read = handler.request_deserializer
+
+    def deserialize(body: bytes) -> Any:  # noqa: ANN401
+        try:
+            return read(body)
+        except DecodeError:
+            return read(b"")
+
+    return handler._replace(request_deserializer=deserialize)
 
 
 def _request_id() -> str:

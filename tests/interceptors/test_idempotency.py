@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import pytest
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
 from sqlalchemy import text
 
+from server.db.embedded import EmbeddedPostgres
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.errors import VersionConflict
 from server.identity import Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.shared_database import shared_copy
 from tests.interceptors.probe import BODY, EDGE, House, Metadata, running_house
 
 KEY = "0123456789abcdef"
@@ -51,6 +53,12 @@ class Ledger:
         return await self.sql("SELECT run FROM ledger"), keys
 
 
+@pytest.fixture(scope="module")
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One copy for all tests of this module."""
+    yield from shared_copy(postgres)
+
+
 @pytest.fixture
 async def real_work(database_url: str) -> AsyncIterator[UnitOfWork]:
     """A unit of work that commits."""
@@ -71,7 +79,9 @@ async def house(real_work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> 
 async def ledger(house: House, real_work: UnitOfWork) -> Ledger:
     """What the probe does."""
     ledger = Ledger(real_work)
+    await ledger.sql("DROP TABLE IF EXISTS ledger")
     await ledger.sql("CREATE TABLE ledger (run integer)")
+    await ledger.sql("TRUNCATE idempotency_keys")
     house.probe.act = ledger
     return ledger
 
@@ -151,8 +161,10 @@ async def test_a_failure_is_not_kept_and_takes_its_writes_along(house: House, le
 async def test_a_key_that_cannot_be_kept_takes_the_writes_along(
     house: House, ledger: Ledger, caller: Metadata, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    await ledger.sql("ALTER TABLE idempotency_keys ADD CHECK (false) NOT VALID")
-    assert (await house.call("unary", caller)).reason == "INTERNAL"
+    await ledger.sql("ALTER TABLE idempotency_keys ADD CONSTRAINT nothing CHECK (false)")
+    answer = await house.call("unary", caller)
+    await ledger.sql("ALTER TABLE idempotency_keys DROP CONSTRAINT nothing")
+    assert answer.reason == "INTERNAL"
     assert [line["event"] for line in log_lines()] == ["call", "call.failed"]
     assert await ledger.written() == ([], 0)
 

@@ -64,18 +64,14 @@ def test_a_repeat_answers_the_same_and_changes_nothing(stage: Stage, face: str, 
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("cell", WRITES, ids=lambda cell: cell.rpc)
-@pytest.mark.parametrize(
-    "key", ["k" * 15, "k" * 256, "with spaces in the middle", ""], ids=["short", "long", "spaced", "none"]
-)
-def test_a_key_of_another_form_is_refused_and_nothing_is_done(stage: Stage, face: str, cell: Cell, key: str) -> None:
-    request, actor = shared_write(stage, cell)
-    before = stage.written()
+def test_a_short_key_is_refused_and_nothing_is_done(stage: Stage, face: str, cell: Cell) -> None:
+    refuses_key(stage, face, cell, "k" * 15)
 
-    answer = FACES[face](stage.cast, RPCS[cell.rpc], request, actor, idempotency_key=key)
 
-    assert answer.reason == "IDEMPOTENCY_KEY_INVALID"
-    assert answer.status in (CODE.INVALID_ARGUMENT, 400)
-    assert stage.written() == before
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("key", ["k" * 256, "with spaces in the middle", ""], ids=["long", "spaced", "empty"])
+def test_a_key_of_another_form_is_refused_too(stage: Stage, face: str, key: str) -> None:
+    refuses_key(stage, face, FIRST_CELLS["CreatePrescription"], key)
 
 
 @pytest.mark.parametrize("name", sorted(OTHERS - {"Logout"}))
@@ -161,6 +157,18 @@ def shared_write(stage: Stage, cell: Cell) -> tuple[Message, Actor]:
     return request_for(stage, cell.rpc, prescription), stage[cell.actor]
 
 
+def refuses_key(stage: Stage, face: str, cell: Cell, key: str) -> None:
+    """Check that a call with this key is refused for it, and does nothing."""
+    request, actor = shared_write(stage, cell)
+    before = stage.written()
+
+    answer = FACES[face](stage.cast, RPCS[cell.rpc], request, actor, idempotency_key=key)
+
+    assert answer.reason == "IDEMPOTENCY_KEY_INVALID"
+    assert answer.status in (CODE.INVALID_ARGUMENT, 400)
+    assert stage.written() == before
+
+
 def another_request(request: Message) -> Message:
     """A request that is valid too, but not the same."""
     other = type(request)()
@@ -195,10 +203,14 @@ HANG_UP = {"grpc": hang_up_grpc, "rest": hang_up_rest}
 
 
 def usual_seconds(stage: Stage, face: str) -> float:
-    """How long a create takes here, and now."""
-    started = time.monotonic()
-    insist(stage, face, request_for(stage, "CreatePrescription", None), str(uuid4()))
-    return time.monotonic() - started
+    """How long a create takes here, and now: the least of a few, because the first opens connections."""
+    taken = []
+    for _ in range(5):
+        request = request_for(stage, "CreatePrescription", None)
+        started = time.monotonic()
+        insist(stage, face, request, str(uuid4()))
+        taken.append(time.monotonic() - started)
+    return min(taken)
 
 
 def insist(stage: Stage, face: str, request: Message, key: str) -> Answer:

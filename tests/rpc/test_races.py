@@ -1,4 +1,4 @@
-"""Many callers at once, over both faces: one wins, the others are told so quickly, and every reader sees the same end."""
+"""Many callers at once, over both faces: one wins, the others are told so soon, and every reader sees the same end."""
 
 import asyncio
 import random
@@ -218,7 +218,7 @@ async def test_of_64_dispenses_at_once_exactly_one_succeeds(
 async def test_partial_dispenses_at_once_never_exceed_what_was_prescribed(
     cast: Cast, books: Books, patient: Actor, pharmacist: Actor, rounds: int
 ) -> None:
-    """A part gives the claim back, so each claim lets one of twenty through; the fourth part of 3 is more than is left."""
+    """A part gives the claim back, so each claim lets one of 20 through; a fourth part of 3 is more than is left."""
     for _ in range(-(-rounds // 3)):
         written = cast.prescribe(patient.patient_id, 10)
         for dispensed in (3, 6, 9):

@@ -21,7 +21,7 @@ from server.errors import (
     Unauthenticated,
     ValidationFailed,
 )
-from server.reasons import Code, Reason
+from server.errors.reasons import Code, Reason
 from server.status import CODES, UnpublishedError, check_published, to_status
 
 

@@ -1,7 +1,7 @@
 """What callers are told when the database fails: each failure is a real one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from server.db.engine import create_engine
 from server.errors import DatabaseUnavailable, ServerBusy
 from server.health import NOT_SERVING, SERVING, Health
 from server.unit_of_work import Transaction, UnitOfWork
+from tests.fixtures.shared_database import shared_copy
 
 
 class Wire:
@@ -64,6 +65,12 @@ class Wire:
             pass
         finally:
             target.transport.abort()
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One copy for all tests of this module."""
+    yield from shared_copy(postgres)
 
 
 @pytest.fixture

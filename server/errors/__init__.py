@@ -1,0 +1,102 @@
+"""Every way in which a call can fail, declared once.
+
+Services and rules raise these; `status.py` turns them into gRPC statuses. Each reason is published in
+`error_reason.proto`, and the server does not start when the two differ.
+"""
+
+from server.errors.accounts import (
+    AccountNotVerified,
+    EmailTaken,
+    InvalidCredentials,
+    RefreshTokenInvalid,
+    RoleNotAllowed,
+    Unauthenticated,
+)
+from server.errors.declared import (
+    Aborted,
+    DeclaredError,
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+    MetadataValue,
+    PermissionDenied,
+    ResourceExhausted,
+    Unavailable,
+)
+from server.errors.prescriptions import (
+    ClaimedByOther,
+    PatientHasNoEmail,
+    PrescriptionCancelled,
+    PrescriptionClaimed,
+    PrescriptionDispensed,
+    PrescriptionExpired,
+    PrescriptionInState,
+    PrescriptionRejected,
+    QrCodeExpired,
+    QrCodeInvalid,
+    QrCodeReplaced,
+    ReferenceNumberInvalid,
+)
+from server.errors.reasons import Code, Reason
+from server.errors.requests import (
+    BodyTooLarge,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    MalformedBody,
+    MethodUnknown,
+    NotFound,
+    PageTokenInvalid,
+    RateLimitExceeded,
+    RequestInProgress,
+    ValidationFailed,
+    VersionConflict,
+)
+from server.errors.service import DatabaseUnavailable, DeadlineExceeded, Draining, Internal, ServerBusy
+
+__all__ = [
+    "Aborted",
+    "AccountNotVerified",
+    "BodyTooLarge",
+    "ClaimedByOther",
+    "Code",
+    "DatabaseUnavailable",
+    "DeadlineExceeded",
+    "DeclaredError",
+    "Draining",
+    "EmailTaken",
+    "FailedPrecondition",
+    "FieldViolation",
+    "IdempotencyKeyInvalid",
+    "IdempotencyKeyReused",
+    "Internal",
+    "InvalidArgument",
+    "InvalidCredentials",
+    "MalformedBody",
+    "MetadataValue",
+    "MethodUnknown",
+    "NotFound",
+    "PageTokenInvalid",
+    "PatientHasNoEmail",
+    "PermissionDenied",
+    "PrescriptionCancelled",
+    "PrescriptionClaimed",
+    "PrescriptionDispensed",
+    "PrescriptionExpired",
+    "PrescriptionInState",
+    "PrescriptionRejected",
+    "QrCodeExpired",
+    "QrCodeInvalid",
+    "QrCodeReplaced",
+    "RateLimitExceeded",
+    "Reason",
+    "ReferenceNumberInvalid",
+    "RefreshTokenInvalid",
+    "RequestInProgress",
+    "ResourceExhausted",
+    "RoleNotAllowed",
+    "ServerBusy",
+    "Unauthenticated",
+    "Unavailable",
+    "ValidationFailed",
+    "VersionConflict",
+]

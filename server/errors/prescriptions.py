@@ -1,0 +1,94 @@
+"""What prescriptions, their codes and their numbers refuse."""
+
+from server.errors.declared import FailedPrecondition, FieldViolation, InvalidArgument
+from server.errors.reasons import Reason
+
+
+class QrCodeInvalid(InvalidArgument):
+    """The text is no QR code of this service, or a damaged one: one error for every kind of damage."""
+
+    reason = Reason.QR_CODE_INVALID
+    message = "This is not a valid MedConnect QR code."
+
+    def __init__(self) -> None:
+        super().__init__(violations=[FieldViolation("qrCode", self.message)])
+
+
+class ReferenceNumberInvalid(InvalidArgument):
+    """Wrong shape, date or check character."""
+
+    reason = Reason.REFERENCE_NUMBER_INVALID
+    message = "This is not a valid reference number."
+
+    def __init__(self) -> None:
+        super().__init__(violations=[FieldViolation("referenceNumber", self.message)])
+
+
+class PrescriptionInState(FailedPrecondition):
+    """The prescription's present `state` does not allow this."""
+
+    reason = Reason.PRESCRIPTION_STATE
+    message = "The prescription's state does not allow this."
+
+
+class PrescriptionDispensed(FailedPrecondition):
+    """The prescription has been dispensed in full; `state`, `changed_at`."""
+
+    reason = Reason.PRESCRIPTION_DISPENSED
+    message = "The prescription has already been dispensed."
+
+
+class PrescriptionRejected(FailedPrecondition):
+    """A pharmacist has rejected the prescription; `state`, `changed_at`."""
+
+    reason = Reason.PRESCRIPTION_REJECTED
+    message = "The prescription has been rejected."
+
+
+class PrescriptionCancelled(FailedPrecondition):
+    """Its doctor has cancelled the prescription; `state`, `changed_at`."""
+
+    reason = Reason.PRESCRIPTION_CANCELLED
+    message = "The prescription has been cancelled by its doctor."
+
+
+class PrescriptionExpired(FailedPrecondition):
+    """The prescription's validity is over; `state`, `changed_at`."""
+
+    reason = Reason.PRESCRIPTION_EXPIRED
+    message = "The prescription has expired."
+
+
+class ClaimedByOther(FailedPrecondition):
+    """Another pharmacist holds the claim; `state`, `claim_expires_at`."""
+
+    reason = Reason.CLAIMED_BY_OTHER
+    message = "Another pharmacist is dispensing this prescription."
+
+
+class PrescriptionClaimed(FailedPrecondition):
+    """A pharmacy holds it; `state`, `pharmacy_name`, `pharmacy_phone`, `claim_expires_at` tell its doctor."""
+
+    reason = Reason.PRESCRIPTION_CLAIMED
+    message = "A pharmacy is dispensing this prescription."
+
+
+class QrCodeReplaced(FailedPrecondition):
+    """A newer QR code was issued for the prescription."""
+
+    reason = Reason.QR_CODE_REPLACED
+    message = "A newer QR code was issued for this prescription."
+
+
+class QrCodeExpired(FailedPrecondition):
+    """The QR code's validity is over; `expired_at`."""
+
+    reason = Reason.QR_CODE_EXPIRED
+    message = "This QR code has expired."
+
+
+class PatientHasNoEmail(FailedPrecondition):
+    """The patient has no e-mail address."""
+
+    reason = Reason.PATIENT_HAS_NO_EMAIL
+    message = "The patient has no e-mail address."

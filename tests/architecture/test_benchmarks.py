@@ -1,0 +1,26 @@
+"""The benchmarks run; what they measure is not a test's business."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.report import TARGETS
+
+ROOT = Path(__file__).parents[2]
+
+
+async def test_a_short_run_measures_every_call_against_every_floor() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--seconds", "0.1", "--rounds", "1"]
+    run = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    rows = {
+        name: cells for name, *cells in re.findall(r"^\| (\w+) \| (\d+) \| ([\d,]+) \| ([\d,]+) \| ", run.stdout, re.M)
+    }
+    assert rows.keys() == TARGETS.keys()
+    for statements, f0, f1 in rows.values():
+        assert 1 <= int(statements) <= 7
+        assert int(f0.replace(",", "")) > 0
+        assert int(f1.replace(",", "")) > 0
+    assert all(f"| {name} ÷ F1 | " in run.stdout for name in TARGETS)

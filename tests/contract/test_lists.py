@@ -1,0 +1,302 @@
+"""Every list: pages, totals, order, filters, and page tokens that belong to one caller and one filter."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from medconnect.auth.v1 import auth_service_pb2
+from medconnect.clinical.v1 import clinical_service_pb2
+from medconnect.options.v1 import access_pb2
+
+from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+from tests.rpc.faces import RPCS
+
+COUNT = 5
+"""How many rows each list holds."""
+LISTS = sorted(name for name, rpc in RPCS.items() if "page_token" in rpc.descriptor.input_type.fields_by_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list: `wide` finds COUNT rows of the owner's, `narrow` fewer of them; the stranger may call it too."""
+
+    rows: str
+    wide: str
+    narrow: str
+    owner: Actor
+    stranger: Actor
+    ordered_by: str
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Of each role one who owns rows, and a stranger."""
+
+    doctor: Actor
+    other_doctor: Actor
+    pharmacist: Actor
+    other_pharmacist: Actor
+    patient: Actor
+    other_patient: Actor
+    admin: Actor
+    other_admin: Actor
+
+
+@pytest.fixture(scope="module")
+def listings(cast: Cast) -> Mapping[str, Listing]:
+    """COUNT rows for every list."""
+    people = People(
+        cast.new_doctor(),
+        cast.new_doctor(),
+        cast.new_pharmacist(),
+        cast.new_pharmacist(),
+        cast.new_patient("Lara Listed"),
+        cast.new_patient(),
+        cast.admin,
+        another_admin(cast),
+    )
+    family = f"Zz{uuid4().hex[:10]}"
+    for number in range(COUNT):
+        record_patient(cast, people.doctor, f"Number{number} {family}")
+        record_visit(cast, people, f"2026-01-{number + 1:02}")
+    prescriptions = [cast.prescribe(people.patient.patient_id, doctor=people.doctor).id for _ in range(COUNT)]
+    for prescription_id in prescriptions:
+        scan(cast, people, prescription_id, people.pharmacist)
+    for _ in range(COUNT - 1):
+        scan(cast, people, prescriptions[-1], people.other_pharmacist)
+    scan(cast, people, prescriptions[1], people.other_pharmacist)
+    cancel = f"/doctors/prescriptions/{prescriptions[0]}/cancel"
+    assert cast.rest("POST", cancel, people.doctor, {"reason": "Not needed"})[0] == 200
+    return described(people, family, prescriptions)
+
+
+def described(people: People, family: str, prescriptions: list[str]) -> Mapping[str, Listing]:
+    """Every list that there is, by its RPC."""
+    doctors = people.doctor, people.other_doctor
+    pharmacists = people.pharmacist, people.other_pharmacist
+    found, one_found = f"?search={family}", f"?search=number1%20{family}"
+    own = f"?patientId={people.patient.patient_id}"
+    mine, history, log = "/patients/prescriptions", "/pharmacy/history", "/pharmacy/logs/"
+    written, visits = f"/doctors/prescriptions{own}", f"/doctors/medical-visits{own}"
+    return {
+        "ListUsers": Listing(
+            "users", f"/users{found}", f"/users{one_found}", people.admin, people.other_admin, "createdAt"
+        ),
+        "ListPatients": Listing(
+            "patients", f"/doctors/patients{found}", f"/doctors/patients{one_found}", *doctors, "fullName", False
+        ),
+        "ListPrescriptions": Listing("prescriptions", written, f"{written}&status=cancelled", *doctors, "createdAt"),
+        "ListMedicalVisits": Listing("visits", visits, f"{visits}&from=2026-01-03", *doctors, "visitDate"),
+        "ListMyPrescriptions": Listing(
+            "prescriptions", mine, f"{mine}?status=cancelled", people.patient, people.other_patient, "createdAt"
+        ),
+        "ListDispensingHistory": Listing(
+            "entries", f"{history}?action=scan", f"{history}?action=reject", *pharmacists, "occurredAt"
+        ),
+        "ListPrescriptionLog": Listing(
+            "entries", log + prescriptions[-1], log + prescriptions[1], *pharmacists, "occurredAt", False
+        ),
+    }
+
+
+def test_every_list_is_among_those_tested(listings: Mapping[str, Listing]) -> None:
+    assert sorted(listings) == LISTS
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_pages_together_hold_every_row_once_in_order(
+    cast: Cast, listings: Mapping[str, Listing], name: str
+) -> None:
+    listing = listings[name]
+    pages = list(walk(cast, listing, 2))
+
+    assert [len(page[listing.rows]) for page in pages] == [2, 2, 1]
+    assert all((page["totalSize"], page["totalSizeIsMinimum"]) == (COUNT, False) for page in pages)
+    rows = [row for page in pages for row in page[listing.rows]]
+    assert rows == get(cast, listing.owner, listing.wide)[listing.rows]
+    assert len({row["id"] for row in rows}) == COUNT
+    order = [row[listing.ordered_by] for row in rows]
+    assert order == sorted(order, reverse=listing.descending)
+    assert len(set(order)) > 1
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_filter_narrows_rows_and_total(cast: Cast, listings: Mapping[str, Listing], name: str) -> None:
+    listing = listings[name]
+    narrow = get(cast, listing.owner, listing.narrow)
+    assert len(narrow[listing.rows]) == narrow["totalSize"] < COUNT
+    assert narrow["nextPageToken"] == ""
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_page_token_continues_only_its_callers_list_with_its_filter(
+    cast: Cast, listings: Mapping[str, Listing], name: str
+) -> None:
+    listing = listings[name]
+    token = first_token(cast, listing)
+    assert get(cast, listing.owner, with_query(listing.wide, pageSize=2, pageToken=token))
+
+    stolen = cast.rest("GET", with_query(listing.wide, pageSize=2, pageToken=token), listing.stranger)
+    refiltered = cast.rest("GET", with_query(listing.narrow, pageSize=2, pageToken=token), listing.owner)
+    edited = token[:-2] + ("AA" if token[-2:] != "AA" else "BB")
+    forged = cast.rest("GET", with_query(listing.wide, pageSize=2, pageToken=edited), listing.owner)
+    nonsense = cast.rest("GET", with_query(listing.wide, pageToken="next"), listing.owner)
+
+    for status, answer in (stolen, refiltered, forged, nonsense):
+        assert (status, answer["error"]["type"]) == (400, "PAGE_TOKEN_INVALID")
+        assert [detail["field"] for detail in answer["error"]["details"]] == ["pageToken"]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_token_of_another_list_is_refused(cast: Cast, listings: Mapping[str, Listing], name: str) -> None:
+    for other in listings.keys() - {name}:
+        path = with_query(listings[name].wide, pageToken=first_token(cast, listings[other]))
+        status, answer = cast.rest("GET", path, listings[name].owner)
+        assert (other, status, answer["error"]["type"]) == (other, 400, "PAGE_TOKEN_INVALID")
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("size", [0, -1, 101, 2**31 - 1, 2**31, "1.5", "many"])
+def test_a_page_size_out_of_bounds_is_refused(
+    cast: Cast, listings: Mapping[str, Listing], name: str, size: int | str
+) -> None:
+    status, answer = cast.rest("GET", with_query(listings[name].wide, pageSize=size), listings[name].owner)
+    assert (status, answer["success"], answer["error"]["statusCode"]) == (400, False, 400)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_least_and_the_largest_page_size_are_taken(cast: Cast, listings: Mapping[str, Listing], name: str) -> None:
+    listing = listings[name]
+    least = get(cast, listing.owner, with_query(listing.wide, pageSize=1))
+    largest = get(cast, listing.owner, with_query(listing.wide, pageSize=100))
+    assert (len(least[listing.rows]), len(largest[listing.rows])) == (1, COUNT)
+    assert bool(least["nextPageToken"]) > bool(largest["nextPageToken"])
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("query", [{"page": 2}, {"offset": 0}, {"page_sise": 2}, {"doctorId": "x"}])
+def test_a_query_parameter_that_does_not_exist_is_refused(
+    cast: Cast, listings: Mapping[str, Listing], name: str, query: Mapping[str, Any]
+) -> None:
+    status, answer = cast.rest("GET", with_query(listings[name].wide, **query), listings[name].owner)
+    assert (status, answer["error"]["type"]) == (400, "VALIDATION_FAILED")
+
+
+@pytest.mark.parametrize("name", ["ListPrescriptions", "ListMyPrescriptions"])
+def test_several_states_may_be_asked_for_in_short_words(cast: Cast, listings: Mapping[str, Listing], name: str) -> None:
+    listing = listings[name]
+
+    def states(*words: str) -> list[str]:
+        path = listing.wide
+        for word in words:
+            path = with_query(path, status=word)
+        return sorted(row["status"] for row in get(cast, listing.owner, path)["prescriptions"])
+
+    assert states("scanned") == ["scanned"] * (COUNT - 1)
+    assert states("cancelled") == ["cancelled"]
+    assert states("cancelled", "scanned") == states("scanned", "cancelled", "scanned") == states()
+    assert states("pending", "dispensed") == []
+
+
+@pytest.mark.parametrize("name", ["ListPrescriptions", "ListMyPrescriptions"])
+@pytest.mark.parametrize("word", ["unspecified", "Scanned", "lost", "0", "99"])
+def test_a_state_that_does_not_exist_is_refused(
+    cast: Cast, listings: Mapping[str, Listing], name: str, word: str
+) -> None:
+    status, _ = cast.rest("GET", with_query(listings[name].wide, status=word), listings[name].owner)
+    assert status == 400
+
+
+def test_the_order_of_repeated_states_does_not_make_another_filter(cast: Cast, listings: Mapping[str, Listing]) -> None:
+    listing = listings["ListPrescriptions"]
+    one_way = with_query(with_query(listing.wide, status="scanned"), status="cancelled")
+    other_way = with_query(with_query(listing.wide, status="cancelled"), status="scanned")
+    token = get(cast, listing.owner, with_query(one_way, pageSize=2))["nextPageToken"]
+    assert len(get(cast, listing.owner, with_query(other_way, pageToken=token))["prescriptions"]) == COUNT - 2
+
+
+def test_a_token_of_rest_goes_on_over_grpc(cast: Cast, listings: Mapping[str, Listing]) -> None:
+    listing = listings["ListMyPrescriptions"]
+    token = first_token(cast, listing)
+    request = clinical_service_pb2.ListMyPrescriptionsRequest(page_token=token)
+    rest = get(cast, listing.owner, with_query(listing.wide, pageToken=token))
+    answer = cast.clinical.ListMyPrescriptions(request, metadata=listing.owner.metadata)
+    assert [row.id for row in answer.prescriptions] == [row["id"] for row in rest["prescriptions"]]
+
+
+def test_what_is_added_meanwhile_moves_no_row_to_another_page(cast: Cast) -> None:
+    doctor, patient = cast.new_doctor(), cast.new_patient()
+    older = [cast.prescribe(patient.patient_id, doctor=doctor).id for _ in range(3)]
+    first = get(cast, doctor, "/doctors/prescriptions?pageSize=2")
+    cast.prescribe(patient.patient_id, doctor=doctor)
+    second = get(cast, doctor, f"/doctors/prescriptions?pageSize=2&pageToken={first['nextPageToken']}")
+    assert [row["id"] for row in first["prescriptions"] + second["prescriptions"]] == older[::-1]
+    assert second["totalSize"] == 4
+
+
+def test_a_list_of_nothing_says_so(cast: Cast) -> None:
+    empty = get(cast, cast.new_doctor(), "/doctors/prescriptions")
+    assert empty == {"prescriptions": [], "nextPageToken": "", "totalSize": 0, "totalSizeIsMinimum": False}
+
+
+def walk(cast: Cast, listing: Listing, size: int) -> Iterator[dict[str, Any]]:
+    """Page after page of the wide list."""
+    path = with_query(listing.wide, pageSize=size)
+    while path:
+        page = get(cast, listing.owner, path)
+        yield page
+        token = page["nextPageToken"]
+        path = with_query(listing.wide, pageSize=size, pageToken=token) if token else ""
+
+
+def first_token(cast: Cast, listing: Listing) -> str:
+    """What continues the wide list behind its second row."""
+    token: str = get(cast, listing.owner, with_query(listing.wide, pageSize=2))["nextPageToken"]
+    assert token
+    return token
+
+
+def with_query(path: str, **parameters: Any) -> str:
+    """The path with these parameters more."""
+    for name, value in parameters.items():
+        path += f"{'&' if '?' in path else '?'}{name}={value}"
+    return path
+
+
+def get(cast: Cast, actor: Actor, path: str) -> dict[str, Any]:
+    """The data of an answer that must be a success."""
+    status, answer = cast.rest("GET", path, actor)
+    assert status == 200, answer
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+def record_patient(cast: Cast, doctor: Actor, full_name: str) -> None:
+    body = {"email": new_email(), "fullName": full_name, "dateOfBirth": "1990-01-01", "gender": "other"}
+    assert cast.rest("POST", "/doctors/patients", doctor, body)[0] == 201
+
+
+def record_visit(cast: Cast, people: People, day: str) -> None:
+    body = {
+        "patientId": people.patient.patient_id,
+        "visitDate": day,
+        "visitType": "consultation",
+        "chiefComplaint": "Cough at night",
+    }
+    assert cast.rest("POST", "/doctors/medical-visits", people.doctor, body)[0] == 201
+
+
+def scan(cast: Cast, people: People, prescription_id: str, pharmacist: Actor) -> None:
+    body = {"qrCode": cast.qr_text(prescription_id, people.doctor)}
+    assert cast.rest("POST", "/pharmacy/scan", pharmacist, body)[0] == 200
+
+
+def another_admin(cast: Cast) -> Actor:
+    request = auth_service_pb2.CreateUserRequest(
+        email=new_email(), password=PASSWORD, full_name="Ada Admin", role=access_pb2.ROLE_ADMIN
+    )
+    cast.auth.CreateUser(request, metadata=cast.admin.metadata)
+    return cast.sign_in(request.email)

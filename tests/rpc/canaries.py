@@ -1,0 +1,168 @@
+"""A patient's story in which every field holds a text of its own, so that an answer shows which fields it came from."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+
+PERSON: Final[Mapping[str, Any]] = {
+    "fullName": "Canaria Birdsong",
+    "phone": "+49 30 5550101",
+    "dateOfBirth": "1971-03-04",
+    "gender": "female",
+    "bloodType": "AB-",
+    "address": "7 Canary Lane",
+    "emergencyContact": "Emer Gencycanary",
+    "emergencyPhone": "+49 30 5550102",
+    "insuranceProvider": "Insurecanary",
+    "insuranceNumber": "INS-CANARY",
+    "allergies": ["Allergycanary"],
+    "existingConditions": ["Conditioncanary"],
+}
+VISIT: Final[Mapping[str, Any]] = {
+    "visitDate": "2026-02-03",
+    "visitType": "emergency",
+    "chiefComplaint": "Complaintcanary",
+    "symptoms": "Symptomcanary",
+    "diagnosis": "Visitdiagnosiscanary",
+    "treatmentNotes": "Treatmentcanary",
+    "recommendations": "Recommendationcanary",
+    "hospitalName": "Hospitalcanary",
+}
+MEDICINE: Final[Mapping[str, Any]] = {
+    "medicineName": "Medicinecanary",
+    "dosage": "Dosagecanary",
+    "frequency": "Frequencycanary",
+    "quantity": 10,
+    "instructions": "Instructioncanary",
+    "route": "Routecanary",
+}
+PRESCRIPTION: Final[Mapping[str, Any]] = {
+    "diagnosis": "Diagnosiscanary",
+    "doctorNotes": "Doctornotecanary",
+    "items": [MEDICINE],
+}
+LINE: Final[Mapping[str, Any]] = {
+    "quantity": 4,
+    "unitPrice": "73.37",
+    "batchNumber": "Batchcanary",
+    "expiryDate": "2099-11-30",
+}
+PHARMACY_NOTE: Final = "Pharmacynotecanary"
+
+CANARIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "name": (PERSON["fullName"],),
+    "birth": (PERSON["dateOfBirth"],),
+    "phone": (PERSON["phone"],),
+    "address": (PERSON["address"],),
+    "emergency": (PERSON["emergencyContact"], PERSON["emergencyPhone"]),
+    "insurance": (PERSON["insuranceProvider"], PERSON["insuranceNumber"]),
+    "blood": (PERSON["bloodType"],),
+    "allergies": tuple(PERSON["allergies"]),
+    "conditions": tuple(PERSON["existingConditions"]),
+    "visit": tuple(text for field, text in VISIT.items() if field != "visitType"),
+    "diagnosis": (PRESCRIPTION["diagnosis"],),
+    "doctor's notes": (PRESCRIPTION["doctorNotes"],),
+    "medicine": (MEDICINE["medicineName"],),
+    "dosage": tuple(MEDICINE[field] for field in ("dosage", "frequency", "instructions", "route")),
+    "price": (LINE["unitPrice"],),
+    "batch": (LINE["batchNumber"],),
+    "pharmacy's notes": (PHARMACY_NOTE,),
+}
+"""What each field holds, by the words of the table; `mail` and `QR text` are added when the story is played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Who took part, what came of it, and which texts stand for which field."""
+
+    people: Mapping[str, Actor]
+    patient_id: str
+    prescription_id: str
+    number: str
+    reference: str
+    qr_text: str
+    canaries: Mapping[str, tuple[str, ...]]
+
+    def seen_in(self, answer: Any) -> set[str]:
+        """The fields of which an answer (JSON) shows anything."""
+        leaves = list(texts(answer))
+        return {
+            field for field, marks in self.canaries.items() if any(mark in leaf for mark in marks for leaf in leaves)
+        }
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, at any depth; numbers too, as texts."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+    else:
+        yield value if isinstance(value, str) else json.dumps(value)
+
+
+def names(value: Any) -> Iterator[str]:
+    """Every name of a member in a JSON value, at any depth."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield name
+            yield from names(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from names(inner)
+
+
+def play(cast: Cast) -> Story:
+    """A doctor records the patient, a visit and a prescription; a pharmacist hands out a part; others look on."""
+    people = {
+        "PX": cast.new_patient("Per Stranger"),
+        "DO": cast.new_doctor(),
+        "DX": cast.new_doctor(),
+        "HC": cast.new_pharmacist(),
+        "HX": cast.new_pharmacist(),
+        "A": cast.admin,
+    }
+    people["PO"] = _registered(cast)
+    patient_id = people["PO"].patient_id
+    _data(cast, "PUT", f"/doctors/patients/{patient_id}", people["DO"], PERSON)
+    _data(cast, "POST", "/doctors/medical-visits", people["DO"], {"patientId": patient_id, **VISIT})
+    made = _data(cast, "POST", "/doctors/prescriptions", people["DO"], {"patientId": patient_id, **PRESCRIPTION})
+    prescription = made["prescription"]
+    qr_text = cast.qr_text(prescription["id"], people["DO"])
+    _hand_out(cast, people["HC"], prescription, qr_text)
+    patient = _data(cast, "GET", f"/doctors/patients/{patient_id}", people["DO"])["patient"]
+    return Story(
+        people=people,
+        patient_id=patient_id,
+        prescription_id=prescription["id"],
+        number=prescription["prescriptionNumber"],
+        reference=patient["referenceNumber"],
+        qr_text=qr_text,
+        canaries={**CANARIES, "mail": (people["PO"].email,), "QR text": (qr_text,)},
+    )
+
+
+def _registered(cast: Cast) -> Actor:
+    body = {"email": new_email(), "password": PASSWORD, "fullName": PERSON["fullName"]}
+    answer = _data(cast, "POST", "/auth/register", None, body)
+    return Actor(answer["user"]["id"], body["email"], answer["accessToken"], answer["patient"]["id"])
+
+
+def _hand_out(cast: Cast, pharmacist: Actor, prescription: Mapping[str, Any], qr_text: str) -> None:
+    _data(cast, "POST", "/pharmacy/scan", pharmacist, {"qrCode": qr_text})
+    _data(cast, "POST", f"/pharmacy/validate/{prescription['id']}", pharmacist, {"notes": PHARMACY_NOTE})
+    lines = [{"itemId": prescription["items"][0]["id"], **LINE}]
+    body = {"items": lines, "notes": PHARMACY_NOTE}
+    _data(cast, "POST", f"/pharmacy/dispense/{prescription['id']}", pharmacist, body)
+
+
+def _data(cast: Cast, method: str, path: str, actor: Actor | None, body: Any = None) -> dict[str, Any]:
+    status, answer = cast.rest(method, path, actor, body)
+    assert status < 300, answer
+    data: dict[str, Any] = answer["data"]
+    return data

@@ -1,0 +1,209 @@
+"""Prescriptions in every situation that their life knows."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.message import Message
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+from medconnect.clinical.v1 import patient_pb2, prescription_pb2
+from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
+from sqlalchemy import text
+
+from tests.fixtures.cast import Actor, Cast, new_email
+from tests.fixtures.instance import RunningInstance
+from tests.rpc.faces import RPCS, over_grpc
+
+PRESCRIBED: Final = 10
+PART: Final = 3
+
+SNAPSHOT: Final = text(
+    """
+    SELECT jsonb_build_object(
+        'prescription', (SELECT to_jsonb(row) FROM prescriptions AS row WHERE id = CAST(:id AS uuid)),
+        'items', (SELECT jsonb_agg(row ORDER BY row.id) FROM prescription_items AS row WHERE prescription_id = :id),
+        'codes', (SELECT jsonb_agg(row ORDER BY row.id) FROM qr_codes AS row WHERE prescription_id = :id),
+        'log', (SELECT jsonb_agg(row ORDER BY row.id) FROM pharmacy_log AS row WHERE prescription_id = :id),
+        'lines', (SELECT jsonb_agg(row ORDER BY row.id) FROM dispensed_lines AS row
+            JOIN pharmacy_log AS entry ON entry.id = row.log_id WHERE entry.prescription_id = :id),
+        'mails', (SELECT count(*) FROM emails AS row WHERE prescription_id = :id))
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Specimen:
+    """A prescription in one of the situations, and who acts on it."""
+
+    written: prescription_pb2.Prescription
+    reference_number: str
+    qr_text: str
+    pharmacist: Actor
+
+    @property
+    def id(self) -> str:
+        return self.written.id
+
+    def lines(self, quantity: int) -> pharmacy.DispensePrescriptionRequest:
+        """The request that hands out so much."""
+        request = pharmacy.DispensePrescriptionRequest(prescription_id=self.id)
+        request.items.add(
+            item_id=self.written.items[0].id,
+            quantity=quantity,
+            unit_price="1.50",
+            batch_number="B-1",
+            expiry_date="2099-12-31",
+        )
+        return request
+
+
+class Laboratory:
+    """Brings prescriptions into every situation, by the API where it can and by SQL where only time could."""
+
+    def __init__(self, cast: Cast, instance: RunningInstance) -> None:
+        self._cast = cast
+        self._instance = instance
+        self._caller = cast.pharmacist
+        self._other = cast.new_pharmacist()
+        self._kept: dict[str, Specimen] = {}
+
+    def fresh(self, situation: str, email: str | None = None) -> Specimen:
+        """A prescription in that situation, of a patient of its own, who may have an address."""
+        specimen = self._written(email)
+        getattr(self, f"_{situation}")(specimen)
+        return specimen
+
+    def kept(self, situation: str) -> Specimen:
+        """The same one for all actions that must not change it."""
+        if situation not in self._kept:
+            self._kept[situation] = self.fresh(situation, new_email())
+        return self._kept[situation]
+
+    def rows(self, specimen: Specimen) -> Any:
+        """All that is stored about it."""
+        return self._instance.run(self._rows(specimen.id))
+
+    def state(self, specimen: Specimen) -> str:
+        """The state that its doctor sees."""
+        request = clinical.GetPrescriptionRequest(prescription_id=specimen.id)
+        answer = over_grpc(self._cast, RPCS["GetPrescription"], request, self._cast.doctor)
+        return str(answer.data["prescription"]["status"])
+
+    def open_quantity(self, specimen: Specimen) -> int:
+        """How much of its one item is not dispensed yet."""
+        item = self.rows(specimen)["items"][0]
+        return int(item["quantity"] - item["dispensed_quantity"])
+
+    def alter(self, specimen: Specimen, statement: str) -> None:
+        """Do what only time does."""
+        self._instance.run(self._execute(statement, specimen.id))
+
+    def act(self, name: str, request: Message, actor: Actor) -> None:
+        """Do something that must succeed."""
+        answer = over_grpc(self._cast, RPCS[name], request, actor)
+        assert answer.ok, (name, answer)
+
+    def see(self, specimen: Specimen, actor: Actor | None = None) -> None:
+        """Look the prescription up."""
+        request = pharmacy.LookupPrescriptionsRequest(reference_number=specimen.written.prescription_number)
+        self.act("LookupPrescriptions", request, actor or self._caller)
+
+    def hold(self, specimen: Specimen, actor: Actor | None = None) -> None:
+        """Claim it."""
+        self.see(specimen, actor)
+        request = pharmacy.ValidatePrescriptionRequest(prescription_id=specimen.id)
+        self.act("ValidatePrescription", request, actor or self._caller)
+
+    def _written(self, email: str | None) -> Specimen:
+        request = clinical.CreatePatientRequest(
+            email=email, full_name="Table Patient", date_of_birth="1980-01-31", gender=patient_pb2.GENDER_OTHER
+        )
+        patient = self._cast.clinical.CreatePatient(request, metadata=self._cast.doctor.metadata).patient
+        written = self._cast.prescribe(patient.id, PRESCRIBED)
+        return Specimen(written, patient.reference_number, self._cast.qr_text(written.id), self._caller)
+
+    def _pending(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        self.alter(specimen, "UPDATE prescriptions SET status = 'pending' WHERE id = :id")
+
+    def _scanned(self, specimen: Specimen) -> None:
+        self.see(specimen)
+
+    def _held(self, specimen: Specimen) -> None:
+        self.hold(specimen)
+
+    def _held_after_part(self, specimen: Specimen) -> None:
+        self._part_dispensed(specimen)
+        self.hold(specimen)
+
+    def _held_by_other(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        self.hold(specimen, self._other)
+
+    def _part_dispensed(self, specimen: Specimen) -> None:
+        self.hold(specimen)
+        self.act("DispensePrescription", specimen.lines(PART), self._caller)
+
+    def _dispensed(self, specimen: Specimen) -> None:
+        self.hold(specimen)
+        self.act("DispensePrescription", specimen.lines(PRESCRIBED), self._caller)
+
+    def _rejected(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        request = pharmacy.RejectPrescriptionRequest(prescription_id=specimen.id, reason="not legible")
+        self.act("RejectPrescription", request, self._caller)
+
+    def _cancelled(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        request = clinical.CancelPrescriptionRequest(prescription_id=specimen.id, reason="written twice")
+        self.act("CancelPrescription", request, self._cast.doctor)
+
+    def _expired(self, specimen: Specimen) -> None:
+        self._old_scanned(specimen)
+        self.alter(specimen, "UPDATE prescriptions SET status = 'expired', changed_at = expires_at WHERE id = :id")
+
+    def _lease_over(self, specimen: Specimen) -> None:
+        self.hold(specimen)
+        self._end_lease(specimen)
+
+    def _lease_of_other_over(self, specimen: Specimen) -> None:
+        self._held_by_other(specimen)
+        self._end_lease(specimen)
+
+    def _lease_after_part(self, specimen: Specimen) -> None:
+        self._held_after_part(specimen)
+        self._end_lease(specimen)
+
+    def _old_pending(self, specimen: Specimen) -> None:
+        self._pending(specimen)
+        self._end_validity(specimen)
+
+    def _old_scanned(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        self._end_validity(specimen)
+
+    def _old_part_dispensed(self, specimen: Specimen) -> None:
+        self._part_dispensed(specimen)
+        self._end_validity(specimen)
+
+    def _old_lease_over(self, specimen: Specimen) -> None:
+        self._lease_over(specimen)
+        self._end_validity(specimen)
+
+    def _old_held(self, specimen: Specimen) -> None:
+        self.hold(specimen)
+        self._end_validity(specimen)
+
+    def _end_lease(self, specimen: Specimen) -> None:
+        self.alter(specimen, "UPDATE prescriptions SET claim_expires_at = now() - interval '1 s' WHERE id = :id")
+
+    def _end_validity(self, specimen: Specimen) -> None:
+        self.alter(specimen, "UPDATE prescriptions SET expires_at = now() - interval '1 s' WHERE id = :id")
+        self.alter(specimen, "UPDATE qr_codes SET expires_at = now() - interval '1 s' WHERE prescription_id = :id")
+
+    async def _execute(self, statement: str, prescription_id: str) -> None:
+        async with self._instance.core.work.begin() as tx:
+            await tx.connection.execute(text(statement), {"id": prescription_id})
+
+    async def _rows(self, prescription_id: str) -> Any:
+        async with self._instance.core.work.read() as tx:
+            return (await tx.connection.execute(SNAPSHOT, {"id": prescription_id})).scalar_one()

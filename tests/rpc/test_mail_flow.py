@@ -1,0 +1,214 @@
+"""What is asked for by a call arrives as a mail with the right person, and the queue can be watched meanwhile."""
+
+import email
+import email.policy
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import zxingcpp
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+from medconnect.clinical.v1 import patient_pb2
+from medconnect.events.v1 import events_service_pb2 as events
+from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
+from PIL import Image
+
+from tests.fixtures.cast import Actor, Cast, new_email
+from tests.fixtures.instance import RunningInstance
+
+PATIENCE_SECONDS: Final = 15.0
+COUNTS: Final = ("pendingJobs", "processingJobs", "completedJobs", "failedJobs")
+
+
+class Postman:
+    """Reads the maildir that the instance writes its mails to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "new"
+        self._read: dict[str, EmailMessage] = {}
+
+    def mails(self, address: str) -> list[EmailMessage]:
+        """What has arrived for that address, the oldest first."""
+        for path in self._folder.iterdir() if self._folder.exists() else ():
+            if path.name not in self._read:
+                self._read[path.name] = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        found = [mail for mail in self._read.values() if mail["To"] == address]
+        return sorted(found, key=lambda mail: mail["Message-ID"])
+
+    def wait(self, address: str, subject: str) -> EmailMessage:
+        """The first mail to that address with these words in its subject."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < end:
+            for mail in self.mails(address):
+                if subject in mail["Subject"]:
+                    return mail
+            time.sleep(0.05)
+        raise AssertionError(f"no mail “{subject}” to {address}, only {[m['Subject'] for m in self.mails(address)]}")
+
+
+@pytest.fixture(scope="module")
+def postman(instance: RunningInstance) -> Postman:
+    return Postman(instance.home / "mail")
+
+
+@pytest.fixture
+def patient(cast: Cast) -> patient_pb2.Patient:
+    """A patient whom the doctor recorded, with an address."""
+    request = clinical.CreatePatientRequest(
+        email=new_email(), full_name="María Núñez", date_of_birth="1984-02-29", gender=patient_pb2.GENDER_FEMALE
+    )
+    return cast.clinical.CreatePatient(request, metadata=cast.doctor.metadata).patient
+
+
+def body(mail: EmailMessage, subtype: str) -> str:
+    """The mail's text, or its HTML."""
+    part = mail.get_body((subtype,))
+    assert part is not None
+    return str(part.get_content())
+
+
+def picture(mail: EmailMessage) -> tuple[str, bytes]:
+    """Content-ID and bytes of the one picture in the mail."""
+    (part,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+    assert part.get_content_disposition() == "inline"
+    return part["Content-ID"].strip("<>"), part.get_content()
+
+
+def test_a_patient_whom_a_doctor_records_is_welcomed(patient: patient_pb2.Patient, postman: Postman) -> None:
+    mail = postman.wait(patient.email, "Welcome")
+    for subtype in ("plain", "html"):
+        assert "María Núñez" in body(mail, subtype)
+        assert patient.email in body(mail, subtype)
+
+
+def test_the_mail_of_a_prescription_has_its_number_and_a_picture_whose_text_scans(
+    cast: Cast, patient: patient_pb2.Patient, postman: Postman
+) -> None:
+    written = cast.prescribe(patient.id, 20)
+
+    mail = postman.wait(patient.email, written.prescription_number)
+
+    for subtype in ("plain", "html"):
+        words = body(mail, subtype)
+        for said in (written.prescription_number, patient.reference_number, "Sinusitis", "Medicine 0", "Sam Staff"):
+            assert said in words
+    content_id, png = picture(mail)
+    assert f"cid:{content_id}" in body(mail, "html")
+    (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(png)))
+    scan = pharmacy.ScanQrCodeRequest(qr_code=code.text)
+    found = cast.pharmacy.ScanQrCode(scan, metadata=cast.pharmacist.metadata).prescription
+    assert (found.id, found.qr_code.scan_count) == (written.id, 1)
+
+
+def test_who_asks_for_the_mail_again_gets_it_again(cast: Cast, patient: patient_pb2.Patient, postman: Postman) -> None:
+    written = cast.prescribe(patient.id)
+    status, _ = cast.rest("POST", f"/qr-codes/email/{written.id}", cast.doctor, {})
+    assert status == 200
+    subject = f"Your prescription {written.prescription_number}"
+    wait_until(lambda: [mail["Subject"] for mail in postman.mails(patient.email)].count(subject) == 2)
+
+
+def test_of_what_was_handed_out_the_patient_is_told(cast: Cast, patient: patient_pb2.Patient, postman: Postman) -> None:
+    written = cast.prescribe(patient.id, 20)
+    cast.claim(written.id, cast.pharmacist)
+    line = {"itemId": written.items[0].id, "quantity": 12, "unitPrice": "1", "batchNumber": "B-1"}
+    lines = {"items": [line | {"expiryDate": "2099-01-01"}]}
+    assert cast.rest("POST", f"/pharmacy/dispense/{written.id}", cast.pharmacist, lines)[0] == 200
+
+    mail = postman.wait(patient.email, f"handed out for prescription {written.prescription_number}")
+
+    assert "Medicine 0: 12" in body(mail, "plain")
+    assert "Corner Pharmacy" in body(mail, "plain")
+    assert "A part is still open" in body(mail, "plain")
+
+
+def test_of_a_rejection_patient_and_doctor_are_told_why(
+    cast: Cast, patient: patient_pb2.Patient, postman: Postman
+) -> None:
+    doctor = cast.new_doctor()
+    written = cast.prescribe(patient.id, doctor=doctor)
+    look = pharmacy.LookupPrescriptionsRequest(reference_number=written.prescription_number)
+    cast.pharmacy.LookupPrescriptions(look, metadata=cast.pharmacist.metadata)
+    reject = pharmacy.RejectPrescriptionRequest(prescription_id=written.id, reason="two that do not go together")
+    cast.pharmacy.RejectPrescription(reject, metadata=cast.pharmacist.metadata)
+    for address in (patient.email, doctor.email):
+        mail = postman.wait(address, f"rejected prescription {written.prescription_number}")
+        assert "two that do not go together" in body(mail, "plain")
+
+
+def test_of_a_cancellation_the_patient_is_told_and_nobody_else(
+    cast: Cast, patient: patient_pb2.Patient, postman: Postman
+) -> None:
+    doctor = cast.new_doctor()
+    written = cast.prescribe(patient.id, doctor=doctor)
+    cancel = clinical.CancelPrescriptionRequest(prescription_id=written.id, reason="written twice")
+    cast.clinical.CancelPrescription(cancel, metadata=doctor.metadata)
+    mail = postman.wait(patient.email, f"cancelled prescription {written.prescription_number}")
+    assert "written twice" in body(mail, "plain")
+    assert [letter["Subject"] for letter in postman.mails(doctor.email)] == ["Welcome to MedConnect"]
+
+
+def test_a_patient_without_an_address_gets_no_mail_and_the_doctor_is_told_so(cast: Cast) -> None:
+    request = clinical.CreatePatientRequest(
+        full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
+    )
+    patient = cast.clinical.CreatePatient(request, metadata=cast.doctor.metadata).patient
+    written = cast.prescribe(patient.id)
+    status, answer = cast.rest("POST", f"/qr-codes/email/{written.id}", cast.doctor, {})
+    assert (status, answer["error"]["type"]) == (400, "PATIENT_HAS_NO_EMAIL")
+
+
+def test_the_watched_queue_shows_itself_at_once_and_each_change_over_rest(
+    cast: Cast, patient: patient_pb2.Patient
+) -> None:
+    begun = time.monotonic()
+    with server_sent_events(cast, "/events/email-queue/status/stream", cast.admin) as states:
+        first = next(states)
+        assert time.monotonic() - begun < 3  # a state that says nothing new comes after 19 s
+        cast.prescribe(patient.id)
+        seen = [first]
+        while seen[-1]["completedJobs"] == first["completedJobs"] or seen[-1]["totalJobs"] == first["totalJobs"]:
+            seen.append(next(states))
+    assert all(state["totalJobs"] == sum(state[name] for name in COUNTS) for state in seen)
+    assert sorted(seen, key=lambda state: state["lastUpdated"]) == seen
+    _, answer = cast.rest("GET", "/events/email-queue/status", cast.admin)
+    assert answer["data"].keys() == first.keys()
+
+
+def test_the_watched_queue_shows_itself_at_once_and_each_change_over_grpc(
+    cast: Cast, patient: patient_pb2.Patient
+) -> None:
+    request = events.WatchEmailQueueStatusRequest()
+    states = cast.events.WatchEmailQueueStatus(request, metadata=cast.admin.metadata, timeout=PATIENCE_SECONDS)
+    begun = time.monotonic()
+    first = next(states)
+    assert time.monotonic() - begun < 3  # a state that says nothing new comes after 19 s
+    cast.prescribe(patient.id)
+    changed = next(states)
+    while changed.completed_jobs == first.completed_jobs or changed.total_jobs == first.total_jobs:
+        changed = next(states)
+    assert changed.last_updated.ToDatetime() > first.last_updated.ToDatetime()
+    states.cancel()
+
+
+@contextmanager
+def server_sent_events(cast: Cast, path: str, actor: Actor) -> Iterator[Iterator[dict[str, Any]]]:
+    """The events of a stream, each the JSON that it carries; none for so long is a failure."""
+    with cast.http.stream("GET", path, headers=actor.headers, timeout=PATIENCE_SECONDS) as response:
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/event-stream")
+        yield (json.loads(line.removeprefix("data:")) for line in response.iter_lines() if line.startswith("data:"))
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Give the worker time."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
