@@ -4,6 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+# Programs start two to four times faster with compiled modules; these are kept out of the tree.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 T ?= tests
 # What `make protos-breaking` compares the contracts with: those of the last release.
 AGAINST ?= protos/released.binpb
@@ -34,7 +37,7 @@ dev: $(READY) ## Serve, and start anew whenever a file changes
 	@$(BIN)/watchfiles --filter python "$(BIN)/medconnect up" server generated
 
 test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(T)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(T)
 
 check: format-check lint types imports protos-check protos-breaking test demo ## All that must hold before a change lands
 
@@ -86,7 +89,7 @@ seed: $(READY) ## Load a small example hospital (development only)
 db-clear: $(READY) ## Empty every table (development only)
 	@$(BIN)/medconnect clear
 
-db-reset: $(READY) ## Take every migration back and forth again (development only)
+db-reset: $(READY) ## Drop everything and migrate from nothing (development only)
 	@$(BIN)/medconnect reset
 
 db-fresh: db-reset seed ## Reset, then load the example hospital (development only)

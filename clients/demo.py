@@ -33,7 +33,7 @@ from server.qr import picture
 from server.settings import read_settings
 
 MAIL_SECONDS = 20.0
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)
 
 
 class DemoFailed(Exception):
@@ -239,11 +239,15 @@ async def own_instance() -> AsyncIterator[Target]:
         Path(folder).chmod(0o711)
         settings = read_settings(
             medconnect_home=Path(folder),
+            _env_file=None,
+            medconnect_env="development",
             database_url=None,
+            db_host=None,
             grpc_address="127.0.0.1:0",
             rest_address="127.0.0.1:0",
             admin_password=password,
             rate_limit_factor=100,
+            rate_limits={},
             smtp_host=None,
             log_level="warning",
         )
@@ -276,14 +280,15 @@ async def tell(grpc_address: str | None, rest_address: str) -> None:
 
 def main(
     grpc_address: Annotated[str | None, typer.Option("--grpc", help="host:port of a running instance")] = None,
-    rest_address: Annotated[str, typer.Option("--rest", help="its REST address")] = "127.0.0.1:3000",
+    rest_address: Annotated[str | None, typer.Option("--rest", help="its REST address")] = None,
 ) -> None:
     """Play a prescription's whole life and check every step."""
     logs.configure("warning")
     try:
-        asyncio.run(tell(grpc_address, rest_address))
+        asyncio.run(tell(grpc_address, rest_address or read_settings().rest_address))
     except (DemoFailed, grpc.aio.AioRpcError, httpx.HTTPError) as problem:
-        console.print(f"  [red]✗ {problem}[/red]")
+        said = problem.details() if isinstance(problem, grpc.aio.AioRpcError) else str(problem)
+        console.print(f"  ✗ {said}", style="red", markup=False)
         raise typer.Exit(1) from problem
     console.print("\n[bold green]The whole story went as it should.[/bold green]")
 

@@ -3,6 +3,7 @@
 Nothing else constructs a dependency.
 """
 
+import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -224,7 +225,7 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
         port = _listen_on(server, settings.grpc_address)
         if socket is not None:
-            _listen_on_socket(server, socket)
+            stack.enter_context(_listening_on_socket(server, socket))
         await stack.enter_async_context(services.standing.followed())
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
@@ -300,12 +301,22 @@ def _listen_on(server: grpc.aio.Server, address: str) -> int:
         raise OSError(f"cannot listen on {address}: is another server running?") from error
 
 
-def _listen_on_socket(server: grpc.aio.Server, socket: Path) -> None:
-    """Listen on a Unix socket that only this account reaches; one left by a killed process is removed first."""
+@contextmanager
+def _listening_on_socket(server: grpc.aio.Server, socket: Path) -> Iterator[None]:
+    """Listen on a Unix socket that only this account reaches, and that no other process takes over meanwhile.
+
+    One left by a killed process is removed; the lock beside it tells whether anybody lives.
+    """
     socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    socket.unlink(missing_ok=True)
-    before = os.umask(0o177)
-    try:
-        _listen_on(server, f"unix:{socket.absolute()}")
-    finally:
-        os.umask(before)
+    with socket.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(f"another server of this MEDCONNECT_HOME listens on {socket}") from error
+        socket.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            _listen_on(server, f"unix:{socket.absolute()}")
+        finally:
+            os.umask(before)
+        yield

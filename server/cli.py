@@ -3,19 +3,19 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Annotated, NoReturn
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Final, NoReturn
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from server import app, example_hospital, instance, logs, schema
+from server import app, configuration, example_hospital, instance, logs, schema
 from server.db.embedded import DatabaseInUse, DatabaseStartFailed
 from server.edge.process import EdgeFailed
-from server.settings import Settings, read_settings
+from server.settings import ConfigurationWrong, Settings, read_settings
 
-EXIT_CONFIG = 78
+EXIT_CONFIG: Final = 78
 """EX_CONFIG of sysexits.h: the configuration is wrong, starting again cannot help."""
 
 commands = typer.Typer(
@@ -24,8 +24,8 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     help="MedConnect: prescriptions and patient records.",
 )
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+console = Console(highlight=False, emoji=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -64,6 +64,7 @@ def serve() -> None:
             app.core(settings, url) as core,
             app.serving(core, socket) as server,
         ):
+            _tell_password(settings, await instance.first_admin(settings, server.services))
             console.print(f"gRPC on port {server.port}")
             await stop.wait()
 
@@ -133,13 +134,8 @@ def clear() -> None:
 
 @commands.command()
 def reset() -> None:
-    """Take every migration back and forth again (development only)."""
-
-    async def run(url: str) -> None:
-        await schema.downgrade(url, "base")
-        await schema.upgrade(url)
-
-    _run(_development_only(_on_database(run)))
+    """Drop everything and migrate from nothing (development only)."""
+    _run(_development_only(_on_database(schema.reset)))
     console.print("The database is new.")
 
 
@@ -149,8 +145,11 @@ Work = Callable[[Settings], Awaitable[None]]
 def _run(work: Work) -> None:
     try:
         settings = read_settings()
+        configuration.check(settings)
     except ValidationError as problem:
-        _refuse_configuration(problem)
+        _refuse_configuration(_broken(problem))
+    except ConfigurationWrong as problem:
+        _refuse_configuration(problem.faults)
     logs.configure(settings.log_level)
     asyncio.run(_as_coroutine(work, settings))
 
@@ -177,11 +176,18 @@ def _development_only(work: Work) -> Work:
     return run
 
 
-def _refuse_configuration(problem: ValidationError) -> NoReturn:
+def _broken(problem: ValidationError) -> Mapping[str, str]:
+    found = problem.errors(include_input=False, include_url=False)
+    return {
+        str(error["loc"][0]).upper() if error["loc"] else "MEDCONNECT_ENV": error["msg"].removeprefix("Value error, ")
+        for error in found
+    }
+
+
+def _refuse_configuration(faults: Mapping[str, str]) -> NoReturn:
     """Name every variable that is wrong, never its value."""
-    for error in problem.errors(include_input=False, include_url=False):
-        name = "_".join(str(part) for part in error["loc"]).upper() or "configuration"
-        errors.print(f"{name}: {error['msg']}", markup=False)
+    for name, fault in faults.items():
+        errors.print(f"{name}: {fault}", markup=False)
     sys.exit(EXIT_CONFIG)
 
 
@@ -194,13 +200,17 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
+def _tell_password(settings: Settings, generated: str | None) -> None:
+    if generated is not None:
+        console.print(f"The first admin is {settings.admin_email}, password {generated}", markup=False)
+        console.print("It is shown this once.")
+
+
 def _greet(settings: Settings, running: instance.Instance) -> None:
     console.print(
         f"[bold]MedConnect[/bold] serves gRPC on {running.grpc_address} and REST on http://{running.rest_address}"
     )
-    if running.new_admin_password is not None:
-        console.print(f"The first admin is {settings.admin_email}, password {running.new_admin_password}", markup=False)
-        console.print("It is shown this once.")
+    _tell_password(settings, running.new_admin_password)
     if settings.smtp_host is None:
         console.print(f"Mails are written to {settings.medconnect_home / 'mail'}.")
     console.print("Ctrl-C stops everything.")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import grpc
@@ -10,6 +10,7 @@ import structlog
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 
+from server import background
 from server.errors import Unavailable
 
 INTERVAL_SECONDS: Final = 5.0
@@ -17,7 +18,7 @@ CHECK_SECONDS: Final = 4.5
 SERVING: Final[int] = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING: Final[int] = health_pb2.HealthCheckResponse.NOT_SERVING
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger()
 
 
 class HealthServicer(health.aio.HealthServicer):
@@ -45,13 +46,8 @@ class Health:
     async def watching(self) -> AsyncIterator[None]:
         """Check now and every five seconds until the block is left."""
         await self._check()
-        task = asyncio.create_task(self._watch())
-        try:
+        async with background.running(self._watch()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def drain(self) -> None:
         """Answer NOT_SERVING from now on: no new calls shall come."""
@@ -68,7 +64,7 @@ class Health:
             async with asyncio.timeout(CHECK_SECONDS):
                 await self._ping()
         except (TimeoutError, Unavailable) as error:
-            log.warning("health.database", error=type(error).__name__)
+            _log.warning("database_unavailable", error=type(error).__name__)
             await self._set(NOT_SERVING)
         else:
             await self._set(SERVING)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server import app, schema
+from server.app import Services
 from server.db import embedded
 from server.edge import process as edge
 from server.edge.config import EdgeConfig
@@ -35,10 +36,15 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
                 app.sending(core),
                 edge.running(_edge(settings, socket)) as rest,
             ):
-                password = settings.admin_password.get_secret_value() if settings.admin_password else None
-                generated = await server.services.accounts.ensure_first_admin(settings.admin_email, password)
+                generated = await first_admin(settings, server.services)
                 host, _, _ = settings.grpc_address.rpartition(":")
                 yield Instance(f"{host}:{server.port}", "{}:{}".format(*rest.address), generated)
+
+
+async def first_admin(settings: Settings, services: Services) -> str | None:
+    """Make the first admin if there is none; answers the password if it was generated."""
+    password = settings.admin_password.get_secret_value() if settings.admin_password else None
+    return await services.accounts.ensure_first_admin(settings.admin_email, password)
 
 
 @asynccontextmanager

@@ -3,10 +3,11 @@
 import logging
 import sys
 import traceback
+from typing import Final
 
 import structlog
 
-LONGEST = 256
+LONGEST: Final = 256
 """Characters of any logged text: a caller chooses some of them."""
 
 

@@ -14,7 +14,6 @@ from uuid import UUID
 from server.errors import PageTokenInvalid
 
 DEFAULT_PAGE_SIZE: Final = 20
-MAX_PAGE_SIZE: Final = 100
 COUNT_LIMIT: Final = 1000
 """Totals are exact up to here; beyond, this number is the answer, marked as a minimum."""
 

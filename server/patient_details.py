@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from server.errors import ValidationFailed
 
-EARLIEST_DATE = date(1900, 1, 1)
+EARLIEST_DATE: Final = date(1900, 1, 1)
 """Before it no date of a record can lie."""
 
 

@@ -23,7 +23,7 @@ from server.pharmacy import tables as pharmacy_tables
 TABLES: Final = (auth_tables, clinical_tables, pharmacy_tables, mail_tables, idempotency_tables)
 """The modules that fill `metadata`."""
 
-__all__ = ["TABLES", "clear", "downgrade", "head", "is_current", "metadata", "new_revision", "upgrade"]
+__all__ = ["TABLES", "clear", "downgrade", "head", "is_current", "metadata", "new_revision", "reset", "upgrade"]
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
@@ -39,6 +39,16 @@ async def downgrade(url: str, revision: str = "-1") -> None:
 async def new_revision(url: str, message: str) -> None:
     """Write a revision file with what the tables have and the database lacks."""
     await asyncio.to_thread(command.revision, _config(url), message, autogenerate=True, rev_id=_next_number())
+
+
+async def reset(url: str) -> None:
+    """Drop everything and migrate from nothing."""
+    engine = create_engine(url, pool_size=1)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        await connection.exec_driver_sql("CREATE SCHEMA public")
+    await engine.dispose()
+    await upgrade(url)
 
 
 async def clear(url: str) -> None:

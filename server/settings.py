@@ -5,20 +5,41 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-SECRETS = ("DATABASE_URL", "DB_PASSWORD", "ADMIN_PASSWORD", "JWT_SECRET", "QR_ENCRYPTION_KEY", "SMTP_PASS")
+SECRETS: Final = ("DATABASE_URL", "DB_PASSWORD", "ADMIN_PASSWORD", "JWT_SECRET", "QR_ENCRYPTION_KEY", "SMTP_PASS")
 """Variables that may also be given as a file: `NAME_FILE` holds its path."""
 
-LEAST_SECRET_BYTES = 32
-ENV_FILE = ".env"
+LEAST_SECRET_BYTES: Final = 32
+ENV_FILE: Final = ".env"
+MOST_PORT: Final = 65535
+
+
+def _host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > MOST_PORT:
+        raise ValueError("must be host:port")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_host_and_port)]
+Port = Annotated[int, Field(ge=1, le=MOST_PORT)]
+
+
+class ConfigurationWrong(Exception):
+    """Settings that cannot work; `faults` says of each variable what is wrong, without its value."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__(", ".join(faults))
+        self.faults = faults
 
 
 class Settings(BaseSettings):
@@ -37,19 +58,19 @@ class Settings(BaseSettings):
     """PostgreSQL 14 or newer, `postgresql://user:password@host:port/name`; none: the embedded one."""
     db_host: str | None = None
     """With the other DB_ variables an alternative to DATABASE_URL."""
-    db_port: int = 5432
+    db_port: Port = 5432
     db_name: str = "medconnect"
     db_user: str = "medconnect"
     db_password: SecretStr = SecretStr("")
     db_pool_size: Annotated[int, Field(ge=1, le=100)] = 10
     """Connections a process keeps open; half as many again for a moment when all are taken."""
 
-    grpc_address: str = "127.0.0.1:50051"
+    grpc_address: Address = "127.0.0.1:50051"
     """Where gRPC listens, `host:port`."""
-    rest_address: str = "127.0.0.1:3000"
+    rest_address: Address = "127.0.0.1:3000"
     """Where REST listens, `host:port`."""
 
-    admin_email: str = "admin@medconnect.local"
+    admin_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] = "admin@medconnect.local"
     """The first admin, made at the first start."""
     admin_password: SecretStr | None = None
     """His password; none: generated and printed once."""
@@ -63,7 +84,7 @@ class Settings(BaseSettings):
 
     smtp_host: str | None = None
     """The outgoing mail server; none: mails are written to a maildir in MEDCONNECT_HOME/mail."""
-    smtp_port: int = 587
+    smtp_port: Port = 587
     smtp_user: str = ""
     smtp_pass: SecretStr = SecretStr("")
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
@@ -93,6 +114,13 @@ class Settings(BaseSettings):
     hospital_time_zone: str = "UTC"
     """IANA zone in which calendar days are judged."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return value
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -157,10 +185,14 @@ class Settings(BaseSettings):
 def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its own type
     """Read the environment, with secrets from `NAME_FILE` where given; keyword arguments win.
 
-    Raises `pydantic.ValidationError`, which names every variable that is wrong, and OSError for an unreadable file.
+    Raises `pydantic.ValidationError`, which names every variable that is wrong, and ConfigurationWrong for a secret's
+    file that cannot be read.
     """
     given = {**dotenv_values(ENV_FILE), **os.environ}
-    from_files = {
-        name.lower(): Path(path).read_text().strip() for name in SECRETS if (path := given.get(f"{name}_FILE"))
-    }
+    files = {name: path for name in SECRETS if (path := given.get(f"{name}_FILE"))}
+    try:
+        from_files = {name.lower(): Path(path).read_text().strip() for name, path in files.items()}
+    except OSError as error:
+        names = [name for name, path in files.items() if path == error.filename]
+        raise ConfigurationWrong({f"{name}_FILE": "cannot be read" for name in names}) from error
     return Settings(**{**from_files, **overrides})

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
+from typing import Final
 from uuid import UUID
 
 from server.auth.enrolment import check_application
@@ -22,7 +23,7 @@ from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.patient_details import PatientDetails, PatientRecord
 from server.unit_of_work import Transaction, UnitOfWork
 
-FIRST_ADMIN_NAME = "Administrator"
+FIRST_ADMIN_NAME: Final = "Administrator"
 
 NewPatient = Callable[[Transaction, UUID, str, str, PatientDetails], Awaitable[PatientRecord]]
 """Opens the record of a new account: transaction, user id, full name, phone, details. The clinic provides it."""

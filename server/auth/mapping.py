@@ -1,7 +1,7 @@
 """Messages of accounts and sessions, and their entities, both directions."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from medconnect.auth.v1 import auth_service_pb2 as pb
 from medconnect.auth.v1 import user_pb2
@@ -16,7 +16,7 @@ from server.wire import enum_pair, fill_page, read_date, timestamp
 
 ROLE_NUMBERS, ROLES = enum_pair(access_pb2.Role, Role, "ROLE")
 STATUS_NUMBERS, STATUSES = enum_pair(user_pb2.UserStatus, UserStatus, "USER_STATUS")
-_GENDERS = enum_pair(patient_pb2.Gender, Gender, "GENDER")[1]
+_GENDERS: Final = enum_pair(patient_pb2.Gender, Gender, "GENDER")[1]
 
 
 class PatientFields(Protocol):

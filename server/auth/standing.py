@@ -8,11 +8,14 @@ refused.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+import structlog
+
+from server import background
 from server.auth.entities import UserStatus
 from server.clock import Clock
 from server.errors import AccountNotVerified, Unauthenticated, Unavailable
@@ -27,6 +30,8 @@ LOOK_BACK: Final = timedelta(seconds=30)
 """How far each poll looks back: longer than any transaction takes from its `now()` to its commit."""
 ASK_SECONDS: Final = 1.0
 """How long the database may take to answer."""
+
+_log = structlog.get_logger()
 
 _TOKEN_SLACK: Final = timedelta(minutes=1)
 _LICENSED: Final = frozenset({Role.DOCTOR, Role.PHARMACIST})
@@ -71,13 +76,8 @@ class Standing:
     async def followed(self) -> AsyncIterator[None]:
         """Load the memory and let it follow the database while the block runs."""
         await self.refresh()
-        poll = asyncio.create_task(self._follow())
-        try:
+        async with background.running(self._follow()):
             yield
-        finally:
-            poll.cancel()
-            with suppress(asyncio.CancelledError):
-                await poll
 
     async def refresh(self) -> None:
         """Read what changed, or everything when that is due; without an answer the memory stays as it is, and ages."""
@@ -96,7 +96,10 @@ class Standing:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception as error:  # the memory grows stale, which refuses; following must not end
+                _log.warning("standing_not_read", error=type(error).__name__)
 
     async def _catch_up(self) -> None:
         async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):

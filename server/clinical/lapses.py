@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
 
+from server import background
 from server.clinical.lapse_repository import AT_ONCE, LapseRepository
-from server.errors import Unavailable
 from server.unit_of_work import UnitOfWork
 
 PAUSE_SECONDS: Final = 30.0
 
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger()
 
 
 class Lapses:
@@ -28,13 +28,8 @@ class Lapses:
     @asynccontextmanager
     async def written_down(self) -> AsyncIterator[None]:
         """Write down now and every 30 s until the block is left."""
-        task = asyncio.create_task(self._repeat())
-        try:
+        async with background.running(self._repeat()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def write_down(self) -> None:
         """Write down all that has lapsed, some hundred rows a transaction. Raises Unavailable."""
@@ -47,6 +42,6 @@ class Lapses:
         while True:
             try:
                 await self.write_down()
-            except Unavailable as error:
-                _log.warning("lapses_not_written_down", error=repr(error))
+            except Exception as error:  # whatever it is, answers do not depend on it, and it is tried again
+                _log.warning("lapses_not_written_down", error=type(error).__name__)
             await asyncio.sleep(PAUSE_SECONDS)

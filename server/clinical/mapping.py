@@ -1,6 +1,6 @@
 """Clinical messages and entities, both directions."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -34,7 +34,7 @@ STATUS_NUMBERS, STATUSES = enum_pair(prescription_pb2.PrescriptionStatus, Prescr
 GENDER_NUMBERS, GENDERS = enum_pair(patient_pb2.Gender, Gender, "GENDER")
 VISIT_TYPE_NUMBERS, VISIT_TYPES = enum_pair(visit_pb2.VisitType, VisitType, "VISIT_TYPE")
 
-_SCALARS = (
+_SCALARS: Final = (
     "phone",
     "blood_type",
     "address",

@@ -79,16 +79,18 @@ class PatientService:
         Raises NotFound, VersionConflict, ValidationFailed and EmailTaken.
         """
         async with self._work.begin() as tx:
-            patient = changed(await tx.patients.get_for_update(patient_id), change, self._clock.today())
+            present = await tx.patients.get_for_update(patient_id)
+            patient = changed(present, change, self._clock.today())
             if email is not None and email.lower() != patient.email:
                 patient = await _with_account(tx, patient, email)
-            return await tx.patients.save(patient)
+            return present if patient == present else await tx.patients.save(patient)
 
     async def update_profile(self, caller: Caller, change: PatientChange) -> Patient:
         """Change what is present in the calling patient's own record. Raises VersionConflict and ValidationFailed."""
         async with self._work.begin() as tx:
-            patient = await tx.patients.by_user_for_update(caller.user_id)
-            return await tx.patients.save(changed(patient, change, self._clock.today()))
+            present = await tx.patients.by_user_for_update(caller.user_id)
+            patient = changed(present, change, self._clock.today())
+            return present if patient == present else await tx.patients.save(patient)
 
     def _cursor(self, page: PageRequest, scope: str) -> UUID | None:
         if not page.token:

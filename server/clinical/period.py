@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from server.errors import ValidationFailed
 from server.patient_details import EARLIEST_DATE
 
-LATEST_DATE = date(2100, 12, 31)
+LATEST_DATE: Final = date(2100, 12, 31)
 """Behind it no list looks."""
 
 

@@ -42,13 +42,13 @@ def claimed_refusal(claim: Claim, pharmacist: User) -> PrescriptionClaimed:
     )
 
 
-def mail_to_patient(kind: MailKind, prescription: Prescription) -> NewMail:
+def mail_to_patient(kind: MailKind, prescription: Prescription, **details: str) -> NewMail:
     """A mail about it to its patient. Raises PatientHasNoEmail."""
     if prescription.patient_user_id is None:
         raise PatientHasNoEmail()
-    return NewMail(kind, prescription.patient_user_id, prescription.patient_email, prescription.id)
+    return NewMail(kind, prescription.patient_user_id, prescription.patient_email, prescription.id, details)
 
 
-def notices_to_patient(kind: MailKind, prescription: Prescription) -> tuple[NewMail, ...]:
+def notices_to_patient(kind: MailKind, prescription: Prescription, **details: str) -> tuple[NewMail, ...]:
     """The same where it is sent without being asked for: none for a patient without an address."""
-    return () if prescription.patient_user_id is None else (mail_to_patient(kind, prescription),)
+    return () if prescription.patient_user_id is None else (mail_to_patient(kind, prescription, **details),)

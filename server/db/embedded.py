@@ -25,7 +25,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TextIO, cast
+from typing import Final, TextIO, cast
 from urllib.parse import quote
 
 import asyncpg
@@ -33,22 +33,22 @@ import asyncpg
 from server.db import guardian
 from server.db.postgres_binaries import Account, Binaries
 
-OWNER = "medconnect"
-DATABASE = "medconnect"
-PORT = 5432
+OWNER: Final = "medconnect"
+DATABASE: Final = "medconnect"
+PORT: Final = 5432
 """Names the socket file only; nothing listens on TCP."""
-RELOCATED = Path("/var/lib/medconnect")
+RELOCATED: Final = Path("/var/lib/medconnect")
 """Where root keeps clusters whose home the server's account cannot reach."""
 
-READY_SECONDS = 60.0
+READY_SECONDS: Final = 60.0
 """Time to accept connections; after a power cut the server first replays up to max_wal_size of its log."""
 
-_SOCKET_PATH_BYTES = 106
-_STAGING = "cluster.new-"
-_POLL_SECONDS = 0.01
+_SOCKET_PATH_BYTES: Final = 106
+_STAGING: Final = "cluster.new-"
+_POLL_SECONDS: Final = 0.01
 # A child gets nothing of our environment: it holds secrets, and PG* or LC_* change what the programs do.
-_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
-_DEFAULTS = {"lc_messages": "C", "timezone": "UTC", "log_timezone": "UTC"}
+_ENVIRONMENT: Final = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
+_DEFAULTS: Final = {"lc_messages": "C", "timezone": "UTC", "log_timezone": "UTC"}
 _DURABLE: Mapping[str, str] = MappingProxyType({})
 
 

@@ -1,15 +1,15 @@
 """The connection pool."""
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-STATEMENT_SECONDS = 5
-LOCK_SECONDS = 2
-IDLE_SECONDS = 10
-POOL_WAIT_SECONDS = 1
-CONNECT_SECONDS = 2
+STATEMENT_SECONDS: Final = 5
+LOCK_SECONDS: Final = 2
+IDLE_SECONDS: Final = 10
+POOL_WAIT_SECONDS: Final = 1
+CONNECT_SECONDS: Final = 2
 
 
 def create_engine(url: str, *, pool_size: int, application: str = "medconnect") -> AsyncEngine:

@@ -1,18 +1,20 @@
 """What the database's failures mean to a caller."""
 
+from typing import Final
+
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from server.errors import DatabaseUnavailable, ServerBusy, Unavailable
 
-BUSY = (
+BUSY: Final = (
     asyncpg.exceptions.LockNotAvailableError,
     asyncpg.exceptions.DeadlockDetectedError,
     asyncpg.exceptions.SerializationError,
     asyncpg.exceptions.TooManyConnectionsError,
 )
-GONE = (
+GONE: Final = (
     asyncpg.exceptions.PostgresConnectionError,
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,

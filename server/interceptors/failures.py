@@ -11,7 +11,7 @@ from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 from server.status import CODES, DETAILS_KEY, to_status
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger()
 
 
 class Failures:
@@ -32,7 +32,7 @@ class Failures:
             # Raised by the handler itself: grpc.aio would leave the caller waiting for his deadline (grpc#29248).
             await _abort(call, ServerBusy())
         except Exception:
-            log.exception("call.failed", request_id=call.request_id, method=call.method.name)
+            _log.exception("call_failed", request_id=call.request_id, method=call.method.name)
             await _abort(call, Internal())
 
 

@@ -9,7 +9,7 @@ from server.errors import DeclaredError
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger()
 
 
 class RequestLog:
@@ -34,7 +34,7 @@ class RequestLog:
             outcome = type(error).__name__
             raise
         finally:
-            log.info(
+            _log.info(
                 "call",
                 request_id=call.request_id,
                 method=call.method.name,

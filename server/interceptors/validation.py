@@ -1,6 +1,6 @@
 """Parses the body and holds it against the rules that stand in the protos."""
 
-from typing import cast
+from typing import Final, cast
 
 import protovalidate
 from google.protobuf.descriptor import Descriptor
@@ -10,6 +10,14 @@ from server.errors import FieldViolation, MalformedBody, ValidationFailed
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 from server.interceptors.text_rules import TextRules
+
+_WORDS: Final = {
+    "string.pattern": "does not have the right form",
+    "enum.in": "is not one of the values allowed here",
+    "enum.not_in": "must be given",
+    "enum.defined_only": "is not one of the values allowed here",
+}
+"""What these rules say of themselves is for engineers: patterns, and numbers that REST callers never see."""
 
 
 class Validation:
@@ -53,7 +61,7 @@ def _violation(message: Message, found: protovalidate.Violation) -> FieldViolati
             path += f"[{element.subscript.value}]"
         if field.message_type is not None:
             descriptor = field.message_type
-    return FieldViolation(path, found.proto.message)
+    return FieldViolation(path, _WORDS.get(found.proto.rule_id, found.proto.message))
 
 
 def _descriptor(request_type: type[Message]) -> Descriptor:

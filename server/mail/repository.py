@@ -15,7 +15,7 @@ LEASE_SECONDS: Final = 30
 
 # Lapsed leases come first: their mails have waited longest. SKIP LOCKED lets workers pass each other's rows, and a CTE
 # that locks is evaluated once, so that LIMIT means what it says.
-CLAIM = text(
+_CLAIM = text(
     f"""
     WITH lapsed AS MATERIALIZED (
         SELECT id FROM emails WHERE state = 'processing' AND lease_expires_at <= now()
@@ -44,21 +44,21 @@ CLAIM = text(
     emails.c.created_at,
     column("claimed_at", DateTime(timezone=True)),
 )
-RENEW = text(
+_RENEW = text(
     f"""
     UPDATE emails SET lease_expires_at = now() + interval '{LEASE_SECONDS} s'
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS held (id, fence)
     WHERE emails.id = held.id AND emails.fence = held.fence AND emails.state = 'processing'
     """  # noqa: S608 - the number is a constant of this module
 )
-COMPLETE = text(
+_COMPLETE = text(
     """
     UPDATE emails
     SET state = 'completed', finished_at = now(), lease_expires_at = NULL, attempts = attempts + 1, error = ''
     WHERE id = :id AND fence = :fence AND state = 'processing'
     """
 )
-POSTPONE = text(
+_POSTPONE = text(
     """
     UPDATE emails
     SET state = 'pending', due_at = now() + make_interval(secs => :seconds), lease_expires_at = NULL,
@@ -66,7 +66,7 @@ POSTPONE = text(
     WHERE id = :id AND fence = :fence AND state = 'processing'
     """
 )
-GIVE_UP = text(
+_GIVE_UP = text(
     """
     UPDATE emails
     SET state = 'failed', finished_at = now(), lease_expires_at = NULL, attempts = attempts + 1, error = :error
@@ -110,30 +110,30 @@ class MailRepository:
 
     async def claim(self, room: int) -> tuple[ClaimedMail, ...]:
         """Up to `room` mails that are due or whose lease has lapsed, the caller's alone for LEASE_SECONDS."""
-        rows = (await self._connection.execute(CLAIM, {"room": room})).mappings()
+        rows = (await self._connection.execute(_CLAIM, {"room": room})).mappings()
         return tuple(ClaimedMail(**{**row, "kind": MailKind(row["kind"])}) for row in rows)
 
     async def renew(self, mails: Iterable[ClaimedMail]) -> None:
         """Begin the leases of these claims anew; those that others have taken over stay theirs."""
         held = tuple(mails)
         values = {"ids": [mail.id for mail in held], "fences": [mail.fence for mail in held]}
-        await self._connection.execute(RENEW, values)
+        await self._connection.execute(_RENEW, values)
 
     async def complete(self, mail: ClaimedMail) -> bool:
         """The mail was delivered. False, and nothing changed, if the claim is no longer the caller's."""
-        result = await self._connection.execute(COMPLETE, {"id": mail.id, "fence": mail.fence})
+        result = await self._connection.execute(_COMPLETE, {"id": mail.id, "fence": mail.fence})
         return result.rowcount == 1
 
     async def postpone(self, mail: ClaimedMail, seconds: float, error: str, *, counted: bool) -> bool:
         """Try again in so many seconds; `counted` tries are limited. False as with `complete`."""
         values = {"seconds": seconds, "error": error, "counted": int(counted)}
-        result = await self._connection.execute(POSTPONE, {"id": mail.id, "fence": mail.fence, **values})
+        result = await self._connection.execute(_POSTPONE, {"id": mail.id, "fence": mail.fence, **values})
         return result.rowcount == 1
 
     async def give_up(self, mail: ClaimedMail, error: str) -> bool:
         """The mail will not be delivered, for this reason. False as with `complete`."""
         values = {"id": mail.id, "fence": mail.fence, "error": error}
-        return (await self._connection.execute(GIVE_UP, values)).rowcount == 1
+        return (await self._connection.execute(_GIVE_UP, values)).rowcount == 1
 
     async def show_life(self, worker_id: UUID) -> None:
         """This worker lives; workers not seen for a day are forgotten."""

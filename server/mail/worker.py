@@ -97,8 +97,8 @@ class MailWorker:
                     queue = MailRepository(tx.connection)
                     await queue.show_life(self._id)
                     await queue.renew(self._in_hand.values())
-            except Unavailable as error:
-                _log.warning("mail_worker_silent", error=repr(error))
+            except Exception as error:
+                _log.warning("mail_worker_silent", error=type(error).__name__)
             await asyncio.sleep(LIFE_SECONDS)
 
     async def _claim(self) -> tuple[ClaimedMail, ...]:
@@ -108,16 +108,16 @@ class MailWorker:
         try:
             async with self._work.begin() as tx:
                 return await MailRepository(tx.connection).claim(room)
-        except Unavailable as error:
-            _log.warning("mails_not_claimed", error=repr(error))
+        except Exception as error:  # a schema that is being migrated, say: whatever it is, the queue is asked again
+            _log.warning("mails_not_claimed", error=type(error).__name__)
             return ()
 
     async def _handle(self, mail: ClaimedMail) -> None:
         try:
             outcome = await self._deliver(mail)
             await self._write_down(mail, outcome)
-        except Unavailable as error:  # the lease lapses, and the mail is tried again
-            _log.warning("mail_outcome_unrecorded", mail=str(mail.id), error=repr(error))
+        except Exception as error:  # the lease lapses, and the mail is tried again
+            _log.warning("mail_outcome_unrecorded", mail=str(mail.id), error=type(error).__name__)
         finally:
             del self._in_hand[mail.id]
             self.nudge()

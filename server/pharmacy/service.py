@@ -8,6 +8,7 @@ from uuid import UUID
 
 from server.clinical import reference_number
 from server.clinical.entities import Prescription, PrescriptionStatus
+from server.clinical.prescribing import notices_to_patient
 from server.clinical.reference_number import ReferenceKind, ReferenceNumber
 from server.clock import Clock
 from server.db.identifiers import new_id
@@ -120,7 +121,8 @@ class PharmacyService:
             await tx.pharmacy.add_dispensing(entry, self._new_lines(prescription, lines))
             await tx.prescriptions.add_dispensed(outcome.quantities)
             dispensed = await tx.prescriptions.move(replace(prescription, items=outcome.items), outcome.status)
-            await tx.outbox.add(*_to_patient(MailKind.DISPENSED, prescription, log_id=str(entry.id)))
+            notices = notices_to_patient(MailKind.DISPENSED, prescription, log_id=str(entry.id))
+            await tx.outbox.add(*notices)
         return DispensedPrescription(dispensed, outcome.total_amount, self._currency)
 
     async def reject(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
@@ -135,7 +137,7 @@ class PharmacyService:
             status = dispensing.rejected(prescription, caller.user_id)
             rejected = await tx.prescriptions.move(prescription, status, reason=reason)
             await tx.pharmacy.add(_entry(PharmacyAction.REJECT, caller, prescription, status, reason))
-            await tx.outbox.add(*_to_patient(MailKind.REJECTED, prescription), _to_doctor(prescription))
+            await tx.outbox.add(*notices_to_patient(MailKind.REJECTED, prescription), _to_doctor(prescription))
         return rejected
 
     async def release(self, caller: Caller, prescription_id: UUID) -> Prescription:
@@ -254,14 +256,6 @@ def _entry(
     action: PharmacyAction, caller: Caller, was: Prescription, status: PrescriptionStatus, notes: str = ""
 ) -> NewEntry:
     return NewEntry(new_id(), was.id, caller.user_id, action, was.status, status, notes)
-
-
-def _to_patient(kind: MailKind, prescription: Prescription, **details: str) -> tuple[NewMail, ...]:
-    """The patient's mail; none for a patient without an account."""
-    if prescription.patient_user_id is None:
-        return ()
-    account, address = prescription.patient_user_id, prescription.patient_email
-    return (NewMail(kind, account, address, prescription.id, details),)
 
 
 def _to_doctor(prescription: Prescription) -> NewMail:

@@ -11,7 +11,7 @@ from medconnect.clinical.v1 import clinical_service_pb2
 from medconnect.options.v1 import access_pb2
 
 from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
-from tests.rpc.faces import RPCS
+from tests.rpc.methods import RPCS
 
 COUNT = 5
 """How many rows each list holds."""

@@ -66,6 +66,15 @@ async def test_without_a_healthy_server_calls_are_told_so(tmp_path: Path) -> Non
     await toy.stop()
 
 
+async def test_two_edges_never_share_a_port(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    async with running(EdgeConfig(home=first, server_sockets=(tmp_path / "none.sock",), port=0)) as edge:
+        config = EdgeConfig(home=second, server_sockets=(tmp_path / "none.sock",), port=edge.address[1])
+        with pytest.raises(EdgeFailed, match=r"(?i)address already in use"):
+            async with running(config):
+                pass
+
+
 async def test_a_port_that_is_taken_fails_the_start_with_the_log(tmp_path: Path) -> None:
     taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = taken.sockets[0].getsockname()[1]

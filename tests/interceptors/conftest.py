@@ -32,6 +32,6 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dic
     monkeypatch.setattr(sys, "stderr", stream)
     logs.configure("info")
     for module in (failures, request_log):
-        monkeypatch.setattr(module, "log", structlog.get_logger())
+        monkeypatch.setattr(module, "_log", structlog.get_logger())
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     structlog.configure(**before)

@@ -21,13 +21,13 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2
 
 from server import app
 from server.auth.access_tokens import AccessTokens
-from server.auth.entities import User, UserStatus
 from server.auth.keys import SigningKey
 from server.auth.standing import Standing
 from server.identity import Role
 from server.interceptors.contract import Method
 from server.rate_limits.store import MemoryStore
 from server.unit_of_work import UnitOfWork
+from tests.fixtures.auth import a_user
 from tests.fixtures.clock import SettableClock
 
 SERVICE = "/medconnect.events.v1.EventsService"
@@ -133,7 +133,7 @@ class House:
 
     def bearer(self, role: Role = Role.ADMIN, user_id: UUID | None = None) -> tuple[tuple[str, str]]:
         """The metadata of a signed-in caller."""
-        token, _ = self.tokens.issue(a_user(role, user_id), uuid4())
+        token, _ = self.tokens.issue(a_user(role, id=user_id or uuid4()), uuid4())
         return (("authorization", f"Bearer {token}"),)
 
     async def call(
@@ -167,23 +167,6 @@ async def _read_stream(call: Any) -> Answer:
         pass
     ends = await call.initial_metadata(), await call.trailing_metadata()
     return answer(bodies, await call.code(), await call.details(), *ends)
-
-
-def a_user(role: Role, user_id: UUID | None = None) -> User:
-    """An account that only its token knows."""
-    moment = SettableClock().moment
-    texts = {"specialization": "", "hospital_name": "", "pharmacy_name": "", "pharmacy_address": ""}
-    return User(
-        id=user_id or uuid4(),
-        email=f"{role}@example.org",
-        full_name="Paula Probe",
-        phone="",
-        role=role,
-        status=UserStatus.ACTIVE,
-        license_number="L-1",
-        created_at=moment,
-        **texts,
-    )
 
 
 def _methods() -> dict[str, Method]:

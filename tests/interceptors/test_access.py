@@ -11,7 +11,8 @@ from server.auth.lifetimes import Lifetime
 from server.db.identifiers import new_id
 from server.identity import Caller, Role, current_caller
 from server.unit_of_work import UnitOfWork
-from tests.interceptors.probe import FACES, MALFORMED, SERVICE, House, Metadata, a_user
+from tests.fixtures.auth import a_user
+from tests.interceptors.probe import FACES, MALFORMED, SERVICE, House, Metadata
 
 CODE = grpc.StatusCode
 DAY = timedelta(days=1)

@@ -86,7 +86,7 @@ async def test_an_undeclared_error_is_hidden_and_logged(
     answer = await house.call(face, house.bearer())
     assert (answer.code, answer.message, answer.reason) == (grpc.StatusCode.INTERNAL, "Internal error.", "INTERNAL")
     assert not LEAKS.search(repr(answer))
-    [logged] = [line for line in log_lines() if line["event"] == "call.failed"]
+    [logged] = [line for line in log_lines() if line["event"] == "call_failed"]
     assert logged["request_id"] == answer.details["RequestInfo"].request_id
     assert logged["exceptions"][0]["type"] == type(error).__name__
     assert DSN not in repr(logged)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,12 @@ import pytest
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
 from sqlalchemy import text
 
-from server.db.embedded import EmbeddedPostgres
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.errors import VersionConflict
 from server.identity import Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
-from tests.fixtures.shared_database import shared_copy
 from tests.interceptors.probe import BODY, EDGE, House, Metadata, running_house
 
 KEY = "0123456789abcdef"
@@ -53,16 +51,10 @@ class Ledger:
         return await self.sql("SELECT run FROM ledger"), keys
 
 
-@pytest.fixture(scope="module")
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One copy for all tests of this module."""
-    yield from shared_copy(postgres)
-
-
 @pytest.fixture
-async def real_work(database_url: str) -> AsyncIterator[UnitOfWork]:
+async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """A unit of work that commits."""
-    engine = create_engine(database_url, pool_size=10)
+    engine = create_engine(shared_database_url, pool_size=10)
     yield UnitOfWork(engine)
     await engine.dispose()
 
@@ -165,7 +157,7 @@ async def test_a_key_that_cannot_be_kept_takes_the_writes_along(
     answer = await house.call("unary", caller)
     await ledger.sql("ALTER TABLE idempotency_keys DROP CONSTRAINT nothing")
     assert answer.reason == "INTERNAL"
-    assert [line["event"] for line in log_lines()] == ["call", "call.failed"]
+    assert [line["event"] for line in log_lines()] == ["call", "call_failed"]
     assert await ledger.written() == ([], 0)
 
 

@@ -9,10 +9,9 @@ import httpx
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
-from medconnect.options.v1 import access_pb2
 
 from tests.fixtures.cast import Actor, Cast
-from tests.rpc.faces import Rpc, json_of, rest_request
+from tests.rpc.methods import Rpc, access_of, json_of, rest_request
 
 SECONDS: Final = 20.0
 NOBODY: Final = "0193d1c0-0000-7000-8000-000000000000"
@@ -31,12 +30,6 @@ class Answer:
     """The response message as JSON; of a refusal everything that it says, but for the request's id."""
     raw: bytes = b""
     headers: Headers = field(default_factory=dict)
-
-
-def access_of(rpc: Rpc) -> access_pb2.Access:
-    """Who may call it, as the contracts say."""
-    option: access_pb2.Access = rpc.descriptor.GetOptions().Extensions[access_pb2.access]
-    return option
 
 
 def ok_status(face: str, rpc: Rpc) -> grpc.StatusCode | int:

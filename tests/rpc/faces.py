@@ -1,28 +1,18 @@
 """One call on either face, and its answer in the same words: REST's."""
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from typing import cast as cast_to
-from urllib.parse import quote
 
 import grpc
 import httpx
-from google.api import annotations_pb2
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from medconnect.auth.v1 import auth_service_pb2
-from medconnect.clinical.v1 import clinical_service_pb2
-from medconnect.events.v1 import events_service_pb2
-from medconnect.pharmacy.v1 import pharmacy_service_pb2
 
 from tests.fixtures.cast import Actor, Cast
+from tests.rpc.methods import Rpc, json_of, rest_request
 
 HTTP_STATUS: Final = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -40,7 +30,7 @@ HTTP_STATUS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Told:
     """What a caller is told."""
 
     status: int
@@ -60,46 +50,6 @@ class Answer:
         return not self.reason
 
 
-@dataclass(frozen=True, slots=True)
-class Rpc:
-    """A method as the protos describe it."""
-
-    descriptor: MethodDescriptor
-    verb: str
-    path: str
-    """Below /api/v1, with `{field_name}` where a field stands."""
-
-    @property
-    def name(self) -> str:
-        """Such as `ScanQrCode`."""
-        return self.descriptor.name
-
-    @property
-    def request(self) -> type[Message]:
-        """The request's class."""
-        return GetMessageClass(self.descriptor.input_type)
-
-    @property
-    def in_path(self) -> frozenset[str]:
-        """The JSON names of the fields that REST callers write into the path."""
-        fields = self.descriptor.input_type.fields_by_name
-        return frozenset(fields[name].json_name for name in re.findall(r"{(\w+)}", self.path))
-
-
-def _rpcs() -> Iterator[Rpc]:
-    for module in (auth_service_pb2, clinical_service_pb2, pharmacy_service_pb2, events_service_pb2):
-        for service in module.DESCRIPTOR.services_by_name.values():
-            for method in service.methods:
-                rule = method.GetOptions().Extensions[annotations_pb2.http]
-                verb = rule.WhichOneof("pattern")
-                yield Rpc(method, verb.upper(), getattr(rule, verb).removeprefix("/api/v1"))
-
-
-RPCS: Final[Mapping[str, Rpc]] = {rpc.name: rpc for rpc in _rpcs()}
-WRITES: Final = tuple(rpc for rpc in RPCS.values() if rpc.verb != "GET")
-"""The methods that change something."""
-
-
 def callable_of(cast: Cast, rpc: Rpc) -> Any:
     """The gRPC method, to call or to start with `future`."""
     return cast.channel.unary_unary(
@@ -109,48 +59,40 @@ def callable_of(cast: Cast, rpc: Rpc) -> Any:
     )
 
 
-def over_grpc(cast: Cast, rpc: Rpc, request: Message, actor: Actor | None) -> Answer:
+def over_grpc(cast: Cast, rpc: Rpc, request: Message, actor: Actor | None) -> Told:
     """Call gRPC."""
     try:
         response = callable_of(cast, rpc)(request, metadata=actor.metadata if actor else (), timeout=10)
     except grpc.RpcError as error:
         return refusal(error)
-    return Answer(200, data=json_of(response))
+    return Told(200, data=json_of(response))
 
 
-def over_rest(cast: Cast, rpc: Rpc, request: Message, actor: Actor | None) -> Answer:
+def over_rest(cast: Cast, rpc: Rpc, request: Message, actor: Actor | None) -> Told:
     """Call REST with the same request."""
     return send_json(cast, rpc, json_of(request), actor)
 
 
-def send_json(cast: Cast, rpc: Rpc, body: Mapping[str, Any], actor: Actor | None) -> Answer:
+def send_json(cast: Cast, rpc: Rpc, body: Mapping[str, Any], actor: Actor | None) -> Told:
     """Call REST with a body of any kind; the fields that stand in the path are taken out of it."""
     path, content = rest_request(rpc, body)
     headers = {**(actor.headers if actor else {}), "content-type": "application/json"}
     return rest_answer(cast.http.request(rpc.verb, path, headers=headers, content=content))
 
 
-def rest_request(rpc: Rpc, body: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Path and content of a REST call. JSON is written in ASCII, so that lone surrogates go out as escapes."""
-    names = rpc.descriptor.input_type.fields_by_name
-    path = re.sub(r"{(\w+)}", lambda found: quote(str(body[names[found[1]].json_name]), safe=""), rpc.path)
-    rest = {name: value for name, value in body.items() if name not in rpc.in_path}
-    return path, json.dumps(rest).encode()
-
-
-def rest_answer(response: httpx.Response) -> Answer:
+def rest_answer(response: httpx.Response) -> Told:
     """What a REST call was told; the envelope must be the contract's."""
     answer = response.json()
     if answer["success"]:
         assert response.is_success
-        return Answer(response.status_code, data=answer["data"])
+        return Told(response.status_code, data=answer["data"])
     error = answer["error"]
     assert error["statusCode"] == response.status_code
     named = tuple(detail["field"] for detail in error["details"])
-    return Answer(response.status_code, error["type"], error, named)
+    return Told(response.status_code, error["type"], error, named)
 
 
-def refusal(error: Any) -> Answer:
+def refusal(error: Any) -> Told:
     """What a failed gRPC call was told; a failure that carries no reason has its code's name for one."""
     info, named = error_details_pb2.ErrorInfo(reason=error.code().name), ()
     status = rpc_status.from_call(error)
@@ -161,34 +103,4 @@ def refusal(error: Any) -> Answer:
         elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
             violations = error_details_pb2.BadRequest.FromString(detail.value).field_violations
             named = tuple(violation.field for violation in violations)
-    return Answer(HTTP_STATUS.get(error.code(), 500), info.reason, dict(info.metadata), named)
-
-
-def json_of(message: Message) -> dict[str, Any]:
-    """A message as REST writes it: JSON names, enums as words."""
-    answer = MessageToDict(message, always_print_fields_with_no_presence=True)
-    _shorten(answer, cast_to(Descriptor, message.DESCRIPTOR))
-    return answer
-
-
-def _shorten(values: dict[str, Any], descriptor: Descriptor) -> None:
-    for described in descriptor.fields:
-        value = values.get(described.json_name)
-        if value is None:
-            continue
-        if described.enum_type is not None:
-            values[described.json_name] = _each(value, lambda name, f=described: word(name, f))
-        elif described.message_type is not None and not described.message_type.full_name.startswith("google."):
-            for inner in value if described.is_repeated else [value]:
-                _shorten(inner, described.message_type)
-
-
-def _each(value: Any, change: Any) -> Any:
-    return [change(one) for one in value] if isinstance(value, list) else change(value)
-
-
-def word(name: str, described: FieldDescriptor) -> str:
-    """`PRESCRIPTION_STATUS_SCANNED` as REST says it: `scanned`."""
-    assert described.enum_type is not None
-    prefix = described.enum_type.values_by_number[0].name.removesuffix("UNSPECIFIED")
-    return name.removeprefix(prefix).lower()
+    return Told(HTTP_STATUS.get(error.code(), 500), info.reason, dict(info.metadata), named)

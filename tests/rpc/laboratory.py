@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from tests.fixtures.cast import Actor, Cast, new_email
 from tests.fixtures.instance import RunningInstance
-from tests.rpc.faces import RPCS, over_grpc
+from tests.rpc.faces import over_grpc
+from tests.rpc.methods import RPCS
 
 PRESCRIBED: Final = 10
 PART: Final = 3

@@ -11,7 +11,7 @@ from server.app import SERVICES
 from tests.fixtures.cast import Actor
 from tests.rpc.access_table import CELLS, OK, OWN_ONLY, PUBLIC, REFUSALS, Cell
 from tests.rpc.calls import FACES, NOBODY, Answer, ok_status
-from tests.rpc.faces import RPCS, WRITES
+from tests.rpc.methods import RPCS, WRITES
 from tests.rpc.requests import request_for
 from tests.rpc.stage import Stage
 

@@ -8,8 +8,8 @@ from medconnect.options.v1 import access_pb2
 
 from tests.fixtures.cast import Actor, Cast
 from tests.rpc.access_table import PUBLIC
-from tests.rpc.calls import NOBODY, access_of, over_grpc, send
-from tests.rpc.faces import RPCS
+from tests.rpc.calls import NOBODY, over_grpc, send
+from tests.rpc.methods import RPCS, access_of
 
 CODE = grpc.StatusCode
 Role = access_pb2.Role

@@ -14,7 +14,8 @@ from server.db.metadata import metadata
 from tests.fixtures.cast import Cast
 from tests.fixtures.instance import RunningInstance
 from tests.rpc import bad_values
-from tests.rpc.faces import WRITES, Answer, Rpc, json_of, over_grpc, rest_answer, rest_request, send_json
+from tests.rpc.faces import Told, over_grpc, rest_answer, send_json
+from tests.rpc.methods import WRITES, Rpc, json_of, rest_request
 from tests.rpc.sound_requests import Sound, World, sound
 
 FED: Final = tuple(rpc for rpc in WRITES if rpc.descriptor.input_type.fields)
@@ -146,7 +147,7 @@ def base_of(place: Place, requests: Sound) -> Message:
     return next(request for request in requests.requests if filled(place, request))
 
 
-def fault(answer: Answer, *named: str) -> str | None:
+def fault(answer: Told, *named: str) -> str | None:
     """What is wrong with the refusal of a bad value; `named` are the paths of which it must name one."""
     if answer.ok:
         return "was accepted"

@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from tests.fixtures.cast import Actor
 from tests.rpc.access_table import CELLS, OK, Cell
-from tests.rpc.calls import FACES, Answer, access_of, native, ok_status, over_grpc, over_rest
-from tests.rpc.faces import RPCS, json_of
-from tests.rpc.faces import WRITES as METHODS
+from tests.rpc.calls import FACES, Answer, native, ok_status, over_grpc, over_rest
+from tests.rpc.methods import RPCS, access_of, json_of
+from tests.rpc.methods import WRITES as METHODS
 from tests.rpc.requests import request_for
 from tests.rpc.stage import Stage
 

@@ -26,18 +26,8 @@ from server.identity import Caller, Role
 from server.pagination import PageTokens
 from tests.fixtures.cast import Actor, Cast
 from tests.fixtures.instance import RunningInstance
-from tests.rpc.faces import (
-    RPCS,
-    Answer,
-    Rpc,
-    callable_of,
-    json_of,
-    over_grpc,
-    over_rest,
-    refusal,
-    rest_answer,
-    rest_request,
-)
+from tests.rpc.faces import Told, callable_of, over_grpc, over_rest, refusal, rest_answer
+from tests.rpc.methods import RPCS, Rpc, json_of, rest_request
 
 AT_ONCE: Final = 64
 PROMPT_SECONDS: Final = 2.0
@@ -62,7 +52,7 @@ class Outcome:
     """How a call ended, and after how many seconds."""
 
     call: Call
-    answer: Answer
+    answer: Told
     seconds: float
 
 
@@ -82,7 +72,7 @@ async def _over_grpc(cast: Cast, call: Call) -> Outcome:
     await done.wait()
     taken = time.monotonic() - begun
     try:
-        return Outcome(call, Answer(200, data=json_of(future.result())), taken)
+        return Outcome(call, Told(200, data=json_of(future.result())), taken)
     except grpc.RpcError as error:
         return Outcome(call, refusal(error), taken)
 
@@ -103,7 +93,7 @@ def winners(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if outcome.answer.ok]
 
 
-def polite(answer: Answer) -> str:
+def polite(answer: Told) -> str:
     """The kind of a refusal: FAILED_PRECONDITION is 400 with the state, ABORTED is 409."""
     if answer.status == 400 and "state" in answer.metadata:
         return "FAILED_PRECONDITION"
@@ -150,7 +140,7 @@ class Books:
         answer = over_rest_get(self._cast, "ListDispensingHistory", request, pharmacist)
         return Counter(e["action"] for e in answer.data["entries"] if e["prescriptionId"] == prescription_id)
 
-    def receipt(self, prescription_id: str, reader: Actor) -> Answer:
+    def receipt(self, prescription_id: str, reader: Actor) -> Told:
         """The receipt as that person sees it."""
         request = pharmacy.GetDispensingSummaryRequest(prescription_id=prescription_id)
         return over_grpc(self._cast, RPCS["GetDispensingSummary"], request, reader)
@@ -171,7 +161,7 @@ class Books:
         }
 
 
-def over_rest_get(cast: Cast, name: str, request: Message, actor: Actor) -> Answer:
+def over_rest_get(cast: Cast, name: str, request: Message, actor: Actor) -> Told:
     """Call a REST method that has no body; the request's fields are its query."""
     rpc = RPCS[name]
     given = {f.json_name: value for f, value in request.ListFields()}

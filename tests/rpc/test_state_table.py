@@ -11,8 +11,9 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from tests.fixtures.cast import Actor, Cast, new_email
 from tests.fixtures.instance import RunningInstance
-from tests.rpc.faces import RPCS, Answer, over_grpc, over_rest
+from tests.rpc.faces import Told, over_grpc, over_rest
 from tests.rpc.laboratory import PRESCRIBED, Laboratory, Specimen
+from tests.rpc.methods import RPCS
 
 TABLE: Final = """
 situation            state      scan      number    patient   validate  all       part      reject    release   cancel    reissue   mail
@@ -128,7 +129,7 @@ def test_an_action_does_what_the_table_says(
     state: str,
     action: str,
     outcome: str,
-    face: Callable[..., Answer],
+    face: Callable[..., Told],
 ) -> None:
     refused = outcome in REFUSALS
     if refused or outcome == "none":
@@ -159,7 +160,7 @@ def test_an_action_does_what_the_table_says(
         assert laboratory.rows(specimen) != before
 
 
-def shown_state(answer: Answer, otherwise: str) -> str:
+def shown_state(answer: Told, otherwise: str) -> str:
     """The state in the answer, for those actions that answer one."""
     found = answer.data.get("prescriptions")
     shown = found[0]["prescription"] if found else answer.data.get("prescription")

@@ -11,22 +11,20 @@ from medconnect.clinical.v1 import patient_pb2
 from medconnect.options.v1 import access_pb2
 
 from server.auth import mapping
-from server.auth.entities import OpenedAccount, SignedIn, Tokens, User, UserFilter, UserStatus
+from server.auth.entities import OpenedAccount, SignedIn, Tokens, UserFilter, UserStatus
 from server.errors import ValidationFailed
 from server.identity import Role
 from server.pagination import Page
 from server.patient_details import Gender, PatientDetails, PatientRecord
+from tests.fixtures.auth import NO_DETAILS, a_user
 
 MOMENT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
-NO_DETAILS = PatientDetails(None, None, "", "", "", "", "", "", (), ())
-USER = User(
+USER = a_user(
     id=UUID("01930000-0000-7000-8000-000000000001"),
     email="dora@example.org",
     full_name="Dora Doctor",
     phone="+49 30 1234",
-    role=Role.DOCTOR,
     status=UserStatus.UNVERIFIED,
-    license_number="L-1",
     specialization="surgery",
     hospital_name="Charité",
     pharmacy_name="Rose",

@@ -1,7 +1,6 @@
 """Logs: one JSON line each, whatever a caller wrote."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from io import StringIO
@@ -80,12 +79,3 @@ def test_an_exception_is_told_by_type_and_place_but_never_by_its_text(log: Log) 
 def test_what_is_less_grave_than_the_level_is_not_written(log: Log) -> None:
     log.write.debug("detail")
     assert log.lines() == []
-
-
-def test_a_process_writes_its_log_to_standard_error_only() -> None:
-    program = (
-        "from server import logs; import structlog; logs.configure('warning'); structlog.get_logger().warning('x')"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert ended.stdout == ""
-    assert json.loads(ended.stderr)["event"] == "x"

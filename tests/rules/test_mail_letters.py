@@ -1,156 +1,29 @@
-"""What mails say: words, escaping, headers and the QR picture."""
+"""What mails say: the words, in text and in HTML, and when they have a QR code."""
 
-import io
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
-from uuid import UUID
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-import zxingcpp
-from PIL import Image
 
-from server.auth.entities import User, UserStatus
-from server.clinical.entities import Patient, Prescription, PrescriptionItem, PrescriptionStatus, QrCode
+from server.auth.entities import UserStatus
+from server.clinical.entities import PrescriptionStatus
 from server.clinical.qr_issuer import QrIssuer
-from server.identity import Role
 from server.mail.composer import qr_text
-from server.mail.entities import ClaimedMail, HandedOut, HandedOutLine, MailKind
-from server.mail.envelope import envelop, picture_id, sender_domain
+from server.mail.entities import MailKind
 from server.mail.letters import Contents, LetterWriter
-from server.patient_details import Gender
-from server.qr import picture
-from server.qr.signed_code import QrKeyRing, decode
-
-NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
-SENDER = "MedConnect <no-reply@hospital.example>"
-KEYS = QrKeyRing.parse("one:" + "k" * 32)
-CODES = QrIssuer(KEYS, timedelta(days=7))
-MAIL_ID = UUID("01935a00-0000-7000-8000-000000000001")
-HOSTILE = [
-    "Eve\r\nBcc: x@evil.example",
-    "<img src=x onerror=1>",
-    "{{7*7}}${7*7}",
-    "note\r\n.\r\nMAIL FROM:<x@evil.example>",
-]
-
-PATIENT_USER = User(
-    id=UUID(int=1),
-    email="maria@example.org",
-    full_name="Maria da Silva",
-    phone="",
-    role=Role.PATIENT,
-    status=UserStatus.ACTIVE,
-    license_number="",
-    specialization="",
-    hospital_name="",
-    pharmacy_name="",
-    pharmacy_address="",
-    created_at=NOW,
+from server.qr.signed_code import QrKeyRing
+from tests.fixtures.letters import (
+    CODE,
+    CODES,
+    DOCTOR_USER,
+    FULL,
+    MINIMAL,
+    PATIENT,
+    PRESCRIPTION,
+    contents_of,
+    prescription_contents,
 )
-DOCTOR_USER = replace(
-    PATIENT_USER, id=UUID(int=2), email="ana@example.org", full_name="Ana Costa", role=Role.DOCTOR, license_number="L-1"
-)
-PATIENT = Patient(
-    id=UUID(int=3),
-    user_id=PATIENT_USER.id,
-    reference_number="PAT-20261126-4QK7W2NB",
-    full_name=PATIENT_USER.full_name,
-    email=PATIENT_USER.email,
-    phone="",
-    date_of_birth=date(1980, 2, 29),
-    gender=Gender.FEMALE,
-    blood_type="",
-    address="",
-    emergency_contact="",
-    emergency_phone="",
-    insurance_provider="",
-    insurance_number="",
-    allergies=(),
-    existing_conditions=(),
-    version=1,
-    created_at=NOW,
-    updated_at=NOW,
-)
-AMOXICILLIN = PrescriptionItem(
-    UUID(int=11), "Amoxicillin", "500 mg", "three times a day", 21, "Take after meals.", "oral", 7, 0
-)
-IBUPROFEN = PrescriptionItem(UUID(int=12), "Ibuprofen", "400 mg", "when in pain", 20, "", "", None, 0)
-CODE = QrCode(UUID(int=7), UUID(int=5), "one", b"n" * 12, "0" * 32, NOW, NOW + timedelta(days=7), None, 0)
-PRESCRIPTION = Prescription(
-    id=UUID(int=5),
-    number="RX-20261126-7K3M9QTD",
-    patient_id=PATIENT.id,
-    patient_user_id=PATIENT_USER.id,
-    patient_name=PATIENT.full_name,
-    patient_email=PATIENT.email,
-    patient_date_of_birth=PATIENT.date_of_birth,
-    patient_allergies=(),
-    insurance_provider="",
-    insurance_number="",
-    doctor_id=DOCTOR_USER.id,
-    doctor_name=DOCTOR_USER.full_name,
-    doctor_email=DOCTOR_USER.email,
-    doctor_license_number="L-1",
-    visit_id=None,
-    diagnosis="Acute sinusitis",
-    doctor_notes="",
-    status=PrescriptionStatus.PENDING,
-    status_reason="",
-    claim=None,
-    items=(AMOXICILLIN, IBUPROFEN),
-    qr_code=CODE,
-    created_at=NOW,
-    expires_at=NOW + timedelta(days=30),
-    changed_at=NOW,
-    fulfilled_at=None,
-    as_of=NOW,
-)
-MAIL = ClaimedMail(
-    MAIL_ID, MailKind.PRESCRIPTION, PATIENT_USER.id, PATIENT_USER.email, PRESCRIPTION.id, {}, 0, 1, NOW, NOW
-)
-HANDED_OUT = HandedOut("Corner Pharmacy", NOW, (HandedOutLine("Amoxicillin", 21),))
-
-FULL = LetterWriter(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example/")
-MINIMAL = LetterWriter(full=False, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
-
-
-def prescription_contents(prescription: Prescription = PRESCRIPTION, picture_id: str = "qr@x") -> Contents:
-    return Contents(PATIENT_USER, patient=PATIENT, prescription=prescription, picture_id=picture_id)
-
-
-def contents_of(kind: MailKind) -> Contents:
-    match kind:
-        case MailKind.WELCOME:
-            return Contents(PATIENT_USER, patient=PATIENT)
-        case MailKind.PRESCRIPTION:
-            return prescription_contents()
-        case MailKind.DISPENSED:
-            done = replace(PRESCRIPTION, status=PrescriptionStatus.DISPENSED)
-            return Contents(PATIENT_USER, prescription=done, handed_out=HANDED_OUT)
-        case _:
-            ended = replace(
-                PRESCRIPTION, status=PrescriptionStatus(kind.value), status_reason="Wrong dose of Amoxicillin"
-            )
-            return Contents(PATIENT_USER, prescription=ended)
-
-
-def sent(mail: EmailMessage) -> EmailMessage:
-    """The mail as its reader's program sees it."""
-    received = message_from_bytes(mail.as_bytes(), policy=default)
-    assert isinstance(received, EmailMessage)
-    return received
-
-
-def part(mail: EmailMessage, subtype: str) -> str:
-    body = mail.get_body(preferencelist=(subtype,))
-    assert body is not None
-    content: str = body.get_content()
-    return content.replace("\r\n", "\n")
-
 
 FOOTER = (
     "\nMedConnect. This mail was sent automatically; nobody reads replies to it.\n"
@@ -282,71 +155,6 @@ def test_moments_are_told_in_the_hospitals_zone() -> None:
         "Valid until:   26 December 2026, 19:30 JST"
         in writer.write(MailKind.PRESCRIPTION, prescription_contents()).text
     )
-
-
-@pytest.mark.parametrize("words", HOSTILE)
-@pytest.mark.parametrize("kind", MailKind)
-def test_hostile_words_reach_one_recipient_escaped_and_literal(words: str, kind: MailKind) -> None:
-    contents = contents_of(kind)
-    if contents.prescription is not None:
-        item = replace(AMOXICILLIN, medicine_name=words, dosage=words, instructions=words)
-        poisoned = replace(
-            contents.prescription,
-            patient_name=words,
-            doctor_name=words,
-            diagnosis=words,
-            status_reason=words,
-            items=(item,),
-        )
-        contents = replace(contents, prescription=poisoned)
-    contents = replace(contents, recipient=replace(PATIENT_USER, full_name=words))
-    raw = envelop(MAIL, SENDER, FULL.write(kind, contents), None)
-    assert b"\r\n.\r\n" not in raw.as_bytes()
-    mail = sent(raw)
-    assert [mail["To"], mail["From"]] == ["maria@example.org", SENDER]
-    assert mail.get_all("To") == ["maria@example.org"]
-    assert mail["Bcc"] is None
-    assert mail["Cc"] is None
-    assert words.split()[0] not in mail["Subject"]
-    assert f"Hello {' '.join(words.split())}," in part(mail, "plain")
-    html = part(mail, "html")
-    assert "<img src=x" not in html
-    escaped = " ".join(words.split()).replace("<", "&lt;").replace(">", "&gt;")
-    assert escaped in html
-
-
-@pytest.mark.parametrize(
-    "address", ["a@b.example,d@e.example", "a@b.example>\r\nRCPT TO:<x@y.example", '"a\r\n"@b.example', "nobody", ""]
-)
-def test_what_is_not_exactly_one_address_is_no_recipient(address: str) -> None:
-    letter = FULL.write(MailKind.WELCOME, contents_of(MailKind.WELCOME))
-    with pytest.raises(Exception, match=r".*"):
-        envelop(replace(MAIL, recipient=address), SENDER, letter, None).as_bytes()
-
-
-def test_the_same_mail_always_has_the_same_message_id_and_says_that_nobody_wrote_it() -> None:
-    letter = FULL.write(MailKind.WELCOME, contents_of(MailKind.WELCOME))
-    first, second = (envelop(replace(MAIL, fence=fence), SENDER, letter, None) for fence in (1, 2))
-    assert first["Message-ID"] == second["Message-ID"] == f"<{MAIL_ID}@hospital.example>"
-    assert first["Date"] == second["Date"] == "Thu, 26 Nov 2026 10:30:00 +0000"
-    assert first["Auto-Submitted"] == "auto-generated"
-
-
-def test_the_picture_in_the_mail_decodes_to_the_codes_text() -> None:
-    text = qr_text(PRESCRIPTION, CODES)
-    assert text is not None
-    cid = picture_id(MAIL, sender_domain(SENDER))
-    letter = FULL.write(MailKind.PRESCRIPTION, prescription_contents(picture_id=cid))
-    mail = sent(envelop(MAIL, SENDER, letter, picture.png(text)))
-    (png,) = [found for found in mail.walk() if found.get_content_type() == "image/png"]
-    assert png["Content-ID"] == f"<{cid}>"
-    assert png.get_content_disposition() == "inline"
-    assert f'src="cid:{cid}"' in part(mail, "html")
-    (seen,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(png.get_content())).convert("L"))
-    assert seen.text == text
-    assert decode(seen.text, KEYS).prescription_id == PRESCRIPTION.id
-    related = [found for found in mail.walk() if found.get_content_type() == "multipart/related"]
-    assert [child.get_content_type() for child in related[0].iter_parts()] == ["text/html", "image/png"]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,9 @@
 """What a doctor may do with a prescription when, and how he is refused."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 
-from server.auth.entities import User, UserStatus
 from server.clinical.entities import Claim, PrescriptionStatus
 from server.clinical.prescribing import (
     FINAL_STATES,
@@ -23,6 +21,7 @@ from server.errors import (
 )
 from server.identity import Role
 from server.mail.entities import MailKind, NewMail
+from tests.fixtures.auth import a_user
 from tests.fixtures.pharmacy import a_prescription
 
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
@@ -51,9 +50,7 @@ def test_an_open_state_is_let_through(status: PrescriptionStatus) -> None:
 
 
 def test_a_doctor_who_comes_too_late_learns_whom_to_call_and_until_when() -> None:
-    pharmacist = User(
-        uuid4(), "f@example.org", "Fred", "+49 30 7", Role.PHARMACIST, UserStatus.ACTIVE, "L", "", "", "Corner", "", NOW
-    )
+    pharmacist = a_user(Role.PHARMACIST, phone="+49 30 7", pharmacy_name="Corner")
     claim = Claim(pharmacist.id, PrescriptionStatus.SCANNED, NOW + timedelta(minutes=20))
     assert claimed_refusal(claim, pharmacist).metadata == {
         "state": "validated",

@@ -66,23 +66,18 @@ def test_the_environment_wins_over_the_file_and_arguments_over_both(
 def test_every_secret_may_stand_in_a_file(
     name: str, place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    secret = f"postgresql://{SECRET}" if name == "DATABASE_URL" else SECRET
+    (tmp_path / "secret").write_text(f"{secret}\n")
     if place == "environment":
         configure(monkeypatch, **{f"{name}_FILE": f"{tmp_path}/secret"})
     else:
         (tmp_path / ".env").write_text(f"{name}_FILE={tmp_path}/secret\n")
-    assert getattr(read_settings(), name.lower()) == SecretStr(SECRET)
+    assert getattr(read_settings(), name.lower()) == SecretStr(secret)
 
 
 def test_every_secret_setting_is_on_the_list() -> None:
     secret = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
     assert {name.lower() for name in SECRETS} == secret
-
-
-def test_a_secret_file_that_cannot_be_read_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, JWT_SECRET_FILE="/nowhere/secret")
-    with pytest.raises(OSError, match="/nowhere/secret"):
-        read_settings()
 
 
 def test_empty_variables_are_no_variables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,6 @@
 """Opening, listing and verifying accounts, and the first admin."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,14 +10,12 @@ import pytest
 
 from server.auth.entities import User, UserFilter, UserStatus
 from server.auth.passwords import Passwords
-from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.errors import EmailTaken, InvalidCredentials, NotFound, PageTokenInvalid, ValidationFailed
 from server.identity import Caller, Role
 from server.pagination import PageRequest
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.auth import NO_DETAILS, PASSWORD, Auth, an_application, set_status
-from tests.fixtures.auth import passwords as passwords
+from tests.fixtures.auth import NO_DETAILS, PASSWORD, Auth, an_application, process, set_status
 from tests.fixtures.clock import SettableClock
 
 ADMIN = Caller(new_id(), Role.ADMIN, new_id())
@@ -30,14 +26,6 @@ FIRST_PAGE = PageRequest(size=20, token="")
 @pytest.fixture
 def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
     return Auth.build(work, clock.clock, passwords)
-
-
-@asynccontextmanager
-async def process(url: str, passwords: Passwords) -> AsyncIterator[Auth]:
-    """A server process of its own on a database that others use too."""
-    engine = create_engine(url, pool_size=10)
-    yield Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
-    await engine.dispose()
 
 
 async def execute(work: UnitOfWork, statement: str, *values: Any) -> list[Any]:

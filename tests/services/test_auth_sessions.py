@@ -1,8 +1,6 @@
 """Signing in, staying signed in, signing out."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +11,10 @@ from server.auth.entities import SignedIn, User, UserStatus
 from server.auth.lifetimes import MAX_SESSIONS
 from server.auth.passwords import Passwords
 from server.auth.refresh_tokens import stored_hash
-from server.db.engine import create_engine
 from server.errors import AccountNotVerified, InvalidCredentials, RefreshTokenInvalid, Unauthenticated
 from server.identity import Role
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.auth import PASSWORD, Auth, set_status
-from tests.fixtures.auth import passwords as passwords
+from tests.fixtures.auth import PASSWORD, Auth, process, set_status
 from tests.fixtures.clock import SettableClock
 
 IN_FORCE = "$argon2id$v=19$m=19456,t=2,p=1$"
@@ -29,14 +25,6 @@ async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> 
     built = Auth.build(work, clock.clock, passwords)
     await built.standing.refresh()
     return built
-
-
-@asynccontextmanager
-async def process(url: str, passwords: Passwords) -> AsyncIterator[Auth]:
-    """A server process of its own on a database that others use too."""
-    engine = create_engine(url, pool_size=20)
-    yield Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
-    await engine.dispose()
 
 
 async def execute(work: UnitOfWork, statement: str, *values: Any) -> list[Any]:

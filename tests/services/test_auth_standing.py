@@ -18,13 +18,12 @@ from server.errors import AccountNotVerified, DatabaseUnavailable, Unauthenticat
 from server.identity import Caller, Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import ACCESS_TOKEN_LIFE, Auth, set_status
-from tests.fixtures.auth import passwords as passwords
 from tests.fixtures.clock import SettableClock
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, pool_size=5)
+async def engine(shared_database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(shared_database_url, pool_size=5)
     yield engine
     await engine.dispose()
 

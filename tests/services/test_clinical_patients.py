@@ -23,11 +23,6 @@ DETAILS = PatientDetails(
 )
 
 
-@pytest.fixture
-async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
-    return await open_clinic(work, clock.clock)
-
-
 async def found(clinic: Clinic, text: str | None) -> list[str]:
     page = await clinic.patients.search(clinic.doctor, text, FIRST_PAGE)
     assert page.total_size == len(page.items)

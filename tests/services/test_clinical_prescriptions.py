@@ -30,11 +30,6 @@ NO_PERIOD = Period()
 OVER = "now() - interval '1 second'"
 
 
-@pytest.fixture
-async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
-    return await open_clinic(work, clock.clock)
-
-
 async def ids_with(clinic: Clinic, *statuses: PrescriptionStatus) -> list[UUID]:
     page = await clinic.prescriptions.list_own(clinic.doctor, statuses, None, NO_PERIOD, FIRST_PAGE)
     assert page.total_size == len(page.items)

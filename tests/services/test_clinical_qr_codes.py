@@ -41,11 +41,6 @@ FINAL = [
 ]
 
 
-@pytest.fixture
-async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
-    return await open_clinic(work, clock.clock)
-
-
 async def stored(clinic: Clinic, code_id: UUID) -> QrCode:
     async with clinic.work.read() as tx:
         code = await tx.qr_codes.get(code_id)

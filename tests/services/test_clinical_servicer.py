@@ -12,16 +12,9 @@ from medconnect.clinical.v1 import patient_pb2, prescription_pb2, visit_pb2
 from server.clinical.servicer import ClinicalServicer
 from server.errors import ValidationFailed
 from server.identity import Caller, set_caller
-from server.unit_of_work import UnitOfWork
-from tests.fixtures.clinical import Clinic, open_clinic
-from tests.fixtures.clock import SettableClock
+from tests.fixtures.clinical import Clinic
 
 NO_CONTEXT: Any = None
-
-
-@pytest.fixture
-async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
-    return await open_clinic(work, clock.clock)
 
 
 def acting(clinic: Clinic, caller: Caller) -> ClinicalServicer:

@@ -18,11 +18,6 @@ NO_PERIOD = Period()
 SIGNS = VitalSigns("120/80", 61, 36.6, 70.5, 171.0)
 
 
-@pytest.fixture
-async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
-    return await open_clinic(work, clock.clock)
-
-
 def a_visit(clinic: Clinic, day: date = date(2026, 1, 2)) -> NewVisit:
     return NewVisit(
         clinic.paula.id, day, VisitType.FOLLOW_UP, "Cough", "dry", "Bronchitis", "none", "rest", "Field Hospital", SIGNS

@@ -15,15 +15,15 @@ from server.events.feed import QueueFeed
 from server.events.service import EventsService, is_news
 from server.mail.entities import QueueStatus
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.mails import add_mails, change, committing_work
+from tests.fixtures.mails import add_mails, change, empty_queue
 
 NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
 STATUS = QueueStatus(pending=2, processing=1, completed=2, failed=0, is_healthy=True, as_of=NOW)
 
 
 @pytest.fixture
-async def queue(database_url: str) -> AsyncIterator[UnitOfWork]:
-    async with committing_work(database_url) as unit_of_work:
+async def queue(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with empty_queue(shared_database_url) as unit_of_work:
         yield unit_of_work
 
 

@@ -16,15 +16,16 @@ from server.mail.mailer import Mailer, SmtpMailer, SmtpServer
 from server.mail.repository import MailRepository
 from server.mail.worker import Compose, MailWorker
 from server.unit_of_work import UnitOfWork
+from tests.fixtures.database import committing_work
 from tests.fixtures.mail_sink import MailSink, free_port
-from tests.fixtures.mails import add_mails, change, committing_work, rows
+from tests.fixtures.mails import add_mails, change, empty_queue, rows
 
 DUE = "UPDATE emails SET due_at = now() WHERE state = 'pending'"
 
 
 @pytest.fixture
-async def queue(database_url: str) -> AsyncIterator[UnitOfWork]:
-    async with committing_work(database_url) as unit_of_work:
+async def queue(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with empty_queue(shared_database_url) as unit_of_work:
         yield unit_of_work
 
 

@@ -10,28 +10,23 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 
 from server.errors import ValidationFailed
 from server.identity import Caller, set_caller
+from server.pharmacy.service import PharmacyService
 from server.pharmacy.servicer import Context, PharmacyServicer
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.pharmacy import Ward, Written, a_service, open_ward
+from tests.fixtures.counter import prescribe
+from tests.fixtures.pharmacy import Ward, Written
 
 NO_CONTEXT = cast(Context, None)
 
 
 @pytest.fixture
-def servicer(work: UnitOfWork) -> PharmacyServicer:
-    return PharmacyServicer(a_service(work))
-
-
-@pytest.fixture
-async def ward(work: UnitOfWork) -> Ward:
-    async with work.begin() as tx:
-        return await open_ward(tx.connection)
+def servicer(pharmacy: PharmacyService) -> PharmacyServicer:
+    return PharmacyServicer(pharmacy)
 
 
 @pytest.fixture
 async def written(work: UnitOfWork, ward: Ward) -> Written:
-    async with work.begin() as tx:
-        return await ward.prescribe(tx.connection, doctor_notes="CANARY notes")
+    return await prescribe(work, ward, doctor_notes="CANARY notes")
 
 
 def as_json(message: Message) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, make_url, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from server.clinical.entities import Prescription, PrescriptionStatus
+from server.clinical.entities import PrescriptionStatus
 from server.errors import ClaimedByOther, DeclaredError, PrescriptionDispensed, PrescriptionInState
 from server.identity import Caller
 from server.pagination import PageRequest
@@ -16,49 +16,24 @@ from server.pharmacy.entities import DispensedPrescription
 from server.pharmacy.service import PharmacyService
 from server.pharmacy.tables import dispensed_lines, pharmacy_log
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.pharmacy import Ward, Written, a_service, line, open_ward
+from tests.fixtures.counter import current, prescribe, scan_and_validate
+from tests.fixtures.pharmacy import Ward, Written, line, open_ward
 
 S = PrescriptionStatus
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+async def engine(shared_database_url: str) -> AsyncIterator[AsyncEngine]:
     """A pool in which callers queue: what is raced for here are rows, not connections."""
-    url = make_url(database_url).set(drivername="postgresql+asyncpg")
+    url = make_url(shared_database_url).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(url, pool_size=10, max_overflow=0, pool_timeout=60)
     yield engine
     await engine.dispose()
 
 
 @pytest.fixture
-async def ward(engine: AsyncEngine) -> Ward:
-    async with engine.begin() as connection:
-        return await open_ward(connection)
-
-
-@pytest.fixture
 def work(engine: AsyncEngine) -> UnitOfWork:
     return UnitOfWork(engine)
-
-
-@pytest.fixture
-def service(work: UnitOfWork) -> PharmacyService:
-    return a_service(work)
-
-
-async def prescribe(engine: AsyncEngine, ward: Ward, quantities: tuple[int, ...] = (20, 10)) -> Written:
-    async with engine.begin() as connection:
-        return await ward.prescribe(connection, quantities)
-
-
-async def held(service: PharmacyService, written: Written, caller: Caller) -> Prescription:
-    await service.scan(caller, written.qr_text)
-    return (await service.validate(caller, written.id, "")).prescription
-
-
-async def current(work: UnitOfWork, written: Written) -> Prescription:
-    async with work.read() as tx:
-        return await tx.prescriptions.get(written.id)
 
 
 async def race(attempts: Iterable[Awaitable[object]]) -> tuple[list[object], list[DeclaredError]]:
@@ -78,19 +53,19 @@ async def handed_out(engine: AsyncEngine, written: Written) -> int:
         return total
 
 
-async def assert_log_is_a_chain(service: PharmacyService, written: Written, reader: Caller) -> None:
+async def assert_log_is_a_chain(pharmacy: PharmacyService, written: Written, reader: Caller) -> None:
     """Each entry begins in the state in which the one before ended, whatever ran at once."""
-    log = (await service.log(reader, written.id, PageRequest(100, ""))).items
+    log = (await pharmacy.log(reader, written.id, PageRequest(100, ""))).items
     ends = [S.PENDING, *(entry.to_status for entry in log)]
     assert [entry.from_status for entry in log] == ends[:-1]
 
 
 async def test_of_thirty_dispenses_of_one_claim_exactly_one_succeeds(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
 ) -> None:
-    written = await prescribe(engine, ward)
-    lines = [line(item) for item in (await held(service, written, ward.pharmacist)).items]
-    attempts = (service.dispense(ward.pharmacist, written.id, lines, "") for _ in range(30))
+    written = await prescribe(work, ward)
+    lines = [line(item) for item in (await scan_and_validate(pharmacy, written, ward.pharmacist)).items]
+    attempts = (pharmacy.dispense(ward.pharmacist, written.id, lines, "") for _ in range(30))
     successes, refusals = await race(attempts)
     assert len(successes) == 1
     assert {type(refusal) for refusal in refusals} == {PrescriptionDispensed}
@@ -100,11 +75,11 @@ async def test_of_thirty_dispenses_of_one_claim_exactly_one_succeeds(
 
 
 async def test_of_twenty_partial_dispenses_of_one_claim_exactly_one_succeeds(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
 ) -> None:
-    written = await prescribe(engine, ward, (10,))
-    (item,) = (await held(service, written, ward.pharmacist)).items
-    attempts = (service.dispense(ward.pharmacist, written.id, [line(item, 3)], "") for _ in range(20))
+    written = await prescribe(work, ward, (10,))
+    (item,) = (await scan_and_validate(pharmacy, written, ward.pharmacist)).items
+    attempts = (pharmacy.dispense(ward.pharmacist, written.id, [line(item, 3)], "") for _ in range(20))
     successes, refusals = await race(attempts)
     assert len(successes) == 1
     assert {type(refusal) for refusal in refusals} == {PrescriptionInState}
@@ -112,18 +87,18 @@ async def test_of_twenty_partial_dispenses_of_one_claim_exactly_one_succeeds(
 
 
 async def test_twenty_who_claim_and_dispense_parts_never_hand_out_more_than_was_prescribed(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
 ) -> None:
-    written = await prescribe(engine, ward, (10,))
+    written = await prescribe(work, ward, (10,))
     async with engine.begin() as connection:
         callers = [ward.pharmacist, ward.colleague, (await open_ward(connection)).pharmacist]
     for caller in callers:
-        await service.scan(caller, written.qr_text)
+        await pharmacy.scan(caller, written.qr_text)
     (item,) = (await current(work, written)).items
 
     async def claim_and_dispense(caller: Caller) -> DispensedPrescription:
-        await service.validate(caller, written.id, "")
-        return await service.dispense(caller, written.id, [line(item, 3, unit_price=Decimal(1))], "")
+        await pharmacy.validate(caller, written.id, "")
+        return await pharmacy.dispense(caller, written.id, [line(item, 3, unit_price=Decimal(1))], "")
 
     taken = 0
     for _ in range(4):
@@ -131,21 +106,21 @@ async def test_twenty_who_claim_and_dispense_parts_never_hand_out_more_than_was_
         taken += len(successes)
     assert taken == 3
     assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(engine, written) == 9
-    await assert_log_is_a_chain(service, written, ward.pharmacist)
+    await assert_log_is_a_chain(pharmacy, written, ward.pharmacist)
 
 
 @pytest.mark.parametrize("first", range(4))
 async def test_dispense_reject_and_release_at_once_leave_one_outcome_that_all_readers_see(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService, first: int
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, first: int
 ) -> None:
-    written = await prescribe(engine, ward)
-    lines = [line(item) for item in (await held(service, written, ward.pharmacist)).items]
+    written = await prescribe(work, ward)
+    lines = [line(item) for item in (await scan_and_validate(pharmacy, written, ward.pharmacist)).items]
     reading = asyncio.create_task(read_until_final(work, written))
     attempts = [
-        service.dispense(ward.pharmacist, written.id, lines, ""),
-        service.reject(ward.pharmacist, written.id, "wrong dose"),
-        service.release(ward.pharmacist, written.id),
-        service.dispense(ward.pharmacist, written.id, lines, ""),
+        pharmacy.dispense(ward.pharmacist, written.id, lines, ""),
+        pharmacy.reject(ward.pharmacist, written.id, "wrong dose"),
+        pharmacy.release(ward.pharmacist, written.id),
+        pharmacy.dispense(ward.pharmacist, written.id, lines, ""),
     ]
     successes, _ = await race(attempts[first:] + attempts[:first])
     end = (await current(work, written)).status
@@ -155,7 +130,7 @@ async def test_dispense_reject_and_release_at_once_leave_one_outcome_that_all_re
     states = await asyncio.wait_for(reading, 5)
     assert states[-1] is end
     assert set(states[:-1]) <= {S.VALIDATED, S.SCANNED}
-    await assert_log_is_a_chain(service, written, ward.pharmacist)
+    await assert_log_is_a_chain(pharmacy, written, ward.pharmacist)
 
 
 async def read_until_final(work: UnitOfWork, written: Written) -> list[PrescriptionStatus]:
@@ -167,14 +142,14 @@ async def read_until_final(work: UnitOfWork, written: Written) -> list[Prescript
 
 
 async def test_of_all_who_validate_at_once_one_gets_the_claim(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
 ) -> None:
-    written = await prescribe(engine, ward)
+    written = await prescribe(work, ward)
     for caller in (ward.pharmacist, ward.colleague):
-        await service.scan(caller, written.qr_text)
+        await pharmacy.scan(caller, written.qr_text)
 
     async def validate(caller: Caller) -> Caller:
-        await service.validate(caller, written.id, "")
+        await pharmacy.validate(caller, written.id, "")
         return caller
 
     winners, refusals = await race(validate(caller) for caller in (ward.pharmacist, ward.colleague) * 8)
@@ -185,23 +160,23 @@ async def test_of_all_who_validate_at_once_one_gets_the_claim(
 
 
 async def test_fifty_scans_at_once_are_counted_as_fifty(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, service: PharmacyService
+    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
 ) -> None:
-    written = await prescribe(engine, ward)
-    found, _ = await race(service.scan(ward.pharmacist, written.qr_text) for _ in range(50))
+    written = await prescribe(work, ward)
+    found, _ = await race(pharmacy.scan(ward.pharmacist, written.qr_text) for _ in range(50))
     assert len(found) == 50
     assert (await current(work, written)).qr_code.scan_count == 50
-    log = await service.log(ward.pharmacist, written.id, PageRequest(100, ""))
+    log = await pharmacy.log(ward.pharmacist, written.id, PageRequest(100, ""))
     assert log.total_size == 50
-    await assert_log_is_a_chain(service, written, ward.pharmacist)
+    await assert_log_is_a_chain(pharmacy, written, ward.pharmacist)
 
 
 async def test_a_reference_looked_up_by_many_at_once_neither_fails_nor_deadlocks(
-    engine: AsyncEngine, ward: Ward, service: PharmacyService
+    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
 ) -> None:
     for _ in range(5):
-        await prescribe(engine, ward)
-    async with engine.begin() as connection:
-        callers = [ward.pharmacist, ward.colleague, (await open_ward(connection)).pharmacist]
-    found, _ = await race(service.look_up(caller, ward.reference_number) for caller in callers * 4)
+        await prescribe(work, ward)
+    async with work.begin() as tx:
+        callers = [ward.pharmacist, ward.colleague, (await open_ward(tx.connection)).pharmacist]
+    found, _ = await race(pharmacy.look_up(caller, ward.reference_number) for caller in callers * 4)
     assert [len(prescriptions) for prescriptions in found if isinstance(prescriptions, tuple)] == [5] * 12

@@ -20,14 +20,14 @@ FIRST = PageRequest(20, "")
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, pool_size=1)
+async def engine(shared_database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(shared_database_url, pool_size=1)
     yield engine
     await engine.dispose()
 
 
 @pytest.fixture
-def service(engine: AsyncEngine) -> PharmacyService:
+def pharmacy(engine: AsyncEngine) -> PharmacyService:
     return a_service(UnitOfWork(engine))
 
 
@@ -54,46 +54,46 @@ async def written_in(engine: AsyncEngine, ward: Ward, quantities: tuple[int, ...
 
 @pytest.mark.parametrize("quantities", [(5,), MANY], ids=["one item", "fifty items"])
 async def test_the_way_to_the_counter_and_back_keeps_its_budget(
-    engine: AsyncEngine, service: PharmacyService, quantities: tuple[int, ...]
+    engine: AsyncEngine, pharmacy: PharmacyService, quantities: tuple[int, ...]
 ) -> None:
     async with engine.begin() as connection:
         ward = await open_ward(connection)
     caller, written = ward.pharmacist, await written_in(engine, ward, quantities)
     with statements(engine, at_most=4):
-        await service.scan(caller, written.qr_text)
+        await pharmacy.scan(caller, written.qr_text)
     with statements(engine, at_most=5):
-        prescription = (await service.validate(caller, written.id, "")).prescription
+        prescription = (await pharmacy.validate(caller, written.id, "")).prescription
     with statements(engine, at_most=3):
-        await service.release(caller, written.id)
-    await service.validate(caller, written.id, "")
+        await pharmacy.release(caller, written.id)
+    await pharmacy.validate(caller, written.id, "")
     with statements(engine, at_most=6):
-        await service.dispense(caller, written.id, [line(item) for item in prescription.items], "")
+        await pharmacy.dispense(caller, written.id, [line(item) for item in prescription.items], "")
     with statements(engine, at_most=2):
-        page = await service.history(caller, HistoryFilter(Period(), None), FIRST)
+        page = await pharmacy.history(caller, HistoryFilter(Period(), None), FIRST)
     with statements(engine, at_most=1):
-        await service.log(caller, written.id, FIRST)
+        await pharmacy.log(caller, written.id, FIRST)
     with statements(engine, at_most=2):
-        receipt = await service.receipt(ward.patient, written.id)
+        receipt = await pharmacy.receipt(ward.patient, written.id)
     assert len(page.items[0].lines) == len(receipt.lines) == len(quantities)
 
 
-async def test_a_rejection_with_its_two_mails_keeps_its_budget(engine: AsyncEngine, service: PharmacyService) -> None:
+async def test_a_rejection_with_its_two_mails_keeps_its_budget(engine: AsyncEngine, pharmacy: PharmacyService) -> None:
     async with engine.begin() as connection:
         ward = await open_ward(connection)
     written = await written_in(engine, ward, (5,))
-    await service.scan(ward.pharmacist, written.qr_text)
+    await pharmacy.scan(ward.pharmacist, written.qr_text)
     with statements(engine, at_most=5):
-        await service.reject(ward.pharmacist, written.id, "wrong dose")
+        await pharmacy.reject(ward.pharmacist, written.id, "wrong dose")
 
 
 @pytest.mark.parametrize("number", [1, 12])
 async def test_a_lookup_takes_as_many_statements_for_twelve_prescriptions_as_for_one(
-    engine: AsyncEngine, service: PharmacyService, number: int
+    engine: AsyncEngine, pharmacy: PharmacyService, number: int
 ) -> None:
     async with engine.begin() as connection:
         ward = await open_ward(connection)
         for _ in range(number):
             await ward.prescribe(connection, (5,))
     with statements(engine, at_most=4):
-        found = await service.look_up(ward.pharmacist, ward.reference_number)
+        found = await pharmacy.look_up(ward.pharmacist, ward.reference_number)
     assert len(found) == number

@@ -21,11 +21,6 @@ PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED = P
 
 
 @pytest.fixture
-async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
-    return await open_clinic(work, clock.clock)
-
-
-@pytest.fixture
 async def shared_clinic(database_url: str, clock: SettableClock) -> AsyncIterator[Clinic]:
     """A clinic whose transactions are real ones, side by side."""
     engine = create_engine(database_url, pool_size=5)

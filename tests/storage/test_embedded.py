@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -189,7 +189,8 @@ async def test_an_initdb_killed_in_the_middle_leaves_no_half_cluster(fresh_home:
         killed.kill()
         for process in processes_of(fresh_home):
             if process != killed.pid:
-                os.kill(process, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # some end with those that were killed before them
+                    os.kill(process, signal.SIGKILL)
     assert not (fresh_home / "cluster").exists()
     wait_for(lambda: processes_of(fresh_home) == [], seconds=3)
     async with running(fresh_home) as server:

@@ -1,8 +1,7 @@
 """What callers are told when the database fails: each failure is a real one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -12,11 +11,10 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from server.db.embedded import EmbeddedPostgres
-from server.db.engine import create_engine
 from server.errors import DatabaseUnavailable, ServerBusy
 from server.health import NOT_SERVING, SERVING, Health
 from server.unit_of_work import Transaction, UnitOfWork
-from tests.fixtures.shared_database import shared_copy
+from tests.fixtures.database import committing_work
 
 
 class Wire:
@@ -67,12 +65,6 @@ class Wire:
             target.transport.abort()
 
 
-@pytest.fixture(scope="module")
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One copy for all tests of this module."""
-    yield from shared_copy(postgres)
-
-
 @pytest.fixture
 async def wire(postgres: EmbeddedPostgres) -> AsyncIterator[Wire]:
     """An open way to the database."""
@@ -82,13 +74,6 @@ async def wire(postgres: EmbeddedPostgres) -> AsyncIterator[Wire]:
     await wire.close()
 
 
-@asynccontextmanager
-async def work_on(url: str, pool_size: int = 4) -> AsyncIterator[UnitOfWork]:
-    engine = create_engine(url, pool_size=pool_size)
-    yield UnitOfWork(engine)
-    await engine.dispose()
-
-
 def through(wire: Wire, url: str) -> str:
     """The database's URL, by way of the wire."""
     parts = make_url(url).set(query={}, host="127.0.0.1", port=wire.port)
@@ -96,14 +81,14 @@ def through(wire: Wire, url: str) -> str:
 
 
 @pytest.fixture
-async def wired(wire: Wire, database_url: str) -> AsyncIterator[UnitOfWork]:
-    async with work_on(through(wire, database_url)) as work:
+async def wired(wire: Wire, shared_database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with committing_work(through(wire, shared_database_url)) as work:
         yield work
 
 
 @pytest.fixture
-async def work(database_url: str) -> AsyncIterator[UnitOfWork]:
-    async with work_on(database_url) as work:
+async def work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with committing_work(shared_database_url) as work:
         yield work
 
 
@@ -159,21 +144,21 @@ async def test_a_connection_that_breaks_before_the_commit_is_unavailable(wire: W
             await wire.cut()
 
 
-async def test_a_database_that_does_not_answer_a_connection_is_unavailable_within_two_seconds(
+async def test_a_database_that_does_not_answer_a_connection_is_unavailable_within_three_seconds(
     wire: Wire, wired: UnitOfWork
 ) -> None:
     wire.silent = True
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(3):
         with pytest.raises(DatabaseUnavailable):
             await works(wired)
 
 
 @pytest.mark.parametrize("wrong", [{"username": "nobody"}, {"password": "wrong"}, {"database": "nothing"}])
 async def test_a_database_that_does_not_let_us_in_is_unavailable(
-    wire: Wire, database_url: str, wrong: dict[str, Any]
+    wire: Wire, shared_database_url: str, wrong: dict[str, Any]
 ) -> None:
-    url = make_url(through(wire, database_url)).set(**wrong)
-    async with work_on(url.render_as_string(hide_password=False)) as work:
+    url = make_url(through(wire, shared_database_url)).set(**wrong)
+    async with committing_work(url.render_as_string(hide_password=False)) as work:
         with pytest.raises(DatabaseUnavailable):
             await works(work)
 
@@ -230,19 +215,25 @@ async def test_a_deadlock_is_busy_for_one_of_the_two(work: UnitOfWork) -> None:
     assert sorted(type(result).__name__ for result in results) == ["NoneType", "ServerBusy"]
 
 
-async def test_a_pool_without_a_free_connection_is_busy(database_url: str) -> None:
-    async with work_on(database_url, pool_size=1) as work, work.begin(), asyncio.timeout(2):
+async def test_a_pool_without_a_free_connection_is_busy(shared_database_url: str) -> None:
+    async with committing_work(shared_database_url, pool_size=1) as work, work.begin(), asyncio.timeout(2):
         with pytest.raises(ServerBusy):
             await works(work)
 
 
-async def test_a_database_without_a_free_connection_is_busy(postgres: EmbeddedPostgres, database_url: str) -> None:
+async def test_a_database_without_a_free_connection_is_busy(
+    postgres: EmbeddedPostgres, shared_database_url: str
+) -> None:
     admin = await asyncpg.connect(postgres.url("postgres"))
-    name = make_url(database_url).database
+    name = make_url(shared_database_url).database
     await admin.execute(f"CREATE ROLE limited_{name} LOGIN PASSWORD 'x' CONNECTION LIMIT 0")
     try:
-        url = make_url(database_url).set(username=f"limited_{name}", password="x").render_as_string(hide_password=False)
-        async with work_on(url) as work:
+        url = (
+            make_url(shared_database_url)
+            .set(username=f"limited_{name}", password="x")
+            .render_as_string(hide_password=False)
+        )
+        async with committing_work(url) as work:
             with pytest.raises(ServerBusy):
                 await works(work)
     finally:

@@ -1,32 +1,24 @@
 """Keys in storage: who may claim one, and when."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
 
-from server.db.embedded import EmbeddedPostgres
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.errors import RequestInProgress
 from server.idempotency.repository import FirstSuccess, KeyedCall
 from server.unit_of_work import Transaction, UnitOfWork
-from tests.fixtures.shared_database import shared_copy
 
 CALL = KeyedCall(new_id(), "ScanQrCode", "0123456789abcdef")
 SUCCESS = FirstSuccess(bytes(32), b"answer")
 
 
-@pytest.fixture(scope="module")
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One copy for all tests of this module."""
-    yield from shared_copy(postgres)
-
-
 @pytest.fixture
-async def real_work(database_url: str) -> AsyncIterator[UnitOfWork]:
+async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """A unit of work that commits."""
-    engine = create_engine(database_url, pool_size=4)
+    engine = create_engine(shared_database_url, pool_size=4)
     work = UnitOfWork(engine)
     async with work.begin() as tx:
         await tx.connection.execute(text("TRUNCATE idempotency_keys"))

@@ -10,7 +10,8 @@ from server.mail.entities import ClaimedMail, MailKind, NewMail
 from server.mail.outbox import Outbox
 from server.mail.repository import MailRepository
 from server.unit_of_work import Transaction, UnitOfWork
-from tests.fixtures.mails import add_account, add_mails, change, committing_work, rows
+from tests.fixtures.database import committing_work
+from tests.fixtures.mails import add_account, add_mails, change, rows
 
 LAPSE = "UPDATE emails SET lease_expires_at = now() - interval '1 s' WHERE state = 'processing'"
 

@@ -1,32 +1,24 @@
 """One transaction per use case: what is committed when, and who sees it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextvars import Context
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from server.db.embedded import EmbeddedPostgres
 from server.db.engine import create_engine
 from server.errors import VersionConflict
 from server.unit_of_work import Transaction, UnitOfWork
-from tests.fixtures.shared_database import shared_copy
 
 POOL = 2
 
 
-@pytest.fixture(scope="module")
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One copy for all tests of this module."""
-    yield from shared_copy(postgres)
-
-
 @pytest.fixture
-async def work(database_url: str) -> AsyncIterator[UnitOfWork]:
+async def work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """On storage that commits, with hardly any connections."""
-    engine = create_engine(database_url, pool_size=POOL)
+    engine = create_engine(shared_database_url, pool_size=POOL)
     work = UnitOfWork(engine)
     async with work.begin() as tx:
         await tx.connection.execute(text("DROP TABLE IF EXISTS notes"))

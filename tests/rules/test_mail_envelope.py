@@ -1,0 +1,115 @@
+"""How letters travel: headers, escaping and the QR picture."""
+
+import io
+from dataclasses import replace
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from server.mail.composer import qr_text
+from server.mail.entities import MailKind
+from server.mail.envelope import envelop, picture_id, sender_domain
+from server.qr import picture
+from server.qr.signed_code import decode
+from tests.fixtures.letters import (
+    AMOXICILLIN,
+    CODES,
+    FULL,
+    KEYS,
+    MAIL,
+    PATIENT_USER,
+    PRESCRIPTION,
+    SENDER,
+    contents_of,
+    prescription_contents,
+)
+
+HOSTILE = [
+    "Eve\r\nBcc: x@evil.example",
+    "<img src=x onerror=1>",
+    "{{7*7}}${7*7}",
+    "note\r\n.\r\nMAIL FROM:<x@evil.example>",
+]
+
+
+def sent(mail: EmailMessage) -> EmailMessage:
+    """The mail as its reader's program sees it."""
+    received = message_from_bytes(mail.as_bytes(), policy=default)
+    assert isinstance(received, EmailMessage)
+    return received
+
+
+def part(mail: EmailMessage, subtype: str) -> str:
+    body = mail.get_body(preferencelist=(subtype,))
+    assert body is not None
+    content: str = body.get_content()
+    return content.replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+@pytest.mark.parametrize("kind", MailKind)
+def test_hostile_words_reach_one_recipient_escaped_and_literal(words: str, kind: MailKind) -> None:
+    contents = contents_of(kind)
+    if contents.prescription is not None:
+        item = replace(AMOXICILLIN, medicine_name=words, dosage=words, instructions=words)
+        poisoned = replace(
+            contents.prescription,
+            patient_name=words,
+            doctor_name=words,
+            diagnosis=words,
+            status_reason=words,
+            items=(item,),
+        )
+        contents = replace(contents, prescription=poisoned)
+    contents = replace(contents, recipient=replace(PATIENT_USER, full_name=words))
+    raw = envelop(MAIL, SENDER, FULL.write(kind, contents), None)
+    assert b"\r\n.\r\n" not in raw.as_bytes()
+    mail = sent(raw)
+    assert [mail["To"], mail["From"]] == ["maria@example.org", SENDER]
+    assert mail.get_all("To") == ["maria@example.org"]
+    assert mail["Bcc"] is None
+    assert mail["Cc"] is None
+    assert words.split()[0] not in mail["Subject"]
+    assert f"Hello {' '.join(words.split())}," in part(mail, "plain")
+    html = part(mail, "html")
+    assert "<img src=x" not in html
+    escaped = " ".join(words.split()).replace("<", "&lt;").replace(">", "&gt;")
+    assert escaped in html
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b.example,d@e.example", "a@b.example>\r\nRCPT TO:<x@y.example", '"a\r\n"@b.example', "nobody", ""]
+)
+def test_what_is_not_exactly_one_address_is_no_recipient(address: str) -> None:
+    letter = FULL.write(MailKind.WELCOME, contents_of(MailKind.WELCOME))
+    with pytest.raises(Exception, match=r".*"):
+        envelop(replace(MAIL, recipient=address), SENDER, letter, None).as_bytes()
+
+
+def test_the_same_mail_always_has_the_same_message_id_and_says_that_nobody_wrote_it() -> None:
+    letter = FULL.write(MailKind.WELCOME, contents_of(MailKind.WELCOME))
+    first, second = (envelop(replace(MAIL, fence=fence), SENDER, letter, None) for fence in (1, 2))
+    assert first["Message-ID"] == second["Message-ID"] == f"<{MAIL.id}@hospital.example>"
+    assert first["Date"] == second["Date"] == "Thu, 26 Nov 2026 10:30:00 +0000"
+    assert first["Auto-Submitted"] == "auto-generated"
+
+
+def test_the_picture_in_the_mail_decodes_to_the_codes_text() -> None:
+    text = qr_text(PRESCRIPTION, CODES)
+    assert text is not None
+    cid = picture_id(MAIL, sender_domain(SENDER))
+    letter = FULL.write(MailKind.PRESCRIPTION, prescription_contents(picture_id=cid))
+    mail = sent(envelop(MAIL, SENDER, letter, picture.png(text)))
+    (png,) = [found for found in mail.walk() if found.get_content_type() == "image/png"]
+    assert png["Content-ID"] == f"<{cid}>"
+    assert png.get_content_disposition() == "inline"
+    assert f'src="cid:{cid}"' in part(mail, "html")
+    (seen,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(png.get_content())).convert("L"))
+    assert seen.text == text
+    assert decode(seen.text, KEYS).prescription_id == PRESCRIPTION.id
+    related = [found for found in mail.walk() if found.get_content_type() == "multipart/related"]
+    assert [child.get_content_type() for child in related[0].iter_parts()] == ["text/html", "image/png"]

@@ -1,0 +1,82 @@
+"""A configuration that cannot work names the variable, never its value."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from server.configuration import check
+from server.settings import ConfigurationWrong, read_settings
+
+WRONG_FOR_ITS_PART = {
+    "qr_encryption_key": ["too-short-Canary", "a b:" + "x" * 40, f"k1:{'a' * 32},k1:{'b' * 32}"],
+    "rate_limits": [{"nosuch": 5}, {"login": 0}],
+    "email_from": ["Canary without an address"],
+    "admin_password": ["Canary", "admin@medconnect.local-1"],
+}
+WRONG_IN_ITSELF = {
+    "grpc_address": ["nonsense", "127.0.0.1:99999", ":50051"],
+    "rest_address": ["127.0.0.1:abc"],
+    "database_url": ["mysql://user:Canary@host/name"],
+    "smtp_port": [0, 99999999],
+    "db_port": ["Canary"],
+    "admin_email": ["no address"],
+    "jwt_secret": ["Canary"],
+    "hospital_time_zone": ["Mars/Canary"],
+}
+
+
+def table(of: Mapping[str, Sequence[object]]) -> list[tuple[str, object]]:
+    return [(name, value) for name, values in of.items() for value in values]
+
+
+@pytest.mark.parametrize(("name", "value"), table(WRONG_FOR_ITS_PART))
+def test_what_a_part_refuses_is_named(name: str, value: object) -> None:
+    with pytest.raises(ConfigurationWrong) as refused:
+        check(read_settings(_env_file=None, **{name: value}))
+    assert list(refused.value.faults) == [name.upper()]
+    assert "Canary" not in repr(refused.value.faults)
+
+
+@pytest.mark.parametrize(("name", "value"), table(WRONG_IN_ITSELF))
+def test_what_is_wrong_in_itself_is_named(name: str, value: object) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read_settings(_env_file=None, **{name: value})
+    assert [error["loc"] for error in refused.value.errors()] == [(name,)]
+    assert "Canary" not in str(refused.value)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(ConfigurationWrong) as refused:
+        check(read_settings(_env_file=None, rate_limits={"nosuch": 1}, email_from="nobody"))
+    assert set(refused.value.faults) == {"RATE_LIMITS", "EMAIL_FROM"}
+
+
+def test_the_defaults_are_right() -> None:
+    check(read_settings(_env_file=None))
+
+
+def test_a_secrets_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET_FILE", "/nowhere/Canary")
+    with pytest.raises(ConfigurationWrong) as refused:
+        read_settings(_env_file=None)
+    assert refused.value.faults == {"JWT_SECRET_FILE": "cannot be read"}
+
+
+def test_the_command_ends_with_78_and_a_line_per_variable(tmp_path: Path) -> None:
+    environment = {**os.environ, "MEDCONNECT_HOME": str(tmp_path), "REST_ADDRESS": "nonsense", "LOG_LEVEL": "loud"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "server", "migrate"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 78
+    assert [line.partition(":")[0] for line in ended.stderr.splitlines()] == ["REST_ADDRESS", "LOG_LEVEL"]
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,113 @@
+"""Passwords: what is stored, what matches, and what happens when too many are checked at once."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import bcrypt
+import pytest
+from passlib.context import CryptContext
+
+from server.auth.passwords import HASHING_THREADS, PasswordCheck, Passwords
+from server.errors import ServerBusy
+
+PRESENT = re.compile(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
+NO_MATCH = PasswordCheck(matches=False, replacement=None)
+MATCH = PasswordCheck(matches=True, replacement=None)
+
+
+@pytest.fixture(scope="module")
+def passwords() -> Iterator[Passwords]:
+    with ThreadPoolExecutor(HASHING_THREADS) as executor:
+        yield Passwords(executor)
+
+
+async def test_a_stored_hash_is_argon2id_of_19_mib_two_passes_one_lane(passwords: Passwords) -> None:
+    assert PRESENT.fullmatch(await passwords.hash("korrekt pferd"))
+
+
+async def test_two_hashes_of_one_password_differ(passwords: Passwords) -> None:
+    assert await passwords.hash("korrekt pferd") != await passwords.hash("korrekt pferd")
+
+
+@pytest.mark.parametrize("password", ["x" * 128, " leading and trailing ", "🔑 ключ 鍵 مفتاح", "a" * 80 + "b"])
+async def test_a_password_matches_itself(passwords: Passwords, password: str) -> None:
+    assert await passwords.check(password, await passwords.hash(password)) == MATCH
+
+
+async def test_a_password_is_compared_exactly_as_sent(passwords: Passwords) -> None:
+    stored = await passwords.hash("p" * 79 + "Q")
+    for other in ("p" * 79 + "R", "p" * 79 + "Q ", "p" * 79 + "q", " " + "p" * 79 + "Q"):
+        assert await passwords.check(other, stored) == NO_MATCH
+
+
+async def test_an_unknown_account_never_matches(passwords: Passwords) -> None:
+    assert await passwords.check("korrekt pferd", None) == NO_MATCH
+
+
+async def test_an_unknown_account_costs_one_argon2_check_of_present_parameters(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    verify = CryptContext.verify
+
+    def recording(context: CryptContext, secret: str, stored: str) -> bool:
+        checked.append(stored)
+        return bool(verify(context, secret, stored))
+
+    monkeypatch.setattr(CryptContext, "verify", recording)
+    await passwords.check("korrekt pferd", None)
+    assert len(checked) == 1
+    assert PRESENT.fullmatch(checked[0])
+
+
+async def test_a_bcrypt_hash_matches_and_is_replaced(passwords: Passwords) -> None:
+    stored = bcrypt.hashpw("früher1234".encode(), bcrypt.gensalt(4)).decode()
+    check = await passwords.check("früher1234", stored)
+    assert check.matches
+    assert PRESENT.fullmatch(check.replacement or "")
+    assert await passwords.check("früher1234", check.replacement) == MATCH
+
+
+async def test_a_wrong_password_replaces_nothing(passwords: Passwords) -> None:
+    stored = bcrypt.hashpw(b"before1234", bcrypt.gensalt(4)).decode()
+    assert await passwords.check("before1235", stored) == NO_MATCH
+
+
+async def test_bcrypt_does_not_cut_a_long_password(passwords: Passwords) -> None:
+    stored = bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()
+    assert await passwords.check("x" * 73, stored) == NO_MATCH
+    assert (await passwords.check("x" * 72, stored)).matches
+
+
+async def test_a_hash_of_other_parameters_is_replaced(passwords: Passwords) -> None:
+    context = CryptContext(["argon2"], argon2__memory_cost=12288, argon2__time_cost=3, argon2__parallelism=1)
+    check = await passwords.check("korrekt pferd", context.hash("korrekt pferd"))
+    assert check.matches
+    assert PRESENT.fullmatch(check.replacement or "")
+
+
+async def test_the_event_loop_goes_on_while_a_password_is_hashed(passwords: Passwords) -> None:
+    hashing = asyncio.create_task(passwords.hash("korrekt pferd"))
+    turns = 0
+    while not hashing.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 10
+
+
+async def test_who_waits_too_long_for_a_thread_is_told_that_the_service_is_busy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.auth.passwords.LONGEST_WAIT_SECONDS", 0.02)
+    free = threading.Event()
+    with ThreadPoolExecutor(1) as thread:
+        passwords = Passwords(thread)
+        thread.submit(free.wait)
+        waiting = asyncio.create_task(passwords.hash("korrekt pferd"))
+        await asyncio.sleep(0.05)
+        free.set()
+        with pytest.raises(ServerBusy):
+            await waiting

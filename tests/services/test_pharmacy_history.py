@@ -1,0 +1,117 @@
+"""What pharmacists and patients may read of what happened, on the real database."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from server.clinical.period import Period
+from server.clock import Clock
+from server.db.identifiers import new_id
+from server.errors import (
+    NotFound,
+    PageTokenInvalid,
+    ValidationFailed,
+)
+from server.pagination import PageRequest
+from server.pharmacy.entities import HistoryFilter, PharmacyAction
+from server.pharmacy.service import PharmacyService
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.counter import FIRST_PAGE, run, scan_and_validate
+from tests.fixtures.pharmacy import Ward, Written, a_service, line, open_ward
+
+A = PharmacyAction
+EVERYTHING = HistoryFilter(Period(), None)
+
+
+async def test_history_shows_own_actions_newest_first_with_the_lines_of_dispenses(
+    ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
+    await pharmacy.dispense(ward.pharmacist, written.id, [line(item) for item in prescription.items], "all")
+    page = await pharmacy.history(ward.pharmacist, EVERYTHING, FIRST_PAGE)
+    assert [entry.action for entry in page.items] == [A.DISPENSE, A.VALIDATE, A.SCAN]
+    assert [len(entry.lines) for entry in page.items] == [2, 0, 0]
+    dispense = page.items[0]
+    assert (dispense.prescription_number, dispense.patient_name) == (written.number, "Paula Patient")
+    assert (dispense.notes, page.total_size) == ("all", 3)
+    assert (await pharmacy.history(ward.colleague, EVERYTHING, FIRST_PAGE)).items == ()
+
+
+async def test_history_pages_hold_every_entry_once_and_belong_to_their_reader_and_filter(
+    ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    for _ in range(5):
+        await pharmacy.scan(ward.pharmacist, written.qr_text)
+    pages = [await pharmacy.history(ward.pharmacist, EVERYTHING, PageRequest(2, ""))]
+    while pages[-1].next_page_token:
+        token = pages[-1].next_page_token
+        pages.append(await pharmacy.history(ward.pharmacist, EVERYTHING, PageRequest(2, token)))
+    assert [(len(page.items), page.total_size) for page in pages] == [(2, 5), (2, 5), (1, 5)]
+    assert len({entry.id for page in pages for entry in page.items}) == 5
+    second = PageRequest(2, pages[0].next_page_token)
+    with pytest.raises(PageTokenInvalid):
+        await pharmacy.history(ward.colleague, EVERYTHING, second)
+    with pytest.raises(PageTokenInvalid):
+        await pharmacy.history(ward.pharmacist, HistoryFilter(Period(), A.SCAN), second)
+
+
+async def test_history_is_narrowed_by_action_and_by_days_of_the_hospitals_zone(
+    work: UnitOfWork, ward: Ward, written: Written
+) -> None:
+    pharmacy = a_service(work, replace(Clock(), zone=ZoneInfo("Asia/Tokyo")))
+    await scan_and_validate(pharmacy, written, ward.pharmacist)
+    # 23:30 in Tokyo on the 9th, and 00:30 on the 10th.
+    for action, moment in (("scan", "2026-03-09 14:30+00"), ("validate", "2026-03-09 15:30+00")):
+        await run(
+            work,
+            "UPDATE pharmacy_log SET occurred_at = CAST(CAST(:moment AS text) AS timestamptz) WHERE action = :action",
+            moment=moment,
+            action=action,
+        )
+
+    async def actions(first: date | None, last: date | None, action: PharmacyAction | None = None) -> list[A]:
+        page = await pharmacy.history(ward.pharmacist, HistoryFilter(Period(first, last), action), FIRST_PAGE)
+        return [entry.action for entry in page.items]
+
+    ninth, tenth = date(2026, 3, 9), date(2026, 3, 10)
+    assert await actions(ninth, ninth) == [A.SCAN]
+    assert await actions(tenth, None) == [A.VALIDATE]
+    assert await actions(ninth, tenth) == [A.VALIDATE, A.SCAN]
+    assert await actions(None, None, A.SCAN) == [A.SCAN]
+    with pytest.raises(ValidationFailed):
+        await actions(tenth, ninth)
+
+
+async def test_the_log_is_for_pharmacists_who_acted_and_runs_oldest_first(
+    ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    await scan_and_validate(pharmacy, written, ward.pharmacist)
+    await pharmacy.release(ward.pharmacist, written.id)
+    with pytest.raises(NotFound):
+        await pharmacy.log(ward.colleague, written.id, FIRST_PAGE)
+    await pharmacy.look_up(ward.colleague, written.number)
+    page = await pharmacy.log(ward.colleague, written.id, PageRequest(3, ""))
+    rest = await pharmacy.log(ward.colleague, written.id, PageRequest(3, page.next_page_token))
+    assert [entry.action for entry in (*page.items, *rest.items)] == [A.SCAN, A.VALIDATE, A.RELEASE, A.LOOKUP]
+    assert (page.total_size, rest.total_size, rest.next_page_token) == (4, 4, "")
+
+
+async def test_a_receipt_is_for_the_patient_and_for_who_dispensed(
+    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    empty = await pharmacy.receipt(ward.patient, written.id)
+    assert not empty.lines
+    assert (empty.total_amount, empty.currency) == (Decimal(0), "EUR")
+    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
+    await pharmacy.dispense(ward.pharmacist, written.id, [line(prescription.items[0])], "")
+    await pharmacy.scan(ward.colleague, written.qr_text)
+    async with work.begin() as tx:
+        stranger = (await open_ward(tx.connection)).patient
+    for reader in (ward.colleague, stranger, ward.doctor):
+        with pytest.raises(NotFound):
+            await pharmacy.receipt(reader, written.id)
+    with pytest.raises(NotFound):
+        await pharmacy.receipt(ward.patient, new_id())

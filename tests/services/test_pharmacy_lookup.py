@@ -1,0 +1,82 @@
+"""Looking up by number on the real database: what is found, what is logged, what a miss costs."""
+
+import pytest
+from sqlalchemy import text
+
+from server.clinical.entities import PrescriptionStatus
+from server.clinical.period import Period
+from server.clinical.reference_number import new_patient_reference, new_prescription_number
+from server.errors import (
+    NotFound,
+    RateLimitExceeded,
+    ReferenceNumberInvalid,
+)
+from server.pharmacy.entities import HistoryFilter, PharmacyAction
+from server.pharmacy.service import PharmacyService
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clock import SettableClock
+from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, prescribe
+from tests.fixtures.pharmacy import TODAY, Ward, Written, a_service
+
+S = PrescriptionStatus
+A = PharmacyAction
+EVERYTHING = HistoryFilter(Period(), None)
+
+
+async def test_a_number_is_found_as_people_type_it_and_the_lookup_counts_as_seen(
+    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    (found,) = await pharmacy.look_up(ward.pharmacist, f" {written.number.lower()} ")
+    assert (found.prescription.id, found.prescription.status) == (written.id, S.SCANNED)
+    assert found.can_dispense
+    assert (await pharmacy.validate(ward.pharmacist, written.id, "")).prescription.status is S.VALIDATED
+
+
+async def test_a_reference_finds_what_is_open_newest_first_and_logs_each(
+    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
+) -> None:
+    older = await prescribe(work, ward, created_at=text("now() - interval '2 days'"))
+    newer = await prescribe(work, ward)
+    for changes, _ in ENDS:
+        await alter(work, await prescribe(work, ward), changes)
+    found = await pharmacy.look_up(ward.pharmacist, ward.reference_number)
+    assert [one.prescription.id for one in found] == [newer.id, older.id]
+    assert {one.prescription.status for one in found} == {S.SCANNED}
+    history = await pharmacy.history(ward.pharmacist, EVERYTHING, FIRST_PAGE)
+    assert {entry.prescription_id for entry in history.items} == {older.id, newer.id}
+    assert {entry.action for entry in history.items} == {A.LOOKUP}
+
+
+async def test_a_patient_with_nothing_open_is_no_miss(work: UnitOfWork, ward: Ward, pharmacy: PharmacyService) -> None:
+    for _ in range(6):
+        assert await pharmacy.look_up(ward.pharmacist, ward.reference_number) == ()
+
+
+async def test_after_five_misses_in_a_minute_nothing_is_told_to_that_pharmacist(
+    work: UnitOfWork, ward: Ward, written: Written, clock: SettableClock
+) -> None:
+    pharmacy = a_service(work, clock.clock)
+    for number in (new_prescription_number(TODAY), new_patient_reference(TODAY)) * 2:
+        with pytest.raises(NotFound):
+            await pharmacy.look_up(ward.pharmacist, number)
+    for _ in range(10):
+        assert await pharmacy.look_up(ward.pharmacist, written.number)
+    with pytest.raises(NotFound):
+        await pharmacy.look_up(ward.pharmacist, new_prescription_number(TODAY))
+    for number in (new_prescription_number(TODAY), written.number):
+        with pytest.raises(RateLimitExceeded) as refusal:
+            await pharmacy.look_up(ward.pharmacist, number)
+        assert refusal.value.metadata == {"limit": "lookup_misses"}
+        assert refusal.value.retry_after == pytest.approx(12)
+    assert await pharmacy.look_up(ward.colleague, written.number)
+    clock.forward(seconds=12.1)
+    assert await pharmacy.look_up(ward.pharmacist, written.number)
+
+
+async def test_a_text_that_is_no_number_is_refused_without_a_miss(
+    ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    for _ in range(6):
+        with pytest.raises(ReferenceNumberInvalid):
+            await pharmacy.look_up(ward.pharmacist, "RX-20261122-00000000")
+    assert await pharmacy.look_up(ward.pharmacist, written.number)

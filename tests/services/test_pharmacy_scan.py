@@ -1,0 +1,118 @@
+"""Scanning on the real database: what a code must be, what a scan changes and counts."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from server.clinical.entities import PrescriptionStatus
+from server.clinical.period import Period
+from server.clock import Clock
+from server.db.identifiers import new_id
+from server.errors import (
+    DeclaredError,
+    QrCodeExpired,
+    QrCodeInvalid,
+    QrCodeReplaced,
+)
+from server.pharmacy.entities import HistoryFilter, PharmacyAction
+from server.pharmacy.service import PharmacyService
+from server.qr import signed_code
+from server.qr.signed_code import QrContent
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, current, prescribe, run, scan_and_validate
+from tests.fixtures.pharmacy import QR_KEYS, Ward, Written
+
+S = PrescriptionStatus
+A = PharmacyAction
+EVERYTHING = HistoryFilter(Period(), None)
+
+
+async def test_a_first_scan_makes_a_pending_prescription_scanned_and_counts(
+    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    found = await pharmacy.scan(ward.pharmacist, written.qr_text)
+    again = await pharmacy.scan(ward.colleague, f"{written.qr_text}\r\n")
+    assert (found.prescription.status, found.can_dispense) == (S.SCANNED, True)
+    assert (found.prescription.qr_code.scan_count, again.prescription.qr_code.scan_count) == (1, 2)
+    stored = await current(work, written)
+    assert (stored.status, stored.qr_code.scan_count) == (S.SCANNED, 2)
+    log = await pharmacy.log(ward.pharmacist, written.id, FIRST_PAGE)
+    assert [(entry.action, entry.from_status, entry.to_status) for entry in log.items] == [
+        (A.SCAN, S.PENDING, S.SCANNED),
+        (A.SCAN, S.SCANNED, S.SCANNED),
+    ]
+
+
+async def test_a_claimed_prescription_can_be_dispensed_by_its_holder_only(
+    ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    await scan_and_validate(pharmacy, written, ward.pharmacist)
+    assert (await pharmacy.scan(ward.pharmacist, written.qr_text)).can_dispense
+    (seen_by_other,) = await pharmacy.look_up(ward.colleague, written.number)
+    assert (seen_by_other.prescription.status, seen_by_other.can_dispense) == (S.VALIDATED, False)
+
+
+def sealed(prescription_id: UUID, code_id: UUID) -> str:
+    moment = Clock().now()
+    content = QrContent(prescription_id, code_id, moment, moment + timedelta(days=7))
+    return signed_code.encode(content, signed_code.new_nonce(), None, QR_KEYS)
+
+
+async def test_a_code_that_the_database_does_not_know_is_invalid(
+    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    other = await prescribe(work, ward)
+    texts = [
+        sealed(written.id, new_id()),
+        sealed(new_id(), new_id()),
+        sealed(new_id(), written.code_id),
+        sealed(written.id, other.code_id),
+        written.qr_text[:-1],
+    ]
+    for qr_text in texts:
+        with pytest.raises(QrCodeInvalid):
+            await pharmacy.scan(ward.pharmacist, qr_text)
+    assert (await current(work, written)).status is S.PENDING
+
+
+async def test_a_replaced_code_is_refused_and_the_new_one_works(
+    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    new_code = new_id()
+    await run(work, "UPDATE qr_codes SET replaced_at = now() WHERE id = :id", id=written.code_id)
+    await run(
+        work,
+        "INSERT INTO qr_codes (id, prescription_id, key_id, nonce, qr_hash, issued_at, expires_at)"
+        " VALUES (:id, :prescription, 'k', '', 'other', now(), now() + interval '7 days')",
+        id=new_code,
+        prescription=written.id,
+    )
+    with pytest.raises(QrCodeReplaced):
+        await pharmacy.scan(ward.pharmacist, written.qr_text)
+    found = await pharmacy.scan(ward.pharmacist, sealed(written.id, new_code))
+    assert found.prescription.qr_code.scan_count == 1
+
+
+async def test_the_stored_expiry_of_a_code_wins_over_what_its_text_says(
+    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+) -> None:
+    await run(work, "UPDATE qr_codes SET expires_at = now() WHERE id = :id", id=written.code_id)
+    with pytest.raises(QrCodeExpired) as refusal:
+        await pharmacy.scan(ward.pharmacist, written.qr_text)
+    assert set(refusal.value.metadata) == {"expired_at"}
+    assert (await current(work, written)).qr_code.scan_count == 0
+
+
+@pytest.mark.parametrize(("changes", "error"), ENDS)
+async def test_scan_and_lookup_of_a_final_prescription_say_what_ended_it_and_count_nothing(
+    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written, changes: str, error: type[DeclaredError]
+) -> None:
+    await alter(work, written, changes)
+    with pytest.raises(error) as scanned:
+        await pharmacy.scan(ward.pharmacist, written.qr_text)
+    with pytest.raises(error):
+        await pharmacy.look_up(ward.pharmacist, written.number)
+    assert set(scanned.value.metadata) == {"state", "changed_at"}
+    assert (await current(work, written)).qr_code.scan_count == 0
+    assert (await pharmacy.history(ward.pharmacist, EVERYTHING, FIRST_PAGE)).items == ()
