@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from server.configuration import check
 from server.settings import ConfigurationWrong, read_settings
 
-WRONG_FOR_ITS_PART = {
+WRONG_FOR_ITS_PART: Mapping[str, Sequence[object]] = {
     "qr_encryption_key": ["too-short-Canary", "a b:" + "x" * 40, f"k1:{'a' * 32},k1:{'b' * 32}"],
     "rate_limits": [{"nosuch": 5}, {"login": 0}],
     "email_from": ["Canary without an address"],
     "admin_password": ["Canary", "admin@medconnect.local-1"],
 }
-WRONG_IN_ITSELF = {
+WRONG_IN_ITSELF: Mapping[str, Sequence[object]] = {
     "grpc_address": ["nonsense", "127.0.0.1:99999", ":50051"],
     "rest_address": ["127.0.0.1:abc"],
     "database_url": ["mysql://user:Canary@host/name"],
