@@ -128,6 +128,10 @@ def contents_of(kind: MailKind) -> Contents:
             return Contents(PATIENT_USER, patient=PATIENT)
         case MailKind.PRESCRIPTION:
             return prescription_contents()
+        case MailKind.PASSWORD_RESET:
+            return Contents(PATIENT_USER, code="042871", code_expires_at=NOW)
+        case MailKind.PASSWORD_CHANGED:
+            return Contents(PATIENT_USER, changed_at=NOW)
         case MailKind.DISPENSED:
             done = replace(PRESCRIPTION, status=PrescriptionStatus.DISPENSED)
             return Contents(PATIENT_USER, prescription=done, handed_out=HANDED_OUT)

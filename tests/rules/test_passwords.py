@@ -11,7 +11,8 @@ import pytest
 from passlib.context import CryptContext
 
 from server.auth import passwords
-from server.auth.passwords import HASHING_THREADS, PasswordCheck, Passwords, check_new_password
+from server.auth.password_rule import check_new_password
+from server.auth.passwords import HASHING_THREADS, PasswordCheck, Passwords
 from server.errors import ServerBusy, ValidationFailed
 
 PRESENT = re.compile(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
