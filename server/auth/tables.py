@@ -82,7 +82,7 @@ one_time_codes = Table(
     Index("ix_one_time_codes_open", "user_id", "purpose", unique=True, postgresql_where=text("ended_at IS NULL")),
     Index("ix_one_time_codes_user_id_created_at", "user_id", "created_at"),
 )
-"""Codes sent in the last day; of each account and purpose at most one is open."""
+"""Mailed codes: of each account and purpose at most one is open; those over a day old are forgotten with the next."""
 
 sign_in_counters = Table(
     "sign_in_counters",

@@ -13,6 +13,7 @@ import jwt
 import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.events.v1 import events_service_pb2 as events
+from medconnect.options.v1 import access_pb2
 
 from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
 from tests.rpc.calls import over_grpc
@@ -170,7 +171,9 @@ def test_an_admin_cannot_close_the_account_he_acts_with(cast: Cast) -> None:
 
 
 def test_a_stream_of_a_closed_admin_is_not_opened_again(cast: Cast) -> None:
-    request = auth.CreateUserRequest(email=new_email(), password=PASSWORD, full_name="Ada Second", role=4)
+    request = auth.CreateUserRequest(
+        email=new_email(), password=PASSWORD, full_name="Ada Second", role=access_pb2.ROLE_ADMIN
+    )
     cast.auth.CreateUser(request, metadata=cast.admin.metadata)
     second = cast.sign_in(request.email)
     assert called(cast, "PUT", f"/users/{second.user_id}/deactivate", {}, cast.admin)["user"]["status"] == "deactivated"

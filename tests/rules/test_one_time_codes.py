@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import secrets
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations
@@ -10,7 +11,6 @@ from uuid import UUID
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from server.auth import one_time_codes
 from server.auth.one_time_codes import CodeScope, Purpose, issue, stored_hash
 from server.mail.sealed_codes import CodeSeal
 
@@ -34,7 +34,7 @@ def test_codes_are_six_digits_and_every_digit_is_as_likely_in_every_place() -> N
 
 
 def test_a_small_number_keeps_its_leading_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_time_codes.secrets, "randbelow", lambda below: 42)
+    monkeypatch.setattr(secrets, "randbelow", lambda below: 42)
     assert issue(SCOPE, KEY).text == "000042"
 
 
