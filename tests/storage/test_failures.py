@@ -163,7 +163,7 @@ async def test_a_database_that_does_not_answer_a_connection_is_unavailable_withi
     wire: Wire, wired: UnitOfWork
 ) -> None:
     wire.silent = True
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(3):
         with pytest.raises(DatabaseUnavailable):
             await works(wired)
 
