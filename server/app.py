@@ -25,10 +25,13 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 from server import schema
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService
+from server.auth.code_service import CodeService
 from server.auth.keys import SigningKey, refresh_key
+from server.auth.password_service import PasswordService
 from server.auth.passwords import Passwords
 from server.auth.servicer import AuthServicer
 from server.auth.session_service import SessionService
+from server.auth.sign_in_attempts import SignInAttempts
 from server.auth.standing import Standing
 from server.clinical.lapses import Lapses
 from server.clinical.patient_service import PatientService
@@ -57,6 +60,7 @@ from server.interceptors.validation import Validation
 from server.mail.composer import MailComposer
 from server.mail.letters import LetterWriter
 from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
+from server.mail.sealed_codes import CodeSeal
 from server.mail.worker import MailWorker
 from server.pagination import PageTokens
 from server.pharmacy.lookup_misses import LOOKUP_MISSES, LookupMisses
@@ -149,6 +153,8 @@ class Services:
     store: BucketStore
     sessions: SessionService
     accounts: AccountService
+    mailed_codes: CodeService
+    passwords: PasswordService
     patients: PatientService
     visits: VisitService
     prescriptions: PrescriptionService
@@ -167,16 +173,20 @@ def use_cases(core: Core) -> Iterator[Services]:
     access_tokens = AccessTokens(SigningKey.derive(jwt_secret.encode()), clock, token_life)
     standing = Standing(work, clock, token_life)
     store = MemoryStore()
+    attempts = SignInAttempts(work, derived_key(jwt_secret, "sign-in counters"))
+    mailed_codes = CodeService(derived_key(jwt_secret, "one-time codes"), _seal(settings))
     patients = PatientService(work, clock, page_tokens)
     with ThreadPoolExecutor(HASHING_THREADS, "hashing") as hashing:
         passwords = Passwords(hashing)
-        sessions = SessionService(work, passwords, access_tokens, refresh_key(jwt_secret.encode()), standing)
+        sessions = SessionService(work, passwords, access_tokens, refresh_key(jwt_secret.encode()), standing, attempts)
         yield Services(
             access_tokens=access_tokens,
             standing=standing,
             store=store,
             sessions=sessions,
-            accounts=AccountService(work, passwords, sessions, page_tokens, patients.open_record),
+            accounts=AccountService(work, passwords, sessions, page_tokens, patients.open_record, standing),
+            mailed_codes=mailed_codes,
+            passwords=PasswordService(work, passwords, mailed_codes, attempts, standing),
             patients=patients,
             visits=VisitService(work, clock, page_tokens),
             prescriptions=PrescriptionService(
@@ -256,7 +266,9 @@ def chain(core: Core, services: Services) -> Chain:
 
 
 def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
-    auth_service_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(services.accounts, services.sessions), server)
+    auth_service_pb2_grpc.add_AuthServiceServicer_to_server(
+        AuthServicer(services.accounts, services.sessions, services.passwords, services.access_tokens), server
+    )
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
         ClinicalServicer(services.patients, services.visits, services.prescriptions, services.codes), server
     )
@@ -271,7 +283,7 @@ async def sending(core: Core) -> AsyncIterator[MailWorker]:
     letters = LetterWriter(
         full=settings.email_detail == "full", zone=core.clock.zone, frontend_url=settings.frontend_url
     )
-    composer = MailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from)
+    composer = MailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from, _seal(settings))
     worker = MailWorker(core.work, composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
     async with worker.running(), Lapses(core.work).written_down():
         yield worker
@@ -284,6 +296,11 @@ def _mailer(settings: Settings) -> Mailer:
     return SmtpMailer(
         SmtpServer(settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.smtp_user, password)
     )
+
+
+def _seal(settings: Settings) -> CodeSeal:
+    """The server closes it, the worker opens it."""
+    return CodeSeal(derived_key(_secret(settings, "jwt_secret"), "codes in the outbox"))
 
 
 def _secret(settings: Settings, name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from server.auth.passwords import check_new_password
+from server.auth.password_rule import check_new_password
 from server.errors import ValidationFailed
 from server.mail.envelope import sender_domain
 from server.qr.signed_code import QrKeyRing

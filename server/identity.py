@@ -25,6 +25,7 @@ class Caller:
 
 
 _caller: ContextVar[Caller] = ContextVar("caller")
+_address: ContextVar[str] = ContextVar("address", default="")
 
 
 def current_caller() -> Caller:
@@ -35,3 +36,13 @@ def current_caller() -> Caller:
 def set_caller(caller: Caller) -> None:
     """State who calls, for the rest of this call's task; done by the authentication interceptor alone."""
     _caller.set(caller)
+
+
+def current_address() -> str:
+    """Whence the call comes that runs now, as limits count it; empty outside a call."""
+    return _address.get()
+
+
+def set_address(address: str) -> None:
+    """State whence the call comes, for the rest of its task; done by the client-address interceptor alone."""
+    _address.set(address)

@@ -10,7 +10,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from server.auth.account_repository import AccountRepository
+from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.session_repository import SessionRepository
+from server.auth.sign_in_repository import SignInRepository
 from server.clinical.patient_repository import PatientRepository
 from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_code_repository import QrCodeRepository
@@ -26,6 +28,7 @@ class Transaction:
 
     __slots__ = (
         "accounts",
+        "codes",
         "connection",
         "idempotency",
         "outbox",
@@ -34,6 +37,7 @@ class Transaction:
         "prescriptions",
         "qr_codes",
         "sessions",
+        "sign_ins",
         "visits",
     )
 
@@ -41,6 +45,8 @@ class Transaction:
         self.connection = connection
         self.accounts = AccountRepository(connection)
         self.sessions = SessionRepository(connection)
+        self.codes = OneTimeCodeRepository(connection)
+        self.sign_ins = SignInRepository(connection)
         self.patients = PatientRepository(connection)
         self.visits = VisitRepository(connection)
         self.prescriptions = PrescriptionRepository(connection)

@@ -15,7 +15,7 @@ import jwt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server.auth.entities import User
-from server.auth.keys import SigningKey
+from server.auth.keys import PublishedKey, SigningKey
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import Unauthenticated
@@ -68,9 +68,14 @@ class AccessTokens:
         self._public = key.private.public_key()
         self._clock = clock
         self._lifetime = int(lifetime.total_seconds())
+        self._published = key.published()
         self._headers = {"kid": key.key_id, "typ": TYPE}
         self._header = self._sign({}).partition(".")[0]
         self._remembered: OrderedDict[str, _Verified] = OrderedDict()
+
+    def published_keys(self) -> tuple[PublishedKey, ...]:
+        """The keys with which others can verify these tokens."""
+        return (self._published,)
 
     def issue(self, user: User, session_id: UUID) -> tuple[str, datetime]:
         """A new token for a session of this account, and when it ends."""

@@ -1,12 +1,13 @@
 """What the database knows about accounts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     DateTime,
+    Executable,
     Interval,
     Row,
     Text,
@@ -55,8 +56,9 @@ _INSERT: Final = (
 )
 _GET: Final = select(*USER_COLUMNS).where(users.c.id == bindparam("user_id"))
 _CREDENTIALS: Final = select(*USER_COLUMNS, users.c.password_hash)
+_CREDENTIALS_OF: Final = _CREDENTIALS.where(users.c.id == bindparam("user_id"))
 _BY_EMAIL: Final = _CREDENTIALS.where(users.c.email == bindparam("address"))
-_BY_ID_FOR_UPDATE: Final = _CREDENTIALS.where(users.c.id == bindparam("user_id")).with_for_update(key_share=True)
+_BY_ID_FOR_UPDATE: Final = _CREDENTIALS_OF.with_for_update(key_share=True)
 _REPLACE_HASH: Final = (
     update(users).where(users.c.id == bindparam("user_id")).values(password_hash=bindparam("new_hash"))
 )
@@ -70,6 +72,34 @@ _VERIFY: Final = (
     .values(
         status=UserStatus.ACTIVE,
         status_changed_at=case((users.c.status == UserStatus.UNVERIFIED, func.now()), else_=users.c.status_changed_at),
+    )
+    .returning(*USER_COLUMNS)
+)
+_first_status = case((users.c.role.in_([Role.DOCTOR, Role.PHARMACIST]), UserStatus.UNVERIFIED), else_=UserStatus.ACTIVE)
+_ACTIVE_ADMINS: Final = (
+    select(users.c.id)
+    .where(users.c.role == Role.ADMIN, users.c.status == UserStatus.ACTIVE)
+    .order_by(users.c.id)
+    .with_for_update(key_share=True)
+)
+_closed = users.c.status == UserStatus.DEACTIVATED
+_DEACTIVATE: Final = (
+    update(users)
+    .where(users.c.id == bindparam("user_id"))
+    .values(
+        status=UserStatus.DEACTIVATED,
+        deactivated_from=case((_closed, users.c.deactivated_from), else_=users.c.status),
+        status_changed_at=case((_closed, users.c.status_changed_at), else_=func.now()),
+    )
+    .returning(*USER_COLUMNS)
+)
+_REACTIVATE: Final = (
+    update(users)
+    .where(users.c.id == bindparam("user_id"))
+    .values(
+        status=case((_closed, func.coalesce(users.c.deactivated_from, _first_status)), else_=users.c.status),
+        deactivated_from=None,
+        status_changed_at=case((_closed, func.now()), else_=users.c.status_changed_at),
     )
     .returning(*USER_COLUMNS)
 )
@@ -154,6 +184,11 @@ class AccountRepository:
         row = (await self._connection.execute(_BY_EMAIL, {"address": email})).one_or_none()
         return None if row is None else Credentials(user_of(row), row.password_hash)
 
+    async def credentials_of(self, user_id: UUID) -> Credentials:
+        """The account of that id, which exists, with its password hash."""
+        row = (await self._connection.execute(_CREDENTIALS_OF, {"user_id": user_id})).one()
+        return Credentials(user_of(row), row.password_hash)
+
     async def credentials_for_update(self, user_id: UUID) -> Credentials:
         """The same of an account that exists, locked against other sign-ins and changes until the transaction ends."""
         row = (await self._connection.execute(_BY_ID_FOR_UPDATE, {"user_id": user_id})).one()
@@ -165,10 +200,19 @@ class AccountRepository:
 
     async def verify(self, user_id: UUID) -> User:
         """Make a doctor or pharmacist active, if not so already. Raises NotFound for others and closed accounts."""
-        row = (await self._connection.execute(_VERIFY, {"user_id": user_id})).one_or_none()
-        if row is None:
-            raise NotFound("account")
-        return user_of(row)
+        return await self._changed(_VERIFY, user_id)
+
+    async def active_admins_for_update(self) -> Set[UUID]:
+        """All admins who may act, locked against being closed by each other."""
+        return set(await self._connection.scalars(_ACTIVE_ADMINS))
+
+    async def deactivate(self, user_id: UUID) -> User:
+        """Close an account, if it is not closed already. Raises NotFound."""
+        return await self._changed(_DEACTIVATE, user_id)
+
+    async def reactivate(self, user_id: UUID) -> User:
+        """Give a closed account the status back that it had. Raises NotFound."""
+        return await self._changed(_REACTIVATE, user_id)
 
     async def newest(
         self, wanted: UserFilter, after: tuple[datetime, UUID] | None, size: int
@@ -186,6 +230,12 @@ class AccountRepository:
     async def has_admin(self) -> bool:
         """Whether there is an admin, active or not."""
         return bool(await self._connection.scalar(_HAS_ADMIN))
+
+    async def _changed(self, statement: Executable, user_id: UUID) -> User:
+        row = (await self._connection.execute(statement, {"user_id": user_id})).one_or_none()
+        if row is None:
+            raise NotFound("account")
+        return user_of(row)
 
     async def not_active(self) -> Mapping[UUID, UserStatus]:
         """All accounts that may not act, or not in full."""

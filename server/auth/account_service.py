@@ -1,4 +1,4 @@
-"""Accounts: opening, listing, verifying."""
+"""Accounts: opening, listing, verifying, closing."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -15,8 +15,11 @@ from server.auth.entities import (
     UserFilter,
     UserStatus,
 )
-from server.auth.passwords import Passwords, check_new_password
+from server.auth.password_rule import check_new_password
+from server.auth.passwords import Passwords
 from server.auth.session_service import SessionService
+from server.auth.standing import Standing
+from server.errors import LastAdmin, OwnAccount
 from server.identity import Caller, Role
 from server.mail.entities import MailKind, NewMail
 from server.pagination import Page, PageRequest, PageTokens, page_of
@@ -42,12 +45,14 @@ class AccountService:
         sessions: SessionService,
         page_tokens: PageTokens,
         new_patient: NewPatient,
+        standing: Standing,
     ) -> None:
         self._work = work
         self._passwords = passwords
         self._sessions = sessions
         self._page_tokens = page_tokens
         self._new_patient = new_patient
+        self._standing = standing
 
     @staticmethod
     async def open(tx: Transaction, account: NewAccount) -> User:
@@ -97,6 +102,30 @@ class AccountService:
         async with self._work.begin() as tx:
             return await tx.accounts.verify(user_id)
 
+    async def get(self, user_id: UUID) -> User:
+        """An account. Raises NotFound."""
+        async with self._work.read() as tx:
+            return await tx.accounts.get(user_id)
+
+    async def deactivate(self, caller: Caller, user_id: UUID) -> User:
+        """Close an account and end its sessions; again changes nothing. Raises OwnAccount, LastAdmin and NotFound."""
+        if user_id == caller.user_id:
+            raise OwnAccount()
+        async with self._work.begin() as tx:
+            if await tx.accounts.active_admins_for_update() == {user_id}:
+                raise LastAdmin()
+            user = await tx.accounts.deactivate(user_id)
+            ended = await tx.sessions.end_all(user_id)
+        self._standing.revoked(*ended)
+        return user
+
+    async def reactivate(self, user_id: UUID) -> User:
+        """Open a closed account again, as it was before; any other stays as it is. Raises NotFound."""
+        async with self._work.begin() as tx:
+            user = await tx.accounts.reactivate(user_id)
+        self._standing.reopened(user_id)
+        return user
+
     async def ensure_first_admin(self, email: str, password: str | None) -> str | None:
         """Make an admin if there is none, of however many processes ask at once.
 
@@ -127,7 +156,7 @@ class AccountService:
         check_application(application)
         password = application.password
         if password is not None:
-            check_new_password(password, application.email)
+            check_new_password(password, application.email, application.full_name)
         return NewAccount(
             email=application.email.lower(),
             password_hash=None if password is None else await self._passwords.hash(password),

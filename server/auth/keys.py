@@ -33,12 +33,29 @@ class SigningKey:
         """The key of a secret; the same secret always gives the same key. Raises ValueError for a short secret."""
         private = Ed25519PrivateKey.from_private_bytes(_derive(secret, _SIGNING_INFO))
         digest = hashlib.sha256(private.public_key().public_bytes_raw()).digest()
-        return cls(private, base64.urlsafe_b64encode(digest[:_KEY_ID_BYTES]).decode().rstrip("="))
+        return cls(private, _base64url(digest[:_KEY_ID_BYTES]))
+
+    def published(self) -> "PublishedKey":
+        """The public half."""
+        return PublishedKey(self.key_id, _base64url(self.private.public_key().public_bytes_raw()))
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedKey:
+    """What anybody may know of a signing key."""
+
+    key_id: str
+    x: str
+    """The public key, base64url without padding (RFC 8037)."""
 
 
 def refresh_key(secret: bytes) -> bytes:
     """The key under which the successor of a refresh token is derived. Raises ValueError for a short secret."""
     return _derive(secret, _REFRESH_INFO)
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _derive(secret: bytes, info: bytes) -> bytes:

@@ -9,6 +9,7 @@ from medconnect.clinical.v1 import patient_pb2
 from medconnect.options.v1 import access_pb2
 
 from server.auth.entities import Application, OpenedAccount, SignedIn, Tokens, User, UserFilter, UserStatus
+from server.auth.keys import PublishedKey
 from server.identity import Role
 from server.pagination import Page
 from server.patient_details import Gender, PatientDetails, PatientRecord
@@ -145,6 +146,12 @@ def list_response(page: Page[User]) -> pb.ListUsersResponse:
     response = pb.ListUsersResponse(users=map(user_message, page.items))
     fill_page(response, page)
     return response
+
+
+def key_set_response(keys: Iterable[PublishedKey]) -> pb.GetKeySetResponse:
+    """Keys as a JSON Web Key Set."""
+    jwks = (pb.JsonWebKey(kty="OKP", crv="Ed25519", x=key.x, kid=key.key_id, use="sig", alg="EdDSA") for key in keys)
+    return pb.GetKeySetResponse(keys=jwks)
 
 
 def _record(record: PatientRecord | None) -> user_pb2.PatientRecord | None:

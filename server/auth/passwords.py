@@ -1,7 +1,6 @@
-"""Passwords: how they are stored and checked, and which ones are refused.
+"""Passwords: how they are stored and checked.
 
-Sources: OWASP Password Storage Cheat Sheet (argon2id, 19 MiB, 2 passes, 1 lane); NIST SP 800-63B-4 (length, no
-composition rules, no words of the account).
+Source: OWASP Password Storage Cheat Sheet (argon2id, 19 MiB, 2 passes, 1 lane).
 """
 
 import asyncio
@@ -14,16 +13,11 @@ from typing import Final, TypeVar
 
 from passlib.context import CryptContext
 
-from server.errors import ServerBusy, ValidationFailed
+from server.errors import ServerBusy
 
 HASHING_THREADS: Final = 2
 """Threads of the executor: each hash takes 20 ms and 19 MiB, and leaves the other calls alone."""
 LONGEST_WAIT_SECONDS: Final = 1.0
-MIN_LENGTH: Final = 8
-MAX_LENGTH: Final = 128
-"""In code points."""
-NAMED_PART_LENGTH: Final = 4
-"""From so many characters on, a password may not contain the e-mail's local part: shorter ones are in many words."""
 
 _MEMORY_KIB: Final = 19 * 1024
 _PASSES: Final = 2
@@ -91,13 +85,3 @@ class Passwords:
             return work()
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, in_time)
-
-
-def check_new_password(password: str, email: str) -> None:
-    """Raise ValidationFailed for `password` unless it has 8 to 128 characters, none of them its owner's address."""
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise ValidationFailed.of("password", f"must have {MIN_LENGTH} to {MAX_LENGTH} characters")
-    folded, address = password.casefold(), email.casefold()
-    local_part = address.partition("@")[0]
-    if address in folded or (len(local_part) >= NAMED_PART_LENGTH and local_part in folded):
-        raise ValidationFailed.of("password", "must not contain the e-mail address or its first part")

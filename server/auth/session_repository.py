@@ -95,6 +95,17 @@ _REVOKE: Final = (
     .where(sessions.c.id == bindparam("session_id"), sessions.c.revoked_at.is_(None))
     .values(revoked_at=func.now())
 )
+_END_OTHERS: Final = (
+    update(sessions)
+    .where(
+        sessions.c.user_id == bindparam("of_user"),
+        sessions.c.revoked_at.is_(None),
+        sessions.c.expires_at > func.now(),
+        sessions.c.id.is_distinct_from(bindparam("kept", type_=Uuid)),
+    )
+    .values(revoked_at=func.now())
+    .returning(sessions.c.id)
+)
 _REVOKED: Final = select(sessions.c.id).where(sessions.c.revoked_at > func.now() - bindparam("within", type_=Interval))
 _STANDING: Final = (
     select(users.c.status)
@@ -153,6 +164,10 @@ class SessionRepository:
     async def revoke(self, session_id: UUID) -> None:
         """End a session for good; one that has ended stays as it is."""
         await self._connection.execute(_REVOKE, {"session_id": session_id})
+
+    async def end_all(self, user_id: UUID, *, but: UUID | None = None) -> Set[UUID]:
+        """Revoke the account's sessions, all or `but` one; answers which. Lock the account first."""
+        return set(await self._connection.scalars(_END_OTHERS, {"of_user": user_id, "kept": but}))
 
     async def revoked(self, within: timedelta) -> Set[UUID]:
         """The sessions that were revoked in that time."""

@@ -7,6 +7,7 @@ from server.auth.entities import PresentedToken, SignedIn, Tokens, User, UserSta
 from server.auth.lifetimes import MAX_SESSIONS, lifetime
 from server.auth.passwords import Passwords
 from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
+from server.auth.sign_in_attempts import Attempt, SignInAttempts
 from server.auth.standing import Standing
 from server.db.identifiers import new_id
 from server.errors import InvalidCredentials, RefreshTokenInvalid
@@ -27,21 +28,31 @@ class SessionService:
         access_tokens: AccessTokens,
         successor_key: bytes,
         standing: Standing,
+        attempts: SignInAttempts,
     ) -> None:
         self._work = work
         self._passwords = passwords
         self._access_tokens = access_tokens
         self._successor_key = successor_key
         self._standing = standing
+        self._attempts = attempts
 
-    async def login(self, email: str, password: str) -> SignedIn:
-        """Open a session for who knows the password; the oldest of more than five ends.
+    async def login(self, email: str, password: str, address: str = "") -> SignedIn:
+        """Open a session for who knows the password and calls from that address; the oldest of more than five ends.
 
-        Raises InvalidCredentials, the same for an unknown address, a wrong password and a closed account, after the
-        same work.
+        Raises InvalidCredentials, the same for an unknown e-mail, a wrong password and a closed account, after the
+        same work, and RateLimitExceeded while the account is delayed.
         """
+        attempt = await self._attempts.admit(email.lower(), address)
+        try:
+            return await self._login(email.lower(), password, attempt)
+        except InvalidCredentials:
+            await self._attempts.failed(attempt)
+            raise
+
+    async def _login(self, email: str, password: str, attempt: Attempt) -> SignedIn:
         async with self._work.read() as tx:
-            known = await tx.accounts.credentials(email.lower())
+            known = await tx.accounts.credentials(email)
         checked_hash = known.password_hash if known else None
         check = await self._passwords.check(password, checked_hash)
         if known is None or not check.matches:
@@ -56,8 +67,9 @@ class SessionService:
                     await tx.accounts.replace_password_hash(current.user.id, check.replacement)
                 ended = await tx.sessions.end_oldest(current.user.id, kept=MAX_SESSIONS - 1)
                 tokens = await self.open(tx, current.user)
+                await self._attempts.succeeded(tx, attempt)
         if not still_valid:  # changed, or re-hashed by another sign-in, since it was checked
-            return await self.login(email, password)
+            return await self._login(email, password, attempt)
         self._standing.revoked(*ended)
         return SignedIn(current.user, tokens)
 

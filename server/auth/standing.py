@@ -72,6 +72,10 @@ class Standing:
         self._revoked.update(session_ids)
         self._revoked_here.update(session_ids)
 
+    def reopened(self, user_id: UUID) -> None:
+        """A closed account was opened again by this process; its former sessions stay revoked."""
+        self._deactivated.discard(user_id)
+
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
         """Load the memory and let it follow the database while the block runs."""

@@ -1,6 +1,6 @@
-"""Tables of accounts and sessions."""
+"""Tables of accounts, sessions, one-time codes and sign-ins."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, LargeBinary, Table, Text, Uuid, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from server.db.metadata import identifier, metadata, moment, words
@@ -23,18 +23,23 @@ users = Table(
     words("pharmacy_address"),
     moment("created_at", now=True),
     moment("status_changed_at", now=True),
+    Column("deactivated_from", Text),
     CheckConstraint("email = lower(email)", name="email_lower"),
     CheckConstraint("role IN ('patient', 'doctor', 'pharmacist', 'admin')", name="role"),
     CheckConstraint("status IN ('active', 'unverified', 'deactivated')", name="status"),
     CheckConstraint("role IN ('doctor', 'pharmacist') OR status <> 'unverified'", name="verifiable"),
     CheckConstraint("role NOT IN ('doctor', 'pharmacist') OR license_number <> ''", name="licensed"),
+    CheckConstraint(
+        "deactivated_from IS NULL OR status = 'deactivated' AND deactivated_from IN ('active', 'unverified')",
+        name="deactivated_from",
+    ),
     Index("ix_users_name_words", "name_words", postgresql_using="gin"),
     Index("ix_users_created_at_id", "created_at", "id"),
     Index("ix_users_role_created_at_id", "role", "created_at", "id"),
     Index("ix_users_status_created_at_id", "status", "created_at", "id"),
     Index("ix_users_status_changed_at", "status_changed_at"),
 )
-"""Accounts; never deleted, because clinical data names them."""
+"""Accounts; never deleted, because clinical data names them. A closed one keeps the status it goes back to."""
 
 sessions = Table(
     "sessions",
@@ -58,3 +63,37 @@ refresh_tokens = Table(
     moment("used_at", nullable=True),
 )
 """SHA-256 of each refresh token; the tokens themselves are stored nowhere."""
+
+one_time_codes = Table(
+    "one_time_codes",
+    metadata,
+    identifier(),
+    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("session_id", Uuid, ForeignKey("sessions.id")),
+    Column("code_hash", LargeBinary, nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    moment("created_at", now=True),
+    moment("expires_at"),
+    moment("ended_at", nullable=True),
+    CheckConstraint("purpose IN ('password_reset', 'history_access')", name="purpose"),
+    CheckConstraint("(purpose = 'history_access') = (session_id IS NOT NULL)", name="session"),
+    CheckConstraint("tries BETWEEN 0 AND 5 AND (tries < 5 OR ended_at IS NOT NULL)", name="tries"),
+    Index("ix_one_time_codes_open", "user_id", "purpose", unique=True, postgresql_where=text("ended_at IS NULL")),
+    Index("ix_one_time_codes_user_id_created_at", "user_id", "created_at"),
+)
+"""Mailed codes: of each account and purpose at most one is open; those over a day old are forgotten with the next."""
+
+sign_in_counters = Table(
+    "sign_in_counters",
+    metadata,
+    Column("account", LargeBinary, primary_key=True),
+    Column("address", LargeBinary, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    moment("blocked_until"),
+    moment("signed_in_at", nullable=True),
+    moment("touched_at"),
+    Index("ix_sign_in_counters_touched_at", "touched_at"),
+)
+"""Failed sign-ins by keyed hash of the e-mail, known or not: a counter for everybody (the address is empty), and one
+for each address from which the account signed in."""

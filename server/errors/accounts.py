@@ -1,7 +1,8 @@
 """Who calls, and whether he may."""
 
-from server.errors.declared import DeclaredError, PermissionDenied
+from server.errors.declared import DeclaredError, FailedPrecondition, FieldViolation, InvalidArgument, PermissionDenied
 from server.errors.reasons import Code, Reason
+from server.errors.requests import ValidationFailed
 
 
 class Unauthenticated(DeclaredError):
@@ -46,3 +47,51 @@ class EmailTaken(DeclaredError):
     code = Code.ALREADY_EXISTS
     reason = Reason.EMAIL_TAKEN
     message = "An account with this e-mail exists."
+
+
+class PasswordBreached(ValidationFailed):
+    """A new password is among those that are tried first everywhere."""
+
+    reason = Reason.PASSWORD_BREACHED
+    message = "This password is too common."
+
+
+class PasswordContext(ValidationFailed):
+    """A new password holds a word that is tried first here."""
+
+    reason = Reason.PASSWORD_CONTEXT
+    message = "This password holds a word that is easily guessed."
+
+
+class PasswordWrong(InvalidArgument):
+    """The present password is wrong."""
+
+    reason = Reason.PASSWORD_WRONG
+    message = "The current password is wrong."
+
+    def __init__(self) -> None:
+        super().__init__(violations=[FieldViolation("currentPassword", self.message)])
+
+
+class OtpInvalid(InvalidArgument):
+    """Wrong, used, too old, tried too often, or nobody's: one error for all."""
+
+    reason = Reason.OTP_INVALID
+    message = "The code is wrong or no longer valid."
+
+    def __init__(self) -> None:
+        super().__init__(violations=[FieldViolation("otpCode", self.message)])
+
+
+class OwnAccount(FailedPrecondition):
+    """The caller would close the account he acts with."""
+
+    reason = Reason.OWN_ACCOUNT
+    message = "Nobody can deactivate their own account."
+
+
+class LastAdmin(FailedPrecondition):
+    """No admin would be left."""
+
+    reason = Reason.LAST_ADMIN
+    message = "The last administrator cannot be deactivated."

@@ -57,3 +57,9 @@ class Reason(StrEnum):
     SERVER_BUSY = "SERVER_BUSY"
     DRAINING = "DRAINING"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    PASSWORD_BREACHED = "PASSWORD_BREACHED"  # noqa: S105 - a reason, no secret
+    PASSWORD_CONTEXT = "PASSWORD_CONTEXT"  # noqa: S105 - a reason, no secret
+    PASSWORD_WRONG = "PASSWORD_WRONG"  # noqa: S105 - a reason, no secret
+    OTP_INVALID = "OTP_INVALID"
+    OWN_ACCOUNT = "OWN_ACCOUNT"
+    LAST_ADMIN = "LAST_ADMIN"

@@ -5,6 +5,7 @@ from ipaddress import IPv6Network, ip_address
 from typing import Final
 from urllib.parse import unquote
 
+from server.identity import set_address
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 
@@ -24,6 +25,7 @@ class ClientAddress:
             call.name(call.first("x-request-id") or call.request_id)  # one name in the edge's answers and in our log
         else:
             call.address = limit_address(_host(peer))
+        set_address(call.address)
         await proceed(call)
 
 

@@ -11,23 +11,31 @@ from server.mail.entities import ClaimedMail, MailKind
 from server.mail.envelope import envelop, picture_id, sender_domain
 from server.mail.handed_out_repository import HandedOutRepository
 from server.mail.letters import ENDED, Contents, LetterWriter
+from server.mail.sealed_codes import CodeSeal
 from server.unit_of_work import Transaction, UnitOfWork
 
 
 class MailComposer:
     """Composes mails at the moment of sending, so that they say what holds then.
 
-    sender: the From header, `Name <address>`.
+    sender: the From header, `Name <address>`. seal: opens the codes that wait in the queue.
     """
 
     def __init__(
-        self, work: UnitOfWork, letters: LetterWriter, codes: QrIssuer, pictures: QrPictures, sender: str
+        self,
+        work: UnitOfWork,
+        letters: LetterWriter,
+        codes: QrIssuer,
+        pictures: QrPictures,
+        sender: str,
+        seal: CodeSeal,
     ) -> None:
         self._work = work
         self._letters = letters
         self._codes = codes
         self._pictures = pictures
         self._sender = sender
+        self._seal = seal
         self._domain = sender_domain(sender)
 
     async def compose(self, mail: ClaimedMail) -> EmailMessage:
@@ -54,6 +62,11 @@ class MailComposer:
         if mail.kind is MailKind.WELCOME:
             patient = await tx.patients.by_user(recipient.id) if recipient.role is Role.PATIENT else None
             return Contents(recipient, patient=patient, invited=mail.details.get("invited") == "yes")
+        if mail.sealed_code is not None:
+            code = self._seal.open(mail.sealed_code, recipient.id)
+            return Contents(recipient, code=code, code_expires_at=mail.expires_at)
+        if mail.kind is MailKind.PASSWORD_CHANGED:
+            return Contents(recipient, changed_at=mail.created_at)
         prescription = await tx.prescriptions.get(_prescription_id(mail))
         if mail.kind is not MailKind.DISPENSED:
             return Contents(recipient, prescription=prescription)

@@ -20,6 +20,10 @@ class MailKind(StrEnum):
     """To the patient and to the doctor, a mail each."""
     CANCELLED = "cancelled"
     """To the patient."""
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of mail, no secret
+    """A code was asked for with which a new password can be set."""
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of mail, no secret
+    """A new password was set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,10 @@ class NewMail:
     """Its address."""
     prescription_id: UUID | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+    sealed_code: bytes | None = None
+    """The one-time code it carries, by `CodeSeal`; stored until the mail is finished."""
+    expires_at: datetime | None = None
+    """From then on it is not worth sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,13 @@ class ClaimedMail:
     """The number of this claim: what is said of the mail under an older one is ignored."""
     created_at: datetime
     claimed_at: datetime
+    sealed_code: bytes | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def expired(self) -> bool:
+        """Whether it came too late to be sent."""
+        return self.expires_at is not None and self.expires_at <= self.claimed_at
 
 
 @dataclass(frozen=True, slots=True)

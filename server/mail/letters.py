@@ -39,6 +39,11 @@ class Contents:
     """Somebody else made the account: it has no password yet."""
     picture_id: str = ""
     """The Content-ID of the QR picture; empty when there is none."""
+    code: str = ""
+    """The one-time code that the mail carries."""
+    code_expires_at: datetime | None = None
+    changed_at: datetime | None = None
+    """When the password was changed that the mail tells of."""
 
     @property
     def ended(self) -> str:
@@ -87,14 +92,16 @@ def _flat(value: object) -> object:
 
 def _subject(kind: MailKind, contents: Contents) -> str:
     """Holds nothing that people typed."""
-    if contents.prescription is None:
-        return "Welcome to MedConnect"
-    return f"{SUBJECTS[kind]} {contents.prescription.number}"
+    number = "" if contents.prescription is None else f" {contents.prescription.number}"
+    return SUBJECTS[kind] + number
 
 
 SUBJECTS: Final = {
+    MailKind.WELCOME: "Welcome to MedConnect",
     MailKind.PRESCRIPTION: "Your prescription",
     MailKind.DISPENSED: "Medicines handed out for prescription",
     MailKind.REJECTED: "A pharmacy rejected prescription",
     MailKind.CANCELLED: "Your doctor cancelled prescription",
+    MailKind.PASSWORD_RESET: "Your code for a new MedConnect password",
+    MailKind.PASSWORD_CHANGED: "Your MedConnect password was changed",
 }

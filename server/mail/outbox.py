@@ -30,4 +30,6 @@ def _row(mail: NewMail) -> dict[str, object]:
         "recipient": mail.recipient,
         "prescription_id": mail.prescription_id,
         "details": dict(mail.details),
+        "sealed_code": mail.sealed_code,
+        "expires_at": mail.expires_at,
     }

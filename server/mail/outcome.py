@@ -15,6 +15,8 @@ MOST_SPREAD: Final = 1.2
 """Pauses vary by 20 % either way, so that mails refused together do not come back together."""
 COMPOSE_ATTEMPTS: Final = 3
 """How often a mail that cannot be composed is tried: the fault may lie in a moment, or in the mail."""
+EXPIRED: Final = "EXPIRED"
+"""The error of a mail whose code had ended before it could be sent: no sign that mails do not flow."""
 LONGEST_OUTAGE: Final = timedelta(hours=24)
 """How long a mail waits for a mail system that is away."""
 

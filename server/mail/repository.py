@@ -30,7 +30,7 @@ _CLAIM = text(
     SET state = 'processing', lease_expires_at = now() + interval '{LEASE_SECONDS} s', fence = fence + 1
     WHERE id IN (SELECT id FROM chosen)
     RETURNING id, kind, recipient_id, recipient, prescription_id, details, attempts, fence, created_at,
-              now() AS claimed_at
+              sealed_code, expires_at, now() AS claimed_at
     """  # noqa: S608 - the number is a constant of this module
 ).columns(
     emails.c.id,
@@ -42,6 +42,8 @@ _CLAIM = text(
     emails.c.attempts,
     emails.c.fence,
     emails.c.created_at,
+    emails.c.sealed_code,
+    emails.c.expires_at,
     column("claimed_at", DateTime(timezone=True)),
 )
 _RENEW = text(
@@ -54,7 +56,8 @@ _RENEW = text(
 _COMPLETE = text(
     """
     UPDATE emails
-    SET state = 'completed', finished_at = now(), lease_expires_at = NULL, attempts = attempts + 1, error = ''
+    SET state = 'completed', finished_at = now(), lease_expires_at = NULL, sealed_code = NULL,
+        attempts = attempts + 1, error = ''
     WHERE id = :id AND fence = :fence AND state = 'processing'
     """
 )
@@ -69,7 +72,8 @@ _POSTPONE = text(
 _GIVE_UP = text(
     """
     UPDATE emails
-    SET state = 'failed', finished_at = now(), lease_expires_at = NULL, attempts = attempts + 1, error = :error
+    SET state = 'failed', finished_at = now(), lease_expires_at = NULL, sealed_code = NULL,
+        attempts = attempts + 1, error = :error
     WHERE id = :id AND fence = :fence AND state = 'processing'
     """
 )
@@ -94,7 +98,8 @@ STATUS = text(
                  AND (due_at < now() - interval '60 s' OR attempts = 0 AND created_at < now() - interval '60 s')
            )
            AND NOT EXISTS (
-               SELECT FROM emails WHERE state = 'failed' AND finished_at > now() - interval '1 hour'
+               SELECT FROM emails
+               WHERE state = 'failed' AND finished_at > now() - interval '1 hour' AND error <> 'EXPIRED'
            ) AS is_healthy,
            now() AS as_of
     FROM emails

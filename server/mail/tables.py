@@ -1,6 +1,6 @@
 """Tables of the outbox."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from server.db.metadata import identifier, metadata, moment, words
@@ -22,9 +22,12 @@ emails = Table(
     words("error"),
     moment("created_at", now=True),
     moment("finished_at", nullable=True),
+    Column("sealed_code", LargeBinary),
+    moment("expires_at", nullable=True),
     CheckConstraint("state IN ('pending', 'processing', 'completed', 'failed')", name="state"),
     CheckConstraint("(state = 'processing') = (lease_expires_at IS NOT NULL)", name="lease"),
     CheckConstraint("(state IN ('completed', 'failed')) = (finished_at IS NOT NULL)", name="finished"),
+    CheckConstraint("sealed_code IS NULL OR finished_at IS NULL", name="sealed_code"),
     Index("ix_emails_due_at", "due_at", postgresql_where=text("state = 'pending'")),
     Index("ix_emails_lease_expires_at", "lease_expires_at", postgresql_where=text("state = 'processing'")),
     Index("ix_emails_finished_at", "state", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),

@@ -15,6 +15,7 @@ from server.errors import Unavailable
 from server.mail.entities import ClaimedMail
 from server.mail.mailer import DeliveryFailed, Mailer
 from server.mail.outcome import (
+    EXPIRED,
     LEAST_SPREAD,
     MOST_SPREAD,
     GivenUp,
@@ -123,6 +124,8 @@ class MailWorker:
             self.nudge()
 
     async def _deliver(self, mail: ClaimedMail) -> Outcome:
+        if mail.expired:
+            return GivenUp(EXPIRED)
         spread = _random.uniform(LEAST_SPREAD, MOST_SPREAD)
         try:
             await self._mailer.send(await self._compose(mail))

@@ -12,6 +12,7 @@ HOUR: Final = 3600.0
 BY_ADDRESS: Final = {
     "login": Limit("login", 5, 15 * MINUTE),
     "password_reset": Limit("password_reset", 3, HOUR),
+    "forgot_password": Limit("forgot_password", 3, HOUR),
     "registration": Limit("registration", 3, HOUR),
     "otp": Limit("otp", 3, 5 * MINUTE),
 }
@@ -27,6 +28,9 @@ BY_USER: Final = {
     "events": Limit("events", 30, MINUTE),
 }
 """Budgets of single activities, kept by account."""
+
+CHARGED_TOO: Final = {"forgot_password": "otp"}
+"""Groups whose calls count for another's budgets as well."""
 
 ROLES: Final = {
     "admin": Limit("admin", 100, MINUTE),
@@ -66,14 +70,12 @@ class Budgets:
 
     def of(self, caller: Caller | None, group: str, address: str) -> Sequence[Budget]:
         """The budgets of a call: those of its caller, or of its address without one, and those of its group."""
-        budgets: list[Budget] = []
-        if group in self._by_address:
-            budgets.append((self._by_address[group], address))
+        groups = [group, CHARGED_TOO[group]] if group in CHARGED_TOO else [group]
+        budgets: list[Budget] = [(self._by_address[name], address) for name in groups if name in self._by_address]
         if caller is None:
             return [*budgets, (self._global, address), (self._anonymous, address)]
         user = str(caller.user_id)
-        if group in self._by_user:
-            budgets.append((self._by_user[group], user))
+        budgets += [(self._by_user[name], user) for name in groups if name in self._by_user]
         budgets.append((self._roles[caller.role], user))
         return budgets
 

@@ -15,7 +15,7 @@ from typing import Final
 import grpc
 
 _CODE = grpc.StatusCode
-PUBLIC: Final = frozenset({"Register", "Login", "RefreshToken"})
+PUBLIC: Final = frozenset({"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"})
 """The methods that need no token. A new one must be written down here too."""
 
 OK, OWN_ONLY = "+", "o"
@@ -45,9 +45,16 @@ Register               -          +  +  +  +  +  +  +  +  +  +  +
 Login                  -          +  +  +  +  +  +  +  +  +  +  +
 RefreshToken           -          +  +  +  +  +  +  +  +  +  +  +
 Logout                 -          U  +  +  +  +  +  +  +  +  +  U
+ForgotPassword         -          +  +  +  +  +  +  +  +  +  +  +
+ResetPassword          -          +  +  +  +  +  +  +  +  +  +  +
+ChangePassword         -          U  +  +  +  +  +  +  +  +  +  U
+GetKeySet              -          +  +  +  +  +  +  +  +  +  +  +
 GetCurrentUser         -          U  +  o  o  o  o  o  o  o  o  U
 CreateUser             -          U  P  P  P  P  P  P  P  P  +  U
 ListUsers              -          U  P  P  P  P  P  P  P  P  +  U
+GetUser                -          U  P  P  P  P  P  P  P  P  +  U
+DeactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
+ReactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
 VerifyUser             -          U  P  P  P  P  P  P  P  P  +  U
 ListPatients           -          U  P  P  +  +  V  P  P  P  P  U
 CreatePatient          -          U  P  P  +  +  V  P  P  P  P  U

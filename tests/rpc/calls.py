@@ -124,6 +124,8 @@ def _rest_answer(response: httpx.Response) -> Answer:
     if headers["content-type"] == "image/png":
         return Answer(status, raw=raw, headers=headers)
     answer = response.json()
+    if "success" not in answer:  # a method without a message is answered bare
+        return Answer(status, "", answer, raw, headers)
     if answer["success"]:
         return Answer(status, "", answer["data"], raw, headers)
     error = answer["error"]

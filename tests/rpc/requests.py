@@ -58,6 +58,13 @@ def _dispense(_: Stage, prescription: Prescription) -> Message:
     return pharmacy.DispensePrescriptionRequest(prescription_id=prescription.id, items=lines)
 
 
+def _reset_password(stage: Stage) -> Message:
+    """Of somebody new: an account is sent ten codes a day."""
+    actor = stage.cast.new_patient()
+    code = stage.cast.reset_code(actor)
+    return auth.ResetPasswordRequest(email=actor.email, otp_code=code, new_password=PASSWORD)
+
+
 def _verify_user(stage: Stage) -> Message:
     """Somebody new, so that UP stays unverified."""
     return auth.VerifyUserRequest(user_id=stage.cast.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
@@ -69,6 +76,13 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
     "RefreshToken": lambda stage: auth.RefreshTokenRequest(refresh_token=stage.another_session(stage.lodger)[1]),
     "Logout": _plain(auth.LogoutRequest),
     "GetCurrentUser": _plain(auth.GetCurrentUserRequest),
+    "ForgotPassword": lambda stage: auth.ForgotPasswordRequest(email=stage.lodger.email),
+    "ResetPassword": _reset_password,
+    "ChangePassword": _plain(auth.ChangePasswordRequest, current_password=PASSWORD, new_password=PASSWORD),
+    "GetKeySet": _plain(auth.GetKeySetRequest),
+    "GetUser": lambda stage: auth.GetUserRequest(user_id=stage["PO"].user_id),
+    "DeactivateUser": lambda stage: auth.DeactivateUserRequest(user_id=stage.cast.new_patient().user_id),
+    "ReactivateUser": lambda stage: auth.ReactivateUserRequest(user_id=stage.cast.new_patient().user_id),
     "CreateUser": lambda _: auth.CreateUserRequest(
         email=new_email(), full_name="Nick New", role=access_pb2.ROLE_DOCTOR, license_number="MD-9"
     ),

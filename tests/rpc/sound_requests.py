@@ -120,6 +120,16 @@ def _refresh_token(world: World) -> auth.RefreshTokenRequest:
     return auth.RefreshTokenRequest(refresh_token=world.cast.auth.Login(_login(world)).refresh_token)
 
 
+def _reset_password(world: World) -> auth.ResetPasswordRequest:
+    actor = world.cast.new_patient()
+    code = world.cast.reset_code(actor)
+    return auth.ResetPasswordRequest(email=actor.email, otp_code=code, new_password=PASSWORD)
+
+
+def _change_password(_: World) -> auth.ChangePasswordRequest:
+    return auth.ChangePasswordRequest(current_password=PASSWORD, new_password="another way in, 2041")
+
+
 def _unverified(world: World) -> auth.VerifyUserRequest:
     return auth.VerifyUserRequest(user_id=world.cast.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
 
@@ -196,6 +206,15 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "Register": lambda _: Sound(None, _accounts(auth.RegisterRequest)),
     "Login": lambda w: Sound(None, (_login(w),)),
     "RefreshToken": lambda w: Sound(None, (_refresh_token(w),)),
+    "ForgotPassword": lambda w: Sound(None, (auth.ForgotPasswordRequest(email=w.visitor.email),)),
+    "ResetPassword": lambda w: Sound(None, (_reset_password(w),)),
+    "ChangePassword": lambda w: Sound(w.cast.new_patient(), (_change_password(w),)),
+    "DeactivateUser": lambda w: Sound(
+        w.cast.admin, (auth.DeactivateUserRequest(user_id=w.cast.new_patient().user_id),)
+    ),
+    "ReactivateUser": lambda w: Sound(
+        w.cast.admin, (auth.ReactivateUserRequest(user_id=w.cast.new_patient().user_id),)
+    ),
     "CreateUser": lambda w: Sound(w.cast.admin, _accounts(auth.CreateUserRequest)),
     "VerifyUser": lambda w: Sound(w.cast.admin, (_unverified(w),)),
     "CreatePatient": lambda w: Sound(w.cast.doctor, (_new_patient(w),)),

@@ -54,7 +54,7 @@ def test_nobody_is_told_to_sign_in_over_rest(cast: Cast, name: str) -> None:
     assert (answer.status, answer.reason) == (401, "UNAUTHENTICATED")
 
 
-@pytest.mark.parametrize("name", sorted(PUBLIC))
+@pytest.mark.parametrize("name", sorted(name for name in PUBLIC if RPCS[name].descriptor.input_type.fields))
 def test_a_public_method_looks_at_what_nobody_sent(cast: Cast, name: str) -> None:
     answer = over_grpc(cast, RPCS[name], b"", None)
     assert (answer.status, answer.reason) == (CODE.INVALID_ARGUMENT, "VALIDATION_FAILED")

@@ -10,6 +10,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from sqlalchemy import text
 
+from server.clinical.lapse_repository import LapseRepository
 from server.db.metadata import metadata
 from tests.fixtures.cast import Cast
 from tests.fixtures.instance import RunningInstance
@@ -21,6 +22,7 @@ from tests.rpc.sound_requests import Sound, World, sound
 FED: Final = tuple(rpc for rpc in WRITES if rpc.descriptor.input_type.fields)
 IN_MOTION: Final = frozenset({"emails", "mail_workers"})
 """Tables that the worker writes to at any time: of mails only the number is compared."""
+ABOUT_ANY_ACCOUNT: Final = frozenset({"DeactivateUser", "ReactivateUser"})
 OVER_BOTH: Final = (bad_values.NUL, bad_values.TOO_LONG, "", 0, -1)
 """Of what gRPC can carry too, REST is fed these."""
 
@@ -134,6 +136,7 @@ def stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
 async def _stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
     found = {}
     async with instance.core.work.read() as tx:
+        await LapseRepository(tx.connection).settle()  # else it is written down by itself between two looks
         for table in metadata.tables:
             contents = "0" if table in IN_MOTION else "coalesce(sum(hashtext(row::text)), 0)"
             row = await tx.connection.execute(text(f"SELECT count(*), {contents} FROM {table} AS row"))  # noqa: S608
@@ -173,6 +176,8 @@ def test_every_field_is_refused_what_it_must_not_hold(
             continue
         base = base_of(place, requests)
         others = foreign_ids if place.field.name.endswith("_id") else ()
+        if rpc.name in ABOUT_ANY_ACCOUNT:
+            others = others[:-1]  # a patient's account is not foreign here
         for value in [*bad_values.of_field(place.field), *others]:
             answer = over_grpc(cast, rpc, place.fed(base, value), requests.actor)
             faults.append((place.element, value, fault(answer, place.element)))

@@ -13,8 +13,8 @@ from server.identity import Role
 from server.interceptors.access import OPEN_METHODS, OPEN_SERVICES
 from server.interceptors.contract import AccessUndeclared, Method, read_methods, unknown_method
 
-PUBLIC = {"Register", "Login", "RefreshToken"}
-SIGNED_IN = {"Logout", "GetCurrentUser"}
+PUBLIC = {"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"}
+SIGNED_IN = {"Logout", "GetCurrentUser", "ChangePassword"}
 BOTH_ENDS_OF_A_CODE = {"GetQrCode", "GetQrCodeImage", "ReissueQrCode", "SendPrescriptionEmail"}
 OF_PATIENTS = {"GetProfile", "UpdateProfile", "ListMyPrescriptions"}
 
@@ -55,11 +55,11 @@ class TestEachMethod:
 
     def test_that_writes_takes_an_idempotency_key_unless_its_answer_holds_secrets(self, method: Method) -> None:
         reads = method.name.startswith(("Get", "List", "Watch"))
-        holds_secrets = method.public or method.name == "Logout"
+        holds_secrets = method.public or method.name in ("Logout", "ChangePassword")
         assert method.idempotent == (not reads and not holds_secrets)
 
-    def test_has_a_success_message_unless_it_streams(self, method: Method) -> None:
-        assert bool(method.message) != method.streaming
+    def test_has_a_success_message_unless_it_is_answered_bare(self, method: Method) -> None:
+        assert bool(method.message) != (method.streaming or method.name == "GetKeySet")
 
     def test_answers_201_when_it_creates(self, method: Method) -> None:
         creates = method.name == "Register" or method.name.startswith("Create")
@@ -71,6 +71,8 @@ class TestEachMethod:
     [
         ("login", {"Login"}),
         ("registration", {"Register"}),
+        ("forgot_password", {"ForgotPassword"}),
+        ("password_reset", {"ResetPassword"}),
         ("refresh", {"RefreshToken"}),
         ("prescription_creation", {"CreatePrescription"}),
         ("scan", {"ScanQrCode", "LookupPrescriptions"}),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.auth.passwords import check_new_password
+from server.auth.password_rule import check_new_password
 from server.errors import ValidationFailed
 
 

@@ -21,6 +21,7 @@ from server.mail.letters import LetterWriter
 from server.mail.repository import MailRepository
 from server.pharmacy.tables import dispensed_lines, pharmacy_log
 from server.unit_of_work import UnitOfWork
+from tests.fixtures.auth import SEAL
 from tests.fixtures.pharmacy import QR_KEYS, Ward, Written, open_ward
 
 
@@ -29,7 +30,7 @@ def composer(work: UnitOfWork) -> Iterator[MailComposer]:
     letters = LetterWriter(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
     with ThreadPoolExecutor(1) as executor:
         codes = QrIssuer(QR_KEYS, timedelta(days=7))
-        yield MailComposer(work, letters, codes, QrPictures(executor), "MedConnect <no-reply@hospital.example>")
+        yield MailComposer(work, letters, codes, QrPictures(executor), "MedConnect <no-reply@hospital.example>", SEAL)
 
 
 async def claimed(work: UnitOfWork, mail: NewMail) -> ClaimedMail:

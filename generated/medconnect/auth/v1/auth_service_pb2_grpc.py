@@ -55,6 +55,26 @@ class AuthServiceStub:
                 request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
                 response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
                 _registered_method=True)
+        self.ForgotPassword = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/ForgotPassword',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordResponse.FromString,
+                _registered_method=True)
+        self.ResetPassword = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/ResetPassword',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
+                _registered_method=True)
+        self.ChangePassword = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/ChangePassword',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
+                _registered_method=True)
+        self.GetKeySet = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/GetKeySet',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetResponse.FromString,
+                _registered_method=True)
         self.GetCurrentUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/GetCurrentUser',
                 request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.SerializeToString,
@@ -70,10 +90,25 @@ class AuthServiceStub:
                 request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersRequest.SerializeToString,
                 response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersResponse.FromString,
                 _registered_method=True)
+        self.GetUser = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/GetUser',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserResponse.FromString,
+                _registered_method=True)
         self.VerifyUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/VerifyUser',
                 request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserRequest.SerializeToString,
                 response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserResponse.FromString,
+                _registered_method=True)
+        self.DeactivateUser = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/DeactivateUser',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserResponse.FromString,
+                _registered_method=True)
+        self.ReactivateUser = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/ReactivateUser',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserResponse.FromString,
                 _registered_method=True)
 
 
@@ -84,14 +119,15 @@ class AuthServiceServicer:
     def Register(self, request, context):
         """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
         doctor or pharmacist can sign in, and acts after an admin has verified the licence. Errors: VALIDATION_FAILED (for role admin too),
-        EMAIL_TAKEN.
+        PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account.
+        """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+        RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,6 +148,38 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgotPassword(self, request, context):
+        """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
+        and comes after the same time, whoever is asked for. A new code ends the one before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetPassword(self, request, context):
+        """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
+        Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePassword(self, request, context):
+        """Sets a new password in place of the present one. The account's other sessions end; its owner is mailed a notice.
+        Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), RATE_LIMIT_EXCEEDED, VALIDATION_FAILED, PASSWORD_BREACHED,
+        PASSWORD_CONTEXT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetKeySet(self, request, context):
+        """Answers the keys that verify access tokens, as a JSON Web Key Set (RFC 7517); over REST it is not wrapped.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCurrentUser(self, request, context):
         """Answers the caller's own account.
         """
@@ -120,7 +188,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateUser(self, request, context):
-        """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, EMAIL_TAKEN.
+        """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT,
+        EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,9 +202,32 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUser(self, request, context):
+        """Answers an account. Errors: RESOURCE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def VerifyUser(self, request, context):
         """States that a doctor's or pharmacist's licence was checked: the account may act from now on. Verifying twice changes nothing.
         Errors: RESOURCE_NOT_FOUND, also for patients, admins and closed accounts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeactivateUser(self, request, context):
+        """Closes an account: its sessions end at once, and nobody signs in with it. Closing twice changes nothing.
+        Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReactivateUser(self, request, context):
+        """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
+        stays as it is. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,6 +256,26 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.FromString,
                     response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.SerializeToString,
             ),
+            'ForgotPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgotPassword,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordResponse.SerializeToString,
+            ),
+            'ResetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetPassword,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.SerializeToString,
+            ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.SerializeToString,
+            ),
+            'GetKeySet': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetKeySet,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetResponse.SerializeToString,
+            ),
             'GetCurrentUser': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCurrentUser,
                     request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.FromString,
@@ -179,10 +291,25 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersRequest.FromString,
                     response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersResponse.SerializeToString,
             ),
+            'GetUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUser,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserResponse.SerializeToString,
+            ),
             'VerifyUser': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyUser,
                     request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserRequest.FromString,
                     response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserResponse.SerializeToString,
+            ),
+            'DeactivateUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeactivateUser,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserResponse.SerializeToString,
+            ),
+            'ReactivateUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReactivateUser,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -305,6 +432,114 @@ class AuthService:
             _registered_method=True)
 
     @staticmethod
+    def ForgotPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/ForgotPassword',
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/ResetPassword',
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/ChangePassword',
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetKeySet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/GetKeySet',
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetCurrentUser(request,
             target,
             options=(),
@@ -386,6 +621,33 @@ class AuthService:
             _registered_method=True)
 
     @staticmethod
+    def GetUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/GetUser',
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def VerifyUser(request,
             target,
             options=(),
@@ -402,6 +664,60 @@ class AuthService:
             '/medconnect.auth.v1.AuthService/VerifyUser',
             medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserRequest.SerializeToString,
             medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeactivateUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/DeactivateUser',
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReactivateUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/ReactivateUser',
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,25 +36,54 @@ class AuthServiceStub:
     Register: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _auth_service_pb2.RegisterResponse]
     """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
     doctor or pharmacist can sign in, and acts after an admin has verified the licence. Errors: VALIDATION_FAILED (for role admin too),
-    EMAIL_TAKEN.
+    PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]
-    """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account."""
+    """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+    RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
+    """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]
     """Exchanges a refresh token for a new pair of tokens; the old one is used up. Repeating the exchange within 10 s answers the same
     successor (a reply was lost); later it revokes the session. Errors: REFRESH_TOKEN_INVALID.
     """
     Logout: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
     """Ends the session that the access token belongs to: none of its tokens is accepted any more."""
+    ForgotPassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ForgotPasswordRequest, _auth_service_pb2.ForgotPasswordResponse]
+    """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
+    and comes after the same time, whoever is asked for. A new code ends the one before.
+    """
+    ResetPassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]
+    """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
+    Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
+    """
+    ChangePassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _auth_service_pb2.ChangePasswordResponse]
+    """Sets a new password in place of the present one. The account's other sessions end; its owner is mailed a notice.
+    Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), RATE_LIMIT_EXCEEDED, VALIDATION_FAILED, PASSWORD_BREACHED,
+    PASSWORD_CONTEXT.
+    """
+    GetKeySet: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetKeySetRequest, _auth_service_pb2.GetKeySetResponse]
+    """Answers the keys that verify access tokens, as a JSON Web Key Set (RFC 7517); over REST it is not wrapped."""
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetCurrentUserRequest, _auth_service_pb2.GetCurrentUserResponse]
     """Answers the caller's own account."""
     CreateUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateUserRequest, _auth_service_pb2.CreateUserResponse]
-    """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, EMAIL_TAKEN."""
+    """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT,
+    EMAIL_TAKEN.
+    """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListUsersRequest, _auth_service_pb2.ListUsersResponse]
     """Lists accounts, newest first. Errors: PAGE_TOKEN_INVALID."""
+    GetUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetUserRequest, _auth_service_pb2.GetUserResponse]
+    """Answers an account. Errors: RESOURCE_NOT_FOUND."""
     VerifyUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyUserRequest, _auth_service_pb2.VerifyUserResponse]
     """States that a doctor's or pharmacist's licence was checked: the account may act from now on. Verifying twice changes nothing.
     Errors: RESOURCE_NOT_FOUND, also for patients, admins and closed accounts.
+    """
+    DeactivateUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.DeactivateUserRequest, _auth_service_pb2.DeactivateUserResponse]
+    """Closes an account: its sessions end at once, and nobody signs in with it. Closing twice changes nothing.
+    Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
+    """
+    ReactivateUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ReactivateUserRequest, _auth_service_pb2.ReactivateUserResponse]
+    """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
+    stays as it is. Errors: RESOURCE_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -65,25 +94,54 @@ class AuthServiceAsyncStub(AuthServiceStub):
     Register: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _auth_service_pb2.RegisterResponse]  # type: ignore[assignment]
     """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
     doctor or pharmacist can sign in, and acts after an admin has verified the licence. Errors: VALIDATION_FAILED (for role admin too),
-    EMAIL_TAKEN.
+    PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
     """
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
-    """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account."""
+    """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+    RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
+    """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]  # type: ignore[assignment]
     """Exchanges a refresh token for a new pair of tokens; the old one is used up. Repeating the exchange within 10 s answers the same
     successor (a reply was lost); later it revokes the session. Errors: REFRESH_TOKEN_INVALID.
     """
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]  # type: ignore[assignment]
     """Ends the session that the access token belongs to: none of its tokens is accepted any more."""
+    ForgotPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ForgotPasswordRequest, _auth_service_pb2.ForgotPasswordResponse]  # type: ignore[assignment]
+    """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
+    and comes after the same time, whoever is asked for. A new code ends the one before.
+    """
+    ResetPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]  # type: ignore[assignment]
+    """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
+    Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
+    """
+    ChangePassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _auth_service_pb2.ChangePasswordResponse]  # type: ignore[assignment]
+    """Sets a new password in place of the present one. The account's other sessions end; its owner is mailed a notice.
+    Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), RATE_LIMIT_EXCEEDED, VALIDATION_FAILED, PASSWORD_BREACHED,
+    PASSWORD_CONTEXT.
+    """
+    GetKeySet: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetKeySetRequest, _auth_service_pb2.GetKeySetResponse]  # type: ignore[assignment]
+    """Answers the keys that verify access tokens, as a JSON Web Key Set (RFC 7517); over REST it is not wrapped."""
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetCurrentUserRequest, _auth_service_pb2.GetCurrentUserResponse]  # type: ignore[assignment]
     """Answers the caller's own account."""
     CreateUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateUserRequest, _auth_service_pb2.CreateUserResponse]  # type: ignore[assignment]
-    """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, EMAIL_TAKEN."""
+    """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT,
+    EMAIL_TAKEN.
+    """
     ListUsers: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListUsersRequest, _auth_service_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Lists accounts, newest first. Errors: PAGE_TOKEN_INVALID."""
+    GetUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetUserRequest, _auth_service_pb2.GetUserResponse]  # type: ignore[assignment]
+    """Answers an account. Errors: RESOURCE_NOT_FOUND."""
     VerifyUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyUserRequest, _auth_service_pb2.VerifyUserResponse]  # type: ignore[assignment]
     """States that a doctor's or pharmacist's licence was checked: the account may act from now on. Verifying twice changes nothing.
     Errors: RESOURCE_NOT_FOUND, also for patients, admins and closed accounts.
+    """
+    DeactivateUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.DeactivateUserRequest, _auth_service_pb2.DeactivateUserResponse]  # type: ignore[assignment]
+    """Closes an account: its sessions end at once, and nobody signs in with it. Closing twice changes nothing.
+    Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
+    """
+    ReactivateUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ReactivateUserRequest, _auth_service_pb2.ReactivateUserResponse]  # type: ignore[assignment]
+    """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
+    stays as it is. Errors: RESOURCE_NOT_FOUND.
     """
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -97,7 +155,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_auth_service_pb2.RegisterResponse, _abc.Awaitable[_auth_service_pb2.RegisterResponse]]:
         """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
         doctor or pharmacist can sign in, and acts after an admin has verified the licence. Errors: VALIDATION_FAILED (for role admin too),
-        EMAIL_TAKEN.
+        PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -106,7 +164,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.LoginRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.LoginResponse, _abc.Awaitable[_auth_service_pb2.LoginResponse]]:
-        """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account."""
+        """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+        RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
+        """
 
     @_abc_1.abstractmethod
     def RefreshToken(
@@ -127,6 +187,45 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Ends the session that the access token belongs to: none of its tokens is accepted any more."""
 
     @_abc_1.abstractmethod
+    def ForgotPassword(
+        self,
+        request: _auth_service_pb2.ForgotPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ForgotPasswordResponse, _abc.Awaitable[_auth_service_pb2.ForgotPasswordResponse]]:
+        """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
+        and comes after the same time, whoever is asked for. A new code ends the one before.
+        """
+
+    @_abc_1.abstractmethod
+    def ResetPassword(
+        self,
+        request: _auth_service_pb2.ResetPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ResetPasswordResponse, _abc.Awaitable[_auth_service_pb2.ResetPasswordResponse]]:
+        """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
+        Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
+        """
+
+    @_abc_1.abstractmethod
+    def ChangePassword(
+        self,
+        request: _auth_service_pb2.ChangePasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ChangePasswordResponse, _abc.Awaitable[_auth_service_pb2.ChangePasswordResponse]]:
+        """Sets a new password in place of the present one. The account's other sessions end; its owner is mailed a notice.
+        Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), RATE_LIMIT_EXCEEDED, VALIDATION_FAILED, PASSWORD_BREACHED,
+        PASSWORD_CONTEXT.
+        """
+
+    @_abc_1.abstractmethod
+    def GetKeySet(
+        self,
+        request: _auth_service_pb2.GetKeySetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.GetKeySetResponse, _abc.Awaitable[_auth_service_pb2.GetKeySetResponse]]:
+        """Answers the keys that verify access tokens, as a JSON Web Key Set (RFC 7517); over REST it is not wrapped."""
+
+    @_abc_1.abstractmethod
     def GetCurrentUser(
         self,
         request: _auth_service_pb2.GetCurrentUserRequest,
@@ -140,7 +239,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.CreateUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.CreateUserResponse, _abc.Awaitable[_auth_service_pb2.CreateUserResponse]]:
-        """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, EMAIL_TAKEN."""
+        """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT,
+        EMAIL_TAKEN.
+        """
 
     @_abc_1.abstractmethod
     def ListUsers(
@@ -151,6 +252,14 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists accounts, newest first. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
+    def GetUser(
+        self,
+        request: _auth_service_pb2.GetUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.GetUserResponse, _abc.Awaitable[_auth_service_pb2.GetUserResponse]]:
+        """Answers an account. Errors: RESOURCE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
     def VerifyUser(
         self,
         request: _auth_service_pb2.VerifyUserRequest,
@@ -158,6 +267,26 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_auth_service_pb2.VerifyUserResponse, _abc.Awaitable[_auth_service_pb2.VerifyUserResponse]]:
         """States that a doctor's or pharmacist's licence was checked: the account may act from now on. Verifying twice changes nothing.
         Errors: RESOURCE_NOT_FOUND, also for patients, admins and closed accounts.
+        """
+
+    @_abc_1.abstractmethod
+    def DeactivateUser(
+        self,
+        request: _auth_service_pb2.DeactivateUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.DeactivateUserResponse, _abc.Awaitable[_auth_service_pb2.DeactivateUserResponse]]:
+        """Closes an account: its sessions end at once, and nobody signs in with it. Closing twice changes nothing.
+        Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
+        """
+
+    @_abc_1.abstractmethod
+    def ReactivateUser(
+        self,
+        request: _auth_service_pb2.ReactivateUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ReactivateUserResponse, _abc.Awaitable[_auth_service_pb2.ReactivateUserResponse]]:
+        """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
+        stays as it is. Errors: RESOURCE_NOT_FOUND.
         """
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

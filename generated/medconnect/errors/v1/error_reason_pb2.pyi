@@ -100,6 +100,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The server is shutting down; another one answers."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 34
     """The call's time was over before the work was done; a write may be repeated with its idempotency key."""
+    ERROR_REASON_PASSWORD_BREACHED: _ErrorReason.ValueType  # 35
+    """The new password is one of the commonest, or a simple pattern."""
+    ERROR_REASON_PASSWORD_CONTEXT: _ErrorReason.ValueType  # 36
+    """The new password holds a word that everybody would try first: of the name, of the address, or the service's own."""
+    ERROR_REASON_PASSWORD_WRONG: _ErrorReason.ValueType  # 37
+    """The present password that the call gave is wrong."""
+    ERROR_REASON_OTP_INVALID: _ErrorReason.ValueType  # 38
+    """The one-time code is wrong, used, too old, or was tried too often."""
+    ERROR_REASON_OWN_ACCOUNT: _ErrorReason.ValueType  # 39
+    """Nobody closes the account he acts with."""
+    ERROR_REASON_LAST_ADMIN: _ErrorReason.ValueType  # 40
+    """The last admin's account cannot be closed."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason the service gives."""
@@ -174,6 +186,18 @@ ERROR_REASON_DRAINING: ErrorReason.ValueType  # 33
 """The server is shutting down; another one answers."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 34
 """The call's time was over before the work was done; a write may be repeated with its idempotency key."""
+ERROR_REASON_PASSWORD_BREACHED: ErrorReason.ValueType  # 35
+"""The new password is one of the commonest, or a simple pattern."""
+ERROR_REASON_PASSWORD_CONTEXT: ErrorReason.ValueType  # 36
+"""The new password holds a word that everybody would try first: of the name, of the address, or the service's own."""
+ERROR_REASON_PASSWORD_WRONG: ErrorReason.ValueType  # 37
+"""The present password that the call gave is wrong."""
+ERROR_REASON_OTP_INVALID: ErrorReason.ValueType  # 38
+"""The one-time code is wrong, used, too old, or was tried too often."""
+ERROR_REASON_OWN_ACCOUNT: ErrorReason.ValueType  # 39
+"""Nobody closes the account he acts with."""
+ERROR_REASON_LAST_ADMIN: ErrorReason.ValueType  # 40
+"""The last admin's account cannot be closed."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -64,7 +64,7 @@ class _LimitGroupEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitGroup
     LIMIT_GROUP_LOGIN: _LimitGroup.ValueType  # 1
     """Signing in."""
     LIMIT_GROUP_PASSWORD_RESET: _LimitGroup.ValueType  # 2
-    """Asking for, or making, a password reset."""
+    """Setting a new password with a mailed code."""
     LIMIT_GROUP_REGISTRATION: _LimitGroup.ValueType  # 3
     """Opening an account for oneself."""
     LIMIT_GROUP_OTP: _LimitGroup.ValueType  # 4
@@ -83,6 +83,8 @@ class _LimitGroupEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitGroup
     """Everything of the Events service."""
     LIMIT_GROUP_REFRESH: _LimitGroup.ValueType  # 11
     """Exchanging a refresh token."""
+    LIMIT_GROUP_FORGOT_PASSWORD: _LimitGroup.ValueType  # 12
+    """Asking for a code to set a new password with; charged to the one-time codes too."""
 
 class LimitGroup(_LimitGroup, metaclass=_LimitGroupEnumTypeWrapper):
     """The budget a call is charged to, beside that of its caller's role. The numbers are configuration."""
@@ -92,7 +94,7 @@ LIMIT_GROUP_UNSPECIFIED: LimitGroup.ValueType  # 0
 LIMIT_GROUP_LOGIN: LimitGroup.ValueType  # 1
 """Signing in."""
 LIMIT_GROUP_PASSWORD_RESET: LimitGroup.ValueType  # 2
-"""Asking for, or making, a password reset."""
+"""Setting a new password with a mailed code."""
 LIMIT_GROUP_REGISTRATION: LimitGroup.ValueType  # 3
 """Opening an account for oneself."""
 LIMIT_GROUP_OTP: LimitGroup.ValueType  # 4
@@ -111,6 +113,8 @@ LIMIT_GROUP_EVENTS: LimitGroup.ValueType  # 10
 """Everything of the Events service."""
 LIMIT_GROUP_REFRESH: LimitGroup.ValueType  # 11
 """Exchanging a refresh token."""
+LIMIT_GROUP_FORGOT_PASSWORD: LimitGroup.ValueType  # 12
+"""Asking for a code to set a new password with; charged to the one-time codes too."""
 Global___LimitGroup: _TypeAlias = LimitGroup  # noqa: Y015
 
 class _Text:
@@ -162,7 +166,7 @@ class Access(_message.Message):
     idempotent: _builtins.bool
     """True: the call may carry an `idempotency-key` and is then executed at most once."""
     message: _builtins.str
-    """The success message of the REST envelope."""
+    """The success message of the REST envelope; empty: REST answers the message alone, without an envelope."""
     http_status: _builtins.int
     """The HTTP status of a success; 0 means 200."""
     @_builtins.property

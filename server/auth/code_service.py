@@ -1,0 +1,41 @@
+"""Sending one-time codes by mail, and taking them back."""
+
+from datetime import datetime
+
+from server.auth import one_time_codes
+from server.auth.entities import User
+from server.auth.one_time_codes import CodeScope
+from server.mail.entities import MailKind, NewMail
+from server.mail.sealed_codes import CodeSeal
+from server.unit_of_work import Transaction
+
+
+class CodeService:
+    """Issues and takes codes inside the transactions of the use cases that need them.
+
+    hash_key: under which codes are stored; seal: in which they wait in the outbox.
+    """
+
+    def __init__(self, hash_key: bytes, seal: CodeSeal) -> None:
+        self._hash_key = hash_key
+        self._seal = seal
+
+    async def send(self, tx: Transaction, user: User, scope: CodeScope, kind: MailKind) -> bool:
+        """Mail a new code to an account that is locked; the one before ends. False: it got too many today."""
+        issued = await self.issue(tx, scope)
+        if issued is None:
+            return False
+        code, expires_at = issued
+        sealed = self._seal.close(code, user.id)
+        await tx.outbox.add(NewMail(kind, user.id, user.email, sealed_code=sealed, expires_at=expires_at))
+        return True
+
+    async def issue(self, tx: Transaction, scope: CodeScope) -> tuple[str, datetime] | None:
+        """A new code for an account that is locked, and when it expires; None: it got too many today."""
+        code = one_time_codes.issue(scope, self._hash_key)
+        expires_at = await tx.codes.replace(scope, code.hash)
+        return None if expires_at is None else (code.text, expires_at)
+
+    async def use(self, tx: Transaction, scope: CodeScope, text: str) -> bool:
+        """Whether this code opens that; it is used up then. A wrong try counts, if the transaction commits."""
+        return await tx.codes.use(scope, one_time_codes.stored_hash(text, scope, self._hash_key))

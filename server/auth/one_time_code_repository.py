@@ -1,0 +1,85 @@
+"""What the database knows about one-time codes: hashes, for whom, how often tried."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Integer, Interval, LargeBinary, Text, Uuid, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.auth.one_time_codes import LIFETIME, MAX_PER_DAY, MAX_TRIES, CodeScope
+from server.db.identifiers import new_id
+
+_SCOPE: Final = (bindparam("user_id", type_=Uuid), bindparam("purpose", type_=Text))
+_SESSION: Final = bindparam("session_id", type_=Uuid)
+
+_COUNT_LATELY: Final = text(
+    "SELECT count(*) FROM one_time_codes WHERE user_id = :user_id AND created_at > now() - interval '1 day'"
+).bindparams(_SCOPE[0])
+
+# Codes that do not count any more are forgotten; of the others the one that could still be used ends.
+_END_OTHERS: Final = text(
+    """
+    WITH forgotten AS (
+        DELETE FROM one_time_codes WHERE user_id = :user_id AND created_at <= now() - interval '1 day'
+    )
+    UPDATE one_time_codes SET ended_at = now()
+    WHERE user_id = :user_id AND purpose = :purpose AND ended_at IS NULL AND created_at > now() - interval '1 day'
+    """
+).bindparams(*_SCOPE)
+
+_INSERT: Final = text(
+    """
+    INSERT INTO one_time_codes (id, user_id, purpose, session_id, code_hash, expires_at)
+    VALUES (:id, :user_id, :purpose, :session_id, :code_hash, now() + :lifetime)
+    RETURNING expires_at
+    """
+).bindparams(
+    *_SCOPE,
+    _SESSION,
+    bindparam("id", type_=Uuid),
+    bindparam("code_hash", type_=LargeBinary),
+    bindparam("lifetime", type_=Interval),
+)
+
+# One statement, so that of any number of tries at once each is counted and one succeeds: those that wait for the row
+# see it as the one before left it.
+_TRY: Final = text(
+    """
+    UPDATE one_time_codes
+    SET tries = tries + 1,
+        ended_at = CASE WHEN code_hash = :code_hash OR tries + 1 >= :max_tries THEN now() END
+    WHERE user_id = :user_id AND purpose = :purpose AND session_id IS NOT DISTINCT FROM :session_id
+        AND ended_at IS NULL AND expires_at > now()
+    RETURNING code_hash = :code_hash AS matches
+    """
+).bindparams(
+    *_SCOPE, _SESSION, bindparam("code_hash", type_=LargeBinary), bindparam("max_tries", MAX_TRIES, type_=Integer)
+)
+
+
+class OneTimeCodeRepository:
+    """One-time codes, through one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def replace(self, scope: CodeScope, code_hash: bytes) -> datetime | None:
+        """Store a new code and end the account's other one for this purpose; lock the account first.
+
+        Answers when it expires; None, and nothing is changed, when the account was sent MAX_PER_DAY codes in 24 hours.
+        """
+        if await self._connection.scalar(_COUNT_LATELY, {"user_id": scope.user_id}) >= MAX_PER_DAY:
+            return None
+        await self._connection.execute(_END_OTHERS, {"user_id": scope.user_id, "purpose": scope.purpose})
+        values = {**_values(scope), "id": new_id(), "code_hash": code_hash, "lifetime": LIFETIME}
+        expires_at: datetime = (await self._connection.execute(_INSERT, values)).scalar_one()
+        return expires_at
+
+    async def use(self, scope: CodeScope, code_hash: bytes) -> bool:
+        """Whether this is the code that stands open there; it is used up then. A wrong try is counted."""
+        found = await self._connection.execute(_TRY, {**_values(scope), "code_hash": code_hash})
+        return bool(found.scalar_one_or_none())
+
+
+def _values(scope: CodeScope) -> dict[str, object]:
+    return {"user_id": scope.user_id, "purpose": scope.purpose, "session_id": scope.session_id}

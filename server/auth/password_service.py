@@ -1,0 +1,122 @@
+"""Forgotten, reset and changed passwords."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import UUID
+
+from server.auth.code_service import CodeService
+from server.auth.entities import Credentials, User, UserStatus
+from server.auth.one_time_codes import CodeScope, Purpose
+from server.auth.password_rule import check_new_password
+from server.auth.passwords import Passwords
+from server.auth.sign_in_attempts import SignInAttempts
+from server.auth.standing import Standing
+from server.errors import OtpInvalid, PasswordWrong
+from server.identity import Caller
+from server.mail.entities import MailKind, NewMail
+from server.unit_of_work import Transaction, UnitOfWork
+
+ANSWER_SECONDS: Final = 0.1
+"""What strangers ask about an account is answered no sooner: longer than the longest way takes, so that the time does
+not tell which way it was."""
+_NEW: Final = "newPassword"
+
+
+class PasswordService:
+    """The use cases of passwords; answer_seconds: ANSWER_SECONDS, but for tests."""
+
+    def __init__(
+        self,
+        work: UnitOfWork,
+        passwords: Passwords,
+        codes: CodeService,
+        attempts: SignInAttempts,
+        standing: Standing,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._work = work
+        self._passwords = passwords
+        self._codes = codes
+        self._attempts = attempts
+        self._standing = standing
+        self._answer_seconds = answer_seconds
+
+    async def forgot(self, email: str) -> None:
+        """Mail a code to the account of that address, if there is an open one that did not get too many today."""
+        async with self._no_sooner(), self._work.begin() as tx:
+            known = await _open_account(tx, email.lower())
+            if known is not None:
+                await self._codes.send(tx, known.user, _scope(known.user.id), MailKind.PASSWORD_RESET)
+
+    async def reset(self, email: str, code: str, password: str) -> None:
+        """Set a new password with a mailed code, and end all sessions.
+
+        Raises OtpInvalid, the same for an unknown address; PasswordBreached, PasswordContext or ValidationFailed, after
+        which the code is still good.
+        """
+        check_new_password(password, email, field=_NEW)
+        async with self._no_sooner():
+            password_hash = await self._passwords.hash(password)
+            async with self._work.begin() as tx:
+                known = await _open_account(tx, email.lower())
+                right = known is not None and await self._codes.use(tx, _scope(known.user.id), code)
+                if known is not None and right:
+                    check_new_password(password, email, known.user.full_name, field=_NEW)
+                    ended = await self._replace(tx, known.user, password_hash)
+                    await self._attempts.forgive(tx, known.user.email)
+            if not right:  # raised here, behind the commit: the try counts
+                raise OtpInvalid()
+        self._standing.revoked(*ended)
+
+    async def change(self, caller: Caller, present: str, password: str, address: str) -> None:
+        """Set a new password for who knows the present one, and end the other sessions.
+
+        Raises PasswordWrong, RateLimitExceeded, PasswordBreached, PasswordContext and ValidationFailed.
+        """
+        async with self._work.read() as tx:
+            known = await tx.accounts.credentials_of(caller.user_id)
+        attempt = await self._attempts.admit(known.user.email, address)
+        if not (await self._passwords.check(present, known.password_hash)).matches:
+            await self._attempts.failed(attempt)
+            raise PasswordWrong()
+        check_new_password(password, known.user.email, known.user.full_name, field=_NEW)
+        password_hash = await self._passwords.hash(password)
+        async with self._work.begin() as tx:
+            current = await tx.accounts.credentials_for_update(caller.user_id)
+            if current.password_hash != known.password_hash:  # changed by somebody else meanwhile
+                raise PasswordWrong()
+            ended = await self._replace(tx, current.user, password_hash, but=caller.session_id)
+            await self._attempts.succeeded(tx, attempt)
+        self._standing.revoked(*ended)
+
+    @staticmethod
+    async def _replace(tx: Transaction, user: User, password_hash: str, but: UUID | None = None) -> set[UUID]:
+        """Store the hash of a locked account's new password; answers the sessions that end."""
+        await tx.accounts.replace_password_hash(user.id, password_hash)
+        await tx.outbox.add(NewMail(MailKind.PASSWORD_CHANGED, user.id, user.email))
+        return set(await tx.sessions.end_all(user.id, but=but))
+
+    @asynccontextmanager
+    async def _no_sooner(self) -> AsyncIterator[None]:
+        """Leave the block, by whatever way, no sooner than `answer_seconds` after its beginning."""
+        earliest = time.monotonic() + self._answer_seconds
+        try:
+            yield
+        finally:
+            await asyncio.sleep(earliest - time.monotonic())
+
+
+async def _open_account(tx: Transaction, email: str) -> Credentials | None:
+    """The account of an address, locked; None for none and for a closed one."""
+    found = await tx.accounts.credentials(email)
+    if found is None:
+        return None
+    locked = await tx.accounts.credentials_for_update(found.user.id)
+    return None if locked.user.status is UserStatus.DEACTIVATED else locked
+
+
+def _scope(user_id: UUID) -> CodeScope:
+    return CodeScope(user_id, Purpose.PASSWORD_RESET)

@@ -1,0 +1,69 @@
+"""Which new passwords are refused, and with which reason."""
+
+import gzip
+
+import pytest
+
+from server.auth import password_rule
+from server.auth.password_rule import check_new_password
+from server.errors import PasswordBreached, PasswordContext, ValidationFailed
+
+EMAIL, NAME = "maria.silva@example.org", "Maria da Silva-Örnsköld"
+
+
+def test_the_list_holds_more_than_ten_thousand_passwords_that_are_long_enough_to_be_chosen() -> None:
+    words = gzip.decompress(password_rule._COMMON.read_bytes()).decode().split("\n")
+    assert len([word for word in words if len(word) >= password_rule.MIN_LENGTH]) > 10_000
+    assert words == sorted(set(words), key=lambda word: (word == "", word))
+    assert all(word == word.casefold() for word in words)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password",
+        "PassWord1",
+        "iloveyou",
+        "sunshine",
+        "passwordpassword",
+        "qwertyqwertyqwerty",
+        "123456789012345",
+        "0987654321098",
+        "qwertyuiopasdfgh",
+        "poiuytrewq",
+        "abcdefghijklmnop",
+    ],
+)
+def test_what_is_tried_first_everywhere_is_refused_as_breached(password: str) -> None:
+    with pytest.raises(PasswordBreached) as refused:
+        check_new_password(password, EMAIL, NAME, field="newPassword")
+    assert [violation.field for violation in refused.value.violations] == ["newPassword"]
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "medconnect2026!!",
+        "MyHospital-99",
+        "prescripto now",
+        "maria.silvamaria.silva123",
+        "x maria.silva@example.org",
+        "hello MARIA 7",
+        "SILVA-ÖRNSKÖLD 7",
+    ],
+)
+def test_what_is_tried_first_here_is_refused_as_context(password: str) -> None:
+    with pytest.raises(PasswordContext):
+        check_new_password(password, EMAIL, NAME)
+
+
+@pytest.mark.parametrize("password", ["qwhgzjkl", "da capo al fine", "silvan woods 12", "x" * 128, "🔑 ключ 鍵 مفتاح"])
+def test_what_nobody_tries_first_is_accepted(password: str) -> None:
+    check_new_password(password, "da@example.org", "Da Li")
+
+
+@pytest.mark.parametrize("password", ["", "seven77", "x" * 129])
+def test_the_length_is_judged_in_characters(password: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        check_new_password(password, EMAIL)
+    assert type(refused.value) is ValidationFailed

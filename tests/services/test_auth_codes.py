@@ -1,0 +1,153 @@
+"""One-time codes in the database: single use, five tries, ten minutes, one at a time, ten a day."""
+
+import asyncio
+import re
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from server.auth.entities import User
+from server.auth.one_time_codes import MAX_PER_DAY, MAX_TRIES, CodeScope, Purpose
+from server.auth.passwords import Passwords
+from server.db.engine import create_engine
+from server.mail.entities import MailKind
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.auth import SEAL, Auth
+from tests.fixtures.clock import SettableClock
+
+CODE_TABLES = "SELECT to_jsonb(c)::text || coalesce(encode(c.code_hash, 'hex'), '') FROM one_time_codes c"
+
+
+@pytest.fixture
+def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
+    return Auth.build(work, clock.clock, passwords)
+
+
+@pytest.fixture
+async def user(auth: Auth) -> User:
+    return await auth.open()
+
+
+def reset_of(user: User) -> CodeScope:
+    return CodeScope(user.id, Purpose.PASSWORD_RESET)
+
+
+async def issue(auth: Auth, scope: CodeScope) -> str | None:
+    async with auth.work.begin() as tx:
+        issued = await auth.codes.issue(tx, scope)
+    return issued[0] if issued else None
+
+
+async def issued(auth: Auth, scope: CodeScope) -> str:
+    code = await issue(auth, scope)
+    assert code is not None
+    return code
+
+
+async def opens(auth: Auth, scope: CodeScope, code: str) -> bool:
+    async with auth.work.begin() as tx:
+        return await auth.codes.use(tx, scope, code)
+
+
+async def execute(auth: Auth, statement: str, **values: Any) -> list[Any]:
+    async with auth.work.begin() as tx:
+        result = await tx.connection.execute(text(statement), values)
+        return list(result) if result.returns_rows else []
+
+
+def another(code: str) -> str:
+    return f"{(int(code) + 1) % 10**6:06d}"
+
+
+async def a_session(auth: Auth, user: User) -> UUID:
+    return auth.access_tokens.verify((await auth.sign_in(user)).tokens.access_token).session_id
+
+
+async def test_a_code_opens_once(auth: Auth, user: User) -> None:
+    code = await issued(auth, reset_of(user))
+    assert await opens(auth, reset_of(user), code)
+    assert not await opens(auth, reset_of(user), code)
+
+
+async def test_the_right_code_after_four_wrong_ones_opens_and_after_five_is_dead(auth: Auth, user: User) -> None:
+    for wrong, right in ((MAX_TRIES - 1, True), (MAX_TRIES, False)):
+        code = await issued(auth, reset_of(user))
+        for _ in range(wrong):
+            assert not await opens(auth, reset_of(user), another(code))
+        assert await opens(auth, reset_of(user), code) is right
+
+
+async def test_a_new_code_ends_the_one_before(auth: Auth, user: User) -> None:
+    old, new = await issued(auth, reset_of(user)), await issued(auth, reset_of(user))
+    if old != new:
+        assert not await opens(auth, reset_of(user), old)
+    assert await opens(auth, reset_of(user), new)
+
+
+@pytest.mark.parametrize(("age", "good"), [("9 min 59 s", True), ("10 min 1 s", False)])
+async def test_a_code_lives_ten_minutes(auth: Auth, user: User, age: str, good: bool) -> None:
+    code = await issued(auth, reset_of(user))
+    await execute(auth, "UPDATE one_time_codes SET expires_at = expires_at - CAST(:age AS text)::interval", age=age)
+    assert await opens(auth, reset_of(user), code) is good
+
+
+async def test_a_code_opens_only_for_its_user_its_purpose_and_its_session(auth: Auth, user: User) -> None:
+    other = await auth.open()
+    one, two = await a_session(auth, user), await a_session(auth, user)
+    history = CodeScope(user.id, Purpose.HISTORY_ACCESS, one)
+    code, history_code = await issued(auth, reset_of(user)), await issued(auth, history)
+    await issued(auth, reset_of(other))
+    for scope in (reset_of(other), history, CodeScope(user.id, Purpose.HISTORY_ACCESS, two)):
+        assert not await opens(auth, scope, code)
+    for scope in (reset_of(user), CodeScope(user.id, Purpose.HISTORY_ACCESS, two)):
+        assert not await opens(auth, scope, history_code)
+    assert await opens(auth, history, history_code)
+    assert await opens(auth, reset_of(user), code)
+
+
+async def test_an_account_gets_ten_codes_a_day_whatever_they_are_for(auth: Auth, user: User) -> None:
+    session = await a_session(auth, user)
+    history = CodeScope(user.id, Purpose.HISTORY_ACCESS, session)
+    for number in range(MAX_PER_DAY):
+        last = await issued(auth, history if number % 2 else reset_of(user))
+    assert await issue(auth, reset_of(user)) is None
+    assert await opens(auth, history, last)  # the refused one ended nothing
+    await execute(auth, "UPDATE one_time_codes SET created_at = created_at - interval '1 day'")
+    assert await issue(auth, reset_of(user)) is not None
+    assert await execute(auth, "SELECT count(*) FROM one_time_codes") == [(1,)]
+
+
+async def test_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:
+    engine = create_engine(database_url, pool_size=10)
+    auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
+    user = await auth.open()
+    code = await issued(auth, reset_of(user))
+    assert sum(await asyncio.gather(*(opens(auth, reset_of(user), code) for _ in range(50)))) == 1
+    await engine.dispose()
+
+
+async def test_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, passwords: Passwords) -> None:
+    engine = create_engine(database_url, pool_size=10)
+    auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
+    user = await auth.open()
+    code = await issued(auth, reset_of(user))
+    await asyncio.gather(*(opens(auth, reset_of(user), another(code)) for _ in range(50)))
+    assert await execute(auth, "SELECT tries, ended_at IS NOT NULL FROM one_time_codes") == [(MAX_TRIES, True)]
+    assert not await opens(auth, reset_of(user), code)
+    await engine.dispose()
+
+
+async def test_neither_table_holds_the_code_and_the_mail_opens_with_the_key(auth: Auth, user: User) -> None:
+    async with auth.work.begin() as tx:
+        assert await auth.codes.send(tx, user, reset_of(user), MailKind.PASSWORD_RESET)
+    ((sealed, late),) = await execute(
+        auth, "SELECT sealed_code, expires_at - created_at FROM emails WHERE kind = 'password_reset'"
+    )
+    code = SEAL.open(sealed, user.id)
+    assert late.total_seconds() == 600
+    rows = await execute(auth, CODE_TABLES) + await execute(auth, "SELECT to_jsonb(e)::text FROM emails e")
+    assert len(rows) > 1
+    assert not [row for row in rows if re.search(rf"\b{code}\b", row[0])]
+    assert await opens(auth, reset_of(user), code)

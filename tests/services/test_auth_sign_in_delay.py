@@ -1,0 +1,153 @@
+"""Guessing at one account gets slower with each failure, and never impossible for its owner."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from server.auth.entities import User
+from server.auth.passwords import Passwords
+from server.auth.sign_in_repository import FREE_FAILURES, LONGEST_DELAY_SECONDS
+from server.db.engine import create_engine
+from server.errors import InvalidCredentials, RateLimitExceeded
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.auth import PASSWORD, SEAL, Auth
+from tests.fixtures.clock import SettableClock
+
+HOME, ABROAD, EVIL = "192.0.2.1", "198.51.100.7", "203.0.113.66"
+WRONG = "wrong horse battery"
+
+
+@pytest.fixture
+def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
+    return Auth.build(work, clock.clock, passwords)
+
+
+@pytest.fixture
+async def user(auth: Auth) -> User:
+    return await auth.open()
+
+
+async def fail(auth: Auth, email: str, times: int = FREE_FAILURES, address: str = EVIL) -> None:
+    for _ in range(times):
+        with pytest.raises(InvalidCredentials):
+            await auth.sessions.login(email, WRONG, address)
+
+
+async def delay(auth: Auth, email: str, address: str = EVIL, password: str = PASSWORD) -> float:
+    """How long the next try has to wait, in seconds."""
+    with pytest.raises(RateLimitExceeded) as refused:
+        await auth.sessions.login(email, password, address)
+    assert refused.value.metadata == {"limit": "sign_in"}
+    assert refused.value.retry_after is not None
+    return refused.value.retry_after
+
+
+async def execute(auth: Auth, statement: str, **values: Any) -> list[Any]:
+    async with auth.work.begin() as tx:
+        result = await tx.connection.execute(text(statement), values)
+        return list(result) if result.returns_rows else []
+
+
+async def let_pass(auth: Auth, seconds: float) -> None:
+    await execute(
+        auth,
+        "UPDATE sign_in_counters SET blocked_until = blocked_until - make_interval(secs => :s),"
+        " touched_at = touched_at - make_interval(secs => :s), signed_in_at = signed_in_at - make_interval(secs => :s)",
+        s=seconds,
+    )
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_each_failure_from_the_fifth_on_doubles_the_delay(auth: Auth, user: User, known: bool) -> None:
+    email = user.email if known else "nobody@example.org"
+    await fail(auth, email, FREE_FAILURES - 1)
+    seen = []
+    for _ in range(13):
+        await fail(auth, email, 1)
+        seen.append(await delay(auth, email))
+        await let_pass(auth, seen[-1])
+    assert seen == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *[LONGEST_DELAY_SECONDS] * 3]
+
+
+async def test_after_the_delay_the_right_password_opens_and_all_is_forgotten(auth: Auth, user: User) -> None:
+    await fail(auth, user.email)
+    await let_pass(auth, await delay(auth, user.email))
+    await auth.sessions.login(user.email, PASSWORD, EVIL)
+    await fail(auth, user.email, FREE_FAILURES - 1)
+    await auth.sessions.login(user.email, PASSWORD, EVIL)
+
+
+async def test_the_owner_signs_in_from_a_known_address_during_an_attack_from_elsewhere(auth: Auth, user: User) -> None:
+    await auth.sessions.login(user.email, PASSWORD, HOME)
+    await fail(auth, user.email)
+    assert await delay(auth, user.email, EVIL) == 1
+    assert await delay(auth, user.email, ABROAD) == 1
+    await auth.sessions.login(user.email, PASSWORD, HOME)
+    assert await delay(auth, user.email, EVIL) == 1  # which ends the attacker's delay for nobody but himself
+
+
+async def test_guesses_from_a_known_address_are_delayed_there_alone(auth: Auth, user: User) -> None:
+    await auth.sessions.login(user.email, PASSWORD, HOME)
+    await fail(auth, user.email, address=HOME)
+    assert await delay(auth, user.email, HOME) == 1
+    await auth.sessions.login(user.email, PASSWORD, ABROAD)
+
+
+async def test_an_address_is_known_for_thirty_days(auth: Auth, user: User) -> None:
+    await auth.sessions.login(user.email, PASSWORD, HOME)
+    await let_pass(auth, 30 * 86400 + 1)
+    await fail(auth, user.email)
+    assert await delay(auth, user.email, HOME) == 1
+
+
+async def test_another_account_is_not_delayed(auth: Auth, user: User) -> None:
+    await fail(auth, user.email)
+    await auth.sessions.login((await auth.open()).email, PASSWORD, EVIL)
+
+
+async def test_failures_of_yesterday_are_forgiven(auth: Auth, user: User) -> None:
+    await fail(auth, user.email, FREE_FAILURES - 1)
+    await let_pass(auth, 86_401)
+    await fail(auth, user.email, FREE_FAILURES - 1)
+    await auth.sessions.login(user.email, PASSWORD, EVIL)
+
+
+async def test_a_reset_password_ends_the_delay(auth: Auth, user: User) -> None:
+    await fail(auth, user.email)
+    await auth.passwords.forgot(user.email)
+    ((sealed,),) = await execute(auth, "SELECT sealed_code FROM emails WHERE kind = 'password_reset'")
+    await auth.passwords.reset(user.email, SEAL.open(sealed, user.id), PASSWORD)
+    await auth.sessions.login(user.email, PASSWORD, EVIL)
+
+
+async def test_of_many_guesses_at_once_after_a_delay_one_is_looked_at(database_url: str, passwords: Passwords) -> None:
+    engine = create_engine(database_url, pool_size=10)
+    auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
+    user = await auth.open()
+    await fail(auth, user.email)
+    await let_pass(auth, 1)
+    guesses = (auth.sessions.login(user.email, WRONG, EVIL) for _ in range(20))
+    answers = await asyncio.gather(*guesses, return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in answers) == ["InvalidCredentials"] + ["RateLimitExceeded"] * 19
+    await engine.dispose()
+
+
+async def test_a_process_that_has_just_started_knows_the_delay(auth: Auth, user: User, passwords: Passwords) -> None:
+    await fail(auth, user.email)
+    assert await delay(Auth.build(auth.work, SettableClock().clock, passwords), user.email) == 1
+
+
+async def test_counters_hold_neither_e_mails_nor_addresses_and_are_swept_after_a_month(auth: Auth, user: User) -> None:
+    await fail(auth, "nobody@example.org", 1)
+    await auth.sessions.login(user.email, PASSWORD, HOME)
+    rows = await execute(
+        auth,
+        "SELECT encode(account, 'escape') || encode(address, 'escape') || to_jsonb(c)::text FROM sign_in_counters c",
+    )
+    assert len(rows) == 2
+    assert not [row for row in rows if "example" in row[0] or HOME in row[0]]
+    await let_pass(auth, 31 * 86400)
+    await fail(auth, "somebody@example.org", 1)
+    assert await execute(auth, "SELECT count(*) FROM sign_in_counters") == [(1,)]

@@ -1,0 +1,148 @@
+"""Mails that carry a one-time code: what they say, what stays of the code, and what becomes of a late one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from email.message import EmailMessage
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from cryptography.exceptions import InvalidTag
+from sqlalchemy import text
+
+from server.clinical.qr_issuer import QrIssuer
+from server.clinical.qr_pictures import QrPictures
+from server.mail.composer import MailComposer
+from server.mail.entities import ClaimedMail, MailKind, NewMail, QueueStatus
+from server.mail.letters import LetterWriter
+from server.mail.mailer import SmtpMailer
+from server.mail.repository import MailRepository
+from server.mail.worker import MailWorker
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.auth import SEAL
+from tests.fixtures.database import committing_work
+from tests.fixtures.mail_sink import MailSink
+from tests.fixtures.mails import add_account, rows
+from tests.fixtures.pharmacy import QR_KEYS
+
+CODE = "042871"
+SECONDS = 10
+
+
+@pytest.fixture
+async def queue(database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with committing_work(database_url) as unit_of_work:
+        yield unit_of_work
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[MailSink]:
+    async with MailSink().listening() as listening:
+        yield listening
+
+
+@pytest.fixture
+def composer(queue: UnitOfWork) -> Iterator[MailComposer]:
+    letters = LetterWriter(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
+    with ThreadPoolExecutor(1) as executor:
+        codes, pictures = QrIssuer(QR_KEYS, timedelta(days=7)), QrPictures(executor)
+        yield MailComposer(queue, letters, codes, pictures, "MedConnect <no-reply@hospital.example>", SEAL)
+
+
+async def add_code_mail(queue: UnitOfWork, *, good_for: str = "10 min", sealed_for: UUID | None = None) -> UUID:
+    async with queue.begin() as tx:
+        user_id = await add_account(tx.connection)
+        late = await tx.connection.scalar(text("SELECT now() + CAST(:age AS text)::interval"), {"age": good_for})
+        sealed = SEAL.close(CODE, sealed_for or user_id)
+        kind = MailKind.PASSWORD_RESET
+        await tx.outbox.add(NewMail(kind, user_id, "p@example.org", sealed_code=sealed, expires_at=late))
+    return user_id
+
+
+async def claimed(queue: UnitOfWork) -> ClaimedMail:
+    async with queue.begin() as tx:
+        (mail,) = await MailRepository(tx.connection).claim(1)
+        return mail
+
+
+async def sent_by_a_worker(queue: UnitOfWork, composer: MailComposer, sink: MailSink) -> tuple[str, int, str]:
+    """How the only mail stands when a worker has finished it."""
+    async with MailWorker(queue, composer.compose, SmtpMailer(sink.server), max_attempts=1).running():
+        async with asyncio.timeout(SECONDS):
+            while (await rows(queue))[0][0] not in ("completed", "failed"):
+                await asyncio.sleep(0.02)
+    return (await rows(queue))[0]
+
+
+async def status(queue: UnitOfWork) -> QueueStatus:
+    async with queue.read() as tx:
+        return await MailRepository(tx.connection).status()
+
+
+async def sealed(queue: UnitOfWork) -> bytes | None:
+    async with queue.read() as tx:
+        found: bytes | None = await tx.connection.scalar(text("SELECT sealed_code FROM emails"))
+        return found
+
+
+def bodies(mail: EmailMessage) -> list[str]:
+    return [str(part.get_content()) for part in mail.walk() if part.get_content_maintype() == "text"]
+
+
+async def test_a_code_is_told_in_text_and_html_with_its_end_and_a_warning(
+    queue: UnitOfWork, composer: MailComposer
+) -> None:
+    await add_code_mail(queue)
+    mail = await composer.compose(await claimed(queue))
+    assert mail["Subject"] == "Your code for a new MedConnect password"
+    assert len(bodies(mail)) == 2
+    for body in bodies(mail):
+        assert CODE in body
+        assert "Good until" in body
+        assert "Never tell" in body
+
+
+async def test_a_code_that_was_sealed_for_somebody_else_is_not_told(queue: UnitOfWork, composer: MailComposer) -> None:
+    await add_code_mail(queue, sealed_for=UUID(int=7))
+    with pytest.raises(InvalidTag):
+        await composer.compose(await claimed(queue))
+
+
+async def test_nothing_stays_of_a_code_that_was_sent(queue: UnitOfWork, composer: MailComposer, sink: MailSink) -> None:
+    await add_code_mail(queue)
+    assert await sent_by_a_worker(queue, composer, sink) == ("completed", 1, "")
+    assert CODE.encode() in sink.contents[0]
+    assert await sealed(queue) is None
+
+
+async def test_nothing_stays_of_a_code_that_was_refused(
+    queue: UnitOfWork, composer: MailComposer, sink: MailSink
+) -> None:
+    sink.answers["rcpt"] = ["550 no such mailbox"]
+    await add_code_mail(queue)
+    assert (await sent_by_a_worker(queue, composer, sink))[0] == "failed"
+    assert await sealed(queue) is None
+
+
+async def test_a_code_that_has_ended_is_never_sent_and_the_queue_stays_healthy(
+    queue: UnitOfWork, composer: MailComposer, sink: MailSink
+) -> None:
+    await add_code_mail(queue, good_for="-1 s")
+    worker = MailWorker(queue, composer.compose, SmtpMailer(sink.server), max_attempts=3)
+    async with worker.running(), asyncio.timeout(SECONDS):
+        while not ((found := await status(queue)).failed == 1 and found.is_healthy):
+            await asyncio.sleep(0.02)
+    assert await rows(queue) == [("failed", 1, "EXPIRED")]
+    assert sink.contents == []
+    assert await sealed(queue) is None
+
+
+async def test_a_new_password_is_told_to_its_owner(queue: UnitOfWork, composer: MailComposer) -> None:
+    async with queue.begin() as tx:
+        user_id = await add_account(tx.connection)
+        await tx.outbox.add(NewMail(MailKind.PASSWORD_CHANGED, user_id, "p@example.org"))
+    mail = await composer.compose(await claimed(queue))
+    assert mail["Subject"] == "Your MedConnect password was changed"
+    assert all("all others were signed out" in body for body in bodies(mail))
