@@ -98,7 +98,7 @@ OPTIONS: Final = (
     ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.so_reuseport", 0),
 )
-"""What a connection may cost; the figures' sources stand in SECURITY.md."""
+"""What a connection may cost."""
 
 CALLS_AT_ONCE: Final = 1000
 """More are refused with RESOURCE_EXHAUSTED."""
