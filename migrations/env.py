@@ -3,6 +3,8 @@
 import asyncio
 
 from alembic import context
+from alembic.operations.ops import MigrationScript
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -12,11 +14,22 @@ LOCK_TIMEOUT = "SET lock_timeout = '2s'"
 """A migration that has to wait for a lock longer than this gives way, instead of stopping everybody behind it."""
 
 
+def write_nothing_empty(_context: MigrationContext, _revision: object, directives: list[MigrationScript]) -> None:
+    """Drop a new revision that would change nothing."""
+    if directives and directives[0].upgrade_ops is not None and directives[0].upgrade_ops.is_empty():
+        directives.clear()
+
+
 def run(connection: Connection) -> None:
     """Walk the revisions on an open connection."""
     connection.exec_driver_sql(LOCK_TIMEOUT)
     connection.commit()
-    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        transaction_per_migration=True,
+        process_revision_directives=write_nothing_empty,
+    )
     with context.begin_transaction():
         context.run_migrations()
 

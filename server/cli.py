@@ -104,7 +104,8 @@ def revision(message: Annotated[str, typer.Argument(help="what the migration doe
 
     async def run(url: str) -> None:
         await schema.upgrade(url)
-        await schema.new_revision(url, message)
+        if not await schema.new_revision(url, message):
+            console.print("The tables and the database agree: there is nothing to migrate.")
 
     _run(_on_database(run))
 

@@ -36,9 +36,10 @@ async def downgrade(url: str, revision: str = "-1") -> None:
     await asyncio.to_thread(command.downgrade, _config(url), revision)
 
 
-async def new_revision(url: str, message: str) -> None:
-    """Write a revision file with what the tables have and the database lacks."""
-    await asyncio.to_thread(command.revision, _config(url), message, autogenerate=True, rev_id=_next_number())
+async def new_revision(url: str, message: str) -> bool:
+    """Write a revision file with what the tables have and the database lacks; False if that is nothing."""
+    written = await asyncio.to_thread(command.revision, _config(url), message, autogenerate=True, rev_id=_next_number())
+    return bool(written)
 
 
 async def reset(url: str) -> None:

@@ -57,3 +57,10 @@ async def test_every_connection_has_the_time_limits_of_the_reliability_page(data
         for name, value in expected.items():
             assert (await connection.execute(text(f"SHOW {name}"))).scalar_one() == value
     await engine.dispose()
+
+
+async def test_no_revision_is_written_when_the_tables_and_the_database_agree(database_url: str) -> None:
+    versions = Path(schema.__file__).parents[1] / "migrations" / "versions"
+    before = sorted(versions.glob("*.py"))
+    assert await schema.new_revision(database_url, "nothing") is False
+    assert sorted(versions.glob("*.py")) == before
