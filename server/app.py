@@ -28,7 +28,7 @@ from server.auth.account_service import AccountService
 from server.auth.code_service import CodeService
 from server.auth.keys import SigningKey, refresh_key
 from server.auth.password_service import PasswordService
-from server.auth.passwords import Passwords
+from server.auth.passwords import HASHING_THREADS, Passwords
 from server.auth.servicer import AuthServicer
 from server.auth.session_service import SessionService
 from server.auth.sign_in_attempts import SignInAttempts
@@ -105,7 +105,6 @@ CALLS_AT_ONCE: Final = 1000
 DRAIN_SECONDS: Final = 25.0
 """How long calls in flight may take to end when the server stops."""
 PICTURE_THREADS: Final = 1
-HASHING_THREADS: Final = 2
 
 
 class SchemaOutdated(Exception):
