@@ -8,20 +8,25 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import migrations
 from server.auth import tables as auth_tables
 from server.clinical import tables as clinical_tables
 from server.db.engine import create_engine
+from server.db.failures import unavailable
 from server.db.metadata import metadata
+from server.errors import ServerBusy
 from server.idempotency import tables as idempotency_tables
 from server.mail import tables as mail_tables
 from server.pharmacy import tables as pharmacy_tables
 
 TABLES: Final = (auth_tables, clinical_tables, pharmacy_tables, mail_tables, idempotency_tables)
 """The modules that fill `metadata`."""
+
+TRIES: Final = 10
+PAUSE_SECONDS: Final = 0.2
 
 __all__ = ["TABLES", "clear", "downgrade", "head", "is_current", "metadata", "new_revision", "reset", "upgrade"]
 
@@ -44,21 +49,31 @@ async def new_revision(url: str, message: str) -> bool:
 
 async def reset(url: str) -> None:
     """Drop everything and migrate from nothing."""
-    engine = create_engine(url, pool_size=1)
-    async with engine.begin() as connection:
-        await connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        await connection.exec_driver_sql("CREATE SCHEMA public")
-    await engine.dispose()
+    await _change_all(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     await upgrade(url)
 
 
 async def clear(url: str) -> None:
     """Empty every table."""
+    await _change_all(url, f"TRUNCATE {', '.join(metadata.tables)}")
+
+
+async def _change_all(url: str, *statements: str) -> None:
+    """Run statements that lock every table, again as long as somebody else's work stands in their way."""
     engine = create_engine(url, pool_size=1)
-    names = ", ".join(metadata.tables)
-    async with engine.begin() as connection:
-        await connection.exec_driver_sql(f"TRUNCATE {names}")
-    await engine.dispose()
+    try:
+        for last in (*[False] * (TRIES - 1), True):
+            try:
+                async with engine.begin() as connection:
+                    for statement in statements:
+                        await connection.exec_driver_sql(statement)
+                return
+            except DBAPIError as error:
+                if last or not isinstance(unavailable(error), ServerBusy):
+                    raise
+                await asyncio.sleep(PAUSE_SECONDS)
+    finally:
+        await engine.dispose()
 
 
 def head() -> str:
