@@ -7,7 +7,7 @@ from typing import Final
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Executable, delete, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -49,16 +49,16 @@ async def new_revision(url: str, message: str) -> bool:
 
 async def reset(url: str) -> None:
     """Drop everything and migrate from nothing."""
-    await _change_all(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    await _change_all(url, text("DROP SCHEMA public CASCADE"), text("CREATE SCHEMA public"))
     await upgrade(url)
 
 
 async def clear(url: str) -> None:
     """Empty every table."""
-    await _change_all(url, f"TRUNCATE {', '.join(metadata.tables)}")
+    await _change_all(url, *(delete(table) for table in reversed(metadata.sorted_tables)))
 
 
-async def _change_all(url: str, *statements: str) -> None:
+async def _change_all(url: str, *statements: Executable) -> None:
     """Run statements that lock every table, again as long as somebody else's work stands in their way."""
     engine = create_engine(url, pool_size=1)
     try:
@@ -66,7 +66,7 @@ async def _change_all(url: str, *statements: str) -> None:
             try:
                 async with engine.begin() as connection:
                     for statement in statements:
-                        await connection.exec_driver_sql(statement)
+                        await connection.execute(statement)
                 return
             except DBAPIError as error:
                 if last or not isinstance(unavailable(error), ServerBusy):

@@ -108,8 +108,8 @@ CONVENTIONS: Final = (
     ),
     Convention(
         "glued SQL",
-        "write the statement as a constant and bind its values (schema.py alone names tables that it reads)",
-        frozenset({"schema.py"}),
+        "write the statement as a constant and bind its values",
+        frozenset(),
         _is_glued_sql,
     ),
 )
