@@ -31,9 +31,8 @@ class Access:
         if not call.method.public:
             if call.caller is None:
                 raise Unauthenticated()
-            await self._standing.check(call.caller, verified=False)
-            if call.caller.role not in call.method.roles:
+            allowed = call.caller.role in call.method.roles
+            await self._standing.check(call.caller, verified=allowed and call.method.verified)
+            if not allowed:
                 raise RoleNotAllowed()
-            if call.method.verified:
-                await self._standing.check(call.caller, verified=True)
         await proceed(call)
