@@ -1,6 +1,6 @@
 """What a patient record is opened with: by a patient who registers, or by a doctor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -34,6 +34,10 @@ class PatientDetails:
     insurance_number: str
     allergies: tuple[str, ...]
     existing_conditions: tuple[str, ...]
+
+
+DETAIL_NAMES: Final = tuple(field.name for field in fields(PatientDetails))
+"""The names of the details, which columns and requests share."""
 
 
 @dataclass(frozen=True, slots=True)

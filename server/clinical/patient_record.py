@@ -7,22 +7,9 @@ from typing import Any, Final
 
 from server.clinical.entities import Patient, PatientChange
 from server.errors import FieldViolation, ValidationFailed, VersionConflict
-from server.patient_details import check_past_date
+from server.patient_details import DETAIL_NAMES, check_past_date
 
-CHANGEABLE: Final = (
-    "full_name",
-    "phone",
-    "date_of_birth",
-    "gender",
-    "blood_type",
-    "address",
-    "emergency_contact",
-    "emergency_phone",
-    "insurance_provider",
-    "insurance_number",
-    "allergies",
-    "existing_conditions",
-)
+CHANGEABLE: Final = ("full_name", "phone", *DETAIL_NAMES)
 """The fields of a record that an update may name."""
 
 CLEARABLE: Final[Mapping[str, str]] = {

@@ -1,7 +1,7 @@
 """Patient records in the database."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, Text, Uuid, bindparam, cast, func, select, tuple_, update
@@ -15,7 +15,7 @@ from server.clinical.tables import patients
 from server.db.identifiers import new_id
 from server.db.list_query import ListQuery
 from server.errors import NotFound
-from server.patient_details import Gender, PatientDetails, PatientRecord
+from server.patient_details import DETAIL_NAMES, Gender, PatientDetails, PatientRecord
 
 _column = patients.c
 _words = func.array_to_tsvector(bindparam("words", type_=ARRAY(Text)))
@@ -138,22 +138,8 @@ def _name(full_name: str) -> dict[str, object]:
     }
 
 
-_DETAILS: Final = (
-    "date_of_birth",
-    "gender",
-    "blood_type",
-    "address",
-    "emergency_contact",
-    "emergency_phone",
-    "insurance_provider",
-    "insurance_number",
-    "allergies",
-    "existing_conditions",
-)
-
-
 def _details(source: PatientDetails | Patient) -> dict[str, object]:
-    return {name: getattr(source, name) for name in _DETAILS}
+    return {name: getattr(source, name) for name in DETAIL_NAMES}
 
 
 def _summary(row: Row[Any]) -> PatientSummary:
