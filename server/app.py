@@ -3,13 +3,12 @@
 Nothing else constructs a dependency.
 """
 
-import fcntl
-import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -43,6 +42,8 @@ from server.clinical.servicer import ClinicalServicer
 from server.clinical.visit_service import VisitService
 from server.clock import Clock
 from server.db.engine import create_engine
+from server.db.notifications import Channel, Notifications
+from server.events.sequencer import Sequencer
 from server.events.service import EventsService
 from server.events.servicer import EventsServicer
 from server.health import Health
@@ -57,10 +58,13 @@ from server.interceptors.idempotency import Idempotency
 from server.interceptors.rate_limit import RateLimit
 from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
+from server.listening import OPTIONS, listen_on, listening_on_socket
 from server.mail.composer import MailComposer
+from server.mail.delivery import Delivery
 from server.mail.letters import LetterWriter
 from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
 from server.mail.sealed_codes import CodeSeal
+from server.mail.standby import Standby
 from server.mail.worker import MailWorker
 from server.pagination import PageTokens
 from server.pharmacy.lookup_misses import LOOKUP_MISSES, LookupMisses
@@ -80,25 +84,6 @@ SERVICES: Final = (
     "medconnect.pharmacy.v1.PharmacyService",
     "medconnect.events.v1.EventsService",
 )
-
-OPTIONS: Final = (
-    ("grpc.max_receive_message_length", 256 * 1024),
-    ("grpc.max_send_message_length", 4 * 1024 * 1024),
-    ("grpc.max_metadata_size", 8 * 1024),
-    ("grpc.absolute_max_metadata_size", 16 * 1024),
-    ("grpc.max_concurrent_streams", 100),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 0),
-    ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
-    ("grpc.http2.max_ping_strikes", 2),
-    ("grpc.max_connection_idle_ms", 5 * 60_000),
-    ("grpc.max_connection_age_ms", 30 * 60_000),
-    ("grpc.max_connection_age_grace_ms", 60_000),
-    ("grpc.server_handshake_timeout_ms", 10_000),
-    ("grpc.so_reuseport", 0),
-)
-"""What a connection may cost."""
 
 CALLS_AT_ONCE: Final = 1000
 """More are refused with RESOURCE_EXHAUSTED."""
@@ -120,6 +105,7 @@ class Core:
     work: UnitOfWork
     pulse: UnitOfWork
     """A connection of its own for the health check: a busy pool is no dead database."""
+    notifications: Notifications
     issuer: QrIssuer
     pictures: QrPictures
 
@@ -129,6 +115,7 @@ async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
     """Connect to the database. Raises SchemaOutdated, and what the driver raises when there is none."""
     engine = create_engine(database_url, pool_size=settings.db_pool_size)
     pulse = create_engine(database_url, pool_size=1, application="medconnect-health")
+    ears = create_engine(database_url, pool_size=1, application="medconnect-notifications")
     drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
     try:
         if not await schema.is_current(engine):
@@ -136,9 +123,13 @@ async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
         clock = Clock(zone=ZoneInfo(settings.hospital_time_zone))
         keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
-        yield Core(settings, clock, UnitOfWork(engine), UnitOfWork(pulse), issuer, QrPictures(drawing))
+        notifications = Notifications(ears)
+        work = UnitOfWork(engine, partial(notifications.ring, Channel.MAIL))
+        async with notifications.running():
+            yield Core(settings, clock, work, UnitOfWork(pulse), notifications, issuer, QrPictures(drawing))
     finally:
         drawing.shutdown(cancel_futures=True)
+        await ears.dispose()
         await pulse.dispose()
         await engine.dispose()
 
@@ -173,7 +164,8 @@ def use_cases(core: Core) -> Iterator[Services]:
     standing = Standing(work, clock, token_life)
     store = MemoryStore()
     attempts = SignInAttempts(work, derived_key(jwt_secret, "sign-in counters"))
-    mailed_codes = CodeService(derived_key(jwt_secret, "one-time codes"), _seal(settings))
+    cap = settings.email_daily_cap
+    mailed_codes = CodeService(derived_key(jwt_secret, "one-time codes"), _seal(settings), cap)
     patients = PatientService(work, clock, page_tokens)
     with ThreadPoolExecutor(HASHING_THREADS, "hashing") as hashing:
         passwords = Passwords(hashing)
@@ -191,7 +183,7 @@ def use_cases(core: Core) -> Iterator[Services]:
             prescriptions=PrescriptionService(
                 work, clock, core.issuer, page_tokens, valid=timedelta(days=settings.prescription_valid_days)
             ),
-            codes=QrCodeService(work, core.issuer, core.pictures),
+            codes=QrCodeService(work, core.issuer, core.pictures, cap),
             pharmacy=PharmacyService(
                 work,
                 clock,
@@ -232,10 +224,11 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-        port = _listen_on(server, settings.grpc_address)
+        port = listen_on(server, settings.grpc_address)
         if socket is not None:
-            stack.enter_context(_listening_on_socket(server, socket))
+            stack.enter_context(listening_on_socket(server, socket))
         await stack.enter_async_context(services.standing.followed())
+        await stack.enter_async_context(Standby(core.work, partial(sending, core, stands_in=True)).ready())
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
         await stack.enter_async_context(state.watching())
@@ -276,16 +269,22 @@ def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
 
 
 @asynccontextmanager
-async def sending(core: Core) -> AsyncIterator[MailWorker]:
-    """What happens without a caller, until the block is left: mails are sent, lapsed prescriptions written down."""
-    settings = core.settings
+async def sending(core: Core, *, stands_in: bool = False) -> AsyncIterator[None]:
+    """What happens without a caller: mails are sent, events placed in the feed, lapsed prescriptions written down.
+
+    stands_in: a serving process does it, because no worker does.
+    """
+    settings, notifications = core.settings, core.notifications
     letters = LetterWriter(
         full=settings.email_detail == "full", zone=core.clock.zone, frontend_url=settings.frontend_url
     )
     composer = MailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from, _seal(settings))
-    worker = MailWorker(core.work, composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
-    async with worker.running(), Lapses(core.work).written_down():
-        yield worker
+    delivery = Delivery(composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
+    sequencer = Sequencer(core.work, partial(notifications.ring, Channel.FEED))
+    worker = MailWorker(core.work, delivery, sequencer.nudge, stands_in=stands_in)
+    with notifications.heard(Channel.MAIL, worker.nudge), notifications.heard(Channel.MAIL, sequencer.nudge):
+        async with worker.running(), sequencer.running(), Lapses(core.work).written_down():
+            yield
 
 
 def _mailer(settings: Settings) -> Mailer:
@@ -308,31 +307,3 @@ def _secret(settings: Settings, name: str) -> str:
     if configured is not None:
         return str(configured.get_secret_value())
     return kept_secret(settings.medconnect_home / "secrets", name)
-
-
-def _listen_on(server: grpc.aio.Server, address: str) -> int:
-    try:
-        return server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise OSError(f"cannot listen on {address}: is another server running?") from error
-
-
-@contextmanager
-def _listening_on_socket(server: grpc.aio.Server, socket: Path) -> Iterator[None]:
-    """Listen on a Unix socket that only this account reaches, and that no other process takes over meanwhile.
-
-    One left by a killed process is removed; the lock beside it tells whether anybody lives.
-    """
-    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with socket.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(f"another server of this MEDCONNECT_HOME listens on {socket}") from error
-        socket.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            _listen_on(server, f"unix:{socket.absolute()}")
-        finally:
-            os.umask(before)
-        yield

@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     """Minimal leaves diagnosis and medicines out of mails."""
     email_max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     """How often a mail that the mail server refuses for the moment is tried."""
+    email_daily_cap: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """How many mails an account is sent in 24 hours before no more can be asked for; events are always told."""
 
     frontend_url: str = "http://localhost:3000"
     """Where links in mails lead."""

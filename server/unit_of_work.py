@@ -1,6 +1,6 @@
 """One transaction per use case, committed by leaving the block."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
@@ -18,6 +18,7 @@ from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_code_repository import QrCodeRepository
 from server.clinical.visit_repository import VisitRepository
 from server.db.failures import unavailable
+from server.events.repository import EventRepository
 from server.idempotency.repository import IdempotencyRepository
 from server.mail.outbox import Outbox
 from server.pharmacy.repository import PharmacyRepository
@@ -30,6 +31,7 @@ class Transaction:
         "accounts",
         "codes",
         "connection",
+        "events",
         "idempotency",
         "outbox",
         "patients",
@@ -53,6 +55,7 @@ class Transaction:
         self.qr_codes = QrCodeRepository(connection)
         self.pharmacy = PharmacyRepository(connection)
         self.outbox = Outbox(connection)
+        self.events = EventRepository(connection)
         self.idempotency = IdempotencyRepository(connection)
 
 
@@ -63,10 +66,13 @@ class UnitOfWork:
     """Opens transactions on a pool.
 
     Every block raises `ServerBusy` or `DatabaseUnavailable` when the database fails it.
+
+    happened: called behind each commit that leaves events or mails.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, happened: Callable[[], None] = lambda: None) -> None:
         self._engine = engine
+        self._happened = happened
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
@@ -81,7 +87,10 @@ class UnitOfWork:
             return
         with _declared():
             async with self._engine.begin() as connection:
-                yield Transaction(connection)
+                transaction = Transaction(connection)
+                yield transaction
+        if transaction.events.recorded or transaction.outbox.added:
+            self._happened()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:

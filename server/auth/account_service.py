@@ -20,8 +20,8 @@ from server.auth.passwords import Passwords
 from server.auth.session_service import SessionService
 from server.auth.standing import Standing
 from server.errors import LastAdmin, OwnAccount
+from server.events.catalog import UserRegistered
 from server.identity import Caller, Role
-from server.mail.entities import MailKind, NewMail
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.patient_details import PatientDetails, PatientRecord
 from server.unit_of_work import Transaction, UnitOfWork
@@ -56,10 +56,9 @@ class AccountService:
 
     @staticmethod
     async def open(tx: Transaction, account: NewAccount) -> User:
-        """Store a new account and ask for its welcome mail. Raises EmailTaken."""
+        """Store a new account; its owner is welcomed by mail. Raises EmailTaken."""
         user = await tx.accounts.insert(account)
-        details = {"invited": "yes"} if account.password_hash is None else {}
-        await tx.outbox.add(NewMail(MailKind.WELCOME, user.id, user.email, details=details))
+        await tx.events.record(UserRegistered(user, invited=account.password_hash is None))
         return user
 
     async def register(self, application: Application) -> tuple[OpenedAccount, Tokens]:

@@ -5,7 +5,10 @@ from datetime import datetime
 from server.auth import one_time_codes
 from server.auth.entities import User
 from server.auth.one_time_codes import CodeScope
-from server.mail.entities import MailKind, NewMail
+from server.errors import EmailLimitExceeded
+from server.events.catalog import OtpRequested
+from server.mail.entities import MailKind
+from server.mail.outbox import MAILS_A_DAY
 from server.mail.sealed_codes import CodeSeal
 from server.unit_of_work import Transaction
 
@@ -13,21 +16,26 @@ from server.unit_of_work import Transaction
 class CodeService:
     """Issues and takes codes inside the transactions of the use cases that need them.
 
-    hash_key: under which codes are stored; seal: in which they wait in the outbox.
+    hash_key: under which codes are stored; seal: in which they wait in the outbox. mails_a_day: how many mails an
+    account is sent before no more codes are.
     """
 
-    def __init__(self, hash_key: bytes, seal: CodeSeal) -> None:
+    def __init__(self, hash_key: bytes, seal: CodeSeal, mails_a_day: int = MAILS_A_DAY) -> None:
         self._hash_key = hash_key
         self._seal = seal
+        self._mails_a_day = mails_a_day
 
     async def send(self, tx: Transaction, user: User, scope: CodeScope, kind: MailKind) -> bool:
         """Mail a new code to an account that is locked; the one before ends. False: it got too many today."""
+        try:
+            await tx.outbox.check_room(user.id, self._mails_a_day)
+        except EmailLimitExceeded:
+            return False
         issued = await self.issue(tx, scope)
         if issued is None:
             return False
         code, expires_at = issued
-        sealed = self._seal.close(code, user.id)
-        await tx.outbox.add(NewMail(kind, user.id, user.email, sealed_code=sealed, expires_at=expires_at))
+        await tx.events.record(OtpRequested(user, kind, expires_at, self._seal.close(code, user.id)))
         return True
 
     async def issue(self, tx: Transaction, scope: CodeScope) -> tuple[str, datetime] | None:

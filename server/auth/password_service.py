@@ -15,8 +15,9 @@ from server.auth.passwords import Passwords
 from server.auth.sign_in_attempts import SignInAttempts
 from server.auth.standing import Standing
 from server.errors import OtpInvalid, PasswordWrong
+from server.events.catalog import PasswordChanged
 from server.identity import Caller
-from server.mail.entities import MailKind, NewMail
+from server.mail.entities import MailKind
 from server.unit_of_work import Transaction, UnitOfWork
 
 ANSWER_SECONDS: Final = 0.1
@@ -96,7 +97,7 @@ class PasswordService:
     async def _replace(tx: Transaction, user: User, password_hash: str, but: UUID | None = None) -> set[UUID]:
         """Store the hash of a locked account's new password; answers the sessions that end."""
         await tx.accounts.replace_password_hash(user.id, password_hash)
-        await tx.outbox.add(NewMail(MailKind.PASSWORD_CHANGED, user.id, user.email))
+        await tx.events.record(PasswordChanged(user))
         return set(await tx.sessions.end_all(user.id, but=but))
 
     @asynccontextmanager

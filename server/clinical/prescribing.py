@@ -47,8 +47,3 @@ def mail_to_patient(kind: MailKind, prescription: Prescription, **details: str) 
     if prescription.patient_user_id is None:
         raise PatientHasNoEmail()
     return NewMail(kind, prescription.patient_user_id, prescription.patient_email, prescription.id, details)
-
-
-def notices_to_patient(kind: MailKind, prescription: Prescription, **details: str) -> tuple[NewMail, ...]:
-    """The same where it is sent without being asked for: none for a patient without an address."""
-    return () if prescription.patient_user_id is None else (mail_to_patient(kind, prescription, **details),)

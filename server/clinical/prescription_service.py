@@ -16,8 +16,8 @@ from server.clinical.qr_issuer import QrIssuer
 from server.clinical.reference_number import new_prescription_number
 from server.clock import Clock
 from server.db.identifiers import new_id
+from server.events.catalog import PrescriptionCancelled, PrescriptionCreated
 from server.identity import Caller
-from server.mail.entities import MailKind
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.unit_of_work import Transaction, UnitOfWork
 
@@ -51,7 +51,7 @@ class PrescriptionService:
             await tx.prescriptions.check_subject(new.patient_id, new.visit_id, caller.user_id)
             prescription_id = await self._insert(tx, caller, new)
             prescription = await tx.prescriptions.get(prescription_id)
-            await tx.outbox.add(*prescribing.notices_to_patient(MailKind.PRESCRIPTION, prescription))
+            await tx.events.record(PrescriptionCreated(prescription))
         return prescription
 
     async def list_own(
@@ -102,7 +102,7 @@ class PrescriptionService:
                 pharmacist = await tx.accounts.get(prescription.claim.pharmacist_id)
                 raise prescribing.claimed_refusal(prescription.claim, pharmacist)
             cancelled = await tx.prescriptions.move(prescription, PrescriptionStatus.CANCELLED, reason=reason)
-            await tx.outbox.add(*prescribing.notices_to_patient(MailKind.CANCELLED, cancelled))
+            await tx.events.record(PrescriptionCancelled(cancelled))
         return cancelled
 
     async def _insert(self, tx: Transaction, caller: Caller, new: NewPrescription) -> UUID:

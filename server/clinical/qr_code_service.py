@@ -11,6 +11,7 @@ from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.identity import Caller
 from server.mail.entities import MailKind
+from server.mail.outbox import MAILS_A_DAY
 from server.unit_of_work import Transaction, UnitOfWork
 
 LEAST_LIFE_IN_MAIL: Final = timedelta(hours=24)
@@ -27,12 +28,18 @@ class ShownQrCode:
 
 
 class QrCodeService:
-    """The use cases of QR codes; to anybody but the prescription's patient and doctor it does not exist."""
+    """The use cases of QR codes; to anybody but the prescription's patient and doctor it does not exist.
 
-    def __init__(self, work: UnitOfWork, issuer: QrIssuer, pictures: QrPictures) -> None:
+    mails_a_day: how many mails a patient is sent before no more can be asked for.
+    """
+
+    def __init__(
+        self, work: UnitOfWork, issuer: QrIssuer, pictures: QrPictures, mails_a_day: int = MAILS_A_DAY
+    ) -> None:
         self._work = work
         self._issuer = issuer
         self._pictures = pictures
+        self._mails_a_day = mails_a_day
 
     async def show(self, caller: Caller, prescription_id: UUID) -> ShownQrCode:
         """The present code as text and picture. Raises NotFound."""
@@ -54,12 +61,13 @@ class QrCodeService:
     async def send_by_mail(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """Mail the prescription to its patient, with a code that lives for another day at least if it can.
 
-        Raises NotFound, PatientHasNoEmail and the errors of final states.
+        Raises NotFound, PatientHasNoEmail, EmailLimitExceeded and the errors of final states.
         """
         async with self._work.begin() as tx:
             prescription = await tx.prescriptions.of_reader_for_update(prescription_id, caller.user_id)
             prescribing.check_not_final(prescription)
             mail = prescribing.mail_to_patient(MailKind.PRESCRIPTION, prescription)
+            await tx.outbox.check_room(mail.recipient_id, self._mails_a_day)
             code = prescription.qr_code
             if code.expires_at < prescription.as_of + LEAST_LIFE_IN_MAIL or not self._issuer.can_read(code):
                 prescription = await self._replaced(tx, prescription)

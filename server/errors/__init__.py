@@ -29,6 +29,7 @@ from server.errors.declared import (
     ResourceExhausted,
     Unavailable,
 )
+from server.errors.mails import EmailExpired, EmailLimitExceeded, EmailNotFailed, SlowConsumer
 from server.errors.prescriptions import (
     ClaimedByOther,
     PatientHasNoEmail,
@@ -69,6 +70,9 @@ __all__ = [
     "DeadlineExceeded",
     "DeclaredError",
     "Draining",
+    "EmailExpired",
+    "EmailLimitExceeded",
+    "EmailNotFailed",
     "EmailTaken",
     "FailedPrecondition",
     "FieldViolation",
@@ -107,6 +111,7 @@ __all__ = [
     "ResourceExhausted",
     "RoleNotAllowed",
     "ServerBusy",
+    "SlowConsumer",
     "Unauthenticated",
     "Unavailable",
     "ValidationFailed",

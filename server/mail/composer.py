@@ -1,5 +1,6 @@
 """From a row of the queue to a mail: loads what it names, writes the letter, draws the QR picture."""
 
+import json
 from email.message import EmailMessage
 from uuid import UUID
 
@@ -65,6 +66,9 @@ class MailComposer:
         if mail.sealed_code is not None:
             code = self._seal.open(mail.sealed_code, recipient.id)
             return Contents(recipient, code=code, code_expires_at=mail.expires_at)
+        if mail.kind is MailKind.TEST:
+            data = json.loads(mail.details["data"])
+            return Contents(recipient, event_type=mail.details["event_type"], event_data=data)
         if mail.kind is MailKind.PASSWORD_CHANGED:
             return Contents(recipient, changed_at=mail.created_at)
         prescription = await tx.prescriptions.get(_prescription_id(mail))

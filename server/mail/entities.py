@@ -24,6 +24,8 @@ class MailKind(StrEnum):
     """A code was asked for with which a new password can be set."""
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of mail, no secret
     """A new password was set."""
+    TEST = "test"
+    """An admin tries the machinery; `details` hold the `event_type` that was named, and `data` as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,16 @@ class ClaimedMail:
     fence: int
     """The number of this claim: what is said of the mail under an older one is ignored."""
     created_at: datetime
+    queued_at: datetime
+    """Since when it waits: an admin may have put it back."""
     claimed_at: datetime
     sealed_code: bytes | None = None
     expires_at: datetime | None = None
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody sits and waits for it: it carries a code, and never stands behind mails that do not."""
+        return self.expires_at is not None
 
     @property
     def expired(self) -> bool:
@@ -77,7 +86,8 @@ class QueueStatus:
     completed: int
     failed: int
     is_healthy: bool
-    """A worker is alive, no mail waits for a minute, none failed in the last hour."""
+    """A worker is alive and reaches the mail server, no due mail waits for a minute, none failed in the last hour but
+    those whose recipient was refused or whose code had expired."""
     as_of: datetime
 
     @property

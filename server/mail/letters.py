@@ -1,6 +1,7 @@
 """The words of each kind of mail, from templates."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -44,6 +45,10 @@ class Contents:
     code_expires_at: datetime | None = None
     changed_at: datetime | None = None
     """When the password was changed that the mail tells of."""
+    event_type: str = ""
+    """The event that an admin named to try the machinery."""
+    event_data: Mapping[str, str] = field(default_factory=dict)
+    """What the admin gave with it."""
 
     @property
     def ended(self) -> str:
@@ -104,4 +109,5 @@ SUBJECTS: Final = {
     MailKind.CANCELLED: "Your doctor cancelled prescription",
     MailKind.PASSWORD_RESET: "Your code for a new MedConnect password",
     MailKind.PASSWORD_CHANGED: "Your MedConnect password was changed",
+    MailKind.TEST: "A test of MedConnect's mails",
 }

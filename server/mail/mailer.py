@@ -4,6 +4,8 @@ import asyncio
 import mailbox
 import socket
 import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -38,6 +40,10 @@ class MailRefused(DeliveryFailed):
     """This mail was refused for good."""
 
 
+class RecipientRefused(MailRefused):
+    """There is no such mailbox, or not for us."""
+
+
 class Mailer(Protocol):
     """Delivers mails."""
 
@@ -46,6 +52,14 @@ class Mailer(Protocol):
 
         Raises MailSystemAway, MailDeferred or MailRefused.
         """
+        ...
+
+    async def check(self) -> None:
+        """See whether mails could be sent now. Raises MailSystemAway."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is kept between mails; may be used again afterwards."""
         ...
 
 
@@ -64,32 +78,67 @@ class SmtpServer:
 
 
 class SmtpMailer:
-    """Sends through a mail server, a connection for each mail."""
+    """Sends through a mail server; connections are kept and used again, as many as mails were sent at once."""
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
+        self._idle: list[SMTP] = []
 
     async def send(self, message: EmailMessage) -> None:
         """See Mailer."""
-        try:
-            async with asyncio.timeout(TOTAL_SECONDS):
-                await self._send(message)
-        except SMTPRecipientsRefused as error:
-            raise _refusal(error.recipients[0]) from error
-        except SMTPResponseException as error:
-            raise _refusal(error) from error
-        except (SMTPException, OSError, TimeoutError) as error:
-            raise MailSystemAway(_words(error)) from error
+        with _told():
+            async with asyncio.timeout(TOTAL_SECONDS), self._connection() as client:
+                await client.sendmail(_address(message, "From"), [_address(message, "To")], message.as_bytes())
 
-    async def _send(self, message: EmailMessage) -> None:
+    async def check(self) -> None:
+        """See Mailer."""
+        with _told():
+            async with asyncio.timeout(TOTAL_SECONDS), self._connection():
+                pass
+
+    async def close(self) -> None:
+        """See Mailer."""
+        while self._idle:
+            with suppress(SMTPException, OSError, TimeoutError):
+                await self._idle.pop().quit()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[SMTP]:
+        """A connection that works, kept for the next mail unless it breaks; a refused mail does not break it."""
+        client = await self._kept() or await self._opened()
+        try:
+            yield client
+        except (SMTPResponseException, SMTPRecipientsRefused) as error:
+            if _code(error) == CLOSING:
+                client.close()
+            raise
+        except BaseException:
+            client.close()
+            raise
+        finally:
+            if client.is_connected:
+                self._idle.append(client)
+
+    async def _kept(self) -> SMTP | None:
+        """One that was kept and that the server has not closed meanwhile."""
+        while self._idle:
+            client = self._idle.pop()
+            try:
+                await client.rset()
+            except (SMTPException, OSError, TimeoutError):
+                client.close()
+            else:
+                return client
+        return None
+
+    async def _opened(self) -> SMTP:
         client = self._client()
         try:
             await client.connect()
         except SMTPResponseException as error:
             # Refused greetings and sign-ins are faults of the connection: no mail is given up for a wrong password.
             raise MailSystemAway(_answer(error)) from error
-        async with client:
-            await client.sendmail(_address(message, "From"), [_address(message, "To")], message.as_bytes())
+        return client
 
     def _client(self) -> SMTP:
         server = self._server
@@ -122,6 +171,12 @@ class MaildirMailer:
             except OSError as error:
                 raise MailSystemAway(_words(error)) from error
 
+    async def check(self) -> None:
+        """See Mailer."""
+
+    async def close(self) -> None:
+        """See Mailer."""
+
     def _write(self, content: bytes) -> None:
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         mailbox.Maildir(self._folder).add(content)
@@ -133,10 +188,29 @@ def _address(message: EmailMessage, header: Literal["From", "To"]) -> str:
     return spec
 
 
-def _refusal(error: SMTPResponseException) -> DeliveryFailed:
-    if error.code == CLOSING:
-        return MailSystemAway(_answer(error))
-    return (MailRefused if error.code >= PERMANENT else MailDeferred)(_answer(error))
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong inside, as a DeliveryFailed."""
+    try:
+        yield
+    except (SMTPResponseException, SMTPRecipientsRefused) as error:
+        raise _refusal(error) from error
+    except (SMTPException, OSError, TimeoutError) as error:
+        raise MailSystemAway(_words(error)) from error
+
+
+def _refusal(error: SMTPResponseException | SMTPRecipientsRefused) -> DeliveryFailed:
+    answer = error.recipients[0] if isinstance(error, SMTPRecipientsRefused) else error
+    if answer.code == CLOSING:
+        return MailSystemAway(_answer(answer))
+    if answer.code < PERMANENT:
+        return MailDeferred(_answer(answer))
+    return (RecipientRefused if answer is not error else MailRefused)(_answer(answer))
+
+
+def _code(error: SMTPResponseException | SMTPRecipientsRefused) -> int:
+    code: int = error.recipients[0].code if isinstance(error, SMTPRecipientsRefused) else error.code
+    return code
 
 
 def _answer(error: SMTPResponseException) -> str:

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Final
 
 from server.mail.entities import ClaimedMail
-from server.mail.mailer import DeliveryFailed, MailRefused, MailSystemAway
+from server.mail.mailer import DeliveryFailed, MailRefused, MailSystemAway, RecipientRefused
+from server.mail.masking import without_address
 
 FIRST_PAUSE_SECONDS: Final = 5.0
 PAUSE_GROWTH: Final = 6
@@ -16,7 +17,7 @@ MOST_SPREAD: Final = 1.2
 COMPOSE_ATTEMPTS: Final = 3
 """How often a mail that cannot be composed is tried: the fault may lie in a moment, or in the mail."""
 EXPIRED: Final = "EXPIRED"
-"""The error of a mail whose code had ended before it could be sent: no sign that mails do not flow."""
+"""The error of a mail whose code had ended before it could be sent."""
 LONGEST_OUTAGE: Final = timedelta(hours=24)
 """How long a mail waits for a mail system that is away."""
 
@@ -40,6 +41,10 @@ class GivenUp:
     """The mail will not be delivered."""
 
     error: str
+    harmless: bool = False
+    """It lies with this mail's recipient or its age, and says nothing of how mails flow."""
+    counted: bool = True
+    """It was tried."""
 
 
 Outcome = Sent | Postponed | GivenUp
@@ -47,11 +52,11 @@ Outcome = Sent | Postponed | GivenUp
 
 def after_failed_delivery(mail: ClaimedMail, failure: DeliveryFailed, max_attempts: int, spread: float) -> Outcome:
     """What follows from a failure of the mailer. `spread`: a random factor from LEAST_SPREAD to MOST_SPREAD."""
-    error = str(failure)
+    error = without_address(str(failure), mail.recipient)
     match failure:
         case MailRefused():
-            return GivenUp(error)
-        case MailSystemAway() if mail.claimed_at - mail.created_at < LONGEST_OUTAGE:
+            return GivenUp(error, harmless=isinstance(failure, RecipientRefused))
+        case MailSystemAway() if mail.claimed_at - mail.queued_at < LONGEST_OUTAGE:
             return Postponed(FIRST_PAUSE_SECONDS, error, counted=False)
         case MailSystemAway():
             return GivenUp(error)

@@ -1,6 +1,6 @@
 """The queue of mails as its workers and its watchers use it. All time is the database's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 from uuid import UUID
 
@@ -8,28 +8,44 @@ from sqlalchemy import DateTime, column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.mail.entities import ClaimedMail, MailKind, QueueStatus
+from server.mail.outcome import EXPIRED, GivenUp, Outcome, Postponed, Sent
 from server.mail.tables import emails
 
 LEASE_SECONDS: Final = 30
 """How long a claimed mail is left to its worker; then any worker may claim it again."""
 
-# Lapsed leases come first: their mails have waited longest. SKIP LOCKED lets workers pass each other's rows, and a CTE
-# that locks is evaluated once, so that LIMIT means what it says.
+# Mails that somebody waits for come first, then lapsed leases: they have waited longest. A mail about a prescription
+# waits for those to the same reader about the same prescription that were asked for earlier. SKIP LOCKED lets workers
+# pass each other's rows, and a CTE that locks is evaluated once, so that LIMIT means what it says.
 _CLAIM = text(
     f"""
-    WITH lapsed AS MATERIALIZED (
-        SELECT id FROM emails WHERE state = 'processing' AND lease_expires_at <= now()
-        ORDER BY lease_expires_at LIMIT :room FOR UPDATE SKIP LOCKED
-    ), due AS MATERIALIZED (
-        SELECT id FROM emails WHERE state = 'pending' AND due_at <= now()
+    WITH urgent AS MATERIALIZED (
+        SELECT id FROM emails
+        WHERE finished_at IS NULL AND expires_at IS NOT NULL
+          AND (state = 'pending' AND due_at <= now() OR state = 'processing' AND lease_expires_at <= now())
         ORDER BY due_at LIMIT :room FOR UPDATE SKIP LOCKED
+    ), lapsed AS MATERIALIZED (
+        SELECT id FROM emails
+        WHERE state = 'processing' AND expires_at IS NULL AND lease_expires_at <= now()
+        ORDER BY lease_expires_at LIMIT :bulk_room FOR UPDATE SKIP LOCKED
+    ), due AS MATERIALIZED (
+        SELECT id FROM emails AS mail
+        WHERE state = 'pending' AND expires_at IS NULL AND due_at <= now()
+          AND NOT EXISTS (
+              SELECT FROM emails AS earlier
+              WHERE earlier.prescription_id = mail.prescription_id AND earlier.recipient_id = mail.recipient_id
+                AND earlier.id < mail.id AND earlier.finished_at IS NULL
+          )
+        ORDER BY due_at LIMIT :bulk_room FOR UPDATE OF mail SKIP LOCKED
     ), chosen AS MATERIALIZED (
-        SELECT id FROM lapsed UNION ALL SELECT id FROM due LIMIT :room
+        SELECT id FROM urgent
+        UNION ALL (SELECT id FROM lapsed UNION ALL SELECT id FROM due LIMIT :bulk_room)
+        LIMIT :room
     )
     UPDATE emails
     SET state = 'processing', lease_expires_at = now() + interval '{LEASE_SECONDS} s', fence = fence + 1
     WHERE id IN (SELECT id FROM chosen)
-    RETURNING id, kind, recipient_id, recipient, prescription_id, details, attempts, fence, created_at,
+    RETURNING id, kind, recipient_id, recipient, prescription_id, details, attempts, fence, created_at, queued_at,
               sealed_code, expires_at, now() AS claimed_at
     """  # noqa: S608 - the number is a constant of this module
 ).columns(
@@ -42,6 +58,7 @@ _CLAIM = text(
     emails.c.attempts,
     emails.c.fence,
     emails.c.created_at,
+    emails.c.queued_at,
     emails.c.sealed_code,
     emails.c.expires_at,
     column("claimed_at", DateTime(timezone=True)),
@@ -53,53 +70,53 @@ _RENEW = text(
     WHERE emails.id = held.id AND emails.fence = held.fence AND emails.state = 'processing'
     """  # noqa: S608 - the number is a constant of this module
 )
-_COMPLETE = text(
+# A code is erased with the mail's end.
+_SETTLE = text(
     """
     UPDATE emails
-    SET state = 'completed', finished_at = now(), lease_expires_at = NULL, sealed_code = NULL,
-        attempts = attempts + 1, error = ''
-    WHERE id = :id AND fence = :fence AND state = 'processing'
+    SET state = said.state, error = said.error, harmless = said.harmless, attempts = attempts + said.counted,
+        lease_expires_at = NULL,
+        due_at = CASE said.state WHEN 'pending' THEN now() + make_interval(secs => said.seconds) ELSE due_at END,
+        finished_at = CASE said.state WHEN 'pending' THEN NULL ELSE now() END,
+        sealed_code = CASE said.state WHEN 'pending' THEN sealed_code END
+    FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:fences AS integer[]), CAST(:states AS text[]), CAST(:errors AS text[]),
+        CAST(:harmless AS boolean[]), CAST(:counted AS integer[]), CAST(:seconds AS float[])
+    ) AS said (id, fence, state, error, harmless, counted, seconds)
+    WHERE emails.id = said.id AND emails.fence = said.fence AND emails.state = 'processing'
+    RETURNING emails.id
     """
 )
-_POSTPONE = text(
-    """
-    UPDATE emails
-    SET state = 'pending', due_at = now() + make_interval(secs => :seconds), lease_expires_at = NULL,
-        attempts = attempts + :counted, error = :error
-    WHERE id = :id AND fence = :fence AND state = 'processing'
-    """
-)
-_GIVE_UP = text(
-    """
-    UPDATE emails
-    SET state = 'failed', finished_at = now(), lease_expires_at = NULL, sealed_code = NULL,
-        attempts = attempts + 1, error = :error
-    WHERE id = :id AND fence = :fence AND state = 'processing'
-    """
+_EXPIRE = text(
+    f"""
+    UPDATE emails SET state = 'failed', error = '{EXPIRED}', harmless = true, finished_at = now(), sealed_code = NULL
+    WHERE finished_at IS NULL AND expires_at <= now() AND state = 'pending'
+    """  # noqa: S608 - a constant
 )
 SHOW_LIFE = text(
     """
     WITH gone AS (DELETE FROM mail_workers WHERE seen_at < now() - interval '1 day' AND id <> :id)
-    INSERT INTO mail_workers (id, seen_at) VALUES (:id, now()) ON CONFLICT (id) DO UPDATE SET seen_at = now()
+    INSERT INTO mail_workers (id, seen_at, circuit_open, stands_in) VALUES (:id, now(), :circuit_open, :stands_in)
+    ON CONFLICT (id) DO UPDATE SET seen_at = now(), circuit_open = excluded.circuit_open
     """
 )
 FORGET_WORKER = text("DELETE FROM mail_workers WHERE id = :id")
-# A mail that waits for its first try is late by its age: while the mail server is away its due time moves on and on.
+_WORKED = text("SELECT EXISTS (SELECT FROM mail_workers WHERE NOT stands_in AND seen_at > now() - interval '30 s')")
+# A mail that waits for its first try is late by its age: while the mail server is away its due time may move on.
 STATUS = text(
     """
     SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
            count(*) FILTER (WHERE state = 'processing') AS processing,
            count(*) FILTER (WHERE state = 'completed') AS completed,
            count(*) FILTER (WHERE state = 'failed') AS failed,
-           EXISTS (SELECT FROM mail_workers WHERE seen_at > now() - interval '30 s')
+           EXISTS (SELECT FROM mail_workers WHERE seen_at > now() - interval '30 s' AND NOT circuit_open)
            AND NOT EXISTS (
                SELECT FROM emails
                WHERE state = 'pending'
-                 AND (due_at < now() - interval '60 s' OR attempts = 0 AND created_at < now() - interval '60 s')
+                 AND (due_at < now() - interval '60 s' OR attempts = 0 AND queued_at < now() - interval '60 s')
            )
            AND NOT EXISTS (
-               SELECT FROM emails
-               WHERE state = 'failed' AND finished_at > now() - interval '1 hour' AND error <> 'EXPIRED'
+               SELECT FROM emails WHERE state = 'failed' AND finished_at > now() - interval '1 hour' AND NOT harmless
            ) AS is_healthy,
            now() AS as_of
     FROM emails
@@ -113,9 +130,12 @@ class MailRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def claim(self, room: int) -> tuple[ClaimedMail, ...]:
-        """Up to `room` mails that are due or whose lease has lapsed, the caller's alone for LEASE_SECONDS."""
-        rows = (await self._connection.execute(_CLAIM, {"room": room})).mappings()
+    async def claim(self, room: int, bulk_room: int) -> tuple[ClaimedMail, ...]:
+        """Up to `room` mails that are due or whose lease has lapsed, the caller's alone for LEASE_SECONDS.
+
+        bulk_room: how many of them may be mails that nobody sits and waits for.
+        """
+        rows = (await self._connection.execute(_CLAIM, {"room": room, "bulk_room": bulk_room})).mappings()
         return tuple(ClaimedMail(**{**row, "kind": MailKind(row["kind"])}) for row in rows)
 
     async def renew(self, mails: Iterable[ClaimedMail]) -> None:
@@ -124,25 +144,25 @@ class MailRepository:
         values = {"ids": [mail.id for mail in held], "fences": [mail.fence for mail in held]}
         await self._connection.execute(_RENEW, values)
 
-    async def complete(self, mail: ClaimedMail) -> bool:
-        """The mail was delivered. False, and nothing changed, if the claim is no longer the caller's."""
-        result = await self._connection.execute(_COMPLETE, {"id": mail.id, "fence": mail.fence})
-        return result.rowcount == 1
+    async def settle(self, outcomes: Iterable[tuple[ClaimedMail, Outcome]]) -> Set[UUID]:
+        """Write down what became of mails; answers of which. The others are no longer the caller's, and left alone."""
+        rows = [(mail.id, mail.fence, *_said(outcome)) for mail, outcome in outcomes]
+        names = ("ids", "fences", "states", "errors", "harmless", "counted", "seconds")
+        values = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        return set(await self._connection.scalars(_SETTLE, values))
 
-    async def postpone(self, mail: ClaimedMail, seconds: float, error: str, *, counted: bool) -> bool:
-        """Try again in so many seconds; `counted` tries are limited. False as with `complete`."""
-        values = {"seconds": seconds, "error": error, "counted": int(counted)}
-        result = await self._connection.execute(_POSTPONE, {"id": mail.id, "fence": mail.fence, **values})
-        return result.rowcount == 1
+    async def expire(self) -> int:
+        """Give up waiting mails whose code has ended, and erase the codes; answers how many."""
+        return (await self._connection.execute(_EXPIRE)).rowcount
 
-    async def give_up(self, mail: ClaimedMail, error: str) -> bool:
-        """The mail will not be delivered, for this reason. False as with `complete`."""
-        values = {"id": mail.id, "fence": mail.fence, "error": error}
-        return (await self._connection.execute(_GIVE_UP, values)).rowcount == 1
-
-    async def show_life(self, worker_id: UUID) -> None:
+    async def show_life(self, worker_id: UUID, *, circuit_open: bool = False, stands_in: bool = False) -> None:
         """This worker lives; workers not seen for a day are forgotten."""
-        await self._connection.execute(SHOW_LIFE, {"id": worker_id})
+        values = {"id": worker_id, "circuit_open": circuit_open, "stands_in": stands_in}
+        await self._connection.execute(SHOW_LIFE, values)
+
+    async def is_worked(self) -> bool:
+        """Whether a worker was alive in the last 30 s, apart from those that only stand in."""
+        return bool(await self._connection.scalar(_WORKED))
 
     async def forget_worker(self, worker_id: UUID) -> None:
         """This worker has stopped."""
@@ -151,3 +171,14 @@ class MailRepository:
     async def status(self) -> QueueStatus:
         """How many mails are in each state, and whether they flow: one statement, so that the sum is always right."""
         return QueueStatus(**(await self._connection.execute(STATUS)).mappings().one())
+
+
+def _said(outcome: Outcome) -> tuple[str, str, bool, int, float]:
+    """State, error, whether that is harmless, whether it was an attempt, and the seconds until the next."""
+    match outcome:
+        case Sent():
+            return "completed", "", False, 1, 0.0
+        case Postponed(seconds, error, counted):
+            return "pending", error, False, int(counted), seconds
+        case GivenUp(error, harmless, counted):
+            return "failed", error, harmless, int(counted), 0.0

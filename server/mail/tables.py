@@ -1,6 +1,20 @@
 """Tables of the outbox."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from server.db.metadata import identifier, metadata, moment, words
@@ -24,15 +38,37 @@ emails = Table(
     moment("finished_at", nullable=True),
     Column("sealed_code", LargeBinary),
     moment("expires_at", nullable=True),
+    words("masked_recipient"),
+    moment("queued_at", now=True),
+    Column("harmless", Boolean, nullable=False, server_default=text("false")),
+    Column("event_id", BigInteger, ForeignKey("events.id")),
+    UniqueConstraint("event_id", "recipient_id"),
     CheckConstraint("state IN ('pending', 'processing', 'completed', 'failed')", name="state"),
     CheckConstraint("(state = 'processing') = (lease_expires_at IS NOT NULL)", name="lease"),
     CheckConstraint("(state IN ('completed', 'failed')) = (finished_at IS NOT NULL)", name="finished"),
     CheckConstraint("sealed_code IS NULL OR finished_at IS NULL", name="sealed_code"),
     Index("ix_emails_due_at", "due_at", postgresql_where=text("state = 'pending'")),
+    Index("ix_emails_urgent", "due_at", postgresql_where=text("finished_at IS NULL AND expires_at IS NOT NULL")),
+    Index(
+        "ix_emails_unfinished",
+        "prescription_id",
+        "recipient_id",
+        "id",
+        postgresql_where=text("finished_at IS NULL AND prescription_id IS NOT NULL"),
+    ),
+    Index("ix_emails_recipient_id_created_at", "recipient_id", "created_at"),
     Index("ix_emails_lease_expires_at", "lease_expires_at", postgresql_where=text("state = 'processing'")),
     Index("ix_emails_finished_at", "state", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
 )
 """Mails to send and sent; they hold ids and are rendered when sent."""
 
-mail_workers = Table("mail_workers", metadata, identifier(), moment("seen_at", now=True))
-"""Workers by the last moment in which they showed that they live."""
+mail_workers = Table(
+    "mail_workers",
+    metadata,
+    identifier(),
+    moment("seen_at", now=True),
+    Column("circuit_open", Boolean, nullable=False, server_default=text("false")),
+    Column("stands_in", Boolean, nullable=False, server_default=text("false")),
+)
+"""Workers by the last moment in which they showed that they live; whether they reach no mail server, and whether they
+work only because no other one does."""

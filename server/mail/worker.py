@@ -1,10 +1,8 @@
-"""The worker: claims mails, has them composed, sends them, and writes down what became of them."""
+"""The worker: claims mails, has them delivered, and writes down what became of them."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from email.message import EmailMessage
 from typing import Final
 from uuid import UUID
 
@@ -12,48 +10,45 @@ import structlog
 
 from server.db.identifiers import new_id
 from server.errors import Unavailable
+from server.mail.circuit import PROBE_SECONDS
+from server.mail.delivery import Delivery
 from server.mail.entities import ClaimedMail
-from server.mail.mailer import DeliveryFailed, Mailer
-from server.mail.outcome import (
-    EXPIRED,
-    LEAST_SPREAD,
-    MOST_SPREAD,
-    GivenUp,
-    Outcome,
-    Postponed,
-    Sent,
-    after_failed_composing,
-    after_failed_delivery,
-)
+from server.mail.outcome import Outcome
 from server.mail.repository import MailRepository
 from server.unit_of_work import UnitOfWork
 
 MAX_AT_ONCE: Final = 8
 """Mails that one worker has in hand, and so its connections to the mail server."""
+MAX_BULK: Final = 6
+"""Of these, mails for which nobody sits and waits: a code always finds a free hand."""
 POLL_SECONDS: Final = 1.0
 LIFE_SECONDS: Final = 10.0
 """A third of a lease, and of the time after which a silent worker counts as dead."""
-
-Compose = Callable[[ClaimedMail], Awaitable[EmailMessage]]
+RECORD_AGAIN_SECONDS: Final = 0.5
+"""Before what became of mails is written down again, when the database failed."""
 
 _log = structlog.get_logger()
-_random = secrets.SystemRandom()
 
 
 class MailWorker:
     """One worker; any number may share the queue, in this process and others.
 
-    max_attempts: how often a mail that is refused for the moment is tried.
+    changed: called when mails have come into another state. stands_in: it works only because no other one does.
     """
 
-    def __init__(self, work: UnitOfWork, compose: Compose, mailer: Mailer, *, max_attempts: int) -> None:
+    def __init__(
+        self, work: UnitOfWork, delivery: Delivery, changed: Callable[[], None], *, stands_in: bool = False
+    ) -> None:
         self._work = work
-        self._compose = compose
-        self._mailer = mailer
-        self._max_attempts = max_attempts
+        self._delivery = delivery
+        self._changed = changed
+        self._stands_in = stands_in
         self._id = new_id()
         self._in_hand: dict[UUID, ClaimedMail] = {}
+        self._outcomes: list[tuple[ClaimedMail, Outcome]] = []
         self._wake = asyncio.Event()
+        self._to_record = asyncio.Event()
+        self._to_show = asyncio.Event()
         self._stopping = False
 
     @asynccontextmanager
@@ -73,79 +68,101 @@ class MailWorker:
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as upkeep:
-            life = upkeep.create_task(self._show_life())
+            beside = [upkeep.create_task(work) for work in (self._show_life(), self._record(), self._probe())]
             await self._send_until_stopped()
-            life.cancel()
+            for task in beside:
+                task.cancel()
+        with suppress(Unavailable):
+            await self._write_down()
         with suppress(Unavailable):
             async with self._work.begin() as tx:
                 await MailRepository(tx.connection).forget_worker(self._id)
+        await self._delivery.mailer.close()
 
     async def _send_until_stopped(self) -> None:
-        async with asyncio.TaskGroup() as sends:
+        async with asyncio.TaskGroup() as deliveries:
             while not self._stopping:
                 for mail in await self._claim():
                     self._in_hand[mail.id] = mail
-                    sends.create_task(self._handle(mail))
+                    deliveries.create_task(self._handle(mail))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
                 self._wake.clear()
 
-    async def _show_life(self) -> None:
-        """Prove that this worker lives, and keep its leases: a slow dialog may take longer than one."""
-        while True:
-            try:
-                async with self._work.begin() as tx:
-                    queue = MailRepository(tx.connection)
-                    await queue.show_life(self._id)
-                    await queue.renew(self._in_hand.values())
-            except Exception as error:
-                _log.warning("mail_worker_silent", error=type(error).__name__)
-            await asyncio.sleep(LIFE_SECONDS)
-
     async def _claim(self) -> tuple[ClaimedMail, ...]:
         room = MAX_AT_ONCE - len(self._in_hand)
-        if room == 0:
+        bulk = sum(not mail.urgent for mail in self._in_hand.values())
+        if room == 0 or self._delivery.circuit.open:
             return ()
         try:
             async with self._work.begin() as tx:
-                return await MailRepository(tx.connection).claim(room)
+                claimed = await MailRepository(tx.connection).claim(room, min(room, MAX_BULK - bulk))
         except Exception as error:  # a schema that is being migrated, say: whatever it is, the queue is asked again
             _log.warning("mails_not_claimed", error=type(error).__name__)
             return ()
+        if claimed:
+            self._changed()
+        return claimed
 
     async def _handle(self, mail: ClaimedMail) -> None:
-        try:
-            outcome = await self._deliver(mail)
-            await self._write_down(mail, outcome)
-        except Exception as error:  # the lease lapses, and the mail is tried again
-            _log.warning("mail_outcome_unrecorded", mail=str(mail.id), error=type(error).__name__)
-        finally:
-            del self._in_hand[mail.id]
-            self.nudge()
+        was_open = self._delivery.circuit.open
+        outcome = await self._delivery.attempt(mail)
+        self._outcomes.append((mail, outcome))
+        self._to_record.set()
+        if self._delivery.circuit.open is not was_open:
+            self._to_show.set()
 
-    async def _deliver(self, mail: ClaimedMail) -> Outcome:
-        if mail.expired:
-            return GivenUp(EXPIRED)
-        spread = _random.uniform(LEAST_SPREAD, MOST_SPREAD)
-        try:
-            await self._mailer.send(await self._compose(mail))
-        except DeliveryFailed as failure:
-            return after_failed_delivery(mail, failure, self._max_attempts, spread)
-        except Unavailable:
-            raise
-        except Exception as fault:  # whatever is wrong with one mail, the others must flow; it is logged and counted
-            _log.exception("mail_not_composed", mail=str(mail.id), kind=mail.kind.value)
-            return after_failed_composing(mail, f"could not be composed: {type(fault).__name__}", spread)
-        return Sent()
+    async def _record(self) -> None:
+        """Write down what became of mails, of all at once that came to their end meanwhile.
 
-    async def _write_down(self, mail: ClaimedMail, outcome: Outcome) -> None:
+        Until that has worked they stay in hand, and their leases are kept: who was sent a mail shall not get it again
+        because the database was away for a moment.
+        """
+        while True:
+            await self._to_record.wait()
+            self._to_record.clear()
+            try:
+                await self._write_down()
+            except Exception as error:
+                _log.warning("mail_outcomes_unrecorded", error=type(error).__name__)
+                await asyncio.sleep(RECORD_AGAIN_SECONDS)
+                self._to_record.set()
+
+    async def _write_down(self) -> None:
+        outcomes = tuple(self._outcomes)
+        if not outcomes:
+            return
         async with self._work.begin() as tx:
-            queue = MailRepository(tx.connection)
-            match outcome:
-                case Sent():
-                    written = await queue.complete(mail)
-                case Postponed(seconds, error, counted):
-                    written = await queue.postpone(mail, seconds, error, counted=counted)
-                case GivenUp(error):
-                    written = await queue.give_up(mail, error)
-        _log.info("mail_handled", mail=str(mail.id), outcome=type(outcome).__name__, written=written)
+            settled = await MailRepository(tx.connection).settle(outcomes)
+        del self._outcomes[: len(outcomes)]
+        for mail, outcome in outcomes:
+            del self._in_hand[mail.id]
+            written = mail.id in settled
+            _log.info("mail_handled", mail=str(mail.id), outcome=type(outcome).__name__, written=written)
+        self.nudge()
+        self._changed()
+
+    async def _show_life(self) -> None:
+        """Prove that this worker lives, and keep its leases: a slow dialog may take longer than one."""
+        while True:
+            self._to_show.clear()
+            try:
+                async with self._work.begin() as tx:
+                    queue = MailRepository(tx.connection)
+                    await queue.show_life(self._id, circuit_open=self._delivery.circuit.open, stands_in=self._stands_in)
+                    await queue.renew(self._in_hand.values())
+                    expired = await queue.expire()
+                if expired:
+                    self._changed()
+            except Exception as error:
+                _log.warning("mail_worker_silent", error=type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._to_show.wait(), LIFE_SECONDS)
+
+    async def _probe(self) -> None:
+        """While the circuit is open, see whether the mail server answers again."""
+        while True:
+            await asyncio.sleep(PROBE_SECONDS)
+            if self._delivery.circuit.open and await self._delivery.probe():
+                self._to_show.set()
+                self.nudge()

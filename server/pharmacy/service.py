@@ -8,13 +8,12 @@ from uuid import UUID
 
 from server.clinical import reference_number
 from server.clinical.entities import Prescription, PrescriptionStatus
-from server.clinical.prescribing import notices_to_patient
 from server.clinical.reference_number import ReferenceKind, ReferenceNumber
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import NotFound, QrCodeInvalid
+from server.events.catalog import PrescriptionDispensed, PrescriptionRejected
 from server.identity import Caller, Role
-from server.mail.entities import MailKind, NewMail
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.pharmacy import claims, dispensing
 from server.pharmacy.entities import (
@@ -121,8 +120,7 @@ class PharmacyService:
             await tx.pharmacy.add_dispensing(entry, self._new_lines(prescription, lines))
             await tx.prescriptions.add_dispensed(outcome.quantities)
             dispensed = await tx.prescriptions.move(replace(prescription, items=outcome.items), outcome.status)
-            notices = notices_to_patient(MailKind.DISPENSED, prescription, log_id=str(entry.id))
-            await tx.outbox.add(*notices)
+            await tx.events.record(PrescriptionDispensed(dispensed, entry.id))
         return DispensedPrescription(dispensed, outcome.total_amount, self._currency)
 
     async def reject(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
@@ -137,7 +135,7 @@ class PharmacyService:
             status = dispensing.rejected(prescription, caller.user_id)
             rejected = await tx.prescriptions.move(prescription, status, reason=reason)
             await tx.pharmacy.add(_entry(PharmacyAction.REJECT, caller, prescription, status, reason))
-            await tx.outbox.add(*notices_to_patient(MailKind.REJECTED, prescription), _to_doctor(prescription))
+            await tx.events.record(PrescriptionRejected(rejected))
         return rejected
 
     async def release(self, caller: Caller, prescription_id: UUID) -> Prescription:
@@ -256,7 +254,3 @@ def _entry(
     action: PharmacyAction, caller: Caller, was: Prescription, status: PrescriptionStatus, notes: str = ""
 ) -> NewEntry:
     return NewEntry(new_id(), was.id, caller.user_id, action, was.status, status, notes)
-
-
-def _to_doctor(prescription: Prescription) -> NewMail:
-    return NewMail(MailKind.REJECTED, prescription.doctor_id, prescription.doctor_email, prescription.id)

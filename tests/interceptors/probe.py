@@ -19,7 +19,7 @@ from medconnect.events.v1 import events_service_pb2 as pb
 from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
 
-from server import app
+from server import app, listening
 from server.auth.access_tokens import AccessTokens
 from server.auth.keys import SigningKey
 from server.auth.standing import Standing
@@ -203,7 +203,7 @@ async def running_house(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "read_methods", lambda _: methods)
         chain = app.chain(core, services)
-    server = grpc.aio.server(interceptors=[chain], options=app.OPTIONS, **server_options)
+    server = grpc.aio.server(interceptors=[chain], options=listening.OPTIONS, **server_options)
     events_service_pb2_grpc.add_EventsServiceServicer_to_server(probe, server)
     socket, tcp = f"unix:{folder}/p.sock", f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.add_insecure_port(socket)

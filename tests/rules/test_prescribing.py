@@ -10,7 +10,6 @@ from server.clinical.prescribing import (
     check_not_final,
     claimed_refusal,
     mail_to_patient,
-    notices_to_patient,
 )
 from server.errors import (
     PatientHasNoEmail,
@@ -66,11 +65,9 @@ def test_a_mail_goes_to_the_patients_account_and_names_the_prescription_alone() 
     assert prescription.patient_user_id is not None
     expected = NewMail(MailKind.CANCELLED, prescription.patient_user_id, "paula@example.org", prescription.id)
     assert mail == expected
-    assert notices_to_patient(MailKind.CANCELLED, prescription) == (expected,)
 
 
-def test_a_patient_without_an_account_gets_no_notice_and_cannot_be_mailed() -> None:
+def test_a_patient_without_an_account_cannot_be_mailed() -> None:
     prescription = a_prescription(patient_user_id=None, patient_email="")
-    assert notices_to_patient(MailKind.CANCELLED, prescription) == ()
     with pytest.raises(PatientHasNoEmail):
         mail_to_patient(MailKind.PRESCRIPTION, prescription)

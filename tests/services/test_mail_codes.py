@@ -15,6 +15,7 @@ from sqlalchemy import text
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.mail.composer import MailComposer
+from server.mail.delivery import Delivery
 from server.mail.entities import ClaimedMail, MailKind, NewMail, QueueStatus
 from server.mail.letters import LetterWriter
 from server.mail.mailer import SmtpMailer
@@ -63,16 +64,19 @@ async def add_code_mail(queue: UnitOfWork, *, good_for: str = "10 min", sealed_f
 
 async def claimed(queue: UnitOfWork) -> ClaimedMail:
     async with queue.begin() as tx:
-        (mail,) = await MailRepository(tx.connection).claim(1)
+        (mail,) = await MailRepository(tx.connection).claim(1, 1)
         return mail
+
+
+def a_worker(queue: UnitOfWork, composer: MailComposer, sink: MailSink) -> MailWorker:
+    return MailWorker(queue, Delivery(composer.compose, SmtpMailer(sink.server), max_attempts=3), lambda: None)
 
 
 async def sent_by_a_worker(queue: UnitOfWork, composer: MailComposer, sink: MailSink) -> tuple[str, int, str]:
     """How the only mail stands when a worker has finished it."""
-    async with MailWorker(queue, composer.compose, SmtpMailer(sink.server), max_attempts=1).running():
-        async with asyncio.timeout(SECONDS):
-            while (await rows(queue))[0][0] not in ("completed", "failed"):
-                await asyncio.sleep(0.02)
+    async with a_worker(queue, composer, sink).running(), asyncio.timeout(SECONDS):
+        while (await rows(queue))[0][0] not in ("completed", "failed"):
+            await asyncio.sleep(0.02)
     return (await rows(queue))[0]
 
 
@@ -130,11 +134,10 @@ async def test_a_code_that_has_ended_is_never_sent_and_the_queue_stays_healthy(
     queue: UnitOfWork, composer: MailComposer, sink: MailSink
 ) -> None:
     await add_code_mail(queue, good_for="-1 s")
-    worker = MailWorker(queue, composer.compose, SmtpMailer(sink.server), max_attempts=3)
-    async with worker.running(), asyncio.timeout(SECONDS):
+    async with a_worker(queue, composer, sink).running(), asyncio.timeout(SECONDS):
         while not ((found := await status(queue)).failed == 1 and found.is_healthy):
             await asyncio.sleep(0.02)
-    assert await rows(queue) == [("failed", 1, "EXPIRED")]
+    assert await rows(queue) == [("failed", 0, "EXPIRED")]
     assert sink.contents == []
     assert await sealed(queue) is None
 

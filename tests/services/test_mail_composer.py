@@ -36,7 +36,7 @@ def composer(work: UnitOfWork) -> Iterator[MailComposer]:
 async def claimed(work: UnitOfWork, mail: NewMail) -> ClaimedMail:
     async with work.begin() as tx:
         await tx.outbox.add(mail)
-        (claimed,) = await MailRepository(tx.connection).claim(1)
+        (claimed,) = await MailRepository(tx.connection).claim(1, 1)
         return claimed
 
 

@@ -10,11 +10,12 @@ from functools import partial
 import pytest
 
 from server.errors import Unavailable
+from server.mail.delivery import Compose, Delivery
 from server.mail.entities import ClaimedMail, QueueStatus
 from server.mail.envelope import Letter, envelop
 from server.mail.mailer import Mailer, SmtpMailer, SmtpServer
 from server.mail.repository import MailRepository
-from server.mail.worker import Compose, MailWorker
+from server.mail.worker import MAX_BULK, MailWorker
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.database import committing_work
 from tests.fixtures.mail_sink import MailSink, free_port
@@ -40,7 +41,7 @@ async def compose(mail: ClaimedMail) -> EmailMessage:
 
 
 def a_worker(queue: UnitOfWork, mailer: Mailer, composing: Compose = compose) -> MailWorker:
-    return MailWorker(queue, composing, mailer, max_attempts=3)
+    return MailWorker(queue, Delivery(composing, mailer, max_attempts=3), lambda: None)
 
 
 async def add(queue: UnitOfWork, count: int) -> None:
@@ -101,7 +102,7 @@ async def test_the_mail_of_a_killed_worker_is_sent_by_another_when_its_lease_has
 ) -> None:
     await add(queue, 1)
     async with queue.begin() as tx:
-        await MailRepository(tx.connection).claim(1)  # and its worker is heard of no more
+        await MailRepository(tx.connection).claim(1, 1)  # and its worker is heard of no more
     async with a_worker(queue, SmtpMailer(sink.server)).running():
         await asyncio.sleep(0.3)
         assert sink.contents == []
@@ -170,10 +171,10 @@ async def test_a_mail_that_cannot_be_composed_is_set_aside_and_the_others_flow(
     worker = a_worker(queue, SmtpMailer(sink.server), stumble)
     async with worker.running():
         await until(lambda: completed(queue, 19))
-        for _ in range(2):
+        for attempts in (1, 2):
+            await until(partial(tried, queue, attempts))
             await change(queue, DUE)
             worker.nudge()
-            await asyncio.sleep(0.2)
         await until(lambda: failed(queue, 1))
     assert ("failed", 3, "could not be composed: KeyError") in await rows(queue)
     assert len(sink.contents) == 19
@@ -192,8 +193,8 @@ async def test_a_worker_that_is_stopped_finishes_what_it_has_in_hand(queue: Unit
         await composing.wait()
         asyncio.get_running_loop().call_later(0.2, released.set)
     found = await status(queue)
-    assert (found.completed, found.pending, found.processing) == (8, 1, 0)
-    assert len(sink.contents) == 8
+    assert (found.completed, found.pending, found.processing) == (MAX_BULK, 9 - MAX_BULK, 0)
+    assert len(sink.contents) == MAX_BULK
 
 
 async def test_a_worker_outlives_its_database(database_url: str, sink: MailSink) -> None:
@@ -229,6 +230,10 @@ async def arrived(sink: MailSink, count: int) -> bool:
 
 async def completed(queue: UnitOfWork, count: int) -> bool:
     return (await status(queue)).completed == count
+
+
+async def tried(queue: UnitOfWork, attempts: int) -> bool:
+    return ("pending", attempts, "could not be composed: KeyError") in await rows(queue)
 
 
 async def failed(queue: UnitOfWork, count: int) -> bool:

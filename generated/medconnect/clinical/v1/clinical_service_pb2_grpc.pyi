@@ -75,7 +75,8 @@ class ClinicalServiceStub:
     """
     SendPrescriptionEmail: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.SendPrescriptionEmailRequest, _clinical_service_pb2.SendPrescriptionEmailResponse]
     """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
-    RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
+    PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
 
 @_typing.type_check_only
@@ -125,7 +126,8 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """
     SendPrescriptionEmail: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.SendPrescriptionEmailRequest, _clinical_service_pb2.SendPrescriptionEmailResponse]  # type: ignore[assignment]
     """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
-    RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
+    PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
 
 class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -274,7 +276,8 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_clinical_service_pb2.SendPrescriptionEmailResponse, _abc.Awaitable[_clinical_service_pb2.SendPrescriptionEmailResponse]]:
         """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
-        RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
+        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
 
 def add_ClinicalServiceServicer_to_server(servicer: ClinicalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -112,6 +112,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Nobody closes the account he acts with."""
     ERROR_REASON_LAST_ADMIN: _ErrorReason.ValueType  # 40
     """The last admin's account cannot be closed."""
+    ERROR_REASON_EMAIL_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 41
+    """This recipient was sent as many mails as a day allows; `RetryInfo` says when there is room for another."""
+    ERROR_REASON_EMAIL_NOT_FAILED: _ErrorReason.ValueType  # 42
+    """Only a failed mail can be put back into the queue."""
+    ERROR_REASON_EMAIL_EXPIRED: _ErrorReason.ValueType  # 43
+    """The mail carried a code that is gone; a new one must be asked for."""
+    ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 44
+    """The caller did not read the stream for so long that it was ended; it can be resumed."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason the service gives."""
@@ -198,6 +206,14 @@ ERROR_REASON_OWN_ACCOUNT: ErrorReason.ValueType  # 39
 """Nobody closes the account he acts with."""
 ERROR_REASON_LAST_ADMIN: ErrorReason.ValueType  # 40
 """The last admin's account cannot be closed."""
+ERROR_REASON_EMAIL_LIMIT_EXCEEDED: ErrorReason.ValueType  # 41
+"""This recipient was sent as many mails as a day allows; `RetryInfo` says when there is room for another."""
+ERROR_REASON_EMAIL_NOT_FAILED: ErrorReason.ValueType  # 42
+"""Only a failed mail can be put back into the queue."""
+ERROR_REASON_EMAIL_EXPIRED: ErrorReason.ValueType  # 43
+"""The mail carried a code that is gone; a new one must be asked for."""
+ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 44
+"""The caller did not read the stream for so long that it was ended; it can be resumed."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -1,0 +1,87 @@
+"""Events, and their way into the outbox."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0010"
+down_revision = "0009"
+
+APPEND_ONLY = """
+    CREATE FUNCTION refuse_change_of_event() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'events are only ever added' USING ERRCODE = 'restrict_violation';
+    END $$
+"""
+NO_UPDATE = """
+    CREATE TRIGGER events_are_not_altered BEFORE UPDATE ON events FOR EACH ROW
+    WHEN (
+        OLD.position IS NOT NULL
+        OR (NEW.id, NEW.type, NEW.subject_id, NEW.details, NEW.occurred_at, NEW.transaction_id) IS DISTINCT FROM
+           (OLD.id, OLD.type, OLD.subject_id, OLD.details, OLD.occurred_at, OLD.transaction_id)
+    )
+    EXECUTE FUNCTION refuse_change_of_event()
+"""
+NO_DELETE = """
+    CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events FOR EACH ROW
+    WHEN (left(OLD.type, 6) <> 'email.')
+    EXECUTE FUNCTION refuse_change_of_event()
+"""
+# A trigger, so that no statement that moves a mail can forget to say so.
+RECORD = """
+    CREATE FUNCTION record_change_of_email() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO events (type, subject_id, details)
+        VALUES ('email.' || NEW.state, NEW.id, jsonb_build_object(
+            'kind', NEW.kind, 'recipient', NEW.masked_recipient, 'attempts', NEW.attempts, 'error', NEW.error));
+        RETURN NULL;
+    END $$
+"""
+CHANGES = """
+    CREATE TRIGGER emails_tell_of_each_state AFTER INSERT OR UPDATE OF state ON emails FOR EACH ROW
+    EXECUTE FUNCTION record_change_of_email()
+"""
+MASK = r"UPDATE emails SET masked_recipient = regexp_replace(recipient, '^(.)[^@]*', '\1***')"
+
+
+def upgrade() -> None:
+    """Make the table, name in each mail the event behind it, and record what becomes of mails."""
+    op.execute(sa.schema.CreateSequence(sa.Sequence("event_positions")))
+    op.create_table(
+        "events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("details", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "transaction_id",
+            sa.BigInteger(),
+            server_default=sa.text("CAST(pg_current_xact_id()::text AS bigint)"),
+            nullable=False,
+        ),
+        sa.Column("position", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+        sa.UniqueConstraint("position", name=op.f("uq_events_position")),
+    )
+    op.create_index("ix_events_unplaced", "events", ["id"], postgresql_where=sa.text("position IS NULL"))
+    op.create_index(
+        "ix_events_occurred_at", "events", ["occurred_at"], postgresql_where=sa.text("left(type, 6) = 'email.'")
+    )
+    op.add_column("emails", sa.Column("masked_recipient", sa.Text(), server_default="", nullable=False))
+    op.add_column("emails", sa.Column("event_id", sa.BigInteger(), nullable=True))
+    op.create_foreign_key(op.f("fk_emails_event_id"), "emails", "events", ["event_id"], ["id"])
+    op.create_unique_constraint(op.f("uq_emails_event_id_recipient_id"), "emails", ["event_id", "recipient_id"])
+    for statement in (MASK, APPEND_ONLY, NO_UPDATE, NO_DELETE, RECORD, CHANGES):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """Drop them, the newest first."""
+    op.execute("DROP TRIGGER emails_tell_of_each_state ON emails")
+    op.execute("DROP FUNCTION record_change_of_email()")
+    op.drop_column("emails", "event_id")
+    op.drop_column("emails", "masked_recipient")
+    op.drop_table("events")
+    op.execute("DROP FUNCTION refuse_change_of_event()")
+    op.execute(sa.schema.DropSequence(sa.Sequence("event_positions")))

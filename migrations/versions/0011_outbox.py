@@ -1,0 +1,42 @@
+"""What the outbox knows of outages, of failures and of who waits."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Add the columns and the indexes."""
+    op.add_column(
+        "emails", sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False)
+    )
+    op.add_column("emails", sa.Column("harmless", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.execute("UPDATE emails SET harmless = true WHERE state = 'failed' AND error = 'EXPIRED'")
+    op.create_index(
+        "ix_emails_urgent",
+        "emails",
+        ["due_at"],
+        postgresql_where=sa.text("finished_at IS NULL AND expires_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_emails_unfinished",
+        "emails",
+        ["prescription_id", "recipient_id", "id"],
+        postgresql_where=sa.text("finished_at IS NULL AND prescription_id IS NOT NULL"),
+    )
+    op.create_index("ix_emails_recipient_id_created_at", "emails", ["recipient_id", "created_at"])
+    for name in ("circuit_open", "stands_in"):
+        column = sa.Column(name, sa.Boolean(), server_default=sa.text("false"), nullable=False)
+        op.add_column("mail_workers", column)
+
+
+def downgrade() -> None:
+    """Drop them, the newest first."""
+    for name in ("stands_in", "circuit_open"):
+        op.drop_column("mail_workers", name)
+    for index in ("ix_emails_recipient_id_created_at", "ix_emails_unfinished", "ix_emails_urgent"):
+        op.drop_index(index, "emails")
+    for name in ("harmless", "queued_at"):
+        op.drop_column("emails", name)

@@ -1,0 +1,32 @@
+"""What the mail queue and its watchers are refused."""
+
+from server.errors.declared import FailedPrecondition, ResourceExhausted
+from server.errors.reasons import Reason
+
+
+class EmailLimitExceeded(ResourceExhausted):
+    """The recipient was sent as many mails as a day allows; `retry_after` says when there is room."""
+
+    reason = Reason.EMAIL_LIMIT_EXCEEDED
+    message = "This recipient has been sent too many mails today."
+
+
+class EmailNotFailed(FailedPrecondition):
+    """The mail's `status` is not failed."""
+
+    reason = Reason.EMAIL_NOT_FAILED
+    message = "Only a failed mail can be put back into the queue."
+
+
+class EmailExpired(FailedPrecondition):
+    """The code that the mail carried is erased."""
+
+    reason = Reason.EMAIL_EXPIRED
+    message = "The code of this mail is gone. Ask for a new one."
+
+
+class SlowConsumer(ResourceExhausted):
+    """The caller of a stream did not read what was sent."""
+
+    reason = Reason.SLOW_CONSUMER
+    message = "The stream was not read. Resume it behind the last message that was received."

@@ -1,0 +1,76 @@
+"""Events in the database: recorded with their change, placed in the feed after its commit, read from there."""
+
+import json
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.events.catalog import Event
+from server.events.subscriptions import mails_of
+from server.mail.outbox import INSERT_MAILS, columns
+
+AT_ONCE: Final = 1000
+"""Events that one statement places."""
+
+# The mails are added by the same statement: the event and what follows from it cost one round trip.
+_RECORD: Final = text(
+    f"""
+    WITH event AS (
+        INSERT INTO events (type, subject_id, details)
+        VALUES (:type, :subject_id, CAST(CAST(:changed AS text) AS jsonb))
+        RETURNING id
+    )
+    {INSERT_MAILS}
+    """  # noqa: S608 - put together out of constants
+)
+
+# One at a time: the next one looks at the feed when this one has committed.
+_ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('events.position', 0))")
+
+# What a transaction wrote that is older than all that run is committed, or will never be seen: nothing can come to
+# stand before it any more. Of such rows the ids tell the order in which those that waited for each other were written.
+_PLACE: Final = text(
+    """
+    WITH placed AS (
+        SELECT settled.id, nextval('event_positions') AS position
+        FROM (
+            SELECT id FROM events
+            WHERE position IS NULL
+              AND transaction_id < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)
+            ORDER BY id LIMIT :at_once
+        ) AS settled
+    )
+    UPDATE events SET position = placed.position FROM placed WHERE events.id = placed.id
+    """
+).bindparams(at_once=AT_ONCE)
+_UNPLACED: Final = text("SELECT EXISTS (SELECT FROM events WHERE position IS NULL)")
+
+
+class EventRepository:
+    """Events, through one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.recorded = False
+        """Whether this transaction has recorded events."""
+
+    async def record(self, event: Event) -> None:
+        """Write down that this happens, and leave the mails that follow from it, with the transaction it happens in."""
+        values = {
+            "type": event.type.value,
+            "subject_id": event.subject_id,
+            "changed": json.dumps(event.changed),
+            **columns(mails_of(event)),
+        }
+        await self._connection.execute(_RECORD, values)
+        self.recorded = True
+
+    async def place(self) -> int:
+        """Give committed events their places in the feed, in a transaction of its own; answers how many got one."""
+        await self._connection.execute(_ONE_AT_A_TIME)
+        return (await self._connection.execute(_PLACE)).rowcount
+
+    async def some_wait(self) -> bool:
+        """Whether there are events without a place: other transactions that are older have to end first."""
+        return bool(await self._connection.scalar(_UNPLACED))

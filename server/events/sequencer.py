@@ -1,0 +1,66 @@
+"""Gives events their places in the feed, after they are committed.
+
+A number that is drawn inside a transaction is no place: a transaction with a lower one may commit later, and who has
+read on would never see it. So the place is given behind the commit, by one process at a time, to what nothing can come
+to stand before any more.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+
+from server import background
+from server.events.repository import AT_ONCE
+from server.unit_of_work import UnitOfWork
+
+POLL_SECONDS: Final = 1.0
+"""How long an event waits for its place if nobody says that it is there."""
+RETRY_SECONDS: Final = 0.1
+"""How long one waits whose turn has not come, because an older transaction still runs."""
+
+_log = structlog.get_logger()
+
+
+class Sequencer:
+    """One of any number; they take turns. `placed` is called when events have got places."""
+
+    def __init__(self, work: UnitOfWork, placed: Callable[[], None]) -> None:
+        self._work = work
+        self._placed = placed
+        self._wake = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Look for events now rather than within a second: some were probably committed."""
+        self._wake.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Place events until the block is left."""
+        async with background.running(self._repeat()):
+            yield
+
+    async def place(self) -> bool:
+        """Place all that can be; whether some had to be left. Raises Unavailable."""
+        placed = AT_ONCE
+        while placed == AT_ONCE:
+            async with self._work.begin() as tx:
+                placed = await tx.events.place()
+            if placed:
+                self._placed()
+        async with self._work.read() as tx:
+            return await tx.events.some_wait()
+
+    async def _repeat(self) -> None:
+        while True:
+            self._wake.clear()
+            pause = POLL_SECONDS
+            try:
+                if await self.place():
+                    pause = RETRY_SECONDS
+            except Exception as error:  # whatever it is, nothing is lost, and it is tried again
+                _log.warning("events_not_placed", error=type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)

@@ -1,0 +1,49 @@
+"""Which mails follow from which event: plain rules over values."""
+
+import json
+
+from server.clinical.entities import Prescription
+from server.clinical.prescribing import mail_to_patient
+from server.events.catalog import (
+    Event,
+    OtpRequested,
+    PasswordChanged,
+    PrescriptionCancelled,
+    PrescriptionCreated,
+    PrescriptionDispensed,
+    PrescriptionRejected,
+    TrialEvent,
+    UserRegistered,
+)
+from server.mail.entities import MailKind, NewMail
+
+
+def mails_of(event: Event) -> tuple[NewMail, ...]:
+    """The mails to send because of it; a patient without an address gets none."""
+    match event:
+        case UserRegistered(user, invited):
+            return (NewMail(MailKind.WELCOME, user.id, user.email, details={"invited": "yes"} if invited else {}),)
+        case OtpRequested(user, kind, expires_at, sealed_code):
+            return (NewMail(kind, user.id, user.email, sealed_code=sealed_code, expires_at=expires_at),)
+        case PasswordChanged(user):
+            return (NewMail(MailKind.PASSWORD_CHANGED, user.id, user.email),)
+        case PrescriptionCreated(prescription):
+            return _to_patient(MailKind.PRESCRIPTION, prescription)
+        case PrescriptionDispensed(prescription, log_id):
+            return _to_patient(MailKind.DISPENSED, prescription, log_id=str(log_id))
+        case PrescriptionRejected(prescription):
+            return (*_to_patient(MailKind.REJECTED, prescription), _to_doctor(MailKind.REJECTED, prescription))
+        case PrescriptionCancelled(prescription):
+            return _to_patient(MailKind.CANCELLED, prescription)
+        case TrialEvent(user, named, data):
+            details = {"event_type": named, "data": json.dumps(dict(data), ensure_ascii=False)}
+            return (NewMail(MailKind.TEST, user.id, user.email, details=details),)
+    return ()
+
+
+def _to_patient(kind: MailKind, prescription: Prescription, **details: str) -> tuple[NewMail, ...]:
+    return () if prescription.patient_user_id is None else (mail_to_patient(kind, prescription, **details),)
+
+
+def _to_doctor(kind: MailKind, prescription: Prescription) -> NewMail:
+    return NewMail(kind, prescription.doctor_id, prescription.doctor_email, prescription.id)

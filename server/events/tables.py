@@ -1,0 +1,31 @@
+"""The table of events."""
+
+from sqlalchemy import BigInteger, Column, Identity, Index, Sequence, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from server.db.metadata import metadata, moment
+
+event_positions = Sequence("event_positions", metadata=metadata)
+"""Places in the feed."""
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("subject_id", Uuid, nullable=False),
+    Column("details", JSONB, nullable=False),
+    moment("occurred_at", now=True),
+    Column(
+        "transaction_id", BigInteger, nullable=False, server_default=text("CAST(pg_current_xact_id()::text AS bigint)")
+    ),
+    Column("position", BigInteger, unique=True),
+    Index("ix_events_unplaced", "id", postgresql_where=text("position IS NULL")),
+    Index("ix_events_occurred_at", "occurred_at", postgresql_where=text("left(type, 6) = 'email.'")),
+)
+"""What happened, written in the transaction of the change it tells of and never altered: triggers refuse it.
+
+Ids are drawn before transactions commit, so that a reader at id n could miss n - 1 for ever. `position` is the place in
+the feed, given once, after the commit. A trigger of `emails` records each mail's change of state as `email.` and the
+state; only these are ever deleted, together with old mails.
+"""

@@ -1,0 +1,80 @@
+"""One try to deliver a mail, and what follows from it."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from email.message import EmailMessage
+
+import structlog
+
+from server.errors import Unavailable
+from server.mail.circuit import Circuit
+from server.mail.entities import ClaimedMail
+from server.mail.mailer import DeliveryFailed, Mailer, MailSystemAway
+from server.mail.outcome import (
+    EXPIRED,
+    FIRST_PAUSE_SECONDS,
+    LEAST_SPREAD,
+    MOST_SPREAD,
+    GivenUp,
+    Outcome,
+    Postponed,
+    Sent,
+    after_failed_composing,
+    after_failed_delivery,
+)
+
+Compose = Callable[[ClaimedMail], Awaitable[EmailMessage]]
+
+_log = structlog.get_logger()
+_random = secrets.SystemRandom()
+
+
+class Delivery:
+    """Composes mails and hands them to the mailer; knows by its circuit whether that makes sense.
+
+    max_attempts: how often a mail that is refused for the moment is tried.
+    """
+
+    def __init__(self, compose: Compose, mailer: Mailer, *, max_attempts: int) -> None:
+        self.circuit = Circuit()
+        self.mailer = mailer
+        self._compose = compose
+        self._max_attempts = max_attempts
+
+    async def attempt(self, mail: ClaimedMail) -> Outcome:
+        """Try once. Raises nothing: whatever is wrong with one mail, the others must flow."""
+        if mail.expired:
+            return GivenUp(EXPIRED, harmless=True, counted=False)
+        spread = _random.uniform(LEAST_SPREAD, MOST_SPREAD)
+        try:
+            message = await self._compose(mail)
+        except Unavailable:
+            return Postponed(FIRST_PAUSE_SECONDS, "the database was away", counted=False)
+        except Exception as fault:
+            _log.exception("mail_not_composed", mail=str(mail.id), kind=mail.kind.value)
+            return after_failed_composing(mail, f"could not be composed: {type(fault).__name__}", spread)
+        return await self._send(mail, message, spread)
+
+    async def probe(self) -> bool:
+        """Whether the mail server answers again; the circuit knows it then."""
+        try:
+            await self.mailer.check()
+        except MailSystemAway:
+            return False
+        self.circuit.succeeded()
+        return True
+
+    async def _send(self, mail: ClaimedMail, message: EmailMessage, spread: float) -> Outcome:
+        try:
+            await self.mailer.send(message)
+        except MailSystemAway as failure:
+            self.circuit.failed()
+            return after_failed_delivery(mail, failure, self._max_attempts, spread)
+        except DeliveryFailed as failure:
+            self.circuit.succeeded()
+            return after_failed_delivery(mail, failure, self._max_attempts, spread)
+        except Exception as fault:  # an address that cannot be written into a dialog, say
+            _log.exception("mail_not_sent", mail=str(mail.id), kind=mail.kind.value)
+            return after_failed_composing(mail, f"could not be sent: {type(fault).__name__}", spread)
+        self.circuit.succeeded()
+        return Sent()

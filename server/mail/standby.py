@@ -1,0 +1,60 @@
+"""Graceful degradation: while no worker sends mails, a serving process does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, Final
+
+import structlog
+
+from server.errors import Unavailable
+from server.mail.repository import MailRepository
+from server.unit_of_work import UnitOfWork
+
+SILENCE_SECONDS: Final = 30.0
+"""So long it waits for a worker at first; and so long a worker may be silent before it counts as dead."""
+LOOK_SECONDS: Final = 5.0
+"""How often it looks whether a worker lives."""
+
+_log = structlog.get_logger()
+
+
+class Standby:
+    """Stands by in a serving process. `sending`: does a worker's work while its block runs."""
+
+    def __init__(self, work: UnitOfWork, sending: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+        self._work = work
+        self._sending = sending
+        self._stop = asyncio.Event()
+
+    @asynccontextmanager
+    async def ready(self) -> AsyncIterator[None]:
+        """Stand in whenever it is needed, until the block is left; then finish what is in hand. For one use."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch())
+            try:
+                yield
+            finally:
+                self._stop.set()
+
+    async def _watch(self) -> None:
+        await self._pause(SILENCE_SECONDS)
+        while not self._stop.is_set():
+            if await self._is_needed():
+                _log.warning("standing_in_for_mail_worker")
+                async with self._sending():
+                    while not self._stop.is_set() and await self._is_needed():
+                        await self._pause(LOOK_SECONDS)
+                _log.info("mail_worker_is_back")
+            await self._pause(LOOK_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+    async def _is_needed(self) -> bool:
+        try:
+            async with self._work.read() as tx:
+                return not await MailRepository(tx.connection).is_worked()
+        except Unavailable:
+            return False

@@ -1,0 +1,83 @@
+"""What each event of the catalogue records, and which mails follow from it."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from server.events.catalog import (
+    Event,
+    EventType,
+    OtpRequested,
+    PasswordChanged,
+    PrescriptionCancelled,
+    PrescriptionCreated,
+    PrescriptionDispensed,
+    PrescriptionRejected,
+    TrialEvent,
+    UserRegistered,
+)
+from server.events.subscriptions import mails_of
+from server.identity import Role
+from server.mail.entities import MailKind, NewMail
+from tests.fixtures.auth import a_user
+from tests.fixtures.pharmacy import a_prescription
+
+USER = a_user(Role.PATIENT, email="paula@example.org", full_name="Paula Patient")
+RX = a_prescription(diagnosis="Bronchitis")
+assert RX.patient_user_id is not None
+LATER = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
+LOG_ID = UUID(int=9)
+SEALED = b"sealed"
+
+
+def to_patient(kind: MailKind, **details: str) -> NewMail:
+    return NewMail(kind, RX.patient_user_id or UUID(int=0), RX.patient_email, RX.id, details)
+
+
+def to_user(kind: MailKind, **details: str) -> NewMail:
+    return NewMail(kind, USER.id, USER.email, details=details)
+
+
+RESET = replace(to_user(MailKind.PASSWORD_RESET), sealed_code=SEALED, expires_at=LATER)
+TO_DOCTOR = NewMail(MailKind.REJECTED, RX.doctor_id, RX.doctor_email, RX.id)
+TRIED = to_user(MailKind.TEST, event_type="prescription.created", data='{"a": "b"}')
+CASES: tuple[tuple[Event, tuple[NewMail, ...]], ...] = (
+    (UserRegistered(USER, invited=False), (to_user(MailKind.WELCOME),)),
+    (UserRegistered(USER, invited=True), (to_user(MailKind.WELCOME, invited="yes"),)),
+    (OtpRequested(USER, MailKind.PASSWORD_RESET, LATER, SEALED), (RESET,)),
+    (PasswordChanged(USER), (to_user(MailKind.PASSWORD_CHANGED),)),
+    (PrescriptionCreated(RX), (to_patient(MailKind.PRESCRIPTION),)),
+    (PrescriptionDispensed(RX, LOG_ID), (to_patient(MailKind.DISPENSED, log_id=str(LOG_ID)),)),
+    (PrescriptionRejected(RX), (to_patient(MailKind.REJECTED), TO_DOCTOR)),
+    (PrescriptionCancelled(RX), (to_patient(MailKind.CANCELLED),)),
+    (TrialEvent(USER, "prescription.created", {"a": "b"}), (TRIED,)),
+)
+
+
+@pytest.mark.parametrize(("event", "mails"), CASES, ids=lambda value: getattr(value, "type", None))
+def test_the_mails_that_follow_from_an_event(event: Event, mails: tuple[NewMail, ...]) -> None:
+    assert mails_of(event) == mails
+
+
+def test_every_type_of_event_is_among_those_tested() -> None:
+    assert {event.type for event, _ in CASES} == set(EventType)
+
+
+def test_a_patient_without_an_address_gets_no_mail_and_the_doctor_gets_his() -> None:
+    quiet = replace(RX, patient_user_id=None, patient_email="")
+    events = [PrescriptionCreated(quiet), PrescriptionDispensed(quiet, LOG_ID), PrescriptionCancelled(quiet)]
+    assert [mails_of(event) for event in events] == [(), (), ()]
+    assert mails_of(PrescriptionRejected(quiet)) == (TO_DOCTOR,)
+
+
+@pytest.mark.parametrize(("event", "mails"), CASES, ids=lambda value: getattr(value, "type", None))
+def test_what_is_recorded_holds_no_name_no_address_no_code_and_no_diagnosis(
+    event: Event, mails: tuple[NewMail, ...]
+) -> None:
+    recorded = json.dumps({"subject": str(event.subject_id), **event.changed})
+    for private in (USER.full_name, "@", "Bronchitis", SEALED.decode(), RX.patient_name):
+        assert private not in recorded
+    assert event.subject_id in (USER.id, RX.id)

@@ -1,0 +1,269 @@
+"""The worker while mail server or database fail it, and who goes first."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email.message import EmailMessage
+
+import pytest
+from sqlalchemy import text
+
+from server.db.identifiers import new_id
+from server.errors import EmailLimitExceeded
+from server.mail import standby as standby_module
+from server.mail import worker as worker_module
+from server.mail.circuit import FAILURES
+from server.mail.delivery import Delivery
+from server.mail.entities import ClaimedMail, MailKind, NewMail
+from server.mail.mailer import SmtpMailer
+from server.mail.repository import MailRepository
+from server.mail.standby import Standby
+from server.mail.worker import MAX_AT_ONCE, MAX_BULK, MailWorker
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.mail_sink import HANG, RESET, MailSink
+from tests.fixtures.mails import add_account, add_mails, change, empty_queue, rows
+from tests.services.test_mail_worker import DUE, a_worker, compose, stands, status, until
+
+
+@pytest.fixture
+async def queue(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with empty_queue(shared_database_url) as unit_of_work:
+        yield unit_of_work
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[MailSink]:
+    async with MailSink().listening() as listening:
+        yield listening
+
+
+async def add(queue: UnitOfWork, count: int) -> None:
+    async with queue.begin() as tx:
+        await add_mails(tx, count)
+
+
+async def add_code(queue: UnitOfWork, age: str = "10 min") -> None:
+    """A mail that somebody sits and waits for."""
+    async with queue.begin() as tx:
+        account = await add_account(tx.connection)
+        late = await tx.connection.scalar(text("SELECT now() + CAST(:age AS text)::interval"), {"age": age})
+        new = NewMail(MailKind.PASSWORD_RESET, account, "code@example.org", sealed_code=b"x", expires_at=late)
+        await tx.outbox.add(new)
+
+
+async def test_connections_are_used_again(queue: UnitOfWork, sink: MailSink) -> None:
+    await add(queue, 100)
+    async with a_worker(queue, SmtpMailer(sink.server)).running():
+        await until(lambda: done(queue, 100))
+    assert sink.connections <= MAX_AT_ONCE
+    assert len(sink.contents) == 100
+
+
+async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(queue: UnitOfWork, sink: MailSink) -> None:
+    mailer = SmtpMailer(sink.server)
+    async with a_worker(queue, mailer).running():
+        await add(queue, 1)
+        await until(lambda: done(queue, 1))
+        for dialog in tuple(sink._open):
+            dialog.cut()
+        await add(queue, 1)
+        await until(lambda: done(queue, 2))
+    assert [attempts for _, attempts, _ in await rows(queue)] == [1, 1]
+    assert sink.connections == 2
+
+
+@pytest.mark.parametrize(("stage", "answer"), [("mail", RESET), ("rcpt", RESET), ("data", RESET), ("rcpt", "421 bye")])
+async def test_a_dialog_that_breaks_off_costs_no_attempt(
+    queue: UnitOfWork, sink: MailSink, stage: str, answer: str
+) -> None:
+    sink.answers[stage] = [answer]
+    await add(queue, 1)
+    worker = a_worker(queue, SmtpMailer(sink.server))
+    async with worker.running():
+        await until(lambda: tried(queue))
+        assert [(state, attempts) for state, attempts, _ in await rows(queue)] == [("pending", 0)]
+        await change(queue, DUE)
+        worker.nudge()
+        await until(lambda: stands(queue, ("completed", 1, "")))
+    assert len(sink.contents) == 1
+
+
+@pytest.mark.parametrize("stage", ["connect", "data"])
+async def test_a_server_that_hangs_holds_the_worker_for_the_time_of_a_stage(
+    queue: UnitOfWork, sink: MailSink, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.mail.mailer.STAGE_SECONDS", 0.3)
+    sink.answers[stage] = [HANG]
+    await add(queue, 1)
+    async with a_worker(queue, SmtpMailer(sink.server)).running():
+        await until(lambda: tried(queue), seconds=2)
+    assert [(state, attempts) for state, attempts, _ in await rows(queue)] == [("pending", 0)]
+
+
+async def test_a_mail_server_that_is_away_is_left_alone_until_it_answers_and_no_mail_is_touched(
+    queue: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "PROBE_SECONDS", 0.2)
+    sink = MailSink()
+    async with sink.listening():
+        pass  # now it has a port on which nobody listens
+    await add(queue, 30)
+    async with a_worker(queue, SmtpMailer(sink.server)).running():
+        await until(lambda: unhealthy(queue))
+        touched = [fence for (fence,) in await values(queue, "SELECT fence FROM emails WHERE fence > 0")]
+        assert FAILURES <= len(touched) <= MAX_AT_ONCE
+        await change(queue, DUE)
+        await asyncio.sleep(0.5)
+        assert await values(queue, "SELECT count(*) FROM emails WHERE fence > 0") == [(len(touched),)]
+        async with sink.listening():
+            await until(lambda: done(queue, 30))
+            await until(lambda: healthy(queue))
+    assert {(state, attempts) for state, attempts, _ in await rows(queue)} == {("completed", 1)}
+    assert len(sink.contents) == 30
+
+
+async def test_a_code_does_not_wait_behind_mails_for_which_nobody_waits(queue: UnitOfWork, sink: MailSink) -> None:
+    sink.seconds = 3600
+    await add(queue, 50)
+    async with asyncio.timeout(10):
+        async with busy(queue, sink):
+            await until(lambda: arrived(sink, MAX_BULK))
+            await add_code(queue)
+            await until(lambda: arrived(sink, MAX_BULK + 1), seconds=2)
+            assert sink.recipients[-1] == ["code@example.org"]
+
+
+async def test_a_code_that_ends_while_the_mail_server_is_away_is_erased(queue: UnitOfWork) -> None:
+    await add_code(queue, "-1 s")
+    async with queue.begin() as tx:
+        assert await MailRepository(tx.connection).expire() == 1
+        assert await MailRepository(tx.connection).expire() == 0
+    assert await rows(queue) == [("failed", 0, "EXPIRED")]
+    assert await values(queue, "SELECT sealed_code, harmless FROM emails") == [(None, True)]
+
+
+async def test_mails_about_one_prescription_reach_a_reader_in_the_order_in_which_they_were_asked_for(
+    queue: UnitOfWork,
+) -> None:
+    async with queue.begin() as tx:
+        account, other = await add_account(tx.connection), await add_account(tx.connection)
+        await tx.connection.execute(text("ALTER TABLE emails DISABLE TRIGGER ALL"))  # no prescription is needed
+        about = new_id()
+        for recipient in (account, account, other):
+            await tx.outbox.add(NewMail(MailKind.CANCELLED, recipient, "p@example.org", about))
+    async with queue.begin() as tx:
+        await tx.connection.execute(text("ALTER TABLE emails ENABLE TRIGGER ALL"))
+        claimed = await MailRepository(tx.connection).claim(8, 8)
+    assert sorted(mail.recipient_id for mail in claimed) == [account, other]
+    await change(
+        queue, "UPDATE emails SET state = 'failed', finished_at = now(), lease_expires_at = NULL WHERE fence > 0"
+    )
+    async with queue.begin() as tx:
+        (second,) = await MailRepository(tx.connection).claim(8, 8)
+    assert second.recipient_id == account
+
+
+async def test_what_became_of_a_mail_is_written_down_when_the_database_is_back_and_it_is_not_sent_again(
+    queue: UnitOfWork, sink: MailSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "RECORD_AGAIN_SECONDS", 0.05)
+    settle, failures = MailRepository.settle, [OSError(), OSError()]
+
+    async def fail_twice(repository: MailRepository, *outcomes: object) -> object:
+        if failures:
+            raise failures.pop()
+        return await settle(repository, *outcomes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(MailRepository, "settle", fail_twice)
+    await add(queue, 3)
+    async with a_worker(queue, SmtpMailer(sink.server)).running():
+        await until(lambda: done(queue, 3))
+    assert failures == []
+    assert len(sink.contents) == 3
+
+
+async def test_the_serving_process_sends_while_no_worker_does_and_stops_when_one_is_back(
+    queue: UnitOfWork, sink: MailSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standby_module, "SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr(standby_module, "LOOK_SECONDS", 0.1)
+    stood_in: list[MailWorker] = []
+
+    @asynccontextmanager
+    async def sending() -> AsyncIterator[None]:
+        delivery = Delivery(compose, SmtpMailer(sink.server), max_attempts=3)
+        stood_in.append(MailWorker(queue, delivery, lambda: None, stands_in=True))
+        async with stood_in[-1].running():
+            yield
+
+    async with Standby(queue, sending).ready():
+        await add(queue, 2)
+        await until(lambda: done(queue, 2))
+        await until(lambda: healthy(queue))
+        async with queue.begin() as tx:
+            await MailRepository(tx.connection).show_life(new_id())
+        await until(lambda: nobody_stands_in(queue))
+        await change(queue, "UPDATE mail_workers SET seen_at = now() - interval '31 s'")
+        await add(queue, 1)
+        await until(lambda: done(queue, 3))
+    assert len(stood_in) == 2
+    assert await nobody_stands_in(queue)
+
+
+async def test_a_recipient_is_sent_20_mails_a_day_at_his_own_or_others_asking(queue: UnitOfWork) -> None:
+    async with queue.begin() as tx:
+        account = await add_account(tx.connection)
+        await tx.outbox.add(*[NewMail(MailKind.WELCOME, account, "p@example.org")] * 19)
+        await tx.outbox.check_room(account, 20)
+        await tx.outbox.add(NewMail(MailKind.WELCOME, account, "p@example.org"))
+        with pytest.raises(EmailLimitExceeded) as refused:
+            await tx.outbox.check_room(account, 20)
+        assert refused.value.retry_after == pytest.approx(86_400, abs=60)
+        await tx.outbox.check_room(await add_account(tx.connection), 20)
+    await change(queue, "UPDATE emails SET created_at = now() - interval '25 h'")
+    async with queue.begin() as tx:
+        await tx.outbox.check_room(account, 20)
+
+
+@asynccontextmanager
+async def busy(queue: UnitOfWork, sink: MailSink) -> AsyncIterator[None]:
+    """A worker that is not waited for: its mail server does not come to an end."""
+
+    async def without_a_body(mail: ClaimedMail) -> EmailMessage:
+        return await compose(mail)
+
+    run = asyncio.create_task(a_worker(queue, SmtpMailer(sink.server), without_a_body)._run())
+    try:
+        yield
+    finally:
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+
+
+async def values(queue: UnitOfWork, statement: str) -> list[tuple[object, ...]]:
+    async with queue.read() as tx:
+        return [tuple(row) for row in await tx.connection.execute(text(statement))]
+
+
+async def done(queue: UnitOfWork, count: int) -> bool:
+    return (await status(queue)).completed == count
+
+
+async def tried(queue: UnitOfWork) -> bool:
+    return all(error for _, _, error in await rows(queue))
+
+
+async def healthy(queue: UnitOfWork) -> bool:
+    return (await status(queue)).is_healthy
+
+
+async def unhealthy(queue: UnitOfWork) -> bool:
+    return await values(queue, "SELECT circuit_open FROM mail_workers") == [(True,)]
+
+
+async def arrived(sink: MailSink, count: int) -> bool:
+    return len(sink.contents) == count
+
+
+async def nobody_stands_in(queue: UnitOfWork) -> bool:
+    return await values(queue, "SELECT id FROM mail_workers WHERE stands_in") == []

@@ -1,0 +1,104 @@
+"""Rings between processes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from sqlalchemy import text
+
+from server.db import notifications as module
+from server.db.engine import create_engine
+from server.db.notifications import Channel, Notifications
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.database import committing_work
+from tests.fixtures.mails import add_mails
+
+LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ears' AND query LIKE 'LISTEN%'"
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ears'"
+
+
+@asynccontextmanager
+async def a_process(url: str) -> AsyncIterator[Notifications]:
+    engine = create_engine(url, pool_size=1, application="ears")
+    notifications = Notifications(engine)
+    async with notifications.running():
+        yield notifications
+    await engine.dispose()
+
+
+async def until(holds: Callable[[], object], seconds: float = 5) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def listen(url: str, processes: int = 1) -> None:
+    """Wait until so many processes listen."""
+    async with committing_work(url) as work, asyncio.timeout(5):
+        while True:
+            async with work.read() as tx:
+                if await tx.connection.scalar(text(LISTENING)) == processes:
+                    return
+            await asyncio.sleep(0.01)
+
+
+async def test_every_process_hears_a_ring_and_only_those_on_its_channel(database_url: str) -> None:
+    heard: list[str] = []
+    async with a_process(database_url) as first, a_process(database_url) as second:
+        with (
+            first.heard(Channel.MAIL, lambda: heard.append("first")),
+            second.heard(Channel.MAIL, lambda: heard.append("second")),
+            second.heard(Channel.FEED, lambda: heard.append("feed")),
+        ):
+            await listen(database_url, 2)
+            first.ring(Channel.MAIL)
+            await until(lambda: len(heard) == 2)
+        first.ring(Channel.MAIL)
+        await asyncio.sleep(0.1)
+    assert sorted(heard) == ["first", "second"]
+
+
+async def test_many_rings_at_once_are_heard_as_one_or_two(database_url: str) -> None:
+    heard: list[None] = []
+    async with a_process(database_url) as process:
+        await listen(database_url)
+        with process.heard(Channel.MAIL, lambda: heard.append(None)):
+            for _ in range(1000):
+                process.ring(Channel.MAIL)
+            await until(lambda: heard)
+            await asyncio.sleep(0.1)
+    assert len(heard) <= 2
+
+
+async def test_who_lost_the_connection_listens_again(database_url: str) -> None:
+    heard: list[None] = []
+    async with a_process(database_url) as process, committing_work(database_url) as work:
+        await listen(database_url)
+        async with work.read() as tx:
+            await tx.connection.execute(text(CUT))
+        await asyncio.sleep(module.RECONNECT_SECONDS)
+        await listen(database_url)
+        with process.heard(Channel.MAIL, lambda: heard.append(None)):
+            process.ring(Channel.MAIL)
+            await until(lambda: heard)
+
+
+async def test_a_use_case_that_leaves_mails_rings_behind_its_commit_and_others_do_not(database_url: str) -> None:
+    rung: list[int] = []
+    engine = create_engine(database_url, pool_size=2)
+
+    def ring() -> None:
+        rung.append(1)
+
+    work = UnitOfWork(engine, ring)
+    async with work.begin() as tx:
+        await tx.connection.execute(text("SELECT 1"))
+    assert rung == []
+    async with work.shared():
+        async with work.begin() as joined:
+            await add_mails(joined, 1)
+        assert rung == []
+        async with engine.connect() as other:
+            assert await other.scalar(text("SELECT count(*) FROM emails")) == 0
+    assert rung == [1]
+    await engine.dispose()
