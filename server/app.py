@@ -193,7 +193,7 @@ def use_cases(core: Core) -> Iterator[Services]:
                 lease=timedelta(minutes=settings.claim_minutes),
                 currency=settings.currency,
             ),
-            events=EventsService(work),
+            events=EventsService(work, clock, page_tokens),
         )
 
 
@@ -228,6 +228,7 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         if socket is not None:
             stack.enter_context(listening_on_socket(server, socket))
         await stack.enter_async_context(services.standing.followed())
+        stack.enter_context(core.notifications.heard(Channel.FEED, services.events.nudge))
         await stack.enter_async_context(Standby(core.work, partial(sending, core, stands_in=True)).ready())
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)

@@ -27,16 +27,17 @@ def upgrade() -> None:
         postgresql_where=sa.text("finished_at IS NULL AND prescription_id IS NOT NULL"),
     )
     op.create_index("ix_emails_recipient_id_created_at", "emails", ["recipient_id", "created_at"])
+    op.create_index("ix_emails_created_at_id", "emails", ["created_at", "id"])
+    op.create_index("ix_emails_state_created_at_id", "emails", ["state", "created_at", "id"])
     for name in ("circuit_open", "stands_in"):
-        column = sa.Column(name, sa.Boolean(), server_default=sa.text("false"), nullable=False)
-        op.add_column("mail_workers", column)
+        op.add_column("mail_workers", sa.Column(name, sa.Boolean(), server_default=sa.text("false"), nullable=False))
 
 
 def downgrade() -> None:
     """Drop them, the newest first."""
     for name in ("stands_in", "circuit_open"):
         op.drop_column("mail_workers", name)
-    for index in ("ix_emails_recipient_id_created_at", "ix_emails_unfinished", "ix_emails_urgent"):
-        op.drop_index(index, "emails")
+    for index in ("state_created_at_id", "created_at_id", "recipient_id_created_at", "unfinished", "urgent"):
+        op.drop_index(f"ix_emails_{index}", "emails")
     for name in ("harmless", "queued_at"):
         op.drop_column("emails", name)

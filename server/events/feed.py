@@ -1,32 +1,43 @@
-"""One reading of the mail queue for all who watch it."""
+"""One reading for all who watch in this process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from contextlib import suppress
+from typing import Final, Generic, TypeVar
 
-from server.mail.entities import QueueStatus
+POLL_SECONDS: Final = 1.0
+"""What is shown is never older, even if no ring is heard."""
+LEAST_PAUSE_SECONDS: Final = 0.1
+"""Between two readings, however fast things change."""
 
-PAUSE_SECONDS: Final = 0.9
-"""Between two readings, so that what is shown is at most a second old."""
+T = TypeVar("T")
 
 
-class QueueFeed:
-    """Shares readings: however many watch, the database is asked about once a second, and not at all when nobody does.
+class SharedReading(Generic[T]):
+    """However many wait for the next reading, the database is asked once, and not at all when nobody waits."""
 
-    Nothing is queued for a watcher: one that is slow misses readings and gets the next, so the latest wins.
-    """
-
-    def __init__(self, read: Callable[[], Awaitable[QueueStatus]], pause: float = PAUSE_SECONDS) -> None:
+    def __init__(
+        self, read: Callable[[], Awaitable[T]], poll: float = POLL_SECONDS, least_pause: float = LEAST_PAUSE_SECONDS
+    ) -> None:
         self._read = read
-        self._pause = pause
-        self._reading: asyncio.Task[QueueStatus] | None = None
+        self._poll = poll
+        self._least_pause = least_pause
+        self._changed = asyncio.Event()
+        self._reading: asyncio.Task[T] | None = None
 
-    async def next(self) -> QueueStatus:
+    def nudge(self) -> None:
+        """Something has probably changed: the next reading need not wait for its time."""
+        self._changed.set()
+
+    async def next(self) -> T:
         """The next reading. Raises what the reading raises, to everybody who waits for it."""
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read_after_pause())
+            self._reading = asyncio.create_task(self._read_when_due())
         return await asyncio.shield(self._reading)  # one watcher that leaves must not take it from the others
 
-    async def _read_after_pause(self) -> QueueStatus:
-        await asyncio.sleep(self._pause)
+    async def _read_when_due(self) -> T:
+        await asyncio.sleep(self._least_pause)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), self._poll - self._least_pause)
+        self._changed.clear()
         return await self._read()

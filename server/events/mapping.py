@@ -1,9 +1,18 @@
-"""The mail queue's state as messages."""
+"""Events and mails as messages, and back."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
+from medconnect.events.v1 import email_pb2
 from medconnect.events.v1 import events_service_pb2 as pb
 
-from server.mail.entities import QueueStatus
-from server.wire import timestamp
+from server.events.email_feed import Watched
+from server.mail.entities import MailChange, MailKind, MailState, QueueStatus, ShownMail
+from server.pagination import Page
+from server.wire import enum_pair, fill_page, timestamp
+
+STATUS_NUMBERS, STATES = enum_pair(email_pb2.EmailStatus, MailState, "EMAIL_STATUS")
+KIND_NUMBERS, _ = enum_pair(email_pb2.EmailKind, MailKind, "EMAIL_KIND")
 
 
 def get_response(status: QueueStatus) -> pb.GetEmailQueueStatusResponse:
@@ -29,4 +38,64 @@ def watch_response(status: QueueStatus) -> pb.WatchEmailQueueStatusResponse:
         failed_jobs=status.failed,
         is_healthy=status.is_healthy,
         last_updated=timestamp(status.as_of),
+    )
+
+
+def after_sequence(request: pb.WatchEmailsRequest) -> int | None:
+    """Where a watcher goes on; None: with what happens from now on."""
+    return request.after_sequence if request.HasField("after_sequence") else None
+
+
+def watch_emails_response(watched: Watched) -> pb.WatchEmailsResponse:
+    """A message of WatchEmails."""
+    change = None if watched.change is None else _change(watched.change)
+    return pb.WatchEmailsResponse(sequence=watched.sequence, email=change)
+
+
+def states(request: pb.ListEmailsRequest) -> Sequence[MailState]:
+    """The states that a list is narrowed to."""
+    return [STATES[number] for number in request.status]
+
+
+def list_response(page: Page[ShownMail]) -> pb.ListEmailsResponse:
+    """The answer of ListEmails."""
+    response = pb.ListEmailsResponse(emails=map(email, page.items))
+    fill_page(response, page)
+    return response
+
+
+def clear_response(cleared: int, moment: datetime) -> pb.ClearCompletedEmailsResponse:
+    """The answer of ClearCompletedEmails."""
+    return pb.ClearCompletedEmailsResponse(cleared_at=timestamp(moment), cleared_jobs=cleared)
+
+
+def emit_response(request: pb.EmitTestEventRequest, moment: datetime) -> pb.EmitTestEventResponse:
+    """The answer of EmitTestEvent."""
+    return pb.EmitTestEventResponse(event_type=request.event_type, data=request.data, emitted_at=timestamp(moment))
+
+
+def email(mail: ShownMail) -> email_pb2.Email:
+    """A mail."""
+    return email_pb2.Email(
+        id=str(mail.id),
+        kind=KIND_NUMBERS[mail.kind],
+        recipient=mail.recipient,
+        status=STATUS_NUMBERS[mail.state],
+        attempts=mail.attempts,
+        error=mail.error,
+        created_at=timestamp(mail.created_at),
+        due_at=timestamp(mail.due_at) if mail.state is MailState.PENDING else None,
+        finished_at=None if mail.finished_at is None else timestamp(mail.finished_at),
+    )
+
+
+def _change(change: MailChange) -> email_pb2.EmailChange:
+    return email_pb2.EmailChange(
+        id=str(change.mail_id),
+        kind=KIND_NUMBERS[change.kind],
+        recipient=change.recipient,
+        status=STATUS_NUMBERS[change.state],
+        attempts=change.attempts,
+        error=change.error,
+        changed_at=timestamp(change.changed_at),
     )

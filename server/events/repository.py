@@ -1,13 +1,15 @@
 """Events in the database: recorded with their change, placed in the feed after its commit, read from there."""
 
 import json
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Row, Text, column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.events.catalog import Event
 from server.events.subscriptions import mails_of
+from server.events.tables import events
+from server.mail.entities import MailChange, MailKind, MailState
 from server.mail.outbox import INSERT_MAILS, columns
 
 AT_ONCE: Final = 1000
@@ -44,6 +46,14 @@ _PLACE: Final = text(
     UPDATE events SET position = placed.position FROM placed WHERE events.id = placed.id
     """
 ).bindparams(at_once=AT_ONCE)
+_MAIL_CHANGES: Final = text(
+    """
+    SELECT position, subject_id, right(type, -6) AS state, details, occurred_at FROM events
+    WHERE position > :after AND left(type, 6) = 'email.'
+    ORDER BY position LIMIT :limit
+    """
+).columns(events.c.position, events.c.subject_id, column("state", Text), events.c.details, events.c.occurred_at)
+_LAST: Final = text("SELECT coalesce(max(position), 0) FROM events")
 _UNPLACED: Final = text("SELECT EXISTS (SELECT FROM events WHERE position IS NULL)")
 
 
@@ -71,6 +81,28 @@ class EventRepository:
         await self._connection.execute(_ONE_AT_A_TIME)
         return (await self._connection.execute(_PLACE)).rowcount
 
+    async def last_position(self) -> int:
+        """Where the feed ends for the moment; 0 while it is empty."""
+        return int(await self._connection.scalar(_LAST))
+
+    async def mail_changes(self, after: int, limit: int) -> tuple[MailChange, ...]:
+        """The first so many changes of mails' states behind a place in the feed."""
+        rows = await self._connection.execute(_MAIL_CHANGES, {"after": after, "limit": limit})
+        return tuple(_mail_change(row) for row in rows)
+
     async def some_wait(self) -> bool:
         """Whether there are events without a place: other transactions that are older have to end first."""
         return bool(await self._connection.scalar(_UNPLACED))
+
+
+def _mail_change(row: Row[Any]) -> MailChange:
+    return MailChange(
+        sequence=row.position,
+        mail_id=row.subject_id,
+        kind=MailKind(row.details["kind"]),
+        recipient=row.details["recipient"],
+        state=MailState(row.state),
+        attempts=row.details["attempts"],
+        error=row.details["error"],
+        changed_at=row.occurred_at,
+    )

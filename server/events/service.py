@@ -1,43 +1,96 @@
-"""What admins ask and watch about the mail queue."""
+"""What admins ask, watch and mend about events and the mail queue."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
-from server.events.feed import QueueFeed
-from server.mail.entities import QueueStatus
+from server.clock import Clock
+from server.events.catalog import TrialEvent
+from server.events.email_feed import EmailFeed, Watched
+from server.events.feed import SharedReading
+from server.identity import Caller
+from server.mail.entities import MailState, QueueStatus, ShownMail
+from server.mail.listing_repository import AT_ONCE, MailListingRepository
 from server.mail.repository import MailRepository
+from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.unit_of_work import UnitOfWork
 
-LONGEST_SILENCE: Final = timedelta(seconds=19)
+LONGEST_SILENCE: Final = timedelta(seconds=18)
 """A watcher hears something every 20 s, a reading's pause included: proxies take a silent stream for a dead one."""
 
 
 class EventsService:
     """Use cases of the Events slice."""
 
-    def __init__(self, work: UnitOfWork) -> None:
+    def __init__(self, work: UnitOfWork, clock: Clock, page_tokens: PageTokens) -> None:
         self._work = work
-        self._feed = QueueFeed(self.status)
+        self._clock = clock
+        self._page_tokens = page_tokens
+        self._states = SharedReading(self.status)
+        self._emails = EmailFeed(work)
+
+    def nudge(self) -> None:
+        """Let those who watch see at once what has changed: somebody rang."""
+        self._states.nudge()
+        self._emails.nudge()
 
     async def status(self) -> QueueStatus:
         """The queue as it is now."""
         async with self._work.read() as tx:
             return await MailRepository(tx.connection).status()
 
-    async def watch(self) -> AsyncGenerator[QueueStatus, None]:
+    async def watch_status(self) -> AsyncGenerator[QueueStatus, None]:
         """The queue at once, then again whenever it has changed and at least every 20 s, until the caller leaves.
 
-        Raises Unavailable when the database fails: the caller asks again, and is never shown an old state as a new one.
+        What changes faster than it can be read is shown as one change. Raises Unavailable when the database fails: the
+        caller asks again, and is never shown an old state as a new one.
         """
         shown = await self.status()
         yield shown
         while True:
-            reading = await self._feed.next()
+            reading = await self._states.next()
             if is_news(reading, shown):
                 yield reading
                 shown = reading
+
+    def watch_emails(self, after: int | None) -> AsyncGenerator[Watched, None]:
+        """Each mail's change of state behind a place in the feed, None: from now on. See EmailFeed.watch."""
+        return self._emails.watch(after)
+
+    async def list_emails(self, caller: Caller, states: Sequence[MailState], page: PageRequest) -> Page[ShownMail]:
+        """Mails, newest first. Raises PageTokenInvalid."""
+        narrowed = sorted(set(states))
+        scope = f"{caller.user_id}|ListEmails|{narrowed}"
+        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        async with self._work.read() as tx:
+            mails, found = await MailListingRepository(tx.connection).newest(narrowed, after, page.size)
+        return page_of(
+            mails, found, page.size, lambda last: self._page_tokens.issue_after(last.created_at, last.id, scope)
+        )
+
+    async def retry(self, mail_id: UUID) -> ShownMail:
+        """Put a failed mail back into the queue. Raises NotFound, EmailNotFailed and EmailExpired."""
+        async with self._work.begin() as tx:
+            await tx.outbox.put_back(mail_id)
+            return await MailListingRepository(tx.connection).get(mail_id)
+
+    async def clear_completed(self) -> tuple[int, datetime]:
+        """Forget the mails that were sent; answers how many, and when."""
+        cleared, lately = 0, AT_ONCE
+        async with self._work.begin() as tx:
+            while lately == AT_ONCE:
+                lately = await MailListingRepository(tx.connection).clear_completed()
+                cleared += lately
+        self.nudge()
+        return cleared, self._clock.now()
+
+    async def emit_test(self, caller: Caller, named: str, data: Mapping[str, str]) -> datetime:
+        """Record an event of which the caller is mailed, and nobody else; answers when."""
+        async with self._work.begin() as tx:
+            await tx.events.record(TrialEvent(await tx.accounts.get(caller.user_id), named, data))
+        return self._clock.now()
 
 
 def is_news(reading: QueueStatus, shown: QueueStatus) -> bool:

@@ -10,6 +10,8 @@ from medconnect.events.v1 import events_service_pb2_grpc
 
 from server.events import mapping
 from server.events.service import EventsService
+from server.identity import current_caller
+from server.wire import page_request, read_uuid
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -28,6 +30,30 @@ class EventsServicer(events_service_pb2_grpc.EventsServiceServicer):
     async def WatchEmailQueueStatus(
         self, request: pb.WatchEmailQueueStatusRequest, context: Context
     ) -> AsyncIterator[pb.WatchEmailQueueStatusResponse]:
-        async with aclosing(self._service.watch()) as states:
+        async with aclosing(self._service.watch_status()) as states:
             async for status in states:
                 yield mapping.watch_response(status)
+
+    async def WatchEmails(
+        self, request: pb.WatchEmailsRequest, context: Context
+    ) -> AsyncIterator[pb.WatchEmailsResponse]:
+        async with aclosing(self._service.watch_emails(mapping.after_sequence(request))) as changes:
+            async for watched in changes:
+                yield mapping.watch_emails_response(watched)
+
+    async def ListEmails(self, request: pb.ListEmailsRequest, context: Context) -> pb.ListEmailsResponse:
+        states, page = mapping.states(request), page_request(request)
+        return mapping.list_response(await self._service.list_emails(current_caller(), states, page))
+
+    async def RetryEmail(self, request: pb.RetryEmailRequest, context: Context) -> pb.RetryEmailResponse:
+        mail = await self._service.retry(read_uuid(request.email_id))
+        return pb.RetryEmailResponse(email=mapping.email(mail))
+
+    async def ClearCompletedEmails(
+        self, request: pb.ClearCompletedEmailsRequest, context: Context
+    ) -> pb.ClearCompletedEmailsResponse:
+        return mapping.clear_response(*await self._service.clear_completed())
+
+    async def EmitTestEvent(self, request: pb.EmitTestEventRequest, context: Context) -> pb.EmitTestEventResponse:
+        emitted_at = await self._service.emit_test(current_caller(), request.event_type, request.data)
+        return mapping.emit_response(request, emitted_at)

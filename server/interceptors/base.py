@@ -1,5 +1,6 @@
 """The shells around every handler, unary and streaming, and what one interceptor looks like."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -11,11 +12,13 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from server.errors import MethodUnknown
+from server.errors import MethodUnknown, SlowConsumer
 from server.interceptors.call import Call, Context
 from server.interceptors.contract import Method, unknown_method
 
 HTTP_OK: Final = 200
+READ_SECONDS: Final = 30.0
+"""So long a caller may leave a stream unread that has more for him than the way holds."""
 
 Proceed = Callable[[Call], Awaitable[None]]
 """The rest of the chain, down to the handler."""
@@ -97,7 +100,7 @@ class Chain(grpc.aio.ServerInterceptor):
                     if not begun:  # not earlier: the edge can answer a refusal as one only if nothing was sent before
                         await call.context.send_initial_metadata(tuple(call.headers.items()))
                         begun = True
-                    await call.context.write(handler.response_serializer(response))
+                    await _write(call, handler.response_serializer(response))
 
         surrounded = self._surround(handle)
 
@@ -110,6 +113,15 @@ class Chain(grpc.aio.ServerInterceptor):
         for interceptor in reversed(self._interceptors):
             handle = partial(interceptor.around, proceed=handle)
         return handle
+
+
+async def _write(call: Call, message: bytes) -> None:
+    """Send a message of a stream. It waits while the caller does not read; raises SlowConsumer when that takes long."""
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            await call.context.write(message)
+    except TimeoutError:
+        raise SlowConsumer() from None
 
 
 def _tolerant(handler: Any) -> Any:  # noqa: ANN401

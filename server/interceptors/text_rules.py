@@ -45,7 +45,9 @@ class TextRules:
 
 
 def _step(field: FieldDescriptor) -> _Step | None:
-    if field.message_type is not None:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        step = _pairs(field)
+    elif field.message_type is not None:
         step = _nested(field, field.message_type)
     elif field.type == FieldDescriptor.TYPE_STRING:
         step = _text(field)
@@ -55,7 +57,8 @@ def _step(field: FieldDescriptor) -> _Step | None:
 
 
 def _bounded(field: FieldDescriptor, step: _Step) -> _Step:
-    most = field.GetOptions().Extensions[validate_pb2.field].repeated.max_items
+    rules = field.GetOptions().Extensions[validate_pb2.field]
+    most = rules.repeated.max_items or rules.map.max_pairs
 
     def bounded(message: Message, prefix: str) -> Iterator[FieldViolation]:
         if 0 < most < len(getattr(message, field.name)):
@@ -91,6 +94,22 @@ def _text(field: FieldDescriptor) -> _Step:
             setattr(message, field.name, normal)
 
     return repeated if field.is_repeated else single
+
+
+def _pairs(field: FieldDescriptor) -> _Step:
+    """A map of texts by texts, one line each; a violation names the map, because keys are whatever a caller sends."""
+    forbidden, complaint = _FORBIDDEN[access_pb2.TEXT_UNSPECIFIED]
+
+    def pairs(message: Message, prefix: str) -> Iterator[FieldViolation]:
+        given: Any = getattr(message, field.name)
+        if any(forbidden.search(text) for pair in given.items() for text in pair):
+            yield FieldViolation(f"{prefix}{field.json_name}", complaint)
+            return
+        normal = {_normal_form(key): _normal_form(text) for key, text in given.items()}
+        given.clear()
+        given.update(normal)
+
+    return pairs
 
 
 def _nested(field: FieldDescriptor, inner_type: Descriptor) -> _Step:

@@ -77,6 +77,46 @@ class ClaimedMail:
         return self.expires_at is not None and self.expires_at <= self.claimed_at
 
 
+class MailState(StrEnum):
+    """How a mail stands."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMail:
+    """A mail as admins see it: not what it says, nor quite to whom."""
+
+    id: UUID
+    kind: MailKind
+    recipient: str
+    """Masked."""
+    state: MailState
+    attempts: int
+    error: str
+    created_at: datetime
+    due_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailChange:
+    """A mail came into a state; `sequence` is the change's place in the feed."""
+
+    sequence: int
+    mail_id: UUID
+    kind: MailKind
+    recipient: str
+    """Masked."""
+    state: MailState
+    attempts: int
+    error: str
+    changed_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class QueueStatus:
     """How many mails are in each state, all counted at `as_of`, the database's time."""

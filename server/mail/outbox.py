@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Integer, Uuid, bindparam, text
+from sqlalchemy import Integer, Uuid, bindparam, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.db.identifiers import new_id
-from server.errors import EmailLimitExceeded
-from server.mail.entities import NewMail
+from server.errors import EmailExpired, EmailLimitExceeded, EmailNotFailed, NotFound
+from server.mail.entities import MailState, NewMail
 from server.mail.masking import masked
+from server.mail.tables import emails
 
 INSERT_MAILS: Final = """
     INSERT INTO emails (id, kind, recipient_id, recipient, masked_recipient, prescription_id, details, sealed_code,
@@ -38,6 +39,13 @@ _WAIT = text(
     ORDER BY created_at DESC OFFSET :most - 1 LIMIT 1
     """
 ).bindparams(bindparam("recipient_id", type_=Uuid), bindparam("most", type_=Integer))
+_TO_PUT_BACK = select(emails.c.state, emails.c.expires_at).where(emails.c.id == bindparam("id")).with_for_update()
+_PUT_BACK = (
+    update(emails)
+    .where(emails.c.id == bindparam("mail_id"))
+    .values(state="pending", attempts=0, error="", harmless=False, finished_at=None)
+    .values(due_at=func.now(), queued_at=func.now())
+)
 ADD = text(f"WITH event AS (SELECT CAST(NULL AS bigint) AS id) {INSERT_MAILS}")
 
 
@@ -61,6 +69,18 @@ class Outbox:
         wait = await self._connection.scalar(_WAIT, {"recipient_id": recipient_id, "most": most})
         if wait is not None:
             raise EmailLimitExceeded(retry_after=wait)
+
+    async def put_back(self, mail_id: UUID) -> None:
+        """Have a failed mail tried anew. Raises NotFound, EmailNotFailed, and EmailExpired for one that held a code."""
+        row = (await self._connection.execute(_TO_PUT_BACK, {"id": mail_id})).one_or_none()
+        if row is None:
+            raise NotFound("email")
+        if row.state != MailState.FAILED:
+            raise EmailNotFailed(status=row.state)
+        if row.expires_at is not None:
+            raise EmailExpired()
+        await self._connection.execute(_PUT_BACK, {"mail_id": mail_id})
+        self.added = True
 
     async def add(self, *mails: NewMail) -> None:
         """Leave mails to be sent as soon as a worker sees them: one statement, none for no mails."""

@@ -56,6 +56,8 @@ emails = Table(
         "id",
         postgresql_where=text("finished_at IS NULL AND prescription_id IS NOT NULL"),
     ),
+    Index("ix_emails_created_at_id", "created_at", "id"),
+    Index("ix_emails_state_created_at_id", "state", "created_at", "id"),
     Index("ix_emails_recipient_id_created_at", "recipient_id", "created_at"),
     Index("ix_emails_lease_expires_at", "lease_expires_at", postgresql_where=text("state = 'processing'")),
     Index("ix_emails_finished_at", "state", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),

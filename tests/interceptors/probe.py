@@ -23,6 +23,7 @@ from server import app, listening
 from server.auth.access_tokens import AccessTokens
 from server.auth.keys import SigningKey
 from server.auth.standing import Standing
+from server.events.servicer import EventsServicer
 from server.identity import Role
 from server.interceptors.contract import Method
 from server.rate_limits.store import MemoryStore
@@ -48,7 +49,7 @@ async def nothing() -> None:
     """Succeed at once."""
 
 
-class Probe(events_service_pb2_grpc.EventsServiceServicer):
+class Probe(EventsServicer):
     """Does `act` and answers 7, or before each of the answers 1, 2, 3 of the stream.
 
     `requests` holds what arrived, `messages` is the stream's length.

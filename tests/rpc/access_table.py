@@ -92,6 +92,11 @@ ListPrescriptionLog    held       U  P  P  P  P  P  V  +  N  P  U
 GetDispensingSummary   held       U  +  N  P  P  P  V  +  N  P  U
 GetEmailQueueStatus    -          U  P  P  P  P  P  P  P  P  +  U
 WatchEmailQueueStatus  -          U  P  P  P  P  P  P  P  P  +  U
+WatchEmails            -          U  P  P  P  P  P  P  P  P  +  U
+ListEmails             -          U  P  P  P  P  P  P  P  P  +  U
+RetryEmail             -          U  P  P  P  P  P  P  P  P  +  U
+ClearCompletedEmails   -          U  P  P  P  P  P  P  P  P  +  U
+EmitTestEvent          -          U  P  P  P  P  P  P  P  P  +  U
 """
 
 

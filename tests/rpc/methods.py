@@ -88,9 +88,14 @@ def _shorten(values: dict[str, Any], descriptor: Descriptor) -> None:
             continue
         if described.enum_type is not None:
             values[described.json_name] = _each(value, lambda name, f=described: word(name, f))
-        elif described.message_type is not None and not described.message_type.full_name.startswith("google."):
+        elif described.message_type is not None and not _is_bare(described.message_type):
             for inner in value if described.is_repeated else [value]:
                 _shorten(inner, described.message_type)
+
+
+def _is_bare(described: Descriptor) -> bool:
+    """Whether nothing in it is written in another way: the well-known types, and maps of texts."""
+    return described.full_name.startswith("google.") or bool(described.GetOptions().map_entry)
 
 
 def _each(value: Any, change: Any) -> Any:

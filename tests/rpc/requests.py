@@ -100,6 +100,11 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
     "UpdateProfile": _plain(clinical.UpdateProfileRequest, address="2 New Street"),
     "GetEmailQueueStatus": _plain(events.GetEmailQueueStatusRequest),
     "WatchEmailQueueStatus": _plain(events.WatchEmailQueueStatusRequest),
+    "WatchEmails": _plain(events.WatchEmailsRequest),
+    "ListEmails": _plain(events.ListEmailsRequest),
+    "RetryEmail": lambda stage: events.RetryEmailRequest(email_id=stage.cast.failed_mail()),
+    "ClearCompletedEmails": _plain(events.ClearCompletedEmailsRequest),
+    "EmitTestEvent": _plain(events.EmitTestEventRequest, event_type="prescription.created", data={"ward": "3"}),
 }
 
 _ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[Stage, Prescription], Message]]] = {

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import patient_pb2, visit_pb2
+from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
@@ -228,6 +229,11 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "ReissueQrCode": lambda w: Sound(w.cast.doctor, (clinical.ReissueQrCodeRequest(prescription_id=w.written()),)),
     "SendPrescriptionEmail": lambda w: Sound(
         w.cast.doctor, (clinical.SendPrescriptionEmailRequest(prescription_id=w.mailable()),)
+    ),
+    "RetryEmail": lambda w: Sound(w.cast.admin, (events.RetryEmailRequest(email_id=w.cast.failed_mail()),)),
+    "ClearCompletedEmails": lambda w: Sound(w.cast.admin, (events.ClearCompletedEmailsRequest(),)),
+    "EmitTestEvent": lambda w: Sound(
+        w.cast.admin, (events.EmitTestEventRequest(event_type="prescription.created", data={"ward": "3"}),)
     ),
     "ScanQrCode": lambda w: Sound(
         w.cast.pharmacist, (pharmacy.ScanQrCodeRequest(qr_code=w.cast.qr_text(w.written())),)

@@ -56,6 +56,8 @@ def test_a_repeat_answers_the_same_and_changes_nothing(stage: Stage, face: str, 
     assert again.headers[REPLAYED] == "true"
     assert stage.written() == written
 
+    if not RPCS[cell.rpc].descriptor.input_type.fields:
+        return  # there is no other request
     other = another_request(request)
     reused = FACES[face](stage.cast, RPCS[cell.rpc], other, actor, idempotency_key=key)
     assert reused.reason == "IDEMPOTENCY_KEY_REUSED"

@@ -81,7 +81,18 @@ class TestEachMethod:
             {"ValidatePrescription", "DispensePrescription", "RejectPrescription", "ReleasePrescription"},
         ),
         ("email", {"SendPrescriptionEmail"}),
-        ("events", {"GetEmailQueueStatus", "WatchEmailQueueStatus"}),
+        (
+            "events",
+            {
+                "GetEmailQueueStatus",
+                "WatchEmailQueueStatus",
+                "WatchEmails",
+                "ListEmails",
+                "RetryEmail",
+                "ClearCompletedEmails",
+                "EmitTestEvent",
+            },
+        ),
     ],
 )
 def test_a_limit_group_has_the_methods_of_the_contract(group: str, names: set[str]) -> None:

@@ -12,7 +12,7 @@ from server.auth.entities import User
 from server.auth.one_time_codes import MAX_PER_DAY, MAX_TRIES, CodeScope, Purpose
 from server.auth.passwords import Passwords
 from server.db.engine import create_engine
-from server.mail.entities import MailKind
+from server.mail.entities import MailKind, NewMail
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import SEAL, Auth
 from tests.fixtures.clock import SettableClock
@@ -151,3 +151,10 @@ async def test_neither_table_holds_the_code_and_the_mail_opens_with_the_key(auth
     assert len(rows) > 1
     assert not [row for row in rows if re.search(rf"\b{code}\b", row[0])]
     assert await opens(auth, reset_of(user), code)
+
+
+async def test_an_account_that_was_sent_20_mails_today_is_sent_no_code(auth: Auth, user: User) -> None:
+    async with auth.work.begin() as tx:
+        await tx.outbox.add(*[NewMail(MailKind.WELCOME, user.id, user.email)] * 20)
+        assert not await auth.codes.send(tx, user, reset_of(user), MailKind.PASSWORD_RESET)
+    assert await execute(auth, "SELECT 1 FROM one_time_codes") == []

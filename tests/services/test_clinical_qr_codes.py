@@ -17,6 +17,7 @@ from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.db.engine import create_engine
 from server.errors import (
+    EmailLimitExceeded,
     NotFound,
     PatientHasNoEmail,
     PrescriptionCancelled,
@@ -197,3 +198,16 @@ async def test_a_picture_is_drawn_once_by_a_worker_and_the_one_unseen_for_longes
     assert executor.asked == 3
     await pictures.png("b", "text b")
     assert executor.asked == 4
+
+
+async def test_a_patient_is_sent_20_mails_a_day_at_most_when_they_are_asked_for_and_is_always_told_of_events(
+    clinic: Clinic,
+) -> None:
+    written = await clinic.prescribe()  # his welcome and this one are two of the twenty
+    for _ in range(18):
+        await clinic.qr_codes.send_by_mail(clinic.paula_caller, written.id)
+    with pytest.raises(EmailLimitExceeded) as refused:
+        await clinic.qr_codes.send_by_mail(clinic.doctor, written.id)
+    assert 0 < (refused.value.retry_after or 0) <= 86_400
+    assert await queued(clinic, written.id) == 19
+    assert await queued(clinic, (await clinic.prescribe()).id) == 1

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from medconnect.events.v1 import events_service_pb2 as pb
 
+from server.clock import Clock
 from server.errors import DatabaseUnavailable
 from server.events import mapping
-from server.events.feed import QueueFeed
+from server.events.feed import SharedReading
 from server.events.service import EventsService, is_news
 from server.mail.entities import QueueStatus
 from server.unit_of_work import UnitOfWork
+from tests.fixtures.clinical import TOKENS
 from tests.fixtures.mails import add_mails, change, empty_queue
 
 NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
@@ -27,6 +29,10 @@ async def queue(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
         yield unit_of_work
 
 
+def a_service(queue: UnitOfWork) -> EventsService:
+    return EventsService(queue, Clock(), TOKENS)
+
+
 async def next_of(states: AsyncGenerator[QueueStatus, None], seconds: float = 1.5) -> QueueStatus:
     async with asyncio.timeout(seconds):
         return await anext(states)
@@ -35,13 +41,13 @@ async def next_of(states: AsyncGenerator[QueueStatus, None], seconds: float = 1.
 async def test_the_status_counts_and_tells_the_databases_time(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 3)
-    status = await EventsService(work).status()
+    status = await a_service(work).status()
     assert (status.total, status.pending, status.is_healthy) == (3, 3, False)
     assert abs(datetime.now(UTC) - status.as_of) < timedelta(seconds=10)
 
 
 async def test_a_watcher_gets_a_snapshot_at_once_and_then_each_change(queue: UnitOfWork) -> None:
-    async with aclosing(EventsService(queue).watch()) as states:
+    async with aclosing(a_service(queue).watch_status()) as states:
         assert (await next_of(states, 0.5)).total == 0
         for count in (1, 2):
             async with queue.begin() as tx:
@@ -50,15 +56,15 @@ async def test_a_watcher_gets_a_snapshot_at_once_and_then_each_change(queue: Uni
 
 
 async def test_nothing_is_shown_while_nothing_changes(queue: UnitOfWork) -> None:
-    async with aclosing(EventsService(queue).watch()) as states:
+    async with aclosing(a_service(queue).watch_status()) as states:
         await next_of(states)
         with pytest.raises(TimeoutError):
             await next_of(states, 2.2)
 
 
 async def test_two_watchers_both_see_everything(queue: UnitOfWork) -> None:
-    service = EventsService(queue)
-    async with aclosing(service.watch()) as first, aclosing(service.watch()) as second:
+    service = a_service(queue)
+    async with aclosing(service.watch_status()) as first, aclosing(service.watch_status()) as second:
         assert [(await next_of(states)).total for states in (first, second)] == [0, 0]
         for statement in (
             "UPDATE emails SET state = 'completed', finished_at = now()",
@@ -75,8 +81,8 @@ async def test_two_watchers_both_see_everything(queue: UnitOfWork) -> None:
 
 
 async def test_a_watcher_that_leaves_does_not_end_the_others_stream(queue: UnitOfWork) -> None:
-    service = EventsService(queue)
-    async with aclosing(service.watch()) as staying, aclosing(service.watch()) as leaving:
+    service = a_service(queue)
+    async with aclosing(service.watch_status()) as staying, aclosing(service.watch_status()) as leaving:
         await next_of(staying)
         await next_of(leaving)
         waiting = asyncio.create_task(next_of(staying))
@@ -97,7 +103,7 @@ async def test_however_many_wait_the_queue_is_read_once() -> None:
         readings += 1
         return STATUS
 
-    feed = QueueFeed(read, pause=0.05)
+    feed = SharedReading(read, poll=0.05, least_pause=0.01)
     assert await asyncio.gather(*(feed.next() for _ in range(50))) == [STATUS] * 50
     assert readings == 1
     await asyncio.sleep(0.2)
@@ -114,7 +120,7 @@ async def test_a_reading_that_fails_ends_every_stream_and_the_next_is_tried_anew
             raise outcomes.pop()
         return STATUS
 
-    feed = QueueFeed(read, pause=0.01)
+    feed = SharedReading(read, poll=0.02, least_pause=0.01)
     seen = await asyncio.gather(feed.next(), feed.next(), return_exceptions=True)
     assert [type(outcome) for outcome in seen] == [DatabaseUnavailable, DatabaseUnavailable]
     assert await feed.next() == STATUS
@@ -123,8 +129,8 @@ async def test_a_reading_that_fails_ends_every_stream_and_the_next_is_tried_anew
 def test_what_has_changed_is_news_and_so_is_that_nothing_has_for_20_seconds() -> None:
     assert is_news(replace(STATUS, pending=1, processing=2), STATUS)
     assert is_news(replace(STATUS, is_healthy=False), STATUS)
-    assert not is_news(replace(STATUS, as_of=NOW + timedelta(seconds=18.9)), STATUS)
-    assert is_news(replace(STATUS, as_of=NOW + timedelta(seconds=19)), STATUS)
+    assert not is_news(replace(STATUS, as_of=NOW + timedelta(seconds=17.9)), STATUS)
+    assert is_news(replace(STATUS, as_of=NOW + timedelta(seconds=18)), STATUS)
 
 
 def test_both_answers_say_the_same_and_their_numbers_add_up() -> None:

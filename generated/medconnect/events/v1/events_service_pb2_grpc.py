@@ -45,6 +45,31 @@ class EventsServiceStub:
                 request_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailQueueStatusRequest.SerializeToString,
                 response_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailQueueStatusResponse.FromString,
                 _registered_method=True)
+        self.WatchEmails = channel.unary_stream(
+                '/medconnect.events.v1.EventsService/WatchEmails',
+                request_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailsResponse.FromString,
+                _registered_method=True)
+        self.ListEmails = channel.unary_unary(
+                '/medconnect.events.v1.EventsService/ListEmails',
+                request_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.ListEmailsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.ListEmailsResponse.FromString,
+                _registered_method=True)
+        self.RetryEmail = channel.unary_unary(
+                '/medconnect.events.v1.EventsService/RetryEmail',
+                request_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.RetryEmailRequest.SerializeToString,
+                response_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.RetryEmailResponse.FromString,
+                _registered_method=True)
+        self.ClearCompletedEmails = channel.unary_unary(
+                '/medconnect.events.v1.EventsService/ClearCompletedEmails',
+                request_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.ClearCompletedEmailsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.ClearCompletedEmailsResponse.FromString,
+                _registered_method=True)
+        self.EmitTestEvent = channel.unary_unary(
+                '/medconnect.events.v1.EventsService/EmitTestEvent',
+                request_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.EmitTestEventRequest.SerializeToString,
+                response_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.EmitTestEventResponse.FromString,
+                _registered_method=True)
 
 
 class EventsServiceServicer:
@@ -65,6 +90,44 @@ class EventsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchEmails(self, request, context):
+        """Streams each mail's change of state, in the order in which they happened, and a heartbeat at least every 20 s. Every server process
+        streams the same: whoever has lost a stream resumes it anywhere with the last `sequence`, and misses nothing. Errors: SLOW_CONSUMER,
+        when the caller did not read for 30 s.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEmails(self, request, context):
+        """Lists mails, newest first: what they are and how they stand, never what they say. Errors: PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryEmail(self, request, context):
+        """Puts a failed mail back into the queue, as if it had never been tried. Errors: RESOURCE_NOT_FOUND, EMAIL_NOT_FAILED, EMAIL_EXPIRED
+        (the mail carried a code, which was erased).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearCompletedEmails(self, request, context):
+        """Forgets the mails that were sent; those that wait or have failed stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EmitTestEvent(self, request, context):
+        """Sends an event the whole way that real ones go. Whatever it names, one mail follows from it, to the calling admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +140,31 @@ def add_EventsServiceServicer_to_server(servicer, server):
                     servicer.WatchEmailQueueStatus,
                     request_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailQueueStatusRequest.FromString,
                     response_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailQueueStatusResponse.SerializeToString,
+            ),
+            'WatchEmails': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEmails,
+                    request_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailsRequest.FromString,
+                    response_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailsResponse.SerializeToString,
+            ),
+            'ListEmails': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEmails,
+                    request_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.ListEmailsRequest.FromString,
+                    response_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.ListEmailsResponse.SerializeToString,
+            ),
+            'RetryEmail': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryEmail,
+                    request_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.RetryEmailRequest.FromString,
+                    response_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.RetryEmailResponse.SerializeToString,
+            ),
+            'ClearCompletedEmails': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearCompletedEmails,
+                    request_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.ClearCompletedEmailsRequest.FromString,
+                    response_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.ClearCompletedEmailsResponse.SerializeToString,
+            ),
+            'EmitTestEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.EmitTestEvent,
+                    request_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.EmitTestEventRequest.FromString,
+                    response_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.EmitTestEventResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +222,141 @@ class EventsService:
             '/medconnect.events.v1.EventsService/WatchEmailQueueStatus',
             medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailQueueStatusRequest.SerializeToString,
             medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailQueueStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEmails(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/medconnect.events.v1.EventsService/WatchEmails',
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailsRequest.SerializeToString,
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEmails(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.events.v1.EventsService/ListEmails',
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.ListEmailsRequest.SerializeToString,
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.ListEmailsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryEmail(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.events.v1.EventsService/RetryEmail',
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.RetryEmailRequest.SerializeToString,
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.RetryEmailResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearCompletedEmails(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.events.v1.EventsService/ClearCompletedEmails',
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.ClearCompletedEmailsRequest.SerializeToString,
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.ClearCompletedEmailsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EmitTestEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.events.v1.EventsService/EmitTestEvent',
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.EmitTestEventRequest.SerializeToString,
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.EmitTestEventResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,105 @@
+"""The changes of mails' states, as one process shows them to all who watch there."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from server.events.feed import SharedReading
+from server.mail.entities import MailChange
+from server.unit_of_work import UnitOfWork
+
+IN_HAND: Final = 64
+"""Changes that are held for one watcher."""
+RECENT: Final = 512
+"""Changes that are held for all of them together."""
+LONGEST_SILENCE_SECONDS: Final = 18.0
+"""A watcher hears something every 20 s, a reading's pause included: proxies take a silent stream for a dead one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """How far a watcher has come, and what happened there; None: nothing, but the stream lives."""
+
+    sequence: int
+    change: MailChange | None
+
+
+class EmailFeed:
+    """Each watcher goes through the feed at his own pace: nothing is pushed to him, so none can be overrun.
+
+    Those at the feed's head share one reading. Who is further behind than what they share reads the database by
+    himself, a handful at a time; for none of them more is held than that.
+    """
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+        self._watchers = 0
+        self._recent: deque[MailChange] = deque()
+        self._complete_behind = 0
+        """`_recent` holds all changes with a greater sequence, up to `_head`."""
+        self._head = 0
+        self._reading = SharedReading(self._read_on)
+
+    def nudge(self) -> None:
+        """Some changes have probably got their places in the feed."""
+        self._reading.nudge()
+
+    async def watch(self, after: int | None) -> AsyncGenerator[Watched, None]:
+        """Where the feed stands at once, then each change behind `after` (None: from now on), until the caller leaves.
+
+        Raises Unavailable when the database fails: the caller resumes behind what he has seen.
+        """
+        async with self._joined() as last:
+            sequence = last if after is None else min(after, last)
+            spoken = _now()
+            yield Watched(sequence, None)
+            while True:
+                sequence, changes = await self._behind(sequence)
+                for change in changes:
+                    sequence, spoken = change.sequence, _now()
+                    yield Watched(sequence, change)
+                if _now() - spoken >= LONGEST_SILENCE_SECONDS:
+                    spoken = _now()
+                    yield Watched(sequence, None)
+
+    @asynccontextmanager
+    async def _joined(self) -> AsyncIterator[int]:
+        """Count a watcher, and answer where the feed stands; the first one finds nothing held."""
+        async with self._work.read() as tx:
+            last = await tx.events.last_position()
+        if self._watchers == 0:
+            self._recent.clear()
+            self._head = self._complete_behind = last
+        self._watchers += 1
+        try:
+            yield last
+        finally:
+            self._watchers -= 1
+
+    async def _behind(self, sequence: int) -> tuple[int, Sequence[MailChange]]:
+        """Up to IN_HAND changes behind that one, none when a second has passed without; and from where they count."""
+        held_behind = self._complete_behind
+        if sequence < held_behind:
+            async with self._work.read() as tx:
+                found = await tx.events.mail_changes(sequence, IN_HAND)
+            return (sequence, found) if found else (held_behind, ())
+        if sequence >= self._head:
+            await self._reading.next()
+        if sequence < self._complete_behind:
+            return sequence, ()  # so much was read that it is not held any more: the next time it is in the database
+        return sequence, [change for change in self._recent if change.sequence > sequence][:IN_HAND]
+
+    async def _read_on(self) -> None:
+        async with self._work.read() as tx:
+            found = await tx.events.mail_changes(self._head, RECENT)
+        self._recent.extend(found)
+        self._head = found[-1].sequence if found else self._head
+        while len(self._recent) > RECENT:
+            self._complete_behind = self._recent.popleft().sequence
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,80 @@
+"""Mails one by one, as admins list and clear them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Text, any_, bindparam, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.db.list_query import ListQuery
+from server.errors import NotFound
+from server.mail.entities import MailKind, MailState, ShownMail
+from server.mail.tables import emails
+
+AT_ONCE: Final = 5000
+"""Mails that one statement forgets."""
+
+_SHOWN: Final = select(
+    emails.c.id,
+    emails.c.kind,
+    emails.c.masked_recipient.label("recipient"),
+    emails.c.state,
+    emails.c.attempts,
+    emails.c.error,
+    emails.c.created_at,
+    emails.c.due_at,
+    emails.c.finished_at,
+)
+_ONE: Final = _SHOWN.where(emails.c.id == bindparam("id"))
+_LIST: Final = ListQuery(
+    _SHOWN,
+    emails,
+    conditions={"states": emails.c.state == any_(bindparam("states", type_=ARRAY(Text)))},
+    behind=tuple_(emails.c.created_at, emails.c.id)
+    < tuple_(
+        bindparam("after_created_at", type_=emails.c.created_at.type), bindparam("after_id", type_=emails.c.id.type)
+    ),
+    order=(emails.c.created_at.desc(), emails.c.id.desc()),
+)
+_CLEAR: Final = text(
+    """
+    DELETE FROM emails WHERE id IN (
+        SELECT id FROM emails WHERE state = 'completed' AND finished_at IS NOT NULL LIMIT :at_once
+        FOR UPDATE SKIP LOCKED
+    )
+    """
+).bindparams(at_once=AT_ONCE)
+
+
+class MailListingRepository:
+    """Mails, through one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, mail_id: UUID) -> ShownMail:
+        """One of them. Raises NotFound."""
+        row = (await self._connection.execute(_ONE, {"id": mail_id})).mappings().one_or_none()
+        if row is None:
+            raise NotFound("email")
+        return _shown(row)
+
+    async def newest(
+        self, states: Sequence[MailState], after: tuple[datetime, UUID] | None, size: int
+    ) -> tuple[list[ShownMail], int]:
+        """Up to `size` + 1 of them, newest first, in these states or all; and how many there are."""
+        cursor = {} if after is None else {"after_created_at": after[0], "after_id": after[1]}
+        filters = {"states": [state.value for state in states] or None}
+        rows, found = await _LIST.fetch(self._connection, filters, cursor, size)
+        return [_shown(row._mapping) for row in rows], found
+
+    async def clear_completed(self) -> int:
+        """Forget up to AT_ONCE sent mails; answers how many."""
+        return (await self._connection.execute(_CLEAR)).rowcount
+
+
+def _shown(row: Mapping[Any, Any]) -> ShownMail:
+    values = {name: row[name] for name in ShownMail.__slots__}
+    return ShownMail(**{**values, "kind": MailKind(row["kind"]), "state": MailState(row["state"])})

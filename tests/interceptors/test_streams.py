@@ -1,0 +1,46 @@
+"""A stream whose caller does not read it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from medconnect.events.v1 import events_service_pb2 as pb
+
+from server.interceptors import base
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clock import SettableClock
+from tests.interceptors.probe import BODY, PATHS, House, running_house
+
+BIG = "x" * 60_000
+
+
+@pytest.fixture
+async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> AsyncIterator[House]:
+    async with running_house(work, clock, tmp_path) as running:
+        yield running
+
+
+async def test_a_caller_who_does_not_read_is_told_to_resume_and_others_do_not_notice(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "READ_SECONDS", 0.5)
+    house.probe.messages = 10_000
+    monkeypatch.setattr(pb, "WatchEmailQueueStatusResponse", lambda **_: pb.EmitTestEventResponse(event_type=BIG))
+    channel: Any = house.direct
+    unread = channel.unary_stream(PATHS["stream"])(BODY, metadata=house.bearer())
+    await unread.read()
+    for _ in range(20):
+        answer = await asyncio.wait_for(house.call("unary", house.bearer()), 1)
+        assert answer.code is grpc.StatusCode.OK
+        await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        while house.probe.closed_streams == 0:
+            await asyncio.sleep(0.02)
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        while True:
+            await asyncio.wait_for(unread.read(), 5)
+    assert ended.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert b"SLOW_CONSUMER" in dict(ended.value.trailing_metadata())["grpc-status-details-bin"]

@@ -1,0 +1,141 @@
+"""The feed of mails' changes of state: complete, in order, resumable, the same in every process."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+
+import pytest
+
+from server.events import email_feed as module
+from server.events.email_feed import IN_HAND, EmailFeed, Watched
+from server.events.sequencer import Sequencer
+from server.mail.entities import MailState
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.mails import add_mails, change, empty_queue
+
+SEND = (
+    "UPDATE emails SET state = 'processing', lease_expires_at = now() WHERE state = 'pending'",
+    "UPDATE emails SET state = 'completed', lease_expires_at = NULL, finished_at = now() WHERE state = 'processing'",
+)
+Watching = AsyncGenerator[Watched, None]
+
+
+@pytest.fixture
+async def queue(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with empty_queue(shared_database_url) as unit_of_work:
+        yield unit_of_work
+
+
+async def place(queue: UnitOfWork) -> None:
+    while await Sequencer(queue, lambda: None).place():
+        await asyncio.sleep(0.01)
+
+
+async def send(queue: UnitOfWork, count: int) -> None:
+    """So many mails, from their first state to their last: three changes each."""
+    async with queue.begin() as tx:
+        await add_mails(tx, count)
+    for statement in SEND:
+        await change(queue, statement)
+    await place(queue)
+
+
+async def next_of(watching: Watching, seconds: float = 5) -> Watched:
+    async with asyncio.timeout(seconds):
+        return await anext(watching)
+
+
+async def take(watching: Watching, count: int) -> list[Watched]:
+    return [await next_of(watching) for _ in range(count)]
+
+
+async def test_a_watcher_is_told_where_the_feed_stands_and_then_each_change_in_order(queue: UnitOfWork) -> None:
+    await send(queue, 1)
+    async with aclosing(EmailFeed(queue).watch(None)) as watching:
+        start = await next_of(watching, 0.5)
+        assert start.change is None
+        await send(queue, 1)
+        seen = await take(watching, 3)
+    assert [watched.change.state for watched in seen if watched.change] == [
+        MailState.PENDING,
+        MailState.PROCESSING,
+        MailState.COMPLETED,
+    ]
+    assert start.sequence < seen[0].sequence < seen[1].sequence < seen[2].sequence
+    assert {watched.change.recipient for watched in seen if watched.change} == {"0***@example.org"}
+
+
+async def test_a_watcher_resumes_behind_what_he_has_seen_in_another_process_too(queue: UnitOfWork) -> None:
+    await send(queue, 40)
+    everything = await all_since(EmailFeed(queue), 0)
+    assert len(everything) == 120
+    for seen in (1, 60, 119):
+        rest = await all_since(EmailFeed(queue), everything[seen - 1])
+        assert rest == everything[seen:]
+    assert await all_since(EmailFeed(queue), 10**15) == []
+
+
+async def test_every_watcher_sees_everything_whenever_he_comes_and_however_fast_he_reads(
+    queue: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RECENT", 16)
+    feeds = [EmailFeed(queue), EmailFeed(queue)]
+    async with AsyncExitStack() as stack:
+        fast = [await stack.enter_async_context(aclosing(feed.watch(0))) for feed in feeds]
+        slow = await stack.enter_async_context(aclosing(feeds[0].watch(0)))
+        for watching in (*fast, slow):
+            await next_of(watching)
+        followed: list[list[int]] = [[], []]
+        for _ in range(5):
+            await send(queue, 10)
+            for numbers, watching in zip(followed, fast, strict=True):
+                numbers += [watched.sequence for watched in await take(watching, 30)]
+        late = [watched.sequence for watched in await take(slow, 150)]
+    assert followed[0] == followed[1] == late
+    assert late == sorted(set(late))
+    assert len(feeds[0]._recent) <= 16
+
+
+async def test_no_more_is_held_for_a_watcher_than_a_handful(queue: UnitOfWork) -> None:
+    await send(queue, IN_HAND)
+    feed = EmailFeed(queue)
+    async with aclosing(feed.watch(0)) as watching:
+        first = await next_of(watching)
+        assert len((await feed._behind(first.sequence))[1]) == IN_HAND
+        assert len(feed._recent) == 0
+
+
+async def test_a_stream_that_has_nothing_to_tell_says_that_it_lives(
+    queue: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONGEST_SILENCE_SECONDS", 0.2)
+    await send(queue, 1)
+    async with aclosing(EmailFeed(queue).watch(None)) as watching:
+        beats = await take(watching, 3)
+    assert {beat.sequence for beat in beats} == {beats[0].sequence}
+    assert [beat.change for beat in beats] == [None] * 3
+
+
+async def test_changes_reach_a_watcher_at_once_when_somebody_rings(queue: UnitOfWork) -> None:
+    feed = EmailFeed(queue)
+    async with aclosing(feed.watch(None)) as watching:
+        await next_of(watching)
+        waiting = asyncio.create_task(next_of(watching))
+        await asyncio.sleep(0.05)
+        await send(queue, 1)
+        feed.nudge()
+        begun = asyncio.get_running_loop().time()
+        await waiting
+        assert asyncio.get_running_loop().time() - begun < 0.5
+
+
+async def all_since(feed: EmailFeed, after: int) -> list[int]:
+    """The sequences of everything behind a place in the feed."""
+    found: list[int] = []
+    async with aclosing(feed.watch(after)) as watching:
+        await next_of(watching)
+        try:
+            while True:
+                found.append((await next_of(watching, 0.4)).sequence)
+        except TimeoutError:
+            return found
