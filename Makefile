@@ -12,7 +12,7 @@ T ?= tests
 AGAINST ?= protos/released.binpb
 
 .PHONY: help setup run test check format-check lint types imports protos-check fix protos protos-breaking protos-release \
-	migration migrate rollback demo dev build seed db-reset db-fresh db-clear bench coverage clean
+	migration migrate rollback demo dev build seed cleanup-tokens db-reset db-fresh db-clear bench coverage clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ demo: $(READY) ## Play a prescription's life against an instance of its own, or 
 
 seed: $(READY) ## Load a small example hospital (development only)
 	@$(BIN)/medconnect seed
+
+cleanup-tokens: $(READY) ## Delete expired tokens, sessions, codes and keys, and mails finished long ago
+	@$(BIN)/medconnect cleanup
 
 db-clear: $(READY) ## Empty every table (development only)
 	@$(BIN)/medconnect clear

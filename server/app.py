@@ -47,6 +47,7 @@ from server.events.sequencer import Sequencer
 from server.events.service import EventsService
 from server.events.servicer import EventsServicer
 from server.health import Health
+from server.housekeeping.service import Housekeeping
 from server.interceptors.access import OPEN_METHODS, Access
 from server.interceptors.authentication import Authentication
 from server.interceptors.base import Chain
@@ -271,7 +272,7 @@ def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
 
 @asynccontextmanager
 async def sending(core: Core, *, stands_in: bool = False) -> AsyncIterator[None]:
-    """What happens without a caller: mails are sent, events placed in the feed, lapsed prescriptions written down.
+    """What happens without a caller: mails are sent, events placed, lapses written down, the house is kept tidy.
 
     stands_in: a serving process does it, because no worker does.
     """
@@ -285,7 +286,13 @@ async def sending(core: Core, *, stands_in: bool = False) -> AsyncIterator[None]
     worker = MailWorker(core.work, delivery, sequencer.nudge, stands_in=stands_in)
     with notifications.heard(Channel.MAIL, worker.nudge), notifications.heard(Channel.MAIL, sequencer.nudge):
         async with worker.running(), sequencer.running(), Lapses(core.work).written_down():
-            yield
+            async with housekeeping(core).done_regularly():
+                yield
+
+
+def housekeeping(core: Core) -> Housekeeping:
+    """What deletes what nobody needs any more."""
+    return Housekeeping(core.work, timedelta(days=core.settings.email_keep_days))
 
 
 def _mailer(settings: Settings) -> Mailer:

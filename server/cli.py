@@ -127,6 +127,18 @@ def seed() -> None:
 
 
 @commands.command()
+def cleanup() -> None:
+    """Delete what nobody needs any more: expired tokens, sessions, codes and keys, mails finished long ago."""
+
+    async def run(settings: Settings) -> None:
+        async with instance.database(settings) as url, app.core(settings, url) as core:
+            for things, count in (await app.housekeeping(core).tidy_up()).items():
+                console.print(f"{count:>8} {things}")
+
+    _run(run)
+
+
+@commands.command()
 def clear() -> None:
     """Empty every table (development only)."""
     _run(_development_only(_on_database(schema.clear)))

@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     """How often a mail that the mail server refuses for the moment is tried."""
     email_daily_cap: Annotated[int, Field(ge=1, le=10_000)] = 20
     """How many mails an account is sent in 24 hours before no more can be asked for; events are always told."""
+    email_keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """How long the queue remembers a finished mail, and the feed what became of it."""
 
     frontend_url: str = "http://localhost:3000"
     """Where links in mails lead."""

@@ -1,0 +1,96 @@
+"""What time has made useless, by the database's clock."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Integer, Interval, TextClause, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+AT_ONCE: Final = 1000
+"""Rows that one statement deletes, so that none is locked for long."""
+
+_AT_ONCE: Final = bindparam("at_once", type_=Integer)
+_KEEP_MAILS: Final = bindparam("keep_mails", type_=Interval)
+
+# Rows that somebody holds are left for the next time. Of sessions and codes a day is kept: access tokens, revocations
+# and the number of codes a day are judged by them.
+CHORES: Final[Mapping[str, TextClause]] = {
+    "refresh tokens": text(
+        """
+        DELETE FROM refresh_tokens WHERE token_hash IN (
+            SELECT token_hash FROM refresh_tokens WHERE expires_at < now() - interval '1 day'
+            LIMIT :at_once FOR UPDATE SKIP LOCKED
+        )
+        """
+    ).bindparams(_AT_ONCE),
+    "one-time codes": text(
+        """
+        DELETE FROM one_time_codes WHERE id IN (
+            SELECT id FROM one_time_codes WHERE created_at < now() - interval '1 day'
+            LIMIT :at_once FOR UPDATE SKIP LOCKED
+        )
+        """
+    ).bindparams(_AT_ONCE),
+    "sessions": text(
+        """
+        DELETE FROM sessions WHERE id IN (
+            SELECT id FROM sessions WHERE expires_at < now() - interval '1 day'
+              AND NOT EXISTS (SELECT FROM refresh_tokens WHERE session_id = sessions.id)
+              AND NOT EXISTS (SELECT FROM one_time_codes WHERE session_id = sessions.id)
+            LIMIT :at_once FOR UPDATE SKIP LOCKED
+        )
+        """
+    ).bindparams(_AT_ONCE),
+    "sign-in counters": text(
+        """
+        DELETE FROM sign_in_counters WHERE (account, address) IN (
+            SELECT account, address FROM sign_in_counters WHERE touched_at < now() - interval '30 days'
+            LIMIT :at_once FOR UPDATE SKIP LOCKED
+        )
+        """
+    ).bindparams(_AT_ONCE),
+    "idempotency keys": text(
+        """
+        DELETE FROM idempotency_keys WHERE (caller_id, method, key) IN (
+            SELECT caller_id, method, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
+            LIMIT :at_once FOR UPDATE SKIP LOCKED
+        )
+        """
+    ).bindparams(_AT_ONCE),
+    "finished mails": text(
+        """
+        DELETE FROM emails WHERE id IN (
+            SELECT id FROM emails
+            WHERE state IN ('completed', 'failed') AND finished_at < now() - :keep_mails
+            LIMIT :at_once FOR UPDATE SKIP LOCKED
+        )
+        """
+    ).bindparams(_AT_ONCE, _KEEP_MAILS),
+    "changes of mails": text(
+        """
+        DELETE FROM events WHERE id IN (
+            SELECT id FROM events
+            WHERE left(type, 6) = 'email.' AND position IS NOT NULL AND occurred_at < now() - :keep_mails
+            LIMIT :at_once FOR UPDATE SKIP LOCKED
+        )
+        """
+    ).bindparams(_AT_ONCE, _KEEP_MAILS),
+}
+"""What there is to do, in this order: tokens and codes go before the sessions they belong to."""
+
+
+class HousekeepingRepository:
+    """The chores, through one connection. keep_mails: how long a finished mail, and what became of it, is kept."""
+
+    def __init__(self, connection: AsyncConnection, keep_mails: timedelta) -> None:
+        self._connection = connection
+        self._keep_mails = keep_mails
+
+    async def do(self, chore: str) -> int:
+        """Delete up to AT_ONCE rows; answers how many."""
+        statement = CHORES[chore]
+        values: dict[str, object] = {"at_once": AT_ONCE}
+        if "keep_mails" in statement.compile().params:
+            values["keep_mails"] = self._keep_mails
+        return (await self._connection.execute(statement, values)).rowcount

@@ -1,0 +1,55 @@
+"""The rounds of the housekeeping: by the worker from time to time, and at command."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from server import background
+from server.housekeeping import repository
+from server.housekeeping.repository import CHORES, HousekeepingRepository
+from server.unit_of_work import UnitOfWork
+
+PAUSE_SECONDS: Final = 600.0
+
+_log = structlog.get_logger()
+
+
+class Housekeeping:
+    """Deletes what nobody needs any more; any number of processes may do it at once.
+
+    keep_mails: how long a finished mail, and what became of it, is kept.
+    """
+
+    def __init__(self, work: UnitOfWork, keep_mails: timedelta) -> None:
+        self._work = work
+        self._keep_mails = keep_mails
+
+    @asynccontextmanager
+    async def done_regularly(self) -> AsyncIterator[None]:
+        """Tidy up now and every ten minutes until the block is left."""
+        async with background.running(self._repeat()):
+            yield
+
+    async def tidy_up(self) -> Mapping[str, int]:
+        """Do every chore, some rows a transaction; answers how many each has deleted. Raises Unavailable."""
+        deleted = dict.fromkeys(CHORES, 0)
+        for chore in CHORES:
+            lately = repository.AT_ONCE
+            while lately == repository.AT_ONCE:
+                async with self._work.begin() as tx:
+                    lately = await HousekeepingRepository(tx.connection, self._keep_mails).do(chore)
+                deleted[chore] += lately
+        return deleted
+
+    async def _repeat(self) -> None:
+        while True:
+            try:
+                deleted = await self.tidy_up()
+                _log.info("tidied_up", **{name.replace(" ", "_"): count for name, count in deleted.items() if count})
+            except Exception as error:  # whatever it is, nothing depends on it, and it is tried again
+                _log.warning("not_tidied_up", error=type(error).__name__)
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,92 @@
+"""What is deleted, and what is not."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, text
+
+from server.db.identifiers import new_id
+from server.housekeeping import repository
+from server.housekeeping.repository import CHORES
+from server.housekeeping.service import Housekeeping
+from server.unit_of_work import Transaction, UnitOfWork
+from tests.fixtures.mails import add_account, add_mails
+
+KEEP = timedelta(days=30)
+
+
+# Of everything one thing that ended at that time.
+THINGS = (
+    "INSERT INTO sessions (id, user_id, expires_at) VALUES (:id, :user, now() - CAST(:old AS interval))",
+    """
+    INSERT INTO refresh_tokens (token_hash, session_id, expires_at) VALUES (:hash, :id, now() - CAST(:old AS interval))
+    """,
+    """
+    INSERT INTO one_time_codes (id, user_id, purpose, session_id, code_hash, created_at, expires_at)
+    VALUES (:id, :user, 'history_access', :id, 'x', now() - CAST(:old AS interval), now())
+    """,
+    "INSERT INTO sign_in_counters VALUES (:hash, '', 1, now(), NULL, now() - CAST(:old AS interval))",
+    "INSERT INTO idempotency_keys VALUES (:user, 'X', 'k', 'h', 'r', now() - CAST(:old AS interval))",
+    "UPDATE emails SET state = 'completed', finished_at = now() - CAST(:old AS interval) WHERE state = 'pending'",
+    """
+    INSERT INTO events (type, subject_id, details, occurred_at, position)
+    SELECT type, :user, '{}', now() - CAST(:old AS interval), nextval('event_positions')
+    FROM unnest(ARRAY['email.completed', 'test']) AS type
+    """,
+)
+TYPES = {"id": Uuid, "user": Uuid, "hash": LargeBinary, "old": Interval}
+
+
+async def run(tx: Transaction, statement: str, **values: Any) -> None:
+    known = text(statement)
+    used = {name: value for name, value in values.items() if f":{name}" in statement}
+    typed = [bindparam(name, type_=TYPES[name]) for name in used]
+    await tx.connection.execute(known.bindparams(*typed), used)
+
+
+async def lay_out(tx: Transaction, old: timedelta) -> None:
+    user, session = await add_account(tx.connection), new_id()
+    await add_mails(tx, 1)
+    for statement in THINGS:
+        await run(tx, statement, id=session, user=user, hash=session.bytes, old=old)
+
+
+@pytest.mark.parametrize(
+    ("old", "deleted"),
+    [
+        (timedelta(hours=23), set()),
+        (timedelta(hours=25), {"refresh tokens", "one-time codes", "sessions", "idempotency keys"}),
+        (timedelta(days=31), set(CHORES)),
+    ],
+)
+async def test_what_ended_long_enough_ago_is_deleted_and_nothing_else(
+    work: UnitOfWork, old: timedelta, deleted: set[str]
+) -> None:
+    async with work.begin() as tx:
+        await lay_out(tx, old)
+    counts = await Housekeeping(work, KEEP).tidy_up()
+    assert counts == {chore: int(chore in deleted) for chore in CHORES}
+    async with work.read() as tx:
+        assert await tx.connection.scalar(text("SELECT count(*) FROM events WHERE type = 'test'")) == 1
+        assert await tx.connection.scalar(text("SELECT count(*) FROM users")) == 2
+
+
+async def test_a_mail_that_waits_is_kept_however_old_it_is_and_so_is_a_session_that_codes_name(
+    work: UnitOfWork,
+) -> None:
+    async with work.begin() as tx:
+        await lay_out(tx, timedelta(days=40))
+        await run(tx, "UPDATE emails SET state = 'pending', finished_at = NULL, created_at = now() - interval '1 year'")
+        await run(tx, "UPDATE one_time_codes SET created_at = now()")
+    counts = await Housekeeping(work, KEEP).tidy_up()
+    assert (counts["finished mails"], counts["sessions"], counts["refresh tokens"]) == (0, 0, 1)
+
+
+async def test_however_much_there_is_all_of_it_goes(work: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "AT_ONCE", 1)
+    async with work.begin() as tx:
+        for _ in range(3):
+            await lay_out(tx, timedelta(days=2))
+    counts = await Housekeeping(work, KEEP).tidy_up()
+    assert counts["idempotency keys"] == 3
