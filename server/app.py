@@ -284,10 +284,10 @@ async def sending(core: Core, *, stands_in: bool = False) -> AsyncIterator[None]
     delivery = Delivery(composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
     sequencer = Sequencer(core.work, partial(notifications.ring, Channel.FEED))
     worker = MailWorker(core.work, delivery, sequencer.nudge, stands_in=stands_in)
+    upkeep = Lapses(core.work).written_down(), housekeeping(core).done_regularly()
     with notifications.heard(Channel.MAIL, worker.nudge), notifications.heard(Channel.MAIL, sequencer.nudge):
-        async with worker.running(), sequencer.running(), Lapses(core.work).written_down():
-            async with housekeeping(core).done_regularly():
-                yield
+        async with worker.running(), sequencer.running(), upkeep[0], upkeep[1]:
+            yield
 
 
 def housekeeping(core: Core) -> Housekeeping:

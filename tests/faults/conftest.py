@@ -1,0 +1,31 @@
+"""How long the fault runs take: short by themselves, long by option."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest tests/faults --kills=50 --mails=2000 --outage=300 --watchers=500 -s` runs them at length."""
+    parser.addoption("--kills", type=int, default=1, help="kills at each fault point; a hundredfold of them at random")
+    parser.addoption("--mails", type=int, default=100, help="mails of the longer runs")
+    parser.addoption("--outage", type=float, default=2, help="seconds for which the mail server is away")
+    parser.addoption("--watchers", type=int, default=100, help="watchers that never read")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--kills", 1))
+
+
+@pytest.fixture
+def mails(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--mails", 100))
+
+
+@pytest.fixture
+def outage(request: pytest.FixtureRequest) -> float:
+    return float(request.config.getoption("--outage", 2))
+
+
+@pytest.fixture
+def watchers(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--watchers", 100))

@@ -1,0 +1,251 @@
+"""Mails under way in numbers: undone work, delays, outages, poison, several workers; and watchers beside them."""
+
+import asyncio
+import statistics
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from email import message_from_bytes
+from email.message import EmailMessage
+
+import pytest
+from sqlalchemy import text
+
+from server.db.engine import create_engine
+from server.db.notifications import Channel, Notifications
+from server.events.catalog import UserRegistered
+from server.events.service import EventsService
+from server.identity import Role
+from server.mail import worker as worker_module
+from server.mail.delivery import Delivery
+from server.mail.entities import ClaimedMail, QueueStatus
+from server.mail.mailer import SmtpMailer
+from server.mail.repository import MailRepository
+from server.mail.worker import MailWorker
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.auth import a_user
+from tests.fixtures.clinical import TOKENS
+from tests.fixtures.clock import SettableClock
+from tests.fixtures.database import committing_work
+from tests.fixtures.mail_sink import MailSink
+from tests.fixtures.mails import add_account, add_mails, change, rows
+from tests.services.test_mail_worker import compose
+
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ears'"
+
+
+class Undone(Exception):
+    """What makes a use case fail behind its last statement."""
+
+
+@pytest.fixture
+async def queue(database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with committing_work(database_url, pool_size=8) as unit_of_work:
+        yield unit_of_work
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[MailSink]:
+    async with MailSink().listening() as listening:
+        yield listening
+
+
+def a_worker(queue: UnitOfWork, sink: MailSink) -> MailWorker:
+    return MailWorker(queue, Delivery(compose, SmtpMailer(sink.server), max_attempts=3), lambda: None)
+
+
+async def status(queue: UnitOfWork) -> QueueStatus:
+    async with queue.read() as tx:
+        return await MailRepository(tx.connection).status()
+
+
+async def settled(queue: UnitOfWork, seconds: float = 120) -> QueueStatus:
+    """Wait until nothing is left to be done."""
+    async with asyncio.timeout(seconds):
+        while (found := await status(queue)).pending or found.processing:
+            await asyncio.sleep(0.05)
+    return found
+
+
+def message_ids(sink: MailSink) -> Counter[str]:
+    return Counter(str(message_from_bytes(content)["Message-ID"]) for content in sink.contents)
+
+
+async def use_case(queue: UnitOfWork, fails: bool) -> None:
+    async with queue.begin() as tx:
+        user_id = await add_account(tx.connection)
+        await tx.events.record(UserRegistered(a_user(Role.ADMIN, id=user_id), invited=False))
+        if fails:
+            raise Undone
+
+
+async def test_r08_of_work_that_is_undone_nothing_is_sent(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
+    async with a_worker(queue, sink).running():
+        for number in range(mails):
+            try:
+                await use_case(queue, fails=number % 10 in (2, 5, 8))
+            except Undone:
+                continue
+        await settled(queue)
+    sent = message_ids(sink)
+    print(f"{mails} use cases, 3 of 10 undone behind their last statement: {len(sent)} mails")
+    assert len(sent) == sum(sent.values()) == mails - mails // 10 * 3
+
+
+@asynccontextmanager
+async def ringing(url: str) -> AsyncIterator[tuple[UnitOfWork, Notifications]]:
+    """A process's unit of work, which rings behind its commits."""
+    engine, ears = create_engine(url, pool_size=4), create_engine(url, pool_size=1, application="ears")
+    notifications = Notifications(ears)
+    try:
+        async with notifications.running():
+            yield UnitOfWork(engine, lambda: notifications.ring(Channel.MAIL)), notifications
+    finally:
+        await ears.dispose()
+        await engine.dispose()
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["healthy", "the ears cut off again and again"])
+async def test_r11_a_mail_is_at_the_mail_server_soon_after_its_commit(
+    database_url: str, queue: UnitOfWork, sink: MailSink, mails: int, cut: bool
+) -> None:
+    arrived: list[float] = []
+    sink.reached = lambda stage: arrived.append(time.monotonic()) if stage == "data" else None
+    delays = []
+    async with ringing(database_url) as (server, _), ringing(database_url) as (work, ears):
+        worker = a_worker(work, sink)
+        with ears.heard(Channel.MAIL, worker.nudge):
+            async with worker.running():
+                await asyncio.sleep(0.3)
+                for number in range(min(mails, 1000) // 5):
+                    if cut and number % 5 == 0:
+                        await change(queue, CUT)
+                    async with server.begin() as tx:
+                        await add_mails(tx, 1)
+                    committed = time.monotonic()
+                    async with asyncio.timeout(5):
+                        while len(arrived) <= number:
+                            await asyncio.sleep(0.002)
+                    delays.append(arrived[number] - committed)
+                await settled(queue)
+    p50, worst = statistics.median(delays), max(delays)
+    print(f"{len(delays)} mails, ears cut: {cut}: commit to mail server p50 {p50 * 1000:.0f} ms, worst {worst:.2f} s")
+    assert worst <= 3
+    assert cut or p50 <= 0.3
+    assert set(message_ids(sink).values()) == {1}
+
+
+async def test_r12_r16_an_outage_of_the_mail_server_loses_nothing_and_the_counts_always_add_up(
+    queue: UnitOfWork, mails: int, outage: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "PROBE_SECONDS", min(5.0, outage / 4))
+    sink, seen = MailSink(), []
+    async with sink.listening():
+        pass  # now it has a port on which nobody listens
+    count = mails * 3 // 2
+    before = [await timed(queue) for _ in range(30)]
+    async with queue.begin() as tx:
+        await add_mails(tx, count)
+
+    async def watch() -> None:
+        async with aclosing(EventsService(queue, SettableClock().clock, TOKENS).watch_status()) as states:
+            async for state in states:
+                seen.append(state)
+
+    watching = asyncio.create_task(watch())
+    async with a_worker(queue, sink).running():
+        end = time.monotonic() + outage
+        during = []
+        while time.monotonic() < end:
+            during.append(await timed(queue))
+            seen.append(await status(queue))
+            await asyncio.sleep(0.1)
+        assert (await status(queue)).completed == 0
+        assert {attempts for _, attempts, _ in await rows(queue)} == {0}
+        async with sink.listening():
+            begun = time.monotonic()
+            await settled(queue)
+            seconds = time.monotonic() - begun
+    watching.cancel()
+    sent = message_ids(sink)
+    print(
+        f"away for {outage} s with {count} queued: {len(sent)} delivered, at {count / seconds:.0f} mails/s; {len(seen)} "
+        f"samples; a use case took {statistics.median(before) * 1000:.1f} ms before, "
+        f"{statistics.median(during) * 1000:.1f} ms meanwhile"
+    )
+    assert len(sent) == sum(sent.values()) == count
+    assert {state.total for state in seen} <= {0, count}
+    assert statistics.median(during) <= 2 * statistics.median(before) + 0.01
+
+
+async def timed(queue: UnitOfWork) -> float:
+    """How long a use case takes that has nothing to do with mails."""
+    begun = time.monotonic()
+    async with queue.begin() as tx:
+        await add_account(tx.connection)
+    return time.monotonic() - begun
+
+
+async def test_r17_workers_share_the_work_and_send_nothing_twice(queue: UnitOfWork, mails: int) -> None:
+    async with AsyncExitStack() as stack:
+        sinks = [await stack.enter_async_context(MailSink(seconds=0.01).listening()) for _ in range(3)]
+        async with queue.begin() as tx:
+            await add_mails(tx, mails)
+        async with AsyncExitStack() as workers:
+            for sink in sinks:
+                await workers.enter_async_context(a_worker(queue, sink).running())
+            await settled(queue)
+        shares = [len(sink.contents) for sink in sinks]
+    print(f"{mails} mails, three workers: {shares}")
+    assert sum(shares) == mails
+    assert min(shares) >= mails * 0.2
+
+
+async def test_r15_poison_is_set_aside_and_the_others_flow(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
+    async def stumble(mail: ClaimedMail) -> EmailMessage:
+        if mail.recipient == "7@example.org":
+            raise KeyError("poison")
+        return await compose(mail)
+
+    async with queue.begin() as tx:
+        await add_mails(tx, mails)
+    begun = time.monotonic()
+    worker = MailWorker(queue, Delivery(stumble, SmtpMailer(sink.server), max_attempts=3), lambda: None)
+    async with worker.running(), asyncio.timeout(30):
+        while (found := await status(queue)).completed < mails - 1:
+            await asyncio.sleep(0.02)
+        print(f"{found.completed} of {mails} delivered in {time.monotonic() - begun:.1f} s")
+        while (found := await status(queue)).failed == 0:
+            await change(queue, "UPDATE emails SET due_at = now() WHERE state = 'pending'")
+            await asyncio.sleep(0.1)
+    assert [error for state, _, error in await rows(queue) if state == "failed"] == ["could not be composed: KeyError"]
+
+
+async def test_r14_codes_arrive_while_the_mail_server_takes_its_time_over_bulk(queue: UnitOfWork, mails: int) -> None:
+    delays = []
+    async with MailSink(seconds=1).listening() as sink:
+        async with queue.begin() as tx:
+            account = await add_account(tx.connection)
+            await add_mails(tx, mails)
+        async with a_worker(queue, sink).running():
+            await asyncio.sleep(0.5)
+            for number in range(3):
+                begun = time.monotonic()
+                async with queue.begin() as tx:
+                    await tx.connection.execute(
+                        text(
+                            "INSERT INTO emails (id, kind, recipient_id, recipient, expires_at)"
+                            " VALUES (gen_random_uuid(), 'password_reset', :id, :to, now() + interval '10 min')"
+                        ),
+                        {"id": account, "to": f"code{number}@example.org"},
+                    )
+                async with asyncio.timeout(10):
+                    while [f"code{number}@example.org"] not in sink.recipients:
+                        await asyncio.sleep(0.01)
+                delays.append(time.monotonic() - begun)
+            left = (await status(queue)).pending
+            await change(queue, "UPDATE emails SET state = 'failed', finished_at = now() WHERE state = 'pending'")
+    print(f"codes took {max(delays):.1f} s at most, with {left} mails waiting")
+    assert left > 0
+    assert max(delays) <= 10

@@ -1,0 +1,270 @@
+"""kill -9 of worker and server at every step of a mail's way: nothing is lost, and what comes twice is the same mail.
+
+The processes are the real ones. They are killed by what they talk to: the mail server, and locks in the database.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from email import message_from_bytes
+from pathlib import Path
+from typing import Final
+
+import grpc.aio
+import pytest
+from medconnect.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
+from sqlalchemy import text
+
+from server.db.identifiers import new_id
+from server.mail.entities import MailKind, NewMail
+from server.mail.worker import MAX_AT_ONCE
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.database import committing_work
+from tests.fixtures.mail_sink import ACCEPTED, HANG, MailSink, free_port
+from tests.fixtures.mails import add_account, change
+from tests.fixtures.processes import ServiceProcess, service_process
+
+MAILS_A_POINT: Final = 20
+PATIENCE_SECONDS: Final = 60.0
+WAITING: Final = (
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    " AND application_name = 'medconnect' AND pid <> pg_backend_pid() AND query LIKE :query)"
+)
+LAPSE: Final = "UPDATE emails SET lease_expires_at = now() - interval '1 s' WHERE state = 'processing'"
+PARK: Final = (
+    "UPDATE emails SET due_at = now() + interval '1 h' WHERE state = 'pending'",
+    "UPDATE emails SET lease_expires_at = now() + interval '1 h' WHERE state = 'processing'",
+)
+CLAIMED: Final = (
+    "SELECT EXISTS (SELECT FROM emails WHERE state = 'processing' AND lease_expires_at < now() + interval '1 min')"
+)
+CUT_OFF: Final = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE query LIKE '%said%' AND wait_event_type = 'Lock' AND datname = current_database()
+"""
+UNPARK: Final = "UPDATE emails SET due_at = now() WHERE state = 'pending'"
+
+
+class Post:
+    """The queue, the mail server, and the worker that is about to be killed."""
+
+    def __init__(self, url: str, home: Path, queue: UnitOfWork, sink: MailSink) -> None:
+        self.url, self.home, self.queue, self.sink = url, home, queue, sink
+
+    def worker(self) -> AbstractAsyncContextManager[ServiceProcess]:
+        """A worker of its own process."""
+        settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": self.sink.port, "SMTP_SECURITY": "none"}
+        return service_process("worker", "Sending mails.", self.home, self.url, **settings)
+
+    async def add(self, count: int, domain: str) -> None:
+        """So many mails to addresses of a domain."""
+        async with self.queue.begin() as tx:
+            account = await add_account(tx.connection)
+            mails = (NewMail(MailKind.WELCOME, account, f"{n}.{new_id().hex[-6:]}@{domain}") for n in range(count))
+            await tx.outbox.add(*mails)
+
+    async def value(self, statement: str, **values: str) -> object:
+        async with self.queue.read() as tx:
+            return await tx.connection.scalar(text(statement), values)
+
+    async def until(self, statement: str, **values: str) -> None:
+        """Wait until the database says so."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await self.value(statement, **values):
+                await asyncio.sleep(0.005)
+
+    @asynccontextmanager
+    async def locked(self, table: str, mode: str) -> AsyncIterator[None]:
+        """Nobody gets on with that table while the block runs."""
+        async with self.queue.begin() as tx:
+            await tx.connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            await tx.connection.execute(text(f"LOCK TABLE {table} IN {mode} MODE"))
+            yield
+
+    def deliveries(self, domain: str) -> Counter[str]:
+        """How often each mail to that domain was accepted, by its Message-ID."""
+        accepted = zip(self.sink.recipients, self.sink.contents, strict=True)
+        return Counter(
+            str(message_from_bytes(content)["Message-ID"]) for [to], content in accepted if to.endswith(f"@{domain}")
+        )
+
+
+@pytest.fixture
+async def post(database_url: str, tmp_path: Path) -> AsyncIterator[Post]:
+    async with committing_work(database_url) as queue, MailSink().listening() as sink:
+        yield Post(database_url, tmp_path, queue, sink)
+
+
+async def at_stage(post: Post, worker: ServiceProcess, stage: str) -> None:
+    """Kill when the mail server has come to that stage."""
+    reached = asyncio.Event()
+
+    def kill(present: str) -> None:
+        if present == stage:
+            worker.kill()
+            reached.set()
+
+    post.sink.reached = kill
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await reached.wait()
+
+
+async def claimed(post: Post, worker: ServiceProcess) -> None:
+    async with post.locked("users", "ACCESS EXCLUSIVE"):  # it cannot get on to rendering
+        await post.until(CLAIMED)
+        worker.kill()
+
+
+async def rendering(post: Post, worker: ServiceProcess) -> None:
+    async with post.locked("users", "ACCESS EXCLUSIVE"):
+        await post.until(WAITING, query="%FROM users%")
+        worker.kill()
+
+
+async def marking(post: Post, worker: ServiceProcess) -> None:
+    """Kill between the mail server's answer and what the worker writes down of it."""
+    answered = asyncio.Event()
+    post.sink.seconds = 0.5
+    post.sink.reached = lambda stage: answered.set() if stage == "data" else None
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await answered.wait()
+    async with post.locked("emails", "SHARE ROW EXCLUSIVE"):
+        await post.until(WAITING, query="%said%")
+        worker.kill()
+
+
+async def postponing(post: Post, worker: ServiceProcess) -> None:
+    post.sink.answers["data"] = ["451 4.3.0 later"] * MAX_AT_ONCE
+    await marking(post, worker)
+
+
+async def marked(post: Post, worker: ServiceProcess) -> None:
+    """Kill when one mail is written down as sent; the mail server does not come to an end with the others."""
+    post.sink.answers["rcpt"] = [ACCEPTED, *[HANG] * MAX_AT_ONCE]
+    before = await post.value("SELECT count(*) FROM emails WHERE state = 'completed'")
+    await post.until(f"SELECT count(*) > {before} FROM emails WHERE state = 'completed'")  # noqa: S608 - a number
+    worker.kill()
+
+
+async def renewing(post: Post, worker: ServiceProcess) -> None:
+    reached = asyncio.Event()
+    post.sink.answers["rcpt"] = [HANG] * MAX_AT_ONCE
+    post.sink.reached = lambda stage: reached.set() if stage == "rcpt" else None
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await reached.wait()
+    async with post.locked("emails", "SHARE ROW EXCLUSIVE"):
+        await post.until(WAITING, query="%held.fence%")
+        worker.kill()
+
+
+async def database_away_at_mark(post: Post, worker: ServiceProcess) -> None:
+    """Cut the worker off from the database while it writes down what became of mails; then kill it all the same."""
+    post.sink.seconds = 0.3
+    await post.until(CLAIMED)
+    async with post.locked("emails", "SHARE ROW EXCLUSIVE"):
+        await post.until(WAITING, query="%said%")
+        await post.value(CUT_OFF)
+        worker.kill()
+
+
+Kill = Callable[[Post, ServiceProcess], Awaitable[None]]
+POINTS: Final[dict[str, Kill]] = {
+    "k3": claimed,
+    "k4": lambda post, worker: at_stage(post, worker, "connect"),
+    "k5": lambda post, worker: at_stage(post, worker, "rcpt"),
+    "k6": lambda post, worker: at_stage(post, worker, "data"),
+    "k7": marking,
+    "k8": marked,
+    "k9": postponing,
+    "k10": renewing,
+    "k11": rendering,
+    "k12": database_away_at_mark,
+}
+"""Where the worker is killed: after the claim, after connecting, after RCPT, after the content and before the mail
+server's answer, between that and the mark, after the mark, while writing a retry, at the renewal of leases, while
+rendering, and with the database away at the mark."""
+TWICE: Final = {"k6", "k7", "k12"}
+"""Where a mail that the mail server has accepted may not be marked yet."""
+
+
+async def test_r09_a_worker_killed_at_any_point_loses_nothing(post: Post, kills: int) -> None:
+    for round_number in range(kills):
+        for point, kill in POINTS.items():
+            await post.add(MAILS_A_POINT, f"{point}.example")
+            async with post.worker() as worker:
+                await kill(post, worker)
+                await worker.gone()
+            post.sink.seconds, post.sink.reached = 0, lambda stage: None
+            post.sink.answers.clear()
+            for statement in PARK:
+                await change(post.queue, statement)
+            print(f"round {round_number}: {point} killed")
+    await change(post.queue, UNPARK)
+    await change(post.queue, LAPSE)
+    async with post.worker():
+        await post.until("SELECT count(*) = 0 FROM emails WHERE state <> 'completed'")
+    for point in POINTS:
+        sent = post.deliveries(f"{point}.example")
+        lost = kills * MAILS_A_POINT - len(sent)
+        twice = sum(sent.values()) - len(sent)
+        print(f"{point}: {len(sent)} mails, {lost} lost, {twice} came twice")
+        assert lost == 0
+        assert twice <= (kills * MAX_AT_ONCE if point in TWICE else 0)
+        assert max(sent.values()) <= 1 + kills
+
+
+async def test_r09_a_server_killed_before_the_commit_has_stored_nothing_and_after_it_everything(post: Post) -> None:
+    port = free_port()
+    address = {"GRPC_ADDRESS": f"127.0.0.1:{port}", "REGISTRATION_CONFIRM_EMAIL": "false"}
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        auth = auth_service_pb2_grpc.AuthServiceStub(channel)
+        async with (
+            service_process("serve", "gRPC on port", post.home, post.url, **address) as server,
+            post.locked("emails", "SHARE ROW EXCLUSIVE"),
+        ):
+            call = asyncio.create_task(register(auth, "k1@k1.example"))
+            await post.until(WAITING, query="%INSERT INTO emails%")
+            server.kill()
+            with pytest.raises(grpc.aio.AioRpcError):
+                await call
+        assert await post.value("SELECT count(*) FROM users WHERE email = 'k1@k1.example'") == 0
+        async with service_process("serve", "gRPC on port", post.home, post.url, **address) as server:
+            await register(auth, "k2@k2.example")
+            server.kill()
+    async with post.worker():
+        await post.until("SELECT count(*) = 0 FROM emails WHERE state <> 'completed'")
+    assert sorted(post.deliveries("k2.example").values()) == [1]
+    assert post.deliveries("k1.example") == Counter()
+
+
+async def register(auth: "auth_service_pb2_grpc.AuthServiceAsyncStub", email: str) -> None:
+    request = auth_service_pb2.RegisterRequest(email=email, password="a long enough word 7", full_name="Karl Killed")
+    await auth.Register(request, wait_for_ready=True, timeout=20)
+
+
+async def test_r09_workers_killed_at_random_moments_lose_nothing(post: Post, mails: int, kills: int) -> None:
+    seed = random.randrange(2**32)
+    moments = random.Random(seed)
+    times = 2 * kills  # 100 with --kills=50
+    post.sink.seconds = 0.02
+    killed = 0
+    for _ in range(times):
+        await post.add(mails // times, "random.example")
+        async with post.worker() as worker:
+            await asyncio.sleep(moments.uniform(0, 0.4))
+            worker.kill()
+            await worker.gone()
+            killed += 1
+        await change(post.queue, LAPSE)
+    begun = time.monotonic()
+    async with post.worker():
+        await post.until("SELECT count(*) = 0 FROM emails WHERE state <> 'completed'")
+    sent = post.deliveries("random.example")
+    twice = sum(sent.values()) - len(sent)
+    rest = time.monotonic() - begun
+    print(f"seed {seed}: {len(sent)} mails, {killed} kills, {twice} came twice, the rest took {rest:.1f} s")
+    assert len(sent) == mails // times * times
+    assert twice <= killed * MAX_AT_ONCE

@@ -1,0 +1,74 @@
+"""Watchers that never read, beside one who does and people who work."""
+
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+from medconnect.events.v1 import events_service_pb2 as events
+from medconnect.events.v1 import events_service_pb2_grpc
+
+from server.identity import Role
+from tests.fixtures.auth import a_user
+from tests.fixtures.cast import Cast
+from tests.fixtures.instance import RunningInstance
+
+STREAMS_A_CONNECTION = 90
+
+
+def resident() -> float:
+    """MiB of this process, which holds the server and its clients."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 2**20
+
+
+def call_times(cast: Cast, count: int) -> list[float]:
+    times = []
+    for _ in range(count):
+        begun = time.monotonic()
+        cast.events.GetEmailQueueStatus(events.GetEmailQueueStatusRequest(), metadata=cast.admin.metadata)
+        times.append(time.monotonic() - begun)
+    return times
+
+
+def an_admin(instance: RunningInstance) -> tuple[tuple[str, str], ...]:
+    """Somebody else for each stream: how many one may have is limited."""
+    token, _ = instance.services.access_tokens.issue(a_user(Role.ADMIN, id=uuid4()), uuid4())
+    return (("authorization", f"Bearer {token}"),)
+
+
+def test_r31_watchers_that_never_read_cost_the_others_nothing(
+    instance: RunningInstance, cast: Cast, watchers: int
+) -> None:
+    before, room = call_times(cast, 50), resident()
+    channels, unread = [], []
+    for number in range(watchers):
+        if number % STREAMS_A_CONNECTION == 0:
+            channels.append(grpc.insecure_channel(instance.grpc, options=[("grpc.use_local_subchannel_pool", 1)]))
+        stub = events_service_pb2_grpc.EventsServiceStub(channels[-1])
+        unread.append(stub.WatchEmails(events.WatchEmailsRequest(after_sequence=0), metadata=an_admin(instance)))
+    reading = cast.events.WatchEmails(events.WatchEmailsRequest(), metadata=cast.admin.metadata, timeout=60)
+    next(reading)
+    for _ in range(20):
+        emit = events.EmitTestEventRequest(event_type="watched.by_many")
+        cast.events.EmitTestEvent(emit, metadata=cast.admin.metadata)
+    meanwhile = call_times(cast, 50)
+    seen: list[Any] = []
+    while len(seen) < 60:
+        message = next(reading)
+        if message.HasField("email"):
+            seen.append(message)
+    grown = resident() - room
+    for stream in (*unread, reading):
+        stream.cancel()
+    for channel in channels:
+        channel.close()
+    print(
+        f"{watchers} watchers that never read: {grown:.0f} MiB; a call took {statistics.median(before) * 1000:.1f} ms "
+        f"before, {statistics.median(meanwhile) * 1000:.1f} ms meanwhile; the one who reads saw {len(seen)} changes"
+    )
+    assert grown < 32 + watchers * 0.3  # each holds a thread of this process
+    assert statistics.median(meanwhile) <= 3 * statistics.median(before) + 0.05
+    assert [message.sequence for message in seen] == sorted({message.sequence for message in seen})
