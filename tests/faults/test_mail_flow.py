@@ -151,7 +151,7 @@ async def test_r12_r16_an_outage_of_the_mail_server_loses_nothing_and_the_counts
     async def watch() -> None:
         async with aclosing(EventsService(queue, SettableClock().clock, TOKENS).watch_status()) as states:
             async for state in states:
-                seen.append(state)
+                seen.append(state)  # noqa: PERF401 - it never ends
 
     watching = asyncio.create_task(watch())
     async with a_worker(queue, sink).running():
@@ -170,8 +170,8 @@ async def test_r12_r16_an_outage_of_the_mail_server_loses_nothing_and_the_counts
     watching.cancel()
     sent = message_ids(sink)
     print(
-        f"away for {outage} s with {count} queued: {len(sent)} delivered, at {count / seconds:.0f} mails/s; {len(seen)} "
-        f"samples; a use case took {statistics.median(before) * 1000:.1f} ms before, "
+        f"away for {outage} s with {count} queued: {len(sent)} delivered, at {count / seconds:.0f} mails/s; "
+        f"{len(seen)} samples; a use case took {statistics.median(before) * 1000:.1f} ms before, "
         f"{statistics.median(during) * 1000:.1f} ms meanwhile"
     )
     assert len(sent) == sum(sent.values()) == count

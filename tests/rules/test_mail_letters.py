@@ -101,7 +101,7 @@ REJECTED_TEXT = """\
 Hello Ana Costa,
 
 A pharmacy has rejected a prescription that you wrote.
-Its QR code works no longer.
+Its QR code no longer works.
 
   Prescription:  RX-20261126-7K3M9QTD
   Patient:       Maria da Silva

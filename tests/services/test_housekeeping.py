@@ -35,7 +35,7 @@ THINGS = (
     FROM unnest(ARRAY['email.completed', 'test']) AS type
     """,
 )
-TYPES = {"id": Uuid, "user": Uuid, "hash": LargeBinary, "old": Interval}
+TYPES: dict[str, Any] = {"id": Uuid, "user": Uuid, "hash": LargeBinary, "old": Interval}
 
 
 async def run(tx: Transaction, statement: str, **values: Any) -> None:
