@@ -22,6 +22,9 @@ from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
 from server import schema
+from server.audit.chain import HeadKey
+from server.audit.sealing import Sealing
+from server.audit.service import AuditService
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService
 from server.auth.code_service import CodeService
@@ -49,6 +52,7 @@ from server.events.servicer import EventsServicer
 from server.health import Health
 from server.housekeeping.service import Housekeeping
 from server.interceptors.access import OPEN_METHODS, Access
+from server.interceptors.audit import Audit
 from server.interceptors.authentication import Authentication
 from server.interceptors.base import Chain
 from server.interceptors.client_address import ClientAddress
@@ -114,13 +118,13 @@ class Core:
 @asynccontextmanager
 async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
     """Connect to the database. Raises SchemaOutdated, and what the driver raises when there is none."""
+    if not await schema.is_current(database_url):
+        raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
     engine = create_engine(database_url, pool_size=settings.db_pool_size)
     pulse = create_engine(database_url, pool_size=1, application="medconnect-health")
     ears = create_engine(database_url, pool_size=1, application="medconnect-notifications")
     drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
     try:
-        if not await schema.is_current(engine):
-            raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
         clock = Clock(zone=ZoneInfo(settings.hospital_time_zone))
         keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
@@ -152,6 +156,7 @@ class Services:
     codes: QrCodeService
     pharmacy: PharmacyService
     events: EventsService
+    audit: AuditService
 
 
 @contextmanager
@@ -195,6 +200,7 @@ def use_cases(core: Core) -> Iterator[Services]:
                 currency=settings.currency,
             ),
             events=EventsService(work, clock, page_tokens),
+            audit=AuditService(work, clock, page_tokens),
         )
 
 
@@ -249,6 +255,7 @@ def chain(core: Core, services: Services) -> Chain:
             ClientAddress(),  # limits and the log need to know whence
             Authentication(services.access_tokens),  # limits need to know who; refuses nobody
             RateLimit(Budgets(settings.rate_limits, settings.rate_limit_factor), services.store, clock),
+            Audit(core.work),  # sees who is refused, and why
             Access(services.standing),  # refuses before the body is parsed
             Deadline(),  # from here on there is work that takes time
             Validation(frozenset(method.request_type for method in methods.values() if method.request_type)),
@@ -261,10 +268,12 @@ def chain(core: Core, services: Services) -> Chain:
 
 def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
     auth_service_pb2_grpc.add_AuthServiceServicer_to_server(
-        AuthServicer(services.accounts, services.sessions, services.passwords, services.access_tokens), server
+        AuthServicer(services.accounts, services.sessions, services.passwords, services.access_tokens, services.audit),
+        server,
     )
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
-        ClinicalServicer(services.patients, services.visits, services.prescriptions, services.codes), server
+        ClinicalServicer(services.patients, services.visits, services.prescriptions, services.codes, services.audit),
+        server,
     )
     pharmacy_service_pb2_grpc.add_PharmacyServiceServicer_to_server(PharmacyServicer(services.pharmacy), server)
     events_service_pb2_grpc.add_EventsServiceServicer_to_server(EventsServicer(services.events), server)
@@ -272,7 +281,7 @@ def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
 
 @asynccontextmanager
 async def sending(core: Core, *, stands_in: bool = False) -> AsyncIterator[None]:
-    """What happens without a caller: mails are sent, events placed, lapses written down, the house is kept tidy.
+    """What happens without a caller: mails sent, events placed, lapses written down, records sealed, the house tidied.
 
     stands_in: a serving process does it, because no worker does.
     """
@@ -284,15 +293,25 @@ async def sending(core: Core, *, stands_in: bool = False) -> AsyncIterator[None]
     delivery = Delivery(composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
     sequencer = Sequencer(core.work, partial(notifications.ring, Channel.FEED))
     worker = MailWorker(core.work, delivery, sequencer.nudge, stands_in=stands_in)
-    upkeep = Lapses(core.work).written_down(), housekeeping(core).done_regularly()
-    with notifications.heard(Channel.MAIL, worker.nudge), notifications.heard(Channel.MAIL, sequencer.nudge):
-        async with worker.running(), sequencer.running(), upkeep[0], upkeep[1]:
-            yield
+    async with AsyncExitStack() as stack:
+        stack.enter_context(notifications.heard(Channel.MAIL, worker.nudge))
+        stack.enter_context(notifications.heard(Channel.MAIL, sequencer.nudge))
+        await stack.enter_async_context(worker.running())
+        await stack.enter_async_context(sequencer.running())
+        await stack.enter_async_context(Lapses(core.work).written_down())
+        await stack.enter_async_context(Sealing(core.work, head_key(settings)).running())
+        await stack.enter_async_context(housekeeping(core).done_regularly())
+        yield
 
 
 def housekeeping(core: Core) -> Housekeeping:
     """What deletes what nobody needs any more."""
     return Housekeeping(core.work, timedelta(days=core.settings.email_keep_days))
+
+
+def head_key(settings: Settings) -> HeadKey:
+    """Signs the audit's heads, and knows them again."""
+    return HeadKey(derived_key(_secret(settings, "jwt_secret"), "audit heads"))
 
 
 def _mailer(settings: Settings) -> Mailer:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
 from server.clock import Clock
 from server.events.catalog import TrialEvent
 from server.events.email_feed import EmailFeed, Watched
@@ -74,6 +76,7 @@ class EventsService:
         """Put a failed mail back into the queue. Raises NotFound, EmailNotFailed and EmailExpired."""
         async with self._work.begin() as tx:
             await tx.outbox.put_back(mail_id)
+            await tx.audit.record(AuditEvent.EMAIL_RETRIED, Subject("email", mail_id))
             return await MailListingRepository(tx.connection).get(mail_id)
 
     async def clear_completed(self) -> tuple[int, datetime]:
@@ -83,6 +86,7 @@ class EventsService:
             while lately == AT_ONCE:
                 lately = await MailListingRepository(tx.connection).clear_completed()
                 cleared += lately
+            await tx.audit.record(AuditEvent.EMAILS_CLEARED, Subject("emails"))
         self.nudge()
         return cleared, self._clock.now()
 
@@ -90,6 +94,7 @@ class EventsService:
         """Record an event of which the caller is mailed, and nobody else; answers when."""
         async with self._work.begin() as tx:
             await tx.events.record(TrialEvent(await tx.accounts.get(caller.user_id), named, data))
+            await tx.audit.record(AuditEvent.TEST_EVENT_EMITTED, Subject("user", caller.user_id))
         return self._clock.now()
 
 

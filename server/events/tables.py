@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Column, Identity, Index, Sequence, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from server.db.metadata import metadata, moment
+from server.db.metadata import APPEND_ONLY, metadata, moment
 
 event_positions = Sequence("event_positions", metadata=metadata)
 """Places in the feed."""
@@ -22,6 +22,7 @@ events = Table(
     Column("position", BigInteger, unique=True),
     Index("ix_events_unplaced", "id", postgresql_where=text("position IS NULL")),
     Index("ix_events_occurred_at", "occurred_at", postgresql_where=text("left(type, 6) = 'email.'")),
+    info=APPEND_ONLY,
 )
 """What happened, written in the transaction of the change it tells of and never altered: triggers refuse it.
 

@@ -37,6 +37,7 @@ _LIST: Final = ListQuery(
         bindparam("after_created_at", type_=emails.c.created_at.type), bindparam("after_id", type_=emails.c.id.type)
     ),
     order=(emails.c.created_at.desc(), emails.c.id.desc()),
+    recorded=lambda page: page,
 )
 _CLEAR: Final = text(
     """
@@ -67,7 +68,7 @@ class MailListingRepository:
         """Up to `size` + 1 of them, newest first, in these states or all; and how many there are."""
         cursor = {} if after is None else {"after_created_at": after[0], "after_id": after[1]}
         filters = {"states": [state.value for state in states] or None}
-        rows, found = await _LIST.fetch(self._connection, filters, cursor, size)
+        rows, found = await _LIST.fetch(self._connection, filters, cursor, size, {})
         return [_shown(row._mapping) for row in rows], found
 
     async def clear_completed(self) -> int:

@@ -41,7 +41,7 @@ class Undone(Exception):
 
 @pytest.fixture
 async def queue(database_url: str) -> AsyncIterator[UnitOfWork]:
-    async with committing_work(database_url, pool_size=8) as unit_of_work:
+    async with committing_work(database_url, pool_size=8, owner=True) as unit_of_work:
         yield unit_of_work
 
 

@@ -94,7 +94,7 @@ class Post:
 
 @pytest.fixture
 async def post(database_url: str, tmp_path: Path) -> AsyncIterator[Post]:
-    async with committing_work(database_url) as queue, MailSink().listening() as sink:
+    async with committing_work(database_url, owner=True) as queue, MailSink().listening() as sink:
         yield Post(database_url, tmp_path, queue, sink)
 
 

@@ -16,12 +16,14 @@ from server.mail.circuit import FAILURES
 from server.mail.delivery import Delivery
 from server.mail.entities import ClaimedMail, MailKind, NewMail
 from server.mail.mailer import SmtpMailer
+from server.mail.outcome import Sent
 from server.mail.repository import MailRepository
 from server.mail.standby import Standby
 from server.mail.worker import MAX_AT_ONCE, MAX_BULK, MailWorker
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.mail_sink import HANG, RESET, MailSink
 from tests.fixtures.mails import add_account, add_mails, change, empty_queue, rows
+from tests.fixtures.pharmacy import Ward, Written
 from tests.services.test_mail_worker import DUE, a_worker, compose, stands, status, until
 
 
@@ -143,24 +145,19 @@ async def test_a_code_that_ends_while_the_mail_server_is_away_is_erased(queue: U
 
 
 async def test_mails_about_one_prescription_reach_a_reader_in_the_order_in_which_they_were_asked_for(
-    queue: UnitOfWork,
+    work: UnitOfWork, ward: Ward, written: Written
 ) -> None:
-    async with queue.begin() as tx:
-        account, other = await add_account(tx.connection), await add_account(tx.connection)
-        await tx.connection.execute(text("ALTER TABLE emails DISABLE TRIGGER ALL"))  # no prescription is needed
-        about = new_id()
-        for recipient in (account, account, other):
-            await tx.outbox.add(NewMail(MailKind.CANCELLED, recipient, "p@example.org", about))
-    async with queue.begin() as tx:
-        await tx.connection.execute(text("ALTER TABLE emails ENABLE TRIGGER ALL"))
-        claimed = await MailRepository(tx.connection).claim(8, 8)
-    assert sorted(mail.recipient_id for mail in claimed) == [account, other]
-    await change(
-        queue, "UPDATE emails SET state = 'failed', finished_at = now(), lease_expires_at = NULL WHERE fence > 0"
-    )
-    async with queue.begin() as tx:
-        (second,) = await MailRepository(tx.connection).claim(8, 8)
-    assert second.recipient_id == account
+    patient, doctor = ward.patient.user_id, ward.doctor.user_id
+    async with work.begin() as tx:
+        for recipient in (patient, patient, doctor):
+            await tx.outbox.add(NewMail(MailKind.CANCELLED, recipient, "p@example.org", written.id))
+        queue = MailRepository(tx.connection)
+        claimed = await queue.claim(8, 8)
+        assert sorted(mail.recipient_id for mail in claimed) == sorted([patient, doctor])
+        assert await queue.claim(8, 8) == ()
+        await queue.settle([(mail, Sent()) for mail in claimed])
+        (second,) = await queue.claim(8, 8)
+    assert second.recipient_id == patient
 
 
 async def test_what_became_of_a_mail_is_written_down_when_the_database_is_back_and_it_is_not_sent_again(

@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from server.events.catalog import PasswordChanged, TrialEvent
 from server.events.sequencer import Sequencer
 from server.identity import Role
 from server.unit_of_work import Transaction, UnitOfWork
 from tests.fixtures.auth import a_user
-from tests.fixtures.database import committing_work
+from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.mails import add_account, add_mails, change
 
 PLACED = "SELECT type, position FROM events ORDER BY position"
@@ -82,15 +83,17 @@ async def test_an_event_without_a_mail_is_recorded_too(work: UnitOfWork) -> None
         "DELETE FROM events",
     ],
 )
-async def test_what_is_recorded_cannot_be_altered_or_deleted(work: UnitOfWork, statement: str) -> None:
-    await record_in(work)
-    with pytest.raises(IntegrityError, match="only ever added"):
-        async with work.begin() as tx:
-            await tx.connection.execute(text(statement))
-    await change(work, "UPDATE events SET position = id")
-    with pytest.raises(IntegrityError, match="only ever added"):
-        async with work.begin() as tx:
-            await tx.connection.execute(text("UPDATE events SET position = id + 1"))
+async def test_what_is_recorded_cannot_be_altered_or_deleted_not_even_by_the_owner(
+    database_url: str, committing: UnitOfWork, statement: str
+) -> None:
+    await record_in(committing)
+    with pytest.raises(DBAPIError, match=r"only added|permission denied"):
+        await change(committing, statement)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="only added"):
+        await as_owner(database_url, statement)
+    await change(committing, "UPDATE events SET position = id")
+    with pytest.raises(DBAPIError, match="only added"):
+        await change(committing, "UPDATE events SET position = id + 1")
 
 
 async def test_every_change_of_a_mails_state_is_recorded_and_nothing_else_of_it(work: UnitOfWork) -> None:

@@ -34,7 +34,7 @@ async def until(holds: Callable[[], object], seconds: float = 5) -> None:
 
 async def listen(url: str, processes: int = 1) -> None:
     """Wait until so many processes listen."""
-    async with committing_work(url) as work, asyncio.timeout(5):
+    async with committing_work(url, owner=True) as work, asyncio.timeout(5):
         while True:
             async with work.read() as tx:
                 if await tx.connection.scalar(text(LISTENING)) == processes:
@@ -72,7 +72,7 @@ async def test_many_rings_at_once_are_heard_as_one_or_two(database_url: str) -> 
 
 async def test_who_lost_the_connection_listens_again(database_url: str) -> None:
     heard: list[None] = []
-    async with a_process(database_url) as process, committing_work(database_url) as work:
+    async with a_process(database_url) as process, committing_work(database_url, owner=True) as work:
         await listen(database_url)
         async with work.read() as tx:
             await tx.connection.execute(text(CUT))

@@ -78,6 +78,10 @@ class ClinicalServiceStub:
     RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
     PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
+    ListAccessLog: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ListAccessLogRequest, _clinical_service_pb2.ListAccessLogResponse]
+    """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
+    PAGE_TOKEN_INVALID.
+    """
 
 @_typing.type_check_only
 class ClinicalServiceAsyncStub(ClinicalServiceStub):
@@ -128,6 +132,10 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
     RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
     PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    """
+    ListAccessLog: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ListAccessLogRequest, _clinical_service_pb2.ListAccessLogResponse]  # type: ignore[assignment]
+    """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
+    PAGE_TOKEN_INVALID.
     """
 
 class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -278,6 +286,16 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
         RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
         PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAccessLog(
+        self,
+        request: _clinical_service_pb2.ListAccessLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clinical_service_pb2.ListAccessLogResponse, _abc.Awaitable[_clinical_service_pb2.ListAccessLogResponse]]:
+        """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
+        PAGE_TOKEN_INVALID.
         """
 
 def add_ClinicalServiceServicer_to_server(servicer: ClinicalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

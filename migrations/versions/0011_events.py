@@ -4,29 +4,28 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
-APPEND_ONLY = """
-    CREATE FUNCTION refuse_change_of_event() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION 'events are only ever added' USING ERRCODE = 'restrict_violation';
-    END $$
-"""
 NO_UPDATE = """
-    CREATE TRIGGER events_are_not_altered BEFORE UPDATE ON events FOR EACH ROW
+    CREATE TRIGGER unaltered BEFORE UPDATE ON events FOR EACH ROW
     WHEN (
         OLD.position IS NOT NULL
         OR (NEW.id, NEW.type, NEW.subject_id, NEW.details, NEW.occurred_at, NEW.transaction_id) IS DISTINCT FROM
            (OLD.id, OLD.type, OLD.subject_id, OLD.details, OLD.occurred_at, OLD.transaction_id)
     )
-    EXECUTE FUNCTION refuse_change_of_event()
+    EXECUTE FUNCTION refuse_change()
 """
 NO_DELETE = """
-    CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events FOR EACH ROW
+    CREATE TRIGGER append_only BEFORE DELETE ON events FOR EACH ROW
     WHEN (left(OLD.type, 6) <> 'email.')
-    EXECUTE FUNCTION refuse_change_of_event()
+    EXECUTE FUNCTION refuse_change()
 """
+GRANTS = (
+    "GRANT USAGE ON SEQUENCE event_positions TO medconnect_app",
+    "REVOKE UPDATE ON events FROM medconnect_app",
+    "GRANT UPDATE (position) ON events TO medconnect_app",
+)
 # A trigger, so that no statement that moves a mail can forget to say so.
 RECORD = """
     CREATE FUNCTION record_change_of_email() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -72,7 +71,7 @@ def upgrade() -> None:
     op.add_column("emails", sa.Column("event_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key(op.f("fk_emails_event_id"), "emails", "events", ["event_id"], ["id"])
     op.create_unique_constraint(op.f("uq_emails_event_id_recipient_id"), "emails", ["event_id", "recipient_id"])
-    for statement in (MASK, APPEND_ONLY, NO_UPDATE, NO_DELETE, RECORD, CHANGES):
+    for statement in (*GRANTS, MASK, NO_UPDATE, NO_DELETE, RECORD, CHANGES):
         op.execute(statement)
 
 
@@ -83,5 +82,4 @@ def downgrade() -> None:
     op.drop_column("emails", "event_id")
     op.drop_column("emails", "masked_recipient")
     op.drop_table("events")
-    op.execute("DROP FUNCTION refuse_change_of_event()")
     op.execute(sa.schema.DropSequence(sa.Sequence("event_positions")))
