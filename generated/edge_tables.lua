@@ -166,6 +166,7 @@ return {
     {in_path = {prescriptionId = true, prescription_id = true}, method = "POST", path = "/api/v1/qr-codes/*/reissue", takes_body = true},
     {in_path = {prescriptionId = true, prescription_id = true}, method = "POST", path = "/api/v1/qr-codes/email/*", takes_body = true},
     {method = "GET", path = "/api/v1/events/email-queue/status"},
+    {method = "GET", path = "/api/v1/events/rate-limits"},
     {method = "GET", path = "/api/v1/events/email-queue/status/stream"},
     {answer = "medconnect.pharmacy.v1.ScanQrCodeResponse", method = "POST", path = "/api/v1/pharmacy/scan", takes_body = true},
     {answer = "medconnect.pharmacy.v1.LookupPrescriptionsResponse", method = "POST", path = "/api/v1/pharmacy/lookup", takes_body = true},

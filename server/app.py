@@ -3,8 +3,6 @@
 Nothing else constructs a dependency.
 """
 
-import fcntl
-import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -43,6 +41,7 @@ from server.clinical.servicer import ClinicalServicer
 from server.clinical.visit_service import VisitService
 from server.clock import Clock
 from server.db.engine import create_engine
+from server.events.rate_limit_usage import RateLimitUsage
 from server.events.service import EventsService
 from server.events.servicer import EventsServicer
 from server.health import Health
@@ -54,20 +53,29 @@ from server.interceptors.contract import read_methods
 from server.interceptors.deadline import Deadline
 from server.interceptors.failures import Failures
 from server.interceptors.idempotency import Idempotency
+from server.interceptors.open_streams import OpenStreams
 from server.interceptors.rate_limit import RateLimit
 from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
+from server.listening import OPTIONS, listen_on, listening_on_socket
 from server.mail.composer import MailComposer
 from server.mail.letters import LetterWriter
 from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
 from server.mail.sealed_codes import CodeSeal
 from server.mail.worker import MailWorker
+from server.metrics import Metrics
 from server.pagination import PageTokens
-from server.pharmacy.lookup_misses import LOOKUP_MISSES, LookupMisses
+from server.pharmacy.lookup_misses import LookupMisses
 from server.pharmacy.service import PharmacyService
 from server.pharmacy.servicer import PharmacyServicer
 from server.qr.signed_code import QrKeyRing
-from server.rate_limits.budgets import Budgets
+from server.rate_limits.budgets import SHARED, Budgets
+from server.rate_limits.divided_store import DividedStore
+from server.rate_limits.fallback_store import FallbackStore
+from server.rate_limits.meter import Meter
+from server.rate_limits.networks import known_networks
+from server.rate_limits.postgres_store import PostgresStore
+from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.store import BucketStore, MemoryStore
 from server.secret_files import derived_key, kept_secret
 from server.settings import Settings
@@ -80,25 +88,6 @@ SERVICES: Final = (
     "medconnect.pharmacy.v1.PharmacyService",
     "medconnect.events.v1.EventsService",
 )
-
-OPTIONS: Final = (
-    ("grpc.max_receive_message_length", 256 * 1024),
-    ("grpc.max_send_message_length", 4 * 1024 * 1024),
-    ("grpc.max_metadata_size", 8 * 1024),
-    ("grpc.absolute_max_metadata_size", 16 * 1024),
-    ("grpc.max_concurrent_streams", 100),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 0),
-    ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
-    ("grpc.http2.max_ping_strikes", 2),
-    ("grpc.max_connection_idle_ms", 5 * 60_000),
-    ("grpc.max_connection_age_ms", 30 * 60_000),
-    ("grpc.max_connection_age_grace_ms", 60_000),
-    ("grpc.server_handshake_timeout_ms", 10_000),
-    ("grpc.so_reuseport", 0),
-)
-"""What a connection may cost."""
 
 CALLS_AT_ONCE: Final = 1000
 """More are refused with RESOURCE_EXHAUSTED."""
@@ -122,6 +111,8 @@ class Core:
     """A connection of its own for the health check: a busy pool is no dead database."""
     issuer: QrIssuer
     pictures: QrPictures
+    metrics: Metrics
+    meter: Meter
 
 
 @asynccontextmanager
@@ -136,11 +127,26 @@ async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
         clock = Clock(zone=ZoneInfo(settings.hospital_time_zone))
         keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
-        yield Core(settings, clock, UnitOfWork(engine), UnitOfWork(pulse), issuer, QrPictures(drawing))
+        work, metrics = UnitOfWork(engine), Metrics()
+        async with _bucket_store(settings, work, clock, metrics) as store:
+            meter = Meter(store, clock, metrics)
+            yield Core(settings, clock, work, UnitOfWork(pulse), issuer, QrPictures(drawing), metrics, meter)
     finally:
         drawing.shutdown(cancel_futures=True)
         await pulse.dispose()
         await engine.dispose()
+
+
+@asynccontextmanager
+async def _bucket_store(
+    settings: Settings, work: UnitOfWork, clock: Clock, metrics: Metrics
+) -> AsyncIterator[BucketStore]:
+    strict, memory, url = PostgresStore(work), MemoryStore(), settings.rate_limit_redis_url
+    if url is None:
+        yield DividedStore(strict, memory, SHARED, metrics)
+        return
+    async with RedisStore.connected(url.get_secret_value()) as redis:
+        yield DividedStore(strict, FallbackStore(redis, memory, clock, metrics), SHARED, metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +155,7 @@ class Services:
 
     access_tokens: AccessTokens
     standing: Standing
-    store: BucketStore
+    budgets: Budgets
     sessions: SessionService
     accounts: AccountService
     mailed_codes: CodeService
@@ -160,6 +166,7 @@ class Services:
     codes: QrCodeService
     pharmacy: PharmacyService
     events: EventsService
+    rate_limits: RateLimitUsage
 
 
 @contextmanager
@@ -171,17 +178,27 @@ def use_cases(core: Core) -> Iterator[Services]:
     page_tokens = PageTokens(derived_key(jwt_secret, "page tokens"))
     access_tokens = AccessTokens(SigningKey.derive(jwt_secret.encode()), clock, token_life)
     standing = Standing(work, clock, token_life)
-    store = MemoryStore()
+    networks = known_networks(settings.rate_limit_networks)
+    budgets = Budgets(settings.rate_limits, settings.rate_limit_factor, networks)
     attempts = SignInAttempts(work, derived_key(jwt_secret, "sign-in counters"))
     mailed_codes = CodeService(derived_key(jwt_secret, "one-time codes"), _seal(settings))
     patients = PatientService(work, clock, page_tokens)
     with ThreadPoolExecutor(HASHING_THREADS, "hashing") as hashing:
         passwords = Passwords(hashing)
-        sessions = SessionService(work, passwords, access_tokens, refresh_key(jwt_secret.encode()), standing, attempts)
+        sessions = SessionService(
+            work,
+            passwords,
+            access_tokens,
+            refresh_key(jwt_secret.encode()),
+            standing,
+            attempts,
+            core.meter,
+            budgets.later("refresh"),
+        )
         yield Services(
             access_tokens=access_tokens,
             standing=standing,
-            store=store,
+            budgets=budgets,
             sessions=sessions,
             accounts=AccountService(work, passwords, sessions, page_tokens, patients.open_record, standing),
             mailed_codes=mailed_codes,
@@ -197,11 +214,12 @@ def use_cases(core: Core) -> Iterator[Services]:
                 clock,
                 core.issuer.keys,
                 page_tokens,
-                LookupMisses(store, clock, LOOKUP_MISSES.scaled(settings.rate_limit_factor)),
+                LookupMisses(core.meter, budgets.later("lookup_misses")),
                 lease=timedelta(minutes=settings.claim_minutes),
                 currency=settings.currency,
             ),
             events=EventsService(work),
+            rate_limits=RateLimitUsage(budgets, core.meter, core.metrics, clock),
         )
 
 
@@ -224,17 +242,20 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
     settings = core.settings
     async with AsyncExitStack() as stack:
         services = stack.enter_context(use_cases(core))
+        options = (*OPTIONS, ("grpc.so_reuseport", int(settings.server_processes > 1)))
         server = grpc.aio.server(
-            interceptors=[chain(core, services)], options=OPTIONS, maximum_concurrent_rpcs=CALLS_AT_ONCE
+            interceptors=[chain(core, services)], options=options, maximum_concurrent_rpcs=CALLS_AT_ONCE
         )
         _add_servicers(server, services)
         state = Health(core.pulse.ping)
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-        port = _listen_on(server, settings.grpc_address)
+        port = listen_on(server, settings.grpc_address)
         if socket is not None:
-            stack.enter_context(_listening_on_socket(server, socket))
+            stack.enter_context(listening_on_socket(server, socket))
+        if settings.metrics_address is not None:
+            await stack.enter_async_context(core.metrics.served(settings.metrics_address))
         await stack.enter_async_context(services.standing.followed())
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
@@ -246,15 +267,16 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
 def chain(core: Core, services: Services) -> Chain:
     """What surrounds every call, outermost first. Raises AccessUndeclared for a method without an access option."""
     methods = read_methods(SERVICES)
-    clock, settings = core.clock, core.settings
+    clock = core.clock
     return Chain(
         [
             Failures(),  # whatever is raised further in becomes a status here
-            RequestLog(clock),  # sees how every call ends, refused ones too
+            RequestLog(clock, core.metrics),  # sees how every call ends, refused ones too
             ClientAddress(),  # limits and the log need to know whence
             Authentication(services.access_tokens),  # limits need to know who; refuses nobody
-            RateLimit(Budgets(settings.rate_limits, settings.rate_limit_factor), services.store, clock),
+            RateLimit(services.budgets, core.meter, clock),
             Access(services.standing),  # refuses before the body is parsed
+            OpenStreams(),  # a stream that is let in stays
             Deadline(),  # from here on there is work that takes time
             Validation(frozenset(method.request_type for method in methods.values() if method.request_type)),
             Idempotency(core.work),  # innermost: opens the transaction that the use case joins
@@ -272,7 +294,9 @@ def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
         ClinicalServicer(services.patients, services.visits, services.prescriptions, services.codes), server
     )
     pharmacy_service_pb2_grpc.add_PharmacyServiceServicer_to_server(PharmacyServicer(services.pharmacy), server)
-    events_service_pb2_grpc.add_EventsServiceServicer_to_server(EventsServicer(services.events), server)
+    events_service_pb2_grpc.add_EventsServiceServicer_to_server(
+        EventsServicer(services.events, services.rate_limits), server
+    )
 
 
 @asynccontextmanager
@@ -308,31 +332,3 @@ def _secret(settings: Settings, name: str) -> str:
     if configured is not None:
         return str(configured.get_secret_value())
     return kept_secret(settings.medconnect_home / "secrets", name)
-
-
-def _listen_on(server: grpc.aio.Server, address: str) -> int:
-    try:
-        return server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise OSError(f"cannot listen on {address}: is another server running?") from error
-
-
-@contextmanager
-def _listening_on_socket(server: grpc.aio.Server, socket: Path) -> Iterator[None]:
-    """Listen on a Unix socket that only this account reaches, and that no other process takes over meanwhile.
-
-    One left by a killed process is removed; the lock beside it tells whether anybody lives.
-    """
-    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with socket.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(f"another server of this MEDCONNECT_HOME listens on {socket}") from error
-        socket.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            _listen_on(server, f"unix:{socket.absolute()}")
-        finally:
-            os.umask(before)
-        yield

@@ -8,6 +8,7 @@ from server.errors import ValidationFailed
 from server.mail.envelope import sender_domain
 from server.qr.signed_code import QrKeyRing
 from server.rate_limits.budgets import Budgets
+from server.rate_limits.networks import known_networks
 from server.settings import ConfigurationWrong, Settings
 
 
@@ -20,6 +21,11 @@ def check(settings: Settings) -> None:
             QrKeyRing.parse(ring.get_secret_value())
     with _judging("RATE_LIMITS", faults):
         Budgets(settings.rate_limits, settings.rate_limit_factor)
+    with _judging("RATE_LIMIT_NETWORKS", faults):
+        known_networks(settings.rate_limit_networks)
+    with _judging("RATE_LIMIT_REDIS_URL", faults):
+        if settings.production and settings.server_processes > 1 and settings.rate_limit_redis_url is None:
+            raise ValueError("production needs it when SERVER_PROCESSES is more than 1")
     with _judging("EMAIL_FROM", faults):
         sender_domain(settings.email_from)
     with _judging("ADMIN_PASSWORD", faults):

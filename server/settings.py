@@ -15,7 +15,10 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-SECRETS: Final = ("DATABASE_URL", "DB_PASSWORD", "ADMIN_PASSWORD", "JWT_SECRET", "QR_ENCRYPTION_KEY", "SMTP_PASS")
+SECRETS: Final = (
+    *("DATABASE_URL", "DB_PASSWORD", "ADMIN_PASSWORD", "JWT_SECRET", "QR_ENCRYPTION_KEY", "SMTP_PASS"),
+    "RATE_LIMIT_REDIS_URL",
+)
 """Variables that may also be given as a file: `NAME_FILE` holds its path."""
 
 LEAST_SECRET_BYTES: Final = 32
@@ -30,7 +33,15 @@ def _host_and_port(value: str) -> str:
     return value
 
 
+def _on_loopback(value: str) -> str:
+    host = value.rpartition(":")[0].strip("[]")
+    if host != "localhost" and not (host.replace(".", "").isdecimal() and host.startswith("127.")) and host != "::1":
+        raise ValueError("must be on loopback, such as 127.0.0.1:9090")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_host_and_port)]
+LoopbackAddress = Annotated[Address, AfterValidator(_on_loopback)]
 Port = Annotated[int, Field(ge=1, le=MOST_PORT)]
 
 
@@ -69,6 +80,14 @@ class Settings(BaseSettings):
     """Where gRPC listens, `host:port`."""
     rest_address: Address = "127.0.0.1:3000"
     """Where REST listens, `host:port`."""
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    """How many proxies stand before REST and append the caller's address to `x-forwarded-for`; without any it is the
+    address that connects."""
+    server_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many processes serve gRPC."""
+    metrics_address: LoopbackAddress | None = None
+    """Where Prometheus reads, `host:port` on loopback; of several processes the second one has the next port, and so
+    on. None: nowhere."""
 
     admin_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] = "admin@medconnect.local"
     """The first admin, made at the first start."""
@@ -104,6 +123,10 @@ class Settings(BaseSettings):
     """Every rate limit times this; for load tests."""
     rate_limits: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)
     """Single limits: `login=10,scan=60`."""
+    rate_limit_networks: Annotated[tuple[str, ...], NoDecode] = ()
+    """Networks whose addresses have so many times the limits of others: `10.0.0.0/8:50,2001:db8::/32:20`."""
+    rate_limit_redis_url: SecretStr | None = None
+    """A Redis or Valkey that several processes keep their limits in; those of signing in are in the database."""
 
     prescription_valid_days: Annotated[int, Field(ge=1, le=366)] = 30
     qr_valid_days: Annotated[int, Field(ge=1, le=366)] = 7
@@ -122,9 +145,16 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql://")
         return value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("rate_limit_redis_url")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("cors_origins", "rate_limit_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
         return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
 
     @field_validator("rate_limits", mode="before")

@@ -21,6 +21,7 @@ from server.db.failures import unavailable
 from server.idempotency.repository import IdempotencyRepository
 from server.mail.outbox import Outbox
 from server.pharmacy.repository import PharmacyRepository
+from server.rate_limits.repository import BucketRepository
 
 
 class Transaction:
@@ -28,6 +29,7 @@ class Transaction:
 
     __slots__ = (
         "accounts",
+        "buckets",
         "codes",
         "connection",
         "idempotency",
@@ -53,6 +55,7 @@ class Transaction:
         self.qr_codes = QrCodeRepository(connection)
         self.pharmacy = PharmacyRepository(connection)
         self.outbox = Outbox(connection)
+        self.buckets = BucketRepository(connection)
         self.idempotency = IdempotencyRepository(connection)
 
 

@@ -12,6 +12,8 @@ from server.auth.standing import Standing
 from server.db.identifiers import new_id
 from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Caller
+from server.rate_limits.bucket import Limit
+from server.rate_limits.meter import Meter
 from server.unit_of_work import Transaction, UnitOfWork
 
 
@@ -19,6 +21,7 @@ class SessionService:
     """The use cases of sessions.
 
     successor_key: derives the token that follows a refresh token (`keys.refresh_key`).
+    refreshes: how often a session's tokens may be exchanged.
     """
 
     def __init__(
@@ -29,6 +32,8 @@ class SessionService:
         successor_key: bytes,
         standing: Standing,
         attempts: SignInAttempts,
+        meter: Meter,
+        refreshes: Limit,
     ) -> None:
         self._work = work
         self._passwords = passwords
@@ -36,6 +41,8 @@ class SessionService:
         self._successor_key = successor_key
         self._standing = standing
         self._attempts = attempts
+        self._meter = meter
+        self._refreshes = refreshes
 
     async def login(self, email: str, password: str, address: str = "") -> SignedIn:
         """Open a session for who knows the password and calls from that address; the oldest of more than five ends.
@@ -83,12 +90,17 @@ class SessionService:
         """Exchange a refresh token for the next pair of tokens.
 
         A repeat within 10 seconds, while the next token is unused, gets the same one: a reply was lost. Any other
-        repeat revokes the session: one of two holders of this token has stolen it. Raises RefreshTokenInvalid.
+        repeat revokes the session: one of two holders of this token has stolen it. Raises RefreshTokenInvalid, and
+        RateLimitExceeded when the session has been refreshed too often; only unknown tokens cost the address that sent
+        them.
         """
         token_hash, next_token = stored_hash(token), successor(token, self._successor_key)
         async with self._work.begin() as tx:
             presented = await tx.sessions.presented_for_update(token_hash, stored_hash(next_token))
-            if presented is None or not _may_go_on(presented):
+            if presented is None:
+                raise RefreshTokenInvalid()
+            await self._meter.charge_instead([(self._refreshes, str(presented.session_id))])
+            if not _may_go_on(presented):
                 raise RefreshTokenInvalid()
             reused = presented.used and not presented.repeatable
             if reused:

@@ -11,6 +11,7 @@ from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.limits import BUDGETS
 from tests.interceptors.probe import FACES, House, Metadata, running_house
 
 CODE = grpc.StatusCode
@@ -118,12 +119,56 @@ async def test_a_sign_in_that_succeeds_gives_its_token_back(house: House, clock:
     assert (await house.call("unary")).details["ErrorInfo"].metadata["limit"] == "login"
 
 
-async def test_a_refresh_costs_only_when_it_fails(house: House) -> None:
+class Refresh:
+    """Is charged to a session instead of the address, unless no session is known."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.session: str | None = "a session"
+        self.error: type[Exception] | None = None
+
+    async def __call__(self) -> None:
+        if self.session is None:
+            raise RefreshTokenInvalid
+        await self.house.meter.charge_instead([(BUDGETS.later("refresh"), self.session)])
+        if self.error is not None:
+            raise self.error
+
+
+async def test_a_session_pays_for_its_refreshes_and_its_address_does_not(house: House) -> None:
     house.declare(public=True, limit_group="refresh")
-    refresh = house.probe.act = SignIn(RefreshTokenInvalid)
-    assert set(await codes(house, 30)) == {CODE.OK}
-    refresh.fails = True
+    refresh = house.probe.act = Refresh(house)
+    answers = [await house.call("unary") for _ in range(11)]
+    assert [answer.code for answer in answers] == [CODE.OK] * 10 + [CODE.RESOURCE_EXHAUSTED]
+    told = [(answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"]) for answer in answers]
+    assert told == [("10", str(left)) for left in (*reversed(range(10)), 0)]
+    assert answers[-1].details["ErrorInfo"].metadata["limit"] == "refresh"
+    refresh.session, refresh.error = "another session", RefreshTokenInvalid
+    assert await codes(house, 10) == [CODE.UNAUTHENTICATED] * 10
+    refresh.session = None
     assert await codes(house, 11) == [CODE.UNAUTHENTICATED] * 10 + [CODE.RESOURCE_EXHAUSTED]
+    assert (await house.call("unary")).details["ErrorInfo"].metadata["limit"] == "anonymous"
+
+
+async def test_what_a_use_case_gives_back_is_told(house: House) -> None:
+    house.declare(public=True, limit_group="login")
+    answers = [await house.call("unary") for _ in range(3)]
+    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["5"] * 3
+
+
+async def test_a_budget_of_a_use_case_is_spoken_of_when_it_refuses(house: House) -> None:
+    async def look_up() -> None:
+        await house.meter.charge_quietly([(BUDGETS.later("lookup_misses"), "a pharmacist")])
+
+    house.probe.act = look_up
+    token = house.bearer(Role.DOCTOR)
+    answers = [await house.call("unary", token) for _ in range(6)]
+    assert [answer.headers["x-ratelimit-limit"] for answer in answers] == ["50"] * 5 + ["5"]
+    assert (answers[5].code, answers[5].details["ErrorInfo"].metadata["limit"]) == (
+        CODE.RESOURCE_EXHAUSTED,
+        "lookup_misses",
+    )
+    assert (answers[5].headers["x-ratelimit-remaining"], answers[5].headers["retry-after"]) == ("0", "12")
 
 
 async def test_a_stream_counts_once_at_its_opening(house: House) -> None:

@@ -92,6 +92,7 @@ ListPrescriptionLog    held       U  P  P  P  P  P  V  +  N  P  U
 GetDispensingSummary   held       U  +  N  P  P  P  V  +  N  P  U
 GetEmailQueueStatus    -          U  P  P  P  P  P  P  P  P  +  U
 WatchEmailQueueStatus  -          U  P  P  P  P  P  P  P  P  +  U
+GetRateLimitUsage      -          U  P  P  P  P  P  P  P  P  +  U
 """
 
 

@@ -100,6 +100,7 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
     "UpdateProfile": _plain(clinical.UpdateProfileRequest, address="2 New Street"),
     "GetEmailQueueStatus": _plain(events.GetEmailQueueStatusRequest),
     "WatchEmailQueueStatus": _plain(events.WatchEmailQueueStatusRequest),
+    "GetRateLimitUsage": _plain(events.GetRateLimitUsageRequest),
 }
 
 _ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[Stage, Prescription], Message]]] = {

@@ -66,7 +66,7 @@ def test_the_environment_wins_over_the_file_and_arguments_over_both(
 def test_every_secret_may_stand_in_a_file(
     name: str, place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    secret = f"postgresql://{SECRET}" if name == "DATABASE_URL" else SECRET
+    secret = {"DATABASE_URL": "postgresql://", "RATE_LIMIT_REDIS_URL": "rediss://:"}.get(name, "") + SECRET
     (tmp_path / "secret").write_text(f"{secret}\n")
     if place == "environment":
         configure(monkeypatch, **{f"{name}_FILE": f"{tmp_path}/secret"})
@@ -105,6 +105,12 @@ def test_production_starts_with_all_of_it(monkeypatch: pytest.MonkeyPatch) -> No
         ("JWT_EXPIRES_IN", "59"),
         ("JWT_EXPIRES_IN", "3601"),
         ("DB_POOL_SIZE", "0"),
+        ("SERVER_PROCESSES", "0"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("METRICS_ADDRESS", "0.0.0.0:9090"),
+        ("METRICS_ADDRESS", "192.0.2.1:9090"),
+        ("METRICS_ADDRESS", "127.0.0.1"),
+        ("RATE_LIMIT_REDIS_URL", "http://127.0.0.1:6379"),
         ("SMTP_PORT", "mail"),
         ("SMTP_SECURITY", "ssl"),
         ("EMAIL_DETAIL", "some"),
