@@ -1,6 +1,7 @@
 """The `medconnect` command."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,9 +11,10 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from server import app, configuration, example_hospital, instance, logs, schema
+from server import app, configuration, example_hospital, instance, logs, processes, schema
 from server.db.embedded import DatabaseInUse, DatabaseStartFailed
 from server.edge.process import EdgeFailed
+from server.processes import ServerProcessFailed
 from server.settings import ConfigurationWrong, Settings, read_settings
 
 EXIT_CONFIG: Final = 78
@@ -33,7 +35,14 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a service's log is read while it runs
     try:
         commands()
-    except (DatabaseInUse, DatabaseStartFailed, EdgeFailed, app.SchemaOutdated, OSError) as problem:
+    except (
+        DatabaseInUse,
+        DatabaseStartFailed,
+        EdgeFailed,
+        ServerProcessFailed,
+        app.SchemaOutdated,
+        OSError,
+    ) as problem:
         errors.print(f"medconnect: {problem}", style="red", markup=False)
         sys.exit(1)
 
@@ -58,14 +67,26 @@ def serve() -> None:
 
     async def run(settings: Settings) -> None:
         stop = _stop_signal()
-        socket = settings.medconnect_home / "run" / "server-0.sock"
         async with (
             instance.database(settings) as url,
             app.core(settings, url) as core,
-            app.serving(core, socket) as server,
+            instance.serving(core, url) as servers,
         ):
-            _tell_password(settings, await instance.first_admin(settings, server.services))
-            console.print(f"gRPC on port {server.port}")
+            _tell_password(settings, servers.new_admin_password)
+            console.print(f"gRPC on port {servers.port}")
+            await stop.wait()
+
+    _run(run)
+
+
+@commands.command(hidden=True)
+def serve_one(number: Annotated[int, typer.Argument(help="which of the processes, from 0")]) -> None:
+    """Be one of several serving processes; `up` and `serve` start them."""
+
+    async def run(settings: Settings) -> None:
+        stop = _stop_signal()
+        async with instance.serving_as(number, settings):
+            os.write(sys.stdout.fileno(), processes.READY)
             await stop.wait()
 
     _run(run)

@@ -226,3 +226,8 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting 
         names = [name for name, path in files.items() if path == error.filename]
         raise ConfigurationWrong({f"{name}_FILE": "cannot be read" for name in names}) from error
     return Settings(**{**from_files, **overrides})
+
+
+def environment_of_child(**overrides: str) -> Mapping[str, str]:
+    """The environment of another process of this instance: ours, with these variables set."""
+    return {name: value for name, value in {**os.environ, **overrides}.items() if name != "DATABASE_URL_FILE"}
