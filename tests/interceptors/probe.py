@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -202,6 +202,7 @@ async def running_house(
     clock: SettableClock,
     folder: Path,
     limit_factor: float = 1000,
+    limits: Mapping[str, int] = MappingProxyType({}),
     store: BucketStore | None = None,
     **server_options: Any,
 ) -> AsyncIterator[House]:
@@ -213,7 +214,7 @@ async def running_house(
     metrics = Metrics()
     meter = Meter(store or MemoryStore(), clock.clock, metrics)
     core: Any = SimpleNamespace(clock=clock.clock, work=work, metrics=metrics, meter=meter)
-    budgets = Budgets({}, limit_factor)
+    budgets = Budgets(limits, limit_factor)
     services: Any = SimpleNamespace(access_tokens=tokens, standing=standing, budgets=budgets)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "read_methods", lambda _: methods)

@@ -12,7 +12,7 @@ from server.identity import Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.limits import BUDGETS
-from tests.interceptors.probe import FACES, House, Metadata, running_house
+from tests.interceptors.probe import House, Metadata, running_house
 
 CODE = grpc.StatusCode
 
@@ -28,45 +28,11 @@ async def codes(house: House, count: int, face: str = "unary", metadata: Metadat
     return [(await house.call(face, metadata)).code for _ in range(count)]
 
 
-@FACES
-async def test_as_many_calls_as_the_limit_go_through_and_the_next_is_refused(
-    house: House, face: str, clock: SettableClock
-) -> None:
-    token = house.bearer(Role.DOCTOR)
-    first = await house.call(face, token)
-    assert (first.headers["x-ratelimit-limit"], first.headers["x-ratelimit-remaining"]) == ("50", "49")
-    reset = int(first.headers["x-ratelimit-reset"]) - clock.moment.timestamp()
-    assert 1.2 <= reset <= 2.2  # the bucket is full again when the one token is back, rounded up
-    assert set(await codes(house, 49, face, token)) == {CODE.OK}
-    refused = await house.call(face, token)
-    assert (refused.code, refused.reason) == (CODE.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED")
-    assert refused.message == "Too many requests, please try again later."
-    assert dict(refused.details["ErrorInfo"].metadata) == {"limit": "doctor"}
-    assert (refused.trailing["x-ratelimit-limit"], refused.trailing["x-ratelimit-remaining"]) == ("50", "0")
-    wait = int(refused.trailing["retry-after"])
-    assert wait == refused.details["RetryInfo"].retry_delay.seconds == 2
-    clock.forward(seconds=wait)
-    assert await codes(house, 2, face, token) == [CODE.OK, CODE.RESOURCE_EXHAUSTED]
-
-
-async def test_another_user_is_unaffected(house: House) -> None:
-    token = house.bearer(Role.DOCTOR)
-    assert CODE.RESOURCE_EXHAUSTED in await codes(house, 51, metadata=token)
-    assert await codes(house, 1, metadata=house.bearer(Role.DOCTOR)) == [CODE.OK]
-
-
 async def test_all_sessions_of_a_user_share_his_limit(house: House) -> None:
     user_id = new_id()
     for _ in range(5):
         await codes(house, 10, metadata=house.bearer(Role.DOCTOR, user_id))
     assert await codes(house, 1, metadata=house.bearer(Role.DOCTOR, user_id)) == [CODE.RESOURCE_EXHAUSTED]
-
-
-async def test_the_strictest_limit_decides_and_is_reported(house: House) -> None:
-    house.declare(limit_group="prescription_creation")
-    token = house.bearer(Role.DOCTOR)
-    assert (await house.call("unary", token)).headers["x-ratelimit-limit"] == "10"
-    assert (await codes(house, 10, metadata=token))[-2:] == [CODE.OK, CODE.RESOURCE_EXHAUSTED]
 
 
 async def test_a_bad_token_is_limited_like_no_token(house: House) -> None:
