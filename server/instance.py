@@ -72,14 +72,20 @@ async def serving(core: Core, database_url: str) -> AsyncIterator[Serving]:
 @asynccontextmanager
 async def serving_as(number: int, settings: Settings) -> AsyncIterator[None]:
     """Be one of several serving processes: the one with this number, from 0."""
-    if settings.metrics_address is not None:
-        host, _, port = settings.metrics_address.rpartition(":")
-        settings = settings.model_copy(update={"metrics_address": f"{host}:{int(port) + number}"})
+    own = settings.model_copy(update={"metrics_address": metrics_address_of(settings, number)})
     async with (
-        app.core(settings, settings.external_database or "") as core,
+        app.core(own, settings.external_database or "") as core,
         app.serving(core, socket_of(settings, number)),
     ):
         yield
+
+
+def metrics_address_of(settings: Settings, number: int) -> str | None:
+    """Where Prometheus reads that serving process; None for nowhere."""
+    if settings.metrics_address is None:
+        return None
+    host, _, port = settings.metrics_address.rpartition(":")
+    return f"{host}:{int(port) + number}"
 
 
 def socket_of(settings: Settings, number: int) -> Path:

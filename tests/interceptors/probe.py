@@ -133,6 +133,8 @@ class House:
     """Through the Unix socket."""
     direct: grpc.aio.Channel
     """Through TCP."""
+    port: int
+    """Where it listens on TCP."""
 
     def declare(self, **changes: Any) -> None:
         """Change what the contract says of both methods; before their first call."""
@@ -221,11 +223,12 @@ async def running_house(
         chain = app.chain(core, services)
     server = grpc.aio.server(interceptors=[chain], options=listening.OPTIONS, **server_options)
     events_service_pb2_grpc.add_EventsServiceServicer_to_server(probe, server)
-    socket, tcp = f"unix:{folder}/p.sock", f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    port = server.add_insecure_port("127.0.0.1:0")
+    socket, tcp = f"unix:{folder}/p.sock", f"127.0.0.1:{port}"
     server.add_insecure_port(socket)
     await server.start()
     try:
         async with grpc.aio.insecure_channel(socket) as edge, grpc.aio.insecure_channel(tcp) as direct:
-            yield House(probe, methods, tokens, standing, clock, meter, metrics, edge, direct)
+            yield House(probe, methods, tokens, standing, clock, meter, metrics, edge, direct, port)
     finally:
         await server.stop(None)

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
+from server import app
 from server.errors import Unavailable
 from server.metrics import Metrics
 from server.rate_limits import postgres_store
@@ -21,11 +22,12 @@ from server.rate_limits.fallback_store import FallbackStore
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.store import MemoryStore
+from server.settings import read_settings
 from tests.fixtures.cast import Cast
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.instance import RunningInstance
-from tests.fixtures.valkey import a_valkey
+from tests.fixtures.valkey import a_valkey, running_valkey
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 
@@ -39,6 +41,7 @@ from server.metrics import Metrics
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.meter import Meter
 from server.rate_limits.store import MemoryStore
+from server.settings import read_settings
 
 async def main(count):
     budgets, meter = Budgets({}), Meter(MemoryStore(), Clock(monotonic=lambda: 1000.0), Metrics())
@@ -122,6 +125,16 @@ async def test_s67_other_limits_go_on_in_memory_while_redis_is_away(tmp_path: Pa
             clock.forward(seconds=1)
             await left()
         assert [line["event"] for line in logged] == ["rate_limit_store_away"]
+
+
+async def test_s67_with_redis_every_process_counts_the_same_calls(database_url: str, tmp_path: Path) -> None:
+    with running_valkey() as url:
+        settings = read_settings(
+            _env_file=None, medconnect_home=tmp_path, database_url=database_url, rate_limit_redis_url=url
+        )
+        async with app.core(settings, database_url) as first, app.core(settings, database_url) as second:
+            bills = [await core.meter.charge_call([(ROLE, "a")]) for core in (first, first, second)]
+    assert [bill.strictest.remaining for bill in bills] == [49, 48, 47]
 
 
 @contextmanager
