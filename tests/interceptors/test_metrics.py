@@ -1,8 +1,9 @@
 """What Prometheus reads of calls."""
 
-import urllib.request
+import socket
 
 import grpc
+import httpx
 import pytest
 
 from server.errors import PrescriptionInState, RoleNotAllowed
@@ -59,13 +60,14 @@ async def test_prometheus_is_answered_on_loopback_until_the_end() -> None:
     metrics = Metrics()
     metrics.store_failed("redis")
     async with metrics.served("127.0.0.1:0") as port:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            assert b'medconnect_rate_limit_store_failures_total{store="redis"} 1.0' in answer.read()
+        async with httpx.AsyncClient() as prometheus:
+            told = await prometheus.get(f"http://127.0.0.1:{port}/metrics")
+        assert 'medconnect_rate_limit_store_failures_total{store="redis"} 1.0' in told.text
         with pytest.raises(OSError, match="in use"):
             async with Metrics().served(f"127.0.0.1:{port}"):
                 pass
     with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5)
+        socket.create_connection(("127.0.0.1", port))
 
 
 def test_of_several_processes_each_has_a_port_of_its_own() -> None:

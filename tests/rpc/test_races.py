@@ -6,24 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import grpc
 import httpx
 import pytest
 from google.protobuf.message import Message
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
-from medconnect.clinical.v1 import patient_pb2, prescription_pb2
+from medconnect.clinical.v1 import prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
-from server.clinical import reference_number
-from server.clinical.entities import NewPrescription, NewPrescriptionItem
-from server.clinical.prescription_service import PrescriptionService
-from server.identity import Caller, Role
-from server.pagination import PageTokens
 from tests.fixtures.cast import Actor, Cast
 from tests.fixtures.instance import RunningInstance
 from tests.rpc.faces import Told, callable_of, over_grpc, over_rest, refusal, rest_answer
@@ -33,9 +26,6 @@ AT_ONCE: Final = 64
 PROMPT_SECONDS: Final = 2.0
 """So long a loser may have to wait for his answer, as the product contract's lock timeout says."""
 POLITE: Final = frozenset({"FAILED_PRECONDITION", "ABORTED", "SERVER_BUSY"})
-PRESCRIPTIONS_OF_A_DAY: Final = 2_000
-NUMBERS_OF_A_DAY: Final = 4_096
-"""So narrow a choice makes hundreds of them collide: of the real 2^35, two would in 17,000 such days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,43 +267,3 @@ async def test_of_all_who_validate_at_once_one_holds_the_claim(
         assert {outcome.call.actor for outcome in winners(outcomes)} in ({pharmacist}, {colleague})
         lost = {outcome.answer.reason for outcome in outcomes if not outcome.answer.ok}
         assert lost <= {"CLAIMED_BY_OTHER", "SERVER_BUSY"}
-
-
-def test_of_2000_prescriptions_of_one_day_no_collision_reaches_a_caller(cast: Cast, instance: RunningInstance) -> None:
-    doctor = cast.new_doctor()
-    request = clinical.CreatePatientRequest(
-        full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
-    )
-    patient_id = cast.clinical.CreatePatient(request, metadata=doctor.metadata).patient.id
-    drawn: list[str] = []
-    numbers = instance.run(write_many(instance, UUID(doctor.user_id), UUID(patient_id), drawn))
-    assert len(set(numbers)) == len(numbers) == PRESCRIPTIONS_OF_A_DAY
-    assert len(drawn) > PRESCRIPTIONS_OF_A_DAY + 100  # so often a number was taken
-    assert all(reference_number.normalize(number).text == number for number in numbers)
-    assert len({number[:11] for number in numbers}) == 1
-
-
-async def write_many(instance: RunningInstance, doctor_id: UUID, patient_id: UUID, drawn: list[str]) -> list[str]:
-    """Write the day's prescriptions through the service, ten at a time; `drawn` gets every number that was tried."""
-    day = date(2026, 12, 1)
-
-    def narrow(_: date) -> str:
-        tail = "".join(random.choices(reference_number.ALPHABET, k=2)) + random.choice("0123")
-        payload = f"0000{tail}"
-        digits = f"{day:%Y%m%d}"
-        drawn.append(f"RX-{digits}-{payload}{reference_number.check_character(digits + payload)}")
-        return drawn[-1]
-
-    core = instance.core
-    service = PrescriptionService(
-        core.work, core.clock, core.issuer, PageTokens(b"k" * 32), valid=timedelta(days=30), new_number=narrow
-    )
-    caller = Caller(doctor_id, Role.DOCTOR, UUID(int=0))
-    item = NewPrescriptionItem("Doxycycline", "1", "daily", 1, "", "", None)
-    new = NewPrescription(patient_id, None, "Sinusitis", "", (item,))
-
-    async def write(count: int) -> list[str]:
-        return [(await service.create(caller, new)).number for _ in range(count)]
-
-    batches = await asyncio.gather(*(write(PRESCRIPTIONS_OF_A_DAY // 10) for _ in range(10)))
-    return [number for batch in batches for number in batch]
