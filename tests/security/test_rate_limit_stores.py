@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import grpc
@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import text
 
 from server import app
-from server.errors import Unavailable
+from server.errors import DatabaseUnavailable, Unavailable
 from server.metrics import Metrics
 from server.rate_limits import postgres_store
 from server.rate_limits.bucket import Limit
@@ -23,6 +23,7 @@ from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.store import MemoryStore
 from server.settings import read_settings
+from server.unit_of_work import Transaction, UnitOfWork
 from tests.fixtures.cast import Cast
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
@@ -103,6 +104,24 @@ def test_s67_nobody_signs_in_while_limits_cannot_be_judged_and_others_go_on(
     assert over_grpc(cast, RPCS["Login"], request, None).status is grpc.StatusCode.UNAUTHENTICATED
 
 
+async def test_s67_a_flood_of_refused_sign_ins_does_not_reach_the_database(work: UnitOfWork) -> None:
+    store = PostgresStore(work)
+    for _ in range(LOGIN.tokens + 1):
+        [refused] = await store.take([(LOGIN, "a")], 0.0)
+    with silent(work):
+        for moment in (0.1, 0.9):
+            [again] = await store.take([(LOGIN, "a")], moment)
+            assert (again.allowed, again.remaining) == (False, 0)
+            assert again.retry_after == pytest.approx(refused.retry_after - moment, abs=0.01)
+        with pytest.raises(Unavailable):
+            await store.take([(LOGIN, "another")], 0.9)
+        with pytest.raises(Unavailable):
+            await store.take([(LOGIN, "a")], 1.1)
+    await store.refund([(LOGIN, "a")])
+    [decision] = await store.take([(LOGIN, "a")], 0.9)
+    assert decision.allowed
+
+
 async def test_s67_other_limits_go_on_in_memory_while_redis_is_away(tmp_path: Path, clock: SettableClock) -> None:
     metrics, server = Metrics(), a_valkey(tmp_path)
     async with RedisStore.connected(f"unix://{server.unix_socket_path}") as redis:
@@ -135,6 +154,20 @@ async def test_s67_with_redis_every_process_counts_the_same_calls(database_url: 
         async with app.core(settings, database_url) as first, app.core(settings, database_url) as second:
             bills = [await core.meter.charge_call([(ROLE, "a")]) for core in (first, first, second)]
     assert [bill.strictest.remaining for bill in bills] == [49, 48, 47]
+
+
+@contextmanager
+def silent(work: UnitOfWork) -> Iterator[None]:
+    """A database that answers nobody."""
+
+    @asynccontextmanager
+    async def read() -> AsyncIterator[Transaction]:
+        raise DatabaseUnavailable
+        yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "read", read)
+        yield
 
 
 @contextmanager
