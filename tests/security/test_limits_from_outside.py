@@ -1,4 +1,4 @@
-"""S65: whose address a call counts for, on a whole instance under the contract's limits."""
+"""S64 and S65 from outside, on a whole instance under the contract's limits: whose calls count, and what is told."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ import pytest
 from medconnect.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 
 from tests.fixtures.cast import new_email
-from tests.fixtures.instance import RunningInstance, running_instance
+from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance, running_instance
 
 FORGED = ("x-client-ip", "x-forwarded-for", "x-real-ip", "x-envoy-external-address")
 
@@ -71,3 +71,26 @@ def test_s65_a_direct_caller_is_who_connects_whatever_he_writes(strict: RunningI
             codes.append(refused.value.code())
     assert codes == [grpc.StatusCode.UNAUTHENTICATED] * 5 + [grpc.StatusCode.RESOURCE_EXHAUSTED] * 15
     assert sign_in(rest, x_forwarded_for="127.0.0.1").status_code == 429  # one caller on both faces
+
+
+def test_s64_a_session_is_refreshed_ten_times_a_minute_and_its_address_pays_nothing(
+    strict: RunningInstance, rest: httpx.Client
+) -> None:
+    headers = {"x-forwarded-for": "203.0.113.9"}
+
+    def refresh(token: str) -> httpx.Response:
+        return rest.post("/auth/refresh", json={"refreshToken": token}, headers=headers)
+
+    signed_in = strict.run(strict.services.sessions.login(ADMIN_EMAIL, ADMIN_PASSWORD))
+    token, told = signed_in.tokens.refresh_token, []
+    for _ in range(10):
+        answer = refresh(token)
+        token = answer.json()["data"]["refreshToken"]
+        told.append((answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"]))
+    assert told == [("10", str(left)) for left in reversed(range(10))]
+    refused = refresh(token)
+    assert (refused.status_code, refused.headers["x-ratelimit-limit"]) == (429, "10")
+    assert 1 <= int(refused.headers["retry-after"]) <= 6
+    unknown = [refresh(f"unknown-{number}") for number in range(11)]
+    assert [answer.status_code for answer in unknown] == [401] * 10 + [429]
+    assert unknown[0].headers["x-ratelimit-remaining"] == "9"  # the refreshes above were not charged to the address
