@@ -1,12 +1,15 @@
 """What Prometheus reads of this process: calls, rate limits, stores that failed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 UNKNOWN_METHOD: Final = "unknown"
@@ -26,14 +29,52 @@ class _Children(Generic[M], dict[tuple[str, ...], M]):
         return child
 
 
+class Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str:
+        """It."""
+        ...
+
+
+class Decision(Protocol):
+    """What is counted of a limit's decision."""
+
+    @property
+    def limit(self) -> Named:
+        """Whose bucket it was."""
+        ...
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it let the call on."""
+        ...
+
+
+class LimitCounts(Collector):
+    """How often each limit allowed and refused, by its name: every call counts twice, so these are plain numbers."""
+
+    def __init__(self) -> None:
+        self.allowed: dict[str, int] = defaultdict(int)
+        self.refused: dict[str, int] = defaultdict(int)
+
+    def collect(self) -> Iterable[Metric]:
+        """As Prometheus reads them."""
+        family = CounterMetricFamily("medconnect_rate_limits", "Tokens taken and refused.", labels=["limit", "outcome"])
+        for outcome, counts in (("allowed", self.allowed), ("refused", self.refused)):
+            for name, count in list(counts.items()):
+                family.add_metric([name, outcome], count)
+        return [family]
+
+
 class Metrics:
     """The counters of one process, since its start."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._limits = Counter(
-            "medconnect_rate_limits", "Tokens taken and refused.", ["limit", "outcome"], registry=self.registry
-        )
+        self._limits = LimitCounts()
+        self.registry.register(self._limits)
         calls = Counter("medconnect_calls", "Calls by how they ended.", ["method", "reason"], registry=self.registry)
         seconds = Histogram(
             "medconnect_call_seconds",
@@ -51,7 +92,6 @@ class Metrics:
         failures = Counter(
             "medconnect_rate_limit_store_failures", "Answers that a store owed.", ["store"], registry=self.registry
         )
-        self._limit = _Children(self._limits)
         self._call = _Children(calls)
         self._seconds = _Children(seconds)
         self._denial = _Children(denials)
@@ -69,26 +109,21 @@ class Metrics:
         """Somebody without a valid token was refused."""
         self._denial[method,].inc()
 
-    def limit_allowed(self, limit: str) -> None:
-        """A call took a token out of a bucket of this limit."""
-        self._limit[limit, "allowed"].inc()
-
-    def limit_refused(self, limit: str) -> None:
-        """A bucket of this limit refused a call."""
-        self._limit[limit, "refused"].inc()
+    def limits_judged(self, decisions: Sequence[Decision]) -> None:
+        """A call took a token out of each bucket, or out of none because some refused it."""
+        refusals = [decision for decision in decisions if not decision.allowed]
+        counts = self._limits.refused if refusals else self._limits.allowed
+        for decision in refusals or decisions:
+            counts[decision.limit.name] += 1
 
     def store_failed(self, store: str) -> None:
         """A store of rate limits did not answer."""
         self._failure[store,].inc()
 
-    def limit_counts(self) -> Mapping[tuple[str, str], int]:
-        """How often each limit was `allowed` and `refused` so far, by its name and this word."""
-        return {
-            (sample.labels["limit"], sample.labels["outcome"]): int(sample.value)
-            for metric in self._limits.collect()
-            for sample in metric.samples
-            if sample.name.endswith("_total")
-        }
+    @property
+    def limit_counts(self) -> LimitCounts:
+        """What each limit did so far."""
+        return self._limits
 
     @asynccontextmanager
     async def served(self, address: str) -> AsyncIterator[int]:

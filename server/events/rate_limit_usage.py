@@ -47,9 +47,9 @@ class RateLimitUsage:
     async def read(self) -> Usage:
         """Counts of this process, buckets of every store. Raises Unavailable without the database."""
         fullest = await self._meter.fullest(self._limits, SHOWN)
-        counts = self._metrics.limit_counts()
+        counts = self._metrics.limit_counts
         limits = [
-            LimitUsage(limit, counts.get((name, "allowed"), 0), counts.get((name, "refused"), 0))
+            LimitUsage(limit, counts.allowed.get(name, 0), counts.refused.get(name, 0))
             for name, limit in sorted(self._limits.items())
         ]
         return Usage(limits, fullest, self._now(), self._since)

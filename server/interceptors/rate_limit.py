@@ -7,7 +7,7 @@ from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 from server.rate_limits.bucket import Decision
 from server.rate_limits.budgets import Budgets
-from server.rate_limits.meter import Meter, refuse_if_empty
+from server.rate_limits.meter import Meter, refusal
 
 
 class RateLimit:
@@ -26,15 +26,17 @@ class RateLimit:
         group = call.method.limit_group
         budgets = self._budgets.of(call.caller, group, call.address)
         bill = await self._meter.charge_call(budgets)
-        self._report(call, reported := bill.strictest)
-        refuse_if_empty([reported])
+        strictest = bill.strictest
+        self._report(call, strictest)
+        if not strictest.allowed:
+            raise refusal(strictest)
         try:
             await proceed(call)
             returned = self._budgets.returned_on_success(group, budgets)
             if returned:
                 await self._meter.refund(returned)
         finally:
-            if bill.strictest is not reported:
+            if bill.changed:
                 self._report(call, bill.strictest)
 
     def _report(self, call: Call, decision: Decision) -> None:

@@ -74,10 +74,11 @@ class DividedStore:
     def _divide(
         self, requests: Sequence[tuple[Limit, str]]
     ) -> tuple[Sequence[tuple[Limit, str]], Sequence[tuple[Limit, str]]]:
-        strict = [request for request in requests if request[0].name in self._names]
+        names = self._names
+        strict = [request for request in requests if request[0].name in names]
         if not strict:
             return (), requests
-        return strict, [request for request in requests if request[0].name not in self._names]
+        return strict, [request for request in requests if request[0].name not in names]
 
     def _failed(self) -> None:
         self._metrics.store_failed("postgresql")

@@ -15,34 +15,37 @@ from server.rate_limits.store import Bucket, BucketStore
 class Bill:
     """What the call that runs now was charged, for its headers."""
 
-    __slots__ = ("_charges",)
+    __slots__ = ("_budgets", "_decisions", "changed")
 
-    def __init__(self) -> None:
-        self._charges: Sequence[tuple[Budget, Decision]] = ()
+    def __init__(self, budgets: Sequence[Budget] = (), decisions: Sequence[Decision] = ()) -> None:
+        self._budgets = budgets
+        self._decisions = decisions
+        self.changed = False
+        """Whether anything was written since the call began."""
 
     @property
     def strictest(self) -> Decision:
         """What the headers report."""
-        return strictest([decision for _, decision in self._charges])
+        return strictest(self._decisions)
 
     @property
     def budgets(self) -> Sequence[Budget]:
         """What holds a token of this call."""
-        return [budget for budget, decision in self._charges if decision.allowed]
+        return self._budgets
 
     def write(self, budgets: Sequence[Budget], decisions: Sequence[Decision]) -> None:
         """Begin anew with these."""
-        self._charges = list(zip(budgets, decisions, strict=True))
+        self._budgets, self._decisions, self.changed = budgets, decisions, True
 
-    def add_refusal(self, budgets: Sequence[Budget], decisions: Sequence[Decision]) -> None:
+    def add_refusal(self, decisions: Sequence[Decision]) -> None:
         """Note who refused the call further in."""
-        self._charges = [*self._charges, *zip(budgets, decisions, strict=True)]
+        self._decisions, self.changed = [*self._decisions, *decisions], True
 
     def credit(self, budgets: Sequence[Budget]) -> None:
         """Note that these were given their token back."""
-        self._charges = [
-            (budget, given_back(decision) if budget in budgets else decision) for budget, decision in self._charges
-        ]
+        charged = zip(self._budgets, self._decisions, strict=False)
+        self._decisions = [given_back(decision) if budget in budgets else decision for budget, decision in charged]
+        self.changed = True
 
 
 _bill: ContextVar[Bill | None] = ContextVar("bill", default=None)
@@ -57,12 +60,11 @@ class Meter:
         self._metrics = metrics
 
     async def charge_call(self, budgets: Sequence[Budget]) -> Bill:
-        """Charge a call that begins. The rest is written on its bill too.
+        """Charge a call that begins. What is charged and given back later is written on its bill too.
 
         Whether it may go on is for the caller to see on the bill. Raises Unavailable.
         """
-        bill = Bill()
-        bill.write(budgets, await self._take(budgets))
+        bill = Bill(budgets, await self._take(budgets))
         _bill.set(bill)
         return bill
 
@@ -72,15 +74,15 @@ class Meter:
         await self._store.refund(bill.budgets)
         decisions = await self._take(budgets)
         bill.write(budgets, decisions)
-        refuse_if_empty(decisions)
+        _refuse_if_empty(decisions)
 
     async def charge_quietly(self, budgets: Sequence[Budget]) -> None:
         """Charge these as well, and speak of it only when they refuse. Raises RateLimitExceeded."""
         decisions = await self._take(budgets)
         bill = _bill.get()
         if bill is not None and not all(decision.allowed for decision in decisions):
-            bill.add_refusal(budgets, decisions)
-        refuse_if_empty(decisions)
+            bill.add_refusal(decisions)
+        _refuse_if_empty(decisions)
 
     async def refund(self, budgets: Sequence[Budget]) -> None:
         """Give the token back that each of these was charged."""
@@ -95,18 +97,16 @@ class Meter:
 
     async def _take(self, budgets: Sequence[Budget]) -> Sequence[Decision]:
         decisions = await self._store.take(budgets, self._monotonic())
-        if all(decision.allowed for decision in decisions):
-            for decision in decisions:
-                self._metrics.limit_allowed(decision.limit.name)
-        else:
-            for decision in decisions:
-                if not decision.allowed:
-                    self._metrics.limit_refused(decision.limit.name)
+        self._metrics.limits_judged(decisions)
         return decisions
 
 
-def refuse_if_empty(decisions: Sequence[Decision]) -> None:
-    """Raise RateLimitExceeded for the strictest of the decisions when it is a refusal."""
+def refusal(decision: Decision) -> RateLimitExceeded:
+    """What to raise for a decision that does not allow the call."""
+    return RateLimitExceeded(retry_after=max(1, ceil(decision.retry_after)), limit=decision.limit.name)
+
+
+def _refuse_if_empty(decisions: Sequence[Decision]) -> None:
     worst = strictest(decisions)
     if not worst.allowed:
-        raise RateLimitExceeded(retry_after=max(1, ceil(worst.retry_after)), limit=worst.limit.name)
+        raise refusal(worst)

@@ -53,7 +53,7 @@ async def test_names_that_callers_invent_make_no_metrics(house: House) -> None:
 async def test_limits_are_counted(house: House) -> None:
     await house.call("unary", house.bearer(Role.DOCTOR))
     assert value(house, "rate_limits_total", limit="doctor", outcome="allowed") == 1
-    assert house.metrics.limit_counts() == {("doctor", "allowed"): 1}
+    assert house.metrics.limit_counts.allowed == {"doctor": 1}
 
 
 async def test_prometheus_is_answered_on_loopback_until_the_end() -> None:
