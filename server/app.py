@@ -3,8 +3,6 @@
 Nothing else constructs a dependency.
 """
 
-import fcntl
-import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -26,13 +24,18 @@ from server import schema
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService
 from server.auth.code_service import CodeService
+from server.auth.email_confirmation import EmailConfirmation
 from server.auth.keys import SigningKey, refresh_key
+from server.auth.lifetimes import Lifetimes
 from server.auth.password_service import PasswordService
 from server.auth.passwords import HASHING_THREADS, Passwords
+from server.auth.present_password import PresentPassword
+from server.auth.profile_service import ProfileService
 from server.auth.servicer import AuthServicer
 from server.auth.session_service import SessionService
 from server.auth.sign_in_attempts import SignInAttempts
 from server.auth.standing import Standing
+from server.clinical.history_service import HistoryService
 from server.clinical.lapses import Lapses
 from server.clinical.patient_service import PatientService
 from server.clinical.prescription_service import PrescriptionService
@@ -57,6 +60,7 @@ from server.interceptors.idempotency import Idempotency
 from server.interceptors.rate_limit import RateLimit
 from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
+from server.listening import OPTIONS, listen_on, listening_on_socket
 from server.mail.composer import MailComposer
 from server.mail.letters import LetterWriter
 from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
@@ -80,25 +84,6 @@ SERVICES: Final = (
     "medconnect.pharmacy.v1.PharmacyService",
     "medconnect.events.v1.EventsService",
 )
-
-OPTIONS: Final = (
-    ("grpc.max_receive_message_length", 256 * 1024),
-    ("grpc.max_send_message_length", 4 * 1024 * 1024),
-    ("grpc.max_metadata_size", 8 * 1024),
-    ("grpc.absolute_max_metadata_size", 16 * 1024),
-    ("grpc.max_concurrent_streams", 100),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 0),
-    ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
-    ("grpc.http2.max_ping_strikes", 2),
-    ("grpc.max_connection_idle_ms", 5 * 60_000),
-    ("grpc.max_connection_age_ms", 30 * 60_000),
-    ("grpc.max_connection_age_grace_ms", 60_000),
-    ("grpc.server_handshake_timeout_ms", 10_000),
-    ("grpc.so_reuseport", 0),
-)
-"""What a connection may cost."""
 
 CALLS_AT_ONCE: Final = 1000
 """More are refused with RESOURCE_EXHAUSTED."""
@@ -154,10 +139,12 @@ class Services:
     accounts: AccountService
     mailed_codes: CodeService
     passwords: PasswordService
+    profiles: ProfileService
     patients: PatientService
     visits: VisitService
     prescriptions: PrescriptionService
     codes: QrCodeService
+    histories: HistoryService
     pharmacy: PharmacyService
     events: EventsService
 
@@ -174,24 +161,39 @@ def use_cases(core: Core) -> Iterator[Services]:
     store = MemoryStore()
     attempts = SignInAttempts(work, derived_key(jwt_secret, "sign-in counters"))
     mailed_codes = CodeService(derived_key(jwt_secret, "one-time codes"), _seal(settings))
+    confirmation = EmailConfirmation(mailed_codes)
+    lifetimes = Lifetimes(staff_idle=timedelta(minutes=settings.staff_idle_minutes))
     patients = PatientService(work, clock, page_tokens)
     with ThreadPoolExecutor(HASHING_THREADS, "hashing") as hashing:
         passwords = Passwords(hashing)
-        sessions = SessionService(work, passwords, access_tokens, refresh_key(jwt_secret.encode()), standing, attempts)
+        present_password = PresentPassword(work, passwords, attempts)
+        next_token = refresh_key(jwt_secret.encode())
+        sessions = SessionService(work, passwords, access_tokens, next_token, standing, attempts, lifetimes)
         yield Services(
             access_tokens=access_tokens,
             standing=standing,
             store=store,
             sessions=sessions,
-            accounts=AccountService(work, passwords, sessions, page_tokens, patients.open_record, standing),
+            accounts=AccountService(
+                work,
+                passwords,
+                sessions,
+                page_tokens,
+                patients.open_record,
+                standing,
+                confirmation,
+                confirms_email=settings.confirms_email,
+            ),
             mailed_codes=mailed_codes,
-            passwords=PasswordService(work, passwords, mailed_codes, attempts, standing),
+            passwords=PasswordService(work, passwords, mailed_codes, attempts, present_password, standing),
+            profiles=ProfileService(work, present_password, confirmation, patients.record_phone),
             patients=patients,
             visits=VisitService(work, clock, page_tokens),
             prescriptions=PrescriptionService(
                 work, clock, core.issuer, page_tokens, valid=timedelta(days=settings.prescription_valid_days)
             ),
             codes=QrCodeService(work, core.issuer, core.pictures),
+            histories=HistoryService(work, clock, mailed_codes, page_tokens),
             pharmacy=PharmacyService(
                 work,
                 clock,
@@ -232,9 +234,9 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-        port = _listen_on(server, settings.grpc_address)
+        port = listen_on(server, settings.grpc_address)
         if socket is not None:
-            stack.enter_context(_listening_on_socket(server, socket))
+            stack.enter_context(listening_on_socket(server, socket))
         await stack.enter_async_context(services.standing.followed())
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
@@ -266,10 +268,16 @@ def chain(core: Core, services: Services) -> Chain:
 
 def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
     auth_service_pb2_grpc.add_AuthServiceServicer_to_server(
-        AuthServicer(services.accounts, services.sessions, services.passwords, services.access_tokens), server
+        AuthServicer(
+            services.accounts, services.sessions, services.passwords, services.profiles, services.access_tokens
+        ),
+        server,
     )
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
-        ClinicalServicer(services.patients, services.visits, services.prescriptions, services.codes), server
+        ClinicalServicer(
+            services.patients, services.visits, services.prescriptions, services.codes, services.histories
+        ),
+        server,
     )
     pharmacy_service_pb2_grpc.add_PharmacyServiceServicer_to_server(PharmacyServicer(services.pharmacy), server)
     events_service_pb2_grpc.add_EventsServiceServicer_to_server(EventsServicer(services.events), server)
@@ -308,31 +316,3 @@ def _secret(settings: Settings, name: str) -> str:
     if configured is not None:
         return str(configured.get_secret_value())
     return kept_secret(settings.medconnect_home / "secrets", name)
-
-
-def _listen_on(server: grpc.aio.Server, address: str) -> int:
-    try:
-        return server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise OSError(f"cannot listen on {address}: is another server running?") from error
-
-
-@contextmanager
-def _listening_on_socket(server: grpc.aio.Server, socket: Path) -> Iterator[None]:
-    """Listen on a Unix socket that only this account reaches, and that no other process takes over meanwhile.
-
-    One left by a killed process is removed; the lock beside it tells whether anybody lives.
-    """
-    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with socket.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(f"another server of this MEDCONNECT_HOME listens on {socket}") from error
-        socket.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            _listen_on(server, f"unix:{socket.absolute()}")
-        finally:
-            os.umask(before)
-        yield

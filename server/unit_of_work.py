@@ -13,6 +13,7 @@ from server.auth.account_repository import AccountRepository
 from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_repository import SignInRepository
+from server.clinical.history_repository import HistoryRepository
 from server.clinical.patient_repository import PatientRepository
 from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_code_repository import QrCodeRepository
@@ -30,6 +31,7 @@ class Transaction:
         "accounts",
         "codes",
         "connection",
+        "histories",
         "idempotency",
         "outbox",
         "patients",
@@ -52,6 +54,7 @@ class Transaction:
         self.prescriptions = PrescriptionRepository(connection)
         self.qr_codes = QrCodeRepository(connection)
         self.pharmacy = PharmacyRepository(connection)
+        self.histories = HistoryRepository(connection)
         self.outbox = Outbox(connection)
         self.idempotency = IdempotencyRepository(connection)
 

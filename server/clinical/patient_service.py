@@ -92,6 +92,12 @@ class PatientService:
             patient = changed(present, change, self._clock.today())
             return present if patient == present else await tx.patients.save(patient)
 
+    @staticmethod
+    async def record_phone(tx: Transaction, user_id: UUID, phone: str) -> None:
+        """Write the phone number of a patient's account into his record too."""
+        present = await tx.patients.by_user_for_update(user_id)
+        await tx.patients.save(replace(present, phone=phone))
+
     def _cursor(self, page: PageRequest, scope: str) -> UUID | None:
         if not page.token:
             return None

@@ -25,10 +25,11 @@ from server.auth.keys import SigningKey
 from server.auth.standing import Standing
 from server.identity import Role
 from server.interceptors.contract import Method
+from server.listening import OPTIONS
 from server.rate_limits.store import MemoryStore
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import a_user
-from tests.fixtures.clock import SettableClock
+from tests.fixtures.clock import FAR, SettableClock
 
 SERVICE = "/medconnect.events.v1.EventsService"
 PATHS = {"unary": f"{SERVICE}/GetEmailQueueStatus", "stream": f"{SERVICE}/WatchEmailQueueStatus"}
@@ -133,7 +134,7 @@ class House:
 
     def bearer(self, role: Role = Role.ADMIN, user_id: UUID | None = None) -> tuple[tuple[str, str]]:
         """The metadata of a signed-in caller."""
-        token, _ = self.tokens.issue(a_user(role, id=user_id or uuid4()), uuid4())
+        token, _ = self.tokens.issue(a_user(role, id=user_id or uuid4()), uuid4(), FAR)
         return (("authorization", f"Bearer {token}"),)
 
     async def call(
@@ -176,6 +177,7 @@ def _methods() -> dict[str, Method]:
         streaming=False,
         public=False,
         roles=frozenset({Role.ADMIN, Role.DOCTOR}),
+        for_roles=False,
         verified=False,
         limit_group="",
         idempotent=False,
@@ -203,7 +205,7 @@ async def running_house(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "read_methods", lambda _: methods)
         chain = app.chain(core, services)
-    server = grpc.aio.server(interceptors=[chain], options=app.OPTIONS, **server_options)
+    server = grpc.aio.server(interceptors=[chain], options=OPTIONS, **server_options)
     events_service_pb2_grpc.add_EventsServiceServicer_to_server(probe, server)
     socket, tcp = f"unix:{folder}/p.sock", f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.add_insecure_port(socket)

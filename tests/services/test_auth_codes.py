@@ -12,6 +12,7 @@ from server.auth.entities import User
 from server.auth.one_time_codes import MAX_PER_DAY, MAX_TRIES, CodeScope, Purpose
 from server.auth.passwords import Passwords
 from server.db.engine import create_engine
+from server.errors import RateLimitExceeded
 from server.mail.entities import MailKind
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import SEAL, Auth
@@ -34,16 +35,9 @@ def reset_of(user: User) -> CodeScope:
     return CodeScope(user.id, Purpose.PASSWORD_RESET)
 
 
-async def issue(auth: Auth, scope: CodeScope) -> str | None:
-    async with auth.work.begin() as tx:
-        issued = await auth.codes.issue(tx, scope)
-    return issued[0] if issued else None
-
-
 async def issued(auth: Auth, scope: CodeScope) -> str:
-    code = await issue(auth, scope)
-    assert code is not None
-    return code
+    async with auth.work.begin() as tx:
+        return (await auth.codes.issue(tx, scope))[0]
 
 
 async def opens(auth: Auth, scope: CodeScope, code: str) -> bool:
@@ -112,10 +106,13 @@ async def test_an_account_gets_ten_codes_a_day_whatever_they_are_for(auth: Auth,
     history = CodeScope(user.id, Purpose.HISTORY_ACCESS, session)
     for number in range(MAX_PER_DAY):
         last = await issued(auth, history if number % 2 else reset_of(user))
-    assert await issue(auth, reset_of(user)) is None
+    await execute(auth, "UPDATE one_time_codes SET created_at = created_at - interval '1 hour'")
+    with pytest.raises(RateLimitExceeded) as refused:
+        await issued(auth, reset_of(user))
+    assert (refused.value.metadata, refused.value.retry_after) == ({"limit": "codes"}, 23 * 3600)
     assert await opens(auth, history, last)  # the refused one ended nothing
     await execute(auth, "UPDATE one_time_codes SET created_at = created_at - interval '1 day'")
-    assert await issue(auth, reset_of(user)) is not None
+    await issued(auth, reset_of(user))
     assert await execute(auth, "SELECT count(*) FROM one_time_codes") == [(1,)]
 
 
@@ -141,7 +138,7 @@ async def test_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, pa
 
 async def test_neither_table_holds_the_code_and_the_mail_opens_with_the_key(auth: Auth, user: User) -> None:
     async with auth.work.begin() as tx:
-        assert await auth.codes.send(tx, user, reset_of(user), MailKind.PASSWORD_RESET)
+        await auth.codes.send(tx, user, reset_of(user), MailKind.PASSWORD_RESET)
     ((sealed, late),) = await execute(
         auth, "SELECT sealed_code, expires_at - created_at FROM emails WHERE kind = 'password_reset'"
     )

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from server.auth.entities import SignedIn, User, UserStatus
 from server.auth.password_service import PasswordService
 from server.auth.passwords import Passwords
+from server.auth.present_password import PresentPassword
 from server.auth.sign_in_attempts import SignInAttempts
 from server.errors import (
     InvalidCredentials,
@@ -150,7 +151,9 @@ async def test_a_bad_new_password_leaves_everything_as_it_is(auth: Auth, user: U
 async def test_what_strangers_ask_takes_its_time_whatever_the_answer(
     work: UnitOfWork, auth: Auth, user: User, passwords: Passwords
 ) -> None:
-    slow = PasswordService(work, passwords, auth.codes, SignInAttempts(work, SECRET), auth.standing, answer_seconds=0.2)
+    attempts = SignInAttempts(work, SECRET)
+    present = PresentPassword(work, passwords, attempts)
+    slow = PasswordService(work, passwords, auth.codes, attempts, present, auth.standing, answer_seconds=0.2)
     for email in (user.email, "nobody@example.org"):
         begun = time.monotonic()
         await slow.forgot(email)
