@@ -21,9 +21,9 @@ LISTS = sorted(name for name, rpc in RPCS.items() if "page_token" in rpc.descrip
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list: `wide` finds COUNT rows of the owner's, `narrow` fewer of them or another list's; the stranger may call it.
+    """A list: `wide` finds COUNT rows of the owner's, `narrow` fewer of them; the stranger may call it too.
 
-    A list that cannot be narrowed has no `narrow`.
+    `narrow` is empty where nothing narrows the list.
     """
 
     rows: str

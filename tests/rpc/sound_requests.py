@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -26,7 +25,7 @@ class Sound:
 
     def sent(self) -> Iterator[tuple[Message, Actor | None]]:
         """Each request with its sender."""
-        return zip(self.requests, self.senders or repeat(self.actor))
+        return zip(self.requests, self.senders or (self.actor,) * len(self.requests), strict=True)
 
 
 class World:
