@@ -85,7 +85,7 @@ def test_its_end_is_told(tokens: AccessTokens) -> None:
     assert tokens.issue(DOCTOR, SESSION, FAR)[1] == NOW + timedelta(minutes=15)
 
 
-def test_it_never_outlives_its_session(tokens: AccessTokens) -> None:
+def test_s26_it_never_outlives_its_session(tokens: AccessTokens) -> None:
     end = NOW + timedelta(minutes=3, microseconds=999_999)
     token, told = tokens.issue(DOCTOR, SESSION, end)
     assert told == NOW + timedelta(minutes=3)

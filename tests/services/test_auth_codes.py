@@ -59,13 +59,13 @@ async def a_session(auth: Auth, user: User) -> UUID:
     return auth.access_tokens.verify((await auth.sign_in(user)).tokens.access_token).session_id
 
 
-async def test_a_code_opens_once(auth: Auth, user: User) -> None:
+async def test_s11_a_code_opens_once(auth: Auth, user: User) -> None:
     code = await issued(auth, reset_of(user))
     assert await opens(auth, reset_of(user), code)
     assert not await opens(auth, reset_of(user), code)
 
 
-async def test_the_right_code_after_four_wrong_ones_opens_and_after_five_is_dead(auth: Auth, user: User) -> None:
+async def test_s11_the_right_code_after_four_wrong_ones_opens_and_after_five_is_dead(auth: Auth, user: User) -> None:
     for wrong, right in ((MAX_TRIES - 1, True), (MAX_TRIES, False)):
         code = await issued(auth, reset_of(user))
         for _ in range(wrong):
@@ -73,7 +73,7 @@ async def test_the_right_code_after_four_wrong_ones_opens_and_after_five_is_dead
         assert await opens(auth, reset_of(user), code) is right
 
 
-async def test_a_new_code_ends_the_one_before(auth: Auth, user: User) -> None:
+async def test_s11_a_new_code_ends_the_one_before(auth: Auth, user: User) -> None:
     old, new = await issued(auth, reset_of(user)), await issued(auth, reset_of(user))
     if old != new:
         assert not await opens(auth, reset_of(user), old)
@@ -81,13 +81,13 @@ async def test_a_new_code_ends_the_one_before(auth: Auth, user: User) -> None:
 
 
 @pytest.mark.parametrize(("age", "good"), [("9 min 59 s", True), ("10 min 1 s", False)])
-async def test_a_code_lives_ten_minutes(auth: Auth, user: User, age: str, good: bool) -> None:
+async def test_s11_a_code_lives_ten_minutes(auth: Auth, user: User, age: str, good: bool) -> None:
     code = await issued(auth, reset_of(user))
     await execute(auth, "UPDATE one_time_codes SET expires_at = expires_at - CAST(:age AS text)::interval", age=age)
     assert await opens(auth, reset_of(user), code) is good
 
 
-async def test_a_code_opens_only_for_its_user_its_purpose_and_its_session(auth: Auth, user: User) -> None:
+async def test_s12_a_code_opens_only_for_its_user_its_purpose_and_its_session(auth: Auth, user: User) -> None:
     other = await auth.open()
     one, two = await a_session(auth, user), await a_session(auth, user)
     history = CodeScope(user.id, Purpose.HISTORY_ACCESS, one)
@@ -101,7 +101,7 @@ async def test_a_code_opens_only_for_its_user_its_purpose_and_its_session(auth: 
     assert await opens(auth, reset_of(user), code)
 
 
-async def test_an_account_gets_ten_codes_a_day_whatever_they_are_for(auth: Auth, user: User) -> None:
+async def test_s11_an_account_gets_ten_codes_a_day_whatever_they_are_for(auth: Auth, user: User) -> None:
     session = await a_session(auth, user)
     history = CodeScope(user.id, Purpose.HISTORY_ACCESS, session)
     for number in range(MAX_PER_DAY):
@@ -116,7 +116,7 @@ async def test_an_account_gets_ten_codes_a_day_whatever_they_are_for(auth: Auth,
     assert await execute(auth, "SELECT count(*) FROM one_time_codes") == [(1,)]
 
 
-async def test_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:
+async def test_s11_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:
     engine = create_engine(database_url, pool_size=10)
     auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
     user = await auth.open()
@@ -125,7 +125,7 @@ async def test_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: 
     await engine.dispose()
 
 
-async def test_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, passwords: Passwords) -> None:
+async def test_s11_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, passwords: Passwords) -> None:
     engine = create_engine(database_url, pool_size=10)
     auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
     user = await auth.open()
@@ -136,7 +136,7 @@ async def test_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, pa
     await engine.dispose()
 
 
-async def test_neither_table_holds_the_code_and_the_mail_opens_with_the_key(auth: Auth, user: User) -> None:
+async def test_s13_neither_table_holds_the_code_and_the_mail_opens_with_the_key(auth: Auth, user: User) -> None:
     async with auth.work.begin() as tx:
         await auth.codes.send(tx, user, reset_of(user), MailKind.PASSWORD_RESET)
     ((sealed, late),) = await execute(
