@@ -82,10 +82,10 @@ def test_s15_a_new_address_counts_after_its_code_and_the_old_one_is_told(
 
 def test_s16_a_new_password_ends_every_session(cast: Cast) -> None:
     email = new_email()
-    registered = cast.rest("POST", "/auth/register", None, {"email": email, "password": PASSWORD, "fullName": "Zoe"})
-    answers = [registered[1]["data"]]
-    for _ in range(2):
-        answers.append(cast.rest("POST", "/auth/login", None, {"email": email, "password": PASSWORD})[1]["data"])
+    account = {"email": email, "password": PASSWORD}
+    registered = cast.rest("POST", "/auth/register", None, account | {"fullName": "Zoe Young"})
+    signed_in = [cast.rest("POST", "/auth/login", None, account) for _ in range(2)]
+    answers = [answer["data"] for _, answer in (registered, *signed_in)]
     sessions = [Actor(answer["user"]["id"], email, answer["accessToken"]) for answer in answers]
     reset = {"email": email, "otpCode": cast.reset_code(sessions[0]), "newPassword": NEW}
     assert call(cast, "POST", "/auth/reset-password", reset, None) == (200, "")

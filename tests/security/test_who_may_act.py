@@ -62,7 +62,7 @@ async def test_s18_the_first_admin_has_no_password_that_anybody_knows(
 @pytest.fixture(scope="module")
 def unconfirmed(confirming: Cast) -> dict[int, Actor]:
     """Of each role one who registered and has not entered his code; admins have checked the licences."""
-    actors = {
+    actors: dict[int, Actor] = {
         Role.ROLE_PATIENT: confirming.new_patient(),
         Role.ROLE_DOCTOR: confirming.new_unverified(Role.ROLE_DOCTOR),
         Role.ROLE_PHARMACIST: confirming.new_unverified(Role.ROLE_PHARMACIST),
@@ -70,7 +70,7 @@ def unconfirmed(confirming: Cast) -> dict[int, Actor]:
     for role in (Role.ROLE_DOCTOR, Role.ROLE_PHARMACIST):
         path = f"/users/{actors[role].user_id}/verify"
         assert confirming.rest("PUT", path, confirming.admin, {})[0] == 200
-    return dict(actors)
+    return actors
 
 
 @pytest.mark.parametrize("face", FACES)

@@ -79,9 +79,7 @@ async def test_s09_after_the_delay_the_right_password_opens_and_all_is_forgotten
     await auth.sessions.login(user.email, PASSWORD, EVIL)
 
 
-async def test_s09_the_owner_signs_in_from_a_known_address_during_an_attack_from_elsewhere(
-    auth: Auth, user: User
-) -> None:
+async def test_s09_the_owner_signs_in_at_home_during_an_attack_from_elsewhere(auth: Auth, user: User) -> None:
     await auth.sessions.login(user.email, PASSWORD, HOME)
     await fail(auth, user.email)
     assert await delay(auth, user.email, EVIL) == 1
@@ -136,9 +134,7 @@ async def test_of_many_guesses_at_once_after_a_delay_one_is_looked_at(database_u
     await engine.dispose()
 
 
-async def test_s09_a_process_that_has_just_started_knows_the_delay(
-    auth: Auth, user: User, passwords: Passwords
-) -> None:
+async def test_s09_a_process_that_just_started_knows_the_delay(auth: Auth, user: User, passwords: Passwords) -> None:
     await fail(auth, user.email)
     assert await delay(Auth.build(auth.work, SettableClock().clock, passwords), user.email) == 1
 

@@ -171,7 +171,7 @@ class Access(_message.Message):
     """The HTTP status of a success; 0 means 200."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
-        """The roles that may call."""
+        """The roles that may call; an account that registered itself only after its address was confirmed, if addresses are."""
 
     def __init__(
         self,
