@@ -9,12 +9,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from server.audit.repository import AuditRepository
+from server.audit.trail_repository import AuditTrail
 from server.auth.account_repository import AccountRepository
 from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_repository import SignInRepository
 from server.clinical.history_repository import HistoryRepository
 from server.clinical.patient_repository import PatientRepository
+from server.clinical.prescription_list_repository import PrescriptionListRepository
 from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_code_repository import QrCodeRepository
 from server.clinical.visit_repository import VisitRepository
@@ -29,6 +32,7 @@ class Transaction:
 
     __slots__ = (
         "accounts",
+        "audit",
         "codes",
         "connection",
         "histories",
@@ -36,8 +40,10 @@ class Transaction:
         "outbox",
         "patients",
         "pharmacy",
+        "prescription_lists",
         "prescriptions",
         "qr_codes",
+        "records",
         "sessions",
         "sign_ins",
         "visits",
@@ -45,6 +51,8 @@ class Transaction:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
+        self.audit = AuditTrail(connection)
+        self.records = AuditRepository(connection)
         self.accounts = AccountRepository(connection)
         self.sessions = SessionRepository(connection)
         self.codes = OneTimeCodeRepository(connection)
@@ -52,6 +60,7 @@ class Transaction:
         self.patients = PatientRepository(connection)
         self.visits = VisitRepository(connection)
         self.prescriptions = PrescriptionRepository(connection)
+        self.prescription_lists = PrescriptionListRepository(connection)
         self.qr_codes = QrCodeRepository(connection)
         self.pharmacy = PharmacyRepository(connection)
         self.histories = HistoryRepository(connection)

@@ -27,6 +27,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import name_search
+from server.audit.events import AuditEvent
+from server.audit.trail_repository import reading_one, reading_page, values
 from server.auth.account_change import CHANGEABLE
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
 from server.auth.tables import users
@@ -59,6 +61,7 @@ _INSERT: Final = (
     .returning(*USER_COLUMNS)
 )
 _GET: Final = select(*USER_COLUMNS).where(users.c.id == bindparam("user_id"))
+_READ: Final = reading_one(_GET, "account")
 _CREDENTIALS: Final = select(*USER_COLUMNS, users.c.password_hash)
 _CREDENTIALS_OF: Final = _CREDENTIALS.where(users.c.id == bindparam("user_id"))
 _BY_EMAIL: Final = _CREDENTIALS.where(users.c.email == bindparam("address"))
@@ -145,6 +148,7 @@ _LIST: Final = ListQuery(
     behind=tuple_(users.c.created_at, users.c.id)
     < tuple_(bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)),
     order=(users.c.created_at.desc(), users.c.id.desc()),
+    recorded=lambda page: reading_page(page, "account"),
 )
 
 
@@ -199,10 +203,12 @@ class AccountRepository:
 
     async def get(self, user_id: UUID) -> User:
         """The account of that id. Raises NotFound."""
-        row = (await self._connection.execute(_GET, {"user_id": user_id})).one_or_none()
-        if row is None:
-            raise NotFound("account")
-        return user_of(row)
+        return self._one((await self._connection.execute(_GET, {"user_id": user_id})).one_or_none())
+
+    async def read(self, user_id: UUID) -> User:
+        """The account of that id, for somebody else; the reading is recorded. Raises NotFound."""
+        parameters = {"user_id": user_id, **values(AuditEvent.ACCOUNT_READ)}
+        return self._one((await self._connection.execute(_READ, parameters)).one_or_none())
 
     async def credentials(self, email: str) -> Credentials | None:
         """The account whose own address that is (in lower case) with its password hash; None if there is none."""
@@ -225,8 +231,7 @@ class AccountRepository:
 
     async def save(self, user: User) -> User:
         """Store what its holder may change of a locked account (`account_change.CHANGEABLE`)."""
-        values = {f"new_{name}": getattr(user, name) for name in CHANGEABLE}
-        return await self._changed(_SAVE, user.id, **values)
+        return await self._changed(_SAVE, user.id, **{f"new_{name}": getattr(user, name) for name in CHANGEABLE})
 
     async def await_email(self, user_id: UUID, email: str | None) -> User:
         """Let a locked account wait for the code of an address (in lower case); None: for none any more."""
@@ -259,10 +264,14 @@ class AccountRepository:
     async def newest(
         self, wanted: UserFilter, after: tuple[datetime, UUID] | None, size: int
     ) -> tuple[list[User], int]:
-        """Up to `size` + 1 accounts behind a row, newest first, and how many the filter finds (to COUNT_LIMIT + 1)."""
+        """Up to `size` + 1 accounts behind a row, newest first, and how many the filter finds (to COUNT_LIMIT + 1).
+
+        The reading is recorded.
+        """
         filters = {"role": wanted.role, "status": wanted.status, **_search(wanted.search)}
         cursor = {"after_moment": after[0], "after_id": after[1]} if after else {}
-        rows, found = await _LIST.fetch(self._connection, filters, cursor, size)
+        record = values(AuditEvent.ACCOUNTS_LISTED)
+        rows, found = await _LIST.fetch(self._connection, filters, cursor, size, record)
         return [user_of(row) for row in rows], found
 
     async def lock_first_admin(self) -> None:
@@ -273,8 +282,12 @@ class AccountRepository:
         """Whether there is an admin, active or not."""
         return bool(await self._connection.scalar(_HAS_ADMIN))
 
-    async def _changed(self, statement: Executable, user_id: UUID, **values: str | None) -> User:
-        row = (await self._connection.execute(statement, {"user_id": user_id, **values})).one_or_none()
+    async def _changed(self, statement: Executable, user_id: UUID, **more: str | None) -> User:
+        found = await self._connection.execute(statement, {"user_id": user_id, **more})
+        return self._one(found.one_or_none())
+
+    @staticmethod
+    def _one(row: Row[*tuple[Any, ...]] | None) -> User:
         if row is None:
             raise NotFound("account")
         return user_of(row)

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from server.audit.occasion import Subject
 from server.identity import Role
 from server.patient_details import PatientDetails, PatientRecord
 
@@ -43,6 +44,11 @@ class User:
     def sign_in_name(self) -> str:
         """What wrong passwords are counted under: an address that is not its own may be somebody else's."""
         return self.email if self.email_confirmed else str(self.id)
+
+    @property
+    def subject(self) -> Subject:
+        """What the audit says that an action on it is about."""
+        return Subject("account", self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """What the holder of an account changes in it, and the confirmation of its address."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import UUID
 
+from server.audit.events import AuditEvent
 from server.auth.account_change import changed
 from server.auth.email_confirmation import EmailConfirmation
 from server.auth.entities import AccountChange, User
@@ -12,8 +14,9 @@ from server.identity import Caller, Role
 from server.mail.entities import MailKind, NewMail
 from server.unit_of_work import Transaction, UnitOfWork
 
-RecordPhone = Callable[[Transaction, UUID, str], Awaitable[None]]
-"""Writes a patient's phone number into his record: transaction, user id, phone. The clinic provides it."""
+RecordPhone = Callable[[Transaction, UUID, str], Awaitable[UUID]]
+"""Writes a patient's phone number into his record: transaction, user id, phone; answers the patient's id. The clinic
+provides it."""
 
 
 class ProfileService:
@@ -57,6 +60,8 @@ class ProfileService:
         async with self._work.begin() as tx:
             waiting = await tx.accounts.credentials_for_update(caller.user_id)
             user = await self._confirmation.confirmed(tx, waiting.user, code)
+            if user is not None:
+                await tx.audit.record(AuditEvent.EMAIL_CONFIRMED, user.subject)
         if user is None:  # raised here, behind the commit: the try counts
             raise OtpInvalid()
         return user
@@ -65,9 +70,12 @@ class ProfileService:
         """A patient's record is locked before his account, as everywhere."""
         before = await tx.accounts.get(caller.user_id)
         after = changed(before, change)
+        subject = before.subject
         if caller.role is Role.PATIENT and after.phone != before.phone:
-            await self._record_phone(tx, caller.user_id, after.phone)
+            patient_id = await self._record_phone(tx, caller.user_id, after.phone)
+            subject = replace(subject, patient_ids=(patient_id,))
         locked = await tx.accounts.credentials_for_update(caller.user_id)
+        await tx.audit.record(AuditEvent.ACCOUNT_UPDATED, subject)
         return await tx.accounts.save(changed(locked.user, change))
 
     async def _await(self, tx: Transaction, user: User, email: str) -> User:

@@ -9,6 +9,9 @@ from sqlalchemy import Date, Integer, Row, Select, Text, Uuid, any_, bindparam, 
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
+from server.audit.trail_repository import RECORDED, values, with_record
 from server.clinical.entities import HistoryEntry
 from server.clinical.prescription_row import prescription_of
 from server.clinical.tables import prescription_reading, prescriptions, visits
@@ -18,9 +21,10 @@ from server.pagination import COUNT_LIMIT
 E = TypeVar("E")
 
 # Ids are drawn in the order of time (UUIDv7), so that within a day what was recorded last comes first.
-_PAGE: Final = text(
-    """
-    WITH entries AS (
+_PAGE: Final = with_record(
+    text(
+        f"""
+    WITH {RECORDED}, entries AS (
         SELECT id, visit_date AS day FROM visits WHERE patient_id = :patient_id
         UNION ALL
         SELECT id, CAST(created_at AT TIME ZONE :zone AS date) FROM prescriptions WHERE patient_id = :patient_id
@@ -29,7 +33,8 @@ _PAGE: Final = text(
     FROM entries
     WHERE CAST(:after AS date) IS NULL OR (day, id) < (:after, :after_id)
     ORDER BY day DESC, id DESC LIMIT :limit
-    """
+    """  # noqa: S608 - RECORDED is a constant
+    )
 ).bindparams(
     bindparam("patient_id", type_=Uuid),
     bindparam("zone", type_=Text),
@@ -54,11 +59,13 @@ class HistoryRepository:
     ) -> tuple[tuple[HistoryEntry, ...], int]:
         """Up to `size` + 1 entries behind a cursor, newest first, and how many there are, counted to COUNT_LIMIT + 1.
 
-        zone: the IANA zone in which the days of prescriptions are told.
+        zone: the IANA zone in which the days of prescriptions are told. The reading is recorded, by the statement
+        without which the others have nothing to read.
         """
         day, entry_id = after or (None, None)
-        values = {"patient_id": patient_id, "zone": zone, "after": day, "after_id": entry_id, "limit": size + 1}
-        rows = (await self._connection.execute(_PAGE, values)).all()
+        wanted = {"patient_id": patient_id, "zone": zone, "after": day, "after_id": entry_id, "limit": size + 1}
+        record = values(AuditEvent.HISTORY_READ, Subject("patient", patient_id, (patient_id,)))
+        rows = (await self._connection.execute(_PAGE, {**wanted, **record})).all()
         ids = [row.id for row in rows]
         happened = await self._by_id(_VISITS, visit_of, ids)
         written = await self._by_id(_PRESCRIPTIONS, prescription_of, ids)

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from server.audit import occasion
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
 from server.auth.code_service import CodeService
 from server.auth.one_time_codes import CodeScope, Purpose
-from server.clinical.entities import HistoryEntry
+from server.clinical.entities import HistoryEntry, Patient
 from server.clock import Clock
 from server.errors import OtpInvalid, OtpRequired, PageTokenInvalid, Unauthenticated
 from server.identity import Caller
@@ -38,8 +41,11 @@ class HistoryService:
         Raises RateLimitExceeded when the account got too many codes today.
         """
         async with self._work.begin() as tx:
+            subject = await _subject(tx, caller)
             account = await tx.accounts.credentials_for_update(caller.user_id)
-            return await self._codes.send(tx, account.user, _scope(caller), MailKind.HISTORY_CODE)
+            expires_at = await self._codes.send(tx, account.user, _scope(caller), MailKind.HISTORY_CODE)
+            await tx.audit.record(AuditEvent.HISTORY_ACCESS_REQUESTED, subject)
+        return expires_at
 
     async def confirm_access(self, caller: Caller, code: str) -> datetime:
         """Open the calling patient's history to this session; answers until when.
@@ -48,9 +54,12 @@ class HistoryService:
         """
         until = None
         async with self._work.begin() as tx:
+            subject = await _subject(tx, caller)
             right = await self._codes.use(tx, _scope(caller), code)
             if right:
                 until = await tx.sessions.open_history(caller.session_id)
+            if until is not None:
+                await tx.audit.record(AuditEvent.HISTORY_OPENED, subject)
         if not right:  # raised here, behind the commit: the try counts
             raise OtpInvalid()
         if until is None:
@@ -60,9 +69,10 @@ class HistoryService:
     async def own(self, caller: Caller, page: PageRequest) -> OwnHistory:
         """The calling patient's history, newest first. Raises OtpRequired unless it is open, and PageTokenInvalid."""
         async with self._work.read() as tx:
+            patient = await tx.patients.by_user(caller.user_id)
+            occasion.about(_record_of(patient))
             if not await tx.sessions.history_is_open(caller.session_id):
                 raise OtpRequired()
-            patient = await tx.patients.by_user(caller.user_id)
             entries = await self._page(tx, patient.id, page, f"{caller.user_id}|GetMedicalHistory")
         return OwnHistory(entries, patient.existing_conditions)
 
@@ -88,6 +98,17 @@ class HistoryService:
                 return date.fromisoformat(day), UUID(entry_id)
             case _:
                 raise PageTokenInvalid()
+
+
+async def _subject(tx: Transaction, caller: Caller) -> Subject:
+    """The calling patient's record; the record of a refusal names it too."""
+    subject = _record_of(await tx.patients.by_user(caller.user_id))
+    occasion.about(subject)
+    return subject
+
+
+def _record_of(patient: Patient) -> Subject:
+    return Subject("patient", patient.id, (patient.id,))
 
 
 def _scope(caller: Caller) -> CodeScope:

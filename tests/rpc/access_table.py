@@ -60,6 +60,7 @@ GetUser                -          U  P  P  P  P  P  P  P  P  +  U
 DeactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
 ReactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
 VerifyUser             -          U  P  P  P  P  P  P  P  P  +  U
+ListAuditRecords       -          U  P  P  P  P  P  P  P  P  +  U
 ListPatients           -          U  P  P  +  +  V  P  P  P  P  U
 CreatePatient          -          U  P  P  +  +  V  P  P  P  P  U
 GetPatient             -          U  P  P  +  +  V  P  P  P  P  U
@@ -79,6 +80,7 @@ ConfirmHistoryAccess   -          U  +  +  P  P  P  P  P  P  P  U
 GetMedicalHistory      -          U  O  O  P  P  P  P  P  P  P  U
 GetMedicalHistory      history    U  +  o  P  P  P  P  P  P  P  U
 GetPatientHistory      history    U  P  P  +  +  V  P  P  P  P  U
+ListAccessLog          held       U  +  o  P  P  P  P  P  P  P  U
 GetQrCode              open       U  +  N  +  N  V  P  P  P  P  U
 GetQrCodeImage         open       U  +  N  +  N  V  P  P  P  P  U
 ReissueQrCode          open       U  +  N  +  N  V  P  P  P  P  U

@@ -93,6 +93,7 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
     ),
     "ListUsers": _plain(auth.ListUsersRequest),
     "VerifyUser": _verify_user,
+    "ListAuditRecords": _plain(auth.ListAuditRecordsRequest),
     "ListPatients": lambda stage: clinical.ListPatientsRequest(search=stage.reference_number),
     "CreatePatient": _create_patient,
     "GetPatient": lambda stage: clinical.GetPatientRequest(patient_id=stage["PO"].patient_id),
@@ -127,6 +128,7 @@ _ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[Stage, Prescription], Message
     "GetPatientHistory": lambda stage, _: clinical.GetPatientHistoryRequest(
         patient_id=stage["PO"].patient_id, page_size=100
     ),
+    "ListAccessLog": lambda *_: clinical.ListAccessLogRequest(page_size=100),
     "GetPrescription": _named(clinical.GetPrescriptionRequest),
     "CancelPrescription": _named(clinical.CancelPrescriptionRequest, reason=REASON),
     "GetQrCode": _named(clinical.GetQrCodeRequest),

@@ -1,4 +1,4 @@
-"""An instance that confirms addresses, and what arrives there."""
+"""How long the long tests of this folder run; an instance that confirms addresses, and what arrives."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,6 +10,17 @@ from tests.fixtures.cast import Cast
 from tests.fixtures.database import copied_database
 from tests.fixtures.instance import RunningInstance, running_instance
 from tests.fixtures.postman import Postman
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest tests/security --audit-records=100000` verifies as many."""
+    parser.addoption("--audit-records", type=int, default=5000, help="records of the audit to seal and verify")
+
+
+@pytest.fixture(scope="session")
+def audit_records(request: pytest.FixtureRequest) -> int:
+    """How many records are sealed and verified; 5,000 where the option is not known because the whole suite runs."""
+    return int(request.config.getoption("--audit-records", 5000))
 
 
 @pytest.fixture(scope="package")

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 PURPOSE = "ck_one_time_codes_purpose"
 HAS_ADDRESS = "ck_users_has_address"
