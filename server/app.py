@@ -27,13 +27,18 @@ from server.audit.service import AuditService
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService
 from server.auth.code_service import CodeService
+from server.auth.email_confirmation import EmailConfirmation
 from server.auth.keys import SigningKey, refresh_key
+from server.auth.lifetimes import Lifetimes
 from server.auth.password_service import PasswordService
 from server.auth.passwords import HASHING_THREADS, Passwords
+from server.auth.present_password import PresentPassword
+from server.auth.profile_service import ProfileService
 from server.auth.servicer import AuthServicer
 from server.auth.session_service import SessionService
 from server.auth.sign_in_attempts import SignInAttempts
 from server.auth.standing import Standing
+from server.clinical.history_service import HistoryService
 from server.clinical.lapses import Lapses
 from server.clinical.patient_service import PatientService
 from server.clinical.prescription_service import PrescriptionService
@@ -164,10 +169,12 @@ class Services:
     accounts: AccountService
     mailed_codes: CodeService
     passwords: PasswordService
+    profiles: ProfileService
     patients: PatientService
     visits: VisitService
     prescriptions: PrescriptionService
     codes: QrCodeService
+    histories: HistoryService
     pharmacy: PharmacyService
     events: EventsService
     rate_limits: RateLimitUsage
@@ -187,9 +194,12 @@ def use_cases(core: Core) -> Iterator[Services]:
     budgets = Budgets(settings.rate_limits, settings.rate_limit_factor, networks)
     attempts = SignInAttempts(work, derived_key(jwt_secret, "sign-in counters"))
     mailed_codes = CodeService(derived_key(jwt_secret, "one-time codes"), _seal(settings))
+    confirmation = EmailConfirmation(mailed_codes)
+    lifetimes = Lifetimes(staff_idle=timedelta(minutes=settings.staff_idle_minutes))
     patients = PatientService(work, clock, page_tokens)
     with ThreadPoolExecutor(HASHING_THREADS, "hashing") as hashing:
         passwords = Passwords(hashing)
+        present_password = PresentPassword(work, passwords, attempts)
         sessions = SessionService(
             work,
             passwords,
@@ -197,6 +207,7 @@ def use_cases(core: Core) -> Iterator[Services]:
             refresh_key(jwt_secret.encode()),
             standing,
             attempts,
+            lifetimes,
             core.meter,
             budgets.later("refresh"),
         )
@@ -205,15 +216,26 @@ def use_cases(core: Core) -> Iterator[Services]:
             standing=standing,
             budgets=budgets,
             sessions=sessions,
-            accounts=AccountService(work, passwords, sessions, page_tokens, patients.open_record, standing),
+            accounts=AccountService(
+                work,
+                passwords,
+                sessions,
+                page_tokens,
+                patients.open_record,
+                standing,
+                confirmation,
+                confirms_email=settings.confirms_email,
+            ),
             mailed_codes=mailed_codes,
-            passwords=PasswordService(work, passwords, mailed_codes, attempts, standing),
+            passwords=PasswordService(work, passwords, mailed_codes, attempts, present_password, standing),
+            profiles=ProfileService(work, present_password, confirmation, patients.record_phone),
             patients=patients,
             visits=VisitService(work, clock, page_tokens),
             prescriptions=PrescriptionService(
                 work, clock, core.issuer, page_tokens, valid=timedelta(days=settings.prescription_valid_days)
             ),
             codes=QrCodeService(work, core.issuer, core.pictures),
+            histories=HistoryService(work, clock, mailed_codes, page_tokens),
             pharmacy=PharmacyService(
                 work,
                 clock,
@@ -295,11 +317,25 @@ def chain(core: Core, services: Services) -> Chain:
 
 def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
     auth_service_pb2_grpc.add_AuthServiceServicer_to_server(
-        AuthServicer(services.accounts, services.sessions, services.passwords, services.access_tokens, services.audit),
+        AuthServicer(
+            services.accounts,
+            services.sessions,
+            services.passwords,
+            services.profiles,
+            services.access_tokens,
+            services.audit,
+        ),
         server,
     )
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
-        ClinicalServicer(services.patients, services.visits, services.prescriptions, services.codes, services.audit),
+        ClinicalServicer(
+            services.patients,
+            services.visits,
+            services.prescriptions,
+            services.codes,
+            services.histories,
+            services.audit,
+        ),
         server,
     )
     pharmacy_service_pb2_grpc.add_PharmacyServiceServicer_to_server(PharmacyServicer(services.pharmacy), server)

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     qr_encryption_key: SecretStr | None = None
     """At least 32 bytes, or a ring `kid:secret,kid:secret` (the first encrypts); none: generated in development."""
 
+    staff_idle_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    """How long a session of a doctor, pharmacist or admin may lie unused."""
+    registration_confirm_email: bool | None = None
+    """Whether an address belongs to an account that registered itself only after a mailed code; none: in production."""
+
     smtp_host: str | None = None
     """The outgoing mail server; none: mails are written to a maildir in MEDCONNECT_HOME/mail."""
     smtp_port: Port = 587
@@ -199,6 +204,11 @@ class Settings(BaseSettings):
     def production(self) -> bool:
         """Whether this instance serves real people."""
         return self.medconnect_env == "production"
+
+    @property
+    def confirms_email(self) -> bool:
+        """Whether registering takes a mailed code."""
+        return self.production if self.registration_confirm_email is None else self.registration_confirm_email
 
     @property
     def external_database(self) -> str | None:

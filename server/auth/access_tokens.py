@@ -77,10 +77,10 @@ class AccessTokens:
         """The keys with which others can verify these tokens."""
         return (self._published,)
 
-    def issue(self, user: User, session_id: UUID) -> tuple[str, datetime]:
-        """A new token for a session of this account, and when it ends."""
+    def issue(self, user: User, session_id: UUID, session_ends: datetime) -> tuple[str, datetime]:
+        """A new token for a session of this account, and when it ends: never after its session."""
         now = int(self._clock.now().timestamp())
-        ends = now + self._lifetime
+        ends = min(now + self._lifetime, int(session_ends.timestamp()))
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,

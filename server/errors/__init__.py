@@ -6,10 +6,12 @@ Services and rules raise these; `status.py` turns them into gRPC statuses. Each 
 
 from server.errors.accounts import (
     AccountNotVerified,
+    EmailNotConfirmed,
     EmailTaken,
     InvalidCredentials,
     LastAdmin,
     OtpInvalid,
+    OtpRequired,
     OwnAccount,
     PasswordBreached,
     PasswordContext,
@@ -69,6 +71,7 @@ __all__ = [
     "DeadlineExceeded",
     "DeclaredError",
     "Draining",
+    "EmailNotConfirmed",
     "EmailTaken",
     "FailedPrecondition",
     "FieldViolation",
@@ -83,6 +86,7 @@ __all__ = [
     "MethodUnknown",
     "NotFound",
     "OtpInvalid",
+    "OtpRequired",
     "OwnAccount",
     "PageTokenInvalid",
     "PasswordBreached",

@@ -125,8 +125,8 @@ def requests(rpc: Rpc, world: World, instance: RunningInstance) -> Iterator[Soun
     before = stored(instance)
     yield found
     assert stored(instance) == before
-    for request in found.requests:
-        answer = over_grpc(world.cast, rpc, request, found.actor)
+    for request, actor in found.sent():
+        answer = over_grpc(world.cast, rpc, request, actor)
         assert answer.ok, answer
 
 

@@ -11,7 +11,7 @@ from server.auth import access_tokens
 from server.auth.access_tokens import AccessTokens
 from server.auth.keys import SigningKey
 from server.identity import Role
-from tests.fixtures.clock import SettableClock
+from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.tokens import (
     CALLER,
     DOCTOR,
@@ -39,7 +39,7 @@ def tokens(time: SettableClock) -> AccessTokens:
 
 @pytest.fixture
 def token(tokens: AccessTokens) -> str:
-    return tokens.issue(DOCTOR, SESSION)[0]
+    return tokens.issue(DOCTOR, SESSION, FAR)[0]
 
 
 def test_a_token_says_who_calls(tokens: AccessTokens, token: str) -> None:
@@ -65,12 +65,12 @@ def test_it_holds_these_claims_and_no_person(tokens: AccessTokens, token: str) -
         "exp": SECONDS + 900,
     }
     assert header_of(token) == {"alg": "EdDSA", "kid": KEY.key_id, "typ": "at+jwt"}
-    assert claims["jti"] != claims_of(tokens.issue(DOCTOR, SESSION)[0])["jti"]
+    assert claims["jti"] != claims_of(tokens.issue(DOCTOR, SESSION, FAR)[0])["jti"]
 
 
 def test_a_client_can_verify_it_with_the_public_key(time: SettableClock, tokens: AccessTokens) -> None:
     del time
-    token, _ = tokens.issue(DOCTOR, SESSION)
+    token, _ = tokens.issue(DOCTOR, SESSION, FAR)
     decoded = jwt.decode(
         token,
         KEY.private.public_key(),
@@ -82,7 +82,14 @@ def test_a_client_can_verify_it_with_the_public_key(time: SettableClock, tokens:
 
 
 def test_its_end_is_told(tokens: AccessTokens) -> None:
-    assert tokens.issue(DOCTOR, SESSION)[1] == NOW + timedelta(minutes=15)
+    assert tokens.issue(DOCTOR, SESSION, FAR)[1] == NOW + timedelta(minutes=15)
+
+
+def test_s26_it_never_outlives_its_session(tokens: AccessTokens) -> None:
+    end = NOW + timedelta(minutes=3, microseconds=999_999)
+    token, told = tokens.issue(DOCTOR, SESSION, end)
+    assert told == NOW + timedelta(minutes=3)
+    assert claims_of(token)["exp"] == SECONDS + 180
 
 
 @pytest.mark.parametrize("seen_before", [False, True])
@@ -155,7 +162,7 @@ def test_the_way_these_tests_sign_is_right(tokens: AccessTokens, token: str) -> 
 def test_only_so_many_tokens_are_remembered(time: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_tokens, "REMEMBERED_TOKENS", 3)
     tokens = AccessTokens(KEY, time.clock, timedelta(minutes=15))
-    issued = [tokens.issue(DOCTOR, SESSION)[0] for _ in range(5)]
+    issued = [tokens.issue(DOCTOR, SESSION, FAR)[0] for _ in range(5)]
     for token in issued * 2:
         assert tokens.verify(token) == CALLER
     assert len(tokens._remembered) == 3

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from server.auth.access_tokens import AccessTokens
-from tests.fixtures.clock import SettableClock
+from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.tokens import (
     DOCTOR,
     KEY,
@@ -37,7 +37,7 @@ def tokens() -> AccessTokens:
 
 @pytest.fixture
 def token(tokens: AccessTokens) -> str:
-    return tokens.issue(DOCTOR, SESSION)[0]
+    return tokens.issue(DOCTOR, SESSION, FAR)[0]
 
 
 def public_bytes(encoding: serialization.Encoding, style: serialization.PublicFormat) -> bytes:

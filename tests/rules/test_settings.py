@@ -40,6 +40,7 @@ def test_without_any_configuration_it_is_a_development_instance() -> None:
     assert settings.external_database is None
     assert (settings.grpc_address, settings.rest_address) == ("127.0.0.1:50051", "127.0.0.1:3000")
     assert (settings.prescription_valid_days, settings.qr_valid_days, settings.claim_minutes) == (30, 7, 30)
+    assert (settings.staff_idle_minutes, settings.confirms_email) == (30, False)
     assert (settings.jwt_expires_in, settings.currency, settings.hospital_time_zone) == (900, "USD", "UTC")
 
 
@@ -97,6 +98,15 @@ def test_production_starts_with_all_of_it(monkeypatch: pytest.MonkeyPatch) -> No
     assert read_settings().production
 
 
+def test_addresses_are_confirmed_in_production_unless_it_is_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, **PRODUCTION)
+    assert read_settings().confirms_email
+    configure(monkeypatch, REGISTRATION_CONFIRM_EMAIL="false")
+    assert not read_settings().confirms_email
+    configure(monkeypatch, MEDCONNECT_ENV="development", REGISTRATION_CONFIRM_EMAIL="true")
+    assert read_settings().confirms_email
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -122,6 +132,9 @@ def test_production_starts_with_all_of_it(monkeypatch: pytest.MonkeyPatch) -> No
         ("HOSPITAL_TIME_ZONE", "Mars/Olympus"),
         ("HOSPITAL_TIME_ZONE", "../../etc/passwd"),
         ("LOG_LEVEL", "loud"),
+        ("STAFF_IDLE_MINUTES", "0"),
+        ("STAFF_IDLE_MINUTES", "721"),
+        ("REGISTRATION_CONFIRM_EMAIL", "maybe"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_and_never_shown(

@@ -1,6 +1,15 @@
-"""How long the heavy tests of this folder run."""
+"""How long the heavy tests of this folder run; an instance that confirms addresses, and what arrives."""
+
+import asyncio
+from collections.abc import Iterator
 
 import pytest
+
+from server.db.embedded import EmbeddedPostgres
+from tests.fixtures.cast import Cast
+from tests.fixtures.database import copied_database
+from tests.fixtures.instance import RunningInstance, running_instance
+from tests.fixtures.postman import Postman
 
 OPTIONS = {
     "--audit-records": (5_000, "records of the audit to seal and verify"),
@@ -36,3 +45,20 @@ def flood(request: pytest.FixtureRequest) -> int:
 def resets(request: pytest.FixtureRequest) -> int:
     """How many streams one connection opens and resets."""
     return _chosen(request, "--resets")
+
+
+@pytest.fixture(scope="package")
+def confirming(postgres: EmbeddedPostgres) -> Iterator[Cast]:
+    """People on an instance with REGISTRATION_CONFIRM_EMAIL."""
+    with asyncio.Runner() as runner:
+        database = copied_database(postgres)
+        url = runner.run(database.__aenter__())
+        with running_instance(url, registration_confirm_email=True) as running, Cast(running) as actors:
+            yield actors
+        runner.run(database.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="package")
+def postman(instance: RunningInstance) -> Postman:
+    """Who delivers the mails of the shared instance."""
+    return Postman(instance.home)

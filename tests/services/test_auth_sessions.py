@@ -6,6 +6,7 @@ from typing import Any
 
 import bcrypt
 import pytest
+from argon2 import PasswordHasher
 
 from server.auth.entities import SignedIn, User, UserStatus
 from server.auth.lifetimes import MAX_SESSIONS
@@ -18,6 +19,8 @@ from tests.fixtures.auth import PASSWORD, Auth, process, set_status
 from tests.fixtures.clock import SettableClock
 
 IN_FORCE = "$argon2id$v=19$m=19456,t=2,p=1$"
+BCRYPT = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+WEAKER = PasswordHasher(time_cost=3, memory_cost=12288, parallelism=1).hash(PASSWORD)
 
 
 @pytest.fixture
@@ -101,9 +104,9 @@ async def test_an_unverified_doctor_signs_in_and_may_not_act(auth: Auth) -> None
         await auth.check(signed_in, verified=True)
 
 
-async def test_a_bcrypt_hash_is_replaced_at_the_next_good_sign_in(auth: Auth) -> None:
+@pytest.mark.parametrize("former", [BCRYPT, WEAKER], ids=["bcrypt", "argon2id of 12 MiB"])
+async def test_s03_a_hash_of_another_kind_is_replaced_at_the_next_good_sign_in(auth: Auth, former: str) -> None:
     user = await auth.open()
-    former = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     await set_hash(auth.work, user, former)
     with pytest.raises(InvalidCredentials):
         await auth.sessions.login(user.email, "wrong horse battery")
@@ -118,13 +121,13 @@ async def test_a_bcrypt_hash_is_replaced_at_the_next_good_sign_in(auth: Auth) ->
 async def test_sign_ins_at_once_survive_the_replacement_of_a_hash(database_url: str, passwords: Passwords) -> None:
     async with process(database_url, passwords) as auth:
         user = await auth.open()
-        await set_hash(auth.work, user, bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode())
+        await set_hash(auth.work, user, BCRYPT)
         signed_in = await asyncio.gather(*(auth.sign_in(user) for _ in range(4)))
         assert {s.user.id for s in signed_in} == {user.id}
         assert (await hash_of(auth.work, user)).startswith(IN_FORCE)
 
 
-async def test_one_session_too_many_ends_the_oldest(auth: Auth) -> None:
+async def test_s26_one_session_too_many_ends_the_oldest(auth: Auth) -> None:
     user, other = await auth.open(), await auth.open()
     elsewhere = await auth.sign_in(other)
     opened = []
@@ -139,7 +142,10 @@ async def test_one_session_too_many_ends_the_oldest(auth: Auth) -> None:
         assert not await is_refused(auth, signed_in.tokens.refresh_token)
 
 
-async def test_sign_ins_at_once_leave_no_more_than_five_sessions(database_url: str, passwords: Passwords) -> None:
+async def test_s26_sign_ins_at_once_leave_no_more_than_five_sessions(
+    database_url: str, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.auth.passwords.LONGEST_WAIT_SECONDS", 30)  # however busy the machine is
     async with process(database_url, passwords) as auth:
         user = await auth.open()
         await asyncio.gather(*(auth.sign_in(user) for _ in range(MAX_SESSIONS + 3)))
@@ -243,7 +249,7 @@ async def test_the_revocation_stays_although_the_call_fails(database_url: str, p
         (Role.ADMIN, timedelta(minutes=29), timedelta(minutes=30, seconds=1)),
     ],
 )
-async def test_an_unused_session_dies(auth: Auth, role: Role, alive: timedelta, dead: timedelta) -> None:
+async def test_s26_an_unused_session_dies(auth: Auth, role: Role, alive: timedelta, dead: timedelta) -> None:
     token = (await auth.sign_in(await auth.open(role))).tokens.refresh_token
     await age(auth.work, seconds=alive.total_seconds())
     token = (await auth.sessions.refresh(token)).tokens.refresh_token
@@ -251,11 +257,28 @@ async def test_an_unused_session_dies(auth: Auth, role: Role, alive: timedelta, 
     assert await is_refused(auth, token)
 
 
+async def test_s26_how_long_staff_may_be_idle_is_a_setting(
+    work: UnitOfWork, clock: SettableClock, passwords: Passwords
+) -> None:
+    auth = Auth.build(work, clock.clock, passwords, staff_idle=timedelta(minutes=5))
+    for role, refused in ((Role.DOCTOR, True), (Role.ADMIN, True), (Role.PATIENT, False)):
+        token = (await auth.sign_in(await auth.open(role))).tokens.refresh_token
+        await age(work, minutes=5)
+        assert await is_refused(auth, token) is refused
+
+
+async def test_s26_an_access_token_ends_with_its_session(auth: Auth) -> None:
+    token = (await auth.sign_in(await auth.open())).tokens.refresh_token
+    await execute(auth.work, "UPDATE sessions SET expires_at = now() + interval '2 min'")
+    ends = await execute(auth.work, "SELECT date_trunc('second', expires_at) FROM sessions")
+    assert (await auth.sessions.refresh(token)).tokens.expires_at == ends[0][0]
+
+
 @pytest.mark.parametrize(
     ("role", "step", "refreshes"),
     [(Role.PATIENT, timedelta(hours=23), 31), (Role.DOCTOR, timedelta(minutes=29), 24)],
 )
-async def test_a_session_ends_however_busy_it_is(auth: Auth, role: Role, step: timedelta, refreshes: int) -> None:
+async def test_s26_a_session_ends_however_busy_it_is(auth: Auth, role: Role, step: timedelta, refreshes: int) -> None:
     token = (await auth.sign_in(await auth.open(role))).tokens.refresh_token
     for _ in range(refreshes):
         await age(auth.work, seconds=step.total_seconds())
