@@ -3,8 +3,6 @@
 Nothing else constructs a dependency.
 """
 
-import fcntl
-import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -23,10 +21,11 @@ from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
 from server import schema
+from server.auth import key_file
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService
 from server.auth.code_service import CodeService
-from server.auth.keys import SigningKey, refresh_key
+from server.auth.keys import KeyRing
 from server.auth.password_service import PasswordService
 from server.auth.passwords import HASHING_THREADS, Passwords
 from server.auth.servicer import AuthServicer
@@ -54,9 +53,11 @@ from server.interceptors.contract import read_methods
 from server.interceptors.deadline import Deadline
 from server.interceptors.failures import Failures
 from server.interceptors.idempotency import Idempotency
+from server.interceptors.open_streams import OpenStreams
 from server.interceptors.rate_limit import RateLimit
 from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
+from server.listening import listen, listening_on_socket
 from server.mail.composer import MailComposer
 from server.mail.letters import LetterWriter
 from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
@@ -120,6 +121,8 @@ class Core:
     work: UnitOfWork
     pulse: UnitOfWork
     """A connection of its own for the health check: a busy pool is no dead database."""
+    ring: KeyRing
+    """The keys of access tokens, and the root of every other key but those of QR codes."""
     issuer: QrIssuer
     pictures: QrPictures
 
@@ -136,7 +139,8 @@ async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
         clock = Clock(zone=ZoneInfo(settings.hospital_time_zone))
         keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
-        yield Core(settings, clock, UnitOfWork(engine), UnitOfWork(pulse), issuer, QrPictures(drawing))
+        ring = _key_ring(settings)
+        yield Core(settings, clock, UnitOfWork(engine), UnitOfWork(pulse), ring, issuer, QrPictures(drawing))
     finally:
         drawing.shutdown(cancel_futures=True)
         await pulse.dispose()
@@ -166,18 +170,19 @@ class Services:
 def use_cases(core: Core) -> Iterator[Services]:
     """Build the services; their threads end with the block."""
     settings, clock, work = core.settings, core.clock, core.work
-    jwt_secret = _secret(settings, "jwt_secret")
+    ring = core.ring
     token_life = timedelta(seconds=settings.jwt_expires_in)
-    page_tokens = PageTokens(derived_key(jwt_secret, "page tokens"))
-    access_tokens = AccessTokens(SigningKey.derive(jwt_secret.encode()), clock, token_life)
+    page_tokens = PageTokens(derived_key(ring.root, "page tokens"))
+    access_tokens = AccessTokens(ring, clock, token_life)
     standing = Standing(work, clock, token_life)
     store = MemoryStore()
-    attempts = SignInAttempts(work, derived_key(jwt_secret, "sign-in counters"))
-    mailed_codes = CodeService(derived_key(jwt_secret, "one-time codes"), _seal(settings))
+    attempts = SignInAttempts(work, derived_key(ring.root, "sign-in counters"))
+    mailed_codes = CodeService(derived_key(ring.root, "one-time codes"), _seal(ring))
     patients = PatientService(work, clock, page_tokens)
     with ThreadPoolExecutor(HASHING_THREADS, "hashing") as hashing:
         passwords = Passwords(hashing)
-        sessions = SessionService(work, passwords, access_tokens, refresh_key(jwt_secret.encode()), standing, attempts)
+        successor_key = derived_key(ring.root, "refresh-token successor hmac-sha256")
+        sessions = SessionService(work, passwords, access_tokens, successor_key, standing, attempts)
         yield Services(
             access_tokens=access_tokens,
             standing=standing,
@@ -232,9 +237,11 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-        port = _listen_on(server, settings.grpc_address)
+        port = listen(server, settings.grpc_address, settings.tls)
         if socket is not None:
-            stack.enter_context(_listening_on_socket(server, socket))
+            stack.enter_context(listening_on_socket(server, socket))
+        if settings.jwt_keys_file is not None:
+            await stack.enter_async_context(key_file.followed(settings.jwt_keys_file, services.access_tokens.use))
         await stack.enter_async_context(services.standing.followed())
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
@@ -247,14 +254,16 @@ def chain(core: Core, services: Services) -> Chain:
     """What surrounds every call, outermost first. Raises AccessUndeclared for a method without an access option."""
     methods = read_methods(SERVICES)
     clock, settings = core.clock, core.settings
+    authentication, access = Authentication(services.access_tokens), Access(services.standing)
     return Chain(
         [
             Failures(),  # whatever is raised further in becomes a status here
             RequestLog(clock),  # sees how every call ends, refused ones too
             ClientAddress(),  # limits and the log need to know whence
-            Authentication(services.access_tokens),  # limits need to know who; refuses nobody
+            authentication,  # limits need to know who; refuses nobody
             RateLimit(Budgets(settings.rate_limits, settings.rate_limit_factor), services.store, clock),
-            Access(services.standing),  # refuses before the body is parsed
+            access,  # refuses before the body is parsed
+            OpenStreams(authentication, access, clock),  # asks both again for as long as a stream is open
             Deadline(),  # from here on there is work that takes time
             Validation(frozenset(method.request_type for method in methods.values() if method.request_type)),
             Idempotency(core.work),  # innermost: opens the transaction that the use case joins
@@ -282,7 +291,7 @@ async def sending(core: Core) -> AsyncIterator[MailWorker]:
     letters = LetterWriter(
         full=settings.email_detail == "full", zone=core.clock.zone, frontend_url=settings.frontend_url
     )
-    composer = MailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from, _seal(settings))
+    composer = MailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from, _seal(core.ring))
     worker = MailWorker(core.work, composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
     async with worker.running(), Lapses(core.work).written_down():
         yield worker
@@ -297,9 +306,15 @@ def _mailer(settings: Settings) -> Mailer:
     )
 
 
-def _seal(settings: Settings) -> CodeSeal:
+def _seal(ring: KeyRing) -> CodeSeal:
     """The server closes it, the worker opens it."""
-    return CodeSeal(derived_key(_secret(settings, "jwt_secret"), "codes in the outbox"))
+    return CodeSeal(derived_key(ring.root, "codes in the outbox"))
+
+
+def _key_ring(settings: Settings) -> KeyRing:
+    if settings.jwt_keys_file is not None:
+        return key_file.read(settings.jwt_keys_file)
+    return KeyRing.derived(_secret(settings, "jwt_secret"))
 
 
 def _secret(settings: Settings, name: str) -> str:
@@ -308,31 +323,3 @@ def _secret(settings: Settings, name: str) -> str:
     if configured is not None:
         return str(configured.get_secret_value())
     return kept_secret(settings.medconnect_home / "secrets", name)
-
-
-def _listen_on(server: grpc.aio.Server, address: str) -> int:
-    try:
-        return server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise OSError(f"cannot listen on {address}: is another server running?") from error
-
-
-@contextmanager
-def _listening_on_socket(server: grpc.aio.Server, socket: Path) -> Iterator[None]:
-    """Listen on a Unix socket that only this account reaches, and that no other process takes over meanwhile.
-
-    One left by a killed process is removed; the lock beside it tells whether anybody lives.
-    """
-    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with socket.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(f"another server of this MEDCONNECT_HOME listens on {socket}") from error
-        socket.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            _listen_on(server, f"unix:{socket.absolute()}")
-        finally:
-            os.umask(before)
-        yield

@@ -20,6 +20,8 @@ class Instance:
 
     grpc_address: str
     rest_address: str
+    rest_url: str
+    """Its address with `http://` or `https://` before it."""
     new_admin_password: str | None
     """The first admin's generated password, if this start made the account."""
 
@@ -28,7 +30,7 @@ class Instance:
 async def up(settings: Settings) -> AsyncIterator[Instance]:
     """Start everything, and stop it all when the block is left."""
     async with database(settings) as url:
-        await schema.upgrade(url)
+        await schema.upgrade(settings.owner_database or url)
         async with app.core(settings, url) as core:
             socket = settings.medconnect_home / "run" / "server-0.sock"
             async with (
@@ -38,7 +40,7 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
             ):
                 generated = await first_admin(settings, server.services)
                 host, _, _ = settings.grpc_address.rpartition(":")
-                yield Instance(f"{host}:{server.port}", "{}:{}".format(*rest.address), generated)
+                yield Instance(f"{host}:{server.port}", "{}:{}".format(*rest.address), rest.url, generated)
 
 
 async def first_admin(settings: Settings, services: Services) -> str | None:
@@ -89,4 +91,5 @@ def _edge(settings: Settings, socket: Path) -> EdgeConfig:
         host=host,
         port=int(port),
         cors_origins=settings.cors_origins,
+        tls=settings.tls,
     )

@@ -54,6 +54,7 @@ from server.errors.requests import (
     PageTokenInvalid,
     RateLimitExceeded,
     RequestInProgress,
+    TooManyStreams,
     ValidationFailed,
     VersionConflict,
 )
@@ -107,6 +108,7 @@ __all__ = [
     "ResourceExhausted",
     "RoleNotAllowed",
     "ServerBusy",
+    "TooManyStreams",
     "Unauthenticated",
     "Unavailable",
     "ValidationFailed",

@@ -112,6 +112,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Nobody closes the account he acts with."""
     ERROR_REASON_LAST_ADMIN: _ErrorReason.ValueType  # 40
     """The last admin's account cannot be closed."""
+    ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 41
+    """The caller has five streams open; one of them must end first."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason the service gives."""
@@ -198,6 +200,8 @@ ERROR_REASON_OWN_ACCOUNT: ErrorReason.ValueType  # 39
 """Nobody closes the account he acts with."""
 ERROR_REASON_LAST_ADMIN: ErrorReason.ValueType  # 40
 """The last admin's account cannot be closed."""
+ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 41
+"""The caller has five streams open; one of them must end first."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final
