@@ -167,13 +167,15 @@ def test_half_a_renewal_leaves_the_former_certificate_in_force(secure: Secure) -
 
 
 async def test_s77_a_database_that_shows_no_certificate_is_sent_nothing_where_one_is_demanded(tmp_path: Path) -> None:
-    heard = bytearray()
+    heard, over = bytearray(), asyncio.Event()
 
     async def answer_without_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.extend(await reader.readexactly(8))  # an SSLRequest
         writer.write(b"N")
         heard.extend(await reader.read())
         writer.close()
+        await writer.wait_closed()
+        over.set()
 
     (tmp_path / "root.pem").write_bytes(Authority().root)
     async with await asyncio.start_server(answer_without_tls, "127.0.0.1", 0) as server:
@@ -182,4 +184,5 @@ async def test_s77_a_database_that_shows_no_certificate_is_sent_nothing_where_on
         engine = create_engine(url, pool_size=1)
         with pytest.raises(ConnectionError, match="SSL"):
             await engine.connect().__aenter__()
+        await over.wait()
     assert len(heard) == 8
