@@ -88,8 +88,9 @@ async def _follow(path: Path, use: Callable[[KeyRing], None]) -> None:
     while True:
         try:
             if (now := _version(path)) != seen:
-                use(read(path))
+                use(ring := read(path))
                 seen = now
+                _log.info("key_ring_read", active=ring.active.key_id)
         except (OSError, KeyFileWrong) as error:  # the ring in memory stays in force
             _log.error("key_file_not_read", error=type(error).__name__)
         await asyncio.sleep(POLL_SECONDS)

@@ -24,7 +24,7 @@ MAX_LIFETIME: Final = timedelta(hours=1)
 LEEWAY: Final = timedelta(seconds=30)
 """For wrong clocks."""
 SETTLING: Final = timedelta(seconds=10)
-"""How long a new key is published before it may sign: by then every process has read it."""
+"""How long a change of the ring may take to reach every process; a new key is published so long before it signs."""
 
 _SIGNING_PURPOSE: Final = "access-token ed25519"
 _KEY_ID_BYTES: Final = 8
@@ -87,7 +87,7 @@ class SigningKey:
 
     def relieved(self, now: datetime) -> Self:
         """It has signed for the last time."""
-        until = now + MAX_LIFETIME + LEEWAY
+        until = now + SETTLING + MAX_LIFETIME + LEEWAY  # a process may sign with it until it has read the file
         return replace(self, state=KeyState.VERIFY_ONLY, private=None, changed_at=now, verifies_until=until)
 
     def retired(self, now: datetime) -> Self:

@@ -96,6 +96,9 @@ def test_s21_the_former_key_verifies_until_its_last_token_is_over_and_no_longer(
     assert tokens.verify(last) == tokens.verify(stolen) == CALLER
     time_.forward(seconds=1)
     assert refused(tokens, last)
+    time_.forward(seconds=9)
+    assert tokens.verify(stolen) == CALLER
+    time_.forward(seconds=1)
     assert refused(tokens, stolen)
     assert len(tokens.published_keys()) == 2
 
