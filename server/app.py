@@ -21,6 +21,9 @@ from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
 from server import schema
+from server.audit.chain import HeadKey
+from server.audit.sealing import Sealing
+from server.audit.service import AuditService
 from server.auth import key_file
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService
@@ -46,6 +49,7 @@ from server.events.service import EventsService
 from server.events.servicer import EventsServicer
 from server.health import Health
 from server.interceptors.access import OPEN_METHODS, Access
+from server.interceptors.audit import Audit
 from server.interceptors.authentication import Authentication
 from server.interceptors.base import Chain
 from server.interceptors.client_address import ClientAddress
@@ -130,12 +134,12 @@ class Core:
 @asynccontextmanager
 async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
     """Connect to the database. Raises SchemaOutdated, and what the driver raises when there is none."""
+    if not await schema.is_current(database_url):
+        raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
     engine = create_engine(database_url, pool_size=settings.db_pool_size)
     pulse = create_engine(database_url, pool_size=1, application="medconnect-health")
     drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
     try:
-        if not await schema.is_current(engine):
-            raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
         clock = Clock(zone=ZoneInfo(settings.hospital_time_zone))
         keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
@@ -164,6 +168,7 @@ class Services:
     codes: QrCodeService
     pharmacy: PharmacyService
     events: EventsService
+    audit: AuditService
 
 
 @contextmanager
@@ -207,6 +212,7 @@ def use_cases(core: Core) -> Iterator[Services]:
                 currency=settings.currency,
             ),
             events=EventsService(work),
+            audit=AuditService(work, clock, page_tokens),
         )
 
 
@@ -262,6 +268,7 @@ def chain(core: Core, services: Services) -> Chain:
             ClientAddress(),  # limits and the log need to know whence
             authentication,  # limits need to know who; refuses nobody
             RateLimit(Budgets(settings.rate_limits, settings.rate_limit_factor), services.store, clock),
+            Audit(core.work),  # sees who is refused, and why
             access,  # refuses before the body is parsed
             OpenStreams(authentication, access, clock),  # asks both again for as long as a stream is open
             Deadline(),  # from here on there is work that takes time
@@ -275,10 +282,12 @@ def chain(core: Core, services: Services) -> Chain:
 
 def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
     auth_service_pb2_grpc.add_AuthServiceServicer_to_server(
-        AuthServicer(services.accounts, services.sessions, services.passwords, services.access_tokens), server
+        AuthServicer(services.accounts, services.sessions, services.passwords, services.access_tokens, services.audit),
+        server,
     )
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
-        ClinicalServicer(services.patients, services.visits, services.prescriptions, services.codes), server
+        ClinicalServicer(services.patients, services.visits, services.prescriptions, services.codes, services.audit),
+        server,
     )
     pharmacy_service_pb2_grpc.add_PharmacyServiceServicer_to_server(PharmacyServicer(services.pharmacy), server)
     events_service_pb2_grpc.add_EventsServiceServicer_to_server(EventsServicer(services.events), server)
@@ -286,15 +295,21 @@ def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
 
 @asynccontextmanager
 async def sending(core: Core) -> AsyncIterator[MailWorker]:
-    """What happens without a caller, until the block is left: mails are sent, lapsed prescriptions written down."""
+    """What happens without a caller, until the block is left: mails are sent, lapses written down, records sealed."""
     settings = core.settings
     letters = LetterWriter(
         full=settings.email_detail == "full", zone=core.clock.zone, frontend_url=settings.frontend_url
     )
     composer = MailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from, _seal(core.ring))
     worker = MailWorker(core.work, composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
-    async with worker.running(), Lapses(core.work).written_down():
+    sealing = Sealing(core.work, head_key(core.ring))
+    async with worker.running(), Lapses(core.work).written_down(), sealing.running():
         yield worker
+
+
+def head_key(ring: KeyRing) -> HeadKey:
+    """Signs the audit's heads, and knows them again."""
+    return HeadKey(derived_key(ring.root, "audit heads"))
 
 
 def _mailer(settings: Settings) -> Mailer:

@@ -1,4 +1,4 @@
-"""The toy service behind the server's own chain, for what is proved of the chain, and how long the heavy tests run."""
+"""The toy service behind the server's own chain, for what is proved of the chain, and how long the long tests run."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,8 +11,15 @@ from tests.interceptors.probe import House, running_house
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/security --logins=4000` signs in for a minute and a half."""
-    parser.addoption("--logins", type=int, default=60, help="sign-ins at once, 200 at a time")
+    """`pytest tests/security --audit-records=100000 --logins=4000` verifies and signs in as often."""
+    parser.addoption("--audit-records", type=int, default=5000, help="records of the audit to seal and verify")
+    parser.addoption("--logins", type=int, default=60, help="sign-ins, 200 at a time")
+
+
+@pytest.fixture(scope="session")
+def audit_records(request: pytest.FixtureRequest) -> int:
+    """How many records are sealed and verified; 5,000 where the option is not known because the whole suite runs."""
+    return int(request.config.getoption("--audit-records", 5000))
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 
-from server.clinical.period import Period
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import DeclaredError, QrCodeExpired, QrCodeInvalid, QrCodeReplaced
+from server.period import Period
 from server.pharmacy.entities import HistoryFilter
 from server.pharmacy.service import PharmacyService
 from server.qr import signed_code

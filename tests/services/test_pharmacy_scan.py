@@ -6,12 +6,12 @@ from uuid import UUID
 import pytest
 
 from server.clinical.entities import PrescriptionStatus
-from server.clinical.period import Period
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import (
     QrCodeInvalid,
 )
+from server.period import Period
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.qr import signed_code
