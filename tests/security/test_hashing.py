@@ -20,8 +20,11 @@ from tests.fixtures.instance import RunningInstance
 
 FLOOR = re.compile(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
 AT_ONCE = 200
-MEDIAN_SECONDS = 0.05
-"""Hashing on the event loop would stop it for 20 ms a sign-in, and for all that wait in one go."""
+SHORT = 60
+LOOP_SECONDS = 0.015
+"""What a sign-in may take of the event loop's own processor time, at any load: a hash takes 20 ms."""
+HEALTH_SECONDS = 0.05
+"""The 99th percentile of a health check meanwhile; asserted of long runs, which are for a machine of one's own."""
 MEBIBYTE = 2**20
 CORES = os.cpu_count() or 1
 MOST_GROWTH = (19 * 2 * CORES + 32) * MEBIBYTE
@@ -45,7 +48,7 @@ def test_s01_every_stored_password_is_argon2id_of_at_least_19_mib(cast: Cast, in
 async def test_s02_many_sign_ins_at_once_leave_the_service_answering(
     cast: Cast, instance: RunningInstance, logins: int
 ) -> None:
-    email, before = cast.new_patient().email, resident_bytes()
+    email, memory, processor = cast.new_patient().email, resident_bytes(), instance.run(processor_seconds())
     turns, waits, sizes = asyncio.Semaphore(AT_ONCE), list[float](), list[int]()
     async with grpc.aio.insecure_channel(instance.grpc) as channel:
         stub = auth_service_pb2_grpc.AuthServiceStub(channel)
@@ -69,8 +72,15 @@ async def test_s02_many_sign_ins_at_once_leave_the_service_answering(
         ends = Counter(await signing_in)
     assert ends.keys() <= {"OK", "UNAVAILABLE"}  # who would wait for more than a second is told to come again
     assert ends["OK"] > 0
-    assert sorted(waits)[len(waits) // 2] < MEDIAN_SECONDS
-    assert max(sizes) - before < MOST_GROWTH
+    assert (instance.run(processor_seconds()) - processor) / logins < LOOP_SECONDS
+    assert max(sizes) - memory < MOST_GROWTH
+    if logins > SHORT:
+        assert sorted(waits)[int(0.99 * len(waits))] < HEALTH_SECONDS
+
+
+async def processor_seconds() -> float:
+    """What the event loop that runs this has had of the processor."""
+    return time.thread_time()
 
 
 def resident_bytes() -> int:
