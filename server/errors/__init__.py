@@ -56,6 +56,7 @@ from server.errors.requests import (
     PageTokenInvalid,
     RateLimitExceeded,
     RequestInProgress,
+    TooManyStreams,
     ValidationFailed,
     VersionConflict,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "ResourceExhausted",
     "RoleNotAllowed",
     "ServerBusy",
+    "TooManyStreams",
     "Unauthenticated",
     "Unavailable",
     "ValidationFailed",

@@ -31,15 +31,20 @@ class Access:
 
     async def around(self, call: Call, proceed: Proceed) -> None:
         """Raise Unauthenticated, RoleNotAllowed, EmailNotConfirmed or AccountNotVerified, or let the call on."""
-        if not call.method.public:
-            if call.caller is None:
-                raise Unauthenticated()
-            allowed = call.caller.role in call.method.roles
-            await self._standing.check(
-                call.caller,
-                confirmed=allowed and call.method.for_roles,
-                verified=allowed and call.method.verified,
-            )
-            if not allowed:
-                raise RoleNotAllowed()
+        await self.check(call)
         await proceed(call)
+
+    async def check(self, call: Call) -> None:
+        """Raise what forbids this call now, if anything does."""
+        if call.method.public:
+            return
+        if call.caller is None:
+            raise Unauthenticated()
+        allowed = call.caller.role in call.method.roles
+        await self._standing.check(
+            call.caller,
+            confirmed=allowed and call.method.for_roles,
+            verified=allowed and call.method.verified,
+        )
+        if not allowed:
+            raise RoleNotAllowed()

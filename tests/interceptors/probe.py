@@ -21,7 +21,7 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2
 
 from server import app
 from server.auth.access_tokens import AccessTokens
-from server.auth.keys import SigningKey
+from server.auth.keys import KeyRing
 from server.auth.standing import Standing
 from server.identity import Role
 from server.interceptors.contract import Method
@@ -214,7 +214,7 @@ async def running_house(
 ) -> AsyncIterator[House]:
     """Serve the probe behind the chain that `app.py` builds; only the table of methods is the test's."""
     probe, methods = Probe(), _methods()
-    tokens = AccessTokens(SigningKey.derive(b"k" * 32), clock.clock, timedelta(minutes=15))
+    tokens = AccessTokens(KeyRing.derived("k" * 32), clock.clock, timedelta(minutes=15))
     standing = Standing(work, clock.clock, timedelta(minutes=15))
     await standing.refresh()
     metrics = Metrics()

@@ -2,21 +2,21 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 import bcrypt
 import pytest
 from argon2 import PasswordHasher
 
-from server.auth.entities import SignedIn, User, UserStatus
+from server.auth.entities import User, UserStatus
 from server.auth.lifetimes import MAX_SESSIONS
 from server.auth.passwords import Passwords
 from server.auth.refresh_tokens import stored_hash
-from server.errors import AccountNotVerified, InvalidCredentials, RefreshTokenInvalid, Unauthenticated
+from server.errors import AccountNotVerified, InvalidCredentials, Unauthenticated
 from server.identity import Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import PASSWORD, Auth, process, set_status
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.sessions import age, execute, is_refused
 
 IN_FORCE = "$argon2id$v=19$m=19456,t=2,p=1$"
 BCRYPT = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
@@ -30,37 +30,12 @@ async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> 
     return built
 
 
-async def execute(work: UnitOfWork, statement: str, *values: Any) -> list[Any]:
-    async with work.begin() as tx:
-        result = await tx.connection.exec_driver_sql(statement, values)
-        return list(result) if result.returns_rows else []
-
-
-async def age(work: UnitOfWork, **duration: float) -> None:
-    """Let that much time pass for all sessions and refresh tokens."""
-    passed = timedelta(**duration)
-    await execute(
-        work, "UPDATE refresh_tokens SET used_at = used_at - $1::interval, expires_at = expires_at - $1", passed
-    )
-    await execute(
-        work, "UPDATE sessions SET created_at = created_at - $1::interval, expires_at = expires_at - $1", passed
-    )
-
-
 async def set_hash(work: UnitOfWork, user: User, stored: str | None) -> None:
     await execute(work, "UPDATE users SET password_hash = $1 WHERE id = $2", stored, user.id)
 
 
 async def hash_of(work: UnitOfWork, user: User) -> str:
     return str((await execute(work, "SELECT password_hash FROM users WHERE id = $1", user.id))[0][0])
-
-
-async def is_refused(auth: Auth, refresh_token: str) -> bool:
-    try:
-        await auth.sessions.refresh(refresh_token)
-    except RefreshTokenInvalid:
-        return True
-    return False
 
 
 async def test_the_right_password_opens_a_session(auth: Auth) -> None:
@@ -166,80 +141,6 @@ async def test_a_session_that_died_of_idleness_takes_nobodys_place(auth: Auth) -
     assert not await is_refused(auth, first.tokens.refresh_token)
 
 
-async def test_a_refresh_gives_the_next_pair_of_the_same_session(auth: Auth) -> None:
-    signed_in = await auth.sign_in(await auth.open())
-    renewed = await auth.sessions.refresh(signed_in.tokens.refresh_token)
-    first, second = (auth.access_tokens.verify(s.tokens.access_token) for s in (signed_in, renewed))
-    assert first == second
-    assert renewed.user == signed_in.user
-    assert renewed.tokens.refresh_token != signed_in.tokens.refresh_token
-    assert not await is_refused(auth, renewed.tokens.refresh_token)
-
-
-@pytest.mark.parametrize("token", ["", "x", "A" * 43, "\U0001f511", "a'--"])
-async def test_a_token_that_was_never_issued_is_refused(auth: Auth, token: str) -> None:
-    assert await is_refused(auth, token)
-
-
-async def test_a_token_spelt_otherwise_is_refused(auth: Auth) -> None:
-    token = (await auth.sign_in(await auth.open())).tokens.refresh_token
-    assert await is_refused(auth, token + "=")
-    assert not await is_refused(auth, token)
-
-
-async def test_a_refresh_repeated_at_once_answers_the_same_successor(auth: Auth) -> None:
-    token = (await auth.sign_in(await auth.open())).tokens.refresh_token
-    answers = [await auth.sessions.refresh(token) for _ in range(3)]
-    assert len({answer.tokens.refresh_token for answer in answers}) == 1
-    await age(auth.work, seconds=9)
-    assert (await auth.sessions.refresh(token)).tokens.refresh_token == answers[0].tokens.refresh_token
-
-
-async def test_twenty_refreshes_at_once_give_one_successor(database_url: str, passwords: Passwords) -> None:
-    async with process(database_url, passwords) as one, process(database_url, passwords) as another:
-        token = (await one.sign_in(await one.open())).tokens.refresh_token
-        async with one.work.begin() as blocking:  # all have begun, and none has written, when the block ends
-            await blocking.connection.exec_driver_sql("LOCK TABLE refresh_tokens IN SHARE MODE")
-            calls = asyncio.gather(*(p.sessions.refresh(token) for p in (one, another) for _ in range(10)))
-            await asyncio.sleep(0.5)
-        answers = await calls
-        successors = {answer.tokens.refresh_token for answer in answers}
-        assert len(successors) == 1
-        assert await execute(one.work, "SELECT count(*), count(used_at) FROM refresh_tokens") == [(2, 1)]
-        assert not await is_refused(another, successors.pop())
-
-
-async def test_a_replay_after_ten_seconds_revokes_the_whole_family(auth: Auth) -> None:
-    user = await auth.open()
-    signed_in, elsewhere = await auth.sign_in(user), await auth.sign_in(user)
-    renewed = await auth.sessions.refresh(signed_in.tokens.refresh_token)
-    await age(auth.work, seconds=11)
-    assert await is_refused(auth, signed_in.tokens.refresh_token)
-    assert await is_refused(auth, renewed.tokens.refresh_token)
-    for stolen in (signed_in, renewed):
-        with pytest.raises(Unauthenticated):
-            await auth.check(stolen)
-    await auth.check(elsewhere)
-    assert not await is_refused(auth, elsewhere.tokens.refresh_token)
-
-
-async def test_a_replay_whose_successor_was_used_revokes_the_family_at_once(auth: Auth) -> None:
-    tokens = [(await auth.sign_in(await auth.open())).tokens.refresh_token]
-    for _ in range(2):
-        tokens.append((await auth.sessions.refresh(tokens[-1])).tokens.refresh_token)
-    assert await is_refused(auth, tokens[0])
-    assert await is_refused(auth, tokens[2])
-
-
-async def test_the_revocation_stays_although_the_call_fails(database_url: str, passwords: Passwords) -> None:
-    async with process(database_url, passwords) as auth:
-        token = (await auth.sign_in(await auth.open())).tokens.refresh_token
-        await auth.sessions.refresh(token)
-        await age(auth.work, seconds=11)
-        assert await is_refused(auth, token)
-        assert await execute(auth.work, "SELECT count(revoked_at) FROM sessions") == [(1,)]
-
-
 @pytest.mark.parametrize(
     ("role", "alive", "dead"),
     [
@@ -305,14 +206,3 @@ async def test_after_a_logout_none_of_the_sessions_tokens_is_accepted(auth: Auth
             await auth.check(ended)
         assert await is_refused(auth, ended.tokens.refresh_token)
     await auth.check(elsewhere)
-
-
-async def test_the_database_holds_no_refresh_token(auth: Auth) -> None:
-    signed_in: SignedIn = await auth.sign_in(await auth.open())
-    token = (await auth.sessions.refresh(signed_in.tokens.refresh_token)).tokens.refresh_token
-    stored = await execute(auth.work, "SELECT t::text || s::text FROM refresh_tokens t, sessions s")
-    assert len(stored) == 2
-    for row in stored:
-        for secret in (token, signed_in.tokens.refresh_token):
-            assert secret not in row[0]
-            assert secret.encode().hex() not in row[0]
