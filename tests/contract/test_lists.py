@@ -132,7 +132,7 @@ def test_a_filter_narrows_rows_and_total(cast: Cast, listings: Mapping[str, List
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_page_token_continues_only_its_callers_list_with_its_filter(
+def test_s34_a_page_token_continues_only_its_callers_list_with_its_filter(
     cast: Cast, listings: Mapping[str, Listing], name: str
 ) -> None:
     listing = listings[name]
@@ -160,7 +160,7 @@ def test_a_token_of_another_list_is_refused(cast: Cast, listings: Mapping[str, L
 
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("size", [0, -1, 101, 2**31 - 1, 2**31, "1.5", "many"])
-def test_a_page_size_out_of_bounds_is_refused(
+def test_s34_a_page_size_out_of_bounds_is_refused(
     cast: Cast, listings: Mapping[str, Listing], name: str, size: int | str
 ) -> None:
     status, answer = cast.rest("GET", with_query(listings[name].wide, pageSize=size), listings[name].owner)

@@ -112,7 +112,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def test_the_admin_interface_is_a_socket_of_this_user_only(tmp_path: Path) -> None:
+async def test_s76_the_admin_interface_is_a_socket_of_this_user_only(tmp_path: Path) -> None:
     config = EdgeConfig(home=tmp_path, server_sockets=(tmp_path / "none.sock",), port=0)
     async with running(config) as edge:
         assert config.admin_socket.stat().st_mode & 0o077 == 0

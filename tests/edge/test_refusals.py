@@ -70,12 +70,12 @@ async def test_the_refusal_of_an_unknown_path_is_written_exactly_so(stand: Stand
         *("/api/v1/users;x=1", "/api/v1/doctors/%2e%2e/users", "/api/v1/%75sers", "/api/v1/users%00"),
     ],
 )
-async def test_what_is_not_literally_a_route_is_unknown(stand: Stand, path: str) -> None:
+async def test_s75_what_is_not_literally_a_route_is_unknown(stand: Stand, path: str) -> None:
     assert_refused(await raw(stand, "GET", path), 404, "ROUTE_UNKNOWN")
 
 
 @pytest.mark.parametrize("path", ["/api/v1%2fusers", "/api/v1%5Cusers", "/api/v1/users%2F..%2Fx"])
-async def test_escaped_slashes_are_refused(stand: Stand, path: str) -> None:
+async def test_s75_escaped_slashes_are_refused(stand: Stand, path: str) -> None:
     assert_refused(await raw(stand, "GET", path), 400, "MALFORMED_REQUEST")
 
 
@@ -240,7 +240,7 @@ async def test_a_body_that_grows_by_its_enum_names_is_still_taken(stand: Stand) 
     assert (await stand.post("/api/v1/users", body)).is_success
 
 
-async def test_headers_that_are_no_headers_are_refused(stand: Stand) -> None:
+async def test_s75_headers_that_are_no_headers_are_refused(stand: Stand) -> None:
     assert_refused(await stand.rest.get("/api/v1/users", headers={"x_user": "1"}), 400, "MALFORMED_REQUEST")
     assert_refused(await stand.rest.get("/api/v1/users", headers={"x": "y" * 70_000}), 431, "HEADERS_TOO_LARGE")
 
@@ -254,7 +254,7 @@ async def test_headers_that_are_no_headers_are_refused(stand: Stand) -> None:
         b"GET /api/v1/users HTTP/1.1\r\n\r\n",
     ],
 )
-async def test_ambiguous_requests_are_refused_and_the_connection_closed(stand: Stand, head: bytes) -> None:
+async def test_s75_ambiguous_requests_are_refused_and_the_connection_closed(stand: Stand, head: bytes) -> None:
     reader, writer = await asyncio.open_connection(*stand.edge.address)
     writer.write(head)
     answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)

@@ -79,7 +79,7 @@ async def test_a_thousand_bad_fields_still_fit_into_an_answer(house: House) -> N
 
 @FACES
 @pytest.mark.parametrize("error", [ValueError(DSN), KeyError("SELECT 1"), RuntimeError("in /app/server/x.py")])
-async def test_an_undeclared_error_is_hidden_and_logged(
+async def test_s62_an_undeclared_error_is_hidden_and_logged(
     house: House, face: str, error: Exception, log_lines: Logged
 ) -> None:
     house.probe.act = raising(error)

@@ -62,7 +62,7 @@ def test_an_actor_is_answered_as_the_table_says(stage: Stage, face: str, cell: C
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("cell", HIDDEN, ids=str)
-def test_what_is_not_the_callers_is_answered_like_what_does_not_exist(stage: Stage, face: str, cell: Cell) -> None:
+def test_s33_what_is_not_the_callers_is_answered_like_what_does_not_exist(stage: Stage, face: str, cell: Cell) -> None:
     rpc = RPCS[cell.rpc]
     prescription = stage.prescription(cell.scene, fresh=False)
     foreign = request_for(stage, cell.rpc, prescription)

@@ -167,7 +167,7 @@ def assert_none(faults: Iterable[tuple[str, Any, str | None]]) -> None:
     assert not found, "\n".join(found)
 
 
-def test_every_field_is_refused_what_it_must_not_hold(
+def test_s69_every_field_is_refused_what_it_must_not_hold(
     rpc: Rpc, requests: Sound, cast: Cast, foreign_ids: tuple[str, ...]
 ) -> None:
     faults = []
@@ -184,7 +184,7 @@ def test_every_field_is_refused_what_it_must_not_hold(
     assert_none(faults)
 
 
-def test_every_field_is_refused_what_only_json_can_say(rpc: Rpc, requests: Sound, cast: Cast) -> None:
+def test_s69_every_field_is_refused_what_only_json_can_say(rpc: Rpc, requests: Sound, cast: Cast) -> None:
     faults = []
     for place in places(rpc.descriptor.input_type):
         if place.field.json_name in rpc.in_path:

@@ -122,7 +122,7 @@ def test_the_table_has_a_row_for_every_state_and_a_column_for_every_action() -> 
 
 
 @pytest.mark.parametrize(("situation", "state", "action", "outcome", "face"), list(cells()))
-def test_an_action_does_what_the_table_says(
+def test_s37_an_action_does_what_the_table_says(
     laboratory: Laboratory,
     cast: Cast,
     situation: str,

@@ -134,7 +134,7 @@ UNCLEAR: Mapping[str, access_pb2.Access | None] = {
 
 
 @pytest.mark.parametrize("name", UNCLEAR)
-def test_a_method_that_does_not_say_who_may_call_it_stops_the_start_and_is_named(name: str) -> None:
+def test_s30_a_method_that_does_not_say_who_may_call_it_stops_the_start_and_is_named(name: str) -> None:
     with pytest.raises(AccessUndeclared, match=rf"probe\.{name}\.Do"):
         read_methods([a_service(name, UNCLEAR[name])])
 

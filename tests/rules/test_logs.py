@@ -50,7 +50,7 @@ def test_a_line_says_what_when_and_how_grave(log: Log) -> None:
 
 
 @pytest.mark.parametrize("place", ["event", "method"])
-def test_hostile_text_stays_in_its_field(log: Log, place: str) -> None:
+def test_s63_hostile_text_stays_in_its_field(log: Log, place: str) -> None:
     log.write.info(**{"event": "call", place: HOSTILE})
     assert [line[place] for line in log.lines()] == [HOSTILE]
     assert log.stream.getvalue().isascii()
@@ -62,7 +62,7 @@ def test_a_long_text_is_cut(log: Log) -> None:
     assert [line["method"] for line in log.lines()] == ["x" * 256]
 
 
-def test_an_exception_is_told_by_type_and_place_but_never_by_its_text(log: Log) -> None:
+def test_s61_an_exception_is_told_by_type_and_place_but_never_by_its_text(log: Log) -> None:
     try:
         try:
             raise KeyError("Failing row contains (Clara Canary, HIV)")
