@@ -94,7 +94,7 @@ async def raw(stand: Stand, method: str, path: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "PUT", "OPTIONS", "TRACE", "PROPFIND"])
-async def test_a_wrong_method_is_told_the_right_ones(stand: Stand, method: str) -> None:
+async def test_s74_a_wrong_method_is_told_the_right_ones(stand: Stand, method: str) -> None:
     response = await stand.rest.request(method, "/api/v1/users")
     assert_refused(response, 405, "METHOD_NOT_ALLOWED")
     assert response.headers["allow"] == "GET, POST"
@@ -200,7 +200,7 @@ async def test_a_call_with_a_body_takes_no_query(stand: Stand) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
-async def test_a_body_of_another_type_is_refused(stand: Stand, content_type: str) -> None:
+async def test_s74_a_body_of_another_type_is_refused(stand: Stand, content_type: str) -> None:
     headers = {"content-type": content_type} if content_type else {}
     response = await stand.rest.post("/api/v1/auth/login", content=b"{}", headers=headers)
     assert_refused(response, 415, "UNSUPPORTED_MEDIA_TYPE")

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.fixtures.cast import Actor, Cast, new_email
 from tests.fixtures.instance import RunningInstance
-from tests.rpc.faces import over_grpc
+from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 
 PRESCRIBED: Final = 10
@@ -87,7 +87,7 @@ class Laboratory:
         """The state that its doctor sees."""
         request = clinical.GetPrescriptionRequest(prescription_id=specimen.id)
         answer = over_grpc(self._cast, RPCS["GetPrescription"], request, self._cast.doctor)
-        return str(answer.data["prescription"]["status"])
+        return str(answer.body["prescription"]["status"])
 
     def open_quantity(self, specimen: Specimen) -> int:
         """How much of its one item is not dispensed yet."""

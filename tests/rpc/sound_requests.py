@@ -21,6 +21,11 @@ class Sound:
     actor: Actor | None
     requests: tuple[Message, ...]
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the sender's REST calls carry."""
+        return self.actor.headers if self.actor else {}
+
 
 class World:
     """The things that requests name."""
