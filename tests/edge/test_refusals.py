@@ -164,6 +164,31 @@ async def test_a_value_of_the_wrong_kind_is_named_as_json_callers_write_it(
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "read"),
+    [
+        ("pharmacy/validate/1", '{"notes":"a","notes":"a"}', None),
+        ("pharmacy/validate/1", '{"notes":"a","note\\u0073":"b"}', None),
+        ("pharmacy/dispense/1", '{"items":[{"quantity":1,"quantity":2}]}', "quantity: 2"),
+        ("users", '{"role":"patient","role":"admin"}', "role: ROLE_ADMIN"),
+        ("users", '{"role":"admin","\\u0072ole":"patient"}', "role: ROLE_PATIENT"),
+        ("users", '{"fullName":"a","full_name":"b"}', 'full_name: "b"'),
+        ("users", '{"role":"nobody"}', None),
+    ],
+)
+async def test_s75_json_has_one_reader_who_refuses_what_is_given_twice_or_takes_the_last(
+    stand: Stand, path: str, body: str, read: str | None
+) -> None:
+    response = await stand.post(f"/api/v1/{path}", body)
+    if read is None:
+        assert_refused(response, 400, "VALIDATION_FAILED")
+    else:
+        assert response.is_success
+        told = str(stand.toy.seen.request)
+        assert read in told
+        assert told.count(read.partition(":")[0]) == 1
+
+
+@pytest.mark.parametrize(
     ("path", "field"),
     [
         ("/api/v1/users?nope=1", "nope"),
@@ -263,9 +288,33 @@ async def test_s75_ambiguous_requests_are_refused_and_the_connection_closed(stan
     assert b"connection: close" in answer
 
 
-@pytest.mark.parametrize("text", ["fine", "unauthenticated", "limited", "unavailable", "internal"])
-async def test_answers_of_the_server_carry_the_security_headers(stand: Stand, text: str) -> None:
-    assert_safe(await stand.scan(text))
+@pytest.mark.parametrize(
+    ("method", "path", "status", "content_type", "body"),
+    [
+        ("GET", "/health", 200, "", ""),
+        ("GET", "/api/v1/users", 200, "", ""),
+        ("POST", "/api/v1/users", 201, "application/json", "{}"),
+        ("POST", "/api/v1/pharmacy/scan", 400, "application/json", "{"),
+        ("POST", "/api/v1/pharmacy/scan", 400, "application/json", '{"qrCode":"invalid"}'),
+        ("POST", "/api/v1/pharmacy/scan", 401, "application/json", '{"qrCode":"unauthenticated"}'),
+        ("POST", "/api/v1/pharmacy/scan", 404, "application/json", '{"qrCode":"missing"}'),
+        ("GET", "/nothing", 404, "", ""),
+        ("PATCH", "/api/v1/users", 405, "", ""),
+        ("POST", "/api/v1/pharmacy/scan", 413, "application/json", '{"qrCode":"' + "x" * 262_144 + '"}'),
+        ("POST", "/api/v1/pharmacy/scan", 415, "text/plain", "{}"),
+        ("POST", "/api/v1/pharmacy/scan", 429, "application/json", '{"qrCode":"limited"}'),
+        ("POST", "/api/v1/pharmacy/scan", 500, "application/json", '{"qrCode":"internal"}'),
+        ("POST", "/api/v1/pharmacy/scan", 503, "application/json", '{"qrCode":"unavailable"}'),
+    ],
+)
+async def test_s73_every_kind_of_answer_carries_the_security_headers(
+    stand: Stand, method: str, path: str, status: int, content_type: str, body: str
+) -> None:
+    headers = {"content-type": content_type} if content_type else {}
+    response = await stand.rest.request(method, path, content=body, headers=headers)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert_safe(response)
 
 
 async def test_the_stream_and_the_image_carry_the_security_headers(stand: Stand) -> None:
