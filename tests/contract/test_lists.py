@@ -1,7 +1,7 @@
 """Every list: pages, totals, order, filters, and page tokens that belong to one caller and one filter."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -148,6 +148,22 @@ def test_s34_a_page_token_continues_only_its_callers_list_with_its_filter(
     for status, answer in (stolen, refiltered, forged, nonsense):
         assert (status, answer["error"]["type"]) == (400, "PAGE_TOKEN_INVALID")
         assert [detail["field"] for detail in answer["error"]["details"]] == ["pageToken"]
+
+
+@pytest.mark.parametrize(
+    "name", ["ListPrescriptions", "ListMedicalVisits", "ListMyPrescriptions", "ListDispensingHistory"]
+)
+def test_s34_no_page_of_a_strangers_list_holds_what_is_the_owners(
+    cast: Cast, listings: Mapping[str, Listing], name: str
+) -> None:
+    listing = listings[name]
+    everything = replace(listing, wide=listing.wide.partition("?")[0])
+    own, others = (
+        {row["id"] for page in walk(cast, replace(everything, owner=reader), 2) for row in page[listing.rows]}
+        for reader in (listing.owner, listing.stranger)
+    )
+    assert len(own) >= COUNT
+    assert not own & others
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.edge.conftest import Stand
+from tests.fixtures.revealing import assert_reveals_nothing
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,6 +38,7 @@ def assert_refused(response: httpx.Response, status: int, type_: str) -> None:
     assert len(error["requestId"]) == 36
     assert response.headers["x-request-id"] == error["requestId"]
     assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert_reveals_nothing(response.text)
     assert_safe(response)
 
 

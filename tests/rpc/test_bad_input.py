@@ -244,6 +244,11 @@ def test_a_body_that_is_no_object_is_refused(rpc: Rpc, requests: Sound, cast: Ca
         assert (answer.http, answer.reason) == (400, "MALFORMED_BODY"), body[:20]
 
 
+def test_s69_there_are_over_120_bad_values() -> None:
+    lists = (value for value in vars(bad_values).values() if isinstance(value, tuple | list))
+    assert len({repr(value) for values in lists for value in values}) > 120
+
+
 def test_every_field_of_every_write_is_fed(world: World) -> None:
     """The tests above would say nothing about a field that no sound request fills in."""
     for rpc in FED:
