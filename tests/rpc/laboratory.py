@@ -9,6 +9,7 @@ from medconnect.clinical.v1 import patient_pb2, prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
+from server.clinical.lapse_repository import LapseRepository
 from tests.fixtures.cast import Actor, Cast, new_email
 from tests.fixtures.instance import RunningInstance
 from tests.rpc.calls import over_grpc
@@ -80,7 +81,7 @@ class Laboratory:
         return self._kept[situation]
 
     def rows(self, specimen: Specimen) -> Any:
-        """All that is stored about it."""
+        """All that is stored about it; what time has ended shows as written down, which may happen at any moment."""
         return self._instance.run(self._rows(specimen.id))
 
     def state(self, specimen: Specimen) -> str:
@@ -206,5 +207,9 @@ class Laboratory:
             await tx.connection.execute(text(statement), {"id": prescription_id})
 
     async def _rows(self, prescription_id: str) -> Any:
-        async with self._instance.core.work.read() as tx:
-            return (await tx.connection.execute(SNAPSHOT, {"id": prescription_id})).scalar_one()
+        async with self._instance.core.work.begin() as tx:
+            look = await tx.connection.begin_nested()
+            await LapseRepository(tx.connection).settle()
+            found = (await tx.connection.execute(SNAPSHOT, {"id": prescription_id})).scalar_one()
+            await look.rollback()
+        return found

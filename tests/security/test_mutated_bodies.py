@@ -1,6 +1,6 @@
 """Damaged bodies, over all methods, by everybody: each is refused politely, and nothing breaks.
 
-Of protobuf 1,500 are sent and of JSON 500; `--mutations=100000` sends as many, and of JSON a twentieth. A failure shows
+Of protobuf 1,000 are sent and of JSON 400; `--mutations=100000` sends as many, and of JSON a twentieth. A failure shows
 the body, and the seed: `--seed=…` does the same damage again.
 """
 
@@ -37,8 +37,8 @@ POLITE: Final = frozenset(
     }
 )
 IN_FLIGHT: Final = 16
-PROTOBUF_BODIES: Final = 1_500
-JSON_BODIES: Final = 500
+PROTOBUF_BODIES: Final = 1_000
+JSON_BODIES: Final = 400
 HASHING: Final = frozenset({"Login", "Register", "CreateUser", "ChangePassword", "ResetPassword"})
 """A good password costs 20 ms of both cores: these are called a tenth as often."""
 
