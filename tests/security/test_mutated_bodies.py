@@ -95,9 +95,16 @@ def another_admin(cast: Cast) -> Actor:
 
 
 @pytest.fixture
+def mutations(request: pytest.FixtureRequest) -> int | None:
+    """How many bodies to send, if that was said."""
+    count: int | None = request.config.getoption("--mutations")
+    return count
+
+
+@pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
     """The one that was given, or a new one; shown when the test fails."""
-    given: int | None = request.config.getoption("--seed", None)
+    given: int | None = request.config.getoption("--seed")
     drawn = secrets.randbits(32) if given is None else given
     print(f"seed {drawn}")
     return drawn
