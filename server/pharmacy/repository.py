@@ -251,8 +251,8 @@ class PharmacyRepository:
         return lines
 
     async def _locked(self, lock: Select[Any], prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
-        prescriptions = PrescriptionRepository(self._connection)
-        return await prescriptions.get_for_update(prescription_id, lock, pharmacist_id=pharmacist_id)
+        clinical = PrescriptionRepository(self._connection)
+        return await clinical.get_for_update(prescription_id, lock, pharmacist_id=pharmacist_id)
 
 
 def _cursor(after: Cursor | None) -> dict[str, object]:
