@@ -43,7 +43,7 @@ async def test_s30_a_server_with_a_method_without_an_option_does_not_start(
     }
     command = [sys.executable, "-c", SERVE_A_METHOD_WITHOUT_AN_OPTION]
     ended = await asyncio.to_thread(
-        subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30
+        subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90
     )
     assert ended.returncode not in (0, None)
     assert "probe.Careless.Do must say" in ended.stderr

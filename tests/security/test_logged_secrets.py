@@ -28,7 +28,7 @@ SECONDS: Final = 10
 MEMBERS: Final = frozenset(
     {
         *("event", "level", "timestamp", "request_id", "method", "outcome", "milliseconds", "user_id", "address"),
-        *("mail", "kind", "written", "error", "exceptions", "logger", "words", "at"),
+        *("mail", "kind", "written", "error", "exceptions", "logger", "words", "at", "position", "hash", "signature"),
     }
 )
 """What a line of the log may have."""
@@ -163,4 +163,4 @@ def test_s61_a_line_has_the_members_that_are_on_the_list_and_no_others(day: Day)
 
 def test_s63_whatever_a_caller_calls_himself_every_line_is_ours(day: Day) -> None:
     assert not [line for line in day.logged if "fake" in line]
-    assert {line["event"] for line in day.logged} <= {"call", "call_failed", "mail_handled"}
+    assert {line["event"] for line in day.logged} <= {"call", "call_failed", "mail_handled", "audit_head"}
