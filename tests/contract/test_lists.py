@@ -1,7 +1,7 @@
 """Every list: pages, totals, order, filters, and page tokens that belong to one caller and one filter."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -161,7 +161,7 @@ def test_a_filter_narrows_rows_and_total(cast: Cast, listings: Mapping[str, List
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_page_token_continues_only_its_callers_list_with_its_filter(
+def test_s34_a_page_token_continues_only_its_callers_list_with_its_filter(
     cast: Cast, listings: Mapping[str, Listing], name: str
 ) -> None:
     listing = listings[name]
@@ -180,6 +180,22 @@ def test_a_page_token_continues_only_its_callers_list_with_its_filter(
         assert [detail["field"] for detail in answer["error"]["details"]] == ["pageToken"]
 
 
+@pytest.mark.parametrize(
+    "name", ["ListPrescriptions", "ListMedicalVisits", "ListMyPrescriptions", "ListDispensingHistory"]
+)
+def test_s34_no_page_of_a_strangers_list_holds_what_is_the_owners(
+    cast: Cast, listings: Mapping[str, Listing], name: str
+) -> None:
+    listing = listings[name]
+    everything = replace(listing, wide=listing.wide.partition("?")[0])
+    own, others = (
+        {row["id"] for page in walk(cast, replace(everything, owner=reader), 2) for row in page[listing.rows]}
+        for reader in (listing.owner, listing.stranger)
+    )
+    assert len(own) >= COUNT
+    assert not own & others
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_a_token_of_another_list_is_refused(cast: Cast, listings: Mapping[str, Listing], name: str) -> None:
     for other in listings.keys() - {name}:
@@ -190,7 +206,7 @@ def test_a_token_of_another_list_is_refused(cast: Cast, listings: Mapping[str, L
 
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("size", [0, -1, 101, 2**31 - 1, 2**31, "1.5", "many"])
-def test_a_page_size_out_of_bounds_is_refused(
+def test_s34_a_page_size_out_of_bounds_is_refused(
     cast: Cast, listings: Mapping[str, Listing], name: str, size: int | str
 ) -> None:
     status, answer = cast.rest("GET", with_query(listings[name].wide, pageSize=size), listings[name].owner)

@@ -11,13 +11,18 @@ prescription is named.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import grpc
 
 _CODE = grpc.StatusCode
-PUBLIC: Final = frozenset({"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"})
-"""The methods that need no token. A new one must be written down here too."""
+PUBLIC: Final = frozenset(
+    path.rpartition("/")[2]
+    for path in (Path(__file__).parents[1] / "security/public_methods.txt").read_text().split()
+    if path.startswith("/medconnect.")
+)
+"""The methods that need no token."""
 
 OK, OWN_ONLY = "+", "o"
 """`+` may do it; `o` may, and is answered nothing of the owner's."""

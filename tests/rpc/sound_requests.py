@@ -27,6 +27,11 @@ class Sound:
         """Each request with its sender."""
         return zip(self.requests, self.senders or (self.actor,) * len(self.requests), strict=True)
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the sender's REST calls carry."""
+        return self.actor.headers if self.actor else {}
+
 
 class World:
     """The things that requests name."""

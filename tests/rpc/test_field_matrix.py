@@ -95,14 +95,14 @@ def test_the_table_asks_for_nothing_that_is_never_shown() -> None:
 
 
 @pytest.mark.parametrize(("who", "view"), SEEN)
-def test_an_answer_shows_these_fields_and_no_others(
+def test_s35_an_answer_shows_these_fields_and_no_others(
     story: Story, answers: Mapping[tuple[str, str], Any], who: str, view: str
 ) -> None:
     assert story.seen_in(answers[who, view]) == SEEN[who, view]
 
 
 @pytest.mark.parametrize(("who", "view"), SEEN)
-def test_no_answer_holds_anything_that_opens_something(
+def test_s35_no_answer_holds_anything_that_opens_something(
     answers: Mapping[tuple[str, str], Any], who: str, view: str
 ) -> None:
     found = set(names(answers[who, view])) - PERMITTED_NAMES

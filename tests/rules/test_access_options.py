@@ -154,7 +154,7 @@ UNCLEAR: Mapping[str, access_pb2.Access | None] = {
 
 
 @pytest.mark.parametrize("name", UNCLEAR)
-def test_a_method_that_does_not_say_who_may_call_and_what_is_recorded_stops_the_start(
+def test_s30_a_method_that_does_not_say_who_may_call_and_what_is_recorded_stops_the_start(
     name: str,
 ) -> None:
     with pytest.raises(AccessUndeclared, match=rf"probe\.{name}\.Do"):

@@ -165,7 +165,7 @@ def test_a_mail_about_an_address_is_to_that_address() -> None:
 
 
 @pytest.mark.parametrize("kind", [MailKind.PRESCRIPTION, MailKind.DISPENSED, MailKind.REJECTED, MailKind.CANCELLED])
-def test_minimal_mails_name_no_diagnosis_no_medicine_and_no_reason(kind: MailKind) -> None:
+def test_s59_minimal_mails_name_no_diagnosis_no_medicine_and_no_reason(kind: MailKind) -> None:
     full, minimal = FULL.write(kind, contents_of(kind)), MINIMAL.write(kind, contents_of(kind))
     for canary in ("Acute sinusitis", "Amoxicillin", "500 mg"):
         assert canary not in minimal.text + minimal.html
