@@ -39,6 +39,7 @@ return {
       AUDIT_EVENT_HISTORY_ACCESS_REQUESTED = "history_access_requested",
       AUDIT_EVENT_HISTORY_OPENED = "history_opened",
       AUDIT_EVENT_HISTORY_READ = "history_read",
+      AUDIT_EVENT_KEYS_CHANGED = "keys_changed",
       AUDIT_EVENT_PASSWORD_CHANGED = "password_changed",
       AUDIT_EVENT_PASSWORD_RESET = "password_reset",
       AUDIT_EVENT_PASSWORD_RESET_REQUESTED = "password_reset_requested",

@@ -4,8 +4,9 @@
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +18,15 @@ from medconnect.clinical.v1 import clinical_service_pb2_grpc
 from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
 from server.audit.sealing import Sealing
 from server.auth import key_file
 from server.auth.servicer import AuthServicer
 from server.clinical.lapses import Lapses
 from server.clinical.servicer import ClinicalServicer
 from server.core import Core, SchemaOutdated, code_seal, core, head_key
+from server.errors import Unavailable
 from server.events.servicer import EventsServicer
 from server.health import Health
 from server.interceptors.access import OPEN_METHODS, Access
@@ -46,6 +50,7 @@ from server.mail.worker import MailWorker
 from server.pharmacy.servicer import PharmacyServicer
 from server.settings import Settings
 from server.status import check_published
+from server.unit_of_work import UnitOfWork
 from server.use_cases import Services, use_cases
 
 __all__ = ["Core", "SchemaOutdated", "Server", "Services", "chain", "core", "sending", "serving", "use_cases"]
@@ -97,13 +102,21 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         if settings.metrics_address is not None:
             await stack.enter_async_context(core.metrics.served(settings.metrics_address))
         if settings.jwt_keys_file is not None:
-            await stack.enter_async_context(key_file.followed(settings.jwt_keys_file, services.access_tokens.use))
+            use, changed = services.access_tokens.use, partial(_record_new_keys, core.work)
+            await stack.enter_async_context(key_file.followed(settings.jwt_keys_file, use, changed))
         await stack.enter_async_context(services.standing.followed())
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
         await stack.enter_async_context(state.watching())
         stack.push_async_callback(state.drain)
         yield Server(port, services)
+
+
+async def _record_new_keys(work: UnitOfWork) -> None:
+    """Tell the audit that this process took up a changed key ring; an unrecorded one stands in the log."""
+    with suppress(Unavailable):
+        async with work.begin() as tx:
+            await tx.audit.record(AuditEvent.KEYS_CHANGED, Subject("key_ring"))
 
 
 def chain(core: Core, services: Services) -> Chain:

@@ -86,6 +86,7 @@ class AuditEvent(StrEnum):
     HISTORY_ACCESS_REQUESTED = "history_access_requested", Action.EXECUTE
     HISTORY_OPENED = "history_opened", Action.EXECUTE
     HISTORY_READ = "history_read", Action.READ
+    KEYS_CHANGED = "keys_changed", Action.UPDATE
 
 
 PURPOSES: Final[Mapping[Role, str]] = {

@@ -5,7 +5,7 @@ import fcntl
 import os
 import tempfile
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -77,20 +77,27 @@ def change(path: Path, step: Callable[[KeyRing], KeyRing]) -> KeyRing:
 
 
 @asynccontextmanager
-async def followed(path: Path, use: Callable[[KeyRing], None]) -> AsyncIterator[None]:
-    """Hand the ring over whenever the file has changed, within a second, until the block is left."""
-    async with background.running(_follow(path, use)):
+async def followed(
+    path: Path, use: Callable[[KeyRing], None], changed: Callable[[], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """Hand the ring over whenever the file has changed, within a second, until the block is left.
+
+    changed: called after each change that came while the process ran.
+    """
+    async with background.running(_follow(path, use, changed)):
         yield
 
 
-async def _follow(path: Path, use: Callable[[KeyRing], None]) -> None:
+async def _follow(path: Path, use: Callable[[KeyRing], None], changed: Callable[[], Awaitable[None]]) -> None:
     seen = None  # what the process started with may have changed since: the first look reads it again
     while True:
         try:
             if (now := _version(path)) != seen:
                 use(ring := read(path))
-                seen = now
+                while_running, seen = seen is not None, now
                 _log.info("key_ring_read", active=ring.active.key_id)
+                if while_running:
+                    await changed()
         except (OSError, KeyFileWrong) as error:  # the ring in memory stays in force
             _log.error("key_file_not_read", error=type(error).__name__)
         await asyncio.sleep(POLL_SECONDS)

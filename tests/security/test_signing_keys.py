@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import asyncpg
 import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 
@@ -280,6 +281,15 @@ async def test_s21_running_processes_follow_the_file(
         for process in both:
             await soon(partial(process.outcome, signed_in.access_token), garbage)
             assert await process.outcome(renewed.access_token) == "OK"
+        await soon(partial(recorded_changes, database_url), "4")  # S48: two changes, taken up by two processes
+
+
+async def recorded_changes(url: str) -> str:
+    connection = await asyncpg.connect(url)
+    try:
+        return str(await connection.fetchval("SELECT count(*) FROM audit_records WHERE event = 'keys_changed'"))
+    finally:
+        await connection.close()
 
 
 async def kid_of_a_new_token(process: Process) -> str:

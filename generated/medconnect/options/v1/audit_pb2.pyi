@@ -108,6 +108,8 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """A patient opened his medical history with a mailed code, or a wrong code was tried."""
     AUDIT_EVENT_HISTORY_READ: _AuditEvent.ValueType  # 42
     """A medical history was read."""
+    AUDIT_EVENT_KEYS_CHANGED: _AuditEvent.ValueType  # 43
+    """A serving process took up a changed ring of signing keys: one was rotated or retired."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """What happened. An audit record holds it with actor, place, time, object and outcome; never a name or health data."""
@@ -198,6 +200,8 @@ AUDIT_EVENT_HISTORY_OPENED: AuditEvent.ValueType  # 41
 """A patient opened his medical history with a mailed code, or a wrong code was tried."""
 AUDIT_EVENT_HISTORY_READ: AuditEvent.ValueType  # 42
 """A medical history was read."""
+AUDIT_EVENT_KEYS_CHANGED: AuditEvent.ValueType  # 43
+"""A serving process took up a changed ring of signing keys: one was rotated or retired."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:
