@@ -4,7 +4,7 @@ import pytest
 
 OPTIONS = {
     "--audit-records": (5_000, "records of the audit to seal and verify"),
-    "--flood": (150_000, "addresses that flood the limiter; 1,000,000 take 20 s"),
+    "--flood": (200_000, "addresses that flood the limiter; 1,000,000 take 20 s"),
     "--resets": (2_000, "streams that one connection opens and resets"),
 }
 
