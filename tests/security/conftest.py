@@ -17,7 +17,7 @@ from tests.interceptors.probe import House, running_house
 
 OPTIONS = {
     "--audit-records": (5_000, "records of the audit to seal and verify"),
-    "--flood": (150_000, "addresses that flood the limiter; 1,000,000 take 20 s"),
+    "--flood": (200_000, "addresses that flood the limiter; 1,000,000 take 20 s"),
     "--resets": (2_000, "streams that one connection opens and resets"),
     "--logins": (60, "sign-ins, 200 at a time"),
 }
