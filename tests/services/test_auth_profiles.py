@@ -194,3 +194,23 @@ async def test_an_admin_finds_an_account_by_the_address_that_it_waits_for(auth: 
     async with auth.work.read() as tx:
         found, _ = await tx.accounts.newest(UserFilter(None, None, NEW), None, 5)
     assert [account.id for account in found] == [user.id]
+
+
+async def test_a_password_that_was_changed_since_it_was_checked_is_wrong(auth: Auth) -> None:
+    user = await auth.open()
+    present = auth.profiles._present_password
+    known = await present.check(await caller_of(auth, user), PASSWORD, HOME)
+    await execute(auth, "UPDATE users SET password_hash = 'another'")
+    with pytest.raises(PasswordWrong):
+        async with auth.work.begin() as tx:
+            await present.locked(tx, known)
+
+
+async def test_the_right_password_forgives_the_wrong_ones(auth: Auth) -> None:
+    caller = await caller_of(auth, await auth.open())
+    asked = AccountChange(email=NEW, current_password=PASSWORD)
+    for _ in range(2):
+        for _ in range(4):
+            with pytest.raises(PasswordWrong):
+                await auth.profiles.update(caller, replace(asked, current_password="wrong horse battery"), HOME)
+        await auth.profiles.update(caller, asked, HOME)
