@@ -19,7 +19,7 @@ Prescription = prescription_pb2.Prescription
 QUANTITY: Final = 10
 PART: Final = 4
 
-_BUSY: Final = {"sessions", "refresh_tokens", "mail_workers", "audit_records", "audit_seals"}
+_BUSY: Final = {"sessions", "refresh_tokens", "mail_workers", "audit_records", "audit_seals", "rate_limit_buckets"}
 """Tables that change by themselves, or with every sign-in or refusal."""
 
 # xmin is the transaction that wrote a row: whatever is written, even with the same values, shows. Mails are written

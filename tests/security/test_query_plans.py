@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, event
 
 from server.db.engine import create_engine
 from server.db.metadata import metadata
@@ -26,28 +25,19 @@ COUNTS_ALL: Final = "AS is_healthy"
 """In the one statement that reads a table through: the mail queue's status counts every mail, finished ones too."""
 
 
-@dataclass
-class Sent:
-    """The statements of one database, each with the values that it was sent with first."""
-
-    database: str
-    statements: dict[str, Any] = field(default_factory=dict)
-
-    def note(self, connection: Any, _: object, statement: str, parameters: Any, *rest: object) -> None:
-        """Listen to an engine."""
-        if connection.engine.url.database == self.database:
-            self.statements.setdefault(statement, parameters[0] if isinstance(parameters, list) else parameters)
-
-
 @contextmanager
-def overheard(database_url: str) -> Iterator[Sent]:
-    """What all engines of this process send to that database while the block runs."""
-    sent = Sent(str(make_url(database_url).database))
-    event.listen(Engine, "before_cursor_execute", sent.note)
+def overheard() -> Iterator[Mapping[str, Any]]:
+    """The statements that all engines of this process send while the block runs, with the values they had first."""
+    sent: dict[str, Any] = {}
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *rest: object) -> None:
+        sent.setdefault(statement, parameters[0] if isinstance(parameters, list) else parameters)
+
+    event.listen(Engine, "before_cursor_execute", note)
     try:
         yield sent
     finally:
-        event.remove(Engine, "before_cursor_execute", sent.note)
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +45,12 @@ def plans(shared_database_url: str) -> Mapping[str, Any]:
     """The plan of each statement that the server runs, by its text."""
     asyncio.run(fill(shared_database_url))
     with (
-        overheard(shared_database_url) as sent,
+        overheard() as sent,
         running_instance(shared_database_url) as instance,
         Cast(instance) as cast,
     ):
         call_everything(cast)
-    return asyncio.run(explained(shared_database_url, sent.statements))
+    return asyncio.run(explained(shared_database_url, sent))
 
 
 def call_everything(cast: Cast) -> None:
@@ -70,7 +60,7 @@ def call_everything(cast: Cast) -> None:
         if cell.allowed and cell.actor == cell.first_allowed:
             actor = stage.another_session(stage[cell.actor])[0] if cell.rpc == "Logout" else stage[cell.actor]
             prescription = stage.prescription(cell.scene, fresh=RPCS[cell.rpc] in WRITES)
-            request = request_for(stage, cell.rpc, prescription)
+            request = request_for(stage, cell.rpc, prescription, actor)
             answer = over_grpc(cast, RPCS[cell.rpc], request, actor, idempotency_key=str(uuid4()))
             assert answer.ok, (cell, answer)
 
