@@ -5,7 +5,6 @@ from datetime import datetime
 from server.auth import one_time_codes
 from server.auth.entities import User
 from server.auth.one_time_codes import CodeScope
-from server.errors import EmailLimitExceeded
 from server.events.catalog import OtpRequested
 from server.mail.entities import MailKind
 from server.mail.outbox import MAILS_A_DAY
@@ -25,24 +24,24 @@ class CodeService:
         self._seal = seal
         self._mails_a_day = mails_a_day
 
-    async def send(self, tx: Transaction, user: User, scope: CodeScope, kind: MailKind) -> bool:
-        """Mail a new code to an account that is locked; the one before ends. False: it got too many today."""
-        try:
-            await tx.outbox.check_room(user.id, self._mails_a_day)
-        except EmailLimitExceeded:
-            return False
-        issued = await self.issue(tx, scope)
-        if issued is None:
-            return False
-        code, expires_at = issued
-        await tx.events.record(OtpRequested(user, kind, expires_at, self._seal.close(code, user.id)))
-        return True
+    async def send(
+        self, tx: Transaction, user: User, scope: CodeScope, kind: MailKind, *, to: str | None = None
+    ) -> datetime:
+        """Mail a new code to an account that is locked, or `to` an address that it asks for; the one before ends.
 
-    async def issue(self, tx: Transaction, scope: CodeScope) -> tuple[str, datetime] | None:
-        """A new code for an account that is locked, and when it expires; None: it got too many today."""
+        Answers when it expires. Raises RateLimitExceeded when the account got too many, or EmailLimitExceeded when it
+        was sent too many mails today.
+        """
+        await tx.outbox.check_room(user.id, self._mails_a_day)
+        code, expires_at = await self.issue(tx, scope)
+        sealed = self._seal.close(code, user.id)
+        await tx.events.record(OtpRequested(user, kind, to or user.email, expires_at, sealed))
+        return expires_at
+
+    async def issue(self, tx: Transaction, scope: CodeScope) -> tuple[str, datetime]:
+        """A new code for an account that is locked, and when it expires. Raises RateLimitExceeded as `send` does."""
         code = one_time_codes.issue(scope, self._hash_key)
-        expires_at = await tx.codes.replace(scope, code.hash)
-        return None if expires_at is None else (code.text, expires_at)
+        return code.text, await tx.codes.replace(scope, code.hash)
 
     async def use(self, tx: Transaction, scope: CodeScope, text: str) -> bool:
         """Whether this code opens that; it is used up then. A wrong try counts, if the transaction commits."""

@@ -2,9 +2,10 @@
 
 from server.errors.declared import FailedPrecondition, ResourceExhausted
 from server.errors.reasons import Reason
+from server.errors.requests import RateLimitExceeded
 
 
-class EmailLimitExceeded(ResourceExhausted):
+class EmailLimitExceeded(RateLimitExceeded):
     """The recipient was sent as many mails as a day allows; `retry_after` says when there is room."""
 
     reason = Reason.EMAIL_LIMIT_EXCEEDED

@@ -77,6 +77,8 @@ class OtpRequested(AccountEvent):
 
     type = EventType.OTP_REQUESTED
     mail: MailKind
+    to: str = field(repr=False)
+    """The address: the account's, or one that it asks for."""
     expires_at: datetime
     sealed_code: bytes = field(repr=False)
     """By `CodeSeal`; the mail keeps it until it is finished, the event never does."""

@@ -1,18 +1,24 @@
-"""Events and mails as messages, and back."""
+"""Events, mails and rate limits as messages, and back."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from medconnect.events.v1 import email_pb2
+from medconnect.events.v1 import email_pb2, rate_limit_pb2
 from medconnect.events.v1 import events_service_pb2 as pb
 
 from server.events.email_feed import Watched
+from server.events.rate_limit_usage import LimitUsage, Usage
 from server.mail.entities import MailChange, MailKind, MailState, QueueStatus, ShownMail
 from server.pagination import Page
+from server.rate_limits.store import Bucket
 from server.wire import enum_pair, fill_page, timestamp
 
 STATUS_NUMBERS, STATES = enum_pair(email_pb2.EmailStatus, MailState, "EMAIL_STATUS")
 KIND_NUMBERS, _ = enum_pair(email_pb2.EmailKind, MailKind, "EMAIL_KIND")
+
+MOST: Final = 2**31 - 1
+"""What a counter on the wire holds; 64 bits would be texts in JSON."""
 
 
 def get_response(status: QueueStatus) -> pb.GetEmailQueueStatusResponse:
@@ -98,4 +104,32 @@ def _change(change: MailChange) -> email_pb2.EmailChange:
         attempts=change.attempts,
         error=change.error,
         changed_at=timestamp(change.changed_at),
+    )
+
+
+def usage_response(usage: Usage) -> pb.GetRateLimitUsageResponse:
+    """The answer of GetRateLimitUsage."""
+    return pb.GetRateLimitUsageResponse(
+        limits=map(_limit, usage.limits),
+        fullest_buckets=[_bucket(bucket, usage.as_of) for bucket in usage.fullest],
+        counted_since=timestamp(usage.counted_since),
+    )
+
+
+def _limit(usage: LimitUsage) -> rate_limit_pb2.RateLimit:
+    return rate_limit_pb2.RateLimit(
+        name=usage.limit.name,
+        tokens=min(usage.limit.tokens, MOST),
+        period_seconds=int(usage.limit.period),
+        allowed=min(usage.allowed, MOST),
+        refused=min(usage.refused, MOST),
+    )
+
+
+def _bucket(bucket: Bucket, as_of: datetime) -> rate_limit_pb2.RateLimitBucket:
+    return rate_limit_pb2.RateLimitBucket(
+        limit=bucket.limit.name,
+        key=bucket.key,
+        used_percent=round(100 * bucket.used),
+        full_at=timestamp(as_of + timedelta(seconds=bucket.reset_after)),
     )

@@ -94,7 +94,7 @@ class EventsService:
         """Record an event of which the caller is mailed, and nobody else; answers when."""
         async with self._work.begin() as tx:
             await tx.events.record(TrialEvent(await tx.accounts.get(caller.user_id), named, data))
-            await tx.audit.record(AuditEvent.TEST_EVENT_EMITTED, Subject("user", caller.user_id))
+            await tx.audit.record(AuditEvent.TEST_EVENT_EMITTED, Subject("account", caller.user_id))
         return self._clock.now()
 
 

@@ -9,6 +9,7 @@ from medconnect.events.v1 import events_service_pb2 as pb
 from medconnect.events.v1 import events_service_pb2_grpc
 
 from server.events import mapping
+from server.events.rate_limit_usage import RateLimitUsage
 from server.events.service import EventsService
 from server.identity import current_caller
 from server.wire import page_request, read_uuid
@@ -19,8 +20,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class EventsServicer(events_service_pb2_grpc.EventsServiceServicer):
     """The doorman of the Events slice."""
 
-    def __init__(self, service: EventsService) -> None:
+    def __init__(self, service: EventsService, usage: RateLimitUsage) -> None:
         self._service = service
+        self._usage = usage
 
     async def GetEmailQueueStatus(
         self, request: pb.GetEmailQueueStatusRequest, context: Context
@@ -57,3 +59,8 @@ class EventsServicer(events_service_pb2_grpc.EventsServiceServicer):
     async def EmitTestEvent(self, request: pb.EmitTestEventRequest, context: Context) -> pb.EmitTestEventResponse:
         emitted_at = await self._service.emit_test(current_caller(), request.event_type, request.data)
         return mapping.emit_response(request, emitted_at)
+
+    async def GetRateLimitUsage(
+        self, request: pb.GetRateLimitUsageRequest, context: Context
+    ) -> pb.GetRateLimitUsageResponse:
+        return mapping.usage_response(await self._usage.read())

@@ -21,10 +21,12 @@ from server.mail.entities import MailKind, NewMail
 def mails_of(event: Event) -> tuple[NewMail, ...]:
     """The mails to send because of it; a patient without an address gets none."""
     match event:
+        case UserRegistered(user) | PasswordChanged(user) if not user.email_confirmed:
+            return ()  # it would tell a stranger; the code that confirms the address is a welcome, too
         case UserRegistered(user, invited):
             return (NewMail(MailKind.WELCOME, user.id, user.email, details={"invited": "yes"} if invited else {}),)
-        case OtpRequested(user, kind, expires_at, sealed_code):
-            return (NewMail(kind, user.id, user.email, sealed_code=sealed_code, expires_at=expires_at),)
+        case OtpRequested(user, kind, to, expires_at, sealed_code):
+            return (NewMail(kind, user.id, to, sealed_code=sealed_code, expires_at=expires_at),)
         case PasswordChanged(user):
             return (NewMail(MailKind.PASSWORD_CHANGED, user.id, user.email),)
         case PrescriptionCreated(prescription):

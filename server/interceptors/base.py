@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Final, Protocol
@@ -20,7 +20,7 @@ HTTP_OK: Final = 200
 READ_SECONDS: Final = 30.0
 """So long a caller may leave a stream unread that has more for him than the way holds."""
 
-Proceed = Callable[[Call], Awaitable[None]]
+Proceed = Callable[[Call], Coroutine[Any, Any, None]]
 """The rest of the chain, down to the handler."""
 
 

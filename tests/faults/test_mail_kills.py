@@ -25,7 +25,7 @@ from server.unit_of_work import UnitOfWork
 from tests.fixtures.database import committing_work
 from tests.fixtures.mail_sink import ACCEPTED, HANG, MailSink, free_port
 from tests.fixtures.mails import add_account, change
-from tests.fixtures.processes import ServiceProcess, service_process
+from tests.fixtures.service_process import ServiceProcess, service_process
 
 MAILS_A_POINT: Final = 20
 PATIENCE_SECONDS: Final = 60.0

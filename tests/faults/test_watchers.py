@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from tests.fixtures.cast import Cast
 from tests.fixtures.instance import RunningInstance
 
 STREAMS_A_CONNECTION = 90
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def resident() -> float:
@@ -35,7 +37,7 @@ def call_times(cast: Cast, count: int) -> list[float]:
 
 def an_admin(instance: RunningInstance) -> tuple[tuple[str, str], ...]:
     """Somebody else for each stream: how many one may have is limited."""
-    token, _ = instance.services.access_tokens.issue(a_user(Role.ADMIN, id=uuid4()), uuid4())
+    token, _ = instance.services.access_tokens.issue(a_user(Role.ADMIN, id=uuid4()), uuid4(), FAR)
     return (("authorization", f"Bearer {token}"),)
 
 

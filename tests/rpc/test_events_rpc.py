@@ -15,7 +15,8 @@ from medconnect.events.v1 import events_service_pb2 as events
 from sqlalchemy import text
 
 from tests.fixtures.cast import Cast
-from tests.rpc.test_mail_flow import PATIENCE_SECONDS, Postman, body, postman, server_sent_events
+from tests.fixtures.postman import PATIENCE_SECONDS, Postman, body
+from tests.rpc.test_mail_flow import postman, server_sent_events
 
 __all__ = ["postman"]
 SENT: Final = ["pending", "processing", "completed"]

@@ -47,7 +47,7 @@ TRIED = to_user(MailKind.TEST, event_type="prescription.created", data='{"a": "b
 CASES: tuple[tuple[Event, tuple[NewMail, ...]], ...] = (
     (UserRegistered(USER, invited=False), (to_user(MailKind.WELCOME),)),
     (UserRegistered(USER, invited=True), (to_user(MailKind.WELCOME, invited="yes"),)),
-    (OtpRequested(USER, MailKind.PASSWORD_RESET, LATER, SEALED), (RESET,)),
+    (OtpRequested(USER, MailKind.PASSWORD_RESET, USER.email, LATER, SEALED), (RESET,)),
     (PasswordChanged(USER), (to_user(MailKind.PASSWORD_CHANGED),)),
     (PrescriptionCreated(RX), (to_patient(MailKind.PRESCRIPTION),)),
     (PrescriptionDispensed(RX, LOG_ID), (to_patient(MailKind.DISPENSED, log_id=str(LOG_ID)),)),
@@ -64,6 +64,13 @@ def test_the_mails_that_follow_from_an_event(event: Event, mails: tuple[NewMail,
 
 def test_every_type_of_event_is_among_those_tested() -> None:
     assert {event.type for event, _ in CASES} == set(EventType)
+
+
+def test_an_address_that_is_not_known_to_be_the_owners_is_told_nothing_but_the_code_that_confirms_it() -> None:
+    stranger = replace(USER, email_confirmed=False, new_email=USER.email)
+    assert mails_of(UserRegistered(stranger, invited=False)) == mails_of(PasswordChanged(stranger)) == ()
+    (mail,) = mails_of(OtpRequested(stranger, MailKind.WELCOME, USER.email, LATER, SEALED))
+    assert (mail.recipient, mail.sealed_code, mail.expires_at) == (USER.email, SEALED, LATER)
 
 
 def test_a_patient_without_an_address_gets_no_mail_and_the_doctor_gets_his() -> None:

@@ -112,13 +112,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Nobody closes the account he acts with."""
     ERROR_REASON_LAST_ADMIN: _ErrorReason.ValueType  # 40
     """The last admin's account cannot be closed."""
-    ERROR_REASON_EMAIL_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 41
+    ERROR_REASON_OTP_REQUIRED: _ErrorReason.ValueType  # 41
+    """The medical history is closed: ask for a mailed code and enter it."""
+    ERROR_REASON_EMAIL_NOT_CONFIRMED: _ErrorReason.ValueType  # 42
+    """The code of the welcome mail has not been entered yet."""
+    ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 43
+    """The caller has five streams open; one of them must end first."""
+    ERROR_REASON_EMAIL_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 44
     """This recipient was sent as many mails as a day allows; `RetryInfo` says when there is room for another."""
-    ERROR_REASON_EMAIL_NOT_FAILED: _ErrorReason.ValueType  # 42
+    ERROR_REASON_EMAIL_NOT_FAILED: _ErrorReason.ValueType  # 45
     """Only a failed mail can be put back into the queue."""
-    ERROR_REASON_EMAIL_EXPIRED: _ErrorReason.ValueType  # 43
+    ERROR_REASON_EMAIL_EXPIRED: _ErrorReason.ValueType  # 46
     """The mail carried a code that is gone; a new one must be asked for."""
-    ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 44
+    ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 47
     """The caller did not read the stream for so long that it was ended; it can be resumed."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -206,13 +212,19 @@ ERROR_REASON_OWN_ACCOUNT: ErrorReason.ValueType  # 39
 """Nobody closes the account he acts with."""
 ERROR_REASON_LAST_ADMIN: ErrorReason.ValueType  # 40
 """The last admin's account cannot be closed."""
-ERROR_REASON_EMAIL_LIMIT_EXCEEDED: ErrorReason.ValueType  # 41
+ERROR_REASON_OTP_REQUIRED: ErrorReason.ValueType  # 41
+"""The medical history is closed: ask for a mailed code and enter it."""
+ERROR_REASON_EMAIL_NOT_CONFIRMED: ErrorReason.ValueType  # 42
+"""The code of the welcome mail has not been entered yet."""
+ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 43
+"""The caller has five streams open; one of them must end first."""
+ERROR_REASON_EMAIL_LIMIT_EXCEEDED: ErrorReason.ValueType  # 44
 """This recipient was sent as many mails as a day allows; `RetryInfo` says when there is room for another."""
-ERROR_REASON_EMAIL_NOT_FAILED: ErrorReason.ValueType  # 42
+ERROR_REASON_EMAIL_NOT_FAILED: ErrorReason.ValueType  # 45
 """Only a failed mail can be put back into the queue."""
-ERROR_REASON_EMAIL_EXPIRED: ErrorReason.ValueType  # 43
+ERROR_REASON_EMAIL_EXPIRED: ErrorReason.ValueType  # 46
 """The mail carried a code that is gone; a new one must be asked for."""
-ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 44
+ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 47
 """The caller did not read the stream for so long that it was ended; it can be resumed."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

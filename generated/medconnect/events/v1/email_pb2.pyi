@@ -74,6 +74,14 @@ class _EmailKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailKind.V
     """A password was changed."""
     EMAIL_KIND_TEST: _EmailKind.ValueType  # 8
     """An admin tried the machinery."""
+    EMAIL_KIND_HISTORY_CODE: _EmailKind.ValueType  # 9
+    """The code that opens a medical history."""
+    EMAIL_KIND_EMAIL_CODE: _EmailKind.ValueType  # 10
+    """The code that confirms an address."""
+    EMAIL_KIND_EMAIL_CHANGE: _EmailKind.ValueType  # 11
+    """Another address was asked for."""
+    EMAIL_KIND_ADDRESS_TAKEN: _EmailKind.ValueType  # 12
+    """Somebody else entered the address."""
 
 class EmailKind(_EmailKind, metaclass=_EmailKindEnumTypeWrapper):
     """What a mail is about."""
@@ -96,6 +104,14 @@ EMAIL_KIND_PASSWORD_CHANGED: EmailKind.ValueType  # 7
 """A password was changed."""
 EMAIL_KIND_TEST: EmailKind.ValueType  # 8
 """An admin tried the machinery."""
+EMAIL_KIND_HISTORY_CODE: EmailKind.ValueType  # 9
+"""The code that opens a medical history."""
+EMAIL_KIND_EMAIL_CODE: EmailKind.ValueType  # 10
+"""The code that confirms an address."""
+EMAIL_KIND_EMAIL_CHANGE: EmailKind.ValueType  # 11
+"""Another address was asked for."""
+EMAIL_KIND_ADDRESS_TAKEN: EmailKind.ValueType  # 12
+"""Somebody else entered the address."""
 Global___EmailKind: _TypeAlias = EmailKind  # noqa: Y015
 
 @_typing.final

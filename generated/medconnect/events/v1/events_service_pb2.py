@@ -26,10 +26,11 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from medconnect.events.v1 import email_pb2 as medconnect_dot_events_dot_v1_dot_email__pb2
+from medconnect.events.v1 import rate_limit_pb2 as medconnect_dot_events_dot_v1_dot_rate__limit__pb2
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)medconnect/events/v1/events_service.proto\x12\x14medconnect.events.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a medconnect/events/v1/email.proto\x1a\"medconnect/options/v1/access.proto\"\x1c\n\x1aGetEmailQueueStatusRequest\"\xd3\x01\n\x1bGetEmailQueueStatusResponse\x12\x12\n\ntotal_jobs\x18\x01 \x01(\x05\x12\x14\n\x0cpending_jobs\x18\x02 \x01(\x05\x12\x17\n\x0fprocessing_jobs\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ompleted_jobs\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x61iled_jobs\x18\x05 \x01(\x05\x12\x12\n\nis_healthy\x18\x06 \x01(\x08\x12\x30\n\x0clast_updated\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1e\n\x1cWatchEmailQueueStatusRequest\"\xd5\x01\n\x1dWatchEmailQueueStatusResponse\x12\x12\n\ntotal_jobs\x18\x01 \x01(\x05\x12\x14\n\x0cpending_jobs\x18\x02 \x01(\x05\x12\x17\n\x0fprocessing_jobs\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ompleted_jobs\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x61iled_jobs\x18\x05 \x01(\x05\x12\x12\n\nis_healthy\x18\x06 \x01(\x08\x12\x30\n\x0clast_updated\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"M\n\x12WatchEmailsRequest\x12$\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x42\x11\n\x0f_after_sequence\"h\n\x13WatchEmailsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x35\n\x05\x65mail\x18\x02 \x01(\x0b\x32!.medconnect.events.v1.EmailChangeH\x00\x88\x01\x01\x42\x08\n\x06_email\"\xbc\x01\n\x11ListEmailsRequest\x12\x44\n\x06status\x18\x01 \x03(\x0e\x32!.medconnect.events.v1.EmailStatusB\x11\xbaH\x0e\x92\x01\x0b\x10\x04\"\x07\x82\x01\x04\x10\x01 \x00\x12!\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x00\x88\x01\x01\x12!\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x8d\x01\n\x12ListEmailsResponse\x12+\n\x06\x65mails\x18\x01 \x03(\x0b\x32\x1b.medconnect.events.v1.Email\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\"/\n\x11RetryEmailRequest\x12\x1a\n\x08\x65mail_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x12RetryEmailResponse\x12*\n\x05\x65mail\x18\x01 \x01(\x0b\x32\x1b.medconnect.events.v1.Email\"\x1d\n\x1b\x43learCompletedEmailsRequest\"d\n\x1c\x43learCompletedEmailsResponse\x12.\n\ncleared_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63leared_jobs\x18\x02 \x01(\x05\"\xe1\x01\n\x14\x45mitTestEventRequest\x12?\n\nevent_type\x18\x01 \x01(\tB+\xbaH(r&\x10\x01\x18@2 ^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*$\x12[\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x34.medconnect.events.v1.EmitTestEventRequest.DataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x14\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\xf4\x03\x1a+\n\tDataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xcd\x01\n\x15\x45mitTestEventResponse\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12\x43\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x35.medconnect.events.v1.EmitTestEventResponse.DataEntry\x12.\n\nemitted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a+\n\tDataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xd2\x0b\n\rEventsService\x12\xec\x01\n\x13GetEmailQueueStatus\x12\x30.medconnect.events.v1.GetEmailQueueStatusRequest\x1a\x31.medconnect.events.v1.GetEmailQueueStatusResponse\"p\x8a\xb5\x18\x43\x1a\x01\x04(\n:)Email queue status retrieved successfullyR\x11\x63ounts, of nobody\x82\xd3\xe4\x93\x02#\x12!/api/v1/events/email-queue/status\x12\xd0\x01\n\x15WatchEmailQueueStatus\x12\x32.medconnect.events.v1.WatchEmailQueueStatusRequest\x1a\x33.medconnect.events.v1.WatchEmailQueueStatusResponse\"L\x8a\xb5\x18\x18\x1a\x01\x04(\nR\x11\x63ounts, of nobody\x82\xd3\xe4\x93\x02*\x12(/api/v1/events/email-queue/status/stream0\x01\x12\xbb\x01\n\x0bWatchEmails\x12(.medconnect.events.v1.WatchEmailsRequest\x1a).medconnect.events.v1.WatchEmailsResponse\"U\x8a\xb5\x18-\x1a\x01\x04(\nR&how mails stand; recipients are masked\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/events/emails/stream0\x01\x12\xce\x01\n\nListEmails\x12\'.medconnect.events.v1.ListEmailsRequest\x1a(.medconnect.events.v1.ListEmailsResponse\"m\x8a\xb5\x18L\x1a\x01\x04(\n:\x1d\x45mails retrieved successfullyR&how mails stand; recipients are masked\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/events/emails\x12\xcb\x01\n\nRetryEmail\x12\'.medconnect.events.v1.RetryEmailRequest\x1a(.medconnect.events.v1.RetryEmailResponse\"j\x8a\xb5\x18\x35\x1a\x01\x04(\n0\x01:*Email put back into the queue successfullyH&\x82\xd3\xe4\x93\x02+\"&/api/v1/events/emails/{email_id}/retry:\x01*\x12\xe8\x01\n\x14\x43learCompletedEmails\x12\x31.medconnect.events.v1.ClearCompletedEmailsRequest\x1a\x32.medconnect.events.v1.ClearCompletedEmailsResponse\"i\x8a\xb5\x18\x30\x1a\x01\x04(\n0\x01:%Completed emails cleared successfullyH\'\x82\xd3\xe4\x93\x02/\"*/api/v1/events/email-queue/clear-completed:\x01*\x12\xb6\x01\n\rEmitTestEvent\x12*.medconnect.events.v1.EmitTestEventRequest\x1a+.medconnect.events.v1.EmitTestEventResponse\"L\x8a\xb5\x18*\x1a\x01\x04(\n0\x01:\x1fTest event emitted successfullyH(\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/events/test:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)medconnect/events/v1/events_service.proto\x12\x14medconnect.events.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a medconnect/events/v1/email.proto\x1a%medconnect/events/v1/rate_limit.proto\x1a\"medconnect/options/v1/access.proto\"\x1c\n\x1aGetEmailQueueStatusRequest\"\xd3\x01\n\x1bGetEmailQueueStatusResponse\x12\x12\n\ntotal_jobs\x18\x01 \x01(\x05\x12\x14\n\x0cpending_jobs\x18\x02 \x01(\x05\x12\x17\n\x0fprocessing_jobs\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ompleted_jobs\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x61iled_jobs\x18\x05 \x01(\x05\x12\x12\n\nis_healthy\x18\x06 \x01(\x08\x12\x30\n\x0clast_updated\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1e\n\x1cWatchEmailQueueStatusRequest\"\xd5\x01\n\x1dWatchEmailQueueStatusResponse\x12\x12\n\ntotal_jobs\x18\x01 \x01(\x05\x12\x14\n\x0cpending_jobs\x18\x02 \x01(\x05\x12\x17\n\x0fprocessing_jobs\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ompleted_jobs\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x61iled_jobs\x18\x05 \x01(\x05\x12\x12\n\nis_healthy\x18\x06 \x01(\x08\x12\x30\n\x0clast_updated\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"M\n\x12WatchEmailsRequest\x12$\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x42\x11\n\x0f_after_sequence\"h\n\x13WatchEmailsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x35\n\x05\x65mail\x18\x02 \x01(\x0b\x32!.medconnect.events.v1.EmailChangeH\x00\x88\x01\x01\x42\x08\n\x06_email\"\xbc\x01\n\x11ListEmailsRequest\x12\x44\n\x06status\x18\x01 \x03(\x0e\x32!.medconnect.events.v1.EmailStatusB\x11\xbaH\x0e\x92\x01\x0b\x10\x04\"\x07\x82\x01\x04\x10\x01 \x00\x12!\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x00\x88\x01\x01\x12!\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x8d\x01\n\x12ListEmailsResponse\x12+\n\x06\x65mails\x18\x01 \x03(\x0b\x32\x1b.medconnect.events.v1.Email\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\"/\n\x11RetryEmailRequest\x12\x1a\n\x08\x65mail_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x12RetryEmailResponse\x12*\n\x05\x65mail\x18\x01 \x01(\x0b\x32\x1b.medconnect.events.v1.Email\"\x1d\n\x1b\x43learCompletedEmailsRequest\"d\n\x1c\x43learCompletedEmailsResponse\x12.\n\ncleared_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63leared_jobs\x18\x02 \x01(\x05\"\xe1\x01\n\x14\x45mitTestEventRequest\x12?\n\nevent_type\x18\x01 \x01(\tB+\xbaH(r&\x10\x01\x18@2 ^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*$\x12[\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x34.medconnect.events.v1.EmitTestEventRequest.DataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x14\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\xf4\x03\x1a+\n\tDataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xcd\x01\n\x15\x45mitTestEventResponse\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12\x43\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x35.medconnect.events.v1.EmitTestEventResponse.DataEntry\x12.\n\nemitted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a+\n\tDataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1a\n\x18GetRateLimitUsageRequest\"\xbf\x01\n\x19GetRateLimitUsageResponse\x12/\n\x06limits\x18\x01 \x03(\x0b\x32\x1f.medconnect.events.v1.RateLimit\x12>\n\x0f\x66ullest_buckets\x18\x02 \x03(\x0b\x32%.medconnect.events.v1.RateLimitBucket\x12\x31\n\rcounted_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xdf\r\n\rEventsService\x12\xec\x01\n\x13GetEmailQueueStatus\x12\x30.medconnect.events.v1.GetEmailQueueStatusRequest\x1a\x31.medconnect.events.v1.GetEmailQueueStatusResponse\"p\x8a\xb5\x18\x43\x1a\x01\x04(\n:)Email queue status retrieved successfullyR\x11\x63ounts, of nobody\x82\xd3\xe4\x93\x02#\x12!/api/v1/events/email-queue/status\x12\x8a\x02\n\x11GetRateLimitUsage\x12..medconnect.events.v1.GetRateLimitUsageRequest\x1a/.medconnect.events.v1.GetRateLimitUsageResponse\"\x93\x01\x8a\xb5\x18m\x1a\x01\x04(\n:\'Rate limit usage retrieved successfullyR=counts, and ids and addresses that are of no patient\'s record\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/events/rate-limits\x12\xd0\x01\n\x15WatchEmailQueueStatus\x12\x32.medconnect.events.v1.WatchEmailQueueStatusRequest\x1a\x33.medconnect.events.v1.WatchEmailQueueStatusResponse\"L\x8a\xb5\x18\x18\x1a\x01\x04(\nR\x11\x63ounts, of nobody\x82\xd3\xe4\x93\x02*\x12(/api/v1/events/email-queue/status/stream0\x01\x12\xbb\x01\n\x0bWatchEmails\x12(.medconnect.events.v1.WatchEmailsRequest\x1a).medconnect.events.v1.WatchEmailsResponse\"U\x8a\xb5\x18-\x1a\x01\x04(\nR&how mails stand; recipients are masked\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/events/emails/stream0\x01\x12\xce\x01\n\nListEmails\x12\'.medconnect.events.v1.ListEmailsRequest\x1a(.medconnect.events.v1.ListEmailsResponse\"m\x8a\xb5\x18L\x1a\x01\x04(\n:\x1d\x45mails retrieved successfullyR&how mails stand; recipients are masked\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/events/emails\x12\xcb\x01\n\nRetryEmail\x12\'.medconnect.events.v1.RetryEmailRequest\x1a(.medconnect.events.v1.RetryEmailResponse\"j\x8a\xb5\x18\x35\x1a\x01\x04(\n0\x01:*Email put back into the queue successfullyH,\x82\xd3\xe4\x93\x02+\"&/api/v1/events/emails/{email_id}/retry:\x01*\x12\xe8\x01\n\x14\x43learCompletedEmails\x12\x31.medconnect.events.v1.ClearCompletedEmailsRequest\x1a\x32.medconnect.events.v1.ClearCompletedEmailsResponse\"i\x8a\xb5\x18\x30\x1a\x01\x04(\n0\x01:%Completed emails cleared successfullyH-\x82\xd3\xe4\x93\x02/\"*/api/v1/events/email-queue/clear-completed:\x01*\x12\xb6\x01\n\rEmitTestEvent\x12*.medconnect.events.v1.EmitTestEventRequest\x1a+.medconnect.events.v1.EmitTestEventResponse\"L\x8a\xb5\x18*\x1a\x01\x04(\n0\x01:\x1fTest event emitted successfullyH.\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/events/test:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,6 +57,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EMITTESTEVENTRESPONSE_DATAENTRY']._serialized_options = b'8\001'
   _globals['_EVENTSSERVICE'].methods_by_name['GetEmailQueueStatus']._loaded_options = None
   _globals['_EVENTSSERVICE'].methods_by_name['GetEmailQueueStatus']._serialized_options = b'\212\265\030C\032\001\004(\n:)Email queue status retrieved successfullyR\021counts, of nobody\202\323\344\223\002#\022!/api/v1/events/email-queue/status'
+  _globals['_EVENTSSERVICE'].methods_by_name['GetRateLimitUsage']._loaded_options = None
+  _globals['_EVENTSSERVICE'].methods_by_name['GetRateLimitUsage']._serialized_options = b'\212\265\030m\032\001\004(\n:\'Rate limit usage retrieved successfullyR=counts, and ids and addresses that are of no patient\'s record\202\323\344\223\002\034\022\032/api/v1/events/rate-limits'
   _globals['_EVENTSSERVICE'].methods_by_name['WatchEmailQueueStatus']._loaded_options = None
   _globals['_EVENTSSERVICE'].methods_by_name['WatchEmailQueueStatus']._serialized_options = b'\212\265\030\030\032\001\004(\nR\021counts, of nobody\202\323\344\223\002*\022(/api/v1/events/email-queue/status/stream'
   _globals['_EVENTSSERVICE'].methods_by_name['WatchEmails']._loaded_options = None
@@ -63,43 +66,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSSERVICE'].methods_by_name['ListEmails']._loaded_options = None
   _globals['_EVENTSSERVICE'].methods_by_name['ListEmails']._serialized_options = b'\212\265\030L\032\001\004(\n:\035Emails retrieved successfullyR&how mails stand; recipients are masked\202\323\344\223\002\027\022\025/api/v1/events/emails'
   _globals['_EVENTSSERVICE'].methods_by_name['RetryEmail']._loaded_options = None
-  _globals['_EVENTSSERVICE'].methods_by_name['RetryEmail']._serialized_options = b'\212\265\0305\032\001\004(\n0\001:*Email put back into the queue successfullyH&\202\323\344\223\002+\"&/api/v1/events/emails/{email_id}/retry:\001*'
+  _globals['_EVENTSSERVICE'].methods_by_name['RetryEmail']._serialized_options = b'\212\265\0305\032\001\004(\n0\001:*Email put back into the queue successfullyH,\202\323\344\223\002+\"&/api/v1/events/emails/{email_id}/retry:\001*'
   _globals['_EVENTSSERVICE'].methods_by_name['ClearCompletedEmails']._loaded_options = None
-  _globals['_EVENTSSERVICE'].methods_by_name['ClearCompletedEmails']._serialized_options = b'\212\265\0300\032\001\004(\n0\001:%Completed emails cleared successfullyH\'\202\323\344\223\002/\"*/api/v1/events/email-queue/clear-completed:\001*'
+  _globals['_EVENTSSERVICE'].methods_by_name['ClearCompletedEmails']._serialized_options = b'\212\265\0300\032\001\004(\n0\001:%Completed emails cleared successfullyH-\202\323\344\223\002/\"*/api/v1/events/email-queue/clear-completed:\001*'
   _globals['_EVENTSSERVICE'].methods_by_name['EmitTestEvent']._loaded_options = None
-  _globals['_EVENTSSERVICE'].methods_by_name['EmitTestEvent']._serialized_options = b'\212\265\030*\032\001\004(\n0\001:\037Test event emitted successfullyH(\202\323\344\223\002\030\"\023/api/v1/events/test:\001*'
-  _globals['_GETEMAILQUEUESTATUSREQUEST']._serialized_start=229
-  _globals['_GETEMAILQUEUESTATUSREQUEST']._serialized_end=257
-  _globals['_GETEMAILQUEUESTATUSRESPONSE']._serialized_start=260
-  _globals['_GETEMAILQUEUESTATUSRESPONSE']._serialized_end=471
-  _globals['_WATCHEMAILQUEUESTATUSREQUEST']._serialized_start=473
-  _globals['_WATCHEMAILQUEUESTATUSREQUEST']._serialized_end=503
-  _globals['_WATCHEMAILQUEUESTATUSRESPONSE']._serialized_start=506
-  _globals['_WATCHEMAILQUEUESTATUSRESPONSE']._serialized_end=719
-  _globals['_WATCHEMAILSREQUEST']._serialized_start=721
-  _globals['_WATCHEMAILSREQUEST']._serialized_end=798
-  _globals['_WATCHEMAILSRESPONSE']._serialized_start=800
-  _globals['_WATCHEMAILSRESPONSE']._serialized_end=904
-  _globals['_LISTEMAILSREQUEST']._serialized_start=907
-  _globals['_LISTEMAILSREQUEST']._serialized_end=1095
-  _globals['_LISTEMAILSRESPONSE']._serialized_start=1098
-  _globals['_LISTEMAILSRESPONSE']._serialized_end=1239
-  _globals['_RETRYEMAILREQUEST']._serialized_start=1241
-  _globals['_RETRYEMAILREQUEST']._serialized_end=1288
-  _globals['_RETRYEMAILRESPONSE']._serialized_start=1290
-  _globals['_RETRYEMAILRESPONSE']._serialized_end=1354
-  _globals['_CLEARCOMPLETEDEMAILSREQUEST']._serialized_start=1356
-  _globals['_CLEARCOMPLETEDEMAILSREQUEST']._serialized_end=1385
-  _globals['_CLEARCOMPLETEDEMAILSRESPONSE']._serialized_start=1387
-  _globals['_CLEARCOMPLETEDEMAILSRESPONSE']._serialized_end=1487
-  _globals['_EMITTESTEVENTREQUEST']._serialized_start=1490
-  _globals['_EMITTESTEVENTREQUEST']._serialized_end=1715
-  _globals['_EMITTESTEVENTREQUEST_DATAENTRY']._serialized_start=1672
-  _globals['_EMITTESTEVENTREQUEST_DATAENTRY']._serialized_end=1715
-  _globals['_EMITTESTEVENTRESPONSE']._serialized_start=1718
-  _globals['_EMITTESTEVENTRESPONSE']._serialized_end=1923
-  _globals['_EMITTESTEVENTRESPONSE_DATAENTRY']._serialized_start=1672
-  _globals['_EMITTESTEVENTRESPONSE_DATAENTRY']._serialized_end=1715
-  _globals['_EVENTSSERVICE']._serialized_start=1926
-  _globals['_EVENTSSERVICE']._serialized_end=3416
+  _globals['_EVENTSSERVICE'].methods_by_name['EmitTestEvent']._serialized_options = b'\212\265\030*\032\001\004(\n0\001:\037Test event emitted successfullyH.\202\323\344\223\002\030\"\023/api/v1/events/test:\001*'
+  _globals['_GETEMAILQUEUESTATUSREQUEST']._serialized_start=268
+  _globals['_GETEMAILQUEUESTATUSREQUEST']._serialized_end=296
+  _globals['_GETEMAILQUEUESTATUSRESPONSE']._serialized_start=299
+  _globals['_GETEMAILQUEUESTATUSRESPONSE']._serialized_end=510
+  _globals['_WATCHEMAILQUEUESTATUSREQUEST']._serialized_start=512
+  _globals['_WATCHEMAILQUEUESTATUSREQUEST']._serialized_end=542
+  _globals['_WATCHEMAILQUEUESTATUSRESPONSE']._serialized_start=545
+  _globals['_WATCHEMAILQUEUESTATUSRESPONSE']._serialized_end=758
+  _globals['_WATCHEMAILSREQUEST']._serialized_start=760
+  _globals['_WATCHEMAILSREQUEST']._serialized_end=837
+  _globals['_WATCHEMAILSRESPONSE']._serialized_start=839
+  _globals['_WATCHEMAILSRESPONSE']._serialized_end=943
+  _globals['_LISTEMAILSREQUEST']._serialized_start=946
+  _globals['_LISTEMAILSREQUEST']._serialized_end=1134
+  _globals['_LISTEMAILSRESPONSE']._serialized_start=1137
+  _globals['_LISTEMAILSRESPONSE']._serialized_end=1278
+  _globals['_RETRYEMAILREQUEST']._serialized_start=1280
+  _globals['_RETRYEMAILREQUEST']._serialized_end=1327
+  _globals['_RETRYEMAILRESPONSE']._serialized_start=1329
+  _globals['_RETRYEMAILRESPONSE']._serialized_end=1393
+  _globals['_CLEARCOMPLETEDEMAILSREQUEST']._serialized_start=1395
+  _globals['_CLEARCOMPLETEDEMAILSREQUEST']._serialized_end=1424
+  _globals['_CLEARCOMPLETEDEMAILSRESPONSE']._serialized_start=1426
+  _globals['_CLEARCOMPLETEDEMAILSRESPONSE']._serialized_end=1526
+  _globals['_EMITTESTEVENTREQUEST']._serialized_start=1529
+  _globals['_EMITTESTEVENTREQUEST']._serialized_end=1754
+  _globals['_EMITTESTEVENTREQUEST_DATAENTRY']._serialized_start=1711
+  _globals['_EMITTESTEVENTREQUEST_DATAENTRY']._serialized_end=1754
+  _globals['_EMITTESTEVENTRESPONSE']._serialized_start=1757
+  _globals['_EMITTESTEVENTRESPONSE']._serialized_end=1962
+  _globals['_EMITTESTEVENTRESPONSE_DATAENTRY']._serialized_start=1711
+  _globals['_EMITTESTEVENTRESPONSE_DATAENTRY']._serialized_end=1754
+  _globals['_GETRATELIMITUSAGEREQUEST']._serialized_start=1964
+  _globals['_GETRATELIMITUSAGEREQUEST']._serialized_end=1990
+  _globals['_GETRATELIMITUSAGERESPONSE']._serialized_start=1993
+  _globals['_GETRATELIMITUSAGERESPONSE']._serialized_end=2184
+  _globals['_EVENTSSERVICE']._serialized_start=2187
+  _globals['_EVENTSSERVICE']._serialized_end=3946
 # @@protoc_insertion_point(module_scope)

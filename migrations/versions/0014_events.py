@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0011"
-down_revision = "0010"
+revision = "0014"
+down_revision = "0013"
 
 NO_UPDATE = """
     CREATE TRIGGER unaltered BEFORE UPDATE ON events FOR EACH ROW
