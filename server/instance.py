@@ -20,6 +20,8 @@ class Instance:
 
     grpc_address: str
     rest_address: str
+    rest_url: str
+    """Its address with `http://` or `https://` before it."""
     new_admin_password: str | None
     """The first admin's generated password, if this start made the account."""
 
@@ -40,7 +42,7 @@ class Serving:
 async def up(settings: Settings) -> AsyncIterator[Instance]:
     """Start everything, and stop it all when the block is left."""
     async with database(settings) as url:
-        await schema.upgrade(url)
+        await schema.upgrade(settings.owner_database or url)
         async with (
             app.core(settings, url) as core,
             serving(core, url) as servers,
@@ -49,7 +51,7 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
         ):
             host, _, _ = settings.grpc_address.rpartition(":")
             addresses = f"{host}:{servers.port}", "{}:{}".format(*rest.address)
-            yield Instance(*addresses, servers.new_admin_password)
+            yield Instance(*addresses, rest.url, servers.new_admin_password)
 
 
 @asynccontextmanager
@@ -142,4 +144,5 @@ def _edge(settings: Settings, sockets: tuple[Path, ...]) -> EdgeConfig:
         port=int(port),
         cors_origins=settings.cors_origins,
         trusted_hops=settings.trusted_proxies,
+        tls=settings.tls,
     )

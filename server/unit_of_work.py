@@ -15,6 +15,7 @@ from server.auth.account_repository import AccountRepository
 from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_repository import SignInRepository
+from server.clinical.history_repository import HistoryRepository
 from server.clinical.patient_repository import PatientRepository
 from server.clinical.prescription_list_repository import PrescriptionListRepository
 from server.clinical.prescription_repository import PrescriptionRepository
@@ -36,6 +37,7 @@ class Transaction:
         "buckets",
         "codes",
         "connection",
+        "histories",
         "idempotency",
         "outbox",
         "patients",
@@ -63,6 +65,7 @@ class Transaction:
         self.prescription_lists = PrescriptionListRepository(connection)
         self.qr_codes = QrCodeRepository(connection)
         self.pharmacy = PharmacyRepository(connection)
+        self.histories = HistoryRepository(connection)
         self.outbox = Outbox(connection)
         self.buckets = BucketRepository(connection)
         self.idempotency = IdempotencyRepository(connection)

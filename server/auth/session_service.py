@@ -1,5 +1,6 @@
 """Signing in, staying signed in, signing out."""
 
+from datetime import datetime
 from uuid import UUID
 
 from server.audit import occasion
@@ -7,7 +8,7 @@ from server.audit.events import AuditEvent, Outcome
 from server.audit.occasion import Subject
 from server.auth.access_tokens import AccessTokens
 from server.auth.entities import PresentedToken, SignedIn, Tokens, User, UserStatus
-from server.auth.lifetimes import MAX_SESSIONS, lifetime
+from server.auth.lifetimes import MAX_SESSIONS, Lifetimes
 from server.auth.passwords import Passwords
 from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
 from server.auth.sign_in_attempts import Attempt, SignInAttempts
@@ -35,6 +36,7 @@ class SessionService:
         successor_key: bytes,
         standing: Standing,
         attempts: SignInAttempts,
+        lifetimes: Lifetimes,
         meter: Meter,
         refreshes: Limit,
     ) -> None:
@@ -44,6 +46,7 @@ class SessionService:
         self._successor_key = successor_key
         self._standing = standing
         self._attempts = attempts
+        self._lifetimes = lifetimes
         self._meter = meter
         self._refreshes = refreshes
 
@@ -89,8 +92,8 @@ class SessionService:
     async def open(self, tx: Transaction, user: User) -> tuple[Caller, Tokens]:
         """Open a session of an account whose right to it was checked; answers who acts in it."""
         session_id, token = new_id(), new_refresh_token()
-        await tx.sessions.open(session_id, user.id, stored_hash(token), lifetime(user.role))
-        return Caller(user.id, user.role, session_id), self._tokens(user, session_id, token)
+        ends = await tx.sessions.open(session_id, user.id, stored_hash(token), self._lifetimes.of(user.role))
+        return Caller(user.id, user.role, session_id), self._tokens(user, session_id, token, ends)
 
     async def refresh(self, token: str) -> SignedIn:
         """Exchange a refresh token for the next pair of tokens.
@@ -118,12 +121,13 @@ class SessionService:
                     reason=RefreshTokenInvalid.reason,
                 )
             elif not presented.used:
-                idle = lifetime(presented.user.role).idle
+                idle = self._lifetimes.of(presented.user.role).idle
                 await tx.sessions.rotate(token_hash, stored_hash(next_token), idle)
         if reused:  # raised here, behind the commit
             self._standing.revoked(presented.session_id)
             raise RefreshTokenInvalid()
-        return SignedIn(presented.user, self._tokens(presented.user, presented.session_id, next_token))
+        tokens = self._tokens(presented.user, presented.session_id, next_token, presented.session_ends)
+        return SignedIn(presented.user, tokens)
 
     async def logout(self, caller: Caller) -> None:
         """End the caller's session: none of its tokens is accepted any more."""
@@ -132,8 +136,8 @@ class SessionService:
             await tx.audit.record(AuditEvent.SIGNED_OUT, Subject("account", caller.user_id))
         self._standing.revoked(caller.session_id)
 
-    def _tokens(self, user: User, session_id: UUID, refresh_token: str) -> Tokens:
-        access_token, expires_at = self._access_tokens.issue(user, session_id)
+    def _tokens(self, user: User, session_id: UUID, refresh_token: str, session_ends: datetime) -> Tokens:
+        access_token, expires_at = self._access_tokens.issue(user, session_id, session_ends)
         return Tokens(access_token, refresh_token, expires_at)
 
 

@@ -43,7 +43,7 @@ _TAKE: Final = text(
         DELETE FROM rate_limit_buckets WHERE (limit_name, key) IN (
             SELECT limit_name, key FROM rate_limit_buckets
             WHERE full_at < now() AND (limit_name, key) NOT IN (SELECT limit_name, key FROM asked)
-            LIMIT 10 FOR UPDATE SKIP LOCKED
+            ORDER BY full_at LIMIT 10 FOR UPDATE SKIP LOCKED
         )
     )
     SELECT CAST(extract(epoch FROM full_at - now()) AS float) AS reset_after, allowed,

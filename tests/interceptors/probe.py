@@ -19,19 +19,20 @@ from medconnect.events.v1 import events_service_pb2 as pb
 from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
 
-from server import app, listening
+from server import app
 from server.auth.access_tokens import AccessTokens
-from server.auth.keys import SigningKey
+from server.auth.keys import KeyRing
 from server.auth.standing import Standing
 from server.identity import Role
 from server.interceptors.contract import Method
+from server.listening import OPTIONS
 from server.metrics import Metrics
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.meter import Meter
 from server.rate_limits.store import BucketStore, MemoryStore
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import a_user
-from tests.fixtures.clock import SettableClock
+from tests.fixtures.clock import FAR, SettableClock
 
 SERVICE = "/medconnect.events.v1.EventsService"
 PATHS = {"unary": f"{SERVICE}/GetEmailQueueStatus", "stream": f"{SERVICE}/WatchEmailQueueStatus"}
@@ -143,7 +144,7 @@ class House:
 
     def bearer(self, role: Role = Role.ADMIN, user_id: UUID | None = None) -> tuple[tuple[str, str]]:
         """The metadata of a signed-in caller."""
-        token, _ = self.tokens.issue(a_user(role, id=user_id or uuid4()), uuid4())
+        token, _ = self.tokens.issue(a_user(role, id=user_id or uuid4()), uuid4(), FAR)
         return (("authorization", f"Bearer {token}"),)
 
     async def call(
@@ -186,6 +187,7 @@ def _methods() -> dict[str, Method]:
         streaming=False,
         public=False,
         roles=frozenset({Role.ADMIN, Role.DOCTOR}),
+        for_roles=False,
         verified=False,
         limit_group="",
         idempotent=False,
@@ -212,7 +214,7 @@ async def running_house(
 ) -> AsyncIterator[House]:
     """Serve the probe behind the chain that `app.py` builds; only the table of methods is the test's."""
     probe, methods = Probe(), _methods()
-    tokens = AccessTokens(SigningKey.derive(b"k" * 32), clock.clock, timedelta(minutes=15))
+    tokens = AccessTokens(KeyRing.derived("k" * 32), clock.clock, timedelta(minutes=15))
     standing = Standing(work, clock.clock, timedelta(minutes=15))
     await standing.refresh()
     metrics = Metrics()
@@ -223,7 +225,7 @@ async def running_house(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "read_methods", lambda _: methods)
         chain = app.chain(core, services)
-    server = grpc.aio.server(interceptors=[chain], options=listening.OPTIONS, **server_options)
+    server = grpc.aio.server(interceptors=[chain], options=OPTIONS, **server_options)
     events_service_pb2_grpc.add_EventsServiceServicer_to_server(probe, server)
     port = server.add_insecure_port("127.0.0.1:0")
     socket, tcp = f"unix:{folder}/p.sock", f"127.0.0.1:{port}"

@@ -74,7 +74,9 @@ class EventsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchEmailQueueStatus(self, request, context):
-        """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not.
+        """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not. Like every stream it ends with
+        UNAUTHENTICATED within a second of its token's or its session's end, and without an error after half an hour: open it again.
+        Errors: TOO_MANY_STREAMS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,10 @@ class EventsServiceStub:
     DATABASE_UNAVAILABLE.
     """
     WatchEmailQueueStatus: _grpc.UnaryStreamMultiCallable[_events_service_pb2.WatchEmailQueueStatusRequest, _events_service_pb2.WatchEmailQueueStatusResponse]
-    """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not."""
+    """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not. Like every stream it ends with
+    UNAUTHENTICATED within a second of its token's or its session's end, and without an error after half an hour: open it again.
+    Errors: TOO_MANY_STREAMS.
+    """
 
 @_typing.type_check_only
 class EventsServiceAsyncStub(EventsServiceStub):
@@ -58,7 +61,10 @@ class EventsServiceAsyncStub(EventsServiceStub):
     DATABASE_UNAVAILABLE.
     """
     WatchEmailQueueStatus: _aio.UnaryStreamMultiCallable[_events_service_pb2.WatchEmailQueueStatusRequest, _events_service_pb2.WatchEmailQueueStatusResponse]  # type: ignore[assignment]
-    """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not."""
+    """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not. Like every stream it ends with
+    UNAUTHENTICATED within a second of its token's or its session's end, and without an error after half an hour: open it again.
+    Errors: TOO_MANY_STREAMS.
+    """
 
 class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
     """What happens behind the calls: the mails that follow them."""
@@ -89,6 +95,9 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_service_pb2.WatchEmailQueueStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_events_service_pb2.WatchEmailQueueStatusResponse], _abc.AsyncIterator[_events_service_pb2.WatchEmailQueueStatusResponse]]:
-        """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not."""
+        """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not. Like every stream it ends with
+        UNAUTHENTICATED within a second of its token's or its session's end, and without an error after half an hour: open it again.
+        Errors: TOO_MANY_STREAMS.
+        """
 
 def add_EventsServiceServicer_to_server(servicer: EventsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
