@@ -58,6 +58,7 @@ sessions = Table(
     moment("expires_at"),
     moment("revoked_at", nullable=True),
     moment("history_until", nullable=True),
+    Index("ix_sessions_expires_at", "expires_at"),
     Index("ix_sessions_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
 )
 """One row per sign-in; its refresh tokens are one family. A patient's may read his history for some minutes."""
@@ -70,6 +71,7 @@ refresh_tokens = Table(
     moment("issued_at", now=True),
     moment("expires_at"),
     moment("used_at", nullable=True),
+    Index("ix_refresh_tokens_expires_at", "expires_at"),
 )
 """SHA-256 of each refresh token; the tokens themselves are stored nowhere."""
 
@@ -90,6 +92,8 @@ one_time_codes = Table(
     CheckConstraint("tries BETWEEN 0 AND 5 AND (tries < 5 OR ended_at IS NOT NULL)", name="tries"),
     Index("ix_one_time_codes_open", "user_id", "purpose", unique=True, postgresql_where=text("ended_at IS NULL")),
     Index("ix_one_time_codes_user_id_created_at", "user_id", "created_at"),
+    Index("ix_one_time_codes_session_id", "session_id"),
+    Index("ix_one_time_codes_created_at", "created_at"),
 )
 """Mailed codes: of each account and purpose at most one is open; those over a day old are forgotten with the next."""
 

@@ -50,6 +50,6 @@ def claimed_refusal(claim: Claim, pharmacist: User) -> PrescriptionClaimed:
 
 def mail_to_patient(kind: MailKind, prescription: Prescription, **details: str) -> NewMail:
     """A mail about it to its patient. Raises PatientHasNoEmail."""
-    if prescription.patient_user_id is None:
+    if prescription.patient_user_id is None or not prescription.patient_email:  # none, or none that is confirmed
         raise PatientHasNoEmail()
     return NewMail(kind, prescription.patient_user_id, prescription.patient_email, prescription.id, details)

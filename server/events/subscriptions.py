@@ -44,7 +44,7 @@ def mails_of(event: Event) -> tuple[NewMail, ...]:
 
 
 def _to_patient(kind: MailKind, prescription: Prescription, **details: str) -> tuple[NewMail, ...]:
-    return () if prescription.patient_user_id is None else (mail_to_patient(kind, prescription, **details),)
+    return (mail_to_patient(kind, prescription, **details),) if prescription.patient_email else ()
 
 
 def _to_doctor(kind: MailKind, prescription: Prescription) -> NewMail:

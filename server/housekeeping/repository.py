@@ -20,7 +20,7 @@ CHORES: Final[Mapping[str, TextClause]] = {
         """
         DELETE FROM refresh_tokens WHERE token_hash IN (
             SELECT token_hash FROM refresh_tokens WHERE expires_at < now() - interval '1 day'
-            LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY expires_at LIMIT :at_once FOR UPDATE SKIP LOCKED
         )
         """
     ).bindparams(_AT_ONCE),
@@ -28,7 +28,7 @@ CHORES: Final[Mapping[str, TextClause]] = {
         """
         DELETE FROM one_time_codes WHERE id IN (
             SELECT id FROM one_time_codes WHERE created_at < now() - interval '1 day'
-            LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY created_at LIMIT :at_once FOR UPDATE SKIP LOCKED
         )
         """
     ).bindparams(_AT_ONCE),
@@ -38,7 +38,7 @@ CHORES: Final[Mapping[str, TextClause]] = {
             SELECT id FROM sessions WHERE expires_at < now() - interval '1 day'
               AND NOT EXISTS (SELECT FROM refresh_tokens WHERE session_id = sessions.id)
               AND NOT EXISTS (SELECT FROM one_time_codes WHERE session_id = sessions.id)
-            LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY expires_at LIMIT :at_once FOR UPDATE SKIP LOCKED
         )
         """
     ).bindparams(_AT_ONCE),
@@ -46,7 +46,7 @@ CHORES: Final[Mapping[str, TextClause]] = {
         """
         DELETE FROM sign_in_counters WHERE (account, address) IN (
             SELECT account, address FROM sign_in_counters WHERE touched_at < now() - interval '30 days'
-            LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY touched_at LIMIT :at_once FOR UPDATE SKIP LOCKED
         )
         """
     ).bindparams(_AT_ONCE),
@@ -54,7 +54,7 @@ CHORES: Final[Mapping[str, TextClause]] = {
         """
         DELETE FROM idempotency_keys WHERE (caller_id, method, key) IN (
             SELECT caller_id, method, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
-            LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY created_at LIMIT :at_once FOR UPDATE SKIP LOCKED
         )
         """
     ).bindparams(_AT_ONCE),
@@ -63,7 +63,7 @@ CHORES: Final[Mapping[str, TextClause]] = {
         DELETE FROM emails WHERE id IN (
             SELECT id FROM emails
             WHERE state IN ('completed', 'failed') AND finished_at < now() - :keep_mails
-            LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY finished_at LIMIT :at_once FOR UPDATE SKIP LOCKED
         )
         """
     ).bindparams(_AT_ONCE, _KEEP_MAILS),
@@ -72,7 +72,7 @@ CHORES: Final[Mapping[str, TextClause]] = {
         DELETE FROM events WHERE id IN (
             SELECT id FROM events
             WHERE left(type, 6) = 'email.' AND position IS NOT NULL AND occurred_at < now() - :keep_mails
-            LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY occurred_at LIMIT :at_once FOR UPDATE SKIP LOCKED
         )
         """
     ).bindparams(_AT_ONCE, _KEEP_MAILS),

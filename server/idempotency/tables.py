@@ -1,6 +1,6 @@
 """The table of first successes."""
 
-from sqlalchemy import Column, LargeBinary, Table, Text, Uuid
+from sqlalchemy import Column, Index, LargeBinary, Table, Text, Uuid
 
 from server.db.metadata import metadata, moment
 
@@ -13,5 +13,6 @@ idempotency_keys = Table(
     Column("request_hash", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=False),
     moment("created_at", now=True),
+    Index("ix_idempotency_keys_created_at", "created_at"),
 )
 """The first success of each keyed write, stored in that write's own transaction."""

@@ -42,8 +42,8 @@ _LIST: Final = ListQuery(
 _CLEAR: Final = text(
     """
     DELETE FROM emails WHERE id IN (
-        SELECT id FROM emails WHERE state = 'completed' AND finished_at IS NOT NULL LIMIT :at_once
-        FOR UPDATE SKIP LOCKED
+        SELECT id FROM emails WHERE state = 'completed' AND finished_at IS NOT NULL
+        ORDER BY finished_at LIMIT :at_once FOR UPDATE SKIP LOCKED
     )
     """
 ).bindparams(at_once=AT_ONCE)

@@ -163,4 +163,4 @@ def test_s61_a_line_has_the_members_that_are_on_the_list_and_no_others(day: Day)
 
 def test_s63_whatever_a_caller_calls_himself_every_line_is_ours(day: Day) -> None:
     assert not [line for line in day.logged if "fake" in line]
-    assert {line["event"] for line in day.logged} <= {"call", "call_failed", "mail_handled", "audit_head"}
+    assert {line["event"] for line in day.logged} <= {"call", "call_failed", "mail_handled", "audit_head", "tidied_up"}

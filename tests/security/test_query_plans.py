@@ -21,8 +21,9 @@ from tests.rpc.requests import request_for
 from tests.rpc.stage import Stage
 
 EXPLAINABLE: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
-COUNTS_ALL: Final = "AS is_healthy"
-"""In the one statement that reads a table through: the mail queue's status counts every mail, finished ones too."""
+MEANS_ALL: Final = ("AS is_healthy", "WHERE state = 'completed' AND finished_at IS NOT NULL")
+"""In the two statements that mean a whole table: the mail queue's status counts every mail, and clearing it removes
+every one that was sent."""
 
 
 @contextmanager
@@ -106,8 +107,8 @@ def test_every_table_is_large_or_known_to_stay_small() -> None:
 
 def test_s72_no_statement_reads_a_large_table_through(plans: Mapping[str, Any]) -> None:
     offences = {statement: tables for statement, plan in plans.items() if (tables := read_through(plan))}
-    excused = {statement for statement in offences if COUNTS_ALL in statement}
-    assert len(excused) == 1
+    excused = {statement for statement in offences if any(words in statement for words in MEANS_ALL)}
+    assert len(excused) == len(MEANS_ALL)
     assert offences.keys() == excused, "\n\n".join(f"{sorted(tables)}: {sql}" for sql, tables in offences.items())
 
 
