@@ -1,0 +1,27 @@
+"""The mail queue, watched by admins."""
+
+from collections.abc import AsyncIterator
+
+from medconnect.events.v1 import events_service_pb2 as pb
+
+from medconnect_client._calls import Calls
+from medconnect_client._wire import read
+from medconnect_client.models import EmailQueueStatus
+
+
+class AsyncEvents:
+    """The Events service."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def email_queue(self) -> EmailQueueStatus:
+        """The mail queue's state."""
+        answer = await self._calls.unary(pb.GetEmailQueueStatusRequest(), pb.GetEmailQueueStatusResponse)
+        return read(EmailQueueStatus, answer)
+
+    async def watch_email_queue(self) -> AsyncIterator[EmailQueueStatus]:
+        """The queue's state now, and again whenever it changes; goes on when the connection breaks."""
+        opened = self._calls.watch(lambda _: pb.WatchEmailQueueStatusRequest(), pb.WatchEmailQueueStatusResponse)
+        async for message in opened:
+            yield read(EmailQueueStatus, message)

@@ -1,0 +1,51 @@
+"""A client against a scripted service, with a clock that a test can turn."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from medconnect_client import AsyncClient, Clock, Progress
+
+from tests.fixtures.scripted_service import ScriptedService, scripted_service
+
+
+class TurnedClock:
+    """Waits for nothing: a wait is written down, and the time moves on by it."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self.moment = datetime(2026, 12, 1, 10, tzinfo=UTC)
+        self.seconds = 1000.0
+        self.clock = Clock(now=lambda: self.moment, monotonic=lambda: self.seconds, sleep=self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.forward(seconds)
+
+    def forward(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.moment += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def turned() -> TurnedClock:
+    return TurnedClock()
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedService]:
+    async with scripted_service() as service:
+        yield service
+
+
+@pytest.fixture
+def progress() -> list[Progress]:
+    return []
+
+
+@pytest.fixture
+async def client(
+    scripted: ScriptedService, turned: TurnedClock, progress: list[Progress]
+) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(scripted.address, clock=turned.clock, observer=progress.append) as opened:
+        yield opened
