@@ -1,10 +1,11 @@
 """A client against a scripted service, with a clock that a test can turn."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from medconnect_client import AsyncClient, Clock, Progress
+from medconnect_client._blocking import LOOP
 
 from tests.fixtures.scripted_service import ScriptedService, scripted_service
 
@@ -49,3 +50,21 @@ async def client(
 ) -> AsyncIterator[AsyncClient]:
     async with AsyncClient(scripted.address, clock=turned.clock, observer=progress.append) as opened:
         yield opened
+
+
+class Service:
+    """A scripted service in the loop of the blocking clients."""
+
+    def __init__(self) -> None:
+        self._manager = scripted_service()
+        self.script: ScriptedService = LOOP.run(self._manager.__aenter__())
+
+    def stop(self) -> None:
+        LOOP.run(self._manager.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    running = Service()
+    yield running
+    running.stop()

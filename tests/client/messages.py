@@ -53,3 +53,9 @@ def ends(life: float) -> Timestamp:
     stamp = Timestamp()
     stamp.FromDatetime(datetime(2026, 12, 1, 10, tzinfo=UTC) + timedelta(seconds=life))
     return stamp
+
+
+def found() -> pharmacy_service_pb2.LookupPrescriptionsResponse:
+    """What a lookup of the one prescription answers."""
+    one = dispensing_pb2.FoundPrescription(prescription=PRESCRIPTION, is_valid=True, can_dispense=True)
+    return pharmacy_service_pb2.LookupPrescriptionsResponse(prescriptions=[one])

@@ -8,13 +8,13 @@ from functools import partial
 import pytest
 from medconnect_client import AsyncClaim, AsyncClient, Claim, Client, _sync, errors
 from medconnect_client._auth import AsyncAuth
-from medconnect_client._blocking import LOOP
 from medconnect_client._clinical import AsyncClinical
 from medconnect_client._events import AsyncEvents
 from medconnect_client._pharmacy import AsyncPharmacy
 
+from tests.client.conftest import Service
 from tests.client.messages import DISPENSED, RELEASED, SCANNED, VALIDATED, signed_in
-from tests.fixtures.scripted_service import ScriptedService, after, scripted_service
+from tests.fixtures.scripted_service import after
 
 FACES: list[tuple[type, type]] = [
     (AsyncAuth, _sync.Auth),
@@ -25,24 +25,6 @@ FACES: list[tuple[type, type]] = [
     (AsyncClient, Client),
 ]
 INSIDE = {"release_quietly"}
-
-
-class Service:
-    """A scripted service in the loop of the blocking clients."""
-
-    def __init__(self) -> None:
-        self._manager = scripted_service()
-        self.script: ScriptedService = LOOP.run(self._manager.__aenter__())
-
-    def stop(self) -> None:
-        LOOP.run(self._manager.__aexit__(None, None, None))
-
-
-@pytest.fixture
-def service() -> object:
-    running = Service()
-    yield running
-    running.stop()
 
 
 def public(face: type) -> set[str]:

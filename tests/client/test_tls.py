@@ -1,5 +1,6 @@
 """Connections: secured, with a certificate of one's own, or not leaving the machine."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from medconnect_client import AsyncClient, RetryPolicy, Tls, errors
+from medconnect_client import AsyncClient, RetryPolicy, Tls, _channel, errors
 
 from tests.client.messages import signed_in
 from tests.fixtures.scripted_service import scripted_service
@@ -114,12 +115,29 @@ async def test_a_client_shows_its_certificate(authority: Authority) -> None:
         assert len(service.asked) == 1
 
 
-@pytest.mark.parametrize("address", ["pharmacy.example.org:443", "10.0.0.7:50051", "[2001:db8::1]:50051"])
-async def test_a_plain_connection_does_not_leave_the_machine(address: str) -> None:
-    with pytest.raises(ValueError, match="needs tls"):
-        AsyncClient(address)
+@pytest.mark.parametrize(
+    "address", ["pharmacy.example.org:443", "10.0.0.7:50051", "[2001:db8::1]:50051", "192.0.2.1:1"]
+)
+def test_what_leaves_the_machine_is_secured(address: str) -> None:
+    assert not _channel.stays_here(address)
 
 
 @pytest.mark.parametrize("address", ["localhost:1", "127.0.0.1:1", "[::1]:1", "unix:/tmp/medconnect.sock"])
-async def test_on_this_machine_it_may_be_plain(address: str) -> None:
-    await AsyncClient(address).close()
+def test_what_stays_may_be_plain(address: str) -> None:
+    assert _channel.stays_here(address)
+
+
+async def test_a_plain_server_elsewhere_learns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_channel, "stays_here", lambda _: False)
+    heard: list[bytes] = []
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(1000))
+        writer.close()
+
+    async with await asyncio.start_server(hear, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with AsyncClient(f"127.0.0.1:{port}", retry=ONCE) as client:
+            with pytest.raises(errors.Unavailable):
+                await client.sign_in("p@example.org", "secret")
+    assert heard[0].startswith(b"\x16\x03"), "a TLS handshake, not a request"

@@ -29,7 +29,8 @@ def _ignore(_: Progress) -> None:
 class AsyncClient:
     """MedConnect, called with `await`; `Client` is the same without.
 
-    address: `host:port` of the gRPC port. tls: how the connection is secured; may be None on this machine only.
+    address: where gRPC listens, `host:port`. tls: how the connection is secured; left out, it
+    is plain on this machine and trusts the system's authorities elsewhere.
     tokens: where the session is kept; as long as the client lives, if left out. timeout: seconds that a call may take,
     with all its repetitions. attempt_timeout: seconds after which an attempt without an answer is made again.
     observer: told what each call is doing, for those who show it.

@@ -124,7 +124,8 @@ class InvalidArgument(MedConnectError):
         return self.failure.violations
 
     def __str__(self) -> str:
-        return " ".join([self.message, *(f"{wrong.field}: {wrong.message}." for wrong in self.violations)])
+        named = (f"{wrong.field}: {wrong.message.rstrip('.')}." for wrong in self.violations)
+        return " ".join([self.message, *named])
 
 
 class ValidationFailed(InvalidArgument):
