@@ -1,11 +1,14 @@
 """The blocking face shows all that the asynchronous one has, and waits for it."""
 
 import inspect
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
 
 import pytest
+from medconnect.events.v1.events_service_pb2 import WatchEmailQueueStatusResponse as EmailQueue
 from medconnect_client import AsyncClaim, AsyncClient, Claim, Client, _sync, errors
 from medconnect_client._auth import AsyncAuth
 from medconnect_client._clinical import AsyncClinical
@@ -91,3 +94,18 @@ def test_clients_of_many_threads_do_not_wait_for_each_other(service: Service) ->
         thread.join()
     assert len(service.script.asked) == 10
     assert time.monotonic() - started < 1.5
+
+
+def test_what_is_left_lying_about_keeps_nobody_waiting(service: Service) -> None:
+    program = f"""
+from medconnect_client import Client
+client = Client("{service.script.address}")
+client.sign_in("p@example.org", "secret")
+kept = [client.pharmacy.claim("p1"), client.events.watch_email_queue()]
+kept[0].__enter__()
+next(kept[1])
+kept.append(kept)  # found by the garbage collector only
+"""
+    service.script.answer(signed_in(), VALIDATED, [EmailQueue()])
+    ended = subprocess.run([sys.executable, "-W", "error", "-c", program], timeout=20, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -6,11 +6,15 @@ along. The event loop runs in a thread of its own, one for all blocking clients 
 
 import asyncio
 import functools
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
 A = TypeVar("A")
+B = TypeVar("B")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -30,6 +34,13 @@ class Loop:
         except BaseException:
             future.cancel()
             raise
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run it there without waiting: who is collected as garbage, or when the process ends, waits for nobody."""
+        if sys.is_finalizing():
+            work.close()
+        else:
+            asyncio.run_coroutine_threadsafe(work, self._running())
 
     def call(self, function: Callable[[], R]) -> R:
         """Call a function there: what is made inside belongs to the loop."""
@@ -83,10 +94,34 @@ def iterating(
             while (found := LOOP.run(step())) is not end:
                 yield found
         finally:
-            LOOP.run(_closed(steps))
+            LOOP.start(_closed(steps))
 
     functools.update_wrapper(call, method)
     return call
+
+
+class Entered(Generic[A, B]):
+    """A block: entered and left elsewhere, and waited for; what it gives is shown as `face`."""
+
+    def __init__(self, block: AbstractAsyncContextManager[A], face: Callable[[A], B]) -> None:
+        self._block = block
+        self._face = face
+
+    def __enter__(self) -> B:
+        return self._face(LOOP.run(_entered(self._block)))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        LOOP.run(_left(self._block, kind, error, traceback))
+
+
+async def _entered(block: AbstractAsyncContextManager[A]) -> A:
+    return await block.__aenter__()
+
+
+async def _left(block: AbstractAsyncContextManager[Any], *raised: Any) -> None:  # noqa: ANN401 - an exception's parts
+    await block.__aexit__(*raised)
 
 
 async def _closed(steps: AsyncIterator[Any]) -> None:

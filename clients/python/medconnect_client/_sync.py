@@ -1,12 +1,12 @@
 """The blocking face: the asynchronous classes, method by method."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Self
 
 from medconnect_client._auth import AsyncAuth
-from medconnect_client._blocking import LOOP, Blocking, blocking, iterating
+from medconnect_client._blocking import LOOP, Blocking, Entered, blocking, iterating
 from medconnect_client._calls import Progress
 from medconnect_client._channel import Tls
 from medconnect_client._client import AsyncClient, _ignore
@@ -97,21 +97,13 @@ class Pharmacy(Blocking[AsyncPharmacy]):
     log = iterating(AsyncPharmacy.log)
     receipt = blocking(AsyncPharmacy.receipt)
 
-    @contextmanager
-    def claim(self, prescription_id: str, notes: str | None = None) -> Iterator[Claim]:
+    def claim(self, prescription_id: str, notes: str | None = None) -> AbstractContextManager[Claim]:
         """Hold a prescription while the block runs; leaving it gives the claim back unless it has ended by itself.
 
         Raises NotFound without a scan or lookup in the last 24 h, ClaimedByOther, the errors of final states; on the
         way out only what keeps the claim from being given back, and never instead of the block's own exception.
         """
-        held = self._asynchronous.claim(prescription_id, notes)
-        claim = LOOP.run(held.__aenter__())
-        try:
-            yield Claim(claim)
-        except BaseException as error:
-            LOOP.run(held.__aexit__(type(error), error, error.__traceback__))
-            raise
-        LOOP.run(held.__aexit__(None, None, None))
+        return Entered(self._asynchronous.claim(prescription_id, notes), Claim)
 
 
 class Client(Blocking[AsyncClient]):

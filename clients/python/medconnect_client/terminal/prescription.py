@@ -56,6 +56,7 @@ class PrescriptionDesk:
         finally:
             if self._claim is not None:
                 self._give_back()
+            self._held.close()
 
     def _serve(self) -> str:
         self._console.print(screens.prescription_panel(self._prescription))
