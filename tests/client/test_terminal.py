@@ -94,6 +94,7 @@ def test_the_whole_story(screen: Screen, cast: Cast, tmp_path: Path) -> None:
     screen.type(str(picture))
     screen.see(second.prescription_number, MENU)
     screen.type("r")
+    screen.see("do not reject): ")
     screen.type("The dose is unusual.")
     screen.see("patient and doctor are told", MAIN)
     screen.type("h")
