@@ -9,6 +9,9 @@ from medconnect_client._blocking import LOOP
 
 from tests.fixtures.scripted_service import ScriptedService, scripted_service
 
+FAULT_ROUNDS = 2
+TERMINAL_SECONDS = 1.0
+
 
 class TurnedClock:
     """Waits for nothing: a wait is written down, and the time moves on by it."""
@@ -68,3 +71,21 @@ def service() -> Iterator[Service]:
     running = Service()
     yield running
     running.stop()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest tests/client --fault-rounds=200 --terminal-seconds=60` is the long run."""
+    parser.addoption("--fault-rounds", type=int, default=FAULT_ROUNDS, help="prescriptions for each fault")
+    parser.addoption("--terminal-seconds", type=float, default=TERMINAL_SECONDS, help="how long 100 terminals work")
+
+
+@pytest.fixture(scope="session")
+def fault_rounds(request: pytest.FixtureRequest) -> int:
+    """How many prescriptions are dispensed under each fault; few where the option is not known (the whole suite)."""
+    return int(request.config.getoption("--fault-rounds", FAULT_ROUNDS))
+
+
+@pytest.fixture(scope="session")
+def terminal_seconds(request: pytest.FixtureRequest) -> float:
+    """How long the terminals work at once."""
+    return float(request.config.getoption("--terminal-seconds", TERMINAL_SECONDS))
