@@ -94,9 +94,10 @@ db-reset: $(READY) ## Drop everything and migrate from nothing (development only
 
 db-fresh: db-reset seed ## Reset, then load the example hospital (development only)
 
-build: $(READY) ## Build the wheels into dist/
+build: $(READY) ## Build the three wheels (server, contracts, client) into dist/
 	@$(BIN)/python -m hatchling build -t wheel -d dist
 	@cd generated && ../$(BIN)/python -m hatchling build -t wheel -d ../dist
+	@cd clients/python && ../../$(BIN)/python -m hatchling build -t wheel -d ../../dist
 
 bench: $(READY) ## Measure the server against its floors; the table goes to benchmarks/out
 	@$(BIN)/python -m benchmarks $(BENCH)
