@@ -3,8 +3,6 @@
 Nothing else constructs a dependency.
 """
 
-import fcntl
-import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -23,6 +21,9 @@ from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
 from server import schema
+from server.audit.chain import HeadKey
+from server.audit.sealing import Sealing
+from server.audit.service import AuditService
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService
 from server.auth.code_service import CodeService
@@ -47,6 +48,7 @@ from server.events.service import EventsService
 from server.events.servicer import EventsServicer
 from server.health import Health
 from server.interceptors.access import OPEN_METHODS, Access
+from server.interceptors.audit import Audit
 from server.interceptors.authentication import Authentication
 from server.interceptors.base import Chain
 from server.interceptors.client_address import ClientAddress
@@ -57,6 +59,7 @@ from server.interceptors.idempotency import Idempotency
 from server.interceptors.rate_limit import RateLimit
 from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
+from server.listening import listen_on, listening_on_socket
 from server.mail.composer import MailComposer
 from server.mail.letters import LetterWriter
 from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
@@ -127,12 +130,12 @@ class Core:
 @asynccontextmanager
 async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
     """Connect to the database. Raises SchemaOutdated, and what the driver raises when there is none."""
+    if not await schema.is_current(database_url):
+        raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
     engine = create_engine(database_url, pool_size=settings.db_pool_size)
     pulse = create_engine(database_url, pool_size=1, application="medconnect-health")
     drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
     try:
-        if not await schema.is_current(engine):
-            raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
         clock = Clock(zone=ZoneInfo(settings.hospital_time_zone))
         keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
@@ -160,6 +163,7 @@ class Services:
     codes: QrCodeService
     pharmacy: PharmacyService
     events: EventsService
+    audit: AuditService
 
 
 @contextmanager
@@ -202,6 +206,7 @@ def use_cases(core: Core) -> Iterator[Services]:
                 currency=settings.currency,
             ),
             events=EventsService(work),
+            audit=AuditService(work, clock, page_tokens),
         )
 
 
@@ -232,9 +237,9 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-        port = _listen_on(server, settings.grpc_address)
+        port = listen_on(server, settings.grpc_address)
         if socket is not None:
-            stack.enter_context(_listening_on_socket(server, socket))
+            stack.enter_context(listening_on_socket(server, socket))
         await stack.enter_async_context(services.standing.followed())
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
@@ -254,6 +259,7 @@ def chain(core: Core, services: Services) -> Chain:
             ClientAddress(),  # limits and the log need to know whence
             Authentication(services.access_tokens),  # limits need to know who; refuses nobody
             RateLimit(Budgets(settings.rate_limits, settings.rate_limit_factor), services.store, clock),
+            Audit(core.work),  # sees who is refused, and why
             Access(services.standing),  # refuses before the body is parsed
             Deadline(),  # from here on there is work that takes time
             Validation(frozenset(method.request_type for method in methods.values() if method.request_type)),
@@ -266,10 +272,12 @@ def chain(core: Core, services: Services) -> Chain:
 
 def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
     auth_service_pb2_grpc.add_AuthServiceServicer_to_server(
-        AuthServicer(services.accounts, services.sessions, services.passwords, services.access_tokens), server
+        AuthServicer(services.accounts, services.sessions, services.passwords, services.access_tokens, services.audit),
+        server,
     )
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
-        ClinicalServicer(services.patients, services.visits, services.prescriptions, services.codes), server
+        ClinicalServicer(services.patients, services.visits, services.prescriptions, services.codes, services.audit),
+        server,
     )
     pharmacy_service_pb2_grpc.add_PharmacyServiceServicer_to_server(PharmacyServicer(services.pharmacy), server)
     events_service_pb2_grpc.add_EventsServiceServicer_to_server(EventsServicer(services.events), server)
@@ -277,15 +285,21 @@ def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
 
 @asynccontextmanager
 async def sending(core: Core) -> AsyncIterator[MailWorker]:
-    """What happens without a caller, until the block is left: mails are sent, lapsed prescriptions written down."""
+    """What happens without a caller, until the block is left: mails are sent, lapses written down, records sealed."""
     settings = core.settings
     letters = LetterWriter(
         full=settings.email_detail == "full", zone=core.clock.zone, frontend_url=settings.frontend_url
     )
     composer = MailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from, _seal(settings))
     worker = MailWorker(core.work, composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
-    async with worker.running(), Lapses(core.work).written_down():
+    sealing = Sealing(core.work, head_key(settings))
+    async with worker.running(), Lapses(core.work).written_down(), sealing.running():
         yield worker
+
+
+def head_key(settings: Settings) -> HeadKey:
+    """Signs the audit's heads, and knows them again."""
+    return HeadKey(derived_key(_secret(settings, "jwt_secret"), "audit heads"))
 
 
 def _mailer(settings: Settings) -> Mailer:
@@ -308,31 +322,3 @@ def _secret(settings: Settings, name: str) -> str:
     if configured is not None:
         return str(configured.get_secret_value())
     return kept_secret(settings.medconnect_home / "secrets", name)
-
-
-def _listen_on(server: grpc.aio.Server, address: str) -> int:
-    try:
-        return server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise OSError(f"cannot listen on {address}: is another server running?") from error
-
-
-@contextmanager
-def _listening_on_socket(server: grpc.aio.Server, socket: Path) -> Iterator[None]:
-    """Listen on a Unix socket that only this account reaches, and that no other process takes over meanwhile.
-
-    One left by a killed process is removed; the lock beside it tells whether anybody lives.
-    """
-    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with socket.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(f"another server of this MEDCONNECT_HOME listens on {socket}") from error
-        socket.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            _listen_on(server, f"unix:{socket.absolute()}")
-        finally:
-            os.umask(before)
-        yield

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
 import typer
@@ -11,6 +12,8 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from server import app, configuration, example_hospital, instance, logs, schema
+from server.audit import verification
+from server.audit.verification import Verified, kept_heads
 from server.db.embedded import DatabaseInUse, DatabaseStartFailed
 from server.edge.process import EdgeFailed
 from server.settings import ConfigurationWrong, Settings, read_settings
@@ -24,6 +27,8 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     help="MedConnect: prescriptions and patient records.",
 )
+audit = typer.Typer(no_args_is_help=True, help="The audit's chain.")
+commands.add_typer(audit, name="audit")
 console = Console(highlight=False, emoji=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
@@ -140,6 +145,23 @@ def reset() -> None:
     console.print("The database is new.")
 
 
+@audit.command()
+def verify(
+    heads: Annotated[
+        Path | None, typer.Option(help="a kept log of the worker, whose signed heads the chain must agree with")
+    ] = None,
+) -> None:
+    """Prove that no sealed record was changed, removed, inserted or moved; exit code 1 names the first that was."""
+
+    async def run(settings: Settings) -> None:
+        kept = list(kept_heads(heads.read_text().splitlines(), app.head_key(settings))) if heads else []
+        async with instance.database(settings) as url, app.core(settings, url) as core:
+            found = await verification.verify(core.work, kept)
+        _tell_chain(found, len(kept))
+
+    _run(run)
+
+
 Work = Callable[[Settings], Awaitable[None]]
 
 
@@ -205,6 +227,16 @@ def _tell_password(settings: Settings, generated: str | None) -> None:
     if generated is not None:
         console.print(f"The first admin is {settings.admin_email}, password {generated}", markup=False)
         console.print("It is shown this once.")
+
+
+def _tell_chain(found: Verified, heads: int) -> None:
+    console.print(f"{found.sealed} records are sealed and unchanged; compared with {heads} kept heads.")
+    if found.unsealed:
+        console.print(f"{found.unsealed} records wait for their seal, the first since {found.unsealed_since}.")
+    if found.broken is not None:
+        where = f"position {found.broken.position}, record {found.broken.record_id or 'unknown'}"
+        errors.print(f"The chain breaks at {where}: {found.broken.fault}.", style="red", markup=False)
+        raise typer.Exit(1)
 
 
 def _greet(settings: Settings, running: instance.Instance) -> None:

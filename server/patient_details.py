@@ -7,9 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from server.errors import ValidationFailed
-
-EARLIEST_DATE: Final = date(1900, 1, 1)
-"""Before it no date of a record can lie."""
+from server.period import EARLIEST_DATE
 
 
 class Gender(StrEnum):

@@ -7,11 +7,11 @@ from typing import Final
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Executable, delete, text
+from sqlalchemy import DDL, Executable, delete, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 import migrations
+from server.audit import tables as audit_tables
 from server.auth import tables as auth_tables
 from server.clinical import tables as clinical_tables
 from server.db.engine import create_engine
@@ -22,8 +22,11 @@ from server.idempotency import tables as idempotency_tables
 from server.mail import tables as mail_tables
 from server.pharmacy import tables as pharmacy_tables
 
-TABLES: Final = (auth_tables, clinical_tables, pharmacy_tables, mail_tables, idempotency_tables)
+TABLES: Final = (auth_tables, clinical_tables, pharmacy_tables, mail_tables, idempotency_tables, audit_tables)
 """The modules that fill `metadata`."""
+
+_UNGUARD: Final = DDL("ALTER TABLE %(table)s DISABLE TRIGGER append_only")  # type: ignore[no-untyped-call]
+_GUARD: Final = DDL("ALTER TABLE %(table)s ENABLE TRIGGER append_only")  # type: ignore[no-untyped-call]
 
 TRIES: Final = 10
 PAUSE_SECONDS: Final = 0.2
@@ -55,12 +58,19 @@ async def reset(url: str) -> None:
 
 async def clear(url: str) -> None:
     """Empty every table."""
-    await _change_all(url, *(delete(table) for table in reversed(metadata.sorted_tables)))
+    tables = list(reversed(metadata.sorted_tables))
+    guarded = [table for table in tables if table.info.get("append_only")]
+    await _change_all(
+        url,
+        *(_UNGUARD.against(table) for table in guarded),
+        *(delete(table) for table in tables),
+        *(_GUARD.against(table) for table in guarded),
+    )
 
 
 async def _change_all(url: str, *statements: Executable) -> None:
     """Run statements that lock every table, again as long as somebody else's work stands in their way."""
-    engine = create_engine(url, pool_size=1)
+    engine = create_engine(url, pool_size=1, owner=True)
     try:
         for last in (*[False] * (TRIES - 1), True):
             try:
@@ -84,14 +94,16 @@ def head() -> str:
     return newest
 
 
-async def is_current(engine: AsyncEngine) -> bool:
+async def is_current(url: str) -> bool:
     """Whether the database stands at the newest revision."""
-    async with engine.connect() as connection:
-        try:
-            found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-        except ProgrammingError:
-            return False
-    return bool(found == head())
+    engine = create_engine(url, pool_size=1, owner=True)  # an older revision may not have the role yet
+    try:
+        async with engine.connect() as connection:
+            return bool(await connection.scalar(text("SELECT version_num FROM alembic_version")) == head())
+    except ProgrammingError:
+        return False
+    finally:
+        await engine.dispose()
 
 
 def _config(url: str) -> Config:

@@ -9,11 +9,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from server.audit.repository import AuditRepository
+from server.audit.trail_repository import AuditTrail
 from server.auth.account_repository import AccountRepository
 from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_repository import SignInRepository
 from server.clinical.patient_repository import PatientRepository
+from server.clinical.prescription_list_repository import PrescriptionListRepository
 from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_code_repository import QrCodeRepository
 from server.clinical.visit_repository import VisitRepository
@@ -28,14 +31,17 @@ class Transaction:
 
     __slots__ = (
         "accounts",
+        "audit",
         "codes",
         "connection",
         "idempotency",
         "outbox",
         "patients",
         "pharmacy",
+        "prescription_lists",
         "prescriptions",
         "qr_codes",
+        "records",
         "sessions",
         "sign_ins",
         "visits",
@@ -43,6 +49,8 @@ class Transaction:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
+        self.audit = AuditTrail(connection)
+        self.records = AuditRepository(connection)
         self.accounts = AccountRepository(connection)
         self.sessions = SessionRepository(connection)
         self.codes = OneTimeCodeRepository(connection)
@@ -50,6 +58,7 @@ class Transaction:
         self.patients = PatientRepository(connection)
         self.visits = VisitRepository(connection)
         self.prescriptions = PrescriptionRepository(connection)
+        self.prescription_lists = PrescriptionListRepository(connection)
         self.qr_codes = QrCodeRepository(connection)
         self.pharmacy = PharmacyRepository(connection)
         self.outbox = Outbox(connection)

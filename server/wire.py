@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from enum import StrEnum
+from enum import Enum
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -10,8 +10,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from server.errors import ValidationFailed
 from server.pagination import DEFAULT_PAGE_SIZE, Page, PageRequest
+from server.period import Period
 
-E_ = TypeVar("E_", bound=StrEnum)
+E_ = TypeVar("E_", bound=Enum)
 T = TypeVar("T")
 V = TypeVar("V", bound=int, covariant=True)
 
@@ -29,6 +30,13 @@ class PagedRequest(Protocol):
 
     page_size: int
     page_token: str
+
+
+class DatedRequest(Protocol):
+    """A request of a list that can be narrowed to some days; empty texts do not narrow it."""
+
+    from_date: str
+    to_date: str
 
 
 class PagedResponse(Protocol):
@@ -64,10 +72,23 @@ def read_uuid(text: str) -> UUID:
     return UUID(text)
 
 
+def optional_id(text: str) -> UUID | None:
+    """The UUID of a text that validation has let through; None for an empty one."""
+    return UUID(text) if text else None
+
+
 def enum_pair(wire: WireEnum[V], entity: type[E_], prefix: str) -> tuple[Mapping[E_, V], Mapping[int, E_]]:
     """Both directions of an enum, matched by name: `PREFIX_FOLLOW_UP` on the wire is `FOLLOW_UP` here."""
     numbers = {member: wire.Value(f"{prefix}_{member.name}") for member in entity}
     return numbers, {number: member for member, number in numbers.items()}
+
+
+def read_period(message: DatedRequest) -> Period:
+    """The days that a list is narrowed to. Raises ValidationFailed for a date that does not exist."""
+    return Period(
+        first=read_date(message.from_date, "from") if message.from_date else None,
+        last=read_date(message.to_date, "to") if message.to_date else None,
+    )
 
 
 def page_request(message: PagedRequest) -> PageRequest:

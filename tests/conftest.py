@@ -25,8 +25,9 @@ from tests.fixtures.pharmacy import Ward, Written, a_service, open_ward
 
 @pytest.fixture(scope="session", autouse=True)
 def _quiet() -> None:
-    """An instance that runs beside the tests logs to nobody."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    """An instance that runs beside the tests logs to nobody; drawing an exception's frames takes seconds."""
+    plain = structlog.processors.KeyValueRenderer()
+    structlog.configure(processors=[plain], logger_factory=structlog.ReturnLoggerFactory())
 
 
 @pytest.fixture(scope="session")

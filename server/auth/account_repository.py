@@ -25,6 +25,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import name_search
+from server.audit.events import AuditEvent
+from server.audit.trail_repository import reading_one, reading_page, values
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
 from server.auth.tables import users
 from server.db.identifiers import new_id
@@ -55,6 +57,7 @@ _INSERT: Final = (
     .returning(*USER_COLUMNS)
 )
 _GET: Final = select(*USER_COLUMNS).where(users.c.id == bindparam("user_id"))
+_READ: Final = reading_one(_GET, "account")
 _CREDENTIALS: Final = select(*USER_COLUMNS, users.c.password_hash)
 _CREDENTIALS_OF: Final = _CREDENTIALS.where(users.c.id == bindparam("user_id"))
 _BY_EMAIL: Final = _CREDENTIALS.where(users.c.email == bindparam("address"))
@@ -123,6 +126,7 @@ _LIST: Final = ListQuery(
     behind=tuple_(users.c.created_at, users.c.id)
     < tuple_(bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)),
     order=(users.c.created_at.desc(), users.c.id.desc()),
+    recorded=lambda page: reading_page(page, "account"),
 )
 
 
@@ -174,10 +178,12 @@ class AccountRepository:
 
     async def get(self, user_id: UUID) -> User:
         """The account of that id. Raises NotFound."""
-        row = (await self._connection.execute(_GET, {"user_id": user_id})).one_or_none()
-        if row is None:
-            raise NotFound("account")
-        return user_of(row)
+        return self._one((await self._connection.execute(_GET, {"user_id": user_id})).one_or_none())
+
+    async def read(self, user_id: UUID) -> User:
+        """The account of that id, for somebody else; the reading is recorded. Raises NotFound."""
+        parameters = {"user_id": user_id, **values(AuditEvent.ACCOUNT_READ)}
+        return self._one((await self._connection.execute(_READ, parameters)).one_or_none())
 
     async def credentials(self, email: str) -> Credentials | None:
         """The account of that address (in lower case) with its password hash; None if there is none."""
@@ -217,10 +223,14 @@ class AccountRepository:
     async def newest(
         self, wanted: UserFilter, after: tuple[datetime, UUID] | None, size: int
     ) -> tuple[list[User], int]:
-        """Up to `size` + 1 accounts behind a row, newest first, and how many the filter finds (to COUNT_LIMIT + 1)."""
+        """Up to `size` + 1 accounts behind a row, newest first, and how many the filter finds (to COUNT_LIMIT + 1).
+
+        The reading is recorded.
+        """
         filters = {"role": wanted.role, "status": wanted.status, **_search(wanted.search)}
         cursor = {"after_moment": after[0], "after_id": after[1]} if after else {}
-        rows, found = await _LIST.fetch(self._connection, filters, cursor, size)
+        record = values(AuditEvent.ACCOUNTS_LISTED)
+        rows, found = await _LIST.fetch(self._connection, filters, cursor, size, record)
         return [user_of(row) for row in rows], found
 
     async def lock_first_admin(self) -> None:
@@ -232,7 +242,10 @@ class AccountRepository:
         return bool(await self._connection.scalar(_HAS_ADMIN))
 
     async def _changed(self, statement: Executable, user_id: UUID) -> User:
-        row = (await self._connection.execute(statement, {"user_id": user_id})).one_or_none()
+        return self._one((await self._connection.execute(statement, {"user_id": user_id})).one_or_none())
+
+    @staticmethod
+    def _one(row: Row[*tuple[Any, ...]] | None) -> User:
         if row is None:
             raise NotFound("account")
         return user_of(row)

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
 from server.auth.enrolment import check_application
 from server.auth.entities import (
     Application,
@@ -72,14 +74,17 @@ class AccountService:
         account = await self._account(application, status)
         async with self._work.begin() as tx:
             opened = await self._enrol(tx, account, application)
-            tokens = await self._sessions.open(tx, opened.user)
+            caller, tokens = await self._sessions.open(tx, opened.user)
+            await tx.audit.record(AuditEvent.ACCOUNT_REGISTERED, _subject(opened), actor=caller)
         return opened, tokens
 
     async def create_user(self, application: Application) -> OpenedAccount:
         """Open an account for somebody else, verified at once. Raises ValidationFailed and EmailTaken."""
         account = await self._account(application, UserStatus.ACTIVE)
         async with self._work.begin() as tx:
-            return await self._enrol(tx, account, application)
+            opened = await self._enrol(tx, account, application)
+            await tx.audit.record(AuditEvent.ACCOUNT_CREATED, _subject(opened))
+        return opened
 
     async def current_user(self, caller: Caller) -> User:
         """The caller's own account."""
@@ -100,12 +105,14 @@ class AccountService:
         Raises NotFound, for other roles and closed accounts too.
         """
         async with self._work.begin() as tx:
-            return await tx.accounts.verify(user_id)
+            user = await tx.accounts.verify(user_id)
+            await tx.audit.record(AuditEvent.ACCOUNT_VERIFIED, user.subject)
+        return user
 
     async def get(self, user_id: UUID) -> User:
         """An account. Raises NotFound."""
         async with self._work.read() as tx:
-            return await tx.accounts.get(user_id)
+            return await tx.accounts.read(user_id)
 
     async def deactivate(self, caller: Caller, user_id: UUID) -> User:
         """Close an account and end its sessions; again changes nothing. Raises OwnAccount, LastAdmin and NotFound."""
@@ -116,6 +123,7 @@ class AccountService:
                 raise LastAdmin()
             user = await tx.accounts.deactivate(user_id)
             ended = await tx.sessions.end_all(user_id)
+            await tx.audit.record(AuditEvent.ACCOUNT_DEACTIVATED, user.subject)
         self._standing.revoked(*ended)
         return user
 
@@ -123,6 +131,7 @@ class AccountService:
         """Open a closed account again, as it was before; any other stays as it is. Raises NotFound."""
         async with self._work.begin() as tx:
             user = await tx.accounts.reactivate(user_id)
+            await tx.audit.record(AuditEvent.ACCOUNT_REACTIVATED, user.subject)
         self._standing.reopened(user_id)
         return user
 
@@ -149,7 +158,8 @@ class AccountService:
             await tx.accounts.lock_first_admin()
             if await tx.accounts.has_admin():
                 return None
-            await tx.accounts.insert(admin)
+            user = await tx.accounts.insert(admin)
+            await tx.audit.record(AuditEvent.ACCOUNT_CREATED, user.subject)
         return None if password else chosen
 
     async def _account(self, application: Application, status: UserStatus) -> NewAccount:
@@ -177,3 +187,8 @@ class AccountService:
             return OpenedAccount(user, patient=None)
         record = await self._new_patient(tx, user.id, user.full_name, user.phone, application.patient)
         return OpenedAccount(user, record)
+
+
+def _subject(opened: OpenedAccount) -> Subject:
+    patient_ids = () if opened.patient is None else (opened.patient.id,)
+    return Subject("account", opened.user.id, patient_ids)

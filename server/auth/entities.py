@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from server.audit.occasion import Subject
 from server.identity import Role
 from server.patient_details import PatientDetails, PatientRecord
 
@@ -33,6 +34,11 @@ class User:
     pharmacy_name: str
     pharmacy_address: str
     created_at: datetime
+
+    @property
+    def subject(self) -> Subject:
+        """What the audit says that an action on it is about."""
+        return Subject("account", self.id)
 
 
 @dataclass(frozen=True, slots=True)

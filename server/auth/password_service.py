@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
+from server.audit.events import AuditEvent, Outcome
 from server.auth.code_service import CodeService
 from server.auth.entities import Credentials, User, UserStatus
 from server.auth.one_time_codes import CodeScope, Purpose
@@ -50,6 +51,7 @@ class PasswordService:
             known = await _open_account(tx, email.lower())
             if known is not None:
                 await self._codes.send(tx, known.user, _scope(known.user.id), MailKind.PASSWORD_RESET)
+                await tx.audit.record(AuditEvent.PASSWORD_RESET_REQUESTED, known.user.subject)
 
     async def reset(self, email: str, code: str, password: str) -> None:
         """Set a new password with a mailed code, and end all sessions.
@@ -67,6 +69,14 @@ class PasswordService:
                     check_new_password(password, email, known.user.full_name, field=_NEW)
                     ended = await self._replace(tx, known.user, password_hash)
                     await self._attempts.forgive(tx, known.user.email)
+                    await tx.audit.record(AuditEvent.PASSWORD_RESET, known.user.subject)
+                elif known is not None:
+                    await tx.audit.record(
+                        AuditEvent.PASSWORD_RESET,
+                        known.user.subject,
+                        outcome=Outcome.FAILURE,
+                        reason=OtpInvalid.reason,
+                    )
             if not right:  # raised here, behind the commit: the try counts
                 raise OtpInvalid()
         self._standing.revoked(*ended)
@@ -90,6 +100,7 @@ class PasswordService:
                 raise PasswordWrong()
             ended = await self._replace(tx, current.user, password_hash, but=caller.session_id)
             await self._attempts.succeeded(tx, attempt)
+            await tx.audit.record(AuditEvent.PASSWORD_CHANGED, current.user.subject)
         self._standing.revoked(*ended)
 
     @staticmethod

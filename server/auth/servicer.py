@@ -6,6 +6,8 @@ import grpc
 from medconnect.auth.v1 import auth_service_pb2 as pb
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
+from server.audit import mapping as audit_mapping
+from server.audit.service import AuditService
 from server.auth import mapping
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService
@@ -26,11 +28,13 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         sessions: SessionService,
         passwords: PasswordService,
         access_tokens: AccessTokens,
+        audit: AuditService,
     ) -> None:
         self._accounts = accounts
         self._sessions = sessions
         self._passwords = passwords
         self._access_tokens = access_tokens
+        self._audit = audit
 
     async def Register(self, request: pb.RegisterRequest, context: Context) -> pb.RegisterResponse:
         opened, tokens = await self._accounts.register(mapping.application(request))
@@ -91,3 +95,10 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
     async def ReactivateUser(self, request: pb.ReactivateUserRequest, context: Context) -> pb.ReactivateUserResponse:
         user = await self._accounts.reactivate(read_uuid(request.user_id))
         return pb.ReactivateUserResponse(user=mapping.user_message(user))
+
+    async def ListAuditRecords(
+        self, request: pb.ListAuditRecordsRequest, context: Context
+    ) -> pb.ListAuditRecordsResponse:
+        wanted = audit_mapping.audit_filter(request)
+        page = await self._audit.list_records(current_caller(), wanted, page_request(request))
+        return audit_mapping.records_response(page)

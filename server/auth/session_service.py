@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+from server.audit import occasion
+from server.audit.events import AuditEvent, Outcome
+from server.audit.occasion import Subject
 from server.auth.access_tokens import AccessTokens
 from server.auth.entities import PresentedToken, SignedIn, Tokens, User, UserStatus
 from server.auth.lifetimes import MAX_SESSIONS, lifetime
@@ -53,6 +56,8 @@ class SessionService:
     async def _login(self, email: str, password: str, attempt: Attempt) -> SignedIn:
         async with self._work.read() as tx:
             known = await tx.accounts.credentials(email)
+        if known is not None:
+            occasion.about(known.user.subject)
         checked_hash = known.password_hash if known else None
         check = await self._passwords.check(password, checked_hash)
         if known is None or not check.matches:
@@ -66,18 +71,19 @@ class SessionService:
                 if check.replacement is not None:
                     await tx.accounts.replace_password_hash(current.user.id, check.replacement)
                 ended = await tx.sessions.end_oldest(current.user.id, kept=MAX_SESSIONS - 1)
-                tokens = await self.open(tx, current.user)
+                caller, tokens = await self.open(tx, current.user)
+                await tx.audit.record(AuditEvent.SIGNED_IN, current.user.subject, actor=caller)
                 await self._attempts.succeeded(tx, attempt)
         if not still_valid:  # changed, or re-hashed by another sign-in, since it was checked
             return await self._login(email, password, attempt)
         self._standing.revoked(*ended)
         return SignedIn(current.user, tokens)
 
-    async def open(self, tx: Transaction, user: User) -> Tokens:
-        """Open a session of an account whose right to it was checked."""
+    async def open(self, tx: Transaction, user: User) -> tuple[Caller, Tokens]:
+        """Open a session of an account whose right to it was checked; answers who acts in it."""
         session_id, token = new_id(), new_refresh_token()
         await tx.sessions.open(session_id, user.id, stored_hash(token), lifetime(user.role))
-        return self._tokens(user, session_id, token)
+        return Caller(user.id, user.role, session_id), self._tokens(user, session_id, token)
 
     async def refresh(self, token: str) -> SignedIn:
         """Exchange a refresh token for the next pair of tokens.
@@ -93,6 +99,12 @@ class SessionService:
             reused = presented.used and not presented.repeatable
             if reused:
                 await tx.sessions.revoke(presented.session_id)
+                await tx.audit.record(
+                    AuditEvent.REFRESH_TOKEN_REUSED,
+                    presented.user.subject,
+                    outcome=Outcome.DENIED,
+                    reason=RefreshTokenInvalid.reason,
+                )
             elif not presented.used:
                 idle = lifetime(presented.user.role).idle
                 await tx.sessions.rotate(token_hash, stored_hash(next_token), idle)
@@ -105,6 +117,7 @@ class SessionService:
         """End the caller's session: none of its tokens is accepted any more."""
         async with self._work.begin() as tx:
             await tx.sessions.revoke(caller.session_id)
+            await tx.audit.record(AuditEvent.SIGNED_OUT, Subject("account", caller.user_id))
         self._standing.revoked(caller.session_id)
 
     def _tokens(self, user: User, session_id: UUID, refresh_token: str) -> Tokens:

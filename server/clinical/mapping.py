@@ -23,7 +23,6 @@ from server.clinical.entities import (
     VisitType,
     VitalSigns,
 )
-from server.clinical.period import Period
 from server.clinical.qr_code_service import ShownQrCode
 from server.pagination import Page
 from server.patient_details import Gender
@@ -107,14 +106,6 @@ def _summary(patient: PatientSummary) -> patient_pb2.PatientSummary:
         reference_number=patient.reference_number,
         full_name=patient.full_name,
         date_of_birth=date_text(patient.date_of_birth),
-    )
-
-
-def period(request: pb.ListPrescriptionsRequest | pb.ListMedicalVisitsRequest) -> Period:
-    """The days that a list is narrowed to. Raises ValidationFailed for a date that does not exist."""
-    return Period(
-        first=read_date(request.from_date, "from") if request.HasField("from_date") else None,
-        last=read_date(request.to_date, "to") if request.HasField("to_date") else None,
     )
 
 

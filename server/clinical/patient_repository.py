@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import name_search
+from server.audit.events import AuditEvent
+from server.audit.trail_repository import reading_one, reading_page, values
 from server.auth.tables import users
 from server.clinical.entities import Patient, PatientSummary
 from server.clinical.tables import patients
@@ -25,6 +27,8 @@ _READ: Select[Any] = select(*patients.c, func.coalesce(users.c.email, "").label(
 )
 _BY_ID = _READ.where(_column.id == bindparam("id"))
 _BY_USER = _READ.where(_column.user_id == bindparam("user_id"))
+_READ_BY_ID = reading_one(_BY_ID, "patient", patient_id="id")
+_READ_BY_USER = reading_one(_BY_USER, "patient", patient_id="id")
 _LOCK_BY_ID = _BY_ID.with_for_update(of=patients, key_share=True)
 _LOCK_BY_USER = _BY_USER.with_for_update(of=patients, key_share=True)
 
@@ -62,6 +66,7 @@ _LIST = ListQuery(
         bindparam("after_id", type_=Uuid),
     ),
     order=(_column.sort_name, _column.id),
+    recorded=lambda page: reading_page(page, "patient", patient_id="id"),
 )
 
 
@@ -79,6 +84,14 @@ class PatientRepository:
         """The record of the patient with this account."""
         return await self._one(_BY_USER, user_id=user_id)
 
+    async def read(self, patient_id: UUID) -> Patient:
+        """The record, for a caller; the reading is recorded."""
+        return await self._one(_READ_BY_ID, id=patient_id, **values(AuditEvent.PATIENT_READ))
+
+    async def read_by_user(self, user_id: UUID) -> Patient:
+        """The record of the patient with this account, for a caller; the reading is recorded."""
+        return await self._one(_READ_BY_USER, user_id=user_id, **values(AuditEvent.PATIENT_READ))
+
     async def get_for_update(self, patient_id: UUID) -> Patient:
         """The record, locked."""
         return await self._one(_LOCK_BY_ID, id=patient_id)
@@ -92,10 +105,12 @@ class PatientRepository:
     ) -> tuple[tuple[PatientSummary, ...], int]:
         """Up to `size` + 1 patients by name, behind the one of that id, and how many the search finds.
 
-        search: at most one of `reference_number`, `email` and `name_query` (`name_search.query`).
+        search: at most one of `reference_number`, `email` and `name_query` (`name_search.query`). The reading is
+        recorded.
         """
         cursor = {} if after is None else {"after_id": after}
-        rows, found = await _LIST.fetch(self._connection, search, cursor, size)
+        record = values(AuditEvent.PATIENTS_LISTED)
+        rows, found = await _LIST.fetch(self._connection, search, cursor, size, record)
         return tuple(_summary(row) for row in rows), found
 
     async def insert(

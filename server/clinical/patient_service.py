@@ -6,6 +6,8 @@ from datetime import date
 from uuid import UUID
 
 from server import name_search
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
 from server.auth.account_service import AccountService
 from server.auth.entities import NewAccount, User, UserStatus
 from server.clinical import reference_number
@@ -53,6 +55,7 @@ class PatientService:
         async with self._work.begin() as tx:
             user_id = None if email is None else (await _open_account(tx, email, full_name, phone)).id
             record = await self.open_record(tx, user_id, full_name, phone, details)
+            await tx.audit.record(AuditEvent.PATIENT_CREATED, _subject(record.id))
             return await tx.patients.get(record.id)
 
     async def search(self, caller: Caller, text: str | None, page: PageRequest) -> Page[PatientSummary]:
@@ -66,12 +69,12 @@ class PatientService:
     async def get(self, patient_id: UUID) -> Patient:
         """The record. Raises NotFound."""
         async with self._work.read() as tx:
-            return await tx.patients.get(patient_id)
+            return await tx.patients.read(patient_id)
 
     async def profile(self, caller: Caller) -> Patient:
         """The calling patient's own record."""
         async with self._work.read() as tx:
-            return await tx.patients.by_user(caller.user_id)
+            return await tx.patients.read_by_user(caller.user_id)
 
     async def update(self, patient_id: UUID, email: str | None, change: PatientChange) -> Patient:
         """Change what is present; an e-mail address where there was none opens the account.
@@ -83,6 +86,7 @@ class PatientService:
             patient = changed(present, change, self._clock.today())
             if email is not None and email.lower() != patient.email:
                 patient = await _with_account(tx, patient, email)
+            await tx.audit.record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
             return present if patient == present else await tx.patients.save(patient)
 
     async def update_profile(self, caller: Caller, change: PatientChange) -> Patient:
@@ -90,6 +94,7 @@ class PatientService:
         async with self._work.begin() as tx:
             present = await tx.patients.by_user_for_update(caller.user_id)
             patient = changed(present, change, self._clock.today())
+            await tx.audit.record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
             return present if patient == present else await tx.patients.save(patient)
 
     def _cursor(self, page: PageRequest, scope: str) -> UUID | None:
@@ -100,6 +105,10 @@ class PatientService:
                 return UUID(patient_id)
             case _:
                 raise PageTokenInvalid()
+
+
+def _subject(patient_id: UUID) -> Subject:
+    return Subject("patient", patient_id, (patient_id,))
 
 
 def _condition(text: str | None) -> Mapping[str, str | None]:

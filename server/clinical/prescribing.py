@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from server.audit.occasion import Subject
 from server.auth.entities import User
 from server.clinical.entities import Claim, Prescription, PrescriptionStatus
 from server.errors import (
@@ -23,6 +24,11 @@ FINAL_STATES: Final[Mapping[PrescriptionStatus, type[FailedPrecondition]]] = {
     PrescriptionStatus.EXPIRED: PrescriptionExpired,
 }
 """The states that nothing leads out of, with the error that refuses to try."""
+
+
+def subject_of(prescription: Prescription) -> Subject:
+    """What the audit says that an action on it is about."""
+    return Subject("prescription", prescription.id, (prescription.patient_id,))
 
 
 def check_not_final(prescription: Prescription) -> None:

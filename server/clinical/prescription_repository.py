@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,17 +19,17 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.audit.events import AuditEvent
+from server.audit.trail_repository import reading_one, values
 from server.clinical.entities import (
     Claim,
     NewPrescription,
     NewPrescriptionItem,
     Prescription,
-    PrescriptionFilter,
     PrescriptionStatus,
     Validity,
 )
@@ -43,8 +43,8 @@ from server.clinical.tables import (
     visits,
 )
 from server.db.identifiers import new_id
-from server.db.list_query import ListQuery
 from server.errors import NotFound
+from server.identity import Caller, Role
 
 OPEN_AT_ONCE: Final = 50
 """So many open prescriptions of one patient are looked up, the newest; hardly anybody has more."""
@@ -68,6 +68,9 @@ def _locking(rows: Select[Any]) -> Select[Any]:
 _BY_ID = prescription_reading.where(_column.id == bindparam("id"))
 _OF_DOCTOR = _BY_ID.where(_column.doctor_id == bindparam("doctor_id"))
 _OF_READER = _BY_ID.where(or_(_column.doctor_id == bindparam("user_id"), patients.c.user_id == bindparam("user_id")))
+_READ_OF_DOCTOR = reading_one(_OF_DOCTOR, "prescription", patient_id="patient_id")
+_READ_OF_READER = reading_one(_OF_READER, "prescription", patient_id="patient_id")
+_READ_BY_ID = reading_one(_BY_ID, "prescription", patient_id="patient_id")
 _LOCK_BY_ID = _locking(_BY_ID)
 _LOCK_BY_NUMBER = _locking(prescription_reading.where(_column.number == bindparam("number")))
 _LOCK_OF_DOCTOR = _locking(_OF_DOCTOR)
@@ -88,23 +91,6 @@ _OPEN_BY_IDS = prescription_reading.where(
     _column.id == any_(bindparam("ids", type_=ARRAY(Uuid))), status_now == any_(bindparam("open", type_=ARRAY(Text)))
 ).order_by(_column.created_at.desc(), _column.id.desc())
 _PATIENT_EXISTS = select(patients.c.id).where(patients.c.reference_number == bindparam("reference"))
-
-_LIST = ListQuery(
-    prescription_reading,
-    prescriptions,
-    conditions={
-        "doctor_id": _column.doctor_id == bindparam("doctor_id"),
-        "patient_user_id": _column.patient_id
-        == select(patients.c.id).where(patients.c.user_id == bindparam("patient_user_id")).scalar_subquery(),
-        "patient_id": _column.patient_id == bindparam("patient_id"),
-        "statuses": status_now == any_(bindparam("statuses", type_=ARRAY(Text))),
-        "written_from": _column.created_at >= bindparam("written_from"),
-        "written_before": _column.created_at < bindparam("written_before"),
-    },
-    behind=tuple_(_column.created_at, _column.id)
-    < tuple_(bindparam("after", type_=_column.created_at.type), bindparam("after_id", type_=Uuid)),
-    order=(_column.created_at.desc(), _column.id.desc()),
-)
 
 _SUBJECT = (
     select(patients.c.id, visits.c.id.label("visit_id"))
@@ -179,13 +165,21 @@ class PrescriptionRepository:
         """The prescription, whoever asks."""
         return await self._one(_BY_ID, id=prescription_id)
 
-    async def of_doctor(self, prescription_id: UUID, doctor_id: UUID) -> Prescription:
-        """The prescription, if this doctor wrote it."""
-        return await self._one(_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id)
+    async def read_of_doctor(self, prescription_id: UUID, doctor_id: UUID) -> Prescription:
+        """The prescription, if this doctor wrote it; the reading is recorded."""
+        record = values(AuditEvent.PRESCRIPTION_READ)
+        return await self._one(_READ_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id, **record)
 
-    async def of_reader(self, prescription_id: UUID, user_id: UUID) -> Prescription:
-        """The prescription, if this is the account of its doctor or of its patient."""
-        return await self._one(_OF_READER, id=prescription_id, user_id=user_id)
+    async def read_code_of_reader(self, prescription_id: UUID, user_id: UUID) -> Prescription:
+        """The prescription, to show its code to the account of its doctor or of its patient; that is recorded."""
+        record = values(AuditEvent.QR_CODE_READ)
+        return await self._one(_READ_OF_READER, id=prescription_id, user_id=user_id, **record)
+
+    async def read_for_receipt(self, prescription_id: UUID, reader: Caller) -> Prescription:
+        """The prescription, for its patient or a pharmacist who dispensed on it; the reading is recorded."""
+        statement = _READ_OF_READER if reader.role is Role.PATIENT else _READ_BY_ID
+        record = values(AuditEvent.RECEIPT_READ)
+        return await self._one(statement, id=prescription_id, user_id=reader.user_id, **record)
 
     async def get_for_update(self, prescription_id: UUID) -> Prescription:
         """The prescription, locked."""
@@ -217,18 +211,6 @@ class PrescriptionRepository:
         if (await self._connection.execute(_PATIENT_EXISTS, {"reference": reference_number})).first() is None:
             raise NotFound("patient")
         return ()
-
-    async def page_of_doctor(
-        self, doctor_id: UUID, narrowed: PrescriptionFilter, after: tuple[datetime, UUID] | None, size: int
-    ) -> tuple[tuple[Prescription, ...], int]:
-        """Up to `size` + 1 of the doctor's behind a cursor, newest first, and how many the filter finds."""
-        return await self._page({"doctor_id": doctor_id}, narrowed, after, size)
-
-    async def page_of_patient(
-        self, user_id: UUID, narrowed: PrescriptionFilter, after: tuple[datetime, UUID] | None, size: int
-    ) -> tuple[tuple[Prescription, ...], int]:
-        """Up to `size` + 1 of the patient's with this account behind a cursor, newest first, and how many there are."""
-        return await self._page({"patient_user_id": user_id}, narrowed, after, size)
 
     async def check_subject(self, patient_id: UUID, visit_id: UUID | None, doctor_id: UUID) -> None:
         """Raise NotFound("patient"), or NotFound("visit") for one that is not the patient's with this doctor."""
@@ -319,21 +301,3 @@ class PrescriptionRepository:
         if row is None or not row.unchanged:
             return await self._one(statement, **values)
         return prescription_of(row)
-
-    async def _page(
-        self,
-        owner: Mapping[str, UUID],
-        narrowed: PrescriptionFilter,
-        after: tuple[datetime, UUID] | None,
-        size: int,
-    ) -> tuple[tuple[Prescription, ...], int]:
-        filters = {
-            **owner,
-            "patient_id": narrowed.patient_id,
-            "statuses": list(narrowed.statuses) or None,
-            "written_from": narrowed.written_from,
-            "written_before": narrowed.written_before,
-        }
-        cursor = {} if after is None else {"after": after[0], "after_id": after[1]}
-        rows, found = await _LIST.fetch(self._connection, filters, cursor, size)
-        return tuple(prescription_of(row) for row in rows), found

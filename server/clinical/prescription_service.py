@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from uuid import UUID
 
+from server.audit.events import AuditEvent
 from server.clinical import prescribing
 from server.clinical.entities import (
     NewPrescription,
@@ -11,7 +12,6 @@ from server.clinical.entities import (
     PrescriptionFilter,
     PrescriptionStatus,
 )
-from server.clinical.period import Period
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.reference_number import new_prescription_number
 from server.clock import Clock
@@ -19,6 +19,7 @@ from server.db.identifiers import new_id
 from server.identity import Caller
 from server.mail.entities import MailKind
 from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.period import Period
 from server.unit_of_work import Transaction, UnitOfWork
 
 
@@ -52,6 +53,7 @@ class PrescriptionService:
             prescription_id = await self._insert(tx, caller, new)
             prescription = await tx.prescriptions.get(prescription_id)
             await tx.outbox.add(*prescribing.notices_to_patient(MailKind.PRESCRIPTION, prescription))
+            await tx.audit.record(AuditEvent.PRESCRIPTION_CREATED, prescribing.subject_of(prescription))
         return prescription
 
     async def list_own(
@@ -71,7 +73,7 @@ class PrescriptionService:
         scope = f"{caller.user_id}|ListPrescriptions|{narrowed.statuses}|{patient_id}|{period}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            rows, found = await tx.prescriptions.page_of_doctor(caller.user_id, narrowed, after, page.size)
+            rows, found = await tx.prescription_lists.of_doctor(caller.user_id, narrowed, after, page.size)
         return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
 
     async def list_mine(
@@ -82,13 +84,13 @@ class PrescriptionService:
         scope = f"{caller.user_id}|ListMyPrescriptions|{narrowed.statuses}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            rows, found = await tx.prescriptions.page_of_patient(caller.user_id, narrowed, after, page.size)
+            rows, found = await tx.prescription_lists.of_patient(caller.user_id, narrowed, after, page.size)
         return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
 
     async def get(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """A prescription that the caller wrote. Raises NotFound."""
         async with self._work.read() as tx:
-            return await tx.prescriptions.of_doctor(prescription_id, caller.user_id)
+            return await tx.prescriptions.read_of_doctor(prescription_id, caller.user_id)
 
     async def cancel(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
         """Cancel a prescription that the caller wrote; its patient is told.
@@ -103,6 +105,7 @@ class PrescriptionService:
                 raise prescribing.claimed_refusal(prescription.claim, pharmacist)
             cancelled = await tx.prescriptions.move(prescription, PrescriptionStatus.CANCELLED, reason=reason)
             await tx.outbox.add(*prescribing.notices_to_patient(MailKind.CANCELLED, cancelled))
+            await tx.audit.record(AuditEvent.PRESCRIPTION_CANCELLED, prescribing.subject_of(cancelled))
         return cancelled
 
     async def _insert(self, tx: Transaction, caller: Caller, new: NewPrescription) -> UUID:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from server.audit.events import AuditEvent
 from server.clinical import prescribing
 from server.clinical.entities import Prescription
 from server.clinical.qr_issuer import QrIssuer
@@ -37,7 +38,7 @@ class QrCodeService:
     async def show(self, caller: Caller, prescription_id: UUID) -> ShownQrCode:
         """The present code as text and picture. Raises NotFound."""
         async with self._work.read() as tx:
-            prescription = await tx.prescriptions.of_reader(prescription_id, caller.user_id)
+            prescription = await tx.prescriptions.read_code_of_reader(prescription_id, caller.user_id)
         if not self._issuer.can_read(prescription.qr_code):
             prescription = await self._renewed(caller, prescription_id)
         text = self._issuer.text(prescription.qr_code)
@@ -49,6 +50,7 @@ class QrCodeService:
         async with self._work.begin() as tx:
             prescription = await tx.prescriptions.of_reader_for_update(prescription_id, caller.user_id)
             prescribing.check_not_final(prescription)
+            await tx.audit.record(AuditEvent.QR_CODE_REISSUED, prescribing.subject_of(prescription))
             return await self._replaced(tx, prescription)
 
     async def send_by_mail(self, caller: Caller, prescription_id: UUID) -> Prescription:
@@ -64,6 +66,7 @@ class QrCodeService:
             if code.expires_at < prescription.as_of + LEAST_LIFE_IN_MAIL or not self._issuer.can_read(code):
                 prescription = await self._replaced(tx, prescription)
             await tx.outbox.add(mail)
+            await tx.audit.record(AuditEvent.PRESCRIPTION_MAILED, prescribing.subject_of(prescription))
         return prescription
 
     async def _renewed(self, caller: Caller, prescription_id: UUID) -> Prescription:

@@ -6,6 +6,8 @@ import grpc
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
 from medconnect.clinical.v1 import clinical_service_pb2_grpc
 
+from server.audit import mapping as audit_mapping
+from server.audit.service import AuditService
 from server.auth.mapping import patient_details
 from server.clinical import mapping
 from server.clinical.patient_service import PatientService
@@ -13,7 +15,7 @@ from server.clinical.prescription_service import PrescriptionService
 from server.clinical.qr_code_service import QrCodeService
 from server.clinical.visit_service import VisitService
 from server.identity import current_caller
-from server.wire import page_request, read_uuid
+from server.wire import page_request, read_period, read_uuid
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -27,11 +29,13 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
         visits: VisitService,
         prescriptions: PrescriptionService,
         qr_codes: QrCodeService,
+        audit: AuditService,
     ) -> None:
         self._patients = patients
         self._visits = visits
         self._prescriptions = prescriptions
         self._qr_codes = qr_codes
+        self._audit = audit
 
     async def ListPatients(self, request: pb.ListPatientsRequest, context: Context) -> pb.ListPatientsResponse:
         search = mapping.optional_text(request, "search")
@@ -63,7 +67,7 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
     async def ListPrescriptions(
         self, request: pb.ListPrescriptionsRequest, context: Context
     ) -> pb.ListPrescriptionsResponse:
-        wanted = mapping.statuses(request), mapping.filtered_patient(request), mapping.period(request)
+        wanted = mapping.statuses(request), mapping.filtered_patient(request), read_period(request)
         page = await self._prescriptions.list_own(current_caller(), *wanted, page_request(request))
         return mapping.prescriptions_response(page)
 
@@ -87,7 +91,7 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
     async def ListMedicalVisits(
         self, request: pb.ListMedicalVisitsRequest, context: Context
     ) -> pb.ListMedicalVisitsResponse:
-        wanted = mapping.filtered_patient(request), mapping.period(request)
+        wanted = mapping.filtered_patient(request), read_period(request)
         page = await self._visits.list_own(current_caller(), *wanted, page_request(request))
         return mapping.visits_response(page)
 
@@ -124,3 +128,8 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
         sent = await self._qr_codes.send_by_mail(current_caller(), read_uuid(request.prescription_id))
         code = mapping.present_code(sent)
         return pb.SendPrescriptionEmailResponse(prescription_number=sent.number, qr_code=code)
+
+    async def ListAccessLog(self, request: pb.ListAccessLogRequest, context: Context) -> pb.ListAccessLogResponse:
+        wanted = read_period(request), audit_mapping.EVENTS.get(request.event)
+        page = await self._audit.list_accesses(current_caller(), *wanted, page_request(request))
+        return audit_mapping.access_log_response(page)

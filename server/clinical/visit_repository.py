@@ -9,13 +9,15 @@ from sqlalchemy import Date, Row, Select, Text, Uuid, bindparam, func, select, t
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.audit.events import AuditEvent
+from server.audit.trail_repository import reading_page, values
 from server.auth.tables import users
 from server.clinical.entities import NewVisit, Visit, VisitType, VitalSigns
-from server.clinical.period import Period
 from server.clinical.tables import patients, visits
 from server.db.identifiers import new_id
 from server.db.list_query import ListQuery
 from server.errors import NotFound
+from server.period import Period
 
 _column = visits.c
 
@@ -61,6 +63,7 @@ _LIST = ListQuery(
     behind=tuple_(_column.visit_date, _column.id)
     < tuple_(bindparam("after", type_=Date), bindparam("after_id", type_=Uuid)),
     order=(_column.visit_date.desc(), _column.id.desc()),
+    recorded=lambda page: reading_page(page, "visit", patient_id="patient_id"),
 )
 
 
@@ -96,7 +99,10 @@ class VisitRepository:
         after: tuple[date, UUID] | None,
         size: int,
     ) -> tuple[tuple[Visit, ...], int]:
-        """Up to `size` + 1 of the doctor's visits behind a cursor, newest first, and how many the filter finds."""
+        """Up to `size` + 1 of the doctor's visits behind a cursor, newest first, and how many the filter finds.
+
+        The reading is recorded.
+        """
         filters = {
             "doctor_id": doctor_id,
             "patient_id": patient_id,
@@ -104,7 +110,8 @@ class VisitRepository:
             "last": period.last,
         }
         cursor = {} if after is None else {"after": after[0], "after_id": after[1]}
-        rows, found = await _LIST.fetch(self._connection, filters, cursor, size)
+        record = values(AuditEvent.VISITS_LISTED)
+        rows, found = await _LIST.fetch(self._connection, filters, cursor, size, record)
         return tuple(_visit(row) for row in rows), found
 
 

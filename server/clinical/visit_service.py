@@ -3,13 +3,15 @@
 from datetime import date
 from uuid import UUID
 
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
 from server.clinical.entities import NewVisit, Visit
-from server.clinical.period import Period
 from server.clock import Clock
 from server.errors import PageTokenInvalid
 from server.identity import Caller
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.patient_details import check_past_date
+from server.period import Period
 from server.unit_of_work import UnitOfWork
 
 
@@ -25,7 +27,9 @@ class VisitService:
         """Write down a visit to the caller. Raises ValidationFailed for a day to come, NotFound for the patient."""
         check_past_date(new.visit_date, "visitDate", self._clock.today())
         async with self._work.begin() as tx:
-            return await tx.visits.insert(caller.user_id, new)
+            visit = await tx.visits.insert(caller.user_id, new)
+            await tx.audit.record(AuditEvent.VISIT_CREATED, Subject("visit", visit.id, (visit.patient_id,)))
+        return visit
 
     async def list_own(self, caller: Caller, patient_id: UUID | None, period: Period, page: PageRequest) -> Page[Visit]:
         """The visits that the caller recorded, newest first. Raises ValidationFailed and PageTokenInvalid."""

@@ -1,6 +1,6 @@
 """Lists that may be narrowed in many ways, a keyset page at a time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Integer, Row, ScalarSelect, Select, Table, bindparam, func, select
@@ -16,7 +16,7 @@ class ListQuery:
 
     rows: the select of a line. table: whose rows are lines, and the only one that conditions name, so that totals are
     counted without joins. conditions: by the parameter that each takes. behind: what holds of lines that follow the
-    cursor.
+    cursor. recorded: makes a page's statement one that also records the reading.
     """
 
     def __init__(
@@ -27,24 +27,31 @@ class ListQuery:
         conditions: Mapping[str, ColumnElement[bool]],
         behind: ColumnElement[bool],
         order: Sequence[ColumnElement[Any] | Column[Any]],
+        recorded: Callable[[Select[Any]], Select[Any]],
     ) -> None:
         self._rows = rows
         self._table = table
         self._conditions = conditions
         self._behind = behind
         self._order = order
+        self._recorded = recorded
         self._pages: dict[tuple[frozenset[str], bool], Select[Any]] = {}
 
     async def fetch(
-        self, connection: AsyncConnection, filters: Mapping[str, object | None], cursor: Values, size: int
+        self,
+        connection: AsyncConnection,
+        filters: Mapping[str, object | None],
+        cursor: Values,
+        size: int,
+        record: Values,
     ) -> tuple[Sequence[Row[Any]], int]:
         """Up to `size` + 1 lines behind the cursor, and how many lines the filters find, counted to COUNT_LIMIT + 1.
 
-        An empty cursor starts the list; filters that are None do not narrow it.
+        An empty cursor starts the list; filters that are None do not narrow it. record: what `recorded` wants to know.
         """
         given = {name: value for name, value in filters.items() if value is not None}
         statement = self._page(frozenset(given), continued=bool(cursor))
-        rows = (await connection.execute(statement, {**given, **cursor, "limit": size + 1})).all()
+        rows = (await connection.execute(statement, {**given, **cursor, **record, "limit": size + 1})).all()
         if rows or not cursor:
             return rows, rows[0].found if rows else 0
         count = select(self._found(given))  # what was behind the cursor has left the filter meanwhile
@@ -62,7 +69,7 @@ class ListQuery:
         page = page.where(*(self._conditions[name] for name in sorted(given)))
         if continued:
             page = page.where(self._behind)
-        return page.order_by(*self._order).limit(bindparam("limit", type_=Integer))
+        return self._recorded(page.order_by(*self._order).limit(bindparam("limit", type_=Integer)))
 
     def _found(self, given: Iterable[str]) -> ScalarSelect[int]:
         conditions = (self._conditions[name] for name in sorted(given))

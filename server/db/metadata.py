@@ -1,6 +1,7 @@
 """What all tables share: one metadata with a naming convention, and column types that mean something."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Column, DateTime, MetaData, Text, Uuid, text
@@ -15,6 +16,9 @@ metadata = MetaData(
     }
 )
 """Every table of every slice; migrations are compared with it."""
+
+APPEND_ONLY: Final[dict[str, bool]] = {"append_only": True}
+"""The `info` of a table to which rows are only added: its migration gives it the trigger `append_only`."""
 
 
 def identifier() -> Column[UUID]:

@@ -21,6 +21,7 @@ class Call:
         "caller",
         "context",
         "headers",
+        "host",
         "message",
         "metadata",
         "method",
@@ -39,6 +40,8 @@ class Call:
         """The caller's metadata: all values of each key, in order."""
         self.rest = False
         """Whether it came through the edge as REST (client_address)."""
+        self.host = ""
+        """The caller's address in full, for the audit (client_address)."""
         self.address = ""
         """Whence the caller calls, as rate limits and the log name it (client_address)."""
         self.caller: Caller | None = None

@@ -17,14 +17,15 @@ class ClientAddress:
     """Believes the edge, which calls through the Unix socket, and nobody else."""
 
     async def around(self, call: Call, proceed: Proceed) -> None:
-        """Fill in `address` and `rest`; take over the edge's request id."""
+        """Fill in `host`, `address` and `rest`; take over the edge's request id."""
         peer = call.context.peer()
         if peer.startswith(EDGE):
             call.rest = "x-envoy-original-path" in call.metadata
-            call.address = limit_address(call.first("x-client-ip") or UNKNOWN)
+            call.host = call.first("x-client-ip") or UNKNOWN
             call.name(call.first("x-request-id") or call.request_id)  # one name in the edge's answers and in our log
         else:
-            call.address = limit_address(_host(peer))
+            call.host = _host(peer)
+        call.address = limit_address(call.host)
         set_address(call.address)
         await proceed(call)
 

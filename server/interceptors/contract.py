@@ -4,16 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from google.protobuf import descriptor_pool
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from medconnect.options.v1 import access_pb2
+from medconnect.options.v1 import access_pb2, audit_pb2
 
+from server.audit.events import AuditEvent
 from server.identity import Role
 
 
 class AccessUndeclared(Exception):
-    """A method does not say who may call it; the server must not start."""
+    """A method does not say who may call it, or what the audit tells of it; the server must not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Method:
     message: str
     """The success message of REST."""
     http_status: int
+    audit: AuditEvent | None
+    """What the audit records of each success, and of each refusal of a known caller."""
+    subject_field: str
+    """The field of the request that names what the call is about, such as `patient_id`; empty for none."""
 
     @property
     def name(self) -> str:
@@ -44,7 +49,7 @@ class Method:
 
 def unknown_method(path: str) -> Method:
     """A method that does not exist: answered as such to those who are signed in, and to nobody else."""
-    return Method(path, None, False, False, frozenset(Role), False, "", False, "", 200)
+    return Method(path, None, False, False, frozenset(Role), False, "", False, "", 200, None, "")
 
 
 def read_methods(services: Iterable[str]) -> Mapping[str, Method]:
@@ -58,6 +63,8 @@ def _read(descriptor: MethodDescriptor) -> Method:
     option = descriptor.GetOptions().Extensions[access_pb2.access]
     if [option.public, option.signed_in, bool(option.roles)].count(True) != 1:
         raise AccessUndeclared(f"{descriptor.full_name} must say one of `public`, `signed_in` and `roles`")
+    if bool(option.audit) == bool(option.unaudited):
+        raise AccessUndeclared(f"{descriptor.full_name} must say one of `audit` and `unaudited`")
     group = access_pb2.LimitGroup.Name(option.limit_group).removeprefix("LIMIT_GROUP_").lower()
     return Method(
         path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
@@ -70,7 +77,19 @@ def _read(descriptor: MethodDescriptor) -> Method:
         idempotent=option.idempotent,
         message=option.message,
         http_status=option.http_status or 200,
+        audit=_event(option.audit) if option.audit else None,
+        subject_field=_subject_field(descriptor.input_type),
     )
+
+
+def _event(number: int) -> AuditEvent:
+    return AuditEvent[audit_pb2.AuditEvent.Name(audit_pb2.AuditEvent.ValueType(number)).removeprefix("AUDIT_EVENT_")]
+
+
+def _subject_field(request: Descriptor) -> str:
+    """The first field that holds an id."""
+    texts = (field for field in request.fields if field.type == field.TYPE_STRING and not field.is_repeated)
+    return next((field.name for field in texts if field.name.endswith("_id")), "")
 
 
 def _role(number: int) -> Role:

@@ -6,6 +6,7 @@ from typing import Final
 
 from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from server.idempotency.repository import FirstSuccess, KeyedCall
+from server.interceptors.audit import subject_of
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 from server.unit_of_work import UnitOfWork
@@ -42,6 +43,8 @@ class Idempotency:
                     raise IdempotencyKeyReused()
                 call.reply = first.response
                 call.headers[REPLAYED] = "true"
+                if call.method.audit is not None:
+                    await transaction.audit.record(call.method.audit, subject_of(call), reason=REPLAYED)
             await proceed(call)
             if first is None and call.reply is not None:
                 await transaction.idempotency.keep(keyed, FirstSuccess(request_hash, call.reply))

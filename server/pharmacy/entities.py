@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from server.clinical.entities import Prescription, PrescriptionItem, PrescriptionStatus
-from server.clinical.period import Period
+from server.period import Period
 
 
 class PharmacyAction(StrEnum):

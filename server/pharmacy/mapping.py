@@ -8,7 +8,6 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 
 from server.clinical.entities import Prescription
 from server.clinical.mapping import STATUS_NUMBERS, item_message, present_code
-from server.clinical.period import Period
 from server.pagination import Page
 from server.pharmacy.entities import (
     DispensedLine,
@@ -23,7 +22,7 @@ from server.pharmacy.entities import (
     Validation,
     total_of,
 )
-from server.wire import date_text, enum_pair, fill_page, read_date, read_uuid, timestamp
+from server.wire import date_text, enum_pair, fill_page, read_date, read_period, read_uuid, timestamp
 
 ACTION_NUMBERS, ACTIONS = enum_pair(dispensing_pb2.PharmacyAction, PharmacyAction, "PHARMACY_ACTION")
 
@@ -45,10 +44,7 @@ def dispense_lines(request: pb.DispensePrescriptionRequest) -> list[DispenseLine
 def history_filter(request: pb.ListDispensingHistoryRequest) -> HistoryFilter:
     """Which actions to list. Raises ValidationFailed for a date that does not exist."""
     return HistoryFilter(
-        period=Period(
-            first=read_date(request.from_date, "from") if request.HasField("from_date") else None,
-            last=read_date(request.to_date, "to") if request.HasField("to_date") else None,
-        ),
+        period=read_period(request),
         action=ACTIONS[request.action] if request.HasField("action") else None,
     )
 

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import DateTime, Row, Select, TextClause, Uuid, bindparam, exists, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
+from server.audit.trail_repository import RECORDED, reading_page, values, with_record
 from server.auth.tables import users
 from server.clinical.entities import PrescriptionStatus
 from server.clinical.tables import patients, prescription_items, prescriptions
@@ -29,37 +32,45 @@ from server.pharmacy.tables import dispensed_lines, pharmacy_log
 Cursor = tuple[datetime, UUID]
 """The time and the id of the entry behind which a page begins."""
 
-# Entries carry the moment at which they are written, not that at which their transaction began: on a locked
-# prescription this is the order in which things happened.
-_ADD_ENTRIES: Final = text(
-    """
-    INSERT INTO pharmacy_log
-        (id, prescription_id, pharmacist_id, action, from_status, to_status, notes, occurred_at)
-    SELECT entry.*, clock_timestamp()
-    FROM unnest(
-        CAST(:ids AS uuid[]), CAST(:prescription_ids AS uuid[]), CAST(:pharmacist_ids AS uuid[]),
-        CAST(:actions AS text[]), CAST(:from_statuses AS text[]), CAST(:to_statuses AS text[]), CAST(:notes AS text[])
-    ) AS entry
-    """
-)
-_ADD_DISPENSING: Final = text(
-    """
-    WITH entry AS (
+# The audit's record is written by the same statement: where there is the one, there is the other. Entries carry the
+# moment at which they are written, not that at which their transaction began: on a locked prescription this is the
+# order in which things happened.
+_ADD_ENTRIES: Final = with_record(
+    text(
+        f"""
+        WITH {RECORDED}
         INSERT INTO pharmacy_log
             (id, prescription_id, pharmacist_id, action, from_status, to_status, notes, occurred_at)
-        VALUES (:id, :prescription_id, :pharmacist_id, :action, :from_status, :to_status, :notes, clock_timestamp())
-        RETURNING id
+        SELECT entry.*, clock_timestamp()
+        FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:prescription_ids AS uuid[]), CAST(:pharmacist_ids AS uuid[]),
+            CAST(:actions AS text[]), CAST(:from_statuses AS text[]), CAST(:to_statuses AS text[]),
+            CAST(:notes AS text[])
+        ) AS entry
+        """  # noqa: S608 - RECORDED is a constant
     )
-    INSERT INTO dispensed_lines
-        (id, log_id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date)
-    SELECT line.id, entry.id, line.item_id, line.dispensed_before, line.quantity, line.unit_price, line.currency,
-        line.batch_number, line.expiry_date
-    FROM entry, unnest(
-        CAST(:line_ids AS uuid[]), CAST(:item_ids AS uuid[]), CAST(:dispensed_before AS integer[]),
-        CAST(:quantities AS integer[]), CAST(:unit_prices AS numeric[]), CAST(:currencies AS text[]),
-        CAST(:batch_numbers AS text[]), CAST(:expiry_dates AS date[])
-    ) AS line (id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date)
-    """
+)
+_ADD_DISPENSING: Final = with_record(
+    text(
+        f"""
+        WITH {RECORDED}, entry AS (
+            INSERT INTO pharmacy_log
+                (id, prescription_id, pharmacist_id, action, from_status, to_status, notes, occurred_at)
+            VALUES
+                (:id, :prescription_id, :pharmacist_id, :action, :from_status, :to_status, :notes, clock_timestamp())
+            RETURNING id
+        )
+        INSERT INTO dispensed_lines
+            (id, log_id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date)
+        SELECT line.id, entry.id, line.item_id, line.dispensed_before, line.quantity, line.unit_price, line.currency,
+            line.batch_number, line.expiry_date
+        FROM entry, unnest(
+            CAST(:line_ids AS uuid[]), CAST(:item_ids AS uuid[]), CAST(:dispensed_before AS integer[]),
+            CAST(:quantities AS integer[]), CAST(:unit_prices AS numeric[]), CAST(:currencies AS text[]),
+            CAST(:batch_numbers AS text[]), CAST(:expiry_dates AS date[])
+        ) AS line (id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date)
+        """  # noqa: S608 - RECORDED is a constant
+    )
 )
 _HAS_SEEN_LATELY: Final = text(
     """
@@ -85,7 +96,7 @@ _moment_and_id: Final = tuple_(pharmacy_log.c.occurred_at, pharmacy_log.c.id)
 _acted: Final = pharmacy_log.alias("acted")
 
 _HISTORY: Final = ListQuery(
-    select(pharmacy_log, prescriptions.c.number, patients.c.full_name)
+    select(pharmacy_log, prescriptions.c.number, prescriptions.c.patient_id, patients.c.full_name)
     .join_from(pharmacy_log, prescriptions)
     .join(patients),
     pharmacy_log,
@@ -97,9 +108,12 @@ _HISTORY: Final = ListQuery(
     },
     behind=_moment_and_id < tuple_(_after_moment, _after_id),
     order=(pharmacy_log.c.occurred_at.desc(), pharmacy_log.c.id.desc()),
+    recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id"),
 )
 _LOG: Final = ListQuery(
-    select(pharmacy_log, users.c.full_name, users.c.pharmacy_name).join_from(pharmacy_log, users),
+    select(pharmacy_log, prescriptions.c.patient_id, users.c.full_name, users.c.pharmacy_name)
+    .join_from(pharmacy_log, users)
+    .join(prescriptions, prescriptions.c.id == pharmacy_log.c.prescription_id),
     pharmacy_log,
     conditions={
         "prescription_id": pharmacy_log.c.prescription_id == bindparam("prescription_id"),
@@ -110,6 +124,7 @@ _LOG: Final = ListQuery(
     },
     behind=_moment_and_id > tuple_(_after_moment, _after_id),
     order=(pharmacy_log.c.occurred_at, pharmacy_log.c.id),
+    recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id", empty=False),
 )
 
 
@@ -156,11 +171,12 @@ class PharmacyRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, *entries: NewEntry) -> None:
-        """Log actions, all in one statement."""
+    async def add(self, event: AuditEvent, subject: Subject, *entries: NewEntry) -> None:
+        """Log actions, and the call that did them in the audit, all in one statement."""
         await self._connection.execute(
             _ADD_ENTRIES,
             {
+                **values(event, subject),
                 "ids": [entry.id for entry in entries],
                 "prescription_ids": [entry.prescription_id for entry in entries],
                 "pharmacist_ids": [entry.pharmacist_id for entry in entries],
@@ -171,11 +187,12 @@ class PharmacyRepository:
             },
         )
 
-    async def add_dispensing(self, entry: NewEntry, lines: Sequence[NewLine]) -> None:
-        """Log a dispense with its lines, all in one statement."""
+    async def add_dispensing(self, subject: Subject, entry: NewEntry, lines: Sequence[NewLine]) -> None:
+        """Log a dispense with its lines, and in the audit, all in one statement."""
         await self._connection.execute(
             _ADD_DISPENSING,
             {
+                **values(AuditEvent.PRESCRIPTION_DISPENSED, subject),
                 "id": entry.id,
                 "prescription_id": entry.prescription_id,
                 "pharmacist_id": entry.pharmacist_id,
@@ -207,7 +224,7 @@ class PharmacyRepository:
     ) -> tuple[list[HistoryEntry], int]:
         """Up to `size` + 1 of his own actions, newest first, with the lines of dispenses; and how many there are.
 
-        zone: where the filter's days are judged.
+        zone: where the filter's days are judged. The reading is recorded.
         """
         filters = {
             "pharmacist_id": pharmacist_id,
@@ -215,7 +232,8 @@ class PharmacyRepository:
             "until": wanted.period.ends_before(zone),
             "action": wanted.action,
         }
-        rows, found = await _HISTORY.fetch(self._connection, filters, _cursor(after), size)
+        record = values(AuditEvent.DISPENSING_HISTORY_READ)
+        rows, found = await _HISTORY.fetch(self._connection, filters, _cursor(after), size, record)
         lines = await self._lines_of([row.id for row in rows if row.action == PharmacyAction.DISPENSE])
         return [_history_entry(row, lines.get(row.id, ())) for row in rows], found
 
@@ -224,10 +242,11 @@ class PharmacyRepository:
     ) -> tuple[list[LogEntry], int]:
         """Up to `size` + 1 entries of a prescription, oldest first, and how many there are.
 
-        For a pharmacist who acted on it; raises NotFound for anybody else.
+        For a pharmacist who acted on it, whose reading is recorded; raises NotFound for anybody else.
         """
         filters = {"prescription_id": prescription_id, "acquainted_id": pharmacist_id}
-        rows, found = await _LOG.fetch(self._connection, filters, _cursor(after), size)
+        record = values(AuditEvent.PRESCRIPTION_LOG_READ, Subject("prescription", prescription_id))
+        rows, found = await _LOG.fetch(self._connection, filters, _cursor(after), size, record)
         if not found:
             raise NotFound("prescription")
         return [_log_entry(row) for row in rows], found

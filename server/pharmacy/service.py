@@ -6,9 +6,12 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from server.audit import occasion
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
 from server.clinical import reference_number
 from server.clinical.entities import Prescription, PrescriptionStatus
-from server.clinical.prescribing import notices_to_patient
+from server.clinical.prescribing import notices_to_patient, subject_of
 from server.clinical.reference_number import ReferenceKind, ReferenceNumber
 from server.clock import Clock
 from server.db.identifiers import new_id
@@ -73,7 +76,8 @@ class PharmacyService:
             prescription = await _behind(content, tx)
             (seen,) = await _seen((prescription,), tx)
             scan_count = await tx.qr_codes.count_scan(content.code_id)
-            await tx.pharmacy.add(_entry(PharmacyAction.SCAN, caller, prescription, seen.status))
+            entry = _entry(PharmacyAction.SCAN, caller, prescription, seen.status)
+            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_SCANNED, subject_of(prescription), entry)
         counted = replace(seen.qr_code, scan_count=scan_count)
         return _found(replace(seen, qr_code=counted), caller)
 
@@ -90,7 +94,7 @@ class PharmacyService:
             entries = [
                 _entry(PharmacyAction.LOOKUP, caller, was, now.status) for was, now in zip(found, seen, strict=True)
             ]
-            await tx.pharmacy.add(*entries)
+            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_LOOKED_UP, _subject_of_all(found), *entries)
         return tuple(_found(prescription, caller) for prescription in seen)
 
     async def validate(self, caller: Caller, prescription_id: UUID, notes: str) -> Validation:
@@ -104,7 +108,8 @@ class PharmacyService:
             claim = claims.claimed(prescription, caller.user_id, self._lease)
             status = PrescriptionStatus.VALIDATED
             validated = await tx.prescriptions.move(prescription, status, claim=claim)
-            await tx.pharmacy.add(_entry(PharmacyAction.VALIDATE, caller, prescription, status, notes))
+            entry = _entry(PharmacyAction.VALIDATE, caller, prescription, status, notes)
+            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_VALIDATED, subject_of(prescription), entry)
         return Validation(validated, claim.expires_at)
 
     async def dispense(
@@ -118,7 +123,7 @@ class PharmacyService:
             prescription = await _acquainted(tx, prescription_id, caller)
             outcome = dispensing.dispensed(prescription, caller.user_id, lines, self._clock.today())
             entry = _entry(PharmacyAction.DISPENSE, caller, prescription, outcome.status, notes)
-            await tx.pharmacy.add_dispensing(entry, self._new_lines(prescription, lines))
+            await tx.pharmacy.add_dispensing(subject_of(prescription), entry, self._new_lines(prescription, lines))
             await tx.prescriptions.add_dispensed(outcome.quantities)
             dispensed = await tx.prescriptions.move(replace(prescription, items=outcome.items), outcome.status)
             notices = notices_to_patient(MailKind.DISPENSED, prescription, log_id=str(entry.id))
@@ -136,7 +141,8 @@ class PharmacyService:
                 await _require_seen_lately(tx, prescription_id, caller)
             status = dispensing.rejected(prescription, caller.user_id)
             rejected = await tx.prescriptions.move(prescription, status, reason=reason)
-            await tx.pharmacy.add(_entry(PharmacyAction.REJECT, caller, prescription, status, reason))
+            entry = _entry(PharmacyAction.REJECT, caller, prescription, status, reason)
+            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_REJECTED, subject_of(prescription), entry)
             await tx.outbox.add(*notices_to_patient(MailKind.REJECTED, prescription), _to_doctor(prescription))
         return rejected
 
@@ -149,7 +155,8 @@ class PharmacyService:
             prescription = await _acquainted(tx, prescription_id, caller)
             status = claims.released(prescription, caller.user_id)
             released = await tx.prescriptions.move(prescription, status)
-            await tx.pharmacy.add(_entry(PharmacyAction.RELEASE, caller, prescription, status))
+            entry = _entry(PharmacyAction.RELEASE, caller, prescription, status)
+            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_RELEASED, subject_of(prescription), entry)
         return released
 
     async def history(self, caller: Caller, wanted: HistoryFilter, page: PageRequest) -> Page[HistoryEntry]:
@@ -185,9 +192,7 @@ class PharmacyService:
             lines = await tx.pharmacy.lines_for(prescription_id, caller)
             if not lines and caller.role is not Role.PATIENT:
                 raise NotFound(_RESOURCE)
-            prescription = await tx.prescriptions.get(prescription_id)
-        if caller.role is Role.PATIENT and prescription.patient_user_id != caller.user_id:
-            raise NotFound(_RESOURCE)
+            prescription = await tx.prescriptions.read_for_receipt(prescription_id, caller)
         currency = lines[0].currency if lines else self._currency
         return Receipt(prescription.number, prescription.patient_name, prescription.status, lines, currency)
 
@@ -214,6 +219,7 @@ async def _behind(content: QrContent, tx: Transaction) -> Prescription:
         prescription = await tx.prescriptions.get_for_update(content.prescription_id)
     except NotFound:
         raise QrCodeInvalid() from None
+    occasion.about(subject_of(prescription))
     present = prescription.qr_code
     code = present if present.id == content.code_id else await tx.qr_codes.get(content.code_id)
     dispensing.check_code(prescription, code)
@@ -222,9 +228,11 @@ async def _behind(content: QrContent, tx: Transaction) -> Prescription:
 
 async def _named(reference: ReferenceNumber, tx: Transaction) -> tuple[Prescription, ...]:
     """The locked prescriptions that a reference number names."""
-    if reference.kind is ReferenceKind.PRESCRIPTION:
-        return (await tx.prescriptions.by_number_for_update(reference.text),)
-    return await tx.prescriptions.open_of_patient_for_update(reference.text)
+    if reference.kind is ReferenceKind.PATIENT:
+        return await tx.prescriptions.open_of_patient_for_update(reference.text)
+    prescription = await tx.prescriptions.by_number_for_update(reference.text)
+    occasion.about(subject_of(prescription))
+    return (prescription,)
 
 
 async def _acquainted(tx: Transaction, prescription_id: UUID, caller: Caller) -> Prescription:
@@ -250,6 +258,13 @@ async def _seen(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Presc
 
 def _found(prescription: Prescription, caller: Caller) -> FoundPrescription:
     return FoundPrescription(prescription, claims.can_dispense(prescription, caller.user_id))
+
+
+def _subject_of_all(found: tuple[Prescription, ...]) -> Subject:
+    """What a lookup showed: one prescription, or what is open of one patient."""
+    if len(found) == 1:
+        return subject_of(found[0])
+    return Subject("prescription", patient_ids=tuple({prescription.patient_id for prescription in found}))
 
 
 def _entry(

@@ -79,11 +79,28 @@ def described(people: People, family: str, prescriptions: list[str]) -> Mapping[
     pharmacists = people.pharmacist, people.other_pharmacist
     found, one_found = f"?search={family}", f"?search=number1%20{family}"
     own = f"?patientId={people.patient.patient_id}"
+    seen = "/patients/access-log?event="
     mine, history, log = "/patients/prescriptions", "/pharmacy/history", "/pharmacy/logs/"
     written, visits = f"/doctors/prescriptions{own}", f"/doctors/medical-visits{own}"
     return {
         "ListUsers": Listing(
             "users", f"/users{found}", f"/users{one_found}", people.admin, people.other_admin, "createdAt"
+        ),
+        "ListAuditRecords": Listing(
+            "entries",
+            f"/audit{own}&event=prescription_created",
+            f"/audit{own}&event=prescription_cancelled",
+            people.admin,
+            people.other_admin,
+            "occurredAt",
+        ),
+        "ListAccessLog": Listing(
+            "entries",
+            f"{seen}prescription_created",
+            f"{seen}prescription_cancelled",
+            people.patient,
+            people.other_patient,
+            "occurredAt",
         ),
         "ListPatients": Listing(
             "patients", f"/doctors/patients{found}", f"/doctors/patients{one_found}", *doctors, "fullName", False

@@ -181,6 +181,8 @@ def _methods() -> dict[str, Method]:
         idempotent=False,
         message="Probe's „answer“",
         http_status=200,
+        audit=None,
+        subject_field="",
     )
     methods = {path: replace(method, path=path, streaming=face == "stream") for face, path in PATHS.items()}
     # Not there to be called: its request's rules are compiled at the start, so that a test may declare it elsewhere.

@@ -17,6 +17,7 @@ from server.errors import VersionConflict
 from server.identity import Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.database import as_owner
 from tests.interceptors.probe import BODY, EDGE, House, Metadata, running_house
 
 KEY = "0123456789abcdef"
@@ -68,12 +69,11 @@ async def house(real_work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> 
 
 
 @pytest.fixture
-async def ledger(house: House, real_work: UnitOfWork) -> Ledger:
+async def ledger(house: House, real_work: UnitOfWork, shared_database_url: str) -> Ledger:
     """What the probe does."""
     ledger = Ledger(real_work)
-    await ledger.sql("DROP TABLE IF EXISTS ledger")
-    await ledger.sql("CREATE TABLE ledger (run integer)")
-    await ledger.sql("TRUNCATE idempotency_keys")
+    await as_owner(shared_database_url, "DROP TABLE IF EXISTS ledger", "CREATE TABLE ledger (run integer)")
+    await ledger.sql("DELETE FROM idempotency_keys")
     house.probe.act = ledger
     return ledger
 
@@ -151,11 +151,15 @@ async def test_a_failure_is_not_kept_and_takes_its_writes_along(house: House, le
 
 
 async def test_a_key_that_cannot_be_kept_takes_the_writes_along(
-    house: House, ledger: Ledger, caller: Metadata, log_lines: Callable[[], list[dict[str, Any]]]
+    house: House,
+    ledger: Ledger,
+    caller: Metadata,
+    log_lines: Callable[[], list[dict[str, Any]]],
+    shared_database_url: str,
 ) -> None:
-    await ledger.sql("ALTER TABLE idempotency_keys ADD CONSTRAINT nothing CHECK (false)")
+    await as_owner(shared_database_url, "ALTER TABLE idempotency_keys ADD CONSTRAINT nothing CHECK (false)")
     answer = await house.call("unary", caller)
-    await ledger.sql("ALTER TABLE idempotency_keys DROP CONSTRAINT nothing")
+    await as_owner(shared_database_url, "ALTER TABLE idempotency_keys DROP CONSTRAINT nothing")
     assert answer.reason == "INTERNAL"
     assert [line["event"] for line in log_lines()] == ["call", "call_failed"]
     assert await ledger.written() == ([], 0)

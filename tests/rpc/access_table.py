@@ -56,6 +56,7 @@ GetUser                -          U  P  P  P  P  P  P  P  P  +  U
 DeactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
 ReactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
 VerifyUser             -          U  P  P  P  P  P  P  P  P  +  U
+ListAuditRecords       -          U  P  P  P  P  P  P  P  P  +  U
 ListPatients           -          U  P  P  +  +  V  P  P  P  P  U
 CreatePatient          -          U  P  P  +  +  V  P  P  P  P  U
 GetPatient             -          U  P  P  +  +  V  P  P  P  P  U
@@ -70,6 +71,7 @@ CancelPrescription     open       U  P  P  +  N  V  P  P  P  P  U
 GetProfile             -          U  +  o  P  P  P  P  P  P  P  U
 UpdateProfile          -          U  +  o  P  P  P  P  P  P  P  U
 ListMyPrescriptions    held       U  +  o  P  P  P  P  P  P  P  U
+ListAccessLog          held       U  +  o  P  P  P  P  P  P  P  U
 GetQrCode              open       U  +  N  +  N  V  P  P  P  P  U
 GetQrCodeImage         open       U  +  N  +  N  V  P  P  P  P  U
 ReissueQrCode          open       U  +  N  +  N  V  P  P  P  P  U

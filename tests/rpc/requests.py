@@ -88,6 +88,7 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
     ),
     "ListUsers": _plain(auth.ListUsersRequest),
     "VerifyUser": _verify_user,
+    "ListAuditRecords": _plain(auth.ListAuditRecordsRequest),
     "ListPatients": lambda stage: clinical.ListPatientsRequest(search=stage.reference_number),
     "CreatePatient": _create_patient,
     "GetPatient": lambda stage: clinical.GetPatientRequest(patient_id=stage["PO"].patient_id),
@@ -111,6 +112,7 @@ _ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[Stage, Prescription], Message
         patient_id=stage["PO"].patient_id, page_size=100
     ),
     "ListMyPrescriptions": lambda *_: clinical.ListMyPrescriptionsRequest(page_size=100),
+    "ListAccessLog": lambda *_: clinical.ListAccessLogRequest(page_size=100),
     "GetPrescription": _named(clinical.GetPrescriptionRequest),
     "CancelPrescription": _named(clinical.CancelPrescriptionRequest, reason=REASON),
     "GetQrCode": _named(clinical.GetQrCodeRequest),

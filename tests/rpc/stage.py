@@ -19,8 +19,8 @@ Prescription = prescription_pb2.Prescription
 QUANTITY: Final = 10
 PART: Final = 4
 
-_BUSY: Final = {"sessions", "refresh_tokens", "mail_workers"}
-"""Tables that change by themselves, or with every sign-in."""
+_BUSY: Final = {"sessions", "refresh_tokens", "mail_workers", "audit_records", "audit_seals"}
+"""Tables that change by themselves, or with every sign-in or refusal."""
 
 # xmin is the transaction that wrote a row: whatever is written, even with the same values, shows. Mails are written
 # while they are sent, so they are only counted.
@@ -114,7 +114,8 @@ class Stage:
     async def _open_session(self, user_id: str) -> Tokens:
         instance = self.cast.instance
         async with instance.core.work.begin() as tx:
-            return await instance.services.sessions.open(tx, await tx.accounts.get(UUID(user_id)))
+            _, tokens = await instance.services.sessions.open(tx, await tx.accounts.get(UUID(user_id)))
+        return tokens
 
     def _open(self) -> Prescription:
         return self.cast.prescribe(self["PO"].patient_id, QUANTITY, doctor=self["DO"])

@@ -6,9 +6,10 @@ import pytest
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
-from medconnect.options.v1 import access_pb2
+from medconnect.options.v1 import access_pb2, audit_pb2
 
 from server.app import SERVICES
+from server.audit.events import AuditEvent
 from server.identity import Role
 from server.interceptors.access import OPEN_METHODS, OPEN_SERVICES
 from server.interceptors.contract import AccessUndeclared, Method, read_methods, unknown_method
@@ -16,7 +17,7 @@ from server.interceptors.contract import AccessUndeclared, Method, read_methods,
 PUBLIC = {"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"}
 SIGNED_IN = {"Logout", "GetCurrentUser", "ChangePassword"}
 BOTH_ENDS_OF_A_CODE = {"GetQrCode", "GetQrCodeImage", "ReissueQrCode", "SendPrescriptionEmail"}
-OF_PATIENTS = {"GetProfile", "UpdateProfile", "ListMyPrescriptions"}
+OF_PATIENTS = {"GetProfile", "UpdateProfile", "ListMyPrescriptions", "ListAccessLog"}
 
 METHODS = read_methods(SERVICES)
 
@@ -130,17 +131,27 @@ UNCLEAR: Mapping[str, access_pb2.Access | None] = {
     "PublicAndRoles": access_pb2.Access(public=True, roles=[access_pb2.ROLE_ADMIN]),
     "PublicAndSignedIn": access_pb2.Access(public=True, signed_in=True),
     "SignedInAndRoles": access_pb2.Access(signed_in=True, roles=[access_pb2.ROLE_ADMIN]),
+    "NothingOfTheAudit": access_pb2.Access(public=True),
+    "AuditedAndNot": access_pb2.Access(public=True, audit=audit_pb2.AUDIT_EVENT_SIGNED_IN, unaudited="x"),
 }
 
 
 @pytest.mark.parametrize("name", UNCLEAR)
-def test_a_method_that_does_not_say_who_may_call_it_stops_the_start_and_is_named(name: str) -> None:
+def test_a_method_that_does_not_say_who_may_call_and_what_is_recorded_stops_the_start(
+    name: str,
+) -> None:
     with pytest.raises(AccessUndeclared, match=rf"probe\.{name}\.Do"):
         read_methods([a_service(name, UNCLEAR[name])])
 
 
 def test_a_method_that_does_is_read() -> None:
-    option = access_pb2.Access(roles=[access_pb2.ROLE_DOCTOR], verified=True, limit_group=access_pb2.LIMIT_GROUP_OTP)
+    option = access_pb2.Access(
+        roles=[access_pb2.ROLE_DOCTOR],
+        verified=True,
+        limit_group=access_pb2.LIMIT_GROUP_OTP,
+        audit=audit_pb2.AUDIT_EVENT_PATIENT_READ,
+    )
     [method] = read_methods([a_service("Clear", option)]).values()
     assert (method.path, method.roles, method.verified) == ("/probe.Clear/Do", frozenset({Role.DOCTOR}), True)
+    assert (method.audit, method.subject_field) == (AuditEvent.PATIENT_READ, "")
     assert (method.limit_group, method.http_status, method.streaming) == ("otp", 200, False)

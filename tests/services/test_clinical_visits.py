@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from server.clinical.entities import NewVisit, VisitType, VitalSigns
-from server.clinical.period import Period
 from server.errors import NotFound, PageTokenInvalid, ValidationFailed
 from server.pagination import PageRequest
+from server.period import Period
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clinical import FIRST_PAGE, Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock
@@ -114,9 +114,9 @@ async def test_a_page_token_of_another_caller_or_filter_is_refused(clinic: Clini
             await attempt
 
 
-async def test_recording_takes_two_statements_and_a_list_one(clinic: Clinic) -> None:
+async def test_recording_takes_three_statements_and_a_list_one(clinic: Clinic) -> None:
     with statements_of(clinic) as recording:
         await clinic.visits.record(clinic.doctor, a_visit(clinic))
     with statements_of(clinic) as listing:
         await clinic.visits.list_own(clinic.doctor, None, NO_PERIOD, FIRST_PAGE)
-    assert (len(recording), len(listing)) == (2, 1)
+    assert (len(recording), len(listing)) == (3, 1)

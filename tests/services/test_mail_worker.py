@@ -16,7 +16,7 @@ from server.mail.mailer import Mailer, SmtpMailer, SmtpServer
 from server.mail.repository import MailRepository
 from server.mail.worker import Compose, MailWorker
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.database import committing_work
+from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.mail_sink import MailSink, free_port
 from tests.fixtures.mails import add_mails, change, empty_queue, rows
 
@@ -200,7 +200,7 @@ async def test_a_worker_outlives_its_database(database_url: str, sink: MailSink)
     async with committing_work(database_url) as queue:
         worker = a_worker(queue, SmtpMailer(sink.server))
         async with worker.running():
-            await change_ignoring_its_end(queue)
+            await cut_connections(database_url)
             await until(lambda: added(queue))
             await until(lambda: completed(queue, 1))
 
@@ -214,10 +214,10 @@ async def added(queue: UnitOfWork) -> bool:
     return True
 
 
-async def change_ignoring_its_end(queue: UnitOfWork) -> None:
+async def cut_connections(url: str) -> None:
     """Cut every connection to this database but the one that does it."""
-    await change(
-        queue,
+    await as_owner(
+        url,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.clinical.period import Period
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import (
@@ -16,6 +15,7 @@ from server.errors import (
     ValidationFailed,
 )
 from server.pagination import PageRequest
+from server.period import Period
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.unit_of_work import UnitOfWork

@@ -4,13 +4,13 @@ import pytest
 from sqlalchemy import text
 
 from server.clinical.entities import PrescriptionStatus
-from server.clinical.period import Period
 from server.clinical.reference_number import new_patient_reference, new_prescription_number
 from server.errors import (
     NotFound,
     RateLimitExceeded,
     ReferenceNumberInvalid,
 )
+from server.period import Period
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.unit_of_work import UnitOfWork

@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 
 from server.clinical.entities import PrescriptionStatus
-from server.clinical.period import Period
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import (
@@ -15,6 +14,7 @@ from server.errors import (
     QrCodeInvalid,
     QrCodeReplaced,
 )
+from server.period import Period
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.qr import signed_code

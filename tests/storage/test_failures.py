@@ -14,7 +14,7 @@ from server.db.embedded import EmbeddedPostgres
 from server.errors import DatabaseUnavailable, ServerBusy
 from server.health import NOT_SERVING, SERVING, Health
 from server.unit_of_work import Transaction, UnitOfWork
-from tests.fixtures.database import committing_work
+from tests.fixtures.database import as_owner, committing_work
 
 
 class Wire:
@@ -163,10 +163,12 @@ async def test_a_database_that_does_not_let_us_in_is_unavailable(
             await works(work)
 
 
-async def test_a_session_that_an_operator_ends_is_unavailable(work: UnitOfWork) -> None:
+async def test_a_session_that_an_operator_ends_is_unavailable(work: UnitOfWork, shared_database_url: str) -> None:
     with pytest.raises(DatabaseUnavailable):
         async with work.begin() as tx:
-            await run(tx, "SELECT pg_terminate_backend(pg_backend_pid())")
+            session = (await tx.connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            await as_owner(shared_database_url, f"SELECT pg_terminate_backend({session})")
+            await run(tx, "SELECT 1")
     assert await works(work)
 
 

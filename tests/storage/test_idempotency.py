@@ -21,7 +21,7 @@ async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     engine = create_engine(shared_database_url, pool_size=4)
     work = UnitOfWork(engine)
     async with work.begin() as tx:
-        await tx.connection.execute(text("TRUNCATE idempotency_keys"))
+        await tx.connection.execute(text("DELETE FROM idempotency_keys"))
     yield work
     await engine.dispose()
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from server.db.engine import create_engine
 from server.errors import VersionConflict
 from server.unit_of_work import Transaction, UnitOfWork
+from tests.fixtures.database import as_owner
 
 POOL = 2
 
@@ -18,12 +19,9 @@ POOL = 2
 @pytest.fixture
 async def work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """On storage that commits, with hardly any connections."""
+    await as_owner(shared_database_url, "DROP TABLE IF EXISTS notes", "CREATE TABLE notes (note text)")
     engine = create_engine(shared_database_url, pool_size=POOL)
-    work = UnitOfWork(engine)
-    async with work.begin() as tx:
-        await tx.connection.execute(text("DROP TABLE IF EXISTS notes"))
-        await tx.connection.execute(text("CREATE TABLE notes (note text)"))
-    yield work
+    yield UnitOfWork(engine)
     await engine.dispose()
 
 

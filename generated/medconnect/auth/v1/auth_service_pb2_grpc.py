@@ -110,6 +110,11 @@ class AuthServiceStub:
                 request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserRequest.SerializeToString,
                 response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserResponse.FromString,
                 _registered_method=True)
+        self.ListAuditRecords = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/ListAuditRecords',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsResponse.FromString,
+                _registered_method=True)
 
 
 class AuthServiceServicer:
@@ -233,6 +238,13 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAuditRecords(self, request, context):
+        """Lists the audit's records, newest first; reading it is recorded too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -310,6 +322,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ReactivateUser,
                     request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserRequest.FromString,
                     response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserResponse.SerializeToString,
+            ),
+            'ListAuditRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditRecords,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -718,6 +735,33 @@ class AuthService:
             '/medconnect.auth.v1.AuthService/ReactivateUser',
             medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserRequest.SerializeToString,
             medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/ListAuditRecords',
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -85,6 +85,8 @@ class AuthServiceStub:
     """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
     stays as it is. Errors: RESOURCE_NOT_FOUND.
     """
+    ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListAuditRecordsRequest, _auth_service_pb2.ListAuditRecordsResponse]
+    """Lists the audit's records, newest first; reading it is recorded too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID."""
 
 @_typing.type_check_only
 class AuthServiceAsyncStub(AuthServiceStub):
@@ -143,6 +145,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
     stays as it is. Errors: RESOURCE_NOT_FOUND.
     """
+    ListAuditRecords: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListAuditRecordsRequest, _auth_service_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
+    """Lists the audit's records, newest first; reading it is recorded too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID."""
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     """Accounts and sessions."""
@@ -288,5 +292,13 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
         stays as it is. Errors: RESOURCE_NOT_FOUND.
         """
+
+    @_abc_1.abstractmethod
+    def ListAuditRecords(
+        self,
+        request: _auth_service_pb2.ListAuditRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ListAuditRecordsResponse, _abc.Awaitable[_auth_service_pb2.ListAuditRecordsResponse]]:
+        """Lists the audit's records, newest first; reading it is recorded too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID."""
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -120,6 +120,11 @@ class ClinicalServiceStub:
                 request_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.SendPrescriptionEmailRequest.SerializeToString,
                 response_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.SendPrescriptionEmailResponse.FromString,
                 _registered_method=True)
+        self.ListAccessLog = channel.unary_unary(
+                '/medconnect.clinical.v1.ClinicalService/ListAccessLog',
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListAccessLogRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListAccessLogResponse.FromString,
+                _registered_method=True)
 
 
 class ClinicalServiceServicer:
@@ -250,6 +255,14 @@ class ClinicalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAccessLog(self, request, context):
+        """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
+        PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ClinicalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -337,6 +350,11 @@ def add_ClinicalServiceServicer_to_server(servicer, server):
                     servicer.SendPrescriptionEmail,
                     request_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.SendPrescriptionEmailRequest.FromString,
                     response_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.SendPrescriptionEmailResponse.SerializeToString,
+            ),
+            'ListAccessLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccessLog,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListAccessLogRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListAccessLogResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -799,6 +817,33 @@ class ClinicalService:
             '/medconnect.clinical.v1.ClinicalService/SendPrescriptionEmail',
             medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.SendPrescriptionEmailRequest.SerializeToString,
             medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.SendPrescriptionEmailResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccessLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.clinical.v1.ClinicalService/ListAccessLog',
+            medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListAccessLogRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListAccessLogResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -77,6 +77,10 @@ class ClinicalServiceStub:
     """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
     RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
+    ListAccessLog: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ListAccessLogRequest, _clinical_service_pb2.ListAccessLogResponse]
+    """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
+    PAGE_TOKEN_INVALID.
+    """
 
 @_typing.type_check_only
 class ClinicalServiceAsyncStub(ClinicalServiceStub):
@@ -126,6 +130,10 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     SendPrescriptionEmail: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.SendPrescriptionEmailRequest, _clinical_service_pb2.SendPrescriptionEmailResponse]  # type: ignore[assignment]
     """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
     RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    """
+    ListAccessLog: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ListAccessLogRequest, _clinical_service_pb2.ListAccessLogResponse]  # type: ignore[assignment]
+    """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
+    PAGE_TOKEN_INVALID.
     """
 
 class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -275,6 +283,16 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_clinical_service_pb2.SendPrescriptionEmailResponse, _abc.Awaitable[_clinical_service_pb2.SendPrescriptionEmailResponse]]:
         """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
         RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAccessLog(
+        self,
+        request: _clinical_service_pb2.ListAccessLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clinical_service_pb2.ListAccessLogResponse, _abc.Awaitable[_clinical_service_pb2.ListAccessLogResponse]]:
+        """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
+        PAGE_TOKEN_INVALID.
         """
 
 def add_ClinicalServiceServicer_to_server(servicer: ClinicalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
+from medconnect.options.v1 import audit_pb2 as _audit_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -155,6 +156,8 @@ class Access(_message.Message):
     IDEMPOTENT_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     HTTP_STATUS_FIELD_NUMBER: _builtins.int
+    AUDIT_FIELD_NUMBER: _builtins.int
+    UNAUDITED_FIELD_NUMBER: _builtins.int
     public: _builtins.bool
     """True: anybody may call, with or without a token. Exactly one of `public`, `signed_in` and `roles` is given."""
     signed_in: _builtins.bool
@@ -169,6 +172,10 @@ class Access(_message.Message):
     """The success message of the REST envelope; empty: REST answers the message alone, without an envelope."""
     http_status: _builtins.int
     """The HTTP status of a success; 0 means 200."""
+    audit: _audit_pb2.AuditEvent.ValueType
+    """What the audit records of each success and each refusal of a known caller. Exactly one of `audit` and `unaudited` is given."""
+    unaudited: _builtins.str
+    """Why the audit demands no record of a success: nothing of anybody is shown or changed, or the use case decides."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
         """The roles that may call."""
@@ -184,10 +191,12 @@ class Access(_message.Message):
         idempotent: _builtins.bool = ...,
         message: _builtins.str = ...,
         http_status: _builtins.int = ...,
+        audit: _audit_pb2.AuditEvent.ValueType = ...,
+        unaudited: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["http_status", b"http_status", "idempotent", b"idempotent", "limit_group", b"limit_group", "message", b"message", "public", b"public", "roles", b"roles", "signed_in", b"signed_in", "verified", b"verified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit", b"audit", "http_status", b"http_status", "idempotent", b"idempotent", "limit_group", b"limit_group", "message", b"message", "public", b"public", "roles", b"roles", "signed_in", b"signed_in", "unaudited", b"unaudited", "verified", b"verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,10 +6,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from server.errors import ValidationFailed
-from server.patient_details import EARLIEST_DATE
 
+EARLIEST_DATE: Final = date(1900, 1, 1)
 LATEST_DATE: Final = date(2100, 12, 31)
-"""Behind it no list looks."""
+"""Before the one and behind the other nothing happened, and no list looks."""
 
 
 @dataclass(frozen=True, slots=True)

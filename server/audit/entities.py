@@ -1,0 +1,61 @@
+"""The audit as it is read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from server.audit.events import Action, AuditEvent, Outcome
+from server.identity import Role
+from server.period import Period
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """A record as admins read it; texts are empty where there is nothing to say."""
+
+    id: UUID
+    occurred_at: datetime
+    event: AuditEvent
+    action: Action
+    outcome: Outcome
+    actor_id: UUID | None
+    """None: a stranger, or the service itself."""
+    actor_name: str
+    actor_role: Role | None
+    session_id: UUID | None
+    address: str
+    user_agent: str
+    rpc: str
+    object_kind: str
+    object_id: UUID | None
+    patient_ids: tuple[UUID, ...]
+    purpose: str
+    request_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which records are listed; None takes all."""
+
+    period: Period
+    actor_id: UUID | None = None
+    patient_id: UUID | None = None
+    role: Role | None = None
+    event: AuditEvent | None = None
+    action: Action | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An access to a patient's record, as the patient reads it."""
+
+    id: UUID
+    occurred_at: datetime
+    event: AuditEvent
+    actor_name: str
+    """Empty for the service itself, and so is the workplace."""
+    actor_role: Role | None
+    actor_workplace: str
+    prescription_number: str

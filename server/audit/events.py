@@ -1,0 +1,92 @@
+"""What the audit tells of, in the words of FHIR AuditEvent and IHE BALP.
+
+The names are those of `AuditEvent` in `medconnect/options/v1/audit.proto`, where each is described.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+from typing import Final, Self
+
+from server.identity import Role
+
+
+class Action(StrEnum):
+    """The kind of an event (FHIR audit-event-action)."""
+
+    CREATE = "C"
+    READ = "R"
+    UPDATE = "U"
+    DELETE = "D"
+    EXECUTE = "E"
+
+
+class Outcome(IntEnum):
+    """How it ended (FHIR audit-event-outcome)."""
+
+    SUCCESS = 0
+    FAILURE = 4
+    """Refused for its content or the present state: a wrong code, a wrong password, a prescription in another state."""
+    DENIED = 8
+    """The caller may not do this, or what he named is not there for him."""
+    FAULT = 12
+    """It failed on our side."""
+
+
+class AuditEvent(StrEnum):
+    """What happened, and the kind of it."""
+
+    action: Action
+
+    def __new__(cls, word: str, action: Action) -> Self:
+        """A word that carries its action."""
+        event = str.__new__(cls, word)
+        event._value_ = word
+        event.action = action
+        return event
+
+    ACCOUNT_REGISTERED = "account_registered", Action.CREATE
+    SIGNED_IN = "signed_in", Action.EXECUTE
+    SIGNED_OUT = "signed_out", Action.EXECUTE
+    REFRESH_TOKEN_REUSED = "refresh_token_reused", Action.EXECUTE
+    PASSWORD_RESET_REQUESTED = "password_reset_requested", Action.EXECUTE
+    PASSWORD_RESET = "password_reset", Action.UPDATE
+    PASSWORD_CHANGED = "password_changed", Action.UPDATE
+    ACCOUNT_CREATED = "account_created", Action.CREATE
+    ACCOUNTS_LISTED = "accounts_listed", Action.READ
+    ACCOUNT_READ = "account_read", Action.READ
+    ACCOUNT_VERIFIED = "account_verified", Action.UPDATE
+    ACCOUNT_DEACTIVATED = "account_deactivated", Action.UPDATE
+    ACCOUNT_REACTIVATED = "account_reactivated", Action.UPDATE
+    AUDIT_READ = "audit_read", Action.READ
+    PATIENTS_LISTED = "patients_listed", Action.READ
+    PATIENT_CREATED = "patient_created", Action.CREATE
+    PATIENT_READ = "patient_read", Action.READ
+    PATIENT_UPDATED = "patient_updated", Action.UPDATE
+    VISIT_CREATED = "visit_created", Action.CREATE
+    VISITS_LISTED = "visits_listed", Action.READ
+    PRESCRIPTION_CREATED = "prescription_created", Action.CREATE
+    PRESCRIPTIONS_LISTED = "prescriptions_listed", Action.READ
+    PRESCRIPTION_READ = "prescription_read", Action.READ
+    PRESCRIPTION_CANCELLED = "prescription_cancelled", Action.UPDATE
+    QR_CODE_READ = "qr_code_read", Action.READ
+    QR_CODE_REISSUED = "qr_code_reissued", Action.UPDATE
+    PRESCRIPTION_MAILED = "prescription_mailed", Action.EXECUTE
+    ACCESS_LOG_READ = "access_log_read", Action.READ
+    PRESCRIPTION_SCANNED = "prescription_scanned", Action.EXECUTE
+    PRESCRIPTION_LOOKED_UP = "prescription_looked_up", Action.EXECUTE
+    PRESCRIPTION_VALIDATED = "prescription_validated", Action.UPDATE
+    PRESCRIPTION_DISPENSED = "prescription_dispensed", Action.UPDATE
+    PRESCRIPTION_REJECTED = "prescription_rejected", Action.UPDATE
+    PRESCRIPTION_RELEASED = "prescription_released", Action.UPDATE
+    DISPENSING_HISTORY_READ = "dispensing_history_read", Action.READ
+    PRESCRIPTION_LOG_READ = "prescription_log_read", Action.READ
+    RECEIPT_READ = "receipt_read", Action.READ
+
+
+PURPOSES: Final[Mapping[Role, str]] = {
+    Role.PATIENT: "PATRQT",
+    Role.DOCTOR: "TREAT",
+    Role.PHARMACIST: "TREAT",
+    Role.ADMIN: "HSYSADMIN",
+}
+"""Why somebody of that role acts (HL7 v3 PurposeOfUse); the service has one purpose for each role."""

@@ -1,0 +1,169 @@
+"""The audit read: by admins, and by patients what is about them."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import DateTime, Row, Text, Uuid, bindparam, func, select, tuple_
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.audit.entities import Access, AuditFilter, AuditRecord
+from server.audit.events import Action, AuditEvent, Outcome
+from server.audit.tables import audit_records
+from server.audit.trail_repository import NO_ACCOUNT, reading_page, values
+from server.auth.tables import users
+from server.clinical.tables import patients, prescriptions
+from server.db.list_query import ListQuery
+from server.identity import Role
+from server.period import Period
+
+Cursor = tuple[datetime, UUID]
+"""The time and the id of the record behind which a page begins."""
+
+_record = audit_records.c
+_behind: Final = tuple_(_record.occurred_at, _record.id) < tuple_(
+    bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)
+)
+_order: Final = (_record.occurred_at.desc(), _record.id.desc())
+_event: Final = _record.event == bindparam("event", type_=Text)
+_period: Final = {
+    "since": _record.occurred_at >= bindparam("since"),
+    "until": _record.occurred_at < bindparam("until"),
+}
+
+_RECORDS: Final = ListQuery(
+    select(audit_records, func.coalesce(users.c.full_name, "").label("actor_name")).select_from(
+        audit_records.outerjoin(users, users.c.id == _record.actor_id)
+    ),
+    audit_records,
+    conditions={
+        **_period,
+        "actor_id": _record.actor_id == bindparam("actor_id"),
+        "patient_id": _record.patient_ids.contains(array([bindparam("patient_id", type_=Uuid)])),
+        "role": _record.actor_role == bindparam("role", type_=Text),
+        "event": _event,
+        "action": _record.action == bindparam("action", type_=Text),
+        "outcome": _record.outcome == bindparam("outcome"),
+    },
+    behind=_behind,
+    order=_order,
+    recorded=lambda page: reading_page(page, "audit"),
+)
+_own_id: Final = select(patients.c.id).where(patients.c.user_id == bindparam("reader_id", type_=Uuid)).scalar_subquery()
+_ACCESSES: Final = ListQuery(
+    select(
+        _record.id,
+        _record.occurred_at,
+        _record.event,
+        _record.actor_role,
+        func.coalesce(users.c.full_name, "").label("actor_name"),
+        func.coalesce(func.nullif(users.c.hospital_name, ""), users.c.pharmacy_name, "").label("actor_workplace"),
+        func.coalesce(prescriptions.c.number, "").label("prescription_number"),
+        _own_id.label("patient_id"),
+    ).select_from(
+        audit_records.outerjoin(users, users.c.id == _record.actor_id).outerjoin(
+            prescriptions, prescriptions.c.id == _record.object_id
+        )
+    ),
+    audit_records,
+    conditions={
+        **_period,
+        "reader_id": _record.patient_ids.contains(array([_own_id])) & (_record.outcome == Outcome.SUCCESS),
+        "event": _event,
+    },
+    behind=_behind,
+    order=_order,
+    recorded=lambda page: reading_page(page, "access_log", patient_id="patient_id"),
+)
+
+
+class AuditRepository:
+    """Lists of records, through one connection; each reading is recorded.
+
+    zone: where the filter's days are judged. Both answer up to `size` + 1 records behind a cursor, newest first, and
+    how many the filter finds.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def records(
+        self, wanted: AuditFilter, zone: ZoneInfo, after: Cursor | None, size: int
+    ) -> tuple[list[AuditRecord], int]:
+        """What was recorded."""
+        filters = {
+            **_days(wanted.period, zone),
+            "actor_id": wanted.actor_id,
+            "patient_id": wanted.patient_id,
+            "role": wanted.role,
+            "event": wanted.event,
+            "action": wanted.action,
+            "outcome": wanted.outcome,
+        }
+        record = values(AuditEvent.AUDIT_READ)
+        rows, found = await _RECORDS.fetch(self._connection, filters, _cursor(after), size, record)
+        return [_record_of(row) for row in rows], found
+
+    async def accesses(
+        self,
+        reader_id: UUID,
+        period: Period,
+        event: AuditEvent | None,
+        zone: ZoneInfo,
+        after: Cursor | None,
+        size: int,
+    ) -> tuple[list[Access], int]:
+        """Who saw or changed the record of the patient with this account."""
+        filters = {**_days(period, zone), "reader_id": reader_id, "event": event}
+        record = values(AuditEvent.ACCESS_LOG_READ)
+        rows, found = await _ACCESSES.fetch(self._connection, filters, _cursor(after), size, record)
+        return [_access_of(row) for row in rows], found
+
+
+def _days(period: Period, zone: ZoneInfo) -> dict[str, object]:
+    return {"since": period.starts_at(zone), "until": period.ends_before(zone)}
+
+
+def _cursor(after: Cursor | None) -> dict[str, object]:
+    return {} if after is None else {"after_moment": after[0], "after_id": after[1]}
+
+
+def _role(text: str) -> Role | None:
+    return None if text in NO_ACCOUNT else Role(text)
+
+
+def _record_of(row: Row[Any]) -> AuditRecord:
+    return AuditRecord(
+        id=row.id,
+        occurred_at=row.occurred_at,
+        event=AuditEvent[row.event.upper()],
+        action=Action(row.action),
+        outcome=Outcome(row.outcome),
+        actor_id=row.actor_id,
+        actor_name=row.actor_name,
+        actor_role=_role(row.actor_role),
+        session_id=row.session_id,
+        address=row.address,
+        user_agent=row.user_agent,
+        rpc=row.rpc,
+        object_kind=row.object_kind,
+        object_id=row.object_id,
+        patient_ids=tuple(row.patient_ids),
+        purpose=row.purpose,
+        request_id=row.request_id,
+        reason=row.reason,
+    )
+
+
+def _access_of(row: Row[Any]) -> Access:
+    return Access(
+        id=row.id,
+        occurred_at=row.occurred_at,
+        event=AuditEvent[row.event.upper()],
+        actor_name=row.actor_name,
+        actor_role=_role(row.actor_role),
+        actor_workplace=row.actor_workplace,
+        prescription_number=row.prescription_number,
+    )

@@ -1,0 +1,129 @@
+"""The chain in the database: which records wait for their seals, and how both are read again."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, insert, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.audit.chain import START, Head
+from server.audit.tables import audit_records, audit_seals
+
+AT_ONCE: Final = 1000
+"""Records that one transaction seals."""
+BEFORE_ALL: Final = UUID(int=0)
+
+_COLUMNS: Final = tuple(column.name for column in audit_records.c)
+_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(hashtext('medconnect audit chain'))")
+_TAKE_TIME: Final = text("SET LOCAL statement_timeout = 0")
+_record, _seal = audit_records.c, audit_seals.c
+_LAST: Final = (
+    select(_seal.position, _seal.hash, _seal.transaction_id, _seal.record_id).order_by(_seal.position.desc()).limit(1)
+)
+_behind_last = tuple_(_record.transaction_id, _record.id) > tuple_(
+    bindparam("transaction_id", type_=_record.transaction_id.type), bindparam("record_id", type_=_record.id.type)
+)
+# Below the oldest transaction that still runs nothing can be committed any more: this order is final.
+_settled = _record.transaction_id < text("(pg_snapshot_xmin(pg_current_snapshot())::text)::bigint")
+_WAITING: Final = (
+    select(audit_records).where(_behind_last, _settled).order_by(_record.transaction_id, _record.id).limit(AT_ONCE)
+)
+_SEAL: Final = insert(audit_seals).inline()
+_SEALED: Final = (
+    select(_seal.position, _seal.record_id, _seal.transaction_id.label("sealed_in"), _seal.hash, audit_records)
+    .select_from(audit_seals.outerjoin(audit_records, _record.id == _seal.record_id))
+    .order_by(_seal.position)
+)
+_UNSEALED: Final = (
+    select(_record.id, _record.transaction_id, _record.occurred_at)
+    .where(~select(_seal.record_id).where(_seal.record_id == _record.id).exists())
+    .order_by(_record.transaction_id, _record.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeal:
+    """The end of the chain, and the place of its record in their order."""
+
+    head: Head
+    transaction_id: int
+    record_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A link of the chain with the record that it covers; None if the record is gone."""
+
+    position: int
+    record_id: UUID
+    transaction_id: int
+    hash: bytes
+    record: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """A record without a seal."""
+
+    record_id: UUID
+    transaction_id: int
+    occurred_at: datetime
+
+
+NO_SEAL: Final = LastSeal(Head(0, START), -1, BEFORE_ALL)
+
+
+class SealRepository:
+    """The chain, through one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def lock(self) -> bool:
+        """Be the one who seals until the transaction ends; False while somebody else is."""
+        return bool(await self._connection.scalar(_LOCK))
+
+    async def last(self) -> LastSeal:
+        """The end of the chain."""
+        row = (await self._connection.execute(_LAST)).first()
+        if row is None:
+            return NO_SEAL
+        return LastSeal(Head(row.position, row.hash), row.transaction_id, row.record_id)
+
+    async def waiting(self, last: LastSeal) -> list[Mapping[str, Any]]:
+        """The next records to seal, at most AT_ONCE, in their final order."""
+        values = {"transaction_id": last.transaction_id, "record_id": last.record_id}
+        rows = await self._connection.execute(_WAITING, values)
+        return [dict(row) for row in rows.mappings()]
+
+    async def add(self, seals: Iterable[Seal]) -> None:
+        """Store seals."""
+        rows = [
+            {"position": s.position, "record_id": s.record_id, "transaction_id": s.transaction_id, "hash": s.hash}
+            for s in seals
+        ]
+        await self._connection.execute(_SEAL, rows)
+
+    async def take_time(self) -> None:
+        """Let the statements of this transaction take as long as they need."""
+        await self._connection.execute(_TAKE_TIME)
+
+    async def sealed(self) -> AsyncIterator[Seal]:
+        """The whole chain from its beginning, some hundred links in memory at a time."""
+        async with self._connection.stream(_SEALED) as rows:
+            async for row in rows:
+                yield _seal_of(row)
+
+    async def unsealed(self) -> AsyncIterator[Unsealed]:
+        """All records without a seal, in their order."""
+        async with self._connection.stream(_UNSEALED) as rows:
+            async for row in rows:
+                yield Unsealed(row.id, row.transaction_id, row.occurred_at)
+
+
+def _seal_of(row: Row[Any]) -> Seal:
+    record = {name: getattr(row, name) for name in _COLUMNS} if row.id is not None else None
+    return Seal(row.position, row.record_id, row.sealed_in, row.hash, record)

@@ -1,0 +1,70 @@
+"""Tables of the audit: rows are only added, and a trigger refuses anything else."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from server.db.metadata import APPEND_ONLY, identifier, metadata, moment, words
+
+audit_records = Table(
+    "audit_records",
+    metadata,
+    identifier(),
+    Column("transaction_id", BigInteger, nullable=False, server_default=text("(pg_current_xact_id()::text)::bigint")),
+    Column("occurred_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("action", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("actor_id", Uuid),
+    Column("actor_role", Text, nullable=False),
+    Column("session_id", Uuid),
+    words("address"),
+    words("user_agent"),
+    words("rpc"),
+    words("object_kind"),
+    Column("object_id", Uuid),
+    Column("patient_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    words("purpose"),
+    words("request_id"),
+    words("reason"),
+    CheckConstraint("action IN ('C', 'R', 'U', 'D', 'E')", name="action"),
+    CheckConstraint("outcome IN (0, 4, 8, 12)", name="outcome"),
+    CheckConstraint(
+        "actor_role IN ('patient', 'doctor', 'pharmacist', 'admin', 'anonymous', 'system')", name="actor_role"
+    ),
+    Index("ix_audit_records_transaction_id_id", "transaction_id", "id"),
+    Index("ix_audit_records_occurred_at_id", "occurred_at", "id"),
+    Index("ix_audit_records_actor_id_occurred_at_id", "actor_id", "occurred_at", "id"),
+    Index("ix_audit_records_patient_ids", "patient_ids", postgresql_using="gin"),
+    info=APPEND_ONLY,
+)
+"""What happened. No names, no health data: ids, by which they are looked up where that is allowed.
+
+transaction_id: by which records are put in an order that no later commit can get into.
+"""
+
+audit_seals = Table(
+    "audit_seals",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("record_id", Uuid, ForeignKey("audit_records.id"), nullable=False, unique=True),
+    Column("transaction_id", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    moment("sealed_at", now=True),
+    CheckConstraint("position > 0", name="position"),
+    CheckConstraint("octet_length(hash) = 32", name="hash"),
+    info=APPEND_ONLY,
+)
+"""The chain: each seal covers its record and the seal before it."""

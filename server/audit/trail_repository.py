@@ -1,0 +1,165 @@
+"""How records are written: with a change in its transaction, with a reading in its statement.
+
+A reading that could not be recorded answers nothing, because it is the same statement.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    Select,
+    TextClause,
+    Uuid,
+    bindparam,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.audit import occasion
+from server.audit.events import PURPOSES, AuditEvent, Outcome
+from server.audit.occasion import LONGEST, NOTHING, Occasion, Subject
+from server.audit.tables import audit_records
+from server.db.identifiers import new_id
+from server.identity import Caller
+
+ANONYMOUS: Final = "anonymous"
+SYSTEM: Final = "system"
+NO_ACCOUNT: Final = frozenset({ANONYMOUS, SYSTEM})
+"""What stands for the role where no account acted: a stranger, or the service itself."""
+
+_BINDS: Final = {
+    c.name: bindparam(f"audit_{c.name}", type_=c.type)
+    for c in audit_records.c
+    if c.name not in ("transaction_id", "occurred_at")
+}
+_INSERT: Final = insert(audit_records).inline().values(_BINDS)
+
+_NAMES: Final = ", ".join(_BINDS)
+_VALUES: Final = ", ".join(f":{bind.key}" for bind in _BINDS.values())
+RECORDED: Final = f"recorded AS (INSERT INTO audit_records ({_NAMES}) VALUES ({_VALUES}))"  # noqa: S608 - constants
+"""For the WITH of a statement that is written as text, so that it writes a record as well; see `with_record`."""
+
+# Whose data a refused call was about is known only to the database, if the object is there at all.
+_CONCERNED: Final = """ARRAY(
+        SELECT unnest(CAST(:audit_patient_ids AS uuid[]))
+        UNION SELECT patient_id FROM prescriptions WHERE id = :audit_object_id
+        UNION SELECT id FROM patients WHERE id = :audit_object_id
+    )"""
+_REFUSED: Final = _VALUES.replace(":audit_patient_ids", _CONCERNED)
+_INSERT_REFUSED: Final = text(
+    f"INSERT INTO audit_records ({_NAMES}) VALUES ({_REFUSED})"  # noqa: S608 - constants
+).bindparams(*_BINDS.values())
+
+
+def with_record(statement: TextClause) -> TextClause:
+    """A statement whose WITH holds RECORDED, knowing the types of the parameters that `values` fills."""
+    return statement.bindparams(*_BINDS.values())
+
+
+def reading_one(rows: Select[Any], kind: str, *, object_id: str = "id", patient_id: str | None = None) -> Select[Any]:
+    """A reading of one row that writes its record; where there is no row, there is no record.
+
+    kind, object_id, patient_id: what is read, and the columns in which its id and its patient's stand.
+    """
+    found = rows.cte("found")
+    patients: ColumnElement[Any] = _no_ids() if patient_id is None else array([found.c[patient_id]])
+    own = {"object_kind": literal(kind), "object_id": found.c[object_id], "patient_ids": patients}
+    return _recorded(found, select(*_columns(own)).select_from(found))
+
+
+def reading_page(page: Select[Any], kind: str, *, patient_id: str | None = None, empty: bool = True) -> Select[Any]:
+    """A page of a list that writes one record, with the ids of all patients whom it shows.
+
+    page: in its order, with one row more than is shown (parameter `limit`); a CTE's rows come as they are.
+    empty: whether an empty page is recorded; it is not where it means that there is no such object.
+    """
+    found = page.cte("found")
+    patients: ColumnElement[Any] = _no_ids()
+    if patient_id is not None:
+        shown = select(found.c[patient_id]).limit(bindparam("limit", type_=Integer) - 1).subquery()
+        patients = func.coalesce(select(func.array_agg(shown.c[0].distinct())).scalar_subquery(), _no_ids())
+    own = {"object_kind": literal(kind), "patient_ids": patients}
+    record = select(*_columns(own))
+    return _recorded(found, record if empty else record.where(exists(select(found))))
+
+
+def _columns(own: dict[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    return [own.get(name, bind) for name, bind in _BINDS.items()]
+
+
+def _recorded(found: CTE, record: Select[Any]) -> Select[Any]:
+    written = insert(audit_records).from_select(list(_BINDS), record, include_defaults=False).cte("recorded")
+    return select(found).add_cte(written)
+
+
+def _no_ids() -> ColumnElement[Any]:
+    return cast(array([]), ARRAY(Uuid))
+
+
+class AuditTrail:
+    """Writes the records of the present call, through one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def record(
+        self,
+        event: AuditEvent,
+        subject: Subject = NOTHING,
+        *,
+        actor: Caller | None = None,
+        outcome: Outcome = Outcome.SUCCESS,
+        reason: str = "",
+    ) -> None:
+        """Write a record; it stays if the transaction does.
+
+        actor: who acts, where the call came without a token (he signs in by it). reason: why it failed.
+        """
+        await self._connection.execute(_INSERT, values(event, subject, actor=actor, outcome=outcome, reason=reason))
+
+    async def refused(self, event: AuditEvent, subject: Subject, outcome: Outcome, reason: str) -> None:
+        """Write the record of a call that failed; the patients are those of the subject, if it exists."""
+        await self._connection.execute(_INSERT_REFUSED, values(event, subject, outcome=outcome, reason=reason))
+
+
+def values(
+    event: AuditEvent,
+    subject: Subject = NOTHING,
+    *,
+    actor: Caller | None = None,
+    outcome: Outcome = Outcome.SUCCESS,
+    reason: str = "",
+) -> dict[str, object]:
+    """The parameters of a statement that writes a record of the present call as well."""
+    call = occasion.current()
+    if call is not None:
+        call.recorded = True
+    acting = actor or (call.caller if call else None)
+    call = call or Occasion()
+    return {
+        "audit_id": new_id(),
+        "audit_action": event.action,
+        "audit_event": event,
+        "audit_outcome": outcome,
+        "audit_actor_id": acting and acting.user_id,
+        "audit_actor_role": acting.role if acting else ANONYMOUS if call.rpc else SYSTEM,
+        "audit_session_id": acting and acting.session_id,
+        "audit_address": call.address,
+        "audit_user_agent": call.user_agent[:LONGEST],
+        "audit_rpc": call.rpc,
+        "audit_object_kind": subject.kind,
+        "audit_object_id": subject.id,
+        "audit_patient_ids": list(subject.patient_ids),
+        "audit_purpose": PURPOSES[acting.role] if acting else "",
+        "audit_request_id": call.request_id,
+        "audit_reason": reason,
+    }

@@ -1,0 +1,123 @@
+"""Proves that nothing sealed was changed: walks the chain and names the first place where it breaks."""
+
+import json
+from collections.abc import AsyncIterable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from server.audit.chain import START, Head, HeadKey, SignedHead, next_hash
+from server.audit.seal_repository import NO_SEAL, Seal, SealRepository
+from server.audit.sealing import HEAD_EVENT
+from server.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first place where the chain does not hold."""
+
+    position: int
+    """Counted from 1; that of the last good seal plus one."""
+    record_id: UUID | None
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a walk over the chain found."""
+
+    sealed: int
+    """Records whose seals hold."""
+    head: Head
+    broken: Broken | None
+    unsealed: int
+    """Records that are not sealed yet: written in the last second, or no worker runs."""
+    unsealed_since: datetime | None
+
+
+class ChainBroken(Exception):
+    """A link does not hold."""
+
+    def __init__(self, position: int, record_id: UUID | None, fault: str) -> None:
+        super().__init__(fault)
+        self.broken = Broken(position, record_id, fault)
+
+
+class Walk:
+    """A walk along the chain; heads: hashes that the chain had at some positions, by the kept log."""
+
+    def __init__(self, heads: Iterable[Head]) -> None:
+        self._kept = {head.position: head.hash for head in heads}
+        self._head = Head(0, START)
+        self._place = (NO_SEAL.transaction_id, NO_SEAL.record_id)
+
+    @property
+    def head(self) -> Head:
+        """Where it stands."""
+        return self._head
+
+    @property
+    def place(self) -> tuple[int, UUID]:
+        """The place of the last record in their order."""
+        return self._place
+
+    def follow(self, seal: Seal) -> None:
+        """One link further. Raises ChainBroken."""
+        position = self._head.position + 1
+        if seal.position != position:
+            raise ChainBroken(position, None, "the seal is gone")
+        if seal.record is None:
+            raise ChainBroken(position, seal.record_id, "the record is gone")
+        place = (seal.record["transaction_id"], seal.record["id"])
+        expected = next_hash(self._head.hash, seal.record)
+        if expected != seal.hash or place[0] != seal.transaction_id:
+            raise ChainBroken(position, seal.record_id, "the record or its seal was changed")
+        if place <= self._place:
+            raise ChainBroken(position, seal.record_id, "the record stands in the wrong place")
+        if self._kept.get(position, expected) != expected:
+            raise ChainBroken(position, seal.record_id, "the chain up to here differs from the kept log")
+        self._head, self._place = Head(position, expected), place
+
+    def finish(self) -> None:
+        """The chain ends here. Raises ChainBroken if the kept log saw more of it."""
+        longest = max(self._kept, default=0)
+        if longest > self._head.position:
+            raise ChainBroken(self._head.position + 1, None, f"the kept log saw {longest} records")
+
+
+async def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verified:
+    """Walk over the whole chain and what is not sealed yet. Raises Unavailable."""
+    walk = Walk(heads)
+    broken: Broken | None = None
+    unsealed, since = 0, None
+    async with work.begin() as tx:
+        chain = SealRepository(tx.connection)
+        await chain.take_time()
+        try:
+            await _follow_all(walk, chain.sealed())
+            async for record in chain.unsealed():
+                if (record.transaction_id, record.record_id) <= walk.place:
+                    raise ChainBroken(walk.head.position, record.record_id, "the record was put behind the chain's end")
+                unsealed, since = unsealed + 1, since or record.occurred_at
+        except ChainBroken as found:
+            broken = found.broken
+    return Verified(walk.head.position, walk.head, broken, unsealed, since)
+
+
+async def _follow_all(walk: Walk, seals: AsyncIterable[Seal]) -> None:
+    async for seal in seals:
+        walk.follow(seal)
+    walk.finish()
+
+
+def kept_heads(lines: Iterable[str], key: HeadKey) -> Iterator[Head]:
+    """The heads in the lines of a log; lines that are no heads, or not signed by this key, are passed over."""
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("event") == HEAD_EVENT:
+            head = key.read(SignedHead(entry["position"], entry["hash"], entry["signature"]))
+            if head is not None:
+                yield head

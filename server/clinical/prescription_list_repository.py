@@ -1,0 +1,75 @@
+"""Lists of prescriptions: each page by one statement, its reading recorded."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Text, Uuid, any_, bindparam, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.audit.events import AuditEvent
+from server.audit.trail_repository import reading_page, values
+from server.clinical.entities import Prescription, PrescriptionFilter
+from server.clinical.prescription_row import prescription_of
+from server.clinical.tables import patients, prescription_reading, prescriptions, status_now
+from server.db.list_query import ListQuery
+
+_column = prescriptions.c
+
+_LIST: Final = ListQuery(
+    prescription_reading,
+    prescriptions,
+    conditions={
+        "doctor_id": _column.doctor_id == bindparam("doctor_id"),
+        "patient_user_id": _column.patient_id
+        == select(patients.c.id).where(patients.c.user_id == bindparam("patient_user_id")).scalar_subquery(),
+        "patient_id": _column.patient_id == bindparam("patient_id"),
+        "statuses": status_now == any_(bindparam("statuses", type_=ARRAY(Text))),
+        "written_from": _column.created_at >= bindparam("written_from"),
+        "written_before": _column.created_at < bindparam("written_before"),
+    },
+    behind=tuple_(_column.created_at, _column.id)
+    < tuple_(bindparam("after", type_=_column.created_at.type), bindparam("after_id", type_=Uuid)),
+    order=(_column.created_at.desc(), _column.id.desc()),
+    recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id"),
+)
+
+
+class PrescriptionListRepository:
+    """Prescriptions by the page, through one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def of_doctor(
+        self, doctor_id: UUID, narrowed: PrescriptionFilter, after: tuple[datetime, UUID] | None, size: int
+    ) -> tuple[tuple[Prescription, ...], int]:
+        """Up to `size` + 1 of the doctor's behind a cursor, newest first, and how many the filter finds."""
+        return await self._page({"doctor_id": doctor_id}, narrowed, after, size)
+
+    async def of_patient(
+        self, user_id: UUID, narrowed: PrescriptionFilter, after: tuple[datetime, UUID] | None, size: int
+    ) -> tuple[tuple[Prescription, ...], int]:
+        """Up to `size` + 1 of the patient's with this account behind a cursor, newest first, and how many there are."""
+        return await self._page({"patient_user_id": user_id}, narrowed, after, size)
+
+    async def _page(
+        self,
+        owner: Mapping[str, UUID],
+        narrowed: PrescriptionFilter,
+        after: tuple[datetime, UUID] | None,
+        size: int,
+    ) -> tuple[tuple[Prescription, ...], int]:
+        filters = {
+            **owner,
+            "patient_id": narrowed.patient_id,
+            "statuses": list(narrowed.statuses) or None,
+            "written_from": narrowed.written_from,
+            "written_before": narrowed.written_before,
+        }
+        cursor = {} if after is None else {"after": after[0], "after_id": after[1]}
+        record = values(AuditEvent.PRESCRIPTIONS_LISTED)
+        rows, found = await _LIST.fetch(self._connection, filters, cursor, size, record)
+        return tuple(prescription_of(row) for row in rows), found

@@ -1,0 +1,93 @@
+"""Sees to it that every call leaves its record: a success wrote one itself, a refusal gets one here."""
+
+import asyncio
+from typing import Final
+from uuid import UUID
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from server.audit import occasion
+from server.audit.events import AuditEvent, Outcome
+from server.audit.occasion import NOTHING, Occasion, Subject
+from server.errors import Code, DeclaredError, Internal
+from server.interceptors.base import Proceed
+from server.interceptors.call import Call
+from server.unit_of_work import UnitOfWork
+
+RECORD_SECONDS: Final = 2.0
+"""How long a refusal waits for its record."""
+
+_OUTCOMES: Final = {
+    Code.PERMISSION_DENIED: Outcome.DENIED,
+    Code.NOT_FOUND: Outcome.DENIED,
+    Code.UNAUTHENTICATED: Outcome.FAILURE,
+    Code.INVALID_ARGUMENT: Outcome.FAILURE,
+    Code.FAILED_PRECONDITION: Outcome.FAILURE,
+    Code.ABORTED: Outcome.FAILURE,
+    Code.ALREADY_EXISTS: Outcome.FAILURE,
+    Code.INTERNAL: Outcome.FAULT,
+}
+"""How refusals are recorded. What is missing goes to the log and the metrics alone: a limit that is used up, so that a
+flood does not fill the audit, and what a database that is away could not record anyway."""
+
+_log = structlog.get_logger()
+
+
+class NotRecorded(Exception):
+    """A use case did what the audit should tell of, without its record: a fault of ours, so nothing is answered."""
+
+
+class Audit:
+    """States the occasion, and records refusals in a transaction of their own, after that of the call has ended."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+
+    async def around(self, call: Call, proceed: Proceed) -> None:
+        """Raise NotRecorded for a success without its record; what is raised inside passes through."""
+        here = Occasion(call.method.name, call.request_id, call.host, call.first("user-agent") or "", call.caller)
+        with occasion.entered(here):
+            try:
+                await proceed(call)
+            except DeclaredError as error:
+                await self._record(call, here, error)
+                raise
+            except Exception:
+                await self._record(call, here, Internal())
+                raise
+            if call.method.audit is not None and not here.recorded:
+                raise NotRecorded(call.method.name)
+
+    async def _record(self, call: Call, here: Occasion, error: DeclaredError) -> None:
+        event, outcome = call.method.audit, _OUTCOMES.get(error.code)
+        if event is None or outcome is None or not _concerns_somebody(call, event, error):
+            return
+        subject = subject_of(call) if here.subject is NOTHING else here.subject
+        try:
+            async with asyncio.timeout(RECORD_SECONDS), self._work.begin() as tx:
+                await tx.audit.refused(event, subject, outcome, error.reason)
+        except Exception as fault:  # the call is refused anyway, and the refusal stands in the log
+            _log.error("refusal_not_recorded", request_id=call.request_id, error=type(fault).__name__)
+
+
+def subject_of(call: Call) -> Subject:
+    """What the request names: `prescription_id` names a prescription; nothing, if it names nothing or makes no sense.
+
+    Who is refused for his role is refused before the body is read; what he was after is read here, for the record.
+    """
+    field, request_type = call.method.subject_field, call.method.request_type
+    if not field or request_type is None:
+        return NOTHING
+    try:
+        message = call.message or request_type.FromString(call.body)
+        return Subject(field.removesuffix("_id"), UUID(getattr(message, field)))
+    except (DecodeError, ValueError):
+        return NOTHING
+
+
+def _concerns_somebody(call: Call, event: AuditEvent, error: DeclaredError) -> bool:
+    """Whether a refusal is of somebody we know, or a failed sign-in, and not only of a request that makes no sense."""
+    unreadable = error.code is Code.INVALID_ARGUMENT and call.message is None
+    revoked = error.code is Code.UNAUTHENTICATED and call.caller is not None
+    return not unreadable and not revoked and (call.caller is not None or event is AuditEvent.SIGNED_IN)

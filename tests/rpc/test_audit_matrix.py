@@ -1,0 +1,58 @@
+"""Every RPC, called by who may and by who may not: each leaves the record that its access option names."""
+
+import pytest
+from medconnect.options.v1 import audit_pb2
+
+from server.audit.events import AuditEvent, Outcome
+from tests.fixtures.records import Records
+from tests.rpc.access_table import CELLS, OK, OWN_ONLY, REFUSALS, Cell
+from tests.rpc.calls import over_grpc
+from tests.rpc.methods import RPCS, access_of
+from tests.rpc.requests import request_for
+from tests.rpc.stage import Stage
+from tests.rpc.test_access_matrix import acting
+
+DENIED = {"P", "V", "N"}
+OF_STRANGERS = {"Register", "Login", "ResetPassword"}
+"""They sign in, or act by a mailed code: who calls without a token acts in the account that it is about."""
+
+
+def one_of_each_kind() -> list[Cell]:
+    """Of every row of the access table one cell of each kind of answer."""
+    kinds = {(cell.rpc, cell.scene, cell.expected): cell for cell in reversed(CELLS)}
+    return [cell for cell in kinds.values() if not cell.rpc.startswith("Watch")]
+
+
+def declared(cell: Cell) -> str | None:
+    number = access_of(RPCS[cell.rpc]).audit
+    name = audit_pb2.AuditEvent.Name(number).removeprefix("AUDIT_EVENT_")
+    return AuditEvent[name].value if number else None
+
+
+@pytest.mark.parametrize("cell", one_of_each_kind(), ids=str)
+def test_s48_a_call_leaves_the_record_that_its_access_option_names(stage: Stage, cell: Cell) -> None:
+    rpc = RPCS[cell.rpc]
+    prescription = stage.prescription(cell.scene, fresh=cell.expected in (OK, OWN_ONLY))
+    request = request_for(stage, cell.rpc, prescription)
+    actor = acting(stage, cell)
+    records = Records(stage.cast.instance)
+
+    answer = over_grpc(stage.cast, rpc, request, actor)
+
+    event, rows = declared(cell), records.rows()
+    if cell.expected == "U" or event is None:
+        assert [row["event"] for row in rows if row["event"] == event] == []
+        return
+    [row] = rows
+    assert (row["event"], row["rpc"], row["request_id"]) == (event, cell.rpc, answer.headers["x-request-id"])
+    assert row["address"] == "127.0.0.1"
+    assert row["user_agent"].startswith("grpc-python")
+    if actor is not None and cell.rpc not in OF_STRANGERS:
+        assert str(row["actor_id"]) == actor.user_id
+    if cell.expected in (OK, OWN_ONLY):
+        assert (row["outcome"], row["reason"]) == (Outcome.SUCCESS, "")
+    else:
+        outcome = Outcome.DENIED if cell.expected in DENIED else Outcome.FAILURE
+        assert (row["outcome"], row["reason"]) == (outcome, REFUSALS[cell.expected].reason)
+    if prescription is not None and cell.expected in ("N", "F"):
+        assert [str(patient_id) for patient_id in row["patient_ids"]] == [stage["PO"].patient_id]

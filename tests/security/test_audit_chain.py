@@ -1,0 +1,204 @@
+"""S51: what was sealed cannot be changed, removed, inserted or moved without being found, at the right place."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from server.audit.chain import Head, HeadKey
+from server.audit.sealing import Sealing
+from server.audit.verification import kept_heads, verify
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.database import as_owner, committing_work
+
+KEY = HeadKey(b"k" * 32)
+MANY = 40
+FILL = """
+    INSERT INTO audit_records (id, action, event, outcome, actor_id, actor_role, address, rpc, object_kind, object_id,
+                               patient_ids, purpose, request_id)
+    SELECT gen_random_uuid(), 'R', 'patient_read', 0, gen_random_uuid(), 'doctor', '192.0.2.1', 'GetPatient', 'patient',
+           gen_random_uuid(), ARRAY[gen_random_uuid()], 'TREAT', 'request ' || n
+    FROM generate_series(1, {}) AS n
+"""
+UNGUARDED = (
+    "ALTER TABLE audit_records DISABLE TRIGGER ALL",
+    "ALTER TABLE audit_seals DISABLE TRIGGER ALL",
+)
+SEALED = "SELECT record_id FROM audit_seals ORDER BY position"
+
+
+@pytest.fixture
+async def work(database_url: str) -> AsyncIterator[UnitOfWork]:
+    """On a database whose audit holds some sealed records."""
+    async with committing_work(database_url) as work:
+        await as_owner(database_url, FILL.format(MANY))
+        await Sealing(work, KEY).seal()
+        yield work
+
+
+async def fetch(url: str, statement: str) -> Sequence[Any]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [row[0] for row in await connection.fetch(statement)]
+    finally:
+        await connection.close()
+
+
+def changed(column: str) -> str:
+    return f"UPDATE audit_records SET {column} WHERE id = '{{ids[9]}}'"  # noqa: S608
+
+
+TAMPERINGS = {
+    "a byte of a text": ([changed("request_id = request_id || '!'")], 10, "changed"),
+    "the outcome": ([changed("outcome = 8")], 10, "changed"),
+    "the actor": ([changed("actor_id = NULL")], 10, "changed"),
+    "a patient added": ([changed("patient_ids = patient_ids || gen_random_uuid()")], 10, "changed"),
+    "the time, by a microsecond": ([changed("occurred_at = occurred_at + interval '1 microsecond'")], 10, "changed"),
+    "a record in the middle removed": (["DELETE FROM audit_records WHERE id = '{ids[9]}'"], 10, "record is gone"),
+    "a record and its seal removed": (
+        ["DELETE FROM audit_seals WHERE position = 10", "DELETE FROM audit_records WHERE id = '{ids[9]}'"],
+        10,
+        "seal is gone",
+    ),
+    "the last records removed": (["DELETE FROM audit_records WHERE id IN ('{ids[38]}', '{ids[39]}')"], 39, "gone"),
+    "a record inserted behind the chain's end": (
+        [
+            "INSERT INTO audit_records SELECT gen_random_uuid(), transaction_id - 1, occurred_at, action, event,"
+            " outcome, actor_id, actor_role FROM audit_records WHERE id = '{ids[9]}'"
+        ],
+        40,
+        "put behind the chain's end",
+    ),
+    "a record inserted with a seal": (
+        [
+            "UPDATE audit_seals SET position = position + 1000 WHERE position > 10",
+            "UPDATE audit_seals SET position = position - 999 WHERE position > 10",
+            "INSERT INTO audit_records SELECT '00000000-0000-7000-8000-000000000001', transaction_id, occurred_at,"
+            " action, event, outcome, actor_id, actor_role FROM audit_records WHERE id = '{ids[9]}'",
+            "INSERT INTO audit_seals SELECT 11, '00000000-0000-7000-8000-000000000001', transaction_id, hash"
+            " FROM audit_seals WHERE position = 10",
+        ],
+        11,
+        "changed",
+    ),
+    "two records swapped": (
+        [
+            "UPDATE audit_records SET (request_id, object_id) = (SELECT request_id, object_id FROM audit_records"
+            " WHERE id = '{ids[19]}') WHERE id = '{ids[9]}'",
+        ],
+        10,
+        "changed",
+    ),
+    "two seals swapped": (
+        [
+            "UPDATE audit_seals SET position = 1000 WHERE position = 10",
+            "UPDATE audit_seals SET position = 10 WHERE position = 20",
+            "UPDATE audit_seals SET position = 20 WHERE position = 1000",
+        ],
+        10,
+        "changed",
+    ),
+}
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS)
+async def test_s51_tampering_as_superuser_is_found_at_its_place(
+    work: UnitOfWork, database_url: str, tampering: str
+) -> None:
+    statements, position, fault = TAMPERINGS[tampering]
+    ids: Sequence[UUID] = await fetch(database_url, SEALED)
+    before = await verify(work)
+    assert (before.sealed, before.broken, before.unsealed) == (MANY, None, 0)
+
+    await as_owner(database_url, *UNGUARDED, *(statement.format(ids=ids) for statement in statements))
+
+    found = (await verify(work)).broken
+    assert found is not None
+    assert (found.position, fault in found.fault) == (position, True), found
+    if fault == "changed" and len(statements) == 1:
+        assert found.record_id == ids[position - 1]
+
+
+async def test_s51_a_chain_written_anew_or_cut_differs_from_the_kept_log(work: UnitOfWork, database_url: str) -> None:
+    head = (await verify(work)).head
+    signed = KEY.sign(head)
+    line = {"event": "audit_head", "position": signed.position, "hash": signed.hash, "signature": signed.signature}
+    foreign = {**line, "position": 7}
+    log = ["not a line of ours", json.dumps(foreign), json.dumps(line), json.dumps({"event": "call"})]
+    assert list(kept_heads(log, KEY)) == [head]
+
+    await as_owner(
+        database_url,
+        *UNGUARDED,
+        "UPDATE audit_records SET event = 'account_read'",
+        "DELETE FROM audit_seals",
+    )
+    await Sealing(work, KEY).seal()
+    assert (await verify(work)).broken is None  # whoever owns the database can seal a story of his own
+    found = (await verify(work, [head])).broken
+    assert found is not None
+    assert found.position == MANY
+
+    await as_owner(database_url, "DELETE FROM audit_seals WHERE position > 30")
+    await as_owner(database_url, "DELETE FROM audit_records WHERE id NOT IN (SELECT record_id FROM audit_seals)")
+    found = (await verify(work, [Head(head.position, head.hash)])).broken
+    assert found is not None
+    assert (found.position, found.fault) == (31, f"the kept log saw {MANY} records")
+
+
+async def test_s51_nothing_that_is_committed_later_gets_behind_the_chains_end(
+    work: UnitOfWork, database_url: str
+) -> None:
+    slow = await asyncpg.connect(database_url)
+    transaction = slow.transaction()
+    await transaction.start()
+    await slow.execute(FILL.format(1))  # an older transaction than the next, committed after it
+    await as_owner(database_url, FILL.format(3))
+    sealing = Sealing(work, KEY)
+    await sealing.seal()
+    waiting = await verify(work)
+    await transaction.commit()
+    await slow.close()
+    await sealing.seal()
+    found = await verify(work)
+    assert (waiting.sealed, waiting.unsealed, waiting.broken) == (MANY, 3, None)
+    assert (found.sealed, found.unsealed, found.broken) == (MANY + 4, 0, None)
+
+
+async def test_s51_of_many_who_seal_at_once_each_record_gets_one_seal(work: UnitOfWork, database_url: str) -> None:
+    await as_owner(database_url, FILL.format(500))
+    await asyncio.gather(*(Sealing(work, KEY).seal() for _ in range(8)))
+    await Sealing(work, KEY).seal()
+    found = await verify(work)
+    assert (found.sealed, found.unsealed, found.broken) == (MANY + 500, 0, None)
+
+
+async def test_s51_the_worker_is_a_second_behind_at_most(work: UnitOfWork, database_url: str) -> None:
+    async with Sealing(work, KEY).running():
+        await as_owner(database_url, FILL.format(5))
+        deadline = time.monotonic() + 5
+        while (await verify(work)).unsealed and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+    [behind] = await fetch(
+        database_url,
+        "SELECT extract(epoch FROM max(sealed_at - occurred_at)) FROM audit_seals JOIN audit_records ON id = record_id"
+        " WHERE request_id IN ('request 1', 'request 5') AND sealed_at > now() - interval '6 seconds'",
+    )
+    assert behind < 1.5  # a second, and what a busy machine takes to wake up
+
+
+async def test_s51_many_records_are_verified_quickly(work: UnitOfWork, database_url: str, audit_records: int) -> None:
+    """`pytest tests/security --audit-records=100000` for the number of the security page; it prints what it took."""
+    await as_owner(database_url, FILL.format(audit_records))
+    await Sealing(work, KEY).seal()
+    started = time.monotonic()
+    found = await verify(work)
+    took = time.monotonic() - started
+    print(f"{found.sealed} records verified in {took:.1f} s")
+    assert (found.sealed, found.broken) == (audit_records + MANY, None)
+    assert took < 30 * max(audit_records, 10_000) / 100_000
