@@ -11,11 +11,11 @@ AsyncClaim AsyncClient Claim Client Clock DispenseLine MedConnectError MemoryTok
 Tokens errors models
 """
 MODELS = """
-AccountDetails DispenseLine DispensedLine Dispensing EmailQueueStatus FoundPrescription Gender HistoryEntry JsonWebKey
-LogEntry MedicalVisit NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit Patient PatientChanges
-PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription
-PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail Receipt Role User UserStatus Validation
-VisitType VitalSigns
+AccessLogEntry AccountDetails AuditRecord DispenseLine DispensedLine Dispensing EmailQueueStatus FoundPrescription
+Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit
+Patient PatientChanges PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction
+PharmacyPrescription Prescription PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail
+Receipt Role User UserStatus Validation VisitType VitalSigns
 """
 ERRORS = """
 Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailTaken FailedPrecondition Failure
@@ -27,11 +27,11 @@ ResourceExhausted RoleNotAllowed Unauthenticated Unavailable ValidationFailed Ve
 """
 CLIENT = "auth clinical close events pharmacy sign_in sign_out signed_in"
 SERVICES = {
-    "auth": "change_password create_user current_user deactivate_user forgot_password key_set reactivate_user register "
-    "reset_password user users verify_user",
-    "clinical": "cancel_prescription create_patient create_prescription create_visit my_prescriptions patient patients "
-    "prescription prescriptions profile qr_code qr_code_image reissue_qr_code send_prescription_email update_patient "
-    "update_profile visits",
+    "auth": "audit_records change_password create_user current_user deactivate_user forgot_password key_set "
+    "reactivate_user register reset_password user users verify_user",
+    "clinical": "access_log cancel_prescription create_patient create_prescription create_visit my_prescriptions "
+    "patient patients prescription prescriptions profile qr_code qr_code_image reissue_qr_code send_prescription_email "
+    "update_patient update_profile visits",
     "pharmacy": "claim dispense history log lookup receipt reject release scan validate",
     "events": "email_queue watch_email_queue",
 }

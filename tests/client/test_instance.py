@@ -177,6 +177,7 @@ def test_what_a_patient_does(instance: RunningInstance) -> None:
         assert (changed.blood_type, changed.allergies) == ("AB-", ("Nuts",))
         assert client.clinical.update_profile(models.ProfileChanges(clear=("bloodType",))).blood_type == ""
         assert list(client.clinical.my_prescriptions()) == []
+        assert {entry.actor_role for entry in client.clinical.access_log()} == {models.Role.PATIENT}
         assert client.auth.current_user() == made.user
         client.auth.change_password(PASSWORD, PASSWORD + " two")
         client.sign_out()
@@ -202,6 +203,8 @@ def test_what_an_admin_does(admin: Client, instance: RunningInstance) -> None:
     with pytest.raises(errors.ValidationFailed, match="licenseNumber: ") as caught:
         admin.auth.create_user(replace(account, email=new_email(), license_number="X"))
     assert [wrong.field for wrong in caught.value.violations] == ["licenseNumber"]
+    verified = next(admin.auth.audit_records(event="account_verified"))
+    assert (verified.object_id, verified.user_agent.split("/")[0]) == (user.id, "medconnect-client")
     assert admin.auth.key_set()[0].crv == "Ed25519"
     status = admin.events.email_queue()
     assert status.total_jobs >= status.completed_jobs

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from medconnect.auth.v1 import audit_record_pb2, user_pb2
 from medconnect.auth.v1 import auth_service_pb2 as auth
-from medconnect.auth.v1 import user_pb2
+from medconnect.clinical.v1 import access_log_pb2, patient_pb2, prescription_pb2, visit_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
-from medconnect.clinical.v1 import patient_pb2, prescription_pb2, visit_pb2
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import dispensing_pb2
@@ -55,6 +55,8 @@ PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.HistoryEntry, dispensing_pb2.DispensingHistoryEntry, set()),
     (models.LogEntry, dispensing_pb2.PrescriptionLogEntry, set()),
     (models.Receipt, pharmacy.GetDispensingSummaryResponse, set()),
+    (models.AuditRecord, audit_record_pb2.AuditRecord, set()),
+    (models.AccessLogEntry, access_log_pb2.AccessLogEntry, set()),
     (models.EmailQueueStatus, events.GetEmailQueueStatusResponse, set()),
     (models.EmailQueueStatus, events.WatchEmailQueueStatusResponse, set()),
 ]
@@ -135,3 +137,12 @@ def test_enums_and_repeated_enums_are_sent_by_name() -> None:
     request = filled(clinical.ListPrescriptionsRequest, status=states, from_date=date(2026, 1, 1))
     assert list(request.status) == [1, 8]
     assert request.from_date == "2026-01-01"
+
+
+def test_words_that_have_no_enum_here_are_sent_and_read_by_name() -> None:
+    request = filled(auth.ListAuditRecordsRequest, event="prescription_read", role=models.Role.DOCTOR)
+    record = audit_record_pb2.AuditRecord(event=request.event)
+    assert read(models.AuditRecord, record).event == "prescription_read"
+    for word in ("prescription_eaten", "unspecified"):
+        with pytest.raises(ValueError, match=word):
+            filled(auth.ListAuditRecordsRequest, event=word)

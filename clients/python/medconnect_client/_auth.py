@@ -1,6 +1,7 @@
 """Accounts: one's own, and what admins do with those of others."""
 
 from collections.abc import AsyncIterator
+from datetime import date
 
 from medconnect.auth.v1 import auth_service_pb2 as pb
 
@@ -8,7 +9,7 @@ from medconnect_client._calls import Calls
 from medconnect_client._session import Session
 from medconnect_client._tokens import Tokens
 from medconnect_client._wire import filled, read
-from medconnect_client.models import AccountDetails, JsonWebKey, NewAccount, Role, User, UserStatus
+from medconnect_client.models import AccountDetails, AuditRecord, JsonWebKey, NewAccount, Role, User, UserStatus
 
 
 class AsyncAuth:
@@ -79,3 +80,32 @@ class AsyncAuth:
         """Open a closed account again (admins). Raises NotFound."""
         request = pb.ReactivateUserRequest(user_id=user_id)
         return read(User, (await self._calls.unary(request, pb.ReactivateUserResponse, key=idempotency_key)).user)
+
+    def audit_records(
+        self,
+        *,
+        actor_id: str | None = None,
+        patient_id: str | None = None,
+        role: Role | None = None,
+        event: str | None = None,
+        action: str | None = None,
+        outcome: str | None = None,
+        from_date: date | None = None,
+        to_date: date | None = None,
+    ) -> AsyncIterator[AuditRecord]:
+        """The audit, newest first (admins); event, action and outcome are words of `audit.proto` in lower case.
+
+        Days are the hospital's, both included. Raises ValueError for a word that there is not.
+        """
+        request = filled(
+            pb.ListAuditRecordsRequest,
+            actor_id=actor_id,
+            patient_id=patient_id,
+            role=role,
+            event=event,
+            action=action,
+            outcome=outcome,
+            from_date=from_date,
+            to_date=to_date,
+        )
+        return self._calls.listed(request, pb.ListAuditRecordsResponse, AuditRecord)

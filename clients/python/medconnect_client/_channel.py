@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ import grpc
 import grpc.aio
 
 OPTIONS: Final = (
+    ("grpc.primary_user_agent", f"medconnect-client/{version('medconnect-client')}"),  # the audit keeps it
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),  # a server that is back is found within two seconds
     ("grpc.keepalive_time_ms", 90_000),  # the server takes one ping a minute, while calls are open

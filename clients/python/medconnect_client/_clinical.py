@@ -8,6 +8,7 @@ from medconnect.clinical.v1 import clinical_service_pb2 as pb
 from medconnect_client._calls import Calls
 from medconnect_client._wire import filled, read
 from medconnect_client.models import (
+    AccessLogEntry,
     MedicalVisit,
     NewPatient,
     NewPrescription,
@@ -142,3 +143,13 @@ class AsyncClinical:
         """Mail a prescription to its patient again. Raises NotFound, PatientHasNoEmail, the errors of final states."""
         request = pb.SendPrescriptionEmailRequest(prescription_id=prescription_id)
         return read(QueuedMail, await self._calls.unary(request, pb.SendPrescriptionEmailResponse, key=idempotency_key))
+
+    def access_log(
+        self, *, from_date: date | None = None, to_date: date | None = None, event: str | None = None
+    ) -> AsyncIterator[AccessLogEntry]:
+        """Who saw or changed the calling patient's record, newest first; days are the hospital's, both included.
+
+        event: a word of `audit.proto` in lower case, such as `prescription_read`. Raises ValueError for any other.
+        """
+        request = filled(pb.ListAccessLogRequest, from_date=from_date, to_date=to_date, event=event)
+        return self._calls.listed(request, pb.ListAccessLogResponse, AccessLogEntry)

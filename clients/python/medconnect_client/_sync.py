@@ -34,6 +34,7 @@ class Auth(Blocking[AsyncAuth]):
     verify_user = blocking(AsyncAuth.verify_user)
     deactivate_user = blocking(AsyncAuth.deactivate_user)
     reactivate_user = blocking(AsyncAuth.reactivate_user)
+    audit_records = iterating(AsyncAuth.audit_records)
 
 
 class Clinical(Blocking[AsyncClinical]):
@@ -56,6 +57,7 @@ class Clinical(Blocking[AsyncClinical]):
     qr_code_image = blocking(AsyncClinical.qr_code_image)
     reissue_qr_code = blocking(AsyncClinical.reissue_qr_code)
     send_prescription_email = blocking(AsyncClinical.send_prescription_email)
+    access_log = iterating(AsyncClinical.access_log)
 
 
 class Events(Blocking[AsyncEvents]):

@@ -1,7 +1,8 @@
 """Between wire messages and models, by their types: a field of a model is the message's field of the same name.
 
 Money is text on the wire and Decimal here, days are text and date, moments are Timestamps and aware datetimes in UTC,
-enums are matched by name. Empty text and absent fields are None where the model allows it.
+enums are matched by name: `FOLLOW_UP` is the word `follow_up`. Empty text and absent fields are None where the model
+allows it.
 """
 
 import functools
@@ -73,6 +74,8 @@ def _converter(field: Field, kind: Class) -> Reader:
     if is_dataclass(kind):
         model: Class = kind
         return functools.partial(read, model)
+    if field.enum_type is not None and kind is str:
+        return functools.partial(_word, field.enum_type)
     if issubclass(kind, StrEnum):
         return functools.partial(_member, kind, field.enum_type)
     if kind is datetime:
@@ -84,9 +87,14 @@ def _converter(field: Field, kind: Class) -> Reader:
 
 def _member(kind: type[StrEnum], described: EnumType, number: int) -> StrEnum:
     """The member of a number; the member `unknown` for what a newer server says."""
-    value = described.values_by_number.get(number)
-    word = value.name.removeprefix(_prefix(described)).lower() if value else ""
+    word = _word(described, number)
     return kind(word) if word in set(kind) else kind("unknown")
+
+
+def _word(described: EnumType, number: int) -> str:
+    """A number's name as REST has it: `follow_up`; empty for what a newer server says."""
+    value = described.values_by_number.get(number)
+    return value.name.removeprefix(_prefix(described)).lower() if value else ""
 
 
 def _put(message: Message, field: Field, value: Any) -> None:  # noqa: ANN401
@@ -102,10 +110,17 @@ def _wired(field: Field, value: Any) -> Any:  # noqa: ANN401
     if field.message_type is not None:
         return filled(GetMessageClass(field.message_type), value)
     if field.enum_type is not None:
-        return field.enum_type.values_by_name[f"{_prefix(field.enum_type)}{value.name}"].number
+        return _number(field.enum_type, value)
     if isinstance(value, date):
         return value.isoformat()
     return f"{value:f}" if isinstance(value, Decimal) else value
+
+
+def _number(described: EnumType, word: str) -> int:
+    value = described.values_by_name.get(f"{_prefix(described)}{word.upper()}")
+    if value is None or not value.number:
+        raise ValueError(f"{word!r} is no {described.name}")
+    return int(value.number)
 
 
 def _prefix(described: EnumType) -> str:

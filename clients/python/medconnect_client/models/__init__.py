@@ -3,6 +3,7 @@
 Money is Decimal, moments are aware datetimes in UTC, days are dates, ids are UUIDs as text.
 """
 
+from medconnect_client.models._audit import AccessLogEntry, AuditRecord
 from medconnect_client.models._mail import (
     EmailQueueStatus,
 )
@@ -51,7 +52,9 @@ from medconnect_client.models._prescriptions import (
 )
 
 __all__ = [
+    "AccessLogEntry",
     "AccountDetails",
+    "AuditRecord",
     "DispenseLine",
     "DispensedLine",
     "Dispensing",
