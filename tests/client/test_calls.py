@@ -100,6 +100,13 @@ async def test_a_call_in_progress_is_waited_for(pharmacist: AsyncClient, scripte
     assert len(set(keys(scripted))) == 1
 
 
+async def test_a_call_that_stays_in_progress_may_be_done(pharmacist: AsyncClient, scripted: ScriptedService) -> None:
+    scripted.answer(refusal(grpc.StatusCode.ABORTED, "REQUEST_IN_PROGRESS"))
+    with pytest.raises(errors.RequestInProgress) as caught:
+        await pharmacist.pharmacy.dispense("p1", [])
+    assert caught.value.maybe_done
+
+
 async def test_a_refusal_is_not_repeated(pharmacist: AsyncClient, scripted: ScriptedService) -> None:
     scripted.answer(refusal(grpc.StatusCode.FAILED_PRECONDITION, "CLAIMED_BY_OTHER"))
     with pytest.raises(errors.ClaimedByOther):

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from medconnect_client._clock import Clock
 from medconnect_client._contract import Method, method_of
-from medconnect_client._retry import RetryBudget, RetryPolicy, is_passing, may_repeat, settles
+from medconnect_client._retry import RetryBudget, RetryPolicy, is_passing, leaves_open, may_repeat, settles
 from medconnect_client._status import to_error
 from medconnect_client._wire import read
 from medconnect_client.errors import Failure, MedConnectError, Unauthenticated, Unavailable
@@ -235,7 +235,7 @@ class Calls:
     async def _after_failure(self, course: _Course, error: MedConnectError) -> None:
         """Wait before the next attempt, or raise the error if there shall be none."""
         course.maybe_done = (course.maybe_done and not settles(error)) or (
-            course.sent and is_passing(error) and not course.method.reads
+            course.sent and leaves_open(error) and not course.method.reads
         )
         error.maybe_done, error.idempotency_key = course.maybe_done, course.key
         if isinstance(error, Unauthenticated) and course.token is not None and course.refused is None:

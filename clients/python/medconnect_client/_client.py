@@ -22,7 +22,7 @@ REFRESH_SECONDS: Final = 8.0
 """The server answers a repeated exchange of the same token for ten seconds."""
 
 
-def _ignore(_: Progress) -> None:
+def unwatched(_: Progress) -> None:
     """Nobody watches."""
 
 
@@ -45,7 +45,7 @@ class AsyncClient:
         retry: RetryPolicy | None = None,
         timeout: float = 15.0,
         attempt_timeout: float = 5.0,
-        observer: Callable[[Progress], None] = _ignore,
+        observer: Callable[[Progress], None] = unwatched,
         clock: Clock | None = None,
     ) -> None:
         self._channel = open_channel(address, tls)

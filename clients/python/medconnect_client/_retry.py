@@ -18,7 +18,7 @@ from medconnect_client.errors import (
 )
 
 JITTER: Final = 0.2
-BEFORE_KEYS: Final = (RateLimitExceeded, RequestInProgress, Unauthenticated, PermissionDenied)
+BEFORE_KEYS: Final = (RateLimitExceeded, Unauthenticated, PermissionDenied)
 """What the service answers before it looks for the first success of a key."""
 
 
@@ -71,12 +71,17 @@ def is_passing(error: MedConnectError) -> bool:
     return isinstance(error, Unavailable | DeadlineExceeded)
 
 
+def leaves_open(error: MedConnectError) -> bool:
+    """Whether a command that was sent and answered so may have been carried out, or may yet be."""
+    return is_passing(error) or isinstance(error, RequestInProgress)
+
+
 def settles(error: MedConnectError) -> bool:
     """Whether this answer to a repeated command says that the attempts before were not carried out.
 
     Had one been, its key would have brought back the first success; only what is judged before keys says nothing.
     """
-    return not isinstance(error, BEFORE_KEYS) and not is_passing(error)
+    return not isinstance(error, BEFORE_KEYS) and not leaves_open(error)
 
 
 def may_repeat(error: MedConnectError, repeatable: bool) -> bool:

@@ -9,7 +9,7 @@ from medconnect_client._auth import AsyncAuth
 from medconnect_client._blocking import LOOP, Blocking, Entered, blocking, iterating
 from medconnect_client._calls import Progress
 from medconnect_client._channel import Tls
-from medconnect_client._client import AsyncClient, _ignore
+from medconnect_client._client import AsyncClient, unwatched
 from medconnect_client._clinical import AsyncClinical
 from medconnect_client._clock import Clock
 from medconnect_client._events import AsyncEvents
@@ -124,7 +124,7 @@ class Client(Blocking[AsyncClient]):
         retry: RetryPolicy | None = None,
         timeout: float = 15.0,
         attempt_timeout: float = 5.0,
-        observer: Callable[[Progress], None] = _ignore,
+        observer: Callable[[Progress], None] = unwatched,
         clock: Clock | None = None,
     ) -> None:
         client = LOOP.call(
