@@ -12,6 +12,7 @@ import pytest
 from medconnect.clinical.v1 import clinical_service_pb2
 
 from tests.client.conftest import Service
+from tests.client.dispensary import Dispensary
 from tests.client.messages import DISPENSED, RELEASED, VALIDATED, found, signed_in
 from tests.fixtures.cast import PASSWORD, Cast
 
@@ -152,6 +153,24 @@ def test_a_lost_answer_is_asked_for_until_it_is_known(service: Service, tmp_path
     dispenses = [asked for asked in service.script.asked if asked.method.endswith("/DispensePrescription")]
     assert len({asked.metadata["idempotency-key"] for asked in dispenses}) == 1
     assert len(dispenses) == 9
+
+
+def test_a_lost_claim_is_told_and_can_be_taken_anew(screen: Screen, cast: Cast) -> None:
+    pharmacist = cast.new_pharmacist()
+    prescription = cast.prescribe(cast.new_patient().patient_id, 5)
+    _sign_in(screen, pharmacist.email)
+    screen.type(prescription.prescription_number)
+    screen.see(MENU)
+    screen.type("d")
+    Dispensary(cast).lose_claim(prescription.id)
+    _dispense(screen, {"Medicine 0": ("", "B-1", "12/2031", "1")})
+    screen.see("Dispense these for 5.00?")
+    screen.type("y")
+    screen.see("✗", "does not allow this", "validate", MENU)
+    screen.type("d")
+    _dispense(screen, {"Medicine 0": ("", "B-1", "12/2031", "1")})
+    screen.type("y")
+    screen.see("Dispensed for 5.00 USD")
 
 
 def test_a_server_that_is_away_is_told_at_once_and_kept_in_sight(tmp_path: Path) -> None:

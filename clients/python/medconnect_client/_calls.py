@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar
 
@@ -151,7 +152,7 @@ class Calls:
             for entry in getattr(page, entries):
                 yield read(model, entry)
 
-    async def watch(self, request_after: Callable[[R | None], Message], answer: type[R]) -> AsyncIterator[R]:
+    async def watch(self, request_after: Callable[[R | None], Message], answer: type[R]) -> AsyncGenerator[R, None]:
         """The messages of a stream, which is opened again whenever it breaks.
 
         request_after: the request that goes on after this message (None: from the start). Raises MedConnectError when
@@ -161,17 +162,18 @@ class Calls:
         course = self._stream_course(request_after(None))
         while True:
             try:
-                async for message in self._opened(course, request_after(last), answer):
-                    course.attempt, course.refused = 1, None
-                    last = message
-                    yield message
+                async with aclosing(self._opened(course, request_after(last), answer)) as messages:
+                    async for message in messages:
+                        course.attempt, course.refused = 1, None
+                        last = message
+                        yield message
             except MedConnectError as error:
                 await self._after_failure(course, error)
 
     def _stream_course(self, request: Message) -> _Course:
         return _Course(method_of(request.DESCRIPTOR), ends_at=float("inf"), key=None, repeatable=True)
 
-    async def _opened(self, course: _Course, request: Message, answer: type[R]) -> AsyncIterator[R]:
+    async def _opened(self, course: _Course, request: Message, answer: type[R]) -> AsyncGenerator[R, None]:
         """The messages of one connection. Raises MedConnectError when it ends, however it ends."""
         await self._prepared(course)
         multicallable = self._wire.channel.unary_stream(

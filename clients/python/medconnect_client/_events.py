@@ -1,6 +1,7 @@
 """The mail queue, watched by admins."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from medconnect.events.v1 import events_service_pb2 as pb
 
@@ -22,6 +23,7 @@ class AsyncEvents:
 
     async def watch_email_queue(self) -> AsyncIterator[EmailQueueStatus]:
         """The queue's state now, and again whenever it changes; goes on when the connection breaks."""
-        opened = self._calls.watch(lambda _: pb.WatchEmailQueueStatusRequest(), pb.WatchEmailQueueStatusResponse)
-        async for message in opened:
-            yield read(EmailQueueStatus, message)
+        watched = self._calls.watch(lambda _: pb.WatchEmailQueueStatusRequest(), pb.WatchEmailQueueStatusResponse)
+        async with aclosing(watched) as messages:
+            async for message in messages:
+                yield read(EmailQueueStatus, message)

@@ -1,6 +1,7 @@
 """A pharmacist's day: scan, see, claim, dispense, reject, look back, with the keyboard alone."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
@@ -96,7 +97,8 @@ class Counter:
         if text.lower() == "q":
             return None
         if text.lower() == "o":
-            self._call("Signing out", self._client.sign_out)
+            with suppress(errors.Unauthenticated):  # the session has ended by itself
+                self._call("Signing out", self._client.sign_out)
             return None
         if text.lower() == "h":
             self._history()

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from medconnect_client import Claim, Client, DispenseLine, MedConnectError
-from medconnect_client.errors import DeadlineExceeded, RateLimitExceeded, Unavailable
+from medconnect_client.errors import DeadlineExceeded, FailedPrecondition, RateLimitExceeded, Unavailable
 from medconnect_client.models import PharmacyPrescription, PrescriptionItem, PrescriptionStatus
 from medconnect_client.terminal import entries, screens
 from medconnect_client.terminal.prompts import Prompts
@@ -93,10 +93,12 @@ class PrescriptionDesk:
             action()
         except MedConnectError as error:
             self._console.print(screens.failure(error))
+            if isinstance(error, FailedPrecondition):
+                self._forget_claim()  # it is lost, or the prescription has moved on
         except Unsettled:
             self._console.print(screens.bad("Left open: it may have been done. Look the number up again to see."))
         except (EOFError, KeyboardInterrupt):
-            self._console.print(screens.bad("Cancelled; nothing was sent."))
+            self._console.print(screens.bad("Cancelled."))
 
     def _validate(self) -> None:
         claim = self._claimed()
@@ -110,10 +112,14 @@ class PrescriptionDesk:
         return self._claim
 
     def _give_back(self) -> None:
+        self._forget_claim()
+        self._console.print(screens.good("Given back."))
+
+    def _forget_claim(self) -> None:
+        """Give it back; where that fails it ends with its lease."""
+        self._claim = None
         with self._waiting.doing("Giving back"):
             self._held.close()
-        self._claim = None
-        self._console.print(screens.good("Given back."))
 
     def _dispense(self) -> None:
         claim = self._claimed()
@@ -182,8 +188,14 @@ class PrescriptionDesk:
                 maybe_done, ended = True, Unsettled()
                 self._console.print(screens.bad("Not waited for."))
             self._console.print(Text(MAYBE_DONE if maybe_done else NOT_DONE, style="bold yellow"))
-            if self._prompts.line("Enter: try again, q: leave it › ").strip().lower() == "q":
+            if not self._tries_again():
                 raise ended
+
+    def _tries_again(self) -> bool:
+        try:
+            return self._prompts.line("Enter: try again, q: leave it › ").strip().lower() != "q"
+        except (EOFError, KeyboardInterrupt):
+            return False
 
 
 def _is_entry(text: str) -> bool:
