@@ -12,7 +12,7 @@ T ?= tests
 AGAINST ?= protos/released.binpb
 
 .PHONY: help setup run test check format-check lint types imports protos-check fix protos protos-breaking protos-release \
-	migration migrate rollback demo dev build seed db-reset db-fresh db-clear bench coverage clean
+	migration migrate rollback demo dev build sbom audit seed db-reset db-fresh db-clear bench coverage clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -94,7 +94,15 @@ db-reset: $(READY) ## Drop everything and migrate from nothing (development only
 
 db-fresh: db-reset seed ## Reset, then load the example hospital (development only)
 
-build: $(READY) ## Build the three wheels (server, contracts, client) into dist/
+sbom: $(READY) ## List what the service is made of in dist/medconnect.cdx.json (CycloneDX)
+	@mkdir -p dist
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements --output-reproducible --pyproject pyproject.toml \
+	  -o dist/medconnect.cdx.json requirements.lock
+
+audit: $(READY) ## Ask the vulnerability databases about both locks (needs the internet)
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock
+
+build: sbom ## Build the three wheels (server, contracts, client) into dist/, with the list of what is in them
 	@$(BIN)/python -m hatchling build -t wheel -d dist
 	@cd generated && ../$(BIN)/python -m hatchling build -t wheel -d ../dist
 	@cd clients/python && ../../$(BIN)/python -m hatchling build -t wheel -d ../../dist

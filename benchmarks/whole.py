@@ -13,6 +13,7 @@ from benchmarks.floors import Handlers, answering
 from benchmarks.plan import RehearsedCall
 from server import app, logs
 from server.audit import occasion
+from server.listening import OPTIONS
 from server.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ async def chain(calls: Sequence[RehearsedCall], settings: Settings, database_url
     """The server's interceptors before handlers that only answer; yields its port."""
     async with app.core(settings, database_url) as core:
         with app.use_cases(core) as services:
-            server = grpc.aio.server(interceptors=[app.chain(core, services)], options=app.OPTIONS)
+            server = grpc.aio.server(interceptors=[app.chain(core, services)], options=OPTIONS)
             server.add_generic_rpc_handlers((Handlers(calls, _recorded),))
             port = server.add_insecure_port("127.0.0.1:0")
             async with services.standing.followed():

@@ -5,9 +5,10 @@ import asyncio
 from alembic import context
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from server.db.engine import DRIVER, connector
 from server.schema import metadata
 
 LOCK_TIMEOUT = "SET lock_timeout = '2s'"
@@ -36,8 +37,7 @@ def run(connection: Connection) -> None:
 
 async def run_online() -> None:
     """Connect and walk."""
-    url = make_url(context.config.attributes["url"]).set(drivername="postgresql+asyncpg")
-    engine = create_async_engine(url)
+    engine = create_async_engine(DRIVER, async_creator=connector(context.config.attributes["url"]))
     async with engine.connect() as connection:
         await connection.run_sync(run)
     await engine.dispose()

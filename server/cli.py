@@ -1,22 +1,25 @@
 """The `medconnect` command."""
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
-from server import app, configuration, example_hospital, instance, logs, schema
+from server import app, cli_keys, configuration, example_hospital, instance, logs, processes, schema
 from server.audit import verification
 from server.audit.verification import Verified, kept_heads
+from server.auth.keys import KeyNotUsable
+from server.core import head_key
 from server.db.embedded import DatabaseInUse, DatabaseStartFailed
 from server.edge.process import EdgeFailed
-from server.settings import ConfigurationWrong, Settings, read_settings
+from server.processes import ServerProcessFailed
+from server.settings import ConfigurationWrong, Settings
 
 EXIT_CONFIG: Final = 78
 """EX_CONFIG of sysexits.h: the configuration is wrong, starting again cannot help."""
@@ -29,16 +32,29 @@ commands = typer.Typer(
 )
 audit = typer.Typer(no_args_is_help=True, help="The audit's chain.")
 commands.add_typer(audit, name="audit")
+commands.add_typer(cli_keys.commands, name="keys")
 console = Console(highlight=False, emoji=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def main() -> None:
-    """Run a command; what stops it is told in a line."""
+    """Run a command; what stops it is told in a line, and of a wrong configuration in a line per variable."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a service's log is read while it runs
     try:
         commands()
-    except (DatabaseInUse, DatabaseStartFailed, EdgeFailed, app.SchemaOutdated, OSError) as problem:
+    except ConfigurationWrong as problem:
+        for name, fault in problem.faults.items():
+            errors.print(f"{name}: {fault}", markup=False)
+        sys.exit(EXIT_CONFIG)
+    except (
+        DatabaseInUse,
+        DatabaseStartFailed,
+        EdgeFailed,
+        KeyNotUsable,
+        ServerProcessFailed,
+        app.SchemaOutdated,
+        OSError,
+    ) as problem:
         errors.print(f"medconnect: {problem}", style="red", markup=False)
         sys.exit(1)
 
@@ -63,14 +79,26 @@ def serve() -> None:
 
     async def run(settings: Settings) -> None:
         stop = _stop_signal()
-        socket = settings.medconnect_home / "run" / "server-0.sock"
         async with (
             instance.database(settings) as url,
             app.core(settings, url) as core,
-            app.serving(core, socket) as server,
+            instance.serving(core, url) as servers,
         ):
-            _tell_password(settings, await instance.first_admin(settings, server.services))
-            console.print(f"gRPC on port {server.port}")
+            _tell_password(settings, servers.new_admin_password)
+            console.print(f"gRPC on port {servers.port}")
+            await stop.wait()
+
+    _run(run)
+
+
+@commands.command(hidden=True)
+def serve_one(number: Annotated[int, typer.Argument(help="which of the processes, from 0")]) -> None:
+    """Be one of several serving processes; `up` and `serve` start them."""
+
+    async def run(settings: Settings) -> None:
+        stop = _stop_signal()
+        async with instance.serving_as(number, settings):
+            os.write(sys.stdout.fileno(), processes.READY)
             await stop.wait()
 
     _run(run)
@@ -121,7 +149,7 @@ def seed() -> None:
 
     async def run(settings: Settings) -> None:
         async with instance.database(settings) as url:
-            await schema.upgrade(url)
+            await schema.upgrade(settings.owner_database or url)
             async with app.core(settings, url) as core:
                 with app.use_cases(core) as services:
                     people = await example_hospital.load(services)
@@ -154,8 +182,8 @@ def verify(
     """Prove that no sealed record was changed, removed, inserted or moved; exit code 1 names the first that was."""
 
     async def run(settings: Settings) -> None:
-        kept = list(kept_heads(heads.read_text().splitlines(), app.head_key(settings))) if heads else []
         async with instance.database(settings) as url, app.core(settings, url) as core:
+            kept = list(kept_heads(heads.read_text().splitlines(), head_key(core.ring))) if heads else []
             found = await verification.verify(core.work, kept)
         _tell_chain(found, len(kept))
 
@@ -166,13 +194,7 @@ Work = Callable[[Settings], Awaitable[None]]
 
 
 def _run(work: Work) -> None:
-    try:
-        settings = read_settings()
-        configuration.check(settings)
-    except ValidationError as problem:
-        _refuse_configuration(_broken(problem))
-    except ConfigurationWrong as problem:
-        _refuse_configuration(problem.faults)
+    settings = configuration.read()
     logs.configure(settings.log_level)
     asyncio.run(_as_coroutine(work, settings))
 
@@ -182,9 +204,11 @@ async def _as_coroutine(work: Work, settings: Settings) -> None:
 
 
 def _on_database(work: Callable[[str], Awaitable[None]]) -> Work:
+    """Work on the database as its owner."""
+
     async def run(settings: Settings) -> None:
         async with instance.database(settings) as url:
-            await work(url)
+            await work(settings.owner_database or url)
 
     return run
 
@@ -197,21 +221,6 @@ def _development_only(work: Work) -> Work:
         await work(settings)
 
     return run
-
-
-def _broken(problem: ValidationError) -> Mapping[str, str]:
-    found = problem.errors(include_input=False, include_url=False)
-    return {
-        str(error["loc"][0]).upper() if error["loc"] else "MEDCONNECT_ENV": error["msg"].removeprefix("Value error, ")
-        for error in found
-    }
-
-
-def _refuse_configuration(faults: Mapping[str, str]) -> NoReturn:
-    """Name every variable that is wrong, never its value."""
-    for name, fault in faults.items():
-        errors.print(f"{name}: {fault}", markup=False)
-    sys.exit(EXIT_CONFIG)
 
 
 def _stop_signal() -> asyncio.Event:
@@ -240,9 +249,7 @@ def _tell_chain(found: Verified, heads: int) -> None:
 
 
 def _greet(settings: Settings, running: instance.Instance) -> None:
-    console.print(
-        f"[bold]MedConnect[/bold] serves gRPC on {running.grpc_address} and REST on http://{running.rest_address}"
-    )
+    console.print(f"[bold]MedConnect[/bold] serves gRPC on {running.grpc_address} and REST on {running.rest_url}")
     _tell_password(settings, running.new_admin_password)
     if settings.smtp_host is None:
         console.print(f"Mails are written to {settings.medconnect_home / 'mail'}.")

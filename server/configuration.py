@@ -1,38 +1,79 @@
-"""What of the configuration only the parts that use it can judge."""
+"""The configuration as a whole: what each setting's own part says of it, and what production refuses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from server import production
+from server.auth import key_file
 from server.auth.password_rule import check_new_password
 from server.errors import ValidationFailed
 from server.mail.envelope import sender_domain
 from server.qr.signed_code import QrKeyRing
 from server.rate_limits.budgets import Budgets
-from server.settings import ConfigurationWrong, Settings
+from server.rate_limits.networks import known_networks
+from server.settings import ConfigurationWrong, Settings, read_leniently, secret_files
+
+
+def read(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its own type
+    """Read and judge it. Raises ConfigurationWrong naming every variable that is wrong, in whatever way, at once."""
+    settings, unreadable = read_leniently(**overrides)
+    # A secret whose file cannot be read is not also missing.
+    judged = {name: fault for name, fault in _faults(settings).items() if f"{name}_FILE" not in unreadable}
+    if faults := {**judged, **unreadable}:
+        raise ConfigurationWrong(faults)
+    return settings
 
 
 def check(settings: Settings) -> None:
     """Try every setting on its part. Raises ConfigurationWrong naming every variable that is wrong."""
+    if faults := _faults(settings):
+        raise ConfigurationWrong(faults)
+
+
+def _faults(settings: Settings) -> dict[str, str]:
+    faults = dict(production.faults(settings, secret_files())) if settings.production else {}
     ring, admin = settings.qr_encryption_key, settings.admin_password
-    faults: dict[str, str] = {}
     with _judging("QR_ENCRYPTION_KEY", faults):
         if ring is not None:
             QrKeyRing.parse(ring.get_secret_value())
     with _judging("RATE_LIMITS", faults):
         Budgets(settings.rate_limits, settings.rate_limit_factor)
+    with _judging("RATE_LIMIT_NETWORKS", faults):
+        known_networks(settings.rate_limit_networks)
     with _judging("EMAIL_FROM", faults):
         sender_domain(settings.email_from)
     with _judging("ADMIN_PASSWORD", faults):
         if admin is not None:
             check_new_password(admin.get_secret_value(), settings.admin_email)
-    if faults:
-        raise ConfigurationWrong(faults)
+    with _judging("JWT_KEYS_FILE", faults):
+        if settings.jwt_keys_file is not None:
+            key_file.read(settings.jwt_keys_file)
+            if settings.jwt_secret is not None:
+                raise ValueError("JWT_SECRET is given too: leave one of them out")
+    _judge_tls(settings, faults)
+    return faults
+
+
+def _judge_tls(settings: Settings, faults: dict[str, str]) -> None:
+    with _judging("TLS_KEY" if settings.tls_cert else "TLS_CERT", faults):
+        if (settings.tls_cert is None) != (settings.tls_key is None):
+            raise ValueError("is missing: a certificate and its key belong together")
+        if settings.tls is not None:
+            settings.tls.check_pair()
+    with _judging("TLS_CLIENT_CA", faults):
+        if settings.tls is not None:
+            settings.tls.check_client_ca()
+        elif settings.tls_client_ca is not None:
+            raise ValueError("needs TLS_CERT and TLS_KEY")
 
 
 @contextmanager
 def _judging(name: str, faults: dict[str, str]) -> Iterator[None]:
     try:
         yield
+    except OSError:  # its text may hold a path; ssl's errors are among them
+        faults[name] = "cannot be used: a file is missing, unreadable, or not what it should be"
     except ValueError as error:
         faults[name] = str(error)
     except ValidationFailed as error:

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server import app, schema
-from server.app import Services
+from server import app, processes, schema
+from server.app import Core, Services
 from server.db import embedded
 from server.edge import process as edge
 from server.edge.config import EdgeConfig
-from server.settings import Settings
+from server.settings import Settings, environment_of_child
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +20,79 @@ class Instance:
 
     grpc_address: str
     rest_address: str
+    rest_url: str
+    """Its address with `http://` or `https://` before it."""
     new_admin_password: str | None
     """The first admin's generated password, if this start made the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What serves gRPC, in this process or in several others."""
+
+    port: int
+    """Where gRPC listens on TCP."""
+    sockets: tuple[Path, ...]
+    """Where each process listens for the edge."""
+    new_admin_password: str | None
+    """As of an Instance."""
 
 
 @asynccontextmanager
 async def up(settings: Settings) -> AsyncIterator[Instance]:
     """Start everything, and stop it all when the block is left."""
     async with database(settings) as url:
-        await schema.upgrade(url)
-        async with app.core(settings, url) as core:
-            socket = settings.medconnect_home / "run" / "server-0.sock"
-            async with (
-                app.serving(core, socket) as server,
-                app.sending(core),
-                edge.running(_edge(settings, socket)) as rest,
-            ):
-                generated = await first_admin(settings, server.services)
-                host, _, _ = settings.grpc_address.rpartition(":")
-                yield Instance(f"{host}:{server.port}", "{}:{}".format(*rest.address), generated)
+        await schema.upgrade(settings.owner_database or url)
+        async with (
+            app.core(settings, url) as core,
+            serving(core, url) as servers,
+            app.sending(core),
+            edge.running(_edge(settings, servers.sockets)) as rest,
+        ):
+            host, _, _ = settings.grpc_address.rpartition(":")
+            addresses = f"{host}:{servers.port}", "{}:{}".format(*rest.address)
+            yield Instance(*addresses, rest.url, servers.new_admin_password)
+
+
+@asynccontextmanager
+async def serving(core: Core, database_url: str) -> AsyncIterator[Serving]:
+    """Serve gRPC by as many processes as the settings say; a single one is this one. Makes the first admin."""
+    settings = core.settings
+    sockets = tuple(socket_of(settings, number) for number in range(settings.server_processes))
+    if len(sockets) == 1:
+        async with app.serving(core, sockets[0]) as server:
+            yield Serving(server.port, sockets, await first_admin(settings, server.services))
+        return
+    with app.use_cases(core) as services:
+        generated = await first_admin(settings, services)
+    with processes.reserved_port(settings.grpc_address) as address:
+        environment = environment_of_child(DATABASE_URL=database_url, GRPC_ADDRESS=address)
+        async with processes.running(len(sockets), environment):
+            yield Serving(int(address.rpartition(":")[2]), sockets, generated)
+
+
+@asynccontextmanager
+async def serving_as(number: int, settings: Settings) -> AsyncIterator[None]:
+    """Be one of several serving processes: the one with this number, from 0."""
+    own = settings.model_copy(update={"metrics_address": metrics_address_of(settings, number)})
+    async with (
+        app.core(own, settings.external_database or "") as core,
+        app.serving(core, socket_of(settings, number)),
+    ):
+        yield
+
+
+def metrics_address_of(settings: Settings, number: int) -> str | None:
+    """Where Prometheus reads that serving process; None for nowhere."""
+    if settings.metrics_address is None:
+        return None
+    host, _, port = settings.metrics_address.rpartition(":")
+    return f"{host}:{int(port) + number}"
+
+
+def socket_of(settings: Settings, number: int) -> Path:
+    """Where the edge reaches that serving process."""
+    return settings.medconnect_home / "run" / f"server-{number}.sock"
 
 
 async def first_admin(settings: Settings, services: Services) -> str | None:
@@ -81,12 +135,14 @@ def _noted(note: Path, url: str) -> Iterator[None]:
         note.unlink(missing_ok=True)
 
 
-def _edge(settings: Settings, socket: Path) -> EdgeConfig:
+def _edge(settings: Settings, sockets: tuple[Path, ...]) -> EdgeConfig:
     host, _, port = settings.rest_address.rpartition(":")
     return EdgeConfig(
         home=settings.medconnect_home,
-        server_sockets=(socket,),
+        server_sockets=sockets,
         host=host,
         port=int(port),
         cors_origins=settings.cors_origins,
+        trusted_hops=settings.trusted_proxies,
+        tls=settings.tls,
     )

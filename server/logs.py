@@ -25,6 +25,27 @@ def configure(level: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+    root = logging.getLogger()
+    root.handlers = [handler for handler in root.handlers if not isinstance(handler, _Libraries)] + [_Libraries()]
+
+
+class _Libraries(logging.Handler):
+    """Writes what libraries log (asyncio of a task that nobody awaited, for one) as lines of ours.
+
+    Only their own words: what they put into them, such as an exception's text, may be about a patient.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line, with the words as far as the first line break, behind which asyncio shows exceptions."""
+        words, _, _ = str(record.msg).partition("\n")
+        structlog.get_logger().log(
+            record.levelno,
+            "library",
+            logger=record.name,
+            words=words,
+            at=f"{record.pathname}:{record.lineno}",
+            exc_info=record.exc_info,
+        )
 
 
 def _cut(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -33,9 +54,10 @@ def _cut(_logger: object, _method: str, event: structlog.typing.EventDict) -> st
 
 def _place_of_exception(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Say which exception it was and where, never its text: a driver's holds the row that a constraint refused."""
-    if not event.pop("exc_info", None):
+    given = event.pop("exc_info", None)
+    if not given:
         return event
-    error = sys.exception()
+    error = given[1] if isinstance(given, tuple) else sys.exception()
     chain = []
     while error is not None:
         frames = traceback.extract_tb(error.__traceback__)

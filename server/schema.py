@@ -21,8 +21,11 @@ from server.errors import ServerBusy
 from server.idempotency import tables as idempotency_tables
 from server.mail import tables as mail_tables
 from server.pharmacy import tables as pharmacy_tables
+from server.rate_limits import tables as rate_limit_tables
 
-TABLES: Final = (auth_tables, clinical_tables, pharmacy_tables, mail_tables, idempotency_tables, audit_tables)
+TABLES: Final = (
+    *(auth_tables, clinical_tables, pharmacy_tables, mail_tables, idempotency_tables, audit_tables, rate_limit_tables),
+)
 """The modules that fill `metadata`."""
 
 _UNGUARD: Final = DDL("ALTER TABLE %(table)s DISABLE TRIGGER append_only")  # type: ignore[no-untyped-call]

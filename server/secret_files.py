@@ -1,4 +1,4 @@
-"""Secrets that a development instance makes for itself and keeps in MEDCONNECT_HOME/secrets."""
+"""Secrets in files: what a development instance keeps for itself, and the keys that are derived from a secret."""
 
 import os
 import secrets
@@ -24,9 +24,9 @@ def kept_secret(folder: Path, name: str) -> str:
     return path.read_text()
 
 
-def derived_key(secret: str, purpose: str) -> bytes:
-    """A 32-byte key for one purpose, from a secret, by HKDF-SHA256.
+def derived_key(root: str, purpose: str) -> bytes:
+    """A 32-byte key for one purpose, from a root secret, by HKDF-SHA256 (RFC 5869: `info` binds it to its purpose).
 
     Keys of different purposes say nothing of each other.
     """
-    return HKDF(SHA256(), SECRET_BYTES, salt=None, info=f"medconnect {purpose}".encode()).derive(secret.encode())
+    return HKDF(SHA256(), SECRET_BYTES, salt=None, info=f"medconnect {purpose}".encode()).derive(root.encode())

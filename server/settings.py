@@ -7,15 +7,27 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import quote
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-SECRETS: Final = ("DATABASE_URL", "DB_PASSWORD", "ADMIN_PASSWORD", "JWT_SECRET", "QR_ENCRYPTION_KEY", "SMTP_PASS")
+from server.tls_files import TlsFiles
+
+SECRETS: Final = (
+    "DATABASE_URL",
+    "MIGRATION_DATABASE_URL",
+    "DB_PASSWORD",
+    "ADMIN_PASSWORD",
+    "JWT_SECRET",
+    "QR_ENCRYPTION_KEY",
+    "RATE_LIMIT_REDIS_URL",
+    "SMTP_PASS",
+)
 """Variables that may also be given as a file: `NAME_FILE` holds its path."""
 
 LEAST_SECRET_BYTES: Final = 32
@@ -30,7 +42,15 @@ def _host_and_port(value: str) -> str:
     return value
 
 
+def _on_loopback(value: str) -> str:
+    host = value.rpartition(":")[0].strip("[]")
+    if host != "localhost" and not (host.replace(".", "").isdecimal() and host.startswith("127.")) and host != "::1":
+        raise ValueError("must be on loopback, such as 127.0.0.1:9090")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_host_and_port)]
+LoopbackAddress = Annotated[Address, AfterValidator(_on_loopback)]
 Port = Annotated[int, Field(ge=1, le=MOST_PORT)]
 
 
@@ -50,12 +70,14 @@ class Settings(BaseSettings):
     )
 
     medconnect_env: Literal["development", "production"] = "development"
-    """Production refuses missing secrets and serves no reflection."""
+    """Production refuses what is unsafe (`configuration.py`) and serves no reflection."""
     medconnect_home: Path = Path("var")
     """State folder: embedded database, generated keys, mails, sockets."""
 
     database_url: SecretStr | None = None
     """PostgreSQL 14 or newer, `postgresql://user:password@host:port/name`; none: the embedded one."""
+    migration_database_url: SecretStr | None = None
+    """The database as its owner reaches it, for migrations; none: DATABASE_URL."""
     db_host: str | None = None
     """With the other DB_ variables an alternative to DATABASE_URL."""
     db_port: Port = 5432
@@ -69,6 +91,20 @@ class Settings(BaseSettings):
     """Where gRPC listens, `host:port`."""
     rest_address: Address = "127.0.0.1:3000"
     """Where REST listens, `host:port`."""
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    """How many proxies stand before REST and append the caller's address to `x-forwarded-for`; without any it is the
+    address that connects."""
+    server_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many processes serve gRPC."""
+    metrics_address: LoopbackAddress | None = None
+    """Where Prometheus reads, `host:port` on loopback; of several processes the second one has the next port, and so
+    on. None: nowhere."""
+    tls_cert: Path | None = None
+    """The server's certificate (PEM), for gRPC and REST; none: both speak plainly."""
+    tls_key: Path | None = None
+    """Its private key (PEM)."""
+    tls_client_ca: Path | None = None
+    """The roots (PEM) of the certificates that gRPC callers must show; none: they need none."""
 
     admin_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] = "admin@medconnect.local"
     """The first admin, made at the first start."""
@@ -77,10 +113,17 @@ class Settings(BaseSettings):
 
     jwt_secret: SecretStr | None = None
     """At least 32 bytes, from which the key that signs access tokens is derived; none: generated in development."""
+    jwt_keys_file: Path | None = None
+    """Instead of JWT_SECRET: the key ring that `medconnect keys` makes and rotates."""
     jwt_expires_in: Annotated[int, Field(ge=60, le=3600)] = 900
     """Life of an access token: seconds, or a number with s, m or h, such as `15m`."""
     qr_encryption_key: SecretStr | None = None
     """At least 32 bytes, or a ring `kid:secret,kid:secret` (the first encrypts); none: generated in development."""
+
+    staff_idle_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    """How long a session of a doctor, pharmacist or admin may lie unused."""
+    registration_confirm_email: bool | None = None
+    """Whether an address belongs to an account that registered itself only after a mailed code; none: in production."""
 
     smtp_host: str | None = None
     """The outgoing mail server; none: mails are written to a maildir in MEDCONNECT_HOME/mail."""
@@ -104,6 +147,10 @@ class Settings(BaseSettings):
     """Every rate limit times this; for load tests."""
     rate_limits: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)
     """Single limits: `login=10,scan=60`."""
+    rate_limit_networks: Annotated[tuple[str, ...], NoDecode] = ()
+    """Networks whose addresses have so many times the limits of others: `10.0.0.0/8:50,2001:db8::/32:20`."""
+    rate_limit_redis_url: SecretStr | None = None
+    """A Redis or Valkey that several processes keep their limits in; those of signing in are in the database."""
 
     prescription_valid_days: Annotated[int, Field(ge=1, le=366)] = 30
     qr_valid_days: Annotated[int, Field(ge=1, le=366)] = 7
@@ -115,16 +162,28 @@ class Settings(BaseSettings):
     """IANA zone in which calendar days are judged."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("database_url")
+    @field_validator("database_url", "migration_database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://")
+        if value is not None:
+            try:
+                urlsplit(value.get_secret_value())
+            except ValueError:
+                raise ValueError("is no URL") from None
         return value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("rate_limit_redis_url")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("cors_origins", "rate_limit_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
         return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
 
     @field_validator("rate_limits", mode="before")
@@ -157,18 +216,29 @@ class Settings(BaseSettings):
             raise ValueError(f"needs at least {LEAST_SECRET_BYTES} bytes")
         return value
 
-    @model_validator(mode="after")
-    def _complete_for_production(self) -> Self:
-        if self.production:
-            missing = [n for n in ("jwt_secret", "qr_encryption_key", "smtp_host") if getattr(self, n) is None]
-            if missing:
-                raise ValueError(f"production needs {', '.join(name.upper() for name in missing)}")
-        return self
-
     @property
     def production(self) -> bool:
         """Whether this instance serves real people."""
         return self.medconnect_env == "production"
+
+    @property
+    def confirms_email(self) -> bool:
+        """Whether registering takes a mailed code."""
+        return self.production if self.registration_confirm_email is None else self.registration_confirm_email
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files of TLS; none: there is no TLS."""
+        if self.tls_cert is None or self.tls_key is None:
+            return None
+        return TlsFiles(self.tls_cert, self.tls_key, self.tls_client_ca)
+
+    @property
+    def owner_database(self) -> str | None:
+        """The URL with which migrations reach the database; none: the embedded one is meant."""
+        if self.migration_database_url is not None:
+            return self.migration_database_url.get_secret_value()
+        return self.external_database
 
     @property
     def external_database(self) -> str | None:
@@ -182,17 +252,45 @@ class Settings(BaseSettings):
         return f"postgresql://{sign_in}@{self.db_host}:{self.db_port}/{self.db_name}"
 
 
+def secret_files() -> Mapping[str, Path]:
+    """The files from which secrets are to be read, by the secret's name."""
+    given = {**dotenv_values(ENV_FILE), **os.environ}
+    return {name: Path(path) for name in SECRETS if (path := given.get(f"{name}_FILE"))}
+
+
 def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its own type
     """Read the environment, with secrets from `NAME_FILE` where given; keyword arguments win.
 
-    Raises `pydantic.ValidationError`, which names every variable that is wrong, and ConfigurationWrong for a secret's
-    file that cannot be read.
+    Raises ConfigurationWrong, which names every variable that is wrong.
     """
-    given = {**dotenv_values(ENV_FILE), **os.environ}
-    files = {name: path for name in SECRETS if (path := given.get(f"{name}_FILE"))}
+    settings, faults = read_leniently(**overrides)
+    if faults:
+        raise ConfigurationWrong(faults)
+    return settings
+
+
+def read_leniently(**overrides: Any) -> tuple[Settings, Mapping[str, str]]:  # noqa: ANN401
+    """The settings, with the default in place of each that is wrong, and what is wrong with those by their names."""
+    faults: dict[str, str] = {}
+    given: dict[str, Any] = {}
+    for name, path in secret_files().items():
+        try:
+            given[name.lower()] = path.read_text().strip()
+        except (OSError, ValueError):
+            faults[f"{name}_FILE"] = "cannot be read"
+    given |= overrides
     try:
-        from_files = {name.lower(): Path(path).read_text().strip() for name, path in files.items()}
-    except OSError as error:
-        names = [name for name, path in files.items() if path == error.filename]
-        raise ConfigurationWrong({f"{name}_FILE": "cannot be read" for name in names}) from error
-    return Settings(**{**from_files, **overrides})
+        return Settings(**given), faults
+    except ValidationError as problem:
+        wrong = {str(error["loc"][0]): error["msg"].removeprefix("Value error, ") for error in _errors(problem)}
+    defaults = {name: Settings.model_fields[name].get_default(call_default_factory=True) for name in wrong}
+    return Settings(**{**given, **defaults}), faults | {name.upper(): fault for name, fault in wrong.items()}
+
+
+def environment_of_child(**overrides: str) -> Mapping[str, str]:
+    """The environment of another process of this instance: ours, with these variables set."""
+    return {name: value for name, value in {**os.environ, **overrides}.items() if name != "DATABASE_URL_FILE"}
+
+
+def _errors(problem: ValidationError) -> list[ErrorDetails]:
+    return problem.errors(include_input=False, include_url=False)

@@ -15,6 +15,7 @@ from server.auth.account_repository import AccountRepository
 from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_repository import SignInRepository
+from server.clinical.history_repository import HistoryRepository
 from server.clinical.patient_repository import PatientRepository
 from server.clinical.prescription_list_repository import PrescriptionListRepository
 from server.clinical.prescription_repository import PrescriptionRepository
@@ -24,6 +25,7 @@ from server.db.failures import unavailable
 from server.idempotency.repository import IdempotencyRepository
 from server.mail.outbox import Outbox
 from server.pharmacy.repository import PharmacyRepository
+from server.rate_limits.repository import BucketRepository
 
 
 class Transaction:
@@ -32,8 +34,10 @@ class Transaction:
     __slots__ = (
         "accounts",
         "audit",
+        "buckets",
         "codes",
         "connection",
+        "histories",
         "idempotency",
         "outbox",
         "patients",
@@ -61,7 +65,9 @@ class Transaction:
         self.prescription_lists = PrescriptionListRepository(connection)
         self.qr_codes = QrCodeRepository(connection)
         self.pharmacy = PharmacyRepository(connection)
+        self.histories = HistoryRepository(connection)
         self.outbox = Outbox(connection)
+        self.buckets = BucketRepository(connection)
         self.idempotency = IdempotencyRepository(connection)
 
 

@@ -81,6 +81,12 @@ class AuditEvent(StrEnum):
     DISPENSING_HISTORY_READ = "dispensing_history_read", Action.READ
     PRESCRIPTION_LOG_READ = "prescription_log_read", Action.READ
     RECEIPT_READ = "receipt_read", Action.READ
+    ACCOUNT_UPDATED = "account_updated", Action.UPDATE
+    EMAIL_CONFIRMED = "email_confirmed", Action.UPDATE
+    HISTORY_ACCESS_REQUESTED = "history_access_requested", Action.EXECUTE
+    HISTORY_OPENED = "history_opened", Action.EXECUTE
+    HISTORY_READ = "history_read", Action.READ
+    KEYS_CHANGED = "keys_changed", Action.UPDATE
 
 
 PURPOSES: Final[Mapping[Role, str]] = {

@@ -4,6 +4,7 @@ Sources: the product contract (formats); RFC 8725 (JWT best practice); RFC 9068 
 signatures; what it lets through (padding, headers we never write, claims of other types) is refused here.
 """
 
+import json
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import jwt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server.auth.entities import User
-from server.auth.keys import PublishedKey, SigningKey
+from server.auth.keys import LEEWAY, MAX_LIFETIME, KeyRing, PublishedKey, SigningKey, base64url
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import Unauthenticated
@@ -25,9 +26,8 @@ ALGORITHM: Final = "EdDSA"
 TYPE: Final = "at+jwt"
 ISSUER: Final = "medconnect"
 AUDIENCE: Final = "medconnect-api"
-LEEWAY_SECONDS: Final = 30
-MAX_LIFETIME_SECONDS: Final = 3600
-"""No token of ours lives longer, whatever the setting."""
+LEEWAY_SECONDS: Final = int(LEEWAY.total_seconds())
+MAX_LIFETIME_SECONDS: Final = int(MAX_LIFETIME.total_seconds())
 REMEMBERED_TOKENS: Final = 4096
 """Tokens whose signature a process checks once: checking costs 150 µs, remembering about 1 KiB."""
 
@@ -61,26 +61,29 @@ class _Verified:
 
 
 class AccessTokens:
-    """Issues and verifies access tokens under one key."""
+    """Issues access tokens under the ring's active key, and verifies those of every key that the ring accepts."""
 
-    def __init__(self, key: SigningKey, clock: Clock, lifetime: timedelta) -> None:
-        self._private = key.private
-        self._public = key.private.public_key()
+    def __init__(self, ring: KeyRing, clock: Clock, lifetime: timedelta) -> None:
         self._clock = clock
         self._lifetime = int(lifetime.total_seconds())
-        self._published = key.published()
-        self._headers = {"kid": key.key_id, "typ": TYPE}
-        self._header = self._sign({}).partition(".")[0]
         self._remembered: OrderedDict[str, _Verified] = OrderedDict()
+        self.use(ring)
+
+    def use(self, ring: KeyRing) -> None:
+        """Go by this ring from now on; what was verified under the former one is verified again."""
+        self._ring = ring
+        self._active = ring.active
+        self._keys = {_header(key): key for key in ring.keys}
+        self._remembered.clear()
 
     def published_keys(self) -> tuple[PublishedKey, ...]:
         """The keys with which others can verify these tokens."""
-        return (self._published,)
+        return tuple(key.published() for key in self._ring.accepted(self._clock.now()))
 
-    def issue(self, user: User, session_id: UUID) -> tuple[str, datetime]:
-        """A new token for a session of this account, and when it ends."""
+    def issue(self, user: User, session_id: UUID, session_ends: datetime) -> tuple[str, datetime]:
+        """A new token for a session of this account, and when it ends: never after its session."""
         now = int(self._clock.now().timestamp())
-        ends = now + self._lifetime
+        ends = min(now + self._lifetime, int(session_ends.timestamp()))
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -113,15 +116,19 @@ class AccessTokens:
         """Check everything but the time."""
         match = _TOKEN.fullmatch(token)
         # The header is compared, not read: our key's record says which algorithm and type it has, never the token.
-        if match is None or match[1] != self._header:
+        key = self._keys.get(match[1]) if match else None
+        if key is None or not key.verifies(self._clock.now()):
             raise Unauthenticated()
         try:
-            claims = _Claims.model_validate_json(_signatures.decode(token, self._public, algorithms=[ALGORITHM]))
+            claims = _Claims.model_validate_json(_signatures.decode(token, key.public, algorithms=[ALGORITHM]))
         except (jwt.InvalidTokenError, ValidationError):
             raise Unauthenticated() from None
         if not 0 < claims.exp - claims.iat <= MAX_LIFETIME_SECONDS:
             raise Unauthenticated()
-        return _Verified(Caller(claims.sub, claims.role, claims.sid), max(claims.iat, claims.nbf), claims.exp)
+        ends = claims.exp
+        if key.verifies_until is not None:  # a key that may not sign any more has signed nothing that lives longer
+            ends = min(ends, int(key.verifies_until.timestamp()) - LEEWAY_SECONDS)
+        return _Verified(Caller(claims.sub, claims.role, claims.sid), max(claims.iat, claims.nbf), ends)
 
     def _remember(self, token: str, verified: _Verified) -> None:
         self._remembered[token] = verified
@@ -130,4 +137,11 @@ class AccessTokens:
             self._remembered.popitem(last=False)
 
     def _sign(self, claims: dict[str, str | int]) -> str:
-        return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers=self._headers)
+        headers = {"kid": self._active.key_id, "typ": TYPE}
+        return jwt.encode(claims, self._active.signer(), algorithm=ALGORITHM, headers=headers)
+
+
+def _header(key: SigningKey) -> str:
+    """The first part of every token of this key, as PyJWT writes it."""
+    header = {"alg": ALGORITHM, "kid": key.key_id, "typ": TYPE}
+    return base64url(json.dumps(header, separators=(",", ":"), sort_keys=True).encode())

@@ -16,17 +16,20 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    or_,
     select,
     text,
     tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import name_search
 from server.audit.events import AuditEvent
 from server.audit.trail_repository import reading_one, reading_page, values
+from server.auth.account_change import CHANGEABLE
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
 from server.auth.tables import users
 from server.db.identifiers import new_id
@@ -37,6 +40,7 @@ from server.identity import Role
 USER_COLUMNS: Final = (
     users.c.id,
     users.c.email,
+    users.c.new_email,
     users.c.full_name,
     users.c.phone,
     users.c.role,
@@ -64,6 +68,24 @@ _BY_EMAIL: Final = _CREDENTIALS.where(users.c.email == bindparam("address"))
 _BY_ID_FOR_UPDATE: Final = _CREDENTIALS_OF.with_for_update(key_share=True)
 _REPLACE_HASH: Final = (
     update(users).where(users.c.id == bindparam("user_id")).values(password_hash=bindparam("new_hash"))
+)
+_SAVE: Final = (
+    update(users)
+    .where(users.c.id == bindparam("user_id"))
+    .values({name: bindparam(f"new_{name}") for name in CHANGEABLE})
+    .returning(*USER_COLUMNS)
+)
+_AWAIT_EMAIL: Final = (
+    update(users)
+    .where(users.c.id == bindparam("user_id"))
+    .values(new_email=bindparam("awaited"))
+    .returning(*USER_COLUMNS)
+)
+_CONFIRM_EMAIL: Final = (
+    update(users)
+    .where(users.c.id == bindparam("user_id"), users.c.new_email.is_not(None))
+    .values(email=users.c.new_email, new_email=None)
+    .returning(*USER_COLUMNS)
 )
 _VERIFY: Final = (
     update(users)
@@ -120,7 +142,7 @@ _LIST: Final = ListQuery(
     conditions={
         "role": users.c.role == bindparam("role"),
         "status": users.c.status == bindparam("status"),
-        "email": users.c.email == bindparam("email"),
+        "email": or_(users.c.email == bindparam("email"), users.c.new_email == bindparam("email")),
         "name_query": users.c.name_words.bool_op("@@")(bindparam("name_query", type_=Text).cast(TSQUERY)),
     },
     behind=tuple_(users.c.created_at, users.c.id)
@@ -134,7 +156,9 @@ def user_of(row: Row[*tuple[Any, ...]]) -> User:
     """The account of a row that holds USER_COLUMNS."""
     return User(
         id=row.id,
-        email=row.email,
+        email=row.email or row.new_email,
+        email_confirmed=row.email is not None,
+        new_email=row.new_email or "",
         full_name=row.full_name,
         phone=row.phone,
         role=Role(row.role),
@@ -158,7 +182,8 @@ class AccountRepository:
         """Store a new account. Raises EmailTaken; the transaction goes on."""
         values = {
             "id": new_id(),
-            "email": account.email,
+            "email": account.email if account.email_confirmed else None,
+            "new_email": None if account.email_confirmed else account.email,
             "password_hash": account.password_hash,
             "full_name": account.full_name,
             "words": name_search.words(account.full_name),
@@ -186,7 +211,7 @@ class AccountRepository:
         return self._one((await self._connection.execute(_READ, parameters)).one_or_none())
 
     async def credentials(self, email: str) -> Credentials | None:
-        """The account of that address (in lower case) with its password hash; None if there is none."""
+        """The account whose own address that is (in lower case) with its password hash; None if there is none."""
         row = (await self._connection.execute(_BY_EMAIL, {"address": email})).one_or_none()
         return None if row is None else Credentials(user_of(row), row.password_hash)
 
@@ -203,6 +228,22 @@ class AccountRepository:
     async def replace_password_hash(self, user_id: UUID, password_hash: str) -> None:
         """Store the hash of the same password under present parameters, or that of a new password."""
         await self._connection.execute(_REPLACE_HASH, {"user_id": user_id, "new_hash": password_hash})
+
+    async def save(self, user: User) -> User:
+        """Store what its holder may change of a locked account (`account_change.CHANGEABLE`)."""
+        return await self._changed(_SAVE, user.id, **{f"new_{name}": getattr(user, name) for name in CHANGEABLE})
+
+    async def await_email(self, user_id: UUID, email: str | None) -> User:
+        """Let a locked account wait for the code of an address (in lower case); None: for none any more."""
+        return await self._changed(_AWAIT_EMAIL, user_id, awaited=email)
+
+    async def confirm_email(self, user_id: UUID) -> User:
+        """Make the address that a locked account waits for its own. Raises EmailTaken; the transaction goes on."""
+        try:
+            async with self._connection.begin_nested():
+                return await self._changed(_CONFIRM_EMAIL, user_id)
+        except IntegrityError as error:
+            raise EmailTaken() from error
 
     async def verify(self, user_id: UUID) -> User:
         """Make a doctor or pharmacist active, if not so already. Raises NotFound for others and closed accounts."""
@@ -241,8 +282,9 @@ class AccountRepository:
         """Whether there is an admin, active or not."""
         return bool(await self._connection.scalar(_HAS_ADMIN))
 
-    async def _changed(self, statement: Executable, user_id: UUID) -> User:
-        return self._one((await self._connection.execute(statement, {"user_id": user_id})).one_or_none())
+    async def _changed(self, statement: Executable, user_id: UUID, **more: str | None) -> User:
+        found = await self._connection.execute(statement, {"user_id": user_id, **more})
+        return self._one(found.one_or_none())
 
     @staticmethod
     def _one(row: Row[*tuple[Any, ...]] | None) -> User:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
+from server.auth.email_confirmation import EmailConfirmation
 from server.auth.enrolment import check_application
 from server.auth.entities import (
     Application,
@@ -37,7 +38,8 @@ NewPatient = Callable[[Transaction, UUID, str, str, PatientDetails], Awaitable[P
 class AccountService:
     """The use cases of accounts.
 
-    new_patient opens the record of a patient's account.
+    new_patient opens the record of a patient's account. confirms_email: whether an address belongs to an account that
+    registered itself only after its code came back (`REGISTRATION_CONFIRM_EMAIL`).
     """
 
     def __init__(
@@ -48,6 +50,9 @@ class AccountService:
         page_tokens: PageTokens,
         new_patient: NewPatient,
         standing: Standing,
+        confirmation: EmailConfirmation,
+        *,
+        confirms_email: bool,
     ) -> None:
         self._work = work
         self._passwords = passwords
@@ -55,6 +60,8 @@ class AccountService:
         self._page_tokens = page_tokens
         self._new_patient = new_patient
         self._standing = standing
+        self._confirmation = confirmation
+        self._confirms_email = confirms_email
 
     @staticmethod
     async def open(tx: Transaction, account: NewAccount) -> User:
@@ -67,13 +74,19 @@ class AccountService:
     async def register(self, application: Application) -> tuple[OpenedAccount, Tokens]:
         """Open the caller's own account and sign in; doctors and pharmacists wait for an admin's verification.
 
-        Raises ValidationFailed and EmailTaken.
+        Where addresses are confirmed, one that has an owner is registered like any other: the account works as far as
+        any does before its code, which nobody gets, and the owner is told. Raises ValidationFailed, and EmailTaken
+        where addresses are not confirmed.
         """
         waits = application.role in (Role.DOCTOR, Role.PHARMACIST)
         status = UserStatus.UNVERIFIED if waits else UserStatus.ACTIVE
-        account = await self._account(application, status)
+        account = await self._account(application, status, email_confirmed=not self._confirms_email)
         async with self._work.begin() as tx:
-            opened = await self._enrol(tx, account, application)
+            if self._confirms_email:
+                opened = await self._with_record(tx, await tx.accounts.insert(account), application)
+                await self._confirmation.ask(tx, opened.user, MailKind.WELCOME)
+            else:
+                opened = await self._with_record(tx, await self.open(tx, account), application)
             caller, tokens = await self._sessions.open(tx, opened.user)
             await tx.audit.record(AuditEvent.ACCOUNT_REGISTERED, _subject(opened), actor=caller)
         return opened, tokens
@@ -82,7 +95,7 @@ class AccountService:
         """Open an account for somebody else, verified at once. Raises ValidationFailed and EmailTaken."""
         account = await self._account(application, UserStatus.ACTIVE)
         async with self._work.begin() as tx:
-            opened = await self._enrol(tx, account, application)
+            opened = await self._with_record(tx, await self.open(tx, account), application)
             await tx.audit.record(AuditEvent.ACCOUNT_CREATED, _subject(opened))
         return opened
 
@@ -162,7 +175,9 @@ class AccountService:
             await tx.audit.record(AuditEvent.ACCOUNT_CREATED, user.subject)
         return None if password else chosen
 
-    async def _account(self, application: Application, status: UserStatus) -> NewAccount:
+    async def _account(
+        self, application: Application, status: UserStatus, *, email_confirmed: bool = True
+    ) -> NewAccount:
         check_application(application)
         password = application.password
         if password is not None:
@@ -179,10 +194,10 @@ class AccountService:
             hospital_name=application.hospital_name,
             pharmacy_name=application.pharmacy_name,
             pharmacy_address=application.pharmacy_address,
+            email_confirmed=email_confirmed,
         )
 
-    async def _enrol(self, tx: Transaction, account: NewAccount, application: Application) -> OpenedAccount:
-        user = await self.open(tx, account)
+    async def _with_record(self, tx: Transaction, user: User, application: Application) -> OpenedAccount:
         if user.role is not Role.PATIENT:
             return OpenedAccount(user, patient=None)
         record = await self._new_patient(tx, user.id, user.full_name, user.phone, application.patient)

@@ -20,21 +20,22 @@ class CodeService:
         self._hash_key = hash_key
         self._seal = seal
 
-    async def send(self, tx: Transaction, user: User, scope: CodeScope, kind: MailKind) -> bool:
-        """Mail a new code to an account that is locked; the one before ends. False: it got too many today."""
-        issued = await self.issue(tx, scope)
-        if issued is None:
-            return False
-        code, expires_at = issued
-        sealed = self._seal.close(code, user.id)
-        await tx.outbox.add(NewMail(kind, user.id, user.email, sealed_code=sealed, expires_at=expires_at))
-        return True
+    async def send(
+        self, tx: Transaction, user: User, scope: CodeScope, kind: MailKind, *, to: str | None = None
+    ) -> datetime:
+        """Mail a new code to an account that is locked, or `to` an address that it asks for; the one before ends.
 
-    async def issue(self, tx: Transaction, scope: CodeScope) -> tuple[str, datetime] | None:
-        """A new code for an account that is locked, and when it expires; None: it got too many today."""
+        Answers when it expires. Raises RateLimitExceeded when the account got too many today.
+        """
+        code, expires_at = await self.issue(tx, scope)
+        sealed = self._seal.close(code, user.id)
+        await tx.outbox.add(NewMail(kind, user.id, to or user.email, sealed_code=sealed, expires_at=expires_at))
+        return expires_at
+
+    async def issue(self, tx: Transaction, scope: CodeScope) -> tuple[str, datetime]:
+        """A new code for an account that is locked, and when it expires. Raises RateLimitExceeded as `send` does."""
         code = one_time_codes.issue(scope, self._hash_key)
-        expires_at = await tx.codes.replace(scope, code.hash)
-        return None if expires_at is None else (code.text, expires_at)
+        return code.text, await tx.codes.replace(scope, code.hash)
 
     async def use(self, tx: Transaction, scope: CodeScope, text: str) -> bool:
         """Whether this code opens that; it is used up then. A wrong try counts, if the transaction commits."""

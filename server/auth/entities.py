@@ -1,6 +1,6 @@
 """Accounts and sessions as the rules and services see them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -24,6 +24,11 @@ class User:
 
     id: UUID
     email: str
+    """Its own address, or as long as it has none the one that waits for its code."""
+    email_confirmed: bool
+    """Whether the address is its own: nobody else has it, and one can sign in with it."""
+    new_email: str
+    """The address that waits for its code; empty if none does."""
     full_name: str
     phone: str
     role: Role
@@ -34,6 +39,11 @@ class User:
     pharmacy_name: str
     pharmacy_address: str
     created_at: datetime
+
+    @property
+    def sign_in_name(self) -> str:
+        """What wrong passwords are counted under: an address that is not its own may be somebody else's."""
+        return self.email if self.email_confirmed else str(self.id)
 
     @property
     def subject(self) -> Subject:
@@ -85,6 +95,23 @@ class NewAccount:
     hospital_name: str = ""
     pharmacy_name: str = ""
     pharmacy_address: str = ""
+    email_confirmed: bool = True
+    """False: the address is only asked for, and waits for its code."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What a holder asks to change in his account: None and the names that are not in `clear` stay as they are."""
+
+    phone: str | None = None
+    hospital_name: str | None = None
+    pharmacy_name: str | None = None
+    pharmacy_address: str | None = None
+    email: str | None = None
+    """Needs `current_password`."""
+    current_password: str = field(default="", repr=False)
+    clear: frozenset[str] = frozenset()
+    """Fields to empty, by their JSON names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +151,21 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionStanding:
+    """What the account of a session may do that has not ended."""
+
+    status: UserStatus
+    email_confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PresentedToken:
     """A refresh token that somebody presents, judged by the database's time."""
 
     session_id: UUID
     user: User
+    session_ends: datetime
+    """The absolute end of the session."""
     session_open: bool
     """Neither revoked nor past its absolute end."""
     used: bool

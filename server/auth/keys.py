@@ -1,43 +1,98 @@
-"""The keys of sessions, all derived from one secret (`JWT_SECRET`) with HKDF-SHA256, each for its own purpose.
+"""The keys that sign access tokens: one after the other, so that a change of keys logs nobody out.
 
-Source: RFC 5869 (HKDF, `info` binds a key to its purpose); RFC 8037 (Ed25519 in JOSE).
+A key is published as `next` before it signs, signs while it is `active`, only verifies (`verify-only`) until the last
+token that it signed is over, and is `retired` then, or at once by an operator's word. The ring also holds the root
+secret, from which `secret_files.derived_key` makes the keys of every other purpose.
+
+Source: RFC 8037 (Ed25519 in JOSE).
 """
 
 import base64
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-MIN_SECRET_BYTES: Final = 32
+from server.secret_files import derived_key
 
-_KEY_BYTES: Final = 32
-_SIGNING_INFO: Final = b"medconnect access-token ed25519"
-_REFRESH_INFO: Final = b"medconnect refresh-token successor hmac-sha256"
+MAX_LIFETIME: Final = timedelta(hours=1)
+"""No access token lives longer, whatever the setting."""
+LEEWAY: Final = timedelta(seconds=30)
+"""For wrong clocks."""
+SETTLING: Final = timedelta(seconds=10)
+"""How long a change of the ring may take to reach every process; a new key is published so long before it signs."""
+
+_SIGNING_PURPOSE: Final = "access-token ed25519"
 _KEY_ID_BYTES: Final = 8
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class KeyState(StrEnum):
+    """Where a key is on its way."""
+
+    NEXT = "next"
+    ACTIVE = "active"
+    VERIFY_ONLY = "verify-only"
+    RETIRED = "retired"
+
+
+class KeyNotUsable(ValueError):
+    """What was asked cannot be done with this key; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SigningKey:
-    """The key that signs access tokens."""
+    """One key of the ring."""
 
-    private: Ed25519PrivateKey = field(repr=False)
     key_id: str
     """The token's `kid`: base64url of the first 8 bytes of SHA-256 of the public key."""
+    public: Ed25519PublicKey = field(repr=False)
+    private: Ed25519PrivateKey | None = field(repr=False)
+    """None once it no longer signs."""
+    state: KeyState
+    changed_at: datetime
+    """When it came into its state."""
+    verifies_until: datetime | None = None
+    """Of a verify-only key: when its last token is over."""
 
     @classmethod
-    def derive(cls, secret: bytes) -> Self:
-        """The key of a secret; the same secret always gives the same key. Raises ValueError for a short secret."""
-        private = Ed25519PrivateKey.from_private_bytes(_derive(secret, _SIGNING_INFO))
-        digest = hashlib.sha256(private.public_key().public_bytes_raw()).digest()
-        return cls(private, _base64url(digest[:_KEY_ID_BYTES]))
+    def new(cls, private: Ed25519PrivateKey, state: KeyState, now: datetime) -> Self:
+        """A key that signs, now or later."""
+        public = private.public_key()
+        digest = hashlib.sha256(public.public_bytes_raw()).digest()
+        return cls(base64url(digest[:_KEY_ID_BYTES]), public, private, state, now)
+
+    def signer(self) -> Ed25519PrivateKey:
+        """Its private part. Raises KeyNotUsable once it no longer signs."""
+        if self.private is None:
+            raise KeyNotUsable("this key signs no more")
+        return self.private
+
+    def verifies(self, now: datetime) -> bool:
+        """Whether its tokens are accepted."""
+        over = self.verifies_until is not None and now >= self.verifies_until
+        return self.state is not KeyState.RETIRED and not over
 
     def published(self) -> "PublishedKey":
         """The public half."""
-        return PublishedKey(self.key_id, _base64url(self.private.public_key().public_bytes_raw()))
+        return PublishedKey(self.key_id, base64url(self.public.public_bytes_raw()))
+
+    def activated(self, now: datetime) -> Self:
+        """It signs from now on."""
+        return replace(self, state=KeyState.ACTIVE, changed_at=now)
+
+    def relieved(self, now: datetime) -> Self:
+        """It has signed for the last time."""
+        until = now + SETTLING + MAX_LIFETIME + LEEWAY  # a process may sign with it until it has read the file
+        return replace(self, state=KeyState.VERIFY_ONLY, private=None, changed_at=now, verifies_until=until)
+
+    def retired(self, now: datetime) -> Self:
+        """Nothing that it signed is accepted any more."""
+        return replace(self, state=KeyState.RETIRED, private=None, changed_at=now, verifies_until=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +104,81 @@ class PublishedKey:
     """The public key, base64url without padding (RFC 8037)."""
 
 
-def refresh_key(secret: bytes) -> bytes:
-    """The key under which the successor of a refresh token is derived. Raises ValueError for a short secret."""
-    return _derive(secret, _REFRESH_INFO)
+@dataclass(frozen=True, slots=True, eq=False)
+class KeyRing:
+    """All keys, the newest first: one of them active, and one next unless the ring was derived from a secret."""
+
+    root: str = field(repr=False)
+    """The secret from which every other key is derived."""
+    keys: tuple[SigningKey, ...]
+
+    @classmethod
+    def derived(cls, root: str) -> Self:
+        """The ring of one active key that a secret stands for; the same secret always gives the same key."""
+        return cls(root, (SigningKey.new(_derived_private(root), KeyState.ACTIVE, _ALWAYS),))
+
+    @classmethod
+    def new(cls, root: str, now: datetime) -> Self:
+        """A ring for a file: the key that the secret stood for is active, so its tokens stay good; another is next."""
+        active = SigningKey.new(_derived_private(root), KeyState.ACTIVE, now)
+        return cls(root, (_random(now), active))
+
+    @property
+    def active(self) -> SigningKey:
+        """The key that signs."""
+        return self._only(KeyState.ACTIVE)
+
+    def accepted(self, now: datetime) -> tuple[SigningKey, ...]:
+        """The keys whose tokens are accepted: next, active, and verify-only whose last token is not over."""
+        return tuple(key for key in self.keys if key.verifies(now))
+
+    def rotated(self, now: datetime) -> Self:
+        """The next key signs, a new one is next, the former one verifies on.
+
+        Raises KeyNotUsable when there is no next key, or it is so new that not every process may know it.
+        """
+        following = self._only(KeyState.NEXT)
+        if now - following.changed_at < SETTLING:
+            seconds = int(SETTLING.total_seconds())
+            raise KeyNotUsable(f"the next key is younger than {seconds} s: a process may not know it yet")
+        return replace(self, keys=(_random(now), *self._moved_on(now)))
+
+    def without(self, key_id: str, now: datetime) -> Self:
+        """The ring after that key's retirement; a new next key follows a next one. Raises KeyNotUsable."""
+        key = next((key for key in self.keys if key.key_id == key_id), None)
+        if key is None or key.state is KeyState.RETIRED:
+            raise KeyNotUsable("there is no such key")
+        if key.state is KeyState.ACTIVE:
+            raise KeyNotUsable("this key signs: rotate first")
+        kept = tuple(key.retired(now) if other is key else other for other in self.keys)
+        return replace(self, keys=(_random(now), *kept) if key.state is KeyState.NEXT else kept)
+
+    def _moved_on(self, now: datetime) -> Iterator[SigningKey]:
+        for key in self.keys:
+            if key.state is KeyState.NEXT:
+                yield key.activated(now)
+            elif key.state is KeyState.ACTIVE:
+                yield key.relieved(now)
+            elif key.state is KeyState.VERIFY_ONLY and not key.verifies(now):
+                yield key.retired(now)
+            else:
+                yield key
+
+    def _only(self, state: KeyState) -> SigningKey:
+        found = [key for key in self.keys if key.state is state]
+        if len(found) != 1:
+            raise KeyNotUsable(f"the ring has {len(found)} keys that are {state}, it needs one")
+        return found[0]
 
 
-def _base64url(data: bytes) -> str:
+def base64url(data: bytes) -> str:
+    """Base64url without padding."""
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _derive(secret: bytes, info: bytes) -> bytes:
-    if len(secret) < MIN_SECRET_BYTES:
-        raise ValueError(f"the secret of sessions needs at least {MIN_SECRET_BYTES} bytes")
-    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(secret)
+def _random(now: datetime) -> SigningKey:
+    return SigningKey.new(Ed25519PrivateKey.generate(), KeyState.NEXT, now)
+
+
+def _derived_private(root: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(derived_key(root, _SIGNING_PURPOSE))

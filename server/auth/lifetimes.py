@@ -20,10 +20,19 @@ class Lifetime:
     """After its last refresh."""
 
 
-_PATIENT: Final = Lifetime(absolute=timedelta(days=30), idle=timedelta(hours=24))
-_STAFF: Final = Lifetime(absolute=timedelta(hours=12), idle=timedelta(minutes=30))
+PATIENT: Final = Lifetime(absolute=timedelta(days=30), idle=timedelta(hours=24))
+STAFF_ABSOLUTE: Final = timedelta(hours=12)
 
 
-def lifetime(role: Role) -> Lifetime:
-    """How long a session of that role lasts: staff share their screens, patients do not."""
-    return _PATIENT if role is Role.PATIENT else _STAFF
+class Lifetimes:
+    """How long sessions last, by role: staff share their screens, patients do not.
+
+    staff_idle: how long a session of staff may lie unused (`STAFF_IDLE_MINUTES`).
+    """
+
+    def __init__(self, staff_idle: timedelta) -> None:
+        self._staff = Lifetime(STAFF_ABSOLUTE, staff_idle)
+
+    def of(self, role: Role) -> Lifetime:
+        """The lifetime of a session of that role."""
+        return PATIENT if role is Role.PATIENT else self._staff

@@ -8,7 +8,17 @@ from medconnect.auth.v1 import user_pb2
 from medconnect.clinical.v1 import patient_pb2
 from medconnect.options.v1 import access_pb2
 
-from server.auth.entities import Application, OpenedAccount, SignedIn, Tokens, User, UserFilter, UserStatus
+from server.auth.account_change import CHANGEABLE
+from server.auth.entities import (
+    AccountChange,
+    Application,
+    OpenedAccount,
+    SignedIn,
+    Tokens,
+    User,
+    UserFilter,
+    UserStatus,
+)
 from server.auth.keys import PublishedKey
 from server.identity import Role
 from server.pagination import Page
@@ -17,6 +27,7 @@ from server.wire import enum_pair, fill_page, read_date, timestamp
 
 ROLE_NUMBERS, ROLES = enum_pair(access_pb2.Role, Role, "ROLE")
 STATUS_NUMBERS, STATUSES = enum_pair(user_pb2.UserStatus, UserStatus, "USER_STATUS")
+_CHANGEABLE: Final = (*CHANGEABLE, "email")
 _GENDERS: Final = enum_pair(patient_pb2.Gender, Gender, "GENDER")[1]
 
 
@@ -78,6 +89,12 @@ def application(request: pb.RegisterRequest | pb.CreateUserRequest) -> Applicati
     )
 
 
+def account_change(request: pb.UpdateCurrentUserRequest) -> AccountChange:
+    """What a holder asks to change."""
+    given = {name: getattr(request, name) for name in _CHANGEABLE if request.HasField(name)}
+    return AccountChange(**given, current_password=request.current_password, clear=frozenset(request.clear))
+
+
 def user_filter(request: pb.ListUsersRequest) -> UserFilter:
     """Which accounts a list is asked for."""
     return UserFilter(
@@ -102,6 +119,8 @@ def user_message(user: User) -> user_pb2.User:
         pharmacy_name=user.pharmacy_name,
         pharmacy_address=user.pharmacy_address,
         created_at=timestamp(user.created_at),
+        email_confirmed=user.email_confirmed,
+        new_email=user.new_email,
     )
 
 

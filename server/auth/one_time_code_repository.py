@@ -1,6 +1,7 @@
 """What the database knows about one-time codes: hashes, for whom, how often tried."""
 
 from datetime import datetime
+from math import ceil
 from typing import Final
 
 from sqlalchemy import Integer, Interval, LargeBinary, Text, Uuid, bindparam, text
@@ -8,13 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.auth.one_time_codes import LIFETIME, MAX_PER_DAY, MAX_TRIES, CodeScope
 from server.db.identifiers import new_id
+from server.errors import RateLimitExceeded
+
+LIMIT: Final = "codes"
+"""What the refusal of one code too many names as its limit."""
 
 _SCOPE: Final = (bindparam("user_id", type_=Uuid), bindparam("purpose", type_=Text))
 _SESSION: Final = bindparam("session_id", type_=Uuid)
 
-_COUNT_LATELY: Final = text(
-    "SELECT count(*) FROM one_time_codes WHERE user_id = :user_id AND created_at > now() - interval '1 day'"
-).bindparams(_SCOPE[0])
+# Seconds until the oldest of the account's codes is a day old, if it got as many as it may; no row if it got fewer.
+_WAIT: Final = text(
+    """
+    SELECT CAST(extract(epoch FROM created_at + interval '1 day' - now()) AS float) FROM one_time_codes
+    WHERE user_id = :user_id AND created_at > now() - interval '1 day'
+    ORDER BY created_at DESC OFFSET :most - 1 LIMIT 1
+    """
+).bindparams(_SCOPE[0], bindparam("most", MAX_PER_DAY, type_=Integer))
 
 # Codes that do not count any more are forgotten; of the others the one that could still be used ends.
 _END_OTHERS: Final = text(
@@ -63,13 +73,15 @@ class OneTimeCodeRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def replace(self, scope: CodeScope, code_hash: bytes) -> datetime | None:
+    async def replace(self, scope: CodeScope, code_hash: bytes) -> datetime:
         """Store a new code and end the account's other one for this purpose; lock the account first.
 
-        Answers when it expires; None, and nothing is changed, when the account was sent MAX_PER_DAY codes in 24 hours.
+        Answers when it expires. Raises RateLimitExceeded, and nothing is changed, when the account was sent
+        MAX_PER_DAY codes in 24 hours.
         """
-        if await self._connection.scalar(_COUNT_LATELY, {"user_id": scope.user_id}) >= MAX_PER_DAY:
-            return None
+        wait = await self._connection.scalar(_WAIT, {"user_id": scope.user_id})
+        if wait is not None:
+            raise RateLimitExceeded(retry_after=max(1, ceil(wait)), limit=LIMIT)
         await self._connection.execute(_END_OTHERS, {"user_id": scope.user_id, "purpose": scope.purpose})
         values = {**_values(scope), "id": new_id(), "code_hash": code_hash, "lifetime": LIFETIME}
         expires_at: datetime = (await self._connection.execute(_INSERT, values)).scalar_one()

@@ -26,6 +26,7 @@ class Purpose(StrEnum):
 
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a purpose, no secret
     HISTORY_ACCESS = "history_access"
+    EMAIL_CONFIRMATION = "email_confirmation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID
 
@@ -13,9 +13,10 @@ from server.auth.entities import Credentials, User, UserStatus
 from server.auth.one_time_codes import CodeScope, Purpose
 from server.auth.password_rule import check_new_password
 from server.auth.passwords import Passwords
+from server.auth.present_password import PresentPassword
 from server.auth.sign_in_attempts import SignInAttempts
 from server.auth.standing import Standing
-from server.errors import OtpInvalid, PasswordWrong
+from server.errors import OtpInvalid, RateLimitExceeded
 from server.identity import Caller
 from server.mail.entities import MailKind, NewMail
 from server.unit_of_work import Transaction, UnitOfWork
@@ -35,6 +36,7 @@ class PasswordService:
         passwords: Passwords,
         codes: CodeService,
         attempts: SignInAttempts,
+        present_password: PresentPassword,
         standing: Standing,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
@@ -42,6 +44,7 @@ class PasswordService:
         self._passwords = passwords
         self._codes = codes
         self._attempts = attempts
+        self._present_password = present_password
         self._standing = standing
         self._answer_seconds = answer_seconds
 
@@ -50,7 +53,8 @@ class PasswordService:
         async with self._no_sooner(), self._work.begin() as tx:
             known = await _open_account(tx, email.lower())
             if known is not None:
-                await self._codes.send(tx, known.user, _scope(known.user.id), MailKind.PASSWORD_RESET)
+                with suppress(RateLimitExceeded):
+                    await self._codes.send(tx, known.user, _scope(known.user.id), MailKind.PASSWORD_RESET)
                 await tx.audit.record(AuditEvent.PASSWORD_RESET_REQUESTED, known.user.subject)
 
     async def reset(self, email: str, code: str, password: str) -> None:
@@ -86,20 +90,13 @@ class PasswordService:
 
         Raises PasswordWrong, RateLimitExceeded, PasswordBreached, PasswordContext and ValidationFailed.
         """
-        async with self._work.read() as tx:
-            known = await tx.accounts.credentials_of(caller.user_id)
-        attempt = await self._attempts.admit(known.user.email, address)
-        if not (await self._passwords.check(present, known.password_hash)).matches:
-            await self._attempts.failed(attempt)
-            raise PasswordWrong()
-        check_new_password(password, known.user.email, known.user.full_name, field=_NEW)
+        known = await self._present_password.check(caller, present, address)
+        user = known.credentials.user
+        check_new_password(password, user.email, user.full_name, field=_NEW)
         password_hash = await self._passwords.hash(password)
         async with self._work.begin() as tx:
-            current = await tx.accounts.credentials_for_update(caller.user_id)
-            if current.password_hash != known.password_hash:  # changed by somebody else meanwhile
-                raise PasswordWrong()
+            current = await self._present_password.locked(tx, known)
             ended = await self._replace(tx, current.user, password_hash, but=caller.session_id)
-            await self._attempts.succeeded(tx, attempt)
             await tx.audit.record(AuditEvent.PASSWORD_CHANGED, current.user.subject)
         self._standing.revoked(*ended)
 
@@ -107,7 +104,8 @@ class PasswordService:
     async def _replace(tx: Transaction, user: User, password_hash: str, but: UUID | None = None) -> set[UUID]:
         """Store the hash of a locked account's new password; answers the sessions that end."""
         await tx.accounts.replace_password_hash(user.id, password_hash)
-        await tx.outbox.add(NewMail(MailKind.PASSWORD_CHANGED, user.id, user.email))
+        if user.email_confirmed:  # else it would tell a stranger
+            await tx.outbox.add(NewMail(MailKind.PASSWORD_CHANGED, user.id, user.email))
         return set(await tx.sessions.end_all(user.id, but=but))
 
     @asynccontextmanager

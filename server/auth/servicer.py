@@ -12,6 +12,7 @@ from server.auth import mapping
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService
 from server.auth.password_service import PasswordService
+from server.auth.profile_service import ProfileService
 from server.auth.session_service import SessionService
 from server.identity import current_address, current_caller
 from server.wire import page_request, read_uuid
@@ -27,12 +28,14 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         accounts: AccountService,
         sessions: SessionService,
         passwords: PasswordService,
+        profiles: ProfileService,
         access_tokens: AccessTokens,
         audit: AuditService,
     ) -> None:
         self._accounts = accounts
         self._sessions = sessions
         self._passwords = passwords
+        self._profiles = profiles
         self._access_tokens = access_tokens
         self._audit = audit
 
@@ -71,6 +74,16 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
     async def GetCurrentUser(self, request: pb.GetCurrentUserRequest, context: Context) -> pb.GetCurrentUserResponse:
         user = await self._accounts.current_user(current_caller())
         return pb.GetCurrentUserResponse(user=mapping.user_message(user))
+
+    async def UpdateCurrentUser(
+        self, request: pb.UpdateCurrentUserRequest, context: Context
+    ) -> pb.UpdateCurrentUserResponse:
+        user = await self._profiles.update(current_caller(), mapping.account_change(request), current_address())
+        return pb.UpdateCurrentUserResponse(user=mapping.user_message(user))
+
+    async def ConfirmEmail(self, request: pb.ConfirmEmailRequest, context: Context) -> pb.ConfirmEmailResponse:
+        user = await self._profiles.confirm_email(current_caller(), request.otp_code)
+        return pb.ConfirmEmailResponse(user=mapping.user_message(user))
 
     async def CreateUser(self, request: pb.CreateUserRequest, context: Context) -> pb.CreateUserResponse:
         opened = await self._accounts.create_user(mapping.application(request))

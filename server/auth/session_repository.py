@@ -1,7 +1,7 @@
 """What the database knows about sessions and their refresh tokens. It holds hashes of tokens, never tokens."""
 
 from collections.abc import Set
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -9,19 +9,25 @@ from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, func, select, tex
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.auth.account_repository import USER_COLUMNS, user_of
-from server.auth.entities import PresentedToken, UserStatus
+from server.auth.entities import PresentedToken, SessionStanding, UserStatus
 from server.auth.lifetimes import Lifetime
 from server.auth.tables import refresh_tokens, sessions, users
 
+HISTORY_OPEN: Final = timedelta(minutes=10)
+"""So long a medical history stays open to the session that has entered the code."""
 REPEAT_WINDOW: Final = timedelta(seconds=10)
 """So long after its use a refresh token may be presented again, because the reply was lost."""
 
 _OPEN: Final = text(
     """
     WITH opened AS (
-        INSERT INTO sessions (id, user_id, expires_at) VALUES (:session_id, :user_id, now() + :absolute) RETURNING id
+        INSERT INTO sessions (id, user_id, expires_at) VALUES (:session_id, :user_id, now() + :absolute)
+        RETURNING id, expires_at
+    ), issued AS (
+        INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
+        SELECT :token_hash, id, now() + :idle FROM opened
     )
-    INSERT INTO refresh_tokens (token_hash, session_id, expires_at) SELECT :token_hash, id, now() + :idle FROM opened
+    SELECT expires_at FROM opened
     """
 ).bindparams(
     bindparam("session_id", type_=Uuid),
@@ -60,6 +66,7 @@ _PRESENTED: Final = (
     select(
         *USER_COLUMNS,
         sessions.c.id.label("session_id"),
+        sessions.c.expires_at.label("session_ends"),
         (sessions.c.revoked_at.is_(None) & (sessions.c.expires_at > func.now())).label("session_open"),
         refresh_tokens.c.used_at.is_not(None).label("used"),
         (refresh_tokens.c.expires_at <= func.now()).label("idle_too_long"),
@@ -108,13 +115,25 @@ _END_OTHERS: Final = (
 )
 _REVOKED: Final = select(sessions.c.id).where(sessions.c.revoked_at > func.now() - bindparam("within", type_=Interval))
 _STANDING: Final = (
-    select(users.c.status)
+    select(users.c.status, users.c.email.is_not(None).label("email_confirmed"))
     .join_from(sessions, users)
     .where(
         sessions.c.id == bindparam("session_id"),
         users.c.id == bindparam("user_id"),
         sessions.c.revoked_at.is_(None),
     )
+)
+_is_open = sessions.c.revoked_at.is_(None) & (sessions.c.expires_at > func.now())
+_OPEN_HISTORY: Final = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("session_id"), _is_open)
+    .values(history_until=func.least(func.now() + HISTORY_OPEN, sessions.c.expires_at))
+    .returning(sessions.c.history_until)
+)
+_HISTORY_IS_OPEN: Final = (
+    select(sessions.c.id)
+    .where(sessions.c.id == bindparam("session_id"), _is_open, sessions.c.history_until > func.now())
+    .exists()
 )
 
 
@@ -124,8 +143,8 @@ class SessionRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def open(self, session_id: UUID, user_id: UUID, token_hash: bytes, lifetime: Lifetime) -> None:
-        """Store a new session with its first refresh token."""
+    async def open(self, session_id: UUID, user_id: UUID, token_hash: bytes, lifetime: Lifetime) -> datetime:
+        """Store a new session with its first refresh token; answers its absolute end."""
         values = {
             "session_id": session_id,
             "user_id": user_id,
@@ -133,7 +152,8 @@ class SessionRepository:
             "absolute": lifetime.absolute,
             "idle": lifetime.idle,
         }
-        await self._connection.execute(_OPEN, values)
+        ends: datetime = (await self._connection.execute(_OPEN, values)).scalar_one()
+        return ends
 
     async def end_oldest(self, user_id: UUID, kept: int) -> Set[UUID]:
         """Revoke the account's open sessions but the newest `kept`; answers which. Lock the account first."""
@@ -150,6 +170,7 @@ class SessionRepository:
         return PresentedToken(
             session_id=row.session_id,
             user=user_of(row),
+            session_ends=row.session_ends,
             session_open=row.session_open,
             used=row.used,
             idle_too_long=row.idle_too_long,
@@ -173,7 +194,17 @@ class SessionRepository:
         """The sessions that were revoked in that time."""
         return set(await self._connection.scalars(_REVOKED, {"within": within}))
 
-    async def standing(self, session_id: UUID, user_id: UUID) -> UserStatus | None:
-        """The status of the account that holds a session; None if the session was revoked or is not his."""
-        status = await self._connection.scalar(_STANDING, {"session_id": session_id, "user_id": user_id})
-        return None if status is None else UserStatus(status)
+    async def open_history(self, session_id: UUID) -> datetime | None:
+        """Let an open session read its patient's history; answers until when, None if the session has ended."""
+        until: datetime | None = await self._connection.scalar(_OPEN_HISTORY, {"session_id": session_id})
+        return until
+
+    async def history_is_open(self, session_id: UUID) -> bool:
+        """Whether a session may read its patient's history now."""
+        return bool(await self._connection.scalar(select(_HISTORY_IS_OPEN), {"session_id": session_id}))
+
+    async def standing(self, session_id: UUID, user_id: UUID) -> SessionStanding | None:
+        """What the account that holds a session may do; None if the session was revoked or is not his."""
+        found = await self._connection.execute(_STANDING, {"session_id": session_id, "user_id": user_id})
+        row = found.one_or_none()
+        return None if row is None else SessionStanding(UserStatus(row.status), row.email_confirmed)

@@ -1,5 +1,6 @@
 """Signing in, staying signed in, signing out."""
 
+from datetime import datetime
 from uuid import UUID
 
 from server.audit import occasion
@@ -7,7 +8,7 @@ from server.audit.events import AuditEvent, Outcome
 from server.audit.occasion import Subject
 from server.auth.access_tokens import AccessTokens
 from server.auth.entities import PresentedToken, SignedIn, Tokens, User, UserStatus
-from server.auth.lifetimes import MAX_SESSIONS, lifetime
+from server.auth.lifetimes import MAX_SESSIONS, Lifetimes
 from server.auth.passwords import Passwords
 from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
 from server.auth.sign_in_attempts import Attempt, SignInAttempts
@@ -15,6 +16,8 @@ from server.auth.standing import Standing
 from server.db.identifiers import new_id
 from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Caller
+from server.rate_limits.bucket import Limit
+from server.rate_limits.meter import Meter
 from server.unit_of_work import Transaction, UnitOfWork
 
 
@@ -22,6 +25,7 @@ class SessionService:
     """The use cases of sessions.
 
     successor_key: derives the token that follows a refresh token (`keys.refresh_key`).
+    refreshes: how often a session's tokens may be exchanged.
     """
 
     def __init__(
@@ -32,6 +36,9 @@ class SessionService:
         successor_key: bytes,
         standing: Standing,
         attempts: SignInAttempts,
+        lifetimes: Lifetimes,
+        meter: Meter,
+        refreshes: Limit,
     ) -> None:
         self._work = work
         self._passwords = passwords
@@ -39,6 +46,9 @@ class SessionService:
         self._successor_key = successor_key
         self._standing = standing
         self._attempts = attempts
+        self._lifetimes = lifetimes
+        self._meter = meter
+        self._refreshes = refreshes
 
     async def login(self, email: str, password: str, address: str = "") -> SignedIn:
         """Open a session for who knows the password and calls from that address; the oldest of more than five ends.
@@ -82,19 +92,24 @@ class SessionService:
     async def open(self, tx: Transaction, user: User) -> tuple[Caller, Tokens]:
         """Open a session of an account whose right to it was checked; answers who acts in it."""
         session_id, token = new_id(), new_refresh_token()
-        await tx.sessions.open(session_id, user.id, stored_hash(token), lifetime(user.role))
-        return Caller(user.id, user.role, session_id), self._tokens(user, session_id, token)
+        ends = await tx.sessions.open(session_id, user.id, stored_hash(token), self._lifetimes.of(user.role))
+        return Caller(user.id, user.role, session_id), self._tokens(user, session_id, token, ends)
 
     async def refresh(self, token: str) -> SignedIn:
         """Exchange a refresh token for the next pair of tokens.
 
         A repeat within 10 seconds, while the next token is unused, gets the same one: a reply was lost. Any other
-        repeat revokes the session: one of two holders of this token has stolen it. Raises RefreshTokenInvalid.
+        repeat revokes the session: one of two holders of this token has stolen it. Raises RefreshTokenInvalid, and
+        RateLimitExceeded when the session has been refreshed too often; only unknown tokens cost the address that sent
+        them.
         """
         token_hash, next_token = stored_hash(token), successor(token, self._successor_key)
         async with self._work.begin() as tx:
             presented = await tx.sessions.presented_for_update(token_hash, stored_hash(next_token))
-            if presented is None or not _may_go_on(presented):
+            if presented is None:
+                raise RefreshTokenInvalid()
+            await self._meter.charge_instead([(self._refreshes, str(presented.session_id))])
+            if not _may_go_on(presented):
                 raise RefreshTokenInvalid()
             reused = presented.used and not presented.repeatable
             if reused:
@@ -106,12 +121,13 @@ class SessionService:
                     reason=RefreshTokenInvalid.reason,
                 )
             elif not presented.used:
-                idle = lifetime(presented.user.role).idle
+                idle = self._lifetimes.of(presented.user.role).idle
                 await tx.sessions.rotate(token_hash, stored_hash(next_token), idle)
         if reused:  # raised here, behind the commit
             self._standing.revoked(presented.session_id)
             raise RefreshTokenInvalid()
-        return SignedIn(presented.user, self._tokens(presented.user, presented.session_id, next_token))
+        tokens = self._tokens(presented.user, presented.session_id, next_token, presented.session_ends)
+        return SignedIn(presented.user, tokens)
 
     async def logout(self, caller: Caller) -> None:
         """End the caller's session: none of its tokens is accepted any more."""
@@ -120,8 +136,8 @@ class SessionService:
             await tx.audit.record(AuditEvent.SIGNED_OUT, Subject("account", caller.user_id))
         self._standing.revoked(caller.session_id)
 
-    def _tokens(self, user: User, session_id: UUID, refresh_token: str) -> Tokens:
-        access_token, expires_at = self._access_tokens.issue(user, session_id)
+    def _tokens(self, user: User, session_id: UUID, refresh_token: str, session_ends: datetime) -> Tokens:
+        access_token, expires_at = self._access_tokens.issue(user, session_id, session_ends)
         return Tokens(access_token, refresh_token, expires_at)
 
 

@@ -2,8 +2,8 @@
 
 A token is valid for minutes; a logout, a deactivation and a verification act at once. The memory follows the database
 by a poll that reads what changed lately, overlapping, and from time to time everything, so that whatever was missed
-heals. When it is too old, or a licence has not been vouched for, the database is asked, and when that fails the call is
-refused.
+heals. When it is too old, or nobody has vouched for an account's licence and address, the database is asked, and when
+that fails the call is refused.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ import structlog
 from server import background
 from server.auth.entities import UserStatus
 from server.clock import Clock
-from server.errors import AccountNotVerified, Unauthenticated, Unavailable
-from server.identity import Caller, Role
+from server.errors import AccountNotVerified, EmailNotConfirmed, Unauthenticated, Unavailable
+from server.identity import Caller
 from server.unit_of_work import UnitOfWork
 
 POLL_SECONDS: Final = 0.5
@@ -34,7 +34,6 @@ ASK_SECONDS: Final = 1.0
 _log = structlog.get_logger()
 
 _TOKEN_SLACK: Final = timedelta(minutes=1)
-_LICENSED: Final = frozenset({Role.DOCTOR, Role.PHARMACIST})
 
 
 class Standing:
@@ -50,22 +49,23 @@ class Standing:
         self._revoked: set[UUID] = set()
         self._revoked_here: set[UUID] = set()
         self._deactivated: set[UUID] = set()
-        self._licensed: set[UUID] = set()
-        """Doctors and pharmacists who were found active; whoever is missing is asked for."""
+        self._vouched: set[UUID] = set()
+        """Who was found active and with an address of his own since the last reload; who is missing is asked for."""
         self._read_at = float("-inf")
         self._reloaded_at = float("-inf")
 
-    async def check(self, caller: Caller, verified: bool) -> None:
-        """Refuse a caller who may not act any more, or (when the method asks for it) not yet.
+    async def check(self, caller: Caller, *, confirmed: bool, verified: bool) -> None:
+        """Refuse a caller who may not act any more, or not yet.
 
-        Raises Unauthenticated for a revoked session or a closed account, AccountNotVerified, and DatabaseUnavailable or
-        ServerBusy when the memory is stale and the database does not answer.
+        confirmed: he needs an address of his own. verified: if he is a doctor or pharmacist, a verified licence. Raises
+        Unauthenticated for a revoked session or a closed account, EmailNotConfirmed, AccountNotVerified, and
+        DatabaseUnavailable or ServerBusy when the memory is stale and the database does not answer.
         """
         if caller.session_id in self._revoked or caller.user_id in self._deactivated:
             raise Unauthenticated()
-        vouched_for = not verified or caller.role not in _LICENSED or caller.user_id in self._licensed
+        vouched_for = caller.user_id in self._vouched or not (confirmed or verified)
         if not vouched_for or self._monotonic() - self._read_at > STALE_SECONDS:
-            await self._ask(caller, verified)
+            await self._ask(caller, confirmed=confirmed, verified=verified)
 
     def revoked(self, *session_ids: UUID) -> None:
         """Sessions were revoked by this process, and that is committed."""
@@ -120,19 +120,22 @@ class Standing:
             statuses = await tx.accounts.not_active()
         self._revoked = self._revoked_here | revoked
         self._deactivated = set()
+        self._vouched = set()
         self._restrict(statuses)
 
     def _restrict(self, statuses: Mapping[UUID, UserStatus]) -> None:
         restricted = {user_id for user_id, status in statuses.items() if status is not UserStatus.ACTIVE}
-        self._licensed -= restricted
+        self._vouched -= restricted
         self._deactivated |= {id_ for id_ in restricted if statuses[id_] is UserStatus.DEACTIVATED}
 
-    async def _ask(self, caller: Caller, verified: bool) -> None:
+    async def _ask(self, caller: Caller, *, confirmed: bool, verified: bool) -> None:
         async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
-            status = await tx.sessions.standing(caller.session_id, caller.user_id)
-        if status is None or status is UserStatus.DEACTIVATED:
+            found = await tx.sessions.standing(caller.session_id, caller.user_id)
+        if found is None or found.status is UserStatus.DEACTIVATED:
             raise Unauthenticated()
-        if status is UserStatus.ACTIVE:
-            self._licensed |= {caller.user_id} if caller.role in _LICENSED else set()
-        elif verified:
+        if confirmed and not found.email_confirmed:
+            raise EmailNotConfirmed()
+        if verified and found.status is not UserStatus.ACTIVE:
             raise AccountNotVerified()
+        if found.email_confirmed and found.status is UserStatus.ACTIVE:
+            self._vouched.add(caller.user_id)

@@ -9,7 +9,8 @@ users = Table(
     "users",
     metadata,
     identifier(),
-    Column("email", Text, nullable=False, unique=True),
+    Column("email", Text, unique=True),
+    Column("new_email", Text),
     Column("password_hash", Text),
     Column("full_name", Text, nullable=False),
     Column("name_words", TSVECTOR, nullable=False),
@@ -25,6 +26,8 @@ users = Table(
     moment("status_changed_at", now=True),
     Column("deactivated_from", Text),
     CheckConstraint("email = lower(email)", name="email_lower"),
+    CheckConstraint("new_email = lower(new_email)", name="new_email_lower"),
+    CheckConstraint("email IS NOT NULL OR new_email IS NOT NULL", name="has_address"),
     CheckConstraint("role IN ('patient', 'doctor', 'pharmacist', 'admin')", name="role"),
     CheckConstraint("status IN ('active', 'unverified', 'deactivated')", name="status"),
     CheckConstraint("role IN ('doctor', 'pharmacist') OR status <> 'unverified'", name="verifiable"),
@@ -38,8 +41,13 @@ users = Table(
     Index("ix_users_role_created_at_id", "role", "created_at", "id"),
     Index("ix_users_status_created_at_id", "status", "created_at", "id"),
     Index("ix_users_status_changed_at", "status_changed_at"),
+    Index("ix_users_new_email", "new_email", postgresql_where=text("new_email IS NOT NULL")),
 )
-"""Accounts; never deleted, because clinical data names them. A closed one keeps the status it goes back to."""
+"""Accounts; never deleted, because clinical data names them. A closed one keeps the status it goes back to.
+
+`email` is an account's own address, which nobody else has; `new_email` one that waits for its mailed code, and any
+number of accounts may wait for the same. An account that registered itself may have no address of its own yet.
+"""
 
 sessions = Table(
     "sessions",
@@ -49,9 +57,10 @@ sessions = Table(
     moment("created_at", now=True),
     moment("expires_at"),
     moment("revoked_at", nullable=True),
+    moment("history_until", nullable=True),
     Index("ix_sessions_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
 )
-"""One row per sign-in; its refresh tokens are one family."""
+"""One row per sign-in; its refresh tokens are one family. A patient's may read his history for some minutes."""
 
 refresh_tokens = Table(
     "refresh_tokens",
@@ -76,7 +85,7 @@ one_time_codes = Table(
     moment("created_at", now=True),
     moment("expires_at"),
     moment("ended_at", nullable=True),
-    CheckConstraint("purpose IN ('password_reset', 'history_access')", name="purpose"),
+    CheckConstraint("purpose IN ('password_reset', 'history_access', 'email_confirmation')", name="purpose"),
     CheckConstraint("(purpose = 'history_access') = (session_id IS NOT NULL)", name="session"),
     CheckConstraint("tries BETWEEN 0 AND 5 AND (tries < 5 OR ended_at IS NOT NULL)", name="tries"),
     Index("ix_one_time_codes_open", "user_id", "purpose", unique=True, postgresql_where=text("ended_at IS NULL")),

@@ -185,6 +185,24 @@ class Prescription:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """A line of a patient's history: of the two events it holds one."""
+
+    day: date
+    """Of the visit, or of writing the prescription, at the hospital."""
+    visit: Visit | None
+    prescription: Prescription | None
+
+    @property
+    def id(self) -> UUID:
+        """That of the event."""
+        event = self.visit or self.prescription
+        if event is None:
+            raise ValueError("an entry tells of an event")
+        return event.id
+
+
+@dataclass(frozen=True, slots=True)
 class NewVisit:
     """A visit to record."""
 

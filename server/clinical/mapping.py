@@ -258,12 +258,13 @@ def prescriptions_response(page: Page[Prescription]) -> pb.ListPrescriptionsResp
 
 def my_prescriptions_response(page: Page[Prescription]) -> pb.ListMyPrescriptionsResponse:
     """A page of a patient's prescriptions."""
-    response = pb.ListMyPrescriptionsResponse(prescriptions=map(_patient_prescription, page.items))
+    response = pb.ListMyPrescriptionsResponse(prescriptions=map(patient_prescription_message, page.items))
     fill_page(response, page)
     return response
 
 
-def _patient_prescription(prescription: Prescription) -> prescription_pb2.PatientPrescription:
+def patient_prescription_message(prescription: Prescription) -> prescription_pb2.PatientPrescription:
+    """A prescription as its patient sees it."""
     return prescription_pb2.PatientPrescription(**_shared_fields(prescription))
 
 

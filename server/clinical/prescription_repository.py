@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
     Interval,
     Select,
     Text,
@@ -63,6 +64,11 @@ def _locking(rows: Select[Any]) -> Select[Any]:
     """The same rows, locked against other changes, but not against foreign keys that point at them."""
     locked = rows.add_columns(_UNCHANGED.label("unchanged"))
     return locked.with_for_update(of=(prescriptions, qr_codes), key_share=True)
+
+
+def lock_where(holds: ColumnElement[bool]) -> Select[Any]:
+    """A lock for `get_for_update` that finds a prescription only if this holds of it: for slices that know what."""
+    return _locking(_BY_ID.where(holds))
 
 
 _BY_ID = prescription_reading.where(_column.id == bindparam("id"))
@@ -181,9 +187,11 @@ class PrescriptionRepository:
         record = values(AuditEvent.RECEIPT_READ)
         return await self._one(statement, id=prescription_id, user_id=reader.user_id, **record)
 
-    async def get_for_update(self, prescription_id: UUID) -> Prescription:
-        """The prescription, locked."""
-        return await self._locked(_LOCK_BY_ID, id=prescription_id)
+    async def get_for_update(
+        self, prescription_id: UUID, lock: Select[Any] = _LOCK_BY_ID, **values: object
+    ) -> Prescription:
+        """The prescription, locked; `lock` is one of `lock_where`, with the values of its condition."""
+        return await self._locked(lock, id=prescription_id, **values)
 
     async def by_number_for_update(self, number: str) -> Prescription:
         """The prescription of that number (in its canonical spelling), locked."""

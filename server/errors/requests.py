@@ -81,6 +81,13 @@ class RateLimitExceeded(ResourceExhausted):
     message = "Too many requests, please try again later."
 
 
+class TooManyStreams(ResourceExhausted):
+    """The caller has as many streams open as he may."""
+
+    reason = Reason.TOO_MANY_STREAMS
+    message = "Too many streams are open, please close one first."
+
+
 class BodyTooLarge(ResourceExhausted):
     """The request's body is larger than the server takes."""
 

@@ -9,6 +9,7 @@ from medconnect.events.v1 import events_service_pb2 as pb
 from medconnect.events.v1 import events_service_pb2_grpc
 
 from server.events import mapping
+from server.events.rate_limit_usage import RateLimitUsage
 from server.events.service import EventsService
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -17,8 +18,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class EventsServicer(events_service_pb2_grpc.EventsServiceServicer):
     """The doorman of the Events slice."""
 
-    def __init__(self, service: EventsService) -> None:
+    def __init__(self, service: EventsService, usage: RateLimitUsage) -> None:
         self._service = service
+        self._usage = usage
 
     async def GetEmailQueueStatus(
         self, request: pb.GetEmailQueueStatusRequest, context: Context
@@ -31,3 +33,8 @@ class EventsServicer(events_service_pb2_grpc.EventsServiceServicer):
         async with aclosing(self._service.watch()) as states:
             async for status in states:
                 yield mapping.watch_response(status)
+
+    async def GetRateLimitUsage(
+        self, request: pb.GetRateLimitUsageRequest, context: Context
+    ) -> pb.GetRateLimitUsageResponse:
+        return mapping.usage_response(await self._usage.read())

@@ -21,18 +21,30 @@ OPEN_METHODS: Final = frozenset(
 
 
 class Access:
-    """Checks token, session, role and verification, in this order."""
+    """Checks token, session, role, and that the account may act yet, in this order.
+
+    What only certain roles may call shows or changes what is somebody's: it is for accounts whose address is confirmed.
+    """
 
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
 
     async def around(self, call: Call, proceed: Proceed) -> None:
-        """Raise Unauthenticated, RoleNotAllowed or AccountNotVerified, or let the call on."""
-        if not call.method.public:
-            if call.caller is None:
-                raise Unauthenticated()
-            allowed = call.caller.role in call.method.roles
-            await self._standing.check(call.caller, verified=allowed and call.method.verified)
-            if not allowed:
-                raise RoleNotAllowed()
+        """Raise Unauthenticated, RoleNotAllowed, EmailNotConfirmed or AccountNotVerified, or let the call on."""
+        await self.check(call)
         await proceed(call)
+
+    async def check(self, call: Call) -> None:
+        """Raise what forbids this call now, if anything does."""
+        if call.method.public:
+            return
+        if call.caller is None:
+            raise Unauthenticated()
+        allowed = call.caller.role in call.method.roles
+        await self._standing.check(
+            call.caller,
+            confirmed=allowed and call.method.for_roles,
+            verified=allowed and call.method.verified,
+        )
+        if not allowed:
+            raise RoleNotAllowed()

@@ -4,7 +4,7 @@ from typing import Final
 
 from server.auth.access_tokens import AccessTokens
 from server.errors import Unauthenticated
-from server.identity import set_caller
+from server.identity import Caller, set_caller
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 
@@ -19,12 +19,17 @@ class Authentication:
 
     async def around(self, call: Call, proceed: Proceed) -> None:
         """Fill in `caller` if a valid access token came with the call."""
-        scheme, _, token = (call.first("authorization") or "").partition(" ")
-        if scheme.lower() == SCHEME:
-            try:
-                call.caller = self._tokens.verify(token)
-            except Unauthenticated:
-                call.caller = None
+        call.caller = self.caller(call)
         if call.caller is not None:
             set_caller(call.caller)
         await proceed(call)
+
+    def caller(self, call: Call) -> Caller | None:
+        """Whom the call's token names, now; None without a token that is valid."""
+        scheme, _, token = (call.first("authorization") or "").partition(" ")
+        if scheme.lower() != SCHEME:
+            return None
+        try:
+            return self._tokens.verify(token)
+        except Unauthenticated:
+            return None

@@ -1,7 +1,7 @@
 """The shells around every handler, unary and streaming, and what one interceptor looks like."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Final, Protocol
@@ -17,7 +17,7 @@ from server.interceptors.contract import Method, unknown_method
 
 HTTP_OK: Final = 200
 
-Proceed = Callable[[Call], Awaitable[None]]
+Proceed = Callable[[Call], Coroutine[Any, Any, None]]
 """The rest of the chain, down to the handler."""
 
 

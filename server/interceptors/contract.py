@@ -29,6 +29,8 @@ class Method:
     public: bool
     roles: frozenset[Role]
     """Who may call it, unless it is public."""
+    for_roles: bool
+    """The contract names those roles; it is not for whoever is signed in."""
     verified: bool
     limit_group: str
     """The budget beside that of the caller's role, such as `scan`; empty for none."""
@@ -49,7 +51,7 @@ class Method:
 
 def unknown_method(path: str) -> Method:
     """A method that does not exist: answered as such to those who are signed in, and to nobody else."""
-    return Method(path, None, False, False, frozenset(Role), False, "", False, "", 200, None, "")
+    return Method(path, None, False, False, frozenset(Role), False, False, "", False, "", 200, None, "")
 
 
 def read_methods(services: Iterable[str]) -> Mapping[str, Method]:
@@ -72,6 +74,7 @@ def _read(descriptor: MethodDescriptor) -> Method:
         streaming=descriptor.server_streaming,
         public=option.public,
         roles=frozenset(_role(number) for number in option.roles) or frozenset(Role),
+        for_roles=bool(option.roles),
         verified=option.verified,
         limit_group="" if option.limit_group == access_pb2.LIMIT_GROUP_UNSPECIFIED else group,
         idempotent=option.idempotent,

@@ -3,33 +3,41 @@
 from math import ceil
 
 from server.clock import Clock
-from server.errors import RateLimitExceeded
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
-from server.rate_limits.bucket import Decision, strictest
+from server.rate_limits.bucket import Decision
 from server.rate_limits.budgets import Budgets
-from server.rate_limits.store import BucketStore
+from server.rate_limits.meter import Meter, refusal
 
 
 class RateLimit:
     """Takes a token from each budget of the call; the strictest decides and is reported."""
 
-    def __init__(self, budgets: Budgets, store: BucketStore, clock: Clock) -> None:
+    def __init__(self, budgets: Budgets, meter: Meter, clock: Clock) -> None:
         self._budgets = budgets
-        self._store = store
+        self._meter = meter
         self._clock = clock
 
     async def around(self, call: Call, proceed: Proceed) -> None:
-        """Raise RateLimitExceeded, or let the call on; what only failures shall cost is given back after a success."""
-        budgets = self._budgets.of(call.caller, call.method.limit_group, call.address)
-        decision = strictest(await self._store.take(budgets, self._clock.monotonic()))
-        self._report(call, decision)
-        if not decision.allowed:
-            raise RateLimitExceeded(retry_after=max(1, ceil(decision.retry_after)), limit=decision.limit.name)
-        await proceed(call)
-        returned = self._budgets.returned_on_success(call.method.limit_group, budgets)
-        if returned:
-            await self._store.refund(returned)
+        """Raise RateLimitExceeded, or let the call on; what only failures shall cost is given back after a success.
+
+        What a use case charges or gives back is reported too, except by streams, whose headers have been sent by then.
+        """
+        group = call.method.limit_group
+        budgets = self._budgets.of(call.caller, group, call.address)
+        bill = await self._meter.charge_call(budgets)
+        strictest = bill.strictest
+        self._report(call, strictest)
+        if not strictest.allowed:
+            raise refusal(strictest)
+        try:
+            await proceed(call)
+            returned = self._budgets.returned_on_success(group, budgets)
+            if returned:
+                await self._meter.refund(returned)
+        finally:
+            if bill.changed:
+                self._report(call, bill.strictest)
 
     def _report(self, call: Call, decision: Decision) -> None:
         reset = ceil(self._clock.now().timestamp() + decision.reset_after)

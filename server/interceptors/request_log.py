@@ -5,9 +5,10 @@ import asyncio
 import structlog
 
 from server.clock import Clock
-from server.errors import DeclaredError
+from server.errors import DeclaredError, Reason
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
+from server.metrics import UNKNOWN_METHOD, Metrics
 
 _log = structlog.get_logger()
 
@@ -15,8 +16,9 @@ _log = structlog.get_logger()
 class RequestLog:
     """Writes the line when the call ends, in whatever way."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, metrics: Metrics) -> None:
         self._clock = clock
+        self._metrics = metrics
 
     async def around(self, call: Call, proceed: Proceed) -> None:
         """Measure, watch the end, write."""
@@ -34,12 +36,22 @@ class RequestLog:
             outcome = type(error).__name__
             raise
         finally:
+            seconds = self._clock.monotonic() - started
+            self._count(call, outcome, seconds)
             _log.info(
                 "call",
                 request_id=call.request_id,
                 method=call.method.name,
                 outcome=outcome,
-                milliseconds=round(1000 * (self._clock.monotonic() - started), 1),
+                milliseconds=round(1000 * seconds, 1),
                 user_id=str(call.caller.user_id) if call.caller else None,
                 address=call.address,
             )
+
+    def _count(self, call: Call, outcome: str, seconds: float) -> None:
+        method = call.method.name if call.method.request_type is not None else UNKNOWN_METHOD
+        self._metrics.call_ended(method, outcome)
+        if not call.method.streaming:
+            self._metrics.call_took(method, seconds)
+        if call.caller is None and outcome == Reason.UNAUTHENTICATED:
+            self._metrics.anonymous_denied(method)

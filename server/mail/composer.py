@@ -1,8 +1,10 @@
 """From a row of the queue to a mail: loads what it names, writes the letter, draws the QR picture."""
 
 from email.message import EmailMessage
+from typing import Final
 from uuid import UUID
 
+from server.auth.entities import User
 from server.clinical.entities import Prescription
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
@@ -13,6 +15,19 @@ from server.mail.handed_out_repository import HandedOutRepository
 from server.mail.letters import ENDED, Contents, LetterWriter
 from server.mail.sealed_codes import CodeSeal
 from server.unit_of_work import Transaction, UnitOfWork
+
+_OF_ACCOUNTS: Final = frozenset(
+    {
+        MailKind.WELCOME,
+        MailKind.PASSWORD_RESET,
+        MailKind.PASSWORD_CHANGED,
+        MailKind.HISTORY_CODE,
+        MailKind.EMAIL_CODE,
+        MailKind.EMAIL_CHANGE,
+        MailKind.ADDRESS_TAKEN,
+    }
+)
+"""The mails that name no prescription."""
 
 
 class MailComposer:
@@ -59,20 +74,27 @@ class MailComposer:
 
     async def _contents(self, tx: Transaction, mail: ClaimedMail) -> Contents:
         recipient = await tx.accounts.get(mail.recipient_id)
-        if mail.kind is MailKind.WELCOME:
-            patient = await tx.patients.by_user(recipient.id) if recipient.role is Role.PATIENT else None
-            return Contents(recipient, patient=patient, invited=mail.details.get("invited") == "yes")
-        if mail.sealed_code is not None:
-            code = self._seal.open(mail.sealed_code, recipient.id)
-            return Contents(recipient, code=code, code_expires_at=mail.expires_at)
-        if mail.kind is MailKind.PASSWORD_CHANGED:
-            return Contents(recipient, changed_at=mail.created_at)
+        if mail.kind in _OF_ACCOUNTS:
+            return await self._of_account(tx, mail, recipient)
         prescription = await tx.prescriptions.get(_prescription_id(mail))
         if mail.kind is not MailKind.DISPENSED:
             return Contents(recipient, prescription=prescription)
         dispensed = HandedOutRepository(tx.connection)
         handed_out = await dispensed.get(UUID(mail.details["log_id"]), prescription.id)
         return Contents(recipient, prescription=prescription, handed_out=handed_out)
+
+    async def _of_account(self, tx: Transaction, mail: ClaimedMail, recipient: User) -> Contents:
+        shows_record = mail.kind is MailKind.WELCOME and recipient.role is Role.PATIENT
+        sealed = mail.sealed_code
+        return Contents(
+            recipient,
+            patient=await tx.patients.by_user(recipient.id) if shows_record else None,
+            invited=mail.details.get("invited") == "yes",
+            address=mail.recipient,
+            code="" if sealed is None else self._seal.open(sealed, recipient.id),
+            code_expires_at=mail.expires_at,
+            changed_at=mail.created_at,
+        )
 
 
 def qr_text(prescription: Prescription, codes: QrIssuer) -> str | None:

@@ -11,7 +11,8 @@ class MailKind(StrEnum):
     """What a mail is about; each kind has its templates."""
 
     WELCOME = "welcome"
-    """An account was made; `details["invited"]` is "yes" if its owner has to choose a password first."""
+    """An account was made; `details["invited"]` is "yes" if its owner has to choose a password first. With a code that
+    confirms the address, if the account registered itself where addresses are confirmed."""
     PRESCRIPTION = "prescription"
     """A prescription was written, or its mail asked for again: with its QR picture."""
     DISPENSED = "dispensed"
@@ -24,6 +25,14 @@ class MailKind(StrEnum):
     """A code was asked for with which a new password can be set."""
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of mail, no secret
     """A new password was set."""
+    HISTORY_CODE = "history_code"
+    """A code was asked for that opens the medical history."""
+    EMAIL_CODE = "email_code"
+    """To an address that an account asks for: the code that confirms it."""
+    EMAIL_CHANGE = "email_change"
+    """To the present address: another one was asked for."""
+    ADDRESS_TAKEN = "address_taken"
+    """To the owner of an address that somebody else asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,13 @@ class Contents:
     """Somebody else made the account: it has no password yet."""
     picture_id: str = ""
     """The Content-ID of the QR picture; empty when there is none."""
+    address: str = ""
+    """Where the mail goes."""
     code: str = ""
-    """The one-time code that the mail carries."""
+    """The one-time code that the mail carries; empty when there is none."""
     code_expires_at: datetime | None = None
     changed_at: datetime | None = None
-    """When the password was changed that the mail tells of."""
+    """When that happened, or was asked for, which the mail tells of."""
 
     @property
     def ended(self) -> str:
@@ -104,4 +106,8 @@ SUBJECTS: Final = {
     MailKind.CANCELLED: "Your doctor cancelled prescription",
     MailKind.PASSWORD_RESET: "Your code for a new MedConnect password",
     MailKind.PASSWORD_CHANGED: "Your MedConnect password was changed",
+    MailKind.HISTORY_CODE: "Your code for your medical history",
+    MailKind.EMAIL_CODE: "Your code to confirm this address for MedConnect",
+    MailKind.EMAIL_CHANGE: "A new address for your MedConnect account",
+    MailKind.ADDRESS_TAKEN: "Your address was entered at MedConnect",
 }

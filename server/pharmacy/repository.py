@@ -1,19 +1,20 @@
 """The pharmacies' log and the lines that were handed out."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Row, Select, TextClause, Uuid, bindparam, exists, select, text, tuple_
+from sqlalchemy import DateTime, Row, Select, Uuid, bindparam, exists, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
 from server.audit.trail_repository import RECORDED, reading_page, values, with_record
 from server.auth.tables import users
-from server.clinical.entities import PrescriptionStatus
+from server.clinical.entities import Prescription, PrescriptionStatus
+from server.clinical.prescription_repository import PrescriptionRepository, lock_where
 from server.clinical.tables import patients, prescription_items, prescriptions
 from server.db.list_query import ListQuery
 from server.errors import NotFound
@@ -72,23 +73,19 @@ _ADD_DISPENSING: Final = with_record(
         """  # noqa: S608 - RECORDED is a constant
     )
 )
-_HAS_SEEN_LATELY: Final = text(
-    """
-    SELECT EXISTS (
-        SELECT FROM pharmacy_log
-        WHERE prescription_id = :prescription_id AND pharmacist_id = :pharmacist_id
-            AND action IN ('scan', 'lookup') AND occurred_at > now() - interval '24 hours'
-    )
-    """
-)
-_HAS_ACTED: Final = text(
-    """
-    SELECT EXISTS (
-        SELECT FROM pharmacy_log WHERE prescription_id = :prescription_id AND pharmacist_id = :pharmacist_id
-    )
-    """
-)
 
+# Whether a pharmacist may know of a prescription is part of the statement that looks for it: to others it is as absent,
+# in the same time, and without a lock, as one that was never written.
+_acted_on: Final = exists().where(
+    pharmacy_log.c.prescription_id == bindparam("id"), pharmacy_log.c.pharmacist_id == bindparam("pharmacist_id")
+)
+_seen_lately: Final = _acted_on.where(
+    pharmacy_log.c.action.in_(("scan", "lookup")), pharmacy_log.c.occurred_at > func.now() - timedelta(hours=24)
+)
+_claimed: Final = prescriptions.c.claim_expires_at > func.now()
+_LOCK_SEEN_LATELY: Final = lock_where(_seen_lately)
+_LOCK_SEEN_LATELY_OR_CLAIMED: Final = lock_where(or_(_seen_lately, _claimed))
+_LOCK_ACTED_ON_OR_CLAIMED: Final = lock_where(or_(_acted_on, _claimed))
 
 _after_id: Final = bindparam("after_id", type_=Uuid)
 _after_moment: Final = bindparam("after_moment", type_=DateTime(timezone=True))
@@ -211,13 +208,17 @@ class PharmacyRepository:
             },
         )
 
-    async def has_seen_lately(self, prescription_id: UUID, pharmacist_id: UUID) -> bool:
-        """Whether the pharmacist scanned it or looked it up in the last 24 hours, by database time."""
-        return await self._holds(_HAS_SEEN_LATELY, prescription_id, pharmacist_id)
+    async def seen_lately_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
+        """The prescription, locked, if the pharmacist scanned it or looked it up in the last 24 hours."""
+        return await self._locked(_LOCK_SEEN_LATELY, prescription_id, pharmacist_id)
 
-    async def has_acted(self, prescription_id: UUID, pharmacist_id: UUID) -> bool:
-        """Whether the pharmacist ever did anything with it."""
-        return await self._holds(_HAS_ACTED, prescription_id, pharmacist_id)
+    async def seen_lately_or_claimed_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
+        """The same; but if somebody holds it, whoever asks: a claim is what keeps him off then."""
+        return await self._locked(_LOCK_SEEN_LATELY_OR_CLAIMED, prescription_id, pharmacist_id)
+
+    async def acted_on_or_claimed_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
+        """The prescription, locked, if the pharmacist ever did anything with it, or if somebody holds it."""
+        return await self._locked(_LOCK_ACTED_ON_OR_CLAIMED, prescription_id, pharmacist_id)
 
     async def history(
         self, pharmacist_id: UUID, wanted: HistoryFilter, zone: ZoneInfo, after: Cursor | None, size: int
@@ -268,9 +269,9 @@ class PharmacyRepository:
             lines[line.log_id] = (*lines.get(line.log_id, ()), line)
         return lines
 
-    async def _holds(self, question: TextClause, prescription_id: UUID, pharmacist_id: UUID) -> bool:
-        parameters = {"prescription_id": prescription_id, "pharmacist_id": pharmacist_id}
-        return bool((await self._connection.execute(question, parameters)).scalar_one())
+    async def _locked(self, lock: Select[Any], prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
+        clinical = PrescriptionRepository(self._connection)
+        return await clinical.get_for_update(prescription_id, lock, pharmacist_id=pharmacist_id)
 
 
 def _cursor(after: Cursor | None) -> dict[str, object]:

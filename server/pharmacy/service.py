@@ -103,8 +103,7 @@ class PharmacyService:
         Raises NotFound unless he has seen it lately, ClaimedByOther, PrescriptionInState, the errors of final states.
         """
         async with self._work.begin() as tx:
-            await _require_seen_lately(tx, prescription_id, caller)
-            prescription = await tx.prescriptions.get_for_update(prescription_id)
+            prescription = await tx.pharmacy.seen_lately_for_update(prescription_id, caller.user_id)
             claim = claims.claimed(prescription, caller.user_id, self._lease)
             status = PrescriptionStatus.VALIDATED
             validated = await tx.prescriptions.move(prescription, status, claim=claim)
@@ -120,7 +119,7 @@ class PharmacyService:
         Raises NotFound, ValidationFailed, ClaimedByOther, PrescriptionInState and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await _acquainted(tx, prescription_id, caller)
+            prescription = await tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, caller.user_id)
             outcome = dispensing.dispensed(prescription, caller.user_id, lines, self._clock.today())
             entry = _entry(PharmacyAction.DISPENSE, caller, prescription, outcome.status, notes)
             await tx.pharmacy.add_dispensing(subject_of(prescription), entry, self._new_lines(prescription, lines))
@@ -136,9 +135,7 @@ class PharmacyService:
         Raises NotFound unless he has seen it lately, ClaimedByOther, PrescriptionInState, the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx.prescriptions.get_for_update(prescription_id)
-            if prescription.claim is None:
-                await _require_seen_lately(tx, prescription_id, caller)
+            prescription = await tx.pharmacy.seen_lately_or_claimed_for_update(prescription_id, caller.user_id)
             status = dispensing.rejected(prescription, caller.user_id)
             rejected = await tx.prescriptions.move(prescription, status, reason=reason)
             entry = _entry(PharmacyAction.REJECT, caller, prescription, status, reason)
@@ -152,7 +149,7 @@ class PharmacyService:
         Raises NotFound, ClaimedByOther, PrescriptionInState and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await _acquainted(tx, prescription_id, caller)
+            prescription = await tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, caller.user_id)
             status = claims.released(prescription, caller.user_id)
             released = await tx.prescriptions.move(prescription, status)
             entry = _entry(PharmacyAction.RELEASE, caller, prescription, status)
@@ -233,19 +230,6 @@ async def _named(reference: ReferenceNumber, tx: Transaction) -> tuple[Prescript
     prescription = await tx.prescriptions.by_number_for_update(reference.text)
     occasion.about(subject_of(prescription))
     return (prescription,)
-
-
-async def _acquainted(tx: Transaction, prescription_id: UUID, caller: Caller) -> Prescription:
-    """The locked prescription; NotFound for a caller who never acted on it, unless a claim is what keeps him off."""
-    prescription = await tx.prescriptions.get_for_update(prescription_id)
-    if prescription.claim is None and not await tx.pharmacy.has_acted(prescription_id, caller.user_id):
-        raise NotFound(_RESOURCE)
-    return prescription
-
-
-async def _require_seen_lately(tx: Transaction, prescription_id: UUID, caller: Caller) -> None:
-    if not await tx.pharmacy.has_seen_lately(prescription_id, caller.user_id):
-        raise NotFound(_RESOURCE)
 
 
 async def _seen(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Prescription, ...]:

@@ -22,18 +22,19 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from server.errors import QrCodeInvalid
+from server.secret_files import derived_key
 
 VERSION: Final = "MC1"
 MAX_TEXT_LENGTH: Final = 130
 NONCE_BYTES: Final = 12
 MIN_SECRET_BYTES: Final = 32
+KEY_ID_BYTES: Final = 4
+"""Of the key id that is derived for a lone secret."""
 
-_CIPHER_INFO: Final = b"medconnect prescription-qr aes-256-gcm"
-_KEY_ID_INFO: Final = b"medconnect prescription-qr key id"
+_CIPHER_PURPOSE: Final = "prescription-qr aes-256-gcm"
+_KEY_ID_PURPOSE: Final = "prescription-qr key id"
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _CONTENT: Final = struct.Struct(">16s16sII")
 _TEXT: Final = re.compile(rf"{VERSION}\.({_KEY_ID.pattern})\.([A-Za-z0-9_-]{{91}})")
@@ -66,13 +67,12 @@ class QrKeyRing:
         The first of a ring seals. A secret holds no comma, a lone secret no colon either; the key id of a
         lone secret is derived from it. Raises ValueError naming the entry by its position, never by its text.
         """
-        entries = [entry.strip() for entry in text.split(",")]
+        entries = _entries(text)
         if len(entries) == 1 and ":" not in text:
-            secret = _checked_secret(entries[0], "the QR key")
-            return cls({_derive(secret, _KEY_ID_INFO, 4).hex(): _cipher(secret)})
+            secret = _checked_secret(text.strip(), "the QR key")
+            return cls({derived_key(secret, _KEY_ID_PURPOSE)[:KEY_ID_BYTES].hex(): _cipher(secret)})
         ciphers: dict[str, AESGCM] = {}
-        for position, entry in enumerate(entries, start=1):
-            key_id, colon, secret_text = entry.partition(":")
+        for position, (key_id, colon, secret_text) in enumerate(entries, start=1):
             name = f"entry {position} of the QR key ring"
             if not colon or not _KEY_ID.fullmatch(key_id):
                 raise ValueError(f"{name} is not kid:secret with a kid of 1 to 16 letters, digits, '-' or '_'")
@@ -92,6 +92,11 @@ class QrKeyRing:
             return self._ciphers[key_id]
         except KeyError:
             raise QrKeyRetired(f"QR key {key_id} is not in the ring") from None
+
+
+def secrets_of(text: str) -> list[str]:
+    """The secrets of the setting that `QrKeyRing.parse` reads, in its order."""
+    return [secret if colon else lone for lone, colon, secret in _entries(text)]
 
 
 def new_nonce() -> bytes:
@@ -151,19 +156,19 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.strip().encode()).hexdigest()[:32]
 
 
-def _checked_secret(text: str, name: str) -> bytes:
-    secret = text.encode()
-    if len(secret) < MIN_SECRET_BYTES:
-        raise ValueError(f"{name} needs a secret of at least {MIN_SECRET_BYTES} bytes, this one has {len(secret)}")
-    return secret
+def _entries(text: str) -> list[tuple[str, str, str]]:
+    return [entry.strip().partition(":") for entry in text.split(",")]
 
 
-def _derive(secret: bytes, info: bytes, length: int) -> bytes:
-    return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(secret)
+def _checked_secret(text: str, name: str) -> str:
+    length = len(text.encode())
+    if length < MIN_SECRET_BYTES:
+        raise ValueError(f"{name} needs a secret of at least {MIN_SECRET_BYTES} bytes, this one has {length}")
+    return text
 
 
-def _cipher(secret: bytes) -> AESGCM:
-    return AESGCM(_derive(secret, _CIPHER_INFO, 32))
+def _cipher(secret: str) -> AESGCM:
+    return AESGCM(derived_key(secret, _CIPHER_PURPOSE))
 
 
 def _associated_data(key_id: str) -> bytes:

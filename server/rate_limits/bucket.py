@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-# In tokens: sums of floats must not cost a caller his last token, nor refuse him who waited as told.
-_ROUNDING: Final = 1e-3
+ROUNDING: Final = 1e-3
+"""In tokens: sums of floats must not cost a caller his last token, nor refuse him who waited as told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def take(tat: float, limit: Limit, now: float, cost: int = 1) -> Decision:
     before = max(tat, now)
     after = before + cost * interval
     missing = (after - now) / interval - limit.tokens  # tokens that the bucket lacks for this call
-    if missing > _ROUNDING:
+    if missing > ROUNDING:
         remaining = limit.tokens - (before - now) / interval
         return Decision(limit, False, _whole(remaining), before - now, missing * interval, before)
     return Decision(limit, True, _whole(-missing), after - now, 0.0, after)
@@ -81,15 +81,41 @@ def take_all(buckets: Sequence[tuple[Limit, float]], now: float) -> list[Decisio
     ]
 
 
+def decided(buckets: Sequence[tuple[Limit, float]], *, charged: bool) -> list[Decision]:
+    """The answers of buckets that a server has judged by its own clock, taking from all of them or from none.
+
+    buckets: each limit with the seconds until the bucket would have been full before this call. The server's word
+    counts where its rounding differs from ours.
+    """
+    if charged:
+        return [take(min(before, limit.period - limit.interval), limit, 0.0) for limit, before in buckets]
+    decisions = take_all(buckets, 0.0)
+    if all(decision.allowed for decision in decisions):
+        nearest = decisions.index(strictest(decisions))
+        decisions = [take(before, limit, 0.0, cost=0) for limit, before in buckets]
+        decisions[nearest] = take(buckets[nearest][0].period, buckets[nearest][0], 0.0)
+    return decisions
+
+
 def refund(tat: float, limit: Limit, cost: int = 1) -> float:
     """The TAT after giving cost tokens back; a bucket never holds more than its size."""
     return tat - cost * limit.interval
 
 
+def given_back(decision: Decision) -> Decision:
+    """What an allowed call is told once its token was given back."""
+    limit = decision.limit
+    remaining = min(limit.tokens, decision.remaining + 1)
+    reset_after = max(0.0, decision.reset_after - limit.interval)
+    return decision._replace(remaining=remaining, reset_after=reset_after, tat=refund(decision.tat, limit))
+
+
 def strictest(decisions: Sequence[Decision]) -> Decision:
     """The one to report, of at least one: the longest refusal, else the fewest tokens left."""
+    if len(decisions) == 1:  # most calls have the budget of their role alone
+        return decisions[0]
     return min(decisions, key=lambda decision: (-decision.retry_after, decision.remaining))
 
 
 def _whole(tokens: float) -> int:
-    return max(0, int(tokens + _ROUNDING))
+    return max(0, int(tokens + ROUNDING))

@@ -1,10 +1,14 @@
 """Which budgets a call is charged to: the contract's table."""
 
+import ipaddress
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from server.identity import Caller
 from server.rate_limits.bucket import Limit
+from server.rate_limits.networks import KnownNetwork
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
@@ -44,48 +48,85 @@ GLOBAL: Final = Limit("global", 100, 15 * MINUTE)
 ANONYMOUS: Final = Limit("anonymous", 10, MINUTE)
 """What an address may call without a valid token."""
 
-NAMES: Final = frozenset({*BY_ADDRESS, *BY_USER, *ROLES, GLOBAL.name, ANONYMOUS.name})
+LATER: Final = {
+    "refresh": Limit("refresh", 10, MINUTE),
+    "lookup_misses": Limit("lookup_misses", 5, MINUTE),
+}
+"""Budgets that a use case charges once it knows whom: a session, a pharmacist whose reference number names nothing."""
+
+SHARED: Final = frozenset(BY_ADDRESS)
+"""Limits that hold over all processes and refuse when they cannot be judged: they slow guessing down."""
+
+NAMES: Final = frozenset({*BY_ADDRESS, *BY_USER, *ROLES, *LATER, GLOBAL.name, ANONYMOUS.name})
 
 Budget = tuple[Limit, str]
 """A limit and the key of the bucket."""
 
 
+@dataclass(frozen=True, slots=True)
+class AddressLimits:
+    """What an address may call."""
+
+    of_group: Mapping[str, Limit]
+    without_token: Sequence[Limit]
+
+
 class Budgets:
     """The table with this instance's numbers.
 
-    overrides: tokens by name of limit; factor: multiplies every limit (load tests).
-    Raises ValueError for an unknown name.
+    overrides: tokens by name of limit; factor: multiplies every limit (load tests); networks: multiply the limits of
+    their addresses, the first that holds one counts. Raises ValueError for an unknown name.
     """
 
-    def __init__(self, overrides: Mapping[str, int], factor: float = 1) -> None:
+    def __init__(self, overrides: Mapping[str, int], factor: float = 1, networks: Sequence[KnownNetwork] = ()) -> None:
         if unknown := sorted(overrides.keys() - NAMES):
             raise ValueError(f"RATE_LIMITS names no limit: {', '.join(unknown)}")
         self._overrides = overrides
         self._factor = factor
-        self._by_address = self._configured(BY_ADDRESS)
         self._by_user = self._configured(BY_USER)
         self._roles = self._configured(ROLES)
-        self._global = self._limit(GLOBAL)
-        self._anonymous = self._limit(ANONYMOUS)
+        self._later = self._configured(LATER)
+        self._anywhere = self._address_limits(1)
+        self._networks = [(known, self._address_limits(known.factor)) for known in networks]
+        self._in_network = lru_cache(maxsize=4096)(self._find_network)
 
     def of(self, caller: Caller | None, group: str, address: str) -> Sequence[Budget]:
         """The budgets of a call: those of its caller, or of its address without one, and those of its group."""
         groups = [group, CHARGED_TOO[group]] if group in CHARGED_TOO else [group]
-        budgets: list[Budget] = [(self._by_address[name], address) for name in groups if name in self._by_address]
+        limits = self._in_network(address) if self._networks else self._anywhere
+        of_group = limits.of_group
+        budgets: list[Budget] = [(of_group[name], address) for name in groups if name in of_group]
         if caller is None:
-            return [*budgets, (self._global, address), (self._anonymous, address)]
+            return [*budgets, *[(limit, address) for limit in limits.without_token]]
         user = str(caller.user_id)
         budgets += [(self._by_user[name], user) for name in groups if name in self._by_user]
         budgets.append((self._roles[caller.role], user))
         return budgets
 
+    def later(self, name: str) -> Limit:
+        """A limit that a use case charges."""
+        return self._later[name]
+
     def returned_on_success(self, group: str, budgets: Sequence[Budget]) -> Sequence[Budget]:
-        """What a successful call gets back: a sign-in its own budget, a refresh all (only unknown tokens cost)."""
-        if group == "refresh":
-            return budgets
-        if group == "login":
-            return [budget for budget in budgets if budget[0].name == group]
-        return ()
+        """What a successful call gets back: a sign-in its own budget."""
+        return [budget for budget in budgets if budget[0].name == group] if group == "login" else ()
+
+    def limits(self) -> Mapping[str, Limit]:
+        """Every limit by its name, as it is outside of known networks."""
+        by_address = {**self._anywhere.of_group, **{limit.name: limit for limit in self._anywhere.without_token}}
+        roles = {limit.name: limit for limit in self._roles.values()}
+        return {**by_address, **self._by_user, **self._later, **roles}
+
+    def _find_network(self, address: str) -> AddressLimits:
+        try:
+            counted = ipaddress.ip_network(address)
+        except ValueError:  # an address that nobody could tell
+            return self._anywhere
+        return next((limits for known, limits in self._networks if known.holds(counted)), self._anywhere)
+
+    def _address_limits(self, factor: float) -> AddressLimits:
+        of_group = {name: limit.scaled(factor) for name, limit in self._configured(BY_ADDRESS).items()}
+        return AddressLimits(of_group, [self._limit(limit).scaled(factor) for limit in (GLOBAL, ANONYMOUS)])
 
     def _configured(self, limits: Mapping[str, Limit]) -> dict[str, Limit]:
         return {name: self._limit(limit) for name, limit in limits.items()}

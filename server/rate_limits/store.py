@@ -1,14 +1,29 @@
 """Where buckets are remembered between calls: the port, and the store inside one process."""
 
+import asyncio
+import heapq
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from server.rate_limits.bucket import Decision, Limit, refund, take_all
 
 MAX_BUCKETS: Final = 200_000
 
 _SWEEP_STEPS: Final = 2  # for each bucket asked for, so that the sweep outruns any flood of new keys
+
+
+class Bucket(NamedTuple):
+    """How a bucket stands: seconds until it is full again, of the limit's period when it is empty."""
+
+    limit: Limit
+    key: str
+    reset_after: float
+
+    @property
+    def used(self) -> float:
+        """The share of its tokens that is gone, 0 to 1."""
+        return min(1.0, self.reset_after / self.limit.period)
 
 
 class BucketStore(Protocol):
@@ -24,6 +39,10 @@ class BucketStore(Protocol):
 
     async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
         """Give back the token that an earlier take charged to each bucket named."""
+        ...
+
+    async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
+        """The buckets of these limits (by name) that are nearest to refusing, at most `count`, the nearest first."""
         ...
 
 
@@ -60,6 +79,11 @@ class MemoryStore:
             if (limit.name, key) in self._tats:
                 self._tats[limit.name, key] = refund(self._tats[limit.name, key], limit)
 
+    async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
+        """See BucketStore. Reads a copy in a thread: there may be 200,000, and calls go on."""
+        tats = list(self._tats.items())
+        return await asyncio.to_thread(_fullest, tats, limits, count, now)
+
     def _tat(self, limit: Limit, key: str, now: float) -> float:
         tat = self._tats.get((limit.name, key))
         return self._overflow.get(limit.name, now) if tat is None else tat
@@ -80,3 +104,15 @@ class MemoryStore:
                 del self._tats[bucket]
             else:
                 self._queue.append(bucket)
+
+
+def nearest_to_refusing(buckets: Iterable[Bucket], count: int) -> Sequence[Bucket]:
+    """The `count` buckets with the greatest share used, the greatest first."""
+    return heapq.nlargest(count, buckets, key=lambda bucket: bucket.used)
+
+
+def _fullest(
+    tats: Sequence[tuple[tuple[str, str], float]], limits: Mapping[str, Limit], count: int, now: float
+) -> Sequence[Bucket]:
+    charged = (Bucket(limits[name], key, tat - now) for (name, key), tat in tats if tat > now and name in limits)
+    return nearest_to_refusing(charged, count)

@@ -24,7 +24,7 @@ class Convention:
         """Where a file of the server breaks the rule: `path:line: explanation`."""
         if path in self.place:
             return []
-        nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.expr | ast.stmt)]
+        nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.expr | ast.stmt | ast.keyword)]
         lines = sorted({node.lineno for node in nodes if self.offends(node)})
         return [f"{path}:{line}: {self.explanation}" for line in lines]
 
@@ -53,6 +53,45 @@ def _imports(module: str) -> Callable[[ast.AST], bool]:
         return isinstance(node, ast.ImportFrom) and node.module == module
 
     return offends
+
+
+def _runs_data(node: ast.AST) -> bool:
+    """A call of what executes its argument, or an import of what makes objects of any class out of bytes."""
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) in _RUNNING
+    return any(_imports(module)(node) for module in _UNPICKLING)
+
+
+_RUNNING: Final = (
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "os.system",
+    "yaml.load",
+    "yaml.unsafe_load",
+    "yaml.full_load",
+)
+_UNPICKLING: Final = ("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve", "jsonpickle")
+
+
+def _trusts_anybody(node: ast.AST) -> bool:
+    """A connection whose other end, or a token whose signature, is not looked at."""
+    if isinstance(node, ast.keyword):
+        return node.arg in _LOOKING and isinstance(node.value, ast.Constant) and node.value.value is False
+    if isinstance(node, ast.Assign):
+        targets = [target.attr for target in node.targets if isinstance(target, ast.Attribute)]
+        return "check_hostname" in targets and ast.unparse(node.value) == "False"
+    if isinstance(node, ast.Dict):
+        return any(
+            isinstance(key, ast.Constant) and key.value in _LOOKING and ast.unparse(value) == "False"
+            for key, value in zip(node.keys, node.values, strict=True)
+        )
+    return isinstance(node, ast.Attribute | ast.Name) and ast.unparse(node).rpartition(".")[2] in _TRUSTING
+
+
+_LOOKING: Final = ("verify", "verify_signature", "verify_exp", "verify_aud", "check_hostname", "validate_certs", "ssl")
+_TRUSTING: Final = ("CERT_NONE", "_create_unverified_context", "AutoAddPolicy")
 
 
 def _is_glued_sql(node: ast.AST) -> bool:
@@ -111,6 +150,18 @@ CONVENTIONS: Final = (
         "write the statement as a constant and bind its values",
         frozenset(),
         _is_glued_sql,
+    ),
+    Convention(
+        "data that runs",
+        "read data as data (JSON, protobuf): what executes it, or makes objects of its choice, obeys whoever wrote it",
+        frozenset(),
+        _runs_data,
+    ),
+    Convention(
+        "blind trust",
+        "let the library look at certificates and signatures; for a test, trust its own authority",
+        frozenset(),
+        _trusts_anybody,
     ),
 )
 

@@ -31,6 +31,21 @@ OFFENDERS = {
         "text('SELECT {}'.format(x))",
         "connection.exec_driver_sql(f'DROP TABLE {x}')",
     ],
+    "data that runs": [
+        "eval(x)",
+        "exec(x)",
+        "import pickle",
+        "from marshal import loads",
+        "yaml.load(x)",
+        "os.system(x)",
+    ],
+    "blind trust": [
+        "httpx.get(url, verify=False)",
+        "jwt.decode(x, options={'verify_signature': False})",
+        "context.check_hostname = False",
+        "context.verify_mode = ssl.CERT_NONE",
+        "ssl._create_unverified_context()",
+    ],
 }
 INNOCENTS = {
     "abort": ["abort(x)", "'context.abort()'"],
@@ -39,6 +54,8 @@ INNOCENTS = {
     "time": ["clock.now()", "time.monotonic()", "datetime.fromisoformat(x)"],
     "randomness": ["import secrets", "random = secrets.randbits(74)"],
     "glued SQL": ["text('SELECT :x')", "text(f'SELECT {LIMIT}')", "log(f'{x}')", "text(STATEMENT)"],
+    "data that runs": ["model.evaluate(x)", "re.compile(x)", "json.loads(x)", "yaml.safe_load(x)"],
+    "blind trust": ["httpx.get(url, verify=True)", "verify = False", "context.verify_mode = ssl.CERT_REQUIRED"],
 }
 
 
@@ -47,13 +64,13 @@ def by_name(convention: Convention) -> str:
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=by_name)
-def test_the_server_keeps_it(convention: Convention) -> None:
+def test_s80_the_server_keeps_it(convention: Convention) -> None:
     offences = [line for path, source in server_files() for line in convention.offences(path, source)]
     assert not offences, "\n".join(offences)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=by_name)
-def test_every_offender_is_found_and_told_what_to_do(convention: Convention) -> None:
+def test_s80_every_offender_is_found_and_told_what_to_do(convention: Convention) -> None:
     for offender in OFFENDERS[convention.name]:
         source = f"async def f():\n    {offender}\n"
         assert convention.offences("x/service.py", source) == [f"x/service.py:2: {convention.explanation}"]

@@ -227,6 +227,17 @@ async def test_a_stream_goes_on_after_it_breaks(pharmacist: AsyncClient, scripte
     assert seen == [0, 1, 2, 3]
 
 
+async def test_a_stream_outlives_its_token(
+    pharmacist: AsyncClient, scripted: ScriptedService, turned: TurnedClock
+) -> None:
+    state = events_service_pb2.WatchEmailQueueStatusResponse(total_jobs=7)
+    scripted.answer(UNAUTHENTICATED, refreshed("second"), [state])
+    assert (await anext(pharmacist.events.watch_email_queue())).total_jobs == 7
+    assert turned.waits == []
+    first, _, second = scripted.asked
+    assert first.metadata["authorization"] != second.metadata["authorization"]
+
+
 async def test_a_stream_that_is_refused_ends(pharmacist: AsyncClient, scripted: ScriptedService) -> None:
     scripted.answer(refusal(grpc.StatusCode.PERMISSION_DENIED, "ROLE_NOT_ALLOWED"))
     with pytest.raises(errors.RoleNotAllowed):

@@ -11,29 +11,32 @@ AsyncClaim AsyncClient Claim Client Clock DispenseLine MedConnectError MemoryTok
 Tokens errors models
 """
 MODELS = """
-AccessLogEntry AccountDetails AuditRecord DispenseLine DispensedLine Dispensing EmailQueueStatus FoundPrescription
-Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit
-Patient PatientChanges PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction
-PharmacyPrescription Prescription PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail
-Receipt Role User UserStatus Validation VisitType VitalSigns
+AccessLogEntry AccountChanges AccountDetails AuditRecord DispenseLine DispensedLine Dispensing DispensingHistoryEntry
+EmailQueueStatus FoundPrescription Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient
+NewPrescription NewPrescriptionItem NewVisit Patient PatientChanges PatientHistoryEntry PatientPrescription
+PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription PrescriptionItem
+PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail RateLimit RateLimitBucket RateLimitUsage Receipt Role
+User UserStatus Validation VisitType VitalSigns
 """
 ERRORS = """
-Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailTaken FailedPrecondition Failure
-FieldViolation IdempotencyKeyReused InternalError InvalidArgument InvalidCredentials MedConnectError NotFound OtpInvalid
-PasswordBreached PasswordContext PasswordWrong PatientHasNoEmail PermissionDenied PrescriptionCancelled
-PrescriptionClaimed PrescriptionDispensed PrescriptionExpired PrescriptionRejected PrescriptionState QrCodeExpired
-QrCodeInvalid QrCodeReplaced RateLimitExceeded ReferenceNumberInvalid RefreshTokenInvalid RequestInProgress
-ResourceExhausted RoleNotAllowed Unauthenticated Unavailable ValidationFailed VersionConflict
+Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailNotConfirmed EmailTaken FailedPrecondition
+Failure FieldViolation IdempotencyKeyReused InternalError InvalidArgument InvalidCredentials MedConnectError NotFound
+OtpInvalid OtpRequired PasswordBreached PasswordContext PasswordWrong PatientHasNoEmail PermissionDenied
+PrescriptionCancelled PrescriptionClaimed PrescriptionDispensed PrescriptionExpired PrescriptionRejected
+PrescriptionState QrCodeExpired QrCodeInvalid QrCodeReplaced RateLimitExceeded ReferenceNumberInvalid
+RefreshTokenInvalid RequestInProgress ResourceExhausted RoleNotAllowed TooManyStreams Unauthenticated Unavailable
+ValidationFailed VersionConflict
 """
 CLIENT = "auth clinical close events pharmacy sign_in sign_out signed_in"
 SERVICES = {
-    "auth": "audit_records change_password create_user current_user deactivate_user forgot_password key_set "
-    "reactivate_user register reset_password user users verify_user",
-    "clinical": "access_log cancel_prescription create_patient create_prescription create_visit my_prescriptions "
-    "patient patients prescription prescriptions profile qr_code qr_code_image reissue_qr_code send_prescription_email "
-    "update_patient update_profile visits",
+    "auth": "audit_records change_password confirm_email create_user current_user deactivate_user forgot_password "
+    "key_set reactivate_user register reset_password update_current_user user users verify_user",
+    "clinical": "access_log cancel_prescription confirm_history_access create_patient create_prescription create_visit "
+    "existing_conditions medical_history my_prescriptions patient patient_history patients prescription prescriptions "
+    "profile qr_code qr_code_image reissue_qr_code request_history_access send_prescription_email update_patient "
+    "update_profile visits",
     "pharmacy": "claim dispense history log lookup receipt reject release scan validate",
-    "events": "email_queue watch_email_queue",
+    "events": "email_queue rate_limit_usage watch_email_queue",
 }
 
 

@@ -14,8 +14,6 @@ from medconnect_client import AsyncClient, MemoryTokens, RetryPolicy, errors
 from medconnect_client._session import Session
 from medconnect_client.models import PharmacyPrescription, PrescriptionStatus
 
-from server.auth.keys import SigningKey
-from server.secret_files import kept_secret
 from tests.client.dispensary import NEVER, ONCE, PATIENT, Dispensary, Truth, found, part_of
 from tests.fixtures.cast import Cast
 from tests.fixtures.duplicating_network import duplicating_network
@@ -150,9 +148,9 @@ def let_token_end(session: Session, instance: RunningInstance) -> str:
     claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     for name in ("iat", "nbf", "exp"):
         claims[name] -= 3600
-    key = SigningKey.derive(kept_secret(instance.home / "secrets", "jwt_secret").encode())
+    signer = instance.core.ring.keys[0].signer()
     ended = f"{header}.{_b64(json.dumps(claims, separators=(',', ':')).encode())}"
-    stale = f"{ended}.{_b64(key.private.sign(ended.encode()))}"
+    stale = f"{ended}.{_b64(signer.sign(ended.encode()))}"
     session.begin(replace(tokens, access_token=stale))
     return stale
 

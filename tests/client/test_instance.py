@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 
 import pytest
-from medconnect_client import Client, DispenseLine, errors, models
+from medconnect_client import Client, DispenseLine, MemoryTokens, errors, models
 
-from tests.fixtures.cast import PASSWORD, new_email
+from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance
 
 STAFF = {
@@ -188,6 +188,43 @@ def test_what_a_patient_does(instance: RunningInstance) -> None:
             client.auth.reset_password(account.email, "000000", PASSWORD)
 
 
+def test_a_patient_reads_his_history(
+    doctor: Client, patient: models.Patient, prescription: models.Prescription, instance: RunningInstance, cast: Cast
+) -> None:
+    assert prescription in [entry.prescription for entry in doctor.clinical.patient_history(patient.id)]
+    tokens = MemoryTokens()
+    with Client(instance.grpc, tokens=tokens) as client:
+        account = models.AccountDetails(email=new_email(), full_name="Pat Patient", password=PASSWORD)
+        made = client.auth.register(account)
+        assert made.patient is not None
+        with pytest.raises(errors.OtpRequired):
+            list(client.clinical.medical_history())
+        assert client.clinical.request_history_access().tzinfo is UTC
+        kept = tokens.load()
+        assert kept is not None
+        code = cast.history_code(Actor(made.user.id, account.email, kept.access_token))
+        assert client.clinical.confirm_history_access(code).tzinfo is UTC
+        assert list(client.clinical.medical_history()) == []
+        assert client.clinical.existing_conditions() == ()
+        doctor.clinical.create_prescription(
+            models.NewPrescription(patient_id=made.patient.id, diagnosis="Asthma", items=(SALBUTAMOL,))
+        )
+        (entry,) = client.clinical.medical_history()
+        assert entry.visit is None
+        assert entry.prescription is not None
+        assert entry.date == entry.prescription.created_at.date()
+
+
+def test_an_account_is_changed_by_its_holder(admin: Client, instance: RunningInstance, cast: Cast) -> None:
+    with hired(admin, instance, models.Role.PHARMACIST) as client:
+        changed = client.auth.update_current_user(models.AccountChanges(pharmacy_address="2 Harbour Street"))
+        assert changed.pharmacy_address == "2 Harbour Street"
+        with pytest.raises(errors.PasswordWrong):
+            client.auth.update_current_user(models.AccountChanges(email=new_email(), current_password="wrong one 7"))
+        code = cast.confirmation_code(Actor(changed.id, changed.email, ""))
+        assert client.auth.confirm_email(code).email_confirmed
+
+
 def test_what_an_admin_does(admin: Client, instance: RunningInstance) -> None:
     with Client(instance.grpc) as newcomer:
         account = replace(STAFF[models.Role.DOCTOR], email=new_email())
@@ -206,6 +243,8 @@ def test_what_an_admin_does(admin: Client, instance: RunningInstance) -> None:
     verified = next(admin.auth.audit_records(event="account_verified"))
     assert (verified.object_id, verified.user_agent.split("/")[0]) == (user.id, "medconnect-client")
     assert admin.auth.key_set()[0].crv == "Ed25519"
+    usage = admin.events.rate_limit_usage()
+    assert sum(limit.allowed for limit in usage.limits if limit.name == "admin") > 0
     status = admin.events.email_queue()
     assert status.total_jobs >= status.completed_jobs
     assert next(admin.events.watch_email_queue()).total_jobs >= status.completed_jobs

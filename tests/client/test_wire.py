@@ -10,9 +10,10 @@ import pytest
 from google.protobuf.message import Message
 from medconnect.auth.v1 import audit_record_pb2, user_pb2
 from medconnect.auth.v1 import auth_service_pb2 as auth
-from medconnect.clinical.v1 import access_log_pb2, patient_pb2, prescription_pb2, visit_pb2
+from medconnect.clinical.v1 import access_log_pb2, history_pb2, patient_pb2, prescription_pb2, visit_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.events.v1 import events_service_pb2 as events
+from medconnect.events.v1 import rate_limit_pb2
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import dispensing_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
@@ -52,11 +53,17 @@ PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.DispenseLine, pharmacy.DispenseLine, set()),
     (models.Dispensing, pharmacy.DispensePrescriptionResponse, set()),
     (models.DispensedLine, dispensing_pb2.DispensedLine, set()),
-    (models.HistoryEntry, dispensing_pb2.DispensingHistoryEntry, set()),
+    (models.DispensingHistoryEntry, dispensing_pb2.DispensingHistoryEntry, set()),
     (models.LogEntry, dispensing_pb2.PrescriptionLogEntry, set()),
     (models.Receipt, pharmacy.GetDispensingSummaryResponse, set()),
     (models.AuditRecord, audit_record_pb2.AuditRecord, set()),
     (models.AccessLogEntry, access_log_pb2.AccessLogEntry, set()),
+    (models.AccountChanges, auth.UpdateCurrentUserRequest, set()),
+    (models.HistoryEntry, history_pb2.HistoryEntry, set()),
+    (models.PatientHistoryEntry, history_pb2.PatientHistoryEntry, set()),
+    (models.RateLimitUsage, events.GetRateLimitUsageResponse, set()),
+    (models.RateLimit, rate_limit_pb2.RateLimit, set()),
+    (models.RateLimitBucket, rate_limit_pb2.RateLimitBucket, set()),
     (models.EmailQueueStatus, events.GetEmailQueueStatusResponse, set()),
     (models.EmailQueueStatus, events.WatchEmailQueueStatusResponse, set()),
 ]
@@ -101,14 +108,14 @@ def test_what_is_not_given_is_none() -> None:
     assert (record.date_of_birth, record.gender, record.allergies) == (None, None, ())
     visit = read(models.MedicalVisit, visit_pb2.MedicalVisit(visit_date="2026-12-01"))
     assert visit.vital_signs is None
-    entry = read(models.HistoryEntry, dispensing_pb2.DispensingHistoryEntry())
+    entry = read(models.DispensingHistoryEntry, dispensing_pb2.DispensingHistoryEntry())
     assert entry.total_amount is None
 
 
 def test_a_word_of_a_newer_server_is_unknown() -> None:
     entry = dispensing_pb2.DispensingHistoryEntry()
     entry.MergeFromString(b"\x10\x63")  # action = 99
-    assert read(models.HistoryEntry, entry).action is models.PharmacyAction.UNKNOWN
+    assert read(models.DispensingHistoryEntry, entry).action is models.PharmacyAction.UNKNOWN
 
 
 def test_a_request_is_filled_with_what_is_given_only() -> None:

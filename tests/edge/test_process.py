@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from server.edge import EdgeConfig, EdgeFailed, running
+from tests.edge.test_refusals import assert_safe
 from tests.edge.toy import Toy
 
 START_AND_WAIT = """
@@ -45,7 +46,7 @@ async def test_health_follows_the_servers_and_the_end_waits_for_calls(tmp_path: 
     await toy.stop()
 
 
-async def test_without_a_healthy_server_calls_are_told_so(tmp_path: Path) -> None:
+async def test_s73_without_a_healthy_server_calls_are_told_so_with_the_security_headers(tmp_path: Path) -> None:
     toy = Toy(tmp_path / "server-0.sock")
     await toy.start()
     await toy.set_serving(False)
@@ -55,7 +56,8 @@ async def test_without_a_healthy_server_calls_are_told_so(tmp_path: Path) -> Non
             assert (health.status_code, health.text) == (503, '{"status":"NOT_SERVING"}')
             refused = await rest.get("/api/v1/users")
             assert (refused.status_code, refused.json()["error"]["type"]) == (503, "UNAVAILABLE")
-            assert refused.headers["cache-control"] == "no-store"
+            assert_safe(health)
+            assert_safe(refused)
             assert refused.json()["error"]["requestId"] == refused.headers["x-request-id"]
             await toy.set_serving(True)
             async with asyncio.timeout(5):
@@ -112,7 +114,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def test_the_admin_interface_is_a_socket_of_this_user_only(tmp_path: Path) -> None:
+async def test_s76_the_admin_interface_is_a_socket_of_this_user_only(tmp_path: Path) -> None:
     config = EdgeConfig(home=tmp_path, server_sockets=(tmp_path / "none.sock",), port=0)
     async with running(config) as edge:
         assert config.admin_socket.stat().st_mode & 0o077 == 0

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.edge.conftest import Stand
+from tests.fixtures.revealing import assert_reveals_nothing
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,6 +38,7 @@ def assert_refused(response: httpx.Response, status: int, type_: str) -> None:
     assert len(error["requestId"]) == 36
     assert response.headers["x-request-id"] == error["requestId"]
     assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert_reveals_nothing(response.text)
     assert_safe(response)
 
 
@@ -70,12 +72,12 @@ async def test_the_refusal_of_an_unknown_path_is_written_exactly_so(stand: Stand
         *("/api/v1/users;x=1", "/api/v1/doctors/%2e%2e/users", "/api/v1/%75sers", "/api/v1/users%00"),
     ],
 )
-async def test_what_is_not_literally_a_route_is_unknown(stand: Stand, path: str) -> None:
+async def test_s75_what_is_not_literally_a_route_is_unknown(stand: Stand, path: str) -> None:
     assert_refused(await raw(stand, "GET", path), 404, "ROUTE_UNKNOWN")
 
 
 @pytest.mark.parametrize("path", ["/api/v1%2fusers", "/api/v1%5Cusers", "/api/v1/users%2F..%2Fx"])
-async def test_escaped_slashes_are_refused(stand: Stand, path: str) -> None:
+async def test_s75_escaped_slashes_are_refused(stand: Stand, path: str) -> None:
     assert_refused(await raw(stand, "GET", path), 400, "MALFORMED_REQUEST")
 
 
@@ -94,7 +96,7 @@ async def raw(stand: Stand, method: str, path: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "PUT", "OPTIONS", "TRACE", "PROPFIND"])
-async def test_a_wrong_method_is_told_the_right_ones(stand: Stand, method: str) -> None:
+async def test_s74_a_wrong_method_is_told_the_right_ones(stand: Stand, method: str) -> None:
     response = await stand.rest.request(method, "/api/v1/users")
     assert_refused(response, 405, "METHOD_NOT_ALLOWED")
     assert response.headers["allow"] == "GET, POST"
@@ -164,6 +166,31 @@ async def test_a_value_of_the_wrong_kind_is_named_as_json_callers_write_it(
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "read"),
+    [
+        ("pharmacy/validate/1", '{"notes":"a","notes":"a"}', None),
+        ("pharmacy/validate/1", '{"notes":"a","note\\u0073":"b"}', None),
+        ("pharmacy/dispense/1", '{"items":[{"quantity":1,"quantity":2}]}', "quantity: 2"),
+        ("users", '{"role":"patient","role":"admin"}', "role: ROLE_ADMIN"),
+        ("users", '{"role":"admin","\\u0072ole":"patient"}', "role: ROLE_PATIENT"),
+        ("users", '{"fullName":"a","full_name":"b"}', 'full_name: "b"'),
+        ("users", '{"role":"nobody"}', None),
+    ],
+)
+async def test_s75_json_has_one_reader_who_refuses_what_is_given_twice_or_takes_the_last(
+    stand: Stand, path: str, body: str, read: str | None
+) -> None:
+    response = await stand.post(f"/api/v1/{path}", body)
+    if read is None:
+        assert_refused(response, 400, "VALIDATION_FAILED")
+    else:
+        assert response.is_success
+        told = str(stand.toy.seen.request)
+        assert read in told
+        assert told.count(read.partition(":")[0]) == 1
+
+
+@pytest.mark.parametrize(
     ("path", "field"),
     [
         ("/api/v1/users?nope=1", "nope"),
@@ -200,7 +227,7 @@ async def test_a_call_with_a_body_takes_no_query(stand: Stand) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
-async def test_a_body_of_another_type_is_refused(stand: Stand, content_type: str) -> None:
+async def test_s74_a_body_of_another_type_is_refused(stand: Stand, content_type: str) -> None:
     headers = {"content-type": content_type} if content_type else {}
     response = await stand.rest.post("/api/v1/auth/login", content=b"{}", headers=headers)
     assert_refused(response, 415, "UNSUPPORTED_MEDIA_TYPE")
@@ -240,7 +267,7 @@ async def test_a_body_that_grows_by_its_enum_names_is_still_taken(stand: Stand) 
     assert (await stand.post("/api/v1/users", body)).is_success
 
 
-async def test_headers_that_are_no_headers_are_refused(stand: Stand) -> None:
+async def test_s75_headers_that_are_no_headers_are_refused(stand: Stand) -> None:
     assert_refused(await stand.rest.get("/api/v1/users", headers={"x_user": "1"}), 400, "MALFORMED_REQUEST")
     assert_refused(await stand.rest.get("/api/v1/users", headers={"x": "y" * 70_000}), 431, "HEADERS_TOO_LARGE")
 
@@ -254,7 +281,7 @@ async def test_headers_that_are_no_headers_are_refused(stand: Stand) -> None:
         b"GET /api/v1/users HTTP/1.1\r\n\r\n",
     ],
 )
-async def test_ambiguous_requests_are_refused_and_the_connection_closed(stand: Stand, head: bytes) -> None:
+async def test_s75_ambiguous_requests_are_refused_and_the_connection_closed(stand: Stand, head: bytes) -> None:
     reader, writer = await asyncio.open_connection(*stand.edge.address)
     writer.write(head)
     answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
@@ -263,9 +290,33 @@ async def test_ambiguous_requests_are_refused_and_the_connection_closed(stand: S
     assert b"connection: close" in answer
 
 
-@pytest.mark.parametrize("text", ["fine", "unauthenticated", "limited", "unavailable", "internal"])
-async def test_answers_of_the_server_carry_the_security_headers(stand: Stand, text: str) -> None:
-    assert_safe(await stand.scan(text))
+@pytest.mark.parametrize(
+    ("method", "path", "status", "content_type", "body"),
+    [
+        ("GET", "/health", 200, "", ""),
+        ("GET", "/api/v1/users", 200, "", ""),
+        ("POST", "/api/v1/users", 201, "application/json", "{}"),
+        ("POST", "/api/v1/pharmacy/scan", 400, "application/json", "{"),
+        ("POST", "/api/v1/pharmacy/scan", 400, "application/json", '{"qrCode":"invalid"}'),
+        ("POST", "/api/v1/pharmacy/scan", 401, "application/json", '{"qrCode":"unauthenticated"}'),
+        ("POST", "/api/v1/pharmacy/scan", 404, "application/json", '{"qrCode":"missing"}'),
+        ("GET", "/nothing", 404, "", ""),
+        ("PATCH", "/api/v1/users", 405, "", ""),
+        ("POST", "/api/v1/pharmacy/scan", 413, "application/json", '{"qrCode":"' + "x" * 262_144 + '"}'),
+        ("POST", "/api/v1/pharmacy/scan", 415, "text/plain", "{}"),
+        ("POST", "/api/v1/pharmacy/scan", 429, "application/json", '{"qrCode":"limited"}'),
+        ("POST", "/api/v1/pharmacy/scan", 500, "application/json", '{"qrCode":"internal"}'),
+        ("POST", "/api/v1/pharmacy/scan", 503, "application/json", '{"qrCode":"unavailable"}'),
+    ],
+)
+async def test_s73_every_kind_of_answer_carries_the_security_headers(
+    stand: Stand, method: str, path: str, status: int, content_type: str, body: str
+) -> None:
+    headers = {"content-type": content_type} if content_type else {}
+    response = await stand.rest.request(method, path, content=body, headers=headers)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert_safe(response)
 
 
 async def test_the_stream_and_the_image_carry_the_security_headers(stand: Stand) -> None:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,14 +21,18 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2
 
 from server import app
 from server.auth.access_tokens import AccessTokens
-from server.auth.keys import SigningKey
+from server.auth.keys import KeyRing
 from server.auth.standing import Standing
 from server.identity import Role
 from server.interceptors.contract import Method
-from server.rate_limits.store import MemoryStore
+from server.listening import OPTIONS
+from server.metrics import Metrics
+from server.rate_limits.budgets import Budgets
+from server.rate_limits.meter import Meter
+from server.rate_limits.store import BucketStore, MemoryStore
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import a_user
-from tests.fixtures.clock import SettableClock
+from tests.fixtures.clock import FAR, SettableClock
 
 SERVICE = "/medconnect.events.v1.EventsService"
 PATHS = {"unary": f"{SERVICE}/GetEmailQueueStatus", "stream": f"{SERVICE}/WatchEmailQueueStatus"}
@@ -64,6 +68,9 @@ class Probe(events_service_pb2_grpc.EventsServiceServicer):
         self.requests.append(request)
         await self.act()
         return pb.GetEmailQueueStatusResponse(total_jobs=7)
+
+    async def GetRateLimitUsage(self, request: Any, context: Context) -> pb.GetRateLimitUsageResponse:
+        raise NotImplementedError  # the table of methods does not know it
 
     async def WatchEmailQueueStatus(
         self, request: Any, context: Context
@@ -121,10 +128,14 @@ class House:
     tokens: AccessTokens
     standing: Standing
     clock: SettableClock
+    meter: Meter
+    metrics: Metrics
     edge: grpc.aio.Channel
     """Through the Unix socket."""
     direct: grpc.aio.Channel
     """Through TCP."""
+    port: int
+    """Where it listens on TCP."""
 
     def declare(self, **changes: Any) -> None:
         """Change what the contract says of both methods; before their first call."""
@@ -133,7 +144,7 @@ class House:
 
     def bearer(self, role: Role = Role.ADMIN, user_id: UUID | None = None) -> tuple[tuple[str, str]]:
         """The metadata of a signed-in caller."""
-        token, _ = self.tokens.issue(a_user(role, id=user_id or uuid4()), uuid4())
+        token, _ = self.tokens.issue(a_user(role, id=user_id or uuid4()), uuid4(), FAR)
         return (("authorization", f"Bearer {token}"),)
 
     async def call(
@@ -176,6 +187,7 @@ def _methods() -> dict[str, Method]:
         streaming=False,
         public=False,
         roles=frozenset({Role.ADMIN, Role.DOCTOR}),
+        for_roles=False,
         verified=False,
         limit_group="",
         idempotent=False,
@@ -192,26 +204,35 @@ def _methods() -> dict[str, Method]:
 
 @asynccontextmanager
 async def running_house(
-    work: UnitOfWork, clock: SettableClock, folder: Path, limit_factor: float = 1000, **server_options: Any
+    work: UnitOfWork,
+    clock: SettableClock,
+    folder: Path,
+    limit_factor: float = 1000,
+    limits: Mapping[str, int] = MappingProxyType({}),
+    store: BucketStore | None = None,
+    **server_options: Any,
 ) -> AsyncIterator[House]:
     """Serve the probe behind the chain that `app.py` builds; only the table of methods is the test's."""
     probe, methods = Probe(), _methods()
-    tokens = AccessTokens(SigningKey.derive(b"k" * 32), clock.clock, timedelta(minutes=15))
+    tokens = AccessTokens(KeyRing.derived("k" * 32), clock.clock, timedelta(minutes=15))
     standing = Standing(work, clock.clock, timedelta(minutes=15))
     await standing.refresh()
-    settings = SimpleNamespace(rate_limits={}, rate_limit_factor=limit_factor)
-    core: Any = SimpleNamespace(settings=settings, clock=clock.clock, work=work)
-    services: Any = SimpleNamespace(access_tokens=tokens, standing=standing, store=MemoryStore())
+    metrics = Metrics()
+    meter = Meter(store or MemoryStore(), clock.clock, metrics)
+    core: Any = SimpleNamespace(clock=clock.clock, work=work, metrics=metrics, meter=meter)
+    budgets = Budgets(limits, limit_factor)
+    services: Any = SimpleNamespace(access_tokens=tokens, standing=standing, budgets=budgets)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "read_methods", lambda _: methods)
         chain = app.chain(core, services)
-    server = grpc.aio.server(interceptors=[chain], options=app.OPTIONS, **server_options)
+    server = grpc.aio.server(interceptors=[chain], options=OPTIONS, **server_options)
     events_service_pb2_grpc.add_EventsServiceServicer_to_server(probe, server)
-    socket, tcp = f"unix:{folder}/p.sock", f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    port = server.add_insecure_port("127.0.0.1:0")
+    socket, tcp = f"unix:{folder}/p.sock", f"127.0.0.1:{port}"
     server.add_insecure_port(socket)
     await server.start()
     try:
         async with grpc.aio.insecure_channel(socket) as edge, grpc.aio.insecure_channel(tcp) as direct:
-            yield House(probe, methods, tokens, standing, clock, edge, direct)
+            yield House(probe, methods, tokens, standing, clock, meter, metrics, edge, direct, port)
     finally:
         await server.stop(None)

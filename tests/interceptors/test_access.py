@@ -12,6 +12,7 @@ from server.db.identifiers import new_id
 from server.identity import Caller, Role, current_caller
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import a_user
+from tests.fixtures.clock import FAR
 from tests.interceptors.probe import FACES, MALFORMED, SERVICE, House, Metadata
 
 CODE = grpc.StatusCode
@@ -24,7 +25,7 @@ async def signed_in_pharmacist(house: House, work: UnitOfWork, status: UserStatu
         new = NewAccount("p@example.org", None, "P", "", Role.PHARMACIST, status, license_number="L-1")
         user, session_id = await tx.accounts.insert(new), new_id()
         await tx.sessions.open(session_id, user.id, bytes(32), Lifetime(DAY, DAY))
-    token, _ = house.tokens.issue(user, session_id)
+    token, _ = house.tokens.issue(user, session_id, FAR)
     return user.id, session_id, (("authorization", f"Bearer {token}"),)
 
 
@@ -110,7 +111,7 @@ async def test_a_token_is_over_when_its_time_is(house: House, face: str) -> None
 async def test_a_revoked_session_is_refused_whatever_its_role(house: House, face: str) -> None:
     for role in Role:
         session_id = new_id()
-        token, _ = house.tokens.issue(a_user(role), session_id)
+        token, _ = house.tokens.issue(a_user(role), session_id, FAR)
         house.standing.revoked(session_id)
         answer = await house.call(face, [("authorization", f"Bearer {token}")])
         assert answer.code is CODE.UNAUTHENTICATED

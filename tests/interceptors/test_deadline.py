@@ -52,7 +52,7 @@ async def test_work_is_cancelled_before_the_deadline_so_that_the_refusal_arrives
 
 
 @pytest.mark.parametrize(("constant", "seconds"), [("DEFAULT_SECONDS", None), ("LONGEST_SECONDS", 5)])
-async def test_a_call_without_a_deadline_or_with_a_long_one_gets_ours(
+async def test_s72_a_call_without_a_deadline_or_with_a_long_one_gets_ours(
     house: House, constant: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, constant, 0.15)
@@ -63,7 +63,7 @@ async def test_a_call_without_a_deadline_or_with_a_long_one_gets_ours(
     assert 0.1 < time.monotonic() - started < 0.5
 
 
-def test_the_times_are_those_of_the_contract() -> None:
+def test_s72_the_times_are_those_of_the_contract() -> None:
     assert (deadline.DEFAULT_SECONDS, deadline.LONGEST_SECONDS) == (10, 30)
     assert (deadline.LEAST_SECONDS, deadline.REPLY_SECONDS) == (0.05, 0.02)
 

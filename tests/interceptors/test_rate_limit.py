@@ -11,7 +11,8 @@ from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
-from tests.interceptors.probe import FACES, House, Metadata, running_house
+from tests.fixtures.limits import BUDGETS
+from tests.interceptors.probe import House, Metadata, running_house
 
 CODE = grpc.StatusCode
 
@@ -27,45 +28,11 @@ async def codes(house: House, count: int, face: str = "unary", metadata: Metadat
     return [(await house.call(face, metadata)).code for _ in range(count)]
 
 
-@FACES
-async def test_as_many_calls_as_the_limit_go_through_and_the_next_is_refused(
-    house: House, face: str, clock: SettableClock
-) -> None:
-    token = house.bearer(Role.DOCTOR)
-    first = await house.call(face, token)
-    assert (first.headers["x-ratelimit-limit"], first.headers["x-ratelimit-remaining"]) == ("50", "49")
-    reset = int(first.headers["x-ratelimit-reset"]) - clock.moment.timestamp()
-    assert 1.2 <= reset <= 2.2  # the bucket is full again when the one token is back, rounded up
-    assert set(await codes(house, 49, face, token)) == {CODE.OK}
-    refused = await house.call(face, token)
-    assert (refused.code, refused.reason) == (CODE.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED")
-    assert refused.message == "Too many requests, please try again later."
-    assert dict(refused.details["ErrorInfo"].metadata) == {"limit": "doctor"}
-    assert (refused.trailing["x-ratelimit-limit"], refused.trailing["x-ratelimit-remaining"]) == ("50", "0")
-    wait = int(refused.trailing["retry-after"])
-    assert wait == refused.details["RetryInfo"].retry_delay.seconds == 2
-    clock.forward(seconds=wait)
-    assert await codes(house, 2, face, token) == [CODE.OK, CODE.RESOURCE_EXHAUSTED]
-
-
-async def test_another_user_is_unaffected(house: House) -> None:
-    token = house.bearer(Role.DOCTOR)
-    assert CODE.RESOURCE_EXHAUSTED in await codes(house, 51, metadata=token)
-    assert await codes(house, 1, metadata=house.bearer(Role.DOCTOR)) == [CODE.OK]
-
-
 async def test_all_sessions_of_a_user_share_his_limit(house: House) -> None:
     user_id = new_id()
     for _ in range(5):
         await codes(house, 10, metadata=house.bearer(Role.DOCTOR, user_id))
     assert await codes(house, 1, metadata=house.bearer(Role.DOCTOR, user_id)) == [CODE.RESOURCE_EXHAUSTED]
-
-
-async def test_the_strictest_limit_decides_and_is_reported(house: House) -> None:
-    house.declare(limit_group="prescription_creation")
-    token = house.bearer(Role.DOCTOR)
-    assert (await house.call("unary", token)).headers["x-ratelimit-limit"] == "10"
-    assert (await codes(house, 10, metadata=token))[-2:] == [CODE.OK, CODE.RESOURCE_EXHAUSTED]
 
 
 async def test_a_bad_token_is_limited_like_no_token(house: House) -> None:
@@ -118,12 +85,56 @@ async def test_a_sign_in_that_succeeds_gives_its_token_back(house: House, clock:
     assert (await house.call("unary")).details["ErrorInfo"].metadata["limit"] == "login"
 
 
-async def test_a_refresh_costs_only_when_it_fails(house: House) -> None:
+class Refresh:
+    """Is charged to a session instead of the address, unless no session is known."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.session: str | None = "a session"
+        self.error: type[Exception] | None = None
+
+    async def __call__(self) -> None:
+        if self.session is None:
+            raise RefreshTokenInvalid
+        await self.house.meter.charge_instead([(BUDGETS.later("refresh"), self.session)])
+        if self.error is not None:
+            raise self.error
+
+
+async def test_a_session_pays_for_its_refreshes_and_its_address_does_not(house: House) -> None:
     house.declare(public=True, limit_group="refresh")
-    refresh = house.probe.act = SignIn(RefreshTokenInvalid)
-    assert set(await codes(house, 30)) == {CODE.OK}
-    refresh.fails = True
+    refresh = house.probe.act = Refresh(house)
+    answers = [await house.call("unary") for _ in range(11)]
+    assert [answer.code for answer in answers] == [CODE.OK] * 10 + [CODE.RESOURCE_EXHAUSTED]
+    told = [(answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"]) for answer in answers]
+    assert told == [("10", str(left)) for left in (*reversed(range(10)), 0)]
+    assert answers[-1].details["ErrorInfo"].metadata["limit"] == "refresh"
+    refresh.session, refresh.error = "another session", RefreshTokenInvalid
+    assert await codes(house, 10) == [CODE.UNAUTHENTICATED] * 10
+    refresh.session = None
     assert await codes(house, 11) == [CODE.UNAUTHENTICATED] * 10 + [CODE.RESOURCE_EXHAUSTED]
+    assert (await house.call("unary")).details["ErrorInfo"].metadata["limit"] == "anonymous"
+
+
+async def test_what_a_use_case_gives_back_is_told(house: House) -> None:
+    house.declare(public=True, limit_group="login")
+    answers = [await house.call("unary") for _ in range(3)]
+    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["5"] * 3
+
+
+async def test_a_budget_of_a_use_case_is_spoken_of_when_it_refuses(house: House) -> None:
+    async def look_up() -> None:
+        await house.meter.charge_quietly([(BUDGETS.later("lookup_misses"), "a pharmacist")])
+
+    house.probe.act = look_up
+    token = house.bearer(Role.DOCTOR)
+    answers = [await house.call("unary", token) for _ in range(6)]
+    assert [answer.headers["x-ratelimit-limit"] for answer in answers] == ["50"] * 5 + ["5"]
+    assert (answers[5].code, answers[5].details["ErrorInfo"].metadata["limit"]) == (
+        CODE.RESOURCE_EXHAUSTED,
+        "lookup_misses",
+    )
+    assert (answers[5].headers["x-ratelimit-remaining"], answers[5].headers["retry-after"]) == ("0", "12")
 
 
 async def test_a_stream_counts_once_at_its_opening(house: House) -> None:

@@ -6,17 +6,23 @@ another pharmacist · A an admin · Z a session of the first actor that may, rev
 
 Scenes, in which the prescription stands that is named (`stage.py` sets them): `open` nobody has seen it · `scanned`
 by HC · `contested` held by HC, seen by HX as well · `held` by HC, who has handed out a part · `own_visit` one that
-refers to a visit that DO recorded · `-` no prescription is named.
+refers to a visit that DO recorded · `history` as `held`, and PO and PX have opened their histories · `-` no
+prescription is named.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import grpc
 
 _CODE = grpc.StatusCode
-PUBLIC: Final = frozenset({"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"})
-"""The methods that need no token. A new one must be written down here too."""
+PUBLIC: Final = frozenset(
+    path.rpartition("/")[2]
+    for path in (Path(__file__).parents[1] / "security/public_methods.txt").read_text().split()
+    if path.startswith("/medconnect.")
+)
+"""The methods that need no token."""
 
 OK, OWN_ONLY = "+", "o"
 """`+` may do it; `o` may, and is answered nothing of the owner's."""
@@ -35,6 +41,7 @@ REFUSALS: Final = {
     "U": Refusal(_CODE.UNAUTHENTICATED, 401, "UNAUTHENTICATED"),
     "P": Refusal(_CODE.PERMISSION_DENIED, 403, "ROLE_NOT_ALLOWED"),
     "V": Refusal(_CODE.PERMISSION_DENIED, 403, "ACCOUNT_NOT_VERIFIED"),
+    "O": Refusal(_CODE.PERMISSION_DENIED, 403, "OTP_REQUIRED"),
     "N": Refusal(_CODE.NOT_FOUND, 404, "RESOURCE_NOT_FOUND"),
     "F": Refusal(_CODE.FAILED_PRECONDITION, 400, "CLAIMED_BY_OTHER"),
 }
@@ -50,6 +57,8 @@ ResetPassword          -          +  +  +  +  +  +  +  +  +  +  +
 ChangePassword         -          U  +  +  +  +  +  +  +  +  +  U
 GetKeySet              -          +  +  +  +  +  +  +  +  +  +  +
 GetCurrentUser         -          U  +  o  o  o  o  o  o  o  o  U
+UpdateCurrentUser      -          U  +  o  o  o  o  o  o  o  o  U
+ConfirmEmail           -          U  +  o  o  o  o  o  o  o  o  U
 CreateUser             -          U  P  P  P  P  P  P  P  P  +  U
 ListUsers              -          U  P  P  P  P  P  P  P  P  +  U
 GetUser                -          U  P  P  P  P  P  P  P  P  +  U
@@ -71,6 +80,11 @@ CancelPrescription     open       U  P  P  +  N  V  P  P  P  P  U
 GetProfile             -          U  +  o  P  P  P  P  P  P  P  U
 UpdateProfile          -          U  +  o  P  P  P  P  P  P  P  U
 ListMyPrescriptions    held       U  +  o  P  P  P  P  P  P  P  U
+RequestHistoryAccess   -          U  +  +  P  P  P  P  P  P  P  U
+ConfirmHistoryAccess   -          U  +  +  P  P  P  P  P  P  P  U
+GetMedicalHistory      -          U  O  O  P  P  P  P  P  P  P  U
+GetMedicalHistory      history    U  +  o  P  P  P  P  P  P  P  U
+GetPatientHistory      history    U  P  P  +  +  V  P  P  P  P  U
 ListAccessLog          held       U  +  o  P  P  P  P  P  P  P  U
 GetQrCode              open       U  +  N  +  N  V  P  P  P  P  U
 GetQrCodeImage         open       U  +  N  +  N  V  P  P  P  P  U
@@ -94,6 +108,7 @@ ListPrescriptionLog    held       U  P  P  P  P  P  V  +  N  P  U
 GetDispensingSummary   held       U  +  N  P  P  P  V  +  N  P  U
 GetEmailQueueStatus    -          U  P  P  P  P  P  P  P  P  +  U
 WatchEmailQueueStatus  -          U  P  P  P  P  P  P  P  P  +  U
+GetRateLimitUsage      -          U  P  P  P  P  P  P  P  P  +  U
 """
 
 

@@ -1,4 +1,4 @@
-"""A call on either face, and all that is answered: for tests that compare answers to the byte."""
+"""A call on either face, and all that is answered, in each face's own words and in words that both share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,28 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
 from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.revealing import assert_reveals_nothing
 from tests.rpc.methods import Rpc, access_of, json_of, rest_request
 
 SECONDS: Final = 20.0
 NOBODY: Final = "0193d1c0-0000-7000-8000-000000000000"
 """A UUID that no row has."""
 Headers = Mapping[str, str]
+
+HTTP_STATUS: Final = {
+    grpc.StatusCode.OK: 200,
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+"""The product contract's status map; a code that is not in it is a fault of the server: 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,20 @@ class Answer:
     """The response message as JSON; of a refusal everything that it says, but for the request's id."""
     raw: bytes = b""
     headers: Headers = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What a refusal tells beside its reason, `state` for one."""
+    fields: tuple[str, ...] = ()
+    """The fields that a refusal complains of."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the call did what it was asked."""
+        return not self.reason
+
+    @property
+    def http(self) -> int:
+        """The status in HTTP's words, whichever face was called."""
+        return self.status if isinstance(self.status, int) else HTTP_STATUS.get(self.status, 500)
 
 
 def ok_status(face: str, rpc: Rpc) -> grpc.StatusCode | int:
@@ -52,8 +82,8 @@ def over_grpc(cast: Cast, rpc: Rpc, request: Message | bytes, actor: Actor | Non
             return _first_message(rpc, native(cast, rpc)(body, timeout=SECONDS, metadata=metadata))
         raw, call = native(cast, rpc).with_call(body, timeout=SECONDS, metadata=metadata)
     except grpc.RpcError as error:
-        return _refusal(error)
-    return Answer(grpc.StatusCode.OK, "", _body(rpc, raw), raw, dict(call.trailing_metadata()))
+        return refusal(error)
+    return success(rpc, raw, call)
 
 
 def over_rest(cast: Cast, rpc: Rpc, request: Message, actor: Actor | None, **headers: str) -> Answer:
@@ -72,7 +102,7 @@ def send(cast: Cast, rpc: Rpc, fields: Mapping[str, Any], headers: Headers) -> A
         request = cast.http.build_request(rpc.verb, path, content=content, headers=sent)
     response = cast.http.send(request, stream=True)
     try:
-        return _first_event(response) if rpc.descriptor.server_streaming else _rest_answer(response)
+        return _first_event(response) if rpc.descriptor.server_streaming else rest_answer(response)
     finally:
         response.close()
 
@@ -90,6 +120,57 @@ def _set_fields(request: Message) -> dict[str, Any]:
     return {name: value for name, value in json_of(request).items() if name in names}
 
 
+def success(rpc: Rpc, raw: bytes, call: Any) -> Answer:
+    """What a gRPC call that succeeded was told."""
+    return Answer(grpc.StatusCode.OK, "", _body(rpc, raw), raw, dict(call.trailing_metadata()))
+
+
+def refusal(error: Any) -> Answer:
+    """What a failed gRPC call was told; a failure without a reason has its code's name for one."""
+    trailing = dict(error.trailing_metadata())
+    status = status_pb2.Status.FromString(trailing.pop("grpc-status-details-bin", b""))
+    told, wrong = error_details_pb2.ErrorInfo(reason=error.code().name), error_details_pb2.BadRequest()
+    for detail in status.details:
+        if detail.Unpack(told):
+            assert told.domain == "medconnect"
+        detail.Unpack(wrong)
+    others = [detail for detail in status.details if not detail.Is(error_details_pb2.RequestInfo.DESCRIPTOR)]
+    body = {"message": error.details(), "details": [(detail.type_url, detail.value) for detail in others]}
+    assert_reveals_nothing(f"{error.details()} {status} {trailing}")
+    return Answer(
+        error.code(),
+        told.reason,
+        body,
+        headers=trailing,
+        metadata=dict(told.metadata),
+        fields=tuple(violation.field for violation in wrong.field_violations),
+    )
+
+
+def rest_answer(response: httpx.Response) -> Answer:
+    """What a REST call was told; the envelope must be the contract's."""
+    response.read()
+    status, headers, raw = response.status_code, response.headers, response.content
+    if headers["content-type"] == "image/png":
+        return Answer(status, raw=raw, headers=headers)
+    answer = response.json()
+    if "success" not in answer:  # a method without a message is answered bare
+        return Answer(status, "", answer, raw, headers)
+    if answer["success"]:
+        assert response.is_success
+        return Answer(status, "", answer["data"], raw, headers)
+    assert_reveals_nothing(response.text)
+    error = answer["error"]
+    assert error.pop("requestId") == headers["x-request-id"]
+    assert error["statusCode"] == status
+    more = {name: value for name, value in error.items() if name not in _EVERY_ERROR}
+    named = tuple(detail["field"] for detail in error["details"])
+    return Answer(status, error["type"], error, raw, headers, more, named)
+
+
+_EVERY_ERROR: Final = frozenset({"message", "statusCode", "type", "details"})
+
+
 def _body(rpc: Rpc, raw: bytes) -> dict[str, Any]:
     return json_of(GetMessageClass(rpc.descriptor.output_type).FromString(raw))
 
@@ -100,34 +181,8 @@ def _first_message(rpc: Rpc, call: Any) -> Answer:
     return Answer(grpc.StatusCode.OK, "", _body(rpc, raw), raw)
 
 
-def _refusal(error: Any) -> Answer:
-    trailing = dict(error.trailing_metadata())
-    status = status_pb2.Status.FromString(trailing.pop("grpc-status-details-bin", b""))
-    told = error_details_pb2.ErrorInfo()
-    for detail in status.details:
-        detail.Unpack(told)
-    others = [detail for detail in status.details if not detail.Is(error_details_pb2.RequestInfo.DESCRIPTOR)]
-    body = {"message": error.details(), "details": [(detail.type_url, detail.value) for detail in others]}
-    return Answer(error.code(), told.reason, body, headers=trailing)
-
-
 def _first_event(response: httpx.Response) -> Answer:
     if response.status_code != httpx.codes.OK:
-        return _rest_answer(response)
+        return rest_answer(response)
     assert response.headers["content-type"] == "text/event-stream"
     return Answer(response.status_code, raw=next(response.iter_bytes()))
-
-
-def _rest_answer(response: httpx.Response) -> Answer:
-    response.read()
-    status, headers, raw = response.status_code, response.headers, response.content
-    if headers["content-type"] == "image/png":
-        return Answer(status, raw=raw, headers=headers)
-    answer = response.json()
-    if "success" not in answer:  # a method without a message is answered bare
-        return Answer(status, "", answer, raw, headers)
-    if answer["success"]:
-        return Answer(status, "", answer["data"], raw, headers)
-    error = answer["error"]
-    assert error.pop("requestId") == headers["x-request-id"]
-    return Answer(status, error["type"], error, raw, headers)

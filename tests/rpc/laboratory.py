@@ -9,9 +9,10 @@ from medconnect.clinical.v1 import patient_pb2, prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
+from server.clinical.lapse_repository import LapseRepository
 from tests.fixtures.cast import Actor, Cast, new_email
 from tests.fixtures.instance import RunningInstance
-from tests.rpc.faces import over_grpc
+from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 
 PRESCRIBED: Final = 10
@@ -80,14 +81,14 @@ class Laboratory:
         return self._kept[situation]
 
     def rows(self, specimen: Specimen) -> Any:
-        """All that is stored about it."""
+        """All that is stored about it; what time has ended shows as written down, which may happen at any moment."""
         return self._instance.run(self._rows(specimen.id))
 
     def state(self, specimen: Specimen) -> str:
         """The state that its doctor sees."""
         request = clinical.GetPrescriptionRequest(prescription_id=specimen.id)
         answer = over_grpc(self._cast, RPCS["GetPrescription"], request, self._cast.doctor)
-        return str(answer.data["prescription"]["status"])
+        return str(answer.body["prescription"]["status"])
 
     def open_quantity(self, specimen: Specimen) -> int:
         """How much of its one item is not dispensed yet."""
@@ -206,5 +207,9 @@ class Laboratory:
             await tx.connection.execute(text(statement), {"id": prescription_id})
 
     async def _rows(self, prescription_id: str) -> Any:
-        async with self._instance.core.work.read() as tx:
-            return (await tx.connection.execute(SNAPSHOT, {"id": prescription_id})).scalar_one()
+        async with self._instance.core.work.begin() as tx:
+            look = await tx.connection.begin_nested()
+            await LapseRepository(tx.connection).settle()
+            found = (await tx.connection.execute(SNAPSHOT, {"id": prescription_id})).scalar_one()
+            await look.rollback()
+        return found

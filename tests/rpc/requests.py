@@ -11,14 +11,18 @@ from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
-from tests.fixtures.cast import PASSWORD, new_email
+from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
 from tests.rpc.stage import PART, Prescription, Stage, dispense_line
 
 REASON: Final = "Not what was meant"
+NO_CODE: Final = "000000"
 
 
-def request_for(stage: Stage, rpc: str, prescription: Prescription | None) -> Message:
-    """The request of an RPC, about this prescription if it is about one."""
+def request_for(stage: Stage, rpc: str, prescription: Prescription | None, actor: Actor | None = None) -> Message:
+    """The request of an RPC, about this prescription if it is about one, with a code if the actor needs one."""
+    if rpc in _WITH_CODE:
+        request_type, issue = _WITH_CODE[rpc]
+        return request_type(otp_code=NO_CODE if actor is None else issue(stage.cast, actor))
     if prescription is None:
         return _ABOUT_PEOPLE[rpc](stage)
     return _ABOUT_PRESCRIPTIONS[rpc](stage, prescription)
@@ -76,6 +80,7 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
     "RefreshToken": lambda stage: auth.RefreshTokenRequest(refresh_token=stage.another_session(stage.lodger)[1]),
     "Logout": _plain(auth.LogoutRequest),
     "GetCurrentUser": _plain(auth.GetCurrentUserRequest),
+    "UpdateCurrentUser": _plain(auth.UpdateCurrentUserRequest, phone="+49 30 4711"),
     "ForgotPassword": lambda stage: auth.ForgotPasswordRequest(email=stage.lodger.email),
     "ResetPassword": _reset_password,
     "ChangePassword": _plain(auth.ChangePasswordRequest, current_password=PASSWORD, new_password=PASSWORD),
@@ -99,8 +104,16 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
     "CreateMedicalVisit": _create_visit,
     "GetProfile": _plain(clinical.GetProfileRequest),
     "UpdateProfile": _plain(clinical.UpdateProfileRequest, address="2 New Street"),
+    "RequestHistoryAccess": _plain(clinical.RequestHistoryAccessRequest),
+    "GetMedicalHistory": _plain(clinical.GetMedicalHistoryRequest),
     "GetEmailQueueStatus": _plain(events.GetEmailQueueStatusRequest),
     "WatchEmailQueueStatus": _plain(events.WatchEmailQueueStatusRequest),
+    "GetRateLimitUsage": _plain(events.GetRateLimitUsageRequest),
+}
+
+_WITH_CODE: Final[Mapping[str, tuple[Callable[..., Message], Callable[[Cast, Actor], str]]]] = {
+    "ConfirmEmail": (auth.ConfirmEmailRequest, Cast.confirmation_code),
+    "ConfirmHistoryAccess": (clinical.ConfirmHistoryAccessRequest, Cast.history_code),
 }
 
 _ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[Stage, Prescription], Message]]] = {
@@ -112,6 +125,10 @@ _ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[Stage, Prescription], Message
         patient_id=stage["PO"].patient_id, page_size=100
     ),
     "ListMyPrescriptions": lambda *_: clinical.ListMyPrescriptionsRequest(page_size=100),
+    "GetMedicalHistory": lambda *_: clinical.GetMedicalHistoryRequest(page_size=100),
+    "GetPatientHistory": lambda stage, _: clinical.GetPatientHistoryRequest(
+        patient_id=stage["PO"].patient_id, page_size=100
+    ),
     "ListAccessLog": lambda *_: clinical.ListAccessLogRequest(page_size=100),
     "GetPrescription": _named(clinical.GetPrescriptionRequest),
     "CancelPrescription": _named(clinical.CancelPrescriptionRequest, reason=REASON),

@@ -1,6 +1,6 @@
 """For every write requests that are accepted, and fill in every field between them: what bad values are put into."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,10 +16,21 @@ from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Requests, each with who sends it."""
+    """Requests, and who sends them."""
 
     actor: Actor | None
     requests: tuple[Message, ...]
+    senders: tuple[Actor, ...] = ()
+    """Who sends each of them, if they are not all for the same."""
+
+    def sent(self) -> Iterator[tuple[Message, Actor | None]]:
+        """Each request with its sender."""
+        return zip(self.requests, self.senders or (self.actor,) * len(self.requests), strict=True)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the sender's REST calls carry."""
+        return self.actor.headers if self.actor else {}
 
 
 class World:
@@ -130,6 +141,29 @@ def _change_password(_: World) -> auth.ChangePasswordRequest:
     return auth.ChangePasswordRequest(current_password=PASSWORD, new_password="another way in, 2041")
 
 
+def _updates_of_account(world: World) -> Sound:
+    update = auth.UpdateCurrentUserRequest
+    pharmacist, doctor = world.cast.new_pharmacist(), world.cast.new_doctor()
+    workplace = {"pharmacy_name": "Harbour", "pharmacy_address": "Quay 1"}
+    email = {"email": new_email(), "current_password": PASSWORD}
+    requests = (
+        update(phone="+49 30 123456", **workplace, **email),
+        update(clear=["phone", "pharmacyAddress"]),
+        update(hospital_name="St. Luke's"),
+    )
+    return Sound(pharmacist, requests, (pharmacist, pharmacist, doctor))
+
+
+def _confirmation(world: World) -> Sound:
+    patient = world.cast.new_patient()
+    return Sound(patient, (auth.ConfirmEmailRequest(otp_code=world.cast.confirmation_code(patient)),))
+
+
+def _history_access(world: World) -> Sound:
+    patient = world.cast.new_patient()
+    return Sound(patient, (clinical.ConfirmHistoryAccessRequest(otp_code=world.cast.history_code(patient)),))
+
+
 def _unverified(world: World) -> auth.VerifyUserRequest:
     return auth.VerifyUserRequest(user_id=world.cast.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
 
@@ -209,6 +243,8 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "ForgotPassword": lambda w: Sound(None, (auth.ForgotPasswordRequest(email=w.visitor.email),)),
     "ResetPassword": lambda w: Sound(None, (_reset_password(w),)),
     "ChangePassword": lambda w: Sound(w.cast.new_patient(), (_change_password(w),)),
+    "UpdateCurrentUser": _updates_of_account,
+    "ConfirmEmail": _confirmation,
     "DeactivateUser": lambda w: Sound(
         w.cast.admin, (auth.DeactivateUserRequest(user_id=w.cast.new_patient().user_id),)
     ),
@@ -225,6 +261,8 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     ),
     "CreateMedicalVisit": lambda w: Sound(w.cast.doctor, (_visit(w),)),
     "UpdateProfile": lambda w: Sound(w.patient, _updates_of_profile(w)),
+    "RequestHistoryAccess": lambda w: Sound(w.visitor, (clinical.RequestHistoryAccessRequest(),)),
+    "ConfirmHistoryAccess": _history_access,
     "ReissueQrCode": lambda w: Sound(w.cast.doctor, (clinical.ReissueQrCodeRequest(prescription_id=w.written()),)),
     "SendPrescriptionEmail": lambda w: Sound(
         w.cast.doctor, (clinical.SendPrescriptionEmailRequest(prescription_id=w.mailable()),)

@@ -19,7 +19,7 @@ Prescription = prescription_pb2.Prescription
 QUANTITY: Final = 10
 PART: Final = 4
 
-_BUSY: Final = {"sessions", "refresh_tokens", "mail_workers", "audit_records", "audit_seals"}
+_BUSY: Final = {"sessions", "refresh_tokens", "mail_workers", "audit_records", "audit_seals", "rate_limit_buckets"}
 """Tables that change by themselves, or with every sign-in or refusal."""
 
 # xmin is the transaction that wrote a row: whatever is written, even with the same values, shows. Mails are written
@@ -57,6 +57,7 @@ class Stage:
             "scanned": self._scanned,
             "contested": self._contested,
             "held": self._held,
+            "history": self._history,
         }
 
     def __getitem__(self, name: str) -> Actor:
@@ -139,6 +140,11 @@ class Stage:
         self.cast.pharmacy.DispensePrescription(request, metadata=self["HC"].metadata)
         self._validate(prescription)
         return prescription
+
+    def _history(self) -> Prescription:
+        for name in ("PO", "PX"):
+            self.cast.open_history(self[name])
+        return self._held()
 
     def _scan(self, prescription: Prescription, pharmacist: Actor) -> None:
         request = pharmacy_service_pb2.ScanQrCodeRequest(qr_code=self.qr_text(prescription))

@@ -1,23 +1,28 @@
 """Every RPC, called by everybody, about somebody's real object, over both faces."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from google.protobuf import descriptor_pb2
+from google.protobuf.message import Message
 
 from server.app import SERVICES
 from tests.fixtures.cast import Actor
 from tests.rpc.access_table import CELLS, OK, OWN_ONLY, PUBLIC, REFUSALS, Cell
-from tests.rpc.calls import FACES, NOBODY, Answer, ok_status
+from tests.rpc.calls import FACES, NOBODY, Answer, ok_status, over_grpc
 from tests.rpc.methods import RPCS, WRITES
 from tests.rpc.requests import request_for
 from tests.rpc.stage import Stage
 
 OWN_THINGS = {(cell.rpc, cell.scene) for cell in CELLS if cell.expected == OWN_ONLY}
+OF_A_SESSION = {("Logout", "-"), ("ConfirmHistoryAccess", "-"), ("GetMedicalHistory", "-")}
 HIDDEN = [cell for cell in CELLS if cell.expected == "N"]
 DESCRIPTORS = Path(__file__).parents[2] / "generated" / "descriptors.binpb"
+SAMPLES = 40
+TRIES = 4
 VOLATILE = {"x-request-id", "date", "x-ratelimit-reset", "x-ratelimit-remaining"}
 
 
@@ -41,8 +46,8 @@ def test_only_the_public_methods_let_nobody_in() -> None:
 def test_an_actor_is_answered_as_the_table_says(stage: Stage, face: str, cell: Cell) -> None:
     rpc = RPCS[cell.rpc]
     prescription = stage.prescription(cell.scene, fresh=cell.allowed and rpc in WRITES)
-    request = request_for(stage, cell.rpc, prescription)
     actor = acting(stage, cell)
+    request = request_for(stage, cell.rpc, prescription, actor if cell.allowed else None)
     refused_write = rpc in WRITES and not cell.allowed
     before = stage.written() if refused_write else None
 
@@ -62,26 +67,62 @@ def test_an_actor_is_answered_as_the_table_says(stage: Stage, face: str, cell: C
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("cell", HIDDEN, ids=str)
-def test_what_is_not_the_callers_is_answered_like_what_does_not_exist(stage: Stage, face: str, cell: Cell) -> None:
-    rpc = RPCS[cell.rpc]
-    prescription = stage.prescription(cell.scene, fresh=False)
-    foreign = request_for(stage, cell.rpc, prescription)
-    absent = request_for(stage, cell.rpc, prescription)
-    setattr(absent, "visit_id" if cell.rpc == "CreatePrescription" else "prescription_id", NOBODY)
+def test_s33_what_is_not_the_callers_is_answered_like_what_does_not_exist(stage: Stage, face: str, cell: Cell) -> None:
+    requests = foreign_and_absent(stage, cell)
 
-    answers = [FACES[face](stage.cast, rpc, request, stage[cell.actor]) for request in (foreign, absent)]
+    answers = [FACES[face](stage.cast, RPCS[cell.rpc], request, stage[cell.actor]) for request in requests]
 
     assert said(answers[0]) == said(answers[1])
 
 
+@pytest.mark.parametrize("cell", {(cell.rpc, cell.scene): cell for cell in HIDDEN}.values(), ids=str)
+def test_s33_what_is_not_the_callers_takes_as_long_as_what_does_not_exist(stage: Stage, cell: Cell) -> None:
+    """The share of foreign objects that are answered later than absent ones stays near one half.
+
+    Of 40 and 40 equal ones it leaves these bounds in one try of fifty; a difference leaves them each time.
+    """
+    foreign, absent = foreign_and_absent(stage, cell)
+    shares: list[float] = []
+    while len(shares) < TRIES and (not shares or not 0.35 <= shares[-1] <= 0.65):
+        timed = [
+            (seconds(stage, cell, foreign), seconds(stage, cell, absent))
+            if turn % 2
+            else (seconds(stage, cell, absent), seconds(stage, cell, foreign))[::-1]
+            for turn in range(SAMPLES)
+        ]
+        shares.append(share_later(*zip(*timed, strict=True)))
+    assert 0.35 <= shares[-1] <= 0.65, shares
+
+
+def foreign_and_absent(stage: Stage, cell: Cell) -> tuple[Message, Message]:
+    """The request about what is somebody else's, and the same about what does not exist."""
+    prescription = stage.prescription(cell.scene, fresh=False)
+    foreign = request_for(stage, cell.rpc, prescription)
+    absent = request_for(stage, cell.rpc, prescription)
+    setattr(absent, "visit_id" if cell.rpc == "CreatePrescription" else "prescription_id", NOBODY)
+    return foreign, absent
+
+
+def seconds(stage: Stage, cell: Cell, request: Message) -> float:
+    """How long a refusal takes."""
+    begun = time.perf_counter()
+    assert not over_grpc(stage.cast, RPCS[cell.rpc], request, stage[cell.actor]).ok
+    return time.perf_counter() - begun
+
+
+def share_later(first: Sequence[float], second: Sequence[float]) -> float:
+    """Of all pairs the share in which the first took longer (the area under the ROC curve)."""
+    return sum(one > other for one in first for other in second) / (len(first) * len(second))
+
+
 def acting(stage: Stage, cell: Cell) -> Actor | None:
-    """The cell's actor; whoever signs out does it in a session that nobody needs."""
+    """The cell's actor; what changes a session, or needs one that is as it was, is done in one that nobody needs."""
     if cell.actor == "Z":
         revoked, _ = stage.another_session(stage[cell.first_allowed])
         assert stage.cast.rest("POST", "/auth/logout", revoked)[0] == 200
         return revoked
     actor = stage.actors[cell.actor]
-    return stage.another_session(actor)[0] if actor and cell.rpc == "Logout" else actor
+    return stage.another_session(actor)[0] if actor and (cell.rpc, cell.scene) in OF_A_SESSION else actor
 
 
 def owners_marks(stage: Stage) -> list[str]:

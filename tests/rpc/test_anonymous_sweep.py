@@ -43,13 +43,13 @@ def test_the_methods_declared_public_are_those_written_down() -> None:
 
 @pytest.mark.parametrize("name", CLOSED)
 @pytest.mark.parametrize("body", [b"", MALFORMED], ids=["empty", "malformed"])
-def test_nobody_is_told_to_sign_in_whatever_he_sends(cast: Cast, name: str, body: bytes) -> None:
+def test_s31_nobody_is_told_to_sign_in_whatever_he_sends(cast: Cast, name: str, body: bytes) -> None:
     answer = over_grpc(cast, RPCS[name], body, None)
     assert (answer.status, answer.reason) == (CODE.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("name", CLOSED)
-def test_nobody_is_told_to_sign_in_over_rest(cast: Cast, name: str) -> None:
+def test_s31_nobody_is_told_to_sign_in_over_rest(cast: Cast, name: str) -> None:
     answer = send(cast, RPCS[name], dict.fromkeys(RPCS[name].in_path, NOBODY), {})
     assert (answer.status, answer.reason) == (401, "UNAUTHENTICATED")
 
@@ -69,7 +69,7 @@ def test_health_answers_nobody(cast: Cast, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", UNKNOWN)
-def test_whether_a_method_exists_is_told_only_to_who_is_signed_in(cast: Cast, path: str) -> None:
+def test_s30_whether_a_method_exists_is_told_only_to_who_is_signed_in(cast: Cast, path: str) -> None:
     call: Any = cast.channel.unary_unary(path)
     for metadata, code in ((None, CODE.UNAUTHENTICATED), (cast.doctor.metadata, CODE.UNIMPLEMENTED)):
         with pytest.raises(grpc.RpcError) as refused:
@@ -79,7 +79,7 @@ def test_whether_a_method_exists_is_told_only_to_who_is_signed_in(cast: Cast, pa
 
 @pytest.mark.parametrize("body", [b"", MALFORMED], ids=["empty", "malformed"])
 @pytest.mark.parametrize(("name", "role"), FORBIDDEN, ids=str)
-def test_the_role_is_judged_before_the_body(
+def test_s32_the_role_is_judged_before_the_body(
     cast: Cast, by_role: dict[int, Actor], name: str, role: Role.ValueType, body: bytes
 ) -> None:
     answer = over_grpc(cast, RPCS[name], body, by_role[role])

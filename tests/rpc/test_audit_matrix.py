@@ -12,7 +12,7 @@ from tests.rpc.requests import request_for
 from tests.rpc.stage import Stage
 from tests.rpc.test_access_matrix import acting
 
-DENIED = {"P", "V", "N"}
+DENIED = {"P", "V", "N", "O"}
 OF_STRANGERS = {"Register", "Login", "ResetPassword"}
 """They sign in, or act by a mailed code: who calls without a token acts in the account that it is about."""
 
@@ -33,8 +33,8 @@ def declared(cell: Cell) -> str | None:
 def test_s48_a_call_leaves_the_record_that_its_access_option_names(stage: Stage, cell: Cell) -> None:
     rpc = RPCS[cell.rpc]
     prescription = stage.prescription(cell.scene, fresh=cell.expected in (OK, OWN_ONLY))
-    request = request_for(stage, cell.rpc, prescription)
     actor = acting(stage, cell)
+    request = request_for(stage, cell.rpc, prescription, actor if cell.allowed else None)
     records = Records(stage.cast.instance)
 
     answer = over_grpc(stage.cast, rpc, request, actor)

@@ -13,6 +13,7 @@ CONTACT = {"mail", "phone", "address", "emergency", "insurance"}
 RECORD = IDENTITY | CONTACT | {"blood", "allergies"}
 ITEMS = {"medicine", "dosage"}
 FOR_PHARMACIST = IDENTITY | {"insurance", "allergies", "diagnosis"} | ITEMS
+HISTORY = {"name", "visit", "diagnosis"} | ITEMS
 RECEIPT = {"name", "medicine", "price", "batch"}
 EVERYTHING = {*CANARIES, "mail", "QR text"}
 
@@ -21,15 +22,18 @@ SEEN: Mapping[tuple[str, str], set[str]] = {
     ("PO", "/auth/profile"): {"name", "mail", "phone"},
     ("PO", "/patients/profile"): RECORD,
     ("PO", "/patients/prescriptions"): {"diagnosis"} | ITEMS,
+    ("PO", "/patients/medical-history"): HISTORY | {"conditions"},
     ("PO", "/qr-codes/{prescription}"): {"QR text"},
     ("PO", "/pharmacy/dispensing-summary/{prescription}"): RECEIPT,
     # another patient
     ("PX", "/auth/profile"): set(),
     ("PX", "/patients/profile"): set(),
     ("PX", "/patients/prescriptions"): set(),
+    ("PX", "/patients/medical-history"): set(),
     # the doctor
     ("DO", "/doctors/patients?search={reference}"): IDENTITY,
     ("DO", "/doctors/patients/{patient}"): RECORD | {"conditions"},
+    ("DO", "/doctors/patients/{patient}/medical-history"): HISTORY | {"doctor's notes"},
     ("DO", "/doctors/prescriptions"): {"name", "diagnosis", "doctor's notes"} | ITEMS,
     ("DO", "/doctors/prescriptions/{prescription}"): {"name", "diagnosis", "doctor's notes"} | ITEMS,
     ("DO", "/doctors/medical-visits"): {"name", "visit"},
@@ -37,6 +41,7 @@ SEEN: Mapping[tuple[str, str], set[str]] = {
     # another doctor
     ("DX", "/doctors/patients?search={reference}"): IDENTITY,
     ("DX", "/doctors/patients/{patient}"): RECORD | {"conditions"},
+    ("DX", "/doctors/patients/{patient}/medical-history"): HISTORY,
     ("DX", "/doctors/prescriptions"): set(),
     ("DX", "/doctors/medical-visits"): set(),
     # the pharmacist who handed out
@@ -58,10 +63,10 @@ SEEN: Mapping[tuple[str, str], set[str]] = {
 """What each actor's answers show of the patient's story; a path with a text behind it is a call with that body."""
 
 NEVER: Mapping[str, set[str]] = {
-    "PO": {"conditions", "visit", "doctor's notes", "pharmacy's notes"},
+    "PO": {"doctor's notes", "pharmacy's notes"},
     "PX": EVERYTHING,
     "DO": {"price", "batch", "pharmacy's notes"},
-    "DX": EVERYTHING - RECORD - {"conditions"},
+    "DX": EVERYTHING - RECORD - HISTORY - {"conditions"},
     "HC": {"mail", "phone", "address", "emergency", "blood", "conditions", "visit", "doctor's notes", "QR text"},
     "HX": EVERYTHING,
     "A": EVERYTHING - {"name", "mail", "phone"},
@@ -79,6 +84,8 @@ def story(cast: Cast) -> Story:
 
 @pytest.fixture(scope="module")
 def answers(cast: Cast, story: Story) -> Mapping[tuple[str, str], Any]:
+    for who in ("PO", "PX"):
+        cast.open_history(story.people[who])
     return {view: answer(cast, story, *view) for view in SEEN}
 
 
@@ -88,14 +95,14 @@ def test_the_table_asks_for_nothing_that_is_never_shown() -> None:
 
 
 @pytest.mark.parametrize(("who", "view"), SEEN)
-def test_an_answer_shows_these_fields_and_no_others(
+def test_s35_an_answer_shows_these_fields_and_no_others(
     story: Story, answers: Mapping[tuple[str, str], Any], who: str, view: str
 ) -> None:
     assert story.seen_in(answers[who, view]) == SEEN[who, view]
 
 
 @pytest.mark.parametrize(("who", "view"), SEEN)
-def test_no_answer_holds_anything_that_opens_something(
+def test_s35_no_answer_holds_anything_that_opens_something(
     answers: Mapping[tuple[str, str], Any], who: str, view: str
 ) -> None:
     found = set(names(answers[who, view])) - PERMITTED_NAMES

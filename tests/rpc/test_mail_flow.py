@@ -1,14 +1,11 @@
 """What is asked for by a call arrives as a mail with the right person, and the queue can be watched meanwhile."""
 
-import email
-import email.policy
 import io
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -21,40 +18,14 @@ from PIL import Image
 
 from tests.fixtures.cast import Actor, Cast, new_email
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.postman import PATIENCE_SECONDS, Postman, body
 
-PATIENCE_SECONDS: Final = 15.0
 COUNTS: Final = ("pendingJobs", "processingJobs", "completedJobs", "failedJobs")
-
-
-class Postman:
-    """Reads the maildir that the instance writes its mails to."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "new"
-        self._read: dict[str, EmailMessage] = {}
-
-    def mails(self, address: str) -> list[EmailMessage]:
-        """What has arrived for that address, the oldest first."""
-        for path in self._folder.iterdir() if self._folder.exists() else ():
-            if path.name not in self._read:
-                self._read[path.name] = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-        found = [mail for mail in self._read.values() if mail["To"] == address]
-        return sorted(found, key=lambda mail: mail["Message-ID"])
-
-    def wait(self, address: str, subject: str) -> EmailMessage:
-        """The first mail to that address with these words in its subject."""
-        end = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < end:
-            for mail in self.mails(address):
-                if subject in mail["Subject"]:
-                    return mail
-            time.sleep(0.05)
-        raise AssertionError(f"no mail “{subject}” to {address}, only {[m['Subject'] for m in self.mails(address)]}")
 
 
 @pytest.fixture(scope="module")
 def postman(instance: RunningInstance) -> Postman:
-    return Postman(instance.home / "mail")
+    return Postman(instance.home)
 
 
 @pytest.fixture
@@ -64,13 +35,6 @@ def patient(cast: Cast) -> patient_pb2.Patient:
         email=new_email(), full_name="María Núñez", date_of_birth="1984-02-29", gender=patient_pb2.GENDER_FEMALE
     )
     return cast.clinical.CreatePatient(request, metadata=cast.doctor.metadata).patient
-
-
-def body(mail: EmailMessage, subtype: str) -> str:
-    """The mail's text, or its HTML."""
-    part = mail.get_body((subtype,))
-    assert part is not None
-    return str(part.get_content())
 
 
 def picture(mail: EmailMessage) -> tuple[str, bytes]:

@@ -6,36 +6,26 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import grpc
 import httpx
 import pytest
 from google.protobuf.message import Message
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
-from medconnect.clinical.v1 import patient_pb2, prescription_pb2
+from medconnect.clinical.v1 import prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
-from server.clinical import reference_number
-from server.clinical.entities import NewPrescription, NewPrescriptionItem
-from server.clinical.prescription_service import PrescriptionService
-from server.identity import Caller, Role
-from server.pagination import PageTokens
 from tests.fixtures.cast import Actor, Cast
 from tests.fixtures.instance import RunningInstance
-from tests.rpc.faces import Told, callable_of, over_grpc, over_rest, refusal, rest_answer
+from tests.rpc.calls import Answer, native, over_grpc, over_rest, refusal, rest_answer, success
 from tests.rpc.methods import RPCS, Rpc, json_of, rest_request
 
 AT_ONCE: Final = 64
 PROMPT_SECONDS: Final = 2.0
 """So long a loser may have to wait for his answer, as the product contract's lock timeout says."""
 POLITE: Final = frozenset({"FAILED_PRECONDITION", "ABORTED", "SERVER_BUSY"})
-PRESCRIPTIONS_OF_A_DAY: Final = 2_000
-NUMBERS_OF_A_DAY: Final = 4_096
-"""So narrow a choice makes hundreds of them collide: of the real 2^35, two would in 17,000 such days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +42,7 @@ class Outcome:
     """How a call ended, and after how many seconds."""
 
     call: Call
-    answer: Told
+    answer: Answer
     seconds: float
 
 
@@ -67,12 +57,13 @@ async def race(cast: Cast, calls: Sequence[Call]) -> list[Outcome]:
 async def _over_grpc(cast: Cast, call: Call) -> Outcome:
     begun, done = time.monotonic(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    future = callable_of(cast, call.rpc).future(call.request, metadata=call.actor.metadata, timeout=30)
+    body = call.request.SerializeToString()
+    future = native(cast, call.rpc).future(body, metadata=call.actor.metadata, timeout=30)
     future.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
     await done.wait()
     taken = time.monotonic() - begun
     try:
-        return Outcome(call, Told(200, data=json_of(future.result())), taken)
+        return Outcome(call, success(call.rpc, future.result(), future), taken)
     except grpc.RpcError as error:
         return Outcome(call, refusal(error), taken)
 
@@ -93,11 +84,11 @@ def winners(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if outcome.answer.ok]
 
 
-def polite(answer: Told) -> str:
+def polite(answer: Answer) -> str:
     """The kind of a refusal: FAILED_PRECONDITION is 400 with the state, ABORTED is 409."""
-    if answer.status == 400 and "state" in answer.metadata:
+    if answer.http == 400 and "state" in answer.metadata:
         return "FAILED_PRECONDITION"
-    return "ABORTED" if answer.status == 409 else answer.reason
+    return "ABORTED" if answer.http == 409 else answer.reason
 
 
 def dispense(written: prescription_pb2.Prescription, actor: Actor, *quantities: int) -> Call:
@@ -137,10 +128,10 @@ class Books:
     def entries(self, prescription_id: str, pharmacist: Actor) -> Counter[str]:
         """The pharmacist's own history of it, by action."""
         request = pharmacy.ListDispensingHistoryRequest(page_size=100)
-        answer = over_rest_get(self._cast, "ListDispensingHistory", request, pharmacist)
-        return Counter(e["action"] for e in answer.data["entries"] if e["prescriptionId"] == prescription_id)
+        answer = over_rest(self._cast, RPCS["ListDispensingHistory"], request, pharmacist)
+        return Counter(e["action"] for e in answer.body["entries"] if e["prescriptionId"] == prescription_id)
 
-    def receipt(self, prescription_id: str, reader: Actor) -> Told:
+    def receipt(self, prescription_id: str, reader: Actor) -> Answer:
         """The receipt as that person sees it."""
         request = pharmacy.GetDispensingSummaryRequest(prescription_id=prescription_id)
         return over_grpc(self._cast, RPCS["GetDispensingSummary"], request, reader)
@@ -150,22 +141,15 @@ class Books:
         one = clinical.GetPrescriptionRequest(prescription_id=written.id)
         log = pharmacy.ListPrescriptionLogRequest(prescription_id=written.id, page_size=100)
         row = self.count("SELECT status FROM prescriptions WHERE id = :id", written.id)
-        listed = over_rest_get(self._cast, "ListMyPrescriptions", clinical.ListMyPrescriptionsRequest(), patient)
-        shown = {entry["id"]: entry["status"] for entry in listed.data["prescriptions"]}
-        last = over_grpc(self._cast, RPCS["ListPrescriptionLog"], log, pharmacist).data["entries"][-1]["toStatus"]
+        listed = over_rest(self._cast, RPCS["ListMyPrescriptions"], clinical.ListMyPrescriptionsRequest(), patient)
+        shown = {entry["id"]: entry["status"] for entry in listed.body["prescriptions"]}
+        last = over_grpc(self._cast, RPCS["ListPrescriptionLog"], log, pharmacist).body["entries"][-1]["toStatus"]
         return {
             row,
-            over_grpc(self._cast, RPCS["GetPrescription"], one, self._cast.doctor).data["prescription"]["status"],
+            over_grpc(self._cast, RPCS["GetPrescription"], one, self._cast.doctor).body["prescription"]["status"],
             shown[written.id],
             row if row == "cancelled" else last,  # the doctor's cancelling is no entry of a pharmacy
         }
-
-
-def over_rest_get(cast: Cast, name: str, request: Message, actor: Actor) -> Told:
-    """Call a REST method that has no body; the request's fields are its query."""
-    rpc = RPCS[name]
-    given = {f.json_name: value for f, value in request.ListFields()}
-    return rest_answer(cast.http.get(rpc.path, params=given, headers=actor.headers))
 
 
 @pytest.fixture(scope="module")
@@ -192,12 +176,12 @@ async def test_of_64_dispenses_at_once_exactly_one_succeeds(
 
         (winner,) = winners(await race(cast, [dispense(written, pharmacist, 20, 10)] * AT_ONCE))
 
-        assert winner.answer.data["totalAmount"] == "60.00"
+        assert winner.answer.body["totalAmount"] == "60.00"
         assert books.handed_out(written.id) == (30, 30)
         assert books.entries(written.id, pharmacist) == {"scan": 1, "validate": 1, "dispense": 1}
         for reader in (pharmacist, patient):
             receipt = books.receipt(written.id, reader)
-            assert [line["quantity"] for line in receipt.data["lines"]] == [20, 10]
+            assert [line["quantity"] for line in receipt.body["lines"]] == [20, 10]
         assert (
             books.count("SELECT count(*) FROM emails WHERE prescription_id = :id AND kind = 'dispensed'", written.id)
             == 1
@@ -218,7 +202,7 @@ async def test_partial_dispenses_at_once_never_exceed_what_was_prescribed(
             assert books.handed_out(written.id) == (dispensed, dispensed)
         cast.claim(written.id, pharmacist)
         outcomes = await race(cast, [dispense(written, pharmacist, 3)] * 20)
-        assert {(o.answer.status, o.answer.fields) for o in outcomes} == {(400, ("items[0].quantity",))}
+        assert {(o.answer.http, o.answer.fields) for o in outcomes} == {(400, ("items[0].quantity",))}
         assert books.handed_out(written.id) == (9, 9)
         assert len(winners(await race(cast, [dispense(written, pharmacist, 1)] * 20))) == 1
         assert books.handed_out(written.id) == (10, 10)
@@ -277,43 +261,3 @@ async def test_of_all_who_validate_at_once_one_holds_the_claim(
         assert {outcome.call.actor for outcome in winners(outcomes)} in ({pharmacist}, {colleague})
         lost = {outcome.answer.reason for outcome in outcomes if not outcome.answer.ok}
         assert lost <= {"CLAIMED_BY_OTHER", "SERVER_BUSY"}
-
-
-def test_of_2000_prescriptions_of_one_day_no_collision_reaches_a_caller(cast: Cast, instance: RunningInstance) -> None:
-    doctor = cast.new_doctor()
-    request = clinical.CreatePatientRequest(
-        full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
-    )
-    patient_id = cast.clinical.CreatePatient(request, metadata=doctor.metadata).patient.id
-    drawn: list[str] = []
-    numbers = instance.run(write_many(instance, UUID(doctor.user_id), UUID(patient_id), drawn))
-    assert len(set(numbers)) == len(numbers) == PRESCRIPTIONS_OF_A_DAY
-    assert len(drawn) > PRESCRIPTIONS_OF_A_DAY + 100  # so often a number was taken
-    assert all(reference_number.normalize(number).text == number for number in numbers)
-    assert len({number[:11] for number in numbers}) == 1
-
-
-async def write_many(instance: RunningInstance, doctor_id: UUID, patient_id: UUID, drawn: list[str]) -> list[str]:
-    """Write the day's prescriptions through the service, ten at a time; `drawn` gets every number that was tried."""
-    day = date(2026, 12, 1)
-
-    def narrow(_: date) -> str:
-        tail = "".join(random.choices(reference_number.ALPHABET, k=2)) + random.choice("0123")
-        payload = f"0000{tail}"
-        digits = f"{day:%Y%m%d}"
-        drawn.append(f"RX-{digits}-{payload}{reference_number.check_character(digits + payload)}")
-        return drawn[-1]
-
-    core = instance.core
-    service = PrescriptionService(
-        core.work, core.clock, core.issuer, PageTokens(b"k" * 32), valid=timedelta(days=30), new_number=narrow
-    )
-    caller = Caller(doctor_id, Role.DOCTOR, UUID(int=0))
-    item = NewPrescriptionItem("Doxycycline", "1", "daily", 1, "", "", None)
-    new = NewPrescription(patient_id, None, "Sinusitis", "", (item,))
-
-    async def write(count: int) -> list[str]:
-        return [(await service.create(caller, new)).number for _ in range(count)]
-
-    batches = await asyncio.gather(*(write(PRESCRIPTIONS_OF_A_DAY // 10) for _ in range(10)))
-    return [number for batch in batches for number in batch]

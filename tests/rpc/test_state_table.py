@@ -11,7 +11,7 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from tests.fixtures.cast import Actor, Cast, new_email
 from tests.fixtures.instance import RunningInstance
-from tests.rpc.faces import Told, over_grpc, over_rest
+from tests.rpc.calls import Answer, over_grpc, over_rest
 from tests.rpc.laboratory import PRESCRIBED, Laboratory, Specimen
 from tests.rpc.methods import RPCS
 
@@ -122,14 +122,14 @@ def test_the_table_has_a_row_for_every_state_and_a_column_for_every_action() -> 
 
 
 @pytest.mark.parametrize(("situation", "state", "action", "outcome", "face"), list(cells()))
-def test_an_action_does_what_the_table_says(
+def test_s37_an_action_does_what_the_table_says(
     laboratory: Laboratory,
     cast: Cast,
     situation: str,
     state: str,
     action: str,
     outcome: str,
-    face: Callable[..., Told],
+    face: Callable[..., Answer],
 ) -> None:
     refused = outcome in REFUSALS
     if refused or outcome == "none":
@@ -144,13 +144,12 @@ def test_an_action_does_what_the_table_says(
     answer = face(cast, RPCS[name], request, actor)
 
     if refused:
-        assert (answer.status, answer.reason) == (400, REFUSALS[outcome].format(state=state.upper()))
-        told = answer.metadata.keys() - {"message", "statusCode", "type", "requestId", "details"}
-        assert told == MORE_METADATA[outcome]
+        assert (answer.http, answer.reason) == (400, REFUSALS[outcome].format(state=state.upper()))
+        assert answer.metadata.keys() == MORE_METADATA[outcome]
         assert answer.metadata.get("state", state) == state
         assert laboratory.rows(specimen) == before
     elif outcome == "none":
-        assert (answer.ok, answer.data["prescriptions"]) == (True, [])
+        assert (answer.ok, answer.body["prescriptions"]) == (True, [])
         assert laboratory.rows(specimen) == before
     else:
         reached = state if outcome == "=" else outcome
@@ -160,10 +159,10 @@ def test_an_action_does_what_the_table_says(
         assert laboratory.rows(specimen) != before
 
 
-def shown_state(answer: Told, otherwise: str) -> str:
+def shown_state(answer: Answer, otherwise: str) -> str:
     """The state in the answer, for those actions that answer one."""
-    found = answer.data.get("prescriptions")
-    shown = found[0]["prescription"] if found else answer.data.get("prescription")
+    found = answer.body.get("prescriptions")
+    shown = found[0]["prescription"] if found else answer.body.get("prescription")
     return str(shown["status"]) if shown else otherwise
 
 
@@ -179,7 +178,7 @@ def test_to_a_pharmacist_who_never_saw_it_a_prescription_does_not_exist(
     before = laboratory.rows(specimen)
     for face in (over_grpc, over_rest):
         answer = face(cast, RPCS[name], request, stranger)
-        assert (answer.status, answer.reason) == (404, "RESOURCE_NOT_FOUND")
+        assert (answer.http, answer.reason) == (404, "RESOURCE_NOT_FOUND")
     assert laboratory.rows(specimen) == before
 
 
@@ -198,7 +197,7 @@ def test_what_was_seen_over_a_day_ago_must_be_scanned_again(laboratory: Laborato
     name, request = ACTS[action](specimen, PRESCRIBED)
     before = laboratory.rows(specimen)
     refused = over_rest(cast, RPCS[name], request, specimen.pharmacist)
-    assert (refused.status, refused.reason) == (404, "RESOURCE_NOT_FOUND")
+    assert (refused.http, refused.reason) == (404, "RESOURCE_NOT_FOUND")
     assert laboratory.rows(specimen) == before
     laboratory.see(specimen)
     assert over_rest(cast, RPCS[name], request, specimen.pharmacist).ok

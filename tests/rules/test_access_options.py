@@ -15,9 +15,18 @@ from server.interceptors.access import OPEN_METHODS, OPEN_SERVICES
 from server.interceptors.contract import AccessUndeclared, Method, read_methods, unknown_method
 
 PUBLIC = {"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"}
-SIGNED_IN = {"Logout", "GetCurrentUser", "ChangePassword"}
+SIGNED_IN = {"Logout", "GetCurrentUser", "UpdateCurrentUser", "ConfirmEmail", "ChangePassword"}
 BOTH_ENDS_OF_A_CODE = {"GetQrCode", "GetQrCodeImage", "ReissueQrCode", "SendPrescriptionEmail"}
-OF_PATIENTS = {"GetProfile", "UpdateProfile", "ListMyPrescriptions", "ListAccessLog"}
+OF_PATIENTS = {
+    "GetProfile",
+    "UpdateProfile",
+    "ListMyPrescriptions",
+    "ListAccessLog",
+    "RequestHistoryAccess",
+    "ConfirmHistoryAccess",
+    "GetMedicalHistory",
+}
+ABOUT_CODES = {"RequestHistoryAccess", "ConfirmHistoryAccess"}
 
 METHODS = read_methods(SERVICES)
 
@@ -54,9 +63,15 @@ class TestEachMethod:
     def test_of_clinical_and_pharmacy_wants_a_verified_licence(self, method: Method) -> None:
         assert method.verified == (method.path.split(".")[1] in ("clinical", "pharmacy"))
 
+    def test_of_clinical_and_pharmacy_is_for_certain_roles_so_that_addresses_are_confirmed(
+        self, method: Method
+    ) -> None:
+        assert method.for_roles == (not method.public and method.name not in SIGNED_IN)
+        assert method.for_roles or method.path.split(".")[1] == "auth"
+
     def test_that_writes_takes_an_idempotency_key_unless_its_answer_holds_secrets(self, method: Method) -> None:
         reads = method.name.startswith(("Get", "List", "Watch"))
-        holds_secrets = method.public or method.name in ("Logout", "ChangePassword")
+        holds_secrets = method.public or method.name in SIGNED_IN | ABOUT_CODES
         assert method.idempotent == (not reads and not holds_secrets)
 
     def test_has_a_success_message_unless_it_is_answered_bare(self, method: Method) -> None:
@@ -82,7 +97,9 @@ class TestEachMethod:
             {"ValidatePrescription", "DispensePrescription", "RejectPrescription", "ReleasePrescription"},
         ),
         ("email", {"SendPrescriptionEmail"}),
-        ("events", {"GetEmailQueueStatus", "WatchEmailQueueStatus"}),
+        ("otp", {"RequestHistoryAccess"}),
+        ("medical_history", {"ConfirmHistoryAccess", "GetMedicalHistory", "GetPatientHistory"}),
+        ("events", {"GetEmailQueueStatus", "WatchEmailQueueStatus", "GetRateLimitUsage"}),
     ],
 )
 def test_a_limit_group_has_the_methods_of_the_contract(group: str, names: set[str]) -> None:
@@ -137,7 +154,7 @@ UNCLEAR: Mapping[str, access_pb2.Access | None] = {
 
 
 @pytest.mark.parametrize("name", UNCLEAR)
-def test_a_method_that_does_not_say_who_may_call_and_what_is_recorded_stops_the_start(
+def test_s30_a_method_that_does_not_say_who_may_call_and_what_is_recorded_stops_the_start(
     name: str,
 ) -> None:
     with pytest.raises(AccessUndeclared, match=rf"probe\.{name}\.Do"):

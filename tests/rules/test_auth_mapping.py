@@ -11,7 +11,7 @@ from medconnect.clinical.v1 import patient_pb2
 from medconnect.options.v1 import access_pb2
 
 from server.auth import mapping
-from server.auth.entities import OpenedAccount, SignedIn, Tokens, UserFilter, UserStatus
+from server.auth.entities import AccountChange, OpenedAccount, SignedIn, Tokens, UserFilter, UserStatus
 from server.errors import ValidationFailed
 from server.identity import Role
 from server.pagination import Page
@@ -22,6 +22,7 @@ MOMENT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 USER = a_user(
     id=UUID("01930000-0000-7000-8000-000000000001"),
     email="dora@example.org",
+    new_email="dora@example.com",
     full_name="Dora Doctor",
     phone="+49 30 1234",
     status=UserStatus.UNVERIFIED,
@@ -43,6 +44,8 @@ MESSAGE = user_pb2.User(
     hospital_name="Charité",
     pharmacy_name="Rose",
     pharmacy_address="Street 2",
+    email_confirmed=True,
+    new_email="dora@example.com",
 )
 MESSAGE.created_at.FromJsonString("2026-11-22T10:30:00Z")
 RECORD = PatientRecord(UUID("01930000-0000-7000-8000-000000000002"), "PAT-20261122-7K3M9QTD")
@@ -107,6 +110,15 @@ def test_a_day_that_does_not_exist_is_named() -> None:
     with pytest.raises(ValidationFailed) as refused:
         mapping.patient_details(pb.RegisterRequest(date_of_birth="1981-02-29"))
     assert [violation.field for violation in refused.value.violations] == ["dateOfBirth"]
+
+
+def test_a_change_holds_what_is_present() -> None:
+    assert mapping.account_change(pb.UpdateCurrentUserRequest()) == AccountChange()
+    texts = {name: name for name in ("phone", "hospital_name", "pharmacy_name", "pharmacy_address", "email")}
+    request = pb.UpdateCurrentUserRequest(**texts, current_password="secret", clear=["phone"])
+    change = mapping.account_change(request)
+    assert change == AccountChange(**texts, current_password="secret", clear=frozenset({"phone"}))
+    assert "secret" not in repr(change)
 
 
 def test_a_list_without_filter_takes_all() -> None:

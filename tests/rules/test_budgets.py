@@ -7,7 +7,8 @@ from medconnect.options.v1 import access_pb2
 
 from server.db.identifiers import new_id
 from server.identity import Caller, Role
-from server.rate_limits.budgets import BY_ADDRESS, BY_USER, NAMES, Budget, Budgets
+from server.rate_limits.budgets import BY_ADDRESS, BY_USER, NAMES, SHARED, Budget, Budgets
+from server.rate_limits.networks import known_networks
 
 ADDRESS = "192.0.2.1"
 MINUTE, HOUR = 60, 3600
@@ -86,19 +87,33 @@ def test_an_override_below_one_is_refused() -> None:
         Budgets({"login": 0})
 
 
+@pytest.mark.parametrize(
+    ("address", "anonymous", "login"),
+    [
+        ("10.1.2.3", 500, 250),
+        ("10.9.0.7", 20, 10),
+        ("11.0.0.1", 10, 5),
+        ("2001:db8:1:2::/64", 30, 15),
+        ("2001:db9:1:2::/64", 10, 5),
+        ("unknown", 10, 5),
+    ],
+)
+def test_a_known_network_multiplies_the_limits_of_its_addresses(address: str, anonymous: int, login: int) -> None:
+    networks = known_networks(["10.0.0.0/8:50", "2001:db8::/32:3", "10.9.0.0/16:2"])
+    budgets = Budgets({}, networks=networks)
+    found = numbers(budgets.of(None, "login", address))
+    assert (found["anonymous"][0], found["global"][0], found["login"][0]) == (anonymous, 10 * anonymous, login)
+    caller = a_caller(Role.PATIENT)
+    assert numbers(budgets.of(caller, "", address)) == {"patient": (20, MINUTE, str(caller.user_id))}
+
+
 def test_only_failed_sign_ins_cost_their_budget() -> None:
     budgets = Budgets({})
     charged = budgets.of(None, "login", ADDRESS)
     assert numbers(budgets.returned_on_success("login", charged)).keys() == {"login"}
 
 
-def test_a_refresh_that_succeeds_costs_nothing() -> None:
-    budgets = Budgets({})
-    charged = budgets.of(None, "refresh", ADDRESS)
-    assert budgets.returned_on_success("refresh", charged) == charged
-
-
-@pytest.mark.parametrize("group", ["", "registration", "otp", "password_reset", "scan", "events"])
+@pytest.mark.parametrize("group", ["", "registration", "otp", "refresh", "password_reset", "scan", "events"])
 def test_everything_else_costs_whether_it_succeeds_or_not(group: str) -> None:
     budgets = Budgets({})
     assert not budgets.returned_on_success(group, budgets.of(None, group, ADDRESS))
@@ -108,3 +123,8 @@ def test_every_group_that_the_protos_name_has_a_budget() -> None:
     groups = {name.removeprefix("LIMIT_GROUP_").lower() for name in access_pb2.LimitGroup.keys()}  # noqa: SIM118
     assert groups - {"unspecified", "refresh"} == BY_ADDRESS.keys() | BY_USER.keys()
     assert set(Role) <= NAMES
+    assert Budgets({}).limits().keys() == NAMES
+
+
+def test_what_slows_guessing_down_holds_over_all_processes() -> None:
+    assert {"login", "password_reset", "forgot_password", "registration", "otp"} == SHARED

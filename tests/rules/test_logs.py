@@ -1,6 +1,7 @@
 """Logs: one JSON line each, whatever a caller wrote."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from io import StringIO
@@ -28,12 +29,13 @@ class Log:
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     """The server's logging at level `info`; what was configured before stands again afterwards."""
-    before, log = structlog.get_config(), Log()
+    before, handlers, log = structlog.get_config(), logging.getLogger().handlers, Log()
     monkeypatch.setattr(sys, "stderr", log.stream)
     logs.configure("info")
     log.write = structlog.get_logger()
     yield log
     structlog.configure(**before)
+    logging.getLogger().handlers = handlers
 
 
 def test_a_line_says_what_when_and_how_grave(log: Log) -> None:
@@ -50,7 +52,7 @@ def test_a_line_says_what_when_and_how_grave(log: Log) -> None:
 
 
 @pytest.mark.parametrize("place", ["event", "method"])
-def test_hostile_text_stays_in_its_field(log: Log, place: str) -> None:
+def test_s63_hostile_text_stays_in_its_field(log: Log, place: str) -> None:
     log.write.info(**{"event": "call", place: HOSTILE})
     assert [line[place] for line in log.lines()] == [HOSTILE]
     assert log.stream.getvalue().isascii()
@@ -62,7 +64,7 @@ def test_a_long_text_is_cut(log: Log) -> None:
     assert [line["method"] for line in log.lines()] == ["x" * 256]
 
 
-def test_an_exception_is_told_by_type_and_place_but_never_by_its_text(log: Log) -> None:
+def test_s61_an_exception_is_told_by_type_and_place_but_never_by_its_text(log: Log) -> None:
     try:
         try:
             raise KeyError("Failing row contains (Clara Canary, HIV)")
@@ -73,6 +75,22 @@ def test_an_exception_is_told_by_type_and_place_but_never_by_its_text(log: Log) 
     [line] = log.lines()
     assert [error["type"] for error in line["exceptions"]] == ["ValueError", "KeyError"]
     assert all("test_logs.py" in error["at"][-1] for error in line["exceptions"])
+    assert "Canary" not in log.stream.getvalue()
+
+
+def test_s61_what_libraries_log_is_told_without_what_they_were_handed(log: Log) -> None:
+    asyncio_log = logging.getLogger("asyncio")
+    try:
+        raise ValueError("Clara Canary")
+    except ValueError as error:
+        asyncio_log.error("Task exception was never retrieved\nfuture: <%r>" % error, exc_info=error)  # noqa: UP031
+        asyncio_log.warning("slow: %s", error)
+    asyncio_log.info("detail")
+    first, second = log.lines()
+    assert (first["logger"], first["words"]) == ("asyncio", "Task exception was never retrieved")
+    assert [error["type"] for error in first["exceptions"]] == ["ValueError"]
+    assert (second["level"], second["words"]) == ("warning", "slow: %s")
+    assert "test_logs.py" in second["at"]
     assert "Canary" not in log.stream.getvalue()
 
 

@@ -52,7 +52,7 @@ def part(mail: EmailMessage, subtype: str) -> str:
 
 @pytest.mark.parametrize("words", HOSTILE)
 @pytest.mark.parametrize("kind", MailKind)
-def test_hostile_words_reach_one_recipient_escaped_and_literal(words: str, kind: MailKind) -> None:
+def test_s58_hostile_words_reach_one_recipient_escaped_and_literal(words: str, kind: MailKind) -> None:
     contents = contents_of(kind)
     if contents.prescription is not None:
         item = replace(AMOXICILLIN, medicine_name=words, dosage=words, instructions=words)
@@ -84,7 +84,7 @@ def test_hostile_words_reach_one_recipient_escaped_and_literal(words: str, kind:
 @pytest.mark.parametrize(
     "address", ["a@b.example,d@e.example", "a@b.example>\r\nRCPT TO:<x@y.example", '"a\r\n"@b.example', "nobody", ""]
 )
-def test_what_is_not_exactly_one_address_is_no_recipient(address: str) -> None:
+def test_s57_what_is_not_exactly_one_address_is_no_recipient(address: str) -> None:
     letter = FULL.write(MailKind.WELCOME, contents_of(MailKind.WELCOME))
     with pytest.raises(Exception, match=r".*"):
         envelop(replace(MAIL, recipient=address), SENDER, letter, None).as_bytes()

@@ -19,6 +19,7 @@ from tests.fixtures.letters import (
     DOCTOR_USER,
     FULL,
     MINIMAL,
+    NOW,
     PATIENT,
     PRESCRIPTION,
     contents_of,
@@ -139,8 +140,32 @@ def test_the_welcome_of_a_patient_names_the_reference_number_and_where_to_sign_i
         assert "set-password" not in body
 
 
+def test_the_welcome_of_an_account_whose_address_is_not_confirmed_has_its_code_and_no_link_to_sign_in() -> None:
+    letter = FULL.write(MailKind.WELCOME, replace(contents_of(MailKind.WELCOME), code="042871", code_expires_at=NOW))
+    for body in (letter.text, letter.html):
+        assert "042871" in body
+        assert "26 November 2026, 10:30 UTC" in body
+        assert "Never tell anybody the code" in body
+        assert "https://med.example" not in body
+
+
+@pytest.mark.parametrize("kind", [MailKind.PASSWORD_RESET, MailKind.HISTORY_CODE, MailKind.EMAIL_CODE])
+def test_a_mail_with_a_code_says_until_when_it_is_good_and_to_tell_it_nobody(kind: MailKind) -> None:
+    letter = FULL.write(kind, contents_of(kind))
+    for body in (letter.text, letter.html):
+        for said in ("042871", "26 November 2026, 10:30 UTC", "Never tell"):
+            assert said in body
+    assert "042871" not in letter.subject
+
+
+def test_a_mail_about_an_address_is_to_that_address() -> None:
+    letter = FULL.write(MailKind.EMAIL_CODE, contents_of(MailKind.EMAIL_CODE))
+    assert "new@example.org" in letter.text
+    assert "maria@example.org" not in letter.text + letter.html
+
+
 @pytest.mark.parametrize("kind", [MailKind.PRESCRIPTION, MailKind.DISPENSED, MailKind.REJECTED, MailKind.CANCELLED])
-def test_minimal_mails_name_no_diagnosis_no_medicine_and_no_reason(kind: MailKind) -> None:
+def test_s59_minimal_mails_name_no_diagnosis_no_medicine_and_no_reason(kind: MailKind) -> None:
     full, minimal = FULL.write(kind, contents_of(kind)), MINIMAL.write(kind, contents_of(kind))
     for canary in ("Acute sinusitis", "Amoxicillin", "500 mg"):
         assert canary not in minimal.text + minimal.html

@@ -24,7 +24,7 @@ SCOPES = [
 ]
 
 
-def test_codes_are_six_digits_and_every_digit_is_as_likely_in_every_place() -> None:
+def test_s10_codes_are_six_digits_and_every_digit_is_as_likely_in_every_place() -> None:
     codes = [issue(SCOPE, KEY).text for _ in range(3000)]
     assert all(len(code) == 6 and code.isdecimal() and code.isascii() for code in codes)
     for place in range(6):
@@ -33,17 +33,17 @@ def test_codes_are_six_digits_and_every_digit_is_as_likely_in_every_place() -> N
         assert sum((seen[digit] - 300) ** 2 / 300 for digit in "0123456789") < 45
 
 
-def test_a_small_number_keeps_its_leading_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s10_a_small_number_keeps_its_leading_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "randbelow", lambda below: 42)
     assert issue(SCOPE, KEY).text == "000042"
 
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(SCOPES, 2)))
-def test_a_code_is_stored_otherwise_for_another_user_purpose_or_session(one: CodeScope, other: CodeScope) -> None:
+def test_s12_a_code_is_stored_otherwise_for_another_user_purpose_or_session(one: CodeScope, other: CodeScope) -> None:
     assert stored_hash("123456", one, KEY) != stored_hash("123456", other, KEY)
 
 
-def test_what_is_stored_says_nothing_without_the_key() -> None:
+def test_s13_what_is_stored_says_nothing_without_the_key() -> None:
     code = issue(SCOPE, KEY)
     assert code.hash == stored_hash(code.text, SCOPE, KEY) != stored_hash(code.text, SCOPE, b"x" * 32)
     text = code.text.encode()

@@ -11,7 +11,7 @@ from server.errors import PasswordBreached, PasswordContext, ValidationFailed
 EMAIL, NAME = "maria.silva@example.org", "Maria da Silva-Örnsköld"
 
 
-def test_the_list_holds_more_than_ten_thousand_passwords_that_are_long_enough_to_be_chosen() -> None:
+def test_s05_the_list_holds_more_than_ten_thousand_passwords_that_are_long_enough_to_be_chosen() -> None:
     words = gzip.decompress(password_rule._COMMON.read_bytes()).decode().split("\n")
     assert len([word for word in words if len(word) >= password_rule.MIN_LENGTH]) > 10_000
     assert words == sorted(set(words), key=lambda word: (word == "", word))
@@ -34,7 +34,7 @@ def test_the_list_holds_more_than_ten_thousand_passwords_that_are_long_enough_to
         "abcdefghijklmnop",
     ],
 )
-def test_what_is_tried_first_everywhere_is_refused_as_breached(password: str) -> None:
+def test_s05_what_is_tried_first_everywhere_is_refused_as_breached(password: str) -> None:
     with pytest.raises(PasswordBreached) as refused:
         check_new_password(password, EMAIL, NAME, field="newPassword")
     assert [violation.field for violation in refused.value.violations] == ["newPassword"]
@@ -52,7 +52,7 @@ def test_what_is_tried_first_everywhere_is_refused_as_breached(password: str) ->
         "SILVA-ÖRNSKÖLD 7",
     ],
 )
-def test_what_is_tried_first_here_is_refused_as_context(password: str) -> None:
+def test_s05_what_is_tried_first_here_is_refused_as_context(password: str) -> None:
     with pytest.raises(PasswordContext):
         check_new_password(password, EMAIL, NAME)
 

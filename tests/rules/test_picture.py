@@ -38,7 +38,7 @@ def opened(png: bytes) -> Image.Image:
 
 
 @pytest.mark.parametrize("text", [TEXT, "x" * signed_code.MAX_TEXT_LENGTH], ids=["code", "longest"])
-def test_a_reader_gets_the_text_back_from_a_small_code(text: str) -> None:
+def test_s43_a_reader_gets_the_text_back_from_a_small_code(text: str) -> None:
     barcode = read(opened(picture.png(text)))
     assert barcode.text == text
     assert barcode.ec_level == "M"

@@ -1,14 +1,82 @@
-"""How long the long tests of this folder run."""
+"""How long the heavy tests of this folder run, and what they are about: a toy service, an instance that confirms."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from server.db.embedded import EmbeddedPostgres
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.cast import Cast
+from tests.fixtures.clock import SettableClock
+from tests.fixtures.database import copied_database
+from tests.fixtures.instance import RunningInstance, running_instance
+from tests.fixtures.postman import Postman
+from tests.interceptors.probe import House, running_house
+
+OPTIONS = {
+    "--audit-records": (5_000, "records of the audit to seal and verify"),
+    "--flood": (200_000, "addresses that flood the limiter; 1,000,000 take 20 s"),
+    "--resets": (2_000, "streams that one connection opens and resets"),
+    "--logins": (60, "sign-ins, 200 at a time"),
+}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/security --audit-records=100000` verifies as many."""
-    parser.addoption("--audit-records", type=int, default=5000, help="records of the audit to seal and verify")
+    """`pytest tests/security --audit-records=100000 --flood=1000000 --resets=20000 --logins=4000` runs them in full."""
+    for name, (default, what) in OPTIONS.items():
+        parser.addoption(name, type=int, default=default, help=what)
+
+
+def _chosen(request: pytest.FixtureRequest, name: str) -> int:
+    """The default too where the option is not known because the whole suite runs."""
+    return int(request.config.getoption(name, OPTIONS[name][0]))
 
 
 @pytest.fixture(scope="session")
 def audit_records(request: pytest.FixtureRequest) -> int:
-    """How many records are sealed and verified; 5,000 where the option is not known because the whole suite runs."""
-    return int(request.config.getoption("--audit-records", 5000))
+    """How many records are sealed and verified."""
+    return _chosen(request, "--audit-records")
+
+
+@pytest.fixture
+def flood(request: pytest.FixtureRequest) -> int:
+    """How many addresses flood the limiter."""
+    return _chosen(request, "--flood")
+
+
+@pytest.fixture
+def resets(request: pytest.FixtureRequest) -> int:
+    """How many streams one connection opens and resets."""
+    return _chosen(request, "--resets")
+
+
+@pytest.fixture(scope="session")
+def logins(request: pytest.FixtureRequest) -> int:
+    """How many sign-ins are sent."""
+    return _chosen(request, "--logins")
+
+
+@pytest.fixture
+async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> AsyncIterator[House]:
+    """The toy service with limits that no test reaches."""
+    async with running_house(work, clock, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def confirming(postgres: EmbeddedPostgres) -> Iterator[Cast]:
+    """People on an instance with REGISTRATION_CONFIRM_EMAIL."""
+    with asyncio.Runner() as runner:
+        database = copied_database(postgres)
+        url = runner.run(database.__aenter__())
+        with running_instance(url, registration_confirm_email=True) as running, Cast(running) as actors:
+            yield actors
+        runner.run(database.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="package")
+def postman(instance: RunningInstance) -> Postman:
+    """Who delivers the mails of the shared instance."""
+    return Postman(instance.home)

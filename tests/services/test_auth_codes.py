@@ -12,6 +12,7 @@ from server.auth.entities import User
 from server.auth.one_time_codes import MAX_PER_DAY, MAX_TRIES, CodeScope, Purpose
 from server.auth.passwords import Passwords
 from server.db.engine import create_engine
+from server.errors import RateLimitExceeded
 from server.mail.entities import MailKind
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import SEAL, Auth
@@ -34,16 +35,9 @@ def reset_of(user: User) -> CodeScope:
     return CodeScope(user.id, Purpose.PASSWORD_RESET)
 
 
-async def issue(auth: Auth, scope: CodeScope) -> str | None:
-    async with auth.work.begin() as tx:
-        issued = await auth.codes.issue(tx, scope)
-    return issued[0] if issued else None
-
-
 async def issued(auth: Auth, scope: CodeScope) -> str:
-    code = await issue(auth, scope)
-    assert code is not None
-    return code
+    async with auth.work.begin() as tx:
+        return (await auth.codes.issue(tx, scope))[0]
 
 
 async def opens(auth: Auth, scope: CodeScope, code: str) -> bool:
@@ -65,13 +59,13 @@ async def a_session(auth: Auth, user: User) -> UUID:
     return auth.access_tokens.verify((await auth.sign_in(user)).tokens.access_token).session_id
 
 
-async def test_a_code_opens_once(auth: Auth, user: User) -> None:
+async def test_s11_a_code_opens_once(auth: Auth, user: User) -> None:
     code = await issued(auth, reset_of(user))
     assert await opens(auth, reset_of(user), code)
     assert not await opens(auth, reset_of(user), code)
 
 
-async def test_the_right_code_after_four_wrong_ones_opens_and_after_five_is_dead(auth: Auth, user: User) -> None:
+async def test_s11_the_right_code_after_four_wrong_ones_opens_and_after_five_is_dead(auth: Auth, user: User) -> None:
     for wrong, right in ((MAX_TRIES - 1, True), (MAX_TRIES, False)):
         code = await issued(auth, reset_of(user))
         for _ in range(wrong):
@@ -79,7 +73,7 @@ async def test_the_right_code_after_four_wrong_ones_opens_and_after_five_is_dead
         assert await opens(auth, reset_of(user), code) is right
 
 
-async def test_a_new_code_ends_the_one_before(auth: Auth, user: User) -> None:
+async def test_s11_a_new_code_ends_the_one_before(auth: Auth, user: User) -> None:
     old, new = await issued(auth, reset_of(user)), await issued(auth, reset_of(user))
     if old != new:
         assert not await opens(auth, reset_of(user), old)
@@ -87,13 +81,13 @@ async def test_a_new_code_ends_the_one_before(auth: Auth, user: User) -> None:
 
 
 @pytest.mark.parametrize(("age", "good"), [("9 min 59 s", True), ("10 min 1 s", False)])
-async def test_a_code_lives_ten_minutes(auth: Auth, user: User, age: str, good: bool) -> None:
+async def test_s11_a_code_lives_ten_minutes(auth: Auth, user: User, age: str, good: bool) -> None:
     code = await issued(auth, reset_of(user))
     await execute(auth, "UPDATE one_time_codes SET expires_at = expires_at - CAST(:age AS text)::interval", age=age)
     assert await opens(auth, reset_of(user), code) is good
 
 
-async def test_a_code_opens_only_for_its_user_its_purpose_and_its_session(auth: Auth, user: User) -> None:
+async def test_s12_a_code_opens_only_for_its_user_its_purpose_and_its_session(auth: Auth, user: User) -> None:
     other = await auth.open()
     one, two = await a_session(auth, user), await a_session(auth, user)
     history = CodeScope(user.id, Purpose.HISTORY_ACCESS, one)
@@ -107,19 +101,22 @@ async def test_a_code_opens_only_for_its_user_its_purpose_and_its_session(auth: 
     assert await opens(auth, reset_of(user), code)
 
 
-async def test_an_account_gets_ten_codes_a_day_whatever_they_are_for(auth: Auth, user: User) -> None:
+async def test_s11_an_account_gets_ten_codes_a_day_whatever_they_are_for(auth: Auth, user: User) -> None:
     session = await a_session(auth, user)
     history = CodeScope(user.id, Purpose.HISTORY_ACCESS, session)
     for number in range(MAX_PER_DAY):
         last = await issued(auth, history if number % 2 else reset_of(user))
-    assert await issue(auth, reset_of(user)) is None
+    await execute(auth, "UPDATE one_time_codes SET created_at = created_at - interval '1 hour'")
+    with pytest.raises(RateLimitExceeded) as refused:
+        await issued(auth, reset_of(user))
+    assert (refused.value.metadata, refused.value.retry_after) == ({"limit": "codes"}, 23 * 3600)
     assert await opens(auth, history, last)  # the refused one ended nothing
     await execute(auth, "UPDATE one_time_codes SET created_at = created_at - interval '1 day'")
-    assert await issue(auth, reset_of(user)) is not None
+    await issued(auth, reset_of(user))
     assert await execute(auth, "SELECT count(*) FROM one_time_codes") == [(1,)]
 
 
-async def test_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:
+async def test_s11_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:
     engine = create_engine(database_url, pool_size=10)
     auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
     user = await auth.open()
@@ -128,7 +125,7 @@ async def test_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: 
     await engine.dispose()
 
 
-async def test_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, passwords: Passwords) -> None:
+async def test_s11_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, passwords: Passwords) -> None:
     engine = create_engine(database_url, pool_size=10)
     auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
     user = await auth.open()
@@ -139,9 +136,9 @@ async def test_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, pa
     await engine.dispose()
 
 
-async def test_neither_table_holds_the_code_and_the_mail_opens_with_the_key(auth: Auth, user: User) -> None:
+async def test_s13_neither_table_holds_the_code_and_the_mail_opens_with_the_key(auth: Auth, user: User) -> None:
     async with auth.work.begin() as tx:
-        assert await auth.codes.send(tx, user, reset_of(user), MailKind.PASSWORD_RESET)
+        await auth.codes.send(tx, user, reset_of(user), MailKind.PASSWORD_RESET)
     ((sealed, late),) = await execute(
         auth, "SELECT sealed_code, expires_at - created_at FROM emails WHERE kind = 'password_reset'"
     )

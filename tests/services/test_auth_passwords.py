@@ -9,6 +9,7 @@ from sqlalchemy import text
 from server.auth.entities import SignedIn, User, UserStatus
 from server.auth.password_service import PasswordService
 from server.auth.passwords import Passwords
+from server.auth.present_password import PresentPassword
 from server.auth.sign_in_attempts import SignInAttempts
 from server.errors import (
     InvalidCredentials,
@@ -81,7 +82,7 @@ async def test_a_forgotten_password_is_reset_with_the_mailed_code(auth: Auth, us
         await auth.passwords.reset(user.email, code, PASSWORD)
 
 
-async def test_a_reset_ends_every_session_of_the_account_and_no_other(auth: Auth, user: User) -> None:
+async def test_s16_a_reset_ends_every_session_of_the_account_and_no_other(auth: Auth, user: User) -> None:
     sessions = [await auth.sign_in(user) for _ in range(3)]
     elsewhere = await auth.sign_in(await auth.open())
     await auth.passwords.reset(user.email, await forgotten(auth, user), NEW)
@@ -150,7 +151,9 @@ async def test_a_bad_new_password_leaves_everything_as_it_is(auth: Auth, user: U
 async def test_what_strangers_ask_takes_its_time_whatever_the_answer(
     work: UnitOfWork, auth: Auth, user: User, passwords: Passwords
 ) -> None:
-    slow = PasswordService(work, passwords, auth.codes, SignInAttempts(work, SECRET), auth.standing, answer_seconds=0.2)
+    attempts = SignInAttempts(work, SECRET)
+    present = PresentPassword(work, passwords, attempts)
+    slow = PasswordService(work, passwords, auth.codes, attempts, present, auth.standing, answer_seconds=0.2)
     for email in (user.email, "nobody@example.org"):
         begun = time.monotonic()
         await slow.forgot(email)
@@ -161,7 +164,7 @@ async def test_what_strangers_ask_takes_its_time_whatever_the_answer(
         assert time.monotonic() - begun >= 0.2
 
 
-async def test_a_changed_password_ends_the_other_sessions_and_tells_the_owner(auth: Auth, user: User) -> None:
+async def test_s16_a_changed_password_ends_the_other_sessions_and_tells_the_owner(auth: Auth, user: User) -> None:
     here, elsewhere = await auth.sign_in(user), await auth.sign_in(user)
     await auth.passwords.change(auth.access_tokens.verify(here.tokens.access_token), PASSWORD, NEW, "")
     await auth.check(here)

@@ -60,7 +60,7 @@ async def let_pass(auth: Auth, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_each_failure_from_the_fifth_on_doubles_the_delay(auth: Auth, user: User, known: bool) -> None:
+async def test_s09_each_failure_from_the_fifth_on_doubles_the_delay(auth: Auth, user: User, known: bool) -> None:
     email = user.email if known else "nobody@example.org"
     await fail(auth, email, FREE_FAILURES - 1)
     seen = []
@@ -71,7 +71,7 @@ async def test_each_failure_from_the_fifth_on_doubles_the_delay(auth: Auth, user
     assert seen == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *[LONGEST_DELAY_SECONDS] * 3]
 
 
-async def test_after_the_delay_the_right_password_opens_and_all_is_forgotten(auth: Auth, user: User) -> None:
+async def test_s09_after_the_delay_the_right_password_opens_and_all_is_forgotten(auth: Auth, user: User) -> None:
     await fail(auth, user.email)
     await let_pass(auth, await delay(auth, user.email))
     await auth.sessions.login(user.email, PASSWORD, EVIL)
@@ -79,7 +79,7 @@ async def test_after_the_delay_the_right_password_opens_and_all_is_forgotten(aut
     await auth.sessions.login(user.email, PASSWORD, EVIL)
 
 
-async def test_the_owner_signs_in_from_a_known_address_during_an_attack_from_elsewhere(auth: Auth, user: User) -> None:
+async def test_s09_the_owner_signs_in_at_home_during_an_attack_from_elsewhere(auth: Auth, user: User) -> None:
     await auth.sessions.login(user.email, PASSWORD, HOME)
     await fail(auth, user.email)
     assert await delay(auth, user.email, EVIL) == 1
@@ -95,7 +95,7 @@ async def test_guesses_from_a_known_address_are_delayed_there_alone(auth: Auth, 
     await auth.sessions.login(user.email, PASSWORD, ABROAD)
 
 
-async def test_an_address_is_known_for_thirty_days(auth: Auth, user: User) -> None:
+async def test_s09_an_address_is_known_for_thirty_days(auth: Auth, user: User) -> None:
     await auth.sessions.login(user.email, PASSWORD, HOME)
     await let_pass(auth, 30 * 86400 + 1)
     await fail(auth, user.email)
@@ -114,7 +114,7 @@ async def test_failures_of_yesterday_are_forgiven(auth: Auth, user: User) -> Non
     await auth.sessions.login(user.email, PASSWORD, EVIL)
 
 
-async def test_a_reset_password_ends_the_delay(auth: Auth, user: User) -> None:
+async def test_s09_a_reset_password_ends_the_delay(auth: Auth, user: User) -> None:
     await fail(auth, user.email)
     await auth.passwords.forgot(user.email)
     ((sealed,),) = await execute(auth, "SELECT sealed_code FROM emails WHERE kind = 'password_reset'")
@@ -134,7 +134,7 @@ async def test_of_many_guesses_at_once_after_a_delay_one_is_looked_at(database_u
     await engine.dispose()
 
 
-async def test_a_process_that_has_just_started_knows_the_delay(auth: Auth, user: User, passwords: Passwords) -> None:
+async def test_s09_a_process_that_just_started_knows_the_delay(auth: Auth, user: User, passwords: Passwords) -> None:
     await fail(auth, user.email)
     assert await delay(Auth.build(auth.work, SettableClock().clock, passwords), user.email) == 1
 

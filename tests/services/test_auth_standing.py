@@ -89,12 +89,13 @@ async def test_a_check_asks_the_database_nothing_until_the_memory_is_stale(
     patient = await committing.sign_in(await committing.open())
     doctor = await committing.sign_in(await committing.open(Role.DOCTOR))
     await committing.standing.refresh()
-    await committing.check(doctor, verified=True)
+    for signed_in in (patient, doctor):
+        await committing.check(signed_in, verified=True, confirmed=True)
     statements.clear()
     clock.forward(seconds=2)
-    for verified in (False, True):
-        await committing.check(patient, verified=verified)
-        await committing.check(doctor, verified=verified)
+    for asked in (False, True):
+        await committing.check(patient, verified=asked, confirmed=asked)
+        await committing.check(doctor, verified=asked, confirmed=asked)
     assert statements == []
     clock.forward(seconds=0.1)
     await committing.check(patient)
@@ -184,7 +185,7 @@ async def test_without_database_a_stale_memory_lets_nobody_through(here: Auth) -
     standing = Standing(UnitOfWork(engine), Clock(), ACCESS_TOKEN_LIFE)
     async with standing.followed():
         with pytest.raises(DatabaseUnavailable):
-            await standing.check(caller, verified=False)
+            await standing.check(caller, confirmed=False, verified=False)
     await engine.dispose()
 
 
@@ -194,7 +195,7 @@ async def test_a_database_that_does_not_answer_refuses_the_call(committing: Auth
         await blocking.exec_driver_sql("LOCK TABLE sessions")
         began = time.monotonic()
         with pytest.raises(DatabaseUnavailable):
-            await committing.standing.check(caller, verified=False)
+            await committing.standing.check(caller, confirmed=False, verified=False)
         assert time.monotonic() - began < 1.5
 
 

@@ -126,7 +126,7 @@ async def test_nothing_stays_of_a_code_that_was_refused(
     assert await sealed(queue) is None
 
 
-async def test_a_code_that_has_ended_is_never_sent_and_the_queue_stays_healthy(
+async def test_s60_a_code_that_has_ended_is_never_sent_and_the_queue_stays_healthy(
     queue: UnitOfWork, composer: MailComposer, sink: MailSink
 ) -> None:
     await add_code_mail(queue, good_for="-1 s")

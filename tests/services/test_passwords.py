@@ -37,7 +37,7 @@ async def test_a_password_matches_itself(passwords: Passwords, password: str) ->
     assert await passwords.check(password, await passwords.hash(password)) == MATCH
 
 
-async def test_a_password_is_compared_exactly_as_sent(passwords: Passwords) -> None:
+async def test_s06_a_password_is_compared_exactly_as_sent(passwords: Passwords) -> None:
     stored = await passwords.hash("p" * 79 + "Q")
     for other in ("p" * 79 + "R", "p" * 79 + "Q ", "p" * 79 + "q", " " + "p" * 79 + "Q"):
         assert await passwords.check(other, stored) == NO_MATCH
@@ -76,13 +76,13 @@ async def test_a_wrong_password_replaces_nothing(passwords: Passwords) -> None:
     assert await passwords.check("before1235", stored) == NO_MATCH
 
 
-async def test_bcrypt_does_not_cut_a_long_password(passwords: Passwords) -> None:
+async def test_s06_bcrypt_does_not_cut_a_long_password(passwords: Passwords) -> None:
     stored = bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()
     assert await passwords.check("x" * 73, stored) == NO_MATCH
     assert (await passwords.check("x" * 72, stored)).matches
 
 
-async def test_a_hash_of_other_parameters_is_replaced(passwords: Passwords) -> None:
+async def test_s03_a_hash_of_other_parameters_is_replaced(passwords: Passwords) -> None:
     context = CryptContext(["argon2"], argon2__memory_cost=12288, argon2__time_cost=3, argon2__parallelism=1)
     check = await passwords.check("korrekt pferd", context.hash("korrekt pferd"))
     assert check.matches

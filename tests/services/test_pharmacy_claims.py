@@ -101,7 +101,7 @@ async def test_a_validation_is_no_look_at_the_prescription(
 
 
 @pytest.mark.parametrize("step", STEPS[1:])
-async def test_a_claim_keeps_off_even_those_who_never_saw_the_prescription(
+async def test_s38_a_claim_keeps_off_even_those_who_never_saw_the_prescription(
     ward: Ward, pharmacy: PharmacyService, written: Written, step: Step
 ) -> None:
     await scan_and_validate(pharmacy, written, ward.pharmacist)
@@ -121,7 +121,7 @@ async def test_validating_what_another_holds_tells_who_has_seen_it_and_nobody_el
     assert set(refusal.value.metadata) == {"state", "claim_expires_at"}
 
 
-async def test_a_lapsed_lease_lets_another_validate_and_refuses_the_former_holder(
+async def test_s38_a_lapsed_lease_lets_another_validate_and_refuses_the_former_holder(
     work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
 ) -> None:
     prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)

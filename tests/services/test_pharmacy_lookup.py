@@ -4,19 +4,15 @@ import pytest
 from sqlalchemy import text
 
 from server.clinical.entities import PrescriptionStatus
-from server.clinical.reference_number import new_patient_reference, new_prescription_number
 from server.errors import (
-    NotFound,
-    RateLimitExceeded,
     ReferenceNumberInvalid,
 )
 from server.period import Period
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.clock import SettableClock
 from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, prescribe
-from tests.fixtures.pharmacy import TODAY, Ward, Written, a_service
+from tests.fixtures.pharmacy import Ward, Written
 
 S = PrescriptionStatus
 A = PharmacyAction
@@ -50,27 +46,6 @@ async def test_a_reference_finds_what_is_open_newest_first_and_logs_each(
 async def test_a_patient_with_nothing_open_is_no_miss(work: UnitOfWork, ward: Ward, pharmacy: PharmacyService) -> None:
     for _ in range(6):
         assert await pharmacy.look_up(ward.pharmacist, ward.reference_number) == ()
-
-
-async def test_after_five_misses_in_a_minute_nothing_is_told_to_that_pharmacist(
-    work: UnitOfWork, ward: Ward, written: Written, clock: SettableClock
-) -> None:
-    pharmacy = a_service(work, clock.clock)
-    for number in (new_prescription_number(TODAY), new_patient_reference(TODAY)) * 2:
-        with pytest.raises(NotFound):
-            await pharmacy.look_up(ward.pharmacist, number)
-    for _ in range(10):
-        assert await pharmacy.look_up(ward.pharmacist, written.number)
-    with pytest.raises(NotFound):
-        await pharmacy.look_up(ward.pharmacist, new_prescription_number(TODAY))
-    for number in (new_prescription_number(TODAY), written.number):
-        with pytest.raises(RateLimitExceeded) as refusal:
-            await pharmacy.look_up(ward.pharmacist, number)
-        assert refusal.value.metadata == {"limit": "lookup_misses"}
-        assert refusal.value.retry_after == pytest.approx(12)
-    assert await pharmacy.look_up(ward.colleague, written.number)
-    clock.forward(seconds=12.1)
-    assert await pharmacy.look_up(ward.pharmacist, written.number)
 
 
 async def test_a_text_that_is_no_number_is_refused_without_a_miss(

@@ -7,15 +7,15 @@ import pytest
 from server.db.identifiers import new_id
 from server.errors import DatabaseUnavailable, NotFound, PrescriptionDispensed, RateLimitExceeded
 from server.pharmacy.lookup_misses import LookupMisses
-from server.rate_limits.store import MemoryStore
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.limits import BUDGETS, a_meter
 
 PHARMACIST = new_id()
 
 
 @pytest.fixture
 def misses(clock: SettableClock) -> LookupMisses:
-    return LookupMisses(MemoryStore(), clock.clock)
+    return LookupMisses(a_meter(clock.clock), BUDGETS.later("lookup_misses"))
 
 
 async def look_up(misses: LookupMisses, outcome: BaseException | None = None) -> None:

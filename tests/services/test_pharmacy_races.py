@@ -159,7 +159,7 @@ async def test_of_all_who_validate_at_once_one_gets_the_claim(
     assert (len(winners), {type(refusal) for refusal in refusals}) == (8, {ClaimedByOther})
 
 
-async def test_fifty_scans_at_once_are_counted_as_fifty(
+async def test_s46_fifty_scans_at_once_are_counted_as_fifty(
     engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
 ) -> None:
     written = await prescribe(work, ward)

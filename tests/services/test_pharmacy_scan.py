@@ -9,10 +9,7 @@ from server.clinical.entities import PrescriptionStatus
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import (
-    DeclaredError,
-    QrCodeExpired,
     QrCodeInvalid,
-    QrCodeReplaced,
 )
 from server.period import Period
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
@@ -20,7 +17,7 @@ from server.pharmacy.service import PharmacyService
 from server.qr import signed_code
 from server.qr.signed_code import QrContent
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, current, prescribe, run, scan_and_validate
+from tests.fixtures.counter import FIRST_PAGE, current, prescribe, scan_and_validate
 from tests.fixtures.pharmacy import QR_KEYS, Ward, Written
 
 S = PrescriptionStatus
@@ -74,45 +71,3 @@ async def test_a_code_that_the_database_does_not_know_is_invalid(
         with pytest.raises(QrCodeInvalid):
             await pharmacy.scan(ward.pharmacist, qr_text)
     assert (await current(work, written)).status is S.PENDING
-
-
-async def test_a_replaced_code_is_refused_and_the_new_one_works(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
-) -> None:
-    new_code = new_id()
-    await run(work, "UPDATE qr_codes SET replaced_at = now() WHERE id = :id", id=written.code_id)
-    await run(
-        work,
-        "INSERT INTO qr_codes (id, prescription_id, key_id, nonce, qr_hash, issued_at, expires_at)"
-        " VALUES (:id, :prescription, 'k', '', 'other', now(), now() + interval '7 days')",
-        id=new_code,
-        prescription=written.id,
-    )
-    with pytest.raises(QrCodeReplaced):
-        await pharmacy.scan(ward.pharmacist, written.qr_text)
-    found = await pharmacy.scan(ward.pharmacist, sealed(written.id, new_code))
-    assert found.prescription.qr_code.scan_count == 1
-
-
-async def test_the_stored_expiry_of_a_code_wins_over_what_its_text_says(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
-) -> None:
-    await run(work, "UPDATE qr_codes SET expires_at = now() WHERE id = :id", id=written.code_id)
-    with pytest.raises(QrCodeExpired) as refusal:
-        await pharmacy.scan(ward.pharmacist, written.qr_text)
-    assert set(refusal.value.metadata) == {"expired_at"}
-    assert (await current(work, written)).qr_code.scan_count == 0
-
-
-@pytest.mark.parametrize(("changes", "error"), ENDS)
-async def test_scan_and_lookup_of_a_final_prescription_say_what_ended_it_and_count_nothing(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written, changes: str, error: type[DeclaredError]
-) -> None:
-    await alter(work, written, changes)
-    with pytest.raises(error) as scanned:
-        await pharmacy.scan(ward.pharmacist, written.qr_text)
-    with pytest.raises(error):
-        await pharmacy.look_up(ward.pharmacist, written.number)
-    assert set(scanned.value.metadata) == {"state", "changed_at"}
-    assert (await current(work, written)).qr_code.scan_count == 0
-    assert (await pharmacy.history(ward.pharmacist, EVERYTHING, FIRST_PAGE)).items == ()

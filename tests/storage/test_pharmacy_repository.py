@@ -1,8 +1,8 @@
 """What the database itself holds about dispensing, however wrong the code above it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import NOTHING
-from server.clinical.entities import PrescriptionItem, PrescriptionStatus
+from server.clinical.entities import Claim, Prescription, PrescriptionItem, PrescriptionStatus
 from server.db.engine import APP_ROLE
 from server.db.identifiers import new_id
+from server.errors import NotFound
 from server.period import Period
 from server.pharmacy.entities import HistoryFilter, NewEntry, NewLine, PharmacyAction
 from server.unit_of_work import Transaction, UnitOfWork
@@ -88,13 +89,37 @@ async def test_only_scans_and_lookups_of_the_last_day_count_as_seen_lately(work:
         pharmacist_id = ward.pharmacist.user_id
         for action in PharmacyAction:
             await tx.connection.execute(text("DELETE FROM pharmacy_log"))
-            assert not await tx.pharmacy.has_acted(prescription_id, pharmacist_id)
+            assert not await found(tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, pharmacist_id))
             await tx.pharmacy.add(AuditEvent.PRESCRIPTION_SCANNED, NOTHING, an_entry(ward, prescription_id, action))
             looked = action in (PharmacyAction.SCAN, PharmacyAction.LOOKUP)
-            assert await tx.pharmacy.has_acted(prescription_id, pharmacist_id)
-            assert await tx.pharmacy.has_seen_lately(prescription_id, pharmacist_id) is looked
-            assert not await tx.pharmacy.has_seen_lately(prescription_id, ward.colleague.user_id)
-            assert not await tx.pharmacy.has_acted(new_id(), pharmacist_id)
+            assert await found(tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, pharmacist_id))
+            assert await found(tx.pharmacy.seen_lately_for_update(prescription_id, pharmacist_id)) is looked
+            assert not await found(tx.pharmacy.seen_lately_for_update(prescription_id, ward.colleague.user_id))
+            assert not await found(tx.pharmacy.acted_on_or_claimed_for_update(new_id(), pharmacist_id))
+
+
+async def test_what_is_claimed_is_found_by_those_who_want_to_end_it_and_by_nobody_who_wants_to_claim_it(
+    work: UnitOfWork,
+) -> None:
+    async with work.begin() as tx:
+        ward, prescription_id, _ = await prescribed(tx)
+        colleague_id = ward.colleague.user_id
+        prescription = await tx.prescriptions.get_for_update(prescription_id)
+        until = prescription.as_of + timedelta(minutes=1)
+        claim = Claim(ward.pharmacist.user_id, PrescriptionStatus.SCANNED, until)
+        await tx.prescriptions.move(prescription, PrescriptionStatus.VALIDATED, claim=claim)
+        assert await found(tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, colleague_id))
+        assert await found(tx.pharmacy.seen_lately_or_claimed_for_update(prescription_id, colleague_id))
+        assert not await found(tx.pharmacy.seen_lately_for_update(prescription_id, colleague_id))
+
+
+async def found(looking: Awaitable[Prescription]) -> bool:
+    """Whether a prescription is found."""
+    try:
+        await looking
+    except NotFound:
+        return False
+    return True
 
 
 async def test_entries_of_one_statement_all_arrive(work: UnitOfWork) -> None:
@@ -129,8 +154,8 @@ async def test_the_lists_find_their_rows_by_index_in_a_long_log(work: UnitOfWork
             await tx.pharmacy.log(prescription_id, ward.pharmacist.user_id, None, 20)
             await tx.pharmacy.lines_for(prescription_id, ward.pharmacist)
             await tx.pharmacy.lines_for(prescription_id, ward.patient)
-            await tx.pharmacy.has_seen_lately(prescription_id, ward.pharmacist.user_id)
-    assert len(explained) == 6
+            await found(tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, ward.colleague.user_id))
+    assert len(explained) == 7  # what is not found is looked for twice
     assert not [plan for plan in explained if "Seq Scan on pharmacy_log" in plan]
 
 

@@ -1,53 +1,74 @@
-"""What every store of rate-limit buckets must do, and the bounds of the one in memory."""
+"""What every store of rate-limit buckets must do: in memory, in PostgreSQL, in Redis."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from server.rate_limits.bucket import Limit
-from server.rate_limits.store import BucketStore, MemoryStore
-
-LOGIN = Limit("login", 5, 900)
-ROLE = Limit("role", 50, 60)
-NOW = 1_000.0
-
-STORES: list[Callable[[], BucketStore]] = [MemoryStore]
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.database import committing_work
+from tests.fixtures.valkey import running_valkey
+from tests.storage.buckets import LOGIN, ROLE, Shelf, in_memory, in_postgres, in_redis
 
 
-@pytest.fixture(params=STORES, ids=lambda make: make.__name__)
-def store(request: pytest.FixtureRequest) -> BucketStore:
-    made: BucketStore = request.param()
-    return made
+@pytest.fixture(scope="module")
+def valkey_url() -> Iterator[str]:
+    with running_valkey() as url:
+        yield url
 
 
-async def allowed(store: BucketStore, key: str, limit: Limit = LOGIN, now: float = NOW) -> bool:
-    [decision] = await store.take([(limit, key)], now)
-    return decision.allowed
+@pytest.fixture(params=["memory", "postgresql", "redis"])
+async def shelf(request: pytest.FixtureRequest, shared_database_url: str, valkey_url: str) -> AsyncIterator[Shelf]:
+    if request.param == "memory":
+        yield in_memory()
+    elif request.param == "postgresql":
+        async with committing_work(shared_database_url, pool_size=10) as work:
+            await emptied(work)
+            yield in_postgres(work)
+    else:
+        async with in_redis(valkey_url) as store:
+            yield store
 
 
-async def drain(store: BucketStore, key: str, limit: Limit = LOGIN, now: float = NOW) -> None:
-    for _ in range(limit.tokens):
-        assert await allowed(store, key, limit, now)
+async def emptied(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await tx.connection.exec_driver_sql("DELETE FROM rate_limit_buckets")
 
 
-async def test_as_many_calls_as_the_limit_pass_and_the_next_is_told_when(store: BucketStore) -> None:
-    await drain(store, "a")
-    [refusal] = await store.take([(LOGIN, "a")], NOW)
+async def test_as_many_calls_as_the_limit_pass_and_the_next_is_told_when(shelf: Shelf) -> None:
+    await shelf.drain("a")
+    [refusal] = await shelf.take((LOGIN, "a"))
     assert (refusal.allowed, refusal.remaining) == (False, 0)
     assert refusal.retry_after == pytest.approx(180, abs=1)
-    assert await allowed(store, "a", now=NOW + refusal.retry_after)
-    assert not await allowed(store, "a", now=NOW + refusal.retry_after)
+    await shelf.forward(refusal.retry_after)
+    assert await shelf.allowed("a")
+    assert not await shelf.allowed("a")
 
 
-async def test_keys_and_limits_are_independent(store: BucketStore) -> None:
-    await drain(store, "a")
-    assert not await allowed(store, "a")
-    assert await allowed(store, "b")
-    assert await allowed(store, "a", ROLE)
+async def test_a_token_comes_back_no_earlier_than_told(shelf: Shelf) -> None:
+    await shelf.drain("a")
+    [refusal] = await shelf.take((LOGIN, "a"))
+    await shelf.forward(refusal.retry_after - 2)
+    assert not await shelf.allowed("a")
 
 
-async def test_the_answers_stand_in_the_order_of_the_requests(store: BucketStore) -> None:
-    answers = await store.take([(ROLE, "a"), (LOGIN, "a"), (ROLE, "b")], NOW)
+async def test_what_is_left_is_told_with_every_answer(shelf: Shelf) -> None:
+    left = [(await shelf.take((LOGIN, "a")))[0].remaining for _ in range(6)]
+    assert left == [4, 3, 2, 1, 0, 0]
+    [refusal] = await shelf.take((LOGIN, "a"))
+    assert refusal.reset_after == pytest.approx(900, abs=1)
+
+
+async def test_keys_and_limits_are_independent(shelf: Shelf) -> None:
+    await shelf.drain("a")
+    assert not await shelf.allowed("a")
+    assert await shelf.allowed("b")
+    assert await shelf.allowed("a", ROLE)
+
+
+async def test_the_answers_stand_in_the_order_of_the_requests(shelf: Shelf) -> None:
+    answers = await shelf.take((ROLE, "a"), (LOGIN, "a"), (ROLE, "b"))
     assert [(answer.limit.name, answer.remaining) for answer in answers] == [
         ("role", 49),
         ("login", 4),
@@ -55,98 +76,68 @@ async def test_the_answers_stand_in_the_order_of_the_requests(store: BucketStore
     ]
 
 
-async def test_one_refusal_charges_no_bucket(store: BucketStore) -> None:
-    await drain(store, "a")
+async def test_one_refusal_charges_no_bucket(shelf: Shelf) -> None:
+    await shelf.drain("a")
     for _ in range(3):
-        role, login = await store.take([(ROLE, "a"), (LOGIN, "a")], NOW)
+        role, login = await shelf.take((ROLE, "a"), (LOGIN, "a"))
         assert (role.allowed, role.remaining, login.allowed) == (True, 50, False)
-    [role] = await store.take([(ROLE, "a")], NOW)
+    [role] = await shelf.take((ROLE, "a"))
     assert role.remaining == 49
 
 
-async def test_a_bucket_named_twice_is_charged_once(store: BucketStore) -> None:
-    await store.take([(LOGIN, "a"), (LOGIN, "a")], NOW)
-    [decision] = await store.take([(LOGIN, "a")], NOW)
+async def test_a_bucket_named_twice_is_charged_once(shelf: Shelf) -> None:
+    await shelf.take((LOGIN, "a"), (LOGIN, "a"))
+    [decision] = await shelf.take((LOGIN, "a"))
     assert decision.remaining == 3
 
 
-async def test_a_refund_gives_the_token_back(store: BucketStore) -> None:
-    await drain(store, "a")
-    await store.refund([(LOGIN, "a")])
-    assert await allowed(store, "a")
-    assert not await allowed(store, "a")
+async def test_a_refund_gives_the_token_back(shelf: Shelf) -> None:
+    await shelf.drain("a")
+    await shelf.store.refund([(LOGIN, "a")])
+    assert await shelf.allowed("a")
+    assert not await shelf.allowed("a")
 
 
-async def test_a_refund_never_fills_a_bucket_beyond_its_size(store: BucketStore) -> None:
-    await store.take([(LOGIN, "a")], NOW)
+async def test_a_refund_never_fills_a_bucket_beyond_its_size(shelf: Shelf) -> None:
+    await shelf.take((LOGIN, "a"))
     for _ in range(3):
-        await store.refund([(LOGIN, "a"), (LOGIN, "never seen")])
-    [decision] = await store.take([(LOGIN, "a")], NOW)
+        await shelf.store.refund([(LOGIN, "a"), (LOGIN, "never seen")])
+    [decision] = await shelf.take((LOGIN, "a"))
     assert decision.remaining == 4
 
 
-async def test_no_requests_no_answers(store: BucketStore) -> None:
-    assert await store.take([], NOW) == []
+async def test_no_requests_no_answers(shelf: Shelf) -> None:
+    assert list(await shelf.take()) == []
 
 
-async def test_memory_drops_full_buckets_as_calls_go_on() -> None:
-    store = MemoryStore()
-    for number in range(1_000):
-        await store.take([(LOGIN, str(number))], NOW)
-    assert len(store) == 1_000
-    for _ in range(501):
-        await store.take([(ROLE, "other")], NOW + 901)
-    assert len(store) == 1
+async def test_of_many_calls_at_once_as_many_pass_as_the_limit(shelf: Shelf) -> None:
+    for key in ("first", "again"):
+        answers = await asyncio.gather(*(shelf.allowed(key) for _ in range(30)))
+        assert answers.count(True) == LOGIN.tokens
 
 
-async def test_memory_remembers_no_bucket_that_was_not_charged() -> None:
-    store = MemoryStore()
-    await drain(store, "a")
-    await store.take([(ROLE, "a"), (LOGIN, "a")], NOW)
-    assert len(store) == 1
+async def test_of_many_calls_at_once_that_take_two_tokens_none_is_charged_by_half(shelf: Shelf) -> None:
+    narrow, wide = Limit("narrow", 3, 900), Limit("wide", 50, 900)
+    await shelf.take((narrow, "a"), (wide, "a"))
+    answers = await asyncio.gather(*(shelf.take((wide, "a"), (narrow, "a")) for _ in range(20)))
+    assert [all(decision.allowed for decision in answer) for answer in answers].count(True) == 2
+    [decision] = await shelf.take((wide, "a"))
+    assert decision.remaining == 50 - 4
 
 
-async def test_memory_keeps_what_is_not_full() -> None:
-    store = MemoryStore()
-    await drain(store, "a")
-    for number in range(1_000):
-        await store.take([(ROLE, str(number))], NOW + number / 100)
-    assert not await allowed(store, "a", now=NOW + 10)
-
-
-async def test_memory_never_holds_more_than_its_cap_and_forgets_no_limited_key() -> None:
-    store = MemoryStore(max_buckets=100)
-    await drain(store, "limited")
-    for number in range(10_000):
-        await store.take([(LOGIN, f"flood {number}"), (ROLE, f"flood {number}")], NOW)
-        assert len(store) <= 100
-    assert not await allowed(store, "limited")
-
-
-async def test_memory_beyond_the_cap_limits_all_new_keys_together() -> None:
-    store = MemoryStore(max_buckets=10)
-    for number in range(10):
-        assert await allowed(store, f"first {number}")
-    passed = [await allowed(store, f"late {number}") for number in range(50)]
-    assert passed == [True] * LOGIN.tokens + [False] * (50 - LOGIN.tokens)
-    assert await allowed(store, "first 0")
-    assert await allowed(store, "late 0", ROLE)
-
-
-async def test_memory_gives_no_fresh_bucket_to_a_key_limited_beyond_the_cap() -> None:
-    store = MemoryStore(max_buckets=1)
-    await store.take([(ROLE, "holds the room")], NOW)
-    await drain(store, "late")
-    soon = NOW + ROLE.interval + 0.1  # the one bucket is full again and makes room
-    assert not await allowed(store, "late", now=soon)
-    assert await allowed(store, "late", now=NOW + LOGIN.interval)
-    assert len(store) == 1
-
-
-async def test_memory_works_normally_again_after_a_flood() -> None:
-    store = MemoryStore(max_buckets=10)
-    for number in range(100):
-        await store.take([(LOGIN, f"flood {number}")], NOW)
-    await drain(store, "a", now=NOW + 2_000)
-    await drain(store, "b", now=NOW + 2_000)
-    assert not await allowed(store, "a", now=NOW + 2_000)
+async def test_the_fullest_buckets_are_found(shelf: Shelf) -> None:
+    await shelf.drain("drained")
+    await shelf.take((LOGIN, "once"), (ROLE, "once"))
+    for _ in range(2):
+        await shelf.take((LOGIN, "2001:db8:1:2::/64"))
+    limits = {limit.name: limit for limit in (LOGIN, ROLE)}
+    found = await shelf.store.fullest(limits, 3, shelf.now)
+    assert [(bucket.limit, bucket.key) for bucket in found] == [
+        (LOGIN, "drained"),
+        (LOGIN, "2001:db8:1:2::/64"),
+        (LOGIN, "once"),
+    ]
+    assert [bucket.used for bucket in found] == pytest.approx([1, 0.4, 0.2], abs=0.01)
+    assert [bucket.limit for bucket in await shelf.store.fullest({"role": ROLE}, 3, shelf.now)] == [ROLE]
+    await shelf.forward(901)
+    assert not await shelf.store.fullest(limits, 3, shelf.now)

@@ -9,7 +9,16 @@ from medconnect_client._calls import Calls
 from medconnect_client._session import Session
 from medconnect_client._tokens import Tokens
 from medconnect_client._wire import filled, read
-from medconnect_client.models import AccountDetails, AuditRecord, JsonWebKey, NewAccount, Role, User, UserStatus
+from medconnect_client.models import (
+    AccountChanges,
+    AccountDetails,
+    AuditRecord,
+    JsonWebKey,
+    NewAccount,
+    Role,
+    User,
+    UserStatus,
+)
 
 
 class AsyncAuth:
@@ -47,6 +56,16 @@ class AsyncAuth:
     async def current_user(self) -> User:
         """The caller's own account."""
         answer = await self._calls.unary(pb.GetCurrentUserRequest(), pb.GetCurrentUserResponse)
+        return read(User, answer.user)
+
+    async def update_current_user(self, changes: AccountChanges) -> User:
+        """Change what is given in one's own account; a new address waits for its code. Raises PasswordWrong."""
+        answer = await self._calls.unary(filled(pb.UpdateCurrentUserRequest, changes), pb.UpdateCurrentUserResponse)
+        return read(User, answer.user)
+
+    async def confirm_email(self, otp_code: str) -> User:
+        """Make the address that waits for its mailed code the account's own. Raises OtpInvalid, EmailTaken."""
+        answer = await self._calls.unary(pb.ConfirmEmailRequest(otp_code=otp_code), pb.ConfirmEmailResponse)
         return read(User, answer.user)
 
     async def create_user(self, account: AccountDetails, *, idempotency_key: str | None = None) -> NewAccount:

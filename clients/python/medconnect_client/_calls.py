@@ -147,7 +147,7 @@ class Calls:
 
     async def listed(self, request: Message, answer: type[R], model: type[M]) -> AsyncIterator[M]:
         """Every entry of a list, page after page."""
-        (entries,) = (field.name for field in answer.DESCRIPTOR.fields if field.is_repeated)
+        (entries,) = (field.name for field in answer.DESCRIPTOR.fields if field.is_repeated and field.message_type)
         async for page in self.pages(request, answer):
             for entry in getattr(page, entries):
                 yield read(model, entry)

@@ -1,7 +1,7 @@
 """Patients, visits, prescriptions and QR codes: what doctors and patients do."""
 
 from collections.abc import AsyncIterator, Collection
-from datetime import date
+from datetime import UTC, date, datetime
 
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
 
@@ -9,12 +9,14 @@ from medconnect_client._calls import Calls
 from medconnect_client._wire import filled, read
 from medconnect_client.models import (
     AccessLogEntry,
+    HistoryEntry,
     MedicalVisit,
     NewPatient,
     NewPrescription,
     NewVisit,
     Patient,
     PatientChanges,
+    PatientHistoryEntry,
     PatientPrescription,
     PatientProfile,
     PatientSummary,
@@ -153,3 +155,29 @@ class AsyncClinical:
         """
         request = filled(pb.ListAccessLogRequest, from_date=from_date, to_date=to_date, event=event)
         return self._calls.listed(request, pb.ListAccessLogResponse, AccessLogEntry)
+
+    def patient_history(self, patient_id: str) -> AsyncIterator[PatientHistoryEntry]:
+        """A patient's visits and prescriptions, newest first (doctors). Raises NotFound."""
+        request = pb.GetPatientHistoryRequest(patient_id=patient_id)
+        return self._calls.listed(request, pb.GetPatientHistoryResponse, PatientHistoryEntry)
+
+    async def request_history_access(self) -> datetime:
+        """Have a code mailed that opens the calling patient's history to this session; answers until when it works."""
+        request = pb.RequestHistoryAccessRequest()
+        answer = await self._calls.unary(request, pb.RequestHistoryAccessResponse)
+        return answer.expires_at.ToDatetime(tzinfo=UTC)
+
+    async def confirm_history_access(self, otp_code: str) -> datetime:
+        """Open the history with the mailed code; answers until when. Raises OtpInvalid."""
+        request = pb.ConfirmHistoryAccessRequest(otp_code=otp_code)
+        answer = await self._calls.unary(request, pb.ConfirmHistoryAccessResponse)
+        return answer.expires_at.ToDatetime(tzinfo=UTC)
+
+    def medical_history(self) -> AsyncIterator[HistoryEntry]:
+        """The calling patient's visits and prescriptions, newest first. Raises OtpRequired unless it was opened."""
+        return self._calls.listed(pb.GetMedicalHistoryRequest(), pb.GetMedicalHistoryResponse, HistoryEntry)
+
+    async def existing_conditions(self) -> tuple[str, ...]:
+        """Illnesses that the calling patient lives with. Raises OtpRequired unless the history was opened."""
+        request = pb.GetMedicalHistoryRequest(page_size=1)
+        return tuple((await self._calls.unary(request, pb.GetMedicalHistoryResponse)).existing_conditions)

@@ -12,8 +12,8 @@ from medconnect_client.errors import FailedPrecondition, MedConnectError, NotFou
 from medconnect_client.models import (
     DispenseLine,
     Dispensing,
+    DispensingHistoryEntry,
     FoundPrescription,
-    HistoryEntry,
     LogEntry,
     PharmacyAction,
     PharmacyPrescription,
@@ -102,10 +102,10 @@ class AsyncPharmacy:
 
     def history(
         self, *, from_date: date | None = None, to_date: date | None = None, action: PharmacyAction | None = None
-    ) -> AsyncIterator[HistoryEntry]:
+    ) -> AsyncIterator[DispensingHistoryEntry]:
         """The caller's own actions, newest first; days are the hospital's, both included."""
         request = filled(pb.ListDispensingHistoryRequest, from_date=from_date, to_date=to_date, action=action)
-        return self._calls.listed(request, pb.ListDispensingHistoryResponse, HistoryEntry)
+        return self._calls.listed(request, pb.ListDispensingHistoryResponse, DispensingHistoryEntry)
 
     def log(self, prescription_id: str) -> AsyncIterator[LogEntry]:
         """What happened to a prescription at pharmacies, oldest first. Raises NotFound."""

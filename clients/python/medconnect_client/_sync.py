@@ -28,6 +28,8 @@ class Auth(Blocking[AsyncAuth]):
     change_password = blocking(AsyncAuth.change_password)
     key_set = blocking(AsyncAuth.key_set)
     current_user = blocking(AsyncAuth.current_user)
+    update_current_user = blocking(AsyncAuth.update_current_user)
+    confirm_email = blocking(AsyncAuth.confirm_email)
     create_user = blocking(AsyncAuth.create_user)
     users = iterating(AsyncAuth.users)
     user = blocking(AsyncAuth.user)
@@ -58,6 +60,11 @@ class Clinical(Blocking[AsyncClinical]):
     reissue_qr_code = blocking(AsyncClinical.reissue_qr_code)
     send_prescription_email = blocking(AsyncClinical.send_prescription_email)
     access_log = iterating(AsyncClinical.access_log)
+    patient_history = iterating(AsyncClinical.patient_history)
+    request_history_access = blocking(AsyncClinical.request_history_access)
+    confirm_history_access = blocking(AsyncClinical.confirm_history_access)
+    medical_history = iterating(AsyncClinical.medical_history)
+    existing_conditions = blocking(AsyncClinical.existing_conditions)
 
 
 class Events(Blocking[AsyncEvents]):
@@ -65,6 +72,7 @@ class Events(Blocking[AsyncEvents]):
 
     email_queue = blocking(AsyncEvents.email_queue)
     watch_email_queue = iterating(AsyncEvents.watch_email_queue)
+    rate_limit_usage = blocking(AsyncEvents.rate_limit_usage)
 
 
 class Claim(Blocking[AsyncClaim]):

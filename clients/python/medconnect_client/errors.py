@@ -15,7 +15,9 @@ MedConnectError
 │   └── RefreshTokenInvalid            the session is over: sign in again
 ├── PermissionDenied
 │   ├── RoleNotAllowed                 not with this role
-│   └── AccountNotVerified             an admin has not checked the licence yet
+│   ├── AccountNotVerified             an admin has not checked the licence yet
+│   ├── EmailNotConfirmed              the code of the welcome mail was not entered yet
+│   └── OtpRequired                    the medical history is closed: have a code mailed
 ├── NotFound                       there is no such thing, or it is not the caller's
 ├── AlreadyExists
 │   └── EmailTaken
@@ -34,7 +36,8 @@ MedConnectError
 │   ├── QrCodeExpired
 │   └── PatientHasNoEmail
 ├── ResourceExhausted
-│   └── RateLimitExceeded              `retry_after` says when
+│   ├── RateLimitExceeded              `retry_after` says when
+│   └── TooManyStreams                 one that is open must end first
 ├── Unavailable                    the server cannot be reached, or cannot work now
 ├── DeadlineExceeded               the time was over
 └── InternalError                  something failed inside; `request_id` finds it in the server's log
@@ -184,6 +187,14 @@ class AccountNotVerified(PermissionDenied):
     """An admin has not verified the caller's licence yet."""
 
 
+class EmailNotConfirmed(PermissionDenied):
+    """The code of the welcome mail has not been entered yet."""
+
+
+class OtpRequired(PermissionDenied):
+    """The medical history is closed: have a code mailed and enter it."""
+
+
 class NotFound(MedConnectError):
     """There is no such thing, or it is not the caller's."""
 
@@ -277,6 +288,10 @@ class ResourceExhausted(MedConnectError):
 
 class RateLimitExceeded(ResourceExhausted):
     """Too many requests; `retry_after` says when the next one is let in."""
+
+
+class TooManyStreams(ResourceExhausted):
+    """The caller has five streams open; one of them must end first."""
 
 
 class Unavailable(MedConnectError):

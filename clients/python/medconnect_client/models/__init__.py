@@ -3,11 +3,24 @@
 Money is Decimal, moments are aware datetimes in UTC, days are dates, ids are UUIDs as text.
 """
 
-from medconnect_client.models._audit import AccessLogEntry, AuditRecord
+from medconnect_client.models._audit import (
+    AccessLogEntry,
+    AuditRecord,
+)
+from medconnect_client.models._history import (
+    HistoryEntry,
+    PatientHistoryEntry,
+)
+from medconnect_client.models._limits import (
+    RateLimit,
+    RateLimitBucket,
+    RateLimitUsage,
+)
 from medconnect_client.models._mail import (
     EmailQueueStatus,
 )
 from medconnect_client.models._people import (
+    AccountChanges,
     AccountDetails,
     Gender,
     JsonWebKey,
@@ -27,8 +40,8 @@ from medconnect_client.models._pharmacy import (
     DispensedLine,
     DispenseLine,
     Dispensing,
+    DispensingHistoryEntry,
     FoundPrescription,
-    HistoryEntry,
     LogEntry,
     PharmacyAction,
     PharmacyPrescription,
@@ -53,11 +66,13 @@ from medconnect_client.models._prescriptions import (
 
 __all__ = [
     "AccessLogEntry",
+    "AccountChanges",
     "AccountDetails",
     "AuditRecord",
     "DispenseLine",
     "DispensedLine",
     "Dispensing",
+    "DispensingHistoryEntry",
     "EmailQueueStatus",
     "FoundPrescription",
     "Gender",
@@ -72,6 +87,7 @@ __all__ = [
     "NewVisit",
     "Patient",
     "PatientChanges",
+    "PatientHistoryEntry",
     "PatientPrescription",
     "PatientProfile",
     "PatientRecord",
@@ -85,6 +101,9 @@ __all__ = [
     "QrCode",
     "QrCodeInfo",
     "QueuedMail",
+    "RateLimit",
+    "RateLimitBucket",
+    "RateLimitUsage",
     "Receipt",
     "Role",
     "User",

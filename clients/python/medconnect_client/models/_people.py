@@ -1,6 +1,6 @@
 """Accounts and patients."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -53,6 +53,10 @@ class User:
     pharmacy_name: str
     pharmacy_address: str
     created_at: datetime
+    email_confirmed: bool
+    """Whether the address is the account's own."""
+    new_email: str
+    """The address that waits for its mailed code; empty if none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class AccountDetails:
     email: str
     full_name: str
     role: Role = Role.PATIENT
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     """8 to 128 characters; an admin may leave it out: its owner sets one through the welcome mail."""
     phone: str | None = None
     license_number: str | None = None
@@ -101,6 +105,22 @@ class AccountDetails:
     insurance_number: str | None = None
     allergies: tuple[str, ...] = ()
     existing_conditions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChanges:
+    """What to change in one's own account; what is left out stays. What does not belong to the role stays None."""
+
+    phone: str | None = None
+    hospital_name: str | None = None
+    pharmacy_name: str | None = None
+    pharmacy_address: str | None = None
+    email: str | None = None
+    """Becomes the account's address when the code that is mailed to it is entered."""
+    current_password: str | None = field(default=None, repr=False)
+    """Required with `email`."""
+    clear: tuple[str, ...] = ()
+    """Fields to empty, by their JSON names, such as `pharmacyAddress`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class DispensedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class DispensingHistoryEntry:
     """One of the caller's own actions."""
 
     id: str

@@ -14,8 +14,8 @@ from medconnect_client import DispenseLine
 from medconnect_client.errors import FailedPrecondition, InvalidArgument, MedConnectError
 from medconnect_client.models import (
     Dispensing,
+    DispensingHistoryEntry,
     FoundPrescription,
-    HistoryEntry,
     LogEntry,
     PharmacyPrescription,
     PrescriptionItem,
@@ -112,7 +112,7 @@ def receipt_table(receipt: Receipt) -> RenderableType:
     return Group(title, table, Text(f"Total {receipt.total_amount} {receipt.currency}", style="bold"))
 
 
-def history_table(entries: Iterable[HistoryEntry]) -> Table:
+def history_table(entries: Iterable[DispensingHistoryEntry]) -> Table:
     """What the pharmacist did."""
     table = _table("When", "What", "Number", "Patient", "Sum", right=("Sum",))
     for entry in entries:

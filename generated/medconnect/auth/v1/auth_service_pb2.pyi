@@ -641,6 +641,147 @@ class GetCurrentUserResponse(_message.Message):
 Global___GetCurrentUserResponse: _TypeAlias = GetCurrentUserResponse  # noqa: Y015
 
 @_typing.final
+class UpdateCurrentUserRequest(_message.Message):
+    """What to change; what is left out stays. Name, role and licence number are not the holder's to change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHONE_FIELD_NUMBER: _builtins.int
+    HOSPITAL_NAME_FIELD_NUMBER: _builtins.int
+    PHARMACY_NAME_FIELD_NUMBER: _builtins.int
+    PHARMACY_ADDRESS_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    CURRENT_PASSWORD_FIELD_NUMBER: _builtins.int
+    CLEAR_FIELD_NUMBER: _builtins.int
+    phone: _builtins.str
+    """Phone number."""
+    hospital_name: _builtins.str
+    """Where a doctor works; refused of others."""
+    pharmacy_name: _builtins.str
+    """Where a pharmacist works; refused of others."""
+    pharmacy_address: _builtins.str
+    """The pharmacy's postal address; refused of all but pharmacists."""
+    email: _builtins.str
+    """The address to sign in with from its confirmation on; only with the present password."""
+    current_password: _builtins.str
+    """The present password; required with `email`."""
+    @_builtins.property
+    def clear(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields to empty, by their JSON names. What is left out of a request is never erased."""
+
+    def __init__(
+        self,
+        *,
+        phone: _builtins.str | None = ...,
+        hospital_name: _builtins.str | None = ...,
+        pharmacy_name: _builtins.str | None = ...,
+        pharmacy_address: _builtins.str | None = ...,
+        email: _builtins.str | None = ...,
+        current_password: _builtins.str | None = ...,
+        clear: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_current_password", b"_current_password", "_email", b"_email", "_hospital_name", b"_hospital_name", "_pharmacy_address", b"_pharmacy_address", "_pharmacy_name", b"_pharmacy_name", "_phone", b"_phone", "current_password", b"current_password", "email", b"email", "hospital_name", b"hospital_name", "pharmacy_address", b"pharmacy_address", "pharmacy_name", b"pharmacy_name", "phone", b"phone"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_current_password", b"_current_password", "_email", b"_email", "_hospital_name", b"_hospital_name", "_pharmacy_address", b"_pharmacy_address", "_pharmacy_name", b"_pharmacy_name", "_phone", b"_phone", "clear", b"clear", "current_password", b"current_password", "email", b"email", "hospital_name", b"hospital_name", "pharmacy_address", b"pharmacy_address", "pharmacy_name", b"pharmacy_name", "phone", b"phone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__current_password: _TypeAlias = _typing.Literal["current_password"]  # noqa: Y015
+    _WhichOneofArgType__current_password: _TypeAlias = _typing.Literal["_current_password", b"_current_password"]  # noqa: Y015
+    _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
+    _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
+    _WhichOneofReturnType__hospital_name: _TypeAlias = _typing.Literal["hospital_name"]  # noqa: Y015
+    _WhichOneofArgType__hospital_name: _TypeAlias = _typing.Literal["_hospital_name", b"_hospital_name"]  # noqa: Y015
+    _WhichOneofReturnType__pharmacy_address: _TypeAlias = _typing.Literal["pharmacy_address"]  # noqa: Y015
+    _WhichOneofArgType__pharmacy_address: _TypeAlias = _typing.Literal["_pharmacy_address", b"_pharmacy_address"]  # noqa: Y015
+    _WhichOneofReturnType__pharmacy_name: _TypeAlias = _typing.Literal["pharmacy_name"]  # noqa: Y015
+    _WhichOneofArgType__pharmacy_name: _TypeAlias = _typing.Literal["_pharmacy_name", b"_pharmacy_name"]  # noqa: Y015
+    _WhichOneofReturnType__phone: _TypeAlias = _typing.Literal["phone"]  # noqa: Y015
+    _WhichOneofArgType__phone: _TypeAlias = _typing.Literal["_phone", b"_phone"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__current_password) -> _WhichOneofReturnType__current_password | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__email) -> _WhichOneofReturnType__email | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hospital_name) -> _WhichOneofReturnType__hospital_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pharmacy_address) -> _WhichOneofReturnType__pharmacy_address | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pharmacy_name) -> _WhichOneofReturnType__pharmacy_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__phone) -> _WhichOneofReturnType__phone | None: ...
+
+Global___UpdateCurrentUserRequest: _TypeAlias = UpdateCurrentUserRequest  # noqa: Y015
+
+@_typing.final
+class UpdateCurrentUserResponse(_message.Message):
+    """The account after the change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user(self) -> _user_pb2.User:
+        """The account."""
+
+    def __init__(
+        self,
+        *,
+        user: _user_pb2.User | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateCurrentUserResponse: _TypeAlias = UpdateCurrentUserResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmEmailRequest(_message.Message):
+    """The code that proves who reads the address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OTP_CODE_FIELD_NUMBER: _builtins.int
+    otp_code: _builtins.str
+    """The six digits of the mail: good once, for ten minutes and five tries."""
+    def __init__(
+        self,
+        *,
+        otp_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["otp_code", b"otp_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmEmailRequest: _TypeAlias = ConfirmEmailRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmEmailResponse(_message.Message):
+    """The account with its new address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user(self) -> _user_pb2.User:
+        """The account."""
+
+    def __init__(
+        self,
+        *,
+        user: _user_pb2.User | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmEmailResponse: _TypeAlias = ConfirmEmailResponse  # noqa: Y015
+
+@_typing.final
 class CreateUserRequest(_message.Message):
     """Whose account to make. Fields that do not belong to the role must be left out."""
 

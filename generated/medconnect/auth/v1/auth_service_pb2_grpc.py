@@ -80,6 +80,16 @@ class AuthServiceStub:
                 request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.SerializeToString,
                 response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserResponse.FromString,
                 _registered_method=True)
+        self.UpdateCurrentUser = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/UpdateCurrentUser',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserResponse.FromString,
+                _registered_method=True)
+        self.ConfirmEmail = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/ConfirmEmail',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailResponse.FromString,
+                _registered_method=True)
         self.CreateUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/CreateUser',
                 request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.CreateUserRequest.SerializeToString,
@@ -123,8 +133,10 @@ class AuthServiceServicer:
 
     def Register(self, request, context):
         """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
-        doctor or pharmacist can sign in, and acts after an admin has verified the licence. Errors: VALIDATION_FAILED (for role admin too),
-        PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+        doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
+        the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
+        nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
+        Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,6 +199,24 @@ class AuthServiceServicer:
 
     def GetCurrentUser(self, request, context):
         """Answers the caller's own account.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateCurrentUser(self, request, context):
+        """Changes what is present in the request in the caller's own account, and nothing else; a patient's phone number changes in his record
+        too. A new address is the account's after ConfirmEmail has got the code that is mailed to it; until then the old one stays, and its
+        reader is told. Whether the new address has another owner is not said: he is told, and no code works. The present address ends a
+        change that waits. Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmEmail(self, request, context):
+        """Makes the address that waits for confirmation the account's own, with the code that was mailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
+        if somebody else has confirmed it meanwhile.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -292,6 +322,16 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.GetCurrentUser,
                     request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.FromString,
                     response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserResponse.SerializeToString,
+            ),
+            'UpdateCurrentUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCurrentUser,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserResponse.SerializeToString,
+            ),
+            'ConfirmEmail': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmEmail,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailResponse.SerializeToString,
             ),
             'CreateUser': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateUser,
@@ -573,6 +613,60 @@ class AuthService:
             '/medconnect.auth.v1.AuthService/GetCurrentUser',
             medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.SerializeToString,
             medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCurrentUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/UpdateCurrentUser',
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmEmail(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/ConfirmEmail',
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,8 +35,10 @@ class AuthServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuthServiceAsyncStub: ...
     Register: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _auth_service_pb2.RegisterResponse]
     """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
-    doctor or pharmacist can sign in, and acts after an admin has verified the licence. Errors: VALIDATION_FAILED (for role admin too),
-    PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+    doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
+    the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
+    nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
+    Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]
     """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
@@ -65,6 +67,16 @@ class AuthServiceStub:
     """Answers the keys that verify access tokens, as a JSON Web Key Set (RFC 7517); over REST it is not wrapped."""
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetCurrentUserRequest, _auth_service_pb2.GetCurrentUserResponse]
     """Answers the caller's own account."""
+    UpdateCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateCurrentUserRequest, _auth_service_pb2.UpdateCurrentUserResponse]
+    """Changes what is present in the request in the caller's own account, and nothing else; a patient's phone number changes in his record
+    too. A new address is the account's after ConfirmEmail has got the code that is mailed to it; until then the old one stays, and its
+    reader is told. Whether the new address has another owner is not said: he is told, and no code works. The present address ends a
+    change that waits. Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
+    """
+    ConfirmEmail: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ConfirmEmailRequest, _auth_service_pb2.ConfirmEmailResponse]
+    """Makes the address that waits for confirmation the account's own, with the code that was mailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
+    if somebody else has confirmed it meanwhile.
+    """
     CreateUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateUserRequest, _auth_service_pb2.CreateUserResponse]
     """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT,
     EMAIL_TAKEN.
@@ -95,8 +107,10 @@ class AuthServiceAsyncStub(AuthServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Register: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _auth_service_pb2.RegisterResponse]  # type: ignore[assignment]
     """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
-    doctor or pharmacist can sign in, and acts after an admin has verified the licence. Errors: VALIDATION_FAILED (for role admin too),
-    PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+    doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
+    the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
+    nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
+    Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
     """
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
@@ -125,6 +139,16 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Answers the keys that verify access tokens, as a JSON Web Key Set (RFC 7517); over REST it is not wrapped."""
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetCurrentUserRequest, _auth_service_pb2.GetCurrentUserResponse]  # type: ignore[assignment]
     """Answers the caller's own account."""
+    UpdateCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateCurrentUserRequest, _auth_service_pb2.UpdateCurrentUserResponse]  # type: ignore[assignment]
+    """Changes what is present in the request in the caller's own account, and nothing else; a patient's phone number changes in his record
+    too. A new address is the account's after ConfirmEmail has got the code that is mailed to it; until then the old one stays, and its
+    reader is told. Whether the new address has another owner is not said: he is told, and no code works. The present address ends a
+    change that waits. Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
+    """
+    ConfirmEmail: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ConfirmEmailRequest, _auth_service_pb2.ConfirmEmailResponse]  # type: ignore[assignment]
+    """Makes the address that waits for confirmation the account's own, with the code that was mailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
+    if somebody else has confirmed it meanwhile.
+    """
     CreateUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateUserRequest, _auth_service_pb2.CreateUserResponse]  # type: ignore[assignment]
     """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT,
     EMAIL_TAKEN.
@@ -158,8 +182,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.RegisterResponse, _abc.Awaitable[_auth_service_pb2.RegisterResponse]]:
         """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
-        doctor or pharmacist can sign in, and acts after an admin has verified the licence. Errors: VALIDATION_FAILED (for role admin too),
-        PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+        doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
+        the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
+        nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
+        Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -236,6 +262,28 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.GetCurrentUserResponse, _abc.Awaitable[_auth_service_pb2.GetCurrentUserResponse]]:
         """Answers the caller's own account."""
+
+    @_abc_1.abstractmethod
+    def UpdateCurrentUser(
+        self,
+        request: _auth_service_pb2.UpdateCurrentUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.UpdateCurrentUserResponse, _abc.Awaitable[_auth_service_pb2.UpdateCurrentUserResponse]]:
+        """Changes what is present in the request in the caller's own account, and nothing else; a patient's phone number changes in his record
+        too. A new address is the account's after ConfirmEmail has got the code that is mailed to it; until then the old one stays, and its
+        reader is told. Whether the new address has another owner is not said: he is told, and no code works. The present address ends a
+        change that waits. Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmEmail(
+        self,
+        request: _auth_service_pb2.ConfirmEmailRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ConfirmEmailResponse, _abc.Awaitable[_auth_service_pb2.ConfirmEmailResponse]]:
+        """Makes the address that waits for confirmation the account's own, with the code that was mailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
+        if somebody else has confirmed it meanwhile.
+        """
 
     @_abc_1.abstractmethod
     def CreateUser(

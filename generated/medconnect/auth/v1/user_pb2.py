@@ -26,17 +26,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmedconnect/auth/v1/user.proto\x12\x12medconnect.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\"\xc6\x02\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12)\n\x04role\x18\x04 \x01(\x0e\x32\x1b.medconnect.options.v1.Role\x12\r\n\x05phone\x18\x05 \x01(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.medconnect.auth.v1.UserStatus\x12\x16\n\x0elicense_number\x18\x07 \x01(\t\x12\x16\n\x0especialization\x18\x08 \x01(\t\x12\x15\n\rhospital_name\x18\t \x01(\t\x12\x15\n\rpharmacy_name\x18\n \x01(\t\x12\x18\n\x10pharmacy_address\x18\x0b \x01(\t\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"5\n\rPatientRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10reference_number\x18\x02 \x01(\t*z\n\nUserStatus\x12\x1b\n\x17USER_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12USER_STATUS_ACTIVE\x10\x01\x12\x1a\n\x16USER_STATUS_UNVERIFIED\x10\x02\x12\x1b\n\x17USER_STATUS_DEACTIVATED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmedconnect/auth/v1/user.proto\x12\x12medconnect.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\"\xf2\x02\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12)\n\x04role\x18\x04 \x01(\x0e\x32\x1b.medconnect.options.v1.Role\x12\r\n\x05phone\x18\x05 \x01(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.medconnect.auth.v1.UserStatus\x12\x16\n\x0elicense_number\x18\x07 \x01(\t\x12\x16\n\x0especialization\x18\x08 \x01(\t\x12\x15\n\rhospital_name\x18\t \x01(\t\x12\x15\n\rpharmacy_name\x18\n \x01(\t\x12\x18\n\x10pharmacy_address\x18\x0b \x01(\t\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x65mail_confirmed\x18\r \x01(\x08\x12\x11\n\tnew_email\x18\x0e \x01(\t\"5\n\rPatientRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10reference_number\x18\x02 \x01(\t*z\n\nUserStatus\x12\x1b\n\x17USER_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12USER_STATUS_ACTIVE\x10\x01\x12\x1a\n\x16USER_STATUS_UNVERIFIED\x10\x02\x12\x1b\n\x17USER_STATUS_DEACTIVATED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.auth.v1.user_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_USERSTATUS']._serialized_start=506
-  _globals['_USERSTATUS']._serialized_end=628
+  _globals['_USERSTATUS']._serialized_start=550
+  _globals['_USERSTATUS']._serialized_end=672
   _globals['_USER']._serialized_start=123
-  _globals['_USER']._serialized_end=449
-  _globals['_PATIENTRECORD']._serialized_start=451
-  _globals['_PATIENTRECORD']._serialized_end=504
+  _globals['_USER']._serialized_end=493
+  _globals['_PATIENTRECORD']._serialized_start=495
+  _globals['_PATIENTRECORD']._serialized_end=548
 # @@protoc_insertion_point(module_scope)

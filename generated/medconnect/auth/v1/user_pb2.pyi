@@ -65,10 +65,12 @@ class User(_message.Message):
     PHARMACY_NAME_FIELD_NUMBER: _builtins.int
     PHARMACY_ADDRESS_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    EMAIL_CONFIRMED_FIELD_NUMBER: _builtins.int
+    NEW_EMAIL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The account's id, a UUID."""
     email: _builtins.str
-    """The address it signs in with, in lower case."""
+    """The address it signs in with, in lower case; before it is confirmed, the one that waits for that."""
     full_name: _builtins.str
     """The holder's name."""
     role: _access_pb2.Role.ValueType
@@ -87,6 +89,10 @@ class User(_message.Message):
     """Where a pharmacist works; empty for others."""
     pharmacy_address: _builtins.str
     """The pharmacy's postal address; empty for others."""
+    email_confirmed: _builtins.bool
+    """Whether the address is the account's own: a mailed code has confirmed it, or whoever made the account has given it."""
+    new_email: _builtins.str
+    """The address that waits for its mailed code; empty if none does."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the account was made."""
@@ -106,10 +112,12 @@ class User(_message.Message):
         pharmacy_name: _builtins.str = ...,
         pharmacy_address: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        email_confirmed: _builtins.bool = ...,
+        new_email: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "email", b"email", "full_name", b"full_name", "hospital_name", b"hospital_name", "id", b"id", "license_number", b"license_number", "pharmacy_address", b"pharmacy_address", "pharmacy_name", b"pharmacy_name", "phone", b"phone", "role", b"role", "specialization", b"specialization", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "email", b"email", "email_confirmed", b"email_confirmed", "full_name", b"full_name", "hospital_name", b"hospital_name", "id", b"id", "license_number", b"license_number", "new_email", b"new_email", "pharmacy_address", b"pharmacy_address", "pharmacy_name", b"pharmacy_name", "phone", b"phone", "role", b"role", "specialization", b"specialization", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -100,6 +100,26 @@ class ClinicalServiceStub:
                 request_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListMyPrescriptionsRequest.SerializeToString,
                 response_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListMyPrescriptionsResponse.FromString,
                 _registered_method=True)
+        self.RequestHistoryAccess = channel.unary_unary(
+                '/medconnect.clinical.v1.ClinicalService/RequestHistoryAccess',
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.RequestHistoryAccessRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.RequestHistoryAccessResponse.FromString,
+                _registered_method=True)
+        self.ConfirmHistoryAccess = channel.unary_unary(
+                '/medconnect.clinical.v1.ClinicalService/ConfirmHistoryAccess',
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ConfirmHistoryAccessRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ConfirmHistoryAccessResponse.FromString,
+                _registered_method=True)
+        self.GetMedicalHistory = channel.unary_unary(
+                '/medconnect.clinical.v1.ClinicalService/GetMedicalHistory',
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetMedicalHistoryRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetMedicalHistoryResponse.FromString,
+                _registered_method=True)
+        self.GetPatientHistory = channel.unary_unary(
+                '/medconnect.clinical.v1.ClinicalService/GetPatientHistory',
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetPatientHistoryRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetPatientHistoryResponse.FromString,
+                _registered_method=True)
         self.GetQrCode = channel.unary_unary(
                 '/medconnect.clinical.v1.ClinicalService/GetQrCode',
                 request_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetQrCodeRequest.SerializeToString,
@@ -225,6 +245,38 @@ class ClinicalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestHistoryAccess(self, request, context):
+        """Mails the calling patient a code that opens the medical history to this session. A new code ends the one before.
+        Errors: RATE_LIMIT_EXCEEDED, also when the account was sent ten codes in a day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmHistoryAccess(self, request, context):
+        """Opens the calling patient's medical history for ten minutes, to the session that asked for the code and for reading only.
+        Errors: OTP_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMedicalHistory(self, request, context):
+        """Lists the calling patient's visits and prescriptions, newest first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened
+        the history to this session, PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPatientHistory(self, request, context):
+        """Lists a patient's visits and prescriptions, whichever doctor recorded them, newest first. Errors: RESOURCE_NOT_FOUND,
+        PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetQrCode(self, request, context):
         """Answers a prescription's present QR code, as text and as a picture, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND.
         """
@@ -330,6 +382,26 @@ def add_ClinicalServiceServicer_to_server(servicer, server):
                     servicer.ListMyPrescriptions,
                     request_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListMyPrescriptionsRequest.FromString,
                     response_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListMyPrescriptionsResponse.SerializeToString,
+            ),
+            'RequestHistoryAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestHistoryAccess,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.RequestHistoryAccessRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.RequestHistoryAccessResponse.SerializeToString,
+            ),
+            'ConfirmHistoryAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmHistoryAccess,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ConfirmHistoryAccessRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ConfirmHistoryAccessResponse.SerializeToString,
+            ),
+            'GetMedicalHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMedicalHistory,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetMedicalHistoryRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetMedicalHistoryResponse.SerializeToString,
+            ),
+            'GetPatientHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPatientHistory,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetPatientHistoryRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetPatientHistoryResponse.SerializeToString,
             ),
             'GetQrCode': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQrCode,
@@ -709,6 +781,114 @@ class ClinicalService:
             '/medconnect.clinical.v1.ClinicalService/ListMyPrescriptions',
             medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListMyPrescriptionsRequest.SerializeToString,
             medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ListMyPrescriptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestHistoryAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.clinical.v1.ClinicalService/RequestHistoryAccess',
+            medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.RequestHistoryAccessRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.RequestHistoryAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmHistoryAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.clinical.v1.ClinicalService/ConfirmHistoryAccess',
+            medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ConfirmHistoryAccessRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.ConfirmHistoryAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMedicalHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.clinical.v1.ClinicalService/GetMedicalHistory',
+            medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetMedicalHistoryRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetMedicalHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPatientHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.clinical.v1.ClinicalService/GetPatientHistory',
+            medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetPatientHistoryRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_clinical__service__pb2.GetPatientHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,6 +65,22 @@ class ClinicalServiceStub:
     """Changes what is present in the request in the calling patient's own record, and nothing else. Errors: VERSION_CONFLICT."""
     ListMyPrescriptions: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ListMyPrescriptionsRequest, _clinical_service_pb2.ListMyPrescriptionsResponse]
     """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
+    RequestHistoryAccess: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.RequestHistoryAccessRequest, _clinical_service_pb2.RequestHistoryAccessResponse]
+    """Mails the calling patient a code that opens the medical history to this session. A new code ends the one before.
+    Errors: RATE_LIMIT_EXCEEDED, also when the account was sent ten codes in a day.
+    """
+    ConfirmHistoryAccess: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ConfirmHistoryAccessRequest, _clinical_service_pb2.ConfirmHistoryAccessResponse]
+    """Opens the calling patient's medical history for ten minutes, to the session that asked for the code and for reading only.
+    Errors: OTP_INVALID.
+    """
+    GetMedicalHistory: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetMedicalHistoryRequest, _clinical_service_pb2.GetMedicalHistoryResponse]
+    """Lists the calling patient's visits and prescriptions, newest first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened
+    the history to this session, PAGE_TOKEN_INVALID.
+    """
+    GetPatientHistory: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetPatientHistoryRequest, _clinical_service_pb2.GetPatientHistoryResponse]
+    """Lists a patient's visits and prescriptions, whichever doctor recorded them, newest first. Errors: RESOURCE_NOT_FOUND,
+    PAGE_TOKEN_INVALID.
+    """
     GetQrCode: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetQrCodeRequest, _clinical_service_pb2.GetQrCodeResponse]
     """Answers a prescription's present QR code, as text and as a picture, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND."""
     GetQrCodeImage: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetQrCodeImageRequest, _clinical_service_pb2.GetQrCodeImageResponse]
@@ -119,6 +135,22 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """Changes what is present in the request in the calling patient's own record, and nothing else. Errors: VERSION_CONFLICT."""
     ListMyPrescriptions: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ListMyPrescriptionsRequest, _clinical_service_pb2.ListMyPrescriptionsResponse]  # type: ignore[assignment]
     """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
+    RequestHistoryAccess: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.RequestHistoryAccessRequest, _clinical_service_pb2.RequestHistoryAccessResponse]  # type: ignore[assignment]
+    """Mails the calling patient a code that opens the medical history to this session. A new code ends the one before.
+    Errors: RATE_LIMIT_EXCEEDED, also when the account was sent ten codes in a day.
+    """
+    ConfirmHistoryAccess: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ConfirmHistoryAccessRequest, _clinical_service_pb2.ConfirmHistoryAccessResponse]  # type: ignore[assignment]
+    """Opens the calling patient's medical history for ten minutes, to the session that asked for the code and for reading only.
+    Errors: OTP_INVALID.
+    """
+    GetMedicalHistory: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetMedicalHistoryRequest, _clinical_service_pb2.GetMedicalHistoryResponse]  # type: ignore[assignment]
+    """Lists the calling patient's visits and prescriptions, newest first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened
+    the history to this session, PAGE_TOKEN_INVALID.
+    """
+    GetPatientHistory: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetPatientHistoryRequest, _clinical_service_pb2.GetPatientHistoryResponse]  # type: ignore[assignment]
+    """Lists a patient's visits and prescriptions, whichever doctor recorded them, newest first. Errors: RESOURCE_NOT_FOUND,
+    PAGE_TOKEN_INVALID.
+    """
     GetQrCode: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetQrCodeRequest, _clinical_service_pb2.GetQrCodeResponse]  # type: ignore[assignment]
     """Answers a prescription's present QR code, as text and as a picture, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND."""
     GetQrCodeImage: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetQrCodeImageRequest, _clinical_service_pb2.GetQrCodeImageResponse]  # type: ignore[assignment]
@@ -248,6 +280,46 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_clinical_service_pb2.ListMyPrescriptionsResponse, _abc.Awaitable[_clinical_service_pb2.ListMyPrescriptionsResponse]]:
         """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
+
+    @_abc_1.abstractmethod
+    def RequestHistoryAccess(
+        self,
+        request: _clinical_service_pb2.RequestHistoryAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clinical_service_pb2.RequestHistoryAccessResponse, _abc.Awaitable[_clinical_service_pb2.RequestHistoryAccessResponse]]:
+        """Mails the calling patient a code that opens the medical history to this session. A new code ends the one before.
+        Errors: RATE_LIMIT_EXCEEDED, also when the account was sent ten codes in a day.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmHistoryAccess(
+        self,
+        request: _clinical_service_pb2.ConfirmHistoryAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clinical_service_pb2.ConfirmHistoryAccessResponse, _abc.Awaitable[_clinical_service_pb2.ConfirmHistoryAccessResponse]]:
+        """Opens the calling patient's medical history for ten minutes, to the session that asked for the code and for reading only.
+        Errors: OTP_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMedicalHistory(
+        self,
+        request: _clinical_service_pb2.GetMedicalHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clinical_service_pb2.GetMedicalHistoryResponse, _abc.Awaitable[_clinical_service_pb2.GetMedicalHistoryResponse]]:
+        """Lists the calling patient's visits and prescriptions, newest first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened
+        the history to this session, PAGE_TOKEN_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def GetPatientHistory(
+        self,
+        request: _clinical_service_pb2.GetPatientHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clinical_service_pb2.GetPatientHistoryResponse, _abc.Awaitable[_clinical_service_pb2.GetPatientHistoryResponse]]:
+        """Lists a patient's visits and prescriptions, whichever doctor recorded them, newest first. Errors: RESOURCE_NOT_FOUND,
+        PAGE_TOKEN_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def GetQrCode(

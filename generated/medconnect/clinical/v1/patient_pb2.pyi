@@ -79,7 +79,7 @@ class Patient(_message.Message):
     full_name: _builtins.str
     """The patient's name."""
     email: _builtins.str
-    """E-mail address; empty if there is none (then there is no account and no mail)."""
+    """E-mail address; empty if there is none or it is not confirmed (then no mail goes there)."""
     phone: _builtins.str
     """Phone number; empty if not given."""
     date_of_birth: _builtins.str

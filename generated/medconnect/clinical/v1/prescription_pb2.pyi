@@ -166,7 +166,7 @@ Global___QrCodeInfo: _TypeAlias = QrCodeInfo  # noqa: Y015
 
 @_typing.final
 class Prescription(_message.Message):
-    """A prescription as the doctor who wrote it sees it."""
+    """A prescription as doctors see it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -200,7 +200,7 @@ class Prescription(_message.Message):
     diagnosis: _builtins.str
     """What it is for."""
     doctor_notes: _builtins.str
-    """Notes that only their doctor sees."""
+    """Notes that only their doctor sees; empty for everybody else."""
     status: Global___PrescriptionStatus.ValueType
     """Where it is in its life."""
     status_reason: _builtins.str

@@ -112,6 +112,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Nobody closes the account he acts with."""
     ERROR_REASON_LAST_ADMIN: _ErrorReason.ValueType  # 40
     """The last admin's account cannot be closed."""
+    ERROR_REASON_OTP_REQUIRED: _ErrorReason.ValueType  # 41
+    """The medical history is closed: ask for a mailed code and enter it."""
+    ERROR_REASON_EMAIL_NOT_CONFIRMED: _ErrorReason.ValueType  # 42
+    """The code of the welcome mail has not been entered yet."""
+    ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 43
+    """The caller has five streams open; one of them must end first."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason the service gives."""
@@ -198,6 +204,12 @@ ERROR_REASON_OWN_ACCOUNT: ErrorReason.ValueType  # 39
 """Nobody closes the account he acts with."""
 ERROR_REASON_LAST_ADMIN: ErrorReason.ValueType  # 40
 """The last admin's account cannot be closed."""
+ERROR_REASON_OTP_REQUIRED: ErrorReason.ValueType  # 41
+"""The medical history is closed: ask for a mailed code and enter it."""
+ERROR_REASON_EMAIL_NOT_CONFIRMED: ErrorReason.ValueType  # 42
+"""The code of the welcome mail has not been entered yet."""
+ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 43
+"""The caller has five streams open; one of them must end first."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

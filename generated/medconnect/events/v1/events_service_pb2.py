@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from medconnect.events.v1 import rate_limit_pb2 as medconnect_dot_events_dot_v1_dot_rate__limit__pb2
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)medconnect/events/v1/events_service.proto\x12\x14medconnect.events.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\"\x1c\n\x1aGetEmailQueueStatusRequest\"\xd3\x01\n\x1bGetEmailQueueStatusResponse\x12\x12\n\ntotal_jobs\x18\x01 \x01(\x05\x12\x14\n\x0cpending_jobs\x18\x02 \x01(\x05\x12\x17\n\x0fprocessing_jobs\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ompleted_jobs\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x61iled_jobs\x18\x05 \x01(\x05\x12\x12\n\nis_healthy\x18\x06 \x01(\x08\x12\x30\n\x0clast_updated\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1e\n\x1cWatchEmailQueueStatusRequest\"\xd5\x01\n\x1dWatchEmailQueueStatusResponse\x12\x12\n\ntotal_jobs\x18\x01 \x01(\x05\x12\x14\n\x0cpending_jobs\x18\x02 \x01(\x05\x12\x17\n\x0fprocessing_jobs\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ompleted_jobs\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x61iled_jobs\x18\x05 \x01(\x05\x12\x12\n\nis_healthy\x18\x06 \x01(\x08\x12\x30\n\x0clast_updated\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xd1\x03\n\rEventsService\x12\xec\x01\n\x13GetEmailQueueStatus\x12\x30.medconnect.events.v1.GetEmailQueueStatusRequest\x1a\x31.medconnect.events.v1.GetEmailQueueStatusResponse\"p\x8a\xb5\x18\x43\x1a\x01\x04(\n:)Email queue status retrieved successfullyR\x11\x63ounts, of nobody\x82\xd3\xe4\x93\x02#\x12!/api/v1/events/email-queue/status\x12\xd0\x01\n\x15WatchEmailQueueStatus\x12\x32.medconnect.events.v1.WatchEmailQueueStatusRequest\x1a\x33.medconnect.events.v1.WatchEmailQueueStatusResponse\"L\x8a\xb5\x18\x18\x1a\x01\x04(\nR\x11\x63ounts, of nobody\x82\xd3\xe4\x93\x02*\x12(/api/v1/events/email-queue/status/stream0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)medconnect/events/v1/events_service.proto\x12\x14medconnect.events.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%medconnect/events/v1/rate_limit.proto\x1a\"medconnect/options/v1/access.proto\"\x1c\n\x1aGetEmailQueueStatusRequest\"\xd3\x01\n\x1bGetEmailQueueStatusResponse\x12\x12\n\ntotal_jobs\x18\x01 \x01(\x05\x12\x14\n\x0cpending_jobs\x18\x02 \x01(\x05\x12\x17\n\x0fprocessing_jobs\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ompleted_jobs\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x61iled_jobs\x18\x05 \x01(\x05\x12\x12\n\nis_healthy\x18\x06 \x01(\x08\x12\x30\n\x0clast_updated\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1e\n\x1cWatchEmailQueueStatusRequest\"\xd5\x01\n\x1dWatchEmailQueueStatusResponse\x12\x12\n\ntotal_jobs\x18\x01 \x01(\x05\x12\x14\n\x0cpending_jobs\x18\x02 \x01(\x05\x12\x17\n\x0fprocessing_jobs\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ompleted_jobs\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x61iled_jobs\x18\x05 \x01(\x05\x12\x12\n\nis_healthy\x18\x06 \x01(\x08\x12\x30\n\x0clast_updated\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1a\n\x18GetRateLimitUsageRequest\"\xbf\x01\n\x19GetRateLimitUsageResponse\x12/\n\x06limits\x18\x01 \x03(\x0b\x32\x1f.medconnect.events.v1.RateLimit\x12>\n\x0f\x66ullest_buckets\x18\x02 \x03(\x0b\x32%.medconnect.events.v1.RateLimitBucket\x12\x31\n\rcounted_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xde\x05\n\rEventsService\x12\xec\x01\n\x13GetEmailQueueStatus\x12\x30.medconnect.events.v1.GetEmailQueueStatusRequest\x1a\x31.medconnect.events.v1.GetEmailQueueStatusResponse\"p\x8a\xb5\x18\x43\x1a\x01\x04(\n:)Email queue status retrieved successfullyR\x11\x63ounts, of nobody\x82\xd3\xe4\x93\x02#\x12!/api/v1/events/email-queue/status\x12\x8a\x02\n\x11GetRateLimitUsage\x12..medconnect.events.v1.GetRateLimitUsageRequest\x1a/.medconnect.events.v1.GetRateLimitUsageResponse\"\x93\x01\x8a\xb5\x18m\x1a\x01\x04(\n:\'Rate limit usage retrieved successfullyR=counts, and ids and addresses that are of no patient\'s record\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/events/rate-limits\x12\xd0\x01\n\x15WatchEmailQueueStatus\x12\x32.medconnect.events.v1.WatchEmailQueueStatusRequest\x1a\x33.medconnect.events.v1.WatchEmailQueueStatusResponse\"L\x8a\xb5\x18\x18\x1a\x01\x04(\nR\x11\x63ounts, of nobody\x82\xd3\xe4\x93\x02*\x12(/api/v1/events/email-queue/status/stream0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,16 +37,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENTSSERVICE'].methods_by_name['GetEmailQueueStatus']._loaded_options = None
   _globals['_EVENTSSERVICE'].methods_by_name['GetEmailQueueStatus']._serialized_options = b'\212\265\030C\032\001\004(\n:)Email queue status retrieved successfullyR\021counts, of nobody\202\323\344\223\002#\022!/api/v1/events/email-queue/status'
+  _globals['_EVENTSSERVICE'].methods_by_name['GetRateLimitUsage']._loaded_options = None
+  _globals['_EVENTSSERVICE'].methods_by_name['GetRateLimitUsage']._serialized_options = b'\212\265\030m\032\001\004(\n:\'Rate limit usage retrieved successfullyR=counts, and ids and addresses that are of no patient\'s record\202\323\344\223\002\034\022\032/api/v1/events/rate-limits'
   _globals['_EVENTSSERVICE'].methods_by_name['WatchEmailQueueStatus']._loaded_options = None
   _globals['_EVENTSSERVICE'].methods_by_name['WatchEmailQueueStatus']._serialized_options = b'\212\265\030\030\032\001\004(\nR\021counts, of nobody\202\323\344\223\002*\022(/api/v1/events/email-queue/status/stream'
-  _globals['_GETEMAILQUEUESTATUSREQUEST']._serialized_start=166
-  _globals['_GETEMAILQUEUESTATUSREQUEST']._serialized_end=194
-  _globals['_GETEMAILQUEUESTATUSRESPONSE']._serialized_start=197
-  _globals['_GETEMAILQUEUESTATUSRESPONSE']._serialized_end=408
-  _globals['_WATCHEMAILQUEUESTATUSREQUEST']._serialized_start=410
-  _globals['_WATCHEMAILQUEUESTATUSREQUEST']._serialized_end=440
-  _globals['_WATCHEMAILQUEUESTATUSRESPONSE']._serialized_start=443
-  _globals['_WATCHEMAILQUEUESTATUSRESPONSE']._serialized_end=656
-  _globals['_EVENTSSERVICE']._serialized_start=659
-  _globals['_EVENTSSERVICE']._serialized_end=1124
+  _globals['_GETEMAILQUEUESTATUSREQUEST']._serialized_start=205
+  _globals['_GETEMAILQUEUESTATUSREQUEST']._serialized_end=233
+  _globals['_GETEMAILQUEUESTATUSRESPONSE']._serialized_start=236
+  _globals['_GETEMAILQUEUESTATUSRESPONSE']._serialized_end=447
+  _globals['_WATCHEMAILQUEUESTATUSREQUEST']._serialized_start=449
+  _globals['_WATCHEMAILQUEUESTATUSREQUEST']._serialized_end=479
+  _globals['_WATCHEMAILQUEUESTATUSRESPONSE']._serialized_start=482
+  _globals['_WATCHEMAILQUEUESTATUSRESPONSE']._serialized_end=695
+  _globals['_GETRATELIMITUSAGEREQUEST']._serialized_start=697
+  _globals['_GETRATELIMITUSAGEREQUEST']._serialized_end=723
+  _globals['_GETRATELIMITUSAGERESPONSE']._serialized_start=726
+  _globals['_GETRATELIMITUSAGERESPONSE']._serialized_end=917
+  _globals['_EVENTSSERVICE']._serialized_start=920
+  _globals['_EVENTSSERVICE']._serialized_end=1654
 # @@protoc_insertion_point(module_scope)

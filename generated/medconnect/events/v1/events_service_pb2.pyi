@@ -3,9 +3,12 @@
 isort:skip_file
 The mail queue, watched by admins."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from medconnect.events.v1 import rate_limit_pb2 as _rate_limit_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -146,3 +149,56 @@ class WatchEmailQueueStatusResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchEmailQueueStatusResponse: _TypeAlias = WatchEmailQueueStatusResponse  # noqa: Y015
+
+@_typing.final
+class GetRateLimitUsageRequest(_message.Message):
+    """Asks how the rate limits stand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRateLimitUsageRequest: _TypeAlias = GetRateLimitUsageRequest  # noqa: Y015
+
+@_typing.final
+class GetRateLimitUsageResponse(_message.Message):
+    """How the rate limits stand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMITS_FIELD_NUMBER: _builtins.int
+    FULLEST_BUCKETS_FIELD_NUMBER: _builtins.int
+    COUNTED_SINCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def limits(self) -> _containers.RepeatedCompositeFieldContainer[_rate_limit_pb2.RateLimit]:
+        """Every limit, by name."""
+
+    @_builtins.property
+    def fullest_buckets(self) -> _containers.RepeatedCompositeFieldContainer[_rate_limit_pb2.RateLimitBucket]:
+        """The 20 buckets that are nearest to refusing, the nearest first."""
+
+    @_builtins.property
+    def counted_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when the answering process counts."""
+
+    def __init__(
+        self,
+        *,
+        limits: _abc.Iterable[_rate_limit_pb2.RateLimit] | None = ...,
+        fullest_buckets: _abc.Iterable[_rate_limit_pb2.RateLimitBucket] | None = ...,
+        counted_since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["counted_since", b"counted_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted_since", b"counted_since", "fullest_buckets", b"fullest_buckets", "limits", b"limits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRateLimitUsageResponse: _TypeAlias = GetRateLimitUsageResponse  # noqa: Y015

@@ -40,6 +40,11 @@ class EventsServiceStub:
                 request_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.GetEmailQueueStatusRequest.SerializeToString,
                 response_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.GetEmailQueueStatusResponse.FromString,
                 _registered_method=True)
+        self.GetRateLimitUsage = channel.unary_unary(
+                '/medconnect.events.v1.EventsService/GetRateLimitUsage',
+                request_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.GetRateLimitUsageRequest.SerializeToString,
+                response_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.GetRateLimitUsageResponse.FromString,
+                _registered_method=True)
         self.WatchEmailQueueStatus = channel.unary_stream(
                 '/medconnect.events.v1.EventsService/WatchEmailQueueStatus',
                 request_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.WatchEmailQueueStatusRequest.SerializeToString,
@@ -58,8 +63,20 @@ class EventsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRateLimitUsage(self, request, context):
+        """Answers what each rate limit allowed and refused, and which buckets are nearest to refusing.
+
+        Counts are those of the serving process that answers, since its start; buckets are those of every store. Errors:
+        DATABASE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchEmailQueueStatus(self, request, context):
-        """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not.
+        """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not. Like every stream it ends with
+        UNAUTHENTICATED within a second of its token's or its session's end, and without an error after half an hour: open it again.
+        Errors: TOO_MANY_STREAMS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,6 +89,11 @@ def add_EventsServiceServicer_to_server(servicer, server):
                     servicer.GetEmailQueueStatus,
                     request_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.GetEmailQueueStatusRequest.FromString,
                     response_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.GetEmailQueueStatusResponse.SerializeToString,
+            ),
+            'GetRateLimitUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRateLimitUsage,
+                    request_deserializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.GetRateLimitUsageRequest.FromString,
+                    response_serializer=medconnect_dot_events_dot_v1_dot_events__service__pb2.GetRateLimitUsageResponse.SerializeToString,
             ),
             'WatchEmailQueueStatus': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchEmailQueueStatus,
@@ -107,6 +129,33 @@ class EventsService:
             '/medconnect.events.v1.EventsService/GetEmailQueueStatus',
             medconnect_dot_events_dot_v1_dot_events__service__pb2.GetEmailQueueStatusRequest.SerializeToString,
             medconnect_dot_events_dot_v1_dot_events__service__pb2.GetEmailQueueStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRateLimitUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.events.v1.EventsService/GetRateLimitUsage',
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.GetRateLimitUsageRequest.SerializeToString,
+            medconnect_dot_events_dot_v1_dot_events__service__pb2.GetRateLimitUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,8 +35,17 @@ class EventsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> EventsServiceAsyncStub: ...
     GetEmailQueueStatus: _grpc.UnaryUnaryMultiCallable[_events_service_pb2.GetEmailQueueStatusRequest, _events_service_pb2.GetEmailQueueStatusResponse]
     """Answers how many mails are waiting, being sent, sent and failed."""
+    GetRateLimitUsage: _grpc.UnaryUnaryMultiCallable[_events_service_pb2.GetRateLimitUsageRequest, _events_service_pb2.GetRateLimitUsageResponse]
+    """Answers what each rate limit allowed and refused, and which buckets are nearest to refusing.
+
+    Counts are those of the serving process that answers, since its start; buckets are those of every store. Errors:
+    DATABASE_UNAVAILABLE.
+    """
     WatchEmailQueueStatus: _grpc.UnaryStreamMultiCallable[_events_service_pb2.WatchEmailQueueStatusRequest, _events_service_pb2.WatchEmailQueueStatusResponse]
-    """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not."""
+    """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not. Like every stream it ends with
+    UNAUTHENTICATED within a second of its token's or its session's end, and without an error after half an hour: open it again.
+    Errors: TOO_MANY_STREAMS.
+    """
 
 @_typing.type_check_only
 class EventsServiceAsyncStub(EventsServiceStub):
@@ -45,8 +54,17 @@ class EventsServiceAsyncStub(EventsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetEmailQueueStatus: _aio.UnaryUnaryMultiCallable[_events_service_pb2.GetEmailQueueStatusRequest, _events_service_pb2.GetEmailQueueStatusResponse]  # type: ignore[assignment]
     """Answers how many mails are waiting, being sent, sent and failed."""
+    GetRateLimitUsage: _aio.UnaryUnaryMultiCallable[_events_service_pb2.GetRateLimitUsageRequest, _events_service_pb2.GetRateLimitUsageResponse]  # type: ignore[assignment]
+    """Answers what each rate limit allowed and refused, and which buckets are nearest to refusing.
+
+    Counts are those of the serving process that answers, since its start; buckets are those of every store. Errors:
+    DATABASE_UNAVAILABLE.
+    """
     WatchEmailQueueStatus: _aio.UnaryStreamMultiCallable[_events_service_pb2.WatchEmailQueueStatusRequest, _events_service_pb2.WatchEmailQueueStatusResponse]  # type: ignore[assignment]
-    """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not."""
+    """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not. Like every stream it ends with
+    UNAUTHENTICATED within a second of its token's or its session's end, and without an error after half an hour: open it again.
+    Errors: TOO_MANY_STREAMS.
+    """
 
 class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
     """What happens behind the calls: the mails that follow them."""
@@ -60,11 +78,26 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Answers how many mails are waiting, being sent, sent and failed."""
 
     @_abc_1.abstractmethod
+    def GetRateLimitUsage(
+        self,
+        request: _events_service_pb2.GetRateLimitUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_events_service_pb2.GetRateLimitUsageResponse, _abc.Awaitable[_events_service_pb2.GetRateLimitUsageResponse]]:
+        """Answers what each rate limit allowed and refused, and which buckets are nearest to refusing.
+
+        Counts are those of the serving process that answers, since its start; buckets are those of every store. Errors:
+        DATABASE_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
     def WatchEmailQueueStatus(
         self,
         request: _events_service_pb2.WatchEmailQueueStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_events_service_pb2.WatchEmailQueueStatusResponse], _abc.AsyncIterator[_events_service_pb2.WatchEmailQueueStatusResponse]]:
-        """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not."""
+        """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not. Like every stream it ends with
+        UNAUTHENTICATED within a second of its token's or its session's end, and without an error after half an hour: open it again.
+        Errors: TOO_MANY_STREAMS.
+        """
 
 def add_EventsServiceServicer_to_server(servicer: EventsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -178,7 +178,7 @@ class Access(_message.Message):
     """Why the audit demands no record of a success: nothing of anybody is shown or changed, or the use case decides."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
-        """The roles that may call."""
+        """The roles that may call; an account that registered itself only after its address was confirmed, if addresses are."""
 
     def __init__(
         self,

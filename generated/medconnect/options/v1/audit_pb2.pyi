@@ -98,6 +98,18 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """A pharmacist read what happened to a prescription at pharmacies."""
     AUDIT_EVENT_RECEIPT_READ: _AuditEvent.ValueType  # 37
     """What was handed out on a prescription was read."""
+    AUDIT_EVENT_ACCOUNT_UPDATED: _AuditEvent.ValueType  # 38
+    """The holder of an account changed it, or asked for another address."""
+    AUDIT_EVENT_EMAIL_CONFIRMED: _AuditEvent.ValueType  # 39
+    """An address became an account's own with its mailed code, or a wrong code was tried."""
+    AUDIT_EVENT_HISTORY_ACCESS_REQUESTED: _AuditEvent.ValueType  # 40
+    """A patient asked for a code that opens his medical history."""
+    AUDIT_EVENT_HISTORY_OPENED: _AuditEvent.ValueType  # 41
+    """A patient opened his medical history with a mailed code, or a wrong code was tried."""
+    AUDIT_EVENT_HISTORY_READ: _AuditEvent.ValueType  # 42
+    """A medical history was read."""
+    AUDIT_EVENT_KEYS_CHANGED: _AuditEvent.ValueType  # 43
+    """A serving process took up a changed ring of signing keys: one was rotated or retired."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """What happened. An audit record holds it with actor, place, time, object and outcome; never a name or health data."""
@@ -178,6 +190,18 @@ AUDIT_EVENT_PRESCRIPTION_LOG_READ: AuditEvent.ValueType  # 36
 """A pharmacist read what happened to a prescription at pharmacies."""
 AUDIT_EVENT_RECEIPT_READ: AuditEvent.ValueType  # 37
 """What was handed out on a prescription was read."""
+AUDIT_EVENT_ACCOUNT_UPDATED: AuditEvent.ValueType  # 38
+"""The holder of an account changed it, or asked for another address."""
+AUDIT_EVENT_EMAIL_CONFIRMED: AuditEvent.ValueType  # 39
+"""An address became an account's own with its mailed code, or a wrong code was tried."""
+AUDIT_EVENT_HISTORY_ACCESS_REQUESTED: AuditEvent.ValueType  # 40
+"""A patient asked for a code that opens his medical history."""
+AUDIT_EVENT_HISTORY_OPENED: AuditEvent.ValueType  # 41
+"""A patient opened his medical history with a mailed code, or a wrong code was tried."""
+AUDIT_EVENT_HISTORY_READ: AuditEvent.ValueType  # 42
+"""A medical history was read."""
+AUDIT_EVENT_KEYS_CHANGED: AuditEvent.ValueType  # 43
+"""A serving process took up a changed ring of signing keys: one was rotated or retired."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:

@@ -9,14 +9,15 @@ import pytest
 
 from server.auth import access_tokens
 from server.auth.access_tokens import AccessTokens
-from server.auth.keys import SigningKey
+from server.auth.keys import KeyRing
 from server.identity import Role
-from tests.fixtures.clock import SettableClock
+from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.tokens import (
     CALLER,
     DOCTOR,
     KEY,
     NOW,
+    RING,
     SECONDS,
     SESSION,
     claims_of,
@@ -34,12 +35,12 @@ def time() -> SettableClock:
 
 @pytest.fixture
 def tokens(time: SettableClock) -> AccessTokens:
-    return AccessTokens(KEY, time.clock, timedelta(minutes=15))
+    return AccessTokens(RING, time.clock, timedelta(minutes=15))
 
 
 @pytest.fixture
 def token(tokens: AccessTokens) -> str:
-    return tokens.issue(DOCTOR, SESSION)[0]
+    return tokens.issue(DOCTOR, SESSION, FAR)[0]
 
 
 def test_a_token_says_who_calls(tokens: AccessTokens, token: str) -> None:
@@ -47,11 +48,11 @@ def test_a_token_says_who_calls(tokens: AccessTokens, token: str) -> None:
 
 
 def test_another_process_with_the_same_secret_takes_it(time: SettableClock, token: str) -> None:
-    elsewhere = AccessTokens(SigningKey.derive(b"a secret for tests, 32 bytes long"), time.clock, timedelta(hours=1))
+    elsewhere = AccessTokens(KeyRing.derived("a secret for tests, 32 bytes long"), time.clock, timedelta(hours=1))
     assert elsewhere.verify(token) == CALLER
 
 
-def test_it_holds_these_claims_and_no_person(tokens: AccessTokens, token: str) -> None:
+def test_s19_it_holds_these_claims_and_no_person(tokens: AccessTokens, token: str) -> None:
     claims = claims_of(token)
     assert claims | {"jti": ""} == {
         "iss": "medconnect",
@@ -65,15 +66,16 @@ def test_it_holds_these_claims_and_no_person(tokens: AccessTokens, token: str) -
         "exp": SECONDS + 900,
     }
     assert header_of(token) == {"alg": "EdDSA", "kid": KEY.key_id, "typ": "at+jwt"}
-    assert claims["jti"] != claims_of(tokens.issue(DOCTOR, SESSION)[0])["jti"]
+    assert claims["exp"] - claims["iat"] <= 900
+    assert claims["jti"] != claims_of(tokens.issue(DOCTOR, SESSION, FAR)[0])["jti"]
 
 
 def test_a_client_can_verify_it_with_the_public_key(time: SettableClock, tokens: AccessTokens) -> None:
     del time
-    token, _ = tokens.issue(DOCTOR, SESSION)
+    token, _ = tokens.issue(DOCTOR, SESSION, FAR)
     decoded = jwt.decode(
         token,
-        KEY.private.public_key(),
+        KEY.public,
         algorithms=["EdDSA"],
         audience="medconnect-api",
         options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
@@ -82,12 +84,19 @@ def test_a_client_can_verify_it_with_the_public_key(time: SettableClock, tokens:
 
 
 def test_its_end_is_told(tokens: AccessTokens) -> None:
-    assert tokens.issue(DOCTOR, SESSION)[1] == NOW + timedelta(minutes=15)
+    assert tokens.issue(DOCTOR, SESSION, FAR)[1] == NOW + timedelta(minutes=15)
+
+
+def test_s26_it_never_outlives_its_session(tokens: AccessTokens) -> None:
+    end = NOW + timedelta(minutes=3, microseconds=999_999)
+    token, told = tokens.issue(DOCTOR, SESSION, end)
+    assert told == NOW + timedelta(minutes=3)
+    assert claims_of(token)["exp"] == SECONDS + 180
 
 
 @pytest.mark.parametrize("seen_before", [False, True])
 @pytest.mark.parametrize(("seconds", "accepted"), [(-31, False), (-30, True), (929, True), (930, False), (9000, False)])
-def test_it_holds_from_issue_to_end_with_30_seconds_for_wrong_clocks(
+def test_s22_it_holds_from_issue_to_end_with_30_seconds_for_wrong_clocks(
     tokens: AccessTokens, time: SettableClock, token: str, seconds: int, accepted: bool, seen_before: bool
 ) -> None:
     if seen_before:
@@ -129,20 +138,20 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("missing", CLAIMS)
-def test_every_claim_is_required_even_of_our_own_key(tokens: AccessTokens, token: str, missing: str) -> None:
+def test_s22_every_claim_is_required_even_of_our_own_key(tokens: AccessTokens, token: str, missing: str) -> None:
     claims = {name: value for name, value in claims_of(token).items() if name != missing}
     assert refused(tokens, signed(token, json.dumps(claims).encode()))
 
 
 @pytest.mark.parametrize("changes", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS)
-def test_a_wrong_claim_is_refused_even_of_our_own_key(
+def test_s22_a_wrong_claim_is_refused_even_of_our_own_key(
     tokens: AccessTokens, token: str, changes: dict[str, Any]
 ) -> None:
     assert refused(tokens, signed(token, json.dumps(claims_of(token) | changes).encode()))
 
 
 @pytest.mark.parametrize("claims", [b"", b"[]", b"null", b"7", b"\xff", b"{", b"[" * 700])
-def test_claims_that_are_no_object_are_refused(tokens: AccessTokens, token: str, claims: bytes) -> None:
+def test_s22_claims_that_are_no_object_are_refused(tokens: AccessTokens, token: str, claims: bytes) -> None:
     assert refused(tokens, signed(token, claims))
 
 
@@ -154,18 +163,14 @@ def test_the_way_these_tests_sign_is_right(tokens: AccessTokens, token: str) -> 
 
 def test_only_so_many_tokens_are_remembered(time: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_tokens, "REMEMBERED_TOKENS", 3)
-    tokens = AccessTokens(KEY, time.clock, timedelta(minutes=15))
-    issued = [tokens.issue(DOCTOR, SESSION)[0] for _ in range(5)]
+    tokens = AccessTokens(RING, time.clock, timedelta(minutes=15))
+    issued = [tokens.issue(DOCTOR, SESSION, FAR)[0] for _ in range(5)]
     for token in issued * 2:
         assert tokens.verify(token) == CALLER
     assert len(tokens._remembered) == 3
 
 
-def test_a_short_secret_makes_no_key() -> None:
-    with pytest.raises(ValueError, match="32 bytes"):
-        SigningKey.derive(b"x" * 31)
-
-
-def test_a_key_shows_nothing_secret() -> None:
-    assert repr(KEY) == f"SigningKey(key_id='{KEY.key_id}')"
-    assert SigningKey.derive(b"x" * 32).key_id != SigningKey.derive(b"y" * 32).key_id
+def test_the_keys_show_nothing_secret() -> None:
+    assert "Private" not in repr(RING)
+    assert RING.root not in repr(RING)
+    assert KeyRing.derived("x" * 32).active.key_id != KeyRing.derived("y" * 32).active.key_id

@@ -1,0 +1,40 @@
+"""Addresses become an account's own when a code that was mailed to them comes back."""
+
+from server.auth.code_service import CodeService
+from server.auth.entities import User
+from server.auth.one_time_codes import CodeScope, Purpose
+from server.mail.entities import MailKind, NewMail
+from server.unit_of_work import Transaction
+
+
+class EmailConfirmation:
+    """Asks for and takes the codes, inside the transactions of the use cases that need them."""
+
+    def __init__(self, codes: CodeService) -> None:
+        self._codes = codes
+
+    async def ask(self, tx: Transaction, user: User, kind: MailKind) -> None:
+        """Mail a code to the address that a locked account waits for; if it has an owner, tell him so instead.
+
+        Both are the same work, and whoever asked is answered the same. kind: of the mail with the code. Raises
+        RateLimitExceeded when the account got too many codes today.
+        """
+        owner = await tx.accounts.credentials(user.new_email)
+        if owner is None:
+            await self._codes.send(tx, user, _scope(user), kind, to=user.new_email)
+            return
+        await self._codes.issue(tx, _scope(user))
+        await tx.outbox.add(NewMail(MailKind.ADDRESS_TAKEN, owner.user.id, owner.user.email))
+
+    async def confirmed(self, tx: Transaction, user: User, code: str) -> User | None:
+        """A locked account with the address that it waits for as its own; None for a wrong code, which counts.
+
+        Raises EmailTaken when somebody else has confirmed the address meanwhile.
+        """
+        if not user.new_email or not await self._codes.use(tx, _scope(user), code):
+            return None
+        return await tx.accounts.confirm_email(user.id)
+
+
+def _scope(user: User) -> CodeScope:
+    return CodeScope(user.id, Purpose.EMAIL_CONFIRMATION)

@@ -1,0 +1,169 @@
+"""The key ring as a file (`JWT_KEYS_FILE`): only its owner reads it, it is replaced as a whole, processes follow it."""
+
+import asyncio
+import fcntl
+import os
+import tempfile
+from base64 import urlsafe_b64decode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from server import background
+from server.auth.keys import KeyNotUsable, KeyRing, KeyState, SigningKey, base64url
+
+POLL_SECONDS: Final = 1.0
+OTHERS: Final = 0o077
+"""The permission bits of everybody but the owner."""
+LEAST_ROOT_CHARACTERS: Final = 32
+
+_log = structlog.get_logger()
+
+
+class KeyFileWrong(KeyNotUsable):
+    """The file cannot be used; the text says why and holds nothing of it."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kid: str
+    state: KeyState
+    public: str
+    private: str | None = None
+    changed_at: AwareDatetime
+    verifies_until: AwareDatetime | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    root: Annotated[str, Field(min_length=LEAST_ROOT_CHARACTERS)]
+    keys: list[_Record]
+
+
+def read(path: Path) -> KeyRing:
+    """The ring. Raises KeyFileWrong for a file that others may read or that holds no ring, and OSError."""
+    if path.stat().st_mode & OTHERS:
+        raise KeyFileWrong("the key file is open to others than its owner: its mode must be 0600")
+    try:
+        file = _File.model_validate_json(path.read_bytes())
+        ring = KeyRing(file.root, tuple(map(_key, file.keys)))
+        _ = ring.active
+    except ValueError:  # pydantic's and KeyNotUsable are among them
+        raise KeyFileWrong("the key file holds no key ring, or one without an active key") from None
+    return ring
+
+
+def create(path: Path, ring: KeyRing) -> None:
+    """Write a new file. Raises FileExistsError: a ring that is lost logs everybody out."""
+    with _locked(path):
+        if path.exists():
+            raise FileExistsError(f"{path} exists already")
+        _write(path, ring)
+
+
+def change(path: Path, step: Callable[[KeyRing], KeyRing]) -> KeyRing:
+    """Replace the ring by what a step makes of it; answers that. Raises what `read` and the step raise."""
+    with _locked(path):
+        ring = step(read(path))
+        _write(path, ring)
+    return ring
+
+
+@asynccontextmanager
+async def followed(
+    path: Path, use: Callable[[KeyRing], None], changed: Callable[[], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """Hand the ring over whenever the file has changed, within a second, until the block is left.
+
+    changed: called after each change that came while the process ran.
+    """
+    async with background.running(_follow(path, use, changed)):
+        yield
+
+
+async def _follow(path: Path, use: Callable[[KeyRing], None], changed: Callable[[], Awaitable[None]]) -> None:
+    seen = None  # what the process started with may have changed since: the first look reads it again
+    while True:
+        try:
+            if (now := _version(path)) != seen:
+                use(ring := read(path))
+                while_running, seen = seen is not None, now
+                _log.info("key_ring_read", active=ring.active.key_id)
+                if while_running:
+                    await changed()
+        except (OSError, KeyFileWrong) as error:  # the ring in memory stays in force
+            _log.error("key_file_not_read", error=type(error).__name__)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """What differs after every replacement."""
+    status = path.stat()
+    return status.st_mtime_ns, status.st_ino
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one command at a time change the file."""
+    folder = os.open(path.absolute().parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _write(path: Path, ring: KeyRing) -> None:
+    """Put a whole new file in the place of the old one, with its owner."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)  # made with mode 0600
+    try:
+        with os.fdopen(handle, "w") as file:
+            if path.exists():
+                os.fchown(handle, path.stat().st_uid, path.stat().st_gid)
+            file.write(_text(ring))
+            file.flush()
+            os.fsync(handle)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _text(ring: KeyRing) -> str:
+    return _File(root=ring.root, keys=[_record(key) for key in ring.keys]).model_dump_json(indent=2, exclude_none=True)
+
+
+def _record(key: SigningKey) -> _Record:
+    return _Record(
+        kid=key.key_id,
+        state=key.state,
+        public=key.published().x,
+        private=base64url(key.private.private_bytes_raw()) if key.private else None,
+        changed_at=key.changed_at,
+        verifies_until=key.verifies_until,
+    )
+
+
+def _key(record: _Record) -> SigningKey:
+    """The key of a record. Raises ValueError for one that is not what it says."""
+    if record.private is not None:
+        private = Ed25519PrivateKey.from_private_bytes(_bytes(record.private))
+        key = SigningKey.new(private, record.state, record.changed_at)
+        if (key.key_id, key.published().x) != (record.kid, record.public):
+            raise ValueError("a private key does not belong to its public key")
+        return key
+    if record.state in (KeyState.NEXT, KeyState.ACTIVE):
+        raise ValueError("a key that signs has no private part")
+    public = Ed25519PublicKey.from_public_bytes(_bytes(record.public))
+    return SigningKey(record.kid, public, None, record.state, record.changed_at, record.verifies_until)
+
+
+def _bytes(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

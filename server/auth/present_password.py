@@ -1,0 +1,45 @@
+"""The present password, which somebody who is signed in must know before he changes how one signs in."""
+
+from dataclasses import dataclass
+
+from server.auth.entities import Credentials
+from server.auth.passwords import Passwords
+from server.auth.sign_in_attempts import Attempt, SignInAttempts
+from server.errors import PasswordWrong
+from server.identity import Caller
+from server.unit_of_work import Transaction, UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPassword:
+    """A password that was found right."""
+
+    credentials: Credentials
+    attempt: Attempt
+
+
+class PresentPassword:
+    """Checks it; wrong ones count as failed sign-ins."""
+
+    def __init__(self, work: UnitOfWork, passwords: Passwords, attempts: SignInAttempts) -> None:
+        self._work = work
+        self._passwords = passwords
+        self._attempts = attempts
+
+    async def check(self, caller: Caller, password: str, address: str) -> KnownPassword:
+        """Compare it for a call from that address. Raises PasswordWrong, and RateLimitExceeded while it is delayed."""
+        async with self._work.read() as tx:
+            found = await tx.accounts.credentials_of(caller.user_id)
+        attempt = await self._attempts.admit(found.user.sign_in_name, address)
+        if not (await self._passwords.check(password, found.password_hash)).matches:
+            await self._attempts.failed(attempt)
+            raise PasswordWrong()
+        return KnownPassword(found, attempt)
+
+    async def locked(self, tx: Transaction, known: KnownPassword) -> Credentials:
+        """The account, locked. Raises PasswordWrong if somebody else has changed the password since it was checked."""
+        current = await tx.accounts.credentials_for_update(known.credentials.user.id)
+        if current.password_hash != known.credentials.password_hash:
+            raise PasswordWrong()
+        await self._attempts.succeeded(tx, known.attempt)
+        return current

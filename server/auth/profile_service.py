@@ -1,0 +1,88 @@
+"""What the holder of an account changes in it, and the confirmation of its address."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from uuid import UUID
+
+from server.audit.events import AuditEvent
+from server.auth.account_change import changed
+from server.auth.email_confirmation import EmailConfirmation
+from server.auth.entities import AccountChange, User
+from server.auth.present_password import PresentPassword
+from server.errors import OtpInvalid, ValidationFailed
+from server.identity import Caller, Role
+from server.mail.entities import MailKind, NewMail
+from server.unit_of_work import Transaction, UnitOfWork
+
+RecordPhone = Callable[[Transaction, UUID, str], Awaitable[UUID]]
+"""Writes a patient's phone number into his record: transaction, user id, phone; answers the patient's id. The clinic
+provides it."""
+
+
+class ProfileService:
+    """The use cases of holders.
+
+    record_phone keeps a patient's record in step with his account.
+    """
+
+    def __init__(
+        self,
+        work: UnitOfWork,
+        present_password: PresentPassword,
+        confirmation: EmailConfirmation,
+        record_phone: RecordPhone,
+    ) -> None:
+        self._work = work
+        self._present_password = present_password
+        self._confirmation = confirmation
+        self._record_phone = record_phone
+
+    async def update(self, caller: Caller, change: AccountChange, address: str) -> User:
+        """Change what is present in the account of the caller, who calls from that address.
+
+        With the present password it may wait for a new e-mail address: its own stays until the code comes back, and
+        its reader is told. Asking for its own ends the waiting. Raises ValidationFailed, PasswordWrong and
+        RateLimitExceeded.
+        """
+        if change.email is None:
+            async with self._work.begin() as tx:
+                return await self._update(tx, caller, change)
+        if not change.current_password:
+            raise ValidationFailed.of("currentPassword", "is required for another e-mail address")
+        known = await self._present_password.check(caller, change.current_password, address)
+        async with self._work.begin() as tx:
+            user = await self._update(tx, caller, change)
+            await self._present_password.locked(tx, known)
+            return await self._await(tx, user, change.email.lower())
+
+    async def confirm_email(self, caller: Caller, code: str) -> User:
+        """Make the address that the caller's account waits for its own. Raises OtpInvalid and EmailTaken."""
+        async with self._work.begin() as tx:
+            waiting = await tx.accounts.credentials_for_update(caller.user_id)
+            user = await self._confirmation.confirmed(tx, waiting.user, code)
+            if user is not None:
+                await tx.audit.record(AuditEvent.EMAIL_CONFIRMED, user.subject)
+        if user is None:  # raised here, behind the commit: the try counts
+            raise OtpInvalid()
+        return user
+
+    async def _update(self, tx: Transaction, caller: Caller, change: AccountChange) -> User:
+        """A patient's record is locked before his account, as everywhere."""
+        before = await tx.accounts.get(caller.user_id)
+        after = changed(before, change)
+        subject = before.subject
+        if caller.role is Role.PATIENT and after.phone != before.phone:
+            patient_id = await self._record_phone(tx, caller.user_id, after.phone)
+            subject = replace(subject, patient_ids=(patient_id,))
+        locked = await tx.accounts.credentials_for_update(caller.user_id)
+        await tx.audit.record(AuditEvent.ACCOUNT_UPDATED, subject)
+        return await tx.accounts.save(changed(locked.user, change))
+
+    async def _await(self, tx: Transaction, user: User, email: str) -> User:
+        if user.email_confirmed and email == user.email:
+            return await tx.accounts.await_email(user.id, None)
+        waiting = await tx.accounts.await_email(user.id, email)
+        await self._confirmation.ask(tx, waiting, MailKind.EMAIL_CODE)
+        if user.email_confirmed:
+            await tx.outbox.add(NewMail(MailKind.EMAIL_CHANGE, user.id, user.email))
+        return waiting

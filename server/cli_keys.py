@@ -1,0 +1,64 @@
+"""`medconnect keys`: the ring of keys that sign access tokens, in the file that JWT_KEYS_FILE names.
+
+Running processes follow the file: nothing has to be started again, and nobody has to sign in again.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from server.auth import key_file
+from server.auth.keys import KeyRing, KeyState
+from server.clock import Clock
+from server.secret_files import SECRET_BYTES
+from server.settings import ConfigurationWrong, read_settings
+
+commands = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
+console = Console(highlight=False, emoji=False, soft_wrap=True)
+clock = Clock()
+
+
+@commands.command()
+def init(path: Annotated[Path | None, typer.Argument(help="the new file; JWT_KEYS_FILE if left out")] = None) -> None:
+    """Make the file. A configured JWT_SECRET becomes its root, so that nobody is signed out."""
+    configured = read_settings().jwt_secret
+    root = configured.get_secret_value() if configured else secrets.token_hex(SECRET_BYTES)
+    file = path or _file()
+    key_file.create(file, KeyRing.new(root, clock.now()))
+    console.print(f"Made {file}: set JWT_KEYS_FILE to it, and JWT_SECRET no more.", markup=False)
+
+
+@commands.command()
+def rotate() -> None:
+    """Let the next key sign. The former one verifies until the last token that it signed is over."""
+    ring = key_file.change(_file(), lambda ring: ring.rotated(clock.now()))
+    console.print(f"{ring.active.key_id} signs from now on.")
+
+
+@commands.command()
+def retire(kid: Annotated[str, typer.Argument(help="the key's id, as `keys list` shows it")]) -> None:
+    """Accept nothing more that this key has signed, because it may have been stolen."""
+    key_file.change(_file(), lambda ring: ring.without(kid, clock.now()))
+    console.print(f"{kid} is retired.", markup=False)
+
+
+@commands.command("list")
+def list_() -> None:
+    """Show the keys, the newest first."""
+    now = clock.now()
+    for key in key_file.read(_file()).keys:
+        over = key.state is KeyState.VERIFY_ONLY and not key.verifies(now)
+        console.print(
+            f"{key.key_id}  {'over' if over else key.state:<11}  since {key.changed_at:%Y-%m-%d %H:%M:%S} UTC"
+        )
+
+
+def _file() -> Path:
+    """Raises ConfigurationWrong when none is configured."""
+    file = read_settings().jwt_keys_file
+    if file is None:
+        raise ConfigurationWrong({"JWT_KEYS_FILE": "is missing"})
+    return file

@@ -1,0 +1,79 @@
+"""Medical histories: a patient's visits and prescriptions as one list."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Date, Integer, Row, Select, Text, Uuid, any_, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
+from server.audit.trail_repository import RECORDED, values, with_record
+from server.clinical.entities import HistoryEntry
+from server.clinical.prescription_row import prescription_of
+from server.clinical.tables import prescription_reading, prescriptions, visits
+from server.clinical.visit_repository import visit_of, visit_reading
+from server.pagination import COUNT_LIMIT
+
+E = TypeVar("E")
+
+# Ids are drawn in the order of time (UUIDv7), so that within a day what was recorded last comes first.
+_PAGE: Final = with_record(
+    text(
+        f"""
+    WITH {RECORDED}, entries AS (
+        SELECT id, visit_date AS day FROM visits WHERE patient_id = :patient_id
+        UNION ALL
+        SELECT id, CAST(created_at AT TIME ZONE :zone AS date) FROM prescriptions WHERE patient_id = :patient_id
+    )
+    SELECT id, day, (SELECT count(*) FROM (SELECT FROM entries LIMIT :count_limit) AS counted) AS found
+    FROM entries
+    WHERE CAST(:after AS date) IS NULL OR (day, id) < (:after, :after_id)
+    ORDER BY day DESC, id DESC LIMIT :limit
+    """  # noqa: S608 - RECORDED is a constant
+    )
+).bindparams(
+    bindparam("patient_id", type_=Uuid),
+    bindparam("zone", type_=Text),
+    bindparam("after", type_=Date),
+    bindparam("after_id", type_=Uuid),
+    bindparam("limit", type_=Integer),
+    bindparam("count_limit", COUNT_LIMIT + 1, type_=Integer),
+)
+_ids = any_(bindparam("ids", type_=ARRAY(Uuid)))
+_VISITS: Final = visit_reading.where(visits.c.id == _ids)
+_PRESCRIPTIONS: Final = prescription_reading.where(prescriptions.c.id == _ids)
+
+
+class HistoryRepository:
+    """Reads histories."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def page(
+        self, patient_id: UUID, zone: str, after: tuple[date, UUID] | None, size: int
+    ) -> tuple[tuple[HistoryEntry, ...], int]:
+        """Up to `size` + 1 entries behind a cursor, newest first, and how many there are, counted to COUNT_LIMIT + 1.
+
+        zone: the IANA zone in which the days of prescriptions are told. The reading is recorded, by the statement
+        without which the others have nothing to read.
+        """
+        day, entry_id = after or (None, None)
+        wanted = {"patient_id": patient_id, "zone": zone, "after": day, "after_id": entry_id, "limit": size + 1}
+        record = values(AuditEvent.HISTORY_READ, Subject("patient", patient_id, (patient_id,)))
+        rows = (await self._connection.execute(_PAGE, {**wanted, **record})).all()
+        ids = [row.id for row in rows]
+        happened = await self._by_id(_VISITS, visit_of, ids)
+        written = await self._by_id(_PRESCRIPTIONS, prescription_of, ids)
+        entries = (HistoryEntry(row.day, happened.get(row.id), written.get(row.id)) for row in rows)
+        return tuple(entries), rows[0].found if rows else 0
+
+    async def _by_id(
+        self, statement: Select[Any], entity_of: Callable[[Row[Any]], E], ids: Sequence[UUID]
+    ) -> dict[UUID, E]:
+        rows = await self._connection.execute(statement, {"ids": ids}) if ids else ()
+        return {row.id: entity_of(row) for row in rows}

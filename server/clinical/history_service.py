@@ -1,0 +1,115 @@
+"""Medical histories: open to every doctor, and to their patient in a session that has entered a mailed code."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from server.audit import occasion
+from server.audit.events import AuditEvent
+from server.audit.occasion import Subject
+from server.auth.code_service import CodeService
+from server.auth.one_time_codes import CodeScope, Purpose
+from server.clinical.entities import HistoryEntry, Patient
+from server.clock import Clock
+from server.errors import OtpInvalid, OtpRequired, PageTokenInvalid, Unauthenticated
+from server.identity import Caller
+from server.mail.entities import MailKind
+from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.unit_of_work import Transaction, UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHistory:
+    """What a patient reads of himself when the history is open."""
+
+    entries: Page[HistoryEntry]
+    existing_conditions: tuple[str, ...]
+
+
+class HistoryService:
+    """The use cases of medical histories."""
+
+    def __init__(self, work: UnitOfWork, clock: Clock, codes: CodeService, page_tokens: PageTokens) -> None:
+        self._work = work
+        self._zone = clock.zone.key
+        self._codes = codes
+        self._page_tokens = page_tokens
+
+    async def request_access(self, caller: Caller) -> datetime:
+        """Mail the calling patient a code that opens his history to this session; answers when it expires.
+
+        Raises RateLimitExceeded when the account got too many codes today.
+        """
+        async with self._work.begin() as tx:
+            subject = await _subject(tx, caller)
+            account = await tx.accounts.credentials_for_update(caller.user_id)
+            expires_at = await self._codes.send(tx, account.user, _scope(caller), MailKind.HISTORY_CODE)
+            await tx.audit.record(AuditEvent.HISTORY_ACCESS_REQUESTED, subject)
+        return expires_at
+
+    async def confirm_access(self, caller: Caller, code: str) -> datetime:
+        """Open the calling patient's history to this session; answers until when.
+
+        Raises OtpInvalid, and Unauthenticated for a session that has ended meanwhile.
+        """
+        until = None
+        async with self._work.begin() as tx:
+            subject = await _subject(tx, caller)
+            right = await self._codes.use(tx, _scope(caller), code)
+            if right:
+                until = await tx.sessions.open_history(caller.session_id)
+            if until is not None:
+                await tx.audit.record(AuditEvent.HISTORY_OPENED, subject)
+        if not right:  # raised here, behind the commit: the try counts
+            raise OtpInvalid()
+        if until is None:
+            raise Unauthenticated()
+        return until
+
+    async def own(self, caller: Caller, page: PageRequest) -> OwnHistory:
+        """The calling patient's history, newest first. Raises OtpRequired unless it is open, and PageTokenInvalid."""
+        async with self._work.read() as tx:
+            patient = await tx.patients.by_user(caller.user_id)
+            occasion.about(_record_of(patient))
+            if not await tx.sessions.history_is_open(caller.session_id):
+                raise OtpRequired()
+            entries = await self._page(tx, patient.id, page, f"{caller.user_id}|GetMedicalHistory")
+        return OwnHistory(entries, patient.existing_conditions)
+
+    async def of_patient(self, caller: Caller, patient_id: UUID, page: PageRequest) -> Page[HistoryEntry]:
+        """A patient's history for a doctor, newest first. Raises NotFound and PageTokenInvalid."""
+        async with self._work.read() as tx:
+            await tx.patients.get(patient_id)
+            return await self._page(tx, patient_id, page, f"{caller.user_id}|GetPatientHistory|{patient_id}")
+
+    async def _page(self, tx: Transaction, patient_id: UUID, page: PageRequest, scope: str) -> Page[HistoryEntry]:
+        after = self._cursor(page, scope)
+        entries, found = await tx.histories.page(patient_id, self._zone, after, page.size)
+        return page_of(entries, found, page.size, lambda last: self._token_after(last, scope))
+
+    def _token_after(self, last: HistoryEntry, scope: str) -> str:
+        return self._page_tokens.issue((last.day.isoformat(), str(last.id)), scope)
+
+    def _cursor(self, page: PageRequest, scope: str) -> tuple[date, UUID] | None:
+        if not page.token:
+            return None
+        match self._page_tokens.read(page.token, scope):
+            case (str() as day, str() as entry_id):
+                return date.fromisoformat(day), UUID(entry_id)
+            case _:
+                raise PageTokenInvalid()
+
+
+async def _subject(tx: Transaction, caller: Caller) -> Subject:
+    """The calling patient's record; the record of a refusal names it too."""
+    subject = _record_of(await tx.patients.by_user(caller.user_id))
+    occasion.about(subject)
+    return subject
+
+
+def _record_of(patient: Patient) -> Subject:
+    return Subject("patient", patient.id, (patient.id,))
+
+
+def _scope(caller: Caller) -> CodeScope:
+    return CodeScope(caller.user_id, Purpose.HISTORY_ACCESS, caller.session_id)

@@ -1,0 +1,112 @@
+"""What the server and the worker are both made of: connections, clock, keys, the store of rate limits."""
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from server import schema
+from server.audit.chain import HeadKey
+from server.auth import key_file
+from server.auth.keys import KeyRing
+from server.clinical.qr_issuer import QrIssuer
+from server.clinical.qr_pictures import QrPictures
+from server.clock import Clock
+from server.db.engine import create_engine
+from server.mail.sealed_codes import CodeSeal
+from server.metrics import Metrics
+from server.qr.signed_code import QrKeyRing
+from server.rate_limits.budgets import SHARED
+from server.rate_limits.divided_store import DividedStore
+from server.rate_limits.fallback_store import FallbackStore
+from server.rate_limits.meter import Meter
+from server.rate_limits.postgres_store import PostgresStore
+from server.rate_limits.redis_store import RedisStore
+from server.rate_limits.store import BucketStore, MemoryStore
+from server.secret_files import derived_key, kept_secret
+from server.settings import Settings
+from server.unit_of_work import UnitOfWork
+
+PICTURE_THREADS: Final = 1
+
+
+class SchemaOutdated(Exception):
+    """The database does not stand at the newest migration: run `medconnect migrate`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What the server and the worker are both made of."""
+
+    settings: Settings
+    clock: Clock
+    work: UnitOfWork
+    pulse: UnitOfWork
+    """A connection of its own for the health check: a busy pool is no dead database."""
+    ring: KeyRing
+    """The keys of access tokens, and the root of every other key but those of QR codes."""
+    issuer: QrIssuer
+    pictures: QrPictures
+    metrics: Metrics
+    meter: Meter
+
+
+@asynccontextmanager
+async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
+    """Connect to the database. Raises SchemaOutdated, and what the driver raises when there is none."""
+    if not await schema.is_current(database_url):
+        raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
+    engine = create_engine(database_url, pool_size=settings.db_pool_size)
+    pulse = create_engine(database_url, pool_size=1, application="medconnect-health")
+    drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
+    try:
+        clock = Clock(zone=ZoneInfo(settings.hospital_time_zone))
+        keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
+        issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
+        ring, work, metrics = _key_ring(settings), UnitOfWork(engine), Metrics()
+        async with _bucket_store(settings, work, clock, metrics) as store:
+            meter = Meter(store, clock, metrics)
+            yield Core(settings, clock, work, UnitOfWork(pulse), ring, issuer, QrPictures(drawing), metrics, meter)
+    finally:
+        drawing.shutdown(cancel_futures=True)
+        await pulse.dispose()
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def _bucket_store(
+    settings: Settings, work: UnitOfWork, clock: Clock, metrics: Metrics
+) -> AsyncIterator[BucketStore]:
+    strict, memory, url = PostgresStore(work), MemoryStore(), settings.rate_limit_redis_url
+    if url is None:
+        yield DividedStore(strict, memory, SHARED, metrics)
+        return
+    async with RedisStore.connected(url.get_secret_value()) as redis:
+        yield DividedStore(strict, FallbackStore(redis, memory, clock, metrics), SHARED, metrics)
+
+
+def head_key(ring: KeyRing) -> HeadKey:
+    """Signs the audit's heads, and knows them again."""
+    return HeadKey(derived_key(ring.root, "audit heads"))
+
+
+def code_seal(ring: KeyRing) -> CodeSeal:
+    """The server closes it, the worker opens it."""
+    return CodeSeal(derived_key(ring.root, "codes in the outbox"))
+
+
+def _key_ring(settings: Settings) -> KeyRing:
+    if settings.jwt_keys_file is not None:
+        return key_file.read(settings.jwt_keys_file)
+    return KeyRing.derived(_secret(settings, "jwt_secret"))
+
+
+def _secret(settings: Settings, name: str) -> str:
+    """A configured secret, or in development one that the instance keeps for itself."""
+    configured = getattr(settings, name)
+    if configured is not None:
+        return str(configured.get_secret_value())
+    return kept_secret(settings.medconnect_home / "secrets", name)

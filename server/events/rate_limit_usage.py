@@ -1,0 +1,55 @@
+"""How the rate limits stand, for admins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from server.clock import Clock
+from server.metrics import Metrics
+from server.rate_limits.bucket import Limit
+from server.rate_limits.budgets import Budgets
+from server.rate_limits.meter import Meter
+from server.rate_limits.store import Bucket
+
+SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUsage:
+    """A limit, and how many tokens and refusals it gave."""
+
+    limit: Limit
+    allowed: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """All limits by name; the buckets that are nearest to refusing; when that was, and since when it was counted."""
+
+    limits: Sequence[LimitUsage]
+    fullest: Sequence[Bucket]
+    as_of: datetime
+    counted_since: datetime
+
+
+class RateLimitUsage:
+    """The use case of looking at the limits."""
+
+    def __init__(self, budgets: Budgets, meter: Meter, metrics: Metrics, clock: Clock) -> None:
+        self._limits = budgets.limits()
+        self._meter = meter
+        self._metrics = metrics
+        self._now = clock.now
+        self._since = clock.now()
+
+    async def read(self) -> Usage:
+        """Counts of this process, buckets of every store. Raises Unavailable without the database."""
+        fullest = await self._meter.fullest(self._limits, SHOWN)
+        counts = self._metrics.limit_counts
+        limits = [
+            LimitUsage(limit, counts.allowed.get(name, 0), counts.refused.get(name, 0))
+            for name, limit in sorted(self._limits.items())
+        ]
+        return Usage(limits, fullest, self._now(), self._since)

@@ -1,0 +1,72 @@
+"""Ends a stream when its caller may not be told more, and bounds how many there are and how old they grow."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from uuid import UUID
+
+from server import background
+from server.clock import Clock
+from server.errors import TooManyStreams
+from server.identity import Caller
+from server.interceptors.access import Access
+from server.interceptors.authentication import Authentication
+from server.interceptors.base import Proceed
+from server.interceptors.call import Call
+
+CHECK_SECONDS: Final = 0.4
+"""Between two looks at the caller; with the half second in which the memory of sessions follows, less than a second."""
+STREAMS_PER_USER: Final = 5
+OLDEST_SECONDS: Final = 30 * 60
+SPREAD_SECONDS: Final = 3 * 60
+"""Streams that were opened together end apart, and are opened anew apart."""
+
+
+class OpenStreams:
+    """Asks authentication and access, for as long as a stream is open, what they were asked when it was opened."""
+
+    def __init__(self, authentication: Authentication, access: Access, clock: Clock) -> None:
+        self._authentication = authentication
+        self._access = access
+        self._monotonic = clock.monotonic
+        self._open: Counter[UUID] = Counter()
+
+    async def around(self, call: Call, proceed: Proceed) -> None:
+        """Raise TooManyStreams at once, or what forbids the call as soon as anything does.
+
+        A stream that has grown old ends without an error.
+        """
+        if not call.method.streaming:
+            await proceed(call)
+            return
+        with self._counted(call.caller):
+            await self._watch(call, proceed)
+
+    async def _watch(self, call: Call, proceed: Proceed) -> None:
+        ends = self._monotonic() + OLDEST_SECONDS + secrets.randbelow(SPREAD_SECONDS)
+        async with background.running(proceed(call)) as stream:
+            while self._monotonic() < ends:
+                await asyncio.wait({stream}, timeout=CHECK_SECONDS)
+                if stream.done():
+                    await stream  # raises what it raised
+                    return
+                call.caller = self._authentication.caller(call)
+                await self._access.check(call)
+
+    @contextmanager
+    def _counted(self, caller: Caller | None) -> Iterator[None]:
+        if caller is None:  # of a public method
+            yield
+            return
+        if self._open[caller.user_id] >= STREAMS_PER_USER:
+            raise TooManyStreams()
+        self._open[caller.user_id] += 1
+        try:
+            yield
+        finally:
+            self._open[caller.user_id] -= 1
+            if not self._open[caller.user_id]:
+                del self._open[caller.user_id]

@@ -1,0 +1,138 @@
+"""What Prometheus reads of this process: calls, rate limits, stores that failed."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Generic, Protocol, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+UNKNOWN_METHOD: Final = "unknown"
+"""The one name of all methods that do not exist: their names are chosen by callers."""
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+
+class _Children(Generic[M], dict[tuple[str, ...], M]):
+    """A metric's children by the values of its labels, each looked up once: looking up costs more than counting."""
+
+    def __init__(self, metric: M) -> None:
+        self._metric = metric
+
+    def __missing__(self, values: tuple[str, ...]) -> M:
+        self[values] = child = self._metric.labels(*values)
+        return child
+
+
+class Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str:
+        """It."""
+        ...
+
+
+class Decision(Protocol):
+    """What is counted of a limit's decision."""
+
+    @property
+    def limit(self) -> Named:
+        """Whose bucket it was."""
+        ...
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it let the call on."""
+        ...
+
+
+class LimitCounts(Collector):
+    """How often each limit allowed and refused, by its name: every call counts twice, so these are plain numbers."""
+
+    def __init__(self) -> None:
+        self.allowed: dict[str, int] = defaultdict(int)
+        self.refused: dict[str, int] = defaultdict(int)
+
+    def collect(self) -> Iterable[Metric]:
+        """As Prometheus reads them."""
+        family = CounterMetricFamily("medconnect_rate_limits", "Tokens taken and refused.", labels=["limit", "outcome"])
+        for outcome, counts in (("allowed", self.allowed), ("refused", self.refused)):
+            for name, count in list(counts.items()):
+                family.add_metric([name, outcome], count)
+        return [family]
+
+
+class Metrics:
+    """The counters of one process, since its start."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._limits = LimitCounts()
+        self.registry.register(self._limits)
+        calls = Counter("medconnect_calls", "Calls by how they ended.", ["method", "reason"], registry=self.registry)
+        seconds = Histogram(
+            "medconnect_call_seconds",
+            "How long calls took, streams excepted.",
+            ["method"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        denials = Counter(
+            "medconnect_anonymous_denials",
+            "Calls refused for want of a valid token.",
+            ["method"],
+            registry=self.registry,
+        )
+        failures = Counter(
+            "medconnect_rate_limit_store_failures", "Answers that a store owed.", ["store"], registry=self.registry
+        )
+        self._call = _Children(calls)
+        self._seconds = _Children(seconds)
+        self._denial = _Children(denials)
+        self._failure = _Children(failures)
+
+    def call_ended(self, method: str, reason: str) -> None:
+        """A call ended: OK, or with the reason of its failure."""
+        self._call[method, reason].inc()
+
+    def call_took(self, method: str, seconds: float) -> None:
+        """How long a unary call took."""
+        self._seconds[method,].observe(seconds)
+
+    def anonymous_denied(self, method: str) -> None:
+        """Somebody without a valid token was refused."""
+        self._denial[method,].inc()
+
+    def limits_judged(self, decisions: Sequence[Decision]) -> None:
+        """A call took a token out of each bucket, or out of none because some refused it."""
+        refusals = [decision for decision in decisions if not decision.allowed]
+        counts = self._limits.refused if refusals else self._limits.allowed
+        for decision in refusals or decisions:
+            counts[decision.limit.name] += 1
+
+    def store_failed(self, store: str) -> None:
+        """A store of rate limits did not answer."""
+        self._failure[store,].inc()
+
+    @property
+    def limit_counts(self) -> LimitCounts:
+        """What each limit did so far."""
+        return self._limits
+
+    @asynccontextmanager
+    async def served(self, address: str) -> AsyncIterator[int]:
+        """Answer Prometheus at `host:port` until the block is left; yields the port. Raises OSError if it is taken."""
+        host, _, port = address.rpartition(":")
+        server, thread = start_http_server(int(port), host.strip("[]"), self.registry)
+        try:
+            yield server.server_port
+        finally:
+            await asyncio.to_thread(server.shutdown)
+            server.server_close()
+            thread.join()

@@ -1,0 +1,85 @@
+"""Two stores behind one face: limits that all processes must agree on, and those that should cost nothing."""
+
+from collections.abc import Mapping, Sequence, Set
+
+import structlog
+
+from server.errors import Unavailable
+from server.metrics import Metrics
+from server.rate_limits.bucket import Decision, Limit, take
+from server.rate_limits.postgres_store import PostgresStore
+from server.rate_limits.store import Bucket, BucketStore, nearest_to_refusing
+
+_log = structlog.get_logger()
+
+
+class DividedStore:
+    """See BucketStore. The limits named `strict` are kept in PostgreSQL, which refuses when it fails; others elsewhere.
+
+    The others are asked first: whom they refuse does not reach the database, and its buckets are answered as full.
+    """
+
+    def __init__(self, strict: PostgresStore, others: BucketStore, names: Set[str], metrics: Metrics) -> None:
+        self._strict = strict
+        self._others = others
+        self._names = names
+        self._metrics = metrics
+
+    async def take(self, requests: Sequence[tuple[Limit, str]], now: float) -> list[Decision]:
+        """See BucketStore. Raises Unavailable when strict limits cannot be judged: then nothing was taken."""
+        strict, others = self._divide(requests)
+        decisions = await self._others.take(others, now)
+        if not strict:
+            return decisions
+        if not all(decision.allowed for decision in decisions):
+            judged = [take(now, limit, now, cost=0) for limit, _ in strict]
+        else:
+            judged = await self._take_strict(strict, others, now)
+        found = dict(zip([*strict, *others], [*judged, *decisions], strict=True))
+        return [found[request] for request in requests]
+
+    async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
+        """See BucketStore. A token that the database does not take back costs its owner a wait, never the call."""
+        strict, others = self._divide(requests)
+        if others:
+            await self._others.refund(others)
+        if strict:
+            try:
+                await self._strict.refund(strict)
+            except Unavailable:
+                self._failed()
+
+    async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
+        """See BucketStore. Raises Unavailable without the database."""
+        strict = {name: limit for name, limit in limits.items() if name in self._names}
+        others = {name: limit for name, limit in limits.items() if name not in self._names}
+        found = [*await self._strict.fullest(strict, count, now), *await self._others.fullest(others, count, now)]
+        return nearest_to_refusing(found, count)
+
+    async def _take_strict(
+        self, strict: Sequence[tuple[Limit, str]], others: Sequence[tuple[Limit, str]], now: float
+    ) -> list[Decision]:
+        taken = False
+        try:
+            decisions = await self._strict.take(strict, now)
+            taken = all(decision.allowed for decision in decisions)
+        except Unavailable:
+            self._failed()
+            raise
+        finally:
+            if not taken:
+                await self._others.refund(others)
+        return decisions
+
+    def _divide(
+        self, requests: Sequence[tuple[Limit, str]]
+    ) -> tuple[Sequence[tuple[Limit, str]], Sequence[tuple[Limit, str]]]:
+        names = self._names
+        strict = [request for request in requests if request[0].name in names]
+        if not strict:
+            return (), requests
+        return strict, [request for request in requests if request[0].name not in names]
+
+    def _failed(self) -> None:
+        self._metrics.store_failed("postgresql")
+        _log.warning("rate_limit_store_away", store="postgresql")

@@ -1,0 +1,86 @@
+"""Buckets that every process must agree on, in PostgreSQL. Without an answer the call is refused."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Final, Protocol
+
+from server.errors import DatabaseUnavailable
+from server.rate_limits.bucket import Decision, Limit, decided, take_all
+from server.rate_limits.repository import BucketRepository
+from server.rate_limits.store import Bucket
+
+ANSWER_SECONDS: Final = 2.0
+"""How long the database may take: limits are judged before the call's own deadline is."""
+REMEMBERED_SECONDS: Final = 1.0
+"""So long who was refused is refused again without asking: a flood of refused calls must not take the connections."""
+MOST_REMEMBERED: Final = 10_000
+
+Request = tuple[Limit, str]
+
+
+class Buckets(Protocol):
+    """What the store needs of a transaction."""
+
+    buckets: BucketRepository
+
+
+class Work(Protocol):
+    """What the store needs of the unit of work: single statements."""
+
+    def read(self) -> AbstractAsyncContextManager[Buckets]:
+        """Raises Unavailable when the database fails the block."""
+        ...
+
+
+class PostgresStore:
+    """See BucketStore; every method raises Unavailable when the database does not answer."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._refused: dict[Request, tuple[float, float]] = {}
+        """Until when each is not asked for, and when it will be full, by this process's clock."""
+
+    async def take(self, requests: Sequence[Request], now: float) -> list[Decision]:
+        """See BucketStore. One statement, or none."""
+        if any(now < self._refused.get(request, (now, now))[0] for request in requests):
+            return take_all([(request[0], self._refused.get(request, (now, now))[1]) for request in requests], now)
+        decisions = await self._ask(requests) if requests else []
+        for request, decision in zip(requests, decisions, strict=True):
+            self._remember(request, decision, now)
+        return decisions
+
+    async def refund(self, requests: Sequence[Request]) -> None:
+        """See BucketStore. One statement."""
+        for request in requests:
+            self._refused.pop(request, None)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS), self._work.read() as tx:
+                await tx.buckets.refund(requests)
+        except TimeoutError:
+            raise DatabaseUnavailable() from None
+
+    async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
+        """See BucketStore."""
+        async with self._work.read() as tx:
+            found = await tx.buckets.fullest(list(limits.values()), count)
+        return [Bucket(limits[name], key, reset_after) for name, key, reset_after in found]
+
+    async def _ask(self, requests: Sequence[Request]) -> list[Decision]:
+        different = list(dict.fromkeys(requests))
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS), self._work.read() as tx:
+                allowed, resets = await tx.buckets.take(different)
+        except TimeoutError:
+            raise DatabaseUnavailable() from None
+        found = dict(zip(different, resets, strict=True))
+        return decided([(limit, found[limit, key]) for limit, key in requests], charged=allowed)
+
+    def _remember(self, request: Request, decision: Decision, now: float) -> None:
+        if decision.allowed:
+            self._refused.pop(request, None)
+            return
+        if len(self._refused) >= MOST_REMEMBERED:
+            self._refused.clear()  # nothing is lost but answers that the database gives again
+        wait = min(decision.retry_after, REMEMBERED_SECONDS)
+        self._refused[request] = (now + wait, now + decision.reset_after)

@@ -1,0 +1,128 @@
+"""The use cases of every slice, built on the core: the middle of the composition."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from server.audit.service import AuditService
+from server.auth.access_tokens import AccessTokens
+from server.auth.account_service import AccountService
+from server.auth.code_service import CodeService
+from server.auth.email_confirmation import EmailConfirmation
+from server.auth.lifetimes import Lifetimes
+from server.auth.password_service import PasswordService
+from server.auth.passwords import HASHING_THREADS, Passwords
+from server.auth.present_password import PresentPassword
+from server.auth.profile_service import ProfileService
+from server.auth.session_service import SessionService
+from server.auth.sign_in_attempts import SignInAttempts
+from server.auth.standing import Standing
+from server.clinical.history_service import HistoryService
+from server.clinical.patient_service import PatientService
+from server.clinical.prescription_service import PrescriptionService
+from server.clinical.qr_code_service import QrCodeService
+from server.clinical.visit_service import VisitService
+from server.core import Core, code_seal
+from server.events.rate_limit_usage import RateLimitUsage
+from server.events.service import EventsService
+from server.pagination import PageTokens
+from server.pharmacy.lookup_misses import LookupMisses
+from server.pharmacy.service import PharmacyService
+from server.rate_limits.budgets import Budgets
+from server.rate_limits.networks import known_networks
+from server.secret_files import derived_key
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases, and what the chain needs of them."""
+
+    access_tokens: AccessTokens
+    standing: Standing
+    budgets: Budgets
+    sessions: SessionService
+    accounts: AccountService
+    mailed_codes: CodeService
+    passwords: PasswordService
+    profiles: ProfileService
+    patients: PatientService
+    visits: VisitService
+    prescriptions: PrescriptionService
+    codes: QrCodeService
+    histories: HistoryService
+    pharmacy: PharmacyService
+    events: EventsService
+    rate_limits: RateLimitUsage
+    audit: AuditService
+
+
+@contextmanager
+def use_cases(core: Core) -> Iterator[Services]:
+    """Build the services; their threads end with the block."""
+    settings, clock, work = core.settings, core.clock, core.work
+    ring = core.ring
+    token_life = timedelta(seconds=settings.jwt_expires_in)
+    page_tokens = PageTokens(derived_key(ring.root, "page tokens"))
+    access_tokens = AccessTokens(ring, clock, token_life)
+    standing = Standing(work, clock, token_life)
+    networks = known_networks(settings.rate_limit_networks)
+    budgets = Budgets(settings.rate_limits, settings.rate_limit_factor, networks)
+    attempts = SignInAttempts(work, derived_key(ring.root, "sign-in counters"))
+    mailed_codes = CodeService(derived_key(ring.root, "one-time codes"), code_seal(ring))
+    confirmation = EmailConfirmation(mailed_codes)
+    lifetimes = Lifetimes(staff_idle=timedelta(minutes=settings.staff_idle_minutes))
+    patients = PatientService(work, clock, page_tokens)
+    with ThreadPoolExecutor(HASHING_THREADS, "hashing") as hashing:
+        passwords = Passwords(hashing)
+        present_password = PresentPassword(work, passwords, attempts)
+        sessions = SessionService(
+            work,
+            passwords,
+            access_tokens,
+            derived_key(ring.root, "refresh-token successor hmac-sha256"),
+            standing,
+            attempts,
+            lifetimes,
+            core.meter,
+            budgets.later("refresh"),
+        )
+        yield Services(
+            access_tokens=access_tokens,
+            standing=standing,
+            budgets=budgets,
+            sessions=sessions,
+            accounts=AccountService(
+                work,
+                passwords,
+                sessions,
+                page_tokens,
+                patients.open_record,
+                standing,
+                confirmation,
+                confirms_email=settings.confirms_email,
+            ),
+            mailed_codes=mailed_codes,
+            passwords=PasswordService(work, passwords, mailed_codes, attempts, present_password, standing),
+            profiles=ProfileService(work, present_password, confirmation, patients.record_phone),
+            patients=patients,
+            visits=VisitService(work, clock, page_tokens),
+            prescriptions=PrescriptionService(
+                work, clock, core.issuer, page_tokens, valid=timedelta(days=settings.prescription_valid_days)
+            ),
+            codes=QrCodeService(work, core.issuer, core.pictures),
+            histories=HistoryService(work, clock, mailed_codes, page_tokens),
+            pharmacy=PharmacyService(
+                work,
+                clock,
+                core.issuer.keys,
+                page_tokens,
+                LookupMisses(core.meter, budgets.later("lookup_misses")),
+                lease=timedelta(minutes=settings.claim_minutes),
+                currency=settings.currency,
+            ),
+            events=EventsService(work),
+            rate_limits=RateLimitUsage(budgets, core.meter, core.metrics, clock),
+            audit=AuditService(work, clock, page_tokens),
+        )

@@ -1,0 +1,162 @@
+"""The lists that the service has, each with rows of somebody who owns them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from medconnect.auth.v1 import auth_service_pb2
+from medconnect.options.v1 import access_pb2
+
+from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+
+COUNT = 5
+"""How many rows each list holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list: `wide` finds COUNT rows of the owner's, `narrow` fewer of them; the stranger may call it too.
+
+    `narrow` is empty where nothing narrows the list.
+    """
+
+    rows: str
+    wide: str
+    narrow: str
+    owner: Actor
+    stranger: Actor
+    ordered_by: str
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Of each role one who owns rows, and a stranger."""
+
+    doctor: Actor
+    other_doctor: Actor
+    pharmacist: Actor
+    other_pharmacist: Actor
+    patient: Actor
+    other_patient: Actor
+    historic: Actor
+    """A patient of whom there are COUNT events."""
+    admin: Actor
+    other_admin: Actor
+
+
+def written(cast: Cast) -> Mapping[str, Listing]:
+    """COUNT rows for every list there is, by its RPC."""
+    people = People(
+        cast.new_doctor(),
+        cast.new_doctor(),
+        cast.new_pharmacist(),
+        cast.new_pharmacist(),
+        cast.new_patient("Lara Listed"),
+        cast.new_patient(),
+        cast.new_patient("Hanna Historic"),
+        cast.admin,
+        another_admin(cast),
+    )
+    record_history(cast, people)
+    family = f"Zz{uuid4().hex[:10]}"
+    for number in range(COUNT):
+        record_patient(cast, people.doctor, f"Number{number} {family}")
+        record_visit(cast, people, f"2026-01-{number + 1:02}")
+    prescriptions = [cast.prescribe(people.patient.patient_id, doctor=people.doctor).id for _ in range(COUNT)]
+    for prescription_id in prescriptions:
+        scan(cast, people, prescription_id, people.pharmacist)
+    for _ in range(COUNT - 1):
+        scan(cast, people, prescriptions[-1], people.other_pharmacist)
+    scan(cast, people, prescriptions[1], people.other_pharmacist)
+    cancel = f"/doctors/prescriptions/{prescriptions[0]}/cancel"
+    assert cast.rest("POST", cancel, people.doctor, {"reason": "Not needed"})[0] == 200
+    return described(people, family, prescriptions)
+
+
+def described(people: People, family: str, prescriptions: list[str]) -> Mapping[str, Listing]:
+    """Every list that there is, by its RPC."""
+    doctors = people.doctor, people.other_doctor
+    pharmacists = people.pharmacist, people.other_pharmacist
+    found, one_found = f"?search={family}", f"?search=number1%20{family}"
+    own = f"?patientId={people.patient.patient_id}"
+    seen = "/patients/access-log?event="
+    mine, history, log = "/patients/prescriptions", "/pharmacy/history", "/pharmacy/logs/"
+    written, visits = f"/doctors/prescriptions{own}", f"/doctors/medical-visits{own}"
+    own_history, patients = "/patients/medical-history", "/doctors/patients"
+    of_patient = f"{patients}/{people.historic.patient_id}/medical-history"
+    return {
+        "GetMedicalHistory": Listing("entries", own_history, "", people.historic, people.other_patient, "date"),
+        "GetPatientHistory": Listing("entries", of_patient, "", *doctors, "date"),
+        "ListUsers": Listing(
+            "users", f"/users{found}", f"/users{one_found}", people.admin, people.other_admin, "createdAt"
+        ),
+        "ListAuditRecords": Listing(
+            "entries",
+            f"/audit{own}&event=prescription_created",
+            f"/audit{own}&event=prescription_cancelled",
+            people.admin,
+            people.other_admin,
+            "occurredAt",
+        ),
+        "ListAccessLog": Listing(
+            "entries",
+            f"{seen}prescription_created",
+            f"{seen}prescription_cancelled",
+            people.patient,
+            people.other_patient,
+            "occurredAt",
+        ),
+        "ListPatients": Listing(
+            "patients", f"/doctors/patients{found}", f"/doctors/patients{one_found}", *doctors, "fullName", False
+        ),
+        "ListPrescriptions": Listing("prescriptions", written, f"{written}&status=cancelled", *doctors, "createdAt"),
+        "ListMedicalVisits": Listing("visits", visits, f"{visits}&from=2026-01-03", *doctors, "visitDate"),
+        "ListMyPrescriptions": Listing(
+            "prescriptions", mine, f"{mine}?status=cancelled", people.patient, people.other_patient, "createdAt"
+        ),
+        "ListDispensingHistory": Listing(
+            "entries", f"{history}?action=scan", f"{history}?action=reject", *pharmacists, "occurredAt"
+        ),
+        "ListPrescriptionLog": Listing(
+            "entries", log + prescriptions[-1], log + prescriptions[1], *pharmacists, "occurredAt", False
+        ),
+    }
+
+
+def record_patient(cast: Cast, doctor: Actor, full_name: str) -> None:
+    body = {"email": new_email(), "fullName": full_name, "dateOfBirth": "1990-01-01", "gender": "other"}
+    assert cast.rest("POST", "/doctors/patients", doctor, body)[0] == 201
+
+
+def record_visit(cast: Cast, people: People, day: str, patient: Actor | None = None) -> None:
+    body = {
+        "patientId": (patient or people.patient).patient_id,
+        "visitDate": day,
+        "visitType": "consultation",
+        "chiefComplaint": "Cough at night",
+    }
+    assert cast.rest("POST", "/doctors/medical-visits", people.doctor, body)[0] == 201
+
+
+def record_history(cast: Cast, people: People) -> None:
+    """Visits and prescriptions, COUNT in all; whoever looks at his own may do so."""
+    for day in ("2026-01-02", "2026-01-04", "2026-01-04"):
+        record_visit(cast, people, day, people.historic)
+    for _ in range(COUNT - 3):
+        cast.prescribe(people.historic.patient_id, doctor=people.other_doctor)
+    for patient in (people.historic, people.other_patient):
+        cast.open_history(patient)
+
+
+def scan(cast: Cast, people: People, prescription_id: str, pharmacist: Actor) -> None:
+    body = {"qrCode": cast.qr_text(prescription_id, people.doctor)}
+    assert cast.rest("POST", "/pharmacy/scan", pharmacist, body)[0] == 200
+
+
+def another_admin(cast: Cast) -> Actor:
+    request = auth_service_pb2.CreateUserRequest(
+        email=new_email(), password=PASSWORD, full_name="Ada Admin", role=access_pb2.ROLE_ADMIN
+    )
+    cast.auth.CreateUser(request, metadata=cast.admin.metadata)
+    return cast.sign_in(request.email)

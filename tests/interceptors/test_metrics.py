@@ -1,0 +1,80 @@
+"""What Prometheus reads of calls."""
+
+import socket
+
+import grpc
+import httpx
+import pytest
+
+from server.errors import PrescriptionInState, RoleNotAllowed
+from server.identity import Role
+from server.instance import metrics_address_of
+from server.metrics import Metrics
+from server.settings import read_settings
+from tests.interceptors.probe import FACES, SERVICE, House
+
+METHODS = {"unary": "GetEmailQueueStatus", "stream": "WatchEmailQueueStatus"}
+
+
+def value(house: House, name: str, **labels: str) -> float:
+    return house.metrics.registry.get_sample_value(f"medconnect_{name}", labels) or 0
+
+
+@FACES
+async def test_calls_are_counted_by_how_they_end(house: House, face: str) -> None:
+    async def fail() -> None:
+        raise PrescriptionInState(state="pending")
+
+    method = METHODS[face]
+    for _ in range(2):
+        await house.call(face, house.bearer())
+    house.probe.act = fail
+    await house.call(face, house.bearer())
+    await house.call(face, house.bearer(Role.PATIENT))
+    assert value(house, "calls_total", method=method, reason="OK") == 2
+    assert value(house, "calls_total", method=method, reason=PrescriptionInState.reason) == 1
+    assert value(house, "calls_total", method=method, reason=RoleNotAllowed.reason) == 1
+    assert value(house, "call_seconds_count", method=method) == (4 if face == "unary" else 0)
+    assert value(house, "anonymous_denials_total", method=method) == 0
+
+
+async def test_who_comes_without_a_valid_token_is_counted(house: House) -> None:
+    for metadata in ((), [("authorization", "Bearer x")]):
+        assert (await house.call("unary", metadata)).code is grpc.StatusCode.UNAUTHENTICATED
+    assert value(house, "anonymous_denials_total", method=METHODS["unary"]) == 2
+
+
+async def test_names_that_callers_invent_make_no_metrics(house: House) -> None:
+    for number in range(3):
+        await house.call(f"{SERVICE}/Nonsense{number}", house.bearer())
+    assert value(house, "calls_total", method="unknown", reason="METHOD_UNKNOWN") == 3
+
+
+async def test_limits_are_counted(house: House) -> None:
+    await house.call("unary", house.bearer(Role.DOCTOR))
+    assert value(house, "rate_limits_total", limit="doctor", outcome="allowed") == 1
+    assert house.metrics.limit_counts.allowed == {"doctor": 1}
+
+
+async def test_prometheus_is_answered_on_loopback_until_the_end() -> None:
+    metrics = Metrics()
+    metrics.store_failed("redis")
+    async with metrics.served("127.0.0.1:0") as port:
+        async with httpx.AsyncClient() as prometheus:
+            told = await prometheus.get(f"http://127.0.0.1:{port}/metrics")
+        assert 'medconnect_rate_limit_store_failures_total{store="redis"} 1.0' in told.text
+        with pytest.raises(OSError, match="in use"):
+            async with Metrics().served(f"127.0.0.1:{port}"):
+                pass
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_of_several_processes_each_has_a_port_of_its_own() -> None:
+    settings = read_settings(_env_file=None, metrics_address="127.0.0.1:9090")
+    assert [metrics_address_of(settings, number) for number in range(3)] == [
+        "127.0.0.1:9090",
+        "127.0.0.1:9091",
+        "127.0.0.1:9092",
+    ]
+    assert metrics_address_of(read_settings(_env_file=None), 1) is None

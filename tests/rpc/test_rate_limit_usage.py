@@ -1,0 +1,56 @@
+"""GetRateLimitUsage: what admins see of the limits."""
+
+import time
+from datetime import datetime
+
+import grpc
+import pytest
+from medconnect.auth.v1 import auth_service_pb2 as auth
+from medconnect.events.v1 import events_service_pb2 as events
+
+from server.rate_limits.bucket import Limit
+from server.rate_limits.budgets import NAMES
+from tests.fixtures.cast import Cast, new_email
+
+FULL = Limit("login", 5, 900)
+"""As if the contract's numbers held: the shared instance has a hundred thousand times as many."""
+
+
+def usage(cast: Cast) -> events.GetRateLimitUsageResponse:
+    return cast.events.GetRateLimitUsage(events.GetRateLimitUsageRequest(), metadata=cast.admin.metadata)
+
+
+def counts(cast: Cast) -> dict[str, tuple[int, int]]:
+    return {limit.name: (limit.allowed, limit.refused) for limit in usage(cast).limits}
+
+
+def test_every_limit_is_shown_with_its_number_and_what_it_allowed(cast: Cast) -> None:
+    before = counts(cast)
+    assert before.keys() == NAMES
+    with pytest.raises(grpc.RpcError):
+        cast.auth.Login(auth.LoginRequest(email=new_email(), password="a wrong password"))
+    after = usage(cast)
+    [login] = [limit for limit in after.limits if limit.name == "login"]
+    assert (login.tokens, login.period_seconds) == (500_000, 900)
+    assert login.allowed == before["login"][0] + 1
+    assert 0 < after.counted_since.seconds <= time.time()
+
+
+def test_the_buckets_nearest_to_refusing_are_shown_over_all_stores(cast: Cast) -> None:
+    instance = cast.instance
+    mine = Limit("admin", 100, 60)
+    for limit, key in ((FULL, "198.51.100.9"), (mine, cast.admin.user_id)):
+        for _ in range(limit.tokens):
+            instance.run(instance.core.meter.charge_quietly([(limit, key)]))
+    with pytest.raises(Exception, match="Too many requests"):
+        instance.run(instance.core.meter.charge_quietly([(FULL, "198.51.100.9")]))
+    status, answer = cast.rest("GET", "/events/rate-limits", cast.admin)
+    assert (status, answer["message"]) == (200, "Rate limit usage retrieved successfully")
+    found = {(bucket["limit"], bucket["key"]): bucket for bucket in answer["data"]["fullestBuckets"]}
+    strict, own = found["login", "198.51.100.9"], found["admin", cast.admin.user_id]
+    assert strict["usedPercent"] == 100
+    assert 90 <= own["usedPercent"] <= 100
+    assert 800 < datetime.fromisoformat(strict["fullAt"]).timestamp() - time.time() < 910
+    [login] = [limit for limit in answer["data"]["limits"] if limit["name"] == "login"]
+    assert login["refused"] >= 1
+    assert len(answer["data"]["fullestBuckets"]) <= 20

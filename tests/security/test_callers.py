@@ -1,0 +1,88 @@
+"""Who calls is what the one verified token says, on both faces: no other header, no second spelling of a token."""
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from medconnect.auth.v1 import auth_service_pb2 as auth
+from medconnect.auth.v1 import auth_service_pb2_grpc
+
+from tests.fixtures.cast import Actor, Cast
+from tests.security.test_forged_tokens import FORGERIES
+
+Headers = list[tuple[str, str]]
+Ask = Callable[[Cast, Headers], tuple[Any, str, str]]
+"""Asks for the caller's own account; answers status, reason or account id, and the rest of what is told."""
+
+
+def ask_grpc(cast: Cast, headers: Headers) -> tuple[Any, str, str]:
+    stub = auth_service_pb2_grpc.AuthServiceStub(cast.channel)
+    try:
+        answer = stub.GetCurrentUser(auth.GetCurrentUserRequest(), metadata=tuple(headers), timeout=10)
+    except grpc.RpcError as error:
+        return error.code(), "", str(error.details())
+    return grpc.StatusCode.OK, answer.user.id, ""
+
+
+def ask_rest(cast: Cast, headers: Headers) -> tuple[Any, str, str]:
+    answer = cast.http.send(httpx.Request("GET", f"{cast.instance.rest}/api/v1/auth/profile", headers=headers))
+    told = answer.json()
+    if told["success"]:
+        return answer.status_code, told["data"]["user"]["id"], ""
+    told["error"].pop("requestId")
+    return answer.status_code, told["error"]["type"], str(told["error"])
+
+
+FACES = pytest.mark.parametrize("ask", [ask_grpc, ask_rest], ids=["grpc", "rest"])
+TWINS: dict[str, Callable[[str], str]] = {
+    "itself": lambda token: f"Bearer {token}",
+    "one padding character": lambda token: f"Bearer {token}=",
+    "two padding characters": lambda token: f"Bearer {token}==",
+    "lower-case scheme": lambda token: f"bearer {token}",
+    "doubled spaces": lambda token: f"Bearer  {token}",
+    "signature spelt otherwise": lambda token: "Bearer " + FORGERIES["signature spelt otherwise"](token),
+    "second scalar": lambda token: "Bearer " + FORGERIES["signature with a second scalar"](token),
+}
+
+
+@FACES
+def test_s27_after_the_logout_no_twin_of_the_token_is_accepted(cast: Cast, ask: Ask) -> None:
+    signed_in = cast.new_patient()
+    cast.auth.Logout(auth.LogoutRequest(), metadata=signed_in.metadata)
+    refusal = ask(cast, [])
+    assert refusal[0] in (grpc.StatusCode.UNAUTHENTICATED, 401)
+    told = {name: ask(cast, [("authorization", twin(signed_in.token))]) for name, twin in TWINS.items()}
+    assert told == dict.fromkeys(TWINS, refusal)
+
+
+@FACES
+def test_s20_forged_tokens_are_answered_like_none(cast: Cast, ask: Ask) -> None:
+    token, refusal = cast.doctor.token, ask(cast, [])
+    names = [name for name in FORGERIES if name.startswith(("algorithm", "HS256", "kid", "crit", "jku", "signature"))]
+    sendable = {name: FORGERIES[name](token) for name in names if len(FORGERIES[name](token)) < 4_000}
+    assert len(sendable) > 20
+    told = {name: ask(cast, [("authorization", f"Bearer {forged}")]) for name, forged in sendable.items()}
+    assert told == dict.fromkeys(sendable, refusal)
+
+
+@FACES
+def test_s29_headers_that_claim_an_identity_change_nothing(cast: Cast, ask: Ask) -> None:
+    patient: Actor = cast.new_patient()
+    claims = [
+        *(("x-role", "admin"), ("x-user-id", cast.admin.user_id), ("x-forwarded-user", "admin")),
+        *(("x-envoy-internal", "true"), ("x-client-ip", "203.0.113.9"), ("x-envoy-original-path", "/api/v1/users")),
+    ]
+    assert ask(cast, [*claims, *patient.metadata])[1] == patient.user_id
+    assert ask(cast, claims) == ask(cast, [])
+    listing = cast.http.get("/users", headers=[*claims, *patient.metadata])
+    assert (listing.status_code, listing.json()["error"]["type"]) == (403, "ROLE_NOT_ALLOWED")
+
+
+@FACES
+@pytest.mark.parametrize("order", [1, -1], ids=["good first", "bad first"])
+def test_s29_two_authorization_values_are_none(cast: Cast, ask: Ask, order: int) -> None:
+    values = [*cast.doctor.metadata, ("authorization", "Bearer bad")][::order]
+    assert ask(cast, values) == ask(cast, [])
+    assert ask(cast, [*cast.doctor.metadata, *cast.doctor.metadata]) == ask(cast, [])

@@ -1,0 +1,123 @@
+"""S68, S70 and S71: what a caller, a connection and a list may cost."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from h2.errors import ErrorCodes
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
+
+from server.edge.admin import Admin
+from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.clock import SettableClock
+from tests.fixtures.database import committing_work
+from tests.fixtures.instance import RunningInstance
+from tests.interceptors.conftest import house as house
+from tests.interceptors.probe import PATHS, House, running_house
+from tests.rpc.calls import FACES, over_grpc
+from tests.rpc.methods import RPCS
+from tests.security.raw_http2 import connected
+
+CODE = grpc.StatusCode
+MOST_BYTES = 256 * 1024
+MOST_STREAMS = 5
+SLOWEST_SECONDS = 5.0
+
+
+def prescription(cast: Cast, patient: Actor, items: int = 1, **fields: Any) -> clinical.CreatePrescriptionRequest:
+    request = clinical.CreatePrescriptionRequest(patient_id=patient.patient_id, diagnosis="Sinusitis", **fields)
+    for _ in range(items):
+        request.items.add(medicine_name="Doxycycline", dosage="1", frequency="daily", quantity=1)
+    return request
+
+
+@pytest.fixture(scope="module")
+def patient(cast: Cast) -> Actor:
+    return cast.new_patient()
+
+
+def test_s68_a_body_over_256_kib_is_refused(cast: Cast) -> None:
+    request = pharmacy.ScanQrCodeRequest(qr_code="x" * (MOST_BYTES + 1024))
+    answer = over_grpc(cast, RPCS["ScanQrCode"], request, cast.pharmacist)
+    assert answer.status is CODE.RESOURCE_EXHAUSTED
+    rest = cast.http.post("/pharmacy/scan", json={"qrCode": request.qr_code}, headers=cast.pharmacist.headers)
+    assert (rest.status_code, rest.json()["error"]["type"]) == (413, "BODY_TOO_LARGE")
+
+
+def test_s68_metadata_over_16_kib_is_refused(cast: Cast) -> None:
+    request = RPCS["GetCurrentUser"].request()
+    answer = over_grpc(cast, RPCS["GetCurrentUser"], request, cast.doctor, x_filler="x" * 20_000)
+    assert answer.status is CODE.RESOURCE_EXHAUSTED
+    assert over_grpc(cast, RPCS["GetCurrentUser"], request, cast.doctor, x_filler="x" * 4_000).status is CODE.OK
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_s68_lists_and_texts_are_bounded(cast: Cast, patient: Actor, face: str) -> None:
+    def refusal(request: clinical.CreatePrescriptionRequest) -> str:
+        return FACES[face](cast, RPCS["CreatePrescription"], request, cast.doctor).reason
+
+    assert refusal(prescription(cast, patient, items=50, doctor_notes="x" * 4_000)) == ""
+    assert refusal(prescription(cast, patient, items=51)) == "VALIDATION_FAILED"
+    assert refusal(prescription(cast, patient, doctor_notes="x" * 4_001)) == "VALIDATION_FAILED"
+    pages = clinical.ListPatientsRequest(page_size=101)
+    assert FACES[face](cast, RPCS["ListPatients"], pages, cast.doctor).reason == "VALIDATION_FAILED"
+
+
+async def test_s70_a_connection_that_pings_without_pause_is_sent_away(house: House) -> None:
+    async with connected(house.port) as raw:
+        for _ in range(20):
+            raw.connection.ping(b"12345678")
+            await raw.send()
+            await asyncio.sleep(0.05)
+            if raw.goaway is not None:
+                break
+        assert raw.goaway == ErrorCodes.ENHANCE_YOUR_CALM
+        await asyncio.wait_for(raw.closed.wait(), 10)
+
+
+@pytest.fixture
+async def lasting_house(database_url: str, clock: SettableClock, tmp_path: Path) -> AsyncIterator[House]:
+    """The toy service, with nothing that may not last."""
+    async with committing_work(database_url) as work, running_house(work, clock, tmp_path) as running:
+        yield running
+
+
+async def test_s71_opening_and_resetting_streams_starves_nobody(lasting_house: House, resets: int) -> None:
+    house = lasting_house
+    headers = (
+        *((":method", "POST"), (":scheme", "http"), (":path", PATHS["unary"]), (":authority", "x")),
+        *(("te", "trailers"), ("content-type", "application/grpc"), *house.bearer()),
+    )
+    other, slowest = house.bearer(), 0.0
+    async with connected(house.port) as raw:
+        flood = asyncio.create_task(raw.open_and_reset(headers, resets))
+        answered = 0
+        while not flood.done():
+            began = time.monotonic()
+            assert (await house.call("unary", other, seconds=SLOWEST_SECONDS)).code is CODE.OK
+            answered += 1
+            slowest = max(slowest, time.monotonic() - began)
+        await flood
+    assert answered > 1
+    assert slowest < SLOWEST_SECONDS
+    assert (await house.call("unary", other)).code is CODE.OK
+
+
+async def test_s71_the_edge_closes_a_connection_that_resets_its_streams(instance: RunningInstance, resets: int) -> None:
+    admin = Admin(instance.home / "envoy" / "admin.sock")
+    counter = "http.rest.downstream_rq_too_many_premature_resets"
+    before = await admin.counter(counter)
+    headers = ((":method", "GET"), (":scheme", "http"), (":path", "/api/v1/auth/jwks"), (":authority", "x"))
+    url = httpx.URL(instance.rest)
+    async with connected(url.port or 0) as raw:
+        opened = await raw.open_and_reset(headers, resets)
+    assert opened < resets
+    assert await admin.counter(counter) == before + 1
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{instance.rest}/api/v1/auth/jwks")).status_code == 200

@@ -1,0 +1,50 @@
+"""Every error that the tests of RPCs, REST and the edge are answered is searched for words of our insides."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from tests.fixtures.revealing import assert_reveals_nothing
+from tests.rpc.calls import refusal, rest_answer
+
+REVEALING = [
+    'Traceback (most recent call last):\n  File "x", line 1',
+    "sqlalchemy.exc.DBAPIError: something",
+    "asyncpg.exceptions.NotNullViolationError",
+    "Error parsing 'medconnect.auth.v1.LoginRequest'",
+    "[SQL: SELECT users.id FROM users]",
+    "/app/.venv/lib/python3.11/site-packages/grpc",
+    "in server/app.py line 3",
+    "could not connect to postgresql://medconnect:hunter2@db/medconnect",
+    "could not connect to postgres://db",
+    "Unexpected <class 'ValueError'>: x",
+]
+"""What raw grpc.aio, a driver or an interpreter say."""
+
+
+def refused(text: str, **trailing: str) -> Any:
+    """A failed call, as the client's library tells it."""
+    return SimpleNamespace(
+        code=lambda: grpc.StatusCode.UNKNOWN, details=lambda: text, trailing_metadata=lambda: tuple(trailing.items())
+    )
+
+
+@pytest.mark.parametrize("text", REVEALING)
+def test_s62_an_error_that_tells_what_the_server_is_made_of_is_found_on_both_faces(text: str) -> None:
+    error = {"message": text, "statusCode": 500, "type": "INTERNAL", "requestId": "1", "details": []}
+    rest = httpx.Response(500, json={"success": False, "error": error}, headers={"x-request-id": "1"})
+    found = pytest.raises(AssertionError, match="an error reply tells of")
+    with found:
+        refusal(refused(text))
+    with found:
+        refusal(refused("", x=text))
+    with found:
+        rest_answer(rest)
+
+
+def test_s62_what_the_server_says_itself_is_not_found() -> None:
+    for text in ("Internal error.", "items[0].quantity must be at least 1", "There is no such path.", "Select an item"):
+        assert_reveals_nothing(text)

@@ -1,0 +1,166 @@
+"""A whole day at the most talkative level: nothing of a person, nothing that opens anything, and no foreign line."""
+
+import asyncio
+import email
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message as Mail
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import grpc
+import pytest
+
+from tests.fixtures.cast import PASSWORD, Cast
+from tests.fixtures.instance import ADMIN_PASSWORD
+from tests.fixtures.process import process_up
+from tests.rpc.canaries import PHARMACY_NOTE, VISIT, Story, play
+
+NEW_PASSWORD: Final = "another canary sings, 2041"
+HOSTILE: Final = 'x"}\\n{"level":"info","fake":1}'
+SECONDS: Final = 10
+
+MEMBERS: Final = frozenset(
+    {
+        *("event", "level", "timestamp", "request_id", "method", "outcome", "milliseconds", "user_id", "address"),
+        *("mail", "kind", "written", "error", "exceptions", "logger", "words", "at", "position", "hash", "signature"),
+    }
+)
+"""What a line of the log may have."""
+NO_LOG: Final = frozenset({"mail", "secrets"})
+"""Folders that hold the letters themselves and the keys that an instance keeps for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was written anywhere, and what must not stand there."""
+
+    logged: list[dict[str, Any]]
+    written: str
+    secrets: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def day(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Day:
+    """The story of a patient from the first visit to the pharmacy, with all that goes wrong on a day."""
+    home = tmp_path_factory.mktemp("day")
+    with process_up(shared_database_url, home, LOG_LEVEL="debug") as process, process.cast() as cast:
+        story = play(cast)
+        secrets = {
+            **{
+                f"{field} {number}": mark
+                for field, marks in story.canaries.items()
+                for number, mark in enumerate(marks)
+            },
+            **{f"token of {who}": actor.token for who, actor in story.people.items()},
+            **dict(go_astray(cast, story)),
+            "mailed code": set_new_password(cast, story, home),
+            **dict(open_and_close_sessions(cast, story)),
+            "password": PASSWORD,
+            "admin's password": ADMIN_PASSWORD,
+            "new password": NEW_PASSWORD,
+            "database's password": urlsplit(shared_database_url).password or "",
+            **{path.name: path.read_text() for path in (home / "secrets").iterdir()},
+        }
+        asyncio.run(break_down(shared_database_url, cast, story))
+    logged = [json.loads(line) for line in process.logged]
+    for line in logged:
+        line.pop("timestamp")  # six of its digits may be the mailed code
+    files = [path for path in home.rglob("*") if path.is_file() and path.relative_to(home).parts[0] not in NO_LOG]
+    written = "".join([*process.told, *map(json.dumps, logged), *(path.read_text(errors="replace") for path in files)])
+    return Day(logged, written, secrets)
+
+
+def go_astray(cast: Cast, story: Story) -> Iterator[tuple[str, str]]:
+    """Calls that are refused, in whose bodies and headers there is something."""
+    doctor = story.people["DO"]
+    visit = f"/doctors/medical-visits?notes={VISIT['diagnosis']}"
+    assert cast.rest("POST", visit, doctor, {"patientId": "x", **VISIT})[0] == 400
+    assert (
+        cast.rest("POST", "/auth/login", None, {"email": story.people["PO"].email, "password": "a canary too"})[0]
+        == 401
+    )
+    hostile = {"user-agent": HOSTILE, "authorization": "Bearer canary.token.sings", "x-request-id": HOSTILE}
+    assert cast.http.get("/auth/profile", headers=hostile).status_code == 401
+    unknown: Any = cast.channel.unary_unary(f"/x/{HOSTILE}")
+    with pytest.raises(grpc.RpcError):
+        unknown(b"", metadata=doctor.metadata, timeout=5)
+    yield "wrong password", "a canary too"
+    yield "wrong token", "canary.token.sings"
+
+
+def set_new_password(cast: Cast, story: Story, home: Path) -> str:
+    """Forget the password and set a new one with the mailed code; the code."""
+    address = story.people["PO"].email
+    assert cast.rest("POST", "/auth/forgot-password", None, {"email": address})[0] == 200
+    code = mailed_code(home, address)
+    body = {"email": address, "otpCode": code, "newPassword": NEW_PASSWORD}
+    assert cast.rest("POST", "/auth/reset-password", None, body)[0] == 200
+    assert cast.rest("POST", "/auth/reset-password", None, body)[0] == 400
+    return code
+
+
+def mailed_code(home: Path, address: str) -> str:
+    """The six digits in the mail that was sent to the address."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        for path in (home / "mail").rglob("*"):
+            if path.is_file() and address in (text := path.read_text()) and "new MedConnect password" in text:
+                found = re.search(r"\b\d{6}\b", plain_text(email.message_from_string(text)))
+                assert found
+                return found[0]
+        time.sleep(0.05)
+    raise TimeoutError("no code was mailed")
+
+
+def plain_text(mail: Mail) -> str:
+    [part] = [part for part in mail.walk() if part.get_content_type() == "text/plain"]
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content.decode()
+
+
+def open_and_close_sessions(cast: Cast, story: Story) -> Iterator[tuple[str, str]]:
+    """Sign in, refresh, use the former token again, and sign out."""
+    body = {"email": story.people["PO"].email, "password": NEW_PASSWORD}
+    first = cast.rest("POST", "/auth/login", None, body)[1]["data"]
+    second = cast.rest("POST", "/auth/refresh", None, {"refreshToken": first["refreshToken"]})[1]["data"]
+    bearer = {"authorization": f"Bearer {second['accessToken']}"}
+    assert cast.http.post("/auth/logout", headers=bearer).status_code == 200
+    assert cast.rest("POST", "/auth/refresh", None, {"refreshToken": second["refreshToken"]})[0] == 401
+    for number, tokens in enumerate((first, second)):
+        yield f"access token {number}", tokens["accessToken"]
+        yield f"refresh token {number}", tokens["refreshToken"]
+
+
+async def break_down(database_url: str, cast: Cast, story: Story) -> None:
+    """Let the database refuse rows with a patient's words in them: the driver's error tells the whole row."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("ALTER TABLE visits ADD CONSTRAINT broken CHECK (chief_complaint = '') NOT VALID")
+    body = {"patientId": story.patient_id, **VISIT}
+    status, _ = await asyncio.to_thread(cast.rest, "POST", "/doctors/medical-visits", story.people["DO"], body)
+    assert status == 500
+    await connection.execute("ALTER TABLE visits DROP CONSTRAINT broken")
+    await connection.close()
+
+
+def test_s61_nothing_of_a_person_and_nothing_that_opens_anything_is_written(day: Day) -> None:
+    assert PHARMACY_NOTE in day.secrets.values()
+    assert len(day.logged) > 30
+    assert [name for name, secret in day.secrets.items() if not secret or secret in day.written] == []
+
+
+def test_s61_a_line_has_the_members_that_are_on_the_list_and_no_others(day: Day) -> None:
+    assert {member for line in day.logged for member in line} <= MEMBERS
+    failed = [line for line in day.logged if line["event"] == "call_failed"]
+    assert [line["method"] for line in failed] == ["CreateMedicalVisit"]
+
+
+def test_s63_whatever_a_caller_calls_himself_every_line_is_ours(day: Day) -> None:
+    assert not [line for line in day.logged if "fake" in line]
+    assert {line["event"] for line in day.logged} <= {"call", "call_failed", "mail_handled", "audit_head"}

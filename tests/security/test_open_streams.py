@@ -1,0 +1,57 @@
+"""An open stream ends with its token, in doubt, and of old age."""
+
+import asyncio
+from datetime import timedelta
+
+import grpc
+import pytest
+
+from server.interceptors import open_streams
+from tests.interceptors.probe import House
+
+PROMPT_SECONDS = 1.2
+"""The second that is promised, and the way of the message on a busy machine."""
+CODE = grpc.StatusCode
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_s39_a_stream_ends_with_its_token_and_not_before(house: House) -> None:
+    metadata = house.bearer()
+    house.probe.act = forever
+    call = asyncio.create_task(house.call("stream", metadata))
+    house.clock.moment += timedelta(minutes=15, seconds=29)
+    await asyncio.sleep(0.6)
+    assert not call.done()
+    house.clock.moment += timedelta(seconds=2)
+    async with asyncio.timeout(PROMPT_SECONDS):
+        answer = await call
+    assert (answer.code, answer.reason) == (CODE.UNAUTHENTICATED, "UNAUTHENTICATED")
+    assert house.probe.closed_streams == 1
+
+
+async def test_s39_a_stream_ends_when_nobody_can_say_whether_its_session_stands(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.probe.act = forever
+    call = asyncio.create_task(house.call("stream", house.bearer()))
+    await asyncio.sleep(0.1)
+    house.clock.forward(seconds=3)  # the memory is stale, and nobody has such a session in the database
+    async with asyncio.timeout(PROMPT_SECONDS):
+        assert (await call).code is CODE.UNAUTHENTICATED
+
+
+async def test_a_stream_of_half_an_hour_ends_without_an_error(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_streams, "OLDEST_SECONDS", 0.2)
+    monkeypatch.setattr(open_streams, "SPREAD_SECONDS", 1)
+    house.probe.act = forever
+    call = asyncio.create_task(house.call("stream", house.bearer()))
+    await asyncio.sleep(0.1)
+    assert not call.done()
+    house.clock.seconds += 0.3
+    async with asyncio.timeout(PROMPT_SECONDS):
+        answer = await call
+    assert (answer.code, answer.bodies) == (CODE.OK, [])
+    assert house.probe.closed_streams == 1

@@ -1,0 +1,96 @@
+"""An instance that serves real people: nothing that is for engineers answers."""
+
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from tests.fixtures.cast import Cast
+from tests.fixtures.instance import RunningInstance, running_instance
+
+REFLECTION = [
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+]
+CHANNELZ = [f"/grpc.channelz.v1.Channelz/{name}" for name in ("GetServers", "GetTopChannels", "GetSocket")]
+LISTENING = "0A"
+"""The state of a socket that waits for callers, in /proc/net/tcp."""
+
+
+@pytest.fixture(scope="module")
+def production(shared_database_url: str) -> Iterator[RunningInstance]:
+    with running_instance(
+        shared_database_url,
+        medconnect_env="production",
+        jwt_secret=secrets.token_hex(32),
+        qr_encryption_key=secrets.token_hex(32),
+        smtp_host="127.0.0.1",
+    ) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def actors(production: RunningInstance) -> Iterator[Cast]:
+    with Cast(production) as cast:
+        yield cast
+
+
+def code(cast: Cast, path: str, metadata: Any) -> grpc.StatusCode:
+    """How a call ends that the server must refuse."""
+    call: Any = cast.channel.unary_unary(path)
+    with pytest.raises(grpc.RpcError) as refused:
+        call(b"", timeout=5, metadata=metadata)
+    found: grpc.StatusCode = refused.value.code()
+    return found
+
+
+@pytest.mark.parametrize("path", [*REFLECTION, *CHANNELZ])
+def test_s76_reflection_and_channelz_are_not_served(actors: Cast, path: str) -> None:
+    assert code(actors, path, actors.admin.metadata) is grpc.StatusCode.UNIMPLEMENTED
+    assert code(actors, path, None) in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.UNAUTHENTICATED)
+
+
+@pytest.mark.parametrize("path", ["/stats", "/config_dump", "/server_info", "/ready", "/quitquitquit", "/debug"])
+def test_s76_the_edge_serves_no_admin_interface(actors: Cast, path: str) -> None:
+    for method in ("GET", "POST"):
+        response = actors.http.request(method, f"{actors.instance.rest}{path}")
+        assert response.status_code in (404, 405, 415)
+        assert response.json()["success"] is False
+
+
+def test_s76_envoy_listens_on_the_rest_address_and_nowhere_else(production: RunningInstance) -> None:
+    assert listening(envoy_of(production)) == {production.rest.removeprefix("http://")}
+
+
+def envoy_of(instance: RunningInstance) -> Path:
+    """The /proc folder of the instance's Envoy."""
+    config = str(instance.home / "envoy/envoy.yaml").encode()
+    [found] = [path for path in Path("/proc").glob("[0-9]*") if config in arguments(path)]
+    return found
+
+
+def arguments(process: Path) -> list[bytes]:
+    """A process's command line; none if it has ended meanwhile."""
+    try:
+        return (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def listening(process: Path) -> set[str]:
+    """Where a process waits for TCP callers, as `host:port` of IPv4 or the raw words of IPv6."""
+    own = {link.readlink().name for link in (process / "fd").iterdir() if link.is_symlink()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in (process / "net" / table).read_text().splitlines()[1:]:
+            _, local, _, state, *rest = line.split()
+            if state == LISTENING and f"socket:[{rest[5]}]" in own:
+                host, _, port = local.partition(":")
+                if table == "tcp":
+                    host = socket.inet_ntoa(bytes.fromhex(host)[::-1])
+                found.add(f"{host}:{int(port, 16)}")
+    return found

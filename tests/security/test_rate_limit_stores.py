@@ -1,0 +1,190 @@
+"""S66 and S67: the limiter's memory has a bound, and its stores may fail."""
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+import structlog
+from sqlalchemy import text
+
+from server import app
+from server.errors import DatabaseUnavailable, Unavailable
+from server.metrics import Metrics
+from server.rate_limits import postgres_store
+from server.rate_limits.bucket import Limit
+from server.rate_limits.divided_store import DividedStore
+from server.rate_limits.fallback_store import FallbackStore
+from server.rate_limits.postgres_store import PostgresStore
+from server.rate_limits.redis_store import RedisStore
+from server.rate_limits.store import MemoryStore
+from server.settings import read_settings
+from server.unit_of_work import Transaction, UnitOfWork
+from tests.fixtures.cast import Cast
+from tests.fixtures.clock import SettableClock
+from tests.fixtures.database import committing_work
+from tests.fixtures.instance import RunningInstance
+from tests.fixtures.valkey import a_valkey, running_valkey
+from tests.rpc.calls import over_grpc
+from tests.rpc.methods import RPCS
+
+MOST_GROWTH = 64 * 1024 * 1024
+LOGIN, ROLE = Limit("login", 5, 900), Limit("role", 50, 60)
+
+FLOOD = """
+import asyncio, json, os, sys
+from server.clock import Clock
+from server.metrics import Metrics
+from server.rate_limits.budgets import Budgets
+from server.rate_limits.meter import Meter
+from server.rate_limits.store import MemoryStore
+from server.settings import read_settings
+
+async def main(count):
+    budgets, meter = Budgets({}), Meter(MemoryStore(), Clock(monotonic=lambda: 1000.0), Metrics())
+    async def call(address):
+        return (await meter.charge_call(budgets.of(None, "", address))).strictest.allowed
+    before = [await call("198.51.100.1") for _ in range(11)]
+    empty = resident()
+    for number in range(count):
+        await call(f"2001:db8:{number >> 16:x}:{number & 0xffff:x}::/64")
+    print(json.dumps({"before": before, "grown": resident() - empty, "after": await call("198.51.100.1")}))
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+asyncio.run(main(int(sys.argv[1])))
+"""
+
+
+def test_s66_a_flood_of_addresses_costs_bounded_memory_and_frees_nobody(flood: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FLOOD, str(flood)], capture_output=True, text=True, check=True, timeout=300
+    )
+    told = json.loads(ended.stdout)
+    assert told["before"] == [True] * 10 + [False]
+    assert told["grown"] < MOST_GROWTH
+    assert told["after"] is False
+
+
+async def test_s67_sign_in_limits_refuse_while_their_store_is_silent(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_store, "ANSWER_SECONDS", 0.3)
+    metrics, memory = Metrics(), MemoryStore()
+    async with committing_work(database_url) as work, committing_work(database_url) as other:
+        store = DividedStore(PostgresStore(work), memory, {"login"}, metrics)
+        async with other.begin() as tx:
+            await tx.connection.execute(text("LOCK TABLE rate_limit_buckets IN ACCESS EXCLUSIVE MODE"))
+            with pytest.raises(Unavailable):
+                await store.take([(LOGIN, "a"), (ROLE, "a")], 0.0)
+            [role] = await store.take([(ROLE, "b")], 0.0)
+            assert role.allowed
+        login, role = await store.take([(LOGIN, "a"), (ROLE, "a")], 0.0)
+        assert (login.remaining, role.remaining) == (4, 49)  # the call that failed was charged nowhere
+    assert failures(metrics, "postgresql") == 1
+
+
+def test_s67_nobody_signs_in_while_limits_cannot_be_judged_and_others_go_on(
+    cast: Cast, instance: RunningInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_store, "ANSWER_SECONDS", 0.3)
+    request = RPCS["Login"].request(email="nobody@example.org", password="a wrong password")
+    doctor = cast.doctor
+    with unusable_buckets(instance):
+        answer = over_grpc(cast, RPCS["Login"], request, None)
+        assert (answer.status, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+        rest = cast.http.post("/auth/login", json={"email": "nobody@example.org", "password": "a wrong password"})
+        assert rest.status_code == 503
+        assert cast.rest("GET", "/doctors/patients", doctor)[0] == 200
+    assert over_grpc(cast, RPCS["Login"], request, None).status is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_s67_a_flood_of_refused_sign_ins_does_not_reach_the_database(work: UnitOfWork) -> None:
+    store = PostgresStore(work)
+    for _ in range(LOGIN.tokens + 1):
+        [refused] = await store.take([(LOGIN, "a")], 0.0)
+    with silent(work):
+        for moment in (0.1, 0.9):
+            [again] = await store.take([(LOGIN, "a")], moment)
+            assert (again.allowed, again.remaining) == (False, 0)
+            assert again.retry_after == pytest.approx(refused.retry_after - moment, abs=0.01)
+        with pytest.raises(Unavailable):
+            await store.take([(LOGIN, "another")], 0.9)
+        with pytest.raises(Unavailable):
+            await store.take([(LOGIN, "a")], 1.1)
+    await store.refund([(LOGIN, "a")])
+    [decision] = await store.take([(LOGIN, "a")], 0.9)
+    assert decision.allowed
+
+
+async def test_s67_other_limits_go_on_in_memory_while_redis_is_away(tmp_path: Path, clock: SettableClock) -> None:
+    metrics, server = Metrics(), a_valkey(tmp_path)
+    async with RedisStore.connected(f"unix://{server.unix_socket_path}") as redis:
+        store = FallbackStore(redis, MemoryStore(), clock.clock, metrics)
+
+        async def left() -> int:
+            [decision] = await store.take([(ROLE, "a")], clock.seconds)
+            return decision.remaining
+
+        assert await left() == 49  # before it was ever there
+        assert failures(metrics, "redis") == 1
+        server.start()
+        assert await left() == 48  # it is left alone for a second
+        clock.forward(seconds=1)
+        assert await left() == 49
+        server.terminate()
+        assert [await left() for _ in range(48)] == list(reversed(range(48)))  # its memory goes on where it was
+        assert failures(metrics, "redis") == 2
+        with structlog.testing.capture_logs() as logged:
+            clock.forward(seconds=1)
+            await left()
+        assert [line["event"] for line in logged] == ["rate_limit_store_away"]
+
+
+async def test_s67_with_redis_every_process_counts_the_same_calls(database_url: str, tmp_path: Path) -> None:
+    with running_valkey() as url:
+        settings = read_settings(
+            _env_file=None, medconnect_home=tmp_path, database_url=database_url, rate_limit_redis_url=url
+        )
+        async with app.core(settings, database_url) as first, app.core(settings, database_url) as second:
+            bills = [await core.meter.charge_call([(ROLE, "a")]) for core in (first, first, second)]
+    assert [bill.strictest.remaining for bill in bills] == [49, 48, 47]
+
+
+@contextmanager
+def silent(work: UnitOfWork) -> Iterator[None]:
+    """A database that answers nobody."""
+
+    @asynccontextmanager
+    async def read() -> AsyncIterator[Transaction]:
+        raise DatabaseUnavailable
+        yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "read", read)
+        yield
+
+
+@contextmanager
+def unusable_buckets(instance: RunningInstance) -> Iterator[None]:
+    """The table of buckets, in another session's hands."""
+    stack = AsyncExitStack()
+
+    async def lock() -> None:
+        tx = await stack.enter_async_context(instance.core.work.begin())
+        await tx.connection.execute(text("LOCK TABLE rate_limit_buckets IN ACCESS EXCLUSIVE MODE"))
+
+    instance.run(lock())
+    try:
+        yield
+    finally:
+        instance.run(stack.aclose())
+
+
+def failures(metrics: Metrics, store: str) -> float:
+    return metrics.registry.get_sample_value("medconnect_rate_limit_store_failures_total", {"store": store}) or 0

@@ -1,0 +1,129 @@
+"""Refresh tokens: unguessable, each followed by one other, and a used one that comes again ends the session."""
+
+import asyncio
+import base64
+import hashlib
+
+import pytest
+
+from server.auth.entities import SignedIn
+from server.auth.passwords import Passwords
+from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
+from server.errors import Unauthenticated
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.auth import Auth, process
+from tests.fixtures.clock import SettableClock
+from tests.fixtures.sessions import age, execute, is_refused
+
+KEY = b"a key for tests that has 32 byte"
+
+
+@pytest.fixture
+async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
+    built = Auth.build(work, clock.clock, passwords)
+    await built.standing.refresh()
+    return built
+
+
+def test_s23_a_token_has_256_bits_and_none_comes_twice() -> None:
+    tokens = {new_refresh_token() for _ in range(1000)}
+    assert len(tokens) == 1000
+    assert {len(base64.urlsafe_b64decode(token + "=")) for token in tokens} == {32}
+
+
+def test_a_successor_has_256_bits_and_depends_on_token_and_key() -> None:
+    token = new_refresh_token()
+    assert len(base64.urlsafe_b64decode(successor(token, KEY) + "=")) == 32
+    assert successor(token, KEY) == successor(token, KEY)
+    assert successor(token, KEY) != successor(token, b"another key, likewise of 32 byte")
+    assert successor(token, KEY) != successor(new_refresh_token(), KEY)
+    assert successor(token, KEY) != token
+
+
+def test_s23_what_is_stored_is_sha_256() -> None:
+    assert stored_hash("token") == hashlib.sha256(b"token").digest()
+
+
+async def test_a_refresh_gives_the_next_pair_of_the_same_session(auth: Auth) -> None:
+    signed_in = await auth.sign_in(await auth.open())
+    renewed = await auth.sessions.refresh(signed_in.tokens.refresh_token)
+    first, second = (auth.access_tokens.verify(s.tokens.access_token) for s in (signed_in, renewed))
+    assert first == second
+    assert renewed.user == signed_in.user
+    assert renewed.tokens.refresh_token != signed_in.tokens.refresh_token
+    assert not await is_refused(auth, renewed.tokens.refresh_token)
+
+
+@pytest.mark.parametrize("token", ["", "x", "A" * 43, "\U0001f511", "a'--"])
+async def test_a_token_that_was_never_issued_is_refused(auth: Auth, token: str) -> None:
+    assert await is_refused(auth, token)
+
+
+async def test_a_token_spelt_otherwise_is_refused(auth: Auth) -> None:
+    token = (await auth.sign_in(await auth.open())).tokens.refresh_token
+    assert await is_refused(auth, token + "=")
+    assert not await is_refused(auth, token)
+
+
+async def test_s25_a_refresh_repeated_at_once_answers_the_same_successor(auth: Auth) -> None:
+    token = (await auth.sign_in(await auth.open())).tokens.refresh_token
+    answers = [await auth.sessions.refresh(token) for _ in range(3)]
+    assert len({answer.tokens.refresh_token for answer in answers}) == 1
+    await age(auth.work, seconds=9)
+    assert (await auth.sessions.refresh(token)).tokens.refresh_token == answers[0].tokens.refresh_token
+
+
+async def test_s25_twenty_refreshes_at_once_give_one_successor(database_url: str, passwords: Passwords) -> None:
+    async with process(database_url, passwords) as one, process(database_url, passwords) as another:
+        token = (await one.sign_in(await one.open())).tokens.refresh_token
+        async with one.work.begin() as blocking:  # all have begun, and none has written, when the block ends
+            await blocking.connection.exec_driver_sql("LOCK TABLE refresh_tokens IN SHARE MODE")
+            calls = asyncio.gather(*(p.sessions.refresh(token) for p in (one, another) for _ in range(10)))
+            await asyncio.sleep(0.5)
+        answers = await calls
+        successors = {answer.tokens.refresh_token for answer in answers}
+        assert len(successors) == 1
+        assert await execute(one.work, "SELECT count(*), count(used_at) FROM refresh_tokens") == [(2, 1)]
+        assert not await is_refused(another, successors.pop())
+
+
+async def test_s25_a_replay_after_ten_seconds_revokes_the_whole_family(auth: Auth) -> None:
+    user = await auth.open()
+    signed_in, elsewhere = await auth.sign_in(user), await auth.sign_in(user)
+    renewed = await auth.sessions.refresh(signed_in.tokens.refresh_token)
+    await age(auth.work, seconds=11)
+    assert await is_refused(auth, signed_in.tokens.refresh_token)
+    assert await is_refused(auth, renewed.tokens.refresh_token)
+    for stolen in (signed_in, renewed):
+        with pytest.raises(Unauthenticated):
+            await auth.check(stolen)
+    await auth.check(elsewhere)
+    assert not await is_refused(auth, elsewhere.tokens.refresh_token)
+
+
+async def test_s24_a_replay_whose_successor_was_used_revokes_the_family_at_once(auth: Auth) -> None:
+    tokens = [(await auth.sign_in(await auth.open())).tokens.refresh_token]
+    for _ in range(2):
+        tokens.append((await auth.sessions.refresh(tokens[-1])).tokens.refresh_token)
+    assert await is_refused(auth, tokens[0])
+    assert await is_refused(auth, tokens[2])
+
+
+async def test_s24_the_revocation_stays_although_the_call_fails(database_url: str, passwords: Passwords) -> None:
+    async with process(database_url, passwords) as auth:
+        token = (await auth.sign_in(await auth.open())).tokens.refresh_token
+        await auth.sessions.refresh(token)
+        await age(auth.work, seconds=11)
+        assert await is_refused(auth, token)
+        assert await execute(auth.work, "SELECT count(revoked_at) FROM sessions") == [(1,)]
+
+
+async def test_s23_the_database_holds_no_refresh_token(auth: Auth) -> None:
+    signed_in: SignedIn = await auth.sign_in(await auth.open())
+    token = (await auth.sessions.refresh(signed_in.tokens.refresh_token)).tokens.refresh_token
+    stored = await execute(auth.work, "SELECT t::text || s::text FROM refresh_tokens t, sessions s")
+    assert len(stored) == 2
+    for row in stored:
+        for secret in (token, signed_in.tokens.refresh_token):
+            assert secret not in row[0]
+            assert secret.encode().hex() not in row[0]

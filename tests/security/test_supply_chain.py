@@ -1,0 +1,118 @@
+"""What the service is made of: pinned by hash, the same everywhere, and listed."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT: Final = Path(__file__).parents[2]
+RUNTIME: Final = "requirements.lock"
+DEVELOPMENT: Final = "requirements-dev.lock"
+CONTRACTS: Final = "medconnect-contracts"
+"""Our own, from this tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A line of a lock."""
+
+    requirement: Requirement
+    hashes: frozenset[str]
+    asked_for_by: frozenset[str]
+
+    @property
+    def version(self) -> str:
+        """The one that is allowed."""
+        [specifier] = self.requirement.specifier
+        assert specifier.operator == "=="
+        return specifier.version
+
+
+def pins(lock: str) -> dict[str, Pin]:
+    """The pins of a lock by name; every line must belong to one."""
+    found: dict[str, Pin] = {}
+    blocks = re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text().partition("\n# The following")[0])
+    for block in blocks:
+        head, *rest = block.splitlines()
+        hashes = frozenset(line.strip(" \\").removeprefix("--hash=sha256:") for line in rest if "--hash=" in line)
+        comments = [line.strip(" #").removeprefix("via").strip() for line in rest if "--hash=" not in line]
+        assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in hashes)
+        requirement = Requirement(head.removesuffix("\\").strip())
+        found[canonicalize_name(requirement.name)] = Pin(requirement, hashes, frozenset(filter(None, comments)))
+    return found
+
+
+def declared(*groups: str) -> dict[str, Requirement]:
+    """What pyproject.toml asks for, by name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    asked = [
+        *project["project"]["dependencies"],
+        *(one for group in groups for one in project["dependency-groups"][group]),
+    ]
+    requirements = {canonicalize_name(Requirement(one).name): Requirement(one) for one in asked}
+    return {name: requirement for name, requirement in requirements.items() if name != CONTRACTS}
+
+
+LOCKS: Final = pytest.mark.parametrize(("lock", "groups"), [(RUNTIME, ()), (DEVELOPMENT, ("dev",))])
+
+
+@LOCKS
+def test_s79_every_pin_carries_hashes_and_no_lock_names_a_host(lock: str, groups: tuple[str, ...]) -> None:
+    found = pins(lock)
+    assert len(found) > 40
+    assert not [name for name, pin in found.items() if not pin.hashes or pin.requirement.url]
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", (ROOT / lock).read_text())
+
+
+@LOCKS
+def test_s79_a_lock_holds_what_pyproject_asks_for_and_nothing_else_of_our_own_choice(
+    lock: str, groups: tuple[str, ...]
+) -> None:
+    asked, found = declared(*groups), pins(lock)
+    chosen = {name for name, pin in found.items() if any("pyproject.toml" in by for by in pin.asked_for_by)}
+    assert chosen == asked.keys()
+    assert not [
+        name for name, one in asked.items() if not one.specifier.contains(found[name].version, prereleases=True)
+    ]
+
+
+def test_s79_tests_run_with_what_is_served() -> None:
+    development = pins(DEVELOPMENT)
+    assert {name: pin.version for name, pin in pins(RUNTIME).items()}.items() <= {
+        name: pin.version for name, pin in development.items()
+    }.items()
+    applicable = [pin for pin in development.values() if not (marker := pin.requirement.marker) or marker.evaluate()]
+    assert [pin.requirement.name for pin in applicable if version(pin.requirement.name) != pin.version] == []
+
+
+def test_s79_whatever_installs_demands_the_hashes() -> None:
+    installing = re.findall(r"(?:pip sync|pip install) .*?requirements\S*", (ROOT / "Makefile").read_text())
+    assert len(installing) == 2
+    assert all("--require-hashes" in command for command in installing)
+
+
+def test_s79_the_bill_of_materials_lists_exactly_the_lock(tmp_path: Path) -> None:
+    bill = tmp_path / "medconnect.cdx.json"
+    command = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", "--output-reproducible"]
+    files = ["--pyproject", "pyproject.toml", "-o", str(bill), RUNTIME]
+    subprocess.run([*command, *files], cwd=ROOT, check=True, capture_output=True, timeout=120)
+    written = json.loads(bill.read_text())
+    assert written["bomFormat"] == "CycloneDX"
+    assert {canonicalize_name(one["name"]): (one["version"], digests(one)) for one in written["components"]} == {
+        name: (pin.version, pin.hashes) for name, pin in pins(RUNTIME).items()
+    }
+
+
+def digests(component: Any) -> frozenset[str]:
+    """The hashes that a component of the bill names."""
+    references = component["externalReferences"]
+    return frozenset(one["content"] for reference in references for one in reference.get("hashes", ()))

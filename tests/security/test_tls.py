@@ -1,0 +1,188 @@
+"""TLS on both faces, certificates of gRPC callers, and the connection to the database."""
+
+import asyncio
+import json
+import re
+import socket
+import ssl
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from cryptography import x509
+from medconnect.auth.v1 import auth_service_pb2 as auth
+from medconnect.auth.v1 import auth_service_pb2_grpc
+
+from server.db.engine import create_engine
+from tests.fixtures.certificates import Authority, Pair
+from tests.fixtures.instance import RunningInstance, running_instance
+
+SECONDS = 10
+VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
+FACES = pytest.mark.parametrize("face", ["grpc", "rest"])
+
+
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """An instance with TLS, and what its callers need."""
+
+    instance: RunningInstance
+    authority: Authority
+    client: Pair
+    folder: Path
+    """Where the server's certificate is."""
+
+    def address(self, face: str) -> tuple[str, int]:
+        """Where that face listens."""
+        host, _, port = {"grpc": self.instance.grpc, "rest": self.instance.rest}[face].rpartition(":")
+        return host.removeprefix("https://"), int(port)
+
+    def call(self, client: Pair | None, root: bytes | None = None) -> grpc.StatusCode:
+        """How a gRPC call ends that shows this certificate, or none."""
+        shown = (client.key, client.certificate) if client else (None, None)
+        credentials = grpc.ssl_channel_credentials(root or self.authority.root, *shown)
+        with grpc.secure_channel(self.instance.grpc, credentials) as channel:
+            return ending(channel)
+
+    def name_shown(self, face: str) -> str:
+        """The name in the certificate that a caller of that face is shown."""
+        context = ssl.create_default_context(cadata=self.authority.root.decode())
+        context.load_cert_chain(*self.client.save(self.folder, "client"))
+        with (
+            socket.create_connection(self.address(face), SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+        ):
+            shown = x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
+        return shown.subject.rfc4514_string().removeprefix("CN=")
+
+
+def ending(channel: grpc.Channel) -> grpc.StatusCode:
+    stub = auth_service_pb2_grpc.AuthServiceStub(channel)
+    try:
+        stub.GetKeySet(auth.GetKeySetRequest(), timeout=SECONDS)
+    except grpc.RpcError as error:
+        code: grpc.StatusCode = error.code()
+        return code
+    return grpc.StatusCode.OK
+
+
+@pytest.fixture(scope="module")
+def secure(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    authority, folder = Authority(), tmp_path_factory.mktemp("tls")
+    certificate, key = authority.pair("first").save(folder)
+    (folder / "clients.pem").write_bytes(authority.root)
+    files = {"tls_cert": certificate, "tls_key": key, "tls_client_ca": folder / "clients.pem"}
+    with running_instance(shared_database_url, **files) as instance:
+        yield Secure(instance, authority, authority.pair("a pharmacy"), folder)
+
+
+def test_s77_grpc_takes_callers_with_a_certificate_of_the_authority(secure: Secure) -> None:
+    assert secure.call(secure.client) is grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize("shown", ["none", "of another authority"])
+def test_s77_grpc_refuses_callers_with_another_certificate_or_none(secure: Secure, shown: str) -> None:
+    client = None if shown == "none" else Authority().pair("a pharmacy")
+    assert secure.call(client) is grpc.StatusCode.UNAVAILABLE
+
+
+def test_s77_a_caller_who_trusts_another_authority_does_not_speak_to_the_server(secure: Secure) -> None:
+    assert secure.call(secure.client, Authority().root) is grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(f"{secure.instance.rest}/health", verify=ssl.create_default_context())
+
+
+def test_s77_rest_speaks_tls_and_tells_browsers_to_stay_with_it(secure: Secure) -> None:
+    trusting = ssl.create_default_context(cadata=secure.authority.root.decode())
+    for path, status in (("/health", 200), ("/api/v1/auth/jwks", 200), ("/api/v1/users", 401), ("/nothing", 404)):
+        answer = httpx.get(f"{secure.instance.rest}{path}", verify=trusting)
+        assert answer.status_code == status
+        assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+
+
+def test_without_tls_nothing_is_said_of_it(instance: RunningInstance) -> None:
+    assert "strict-transport-security" not in httpx.get(f"{instance.rest}/health").headers
+
+
+@FACES
+@VERSIONS
+def test_s77_older_versions_than_1_2_are_refused(secure: Secure, face: str, version: ssl.TLSVersion) -> None:
+    assert handshake(secure, face, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+    with pytest.raises(OSError, match=r"EOF|ALERT|alert|reset"):
+        handshake(secure, face, version)
+
+
+def handshake(secure: Secure, face: str, version: ssl.TLSVersion) -> str | None:
+    """Offer one version of TLS, with every cipher that this machine's library has for it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(*secure.client.save(secure.folder, "client"))
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version = context.maximum_version = version
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with socket.create_connection(secure.address(face), SECONDS) as plain, context.wrap_socket(plain) as secured:
+        return secured.version()
+
+
+@FACES
+def test_s77_without_tls_nobody_is_answered(secure: Secure, face: str) -> None:
+    if face == "grpc":
+        with grpc.insecure_channel(secure.instance.grpc) as channel:
+            assert ending(channel) is grpc.StatusCode.UNAVAILABLE
+    else:
+        with pytest.raises(httpx.TransportError):
+            httpx.get(secure.instance.rest.replace("https:", "http:") + "/health")
+
+
+def test_s77_the_edge_reaches_the_server_through_a_socket_of_this_account_only(secure: Secure) -> None:
+    home = secure.instance.home
+    (endpoints,) = re.findall(r"lb_endpoints: (.+)$", (home / "envoy" / "envoy.yaml").read_text(), re.MULTILINE)
+    assert json.loads(endpoints) == [{"endpoint": {"address": {"pipe": {"path": str(home / "server.sock")}}}}]
+    assert (home / "server.sock").stat().st_mode & 0o077 == 0
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(secure: Secure) -> None:
+    names = iter(["second", "third"])
+    for name in names:
+        secure.authority.pair(name).save(secure.folder)
+        deadline = time.monotonic() + SECONDS
+        for face in ("grpc", "rest"):
+            while secure.name_shown(face) != name:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+
+
+def test_half_a_renewal_leaves_the_former_certificate_in_force(secure: Secure) -> None:
+    before = secure.name_shown("grpc")
+    renewed = secure.authority.pair("fourth")
+    (secure.folder / "server.pem").write_bytes(renewed.certificate)
+    assert [secure.name_shown("grpc"), secure.name_shown("rest")] == [before, before]
+    renewed.save(secure.folder)
+    assert secure.name_shown("grpc") == "fourth"
+
+
+async def test_s77_a_database_that_shows_no_certificate_is_sent_nothing_where_one_is_demanded(tmp_path: Path) -> None:
+    heard, over = bytearray(), asyncio.Event()
+
+    async def answer_without_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.extend(await reader.readexactly(8))  # an SSLRequest
+        writer.write(b"N")
+        heard.extend(await reader.read())
+        writer.close()
+        await writer.wait_closed()
+        over.set()
+
+    (tmp_path / "root.pem").write_bytes(Authority().root)
+    async with await asyncio.start_server(answer_without_tls, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"postgresql://me:secret@127.0.0.1:{port}/x?sslmode=verify-full&sslrootcert={tmp_path}/root.pem"
+        engine = create_engine(url, pool_size=1)
+        with pytest.raises(ConnectionError, match="SSL"):
+            await engine.connect().__aenter__()
+        await over.wait()
+    assert len(heard) == 8

@@ -1,0 +1,98 @@
+"""What an account may that registered itself, and that no account is there already."""
+
+from uuid import uuid4
+
+import pytest
+from medconnect.options.v1 import access_pb2
+
+from server.auth.passwords import Passwords
+from server.errors import InvalidCredentials
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.auth import Auth
+from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+from tests.fixtures.clock import SettableClock
+from tests.fixtures.postman import Postman
+from tests.rpc.calls import FACES, NOBODY, over_grpc, send
+from tests.rpc.methods import RPCS, access_of
+
+Role = access_pb2.Role
+DEFAULTS = ("", "admin", "admin123", "Admin123!", "administrator", "password", "changeme", "secret", "medconnect")
+FOR_ROLES = [(name, role) for name, rpc in RPCS.items() for role in access_of(rpc).roles if role != Role.ROLE_ADMIN]
+
+
+def test_s17_nobody_registers_as_an_admin(cast: Cast) -> None:
+    body = {"email": new_email(), "password": PASSWORD, "fullName": "Zoe Young", "role": "admin"}
+    status, answer = cast.rest("POST", "/auth/register", None, body)
+    assert (status, answer["error"]["type"]) == (400, "VALIDATION_FAILED")
+    assert [detail["field"] for detail in answer["error"]["details"]] == ["role"]
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path", "body"),
+    [
+        (Role.ROLE_DOCTOR, "GET", "/doctors/patients", None),
+        (Role.ROLE_PHARMACIST, "GET", "/pharmacy/history", None),
+    ],
+)
+def test_s17_who_registers_as_staff_signs_in_and_may_nothing_until_verified(
+    cast: Cast, role: Role.ValueType, method: str, path: str, body: None
+) -> None:
+    actor = cast.sign_in(cast.new_unverified(role).email)
+    status, answer = cast.rest(method, path, actor, body)
+    assert (status, answer["error"]["type"]) == (403, "ACCOUNT_NOT_VERIFIED")
+    assert cast.rest("PUT", f"/users/{actor.user_id}/verify", cast.admin, {})[0] == 200
+    assert cast.rest(method, path, actor, body)[0] == 200
+
+
+async def test_s18_the_first_admin_has_no_password_that_anybody_knows(
+    work: UnitOfWork, clock: SettableClock, passwords: Passwords
+) -> None:
+    auth = Auth.build(work, clock.clock, passwords)
+    chosen = [await auth.accounts.ensure_first_admin("admin@medconnect.local", None)]
+    assert len(chosen[0] or "") >= 20
+    for number, password in enumerate(DEFAULTS):
+        with pytest.raises(InvalidCredentials):
+            await auth.sessions.login("admin@medconnect.local", password, f"192.0.2.{number}")
+        async with work.begin() as tx:
+            await tx.connection.exec_driver_sql("DELETE FROM sign_in_counters")
+    assert chosen[0]
+    await auth.sessions.login("admin@medconnect.local", chosen[0])
+
+
+@pytest.fixture(scope="module")
+def unconfirmed(confirming: Cast) -> dict[int, Actor]:
+    """Of each role one who registered and has not entered his code; admins have checked the licences."""
+    actors: dict[int, Actor] = {
+        Role.ROLE_PATIENT: confirming.new_patient(),
+        Role.ROLE_DOCTOR: confirming.new_unverified(Role.ROLE_DOCTOR),
+        Role.ROLE_PHARMACIST: confirming.new_unverified(Role.ROLE_PHARMACIST),
+    }
+    for role in (Role.ROLE_DOCTOR, Role.ROLE_PHARMACIST):
+        path = f"/users/{actors[role].user_id}/verify"
+        assert confirming.rest("PUT", path, confirming.admin, {})[0] == 200
+    return actors
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize(("name", "role"), FOR_ROLES, ids=str)
+def test_before_its_code_an_account_may_nothing_that_is_for_certain_roles(
+    confirming: Cast, unconfirmed: dict[int, Actor], face: str, name: str, role: Role.ValueType
+) -> None:
+    rpc, actor = RPCS[name], unconfirmed[role]
+    if face == "grpc":
+        answer = over_grpc(confirming, rpc, b"", actor)
+    else:
+        answer = send(confirming, rpc, dict.fromkeys(rpc.in_path, NOBODY), actor.headers)
+    assert answer.reason == "EMAIL_NOT_CONFIRMED"
+
+
+def test_with_its_code_an_account_may_and_signs_in(confirming: Cast) -> None:
+    email = f"{uuid4().hex[:12]}@Example.org"
+    body = {"email": email, "password": PASSWORD, "fullName": "Zoe Young"}
+    answer = confirming.rest("POST", "/auth/register", None, body)[1]["data"]
+    actor = Actor(answer["user"]["id"], email.lower(), answer["accessToken"])
+    code = Postman(confirming.instance.home).code(email.lower(), "Welcome to MedConnect")
+    status, answer = confirming.rest("POST", "/auth/confirm-email", actor, {"otpCode": code})
+    assert (status, answer["data"]["user"]["emailConfirmed"]) == (200, True)
+    assert confirming.rest("GET", "/patients/profile", actor)[0] == 200
+    assert confirming.rest("GET", "/patients/profile", confirming.sign_in(actor.email))[0] == 200

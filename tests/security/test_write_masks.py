@@ -1,0 +1,91 @@
+"""Updates change what they list and nothing else, whatever else a body holds."""
+
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from medconnect.auth.v1 import auth_service_pb2 as auth
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+
+from tests.fixtures.cast import Actor, Cast
+from tests.rpc.calls import over_grpc
+from tests.rpc.methods import RPCS
+
+NOBODY = "0193d1c0-0000-7000-8000-000000000000"
+UNLISTED = {
+    "id": NOBODY,
+    "userId": NOBODY,
+    "patientId": NOBODY,
+    "role": "admin",
+    "status": "deactivated",
+    "isActive": False,
+    "verified": True,
+    "emailConfirmed": False,
+    "newEmail": "evil@example.org",
+    "fullName": "Somebody Else",
+    "referenceNumber": "PAT-20260101-00000000",
+    "passwordHash": "$argon2id$v=19$m=19456,t=2,p=1$AAAA$AAAA",
+    "password": "a fresh start, 2041",
+    "licenseNumber": "MD-0",
+    "existingConditions": ["None at all"],
+    "createdAt": "2000-01-01T00:00:00Z",
+    "updatedAt": "2000-01-01T00:00:00Z",
+    "historyUntil": "2100-01-01T00:00:00Z",
+}
+ADDRESS, PHONE = {"address": "1 New Street"}, {"phone": "+49 30 99"}
+UPDATES: dict[str, tuple[str, dict[str, str], Message]] = {
+    "UpdateProfile": (
+        "/patients/profile",
+        {"address": "1 New Street"},
+        clinical.UpdateProfileRequest(address="1 New Street"),
+    ),
+    "UpdateCurrentUser": ("/auth/profile", {"phone": "+49 30 99"}, auth.UpdateCurrentUserRequest(phone="+49 30 99")),
+}
+CHANGES = {"updatedAt", "version"}
+"""What every change of a record changes."""
+
+
+def seen(cast: Cast, actor: Actor) -> dict[str, Any]:
+    """The account as an admin sees it, and the record as a doctor does."""
+    user = cast.rest("GET", f"/users/{actor.user_id}", cast.admin)[1]["data"]["user"]
+    record = cast.rest("GET", f"/doctors/patients/{actor.patient_id}", cast.doctor)[1]["data"]["patient"]
+    whole = {f"user.{name}": value for name, value in user.items()}
+    return whole | {name: value for name, value in record.items() if name not in CHANGES}
+
+
+def differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    assert before.keys() == after.keys()
+    return {name.removeprefix("user."): after[name] for name in before if before[name] != after[name]}
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_s36_what_an_update_does_not_list_is_ignored_over_rest(cast: Cast, name: str) -> None:
+    actor, (path, listed, _) = cast.new_patient(), UPDATES[name]
+    before = seen(cast, actor)
+    assert cast.rest("PUT", path, actor, {**UNLISTED, **listed})[0] == 200
+    assert differing(before, seen(cast, actor)) == listed
+    cast.sign_in(actor.email)
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_s36_unknown_fields_are_ignored_over_grpc(cast: Cast, name: str) -> None:
+    actor, (_, listed, request) = cast.new_patient(), UPDATES[name]
+    before = seen(cast, actor)
+    known = {field.number for field in request.DESCRIPTOR.fields}
+    unknown = [number for number in (*range(1, 60), 1000, 50001) if number not in known]
+    extra = b"".join(text_field(number, b"admin") + varint(number << 3) + b"\x04" for number in unknown)
+    answer = over_grpc(cast, RPCS[name], request.SerializeToString() + extra, actor)
+    assert answer.reason == ""
+    assert differing(before, seen(cast, actor)) == listed
+
+
+def text_field(number: int, value: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def varint(value: int) -> bytes:
+    written = b""
+    while value > 0x7F:
+        written += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return written + bytes([value])

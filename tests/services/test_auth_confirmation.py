@@ -1,0 +1,209 @@
+"""Registering where addresses are confirmed: nothing is an account's own, not even its address, before its code."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from server.auth.entities import AccountChange, OpenedAccount, SignedIn, Tokens, User, UserStatus
+from server.auth.passwords import Passwords
+from server.errors import (
+    AccountNotVerified,
+    EmailNotConfirmed,
+    EmailTaken,
+    InvalidCredentials,
+    OtpInvalid,
+    RateLimitExceeded,
+)
+from server.identity import Role
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.auth import PASSWORD, SEAL, Auth, an_application
+from tests.fixtures.clock import SettableClock
+
+ADDRESS = "ann@example.org"
+HOME, EVIL = "192.0.2.1", "203.0.113.66"
+
+
+@pytest.fixture
+async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
+    built = Auth.build(work, clock.clock, passwords, confirms_email=True)
+    await built.standing.refresh()
+    return built
+
+
+async def execute(auth: Auth, statement: str, *values: Any) -> list[Any]:
+    async with auth.work.begin() as tx:
+        result = await tx.connection.exec_driver_sql(statement, values)
+        return list(result) if result.returns_rows else []
+
+
+async def registered(auth: Auth, role: Role = Role.PATIENT, email: str = ADDRESS) -> tuple[User, Tokens]:
+    opened, tokens = await auth.accounts.register(an_application(role, email=email))
+    return opened.user, tokens
+
+
+async def mailed_code(auth: Auth, user: User) -> str:
+    rows = await execute(auth, "SELECT sealed_code FROM emails WHERE recipient_id = $1 ORDER BY id", user.id)
+    return SEAL.open(rows[-1][0], user.id)
+
+
+async def confirm(auth: Auth, user: User, tokens: Tokens) -> User:
+    return await auth.profiles.confirm_email(auth.caller(tokens), await mailed_code(auth, user))
+
+
+async def may_act(auth: Auth, user: User, tokens: Tokens) -> bool:
+    try:
+        await auth.check(SignedIn(user, tokens), confirmed=True)
+    except EmailNotConfirmed:
+        return False
+    return True
+
+
+async def test_an_account_that_registered_itself_sees_nothing_before_its_code(auth: Auth) -> None:
+    user, tokens = await registered(auth)
+    assert (user.email, user.email_confirmed, user.new_email) == (ADDRESS, False, ADDRESS)
+    assert not await may_act(auth, user, tokens)
+    await auth.check(SignedIn(user, tokens))  # what is for whoever is signed in, is
+    renewed = (await auth.sessions.refresh(tokens.refresh_token)).tokens
+    with pytest.raises(OtpInvalid):
+        await auth.profiles.confirm_email(auth.caller(tokens), "abcdef")
+    assert await confirm(auth, user, tokens) == replace(user, email_confirmed=True, new_email="")
+    assert await may_act(auth, user, tokens)
+    assert await may_act(auth, user, renewed)
+    await auth.sessions.login(ADDRESS, PASSWORD)
+
+
+async def test_the_code_comes_with_the_welcome(auth: Auth) -> None:
+    user, _ = await registered(auth)
+    mails = await execute(auth, "SELECT kind, recipient, sealed_code IS NOT NULL, expires_at - created_at FROM emails")
+    assert [tuple(mail[:3]) for mail in mails] == [("welcome", user.email, True)]
+    assert mails[0][3].total_seconds() == 600
+
+
+async def test_a_memory_that_is_stale_refuses_too(auth: Auth, clock: SettableClock) -> None:
+    user, tokens = await registered(auth)
+    clock.forward(seconds=10)
+    assert not await may_act(auth, user, tokens)
+
+
+async def test_staff_need_their_code_and_their_licence(auth: Auth) -> None:
+    user, tokens = await registered(auth, Role.DOCTOR)
+    signed_in = SignedIn(user, tokens)
+    await auth.accounts.verify(user.id)
+    with pytest.raises(EmailNotConfirmed):
+        await auth.check(signed_in, confirmed=True, verified=True)
+    await confirm(auth, user, tokens)
+    await auth.check(signed_in, confirmed=True, verified=True)
+    other, others = await registered(auth, Role.DOCTOR, "other@example.org")
+    await confirm(auth, other, others)
+    with pytest.raises(AccountNotVerified):
+        await auth.check(SignedIn(other, others), confirmed=True, verified=True)
+
+
+async def test_accounts_made_by_others_need_no_code(auth: Auth) -> None:
+    for role in Role:
+        user = (await auth.accounts.create_user(an_application(role))).user
+        signed_in = await auth.sign_in(user)
+        await auth.check(signed_in, confirmed=True, verified=True)
+        assert user.email_confirmed
+
+
+async def test_an_invited_owner_may_act_when_the_mailed_code_has_set_the_password(auth: Auth) -> None:
+    user = (await auth.accounts.create_user(replace(an_application(), password=None))).user
+    await auth.passwords.forgot(user.email)
+    await auth.passwords.reset(user.email, await mailed_code(auth, user), "a fresh start, 2041")
+    await auth.check(await auth.sessions.login(user.email, "a fresh start, 2041"), confirmed=True)
+
+
+def shape(opened: OpenedAccount, tokens: Tokens) -> dict[str, Any]:
+    """All of the answer but what is new each time."""
+    user = opened.user
+    whole = {name: getattr(user, name) for name in User.__slots__ if name not in ("id", "created_at")}
+    return whole | {"record": opened.patient is not None, "tokens": [type(value) for value in vars_of(tokens)]}
+
+
+def vars_of(tokens: Tokens) -> list[object]:
+    return [tokens.access_token, tokens.refresh_token, tokens.expires_at]
+
+
+async def test_an_address_with_an_owner_is_answered_like_a_free_one_and_he_is_told(auth: Auth) -> None:
+    free = shape(*await auth.accounts.register(an_application(email=ADDRESS)))
+    owner = (await auth.accounts.create_user(an_application(email=ADDRESS))).user
+    before = await execute(auth, "SELECT count(*) FROM one_time_codes")
+    opened, tokens = await auth.accounts.register(an_application(email=ADDRESS.upper()))
+    assert shape(opened, tokens) == free
+    assert await execute(auth, "SELECT count(*) FROM one_time_codes") == [(before[0][0] + 1,)]
+    await auth.check(SignedIn(opened.user, tokens))
+    assert not await may_act(auth, opened.user, tokens)
+    mails = await execute(auth, "SELECT kind, recipient_id FROM emails ORDER BY id DESC LIMIT 1")
+    assert [tuple(mail) for mail in mails] == [("address_taken", owner.id)]
+    assert await auth.accounts.get(owner.id) == owner
+
+
+async def test_before_its_code_an_account_is_not_signed_in_to_whether_the_address_has_an_owner_or_not(
+    auth: Auth,
+) -> None:
+    await registered(auth)
+    with pytest.raises(InvalidCredentials):
+        await auth.sessions.login(ADDRESS, PASSWORD)
+    owned = replace(an_application(email="owner@example.org"), password="a fresh start, 2041")
+    await auth.accounts.create_user(owned)
+    await registered(auth, email="owner@example.org")
+    with pytest.raises(InvalidCredentials):
+        await auth.sessions.login("owner@example.org", PASSWORD)
+    await auth.sessions.login("owner@example.org", "a fresh start, 2041")
+
+
+async def test_of_registrations_with_one_address_the_first_that_is_confirmed_has_it(auth: Auth) -> None:
+    (one, its_tokens), (other, other_tokens) = await registered(auth), await registered(auth)
+    await confirm(auth, other, other_tokens)
+    with pytest.raises(EmailTaken):
+        await confirm(auth, one, its_tokens)
+    assert (await auth.sessions.login(ADDRESS, PASSWORD)).user.id == other.id
+
+
+async def test_a_lost_code_is_sent_again_by_asking_for_the_address_again(auth: Auth) -> None:
+    user, tokens = await registered(auth)
+    old = await mailed_code(auth, user)
+    asked = AccountChange(email=ADDRESS, current_password=PASSWORD)
+    await auth.profiles.update(auth.caller(tokens), asked, HOME)
+    new = await mailed_code(auth, user)
+    if old != new:
+        with pytest.raises(OtpInvalid):
+            await auth.profiles.confirm_email(auth.caller(tokens), old)
+    assert (await confirm(auth, user, tokens)).email_confirmed
+    kinds = await execute(auth, "SELECT kind FROM emails WHERE recipient_id = $1 ORDER BY id", user.id)
+    assert [kind for (kind,) in kinds] == ["welcome", "email_code"]  # and no notice to a stranger
+
+
+async def test_a_forgotten_password_is_nobodys_before_the_address_is(auth: Auth) -> None:
+    await registered(auth)
+    await auth.passwords.forgot(ADDRESS)
+    assert await execute(auth, "SELECT count(*) FROM emails WHERE kind = 'password_reset'") == [(0,)]
+
+
+async def test_what_somebody_does_with_an_address_that_he_only_asks_for_does_not_touch_its_owner(auth: Auth) -> None:
+    """Neither are his failures counted on the owner, nor do his successes forgive, nor is the owner told of them."""
+    owner = (await auth.accounts.create_user(an_application(email=ADDRESS))).user
+    user, tokens = await registered(auth)
+    for _ in range(4):
+        with pytest.raises(InvalidCredentials):
+            await auth.sessions.login(ADDRESS, "wrong horse battery", EVIL)
+    await auth.passwords.change(auth.caller(tokens), PASSWORD, "a fresh start, 2041", EVIL)
+    with pytest.raises(InvalidCredentials):
+        await auth.sessions.login(ADDRESS, "wrong horse battery", EVIL)
+    with pytest.raises(RateLimitExceeded):
+        await auth.sessions.login(ADDRESS, PASSWORD, EVIL)
+    told = await execute(auth, "SELECT kind FROM emails WHERE recipient = $1 ORDER BY id", ADDRESS)
+    assert [kind for (kind,) in told] == ["welcome", "address_taken"]
+    assert (await auth.accounts.get(owner.id)).status is UserStatus.ACTIVE
+    assert user.id != owner.id
+
+
+async def test_a_record_whose_address_is_not_confirmed_shows_none_and_is_sent_nothing(auth: Auth) -> None:
+    user, tokens = await registered(auth)
+    async with auth.work.read() as tx:
+        assert (await tx.patients.by_user(user.id)).email == ""
+    await confirm(auth, user, tokens)
+    async with auth.work.read() as tx:
+        assert (await tx.patients.by_user(user.id)).email == ADDRESS
