@@ -17,14 +17,14 @@ AGAINST ?= protos/released.binpb
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-$(READY): requirements-dev.lock pyproject.toml generated/pyproject.toml
+$(READY): requirements-dev.lock pyproject.toml generated/pyproject.toml clients/python/pyproject.toml
 	@command -v uv >/dev/null && uv venv -q --allow-existing --python $(PYTHON) .venv || $(PYTHON) -m venv .venv
 	@if command -v uv >/dev/null; then \
 	  uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode requirements-dev.lock && \
-	  uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e generated -e .; \
+	  uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e generated -e clients/python -e .; \
 	else \
 	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
-	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e generated -e .; \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e generated -e clients/python -e .; \
 	fi
 	@touch $@
 
@@ -105,9 +105,10 @@ sbom: $(READY) ## List what the service is made of in dist/medconnect.cdx.json (
 audit: $(READY) ## Ask the vulnerability databases about both locks (needs the internet)
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock
 
-build: sbom ## Build the wheels into dist/, with the list of what is in them
+build: sbom ## Build the three wheels (server, contracts, client) into dist/, with the list of what is in them
 	@$(BIN)/python -m hatchling build -t wheel -d dist
 	@cd generated && ../$(BIN)/python -m hatchling build -t wheel -d ../dist
+	@cd clients/python && ../../$(BIN)/python -m hatchling build -t wheel -d ../../dist
 
 bench: $(READY) ## Measure the server against its floors; the table goes to benchmarks/out
 	@$(BIN)/python -m benchmarks $(BENCH)

@@ -1,0 +1,1 @@
+"""What a hospital system needs that does without the client."""

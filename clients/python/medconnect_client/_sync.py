@@ -1,0 +1,169 @@
+"""The blocking face: the asynchronous classes, method by method."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Self
+
+from medconnect_client._auth import AsyncAuth
+from medconnect_client._blocking import LOOP, Blocking, Entered, blocking, iterating
+from medconnect_client._calls import Progress
+from medconnect_client._channel import Tls
+from medconnect_client._client import AsyncClient, unwatched
+from medconnect_client._clinical import AsyncClinical
+from medconnect_client._clock import Clock
+from medconnect_client._events import AsyncEvents
+from medconnect_client._pharmacy import AsyncClaim, AsyncPharmacy
+from medconnect_client._retry import RetryPolicy
+from medconnect_client._tokens import TokenStore
+from medconnect_client.models import PharmacyPrescription
+
+
+class Auth(Blocking[AsyncAuth]):
+    """The Auth service; signing in and out are the client's own."""
+
+    register = blocking(AsyncAuth.register)
+    forgot_password = blocking(AsyncAuth.forgot_password)
+    reset_password = blocking(AsyncAuth.reset_password)
+    change_password = blocking(AsyncAuth.change_password)
+    key_set = blocking(AsyncAuth.key_set)
+    current_user = blocking(AsyncAuth.current_user)
+    update_current_user = blocking(AsyncAuth.update_current_user)
+    confirm_email = blocking(AsyncAuth.confirm_email)
+    create_user = blocking(AsyncAuth.create_user)
+    users = iterating(AsyncAuth.users)
+    user = blocking(AsyncAuth.user)
+    verify_user = blocking(AsyncAuth.verify_user)
+    deactivate_user = blocking(AsyncAuth.deactivate_user)
+    reactivate_user = blocking(AsyncAuth.reactivate_user)
+    audit_records = iterating(AsyncAuth.audit_records)
+
+
+class Clinical(Blocking[AsyncClinical]):
+    """The Clinical service."""
+
+    patients = iterating(AsyncClinical.patients)
+    create_patient = blocking(AsyncClinical.create_patient)
+    patient = blocking(AsyncClinical.patient)
+    update_patient = blocking(AsyncClinical.update_patient)
+    create_prescription = blocking(AsyncClinical.create_prescription)
+    prescriptions = iterating(AsyncClinical.prescriptions)
+    prescription = blocking(AsyncClinical.prescription)
+    cancel_prescription = blocking(AsyncClinical.cancel_prescription)
+    create_visit = blocking(AsyncClinical.create_visit)
+    visits = iterating(AsyncClinical.visits)
+    profile = blocking(AsyncClinical.profile)
+    update_profile = blocking(AsyncClinical.update_profile)
+    my_prescriptions = iterating(AsyncClinical.my_prescriptions)
+    qr_code = blocking(AsyncClinical.qr_code)
+    qr_code_image = blocking(AsyncClinical.qr_code_image)
+    reissue_qr_code = blocking(AsyncClinical.reissue_qr_code)
+    send_prescription_email = blocking(AsyncClinical.send_prescription_email)
+    access_log = iterating(AsyncClinical.access_log)
+    patient_history = iterating(AsyncClinical.patient_history)
+    request_history_access = blocking(AsyncClinical.request_history_access)
+    confirm_history_access = blocking(AsyncClinical.confirm_history_access)
+    medical_history = iterating(AsyncClinical.medical_history)
+    existing_conditions = blocking(AsyncClinical.existing_conditions)
+
+
+class Events(Blocking[AsyncEvents]):
+    """The Events service."""
+
+    email_queue = blocking(AsyncEvents.email_queue)
+    watch_email_queue = iterating(AsyncEvents.watch_email_queue)
+    rate_limit_usage = blocking(AsyncEvents.rate_limit_usage)
+
+
+class Claim(Blocking[AsyncClaim]):
+    """A prescription that the caller holds."""
+
+    renew = blocking(AsyncClaim.renew)
+    dispense = blocking(AsyncClaim.dispense)
+    reject = blocking(AsyncClaim.reject)
+    release = blocking(AsyncClaim.release)
+
+    @property
+    def prescription(self) -> PharmacyPrescription:
+        """The prescription as it was when it was claimed, or the claim renewed."""
+        return self._asynchronous.prescription
+
+    @property
+    def expires_at(self) -> datetime:
+        """Until when the claim lasts, by the server's clock."""
+        return self._asynchronous.expires_at
+
+
+class Pharmacy(Blocking[AsyncPharmacy]):
+    """The Pharmacy service."""
+
+    scan = blocking(AsyncPharmacy.scan)
+    lookup = blocking(AsyncPharmacy.lookup)
+    validate = blocking(AsyncPharmacy.validate)
+    dispense = blocking(AsyncPharmacy.dispense)
+    reject = blocking(AsyncPharmacy.reject)
+    release = blocking(AsyncPharmacy.release)
+    history = iterating(AsyncPharmacy.history)
+    log = iterating(AsyncPharmacy.log)
+    receipt = blocking(AsyncPharmacy.receipt)
+
+    def claim(self, prescription_id: str, notes: str | None = None) -> AbstractContextManager[Claim]:
+        """Hold a prescription while the block runs; leaving it gives the claim back unless it has ended by itself.
+
+        Raises NotFound without a scan or lookup in the last 24 h, ClaimedByOther, the errors of final states; on the
+        way out only what keeps the claim from being given back, and never instead of the block's own exception.
+        """
+        return Entered(self._asynchronous.claim(prescription_id, notes), Claim)
+
+
+class Client(Blocking[AsyncClient]):
+    """MedConnect for programs without an event loop; takes what `AsyncClient` takes, and does the same."""
+
+    sign_in = blocking(AsyncClient.sign_in)
+    sign_out = blocking(AsyncClient.sign_out)
+    close = blocking(AsyncClient.close)
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        tls: Tls | None = None,
+        tokens: TokenStore | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float = 15.0,
+        attempt_timeout: float = 5.0,
+        observer: Callable[[Progress], None] = unwatched,
+        clock: Clock | None = None,
+    ) -> None:
+        client = LOOP.call(
+            lambda: AsyncClient(
+                address,
+                tls=tls,
+                tokens=tokens,
+                retry=retry,
+                timeout=timeout,
+                attempt_timeout=attempt_timeout,
+                observer=observer,
+                clock=clock,
+            )
+        )
+        super().__init__(client)
+        self.auth = Auth(client.auth)
+        """Accounts."""
+        self.clinical = Clinical(client.clinical)
+        """Patients, visits, prescriptions, QR codes."""
+        self.pharmacy = Pharmacy(client.pharmacy)
+        """Scanning, claiming, dispensing."""
+        self.events = Events(client.events)
+        """The mail queue."""
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether there is a session to call with."""
+        return self._asynchronous.signed_in
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,218 @@
+"""The `medconnect-pharmacy` command: the counter, and a command for each step, for scripts."""
+
+import os
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+
+from medconnect_client import Tls
+from medconnect_client.models import FoundPrescription, PharmacyAction
+from medconnect_client.terminal import dispensing, screens
+from medconnect_client.terminal.counter import Counter
+from medconnect_client.terminal.desk import Desk, Server, open_desk
+from medconnect_client.terminal.entries import EntryWrong, Kind, read_day, read_entry
+from medconnect_client.terminal.pictures import read_picture
+from medconnect_client.terminal.prompts import Prompts
+
+EPILOG: Final = (
+    "Exit codes: 0 done · 1 refused, nothing was changed · 2 not understood · 3 sign in first · 4 server not "
+    "reachable, nothing was changed · 5 no answer, it may have been done: repeat with --key · 6 failed inside · "
+    "130 interrupted"
+)
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="MedConnect at the pharmacy's counter. Without a command: the counter itself.",
+    epilog=EPILOG,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Key = Annotated[str | None, typer.Option(help="The idempotency key of a command whose answer was lost.")]
+Notes = Annotated[str | None, typer.Option(help="Notes for the prescription's log.")]
+Prescription = Annotated[str, typer.Argument(help="The prescription's id, or its number RX-….")]
+
+
+def main() -> None:
+    """Run the command; gRPC's own log stays out of the pharmacist's sight."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def counter(
+    context: typer.Context,
+    address: Annotated[str, typer.Option(envvar="MEDCONNECT_ADDRESS", help="Where gRPC listens.")] = "127.0.0.1:50051",
+    ca: Annotated[
+        Path | None, typer.Option(envvar="MEDCONNECT_CA", help="Authorities that vouch for the server (PEM).")
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(envvar="MEDCONNECT_CERTIFICATE", help="This terminal's certificate (PEM).")
+    ] = None,
+    private_key: Annotated[
+        Path | None, typer.Option(envvar="MEDCONNECT_PRIVATE_KEY", help="Its private key (PEM).")
+    ] = None,
+    home: Annotated[Path, typer.Option(envvar="MEDCONNECT_TERMINAL_HOME", help="Where the session is kept.")] = Path(
+        "~/.local/state/medconnect"
+    ),
+) -> None:
+    """Serve at the counter."""
+    tls = Tls(ca, certificate, private_key) if ca or certificate or private_key else None
+    context.obj = Server(address, tls, home.expanduser())
+    if context.invoked_subcommand is None:
+        with open_desk(context.obj) as desk:
+            Counter(desk.client, desk.console, Prompts(desk.console), desk.waiting, address).run()
+
+
+@app.command()
+def sign_in(
+    context: typer.Context,
+    email: Annotated[str, typer.Option(prompt="E-mail")],
+    password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sign in and keep the session."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        password = sys.stdin.readline().rstrip("\n") if password_stdin else Prompts(desk.console).hidden("Password: ")
+        user = desk.call("Signing in", lambda: desk.client.sign_in(email, password))
+        desk.answer(user, screens.good(f"{user.full_name}, {user.pharmacy_name}"))
+
+
+@app.command()
+def sign_out(context: typer.Context, as_json: AsJson = False) -> None:
+    """End the session and forget it."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        desk.call("Signing out", desk.client.sign_out)
+        desk.answer({}, screens.good("Signed out."))
+
+
+@app.command()
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show whether the server is reachable, and who is signed in."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        user = desk.call("Connecting", desk.client.auth.current_user)
+        desk.answer(user, screens.good(f"{user.full_name}, {user.pharmacy_name}, at {context.obj.address}"))
+
+
+@app.command()
+def scan(
+    context: typer.Context,
+    entry: Annotated[str, typer.Argument(help="A code's text, a number, a picture's path, or - for standard input.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a code, a number or a picture stands for."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        found = _found(desk, sys.stdin.readline() if entry == "-" else entry)
+        shown = screens.prescription_panel(found[0].prescription) if len(found) == 1 else screens.found_table(found)
+        desk.answer(found, shown)
+
+
+@app.command()
+def claim(
+    context: typer.Context,
+    prescription: Prescription,
+    notes: Notes = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Claim a prescription that was scanned, and keep it (`release` gives it back)."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        named = _id(desk, prescription)
+        held = desk.call("Claiming", lambda: desk.client.pharmacy.validate(named, notes, idempotency_key=key))
+        desk.answer(held, screens.good(f"Claimed until {screens.moment(held.claim_expires_at)}."))
+
+
+@app.command()
+def release(context: typer.Context, prescription: Prescription, key: Key = None, as_json: AsJson = False) -> None:
+    """Give a claim back."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        named = _id(desk, prescription)
+        released = desk.call("Giving back", lambda: desk.client.pharmacy.release(named, idempotency_key=key))
+        desk.answer(released, screens.good("Given back."))
+
+
+@app.command()
+def dispense(
+    context: typer.Context,
+    prescription: Prescription,
+    line: Annotated[
+        list[str],
+        typer.Option(help="ITEM:QUANTITY:PRICE:BATCH:EXPIRY; ITEM is the medicine's place from 1, or its id."),
+    ],
+    notes: Notes = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Claim a prescription and dispense these lines of it, or none."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        named = prescription if key is not None else _id(desk, prescription)
+        done = dispensing.dispense(desk, named, line, notes, key)
+        desk.answer(done, screens.dispensed(done))
+
+
+@app.command()
+def reject(
+    context: typer.Context, prescription: Prescription, reason: str, key: Key = None, as_json: AsJson = False
+) -> None:
+    """Reject a prescription; patient and doctor read the reason."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        named = prescription if key is not None else _id(desk, prescription)
+        rejected = desk.call("Rejecting", lambda: desk.client.pharmacy.reject(named, reason, idempotency_key=key))
+        desk.answer(rejected, screens.good("Rejected; patient and doctor are told."))
+
+
+@app.command()
+def history(
+    context: typer.Context,
+    from_day: Annotated[str | None, typer.Option("--from", help="The first day, YYYY-MM-DD.")] = None,
+    to_day: Annotated[str | None, typer.Option("--to", help="The last day.")] = None,
+    action: PharmacyAction | None = None,
+    limit: Annotated[int, typer.Option(min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show what you did, newest first."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        days = {"from_date": from_day and read_day(from_day), "to_date": to_day and read_day(to_day)}
+        entries = desk.client.pharmacy.history(action=action, **{name: day for name, day in days.items() if day})
+        found = desk.call("Reading", lambda: list(islice(entries, limit)))
+        desk.answer(found, screens.history_table(found))
+
+
+@app.command()
+def log(context: typer.Context, prescription: Prescription, as_json: AsJson = False) -> None:
+    """Show what happened to a prescription at pharmacies."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        found = desk.call("Reading", lambda: list(desk.client.pharmacy.log(_id(desk, prescription))))
+        desk.answer(found, screens.log_table(found))
+
+
+@app.command()
+def receipt(context: typer.Context, prescription: Prescription, as_json: AsJson = False) -> None:
+    """Show what you handed out of a prescription; name it by its id once it is final."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        found = desk.call("Reading", lambda: desk.client.pharmacy.receipt(_id(desk, prescription)))
+        desk.answer(found, screens.receipt_table(found))
+
+
+def _found(desk: Desk, text: str) -> tuple[FoundPrescription, ...]:
+    entry = read_entry(text)
+    if entry.kind is Kind.REFERENCE:
+        return desk.call("Looking up", lambda: desk.client.pharmacy.lookup(entry.text))
+    code = read_picture(Path(entry.text)) if entry.kind is Kind.PICTURE else entry.text
+    return (desk.call("Scanning", lambda: desk.client.pharmacy.scan(code)),)
+
+
+def _id(desk: Desk, named: str) -> str:
+    """The id of a prescription that is named by id or number."""
+    try:
+        return str(UUID(named))
+    except ValueError:
+        pass
+    found = _found(desk, named)
+    if len(found) != 1:
+        raise EntryWrong(f"{named} names {len(found)} prescriptions; give the number RX-… of one.")
+    return found[0].prescription.id

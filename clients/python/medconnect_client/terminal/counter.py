@@ -1,0 +1,146 @@
+"""A pharmacist's day: scan, see, claim, dispense, reject, look back, with the keyboard alone."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Final, TypeVar
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from medconnect_client import Client, errors
+from medconnect_client.models import FoundPrescription
+from medconnect_client.terminal import screens
+from medconnect_client.terminal.entries import Entry, EntryWrong, Kind, read_entry
+from medconnect_client.terminal.pictures import read_picture
+from medconnect_client.terminal.prescription import PrescriptionDesk
+from medconnect_client.terminal.prompts import Prompts
+from medconnect_client.terminal.waiting import Waiting
+
+T = TypeVar("T")
+
+SIGN_IN_TRIES: Final = 3
+HISTORY_LINES: Final = 20
+
+
+class Counter:
+    """The main line, and what is opened from it."""
+
+    def __init__(self, client: Client, console: Console, prompts: Prompts, waiting: Waiting, address: str) -> None:
+        self._client = client
+        self._console = console
+        self._prompts = prompts
+        self._waiting = waiting
+        self._address = address
+
+    def run(self) -> None:
+        """Serve until the pharmacist leaves. Raises Unauthenticated if nobody signs in."""
+        self._welcome()
+        entry: str | None = ""
+        while entry is not None:
+            try:
+                entry = self._serve(entry) if entry else self._main_line()
+            except errors.Unauthenticated as error:
+                self._show(screens.failure(error))
+                self.sign_in()
+                entry = ""
+            except (errors.MedConnectError, EntryWrong) as error:
+                told = screens.failure(error) if isinstance(error, errors.MedConnectError) else screens.bad(str(error))
+                self._show(told)
+                entry = ""
+            except KeyboardInterrupt:
+                self._show(screens.bad("Not waited for."))
+                entry = ""
+
+    def sign_in(self) -> None:
+        """Ask for e-mail and password. Raises the error of the last of three tries."""
+        for left in reversed(range(SIGN_IN_TRIES)):
+            email = self._prompts.line("E-mail: ")
+            password = self._prompts.hidden("Password: ")
+            try:
+                with self._waiting.doing("Signing in"):
+                    user = self._client.sign_in(email, password)
+            except errors.MedConnectError as error:
+                self._show(screens.failure(error))
+                if not left:
+                    raise
+            else:
+                self._show(screens.good(f"{user.full_name}, {user.pharmacy_name}"))
+                return
+
+    def _welcome(self) -> None:
+        """Say where this is and who is signed in, or ask."""
+        self._show(Text.assemble(("MedConnect ", "bold"), self._address))
+        try:
+            if self._client.signed_in:
+                user = self._call("Connecting", self._client.auth.current_user)
+                self._show(screens.good(f"{user.full_name}, {user.pharmacy_name}"))
+                return
+        except errors.Unauthenticated as error:
+            self._show(screens.failure(error))
+        except errors.MedConnectError as error:
+            self._show(screens.failure(error))
+            return
+        self.sign_in()
+
+    def _main_line(self) -> str | None:
+        """What to do next; None: leave."""
+        self._show(Text())
+        self._show(screens.connection(self._address, self._waiting.reachable))
+        self._show(Text("Scan a code, or type a number (RX-… or PAT-…) or the path of a picture."))
+        self._show(screens.keys(h="history", o="sign out", q="quit"))
+        try:
+            text = self._prompts.line("› ").strip()
+        except (EOFError, KeyboardInterrupt):
+            return None
+        if text.lower() == "q":
+            return None
+        if text.lower() == "o":
+            with suppress(errors.Unauthenticated):  # the session has ended by itself
+                self._call("Signing out", self._client.sign_out)
+            return None
+        if text.lower() == "h":
+            self._history()
+            return ""
+        return text
+
+    def _serve(self, text: str) -> str:
+        """Open what was asked for; answers what was asked for next, if it was scanned over the present one."""
+        found = self._found(read_entry(text))
+        if found is None:
+            return ""
+        desk = PrescriptionDesk(self._client, self._console, self._prompts, self._waiting, found.prescription)
+        return desk.serve()
+
+    def _found(self, entry: Entry) -> FoundPrescription | None:
+        if entry.kind is Kind.REFERENCE:
+            found = self._call("Looking up", lambda: self._client.pharmacy.lookup(entry.text))
+            return found[0] if len(found) == 1 else self._chosen(found)
+        text = read_picture(Path(entry.text)) if entry.kind is Kind.PICTURE else entry.text
+        return self._call("Scanning", lambda: self._client.pharmacy.scan(text))
+
+    def _chosen(self, found: tuple[FoundPrescription, ...]) -> FoundPrescription | None:
+        """One of several; None: none of them."""
+        self._show(screens.found_table(found))
+        place = self._prompts.until("Which one (Enter: none)? ", lambda text: _place(text, len(found)))
+        return None if place is None else found[place - 1]
+
+    def _history(self) -> None:
+        entries = self._call("Reading", lambda: list(islice(self._client.pharmacy.history(), HISTORY_LINES)))
+        self._show(screens.history_table(entries))
+
+    def _call(self, doing: str, call: Callable[[], T]) -> T:
+        with self._waiting.doing(doing):
+            return call()
+
+    def _show(self, what: RenderableType) -> None:
+        self._console.print(what)
+
+
+def _place(text: str, most: int) -> int | None:
+    if not text.strip():
+        return None
+    if not text.strip().isdecimal() or not 1 <= int(text) <= most:
+        raise EntryWrong(f"A number from 1 to {most}.")
+    return int(text)

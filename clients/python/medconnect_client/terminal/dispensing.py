@@ -1,0 +1,33 @@
+"""Dispensing from a script: claimed first, and repeatable by its key when the answer is lost."""
+
+import secrets
+from collections.abc import Sequence
+
+from medconnect_client import MedConnectError
+from medconnect_client.models import Dispensing
+from medconnect_client.terminal.desk import Desk
+from medconnect_client.terminal.entries import read_line, written_line
+
+
+def dispense(
+    desk: Desk, prescription_id: str, written: Sequence[str], notes: str | None, key: str | None
+) -> Dispensing:
+    """Dispense these lines; without a key they are claimed first, with one the first command is repeated as it was.
+
+    When no answer comes, the command to repeat is told. Raises EntryWrong, and what `Client.pharmacy` raises.
+    """
+    pharmacy = desk.client.pharmacy
+    if key is not None:
+        lines = [read_line(text, ()) for text in written]
+        return desk.call("Asking", lambda: pharmacy.dispense(prescription_id, lines, notes, idempotency_key=key))
+    key = secrets.token_urlsafe(24)
+    with desk.waiting.doing("Dispensing"), pharmacy.claim(prescription_id) as claim:
+        lines = [read_line(text, claim.prescription.items) for text in written]
+        try:
+            return claim.dispense(lines, notes, idempotency_key=key)
+        except MedConnectError as error:
+            if error.maybe_done:
+                options = " ".join(f"--line {written_line(line)}" for line in lines)
+                repeat = f"medconnect-pharmacy dispense {prescription_id} {options} --key {key}"
+                desk.console.print(f"To learn what became of it: {repeat}", markup=False, soft_wrap=True)
+            raise

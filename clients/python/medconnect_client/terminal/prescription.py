@@ -1,0 +1,206 @@
+"""One prescription on the counter: what can be done with it, until the pharmacist turns to the next."""
+
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Final, TypeVar
+
+from rich.console import Console
+from rich.text import Text
+
+from medconnect_client import Claim, Client, DispenseLine, MedConnectError
+from medconnect_client.errors import DeadlineExceeded, FailedPrecondition, RateLimitExceeded, Unavailable
+from medconnect_client.models import PharmacyPrescription, PrescriptionItem, PrescriptionStatus
+from medconnect_client.terminal import entries, screens
+from medconnect_client.terminal.prompts import Prompts
+from medconnect_client.terminal.waiting import Waiting
+
+T = TypeVar("T")
+
+PASSING: Final = (Unavailable, DeadlineExceeded, RateLimitExceeded)
+"""Failures after which the same may well work."""
+MAYBE_DONE: Final = "It may have been done. Trying again tells, and never does it twice."
+NOT_DONE: Final = "Nothing was done."
+
+
+class Unsettled(Exception):
+    """The pharmacist does not wait for an answer any more; the command may have been carried out."""
+
+
+class PrescriptionDesk:
+    """Shows a prescription and carries out what is asked, holding the claim meanwhile."""
+
+    def __init__(
+        self, client: Client, console: Console, prompts: Prompts, waiting: Waiting, prescription: PharmacyPrescription
+    ) -> None:
+        self._client = client
+        self._console = console
+        self._prompts = prompts
+        self._waiting = waiting
+        self._prescription = prescription
+        self._claim: Claim | None = None
+        self._held = ExitStack()
+        """Closing it gives the claim back."""
+        self._actions = {
+            "v": self._validate,
+            "d": self._dispense,
+            "r": self._reject,
+            "b": self._give_back,
+            "l": self._log,
+        }
+
+    def serve(self) -> str:
+        """Do what is asked until the prescription is left; answers an entry that was scanned over it."""
+        try:
+            return self._serve()
+        finally:
+            if self._claim is not None:
+                self._give_back()
+            self._held.close()
+
+    def _serve(self) -> str:
+        self._console.print(screens.prescription_panel(self._prescription))
+        while not self._is_final:
+            self._console.print(self._keys())
+            text = self._line()
+            action = self._actions.get(text.lower())
+            if action is not None:
+                self._try(action)
+            elif not text or _is_entry(text):
+                return text
+            else:
+                self._console.print(screens.bad("That is none of these keys, no code and no number."))
+        return ""
+
+    @property
+    def _is_final(self) -> bool:
+        return self._prescription.status in (PrescriptionStatus.DISPENSED, PrescriptionStatus.REJECTED)
+
+    def _keys(self) -> Text:
+        first = {"b": "give back"} if self._claim else {"v": "validate"}
+        reject = {} if self._prescription.status is PrescriptionStatus.PARTIALLY_DISPENSED else {"r": "reject"}
+        return screens.keys(**first, d="dispense", **reject, l="log", Enter="leave")
+
+    def _line(self) -> str:
+        try:
+            return self._prompts.line(f"{self._prescription.prescription_number} › ").strip()
+        except (EOFError, KeyboardInterrupt):
+            return ""
+
+    def _try(self, action: Callable[[], None]) -> None:
+        """An action; whatever ends it early leaves the prescription on the counter."""
+        try:
+            action()
+        except MedConnectError as error:
+            self._console.print(screens.failure(error))
+            if isinstance(error, FailedPrecondition):
+                self._forget_claim()  # it is lost, or the prescription has moved on
+        except Unsettled:
+            self._console.print(screens.bad("Left open: it may have been done. Look the number up again to see."))
+        except (EOFError, KeyboardInterrupt):
+            self._console.print(screens.bad("Cancelled."))
+
+    def _validate(self) -> None:
+        claim = self._claimed()
+        self._console.print(screens.good(f"Claimed until {screens.moment(claim.expires_at)}."))
+
+    def _claimed(self) -> Claim:
+        if self._claim is None:
+            with self._waiting.doing("Claiming"):
+                self._claim = self._held.enter_context(self._client.pharmacy.claim(self._prescription.id))
+            self._prescription = self._claim.prescription
+        return self._claim
+
+    def _give_back(self) -> None:
+        self._forget_claim()
+        self._console.print(screens.good("Given back."))
+
+    def _forget_claim(self) -> None:
+        """Give it back; where that fails it ends with its lease."""
+        self._claim = None
+        with self._waiting.doing("Giving back"):
+            self._held.close()
+
+    def _dispense(self) -> None:
+        claim = self._claimed()
+        lines = [line for item in claim.prescription.items if item.remaining_quantity and (line := self._ask_for(item))]
+        if not lines:
+            self._console.print(screens.bad("Nothing to dispense."))
+            return
+        self._console.print(screens.lines_table(lines, claim.prescription.items))
+        if not self._prompts.agrees(f"Dispense these for {screens.total(lines):.2f}?"):
+            return
+        done = self._settled("Dispensing", lambda key: claim.dispense(lines, idempotency_key=key))
+        self._ended(done.prescription)
+        self._console.print(screens.dispensed(done))
+
+    def _ask_for(self, item: PrescriptionItem) -> DispenseLine | None:
+        """The line of one medicine; None: nothing of it."""
+        left = item.remaining_quantity
+        self._console.print(Text(f"{item.medicine_name} {item.dosage}", style="bold"))
+        quantity = self._prompts.until(
+            f"  Units (Enter: all {left}, 0: none): ", lambda text: entries.read_quantity(text, left)
+        )
+        if not quantity:
+            return None
+        batch = self._prompts.until("  Batch: ", entries.read_batch)
+        expiry = self._prompts.until("  Expires (YYYY-MM-DD or MM/YYYY): ", entries.read_day)
+        price = self._prompts.until("  Price of one: ", entries.read_price)
+        return DispenseLine(item.id, quantity, price, batch, expiry)
+
+    def _reject(self) -> None:
+        reason = self._prompts.line("Reason (patient and doctor read it; Enter: do not reject): ").strip()
+        if not reason:
+            return
+        claim = self._claimed()
+        rejected = self._settled("Rejecting", lambda key: claim.reject(reason, idempotency_key=key))
+        self._ended(rejected)
+        self._console.print(screens.good("Rejected; patient and doctor are told."))
+
+    def _log(self) -> None:
+        with self._waiting.doing("Reading"):
+            found = list(self._client.pharmacy.log(self._prescription.id))
+        self._console.print(screens.log_table(found))
+
+    def _ended(self, prescription: PharmacyPrescription) -> None:
+        self._prescription = prescription
+        self._claim = None
+
+    def _settled(self, doing: str, command: Callable[[str], T]) -> T:
+        """Carry a command out and know that it was: without an answer it is made again, by the same key.
+
+        Raises MedConnectError for a refusal and for a server that the pharmacist does not want to wait for, Unsettled
+        if the command may have been carried out all the same.
+        """
+        key = secrets.token_urlsafe(24)
+        maybe_done = False
+        while True:
+            try:
+                with self._waiting.doing(doing):
+                    return command(key)
+            except MedConnectError as error:
+                if not error.maybe_done and not isinstance(error, PASSING):
+                    raise
+                maybe_done |= error.maybe_done
+                ended = error if not maybe_done else Unsettled()
+                self._console.print(screens.failure(error))
+            except KeyboardInterrupt:
+                maybe_done, ended = True, Unsettled()
+                self._console.print(screens.bad("Not waited for."))
+            self._console.print(Text(MAYBE_DONE if maybe_done else NOT_DONE, style="bold yellow"))
+            if not self._tries_again():
+                raise ended
+
+    def _tries_again(self) -> bool:
+        try:
+            return self._prompts.line("Enter: try again, q: leave it › ").strip().lower() != "q"
+        except (EOFError, KeyboardInterrupt):
+            return False
+
+
+def _is_entry(text: str) -> bool:
+    try:
+        entries.read_entry(text)
+    except entries.EntryWrong:
+        return False
+    return True

@@ -1,0 +1,198 @@
+"""What is shown, at 80 columns: values in, renderables out."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from medconnect_client import DispenseLine
+from medconnect_client.errors import FailedPrecondition, InvalidArgument, MedConnectError
+from medconnect_client.models import (
+    Dispensing,
+    DispensingHistoryEntry,
+    FoundPrescription,
+    LogEntry,
+    PharmacyPrescription,
+    PrescriptionItem,
+    PrescriptionStatus,
+    Receipt,
+)
+
+COLOURS: Final = {
+    PrescriptionStatus.PENDING: "cyan",
+    PrescriptionStatus.SCANNED: "cyan",
+    PrescriptionStatus.VALIDATED: "yellow",
+    PrescriptionStatus.PARTIALLY_DISPENSED: "magenta",
+    PrescriptionStatus.DISPENSED: "green",
+}
+"""The rest is red: nothing will be handed out."""
+
+
+def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
+    """All that a pharmacist needs before handing anything out."""
+    allergies = ", ".join(prescription.patient_allergies)
+    lines: list[RenderableType] = [
+        Text.assemble((prescription.patient_name, "bold"), _born(prescription), _insured(prescription)),
+        Text.assemble("Allergies: ", (allergies, "bold white on red") if allergies else "none known"),
+        Text(f"{prescription.diagnosis} · {prescription.doctor_name}, licence {prescription.doctor_license_number}"),
+        Text(f"written {moment(prescription.created_at)}, valid until {moment(prescription.expires_at)}"),
+        Text(),
+        medicines(prescription.items),
+    ]
+    return Panel(
+        Group(*lines),
+        title=Text.assemble((prescription.prescription_number, "bold")),
+        subtitle=status(prescription.status),
+        title_align="left",
+        subtitle_align="right",
+    )
+
+
+def medicines(items: Sequence[PrescriptionItem]) -> Table:
+    """The medicines, and what is open of each."""
+    table = _table("#", "Medicine", "Open", "How to take it", right=("Open",))
+    for place, item in enumerate(items, start=1):
+        style = "bold" if item.remaining_quantity else "dim"
+        open_units = Text(f"{item.remaining_quantity} of {item.quantity}", style=style)
+        days = f"for {item.duration_days} days" if item.duration_days else ""
+        how = ", ".join(filter(None, (item.frequency, item.route, days, item.instructions)))
+        table.add_row(str(place), Text(f"{item.medicine_name} {item.dosage}"), open_units, Text(how))
+    return table
+
+
+def found_table(found: Sequence[FoundPrescription]) -> Table:
+    """Prescriptions to choose from."""
+    table = _table("#", "Number", "Written", "State", "Medicines")
+    for place, one in enumerate(found, start=1):
+        prescription = one.prescription
+        names = ", ".join(item.medicine_name for item in prescription.items)
+        state = status(prescription.status)
+        day = f"{prescription.created_at.astimezone():%Y-%m-%d}"
+        table.add_row(str(place), prescription.prescription_number, day, state, Text(names))
+    return table
+
+
+def lines_table(lines: Iterable[DispenseLine], items: Sequence[PrescriptionItem]) -> Table:
+    """What is about to be handed out."""
+    names = {item.id: item.medicine_name for item in items}
+    table = _table("Medicine", "Units", "Batch", "Expires", "Price", "Sum", right=("Units", "Price", "Sum"))
+    for line in lines:
+        cells = (str(line.quantity), Text(line.batch_number), str(line.expiry_date))
+        amount = line.unit_price * line.quantity
+        table.add_row(Text(names.get(line.item_id, line.item_id)), *cells, f"{line.unit_price:.2f}", f"{amount:.2f}")
+    return table
+
+
+def total(lines: Iterable[DispenseLine]) -> Decimal:
+    """What the lines cost together."""
+    return sum((line.unit_price * line.quantity for line in lines), Decimal())
+
+
+def dispensed(done: Dispensing) -> Text:
+    """What a dispense did, and what is left."""
+    left = ", ".join(
+        f"{item.remaining_quantity} {item.medicine_name}" for item in done.prescription.items if item.remaining_quantity
+    )
+    rest = f"Still open: {left}." if left else "Nothing is left open."
+    return good(f"Dispensed for {done.total_amount} {done.currency}. {rest}")
+
+
+def receipt_table(receipt: Receipt) -> RenderableType:
+    """What was handed out of a prescription."""
+    table = _table("Medicine", "Units", "Batch", "Expires", "Price", "Sum", right=("Units", "Price", "Sum"))
+    for line in receipt.lines:
+        cells = (str(line.quantity), Text(line.batch_number), str(line.expiry_date))
+        table.add_row(Text(line.medicine_name), *cells, str(line.unit_price), str(line.line_total))
+    title = Text(f"{receipt.prescription_number}, {receipt.patient_name}")
+    return Group(title, table, Text(f"Total {receipt.total_amount} {receipt.currency}", style="bold"))
+
+
+def history_table(entries: Iterable[DispensingHistoryEntry]) -> Table:
+    """What the pharmacist did."""
+    table = _table("When", "What", "Number", "Patient", "Sum", right=("Sum",))
+    for entry in entries:
+        amount = "" if entry.total_amount is None else f"{entry.total_amount} {entry.currency}"
+        when = moment(entry.occurred_at)
+        table.add_row(when, str(entry.action), entry.prescription_number, Text(entry.patient_name), amount)
+    return table
+
+
+def log_table(entries: Iterable[LogEntry]) -> Table:
+    """What happened to a prescription."""
+    table = _table("When", "What", "Who", "Became", "Notes")
+    for entry in entries:
+        who = Text(f"{entry.pharmacist_name}, {entry.pharmacy_name}")
+        table.add_row(moment(entry.occurred_at), str(entry.action), who, status(entry.to_status), Text(entry.notes))
+    return table
+
+
+def failure(error: MedConnectError) -> Text:
+    """Why something did not happen, with what helps."""
+    text = Text.assemble(("✗ ", "bold red"), (str(error), "red"))
+    if isinstance(error, FailedPrecondition) and error.changed_at is not None:
+        text.append(f" Since {moment(error.changed_at)}.", style="red")
+    if isinstance(error, FailedPrecondition) and error.claim_expires_at is not None:
+        text.append(f" Held until {moment(error.claim_expires_at)}.", style="red")
+    if error.retry_after is not None:
+        text.append(f" Try again in {error.retry_after:.0f} s.", style="red")
+    if not isinstance(error, FailedPrecondition | InvalidArgument) and error.request_id:
+        text.append(f" Request {error.request_id}.", style="dim")
+    return text
+
+
+def good(what: str) -> Text:
+    """Something went well."""
+    return Text.assemble(("✓ ", "bold green"), (what, "green"))
+
+
+def bad(what: str) -> Text:
+    """Something did not."""
+    return Text.assemble(("✗ ", "bold red"), (what, "red"))
+
+
+def keys(**meanings: str) -> Text:
+    """What can be pressed: `d dispense · r reject`."""
+    parts = Text()
+    for key, meaning in meanings.items():
+        parts.append(" · " if parts else "")
+        parts.append(key, style="bold reverse")
+        parts.append(f" {meaning}")
+    return parts
+
+
+def connection(address: str, reachable: bool) -> Text:
+    """Where the server is, and whether it answers."""
+    state = ("● connected", "green") if reachable else ("○ not reachable", "bold red")
+    return Text.assemble(("MedConnect ", "bold"), address, "  ", state)
+
+
+def status(of: PrescriptionStatus) -> Text:
+    """A state, in words and in its colour."""
+    return Text(str(of).replace("_", " "), style=f"bold {COLOURS.get(of, 'red')}")
+
+
+def moment(when: datetime) -> str:
+    """A moment by the local clock."""
+    return f"{when.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _born(prescription: PharmacyPrescription) -> str:
+    born = prescription.patient_date_of_birth
+    return f", born {born}" if born else ", date of birth not known"
+
+
+def _insured(prescription: PharmacyPrescription) -> str:
+    insured = f"{prescription.insurance_provider} {prescription.insurance_number}".strip()
+    return f" · {insured}" if insured else ""
+
+
+def _table(*headings: str, right: tuple[str, ...] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    return table

@@ -1,0 +1,90 @@
+"""Prescriptions to dispense under faults, and what the database says became of them."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from medconnect_client import AsyncClient, DispenseLine, RetryPolicy, TokenStore
+from medconnect_client.models import PharmacyPrescription
+from sqlalchemy import text
+
+from tests.fixtures.cast import PASSWORD, Cast
+from tests.fixtures.instance import RunningInstance
+
+PATIENT: Final = RetryPolicy(attempts=12, throttled=False)
+UNITS: Final = 7
+
+DISPENSED = text(
+    """
+    SELECT (SELECT count(*) FROM pharmacy_log WHERE prescription_id = :id AND action = 'dispense') AS dispenses,
+           (SELECT sum(dispensed_quantity) FROM prescription_items WHERE prescription_id = :id) AS units
+    """
+)
+TURN_BACK = text("UPDATE prescriptions SET claim_expires_at = now() - interval '1 second' WHERE id = :id")
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the database says of a prescription."""
+
+    dispenses: int
+    units: int
+
+
+ONCE: Final = Truth(dispenses=1, units=UNITS)
+NEVER: Final = Truth(dispenses=0, units=0)
+
+
+class Dispensary:
+    """Writes prescriptions, and looks behind the service."""
+
+    def __init__(self, cast: Cast) -> None:
+        self._cast = cast
+        self._patient_id = cast.new_patient().patient_id
+
+    @property
+    def instance(self) -> RunningInstance:
+        """The instance behind the network."""
+        return self._cast.instance
+
+    def prescribe(self, units: int = 2 * UNITS) -> str:
+        """The number of a new prescription."""
+        return self._cast.prescribe(self._patient_id, units).prescription_number
+
+    async def signed_in(
+        self, address: str, *, tokens: TokenStore | None = None, attempt_timeout: float = 5.0
+    ) -> AsyncClient:
+        """A client of a new pharmacist that calls through this address."""
+        client = AsyncClient(address, retry=PATIENT, tokens=tokens, timeout=30.0, attempt_timeout=attempt_timeout)
+        await client.sign_in(self._cast.new_pharmacist().email, PASSWORD)
+        return client
+
+    def truth(self, prescription_id: str) -> Truth:
+        """What became of a prescription."""
+        return self.instance.run(self._read(prescription_id))
+
+    def lose_claim(self, prescription_id: str) -> None:
+        """The lease of its claim is over."""
+        self.instance.run(self._execute(prescription_id))
+
+    async def _read(self, prescription_id: str) -> Truth:
+        async with self.instance.core.work.read() as tx:
+            row = (await tx.connection.execute(DISPENSED, {"id": UUID(prescription_id)})).one()
+        return Truth(row.dispenses, row.units or 0)
+
+    async def _execute(self, prescription_id: str) -> None:
+        async with self.instance.core.work.begin() as tx:
+            await tx.connection.execute(TURN_BACK, {"id": UUID(prescription_id)})
+
+
+async def found(client: AsyncClient, number: str) -> PharmacyPrescription:
+    """The prescription of a number, seen by this pharmacist."""
+    (one,) = await client.pharmacy.lookup(number)
+    return one.prescription
+
+
+def part_of(prescription: PharmacyPrescription, units: int = UNITS) -> list[DispenseLine]:
+    """Lines for a part of the first medicine."""
+    return [DispenseLine(prescription.items[0].id, units, Decimal("0.85"), "B-1", date(2100, 1, 1))]

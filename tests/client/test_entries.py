@@ -1,0 +1,119 @@
+"""What people type and scan: values, or a hint."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from medconnect_client import DispenseLine
+from medconnect_client.models import PrescriptionItem
+from medconnect_client.terminal import entries
+from medconnect_client.terminal.entries import EntryWrong, Kind
+from medconnect_client.terminal.pictures import read_picture
+from PIL import Image
+
+from server.qr import picture
+
+ITEMS = tuple(
+    PrescriptionItem(f"item-{place}", "Doxycycline", "100 mg", "daily", 20, "", "", None, 0, 20) for place in (1, 2)
+)
+CODE = "MC1.k1." + "x" * 100
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (CODE, Kind.CODE),
+        (f"  {CODE}\r", Kind.CODE),
+        ("rx-20261122-7k3m9qtd", Kind.REFERENCE),
+        ("PAT-20261122-7K3M9QTD", Kind.REFERENCE),
+        ("RX202611227K3M9QTD", Kind.REFERENCE),
+        ("/tmp/code.PNG", Kind.PICTURE),
+        ("'scan 1.jpg'", Kind.PICTURE),
+    ],
+)
+def test_a_line_at_the_counter(text: str, kind: Kind) -> None:
+    assert entries.read_entry(text).kind is kind
+
+
+@pytest.mark.parametrize("text", ["", "hello", "RX-1", "4006381333931"])
+def test_what_names_nothing(text: str) -> None:
+    with pytest.raises(EntryWrong):
+        entries.read_entry(text)
+
+
+@pytest.mark.parametrize(("text", "units"), [("", 20), ("20", 20), (" 3 ", 3), ("0", 0)])
+def test_units(text: str, units: int) -> None:
+    assert entries.read_quantity(text, 20) == units
+
+
+@pytest.mark.parametrize("text", ["21", "-1", "1.5", "all", CODE])
+def test_units_that_cannot_be(text: str) -> None:
+    with pytest.raises(EntryWrong):
+        entries.read_quantity(text, 20)
+
+
+@pytest.mark.parametrize(("text", "price"), [("12.50", "12.50"), ("12,5", "12.5"), ("0", "0"), ("1000000", "1000000")])
+def test_prices(text: str, price: str) -> None:
+    assert entries.read_price(text) == Decimal(price)
+
+
+@pytest.mark.parametrize("text", ["", "1.234", "-1", "1000000.01", "NaN", "Infinity", "1,000.50", CODE])
+def test_prices_that_cannot_be(text: str) -> None:
+    with pytest.raises(EntryWrong):
+        entries.read_price(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2031-12-31", date(2031, 12, 31)),
+        ("02/2028", date(2028, 2, 29)),
+        ("2.2027", date(2027, 2, 28)),
+    ],
+)
+def test_days(text: str, day: date) -> None:
+    assert entries.read_day(text) == day
+
+
+@pytest.mark.parametrize("text", ["", "31.12.2031", "13/2031", "2031-02-30", "12/31"])
+def test_days_that_cannot_be(text: str) -> None:
+    with pytest.raises(EntryWrong):
+        entries.read_day(text)
+
+
+@pytest.mark.parametrize("text", ["", "  ", CODE])
+def test_a_code_scanned_into_the_batch_is_noticed(text: str) -> None:
+    with pytest.raises(EntryWrong):
+        entries.read_batch(text)
+
+
+def test_a_line_of_a_script_comes_back_as_it_was_written() -> None:
+    line = entries.read_line("2:3:0.85:B-1:12/2031", ITEMS)
+    assert line == DispenseLine("item-2", 3, Decimal("0.85"), "B-1", date(2031, 12, 31))
+    assert entries.read_line(entries.written_line(line), ()) == line
+
+
+@pytest.mark.parametrize("text", ["1:2:3", "3:1:1:B:12/2031", "0:1:1:B:12/2031", "1:0:1:B:12/2031", "1:x:1:B:12/2031"])
+def test_lines_that_cannot_be(text: str) -> None:
+    with pytest.raises(EntryWrong):
+        entries.read_line(text, ITEMS)
+
+
+def test_a_picture_of_a_code_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "code.png"
+    path.write_bytes(picture.png(CODE))
+    assert read_picture(path) == CODE
+
+
+@pytest.mark.parametrize("content", ["blank", "text", "missing", "foreign"])
+def test_other_pictures_are_told(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "picture.png"
+    if content == "blank":
+        Image.new("L", (100, 100), 255).save(path)
+    elif content == "text":
+        path.write_text("no picture")
+    elif content == "foreign":
+        path.write_bytes(picture.png("https://example.org"))
+    with pytest.raises(EntryWrong):
+        read_picture(path)

@@ -1,0 +1,81 @@
+"""The public face, pinned: what others build on changes by decision only."""
+
+import inspect
+
+import medconnect_client
+import pytest
+from medconnect_client import errors, models
+
+FACE = """
+AsyncClaim AsyncClient Claim Client Clock DispenseLine MedConnectError MemoryTokens Progress RetryPolicy Tls TokenStore
+Tokens errors models
+"""
+MODELS = """
+AccessLogEntry AccountChanges AccountDetails AuditRecord DispenseLine DispensedLine Dispensing DispensingHistoryEntry
+EmailQueueStatus FoundPrescription Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient
+NewPrescription NewPrescriptionItem NewVisit Patient PatientChanges PatientHistoryEntry PatientPrescription
+PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription PrescriptionItem
+PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail RateLimit RateLimitBucket RateLimitUsage Receipt Role
+User UserStatus Validation VisitType VitalSigns
+"""
+ERRORS = """
+Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailNotConfirmed EmailTaken FailedPrecondition
+Failure FieldViolation IdempotencyKeyReused InternalError InvalidArgument InvalidCredentials MedConnectError NotFound
+OtpInvalid OtpRequired PasswordBreached PasswordContext PasswordWrong PatientHasNoEmail PermissionDenied
+PrescriptionCancelled PrescriptionClaimed PrescriptionDispensed PrescriptionExpired PrescriptionRejected
+PrescriptionState QrCodeExpired QrCodeInvalid QrCodeReplaced RateLimitExceeded ReferenceNumberInvalid
+RefreshTokenInvalid RequestInProgress ResourceExhausted RoleNotAllowed TooManyStreams Unauthenticated Unavailable
+ValidationFailed VersionConflict
+"""
+CLIENT = "auth clinical close events pharmacy sign_in sign_out signed_in"
+SERVICES = {
+    "auth": "audit_records change_password confirm_email create_user current_user deactivate_user forgot_password "
+    "key_set reactivate_user register reset_password update_current_user user users verify_user",
+    "clinical": "access_log cancel_prescription confirm_history_access create_patient create_prescription create_visit "
+    "existing_conditions medical_history my_prescriptions patient patient_history patients prescription prescriptions "
+    "profile qr_code qr_code_image reissue_qr_code request_history_access send_prescription_email update_patient "
+    "update_profile visits",
+    "pharmacy": "claim dispense history log lookup receipt reject release scan validate",
+    "events": "email_queue rate_limit_usage watch_email_queue",
+}
+
+
+def names(of: object) -> set[str]:
+    return {name for name in dir(of) if not name.startswith("_")}
+
+
+def own_classes(module: object) -> set[str]:
+    found = inspect.getmembers(module, inspect.isclass)
+    return {name for name, kind in found if kind.__module__ == getattr(module, "__name__", "")}
+
+
+def test_the_face() -> None:
+    assert set(medconnect_client.__all__) == set(FACE.split())
+    assert all(hasattr(medconnect_client, name) for name in medconnect_client.__all__)
+
+
+def test_the_models_and_the_errors() -> None:
+    assert set(models.__all__) == set(MODELS.split())
+    assert own_classes(errors) == set(ERRORS.split())
+
+
+async def test_the_client_and_its_services() -> None:
+    client = medconnect_client.AsyncClient("127.0.0.1:1")
+    assert names(client) == set(CLIENT.split())
+    for service, methods in SERVICES.items():
+        assert names(getattr(client, service)) == set(methods.split()), service
+    await client.close()
+
+
+@pytest.mark.parametrize("name", [*FACE.split(), *(f"models.{n}" for n in MODELS.split())])
+def test_every_public_name_is_documented(name: str) -> None:
+    documented: object = medconnect_client
+    for part in name.split("."):
+        documented = getattr(documented, part)
+    own = inspect.getdoc(documented)
+    assert own
+    assert not own.startswith(f"{name.rpartition('.')[2]}("), "a dataclass' signature is no documentation"
+    for member in names(documented):
+        value = getattr(documented, member)
+        if inspect.isfunction(value) or isinstance(value, property):
+            assert inspect.getdoc(value), f"{name}.{member}"

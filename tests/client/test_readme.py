@@ -1,0 +1,44 @@
+"""What the documentation shows is run as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from clients.integration import hospital
+from server import example_hospital
+from tests.fixtures.cast import Cast
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "clients/python/README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def seeded(cast: Cast) -> Cast:
+    """The example hospital of `make seed`."""
+    cast.instance.run(example_hospital.load(cast.instance.services))
+    return cast
+
+
+def test_the_first_example(seeded: Cast, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    (example, *_) = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert sum(map(bool, example.splitlines())) <= 11
+    number = seeded.prescribe(seeded.new_patient("Ines Duarte").patient_id, 3).prescription_number
+    monkeypatch.setattr("builtins.input", lambda _: number)
+    exec(example.replace("127.0.0.1:50051", seeded.instance.grpc), {})  # noqa: S102 - our own page
+    assert capsys.readouterr().out == "Ines Duarte is allergic to Penicillin\n2.55\n"
+
+
+def test_the_hospital_with_stubs_alone(seeded: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+    hospital.main(seeded.instance.grpc)
+    first, second, third = capsys.readouterr().out.splitlines()
+    number = re.fullmatch(r"Ines Duarte \(PAT-.{17}\) has (RX-.{17})", first)
+    assert number is not None
+    assert second == f"{number[1]} PRESCRIPTION_STATUS_PENDING"
+    assert third == "refused: VALIDATION_FAILED"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (ROOT / "clients/python/README.md", ROOT / "clients/integration/README.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

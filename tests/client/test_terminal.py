@@ -1,0 +1,208 @@
+"""A pharmacist's day, typed into the real program in a real pseudo-terminal of 80 columns."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pexpect
+import pytest
+from medconnect.clinical.v1 import clinical_service_pb2
+
+from tests.client.conftest import Service
+from tests.client.dispensary import Dispensary
+from tests.client.messages import DISPENSED, RELEASED, VALIDATED, found, signed_in
+from tests.fixtures.cast import PASSWORD, Cast
+
+COLUMNS = 80
+SECONDS = 20
+MAIN = " quit"
+MENU = " leave"
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|[\r\x07]")
+LINE_END = re.compile(r"\r|\n|\x1b\[\d*[AK]")
+"""A line ends where the next is written over it, too."""
+ALWAYS = grpc.StatusCode.UNAVAILABLE
+
+
+class Screen:
+    """The program, its keyboard and what it has shown."""
+
+    def __init__(self, address: str, home: Path) -> None:
+        environment = {**os.environ, "TERM": "xterm-256color", "PYTHONDONTWRITEBYTECODE": "", "COLUMNS": str(COLUMNS)}
+        command = ["-c", "from medconnect_client.terminal.commands import main; main()"]
+        self.child = pexpect.spawn(
+            sys.executable,
+            [*command, "--address", address, "--home", str(home)],
+            dimensions=(30, COLUMNS),
+            encoding="utf-8",
+            timeout=SECONDS,
+            env=environment,
+        )
+        self.child.delaybeforesend = None
+        self.shown = ""
+
+    def see(self, *expected: str) -> str:
+        """Wait until each of these has been shown, one after the other; answers what was shown meanwhile."""
+        seen = ""
+        for text in expected:
+            self.child.expect_exact(text)
+            seen += self.child.before + self.child.after
+        self.shown += seen
+        return CONTROL.sub("", seen)
+
+    def type(self, text: str) -> None:
+        """A line, as a person or a scanner types it."""
+        self.child.sendline(text)
+
+    def close(self) -> None:
+        self.child.close(force=True)
+
+
+@pytest.fixture
+def screen(cast: Cast, tmp_path: Path) -> Iterator[Screen]:
+    opened = Screen(cast.instance.grpc, tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_the_whole_story(screen: Screen, cast: Cast, tmp_path: Path) -> None:
+    pharmacist, patient = cast.new_pharmacist(), cast.new_patient("María Núñez")
+    first, second = (cast.prescribe(patient.patient_id, 20, 1) for _ in range(2))
+    picture = tmp_path / "code.png"
+    request = clinical_service_pb2.GetQrCodeImageRequest(prescription_id=second.id)
+    picture.write_bytes(cast.clinical.GetQrCodeImage(request, metadata=cast.doctor.metadata).image.data)
+    _sign_in(screen, pharmacist.email)
+
+    screen.type(cast.qr_text(first.id))
+    screen.see("María Núñez", "Penicillin", "Medicine 0", "20 of 20", "1 of 1", MENU)
+    screen.type("v")
+    screen.see("Claimed until", " give back")
+    screen.type("d")
+    _dispense(screen, {"Medicine 0": ("12", "B-2291", "12/2031", "0,85"), "Medicine 1": ("0",)})
+    screen.see("10.20")
+    screen.type("y")
+    screen.see("Dispensed for 10.20 USD", "8 Medicine 0", MENU)
+    screen.type("d")
+    _dispense(screen, {"Medicine 0": ("", "B-2291", "12/2031", "0.85"), "Medicine 1": ("", "B-1", "2031-12-31", "7.4")})
+    screen.see("14.20")
+    screen.type("y")
+    screen.see("Nothing is left open", MAIN)
+
+    screen.type(first.prescription_number)
+    screen.see("Since 20", MAIN)
+    screen.type(str(picture))
+    screen.see(second.prescription_number, MENU)
+    screen.type("r")
+    screen.see("do not reject): ")
+    screen.type("The dose is unusual.")
+    screen.see("patient and doctor are told", MAIN)
+    screen.type("h")
+    screen.see("reject", "María Núñez", "14.20 USD", MAIN)
+    screen.type("q")
+    screen.child.expect(pexpect.EOF)
+    screen.child.wait()
+    assert screen.child.exitstatus == 0
+    lines = [CONTROL.sub("", line) for line in LINE_END.split(screen.shown)]
+    assert [line for line in lines if _width(line) > COLUMNS] == []
+
+
+def test_a_code_scanned_over_a_prescription_gives_its_claim_back(screen: Screen, cast: Cast) -> None:
+    pharmacist, patient = cast.new_pharmacist(), cast.new_patient()
+    first, second = (cast.prescribe(patient.patient_id) for _ in range(2))
+    _sign_in(screen, pharmacist.email)
+    screen.type(first.prescription_number)
+    screen.see(MENU)
+    screen.type("v")
+    screen.see("Claimed until", MENU)
+    screen.type(cast.qr_text(second.id))
+    screen.see("Given back", second.prescription_number, MENU)
+    get = clinical_service_pb2.GetPrescriptionRequest(prescription_id=first.id)
+    seen = cast.clinical.GetPrescription(get, metadata=cast.doctor.metadata).prescription
+    assert seen.status == 2, "scanned, and free for others"
+
+
+def test_signed_in_once_is_signed_in_the_next_morning(cast: Cast, screen: Screen, tmp_path: Path) -> None:
+    pharmacist = cast.new_pharmacist()
+    _sign_in(screen, pharmacist.email)
+    screen.type("q")
+    screen.child.expect(pexpect.EOF)
+    again = Screen(cast.instance.grpc, tmp_path)
+    again.see("Corner Pharmacy", MAIN)
+    again.type("o")
+    again.child.expect(pexpect.EOF)
+    assert list(tmp_path.glob("tokens-*.json")) == []
+
+
+def test_a_lost_answer_is_asked_for_until_it_is_known(service: Service, tmp_path: Path) -> None:
+    service.script.answer(signed_in(), found(), VALIDATED, *[ALWAYS] * 8, DISPENSED, RELEASED)
+    screen = Screen(service.script.address, tmp_path)
+    try:
+        _sign_in(screen, "p@example.org")
+        screen.type("RX-20261130-7K3M9QTD")
+        screen.see(MENU)
+        screen.type("d")
+        _dispense(screen, {"Doxycycline": ("", "B-1", "12/2031", "1.22")})
+        screen.type("y")
+        screen.see("the server cannot be reached", "attempt 3 of 8", "It may have been done", "try again")
+        screen.type("")
+        screen.see("Dispensed for 24.40 USD")
+    finally:
+        screen.close()
+    dispenses = [asked for asked in service.script.asked if asked.method.endswith("/DispensePrescription")]
+    assert len({asked.metadata["idempotency-key"] for asked in dispenses}) == 1
+    assert len(dispenses) == 9
+
+
+def test_a_lost_claim_is_told_and_can_be_taken_anew(screen: Screen, cast: Cast) -> None:
+    pharmacist = cast.new_pharmacist()
+    prescription = cast.prescribe(cast.new_patient().patient_id, 5)
+    _sign_in(screen, pharmacist.email)
+    screen.type(prescription.prescription_number)
+    screen.see(MENU)
+    screen.type("d")
+    Dispensary(cast).lose_claim(prescription.id)
+    _dispense(screen, {"Medicine 0": ("", "B-1", "12/2031", "1")})
+    screen.see("Dispense these for 5.00?")
+    screen.type("y")
+    screen.see("✗", "does not allow this", "validate", MENU)
+    screen.type("d")
+    _dispense(screen, {"Medicine 0": ("", "B-1", "12/2031", "1")})
+    screen.type("y")
+    screen.see("Dispensed for 5.00 USD")
+
+
+def test_a_server_that_is_away_is_told_at_once_and_kept_in_sight(tmp_path: Path) -> None:
+    screen = Screen("127.0.0.1:1", tmp_path)
+    try:
+        screen.see("E-mail: ")
+        screen.type("p@example.org")
+        screen.see("Password: ")
+        screen.type("secret")
+        screen.see("the server cannot be reached, attempt 2 of 8")
+    finally:
+        screen.close()
+
+
+def _sign_in(screen: Screen, email: str) -> None:
+    screen.see("E-mail: ")
+    screen.type(email)
+    screen.see("Password: ")
+    screen.type(PASSWORD)
+    seen = screen.see(MAIN)
+    assert PASSWORD not in seen
+    assert "● connected" in seen
+
+
+def _dispense(screen: Screen, answers: dict[str, tuple[str, ...]]) -> None:
+    for medicine, typed in answers.items():
+        screen.see(medicine)
+        for question, text in zip(("0: none): ", "Batch: ", "MM/YYYY): ", "one: "), typed, strict=False):
+            screen.see(question)
+            screen.type(text)
+
+
+def _width(line: str) -> int:
+    """Columns of a line; a scanned code that was typed may wrap."""
+    return 0 if "MC1." in line or "code.png" in line else len(line)
