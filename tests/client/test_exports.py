@@ -11,21 +11,21 @@ AsyncClaim AsyncClient Claim Client Clock DispenseLine MedConnectError MemoryTok
 Tokens errors models
 """
 MODELS = """
-AccessLogEntry AccountChanges AccountDetails AuditRecord DispenseLine DispensedLine Dispensing DispensingHistoryEntry
-EmailQueueStatus FoundPrescription Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient
-NewPrescription NewPrescriptionItem NewVisit Patient PatientChanges PatientHistoryEntry PatientPrescription
-PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription PrescriptionItem
-PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail RateLimit RateLimitBucket RateLimitUsage Receipt Role
-User UserStatus Validation VisitType VitalSigns
+AccessLogEntry AccountChanges AccountDetails AuditRecord DispensedLine DispenseLine Dispensing DispensingHistoryEntry
+Email EmailChange EmailQueueStatus EmailStatus FoundPrescription Gender HistoryEntry JsonWebKey LogEntry MedicalVisit
+NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit Patient PatientChanges PatientHistoryEntry
+PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription
+PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail RateLimit RateLimitBucket
+RateLimitUsage Receipt Role User UserStatus Validation VisitType VitalSigns WatchedEmail
 """
 ERRORS = """
-Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailNotConfirmed EmailTaken FailedPrecondition
-Failure FieldViolation IdempotencyKeyReused InternalError InvalidArgument InvalidCredentials MedConnectError NotFound
-OtpInvalid OtpRequired PasswordBreached PasswordContext PasswordWrong PatientHasNoEmail PermissionDenied
-PrescriptionCancelled PrescriptionClaimed PrescriptionDispensed PrescriptionExpired PrescriptionRejected
-PrescriptionState QrCodeExpired QrCodeInvalid QrCodeReplaced RateLimitExceeded ReferenceNumberInvalid
-RefreshTokenInvalid RequestInProgress ResourceExhausted RoleNotAllowed TooManyStreams Unauthenticated Unavailable
-ValidationFailed VersionConflict
+Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailExpired EmailLimitExceeded
+EmailNotConfirmed EmailNotFailed EmailTaken FailedPrecondition Failure FieldViolation IdempotencyKeyReused
+InternalError InvalidArgument InvalidCredentials MedConnectError NotFound OtpInvalid OtpRequired PasswordBreached
+PasswordContext PasswordWrong PatientHasNoEmail PermissionDenied PrescriptionCancelled PrescriptionClaimed
+PrescriptionDispensed PrescriptionExpired PrescriptionRejected PrescriptionState QrCodeExpired QrCodeInvalid
+QrCodeReplaced RateLimitExceeded ReferenceNumberInvalid RefreshTokenInvalid RequestInProgress ResourceExhausted
+RoleNotAllowed SlowConsumer TooManyStreams Unauthenticated Unavailable ValidationFailed VersionConflict
 """
 CLIENT = "auth clinical close events pharmacy sign_in sign_out signed_in"
 SERVICES = {
@@ -36,7 +36,8 @@ SERVICES = {
     "profile qr_code qr_code_image reissue_qr_code request_history_access send_prescription_email update_patient "
     "update_profile visits",
     "pharmacy": "claim dispense history log lookup receipt reject release scan validate",
-    "events": "email_queue rate_limit_usage watch_email_queue",
+    "events": "clear_completed_emails email_queue emails emit_test_event rate_limit_usage retry_email "
+    "watch_email_queue watch_emails",
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -248,3 +248,20 @@ def test_what_an_admin_does(admin: Client, instance: RunningInstance) -> None:
     status = admin.events.email_queue()
     assert status.total_jobs >= status.completed_jobs
     assert next(admin.events.watch_email_queue()).total_jobs >= status.completed_jobs
+
+
+def test_what_an_admin_does_with_mails(admin: Client) -> None:
+    emitted = admin.events.emit_test_event("prescription.created", {"ward": "3"})
+    sent = next(admin.events.emails())
+    assert (sent.kind, sent.created_at >= emitted - timedelta(seconds=10)) == ("test", True)
+    seen = []
+    for watched in admin.events.watch_emails(after_sequence=0):
+        if watched.email.id == sent.id:
+            seen.append(watched.email.status)
+        if watched.email.status is models.EmailStatus.COMPLETED and watched.email.id == sent.id:
+            break
+    assert seen == [models.EmailStatus.PENDING, models.EmailStatus.PROCESSING, models.EmailStatus.COMPLETED]
+    with pytest.raises(errors.EmailNotFailed):
+        admin.events.retry_email(sent.id)
+    assert admin.events.clear_completed_emails() >= 1
+    assert sent.id not in {mail.id for mail in admin.events.emails(status=[models.EmailStatus.COMPLETED])}

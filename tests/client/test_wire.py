@@ -12,8 +12,8 @@ from medconnect.auth.v1 import audit_record_pb2, user_pb2
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import access_log_pb2, history_pb2, patient_pb2, prescription_pb2, visit_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+from medconnect.events.v1 import email_pb2, rate_limit_pb2
 from medconnect.events.v1 import events_service_pb2 as events
-from medconnect.events.v1 import rate_limit_pb2
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import dispensing_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
@@ -66,6 +66,9 @@ PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.RateLimitBucket, rate_limit_pb2.RateLimitBucket, set()),
     (models.EmailQueueStatus, events.GetEmailQueueStatusResponse, set()),
     (models.EmailQueueStatus, events.WatchEmailQueueStatusResponse, set()),
+    (models.Email, email_pb2.Email, set()),
+    (models.EmailChange, email_pb2.EmailChange, set()),
+    (models.WatchedEmail, events.WatchEmailsResponse, set()),
 ]
 ENUMS: list[tuple[type[StrEnum], Any, str]] = [
     (models.Role, access_pb2.Role, "ROLE_"),
@@ -74,6 +77,7 @@ ENUMS: list[tuple[type[StrEnum], Any, str]] = [
     (models.PrescriptionStatus, prescription_pb2.PrescriptionStatus, "PRESCRIPTION_STATUS_"),
     (models.VisitType, visit_pb2.VisitType, "VISIT_TYPE_"),
     (models.PharmacyAction, dispensing_pb2.PharmacyAction, "PHARMACY_ACTION_"),
+    (models.EmailStatus, email_pb2.EmailStatus, "EMAIL_STATUS_"),
 ]
 
 

@@ -72,6 +72,11 @@ class Events(Blocking[AsyncEvents]):
 
     email_queue = blocking(AsyncEvents.email_queue)
     watch_email_queue = iterating(AsyncEvents.watch_email_queue)
+    watch_emails = iterating(AsyncEvents.watch_emails)
+    emails = iterating(AsyncEvents.emails)
+    retry_email = blocking(AsyncEvents.retry_email)
+    clear_completed_emails = blocking(AsyncEvents.clear_completed_emails)
+    emit_test_event = blocking(AsyncEvents.emit_test_event)
     rate_limit_usage = blocking(AsyncEvents.rate_limit_usage)
 
 

@@ -34,10 +34,14 @@ MedConnectError
 │   ├── PrescriptionClaimed            a pharmacy holds it: its doctor cannot cancel now
 │   ├── QrCodeReplaced                 a newer code was issued
 │   ├── QrCodeExpired
-│   └── PatientHasNoEmail
+│   ├── PatientHasNoEmail
+│   ├── EmailNotFailed                 only a failed mail can be put back
+│   └── EmailExpired                   the code that it carried is gone
 ├── ResourceExhausted
 │   ├── RateLimitExceeded              `retry_after` says when
-│   └── TooManyStreams                 one that is open must end first
+│   ├── TooManyStreams                 one that is open must end first
+│   ├── EmailLimitExceeded             the recipient got enough mails today
+│   └── SlowConsumer                   a stream that was not read for too long
 ├── Unavailable                    the server cannot be reached, or cannot work now
 ├── DeadlineExceeded               the time was over
 └── InternalError                  something failed inside; `request_id` finds it in the server's log
@@ -282,6 +286,14 @@ class PatientHasNoEmail(FailedPrecondition):
     """The patient has no e-mail address."""
 
 
+class EmailNotFailed(FailedPrecondition):
+    """Only a failed mail can be put back into the queue."""
+
+
+class EmailExpired(FailedPrecondition):
+    """The mail carried a code that is gone; ask for a new one."""
+
+
 class ResourceExhausted(MedConnectError):
     """More than the service takes."""
 
@@ -292,6 +304,14 @@ class RateLimitExceeded(ResourceExhausted):
 
 class TooManyStreams(ResourceExhausted):
     """The caller has five streams open; one of them must end first."""
+
+
+class EmailLimitExceeded(ResourceExhausted):
+    """The recipient was sent as many mails as a day allows; `retry_after` says when there is room."""
+
+
+class SlowConsumer(ResourceExhausted):
+    """The stream was not read for so long that it was ended; it can be resumed."""
 
 
 class Unavailable(MedConnectError):

@@ -17,7 +17,11 @@ from medconnect_client.models._limits import (
     RateLimitUsage,
 )
 from medconnect_client.models._mail import (
+    Email,
+    EmailChange,
     EmailQueueStatus,
+    EmailStatus,
+    WatchedEmail,
 )
 from medconnect_client.models._people import (
     AccountChanges,
@@ -73,7 +77,10 @@ __all__ = [
     "DispensedLine",
     "Dispensing",
     "DispensingHistoryEntry",
+    "Email",
+    "EmailChange",
     "EmailQueueStatus",
+    "EmailStatus",
     "FoundPrescription",
     "Gender",
     "HistoryEntry",
@@ -111,4 +118,5 @@ __all__ = [
     "Validation",
     "VisitType",
     "VitalSigns",
+    "WatchedEmail",
 ]
