@@ -20,6 +20,8 @@ COLUMNS = 80
 SECONDS = 20
 MAIN = " quit"
 MENU = " leave"
+PROMPT = "› "
+"""What follows a menu; what is typed before it stands above it, and the next question beside it."""
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|[\r\x07]")
 LINE_END = re.compile(r"\r|\n|\x1b\[\d*[AK]")
 """A line ends where the next is written over it, too."""
@@ -44,9 +46,12 @@ class Screen:
         self.shown = ""
 
     def see(self, *expected: str) -> str:
-        """Wait until each of these has been shown, one after the other; answers what was shown meanwhile."""
+        """Wait until each of these has been shown, one after the other; answers what was shown meanwhile.
+
+        After a menu that is the last of them, for the prompt too.
+        """
         seen = ""
-        for text in expected:
+        for text in (*expected, PROMPT) if expected[-1] in (MAIN, MENU) else expected:
             self.child.expect_exact(text)
             seen += self.child.before + self.child.after
         self.shown += seen
@@ -78,15 +83,15 @@ def test_the_whole_story(screen: Screen, cast: Cast, tmp_path: Path) -> None:
     screen.type(cast.qr_text(first.id))
     screen.see("María Núñez", "Penicillin", "Medicine 0", "20 of 20", "1 of 1", MENU)
     screen.type("v")
-    screen.see("Claimed until", " give back")
+    screen.see("Claimed until", " give back", MENU)
     screen.type("d")
     _dispense(screen, {"Medicine 0": ("12", "B-2291", "12/2031", "0,85"), "Medicine 1": ("0",)})
-    screen.see("10.20")
+    screen.see("10.20", "(y/n) ")
     screen.type("y")
     screen.see("Dispensed for 10.20 USD", "8 Medicine 0", MENU)
     screen.type("d")
     _dispense(screen, {"Medicine 0": ("", "B-2291", "12/2031", "0.85"), "Medicine 1": ("", "B-1", "2031-12-31", "7.4")})
-    screen.see("14.20")
+    screen.see("14.20", "(y/n) ")
     screen.type("y")
     screen.see("Nothing is left open", MAIN)
 
