@@ -124,6 +124,7 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         await stack.enter_async_context(services.standing.followed())
         stack.enter_context(core.notifications.heard(Channel.FEED, services.events.nudge))
         await stack.enter_async_context(Standby(core.work, partial(sending, core, stands_in=True)).ready())
+        stack.push_async_callback(services.events.end)
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
         await stack.enter_async_context(state.watching())

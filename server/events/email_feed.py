@@ -47,6 +47,10 @@ class EmailFeed:
         """Some changes have probably got their places in the feed."""
         self._reading.nudge()
 
+    async def end(self) -> None:
+        """Let the reading that watchers have left behind come to its end."""
+        await self._reading.end()
+
     async def watch(self, after: int | None) -> AsyncGenerator[Watched, None]:
         """Where the feed stands at once, then each change behind `after` (None: from now on), until the caller leaves.
 

@@ -35,6 +35,12 @@ class SharedReading(Generic[T]):
             self._reading = asyncio.create_task(self._read_when_due())
         return await asyncio.shield(self._reading)  # one watcher that leaves must not take it from the others
 
+    async def end(self) -> None:
+        """Let the reading that watchers have left behind come to its end: it holds a connection."""
+        if self._reading is not None:
+            self.nudge()
+            await asyncio.wait([self._reading])
+
     async def _read_when_due(self) -> T:
         await asyncio.sleep(self._least_pause)
         with suppress(TimeoutError):

@@ -38,6 +38,11 @@ class EventsService:
         self._states.nudge()
         self._emails.nudge()
 
+    async def end(self) -> None:
+        """Nobody watches any more: let the readings that watchers have left behind come to their end."""
+        await self._states.end()
+        await self._emails.end()
+
     async def status(self) -> QueueStatus:
         """The queue as it is now."""
         async with self._work.read() as tx:

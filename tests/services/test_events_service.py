@@ -112,6 +112,27 @@ async def test_however_many_wait_the_queue_is_read_once() -> None:
     assert readings == 2
 
 
+async def test_a_reading_that_its_watchers_have_left_comes_to_its_end_before_the_database_goes() -> None:
+    reading = asyncio.Event()
+
+    async def read() -> QueueStatus:
+        reading.set()
+        await asyncio.sleep(0.05)
+        reading.clear()
+        return STATUS
+
+    feed = SharedReading(read, poll=60, least_pause=0.01)
+    left = asyncio.create_task(feed.next())
+    await asyncio.sleep(0)
+    left.cancel()
+    async with asyncio.timeout(1):
+        ended = asyncio.create_task(feed.end())
+        await reading.wait()
+        await ended
+    assert not reading.is_set()
+    assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
 async def test_a_reading_that_fails_ends_every_stream_and_the_next_is_tried_anew() -> None:
     outcomes = [DatabaseUnavailable()]
 
