@@ -1,0 +1,49 @@
+import { tell } from "../../api.js";
+import { Form } from "../../form.js";
+import { Failure } from "../../http.js";
+import { Listing } from "../../listing.js";
+import { prescriptionRow } from "../../parts/prescription.js";
+import { visitRow } from "../../parts/visit.js";
+import { html, moment, notice, nothing } from "../../view.js";
+import { code } from "../account/fields.js";
+
+export default async function open(page) {
+  const entries = new Listing(page, "/patients/medical-history", "entries");
+  let opened = await isOpen(entries);
+  let mailed = null;
+  const asking = new Form(page, async () => {
+    mailed = (await tell("POST", "/patients/medical-history/otp")).expiresAt;
+    page.say("A code is on its way.");
+  });
+  const entering = new Form(page, async (values) => {
+    await tell("POST", "/patients/medical-history/confirm", values);
+    await entries.load();
+    opened = true;
+  });
+  page.show(() => (opened ? entries.show(row, "Nothing has been written down yet.") : closed(asking, entering, mailed)));
+}
+
+async function isOpen(entries) {
+  try {
+    await entries.load();
+    return true;
+  } catch (failure) {
+    if (failure instanceof Failure && failure.type === "OTP_REQUIRED") return false;
+    throw failure;
+  }
+}
+
+function closed(asking, entering, mailed) {
+  return html`<div class="narrow"><section class="card">
+    <p>Your history stays closed until you enter a code that is mailed to you. Then it is open on this device for ten minutes.</p>
+    ${mailed ? notice("new", html`The code is on its way. It is good until ${moment(mailed)}.`) : nothing}
+    ${mailed ? entering.around(html`${code(entering)} ${entering.button("Open the history")}`) : nothing}
+    ${asking.around(asking.button(mailed ? "Mail me another code" : "Mail me a code"))}
+  </section></div>`;
+}
+
+function row({ visit, prescription }) {
+  return visit
+    ? visitRow(visit, visit.doctorName)
+    : prescriptionRow(prescription, `#/prescriptions/${prescription.id}`, prescription.doctorName);
+}
