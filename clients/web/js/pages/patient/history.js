@@ -4,26 +4,36 @@ import { Failure } from "../../http.js";
 import { Listing } from "../../listing.js";
 import { prescriptionRow } from "../../parts/prescription.js";
 import { visitRow } from "../../parts/visit.js";
+import { session } from "../../session.js";
 import { html, moment, notice, nothing } from "../../view.js";
 import { code } from "../account/fields.js";
 
+/** Until when the history is open in this tab, and to whom: asking a closed one each time would be an error each time. */
+const OPEN = "medconnect.historyOpen";
+
 export default async function open(page) {
   const entries = new Listing(page, "/patients/medical-history", "entries");
-  let opened = await isOpen(entries);
+  let opened = isOpen() && (await load(entries));
   let mailed = null;
   const asking = new Form(page, async () => {
     mailed = (await tell("POST", "/patients/medical-history/otp")).expiresAt;
     page.say("A code is on its way.");
   });
   const entering = new Form(page, async (values) => {
-    await tell("POST", "/patients/medical-history/confirm", values);
+    const { expiresAt } = await tell("POST", "/patients/medical-history/confirm", values);
+    sessionStorage.setItem(OPEN, JSON.stringify({ user: session.user.id, expiresAt }));
     await entries.load();
     opened = true;
   });
   page.show(() => (opened ? entries.show(row, "Nothing has been written down yet.") : closed(asking, entering, mailed)));
 }
 
-async function isOpen(entries) {
+function isOpen() {
+  const { user, expiresAt } = JSON.parse(sessionStorage.getItem(OPEN) ?? "{}");
+  return user === session.user.id && Date.parse(expiresAt) > Date.now();
+}
+
+async function load(entries) {
   try {
     await entries.load();
     return true;
