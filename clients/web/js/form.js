@@ -81,8 +81,10 @@ export class Form {
 
   // What has no field of its own here is told above the fields.
   #whatIsWrong() {
-    const elsewhere = this.#failure.details.filter((detail) => !this.#shown.has(detail.field));
-    return html`${problem(this.#failure)}
+    const { details, message } = this.#failure;
+    const elsewhere = details.filter((detail) => !this.#shown.has(detail.field));
+    const saidBeside = details.some((detail) => detail.message === message) && !elsewhere.length;
+    return html`${saidBeside ? nothing : problem(this.#failure)}
       ${elsewhere.length ? html`<ul class="error">${elsewhere.map((detail) => html`<li>${detail.field}: ${detail.message}</li>`)}</ul>` : nothing}`;
   }
 
