@@ -69,5 +69,5 @@ function line(item, { quantity, unitPrice, batchNumber, expiryDate } = {}) {
 }
 
 function atItsPlace({ field, message }, places) {
-  return { field: field.replace(/^items\[(\d+)\]/, (_, line) => `items[${places[line]}]`), message };
+  return { field: field.replace(/^items\[(\d+)\]/, (_, number) => `items[${places[number]}]`), message };
 }

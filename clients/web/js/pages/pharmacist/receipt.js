@@ -13,14 +13,14 @@ export default async function open(page) {
         ["Total", html`<strong>${receipt.totalAmount} ${receipt.currency}</strong>`],
       ])}
     </section>
-    <section class="card">${lines(receipt)}</section>
+    <section class="card">${handedOut(receipt)}</section>
     <div class="actions">
       <button type="button" @click=${() => print()}>Print</button>
       <a class="button second" href="#/counter">Back to the counter</a>
     </div>`);
 }
 
-function lines({ lines, totalAmount, currency }) {
+function handedOut({ lines, totalAmount, currency }) {
   return html`<table>
     <caption>Handed out</caption>
     <thead><tr><th scope="col">Medicine</th><th scope="col" class="right">Price of one</th><th scope="col" class="right">Price</th></tr></thead>
