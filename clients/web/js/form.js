@@ -62,9 +62,9 @@ export class Form {
     </select>`);
   }
 
-  /** The button that sends the form. */
-  button(text) {
-    return html`<button type="submit" ?disabled=${this.busy}>${this.busy ? "One moment …" : text}</button>`;
+  /** The button that sends the form; `second`: it is not what the page is for. */
+  button(text, second = false) {
+    return html`<button type="submit" class=${second ? "second" : ""} ?disabled=${this.busy}>${this.busy ? "One moment …" : text}</button>`;
   }
 
   #field(name, label, { hint, optional }, control) {

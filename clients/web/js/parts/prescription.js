@@ -37,14 +37,15 @@ export function items(prescription) {
   </table></div>`;
 }
 
-/** When it was written, until when it is good, what became of it. */
-export function course(prescription) {
+/** When it was written, until when it is good, what became of it; and more pairs of names and values behind. */
+export function course(prescription, ...more) {
   return facts([
     ["State", badge(prescription.status)],
     ["Reason", prescription.statusReason],
     ["Written", moment(prescription.createdAt)],
-    isOver(prescription) ? ["", nothing] : ["Good until", moment(prescription.expiresAt)],
+    ["Good until", isOver(prescription) ? nothing : moment(prescription.expiresAt)],
     ["Dispensed", moment(prescription.fulfilledAt)],
+    ...more,
   ]);
 }
 

@@ -3,7 +3,7 @@
 import { read, write } from "../api.js";
 import { ask } from "../dialog.js";
 import { Failure } from "../http.js";
-import { html, moment, notice, nothing, problem } from "../view.js";
+import { html, moment, notice, nothing, problem, render } from "../view.js";
 import { isOver } from "./prescription.js";
 
 export class QrCode {
@@ -47,15 +47,28 @@ export class QrCode {
   }
 
   #picture(code) {
-    const number = this.#prescription.prescriptionNumber;
-    return html`<div class="qr">
-        <img src=${code.qrCodeImage} alt="QR code of prescription ${number}" width="320" height="320">
-        <p class="number">${number}</p>
-      </div>
-      <p class="small quiet">Show it at any pharmacy until ${moment(code.expiresAt)}; the number will do, too. Scanned ${code.scanCount} times.</p>`;
+    return html`<div class="qr">${this.#toScan(code)}</div>
+      <p class="small quiet">Show it at any pharmacy until ${moment(code.expiresAt)}; the number will do, too.
+        ${code.scanCount ? html`Scanned ${code.scanCount === 1 ? "once" : `${code.scanCount} times`} so far.` : nothing}</p>`;
   }
 
-  #fill = () => document.querySelector(".qr").requestFullscreen();
+  #toScan(code) {
+    const number = this.#prescription.prescriptionNumber;
+    return html`<img src=${code.qrCodeImage} alt="QR code of prescription ${number}" width="320" height="320">
+      <p class="number">${number}</p>`;
+  }
+
+  // A dialog, since phones fill the screen with videos only.
+  #fill = () => {
+    const dialog = document.createElement("dialog");
+    dialog.className = "qr whole";
+    dialog.setAttribute("aria-label", "QR code");
+    dialog.addEventListener("close", () => dialog.remove());
+    const close = html`<button type="button" @click=${() => dialog.close()}>Close</button>`;
+    render(html`${this.#toScan(this.#code)} ${close}`, dialog);
+    document.body.append(dialog);
+    dialog.showModal();
+  };
 
   #mail = () => this.#try(async () => {
     await write("POST", `/qr-codes/email/${this.#prescription.id}`);
@@ -77,6 +90,7 @@ export class QrCode {
   #tell(text) {
     this.#said = text;
     this.#page.say(text);
+    document.getElementById("code").scrollIntoView({ block: "nearest" });
   }
 
   async #try(work) {

@@ -48,7 +48,7 @@ function closed(asking, entering, mailed) {
     <p>Your history stays closed until you enter a code that is mailed to you. Then it is open on this device for ten minutes.</p>
     ${mailed ? notice("new", html`The code is on its way. It is good until ${moment(mailed)}.`) : nothing}
     ${mailed ? entering.around(html`${code(entering)} ${entering.button("Open the history")}`) : nothing}
-    ${asking.around(asking.button(mailed ? "Mail me another code" : "Mail me a code"))}
+    ${asking.around(asking.button(mailed ? "Mail me another code" : "Mail me a code", Boolean(mailed)))}
   </section></div>`;
 }
 

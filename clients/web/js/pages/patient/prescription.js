@@ -2,7 +2,7 @@ import { read } from "../../api.js";
 import { Failure } from "../../http.js";
 import { course, items } from "../../parts/prescription.js";
 import { QrCode } from "../../parts/qr_code.js";
-import { facts, html } from "../../view.js";
+import { html } from "../../view.js";
 
 export default async function open(page) {
   const prescription = await find(page.params.id, page.signal);
@@ -10,8 +10,7 @@ export default async function open(page) {
   page.name(prescription.prescriptionNumber);
   page.show(() => html`
     <section class="card">
-      ${course(prescription)}
-      ${facts([["Doctor", prescription.doctorName], ["Diagnosis", prescription.diagnosis]])}
+      ${course(prescription, ["Doctor", prescription.doctorName], ["Diagnosis", prescription.diagnosis])}
     </section>
     ${code.show()}
     <section class="card">${items(prescription)}</section>
