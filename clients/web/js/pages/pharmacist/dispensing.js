@@ -16,7 +16,11 @@ export class Dispensing {
   constructor(page, prescription, done) {
     this.#page = page;
     this.#prescription = prescription;
-    this.#form = new Form(page, async (values) => done(await this.#send(values)));
+    this.#form = new Form(page, async (values) => {
+      const answer = await this.#send(values);
+      this.#left.clear();
+      done(answer);
+    });
   }
 
   show() {
