@@ -51,9 +51,12 @@ export class Form {
       ?required=${!options.optional} aria-invalid=${attributes.invalid} aria-describedby=${attributes.describedBy}></textarea>`);
   }
 
-  /** One of several words. choices: pairs of value and text. changed: called with the value when another one is chosen. */
+  /**
+   * One of several words. choices: pairs of value and text. none: the text of no choice, where there may be none at first.
+   * changed: called with the value when another one is chosen.
+   */
   choice(name, label, choices, options = {}) {
-    const open = options.optional ? [["", options.none ?? "–"], ...choices] : choices;
+    const open = options.optional || options.none ? [["", options.none ?? "–"], ...choices] : choices;
     return this.#field(name, label, options, (attributes) => html`<select
       id=${attributes.id} name=${name} data-kind="text" autocomplete="off"
       @change=${(event) => options.changed?.(event.target.value)}
@@ -84,8 +87,12 @@ export class Form {
     const { details, message } = this.#failure;
     const elsewhere = details.filter((detail) => !this.#shown.has(detail.field));
     const saidBeside = details.some((detail) => detail.message === message) && !elsewhere.length;
-    return html`${saidBeside ? nothing : problem(this.#failure)}
-      ${elsewhere.length ? html`<ul class="error">${elsewhere.map((detail) => html`<li>${detail.field}: ${detail.message}</li>`)}</ul>` : nothing}`;
+    return saidBeside ? nothing : problem(this.#failure, undefined, elsewhere);
+  }
+
+  /** Fields have other names by now, or are gone: what was said of them goes with them. rename: a name's new one, or "". */
+  rename(rename) {
+    this.#errors = new Map([...this.#errors].map(([name, message]) => [rename(name), message]).filter(([name]) => name));
   }
 
   #shown = new Set();

@@ -11,6 +11,8 @@ export class Failure extends Error {
     /** @type {{field: string, message: string}[]} */
     this.details = error.details ?? [];
     this.requestId = error.requestId ?? "";
+    /** All that the service says of it, with what only this type has, such as `pharmacyName`. */
+    this.said = error;
     /** Seconds until another try makes sense. */
     this.retryAfter = error.retryAfter ?? 0;
   }

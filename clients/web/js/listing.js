@@ -33,6 +33,7 @@ export class Listing {
   async narrow(query) {
     try {
       await this.load(query);
+      this.#page.say(`${this.total} found.`);
     } catch (failure) {
       this.#fail(failure);
     }
@@ -65,7 +66,12 @@ export class Listing {
     const round = ++this.#round;
     this.busy = true;
     this.#page.update();
-    const answer = await read(this.#path, { ...this.query, pageToken: this.#token }, this.#page.signal);
+    let answer;
+    try {
+      answer = await read(this.#path, { ...this.query, pageToken: this.#token }, this.#page.signal);
+    } catch (failure) {
+      if (round === this.#round) throw failure;
+    }
     if (round !== this.#round) return; // the list was narrowed anew meanwhile
     this.items = [...before, ...answer[this.#name]];
     this.total = answer.totalSize;

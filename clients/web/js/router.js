@@ -34,7 +34,7 @@ async function follow() {
   shownFor = user?.id ?? null;
   const [address, query] = location.hash.slice(1).split("?");
   if (!address || address === "/") return replace(home(user));
-  if (user && address === "/sign-in") {
+  if (user && ["/sign-in", "/register"].includes(address)) {
     const next = wanted || home(user);
     wanted = "";
     return replace(next);

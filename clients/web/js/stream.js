@@ -4,6 +4,8 @@ import { open } from "./api.js";
 import { Failure } from "./http.js";
 
 const PAUSE_MS = 2000;
+/** The service lets hear of itself every 20 s; a connection that is silent for longer is broken, though nobody told so. */
+const SILENCE_MS = 45_000;
 
 /**
  * Yield each message of a stream, opening it again when it breaks, until `signal` is aborted.
@@ -39,7 +41,8 @@ async function* chunks(stream) {
   const reader = stream.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const timer = setTimeout(() => reader.cancel(), SILENCE_MS);
+      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
       if (done) return;
       yield value;
     }

@@ -1,8 +1,9 @@
 /** What pages are built of: templates, dates, states, notices. */
 
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 
-export { html, nothing, render };
+export { html, nothing, render, repeat };
 
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const CALENDAR_DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
@@ -21,6 +22,12 @@ export function day(value) {
 /** A moment, by the reader's clock. */
 export function moment(value) {
   return value ? html`<time datetime=${value}>${MOMENT.format(new Date(value))}</time>` : nothing;
+}
+
+/** The reader's present day, `YYYY-MM-DD`. */
+export function today() {
+  const now = new Date();
+  return new Date(now - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
 }
 
 /** An enum's word as people read it: `partially_dispensed` is "partially dispensed". */
@@ -58,14 +65,25 @@ export function notice(tone, content) {
   return html`<div class="notice ${tone}" role=${tone === "bad" ? "alert" : "status"}>${content}</div>`;
 }
 
-/** Why something failed; `again` tries it once more. */
-export function problem(failure, again) {
+/** What lifts a refusal that stands in the way of everything. */
+const WAYS_OUT = {
+  EMAIL_NOT_CONFIRMED: html`<p>Nothing of patients is shown before your address is known to be yours. The code is in the mail that
+    we sent you; <a href="#/account">enter it here</a>.</p>`,
+  ACCOUNT_NOT_VERIFIED: html`<p>An administrator compares your licence number with the register. Until then you cannot see or write
+    anything about patients. <a href="#/account">See what you gave as your number</a>; if it takes long, ask your administrator.</p>`,
+};
+
+/** Why something failed; `again` tries it once more, where that may help. details: those that are not told elsewhere. */
+export function problem(failure, again, details = failure.details) {
+  const wayOut = WAYS_OUT[failure.type];
   return notice(
-    "bad",
+    wayOut ? "busy" : "bad",
     html`<p>${failure.message}</p>
+      ${details.length ? html`<ul>${details.map(({ field, message }) => html`<li>${field}: ${message}</li>`)}</ul>` : nothing}
+      ${wayOut ?? nothing}
       ${failure.retryAfter ? html`<p>Try again in ${wait(failure.retryAfter)}.</p>` : nothing}
       ${failure.status >= 500 ? html`<p class="small">Request ${failure.requestId}</p>` : nothing}
-      ${again ? html`<button type="button" class="second" @click=${again}>Try again</button>` : nothing}`,
+      ${again && !details.length ? html`<button type="button" class="second" @click=${again}>Try again</button>` : nothing}`,
   );
 }
 

@@ -13,10 +13,14 @@ export function isOver(prescription) {
   return OVER.has(prescription.status);
 }
 
-/** A prescription in a list; `link` is its page. */
+/** A prescription in a list; `link` is its page, if it has one for the reader; `who`, the other person, if it is shown. */
 export function prescriptionRow(prescription, link, who) {
-  return html`<div class="row"><a class="number" href=${link}>${prescription.prescriptionNumber}</a>${badge(prescription.status)}</div>
-    <p>${who} · ${prescription.diagnosis}</p>
+  const number = prescription.prescriptionNumber;
+  return html`<div class="row">
+      ${link ? html`<a class="number" href=${link}>${number}</a>` : html`<span class="number">${number}</span>`}
+      ${badge(prescription.status)}
+    </div>
+    <p>${who ? html`${who} · ` : nothing}${prescription.diagnosis}</p>
     <p class="quiet small">${medicines(prescription)} · ${day(prescription.createdAt)}</p>`;
 }
 

@@ -31,6 +31,14 @@ export class QrCode {
     this.#page.update();
   }
 
+  /** The prescription was looked at again: show what it says of its code, and the new one if there is one. */
+  async update(prescription) {
+    this.#prescription = prescription;
+    if (!this.#code) return;
+    if (this.#code.qrHash === prescription.qrCode.qrHash) Object.assign(this.#code, prescription.qrCode);
+    else await this.load();
+  }
+
   show() {
     if (isOver(this.#prescription)) return nothing;
     return html`<section class="card" aria-labelledby="code">

@@ -37,7 +37,7 @@ export function recordFields(form, patient = {}, demanded = false) {
   const optional = true;
   return html`<div class="columns">
       ${form.text("dateOfBirth", "Date of birth", { type: "date", autocomplete: "bday", value: patient.dateOfBirth, optional: !demanded })}
-      ${form.choice("gender", "Gender", GENDERS, { value: patient.gender, optional: !demanded || !patient.gender })}
+      ${form.choice("gender", "Gender", GENDERS, { value: patient.gender, optional: !demanded, none: "–" })}
       ${form.choice("bloodType", "Blood type", BLOOD_TYPES, { value: patient.bloodType, optional, none: "Not known" })}
       ${form.text("phone", "Phone", { type: "tel", autocomplete: "tel", value: patient.phone, optional })}
     </div>

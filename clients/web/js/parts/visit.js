@@ -1,6 +1,6 @@
 /** How a visit is shown. */
 
-import { calendarDay, facts, html, label } from "../view.js";
+import { calendarDay, facts, html, label, nothing } from "../view.js";
 
 const VITAL_SIGNS = [
   ["bloodPressure", "Blood pressure", "mmHg"], ["heartRate", "Heart rate", "/min"], ["temperature", "Temperature", "°C"],
@@ -9,8 +9,8 @@ const VITAL_SIGNS = [
 
 /** A visit in a list, with all that was written down. */
 export function visitRow(visit, who) {
-  return html`<div class="row"><h3>${label(visit.visitType)}: ${visit.chiefComplaint}</h3><span>${calendarDay(visit.visitDate)}</span></div>
-    <p class="quiet small">${[who, visit.hospitalName].filter(Boolean).join(" · ")}</p>
+  return html`<div class="row"><strong>${label(visit.visitType)}: ${visit.chiefComplaint}</strong><span>${calendarDay(visit.visitDate)}</span></div>
+    <p class="quiet small">${who}${visit.hospitalName ? html` · ${visit.hospitalName}` : nothing}</p>
     ${facts([
       ["Symptoms", visit.symptoms],
       ["Diagnosis", visit.diagnosis],

@@ -16,15 +16,15 @@ export function code(form) {
   return form.text("otpCode", "Code from the mail", { inputmode: "numeric", autocomplete: "one-time-code" });
 }
 
-/** What a doctor or pharmacist says of the licence and the place of work; an admin verifies it. */
-export function professional(form, role) {
+/** What is said of a doctor's or pharmacist's licence and place of work. hint: who looks at the licence. */
+export function professional(form, role, hint = "An administrator checks it before you can work with patients' data.") {
   if (role === "doctor") {
-    return html`${form.text("licenseNumber", "Licence number", { hint: "An administrator checks it before you can prescribe." })}
+    return html`${form.text("licenseNumber", "Licence number", { hint })}
       ${form.text("specialization", "Speciality", { optional: true })}
       ${form.text("hospitalName", "Hospital", { optional: true, autocomplete: "organization" })}`;
   }
   if (role === "pharmacist") {
-    return html`${form.text("licenseNumber", "Licence number", { hint: "An administrator checks it before you can dispense." })}
+    return html`${form.text("licenseNumber", "Licence number", { hint })}
       ${form.text("pharmacyName", "Pharmacy", { autocomplete: "organization" })}
       ${form.text("pharmacyAddress", "Address of the pharmacy", { optional: true, autocomplete: "street-address" })}`;
   }
