@@ -37,7 +37,7 @@ export default function open(page) {
   });
   page.show(() => html`
     ${session.user.status === "unverified" ? notice("busy", "An administrator checks your licence first. Until then nothing can be dispensed.") : nothing}
-    ${refused ? html`${problem(refused)} ${advice(refused)}` : nothing}
+    ${refused ? html`${problem(refused, undefined, [])} ${advice(refused)}` : nothing}
     <div class="columns">
       ${number(form)}
       <section class="card" aria-labelledby="scan">

@@ -1,21 +1,16 @@
 import { Listing } from "../../listing.js";
+import { Filter } from "../../parts/filter.js";
 import { html, label, moment, nothing } from "../../view.js";
 
-const ACTIONS = ["scan", "lookup", "validate", "dispense", "reject", "release"];
+const ACTIONS = ["scan", "lookup", "validate", "dispense", "reject", "release"].map((action) => [action, label(action)]);
 
 export default async function open(page) {
   const entries = new Listing(page, "/pharmacy/history", "entries");
-  const narrow = (event) => entries.narrow(Object.fromEntries(new FormData(event.currentTarget)));
-  await entries.load();
+  const filter = new Filter(page, entries);
+  await filter.load();
   page.show(() => html`
-    <form class="columns" @change=${narrow} @submit=${(event) => event.preventDefault()}>
-      <div class="field"><label for="action">Show</label>
-        <select id="action" name="action" autocomplete="off"><option value="">All</option>
-          ${ACTIONS.map((action) => html`<option value=${action}>${label(action)}</option>`)}</select></div>
-      <div class="field"><label for="from">From</label><input id="from" name="from" type="date" autocomplete="off"></div>
-      <div class="field"><label for="to">To</label><input id="to" name="to" type="date" autocomplete="off"></div>
-    </form>
-    ${entries.show(row, "You have done nothing like that.")}`);
+    ${filter.around(html`${filter.choice("action", "Action", ACTIONS)} ${filter.days()}`)}
+    ${entries.show(row, "There is nothing like that.")}`);
 }
 
 function row(entry) {
