@@ -104,5 +104,10 @@ def test_the_checks_see_the_files() -> None:
     paths = dict(server_files()).keys()
     assert {"app.py", "interceptors/base.py", "pharmacy/service.py"} <= paths
     written = dict(hand_written_files()).keys()
-    assert {"tests/conftest.py", "server/edge/envelope.lua", "clients/web/js/form.js", "clients/web/style.css"} <= written
+    assert {
+        "tests/conftest.py",
+        "server/edge/envelope.lua",
+        "clients/web/js/form.js",
+        "clients/web/style.css",
+    } <= written
     assert not [path for path in written if "/vendor/" in path]

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Page
 
 from tests.fixtures.browser import Window
 from tests.fixtures.cast import Actor, Cast
-from tests.fixtures.instance import ADMIN_EMAIL, RunningInstance
 from tests.fixtures.looks import flaws
 from tests.web.conftest import Windows
 
@@ -19,12 +17,25 @@ EVERYBODY: Final = ("/sign-in", "/register", "/set-password")
 ADDRESSES: Final = {
     "patient": ("/prescriptions", "/prescriptions/{open}", "/history", "/access-log", "/profile", "/account"),
     "doctor": (
-        *("/patients", "/patients/new", "/patients/{patient}", "/patients/{patient}/edit", "/patients/{patient}/history"),
+        *(
+            "/patients",
+            "/patients/new",
+            "/patients/{patient}",
+            "/patients/{patient}/edit",
+            "/patients/{patient}/history",
+        ),
         *("/patients/{patient}/visit", "/patients/{patient}/prescribe"),
         *("/prescriptions", "/prescriptions/{open}", "/visits", "/account"),
     ),
     "pharmacist": (
-        *("/counter", "/counter/{reference}", "/counter/{number}", "/dispensed", "/dispensed/{done}", "/receipt/{done}"),
+        *(
+            "/counter",
+            "/counter/{reference}",
+            "/counter/{number}",
+            "/dispensed",
+            "/dispensed/{done}",
+            "/receipt/{done}",
+        ),
         "/account",
     ),
     "admin": ("/accounts", "/accounts/new", "/mails", "/audit", "/limits", "/account"),
@@ -54,7 +65,12 @@ def places(cast: Cast, people: dict[str, Actor]) -> dict[str, str]:
         for item in done.items
     ]
     assert cast.rest("POST", f"/pharmacy/dispense/{done.id}", pharmacist, {"items": lines})[0] == 200
-    visit = {"patientId": patient.patient_id, "visitDate": "2026-01-31", "visitType": "consultation", "chiefComplaint": "Cough"}
+    visit = {
+        "patientId": patient.patient_id,
+        "visitDate": "2026-01-31",
+        "visitType": "consultation",
+        "chiefComplaint": "Cough",
+    }
     assert cast.rest("POST", "/doctors/medical-visits", doctor, visit)[0] == 201
     _, profile = cast.rest("GET", "/patients/profile", patient)
     cast.failed_mail()
@@ -76,11 +92,11 @@ def screenshots(request: pytest.FixtureRequest) -> Path | None:
 
 
 def look(window: Window, role: str, addresses: tuple[str, ...], places: dict[str, str], folder: Path | None) -> None:
-    found = []
+    found: list[str] = []
     for address in addresses:
         page = window.go(address.format(**places)).page
         assert page.get_by_role("alert").count() == 0, page.get_by_role("alert").all_inner_texts()
-        found += flaws(page, f"{role}{address.replace('/', '-')}", folder)
+        found += flaws(page, re.sub(r"\W+", "-", f"{role}{address}").strip("-"), folder)
     assert not found, "\n".join(found)
 
 
@@ -93,6 +109,17 @@ def test_every_page_of_a_role_is_for_everybody(
 
 def test_the_pages_of_strangers_are_for_everybody(windows: Windows, screenshots: Path | None) -> None:
     look(windows(), "stranger", EVERYBODY, {}, screenshots)
+
+
+def test_what_keeps_people_out_is_found(windows: Windows) -> None:
+    page = windows().go("/sign-in").page
+    page.evaluate("""document.querySelector("label").remove();
+      document.querySelector("main").style.width = "1200px";
+      document.querySelector("h1").style.color = "#777";
+      document.querySelector("h1").style.background = "#888";""")
+    found = "\n".join(flaws(page, "broken"))
+    for said in ("broken, phone: the page scrolls sideways", "phone, light: label", "desk, dark: color-contrast"):
+        assert said in found
 
 
 def test_no_page_is_left_out() -> None:

@@ -120,9 +120,7 @@ def test_she_sees_who_saw_her_record(windows: Windows, cast: Cast, patient: Acto
     expect(entry).to_contain_text(written.prescription_number)
 
 
-def test_a_forgotten_password_is_set_anew_by_a_mailed_code(
-    windows: Windows, patient: Actor, postman: Postman
-) -> None:
+def test_a_forgotten_password_is_set_anew_by_a_mailed_code(windows: Windows, patient: Actor, postman: Postman) -> None:
     window = windows()
     page = window.go("/set-password").page
     page.get_by_label("E-mail").fill(patient.email)

@@ -118,7 +118,9 @@ def test_what_the_service_says_of_a_field_stands_beside_it_even_behind_a_line_th
     expect(price).to_have_accessible_description("Such as 12.50. does not have the right form")
     fill_line(held, "Medicine 1", Quantity="21")
     press(held, "Dispense")
-    expect(line.get_by_label("Quantity")).to_have_accessible_description("20 are still open. must be above 0 and at most what is still open: 20")
+    expect(line.get_by_label("Quantity")).to_have_accessible_description(
+        "20 are still open. must be above 0 and at most what is still open: 20"
+    )
 
 
 def test_no_line_at_all_is_refused_by_the_service_and_told(held: Page) -> None:

@@ -41,7 +41,8 @@ HAND_OVER: Final = """([kind, name, type, bytes]) => {
   const transfer = new DataTransfer();
   transfer.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name, { type }));
   const how = kind === "drop" ? { dataTransfer: transfer } : { clipboardData: transfer };
-  document.body.dispatchEvent(new (kind === "drop" ? DragEvent : ClipboardEvent)(kind, { bubbles: true, cancelable: true, ...how }));
+  const Kind = kind === "drop" ? DragEvent : ClipboardEvent;
+  document.body.dispatchEvent(new Kind(kind, { bubbles: true, cancelable: true, ...how }));
 }"""
 
 
@@ -57,9 +58,7 @@ def code(cast: Cast, written: prescription_pb2.Prescription) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser(
-    instance: RunningInstance, code: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
+def browser(instance: RunningInstance, code: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser whose camera sees the code."""
     film = tmp_path_factory.mktemp("camera") / "code.mjpeg"
     film.write_bytes(saved(on_a_desk(code), "JPEG"))

@@ -1,4 +1,4 @@
-"""Sessions in a browser: kept over a reload, shared by tabs, ended here and elsewhere, never within a script's reach."""
+"""Sessions in a browser: kept over a reload, shared by tabs, ended here and elsewhere, out of scripts' reach."""
 
 from datetime import timedelta
 

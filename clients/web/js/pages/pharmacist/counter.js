@@ -2,8 +2,7 @@ import { Form } from "../../form.js";
 import { Failure } from "../../http.js";
 import { Camera } from "../../qr/camera.js";
 import { Picture } from "../../qr/picture.js";
-import { session } from "../../session.js";
-import { html, notice, nothing, problem } from "../../view.js";
+import { html, nothing, problem } from "../../view.js";
 import { isCode, lookUp, scan } from "./found.js";
 
 const ADVICE = {
@@ -36,7 +35,6 @@ export default function open(page) {
     return besideTheField(find(referenceNumber));
   });
   page.show(() => html`
-    ${session.user.status === "unverified" ? notice("busy", "An administrator checks your licence first. Until then nothing can be dispensed.") : nothing}
     ${refused ? html`${problem(refused, undefined, [])} ${advice(refused)}` : nothing}
     <div class="columns">
       ${number(form)}
