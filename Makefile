@@ -34,7 +34,7 @@ run: $(READY) ## Serve gRPC on 127.0.0.1:50051 and REST on 127.0.0.1:3000, with 
 	@$(BIN)/medconnect up
 
 dev: $(READY) ## Serve, and start anew whenever a file changes
-	@$(BIN)/watchfiles --filter python "$(BIN)/medconnect up" server generated
+	@$(BIN)/watchfiles "$(BIN)/medconnect up" server generated clients/web envoy.yaml
 
 test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(T)

@@ -262,6 +262,7 @@ def _tell_chain(found: Verified, heads: int) -> None:
 
 def _greet(settings: Settings, running: instance.Instance) -> None:
     console.print(f"[bold]MedConnect[/bold] serves gRPC on {running.grpc_address} and REST on {running.rest_url}")
+    console.print(f"Open [bold]{running.rest_url}[/bold] in a browser.")
     _tell_password(settings, running.new_admin_password)
     if settings.smtp_host is None:
         console.print(f"Mails are written to {settings.medconnect_home / 'mail'}.")

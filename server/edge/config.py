@@ -8,6 +8,7 @@ from typing import Final
 
 from google.protobuf import descriptor_pb2
 
+from server.edge.sites import SITES, ServedFile, Site, served
 from server.tls_files import TlsFiles
 
 LUA: Final = Path(__file__).parent
@@ -49,6 +50,8 @@ class EdgeConfig:
     """How long calls in flight may take to end when the edge stops."""
     generated: Path = GENERATED
     """Where descriptors.binpb and edge_tables.lua are."""
+    sites: tuple[Site, ...] = SITES
+    """The files that are served to browsers."""
 
     @property
     def folder(self) -> Path:
@@ -76,6 +79,10 @@ def services(descriptors: Path) -> list[str]:
 def filled_in(config: EdgeConfig, template: str) -> str:
     """Return envoy.yaml with its `"${NAME}"`s replaced; raise KeyError for a name that nothing stands for."""
     descriptors = config.generated.absolute() / "descriptors.binpb"
+    routes = [route for file in served(config.sites) for route in _routes(file)]
+    spread = re.sub(
+        r'^( *- )"\$\{FILE_ROUTES\}"$', lambda found: _lines(found[1], routes), template, flags=re.MULTILINE
+    )
     values: dict[str, Json] = {
         "ADMIN_SOCKET": str(config.admin_socket),
         "HOST": config.host,
@@ -91,7 +98,49 @@ def filled_in(config: EdgeConfig, template: str) -> str:
             {"endpoint": {"address": {"pipe": {"path": str(socket.absolute())}}}} for socket in config.server_sockets
         ],
     }
-    return re.sub(r'"\$\{(\w+)\}"', lambda found: json.dumps(values[found[1]], ensure_ascii=False), template)
+    return re.sub(r'"\$\{(\w+)\}"', lambda found: json.dumps(values[found[1]], ensure_ascii=False), spread)
+
+
+def _lines(indent: str, entries: list[Json]) -> str:
+    """Write the entries of a list, one a line."""
+    return "\n".join(indent + json.dumps(entry, ensure_ascii=False) for entry in entries)
+
+
+def _routes(file: ServedFile) -> list[Json]:
+    """Two routes to a file: who names the digest that he holds is told that it is still right, others get the file."""
+    reading: Json = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
+    holding: Json = {"name": "if-none-match", "string_match": {"contains": f'"{file.digest}"'}}
+    headers = {
+        "content-type": file.content_type,
+        "etag": f'W/"{file.digest}"',  # weak, because compressed it is another one
+        "cache-control": "no-cache",
+        "content-security-policy": file.policy,
+        "permissions-policy": "camera=(self)",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+    }
+    off: Json = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+    always: dict[str, Json] = {
+        "response_headers_to_add": [
+            {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+            for name, value in headers.items()
+        ],
+        "typed_per_filter_config": {f"envoy.filters.http.{name}": off for name in ("lua", "grpc_json_transcoder")},
+    }
+    content: Json = {"filename": str(file.file)}
+    return [
+        {
+            "match": {"path": file.path, "headers": [reading, holding]},
+            "direct_response": {"status": 304},
+            "response_headers_to_remove": ["location"],  # Envoy's addition, of no use to anybody
+            **always,
+        },
+        {
+            "match": {"path": file.path, "headers": [reading]},
+            "direct_response": {"status": 200, "body": content},
+            **always,
+        },
+    ]
 
 
 def certificate_files(tls: TlsFiles) -> str:

@@ -60,7 +60,7 @@ async def test_the_refusal_of_an_unknown_path_is_written_exactly_so(stand: Stand
 @pytest.mark.parametrize(
     "path",
     [
-        *("/", "/api", "/api/v1/users/", "/api/v1/pharmacy/scan/x", "/API/v1/users", "/health/x", "/envelope.lua"),
+        *("/api", "/api/v1/users/", "/api/v1/pharmacy/scan/x", "/API/v1/users", "/health/x", "/envelope.lua"),
         "/medconnect.auth.v1.AuthService/ListUsers",
         *(
             "/api/v1//users",
