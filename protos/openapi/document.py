@@ -7,7 +7,7 @@ from pathlib import Path
 
 from protos.openapi.contract import Contract, OpenApiError, Schema
 from protos.openapi.errors import Errors
-from protos.openapi.examples import Example, check_complete, read_examples
+from protos.openapi.example import Example, check_complete, read_examples
 from protos.openapi.headers import HEADERS, PARAMETERS
 from protos.openapi.operations import Operations, tag
 from protos.openapi.schemas import Schemas

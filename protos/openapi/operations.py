@@ -9,7 +9,7 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from protos.openapi.comments import first_sentence
 from protos.openapi.contract import Contract, OpenApiError, Schema
 from protos.openapi.errors import Errors
-from protos.openapi.examples import Example
+from protos.openapi.example import Example
 from protos.openapi.headers import success_headers
 from protos.openapi.schemas import Schemas
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import httpx
 
-from protos.openapi.examples import Example
+from protos.openapi.example import Example
 from tests.fixtures.cast import Actor, Cast
 from tests.rpc.access_table import CELLS
 from tests.rpc.methods import RPCS, WRITES, json_of, rest_request

@@ -16,7 +16,7 @@ from protos.generate import commented_descriptors
 from protos.openapi.contract import OpenApiError
 from protos.openapi.document import build
 from protos.openapi.errors import EDGE, HTTP_STATUS
-from protos.openapi.examples import read_examples
+from protos.openapi.example import read_examples
 from tests.openapi.documented import Document, read_document
 from tests.rpc.calls import HTTP_STATUS as STATUS_OF_CODE
 from tests.rpc.methods import RPCS, access_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from protos.openapi.examples import read_examples
+from protos.openapi.example import read_examples
 from tests.fixtures.cast import Cast
 from tests.openapi.documented import EVENTS, JSON, Document, first_event, read_document
 from tests.openapi.plays import Plays
