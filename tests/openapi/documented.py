@@ -5,15 +5,31 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-import httpx
 from jsonschema import Draft202012Validator
 
 from protos.edge_tables import GENERATED
 
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
+
+
+class Response(Protocol):
+    """An answer, whichever library has brought it."""
+
+    status_code: int
+
+    @property
+    def headers(self) -> Any:
+        """By name, in lower case or not."""
+
+    @property
+    def text(self) -> str:
+        """The body."""
+
+    def json(self) -> Any:
+        """The body, read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,7 @@ class Document:
             part = target
         return part
 
-    def faults(self, name: str, response: httpx.Response) -> list[str]:
+    def faults(self, name: str, response: Response) -> list[str]:
         """In what an answer differs from what the document says of it; the events of a stream are not looked at."""
         described = self.response(name, response.status_code)
         if described is None:
@@ -83,7 +99,7 @@ class Document:
             faults += self.problems(content["schema"], response.json())
         return faults
 
-    def _wrong_headers(self, described: Mapping[str, Any], response: httpx.Response) -> Iterator[str]:
+    def _wrong_headers(self, described: Mapping[str, Any], response: Response) -> Iterator[str]:
         for name, reference in described.get("headers", {}).items():
             header = self.resolved(reference)
             if name in response.headers:

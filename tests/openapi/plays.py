@@ -60,11 +60,11 @@ class Plays:
 
     def of(self, name: str, example: Example) -> Play:
         """The example, with the instance's own ids, codes and tokens."""
-        known, actor = self._known(name)
+        known, actor = self.known(name)
         real = REAL | REAL_TOO.get(name, frozenset())
         return Play(name, _with_real(example.request, known, real), actor)
 
-    def _known(self, name: str) -> tuple[Mapping[str, Any], Actor | None]:
+    def known(self, name: str) -> tuple[Mapping[str, Any], Actor | None]:
         """The fields of a request that the instance takes, and who may send it."""
         rpc, cell = RPCS[name], CELL_OF[name]
         if rpc in WRITES and rpc.descriptor.input_type.fields:
