@@ -44,6 +44,7 @@ from server.interceptors.failures import Failures
 from server.interceptors.idempotency import Idempotency
 from server.interceptors.open_streams import OpenStreams
 from server.interceptors.rate_limit import RateLimit
+from server.interceptors.refresh_cookie import RefreshCookie
 from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
 from server.listening import OPTIONS, listen, listening_on_socket
@@ -155,6 +156,7 @@ def chain(core: Core, services: Services) -> Chain:
             access,  # refuses before the body is parsed
             OpenStreams(authentication, access, clock),  # asks both again for as long as a stream is open
             Deadline(),  # from here on there is work that takes time
+            RefreshCookie(services.lifetimes, secure=core.settings.browsers_use_tls),  # before the body is parsed
             Validation(frozenset(method.request_type for method in methods.values() if method.request_type)),
             Idempotency(core.work),  # innermost: opens the transaction that the use case joins
         ],

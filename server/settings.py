@@ -238,6 +238,11 @@ class Settings(BaseSettings):
         return TlsFiles(self.tls_cert, self.tls_key, self.tls_client_ca)
 
     @property
+    def browsers_use_tls(self) -> bool:
+        """Whether browsers reach this instance over TLS: its own, or that of a proxy before it."""
+        return self.tls is not None or self.frontend_url.startswith("https://")
+
+    @property
     def owner_database(self) -> str | None:
         """The URL with which migrations reach the database; none: the embedded one is meant."""
         if self.migration_database_url is not None:

@@ -40,6 +40,7 @@ class Services:
     """The use cases, and what the chain needs of them."""
 
     access_tokens: AccessTokens
+    lifetimes: Lifetimes
     standing: Standing
     budgets: Budgets
     sessions: SessionService
@@ -91,6 +92,7 @@ def use_cases(core: Core) -> Iterator[Services]:
         )
         yield Services(
             access_tokens=access_tokens,
+            lifetimes=lifetimes,
             standing=standing,
             budgets=budgets,
             sessions=sessions,

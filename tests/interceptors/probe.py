@@ -22,6 +22,7 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2
 from server import app
 from server.auth.access_tokens import AccessTokens
 from server.auth.keys import KeyRing
+from server.auth.lifetimes import Lifetimes
 from server.auth.standing import Standing
 from server.events.servicer import EventsServicer
 from server.identity import Role
@@ -220,9 +221,11 @@ async def running_house(
     await standing.refresh()
     metrics = Metrics()
     meter = Meter(store or MemoryStore(), clock.clock, metrics)
-    core: Any = SimpleNamespace(clock=clock.clock, work=work, metrics=metrics, meter=meter)
+    settings = SimpleNamespace(browsers_use_tls=False)
+    core: Any = SimpleNamespace(settings=settings, clock=clock.clock, work=work, metrics=metrics, meter=meter)
     budgets = Budgets(limits, limit_factor)
-    services: Any = SimpleNamespace(access_tokens=tokens, standing=standing, budgets=budgets)
+    lifetimes = Lifetimes(timedelta(minutes=30))
+    services: Any = SimpleNamespace(access_tokens=tokens, lifetimes=lifetimes, standing=standing, budgets=budgets)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "read_methods", lambda _: methods)
         chain = app.chain(core, services)

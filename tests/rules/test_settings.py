@@ -161,3 +161,19 @@ def test_the_database_may_be_given_in_parts(monkeypatch: pytest.MonkeyPatch) -> 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         read_settings().currency = "EUR"
+
+
+@pytest.mark.parametrize(
+    ("variables", "tls"),
+    [
+        ({}, False),
+        ({"FRONTEND_URL": "https://hospital.example"}, True),
+        ({"FRONTEND_URL": "http://hospital.example"}, False),
+        ({"TLS_CERT": "a.pem", "TLS_KEY": "b.pem"}, True),
+    ],
+)
+def test_browsers_use_tls_where_the_instance_or_a_proxy_speaks_it(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], tls: bool
+) -> None:
+    configure(monkeypatch, **variables)
+    assert read_settings().browsers_use_tls is tls

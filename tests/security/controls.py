@@ -35,6 +35,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S27": "a session that has ended is refused however its token is spelt, and when the database is away",
     "S28": "what changes about an account acts at its next call",
     "S29": "who calls is said by the token alone",
+    "S81": "a browser's refresh token is out of reach of scripts and of other sites",
     # Authorization
     "S30": "every method says who may call it, or the server does not start",
     "S31": "nobody is let in anywhere but by the public list",

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from medconnect.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 
+from server.interceptors.refresh_cookie import HEADER
 from tests.fixtures.cast import new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance, running_instance
 
@@ -94,3 +95,18 @@ def test_s64_a_session_is_refreshed_ten_times_a_minute_and_its_address_pays_noth
     unknown = [refresh(f"unknown-{number}") for number in range(11)]
     assert [answer.status_code for answer in unknown] == [401] * 10 + [429]
     assert unknown[0].headers["x-ratelimit-remaining"] == "9"  # the refreshes above were not charged to the address
+
+
+def test_s64_a_token_in_a_cookie_is_charged_like_one_in_a_body(strict: RunningInstance) -> None:
+    headers = {"x-forwarded-for": "203.0.113.10", HEADER: "true"}
+    with httpx.Client(base_url=f"{strict.rest}/api/v1", timeout=30, headers=headers) as browser:
+        credentials = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
+        browser.post("/auth/login", json=credentials, headers={"x-forwarded-for": "203.0.113.11"})
+        told = [browser.post("/auth/refresh") for _ in range(11)]
+        assert [answer.status_code for answer in told] == [200] * 10 + [429]
+        assert [answer.headers["x-ratelimit-limit"] for answer in told] == ["10"] * 11
+        assert "set-cookie" not in told[-1].headers
+        browser.cookies.clear()
+        without = [browser.post("/auth/refresh") for _ in range(11)]
+    assert [answer.status_code for answer in without] == [401] * 10 + [429]
+    assert without[0].headers["x-ratelimit-remaining"] == "9"

@@ -16,6 +16,7 @@ import asyncpg
 import grpc
 import pytest
 
+from server.interceptors.refresh_cookie import COOKIE, HEADER
 from tests.fixtures.cast import PASSWORD, Cast
 from tests.fixtures.instance import ADMIN_PASSWORD
 from tests.fixtures.process import process_up
@@ -130,6 +131,14 @@ def open_and_close_sessions(cast: Cast, story: Story) -> Iterator[tuple[str, str
     body = {"email": story.people["PO"].email, "password": NEW_PASSWORD}
     first = cast.rest("POST", "/auth/login", None, body)[1]["data"]
     second = cast.rest("POST", "/auth/refresh", None, {"refreshToken": first["refreshToken"]})[1]["data"]
+    browser = cast.http.post("/auth/login", json=body, headers={HEADER: "true"})
+    cookie = str(browser.cookies[COOKIE])
+    cast.http.cookies.clear()
+    renewed = cast.http.post("/auth/refresh", headers={HEADER: "true", "cookie": f"{COOKIE}={cookie}"})
+    assert renewed.status_code == 200
+    yield "cookie", cookie
+    yield "next cookie", str(renewed.cookies[COOKIE])
+    cast.http.cookies.clear()
     bearer = {"authorization": f"Bearer {second['accessToken']}"}
     assert cast.http.post("/auth/logout", headers=bearer).status_code == 200
     assert cast.rest("POST", "/auth/refresh", None, {"refreshToken": second["refreshToken"]})[0] == 401

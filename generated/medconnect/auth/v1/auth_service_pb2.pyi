@@ -199,7 +199,7 @@ class RegisterResponse(_message.Message):
     access_token: _builtins.str
     """Goes into the `authorization` metadata or header of later calls, as `Bearer <token>`."""
     refresh_token: _builtins.str
-    """Exchanged for the next pair of tokens by RefreshToken; keep it secret."""
+    """Exchanged for the next pair of tokens by RefreshToken; keep it secret. Empty when it went into the cookie."""
     @_builtins.property
     def user(self) -> _user_pb2.User:
         """The account."""
@@ -268,7 +268,7 @@ class LoginResponse(_message.Message):
     access_token: _builtins.str
     """Goes into the `authorization` metadata or header of later calls, as `Bearer <token>`."""
     refresh_token: _builtins.str
-    """Exchanged for the next pair of tokens by RefreshToken; keep it secret."""
+    """Exchanged for the next pair of tokens by RefreshToken; keep it secret. Empty when it went into the cookie."""
     @_builtins.property
     def user(self) -> _user_pb2.User:
         """The account."""
@@ -301,7 +301,7 @@ class RefreshTokenRequest(_message.Message):
 
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     refresh_token: _builtins.str
-    """A refresh token."""
+    """A refresh token; browsers whose cookie holds it leave it out."""
     def __init__(
         self,
         *,
@@ -328,7 +328,7 @@ class RefreshTokenResponse(_message.Message):
     access_token: _builtins.str
     """Goes into the `authorization` metadata or header of later calls, as `Bearer <token>`."""
     refresh_token: _builtins.str
-    """Exchanged for the next pair of tokens by RefreshToken; keep it secret."""
+    """Exchanged for the next pair of tokens by RefreshToken; keep it secret. Empty when it went into the cookie."""
     @_builtins.property
     def user(self) -> _user_pb2.User:
         """The account."""

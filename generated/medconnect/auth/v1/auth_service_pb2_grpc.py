@@ -136,6 +136,7 @@ class AuthServiceServicer:
         doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
         the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
         nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
+        A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
         Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -143,7 +144,9 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+        """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
+        script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
+        may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
         RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -152,14 +155,17 @@ class AuthServiceServicer:
 
     def RefreshToken(self, request, context):
         """Exchanges a refresh token for a new pair of tokens; the old one is used up. Repeating the exchange within 10 s answers the same
-        successor (a reply was lost); later it revokes the session. Errors: REFRESH_TOKEN_INVALID.
+        successor (a reply was lost); later it revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token
+        out: the cookie's is exchanged, the next one is put there, and a token that is refused is taken from the browser.
+        Errors: REFRESH_TOKEN_INVALID, with that header also for a call that brings no token at all.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Logout(self, request, context):
-        """Ends the session that the access token belongs to: none of its tokens is accepted any more.
+        """Ends the session that the access token belongs to: none of its tokens is accepted any more. A REST call with the header
+        `x-refresh-cookie: true` takes the cookie from the browser too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

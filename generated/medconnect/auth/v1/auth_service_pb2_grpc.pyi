@@ -38,18 +38,25 @@ class AuthServiceStub:
     doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
     the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
     nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
+    A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
     Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]
-    """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+    """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
+    script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
+    may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
     RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
     """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]
     """Exchanges a refresh token for a new pair of tokens; the old one is used up. Repeating the exchange within 10 s answers the same
-    successor (a reply was lost); later it revokes the session. Errors: REFRESH_TOKEN_INVALID.
+    successor (a reply was lost); later it revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token
+    out: the cookie's is exchanged, the next one is put there, and a token that is refused is taken from the browser.
+    Errors: REFRESH_TOKEN_INVALID, with that header also for a call that brings no token at all.
     """
     Logout: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
-    """Ends the session that the access token belongs to: none of its tokens is accepted any more."""
+    """Ends the session that the access token belongs to: none of its tokens is accepted any more. A REST call with the header
+    `x-refresh-cookie: true` takes the cookie from the browser too.
+    """
     ForgotPassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ForgotPasswordRequest, _auth_service_pb2.ForgotPasswordResponse]
     """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
     and comes after the same time, whoever is asked for. A new code ends the one before.
@@ -110,18 +117,25 @@ class AuthServiceAsyncStub(AuthServiceStub):
     doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
     the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
     nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
+    A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
     Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
     """
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
-    """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+    """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
+    script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
+    may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
     RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]  # type: ignore[assignment]
     """Exchanges a refresh token for a new pair of tokens; the old one is used up. Repeating the exchange within 10 s answers the same
-    successor (a reply was lost); later it revokes the session. Errors: REFRESH_TOKEN_INVALID.
+    successor (a reply was lost); later it revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token
+    out: the cookie's is exchanged, the next one is put there, and a token that is refused is taken from the browser.
+    Errors: REFRESH_TOKEN_INVALID, with that header also for a call that brings no token at all.
     """
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]  # type: ignore[assignment]
-    """Ends the session that the access token belongs to: none of its tokens is accepted any more."""
+    """Ends the session that the access token belongs to: none of its tokens is accepted any more. A REST call with the header
+    `x-refresh-cookie: true` takes the cookie from the browser too.
+    """
     ForgotPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ForgotPasswordRequest, _auth_service_pb2.ForgotPasswordResponse]  # type: ignore[assignment]
     """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
     and comes after the same time, whoever is asked for. A new code ends the one before.
@@ -185,6 +199,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
         the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
         nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
+        A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
         Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
         """
 
@@ -194,7 +209,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.LoginRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.LoginResponse, _abc.Awaitable[_auth_service_pb2.LoginResponse]]:
-        """Signs in. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+        """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
+        script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
+        may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
         RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
         """
 
@@ -205,7 +222,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.RefreshTokenResponse, _abc.Awaitable[_auth_service_pb2.RefreshTokenResponse]]:
         """Exchanges a refresh token for a new pair of tokens; the old one is used up. Repeating the exchange within 10 s answers the same
-        successor (a reply was lost); later it revokes the session. Errors: REFRESH_TOKEN_INVALID.
+        successor (a reply was lost); later it revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token
+        out: the cookie's is exchanged, the next one is put there, and a token that is refused is taken from the browser.
+        Errors: REFRESH_TOKEN_INVALID, with that header also for a call that brings no token at all.
         """
 
     @_abc_1.abstractmethod
@@ -214,7 +233,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.LogoutRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.LogoutResponse, _abc.Awaitable[_auth_service_pb2.LogoutResponse]]:
-        """Ends the session that the access token belongs to: none of its tokens is accepted any more."""
+        """Ends the session that the access token belongs to: none of its tokens is accepted any more. A REST call with the header
+        `x-refresh-cookie: true` takes the cookie from the browser too.
+        """
 
     @_abc_1.abstractmethod
     def ForgotPassword(

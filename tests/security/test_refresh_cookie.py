@@ -1,0 +1,193 @@
+"""A browser's refresh token: a cookie that no script reads and no other site makes use of, only for who asks for it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from http.cookies import Morsel, SimpleCookie
+from types import SimpleNamespace
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from medconnect.auth.v1 import auth_service_pb2 as pb
+from medconnect.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+
+from server.auth.lifetimes import Lifetimes
+from server.interceptors.refresh_cookie import COOKIE, HEADER, RefreshCookie
+from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+
+ASKING = {HEADER: "true"}
+ORIGIN = "http://localhost:3000"
+
+
+@pytest.fixture
+def browser(cast: Cast) -> Iterator[httpx.Client]:
+    """Keeps no cookies by itself, so that each test says which ones it sends."""
+    with httpx.Client(base_url=f"{cast.instance.rest}/api/v1/auth", timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def patient(cast: Cast) -> Actor:
+    return cast.new_patient()
+
+
+def login(browser: httpx.Client, actor: Actor, **headers: str) -> httpx.Response:
+    body = {"email": actor.email, "password": PASSWORD}
+    return fresh(browser, browser.post("/login", json=body, headers={**ASKING, **headers}))
+
+
+def refresh(browser: httpx.Client, cookie: str, headers: dict[str, str] = ASKING, body: Any = None) -> httpx.Response:
+    return fresh(browser, browser.post("/refresh", json=body or {}, headers={**headers, "cookie": cookie}))
+
+
+def fresh(browser: httpx.Client, response: httpx.Response) -> httpx.Response:
+    browser.cookies.clear()
+    return response
+
+
+def morsel(response: httpx.Response) -> Morsel[str]:
+    """The one cookie that an answer sets."""
+    [written] = response.headers.get_list("set-cookie")
+    cookies: SimpleCookie = SimpleCookie(written)
+    assert set(cookies) == {COOKIE}
+    return cookies[COOKIE]
+
+
+def held(response: httpx.Response) -> str:
+    """The cookie as browsers send it back."""
+    return f"{COOKIE}={morsel(response).value}"
+
+
+def assert_deleted(response: httpx.Response) -> None:
+    assert (morsel(response).value, morsel(response)["max-age"], morsel(response)["path"]) == ("", "0", "/api/v1/auth")
+
+
+def test_s81_the_token_is_in_the_cookie_and_in_no_body(browser: httpx.Client, patient: Actor) -> None:
+    registration = {"email": new_email(), "password": PASSWORD, "fullName": "Rita Registers"}
+    registered = fresh(browser, browser.post("/register", json=registration, headers=ASKING))
+    signed_in = login(browser, patient)
+    renewed = refresh(browser, held(signed_in))
+    assert [answer.status_code for answer in (registered, signed_in, renewed)] == [201, 200, 200]
+    tokens = {morsel(answer).value for answer in (registered, signed_in, renewed)}
+    assert {len(token) for token in tokens} == {43}
+    assert len(tokens) == 3
+    for answer in (registered, signed_in, renewed):
+        assert answer.json()["data"]["refreshToken"] == ""
+        assert answer.json()["data"]["accessToken"]
+        assert not [token for token in tokens if token in answer.text]
+
+
+def test_s81_no_script_reads_it_and_no_other_site_or_path_brings_it(browser: httpx.Client, cast: Cast) -> None:
+    for actor, hours in ((cast.new_patient(), 24.0), (cast.doctor, 0.5)):
+        cookie = morsel(login(browser, actor))
+        assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/api/v1/auth")
+        assert (cookie["max-age"], cookie["domain"], cookie["secure"]) == (str(int(hours * 3600)), "", "")
+
+
+@pytest.mark.parametrize(("secure", "end"), [(True, "; Secure"), (False, "; SameSite=Strict")])
+async def test_s81_over_tls_it_is_sent_over_nothing_else(secure: bool, end: str) -> None:
+    call: Any = SimpleNamespace(
+        rest=True,
+        first=lambda _: "true",
+        headers={},
+        method=SimpleNamespace(path="/medconnect.auth.v1.AuthService/Logout"),
+    )
+
+    async def proceed(_: Any) -> None:
+        assert "set-cookie" not in call.headers, "nothing is deleted before the session has ended"
+
+    await RefreshCookie(Lifetimes(timedelta(minutes=30)), secure=secure).around(call, proceed)
+    assert call.headers["set-cookie"].endswith(end)
+
+
+def test_s81_a_page_stays_signed_in_over_reloads_by_the_cookie_alone(browser: httpx.Client, patient: Actor) -> None:
+    answer = login(browser, patient)
+    for _ in range(3):
+        answer = refresh(browser, held(answer))
+        bearer = {"authorization": f"Bearer {answer.json()['data']['accessToken']}"}
+        assert browser.get("/profile", headers=bearer).json()["data"]["user"]["email"] == patient.email
+
+
+@pytest.mark.parametrize("headers", [{}, {HEADER: "false"}, {HEADER: "TRUE"}, {HEADER: "1"}, {HEADER: "true, true"}])
+def test_s81_without_the_header_cookies_are_neither_read_nor_written(
+    browser: httpx.Client, patient: Actor, headers: dict[str, str]
+) -> None:
+    cookie = held(login(browser, patient))
+    ignored = refresh(browser, cookie, headers)
+    assert (ignored.status_code, ignored.json()["error"]["type"]) == (400, "VALIDATION_FAILED")
+    body = {"email": patient.email, "password": PASSWORD}
+    plain = browser.post("/login", json=body, headers={**headers, "cookie": cookie})
+    assert len(plain.json()["data"]["refreshToken"]) == 43
+    assert not [answer for answer in (ignored, plain) if "set-cookie" in answer.headers]
+    assert refresh(browser, cookie).status_code == 200, "nothing has used it up"
+
+
+def test_s81_pages_of_other_origins_even_of_allowed_ones_may_not_send_the_header(browser: httpx.Client) -> None:
+    asked = {"origin": ORIGIN, "access-control-request-method": "POST", "access-control-request-headers": HEADER}
+    preflight = browser.options("/refresh", headers=asked)
+    assert preflight.headers["access-control-allow-origin"] == ORIGIN
+    assert HEADER not in preflight.headers["access-control-allow-headers"]
+    assert "access-control-allow-credentials" not in preflight.headers
+    assert "set-cookie" not in preflight.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "",
+        f"{COOKIE}=",
+        f"{COOKIE}={'A' * 43}",
+        f"{COOKIE}=x; {COOKIE}=y",
+        f"{COOKIE}={'x' * 5000}",
+        f'{COOKIE}="\\"',
+        "; =",
+    ],
+)
+def test_s81_a_cookie_that_opens_nothing_is_refused_and_deleted(browser: httpx.Client, cookie: str) -> None:
+    refused = refresh(browser, cookie)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (401, "REFRESH_TOKEN_INVALID")
+    assert_deleted(refused)
+
+
+def test_s81_of_two_cookies_of_that_name_none_counts(browser: httpx.Client, patient: Actor) -> None:
+    cookie = held(login(browser, patient))
+    assert refresh(browser, f"{cookie}; {COOKIE}=planted").status_code == 401
+    assert refresh(browser, f"theme=dark; {cookie}; x={cookie}").status_code == 200
+
+
+def test_s81_signing_out_deletes_it_and_it_opens_nothing_any_more(browser: httpx.Client, patient: Actor) -> None:
+    signed_in = login(browser, patient)
+    bearer = {"authorization": f"Bearer {signed_in.json()['data']['accessToken']}"}
+    assert "set-cookie" not in browser.get("/profile", headers={**ASKING, **bearer}).headers
+    assert_deleted(fresh(browser, browser.post("/logout", json={}, headers={**ASKING, **bearer})))
+    assert refresh(browser, held(signed_in)).status_code == 401
+
+
+def test_a_token_in_the_body_goes_before_the_cookies(browser: httpx.Client, patient: Actor) -> None:
+    other = held(login(browser, patient))
+    token = login(browser, patient, **{HEADER: "no"}).json()["data"]["refreshToken"]
+    renewed = refresh(browser, other, body={"refreshToken": token})
+    assert renewed.status_code == 200
+    assert refresh(browser, other).status_code == 200, "the cookie's own token was not used up"
+
+
+def test_a_wrong_password_leaves_the_cookie_alone(browser: httpx.Client, patient: Actor) -> None:
+    refused = browser.post("/login", json={"email": patient.email, "password": "wrong"}, headers=ASKING)
+    assert refused.status_code == 401
+    assert "set-cookie" not in refused.headers
+
+
+def test_s81_native_grpc_and_grpc_web_know_no_cookies(cast: Cast, browser: httpx.Client, patient: Actor) -> None:
+    cookie = held(login(browser, patient))
+    metadata = ((HEADER, "true"), ("cookie", cookie), ("x-envoy-original-path", "/api/v1/auth/refresh"))
+    for target in (cast.instance.grpc, cast.instance.rest.removeprefix("http://")):
+        with grpc.insecure_channel(target) as channel, pytest.raises(grpc.RpcError) as refused:
+            AuthServiceStub(channel).RefreshToken(pb.RefreshTokenRequest(), metadata=metadata)
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    web = {**ASKING, "cookie": cookie, "content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
+    answer = httpx.post(
+        f"{cast.instance.rest}/medconnect.auth.v1.AuthService/RefreshToken", content=bytes(5), headers=web
+    )
+    assert answer.headers["grpc-status"] == "3"
+    assert refresh(browser, cookie).status_code == 200
