@@ -8,6 +8,9 @@ CONFLICT, TOO_MANY, UNAVAILABLE = 409, 429, 503
 RETRIED = frozenset({CONFLICT, TOO_MANY, UNAVAILABLE})
 """The statuses that may say when to try again."""
 
+REFRESH_COOKIE = "x-refresh-cookie"
+"""An RPC whose comment names this header takes it: the refresh token of browsers, in a cookie."""
+
 HEADERS: Schema = {
     "x-request-id": {
         "description": "Names the call; the server's log and `error.requestId` say the same.",
@@ -22,6 +25,10 @@ HEADERS: Schema = {
         "description": "There if this is the answer of an earlier call with the same key.",
         "schema": {"type": "string", "const": "true"},
     },
+    "set-cookie": {
+        "description": "With `x-refresh-cookie: true`: the refresh token or its end, as `medconnect_refresh`.",
+        "schema": {"type": "string"},
+    },
 }
 """`components.headers`."""
 
@@ -33,14 +40,22 @@ PARAMETERS: Schema = {
         " first success again and executes nothing twice. 16 to 255 printable ASCII characters of the caller's choice.",
         "schema": {"type": "string", "pattern": "^[!-~]{16,255}$"},
         "example": "6f1c2a58-9d34-4b7e-8f10-2d5b7c9e4a63",
-    }
+    },
+    REFRESH_COOKIE: {
+        "name": REFRESH_COOKIE,
+        "in": "header",
+        "description": "For browsers: the refresh token comes and goes in a cookie that no script reads, and stands in"
+        " no body.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
 }
 """`components.parameters`."""
 
 
-def success_headers(*, idempotent: bool) -> Schema:
+def success_headers(*, idempotent: bool, cookie: bool) -> Schema:
     """Return the headers of a success."""
-    return _refer("x-request-id", *LIMIT_HEADERS, *(["idempotent-replayed"] if idempotent else []))
+    more = [name for name, there in (("idempotent-replayed", idempotent), ("set-cookie", cookie)) if there]
+    return _refer("x-request-id", *LIMIT_HEADERS, *more)
 
 
 def error_headers(status: int) -> Schema:

@@ -10,7 +10,7 @@ from protos.openapi.comments import first_sentence
 from protos.openapi.contract import Contract, OpenApiError, Schema
 from protos.openapi.errors import Errors
 from protos.openapi.example import Example
-from protos.openapi.headers import success_headers
+from protos.openapi.headers import REFRESH_COOKIE, success_headers
 from protos.openapi.schemas import Schemas
 
 JSON, EVENTS, PICTURE = "application/json", "text/event-stream", "image/png"
@@ -81,8 +81,8 @@ class Operations:
         else:
             others = (field for field in method.input_type.fields if field.name not in bound)
             parameters += [self._parameter(field, "query", example) for field in others]
-        if access.get("idempotent"):
-            parameters.append({"$ref": "#/components/parameters/idempotency-key"})
+        taken_headers = [("idempotency-key", access.get("idempotent")), (REFRESH_COOKIE, self._sets_cookie(method))]
+        parameters += [{"$ref": f"#/components/parameters/{name}"} for name, there in taken_headers if there]
         return {"parameters": parameters, **taken} if parameters else taken
 
     def _parameter(self, field: FieldDescriptor, place: str, example: Example) -> Schema:
@@ -97,8 +97,11 @@ class Operations:
 
     def _success(self, method: MethodDescriptor, access: dict[str, Any], example: Example) -> Schema:
         comment = self._contract.comment(method.output_type)
-        headers = success_headers(idempotent=access.get("idempotent", False))
+        headers = success_headers(idempotent=access.get("idempotent", False), cookie=self._sets_cookie(method))
         return {"description": comment, "headers": headers, "content": self._content(method, access, example)}
+
+    def _sets_cookie(self, method: MethodDescriptor) -> bool:
+        return f"`{REFRESH_COOKIE}: true`" in self._contract.comment(method)
 
     def _content(self, method: MethodDescriptor, access: dict[str, Any], example: Example) -> Schema:
         if self._contract.option(method, "google.api.http").get("response_body"):

@@ -9,6 +9,8 @@ from protos.openapi import rules
 from protos.openapi.contract import Contract, OpenApiError, Schema
 
 TIMESTAMP = "google.protobuf.Timestamp"
+IN_COOKIE = "refresh_token"
+"""The field that browsers may leave out, because their cookie holds it."""
 _FORMATS = {"a UUID": "uuid", "`YYYY-MM-DD`": "date"}
 """What a comment calls the form of a text that the service writes."""
 
@@ -34,7 +36,7 @@ class Schemas:
 
     def demanded(self, message: Descriptor, in_path: frozenset[str] = frozenset()) -> list[str]:
         """Return the members, by JSON names, without which a message that callers send is refused."""
-        fields = (field for field in message.fields if field.name not in in_path)
+        fields = (field for field in message.fields if field.name not in (*in_path, IN_COOKIE))
         found = ((field, self._contract.option(field, "buf.validate.field")) for field in fields)
         return [field.json_name for field, rule in found if rules.is_demanded(field, rule)]
 

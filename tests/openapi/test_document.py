@@ -59,6 +59,15 @@ def test_an_operation_says_who_may_call_it_and_what_may_be_repeated(document: Do
     assert bool(keys) == access.idempotent
 
 
+@pytest.mark.parametrize("name", RPCS)
+def test_browsers_are_told_which_methods_keep_their_refresh_token_in_a_cookie(document: Document, name: str) -> None:
+    described = document.operations[name].described
+    taken = {document.resolved(one)["name"] for one in described.get("parameters", ())}
+    success = described["responses"][str(document.operations[name].success)]
+    sets_cookie = name in ("Register", "Login", "RefreshToken", "Logout")
+    assert ("x-refresh-cookie" in taken) == ("set-cookie" in success["headers"]) == sets_cookie
+
+
 def test_every_type_that_the_edge_writes_is_documented(document: Document) -> None:
     types = document.document["components"]["schemas"]["Error"]["properties"]["error"]["properties"]["type"]["enum"]
     replies, filter_ = (EDGE_LUA / "replies.lua").read_text(), (EDGE_LUA / "envelope.lua").read_text()

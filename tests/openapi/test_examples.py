@@ -1,5 +1,6 @@
 """Every documented example works, and is answered as the document says."""
 
+import httpx
 import pytest
 
 from protos.openapi.example import read_examples
@@ -38,6 +39,24 @@ def test_an_example_works_and_is_answered_as_documented(
         assert document.problems(document.content(name, EVENTS)["x-event"], first_event(text)) == []
     elif access_of(RPCS[name]).message and response.headers["content-type"].startswith(JSON):
         assert response.json()["data"].keys() == EXAMPLES[name].data.keys()
+
+
+def test_a_browser_refreshes_by_its_cookie_as_documented(cast: Cast, plays: Plays, document: Document) -> None:
+    cookie = {"x-refresh-cookie": "true"}
+    request = plays.of("Login", EXAMPLES["Login"]).request(cast.http)
+    with httpx.Client(base_url=cast.http.base_url, headers=cookie) as browser:
+        signed_in = browser.post("auth/login", content=request.content, headers={"content-type": JSON})
+        refreshed = browser.post("auth/refresh")
+    for name, response in (("Login", signed_in), ("RefreshToken", refreshed)):
+        assert document.faults(name, response) == []
+        assert (response.is_success, response.json()["data"]["refreshToken"]) == (True, "")
+        assert response.headers["set-cookie"]
+
+
+def test_health_is_answered_as_documented(cast: Cast, document: Document) -> None:
+    response = httpx.get(f"{cast.instance.rest}/health")
+    assert response.json() == {"status": "SERVING"}
+    assert document.faults("Health", response) == []
 
 
 @pytest.mark.parametrize("name", RPCS)
