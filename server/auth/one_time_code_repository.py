@@ -26,14 +26,11 @@ _WAIT: Final = text(
     """
 ).bindparams(_SCOPE[0], bindparam("most", MAX_PER_DAY, type_=Integer))
 
-# Codes that do not count any more are forgotten; of the others the one that could still be used ends.
+# The one that could still be used ends.
 _END_OTHERS: Final = text(
     """
-    WITH forgotten AS (
-        DELETE FROM one_time_codes WHERE user_id = :user_id AND created_at <= now() - interval '1 day'
-    )
     UPDATE one_time_codes SET ended_at = now()
-    WHERE user_id = :user_id AND purpose = :purpose AND ended_at IS NULL AND created_at > now() - interval '1 day'
+    WHERE user_id = :user_id AND purpose = :purpose AND ended_at IS NULL
     """
 ).bindparams(*_SCOPE)
 

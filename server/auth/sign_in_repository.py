@@ -43,16 +43,9 @@ _ADMIT: Final = text(
     """
 ).bindparams(*_WHO, _FREE, _LONGEST, bindparam("everybody", EVERYBODY, type_=LargeBinary))
 
-# What is a day old is forgiven. Counters that nobody touched for 30 days are swept away by the way.
+# What is a day old is forgiven; housekeeping deletes what nobody touched for 30 days.
 _FAILED: Final = text(
     """
-    WITH swept AS (
-        DELETE FROM sign_in_counters WHERE (account, address) IN (
-            SELECT account, address FROM sign_in_counters
-            WHERE touched_at < now() - interval '30 days' AND (account, address) <> (:account, :address)
-            LIMIT 100 FOR UPDATE SKIP LOCKED
-        )
-    )
     INSERT INTO sign_in_counters AS c (account, address, failures, blocked_until, touched_at)
     VALUES (:account, :address, 1, now(), now())
     ON CONFLICT (account, address) DO UPDATE SET

@@ -113,7 +113,7 @@ async def test_s11_an_account_gets_ten_codes_a_day_whatever_they_are_for(auth: A
     assert await opens(auth, history, last)  # the refused one ended nothing
     await execute(auth, "UPDATE one_time_codes SET created_at = created_at - interval '1 day'")
     await issued(auth, reset_of(user))
-    assert await execute(auth, "SELECT count(*) FROM one_time_codes") == [(1,)]
+    assert await execute(auth, "SELECT count(*) FROM one_time_codes WHERE ended_at IS NULL") == [(1,)]
 
 
 async def test_s11_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:

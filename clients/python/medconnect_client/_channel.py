@@ -15,6 +15,7 @@ OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 2_000),  # a server that is back is found within two seconds
     ("grpc.keepalive_time_ms", 90_000),  # the server takes one ping a minute, while calls are open
     ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
     ("grpc.enable_retries", 0),  # the client repeats by itself: it knows the keys and what the server asks for
 )
 
