@@ -1,0 +1,174 @@
+/**
+ * Forms: fields with labels and hints, and what the service has to say about each beside it. The service's rules are the
+ * rules; the page has none of its own.
+ *
+ * A field's name is its JSON path in the request, such as `items[0].quantity`: so the service's `error.details` find it.
+ */
+
+import { Failure } from "./http.js";
+import { html, nothing, problem } from "./view.js";
+
+let forms = 0;
+
+export class Form {
+  #page;
+  #work;
+  #id = `form${++forms}`;
+  #errors = new Map();
+  #failure = null;
+
+  /** work: what happens with the values when the form is sent; a Failure that it throws is shown. */
+  constructor(page, work) {
+    this.#page = page;
+    this.#work = work;
+    this.busy = false;
+  }
+
+  /** The form around its fields. */
+  around(content) {
+    return html`<form novalidate @submit=${this.#submit} aria-busy=${this.busy}>
+      <div class="problems" tabindex="-1">${this.#failure ? this.#whatIsWrong() : nothing}</div>
+      ${content}
+    </form>`;
+  }
+
+  /** A line of text. options: value, type, hint, optional, inputmode, autocomplete, kind (text, number, list), disabled. */
+  text(name, label, options = {}) {
+    const { type = "text", inputmode, autocomplete = "off", kind = "text", value } = options;
+    return this.#field(name, label, options, (attributes) => html`<input
+      id=${attributes.id} name=${name} data-kind=${kind} type=${type}
+      .defaultValue=${shownAs(value)}
+      inputmode=${inputmode ?? (kind === "number" ? "decimal" : nothing)} autocomplete=${autocomplete}
+      autocapitalize=${type === "text" ? nothing : "none"}
+      ?required=${!options.optional} aria-invalid=${attributes.invalid} aria-describedby=${attributes.describedBy}>`);
+  }
+
+  /** Several lines of text; as kind `list` each line is an entry. */
+  area(name, label, options = {}) {
+    return this.#field(name, label, options, (attributes) => html`<textarea
+      id=${attributes.id} name=${name} data-kind=${options.kind ?? "text"} rows=${options.rows ?? 3}
+      .defaultValue=${shownAs(options.value)}
+      ?required=${!options.optional} aria-invalid=${attributes.invalid} aria-describedby=${attributes.describedBy}></textarea>`);
+  }
+
+  /**
+   * One of several words. choices: pairs of value and text. none: the text of no choice, where there may be none at first.
+   * changed: called with the value when another one is chosen.
+   */
+  choice(name, label, choices, options = {}) {
+    const open = options.optional || options.none ? [["", options.none ?? "–"], ...choices] : choices;
+    return this.#field(name, label, options, (attributes) => html`<select
+      id=${attributes.id} name=${name} data-kind="text" autocomplete="off"
+      @change=${(event) => options.changed?.(event.target.value)}
+      ?required=${!options.optional} aria-invalid=${attributes.invalid} aria-describedby=${attributes.describedBy}>
+      ${open.map(([value, text]) => html`<option value=${value} ?selected=${value === (options.value ?? "")}>${text}</option>`)}
+    </select>`);
+  }
+
+  /** The button that sends the form; `second`: it is not what the page is for. */
+  button(text, second = false) {
+    return html`<button type="submit" class=${second ? "second" : ""} ?disabled=${this.busy}>${this.busy ? "One moment …" : text}</button>`;
+  }
+
+  #field(name, label, { hint, optional }, control) {
+    const id = `${this.#id}-${name}`;
+    const error = this.#errors.get(name);
+    const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
+    return html`<div class="field">
+      <label for=${id}>${label}${optional ? html` <span class="quiet">(optional)</span>` : nothing}</label>
+      ${hint ? html`<p class="hint" id="${id}-hint">${hint}</p>` : nothing}
+      ${control({ id, invalid: error ? "true" : nothing, describedBy: described || nothing })}
+      ${error ? html`<p class="error" id="${id}-error">${error}</p>` : nothing}
+    </div>`;
+  }
+
+  // What has no field of its own here is told above the fields.
+  #whatIsWrong() {
+    const { details, message } = this.#failure;
+    const elsewhere = details.filter((detail) => !this.#shown.has(detail.field));
+    const saidBeside = details.some((detail) => detail.message === message) && !elsewhere.length;
+    return saidBeside ? nothing : problem(this.#failure, undefined, elsewhere);
+  }
+
+  /** Fields have other names by now, or are gone: what was said of them goes with them. rename: a name's new one, or "". */
+  rename(rename) {
+    this.#errors = new Map([...this.#errors].map(([name, message]) => [rename(name), message]).filter(([name]) => name));
+  }
+
+  #shown = new Set();
+
+  #submit = async (event) => {
+    event.preventDefault();
+    if (this.busy) return;
+    const form = event.currentTarget;
+    this.#shown = new Set([...form.elements].map((element) => element.name));
+    this.#tell(null, true);
+    try {
+      await this.#work(valuesOf(form), form);
+      this.#tell(null, false);
+    } catch (failure) {
+      if (!(failure instanceof Failure)) throw failure;
+      this.#tell(failure, false);
+      (form.querySelector("[aria-invalid=true]") ?? form.querySelector(".problems")).focus();
+    }
+  };
+
+  #tell(failure, busy) {
+    this.busy = busy;
+    this.#failure = failure;
+    this.#errors = new Map(failure?.details.map((detail) => [detail.field, detail.message]));
+    this.#page.update();
+  }
+}
+
+/** What a form's fields hold, as the request's JSON; what is empty is left out. */
+export function valuesOf(form) {
+  const values = {};
+  for (const element of form.elements) {
+    if (!element.name || element.disabled) continue;
+    const value = valueOf(element);
+    if (value !== undefined) put(values, element.name, value);
+  }
+  return values;
+}
+
+/**
+ * What an update says when a record `before` became the values of a form: only what has changed, and in `clear` what was
+ * emptied. names: the fields that the form has.
+ */
+export function changes(before, values, names) {
+  const update = {};
+  const clear = [];
+  for (const name of names) {
+    const [old, now] = [before[name], values[name]].map((value) => JSON.stringify(value ?? ""));
+    if (old === now || (old === "[]" && now === '""')) continue;
+    if (values[name] === undefined) clear.push(name);
+    else update[name] = values[name];
+  }
+  return clear.length ? { ...update, clear } : update;
+}
+
+function valueOf(element) {
+  const text = element.type === "password" ? element.value : element.value.trim();
+  if (text === "") return undefined;
+  if (element.dataset.kind === "number") {
+    const number = Number(text.replace(",", "."));
+    return Number.isNaN(number) ? text : number;
+  }
+  if (element.dataset.kind !== "list") return text;
+  return text.split("\n").map((line) => line.trim()).filter(Boolean);
+}
+
+// `items[0].quantity` names a place in nested objects and lists.
+function put(values, path, value) {
+  const names = path.split(/[.[\]]+/).filter(Boolean);
+  let here = values;
+  for (const [place, name] of names.slice(0, -1).entries()) {
+    here = here[name] ??= /^\d+$/.test(names[place + 1]) ? [] : {};
+  }
+  here[names.at(-1)] = value;
+}
+
+function shownAs(value) {
+  return Array.isArray(value) ? value.join("\n") : String(value ?? "");
+}

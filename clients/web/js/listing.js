@@ -1,0 +1,83 @@
+/** A list that comes page by page. */
+
+import { read } from "./api.js";
+import { html, nothing, problem } from "./view.js";
+
+export class Listing {
+  #page;
+  #path;
+  #name;
+  #token = "";
+  #failure = null;
+  #round = 0;
+
+  /** name: what the answer calls the list, such as `patients`. query: what narrows it. */
+  constructor(page, path, name, query = {}) {
+    this.#page = page;
+    this.#path = path;
+    this.#name = name;
+    this.query = query;
+    this.items = [];
+    this.total = null;
+    this.busy = false;
+  }
+
+  /** Begin anew, narrowed by another query. Throws Failure. */
+  async load(query = this.query) {
+    this.query = query;
+    this.#token = "";
+    await this.#fetch([]);
+  }
+
+  /** Narrow the list on a page that is already shown: a failure is shown in the list's place. */
+  async narrow(query) {
+    try {
+      await this.load(query);
+      this.#page.say(`${this.total} found.`);
+    } catch (failure) {
+      this.#fail(failure);
+    }
+  }
+
+  /** The list: `row` makes an item's template, `empty` is said when there is none. */
+  show(row, empty) {
+    if (this.#failure) return problem(this.#failure, () => this.narrow(this.query));
+    if (this.total === 0) return html`<p class="quiet">${empty}</p>`;
+    return html`<ul class="list">${this.items.map((item) => html`<li>${row(item)}</li>`)}</ul>
+      ${this.#token ? html`<button type="button" class="second" ?disabled=${this.busy} @click=${this.#more}>Show more</button>` : nothing}`;
+  }
+
+  #more = async () => {
+    try {
+      await this.#fetch(this.items);
+    } catch (failure) {
+      this.#fail(failure);
+    }
+  };
+
+  #fail(failure) {
+    if (failure.name === "AbortError") return;
+    this.#failure = failure;
+    this.busy = false;
+    this.#page.update();
+  }
+
+  async #fetch(before) {
+    const round = ++this.#round;
+    this.busy = true;
+    this.#page.update();
+    let answer;
+    try {
+      answer = await read(this.#path, { ...this.query, pageToken: this.#token }, this.#page.signal);
+    } catch (failure) {
+      if (round === this.#round) throw failure;
+    }
+    if (round !== this.#round) return; // the list was narrowed anew meanwhile
+    this.items = [...before, ...answer[this.#name]];
+    this.total = answer.totalSize;
+    this.#token = answer.nextPageToken;
+    this.#failure = null;
+    this.busy = false;
+    this.#page.update();
+  }
+}

@@ -1,0 +1,63 @@
+import { read } from "../../api.js";
+import { Failure } from "../../http.js";
+import { html, moment, nothing, problem } from "../../view.js";
+
+const LOOK_AGAIN_S = 15;
+
+export default async function open(page) {
+  const fetchIt = () => read("/events/rate-limits", {}, page.signal);
+  let usage = await fetchIt();
+  let failure = null;
+  page.every(LOOK_AGAIN_S, async () => {
+    try {
+      usage = await fetchIt();
+      failure = null;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      failure = error;
+    }
+    page.update();
+  });
+  page.show(() => html`
+    ${failure ? problem(failure) : nothing}
+    <p>Counted since ${moment(usage.countedSince)}, by the process that answered. This page looks again every ${LOOK_AGAIN_S} seconds.</p>
+    <section class="card">${limits(usage.limits)}</section>
+    <section class="card">${fullest(usage.fullestBuckets)}</section>`);
+}
+
+// What an admin looks for stands first: narrow screens show the first columns.
+function limits(rows) {
+  return table("Limits", ["Limit", "Refused", "Allowed", "Calls"], rows.map((limit) => html`<tr>
+    <th scope="row"><code>${limit.name}</code></th>
+    <td class="right">${limit.refused ? html`<strong>${limit.refused}</strong>` : 0}</td>
+    <td class="right">${limit.allowed}</td>
+    <td class="right">${limit.tokens} / ${period(limit.periodSeconds)}</td>
+  </tr>`));
+}
+
+function fullest(rows) {
+  if (!rows.length) return html`<p class="quiet">Nobody is near a limit.</p>`;
+  return table("Nearest to refusing", ["Limit", "Used", "Free again", "Whose"], rows.map((bucket) => html`<tr>
+    <th scope="row"><code>${bucket.limit}</code></th>
+    <td class="right">${bucket.usedPercent} %</td>
+    <td class="right">${moment(bucket.fullAt)}</td>
+    <td class="right"><code>${bucket.key}</code></td>
+  </tr>`));
+}
+
+function table(caption, [first, ...others], rows) {
+  return html`<div class="table" tabindex="0" role="region" aria-label=${caption}><table>
+    <caption>${caption}</caption>
+    <thead><tr>
+      <th scope="col">${first}</th>
+      ${others.map((name) => html`<th scope="col" class="right">${name}</th>`)}
+    </tr></thead>
+    <tbody>${rows}</tbody>
+  </table></div>`;
+}
+
+function period(seconds) {
+  if (seconds % 3600 === 0) return seconds === 3600 ? "h" : `${seconds / 3600} h`;
+  if (seconds % 60 === 0) return seconds === 60 ? "min" : `${seconds / 60} min`;
+  return `${seconds} s`;
+}

@@ -1,0 +1,46 @@
+import { write } from "../../api.js";
+import { Form } from "../../form.js";
+import { html, label, nothing, notice } from "../../view.js";
+import { professional } from "../account/fields.js";
+
+const ROLES = ["doctor", "pharmacist", "patient", "admin"].map((role) => [role, label(role)]);
+
+export default function open(page) {
+  let role = "doctor";
+  let made = null;
+  const choose = (chosen) => {
+    role = chosen;
+    page.update();
+  };
+  const form = new Form(page, async (values, element) => {
+    made = await write("POST", "/users", values);
+    element.reset();
+    page.say("The account is made.");
+    scrollTo(0, 0);
+  });
+  page.show(() => html`<div class="narrow">
+    ${made ? notice("good", whatWasMade(made)) : nothing}
+    <section class="card">
+      ${form.around(html`
+        ${form.choice("role", "Role", ROLES, { value: role, changed: choose })}
+        ${form.text("fullName", "Full name")}
+        ${form.text("email", "E-mail", { type: "email" })}
+        ${form.text("phone", "Phone", { type: "tel", optional: true })}
+        ${professional(form, role, "Compare it with the register: this account can work at once.")}
+        ${form.text("password", "Password", {
+          type: "password",
+          autocomplete: "new-password",
+          optional: true,
+          hint: "Leave it empty, and the owner chooses one by the welcome mail. That is safer.",
+        })}
+        ${form.button("Make the account")}
+      `)}
+    </section>
+    <p><a href="#/accounts">All accounts</a></p>
+  </div>`);
+}
+
+function whatWasMade({ user, patient }) {
+  return html`<p>The account of <strong>${user.fullName}</strong> is made; a mail is on its way to ${user.email}.</p>
+    ${patient ? html`<p>Reference number: <span class="number">${patient.referenceNumber}</span></p>` : nothing}`;
+}

@@ -1,0 +1,53 @@
+import { write } from "../../api.js";
+import { changes, Form } from "../../form.js";
+import { RECORD_FIELDS, recordFields } from "../../parts/record.js";
+import { html, notice, nothing } from "../../view.js";
+import { email, existingConditions, fullName } from "./fields.js";
+import { readPatient } from "./whom.js";
+
+const FIELDS = ["fullName", "email", ...RECORD_FIELDS, "existingConditions"];
+
+export default async function open(page) {
+  let patient = await readPatient(page);
+  let outdated = false;
+  const form = new Form(page, async (values) => {
+    try {
+      await save(patient, values);
+    } catch (failure) {
+      outdated = failure.type === "VERSION_CONFLICT";
+      throw failure;
+    }
+    page.go(`/patients/${patient.id}`);
+  });
+  const loadNewer = async () => {
+    patient = await readPatient(page);
+    outdated = false;
+    page.say("The newer record is loaded.");
+    page.update();
+  };
+  page.name(`Change the record of ${patient.fullName}`);
+  page.show(() => html`<section class="card">
+      ${form.around(html`
+        ${outdated ? conflict(form, loadNewer) : nothing}
+        ${fullName(form, patient.fullName)}
+        ${patient.email ? nothing : email(form)}
+        ${recordFields(form, patient)}
+        ${existingConditions(form, patient.existingConditions)}
+        ${form.button("Save")}
+      `)}
+    </section>
+    <p><a href="#/patients/${patient.id}">Back without saving</a></p>`);
+}
+
+function save(patient, values) {
+  const names = FIELDS.filter((name) => name !== "email" || !patient.email);
+  return write("PUT", `/doctors/patients/${patient.id}`, { ...changes(patient, values, names), version: patient.version });
+}
+
+// A field that was typed in keeps what was typed; all others show the newer record.
+function conflict(form, loadNewer) {
+  return notice("busy", html`
+    <p>Nothing of yours is saved yet. Load the newer record: what you have typed stays, and all other fields are brought up to date.
+      Then look it over and save.</p>
+    <button type="button" class="second" @click=${loadNewer}>Load the newer record</button>`);
+}

@@ -1,0 +1,22 @@
+import { write } from "../../api.js";
+import { Form } from "../../form.js";
+import { recordFields } from "../../parts/record.js";
+import { html } from "../../view.js";
+import { email, existingConditions, fullName } from "./fields.js";
+
+export default function open(page) {
+  const form = new Form(page, async (values) => {
+    const { patient } = await write("POST", "/doctors/patients", values);
+    page.go(`/patients/${patient.id}`);
+  });
+  page.show(() => html`<section class="card">
+      ${form.around(html`
+        ${fullName(form)}
+        ${email(form)}
+        ${recordFields(form, {}, true)}
+        ${existingConditions(form)}
+        ${form.button("Make the record")}
+      `)}
+    </section>
+    <p><a href="#/patients">All patients</a></p>`);
+}

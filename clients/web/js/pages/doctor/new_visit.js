@@ -1,0 +1,60 @@
+import { write } from "../../api.js";
+import { Form } from "../../form.js";
+import { visitRow } from "../../parts/visit.js";
+import { html, notice, today } from "../../view.js";
+import { readPatient, whom } from "./whom.js";
+
+const TYPES = [["consultation", "Consultation"], ["emergency", "Emergency"], ["follow_up", "Follow-up"]];
+
+export default async function open(page) {
+  const patient = await readPatient(page);
+  let visit = null;
+  const form = new Form(page, async (values) => {
+    ({ visit } = await write("POST", "/doctors/medical-visits", { patientId: patient.id, ...values }));
+    page.name("Visit");
+    page.arrive();
+    page.say("The visit is written down.");
+  });
+  page.show(() => html`${whom(patient)} ${visit ? written(visit) : form.around(fields(form))}`);
+}
+
+function fields(form) {
+  const optional = true;
+  return html`<section class="card">
+    <div class="columns">
+      ${form.text("visitDate", "Day", { type: "date", value: today() })}
+      ${form.choice("visitType", "Kind of visit", TYPES)}
+    </div>
+    ${form.text("chiefComplaint", "Chief complaint", { hint: "What brings the patient here, in a sentence." })}
+    ${form.area("symptoms", "Symptoms", { optional })}
+    ${vitalSigns(form)}
+    ${form.area("diagnosis", "Diagnosis", { optional })}
+    ${form.area("treatmentNotes", "Treatment", { optional })}
+    ${form.area("recommendations", "Recommendations", { optional })}
+    ${form.text("hospitalName", "Hospital", { optional, hint: "Yours, if you leave it empty." })}
+    ${form.button("Write it down")}
+  </section>`;
+}
+
+function vitalSigns(form) {
+  const number = (name, label, hint) => form.text(`vitalSigns.${name}`, label, { kind: "number", optional: true, hint });
+  return html`<fieldset>
+    <legend>Vital signs</legend>
+    <div class="columns">
+      ${form.text("vitalSigns.bloodPressure", "Blood pressure", { optional: true, hint: "mmHg, such as 120/80" })}
+      ${number("heartRate", "Heart rate", "Beats per minute")}
+      ${number("temperature", "Temperature", "°C")}
+      ${number("weight", "Weight", "kg")}
+      ${number("height", "Height", "cm")}
+    </div>
+  </fieldset>`;
+}
+
+function written(visit) {
+  return html`${notice("good", "The visit is written down.")}
+    <section class="card">${visitRow(visit, visit.doctorName)}</section>
+    <p class="actions">
+      <a class="button" href="#/patients/${visit.patientId}/prescribe?visit=${visit.id}">Prescribe for this visit</a>
+      <a class="button second" href="#/patients/${visit.patientId}">Back to the patient</a>
+    </p>`;
+}

@@ -1,0 +1,48 @@
+import { Listing } from "../../listing.js";
+import { prescriptionRow } from "../../parts/prescription.js";
+import { allergies, conditions, record } from "../../parts/record.js";
+import { visitRow } from "../../parts/visit.js";
+import { html } from "../../view.js";
+import { readPatient, unmailed } from "./whom.js";
+
+/** How many of the newest are shown at first. */
+const RECENT = 5;
+
+export default async function open(page) {
+  const narrowed = { patientId: page.params.id, pageSize: RECENT };
+  const prescriptions = new Listing(page, "/doctors/prescriptions", "prescriptions", narrowed);
+  const visits = new Listing(page, "/doctors/medical-visits", "visits", narrowed);
+  const [patient] = await Promise.all([readPatient(page), prescriptions.load(), visits.load()]);
+  page.name(patient.fullName);
+  page.show(() => html`
+    ${facts(patient)}
+    ${actions(patient)}
+    ${unmailed(patient)}
+    <section aria-labelledby="prescriptions">
+      <h2 id="prescriptions">Your prescriptions</h2>
+      ${prescriptions.show((one) => prescriptionRow(one, `#/prescriptions/${one.id}`), "You have not prescribed anything yet.")}
+      <p><a href="#/prescriptions?patientId=${patient.id}">Your prescriptions by state and day</a></p>
+    </section>
+    <section aria-labelledby="visits">
+      <h2 id="visits">Your visits</h2>
+      ${visits.show((visit) => visitRow(visit, visit.doctorName), "You have not written down a visit yet.")}
+      <p><a href="#/visits?patientId=${patient.id}">Your visits by day</a></p>
+    </section>`);
+}
+
+function facts(patient) {
+  return html`<section class="card" aria-label="Record">
+    ${allergies(patient.allergies)}
+    ${conditions(patient.existingConditions)}
+    ${record(patient)}
+  </section>`;
+}
+
+function actions({ id }) {
+  return html`<p class="actions">
+    <a class="button" href="#/patients/${id}/prescribe">Prescribe</a>
+    <a class="button" href="#/patients/${id}/visit">New visit</a>
+    <a class="button second" href="#/patients/${id}/history">Whole history</a>
+    <a class="button second" href="#/patients/${id}/edit">Change the record</a>
+  </p>`;
+}

@@ -1,0 +1,21 @@
+import { Listing } from "../../listing.js";
+import { Filter } from "../../parts/filter.js";
+import { calendarDay, html } from "../../view.js";
+
+export default async function open(page) {
+  const list = new Listing(page, "/doctors/patients", "patients");
+  const filter = new Filter(page, list);
+  await filter.load();
+  page.show(() => html`
+    <p><a class="button" href="#/patients/new">New patient</a></p>
+    ${filter.around(filter.search("Find a patient", "The beginning of each name, or a whole reference number or e-mail address."))}
+    ${list.show(row, "There is no such patient. Try fewer letters, or make a new one.")}`);
+}
+
+function row(patient) {
+  return html`<div class="row">
+      <a href="#/patients/${patient.id}"><strong>${patient.fullName}</strong></a>
+      <span>${patient.dateOfBirth ? html`born ${calendarDay(patient.dateOfBirth)}` : "date of birth not known"}</span>
+    </div>
+    <p class="number small">${patient.referenceNumber}</p>`;
+}

@@ -1,0 +1,17 @@
+import { Listing } from "../../listing.js";
+import { html, label, moment, nothing } from "../../view.js";
+
+export default async function open(page) {
+  const entries = new Listing(page, "/patients/access-log", "entries");
+  await entries.load();
+  page.show(() => html`
+    <p>Everybody who saw or changed your record, newest first.</p>
+    ${entries.show(row, "Nobody has seen your record yet.")}`);
+}
+
+function row(entry) {
+  const who = entry.actorName || "MedConnect itself";
+  return html`<div class="row"><strong>${label(entry.event)}</strong><span class="quiet">${moment(entry.occurredAt)}</span></div>
+    <p>${who}${entry.actorRole ? html` <span class="quiet">(${[entry.actorRole, entry.actorWorkplace].filter(Boolean).join(", ")})</span>` : nothing}</p>
+    ${entry.prescriptionNumber ? html`<p class="number small">${entry.prescriptionNumber}</p>` : nothing}`;
+}

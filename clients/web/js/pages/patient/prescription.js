@@ -1,0 +1,31 @@
+import { read } from "../../api.js";
+import { Failure } from "../../http.js";
+import { course, items } from "../../parts/prescription.js";
+import { QrCode } from "../../parts/qr_code.js";
+import { html } from "../../view.js";
+
+export default async function open(page) {
+  const prescription = await find(page.params.id, page.signal);
+  const code = new QrCode(page, prescription);
+  page.name(prescription.prescriptionNumber);
+  page.show(() => html`
+    <section class="card">
+      ${course(prescription, ["Doctor", prescription.doctorName], ["Diagnosis", prescription.diagnosis])}
+    </section>
+    ${code.show()}
+    <section class="card">${items(prescription)}</section>
+    <p><a href="#/prescriptions">All prescriptions</a></p>`);
+  await code.load();
+}
+
+// Patients have a list only; it is gone through until the one is found.
+async function find(id, signal) {
+  let pageToken = "";
+  do {
+    const answer = await read("/patients/prescriptions", { pageSize: 100, pageToken }, signal);
+    const found = answer.prescriptions.find((one) => one.id === id);
+    if (found) return found;
+    pageToken = answer.nextPageToken;
+  } while (pageToken);
+  throw new Failure(404, { type: "RESOURCE_NOT_FOUND", message: "There is no such prescription." });
+}

@@ -1,0 +1,23 @@
+import { read, write } from "../../api.js";
+import { changes, Form } from "../../form.js";
+import { allergies, record, RECORD_FIELDS, recordFields } from "../../parts/record.js";
+import { html, notice, nothing } from "../../view.js";
+
+export default async function open(page) {
+  let { patient } = await read("/patients/profile", {}, page.signal);
+  let saved = false;
+  const form = new Form(page, async (values) => {
+    const update = { ...changes(patient, values, RECORD_FIELDS), version: patient.version };
+    patient = (await write("PUT", "/patients/profile", update)).patient;
+    saved = true;
+    page.say("Your record is saved.");
+    scrollTo(0, 0);
+  });
+  page.show(() => html`
+    ${saved ? notice("good", "Your record is saved.") : nothing}
+    <section class="card">${allergies(patient.allergies)} ${record(patient)}</section>
+    <section class="card" aria-labelledby="change">
+      <h2 id="change">Change it</h2>
+      ${form.around(html`${recordFields(form, patient)} ${form.button("Save")}`)}
+    </section>`);
+}

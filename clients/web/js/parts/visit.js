@@ -1,0 +1,25 @@
+/** How a visit is shown. */
+
+import { calendarDay, facts, html, label, nothing } from "../view.js";
+
+const VITAL_SIGNS = [
+  ["bloodPressure", "Blood pressure", "mmHg"], ["heartRate", "Heart rate", "/min"], ["temperature", "Temperature", "°C"],
+  ["weight", "Weight", "kg"], ["height", "Height", "cm"],
+];
+
+/** A visit in a list, with all that was written down. */
+export function visitRow(visit, who) {
+  return html`<div class="row"><strong>${label(visit.visitType)}: ${visit.chiefComplaint}</strong><span>${calendarDay(visit.visitDate)}</span></div>
+    <p class="quiet small">${who}${visit.hospitalName ? html` · ${visit.hospitalName}` : nothing}</p>
+    ${facts([
+      ["Symptoms", visit.symptoms],
+      ["Diagnosis", visit.diagnosis],
+      ["Treatment", visit.treatmentNotes],
+      ["Recommendations", visit.recommendations],
+      ...vitalSigns(visit.vitalSigns),
+    ])}`;
+}
+
+function vitalSigns(signs = {}) {
+  return VITAL_SIGNS.filter(([name]) => signs[name] !== undefined).map(([name, text, unit]) => [text, `${signs[name]} ${unit}`]);
+}

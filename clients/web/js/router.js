@@ -1,0 +1,71 @@
+/** Follows the address: shows the page that it names, and what stands in a page's way. */
+
+import { Failure } from "./http.js";
+import { Page } from "./page.js";
+import { exists, find, home } from "./routes.js";
+import { session } from "./session.js";
+import { html, problem } from "./view.js";
+
+const main = document.getElementById("main");
+
+/** Where somebody wanted to go before he had to sign in. */
+let wanted = "";
+let shown = null;
+let shownFor = null;
+
+/** Go to a page, such as `/patients`. */
+export function go(address) {
+  location.hash = address;
+}
+
+/** Show the page that the address names, and each one that it names later. */
+export function start() {
+  addEventListener("hashchange", follow);
+  session.addEventListener("change", () => {
+    if (session.user?.id !== shownFor) follow();
+  });
+  follow();
+}
+
+async function follow() {
+  if (location.hash && !location.hash.startsWith("#/")) return; // a place on this page
+  const user = session.user;
+  const signedOut = shownFor && !user && !session.expired;
+  shownFor = user?.id ?? null;
+  const [address, query] = location.hash.slice(1).split("?");
+  if (!address || address === "/") return replace(home(user));
+  if (user && ["/sign-in", "/register"].includes(address)) {
+    const next = wanted || home(user);
+    wanted = "";
+    return replace(next);
+  }
+  const found = find(address, user);
+  if (!found && !user && exists(address)) {
+    wanted = signedOut ? "" : address;
+    return replace("/sign-in");
+  }
+  if (!found && exists(address)) return replace(home(user));
+  await show(found ?? { route: { title: "No such page" }, params: {} }, query);
+}
+
+function replace(address) {
+  location.replace(`#${address}`);
+  return undefined;
+}
+
+async function show({ route, params }, query) {
+  shown?.leave();
+  const page = (shown = new Page(main, params, new URLSearchParams(query), go));
+  page.name(route.title);
+  page.show(() => html`<p class="quiet" role="status">Loading …</p>`);
+  try {
+    if (!route.module) throw new Failure(404, { type: "PAGE_UNKNOWN", message: "There is no such page." });
+    const { default: open } = await import(`./pages/${route.module}`);
+    await open(page);
+  } catch (error) {
+    if (page.left) return;
+    if (!(error instanceof Failure)) throw error;
+    page.show(() => problem(error, () => show({ route, params }, query)));
+  }
+  if (!page.left) page.arrive();
+}
