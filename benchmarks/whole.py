@@ -1,5 +1,6 @@
 """The server itself, as it is served, and its chain of interceptors alone."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -33,7 +34,7 @@ async def chain(calls: Sequence[RehearsedCall], settings: Settings, database_url
     """The server's interceptors before handlers that only answer; yields its port."""
     async with app.core(settings, database_url) as core:
         with app.use_cases(core) as services:
-            server = grpc.aio.server(interceptors=[app.chain(core, services)], options=OPTIONS)
+            server = grpc.aio.server(interceptors=[app.chain(core, services, asyncio.Event())], options=OPTIONS)
             server.add_generic_rpc_handlers((Handlers(calls, _recorded),))
             port = server.add_insecure_port("127.0.0.1:0")
             async with services.standing.followed():

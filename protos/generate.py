@@ -1,6 +1,7 @@
 """Rebuild everything in generated/ from the .proto files (`make protos`), or see whether it is up to date (`--check`).
 
-One protoc call makes the messages, another the typed gRPC stubs, a third the descriptor set that Envoy reads.
+One protoc call makes the messages, another the typed gRPC stubs, a third the descriptor set that Envoy reads, a fourth
+one with the comments, of which the OpenAPI document is made.
 google/** is never generated: googleapis-common-protos carries it, and two copies clash at import.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from grpc_tools import protoc
 
 from protos import edge_tables
+from protos.openapi import document
 
 PROTOS = Path(__file__).parent
 GENERATED = PROTOS.parent / "generated"
@@ -45,6 +47,15 @@ def generate(out: Path) -> None:
     for directory in {path.parent for path in out.rglob("*_pb2.py")}:
         (directory / "py.typed").touch()
     edge_tables.main(out)
+    document.main(out, commented_descriptors())
+
+
+def commented_descriptors() -> bytes:
+    """Return the descriptor set of all own protos with their comments, which Envoy has no use for."""
+    own = map(str, PROTOS.glob("medconnect/**/*.proto"))
+    with tempfile.NamedTemporaryFile() as file:
+        run_protoc(f"--descriptor_set_out={file.name}", "--include_imports", "--include_source_info", *sorted(own))
+        return file.read()
 
 
 def files(folder: Path) -> set[Path]:

@@ -3,7 +3,8 @@
 `core.py` builds what both are made of, `use_cases.py` the services; nothing else constructs a dependency.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -93,21 +94,24 @@ class Server:
     port: int
     """Where gRPC listens on TCP."""
     services: Services
+    end_streams: Callable[[], None]
+    """Lets open streams end, and no new ones begin; the first step of stopping."""
 
 
 @asynccontextmanager
 async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Server]:
     """Serve gRPC on the settings' address, and on a Unix socket for the edge, until the block is left.
 
-    Leaving drains: health says NOT_SERVING, then calls in flight get 25 s to end.
+    Leaving drains: streams end, health says NOT_SERVING, then calls in flight get 25 s to end.
     """
+    stopping = asyncio.Event()
     check_published()
     settings = core.settings
     async with AsyncExitStack() as stack:
         services = stack.enter_context(use_cases(core))
         options = (*OPTIONS, ("grpc.so_reuseport", int(settings.server_processes > 1)))
         server = grpc.aio.server(
-            interceptors=[chain(core, services)], options=options, maximum_concurrent_rpcs=CALLS_AT_ONCE
+            interceptors=[chain(core, services, stopping)], options=options, maximum_concurrent_rpcs=CALLS_AT_ONCE
         )
         _add_servicers(server, services)
         state = Health(core.pulse.ping)
@@ -130,7 +134,8 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
         await stack.enter_async_context(state.watching())
         stack.push_async_callback(state.drain)
-        yield Server(port, services)
+        stack.callback(stopping.set)
+        yield Server(port, services, stopping.set)
 
 
 async def _record_new_keys(work: UnitOfWork) -> None:
@@ -140,8 +145,11 @@ async def _record_new_keys(work: UnitOfWork) -> None:
             await tx.audit.record(AuditEvent.KEYS_CHANGED, Subject("key_ring"))
 
 
-def chain(core: Core, services: Services) -> Chain:
-    """What surrounds every call, outermost first. Raises AccessUndeclared for a method without an access option."""
+def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:
+    """What surrounds every call, outermost first. Raises AccessUndeclared for a method without an access option.
+
+    stopping: set when streams shall end.
+    """
     methods = read_methods(SERVICES)
     clock = core.clock
     authentication, access = Authentication(services.access_tokens), Access(services.standing)
@@ -154,7 +162,7 @@ def chain(core: Core, services: Services) -> Chain:
             RateLimit(services.budgets, core.meter, clock),
             Audit(core.work),  # sees who is refused, and why
             access,  # refuses before the body is parsed
-            OpenStreams(authentication, access, clock),  # asks both again for as long as a stream is open
+            OpenStreams(authentication, access, clock, stopping),  # asks both again while a stream is open
             Deadline(),  # from here on there is work that takes time
             RefreshCookie(services.lifetimes, secure=core.settings.browsers_use_tls),  # before the body is parsed
             Validation(frozenset(method.request_type for method in methods.values() if method.request_type)),

@@ -97,7 +97,8 @@ def serve_one(number: Annotated[int, typer.Argument(help="which of the processes
 
     async def run(settings: Settings) -> None:
         stop = _stop_signal()
-        async with instance.serving_as(number, settings):
+        async with instance.serving_as(number, settings) as end_streams:
+            asyncio.get_running_loop().add_signal_handler(processes.END_STREAMS, end_streams)
             os.write(sys.stdout.fileno(), processes.READY)
             await stop.wait()
 

@@ -1,7 +1,7 @@
 """A whole instance from nothing: database, migrations, first admin, server, mail worker, edge."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,8 @@ class Serving:
     """Where each process listens for the edge."""
     new_admin_password: str | None
     """As of an Instance."""
+    end_streams: Callable[[], None]
+    """Lets open streams end: the edge would wait for them."""
 
 
 @asynccontextmanager
@@ -51,7 +53,10 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
         ):
             host, _, _ = settings.grpc_address.rpartition(":")
             addresses = f"{host}:{servers.port}", "{}:{}".format(*rest.address)
-            yield Instance(*addresses, rest.url, servers.new_admin_password)
+            try:
+                yield Instance(*addresses, rest.url, servers.new_admin_password)
+            finally:
+                servers.end_streams()
 
 
 @asynccontextmanager
@@ -61,25 +66,26 @@ async def serving(core: Core, database_url: str) -> AsyncIterator[Serving]:
     sockets = tuple(socket_of(settings, number) for number in range(settings.server_processes))
     if len(sockets) == 1:
         async with app.serving(core, sockets[0]) as server:
-            yield Serving(server.port, sockets, await first_admin(settings, server.services))
+            generated = await first_admin(settings, server.services)
+            yield Serving(server.port, sockets, generated, server.end_streams)
         return
     with app.use_cases(core) as services:
         generated = await first_admin(settings, services)
     with processes.reserved_port(settings.grpc_address) as address:
         environment = environment_of_child(DATABASE_URL=database_url, GRPC_ADDRESS=address)
-        async with processes.running(len(sockets), environment):
-            yield Serving(int(address.rpartition(":")[2]), sockets, generated)
+        async with processes.running(len(sockets), environment) as end_streams:
+            yield Serving(int(address.rpartition(":")[2]), sockets, generated, end_streams)
 
 
 @asynccontextmanager
-async def serving_as(number: int, settings: Settings) -> AsyncIterator[None]:
-    """Be one of several serving processes: the one with this number, from 0."""
+async def serving_as(number: int, settings: Settings) -> AsyncIterator[Callable[[], None]]:
+    """Be one of several serving processes: the one with this number, from 0; yields what ends its streams."""
     own = settings.model_copy(update={"metrics_address": metrics_address_of(settings, number)})
     async with (
         app.core(own, settings.external_database or "") as core,
-        app.serving(core, socket_of(settings, number)),
+        app.serving(core, socket_of(settings, number)) as server,
     ):
-        yield
+        yield server.end_streams
 
 
 def metrics_address_of(settings: Settings, number: int) -> str | None:

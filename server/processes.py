@@ -9,8 +9,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,8 @@ LONGEST_PAUSE_SECONDS: Final = 10.0
 STABLE_SECONDS: Final = 60.0
 """Who lived so long is started anew without a pause."""
 READY: Final = b"."
+END_STREAMS: Final = signal.SIGUSR1
+"""Tells a child to let its streams end: the parent is about to stop, and the edge waits for them first."""
 
 _log = structlog.get_logger()
 
@@ -37,9 +40,10 @@ class ServerProcessFailed(Exception):
 
 
 @asynccontextmanager
-async def running(count: int, environment: Mapping[str, str]) -> AsyncIterator[None]:
+async def running(count: int, environment: Mapping[str, str]) -> AsyncIterator[Callable[[], None]]:
     """Serve by `count` processes, `medconnect serve-one NUMBER` with this environment, until the block is left.
 
+    Yields what ends their streams.
     Raises ServerProcessFailed when one of them does not start.
     """
     children = [Child(number, environment) for number in range(count)]
@@ -54,9 +58,14 @@ async def running(count: int, environment: Mapping[str, str]) -> AsyncIterator[N
         async with AsyncExitStack() as kept:
             for child in children:
                 await kept.enter_async_context(background.running(child.kept_alive()))
-            yield
+            yield partial(_end_streams, children)
     finally:
         await asyncio.gather(*(child.stop() for child in children))
+
+
+def _end_streams(children: Iterable["Child"]) -> None:
+    for child in children:
+        child.end_streams()
 
 
 @contextmanager
@@ -118,6 +127,11 @@ class Child:
             pause, started = min(2 * pause, LONGEST_PAUSE_SECONDS), loop.time()
             with suppress(ServerProcessFailed):
                 await self.start()
+
+    def end_streams(self) -> None:
+        """Let its streams end."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(END_STREAMS)
 
     async def stop(self) -> None:
         """Let it drain and end; kill it when that takes too long."""

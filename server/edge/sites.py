@@ -11,8 +11,11 @@ from typing import Final
 from urllib.parse import quote
 
 HERE: Final = Path(__file__).parent
-# A wheel carries the page beside this module; in a checkout it stands among the clients.
-PAGE: Final = next(path for path in (HERE / "web", HERE.parents[1] / "clients/web") if path.exists())
+ROOT: Final = HERE.parents[1]
+# A wheel carries all of them beside this module; in a checkout they stand where they are made.
+PAGE: Final = next(path for path in (HERE / "web", ROOT / "clients/web") if path.exists())
+API_DOCS: Final = next(path for path in (HERE / "api-docs", ROOT / "clients/api-docs") if path.exists())
+OPENAPI: Final = next(folder / "generated/openapi.json" for folder in (HERE, ROOT) if (folder / "generated").exists())
 INDEX: Final = "index.html"
 CONTENT_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -32,6 +35,10 @@ PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "media-src 'self' blob:; manifest-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
+)
+API_DOCS_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
@@ -59,7 +66,11 @@ class ServedFile:
     policy: str
 
 
-SITES: Final = (Site(PAGE, "/", PAGE_POLICY),)
+SITES: Final = (
+    Site(PAGE, "/", PAGE_POLICY),
+    Site(API_DOCS, "/api-docs/", API_DOCS_POLICY),
+    Site(OPENAPI, "/api-docs/", API_DOCS_POLICY),
+)
 """What every edge serves."""
 
 

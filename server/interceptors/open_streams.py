@@ -1,4 +1,4 @@
-"""Ends a stream when its caller may not be told more, and bounds how many there are and how old they grow."""
+"""Ends a stream when its caller may not be told more or the server stops, and bounds how many there are and how old."""
 
 import asyncio
 import secrets
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from server import background
 from server.clock import Clock
-from server.errors import TooManyStreams
+from server.errors import Draining, TooManyStreams
 from server.identity import Caller
 from server.interceptors.access import Access
 from server.interceptors.authentication import Authentication
@@ -26,29 +26,35 @@ SPREAD_SECONDS: Final = 3 * 60
 
 
 class OpenStreams:
-    """Asks authentication and access, for as long as a stream is open, what they were asked when it was opened."""
+    """Asks authentication and access, for as long as a stream is open, what they were asked when it was opened.
 
-    def __init__(self, authentication: Authentication, access: Access, clock: Clock) -> None:
+    stopping: set when the server is about to stop: streams would keep it waiting.
+    """
+
+    def __init__(self, authentication: Authentication, access: Access, clock: Clock, stopping: asyncio.Event) -> None:
         self._authentication = authentication
         self._access = access
         self._monotonic = clock.monotonic
+        self._stopping = stopping
         self._open: Counter[UUID] = Counter()
 
     async def around(self, call: Call, proceed: Proceed) -> None:
-        """Raise TooManyStreams at once, or what forbids the call as soon as anything does.
+        """Raise TooManyStreams or Draining at once, or what forbids the call as soon as anything does.
 
-        A stream that has grown old ends without an error.
+        A stream that has grown old ends without an error, as does one that is open when the server stops.
         """
         if not call.method.streaming:
             await proceed(call)
             return
+        if self._stopping.is_set():
+            raise Draining()
         with self._counted(call.caller):
             await self._watch(call, proceed)
 
     async def _watch(self, call: Call, proceed: Proceed) -> None:
         ends = self._monotonic() + OLDEST_SECONDS + secrets.randbelow(SPREAD_SECONDS)
         async with background.running(proceed(call)) as stream:
-            while self._monotonic() < ends:
+            while self._monotonic() < ends and not self._stopping.is_set():
                 await asyncio.wait({stream}, timeout=CHECK_SECONDS)
                 if stream.done():
                     await stream  # raises what it raised

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ class Screen:
 
     def __init__(self, address: str, home: Path) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "PYTHONDONTWRITEBYTECODE": "", "COLUMNS": str(COLUMNS)}
-        command = ["-c", "from medconnect_client.terminal.commands import main; main()"]
+        command = ["-c", "from medconnect_pharmacy import main; main()"]
         self.child = pexpect.spawn(
             sys.executable,
             [*command, "--address", address, "--home", str(home)],
@@ -211,3 +212,9 @@ def _dispense(screen: Screen, answers: dict[str, tuple[str, ...]]) -> None:
 def _width(line: str) -> int:
     """Columns of a line; a scanned code that was typed may wrap."""
     return 0 if "MC1." in line or "code.png" in line else len(line)
+
+
+def test_grpc_is_told_to_be_silent_before_it_is_imported() -> None:
+    said = "import sys, medconnect_pharmacy; print('grpc' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"

@@ -39,7 +39,7 @@ def test_the_generated_file_is_of_the_present_protos() -> None:
 
 def test_every_stream_has_the_route_without_a_time_limit() -> None:
     template = (Path(__file__).parents[2] / "envoy.yaml").read_text()
-    found = re.search(r'safe_regex: \{regex: "(.+?)"\}', template)
+    found = re.search(r'match: \{safe_regex: \{regex: "(.+?)"\}', template)
     assert found
     for method in own_methods(DESCRIPTORS):
         path = method.GetOptions().Extensions[annotations_pb2.http].get

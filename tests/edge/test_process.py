@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.edge import EdgeConfig, EdgeFailed, running
-from tests.edge.test_refusals import assert_safe
+from server.edge import EdgeConfig, EdgeFailed, process, running
+from server.edge.config import TEMPLATE
+from tests.edge.test_refusals import assert_refused, assert_safe
 from tests.edge.toy import Toy
 
 START_AND_WAIT = """
@@ -65,6 +66,22 @@ async def test_s73_without_a_healthy_server_calls_are_told_so_with_the_security_
                     await asyncio.sleep(0.05)
             assert (await rest.get("/api/v1/users")).status_code == 200
         assert await edge.admin.counter("http.rest.lua.envelope.errors") == 0
+    await toy.stop()
+
+
+async def test_a_server_that_takes_too_long_is_given_up_with_504(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = tmp_path / "envoy.yaml"
+    impatient.write_text(TEMPLATE.read_text().replace("timeout: 30s}", "timeout: 0.2s}"))
+    monkeypatch.setattr(process, "TEMPLATE", impatient)
+    toy = Toy(tmp_path / "server-0.sock")
+    await toy.start()
+    config = EdgeConfig(home=tmp_path / "home", server_sockets=(toy.socket,), port=0)
+    async with running(config) as edge, httpx.AsyncClient(base_url=edge.url) as rest:
+        late = await rest.post("/api/v1/pharmacy/scan", json={"qrCode": "slow"})
+        assert_refused(late, 504, "DEADLINE_EXCEEDED")
+        assert (await rest.get("/api/v1/users")).status_code == 200
     await toy.stop()
 
 

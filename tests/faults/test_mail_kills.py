@@ -45,6 +45,7 @@ CUT_OFF: Final = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE query LIKE '%said%' AND wait_event_type = 'Lock' AND datname = current_database()
 """
+ALL_SENT: Final = "SELECT count(*) = 0 FROM emails WHERE state <> 'completed'"
 UNPARK: Final = "UPDATE emails SET due_at = now() WHERE state = 'pending'"
 
 
@@ -70,9 +71,9 @@ class Post:
         async with self.queue.read() as tx:
             return await tx.connection.scalar(text(statement), values)
 
-    async def until(self, statement: str, **values: str) -> None:
+    async def until(self, statement: str, seconds: float = PATIENCE_SECONDS, **values: str) -> None:
         """Wait until the database says so."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(seconds):
             while not await self.value(statement, **values):
                 await asyncio.sleep(0.005)
 
@@ -205,7 +206,7 @@ async def test_r09_a_worker_killed_at_any_point_loses_nothing(post: Post, kills:
     await change(post.queue, UNPARK)
     await change(post.queue, LAPSE)
     async with post.worker():
-        await post.until("SELECT count(*) = 0 FROM emails WHERE state <> 'completed'")
+        await post.until(ALL_SENT, PATIENCE_SECONDS * kills)
     for point in POINTS:
         sent = post.deliveries(f"{point}.example")
         lost = kills * MAILS_A_POINT - len(sent)
@@ -235,7 +236,7 @@ async def test_r09_a_server_killed_before_the_commit_has_stored_nothing_and_afte
             await register(auth, "k2@k2.example")
             server.kill()
     async with post.worker():
-        await post.until("SELECT count(*) = 0 FROM emails WHERE state <> 'completed'")
+        await post.until(ALL_SENT)
     assert sorted(post.deliveries("k2.example").values()) == [1]
     assert post.deliveries("k1.example") == Counter()
 
@@ -261,7 +262,7 @@ async def test_r09_workers_killed_at_random_moments_lose_nothing(post: Post, mai
         await change(post.queue, LAPSE)
     begun = time.monotonic()
     async with post.worker():
-        await post.until("SELECT count(*) = 0 FROM emails WHERE state <> 'completed'")
+        await post.until(ALL_SENT)
     sent = post.deliveries("random.example")
     twice = sum(sent.values()) - len(sent)
     rest = time.monotonic() - begun

@@ -1,5 +1,6 @@
 """A toy service behind the server's own chain: one unary and one streaming method, which do what the test says."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -138,6 +139,8 @@ class House:
     """Through TCP."""
     port: int
     """Where it listens on TCP."""
+    stopping: asyncio.Event
+    """Set, it ends the streams."""
 
     def declare(self, **changes: Any) -> None:
         """Change what the contract says of both methods; before their first call."""
@@ -226,9 +229,10 @@ async def running_house(
     budgets = Budgets(limits, limit_factor)
     lifetimes = Lifetimes(timedelta(minutes=30))
     services: Any = SimpleNamespace(access_tokens=tokens, lifetimes=lifetimes, standing=standing, budgets=budgets)
+    stopping = asyncio.Event()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "read_methods", lambda _: methods)
-        chain = app.chain(core, services)
+        chain = app.chain(core, services, stopping)
     server = grpc.aio.server(interceptors=[chain], options=OPTIONS, **server_options)
     events_service_pb2_grpc.add_EventsServiceServicer_to_server(probe, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -237,6 +241,6 @@ async def running_house(
     await server.start()
     try:
         async with grpc.aio.insecure_channel(socket) as edge, grpc.aio.insecure_channel(tcp) as direct:
-            yield House(probe, methods, tokens, standing, clock, meter, metrics, edge, direct, port)
+            yield House(probe, methods, tokens, standing, clock, meter, metrics, edge, direct, port, stopping)
     finally:
         await server.stop(None)

@@ -44,3 +44,17 @@ async def test_a_caller_who_does_not_read_is_told_to_resume_and_others_do_not_no
             await asyncio.wait_for(unread.read(), 5)
     assert ended.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert b"SLOW_CONSUMER" in dict(ended.value.trailing_metadata())["grpc-status-details-bin"]
+
+
+async def test_when_the_server_stops_a_stream_ends_and_none_begins(house: House) -> None:
+    house.probe.act = lambda: asyncio.sleep(0.01)
+    house.probe.messages = 10_000
+    open_stream = asyncio.create_task(house.call("stream", house.bearer()))
+    await asyncio.sleep(0.1)
+    house.stopping.set()
+    ended = await asyncio.wait_for(open_stream, 1)
+    assert ended.code is grpc.StatusCode.OK
+    assert 0 < len(ended.bodies) < house.probe.messages
+    refused = await house.call("stream", house.bearer())
+    assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+    assert (await house.call("unary", house.bearer())).code is grpc.StatusCode.OK

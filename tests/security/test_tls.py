@@ -20,7 +20,7 @@ from medconnect.auth.v1 import auth_service_pb2_grpc
 
 from server.db.engine import create_engine
 from tests.fixtures.certificates import Authority, Pair
-from tests.fixtures.instance import RunningInstance, running_instance
+from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance, running_instance
 
 SECONDS = 10
 VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
@@ -103,6 +103,32 @@ def test_s77_rest_speaks_tls_and_tells_browsers_to_stay_with_it(secure: Secure) 
         answer = httpx.get(f"{secure.instance.rest}{path}", verify=trusting)
         assert answer.status_code == status
         assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+
+
+def test_s77_the_page_grpc_and_grpc_web_are_served_over_tls_on_the_port_of_rest(secure: Secure) -> None:
+    rest, trusting = secure.instance.rest, ssl.create_default_context(cadata=secure.authority.root.decode())
+    assert httpx.get(rest, verify=trusting).headers["content-type"] == "text/html; charset=utf-8"
+    credentials = grpc.ssl_channel_credentials(secure.authority.root)
+    with grpc.secure_channel(rest.removeprefix("https://"), credentials) as channel:
+        assert ending(channel) is grpc.StatusCode.OK
+    web = {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
+    path = f"{rest}/medconnect.auth.v1.AuthService"
+    answer = httpx.post(f"{path}/GetKeySet", content=bytes(5), headers=web, verify=trusting)
+    assert (answer.http_version, answer.headers["content-type"]) == ("HTTP/1.1", "application/grpc-web+proto")
+    length = int.from_bytes(answer.content[1:5], "big")
+    assert auth.GetKeySetResponse.FromString(answer.content[5 : 5 + length]).keys[0].alg == "EdDSA"
+    assert answer.content[5 + length] == 0x80
+    assert b"grpc-status:0" in answer.content[5 + length :]
+    refused = httpx.post(f"{path}/GetCurrentUser", content=bytes(5), headers=web, verify=trusting)
+    assert (refused.status_code, refused.headers["grpc-status"]) == (200, "16")
+
+
+def test_s81_over_tls_browsers_keep_their_refresh_token_for_tls_alone(secure: Secure) -> None:
+    trusting = ssl.create_default_context(cadata=secure.authority.root.decode())
+    credentials = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
+    url = f"{secure.instance.rest}/api/v1/auth/login"
+    answer = httpx.post(url, json=credentials, headers={"x-refresh-cookie": "true"}, verify=trusting)
+    assert answer.headers["set-cookie"].endswith("; HttpOnly; SameSite=Strict; Secure")
 
 
 def test_without_tls_nothing_is_said_of_it(instance: RunningInstance) -> None:

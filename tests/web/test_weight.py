@@ -53,4 +53,4 @@ def test_the_sign_in_page_is_ready_within_a_second_and_loads_no_more_than_it_nee
     assert min(times) < READY_SECONDS, times
     with httpx.Client() as rest:
         assert sum(weight(rest, url) for url in set(urls)) < FIRST_BYTES
-    assert not [url for url in urls if "/vendor/qr/" in path]
+    assert not [url for url in urls if "/vendor/qr/" in url]

@@ -59,12 +59,14 @@ export class Page {
     scrollTo(0, 0);
   }
 
-  /** Do something every so many seconds while the page is open and seen. */
+  /** Do something every so many seconds while the page is open and seen, and at once when it is seen again. */
   every(seconds, work) {
-    const timer = setInterval(() => {
+    const ifSeen = () => {
       if (!document.hidden) work();
-    }, seconds * 1000);
+    };
+    const timer = setInterval(ifSeen, seconds * 1000);
     this.signal.addEventListener("abort", () => clearInterval(timer));
+    document.addEventListener("visibilitychange", ifSeen, { signal: this.signal });
   }
 
   leave() {

@@ -1,6 +1,5 @@
 """The `medconnect-pharmacy` command: the counter, and a command for each step, for scripts."""
 
-import os
 import sys
 from itertools import islice
 from pathlib import Path
@@ -35,12 +34,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 Key = Annotated[str | None, typer.Option(help="The idempotency key of a command whose answer was lost.")]
 Notes = Annotated[str | None, typer.Option(help="Notes for the prescription's log.")]
 Prescription = Annotated[str, typer.Argument(help="The prescription's id, or its number RX-….")]
-
-
-def main() -> None:
-    """Run the command; gRPC's own log stays out of the pharmacist's sight."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    app()
 
 
 @app.callback(invoke_without_command=True)

@@ -33,7 +33,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """No reason was given; never sent."""
     ERROR_REASON_VALIDATION_FAILED: _ErrorReason.ValueType  # 1
-    """A field does not hold what it must; `BadRequest` names it."""
+    """A field does not hold what it must; `BadRequest` names it, over REST `error.details`."""
     ERROR_REASON_MALFORMED_BODY: _ErrorReason.ValueType  # 2
     """The body is no message of the method's request type."""
     ERROR_REASON_QR_CODE_INVALID: _ErrorReason.ValueType  # 3
@@ -85,7 +85,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PATIENT_HAS_NO_EMAIL: _ErrorReason.ValueType  # 26
     """The patient has no e-mail address."""
     ERROR_REASON_RATE_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 27
-    """Too many requests, please try again later; `RetryInfo` says when."""
+    """Too many requests, please try again later; `RetryInfo` says when, over REST `retry-after`."""
     ERROR_REASON_BODY_TOO_LARGE: _ErrorReason.ValueType  # 28
     """The request's body is larger than the server takes."""
     ERROR_REASON_METHOD_UNKNOWN: _ErrorReason.ValueType  # 29
@@ -119,7 +119,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 43
     """The caller has five streams open; one of them must end first."""
     ERROR_REASON_EMAIL_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 44
-    """This recipient was sent as many mails as a day allows; `RetryInfo` says when there is room for another."""
+    """This recipient was sent as many mails as a day allows; `RetryInfo` says when there is room for another, over REST `retry-after`."""
     ERROR_REASON_EMAIL_NOT_FAILED: _ErrorReason.ValueType  # 45
     """Only a failed mail can be put back into the queue."""
     ERROR_REASON_EMAIL_EXPIRED: _ErrorReason.ValueType  # 46
@@ -133,7 +133,7 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """No reason was given; never sent."""
 ERROR_REASON_VALIDATION_FAILED: ErrorReason.ValueType  # 1
-"""A field does not hold what it must; `BadRequest` names it."""
+"""A field does not hold what it must; `BadRequest` names it, over REST `error.details`."""
 ERROR_REASON_MALFORMED_BODY: ErrorReason.ValueType  # 2
 """The body is no message of the method's request type."""
 ERROR_REASON_QR_CODE_INVALID: ErrorReason.ValueType  # 3
@@ -185,7 +185,7 @@ ERROR_REASON_QR_CODE_EXPIRED: ErrorReason.ValueType  # 25
 ERROR_REASON_PATIENT_HAS_NO_EMAIL: ErrorReason.ValueType  # 26
 """The patient has no e-mail address."""
 ERROR_REASON_RATE_LIMIT_EXCEEDED: ErrorReason.ValueType  # 27
-"""Too many requests, please try again later; `RetryInfo` says when."""
+"""Too many requests, please try again later; `RetryInfo` says when, over REST `retry-after`."""
 ERROR_REASON_BODY_TOO_LARGE: ErrorReason.ValueType  # 28
 """The request's body is larger than the server takes."""
 ERROR_REASON_METHOD_UNKNOWN: ErrorReason.ValueType  # 29
@@ -219,7 +219,7 @@ ERROR_REASON_EMAIL_NOT_CONFIRMED: ErrorReason.ValueType  # 42
 ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 43
 """The caller has five streams open; one of them must end first."""
 ERROR_REASON_EMAIL_LIMIT_EXCEEDED: ErrorReason.ValueType  # 44
-"""This recipient was sent as many mails as a day allows; `RetryInfo` says when there is room for another."""
+"""This recipient was sent as many mails as a day allows; `RetryInfo` says when there is room for another, over REST `retry-after`."""
 ERROR_REASON_EMAIL_NOT_FAILED: ErrorReason.ValueType  # 45
 """Only a failed mail can be put back into the queue."""
 ERROR_REASON_EMAIL_EXPIRED: ErrorReason.ValueType  # 46

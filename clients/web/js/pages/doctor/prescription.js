@@ -6,7 +6,7 @@ import { facts, html, moment, nothing, notice, words } from "../../view.js";
 import { cancel } from "./cancel.js";
 
 /** Seconds between two looks at a prescription that something can still happen to. */
-const LOOK_AGAIN_S = 10;
+const LOOK_AGAIN_S = 30;
 
 export default async function open(page) {
   const fetchIt = async () => (await read(`/doctors/prescriptions/${page.params.id}`, {}, page.signal)).prescription;

@@ -1,0 +1,119 @@
+"""Write generated/openapi.json: the REST face as OpenAPI 3.1, read from the protos and the examples (`make protos`)."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from protos.openapi.contract import Contract, OpenApiError, Schema
+from protos.openapi.errors import Errors
+from protos.openapi.example import Example, check_complete, read_examples
+from protos.openapi.headers import HEADERS, PARAMETERS
+from protos.openapi.operations import Operations, tag
+from protos.openapi.schemas import Schemas
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+FILE = "openapi.json"
+DESCRIPTION = """Digital prescriptions and patient records over REST.
+
+**Sign in** with `Login` and send `authorization: Bearer <accessToken>` with every other call.
+
+**Every success** but key sets, pictures, streams and `/health` is `{"success": true, "message": …, "data": …}`,
+**every failure** has one shape, whose `error.type` is for programs. A path that does not exist is answered 404
+(`ROUTE_UNKNOWN`), a method that a path does not take 405 (`METHOD_NOT_ALLOWED`). Bodies are JSON objects of at most
+256 KiB; unknown members are ignored, unknown query parameters refused. Texts hold no control characters; few may have
+several lines.
+
+**What is not set** is left out of answers if it is an object or may be absent, and otherwise printed as `""`, `0`,
+`false` or `[]`.
+
+**Limits** are token buckets; how full the strictest bucket of a call is stands in the `x-ratelimit-` headers.
+
+**Streams** are server-sent events. A browser's `EventSource` cannot send the token; `fetch` can."""
+HEALTH = "/health"
+
+
+def build(descriptors: bytes, examples: Mapping[str, Example]) -> Schema:
+    """Return the document for a serialised FileDescriptorSet with source info.
+
+    Raise OpenApiError for what cannot be said, and for an RPC without an example.
+    """
+    contract = Contract(descriptors)
+    schemas, errors = Schemas(contract), Errors(contract)
+    operations = Operations(contract, schemas, errors)
+    methods = [method for service in contract.services() for method in service.methods]
+    check_complete(examples, [method.name for method in methods])
+    paths: Schema = {HEALTH: {"get": _health()}}
+    for method in methods:
+        path, verb = operations.place(method)
+        if paths.setdefault(path, {}).setdefault(verb, {}):
+            raise OpenApiError(f"{method.full_name}: another method is {verb.upper()} {path} already")
+        paths[path][verb] = operations.operation(method, examples[method.name])
+    tags = [
+        {"name": tag(service.methods[0]), "description": contract.comment(service)} for service in contract.services()
+    ]
+    return {
+        "openapi": "3.1.0",
+        "info": _info(),
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "tags": [*tags, {"name": "Health", "description": "Whether the service can be called."}],
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas.components(), "Error": errors.schema(), "Health": _health_schema()},
+            "responses": errors.shared(),
+            "headers": HEADERS,
+            "parameters": PARAMETERS,
+            "securitySchemes": {"bearer": _bearer()},
+        },
+    }
+
+
+def main(out: Path, descriptors: bytes) -> None:
+    """Write openapi.json into a folder."""
+    document = build(descriptors, read_examples())
+    (out / FILE).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def _info() -> Schema:
+    project = tomllib.loads(PROJECT.read_text())["project"]
+    return {
+        "title": "MedConnect",
+        "version": project["version"],
+        "description": DESCRIPTION,
+        "license": {"name": project["license"], "identifier": project["license"]},
+    }
+
+
+def _bearer() -> Schema:
+    text = "The `accessToken` that `Login`, `Register` or `RefreshToken` answered."
+    return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}
+
+
+def _health() -> Schema:
+    def response(description: str, word: str) -> Schema:
+        shape = {"$ref": "#/components/schemas/Health"}
+        return {
+            "description": description,
+            "content": {"application/json": {"schema": shape, "example": {"status": word}}},
+        }
+
+    return {
+        "operationId": "Health",
+        "tags": ["Health"],
+        "summary": "Answers whether the service can be called",
+        "security": [],
+        "responses": {
+            "200": response("A server answers.", "SERVING"),
+            "503": response("None does.", "NOT_SERVING"),
+        },
+    }
+
+
+def _health_schema() -> Schema:
+    return {
+        "description": "Whether the service can be called.",
+        "type": "object",
+        "properties": {"status": {"type": "string", "enum": ["SERVING", "NOT_SERVING"]}},
+        "required": ["status"],
+    }

@@ -1,0 +1,110 @@
+"""How REST answers are written: texts by their form, the envelope around them, and what many calls answer."""
+
+import re
+from typing import Any, Final
+
+from tests.fixtures.cast import Actor, Cast
+
+
+class Form(str):
+    """Equals every text that is written so; shows itself as the pattern when it does not."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and re.fullmatch(self, other) is not None
+
+
+TEXT: Final = Form(r".+")
+ID: Final = Form(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+REQUEST_ID: Final = Form(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TIME: Final = Form(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
+DATE: Final = Form(r"\d{4}-\d{2}-\d{2}")
+ACCESS_TOKEN: Final = Form(r"[\w-]+\.[\w-]+\.[\w-]+")
+REFRESH_TOKEN: Final = Form(r"[\w-]{43}")
+PAGE_TOKEN: Final = Form(r"[\w-]+")
+REFERENCE: Final = Form(r"PAT-\d{8}-[0-9A-HJKMNP-TV-Z]{8}")
+NUMBER: Final = Form(r"RX-\d{8}-[0-9A-HJKMNP-TV-Z]{8}")
+QR_HASH: Final = Form(r"[0-9a-f]{32}")
+WHOLE_PAGE: Final = {"nextPageToken": "", "totalSizeIsMinimum": False}
+"""What a list says beside its rows and their number when nothing follows."""
+
+LIMIT_HEADERS: Final = {"x-ratelimit-limit": r"\d+", "x-ratelimit-remaining": r"\d+", "x-ratelimit-reset": r"\d{10}"}
+
+
+def succeeded(
+    cast: Cast, status: int, message: str, call: str, actor: Actor | None = None, body: Any = None
+) -> dict[str, Any]:
+    """Make a call, such as `GET /users`; its data, after status, headers and envelope were found right."""
+    answer = called(cast, call, actor, body)
+    assert (answer.status_code, answer.json().get("message")) == (status, message), answer.text
+    envelope = answer.json()
+    data: dict[str, Any] = envelope.pop("data")
+    assert envelope == {"success": True, "message": message}
+    return data
+
+
+def refused(
+    cast: Cast, status: int, type_: str, call: str, actor: Actor | None = None, body: Any = None, **expected: Any
+) -> dict[str, Any]:
+    """Make a call that fails in exactly this way; the error. Its details name `fields`; others are members."""
+    answer = called(cast, call, actor, body, limited=expected.pop("limited", True))
+    details = [{"field": field, "message": TEXT} for field in expected.pop("fields", [])]
+    error = {"message": TEXT, "statusCode": status, "type": type_, "requestId": REQUEST_ID, "details": details}
+    assert answer.json() == {"success": False, "error": {**error, **expected}}, answer.text
+    assert answer.status_code == status
+    found: dict[str, Any] = answer.json()["error"]
+    assert found["requestId"] == answer.headers["x-request-id"]
+    return found
+
+
+def called(cast: Cast, call: str, actor: Actor | None = None, body: Any = None, *, limited: bool = True) -> Any:
+    """Make a call, such as `GET /users`; the response, after its headers were found right.
+
+    limited: it gets as far as the limits, and is told of them; else the edge answers it.
+    """
+    method, path = call.split(" ", 1)
+    answer = cast.http.request(method, path, headers=actor.headers if actor else {}, json=body)
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.headers["x-request-id"] == REQUEST_ID
+    told = {name for name, form in LIMIT_HEADERS.items() if re.fullmatch(form, answer.headers.get(name, ""))}
+    assert told == (LIMIT_HEADERS.keys() if limited else set())
+    return answer
+
+
+def user(actor_email: str, role: str, **known: Any) -> dict[str, Any]:
+    """An account, as all calls answer it."""
+    texts = ("phone", "licenseNumber", "specialization", "hospitalName", "pharmacyName", "pharmacyAddress", "newEmail")
+    return {
+        **dict.fromkeys(texts, ""),
+        "id": ID,
+        "email": actor_email,
+        "fullName": TEXT,
+        "role": role,
+        "status": "active",
+        "createdAt": TIME,
+        "emailConfirmed": True,
+        **known,
+    }
+
+
+def item(medicine: str, quantity: int, dispensed: int = 0, **known: Any) -> dict[str, Any]:
+    """A line of a prescription."""
+    return {
+        "id": ID,
+        "medicineName": medicine,
+        "dosage": "1",
+        "frequency": "daily",
+        "quantity": quantity,
+        "instructions": "",
+        "route": "",
+        "dispensedQuantity": dispensed,
+        "remainingQuantity": quantity - dispensed,
+        **known,
+    }
+
+
+def qr_code(scans: int = 0, *, used: bool = False) -> dict[str, Any]:
+    """What is told of a code beside its text."""
+    return {"qrHash": QR_HASH, "isUsed": used, "scanCount": scans, "expiresAt": TIME}

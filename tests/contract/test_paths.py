@@ -1,0 +1,89 @@
+"""Every RPC of the product contract stands at its path, and says what is missing to whom it does not let in."""
+
+from typing import Final
+
+import pytest
+
+from tests.contract.shapes import REQUEST_ID
+from tests.fixtures.cast import Cast
+from tests.rpc.methods import RPCS
+
+PATHS: Final = {
+    "Register": "POST /auth/register",
+    "Login": "POST /auth/login",
+    "RefreshToken": "POST /auth/refresh",
+    "Logout": "POST /auth/logout",
+    "ForgotPassword": "POST /auth/forgot-password",
+    "ResetPassword": "POST /auth/reset-password",
+    "ChangePassword": "PUT /auth/change-password",
+    "GetCurrentUser": "GET /auth/profile",
+    "UpdateCurrentUser": "PUT /auth/profile",
+    "ConfirmEmail": "POST /auth/confirm-email",
+    "CreateUser": "POST /users",
+    "ListUsers": "GET /users",
+    "GetUser": "GET /users/{user_id}",
+    "VerifyUser": "PUT /users/{user_id}/verify",
+    "DeactivateUser": "PUT /users/{user_id}/deactivate",
+    "ReactivateUser": "PUT /users/{user_id}/reactivate",
+    "ListAuditRecords": "GET /audit",
+    "GetKeySet": "GET /auth/jwks",
+    "ListPatients": "GET /doctors/patients",
+    "CreatePatient": "POST /doctors/patients",
+    "GetPatient": "GET /doctors/patients/{patient_id}",
+    "UpdatePatient": "PUT /doctors/patients/{patient_id}",
+    "CreatePrescription": "POST /doctors/prescriptions",
+    "ListPrescriptions": "GET /doctors/prescriptions",
+    "GetPrescription": "GET /doctors/prescriptions/{prescription_id}",
+    "CancelPrescription": "POST /doctors/prescriptions/{prescription_id}/cancel",
+    "CreateMedicalVisit": "POST /doctors/medical-visits",
+    "ListMedicalVisits": "GET /doctors/medical-visits",
+    "GetProfile": "GET /patients/profile",
+    "UpdateProfile": "PUT /patients/profile",
+    "ListMyPrescriptions": "GET /patients/prescriptions",
+    "RequestHistoryAccess": "POST /patients/medical-history/otp",
+    "ConfirmHistoryAccess": "POST /patients/medical-history/confirm",
+    "GetMedicalHistory": "GET /patients/medical-history",
+    "GetPatientHistory": "GET /doctors/patients/{patient_id}/medical-history",
+    "GetQrCode": "GET /qr-codes/{prescription_id}",
+    "GetQrCodeImage": "GET /qr-codes/{prescription_id}/image",
+    "ReissueQrCode": "POST /qr-codes/{prescription_id}/reissue",
+    "SendPrescriptionEmail": "POST /qr-codes/email/{prescription_id}",
+    "ListAccessLog": "GET /patients/access-log",
+    "ScanQrCode": "POST /pharmacy/scan",
+    "LookupPrescriptions": "POST /pharmacy/lookup",
+    "ValidatePrescription": "POST /pharmacy/validate/{prescription_id}",
+    "DispensePrescription": "POST /pharmacy/dispense/{prescription_id}",
+    "RejectPrescription": "POST /pharmacy/reject/{prescription_id}",
+    "ReleasePrescription": "POST /pharmacy/release/{prescription_id}",
+    "ListDispensingHistory": "GET /pharmacy/history",
+    "ListPrescriptionLog": "GET /pharmacy/logs/{prescription_id}",
+    "GetDispensingSummary": "GET /pharmacy/dispensing-summary/{prescription_id}",
+    "GetEmailQueueStatus": "GET /events/email-queue/status",
+    "WatchEmailQueueStatus": "GET /events/email-queue/status/stream",
+    "WatchEmails": "GET /events/emails/stream",
+    "ListEmails": "GET /events/emails",
+    "RetryEmail": "POST /events/emails/{email_id}/retry",
+    "ClearCompletedEmails": "POST /events/email-queue/clear-completed",
+    "EmitTestEvent": "POST /events/test",
+    "GetRateLimitUsage": "GET /events/rate-limits",
+}
+"""The product contract's table."""
+TAKES_STRANGERS: Final = {"Register": 400, "Login": 400, "RefreshToken": 400, "ForgotPassword": 400} | {
+    "ResetPassword": 400,
+    "GetKeySet": 200,
+}
+"""What a stranger is told who sends nothing; of all else: 401."""
+
+
+def test_the_protos_have_the_contracts_methods_and_no_others() -> None:
+    assert {name: f"{rpc.verb} {rpc.path}" for name, rpc in RPCS.items()} == PATHS
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_every_method_is_served_at_its_path(cast: Cast, name: str) -> None:
+    method, path = PATHS[name].split(" ")
+    filled = path.replace("{", "").replace("}", "")
+    answer = cast.http.request(method, filled, json=None if method == "GET" else {})
+    assert answer.status_code == TAKES_STRANGERS.get(name, 401), answer.text
+    assert answer.headers["x-request-id"] == REQUEST_ID
+    assert answer.headers["x-ratelimit-limit"].isdecimal()

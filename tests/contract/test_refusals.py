@@ -1,0 +1,133 @@
+"""What every call may be refused with, by the edge or behind it: one shape, the contract's statuses and types."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.contract.shapes import LIMIT_HEADERS, REQUEST_ID, TEXT, TIME, refused, succeeded
+from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.instance import ADMIN_EMAIL, RunningInstance, running_instance
+
+ITEM: Final = {"medicineName": "Doxycycline", "dosage": "1", "frequency": "daily", "quantity": 20}
+LIMITED: Final = "Too many requests, please try again later."
+
+
+@pytest.fixture
+def patient(cast: Cast) -> Actor:
+    return cast.new_patient()
+
+
+@pytest.fixture(scope="module")
+def strict(shared_database_url: str) -> Iterator[RunningInstance]:
+    """An instance under the contract's limits."""
+    with running_instance(shared_database_url, rate_limit_factor=1) as running:
+        yield running
+
+
+def told(answer: httpx.Response, **more: Any) -> tuple[int, str, tuple[str, ...]]:
+    """Status, type and fields of a refusal, whose shape must be the contract's; more are its other members."""
+    error = answer.json()["error"]
+    assert answer.json() == {
+        "success": False,
+        "error": {
+            "message": TEXT,
+            "statusCode": answer.status_code,
+            "type": TEXT,
+            "requestId": REQUEST_ID,
+            "details": [{"field": detail["field"], "message": TEXT} for detail in error["details"]],
+            **more,
+        },
+    }
+    return answer.status_code, error["type"], tuple(detail["field"] for detail in error["details"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status", "type_", "fields"),
+    [
+        ("GET", "/nothing", "", 404, "ROUTE_UNKNOWN", []),
+        ("DELETE", "/pharmacy/scan", "", 405, "METHOD_NOT_ALLOWED", []),
+        ("POST", "/pharmacy/scan", "{", 400, "MALFORMED_BODY", []),
+        ("POST", "/pharmacy/scan", '{"qrCode":7}', 400, "VALIDATION_FAILED", ["qrCode"]),
+        ("POST", "/pharmacy/scan?x=1", "{}", 400, "VALIDATION_FAILED", []),
+        ("GET", "/users?no=1", "", 400, "VALIDATION_FAILED", ["no"]),
+        ("GET", "/users?role=king", "", 400, "VALIDATION_FAILED", ["role"]),
+        ("GET", "/users?pageSize=many", "", 400, "VALIDATION_FAILED", ["pageSize"]),
+        ("POST", "/pharmacy/scan", '{"qrCode":"' + "x" * 262_144 + '"}', 413, "BODY_TOO_LARGE", []),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_the_edge_whoever_calls(
+    cast: Cast, method: str, path: str, content: str, status: int, type_: str, fields: list[str]
+) -> None:
+    headers = {**cast.admin.headers, "content-type": "application/json"} if content else cast.admin.headers
+    answer = cast.http.request(method, path, content=content, headers=headers)
+    assert told(answer) == (status, type_, tuple(fields))
+    assert not LIMIT_HEADERS.keys() & set(answer.headers)
+    assert answer.headers.get("allow") == ("POST" if status == 405 else None)
+
+
+def test_a_body_of_another_type_is_refused(cast: Cast) -> None:
+    assert told(cast.http.post("/auth/login", data={"email": "x"})) == (415, "UNSUPPORTED_MEDIA_TYPE", ())
+
+
+def test_head_is_told_what_the_path_takes(cast: Cast) -> None:
+    answer = cast.http.head("/users", headers=cast.admin.headers)
+    assert (answer.status_code, answer.headers["allow"], answer.content) == (405, "GET, POST", b"")
+
+
+@pytest.mark.parametrize("token", ["", "Bearer", "Bearer x.y.z", "Basic YTpi"])
+def test_without_a_token_that_holds_nobody_gets_in(cast: Cast, token: str) -> None:
+    answer = cast.http.get("/auth/profile", headers={"authorization": token} if token else {})
+    assert told(answer) == (401, "UNAUTHENTICATED", ())
+
+
+def test_unknown_fields_of_a_body_are_ignored_and_unknown_words_are_not(cast: Cast, patient: Actor) -> None:
+    body = {"address": "Hill 4", "no_such_field": 1}
+    said = "Profile updated successfully"
+    assert succeeded(cast, 200, said, "PUT /patients/profile", patient, body)["patient"]["address"] == "Hill 4"
+    body = {"gender": "unspecified"}
+    refused(cast, 400, "VALIDATION_FAILED", "PUT /patients/profile", patient, body, fields=["gender"], limited=False)
+
+
+def test_a_repeated_write_is_answered_again_and_another_one_under_its_key_is_not(cast: Cast, patient: Actor) -> None:
+    body: dict[str, Any] = {"patientId": patient.patient_id, "diagnosis": "Sinusitis", "items": [ITEM]}
+    headers = {**cast.doctor.headers, "Idempotency-Key": str(uuid4())}
+    first, again = (cast.http.post("/doctors/prescriptions", json=body, headers=headers) for _ in range(2))
+    assert [answer.status_code for answer in (first, again)] == [201, 201]
+    assert first.content == again.content
+    assert [answer.headers.get("idempotent-replayed") for answer in (first, again)] == [None, "true"]
+    other = cast.http.post("/doctors/prescriptions", json={**body, "diagnosis": "Otitis"}, headers=headers)
+    assert told(other) == (400, "IDEMPOTENCY_KEY_REUSED", ())
+    headers["Idempotency-Key"] = "short"
+    assert told(cast.http.post("/doctors/prescriptions", json=body, headers=headers)) == (
+        400,
+        "IDEMPOTENCY_KEY_INVALID",
+        (),
+    )
+
+
+def test_what_the_pharmacy_holds_cannot_be_cancelled_and_the_doctor_is_told_whom_to_call(
+    cast: Cast, patient: Actor
+) -> None:
+    written = cast.prescribe(patient.patient_id)
+    cast.claim(written.id, cast.pharmacist)
+    call = f"POST /doctors/prescriptions/{written.id}/cancel"
+    pharmacy = {"pharmacyName": "Corner Pharmacy", "pharmacyPhone": "", "claimExpiresAt": TIME, "state": "validated"}
+    refused(cast, 400, "PRESCRIPTION_CLAIMED", call, cast.doctor, {"reason": "A mistake"}, **pharmacy)
+
+
+def test_limits_are_told_on_success_and_refusal(strict: RunningInstance) -> None:
+    wrong = {"email": ADMIN_EMAIL, "password": "a wrong password"}
+    with httpx.Client(base_url=f"{strict.rest}/api/v1", timeout=30) as rest:
+        allowed = rest.get("/auth/jwks")
+        answers = [rest.post("/auth/login", json=wrong) for _ in range(6)]
+    assert (allowed.status_code, allowed.headers["x-ratelimit-limit"]) == (200, "10")
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["4", "3", "2", "1", "0", "0"]
+    assert {answer.headers["x-ratelimit-limit"] for answer in answers} == {"5"}
+    assert {told(answer) for answer in answers[:5]} == {(401, "INVALID_CREDENTIALS", ())}
+    assert told(answers[-1], limit="login") == (429, "RATE_LIMIT_EXCEEDED", ())
+    assert answers[-1].json()["error"]["message"] == LIMITED
+    assert int(answers[-1].headers["retry-after"]) > 1

@@ -1,0 +1,117 @@
+"""`medconnect up` is asked to stop while it is busy: what was begun ends well, nothing begins, and nothing stays."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import grpc
+import httpx
+import pytest
+from medconnect.events.v1 import events_service_pb2 as events
+from medconnect.events.v1.events_service_pb2_grpc import EventsServiceStub
+
+from tests.fixtures.cast import Actor
+from tests.fixtures.process import Process, process_up
+
+BUSY_SECONDS: Final = 1.2
+"""For so long after the signal the slow call is held up; the database gives up a lock after two seconds."""
+PROMISED_SECONDS: Final = 10.0
+"""By then everything is over; most of it is for this machine's other work."""
+STREAM: Final = "/api/v1/events/email-queue/status/stream"
+
+
+@asynccontextmanager
+async def held_up(database_url: str) -> AsyncIterator[None]:
+    """Let every reading of visits wait for as long as the block lasts."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE visits IN ACCESS EXCLUSIVE MODE")
+            yield
+    finally:
+        await connection.close()
+
+
+def children_of(process: Process) -> set[int]:
+    """The process numbers of all that it started, and of all that those did."""
+    found, seen = [process.child.pid], set()
+    while found:
+        pid = found.pop()
+        below = [
+            int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()
+        ]
+        seen |= set(below)
+        found += below
+    return seen
+
+
+async def read_to_its_end(rest: httpx.AsyncClient, admin: Actor, begun: asyncio.Event) -> int:
+    """Follow the stream as a page does; how many events came. Raises when it is torn off."""
+    count = 0
+    async with rest.stream("GET", STREAM, headers=admin.headers) as response:
+        async for line in response.aiter_lines():
+            if line.startswith("data:"):
+                assert json.loads(line.removeprefix("data:"))["totalJobs"] >= 0
+                count += 1
+                begun.set()
+    return count
+
+
+async def read_natively(address: str, admin: Actor, begun: asyncio.Event) -> grpc.StatusCode:
+    """Follow the stream over gRPC; how it ended."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = EventsServiceStub(channel).WatchEmailQueueStatus(
+            events.WatchEmailQueueStatusRequest(), metadata=admin.metadata
+        )
+        async for _ in call:
+            begun.set()
+        return await call.code()
+
+
+def people(process: Process) -> tuple[Actor, Actor]:
+    with process.cast() as cast:
+        return cast.admin, cast.doctor
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_what_was_begun_ends_well_and_nothing_stays(database_url: str, tmp_path: Path, processes: int) -> None:
+    with process_up(database_url, tmp_path, SERVER_PROCESSES=str(processes), DB_POOL_SIZE="3") as process:
+        admin, doctor = await asyncio.to_thread(people, process)
+        begun = [asyncio.Event(), asyncio.Event()]
+        async with httpx.AsyncClient(base_url=process.rest, timeout=20) as rest, asyncio.TaskGroup() as group:
+            page = group.create_task(read_to_its_end(rest, admin, begun[0]))
+            native = group.create_task(read_natively(process.grpc, admin, begun[1]))
+            await asyncio.wait_for(asyncio.gather(*(each.wait() for each in begun)), 10)
+            children = children_of(process)
+            async with held_up(database_url):
+                slow = group.create_task(rest.get("/api/v1/doctors/medical-visits", headers=doctor.headers))
+                await asyncio.sleep(0.5)
+                process.stop()
+                stopped = time.monotonic()
+                await asyncio.wait_for(asyncio.gather(page, native), BUSY_SECONDS)
+                await asyncio.sleep(stopped + BUSY_SECONDS - time.monotonic())
+                assert not slow.done()
+                await assert_is_sent_away(process.rest)
+        assert (slow.result().status_code, slow.result().json()["data"]["visits"]) == (200, [])
+        assert page.result() > 0
+        assert native.result() is grpc.StatusCode.OK
+        await asyncio.to_thread(process.child.wait, PROMISED_SECONDS)
+        assert process.child.returncode == 0
+        assert time.monotonic() - stopped < PROMISED_SECONDS
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    assert not [line for line in process.logged if '"level":"error"' in line or "Traceback" in line]
+
+
+async def assert_is_sent_away(url: str) -> None:
+    """A new caller is told to go when he is answered, until nobody listens any more."""
+    async with httpx.AsyncClient(base_url=url) as late:
+        try:
+            answer = await late.get("/")
+        except httpx.ConnectError:
+            return
+    assert answer.headers["connection"] == "close"

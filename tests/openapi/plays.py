@@ -1,0 +1,87 @@
+"""The documented examples as calls that a running instance takes: what only it knows stands in the place of ours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from protos.openapi.example import Example
+from tests.fixtures.cast import Actor, Cast
+from tests.rpc.access_table import CELLS
+from tests.rpc.methods import RPCS, WRITES, json_of, rest_request
+from tests.rpc.requests import request_for
+from tests.rpc.sound_requests import World, sound
+from tests.rpc.stage import Stage
+
+REAL: Final = frozenset(
+    {
+        *("patientId", "prescriptionId", "visitId", "userId", "emailId", "itemId"),
+        *("qrCode", "referenceNumber", "otpCode", "refreshToken", "version"),
+    }
+)
+"""The fields whose value an instance must know."""
+REAL_TOO: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(("Register", "CreateUser", "CreatePatient", "Login", "ResetPassword"), frozenset({"email"})),
+    "ListPatients": frozenset({"search"}),
+}
+"""And those that it must know, or must not know yet, of these methods."""
+CELL_OF: Final = {cell.rpc: cell for cell in CELLS}
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A call of a method: its fields by JSON names, and who sends it."""
+
+    rpc: str
+    fields: Mapping[str, Any]
+    actor: Actor | None
+
+    def request(self, http: httpx.Client) -> httpx.Request:
+        """The call over REST."""
+        rpc = RPCS[self.rpc]
+        path, content = rest_request(rpc, self.fields)
+        headers = self.actor.headers if self.actor else {}
+        if rpc.verb == "GET":
+            query = {name: value for name, value in self.fields.items() if name not in rpc.in_path}
+            return http.build_request("GET", path, params=query, headers=headers)
+        return http.build_request(
+            rpc.verb, path, content=content, headers={**headers, "content-type": "application/json"}
+        )
+
+
+class Plays:
+    """Sets the scene of each method."""
+
+    def __init__(self, cast: Cast) -> None:
+        self._stage = Stage(cast)
+        self._world = World(cast)
+        self._stage.prescription("history", fresh=False)  # now: an account is sent ten codes a day
+
+    def of(self, name: str, example: Example) -> Play:
+        """The example, with the instance's own ids, codes and tokens."""
+        known, actor = self.known(name)
+        real = REAL | REAL_TOO.get(name, frozenset())
+        return Play(name, _with_real(example.request, known, real), actor)
+
+    def known(self, name: str) -> tuple[Mapping[str, Any], Actor | None]:
+        """The fields of a request that the instance takes, and who may send it."""
+        rpc, cell = RPCS[name], CELL_OF[name]
+        if rpc in WRITES and rpc.descriptor.input_type.fields:
+            request, actor = next(iter(sound(name, self._world).sent()))
+            return json_of(request), actor
+        request = request_for(self._stage, name, self._stage.prescription(cell.scene, fresh=False))
+        if name == "Logout":  # in a session that nobody needs
+            return {}, self._stage.another_session(self._stage.lodger)[0]
+        return json_of(request), self._stage.actors[cell.first_allowed]
+
+
+def _with_real(example: Any, known: Any, real: frozenset[str]) -> Any:
+    if isinstance(example, Mapping):
+        return {
+            name: known[name] if name in real else _with_real(value, known.get(name), real)
+            for name, value in example.items()
+        }
+    if isinstance(example, Sequence) and not isinstance(example, str) and known:
+        return [_with_real(one, other, real) for one, other in zip(example, known, strict=False)]
+    return example

@@ -1,0 +1,113 @@
+"""Whatever is sent to an operation by whoever, it is answered as the document says, and never by a fault of the server.
+
+Schemathesis makes calls that the document allows and calls that it forbids; into some of them go values that the
+instance knows. `pytest tests/openapi --api-examples=200 -s` makes 200 for each operation, others at each run, and
+counts the answers.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
+from schemathesis import Case, GenerationMode
+
+from tests.fixtures.cast import Actor, Cast
+from tests.openapi.conftest import API_EXAMPLES
+from tests.openapi.documented import EVENTS, read_document
+from tests.openapi.plays import Plays
+from tests.rpc.methods import RPCS
+
+OWN_TURNS: Final = 4
+"""Who may call is drawn so often for each of those who mostly may not."""
+UNAVAILABLE: Final = 503
+
+DOCUMENT = read_document()
+CALLS = schemathesis.openapi.from_dict(dict(DOCUMENT.document))
+
+
+@pytest.fixture(scope="module")
+def plays(cast: Cast) -> Plays:
+    return Plays(cast)
+
+
+@pytest.fixture(scope="module")
+def everybody(cast: Cast) -> list[Actor | None]:
+    """Nobody, and somebody of each role."""
+    return [None, cast.new_patient(), cast.new_doctor(), cast.new_pharmacist(), cast.new_admin()]
+
+
+@pytest.fixture(scope="module")
+def http() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tally() -> Iterator[Counter[int]]:
+    """How often each status was answered; `pytest -s` shows it."""
+    counted: Counter[int] = Counter()
+    yield counted
+    print(f"\n{counted.total()} calls:", dict(sorted(counted.items())))
+
+
+# The instance is a thread of this process, and draws while strategies do.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+@pytest.mark.parametrize("name", RPCS)
+def test_every_call_is_answered_as_documented(
+    cast: Cast,
+    plays: Plays,
+    everybody: list[Actor | None],
+    http: requests.Session,
+    tally: Counter[int],
+    api_examples: int,
+    name: str,
+) -> None:
+    known, own = plays.known(name)
+    operation = CALLS[DOCUMENT.operations[name].path][DOCUMENT.operations[name].verb]
+
+    @settings(
+        max_examples=api_examples,
+        deadline=None,
+        database=None,
+        derandomize=api_examples == API_EXAMPLES,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        case=st.one_of(operation.as_strategy(GenerationMode.POSITIVE), operation.as_strategy(GenerationMode.NEGATIVE)),
+        actor=st.sampled_from([*everybody, *[own] * OWN_TURNS]),
+        real=st.sets(st.sampled_from(sorted(known))) if known else st.just(set()),
+    )
+    def call(case: Case[Any], actor: Actor | None, real: Collection[str]) -> None:
+        if name == "Logout" and actor is not None:  # in a session that nobody needs
+            _, actor = plays.known(name)
+        put_in(case, {member: known[member] for member in real})
+        sent = case.as_transport_kwargs(cast.instance.rest)
+        sent["headers"].update(actor.headers if actor else {})
+        with http.request(**sent, stream=True, timeout=30) as response:
+            tally[response.status_code] += 1
+            if response.headers["content-type"] != EVENTS:
+                _ = response.content
+            told = (name, sent, response.status_code)
+            assert response.status_code < 500 or response.status_code == UNAVAILABLE, told
+            assert DOCUMENT.faults(name, response) == [], told
+
+    before = tally.total()
+    with suppress(FlakyStrategyDefinition):  # some of Schemathesis's draw on what was drawn before
+        call()
+    assert tally.total() > before
+
+
+def put_in(case: Case[Any], known: Mapping[str, Any]) -> None:
+    """Replace what is made up by what the instance knows, in the path and in the body."""
+    in_path = known.keys() & case.path_parameters.keys()
+    case.path_parameters.update({member: known[member] for member in in_path})
+    if isinstance(case.body, dict):
+        case.body.update({member: value for member, value in known.items() if member not in in_path})
