@@ -15,7 +15,7 @@ addEventListener("hashchange", showHeader);
 
 function bar(user, address) {
   return html`<div class="bar">
-    <a class="brand" href="#/"><img src="/icon.svg" alt="" width="28" height="28">MedConnect</a>
+    <a class="brand" href="#/"><img src="/icon.svg" alt="" width="28" height="28"><span>MedConnect</span></a>
     ${user ? navigation(user, address) : nothing}
     ${user
       ? html`<div class="who">

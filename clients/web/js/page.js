@@ -61,8 +61,12 @@ export class Page {
 
   /** Do something every so many seconds while the page is open and seen, and at once when it is seen again. */
   every(seconds, work) {
-    const ifSeen = () => {
-      if (!document.hidden) work();
+    const ifSeen = async () => {
+      try {
+        if (!document.hidden) await work();
+      } catch (error) {
+        if (!this.left) throw error; // what is under way when the page is left ends in the middle
+      }
     };
     const timer = setInterval(ifSeen, seconds * 1000);
     this.signal.addEventListener("abort", () => clearInterval(timer));
