@@ -47,6 +47,7 @@ format-check: $(READY)
 
 lint: $(READY)
 	@$(BIN)/ruff check .
+	@$(BIN)/oxlint --quiet clients/web
 	@$(BIN)/buf lint
 
 types: $(READY)

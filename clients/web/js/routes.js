@@ -32,6 +32,7 @@ export const routes = [
   { path: "/counter", title: "Counter", nav: "Counter", module: "pharmacist/counter.js", roles: ["pharmacist"] },
   { path: "/counter/:number", title: "Prescription", module: "pharmacist/prescription.js", roles: ["pharmacist"] },
   { path: "/dispensed", title: "What you did", nav: "History", module: "pharmacist/history.js", roles: ["pharmacist"] },
+  { path: "/dispensed/:id", title: "What happened to it", module: "pharmacist/log.js", roles: ["pharmacist"] },
   { path: "/receipt/:id", title: "Receipt", module: "pharmacist/receipt.js", roles: ["pharmacist"] },
 
   { path: "/accounts", title: "Accounts", nav: "Accounts", module: "admin/accounts.js", roles: ["admin"] },

@@ -15,8 +15,8 @@ export function calendarDay(text) {
 }
 
 /** The day of a moment. */
-export function day(moment) {
-  return moment ? html`<time datetime=${moment}>${DAY.format(new Date(moment))}</time>` : nothing;
+export function day(value) {
+  return value ? html`<time datetime=${value}>${DAY.format(new Date(value))}</time>` : nothing;
 }
 
 /** A moment, by the reader's clock. */

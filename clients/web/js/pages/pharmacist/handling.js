@@ -1,0 +1,156 @@
+/** One prescription in a pharmacist's hands: who may have what, claimed, handed out or rejected. */
+
+import { write } from "../../api.js";
+import { ask } from "../../dialog.js";
+import { Failure } from "../../http.js";
+import { course, isOver, items } from "../../parts/prescription.js";
+import { allergies } from "../../parts/record.js";
+import { calendarDay, facts, html, notice, nothing, problem } from "../../view.js";
+import { Claim } from "./claim.js";
+import { Dispensing } from "./dispensing.js";
+import { behind } from "./found.js";
+
+export class Handling {
+  #page;
+  #prescription;
+  #canDispense;
+  #claim;
+  #dispensing;
+  #said = "";
+  #failure = null;
+  #busy = false;
+
+  /** found: a scan's or lookup's answer. */
+  constructor(page, { prescription, canDispense }) {
+    this.#page = page;
+    this.#prescription = prescription;
+    this.#canDispense = canDispense;
+    this.#claim = new Claim(page, prescription.id);
+    this.#dispensing = new Dispensing(page, () => this.#prescription, (answer) => this.#dispensed(answer));
+  }
+
+  show() {
+    const { status } = this.#prescription;
+    return html`${this.#said ? notice("good", this.#said) : nothing}
+      ${this.#failure ? problem(this.#failure) : nothing}
+      <section class="card dense" aria-label="Patient and prescription">
+        ${allergies(this.#prescription.patientAllergies)} ${who(this.#prescription)} ${course(this.#prescription)}
+      </section>
+      <section class="card">${items(this.#prescription)}
+        ${isOver(this.#prescription) || status === "validated" ? nothing : this.#unclaimed()}
+      </section>
+      ${status === "validated" ? this.#claimed() : nothing}
+      <p><a href="#/dispensed/${this.#prescription.id}">What happened to it at pharmacies</a></p>`;
+  }
+
+  #unclaimed() {
+    return html`<p>Check the patient and the medicines, then validate: the prescription is yours to dispense, and nobody else's.</p>
+      <div class="actions">
+        ${this.#button("Validate", "", this.#validate)} ${this.#rejectButton()}
+      </div>`;
+  }
+
+  #claimed() {
+    return this.#canDispense ? this.#mine() : html`
+      ${notice("busy", "Another pharmacist has validated this prescription. It cannot be dispensed here now.")}
+      <p>${this.#button("Look again", "second", this.#lookAgain)}</p>`;
+  }
+
+  #mine() {
+    return html`<section class="card" aria-labelledby="dispense">
+      <h2 id="dispense" tabindex="-1">Dispense</h2>
+      ${this.#prescription.patientAllergies.length ? allergies(this.#prescription.patientAllergies) : nothing}
+      ${this.#claim.show()}
+      <div class="actions field">
+        ${this.#button("Renew", "second", this.#validate)} ${this.#button("Release", "second", this.#release)} ${this.#rejectButton()}
+      </div>
+      ${this.#dispensing.show()}
+    </section>`;
+  }
+
+  #button(text, look, work) {
+    return html`<button type="button" class=${look} ?disabled=${this.#busy} @click=${() => this.#try(work)}>${text}</button>`;
+  }
+
+  // Nothing is rejected of which something was handed out.
+  #rejectButton() {
+    const begun = this.#prescription.items.some((item) => item.dispensedQuantity);
+    return begun ? nothing : html`<button type="button" class="danger" @click=${this.#reject}>Reject …</button>`;
+  }
+
+  #lookAgain = async () => {
+    const [{ prescription, canDispense }] = await behind(this.#prescription.prescriptionNumber);
+    this.#becomes(prescription, "", canDispense);
+  };
+
+  #validate = async () => {
+    const { prescription, claimExpiresAt } = await this.#write("validate");
+    this.#claim.begin(claimExpiresAt);
+    this.#becomes(prescription, "");
+    this.#page.say("The prescription is yours to dispense.");
+    document.getElementById("dispense").focus();
+  };
+
+  #release = async () => {
+    this.#becomes((await this.#write("release")).prescription, "The prescription is released: any pharmacist can validate it.");
+  };
+
+  #reject = () => ask({
+    title: "Reject the prescription?",
+    text: "This is for good: nobody can dispense it any more.",
+    button: "Reject it",
+    fields: (form) => form.area("reason", "Reason", { hint: "The patient and the doctor read it." }),
+    work: async (values) => {
+      this.#becomes((await this.#write("reject", values)).prescription, "The prescription is rejected. The patient and the doctor are told.");
+    },
+  });
+
+  #dispensed({ prescription, totalAmount, currency }) {
+    const open = isOver(prescription) ? "" : "The rest stays open: validate again to dispense it.";
+    this.#becomes(prescription, html`<p><strong>Dispensed for ${totalAmount} ${currency}.</strong> ${open}</p>
+      <p><a href="#/receipt/${prescription.id}">Receipt</a></p>`);
+    this.#page.say(`Dispensed for ${totalAmount} ${currency}. ${open}`);
+  }
+
+  // Who has just acted on it could go on.
+  #becomes(prescription, said, canDispense = true) {
+    this.#prescription = prescription;
+    this.#canDispense = canDispense;
+    this.#said = said;
+    this.#failure = null;
+    if (prescription.status !== "validated") this.#claim.end();
+    this.#page.update();
+    if (said) this.#page.arrive();
+  }
+
+  #write(action, values) {
+    return write("POST", `/pharmacy/${action}/${this.#prescription.id}`, values);
+  }
+
+  async #try(work) {
+    this.#busy = true;
+    this.#page.update();
+    try {
+      await work();
+    } catch (failure) {
+      if (!(failure instanceof Failure)) throw failure;
+      this.#said = "";
+      this.#failure = failure;
+      scrollTo(0, 0);
+    } finally {
+      this.#busy = false;
+      this.#page.update();
+    }
+  }
+}
+
+function who({ patientName, patientDateOfBirth, insuranceProvider, insuranceNumber, doctorName, doctorLicenseNumber, diagnosis }) {
+  return facts([
+    ["Patient", html`<strong>${patientName}</strong>`],
+    ["Born", calendarDay(patientDateOfBirth)],
+    ["Insurance", [insuranceProvider, insuranceNumber].filter(Boolean).join(", ")],
+    ["Doctor", doctorName],
+    ["Licence number", doctorLicenseNumber],
+    ["Diagnosis", diagnosis],
+  ]);
+}

@@ -1,0 +1,26 @@
+import { Listing } from "../../listing.js";
+import { Filter } from "../../parts/filter.js";
+import { html, label, moment, nothing } from "../../view.js";
+
+const ACTIONS = ["scan", "lookup", "validate", "dispense", "reject", "release"].map((action) => [action, label(action)]);
+
+export default async function open(page) {
+  const entries = new Listing(page, "/pharmacy/history", "entries");
+  const filter = new Filter(page, entries);
+  await filter.load();
+  page.show(() => html`
+    ${filter.around(html`${filter.choice("action", "Action", ACTIONS)} ${filter.days()}`)}
+    ${entries.show(row, "There is nothing like that.")}`);
+}
+
+function row(entry) {
+  return html`<div class="row"><strong>${label(entry.action)}</strong><span class="quiet">${moment(entry.occurredAt)}</span></div>
+    <p><a class="number" href="#/dispensed/${entry.prescriptionId}">${entry.prescriptionNumber}</a> · ${entry.patientName}</p>
+    ${entry.lines.length ? html`<p>${entry.lines.map(handedOut).join(", ")} · ${entry.totalAmount} ${entry.currency}
+      · <a href="#/receipt/${entry.prescriptionId}">Receipt</a></p>` : nothing}
+    ${entry.notes ? html`<p class="quiet">${entry.notes}</p>` : nothing}`;
+}
+
+function handedOut(line) {
+  return `${line.quantity} × ${line.medicineName}`;
+}

@@ -1,0 +1,51 @@
+"""Browsers on the shared instance. One a module: a session's would leave its event loop running under other tests."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.fixtures.browser import CHROMIUM, Window, chromium
+from tests.fixtures.cast import Cast
+from tests.fixtures.instance import RunningInstance
+from tests.fixtures.postman import Postman
+
+Windows = Callable[..., Window]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest tests/web --screenshots=DIR` writes a picture of every page, by role, size and colours."""
+    parser.addoption("--screenshots", type=Path, help="folder for pictures of the pages")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _demand_chromium() -> None:
+    if CHROMIUM is None:
+        pytest.skip("the page's tests need a browser: install Chromium (Debian, Ubuntu: apt-get install chromium)")
+
+
+@pytest.fixture(scope="session")
+def postman(instance: RunningInstance) -> Postman:
+    return Postman(instance.home)
+
+
+@pytest.fixture(scope="module")
+def browser(instance: RunningInstance, cast: Cast) -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def windows(browser: Browser, instance: RunningInstance) -> Iterator[Windows]:
+    """Opens windows; options are those of playwright's new_context. At the end nothing may have gone wrong in any."""
+    opened: list[Window] = []
+
+    def open_window(**options: Any) -> Window:
+        opened.append(Window(browser, instance.rest, options))
+        return opened[-1]
+
+    yield open_window
+    for window in opened:
+        window.close()

@@ -1,0 +1,74 @@
+"""An admin's story in a real browser: accounts verified and closed, mails watched as they go, who did what."""
+
+import pytest
+from medconnect.options.v1 import access_pb2
+from playwright.sync_api import Page, expect
+
+from tests.fixtures.browser import Window
+from tests.fixtures.cast import Cast, new_email
+from tests.fixtures.instance import ADMIN_PASSWORD
+from tests.web.conftest import Windows
+
+
+@pytest.fixture
+def admin(windows: Windows, cast: Cast) -> Window:
+    """The admin's window."""
+    return windows().sign_in(cast.admin, ADMIN_PASSWORD)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_a_pharmacist_works_once_the_licence_is_verified_and_no_longer_when_the_account_is_closed(
+    admin: Window, windows: Windows, cast: Cast
+) -> None:
+    pharmacist = cast.new_unverified(access_pb2.ROLE_PHARMACIST)
+    written = cast.prescribe(cast.new_patient().patient_id, 1)
+    counter = windows().sign_in(pharmacist).page
+    counter.get_by_label("Reference number").fill(written.prescription_number)
+    counter.keyboard.press("Enter")
+    expect(counter.get_by_text("An administrator compares your licence number")).to_be_visible()
+
+    page = admin.page
+    page.get_by_label("Find an account").fill(pharmacist.email)
+    account = page.get_by_role("listitem").filter(has_text=pharmacist.email)
+    account.get_by_role("button", name="Verify").click()
+    page.get_by_role("dialog").get_by_role("button", name="Verify").click()
+    expect(account).to_contain_text("Active")
+    press(counter, "Look it up")
+    expect(counter.get_by_role("heading", level=1)).to_have_text(written.prescription_number)
+
+    account.get_by_role("button", name="Deactivate").click()
+    page.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
+    expect(account).to_contain_text("Deactivated")
+    counter.get_by_role("link", name="History").click()
+    expect(counter.get_by_text("Your session has ended.")).to_be_visible()
+
+
+def test_an_account_is_made_and_what_was_done_stands_in_the_audit(admin: Window) -> None:
+    page, email = admin.go("/accounts/new").page, new_email()
+    page.get_by_label("Full name").fill("Nora Newman")
+    page.get_by_label("E-mail").fill(email)
+    press(page, "Make the account")
+    licence = page.get_by_label("Licence number")
+    expect(licence).to_have_attribute("aria-invalid", "true")
+    licence.fill("MD-77")
+    press(page, "Make the account")
+    expect(page.get_by_text(f"a mail is on its way to {email}")).to_be_visible()
+    page.get_by_role("link", name="Audit").click()
+    expect(page.get_by_role("listitem").filter(has_text="created").first).to_contain_text("admin")
+
+
+def test_a_mail_is_seen_going_and_a_failed_one_is_put_back(admin: Window, cast: Cast) -> None:
+    failed = cast.failed_mail()
+    page = admin.go("/mails").page
+    expect(page.get_by_text("Live: changes show by themselves.")).to_be_visible()
+    press(page, "Send a test mail")
+    expect(page.get_by_role("listitem").filter(has_text="Test").filter(has_text="Completed").first).to_be_visible()
+
+    page.get_by_label("Show").select_option("Failed")
+    with page.expect_response(f"**/events/emails/{failed}/retry") as answer:
+        page.get_by_role("button", name="Try again").first.click()
+    assert answer.value.status == 200
+    expect(page.get_by_text("The mail is back in the queue.").first).to_be_visible()

@@ -1,0 +1,120 @@
+"""A doctor's story in a real browser: a new patient, a visit, a prescription that changes while he looks at it."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.fixtures.browser import Window
+from tests.fixtures.cast import Cast, new_email
+from tests.fixtures.postman import Postman
+from tests.web.conftest import Windows
+
+
+@pytest.fixture
+def doctor(windows: Windows, cast: Cast) -> Window:
+    """A doctor's window."""
+    return windows().sign_in(cast.new_doctor())
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def fill(page: Page, **values: str) -> None:
+    """Fill fields by the names that they have in the request."""
+    for name, value in values.items():
+        page.locator(f"main [name='{name}']").fill(value)
+
+
+def expect_title(page: Page, title: str) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+
+
+def test_from_a_new_patient_to_a_prescription_of_two_medicines_with_its_mail(doctor: Window, postman: Postman) -> None:
+    page, email = doctor.page, new_email()
+    page.get_by_role("link", name="New patient").click()
+    fill(page, fullName="Åsa Öberg", email=email, allergies="Latex\nPenicillin")
+    press(page, "Make the record")
+    expect(page.locator("[name=dateOfBirth]")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("[name=dateOfBirth]")).to_be_focused()
+    fill(page, dateOfBirth="1984-02-29")
+    page.get_by_label("Gender").select_option("Female")
+    press(page, "Make the record")
+    expect_title(page, "Åsa Öberg")
+    postman.wait(email, "Welcome")
+
+    page.get_by_role("link", name="New visit").click()
+    fill(page, chiefComplaint="Cough and fever", **{"vitalSigns.temperature": "38,4"})
+    press(page, "Write it down")
+    expect(page.get_by_text("38.4 °C")).to_be_visible()
+    page.get_by_role("link", name="Prescribe for this visit").click()
+
+    expect(page.get_by_label("Visit")).to_contain_text("Cough and fever")
+    fill(page, diagnosis="Acute bronchitis")
+    press(page, "Add a medicine")
+    first = {"medicineName": "Doxycycline", "dosage": "100 mg", "frequency": "twice a day"}
+    fill(page, **{f"items[0].{name}": value for name, value in first.items()})
+    press(page, "Write the prescription")
+    quantity = page.locator("[name='items[0].quantity']")
+    expect(quantity).to_be_focused()
+    expect(page.locator("[name='items[1].medicineName']")).to_have_attribute("aria-invalid", "true")
+    quantity.fill("20")
+    second = {"medicineName": "Paracetamol", "dosage": "500 mg", "frequency": "when needed", "quantity": "12"}
+    fill(page, **{f"items[1].{name}": value for name, value in second.items()})
+    press(page, "Write the prescription")
+
+    expect(page.get_by_role("row", name="Doxycycline")).to_contain_text("20")
+    expect(page.get_by_role("row", name="Paracetamol")).to_contain_text("12")
+    number = page.get_by_role("heading", level=1).inner_text()
+    postman.wait(email, number)
+    expect(page.get_by_role("img", name=f"QR code of prescription {number}")).to_be_visible()
+    press(page, "Mail it")
+    postman.wait(email, number, 2)
+
+
+def test_a_removed_medicine_takes_what_was_said_of_it_along(doctor: Window, cast: Cast) -> None:
+    page = doctor.go(f"/patients/{cast.new_patient().patient_id}/prescribe").page
+    press(page, "Add a medicine")
+    fill(page, diagnosis="Cough", **{"items[1].medicineName": "Second"})
+    press(page, "Write the prescription")
+    press(page, "Remove medicine 1")
+    expect(page.locator("[name='items[0].medicineName']")).to_have_value("Second")
+    expect(page.locator("[name='items[0].medicineName']")).not_to_have_attribute("aria-invalid", "true")
+    expect(page.locator("[name='items[0].dosage']")).to_have_attribute("aria-invalid", "true")
+
+
+def test_a_patient_is_found_by_the_beginnings_of_names_and_found_again_on_the_way_back(
+    doctor: Window, cast: Cast
+) -> None:
+    cast.new_patient("Zacharias Quillfeather")
+    page = doctor.page
+    page.get_by_label("Find a patient").fill("zach quil")
+    page.get_by_role("link", name="Zacharias Quillfeather").first.click()
+    expect_title(page, "Zacharias Quillfeather")
+    page.go_back()
+    expect(page.get_by_label("Find a patient")).to_have_value("zach quil")
+    assert "zach" not in page.url
+
+
+def test_its_state_changes_while_one_looks_and_what_a_pharmacy_holds_is_not_cancelled(
+    windows: Windows, cast: Cast
+) -> None:
+    written = cast.prescribe(cast.new_patient().patient_id, 10)
+    page = windows().sign_in(cast.doctor).page
+    page.clock.install()
+    page.get_by_role("link", name="Prescriptions", exact=True).click()
+    page.get_by_role("link", name=written.prescription_number).click()
+    about = page.get_by_label("Prescription", exact=True)
+    expect(about).to_contain_text("Pending")
+    cast.claim(written.id, cast.pharmacist)
+    page.clock.fast_forward("00:11")
+    expect(about).to_contain_text("Validated")
+
+    press(page, "Cancel the prescription")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("Written by mistake")
+    dialog.get_by_role("button", name="Cancel the prescription").click()
+    expect(dialog.get_by_text("A pharmacy is dispensing this prescription.")).to_be_visible()
+    cast.rest("POST", f"/pharmacy/release/{written.id}", cast.pharmacist, {})
+    dialog.get_by_role("button", name="Cancel the prescription").click()
+    expect(about).to_contain_text("Cancelled")
+    expect(about).to_contain_text("Written by mistake")

@@ -1,0 +1,134 @@
+"""Every page of every role, by phone and by desk, in light and dark: nothing keeps anybody out, nothing goes wrong."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.fixtures.browser import Window
+from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.looks import flaws
+from tests.web.conftest import Windows
+
+ROOT: Final = Path(__file__).parents[2]
+ROUTE: Final = re.compile(r'path: "(?P<path>[^"]+)".*module: "(?P<module>\w+)/')
+EVERYBODY: Final = ("/sign-in", "/register", "/set-password")
+ADDRESSES: Final = {
+    "patient": ("/prescriptions", "/prescriptions/{open}", "/history", "/access-log", "/profile", "/account"),
+    "doctor": (
+        *(
+            "/patients",
+            "/patients/new",
+            "/patients/{patient}",
+            "/patients/{patient}/edit",
+            "/patients/{patient}/history",
+        ),
+        *("/patients/{patient}/visit", "/patients/{patient}/prescribe"),
+        *("/prescriptions", "/prescriptions/{open}", "/visits", "/account"),
+    ),
+    "pharmacist": (
+        *(
+            "/counter",
+            "/counter/{reference}",
+            "/counter/{number}",
+            "/dispensed",
+            "/dispensed/{done}",
+            "/receipt/{done}",
+        ),
+        "/account",
+    ),
+    "admin": ("/accounts", "/accounts/new", "/mails", "/audit", "/limits", "/account"),
+}
+
+
+@pytest.fixture(scope="module")
+def people(cast: Cast) -> dict[str, Actor]:
+    """An account of each role, with something to see for each."""
+    return {
+        "patient": cast.new_patient("Clara Müller"),
+        "doctor": cast.doctor,
+        "pharmacist": cast.new_pharmacist(),
+        "admin": cast.admin,
+    }
+
+
+@pytest.fixture(scope="module")
+def places(cast: Cast, people: dict[str, Actor]) -> dict[str, str]:
+    """What stands in the addresses: a prescription that is open and claimed, one that is dispensed, their patient."""
+    patient, pharmacist, doctor = people["patient"], people["pharmacist"], people["doctor"]
+    claimed, done = (cast.prescribe(patient.patient_id, 10, 20) for _ in range(2))
+    for written in (claimed, done):
+        cast.claim(written.id, pharmacist)
+    lines = [
+        {"itemId": item.id, "quantity": 5, "unitPrice": "1.50", "batchNumber": "B-77", "expiryDate": "2099-01-31"}
+        for item in done.items
+    ]
+    assert cast.rest("POST", f"/pharmacy/dispense/{done.id}", pharmacist, {"items": lines})[0] == 200
+    visit = {
+        "patientId": patient.patient_id,
+        "visitDate": "2026-01-31",
+        "visitType": "consultation",
+        "chiefComplaint": "Cough",
+    }
+    assert cast.rest("POST", "/doctors/medical-visits", doctor, visit)[0] == 201
+    _, profile = cast.rest("GET", "/patients/profile", patient)
+    cast.failed_mail()
+    return {
+        "open": claimed.id,
+        "number": claimed.prescription_number,
+        "done": done.id,
+        "patient": patient.patient_id,
+        "reference": profile["data"]["patient"]["referenceNumber"],
+    }
+
+
+@pytest.fixture
+def screenshots(request: pytest.FixtureRequest) -> Path | None:
+    folder: Path | None = request.config.getoption("--screenshots", None)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def look(window: Window, role: str, addresses: tuple[str, ...], places: dict[str, str], folder: Path | None) -> None:
+    found: list[str] = []
+    for address in addresses:
+        page = window.go(address.format(**places)).page
+        assert page.get_by_role("alert").count() == 0, page.get_by_role("alert").all_inner_texts()
+        found += flaws(page, re.sub(r"\W+", "-", f"{role}{address}").strip("-"), folder)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("role", ADDRESSES)
+def test_every_page_of_a_role_is_for_everybody(
+    windows: Windows, people: dict[str, Actor], places: dict[str, str], role: str, screenshots: Path | None
+) -> None:
+    look(windows().sign_in(people[role]), role, ADDRESSES[role], places, screenshots)
+
+
+def test_the_pages_of_strangers_are_for_everybody(windows: Windows, screenshots: Path | None) -> None:
+    look(windows(), "stranger", EVERYBODY, {}, screenshots)
+
+
+def test_what_keeps_people_out_is_found(windows: Windows) -> None:
+    page = windows().go("/sign-in").page
+    page.evaluate("""document.querySelector("label").remove();
+      document.querySelector("main").style.width = "1200px";
+      document.querySelector("h1").style.color = "#777";
+      document.querySelector("h1").style.background = "#888";""")
+    found = "\n".join(flaws(page, "broken"))
+    for said in ("broken, phone: the page scrolls sideways", "phone, light: label", "desk, dark: color-contrast"):
+        assert said in found
+
+
+def test_no_page_is_left_out() -> None:
+    routes = (ROOT / "clients/web/js/routes.js").read_text()
+    found = [(found["module"], re.sub(r":\w+", "[^/]+", found["path"])) for found in ROUTE.finditer(routes)]
+    assert len(found) == routes.count("path: ")
+    missing = [
+        (role, path)
+        for role, path in found
+        if not any(re.fullmatch(path, address) for address in (*ADDRESSES.get(role, ADDRESSES["patient"]), *EVERYBODY))
+    ]
+    assert not missing

@@ -1,0 +1,132 @@
+"""A patient's story in a real browser: registering, her prescription's code, her record, her history, who saw it."""
+
+import io
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.fixtures.browser import PHONE, Window
+from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+from tests.fixtures.postman import Postman
+from tests.web.conftest import Windows
+
+
+@pytest.fixture
+def patient(cast: Cast) -> Actor:
+    return cast.new_patient("Clara Müller")
+
+
+@pytest.fixture
+def phone(windows: Windows) -> Window:
+    width, height = PHONE
+    return windows(viewport={"width": width, "height": height}, has_touch=True)
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save").click()
+
+
+def test_she_registers_by_the_keyboard_and_is_told_beside_the_fields_what_is_wrong(phone: Window) -> None:
+    page = phone.page
+    page.goto("/")
+    page.get_by_role("link", name="Make an account").click()
+    page.get_by_label("Full name").fill("Clara Müller")
+    page.get_by_label("E-mail").fill("clara")
+    page.get_by_label("Password").fill("password")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("E-mail")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("E-mail")).to_be_focused()
+    page.get_by_label("E-mail").fill(new_email())
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Password")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Password")).to_be_focused()
+    expect(page.get_by_label("E-mail")).not_to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your prescriptions")
+    expect(page.get_by_text("There are no prescriptions here.")).to_be_visible()
+
+
+def test_her_code_fills_the_screen_and_can_be_scanned_from_it(phone: Window, cast: Cast, patient: Actor) -> None:
+    written = cast.prescribe(patient.patient_id, 10)
+    page = phone.sign_in(patient).page
+    page.get_by_role("link", name=written.prescription_number).click()
+    page.get_by_role("button", name="Full screen").click()
+    screen = page.get_by_role("dialog", name="QR code")
+    expect(screen.get_by_role("img")).to_be_visible()
+    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(page.screenshot())))
+    assert found.text == cast.qr_text(written.id)
+    page.keyboard.press("Escape")
+    expect(screen).to_have_count(0)
+    expect(page.get_by_role("button", name="Full screen")).to_be_focused()
+
+
+def test_a_new_code_ends_the_old_one_after_a_question(windows: Windows, cast: Cast, patient: Actor) -> None:
+    written = cast.prescribe(patient.patient_id, 10)
+    old = cast.qr_text(written.id)
+    page = windows().sign_in(patient).go(f"/prescriptions/{written.id}").page
+    page.get_by_role("button", name="Make a new code").click()
+    page.get_by_role("dialog").get_by_role("button", name="Back").click()
+    assert cast.qr_text(written.id) == old
+    page.get_by_role("button", name="Make a new code").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make a new code").click()
+    expect(page.get_by_text("This is the new code.").first).to_be_visible()
+    assert cast.qr_text(written.id) != old
+
+
+def test_her_record_is_changed_emptied_and_never_overwritten(windows: Windows, patient: Actor) -> None:
+    window = windows().sign_in(patient).go("/profile")
+    page, other = window.page, window.tab()
+    other.goto("/#/profile")
+    other.get_by_label("Allergies").fill("")
+    page.get_by_label("Allergies").fill("Penicillin\nLatex")
+    page.get_by_label("Phone (optional)", exact=True).fill("+1 555 010 0199")
+    save(page)
+    expect(page.get_by_text("Allergies: Penicillin, Latex")).to_be_visible()
+    expect(page.get_by_text("Your record is saved.").first).to_be_visible()
+    save(other)
+    expect(other.get_by_text("The record was changed by somebody else.")).to_be_visible()
+    page.get_by_label("Allergies").fill("")
+    save(page)
+    expect(page.get_by_text("No known allergies.")).to_be_visible()
+
+
+def test_her_history_opens_by_a_mailed_code_and_stays_open_over_a_reload(
+    windows: Windows, cast: Cast, patient: Actor, postman: Postman
+) -> None:
+    written = cast.prescribe(patient.patient_id, 10)
+    page = windows().sign_in(patient).go("/history").page
+    page.get_by_role("button", name="Mail me a code").click()
+    code = page.get_by_label("Code from the mail")
+    code.fill("000000")
+    page.get_by_role("button", name="Open the history").click()
+    expect(code).to_have_attribute("aria-invalid", "true")
+    code.fill(postman.code(patient.email, "code"))
+    page.get_by_role("button", name="Open the history").click()
+    expect(page.get_by_role("link", name=written.prescription_number)).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("link", name=written.prescription_number)).to_be_visible()
+
+
+def test_she_sees_who_saw_her_record(windows: Windows, cast: Cast, patient: Actor) -> None:
+    written = cast.prescribe(patient.patient_id, 10)
+    cast.claim(written.id, cast.pharmacist)
+    page = windows().sign_in(patient).go("/access-log").page
+    entry = page.get_by_role("listitem").filter(has_text="Prescription scanned")
+    expect(entry).to_contain_text("Sam Staff")
+    expect(entry).to_contain_text("pharmacist, Corner Pharmacy")
+    expect(entry).to_contain_text(written.prescription_number)
+
+
+def test_a_forgotten_password_is_set_anew_by_a_mailed_code(windows: Windows, patient: Actor, postman: Postman) -> None:
+    window = windows()
+    page = window.go("/set-password").page
+    page.get_by_label("E-mail").fill(patient.email)
+    page.get_by_role("button", name="Mail me a code").click()
+    page.get_by_label("Code from the mail").fill(postman.code(patient.email, "password"))
+    page.get_by_label("New password").fill("seven quiet violet kettles")
+    page.get_by_role("button", name="Set the password").click()
+    page.get_by_role("link", name="Sign in with it").click()
+    window.sign_in(patient, "seven quiet violet kettles")

@@ -1,0 +1,189 @@
+"""A pharmacist's work in a real browser, from the picture in the patient's mail to the receipt."""
+
+import re
+from email.message import EmailMessage
+
+import pytest
+from medconnect.clinical.v1 import prescription_pb2
+from playwright.sync_api import Page, Route, expect
+
+from tests.fixtures.browser import Window
+from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.postman import Postman
+from tests.web.conftest import Windows
+
+
+@pytest.fixture
+def patient(cast: Cast) -> Actor:
+    return cast.new_patient("Clara Müller")
+
+
+@pytest.fixture
+def written(cast: Cast, patient: Actor) -> prescription_pb2.Prescription:
+    """A prescription of 10 and 20 units."""
+    return cast.prescribe(patient.patient_id, 10, 20)
+
+
+@pytest.fixture
+def pharmacist(cast: Cast) -> Actor:
+    return cast.new_pharmacist()
+
+
+@pytest.fixture
+def counter(windows: Windows, pharmacist: Actor) -> Window:
+    """A pharmacist's window at the counter."""
+    return windows().sign_in(pharmacist)
+
+
+@pytest.fixture
+def held(counter: Window, written: prescription_pb2.Prescription) -> Page:
+    """The prescription, looked up and validated."""
+    look_up(counter.page, written.prescription_number)
+    press(counter.page, "Validate")
+    expect(counter.page.get_by_role("heading", name="Dispense")).to_be_focused()
+    return counter.page
+
+
+def picture(mail: EmailMessage) -> bytes:
+    (part,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+    content = part.get_content()
+    assert isinstance(content, bytes)
+    return content
+
+
+def look_up(page: Page, text: str) -> None:
+    """Type as a hand scanner does: the field has the focus already."""
+    page.get_by_label("Reference number").fill(text)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Counter")
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def fill_line(page: Page, medicine: str, price: str = "1.50", **more: str) -> None:
+    line = page.get_by_role("group", name=medicine)
+    given = {"Price of one": price, "Batch number": "B-77", "Batch good until": "2099-01-31", **more}
+    for label, value in given.items():
+        line.get_by_label(label).fill(value)
+
+
+def leave_out(page: Page, medicine: str) -> None:
+    page.get_by_role("group", name=medicine).get_by_label("Hand it out now").uncheck()
+
+
+def test_a_picture_from_the_mail_is_scanned_and_dispensed_in_two_parts(
+    counter: Window, written: prescription_pb2.Prescription, patient: Actor, postman: Postman
+) -> None:
+    page = counter.page
+    mail = postman.wait(patient.email, written.prescription_number)
+    page.get_by_label("Picture of the code").set_input_files(
+        {"name": "code.png", "mimeType": "image/png", "buffer": picture(mail)}
+    )
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(written.prescription_number)
+    expect(page.get_by_text("Allergies: Penicillin")).to_be_visible()
+    for shown in ("Clara Müller", "31 Jan 1980", "Sam Staff", "MD-1", "Sinusitis", "Scanned"):
+        expect(page.get_by_label("Patient and prescription").get_by_text(shown, exact=True)).to_be_visible()
+
+    press(page, "Validate")
+    leave_out(page, "Medicine 1")
+    fill_line(page, "Medicine 0", "1,25", Quantity="4")
+    press(page, "Dispense")
+    expect(page.get_by_text("Dispensed for 5.00 USD.").first).to_be_visible()
+    expect(page.get_by_role("row", name="Medicine 0")).to_contain_text("6")
+
+    press(page, "Validate")
+    expect(page.get_by_role("group", name="Medicine 0").get_by_label("Quantity")).to_have_value("6")
+    fill_line(page, "Medicine 0")
+    fill_line(page, "Medicine 1", "0.10")
+    press(page, "Dispense")
+    expect(page.get_by_text("Dispensed for 11.00 USD.").first).to_be_visible()
+
+    page.get_by_role("link", name="Receipt").click()
+    expect(page.get_by_role("row")).to_have_count(5)
+    expect(page.get_by_role("row", name="Total in USD")).to_contain_text("16.00")
+    expect(page.get_by_text("Dispensed", exact=True)).to_be_visible()
+
+
+def test_what_the_service_says_of_a_field_stands_beside_it_even_behind_a_line_that_is_left_out(held: Page) -> None:
+    leave_out(held, "Medicine 0")
+    fill_line(held, "Medicine 1", "free", Quantity="21")
+    press(held, "Dispense")
+    line = held.get_by_role("group", name="Medicine 1")
+    price = line.get_by_label("Price of one")
+    expect(price).to_be_focused()
+    expect(price).to_have_attribute("aria-invalid", "true")
+    expect(price).to_have_accessible_description("Such as 12.50. does not have the right form")
+    fill_line(held, "Medicine 1", Quantity="21")
+    press(held, "Dispense")
+    expect(line.get_by_label("Quantity")).to_have_accessible_description(
+        "20 are still open. must be above 0 and at most what is still open: 20"
+    )
+
+
+def test_no_line_at_all_is_refused_by_the_service_and_told(held: Page) -> None:
+    leave_out(held, "Medicine 0")
+    leave_out(held, "Medicine 1")
+    press(held, "Dispense")
+    expect(held.get_by_role("listitem").get_by_text("must contain at least 1 item")).to_be_visible()
+
+
+def test_a_lost_answer_is_asked_for_again_by_the_same_press_and_nothing_is_handed_out_twice(
+    held: Page, counter: Window, cast: Cast, pharmacist: Actor, written: prescription_pb2.Prescription
+) -> None:
+    keys = []
+
+    def lose(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        route.fetch()
+        route.abort()
+
+    held.clock.install()
+    held.route("**/pharmacy/dispense/*", lose)
+    fill_line(held, "Medicine 0")
+    fill_line(held, "Medicine 1")
+    press(held, "Dispense")
+    refused = held.get_by_text("MedConnect cannot be reached.")
+    while not refused.is_visible():
+        held.clock.run_for(1000)
+    held.unroute("**/pharmacy/dispense/*")
+    press(held, "Dispense")
+    expect(held.get_by_text("Dispensed for 45.00 USD.").first).to_be_visible()
+
+    counter.forgive("net::ERR_FAILED")
+    assert len(keys) == 4
+    assert len(set(keys)) == 1
+    _, body = cast.rest("GET", "/pharmacy/history?action=dispense", pharmacist)
+    assert [entry["prescriptionNumber"] for entry in body["data"]["entries"]] == [written.prescription_number]
+
+
+def test_a_rejection_needs_a_reason_and_is_for_good(held: Page, written: prescription_pb2.Prescription) -> None:
+    press(held, "Reject …")
+    dialog = held.get_by_role("dialog", name="Reject the prescription?")
+    dialog.get_by_role("button", name="Reject it").click()
+    expect(dialog.get_by_label("Reason")).to_have_attribute("aria-invalid", "true")
+    dialog.get_by_label("Reason").fill("The dose is above the maximum.")
+    dialog.get_by_role("button", name="Reject it").click()
+    expect(held.get_by_text("The prescription is rejected.").first).to_be_visible()
+    expect(held.get_by_role("button", name="Validate")).to_have_count(0)
+    held.reload()
+    expect(held.get_by_text("The prescription has been rejected.")).to_be_visible()
+
+
+def test_the_time_of_the_claim_is_counted_down_kept_over_a_reload_and_renewed(held: Page) -> None:
+    expect(held.get_by_role("timer")).to_have_text(re.compile(r"^29:5\d$"))
+    held.clock.install()
+    held.reload()
+    expect(held.get_by_role("timer")).to_have_text(re.compile(r"^29:"))
+    held.clock.fast_forward("28:30")
+    expect(held.get_by_role("timer")).to_have_text(re.compile(r"^1:"))
+    expect(held.get_by_text("less than two minutes")).to_be_attached()
+    held.clock.fast_forward("02:00")
+    expect(held.get_by_text("Your time is over.")).to_be_visible()
+    press(held, "Renew")
+    expect(held.get_by_text("Your time is over.")).to_be_visible()  # the service's clock has not moved
+    press(held, "Release")
+    expect(held.get_by_text("The prescription is released").first).to_be_visible()
+    expect(held.get_by_role("timer")).to_have_count(0)
