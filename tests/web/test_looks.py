@@ -94,7 +94,7 @@ def screenshots(request: pytest.FixtureRequest) -> Path | None:
 def look(window: Window, role: str, addresses: tuple[str, ...], places: dict[str, str], folder: Path | None) -> None:
     found: list[str] = []
     for address in addresses:
-        page = window.go(address.format(**places)).page
+        page = window.move(address.format(**places)).page
         assert page.get_by_role("alert").count() == 0, page.get_by_role("alert").all_inner_texts()
         found += flaws(page, re.sub(r"\W+", "-", f"{role}{address}").strip("-"), folder)
     assert not found, "\n".join(found)
@@ -108,7 +108,7 @@ def test_every_page_of_a_role_is_for_everybody(
 
 
 def test_the_pages_of_strangers_are_for_everybody(windows: Windows, screenshots: Path | None) -> None:
-    look(windows(), "stranger", EVERYBODY, {}, screenshots)
+    look(windows().go("/sign-in"), "stranger", EVERYBODY, {}, screenshots)
 
 
 def test_what_keeps_people_out_is_found(windows: Windows) -> None:
