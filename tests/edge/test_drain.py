@@ -18,7 +18,7 @@ from medconnect.events.v1.events_service_pb2_grpc import EventsServiceStub
 from tests.fixtures.cast import Actor
 from tests.fixtures.process import Process, process_up
 
-BUSY_SECONDS: Final = 1.2
+BUSY_SECONDS: Final = 1.0
 """For so long after the signal the slow call is held up; the database gives up a lock after two seconds."""
 PROMISED_SECONDS: Final = 10.0
 """By then everything is over; most of it is for this machine's other work."""
@@ -26,15 +26,24 @@ STREAM: Final = "/api/v1/events/email-queue/status/stream"
 
 
 @asynccontextmanager
-async def held_up(database_url: str) -> AsyncIterator[None]:
-    """Let every reading of visits wait for as long as the block lasts."""
+async def held_up(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Let every reading of visits wait for as long as the block lasts; the connection sees them wait."""
     connection = await asyncpg.connect(database_url)
     try:
         async with connection.transaction():
             await connection.execute("LOCK TABLE visits IN ACCESS EXCLUSIVE MODE")
-            yield
+            yield connection
     finally:
         await connection.close()
+
+
+async def until_one_waits(connection: asyncpg.Connection) -> None:
+    """Wait until a statement waits for a lock."""
+    async with asyncio.timeout(10):
+        while not await connection.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE relation = 'visits'::regclass AND NOT granted"
+        ):
+            await asyncio.sleep(0.02)
 
 
 def children_of(process: Process) -> set[int]:
@@ -88,9 +97,9 @@ async def test_what_was_begun_ends_well_and_nothing_stays(database_url: str, tmp
             native = group.create_task(read_natively(process.grpc, admin, begun[1]))
             await asyncio.wait_for(asyncio.gather(*(each.wait() for each in begun)), 10)
             children = children_of(process)
-            async with held_up(database_url):
+            async with held_up(database_url) as holder:
                 slow = group.create_task(rest.get("/api/v1/doctors/medical-visits", headers=doctor.headers))
-                await asyncio.sleep(0.5)
+                await until_one_waits(holder)
                 process.stop()
                 stopped = time.monotonic()
                 await asyncio.wait_for(asyncio.gather(page, native), BUSY_SECONDS)
