@@ -22,6 +22,10 @@ BUSY_SECONDS: Final = 1.0
 """For so long after the signal the slow call is held up; the database gives up a lock after two seconds."""
 PROMISED_SECONDS: Final = 10.0
 """By then everything is over; most of it is for this machine's other work."""
+WAITING: Final = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FROM visits%'
+"""
 STREAM: Final = "/api/v1/events/email-queue/status/stream"
 
 
@@ -40,9 +44,7 @@ async def held_up(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 async def until_one_waits(connection: asyncpg.Connection) -> None:
     """Wait until a statement waits for a lock."""
     async with asyncio.timeout(10):
-        while not await connection.fetchval(
-            "SELECT count(*) FROM pg_locks WHERE relation = 'visits'::regclass AND NOT granted"
-        ):
+        while not await connection.fetchval(WAITING):
             await asyncio.sleep(0.02)
 
 
