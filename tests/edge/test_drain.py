@@ -23,8 +23,8 @@ BUSY_SECONDS: Final = 1.0
 PROMISED_SECONDS: Final = 10.0
 """By then everything is over; most of it is for this machine's other work."""
 WAITING: Final = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FROM visits%'
+    SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+    WHERE datname = current_database() AND relation = 'visits'::regclass AND NOT granted
 """
 STREAM: Final = "/api/v1/events/email-queue/status/stream"
 
