@@ -19,6 +19,8 @@ from server.interceptors.contract import Method, unknown_method
 HTTP_OK: Final = 200
 READ_SECONDS: Final = 30.0
 """So long a caller may leave a stream unread that has more for him than the way holds."""
+GONE_SECONDS: Final = 5.0
+"""By then gRPC has cancelled a stream whose caller has gone."""
 
 Proceed = Callable[[Call], Coroutine[Any, Any, None]]
 """The rest of the chain, down to the handler."""
@@ -122,6 +124,10 @@ async def _write(call: Call, message: bytes) -> None:
             await call.context.write(message)
     except TimeoutError:
         raise SlowConsumer() from None
+    except grpc.aio.InternalError:
+        # Nothing can be sent to a caller who has gone. gRPC cancels this task for it, but may say this before.
+        await asyncio.sleep(GONE_SECONDS)
+        raise
 
 
 def _tolerant(handler: Any) -> Any:  # noqa: ANN401

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
+import grpc.aio
 import pytest
 
 from server.errors import (
@@ -17,6 +19,7 @@ from server.errors import (
     ValidationFailed,
     VersionConflict,
 )
+from server.interceptors import base
 from tests.fixtures.revealing import assert_reveals_nothing
 from tests.interceptors.probe import BODY, EDGE, FACES, MALFORMED, PATHS, House
 
@@ -132,6 +135,19 @@ async def test_a_stream_whose_reader_stops_and_goes_away_is_closed(house: House,
             await asyncio.sleep(0.01)
     [line] = log_lines()
     assert line["outcome"] == "CANCELLED"
+
+
+async def test_a_message_to_a_caller_who_has_gone_waits_to_be_cancelled() -> None:
+    class Gone:
+        async def write(self, message: bytes) -> None:
+            raise grpc.aio.InternalError
+
+    call: Any = SimpleNamespace(context=Gone())
+    writing = asyncio.create_task(base._write(call, b""))
+    await asyncio.sleep(0.05)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
 
 
 @FACES
