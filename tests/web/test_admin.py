@@ -6,14 +6,13 @@ from playwright.sync_api import Page, expect
 
 from tests.fixtures.browser import Window
 from tests.fixtures.cast import Cast, new_email
-from tests.fixtures.instance import ADMIN_PASSWORD
 from tests.web.conftest import Windows
 
 
 @pytest.fixture
 def admin(windows: Windows, cast: Cast) -> Window:
     """The admin's window."""
-    return windows().sign_in(cast.admin, ADMIN_PASSWORD)
+    return windows().sign_in(cast.new_admin())
 
 
 def press(page: Page, name: str) -> None:

@@ -49,7 +49,7 @@ def people(cast: Cast) -> dict[str, Actor]:
         "patient": cast.new_patient("Clara Müller"),
         "doctor": cast.doctor,
         "pharmacist": cast.new_pharmacist(),
-        "admin": cast.admin,
+        "admin": cast.new_admin(),
     }
 
 
