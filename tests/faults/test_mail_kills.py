@@ -262,7 +262,7 @@ async def test_r09_workers_killed_at_random_moments_lose_nothing(post: Post, mai
         await change(post.queue, LAPSE)
     begun = time.monotonic()
     async with post.worker():
-        await post.until(ALL_SENT)
+        await post.until(ALL_SENT, PATIENCE_SECONDS * kills)
     sent = post.deliveries("random.example")
     twice = sum(sent.values()) - len(sent)
     rest = time.monotonic() - begun
