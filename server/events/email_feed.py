@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from server.events.feed import SharedReading
+from server.events.feed import LONGEST_SILENCE_SECONDS, SharedReading
 from server.mail.entities import MailChange
 from server.unit_of_work import UnitOfWork
 
@@ -15,8 +15,6 @@ IN_HAND: Final = 64
 """Changes that are held for one watcher."""
 RECENT: Final = 512
 """Changes that are held for all of them together."""
-LONGEST_SILENCE_SECONDS: Final = 18.0
-"""A watcher hears something every 20 s, a reading's pause included: proxies take a silent stream for a dead one."""
 
 
 @dataclass(frozen=True, slots=True)

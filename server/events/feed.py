@@ -9,6 +9,8 @@ POLL_SECONDS: Final = 1.0
 """What is shown is never older, even if no ring is heard."""
 LEAST_PAUSE_SECONDS: Final = 0.1
 """Between two readings, however fast things change."""
+LONGEST_SILENCE_SECONDS: Final = 18.0
+"""A watcher hears something every 20 s, a reading's pause included: proxies take a silent stream for a dead one."""
 
 T = TypeVar("T")
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
 from uuid import UUID
 
 from server.audit.events import AuditEvent
@@ -11,16 +10,13 @@ from server.audit.occasion import Subject
 from server.clock import Clock
 from server.events.catalog import TrialEvent
 from server.events.email_feed import EmailFeed, Watched
-from server.events.feed import SharedReading
+from server.events.feed import LONGEST_SILENCE_SECONDS, SharedReading
 from server.identity import Caller
 from server.mail.entities import MailState, QueueStatus, ShownMail
 from server.mail.listing_repository import AT_ONCE, MailListingRepository
 from server.mail.repository import MailRepository
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.unit_of_work import UnitOfWork
-
-LONGEST_SILENCE: Final = timedelta(seconds=18)
-"""A watcher hears something every 20 s, a reading's pause included: proxies take a silent stream for a dead one."""
 
 
 class EventsService:
@@ -106,4 +102,4 @@ class EventsService:
 def is_news(reading: QueueStatus, shown: QueueStatus) -> bool:
     """Whether a watcher who was last shown `shown` should see this reading."""
     changed = replace(reading, as_of=shown.as_of) != shown
-    return changed or reading.as_of - shown.as_of >= LONGEST_SILENCE
+    return changed or reading.as_of - shown.as_of >= timedelta(seconds=LONGEST_SILENCE_SECONDS)

@@ -32,7 +32,7 @@ export class Form {
     </form>`;
   }
 
-  /** A line of text. options: value, type, hint, optional, inputmode, autocomplete, kind (text, number, list), disabled. */
+  /** A line of text. options: value, type, hint, optional, inputmode, autocomplete, kind (text, number, list). */
   text(name, label, options = {}) {
     const { type = "text", inputmode, autocomplete = "off", kind = "text", value } = options;
     return this.#field(name, label, options, (attributes) => html`<input
@@ -122,7 +122,7 @@ export class Form {
 }
 
 /** What a form's fields hold, as the request's JSON; what is empty is left out. */
-export function valuesOf(form) {
+function valuesOf(form) {
   const values = {};
   for (const element of form.elements) {
     if (!element.name || element.disabled) continue;
