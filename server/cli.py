@@ -199,6 +199,11 @@ def verify(
             kept = list(kept_heads(heads.read_text().splitlines(), head_key(core.ring))) if heads else []
             found = await verification.verify(core.work, kept)
         _tell_chain(found, len(kept))
+        if heads is not None and not kept:
+            errors.print(
+                f"{heads} holds no head that was signed here: nothing was compared.", style="red", markup=False
+            )
+            raise typer.Exit(1)
 
     _run(run)
 

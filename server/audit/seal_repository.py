@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, insert, select, text, tuple_
+from sqlalchemy import Row, bindparam, case, insert, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.chain import START, Head
@@ -20,25 +20,43 @@ _COLUMNS: Final = tuple(column.name for column in audit_records.c)
 _LOCK: Final = text("SELECT pg_try_advisory_xact_lock(hashtext('medconnect audit chain'))")
 _TAKE_TIME: Final = text("SET LOCAL statement_timeout = 0")
 _record, _seal = audit_records.c, audit_seals.c
+_unreached = text("(pg_snapshot_xmax(pg_current_snapshot())::text)::bigint")
 _LAST: Final = (
-    select(_seal.position, _seal.hash, _seal.transaction_id, _seal.record_id).order_by(_seal.position.desc()).limit(1)
+    select(
+        _seal.position,
+        _seal.hash,
+        _seal.transaction_id,
+        _seal.record_id,
+        (_seal.transaction_id >= _unreached).label("ahead"),
+    )
+    .order_by(_seal.position.desc())
+    .limit(1)
 )
 _behind_last = tuple_(_record.transaction_id, _record.id) > tuple_(
     bindparam("transaction_id", type_=_record.transaction_id.type), bindparam("record_id", type_=_record.id.type)
 )
 # Below the oldest transaction that still runs nothing can be committed any more: this order is final.
 _settled = _record.transaction_id < text("(pg_snapshot_xmin(pg_current_snapshot())::text)::bigint")
+# A moment that has no form here (infinity, before the year 1), which only a forger writes, must not stop who seals or
+# verifies: it is read as none, and so differs from what was sealed.
+_moment = case(
+    (
+        (_record.occurred_at >= text("'0001-01-01 00:00+00'")) & (_record.occurred_at < text("'10000-01-01 00:00+00'")),
+        _record.occurred_at,
+    )
+).label("occurred_at")
+_whole = [_moment if column is _record.occurred_at else column for column in _record]
 _WAITING: Final = (
-    select(audit_records).where(_behind_last, _settled).order_by(_record.transaction_id, _record.id).limit(AT_ONCE)
+    select(*_whole).where(_behind_last, _settled).order_by(_record.transaction_id, _record.id).limit(AT_ONCE)
 )
 _SEAL: Final = insert(audit_seals).inline()
 _SEALED: Final = (
-    select(_seal.position, _seal.record_id, _seal.transaction_id.label("sealed_in"), _seal.hash, audit_records)
+    select(_seal.position, _seal.record_id, _seal.transaction_id.label("sealed_in"), _seal.hash, *_whole)
     .select_from(audit_seals.outerjoin(audit_records, _record.id == _seal.record_id))
     .order_by(_seal.position)
 )
 _UNSEALED: Final = (
-    select(_record.id, _record.transaction_id, _record.occurred_at)
+    select(_record.id, _record.transaction_id, _moment)
     .where(~select(_seal.record_id).where(_seal.record_id == _record.id).exists())
     .order_by(_record.transaction_id, _record.id)
 )
@@ -51,6 +69,8 @@ class LastSeal:
     head: Head
     transaction_id: int
     record_id: UUID
+    ahead: bool
+    """Whether this database server has not reached that transaction: a dump of another one was loaded into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +90,10 @@ class Unsealed:
 
     record_id: UUID
     transaction_id: int
-    occurred_at: datetime
+    occurred_at: datetime | None
 
 
-NO_SEAL: Final = LastSeal(Head(0, START), -1, BEFORE_ALL)
+NO_SEAL: Final = LastSeal(Head(0, START), -1, BEFORE_ALL, ahead=False)
 
 
 class SealRepository:
@@ -91,7 +111,7 @@ class SealRepository:
         row = (await self._connection.execute(_LAST)).first()
         if row is None:
             return NO_SEAL
-        return LastSeal(Head(row.position, row.hash), row.transaction_id, row.record_id)
+        return LastSeal(Head(row.position, row.hash), row.transaction_id, row.record_id, row.ahead)
 
     async def waiting(self, last: LastSeal) -> list[Mapping[str, Any]]:
         """The next records to seal, at most AT_ONCE, in their final order."""

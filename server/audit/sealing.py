@@ -20,6 +20,14 @@ HEAD_EVENT: Final = "audit_head"
 _log = structlog.get_logger()
 
 
+class ChainAhead(Exception):
+    """The chain ends in a transaction that this database server has not reached: it cannot go on here.
+
+    What is recorded now would have its place before the chain's end. It happens to a dump in another server; a physical
+    copy goes on.
+    """
+
+
 class Sealing:
     """Seals records while it runs; of several processes one does it at a time."""
 
@@ -37,7 +45,7 @@ class Sealing:
             yield
 
     async def seal(self) -> None:
-        """Seal all records that no running transaction can get between any more. Raises Unavailable."""
+        """Seal all records that no running transaction can get between any more. Raises ChainAhead, Unavailable."""
         sealed = AT_ONCE
         while sealed == AT_ONCE:
             async with self._work.begin() as tx:
@@ -45,6 +53,8 @@ class Sealing:
                 if not await chain.lock():
                     return
                 last = await chain.last()
+                if last.ahead:
+                    raise ChainAhead()
                 waiting = await chain.waiting(last)
                 if waiting:
                     await chain.add(links(last.head, waiting))

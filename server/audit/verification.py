@@ -47,7 +47,9 @@ class Walk:
     """A walk along the chain; heads: hashes that the chain had at some positions, by the kept log."""
 
     def __init__(self, heads: Iterable[Head]) -> None:
-        self._kept = {head.position: head.hash for head in heads}
+        self._kept: dict[int, set[bytes]] = {}
+        for head in heads:
+            self._kept.setdefault(head.position, set()).add(head.hash)
         self._head = Head(0, START)
         self._place = (NO_SEAL.transaction_id, NO_SEAL.record_id)
 
@@ -74,7 +76,7 @@ class Walk:
             raise ChainBroken(position, seal.record_id, "the record or its seal was changed")
         if place <= self._place:
             raise ChainBroken(position, seal.record_id, "the record stands in the wrong place")
-        if self._kept.get(position, expected) != expected:
+        if self._kept.get(position, set()) - {expected}:
             raise ChainBroken(position, seal.record_id, "the chain up to here differs from the kept log")
         self._head, self._place = Head(position, expected), place
 
@@ -95,6 +97,8 @@ async def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verified:
         await chain.take_time()
         try:
             await _follow_all(walk, chain.sealed())
+            if (await chain.last()).ahead:
+                raise ChainBroken(walk.head.position, None, "the chain is that of another database server")
             async for record in chain.unsealed():
                 if (record.transaction_id, record.record_id) <= walk.place:
                     raise ChainBroken(walk.head.position, record.record_id, "the record was put behind the chain's end")
@@ -113,11 +117,20 @@ async def _follow_all(walk: Walk, seals: AsyncIterable[Seal]) -> None:
 def kept_heads(lines: Iterable[str], key: HeadKey) -> Iterator[Head]:
     """The heads in the lines of a log; lines that are no heads, or not signed by this key, are passed over."""
     for line in lines:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and entry.get("event") == HEAD_EVENT:
-            head = key.read(SignedHead(entry["position"], entry["hash"], entry["signature"]))
-            if head is not None:
-                yield head
+        signed = _signed_head(line)
+        head = None if signed is None else key.read(signed)
+        if head is not None:
+            yield head
+
+
+def _signed_head(line: str) -> SignedHead | None:
+    """What a line says of a head; whoever keeps the log may have put his own words before ours."""
+    try:
+        entry = json.loads(line[max(line.find("{"), 0) :])
+    except ValueError:
+        return None
+    match entry:
+        case {"event": str(event), "position": int(position), "hash": str(text), "signature": str(signature)}:
+            return SignedHead(position, text, signature) if event == HEAD_EVENT else None
+        case _:
+            return None

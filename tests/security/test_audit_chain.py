@@ -9,9 +9,12 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from sqlalchemy import select
 
 from server.audit.chain import Head, HeadKey
-from server.audit.sealing import Sealing
+from server.audit.seal_repository import NO_SEAL, SealRepository
+from server.audit.sealing import ChainAhead, Sealing, links
+from server.audit.tables import audit_records
 from server.audit.verification import kept_heads, verify
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
@@ -59,6 +62,10 @@ TAMPERINGS = {
     "the actor": ([changed("actor_id = NULL")], 10, "changed"),
     "a patient added": ([changed("patient_ids = patient_ids || gen_random_uuid()")], 10, "changed"),
     "the time, by a microsecond": ([changed("occurred_at = occurred_at + interval '1 microsecond'")], 10, "changed"),
+    "the time, to one that never comes": ([changed("occurred_at = 'infinity'")], 10, "changed"),
+    "the time, to one before all": ([changed("occurred_at = '0044-03-15 00:00+00 BC'")], 10, "changed"),
+    "a patient that is none": ([changed("patient_ids = ARRAY[NULL]::uuid[]")], 10, "changed"),
+    "patients in a square": ([changed("patient_ids = ARRAY[ARRAY[id], ARRAY[id]]")], 10, "changed"),
     "a record in the middle removed": (["DELETE FROM audit_records WHERE id = '{ids[9]}'"], 10, "record is gone"),
     "a record and its seal removed": (
         ["DELETE FROM audit_seals WHERE position = 10", "DELETE FROM audit_records WHERE id = '{ids[9]}'"],
@@ -128,8 +135,9 @@ async def test_s51_a_chain_written_anew_or_cut_differs_from_the_kept_log(work: U
     head = (await verify(work)).head
     signed = KEY.sign(head)
     line = {"event": "audit_head", "position": signed.position, "hash": signed.hash, "signature": signed.signature}
-    foreign = {**line, "position": 7}
-    log = ["not a line of ours", json.dumps(foreign), json.dumps(line), json.dumps({"event": "call"})]
+    rubbish = [{**line, "position": 7}, {**line, "position": str(head.position)}, {**line, "hash": None}]
+    rubbish += [{"event": "audit_head"}, {**line, "signature": "\u00e9"}, {"event": "call"}]
+    log = ["not a line of ours", "[", "7", *map(json.dumps, rubbish), f"Nov 26 12:00:00 host: {json.dumps(line)}"]
     assert list(kept_heads(log, KEY)) == [head]
 
     await as_owner(
@@ -140,9 +148,11 @@ async def test_s51_a_chain_written_anew_or_cut_differs_from_the_kept_log(work: U
     )
     await Sealing(work, KEY).seal()
     assert (await verify(work)).broken is None  # whoever owns the database can seal a story of his own
-    found = (await verify(work, [head])).broken
-    assert found is not None
-    assert found.position == MANY
+    anew = (await verify(work)).head
+    for log_of_both in ([head], [head, anew], [anew, head]):  # whoever forged goes on logging heads
+        found = (await verify(work, log_of_both)).broken
+        assert found is not None
+        assert found.position == MANY
 
     await as_owner(database_url, "DELETE FROM audit_seals WHERE position > 30")
     await as_owner(database_url, "DELETE FROM audit_records WHERE id NOT IN (SELECT record_id FROM audit_seals)")
@@ -168,6 +178,32 @@ async def test_s51_nothing_that_is_committed_later_gets_behind_the_chains_end(
     found = await verify(work)
     assert (waiting.sealed, waiting.unsealed, waiting.broken) == (MANY, 3, None)
     assert (found.sealed, found.unsealed, found.broken) == (MANY + 4, 0, None)
+
+
+async def test_s51_what_has_no_form_in_python_stops_nobody_who_seals(work: UnitOfWork, database_url: str) -> None:
+    await as_owner(database_url, FILL.format(1), *UNGUARDED, "DELETE FROM audit_seals")
+    await as_owner(database_url, "UPDATE audit_records SET occurred_at = '0044-03-15 00:00+00 BC'")
+    await Sealing(work, KEY).seal()
+    found = await verify(work)
+    assert (found.sealed, found.unsealed, found.broken) == (MANY + 1, 0, None)
+
+
+async def test_s51_a_dump_in_another_server_is_known_as_one(work: UnitOfWork, database_url: str) -> None:
+    """There transactions are counted from anew, and what is recorded next would stand before the chain's end."""
+    await as_owner(
+        database_url,
+        *UNGUARDED,
+        "DELETE FROM audit_seals",
+        "UPDATE audit_records SET transaction_id = transaction_id + 1000000000",
+    )
+    async with work.begin() as tx:
+        rows = await tx.connection.execute(select(audit_records).order_by("transaction_id", "id"))
+        await SealRepository(tx.connection).add(links(NO_SEAL.head, map(dict, rows.mappings())))
+    with pytest.raises(ChainAhead):
+        await Sealing(work, KEY).seal()
+    found = (await verify(work)).broken
+    assert found is not None
+    assert (found.position, found.fault) == (MANY, "the chain is that of another database server")
 
 
 async def test_s51_of_many_who_seal_at_once_each_record_gets_one_seal(work: UnitOfWork, database_url: str) -> None:
