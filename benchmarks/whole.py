@@ -14,6 +14,7 @@ from benchmarks.floors import Handlers, answering
 from benchmarks.plan import RehearsedCall
 from server import app, logs
 from server.audit import occasion
+from server.audit.occasion import NOTHING
 from server.listening import OPTIONS
 from server.settings import Settings
 
@@ -51,7 +52,7 @@ def _recorded(known: RehearsedCall) -> "Handler":
     async def answer(request: Message, context: "Context") -> Message:
         call = occasion.current()
         if call is not None:
-            call.recorded = True
+            call.recorded = NOTHING
         response: Message = await bare.unary_unary(request, context)
         return response
 

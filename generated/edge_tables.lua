@@ -46,6 +46,7 @@ return {
       AUDIT_ACTION_UPDATE = "update",
     },
     ["medconnect.options.v1.AuditEvent"] = {
+      AUDIT_EVENT_ACCESS_DENIED = "access_denied",
       AUDIT_EVENT_ACCESS_LOG_READ = "access_log_read",
       AUDIT_EVENT_ACCOUNTS_LISTED = "accounts_listed",
       AUDIT_EVENT_ACCOUNT_CREATED = "account_created",

@@ -90,6 +90,7 @@ class AuditEvent(StrEnum):
     EMAIL_RETRIED = "email_retried", Action.UPDATE
     EMAILS_CLEARED = "emails_cleared", Action.DELETE
     TEST_EVENT_EMITTED = "test_event_emitted", Action.EXECUTE
+    ACCESS_DENIED = "access_denied", Action.EXECUTE
 
 
 PURPOSES: Final[Mapping[Role, str]] = {

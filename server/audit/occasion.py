@@ -44,8 +44,8 @@ class Occasion:
     """Who calls; None for strangers."""
     subject: Subject = field(default=NOTHING)
     """What the call is about, as far as is known when it fails."""
-    recorded: bool = False
-    """Whether a record of the call was written."""
+    recorded: Subject | None = None
+    """What the call's record is about, as far as the use case said so; None if no record was written."""
 
 
 _occasion: ContextVar[Occasion | None] = ContextVar("audit_occasion", default=None)

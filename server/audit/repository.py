@@ -70,7 +70,10 @@ _ACCESSES: Final = ListQuery(
     audit_records,
     conditions={
         **_period,
-        "reader_id": _record.patient_ids.contains(array([_own_id])) & (_record.outcome == Outcome.SUCCESS),
+        # A success has no reason but one: that a call was repeated, and answered from memory as it was before.
+        "reader_id": _record.patient_ids.contains(array([_own_id]))
+        & (_record.outcome == Outcome.SUCCESS)
+        & (_record.reason == ""),
         "event": _event,
     },
     behind=_behind,

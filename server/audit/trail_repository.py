@@ -142,7 +142,7 @@ def values(
     """The parameters of a statement that writes a record of the present call as well."""
     call = occasion.current()
     if call is not None:
-        call.recorded = True
+        call.recorded = subject
     acting = actor or (call.caller if call else None)
     call = call or Occasion()
     return {

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.audit.occasion import NOTHING, Subject
 from server.errors import RequestInProgress
 
 
@@ -20,16 +21,18 @@ class KeyedCall:
 
 @dataclass(frozen=True, slots=True)
 class FirstSuccess:
-    """What the first call with a key asked and was answered, as bytes."""
+    """What the first call with a key asked and was answered, as bytes, and what that was about."""
 
     request_hash: bytes
     response: bytes
+    subject: Subject = NOTHING
 
 
 # The lock ends with the transaction. It is tried, not awaited: who comes second is told so at once.
 CLAIM = text(
     """
-    SELECT pg_try_advisory_xact_lock(hashtextextended(:lock, 0)) AS claimed, known.request_hash, known.response
+    SELECT pg_try_advisory_xact_lock(hashtextextended(:lock, 0)) AS claimed, known.request_hash, known.response,
+        known.object_kind, known.object_id, known.patient_ids
     FROM (SELECT) AS nothing
     LEFT JOIN idempotency_keys AS known
       ON known.caller_id = :caller_id AND known.method = :method AND known.key = :key
@@ -40,10 +43,12 @@ CLAIM = text(
 # A key whose day is over, but which is not cleaned up yet, may be used anew.
 KEEP = text(
     """
-    INSERT INTO idempotency_keys (caller_id, method, key, request_hash, response)
-    VALUES (:caller_id, :method, :key, :request_hash, :response)
+    INSERT INTO idempotency_keys
+        (caller_id, method, key, request_hash, response, object_kind, object_id, patient_ids)
+    VALUES (:caller_id, :method, :key, :request_hash, :response, :object_kind, :object_id, :patient_ids)
     ON CONFLICT (caller_id, method, key) DO UPDATE
-       SET request_hash = excluded.request_hash, response = excluded.response, created_at = now()
+       SET request_hash = excluded.request_hash, response = excluded.response, created_at = now(),
+           object_kind = excluded.object_kind, object_id = excluded.object_id, patient_ids = excluded.patient_ids
      WHERE idempotency_keys.created_at <= now() - make_interval(hours => :hours)
     RETURNING true
     """
@@ -64,14 +69,22 @@ class IdempotencyRepository:
         lock = f"{call.caller_id}|{call.method}|{call.key}"
         row = (await self._connection.execute(CLAIM, {"lock": lock, **_names(call)})).one()
         if row.response is not None:
-            return FirstSuccess(row.request_hash, row.response)
+            subject = Subject(row.object_kind, row.object_id, tuple(row.patient_ids))
+            return FirstSuccess(row.request_hash, row.response, subject)
         if not row.claimed:
             raise RequestInProgress()
         return None
 
     async def keep(self, call: KeyedCall, success: FirstSuccess) -> None:
         """Store the first success. Raises RequestInProgress if another was stored since `claim` looked."""
-        values = {**_names(call), "request_hash": success.request_hash, "response": success.response}
+        values = {
+            **_names(call),
+            "request_hash": success.request_hash,
+            "response": success.response,
+            "object_kind": success.subject.kind,
+            "object_id": success.subject.id,
+            "patient_ids": list(success.subject.patient_ids),
+        }
         kept = (await self._connection.execute(KEEP, values)).scalar_one_or_none()
         if kept is None:
             raise RequestInProgress()

@@ -1,8 +1,9 @@
 """The table of first successes."""
 
-from sqlalchemy import Column, Index, LargeBinary, Table, Text, Uuid
+from sqlalchemy import Column, Index, LargeBinary, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from server.db.metadata import metadata, moment
+from server.db.metadata import metadata, moment, words
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -12,7 +13,13 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     Column("request_hash", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=False),
+    words("object_kind"),
+    Column("object_id", Uuid),
+    Column("patient_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     moment("created_at", now=True),
     Index("ix_idempotency_keys_created_at", "created_at"),
 )
-"""The first success of each keyed write, stored in that write's own transaction."""
+"""The first success of each keyed write, stored in that write's own transaction.
+
+object_kind, object_id, patient_ids: what the audit's record of it is about, and so the record of each repetition.
+"""

@@ -4,9 +4,10 @@ import hashlib
 import re
 from typing import Final
 
+from server.audit import occasion
+from server.audit.occasion import NOTHING, Subject
 from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from server.idempotency.repository import FirstSuccess, KeyedCall
-from server.interceptors.audit import subject_of
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 from server.unit_of_work import UnitOfWork
@@ -44,10 +45,16 @@ class Idempotency:
                 call.reply = first.response
                 call.headers[REPLAYED] = "true"
                 if call.method.audit is not None:
-                    await transaction.audit.record(call.method.audit, subject_of(call), reason=REPLAYED)
+                    await transaction.audit.record(call.method.audit, first.subject, reason=REPLAYED)
             await proceed(call)
             if first is None and call.reply is not None:
-                await transaction.idempotency.keep(keyed, FirstSuccess(request_hash, call.reply))
+                await transaction.idempotency.keep(keyed, FirstSuccess(request_hash, call.reply, _recorded()))
+
+
+def _recorded() -> Subject:
+    """What the record of the call is about that has just succeeded."""
+    here = occasion.current()
+    return (here and here.recorded) or NOTHING
 
 
 def _key(call: Call) -> str:

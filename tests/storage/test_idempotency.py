@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
+from server.audit.occasion import Subject
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.errors import RequestInProgress
@@ -12,7 +13,7 @@ from server.idempotency.repository import FirstSuccess, KeyedCall
 from server.unit_of_work import Transaction, UnitOfWork
 
 CALL = KeyedCall(new_id(), "ScanQrCode", "0123456789abcdef")
-SUCCESS = FirstSuccess(bytes(32), b"answer")
+SUCCESS = FirstSuccess(bytes(32), b"answer", Subject("prescription", new_id(), (new_id(), new_id())))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class AccessLogEntry(_message.Message):
-    """One access to the patient's record that succeeded."""
+    """One access to the patient's record that succeeded. A write that was repeated with its idempotency key stands here once."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

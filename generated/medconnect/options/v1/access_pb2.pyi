@@ -175,7 +175,9 @@ class Access(_message.Message):
     audit: _audit_pb2.AuditEvent.ValueType
     """What the audit records of each success and each refusal of a known caller. Exactly one of `audit` and `unaudited` is given."""
     unaudited: _builtins.str
-    """Why the audit demands no record of a success: nothing of anybody is shown or changed, or the use case decides."""
+    """Why the audit demands no record of a success: nothing of anybody is shown or changed, or the use case decides. Who may not call it
+    is recorded all the same, as ACCESS_DENIED.
+    """
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
         """The roles that may call; an account that registered itself only after its address was confirmed, if addresses are."""

@@ -116,6 +116,8 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """The mails that were sent were forgotten."""
     AUDIT_EVENT_TEST_EVENT_EMITTED: _AuditEvent.ValueType  # 46
     """An admin tried events and mails."""
+    AUDIT_EVENT_ACCESS_DENIED: _AuditEvent.ValueType  # 47
+    """Somebody called a method that is not for his role and whose successes are not recorded; what it was, `rpc` tells."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """What happened. An audit record holds it with actor, place, time, object and outcome; never a name or health data."""
@@ -214,6 +216,8 @@ AUDIT_EVENT_EMAILS_CLEARED: AuditEvent.ValueType  # 45
 """The mails that were sent were forgotten."""
 AUDIT_EVENT_TEST_EVENT_EMITTED: AuditEvent.ValueType  # 46
 """An admin tried events and mails."""
+AUDIT_EVENT_ACCESS_DENIED: AuditEvent.ValueType  # 47
+"""Somebody called a method that is not for his role and whose successes are not recorded; what it was, `rpc` tells."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:

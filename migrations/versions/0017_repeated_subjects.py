@@ -1,0 +1,26 @@
+"""What a kept first success is about, so that the audit's record of a repetition names the same patients."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0017"
+down_revision = "0016"
+
+TABLE = "idempotency_keys"
+
+
+def upgrade() -> None:
+    """Add the columns; what was kept before is about nothing, for its last day."""
+    op.add_column(TABLE, sa.Column("object_kind", sa.Text(), server_default="", nullable=False))
+    op.add_column(TABLE, sa.Column("object_id", sa.Uuid(), nullable=True))
+    op.add_column(
+        TABLE,
+        sa.Column("patient_ids", postgresql.ARRAY(sa.Uuid()), server_default=sa.text("'{}'"), nullable=False),
+    )
+
+
+def downgrade() -> None:
+    """Drop them."""
+    for column in ("patient_ids", "object_id", "object_kind"):
+        op.drop_column(TABLE, column)

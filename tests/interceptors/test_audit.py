@@ -1,0 +1,54 @@
+"""What is recorded of calls that end before anybody is told how."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from server.audit.events import AuditEvent, Outcome
+from server.audit.trail_repository import AuditTrail
+from server.identity import Role
+from server.interceptors import deadline
+from server.unit_of_work import UnitOfWork
+from tests.interceptors.probe import BODY, PATHS, House
+
+
+async def recorded(work: UnitOfWork) -> list[tuple[Any, ...]]:
+    statement = text("SELECT event, outcome, reason FROM audit_records WHERE rpc = 'GetEmailQueueStatus'")
+    async with work.read() as tx:
+        return [tuple(row) for row in await tx.connection.execute(statement)]
+
+
+async def test_s48_a_call_whose_time_is_over_is_recorded_as_a_fault(
+    house: House, work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "REPLY_SECONDS", 0.2)
+    house.declare(audit=AuditEvent.PRESCRIPTION_DISPENSED)
+    house.probe.act = lambda: asyncio.sleep(20)
+    answer = await house.call("unary", house.bearer(), seconds=0.4)
+    assert answer.reason == "DEADLINE_EXCEEDED"
+    assert await recorded(work) == [("prescription_dispensed", Outcome.FAULT, "DEADLINE_EXCEEDED")]
+
+
+async def test_s48_a_refusal_is_recorded_even_if_its_caller_has_hung_up(
+    house: House, work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    refused = AuditTrail.refused
+
+    async def slowly(*values: Any) -> None:
+        begun.set()
+        await go_on.wait()
+        await refused(*values)
+        ended.set()
+
+    monkeypatch.setattr(AuditTrail, "refused", slowly)
+    through: Any = house.direct  # the stubs want serializers, and raw bytes need none
+    call = through.unary_unary(PATHS["unary"])(BODY, metadata=house.bearer(Role.PATIENT))
+    await begun.wait()
+    call.cancel()
+    await asyncio.sleep(0.1)  # until the server has heard of it
+    go_on.set()
+    await asyncio.wait_for(ended.wait(), 2)
+    assert await recorded(work) == [("access_denied", Outcome.DENIED, "ROLE_NOT_ALLOWED")]
