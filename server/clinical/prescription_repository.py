@@ -96,7 +96,7 @@ _LOCK_OPEN_OF_PATIENT = (
 _OPEN_BY_IDS = prescription_reading.where(
     _column.id == any_(bindparam("ids", type_=ARRAY(Uuid))), status_now == any_(bindparam("open", type_=ARRAY(Text)))
 ).order_by(_column.created_at.desc(), _column.id.desc())
-_PATIENT_EXISTS = select(patients.c.id).where(patients.c.reference_number == bindparam("reference"))
+_PATIENT_ID = select(patients.c.id).where(patients.c.reference_number == bindparam("reference"))
 
 _SUBJECT = (
     select(patients.c.id, visits.c.id.label("visit_id"))
@@ -205,20 +205,22 @@ class PrescriptionRepository:
         """The prescription, locked, if this is the account of its doctor or of its patient."""
         return await self._locked(_LOCK_OF_READER, id=prescription_id, user_id=user_id)
 
-    async def open_of_patient_for_update(self, reference_number: str) -> tuple[Prescription, ...]:
-        """What is open of the patient with this reference number, locked, newest first, at most OPEN_AT_ONCE.
+    async def open_of_patient_for_update(self, reference_number: str) -> tuple[UUID, tuple[Prescription, ...]]:
+        """The patient with this reference number; what is open of him, locked, newest first, at most OPEN_AT_ONCE.
 
         Raises NotFound("patient") if nobody has the number. Locks first and reads then: a list that waits for locks
         would show items and codes as they were before.
         """
         values = {"reference": reference_number, "open": _OPEN}
         ids = (await self._connection.execute(_LOCK_OPEN_OF_PATIENT, values)).scalars().all()
-        if ids:
-            rows = await self._connection.execute(_OPEN_BY_IDS, {"ids": ids, "open": _OPEN})
-            return tuple(prescription_of(row) for row in rows)
-        if (await self._connection.execute(_PATIENT_EXISTS, {"reference": reference_number})).first() is None:
+        rows = await self._connection.execute(_OPEN_BY_IDS, {"ids": ids, "open": _OPEN}) if ids else ()
+        found = tuple(prescription_of(row) for row in rows)
+        if found:
+            return found[0].patient_id, found
+        patient_id = await self._connection.scalar(_PATIENT_ID, {"reference": reference_number})
+        if patient_id is None:
             raise NotFound("patient")
-        return ()
+        return patient_id, ()
 
     async def check_subject(self, patient_id: UUID, visit_id: UUID | None, doctor_id: UUID) -> None:
         """Raise NotFound("patient"), or NotFound("visit") for one that is not the patient's with this doctor."""

@@ -57,7 +57,6 @@ class QrCodeService:
         async with self._work.begin() as tx:
             prescription = await tx.prescriptions.of_reader_for_update(prescription_id, caller.user_id)
             prescribing.check_not_final(prescription)
-            await tx.audit.record(AuditEvent.QR_CODE_REISSUED, prescribing.subject_of(prescription))
             return await self._replaced(tx, prescription)
 
     async def send_by_mail(self, caller: Caller, prescription_id: UUID) -> Prescription:
@@ -88,4 +87,5 @@ class QrCodeService:
     async def _replaced(self, tx: Transaction, prescription: Prescription) -> Prescription:
         code = self._issuer.issue(prescription.id, prescription.as_of, prescription.expires_at)
         await tx.qr_codes.replace(code)
+        await tx.audit.record(AuditEvent.QR_CODE_REISSUED, prescribing.subject_of(prescription))
         return replace(prescription, qr_code=code)

@@ -89,12 +89,12 @@ class PharmacyService:
         """
         reference = reference_number.normalize(number)
         async with self._lookup_misses.counted(caller.user_id), self._work.begin() as tx:
-            found = await _named(reference, tx)
+            subject, found = await _named(reference, tx)
             seen = await _seen(found, tx)
             entries = [
                 _entry(PharmacyAction.LOOKUP, caller, was, now.status) for was, now in zip(found, seen, strict=True)
             ]
-            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_LOOKED_UP, _subject_of_all(found), *entries)
+            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_LOOKED_UP, subject, *entries)
         return tuple(_found(prescription, caller) for prescription in seen)
 
     async def validate(self, caller: Caller, prescription_id: UUID, notes: str) -> Validation:
@@ -222,13 +222,15 @@ async def _behind(content: QrContent, tx: Transaction) -> Prescription:
     return prescription
 
 
-async def _named(reference: ReferenceNumber, tx: Transaction) -> tuple[Prescription, ...]:
-    """The locked prescriptions that a reference number names."""
+async def _named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subject, tuple[Prescription, ...]]:
+    """What a reference number names, and the locked prescriptions that it finds."""
     if reference.kind is ReferenceKind.PATIENT:
-        return await tx.prescriptions.open_of_patient_for_update(reference.text)
+        patient_id, found = await tx.prescriptions.open_of_patient_for_update(reference.text)
+        return Subject("patient", patient_id, (patient_id,)), found
     prescription = await tx.prescriptions.by_number_for_update(reference.text)
-    occasion.about(subject_of(prescription))
-    return (prescription,)
+    subject = subject_of(prescription)
+    occasion.about(subject)
+    return subject, (prescription,)
 
 
 async def _seen(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Prescription, ...]:
@@ -241,13 +243,6 @@ async def _seen(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Presc
 
 def _found(prescription: Prescription, caller: Caller) -> FoundPrescription:
     return FoundPrescription(prescription, claims.can_dispense(prescription, caller.user_id))
-
-
-def _subject_of_all(found: tuple[Prescription, ...]) -> Subject:
-    """What a lookup showed: one prescription, or what is open of one patient."""
-    if len(found) == 1:
-        return subject_of(found[0])
-    return Subject("prescription", patient_ids=tuple({prescription.patient_id for prescription in found}))
 
 
 def _entry(

@@ -146,7 +146,7 @@ async def test_a_patient_without_an_address_cannot_be_mailed(clinic: Clinic) -> 
     assert (await stored(clinic, written.qr_code.id)).replaced_at is None
 
 
-async def test_a_code_whose_key_is_gone_is_replaced_when_it_is_shown_or_mailed(clinic: Clinic) -> None:
+async def test_s48_a_code_whose_key_is_gone_is_replaced_when_it_is_shown_or_mailed(clinic: Clinic) -> None:
     one, other = await clinic.prescribe(), await clinic.prescribe()
     new_ring = QrKeyRing.parse("k2:another-secret-for-tests-that-is-long")
     later = QrCodeService(clinic.work, QrIssuer(new_ring, WEEK), QrPictures(ThreadPoolExecutor(1)))
@@ -155,6 +155,17 @@ async def test_a_code_whose_key_is_gone_is_replaced_when_it_is_shown_or_mailed(c
     assert signed_code.decode(shown.text, new_ring).code_id == shown.prescription.qr_code.id
     assert {shown.prescription.qr_code.key_id, sent.qr_code.key_id} == {"k2"}
     assert await later.show(clinic.doctor, one.id) == shown
+    recorded = await clinic.execute(
+        "SELECT object_id, event FROM audit_records"
+        " WHERE object_kind = 'prescription' AND event <> 'prescription_created' ORDER BY occurred_at"
+    )
+    assert recorded == [
+        (one.id, "qr_code_read"),
+        (one.id, "qr_code_reissued"),
+        (other.id, "qr_code_reissued"),
+        (other.id, "prescription_mailed"),
+        (one.id, "qr_code_read"),
+    ]
 
 
 async def test_ten_new_codes_at_once_leave_one_open(database_url: str, clock: SettableClock) -> None:

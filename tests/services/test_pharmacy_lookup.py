@@ -43,9 +43,14 @@ async def test_a_reference_finds_what_is_open_newest_first_and_logs_each(
     assert {entry.action for entry in history.items} == {A.LOOKUP}
 
 
-async def test_a_patient_with_nothing_open_is_no_miss(work: UnitOfWork, ward: Ward, pharmacy: PharmacyService) -> None:
+async def test_s48_a_patient_with_nothing_open_is_no_miss_and_the_record_names_him(
+    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
+) -> None:
     for _ in range(6):
         assert await pharmacy.look_up(ward.pharmacist, ward.reference_number) == ()
+    async with work.read() as tx:
+        rows = await tx.connection.execute(text("SELECT object_kind, object_id, patient_ids FROM audit_records"))
+        assert rows.all() == [("patient", ward.patient_id, [ward.patient_id])] * 6
 
 
 async def test_a_text_that_is_no_number_is_refused_without_a_miss(

@@ -114,14 +114,16 @@ async def test_what_is_open_of_a_patient_is_found_newest_first(clinic: Clinic) -
     await clinic.claim(held.id)
     await clinic.prescribe(clinic.quiet)
     async with clinic.work.begin() as tx:
-        found = await tx.prescriptions.open_of_patient_for_update(clinic.paula.reference_number)
+        patient_id, found = await tx.prescriptions.open_of_patient_for_update(clinic.paula.reference_number)
+    assert patient_id == clinic.paula.id
     assert [prescription.id for prescription in found] == [written[0].id, written[1].id, written[2].id, held.id]
     assert [prescription.status for prescription in found] == [PENDING, SCANNED, PARTLY, VALIDATED]
 
 
 async def test_a_patient_of_whom_nothing_is_open_is_not_one_whom_nobody_knows(clinic: Clinic) -> None:
     async with clinic.work.begin() as tx:
-        assert await tx.prescriptions.open_of_patient_for_update(clinic.paula.reference_number) == ()
+        found = await tx.prescriptions.open_of_patient_for_update(clinic.paula.reference_number)
+        assert found == (clinic.paula.id, ())
         with pytest.raises(NotFound, match="no such patient"):
             await tx.prescriptions.open_of_patient_for_update("PAT-20261201-00000000")
 
