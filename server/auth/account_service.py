@@ -104,7 +104,7 @@ class AccountService:
 
     async def list_users(self, caller: Caller, wanted: UserFilter, page: PageRequest) -> Page[User]:
         """Accounts, newest first. Raises PageTokenInvalid."""
-        scope = f"{caller.user_id}|ListUsers|{wanted.role}|{wanted.status}|{wanted.search}"
+        scope = f"{caller.user_id}|ListUsers|{wanted.role}|{wanted.status}|{wanted.search!r}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
             users, found = await tx.accounts.newest(wanted, after, page.size)

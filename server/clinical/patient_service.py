@@ -60,7 +60,7 @@ class PatientService:
 
     async def search(self, caller: Caller, text: str | None, page: PageRequest) -> Page[PatientSummary]:
         """Patients by name: all, or those whom the text finds. Raises PageTokenInvalid."""
-        scope = f"{caller.user_id}|ListPatients|{text}"
+        scope = f"{caller.user_id}|ListPatients|{text!r}"
         after = self._cursor(page, scope)
         async with self._work.read() as tx:
             rows, found = await tx.patients.page(_condition(text), after, page.size)

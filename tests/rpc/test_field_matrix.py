@@ -25,11 +25,13 @@ SEEN: Mapping[tuple[str, str], set[str]] = {
     ("PO", "/patients/medical-history"): HISTORY | {"conditions"},
     ("PO", "/qr-codes/{prescription}"): {"QR text"},
     ("PO", "/pharmacy/dispensing-summary/{prescription}"): RECEIPT,
+    ("PO", "/patients/access-log"): {"name"},
     # another patient
     ("PX", "/auth/profile"): set(),
     ("PX", "/patients/profile"): set(),
     ("PX", "/patients/prescriptions"): set(),
     ("PX", "/patients/medical-history"): set(),
+    ("PX", "/patients/access-log"): set(),
     # the doctor
     ("DO", "/doctors/patients?search={reference}"): IDENTITY,
     ("DO", "/doctors/patients/{patient}"): RECORD | {"conditions"},
@@ -58,6 +60,9 @@ SEEN: Mapping[tuple[str, str], set[str]] = {
     # an admin
     ("A", "/auth/profile"): set(),
     ("A", "/users?search={mail}"): {"name", "mail", "phone"},
+    ("A", "/users/{user}"): {"name", "mail", "phone"},
+    ("A", "/audit?patientId={patient}"): {"name"},
+    ("A", "/events/emails"): set(),
     ("A", "/events/email-queue/status"): set(),
 }
 """What each actor's answers show of the patient's story; a path with a text behind it is a call with that body."""
@@ -142,6 +147,7 @@ def call(cast: Cast, story: Story, who: str, view: str) -> tuple[int, dict[str, 
         reference=story.reference,
         number=story.number,
         mail=story.people["PO"].email,
+        user=story.people["PO"].user_id,
         qr=story.qr_text,
     ).partition(" ")
     if is_act(view):

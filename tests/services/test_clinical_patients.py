@@ -142,9 +142,9 @@ async def test_pages_hold_every_patient_once_in_order_while_others_are_added(cli
     assert {patient.id for patient in seen} == expected
 
 
-async def test_a_page_token_of_another_caller_or_search_is_refused(clinic: Clinic) -> None:
+async def test_s34_a_page_token_of_another_caller_or_search_is_refused(clinic: Clinic) -> None:
     token = (await clinic.patients.search(clinic.doctor, None, PageRequest(1, ""))).next_page_token
-    for caller, text in ((clinic.colleague, None), (clinic.doctor, "paula")):
+    for caller, text in ((clinic.colleague, None), (clinic.doctor, "paula"), (clinic.doctor, "None")):
         with pytest.raises(PageTokenInvalid):
             await clinic.patients.search(caller, text, PageRequest(1, token))
 
