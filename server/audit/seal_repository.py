@@ -51,7 +51,7 @@ _WAITING: Final = (
 )
 _SEAL: Final = insert(audit_seals).inline()
 _SEALED: Final = (
-    select(_seal.position, _seal.record_id, _seal.transaction_id.label("sealed_in"), _seal.hash, *_whole)
+    select(_seal.position, _seal.record_id, _seal.transaction_id, _seal.hash, *_whole)
     .select_from(audit_seals.outerjoin(audit_records, _record.id == _seal.record_id))
     .order_by(_seal.position)
 )
@@ -132,10 +132,11 @@ class SealRepository:
         await self._connection.execute(_TAKE_TIME)
 
     async def sealed(self) -> AsyncIterator[Seal]:
-        """The whole chain from its beginning, some hundred links in memory at a time."""
-        async with self._connection.stream(_SEALED) as rows:
-            async for row in rows:
-                yield _seal_of(row)
+        """The whole chain from its beginning, AT_ONCE links in memory at a time."""
+        async with self._connection.stream(_SEALED) as found:
+            async for rows in found.partitions(AT_ONCE):  # one by one they would take half as long again
+                for row in rows:
+                    yield _seal_of(row)
 
     async def unsealed(self) -> AsyncIterator[Unsealed]:
         """All records without a seal, in their order."""
@@ -145,5 +146,6 @@ class SealRepository:
 
 
 def _seal_of(row: Row[Any]) -> Seal:
-    record = {name: getattr(row, name) for name in _COLUMNS} if row.id is not None else None
-    return Seal(row.position, row.record_id, row.sealed_in, row.hash, record)
+    position, record_id, sealed_in, covered, *values = row
+    record = dict(zip(_COLUMNS, values, strict=True))
+    return Seal(position, record_id, sealed_in, covered, None if record["id"] is None else record)
