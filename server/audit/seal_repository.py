@@ -146,6 +146,5 @@ class SealRepository:
 
 
 def _seal_of(row: Row[Any]) -> Seal:
-    position, record_id, sealed_in, covered, *values = row
-    record = dict(zip(_COLUMNS, values, strict=True))
-    return Seal(position, record_id, sealed_in, covered, None if record["id"] is None else record)
+    record = dict(zip(_COLUMNS, row[4:], strict=True))
+    return Seal(row[0], row[1], row[2], row[3], None if record["id"] is None else record)
