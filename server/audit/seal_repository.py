@@ -145,6 +145,7 @@ class SealRepository:
                 yield Unsealed(row.id, row.transaction_id, row.occurred_at)
 
 
-def _seal_of(row: Row[Any]) -> Seal:
-    record = dict(zip(_COLUMNS, row[4:], strict=True))
-    return Seal(row[0], row[1], row[2], row[3], None if record["id"] is None else record)
+def _seal_of(row: Row[*tuple[Any, ...]]) -> Seal:
+    position, record_id, sealed_in, covered, *values = row
+    record = dict(zip(_COLUMNS, values, strict=True))
+    return Seal(position, record_id, sealed_in, covered, None if record["id"] is None else record)
