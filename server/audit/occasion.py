@@ -46,6 +46,8 @@ class Occasion:
     """What the call is about, as far as is known when it fails."""
     recorded: Subject | None = None
     """What the call's record is about, as far as the use case said so; None if no record was written."""
+    failure_recorded: bool = False
+    """Whether the use case has recorded itself why it fails."""
 
 
 _occasion: ContextVar[Occasion | None] = ContextVar("audit_occasion", default=None)

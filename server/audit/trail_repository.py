@@ -143,6 +143,7 @@ def values(
     call = occasion.current()
     if call is not None:
         call.recorded = subject
+        call.failure_recorded = outcome is not Outcome.SUCCESS
     acting = actor or (call.caller if call else None)
     call = call or Occasion()
     return {

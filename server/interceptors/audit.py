@@ -67,7 +67,7 @@ class Audit:
     async def _refused(self, call: Call, here: Occasion, error: DeclaredError) -> None:
         """Record a refusal, in a task of its own: it goes on when the caller hangs up before he was told."""
         event, outcome = _event_of(call, error), _OUTCOMES.get(error.code)
-        if event is None or outcome is None or not _concerns_somebody(call, event, error):
+        if event is None or outcome is None or here.failure_recorded or not _concerns_somebody(call, event, error):
             return
         subject = _subject_of(call) if here.subject is NOTHING else here.subject
         recording = asyncio.create_task(self._record(call, event, subject, outcome, error.reason))

@@ -23,10 +23,10 @@ async def recorded(work: UnitOfWork) -> list[tuple[Any, ...]]:
 async def test_s48_a_call_whose_time_is_over_is_recorded_as_a_fault(
     house: House, work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadline, "REPLY_SECONDS", 0.2)
+    monkeypatch.setattr(deadline, "DEFAULT_SECONDS", 0.15)
     house.declare(audit=AuditEvent.PRESCRIPTION_DISPENSED)
     house.probe.act = lambda: asyncio.sleep(20)
-    answer = await house.call("unary", house.bearer(), seconds=0.4)
+    answer = await house.call("unary", house.bearer())
     assert answer.reason == "DEADLINE_EXCEEDED"
     assert await recorded(work) == [("prescription_dispensed", Outcome.FAULT, "DEADLINE_EXCEEDED")]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2
 from sqlalchemy import text
 
@@ -88,12 +89,23 @@ def test_s48_a_repeated_write_is_recorded_as_a_repeat_of_the_same(cast: Cast, sc
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_s48_a_wrong_password_is_recorded_of_who_calls_with_a_token_of_his_own(cast: Cast, face: str) -> None:
+@pytest.mark.parametrize(
+    ("rpc", "event", "reason"),
+    [("Login", "signed_in", "INVALID_CREDENTIALS"), ("ResetPassword", "password_reset", "OTP_INVALID")],
+)
+def test_s48_a_wrong_secret_is_recorded_once_of_who_calls_with_a_token_of_his_own(
+    cast: Cast, face: str, rpc: str, event: str, reason: str
+) -> None:
     intruder, victim, records = cast.new_patient(), cast.new_doctor(), Records(cast.instance)
-    request = auth_service_pb2.LoginRequest(email=victim.email, password="wrong")
-    assert FACES[face](cast, RPCS["Login"], request, intruder).reason == "INVALID_CREDENTIALS"
+    requests: dict[str, Message] = {
+        "Login": auth_service_pb2.LoginRequest(email=victim.email, password="wrong"),
+        "ResetPassword": auth_service_pb2.ResetPasswordRequest(
+            email=victim.email, otp_code="000000", new_password="a fresh start, 2041"
+        ),
+    }
+    assert FACES[face](cast, RPCS[rpc], requests[rpc], intruder).reason == reason
     [told] = records.told()
-    assert (told.event, told.reason, told.outcome) == ("signed_in", "INVALID_CREDENTIALS", Outcome.FAILURE)
+    assert (told.event, told.reason, told.outcome) == (event, reason, Outcome.FAILURE)
     assert (told.actor_id, told.object_id) == (intruder.user_id, victim.user_id)
 
 
