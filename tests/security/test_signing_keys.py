@@ -234,6 +234,8 @@ def test_the_commands_make_show_and_change_the_ring(
     assert former == KeyRing.derived(ROOT).active.key_id
     age(path)
     assert command(monkeypatch, "keys", "rotate") == 0
+    assert command(monkeypatch, "keys", "retire", "-unknown") == 1
+    assert "there is no such key" in capsys.readouterr().err
     assert command(monkeypatch, "keys", "retire", former) == 0
     capsys.readouterr()
     assert command(monkeypatch, "keys", "list") == 0
