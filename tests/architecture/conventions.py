@@ -146,6 +146,12 @@ CONVENTIONS: Final = (
         _imports("random"),
     ),
     Convention(
+        "lost cancellation",
+        "use asyncio.timeout or background.set_within: wait_for loses a cancellation that comes with the result",
+        frozenset(),
+        _names("asyncio.wait_for"),
+    ),
+    Convention(
         "glued SQL",
         "write the statement as a constant and bind its values",
         frozenset(),
