@@ -323,7 +323,7 @@ async def test_s21_neither_a_damaged_file_nor_a_missing_record_ends_the_followin
                 await asyncio.sleep(0.01)
 
     async def unrecorded() -> None:
-        raise PermissionError
+        raise RuntimeError
 
     async with key_file.followed(file, lambda ring: used.append(ring.active.key_id), unrecorded):
         await follows_to(key_file.read(file).active.key_id)
