@@ -20,6 +20,9 @@ _BLOCK: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f{_UNSEEN}]")
 _VERBATIM: Final = re.compile("\x00")
 _BLANK: Final = re.compile(r"[\s\u200c-\u200f]+")
 
+_NOT_MAILABLE: Final = re.compile(r"^\.|\.\.|\.@|^=\?")
+"""What HTML's rule takes for an address and mail programs do not: RFC 5321's dots, and RFC 2047's encoded words."""
+
 _MARKS: Final = frozenset({"Mn", "Mc", "Me"})
 MOST_MARKS: Final = 30
 """On one letter, as Unicode's Stream-Safe Text Format has it: the time that it takes to bring marks into their order
@@ -76,6 +79,7 @@ def _bounded(field: FieldDescriptor, step: _Step | None) -> _Step:
 
 def _text(field: FieldDescriptor) -> _Step:
     option = field.GetOptions().Extensions[access_pb2.text]
+    address = field.GetOptions().Extensions[validate_pb2.field].string.email
 
     def repeated(message: Message, prefix: str) -> Iterator[FieldViolation]:
         values: Any = getattr(message, field.name)
@@ -89,6 +93,8 @@ def _text(field: FieldDescriptor) -> _Step:
     def single(message: Message, prefix: str) -> Iterator[FieldViolation]:
         text: str = getattr(message, field.name)
         normal, wrong = _judged(text, option)
+        if address and _NOT_MAILABLE.search(text):
+            wrong = "must be a valid email address"
         if wrong:
             yield FieldViolation(f"{prefix}{field.json_name}", wrong)
         elif normal is not text:
