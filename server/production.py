@@ -121,7 +121,7 @@ def _readable_by_all(settings: Settings, files_with_secrets: Mapping[str, Path])
     keys = {"TLS_KEY": settings.tls_key} if settings.tls_key else {}
     for name, path in {**files_with_secrets, **keys}.items():
         if path.exists() and path.stat().st_mode & EVERYBODY:
-            yield name, "stands in a file that every account of this machine may read"
+            yield name, "is in a file that every account of this machine may read"
 
 
 def _keys(settings: Settings) -> list[tuple[str, str]]:
