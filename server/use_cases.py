@@ -1,7 +1,6 @@
 """The use cases of every slice, built on the core: the middle of the composition."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +12,7 @@ from server.auth.code_service import CodeService
 from server.auth.email_confirmation import EmailConfirmation
 from server.auth.lifetimes import Lifetimes
 from server.auth.password_service import PasswordService
-from server.auth.passwords import HASHING_THREADS, Passwords
+from server.auth.passwords import Passwords, hashing_threads
 from server.auth.present_password import PresentPassword
 from server.auth.profile_service import ProfileService
 from server.auth.session_service import SessionService
@@ -76,7 +75,7 @@ def use_cases(core: Core) -> Iterator[Services]:
     confirmation = EmailConfirmation(mailed_codes)
     lifetimes = Lifetimes(staff_idle=timedelta(minutes=settings.staff_idle_minutes))
     patients = PatientService(work, clock, page_tokens)
-    with ThreadPoolExecutor(HASHING_THREADS, "hashing") as hashing:
+    with hashing_threads() as hashing:
         passwords = Passwords(hashing)
         present_password = PresentPassword(work, passwords, attempts)
         sessions = SessionService(

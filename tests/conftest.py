@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from server.auth.passwords import HASHING_THREADS, Passwords
+from server.auth.passwords import Passwords, hashing_threads
 from server.db.embedded import EmbeddedPostgres
 from server.db.engine import create_engine
 from server.pharmacy.service import PharmacyService
@@ -95,7 +94,7 @@ async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
 @pytest.fixture(scope="session")
 def passwords() -> Iterator[Passwords]:
     """One for the whole run: its making costs a hash, and so does each new password."""
-    with ThreadPoolExecutor(HASHING_THREADS) as executor:
+    with hashing_threads() as executor:
         yield QuickPasswords(executor)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Row, Text, Uuid, bindparam, func, select, tuple_
+from sqlalchemy import DateTime, Row, SmallInteger, Text, Uuid, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,7 +26,7 @@ _record = audit_records.c
 _behind: Final = tuple_(_record.occurred_at, _record.id) < tuple_(
     bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)
 )
-_order: Final = (_record.occurred_at.desc(), _record.id.desc())
+_order: Final = (_record.occurred_at, _record.id)
 _event: Final = _record.event == bindparam("event", type_=Text)
 _period: Final = {
     "since": _record.occurred_at >= bindparam("since"),
@@ -42,13 +42,15 @@ _RECORDS: Final = ListQuery(
         **_period,
         "actor_id": _record.actor_id == bindparam("actor_id"),
         "patient_id": _record.patient_ids.contains(array([bindparam("patient_id", type_=Uuid)])),
-        "role": _record.actor_role == bindparam("role", type_=Text),
         "event": _event,
-        "action": _record.action == bindparam("action", type_=Text),
-        "outcome": _record.outcome == bindparam("outcome"),
+        # These are written into the statement: the planner has to see that a value is one of the rare ones.
+        "role": _record.actor_role == bindparam("role", type_=Text, literal_execute=True),
+        "action": _record.action == bindparam("action", type_=Text, literal_execute=True),
+        "outcome": _record.outcome == bindparam("outcome", type_=SmallInteger, literal_execute=True),
     },
     behind=_behind,
     order=_order,
+    sought={"patient_id"},
     recorded=lambda page: reading_page(page, "audit"),
 )
 _own_id: Final = select(patients.c.id).where(patients.c.user_id == bindparam("reader_id", type_=Uuid)).scalar_subquery()
@@ -75,6 +77,7 @@ _ACCESSES: Final = ListQuery(
     },
     behind=_behind,
     order=_order,
+    sought={"reader_id"},
     recorded=lambda page: reading_page(page, "access_log", patient_id="patient_id"),
 )
 

@@ -1,5 +1,7 @@
 """Tables of the audit: rows are only added, and a trigger refuses anything else."""
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -17,6 +19,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from server.db.metadata import APPEND_ONLY, identifier, metadata, moment, words
+
+RARE: Final = (
+    ("unsuccessful", "outcome", "outcome <> 0"),
+    ("changes", "action", "action <> 'R'"),
+    ("other_roles", "actor_role", "actor_role IN ('admin', 'anonymous', 'system')"),
+)
+"""By which columns records are looked for, and which of their values are too rare to be met on the way through all."""
 
 audit_records = Table(
     "audit_records",
@@ -47,6 +56,11 @@ audit_records = Table(
     Index("ix_audit_records_transaction_id_id", "transaction_id", "id"),
     Index("ix_audit_records_occurred_at_id", "occurred_at", "id"),
     Index("ix_audit_records_actor_id_occurred_at_id", "actor_id", "occurred_at", "id"),
+    Index("ix_audit_records_event_occurred_at_id", "event", "occurred_at", "id"),
+    *(
+        Index(f"ix_audit_records_{name}", column, "occurred_at", "id", postgresql_where=text(rare))
+        for name, column, rare in RARE
+    ),
     Index("ix_audit_records_patient_ids", "patient_ids", postgresql_using="gin"),
     info=APPEND_ONLY,
 )

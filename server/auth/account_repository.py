@@ -147,7 +147,8 @@ _LIST: Final = ListQuery(
     },
     behind=tuple_(users.c.created_at, users.c.id)
     < tuple_(bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)),
-    order=(users.c.created_at.desc(), users.c.id.desc()),
+    order=(users.c.created_at, users.c.id),
+    sought={"name_query"},
     recorded=lambda page: reading_page(page, "account"),
 )
 

@@ -66,6 +66,8 @@ _LIST = ListQuery(
         bindparam("after_id", type_=Uuid),
     ),
     order=(_column.sort_name, _column.id),
+    descending=False,
+    sought={"name_query"},
     recorded=lambda page: reading_page(page, "patient", patient_id="id"),
 )
 

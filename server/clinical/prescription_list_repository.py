@@ -32,7 +32,7 @@ _LIST: Final = ListQuery(
     },
     behind=tuple_(_column.created_at, _column.id)
     < tuple_(bindparam("after", type_=_column.created_at.type), bindparam("after_id", type_=Uuid)),
-    order=(_column.created_at.desc(), _column.id.desc()),
+    order=(_column.created_at, _column.id),
     recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id"),
 )
 

@@ -63,7 +63,7 @@ _LIST = ListQuery(
     },
     behind=tuple_(_column.visit_date, _column.id)
     < tuple_(bindparam("after", type_=Date), bindparam("after_id", type_=Uuid)),
-    order=(_column.visit_date.desc(), _column.id.desc()),
+    order=(_column.visit_date, _column.id),
     recorded=lambda page: reading_page(page, "visit", patient_id="patient_id"),
 )
 

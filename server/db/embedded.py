@@ -321,7 +321,8 @@ async def _stop(process: Process) -> None:
         return
     process.send_signal(signal.SIGINT)
     try:
-        await asyncio.wait_for(process.wait(), guardian.STOP_SECONDS)
+        async with asyncio.timeout(guardian.STOP_SECONDS):
+            await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()

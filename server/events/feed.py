@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final, Generic, TypeVar
+
+from server import background
 
 POLL_SECONDS: Final = 1.0
 """What is shown is never older, even if no ring is heard."""
@@ -45,7 +46,6 @@ class SharedReading(Generic[T]):
 
     async def _read_when_due(self) -> T:
         await asyncio.sleep(self._least_pause)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), self._poll - self._least_pause)
+        await background.set_within(self._changed, self._poll - self._least_pause)
         self._changed.clear()
         return await self._read()

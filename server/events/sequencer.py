@@ -7,7 +7,7 @@ to stand before any more.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
@@ -62,5 +62,4 @@ class Sequencer:
                     pause = RETRY_SECONDS
             except Exception as error:  # whatever it is, nothing is lost, and it is tried again
                 _log.warning("events_not_placed", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+            await background.set_within(self._wake, pause)

@@ -36,7 +36,7 @@ _LIST: Final = ListQuery(
     < tuple_(
         bindparam("after_created_at", type_=emails.c.created_at.type), bindparam("after_id", type_=emails.c.id.type)
     ),
-    order=(emails.c.created_at.desc(), emails.c.id.desc()),
+    order=(emails.c.created_at, emails.c.id),
     recorded=lambda page: page,
 )
 _CLEAR: Final = text(

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 import structlog
 
+from server import background
 from server.errors import Unavailable
 from server.mail.repository import MailRepository
 from server.unit_of_work import UnitOfWork
@@ -38,19 +39,15 @@ class Standby:
                 self._stop.set()
 
     async def _watch(self) -> None:
-        await self._pause(SILENCE_SECONDS)
+        await background.set_within(self._stop, SILENCE_SECONDS)
         while not self._stop.is_set():
             if await self._is_needed():
                 _log.warning("standing_in_for_mail_worker")
                 async with self._sending():
                     while not self._stop.is_set() and await self._is_needed():
-                        await self._pause(LOOK_SECONDS)
+                        await background.set_within(self._stop, LOOK_SECONDS)
                 _log.info("mail_worker_is_back")
-            await self._pause(LOOK_SECONDS)
-
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            await background.set_within(self._stop, LOOK_SECONDS)
 
     async def _is_needed(self) -> bool:
         try:

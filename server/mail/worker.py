@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from server import background
 from server.db.identifiers import new_id
 from server.errors import Unavailable
 from server.mail.circuit import PROBE_SECONDS
@@ -85,8 +86,7 @@ class MailWorker:
                 for mail in await self._claim():
                     self._in_hand[mail.id] = mail
                     deliveries.create_task(self._handle(mail))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                await background.set_within(self._wake, POLL_SECONDS)
                 self._wake.clear()
 
     async def _claim(self) -> tuple[ClaimedMail, ...]:
@@ -156,8 +156,7 @@ class MailWorker:
                     self._changed()
             except Exception as error:
                 _log.warning("mail_worker_silent", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._to_show.wait(), LIFE_SECONDS)
+            await background.set_within(self._to_show, LIFE_SECONDS)
 
     async def _probe(self) -> None:
         """While the circuit is open, see whether the mail server answers again."""

@@ -104,7 +104,7 @@ _HISTORY: Final = ListQuery(
         "action": pharmacy_log.c.action == bindparam("action"),
     },
     behind=_moment_and_id < tuple_(_after_moment, _after_id),
-    order=(pharmacy_log.c.occurred_at.desc(), pharmacy_log.c.id.desc()),
+    order=(pharmacy_log.c.occurred_at, pharmacy_log.c.id),
     recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id"),
 )
 _LOG: Final = ListQuery(
@@ -121,6 +121,7 @@ _LOG: Final = ListQuery(
     },
     behind=_moment_and_id > tuple_(_after_moment, _after_id),
     order=(pharmacy_log.c.occurred_at, pharmacy_log.c.id),
+    descending=False,
     recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id", empty=False),
 )
 

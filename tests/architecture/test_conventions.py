@@ -24,6 +24,7 @@ OFFENDERS = {
         "from time import time",
     ],
     "randomness": ["import random", "from random import choice"],
+    "lost cancellation": ["await asyncio.wait_for(event.wait(), 1)", "from asyncio import wait_for"],
     "glued SQL": [
         "text(f'SELECT {x}')",
         "sqlalchemy.text('SELECT %s' % x)",
@@ -53,6 +54,7 @@ INNOCENTS = {
     "environment": ["environ = {}", "os.path.join('a')"],
     "time": ["clock.now()", "time.monotonic()", "datetime.fromisoformat(x)"],
     "randomness": ["import secrets", "random = secrets.randbits(74)"],
+    "lost cancellation": ["async with asyncio.timeout(1): pass", "await asyncio.wait(tasks)"],
     "glued SQL": ["text('SELECT :x')", "text(f'SELECT {LIMIT}')", "log(f'{x}')", "text(STATEMENT)"],
     "data that runs": ["model.evaluate(x)", "re.compile(x)", "json.loads(x)", "yaml.safe_load(x)"],
     "blind trust": ["httpx.get(url, verify=True)", "verify = False", "context.verify_mode = ssl.CERT_REQUIRED"],

@@ -44,6 +44,6 @@ def test_every_rpc_can_be_called(rpc: MethodDescriptor) -> None:
 )
 def test_what_the_contract_says_of_a_method(name: str, public: bool, reads: bool, keyed: bool) -> None:
     (rpc,) = (rpc for rpc in rpcs() if rpc.name == name)
-    method = method_of(rpc.input_type)
+    method = method_of(rpc.input_type.full_name)
     assert (method.public, method.reads, method.keyed) == (public, reads, keyed)
     assert method.path == f"/{rpc.containing_service.full_name}/{name}"

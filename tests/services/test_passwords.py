@@ -10,7 +10,7 @@ import bcrypt
 import pytest
 from passlib.context import CryptContext
 
-from server.auth.passwords import HASHING_THREADS, PasswordCheck, Passwords
+from server.auth.passwords import PasswordCheck, Passwords, hashing_threads
 from server.errors import ServerBusy
 
 PRESENT = re.compile(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
@@ -20,7 +20,7 @@ MATCH = PasswordCheck(matches=True, replacement=None)
 
 @pytest.fixture(scope="module")
 def passwords() -> Iterator[Passwords]:
-    with ThreadPoolExecutor(HASHING_THREADS) as executor:
+    with hashing_threads() as executor:
         yield Passwords(executor)
 
 

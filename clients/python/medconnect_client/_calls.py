@@ -120,7 +120,7 @@ class Calls:
         key: the idempotency key of a command; drawn if left out. repeatable: whether the call can be made twice without
         harm, where that is not what the contract says. Raises MedConnectError.
         """
-        method = method_of(request.DESCRIPTOR)
+        method = method_of(request.DESCRIPTOR.full_name)
         course = _Course(
             method,
             ends_at=self._wire.clock.monotonic() + self._wire.timeout,
@@ -171,7 +171,7 @@ class Calls:
                 await self._after_failure(course, error)
 
     def _stream_course(self, request: Message) -> _Course:
-        return _Course(method_of(request.DESCRIPTOR), ends_at=float("inf"), key=None, repeatable=True)
+        return _Course(method_of(request.DESCRIPTOR.full_name), ends_at=float("inf"), key=None, repeatable=True)
 
     async def _opened(self, course: _Course, request: Message, answer: type[R]) -> AsyncGenerator[R, None]:
         """The messages of one connection. Raises MedConnectError when it ends, however it ends."""

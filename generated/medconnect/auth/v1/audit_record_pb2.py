@@ -22,18 +22,43 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 from medconnect.options.v1 import audit_pb2 as medconnect_dot_options_dot_v1_dot_audit__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%medconnect/auth/v1/audit_record.proto\x12\x12medconnect.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\x1a!medconnect/options/v1/audit.proto\"\x89\x04\n\x0b\x41uditRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x05\x65vent\x18\x03 \x01(\x0e\x32!.medconnect.options.v1.AuditEvent\x12\x32\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\".medconnect.options.v1.AuditAction\x12\x34\n\x07outcome\x18\x05 \x01(\x0e\x32#.medconnect.options.v1.AuditOutcome\x12\x10\n\x08\x61\x63tor_id\x18\x06 \x01(\t\x12\x12\n\nactor_name\x18\x07 \x01(\t\x12\x34\n\nactor_role\x18\x08 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleH\x00\x88\x01\x01\x12\x12\n\nsession_id\x18\t \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\n \x01(\t\x12\x12\n\nuser_agent\x18\x0b \x01(\t\x12\x0b\n\x03rpc\x18\x0c \x01(\t\x12\x13\n\x0bobject_kind\x18\r \x01(\t\x12\x11\n\tobject_id\x18\x0e \x01(\t\x12\x13\n\x0bpatient_ids\x18\x0f \x03(\t\x12\x0f\n\x07purpose\x18\x10 \x01(\t\x12\x12\n\nrequest_id\x18\x11 \x01(\t\x12\x0e\n\x06reason\x18\x12 \x01(\tB\r\n\x0b_actor_roleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%medconnect/auth/v1/audit_record.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\x1a!medconnect/options/v1/audit.proto\"\x89\x04\n\x0b\x41uditRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x05\x65vent\x18\x03 \x01(\x0e\x32!.medconnect.options.v1.AuditEvent\x12\x32\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\".medconnect.options.v1.AuditAction\x12\x34\n\x07outcome\x18\x05 \x01(\x0e\x32#.medconnect.options.v1.AuditOutcome\x12\x10\n\x08\x61\x63tor_id\x18\x06 \x01(\t\x12\x12\n\nactor_name\x18\x07 \x01(\t\x12\x34\n\nactor_role\x18\x08 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleH\x00\x88\x01\x01\x12\x12\n\nsession_id\x18\t \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\n \x01(\t\x12\x12\n\nuser_agent\x18\x0b \x01(\t\x12\x0b\n\x03rpc\x18\x0c \x01(\t\x12\x13\n\x0bobject_kind\x18\r \x01(\t\x12\x11\n\tobject_id\x18\x0e \x01(\t\x12\x13\n\x0bpatient_ids\x18\x0f \x03(\t\x12\x0f\n\x07purpose\x18\x10 \x01(\t\x12\x12\n\nrequest_id\x18\x11 \x01(\t\x12\x0e\n\x06reason\x18\x12 \x01(\tB\r\n\x0b_actor_role\"\xad\x05\n\x17ListAuditRecordsRequest\x12\x1f\n\x08\x61\x63tor_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x88\x01\x01\x12!\n\npatient_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x01\x88\x01\x01\x12:\n\x04role\x18\x03 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x02\x88\x01\x01\x12\x41\n\x05\x65vent\x18\x04 \x01(\x0e\x32!.medconnect.options.v1.AuditEventB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x03\x88\x01\x01\x12\x43\n\x06\x61\x63tion\x18\x05 \x01(\x0e\x32\".medconnect.options.v1.AuditActionB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x04\x88\x01\x01\x12\x45\n\x07outcome\x18\x06 \x01(\x0e\x32#.medconnect.options.v1.AuditOutcomeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x05\x88\x01\x01\x12\x41\n\tfrom_date\x18\x07 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x06R\x04\x66rom\x88\x01\x01\x12=\n\x07to_date\x18\x08 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x07R\x02to\x88\x01\x01\x12!\n\tpage_size\x18\t \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x08\x88\x01\x01\x12!\n\npage_token\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\t\x88\x01\x01\x42\x0b\n\t_actor_idB\r\n\x0b_patient_idB\x07\n\x05_roleB\x08\n\x06_eventB\t\n\x07_actionB\n\n\x08_outcomeB\x0c\n\n_from_dateB\n\n\x08_to_dateB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x98\x01\n\x18ListAuditRecordsResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.medconnect.auth.v1.AuditRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.auth.v1.audit_record_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDITRECORD']._serialized_start=166
-  _globals['_AUDITRECORD']._serialized_end=687
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['actor_id']._loaded_options = None
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['actor_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['patient_id']._loaded_options = None
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['patient_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['role']._loaded_options = None
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['role']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['event']._loaded_options = None
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['event']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['action']._loaded_options = None
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['action']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['outcome']._loaded_options = None
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['outcome']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['from_date']._loaded_options = None
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['from_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['to_date']._loaded_options = None
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['to_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_AUDITRECORD']._serialized_start=195
+  _globals['_AUDITRECORD']._serialized_end=716
+  _globals['_LISTAUDITRECORDSREQUEST']._serialized_start=719
+  _globals['_LISTAUDITRECORDSREQUEST']._serialized_end=1404
+  _globals['_LISTAUDITRECORDSRESPONSE']._serialized_start=1407
+  _globals['_LISTAUDITRECORDSRESPONSE']._serialized_end=1559
 # @@protoc_insertion_point(module_scope)

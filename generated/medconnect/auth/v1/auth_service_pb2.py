@@ -22,175 +22,31 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
-from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from medconnect.auth.v1 import audit_record_pb2 as medconnect_dot_auth_dot_v1_dot_audit__record__pb2
+from medconnect.auth.v1 import key_set_pb2 as medconnect_dot_auth_dot_v1_dot_key__set__pb2
+from medconnect.auth.v1 import password_pb2 as medconnect_dot_auth_dot_v1_dot_password__pb2
+from medconnect.auth.v1 import profile_pb2 as medconnect_dot_auth_dot_v1_dot_profile__pb2
+from medconnect.auth.v1 import registration_pb2 as medconnect_dot_auth_dot_v1_dot_registration__pb2
+from medconnect.auth.v1 import session_pb2 as medconnect_dot_auth_dot_v1_dot_session__pb2
 from medconnect.auth.v1 import user_pb2 as medconnect_dot_auth_dot_v1_dot_user__pb2
-from medconnect.clinical.v1 import patient_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__pb2
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
-from medconnect.options.v1 import audit_pb2 as medconnect_dot_options_dot_v1_dot_audit__pb2
 
+from medconnect.auth.v1.audit_record_pb2 import *
+from medconnect.auth.v1.key_set_pb2 import *
+from medconnect.auth.v1.password_pb2 import *
+from medconnect.auth.v1.profile_pb2 import *
+from medconnect.auth.v1.registration_pb2 import *
+from medconnect.auth.v1.session_pb2 import *
+from medconnect.auth.v1.user_pb2 import *
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%medconnect/auth/v1/auth_service.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%medconnect/auth/v1/audit_record.proto\x1a\x1dmedconnect/auth/v1/user.proto\x1a$medconnect/clinical/v1/patient.proto\x1a\"medconnect/options/v1/access.proto\x1a!medconnect/options/v1/audit.proto\"\xa9\t\n\x0fRegisterRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12#\n\x08password\x18\x02 \x01(\tB\x11\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x12\x1c\n\tfull_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64\x12;\n\x05phone\x18\x04 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x00\x88\x01\x01\x12<\n\x04role\x18\x05 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\x0c\xbaH\t\x82\x01\x06\x18\x01\x18\x02\x18\x03H\x01\x88\x01\x01\x12&\n\x0elicense_number\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x32H\x02\x88\x01\x01\x12$\n\x0especialization\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x03\x88\x01\x01\x12#\n\rhospital_name\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x04\x88\x01\x01\x12%\n\rpharmacy_name\x18\t \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64H\x05\x88\x01\x01\x12\'\n\x10pharmacy_address\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\x06\x88\x01\x01\x12?\n\rdate_of_birth\x18\x0b \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x07\x88\x01\x01\x12?\n\x06gender\x18\x0c \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x08\x88\x01\x01\x12@\n\nblood_type\x18\r \x01(\tB\'\xbaH$r\"R\x02\x41+R\x02\x41-R\x02\x42+R\x02\x42-R\x03\x41\x42+R\x03\x41\x42-R\x02O+R\x02O-H\t\x88\x01\x01\x12\x1e\n\x07\x61\x64\x64ress\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\n\x88\x01\x01\x12\'\n\x11\x65mergency_contact\x18\x0f \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x0b\x88\x01\x01\x12\x45\n\x0f\x65mergency_phone\x18\x10 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x0c\x88\x01\x01\x12(\n\x12insurance_provider\x18\x11 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\r\x88\x01\x01\x12&\n\x10insurance_number\x18\x12 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x0e\x88\x01\x01\x12$\n\tallergies\x18\x13 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12.\n\x13\x65xisting_conditions\x18\x14 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x42\x08\n\x06_phoneB\x07\n\x05_roleB\x11\n\x0f_license_numberB\x11\n\x0f_specializationB\x10\n\x0e_hospital_nameB\x10\n\x0e_pharmacy_nameB\x13\n\x11_pharmacy_addressB\x10\n\x0e_date_of_birthB\t\n\x07_genderB\r\n\x0b_blood_typeB\n\n\x08_addressB\x14\n\x12_emergency_contactB\x12\n\x10_emergency_phoneB\x15\n\x13_insurance_providerB\x13\n\x11_insurance_number\"\xcb\x01\n\x10RegisterResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x32\n\x07patient\x18\x02 \x01(\x0b\x32!.medconnect.auth.v1.PatientRecord\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x03 \x01(\t\x12\x15\n\rrefresh_token\x18\x04 \x01(\t\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x0cLoginRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfe\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\"\x94\x01\n\rLoginResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"<\n\x13RefreshTokenRequest\x12%\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x90\xb5\x18\x02\"\x9b\x01\n\x14RefreshTokenResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse\"2\n\x15\x46orgotPasswordRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\"\x18\n\x16\x46orgotPasswordResponse\"\x7f\n\x14ResetPasswordRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12#\n\x08otp_code\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[0-9]{6}$\x12\'\n\x0cnew_password\x18\x03 \x01(\tB\x11\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\"\x17\n\x15ResetPasswordResponse\"j\n\x15\x43hangePasswordRequest\x12(\n\x10\x63urrent_password\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\x12\'\n\x0cnew_password\x18\x02 \x01(\tB\x11\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\"\x18\n\x16\x43hangePasswordResponse\"\x12\n\x10GetKeySetRequest\"A\n\x11GetKeySetResponse\x12,\n\x04keys\x18\x01 \x03(\x0b\x32\x1e.medconnect.auth.v1.JsonWebKey\"X\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03use\x18\x05 \x01(\t\x12\x0b\n\x03\x61lg\x18\x06 \x01(\t\"\x17\n\x15GetCurrentUserRequest\"@\n\x16GetCurrentUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"\xc6\x03\n\x18UpdateCurrentUserRequest\x12;\n\x05phone\x18\x01 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x00\x88\x01\x01\x12%\n\rhospital_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64H\x01\x88\x01\x01\x12%\n\rpharmacy_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64H\x02\x88\x01\x01\x12)\n\x10pharmacy_address\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xac\x02H\x03\x88\x01\x01\x12\x1e\n\x05\x65mail\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01H\x04\x88\x01\x01\x12-\n\x10\x63urrent_password\x18\x06 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02H\x05\x88\x01\x01\x12\x43\n\x05\x63lear\x18\x07 \x03(\tB4\xbaH1\x92\x01.\x10\x03\x18\x01\"(r&R\x05phoneR\x0chospitalNameR\x0fpharmacyAddressB\x08\n\x06_phoneB\x10\n\x0e_hospital_nameB\x10\n\x0e_pharmacy_nameB\x13\n\x11_pharmacy_addressB\x08\n\x06_emailB\x13\n\x11_current_password\"C\n\x19UpdateCurrentUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\":\n\x13\x43onfirmEmailRequest\x12#\n\x08otp_code\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[0-9]{6}$\">\n\x14\x43onfirmEmailResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"\xb1\t\n\x11\x43reateUserRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12(\n\x08password\x18\x02 \x01(\tB\x11\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02H\x00\x88\x01\x01\x12\x1c\n\tfull_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64\x12;\n\x05phone\x18\x04 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x01\x88\x01\x01\x12\x39\n\x04role\x18\x05 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\x0e\xbaH\x0b\x82\x01\x08\x18\x01\x18\x02\x18\x03\x18\x04\x12&\n\x0elicense_number\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x32H\x02\x88\x01\x01\x12$\n\x0especialization\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x03\x88\x01\x01\x12#\n\rhospital_name\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x04\x88\x01\x01\x12%\n\rpharmacy_name\x18\t \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64H\x05\x88\x01\x01\x12\'\n\x10pharmacy_address\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\x06\x88\x01\x01\x12?\n\rdate_of_birth\x18\x0b \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x07\x88\x01\x01\x12?\n\x06gender\x18\x0c \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x08\x88\x01\x01\x12@\n\nblood_type\x18\r \x01(\tB\'\xbaH$r\"R\x02\x41+R\x02\x41-R\x02\x42+R\x02\x42-R\x03\x41\x42+R\x03\x41\x42-R\x02O+R\x02O-H\t\x88\x01\x01\x12\x1e\n\x07\x61\x64\x64ress\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\n\x88\x01\x01\x12\'\n\x11\x65mergency_contact\x18\x0f \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x0b\x88\x01\x01\x12\x45\n\x0f\x65mergency_phone\x18\x10 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x0c\x88\x01\x01\x12(\n\x12insurance_provider\x18\x11 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\r\x88\x01\x01\x12&\n\x10insurance_number\x18\x12 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x0e\x88\x01\x01\x12$\n\tallergies\x18\x13 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12.\n\x13\x65xisting_conditions\x18\x14 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x42\x0b\n\t_passwordB\x08\n\x06_phoneB\x11\n\x0f_license_numberB\x11\n\x0f_specializationB\x10\n\x0e_hospital_nameB\x10\n\x0e_pharmacy_nameB\x13\n\x11_pharmacy_addressB\x10\n\x0e_date_of_birthB\t\n\x07_genderB\r\n\x0b_blood_typeB\n\n\x08_addressB\x14\n\x12_emergency_contactB\x12\n\x10_emergency_phoneB\x15\n\x13_insurance_providerB\x13\n\x11_insurance_number\"p\n\x12\x43reateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x32\n\x07patient\x18\x02 \x01(\x0b\x32!.medconnect.auth.v1.PatientRecord\"\xb1\x02\n\x10ListUsersRequest\x12:\n\x04role\x18\x01 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x00\x88\x01\x01\x12?\n\x06status\x18\x02 \x01(\x0e\x32\x1e.medconnect.auth.v1.UserStatusB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x01\x88\x01\x01\x12\x1e\n\x06search\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64H\x02\x88\x01\x01\x12!\n\tpage_size\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x03\x88\x01\x01\x12!\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x04\x88\x01\x01\x42\x07\n\x05_roleB\t\n\x07_statusB\t\n\x07_searchB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x88\x01\n\x11ListUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.medconnect.auth.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\".\n\x11VerifyUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"<\n\x12VerifyUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"9\n\x0fGetUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"2\n\x15\x44\x65\x61\x63tivateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x16\x44\x65\x61\x63tivateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"2\n\x15ReactivateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x16ReactivateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\"\xad\x05\n\x17ListAuditRecordsRequest\x12\x1f\n\x08\x61\x63tor_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x88\x01\x01\x12!\n\npatient_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x01\x88\x01\x01\x12:\n\x04role\x18\x03 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x02\x88\x01\x01\x12\x41\n\x05\x65vent\x18\x04 \x01(\x0e\x32!.medconnect.options.v1.AuditEventB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x03\x88\x01\x01\x12\x43\n\x06\x61\x63tion\x18\x05 \x01(\x0e\x32\".medconnect.options.v1.AuditActionB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x04\x88\x01\x01\x12\x45\n\x07outcome\x18\x06 \x01(\x0e\x32#.medconnect.options.v1.AuditOutcomeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x05\x88\x01\x01\x12\x41\n\tfrom_date\x18\x07 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x06R\x04\x66rom\x88\x01\x01\x12=\n\x07to_date\x18\x08 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x07R\x02to\x88\x01\x01\x12!\n\tpage_size\x18\t \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x08\x88\x01\x01\x12!\n\npage_token\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\t\x88\x01\x01\x42\x0b\n\t_actor_idB\r\n\x0b_patient_idB\x07\n\x05_roleB\x08\n\x06_eventB\t\n\x07_actionB\n\n\x08_outcomeB\x0c\n\n_from_dateB\n\n\x08_to_dateB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x98\x01\n\x18ListAuditRecordsResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.medconnect.auth.v1.AuditRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\x32\xe7\x19\n\x0b\x41uthService\x12\x9d\x01\n\x08Register\x12#.medconnect.auth.v1.RegisterRequest\x1a$.medconnect.auth.v1.RegisterResponse\"F\x8a\xb5\x18\"\x08\x01(\x03:\x17Registration successful@\xc9\x01H\x01\x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/auth/register:\x01*\x12\x87\x01\n\x05Login\x12 .medconnect.auth.v1.LoginRequest\x1a!.medconnect.auth.v1.LoginResponse\"9\x8a\xb5\x18\x18\x08\x01(\x01:\x10Login successfulH\x02\x82\xd3\xe4\x93\x02\x17\"\x12/api/v1/auth/login:\x01*\x12\xf1\x01\n\x0cRefreshToken\x12\'.medconnect.auth.v1.RefreshTokenRequest\x1a(.medconnect.auth.v1.RefreshTokenResponse\"\x8d\x01\x8a\xb5\x18j\x08\x01(\x0b:\x1cToken refreshed successfullyRFshows nothing of anybody; a token that comes a second time is recorded\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/refresh:\x01*\x12\x8a\x01\n\x06Logout\x12!.medconnect.auth.v1.LogoutRequest\x1a\".medconnect.auth.v1.LogoutResponse\"9\x8a\xb5\x18\x17\x10\x01:\x11Logout successfulH\x03\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/auth/logout:\x01*\x12\xad\x02\n\x0e\x46orgotPassword\x12).medconnect.auth.v1.ForgotPasswordRequest\x1a*.medconnect.auth.v1.ForgotPasswordResponse\"\xc3\x01\x8a\xb5\x18\x97\x01\x08\x01(\x0c:DIf there is an account with this address, a code is on its way to itRKthe same for known and unknown addresses; a code that is mailed is recorded\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/auth/forgot-password:\x01*\x12\xb3\x01\n\rResetPassword\x12(.medconnect.auth.v1.ResetPasswordRequest\x1a).medconnect.auth.v1.ResetPasswordResponse\"M\x8a\xb5\x18#\x08\x01(\x02:\x1bPassword reset successfullyH\x06\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/auth/reset-password:\x01*\x12\xb7\x01\n\x0e\x43hangePassword\x12).medconnect.auth.v1.ChangePasswordRequest\x1a*.medconnect.auth.v1.ChangePasswordResponse\"N\x8a\xb5\x18#\x10\x01:\x1dPassword changed successfullyH\x07\x82\xd3\xe4\x93\x02!\x1a\x1c/api/v1/auth/change-password:\x01*\x12\x86\x01\n\tGetKeySet\x12$.medconnect.auth.v1.GetKeySetRequest\x1a%.medconnect.auth.v1.GetKeySetResponse\",\x8a\xb5\x18\x0f\x08\x01R\x0bpublic keys\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/auth/jwks\x12\xcd\x01\n\x0eGetCurrentUser\x12).medconnect.auth.v1.GetCurrentUserRequest\x1a*.medconnect.auth.v1.GetCurrentUserResponse\"d\x8a\xb5\x18\x44\x10\x01:\x1eProfile retrieved successfullyR shows the caller his own account\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/auth/profile\x12\xb7\x01\n\x11UpdateCurrentUser\x12,.medconnect.auth.v1.UpdateCurrentUserRequest\x1a-.medconnect.auth.v1.UpdateCurrentUserResponse\"E\x8a\xb5\x18\"\x10\x01:\x1cProfile updated successfullyH&\x82\xd3\xe4\x93\x02\x19\x1a\x14/api/v1/auth/profile:\x01*\x12\xb7\x01\n\x0c\x43onfirmEmail\x12\'.medconnect.auth.v1.ConfirmEmailRequest\x1a(.medconnect.auth.v1.ConfirmEmailResponse\"T\x8a\xb5\x18+\x10\x01:%E-mail address confirmed successfullyH\'\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/auth/confirm-email:\x01*\x12\x9e\x01\n\nCreateUser\x12%.medconnect.auth.v1.CreateUserRequest\x1a&.medconnect.auth.v1.CreateUserResponse\"A\x8a\xb5\x18%\x1a\x01\x04\x30\x01:\x19User created successfully@\xc9\x01H\x08\x82\xd3\xe4\x93\x02\x12\"\r/api/v1/users:\x01*\x12\x96\x01\n\tListUsers\x12$.medconnect.auth.v1.ListUsersRequest\x1a%.medconnect.auth.v1.ListUsersResponse\"<\x8a\xb5\x18#\x1a\x01\x04:\x1cUsers retrieved successfullyH\t\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/users\x12\x99\x01\n\x07GetUser\x12\".medconnect.auth.v1.GetUserRequest\x1a#.medconnect.auth.v1.GetUserResponse\"E\x8a\xb5\x18\"\x1a\x01\x04:\x1bUser retrieved successfullyH\n\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/users/{user_id}\x12\xad\x01\n\nVerifyUser\x12%.medconnect.auth.v1.VerifyUserRequest\x1a&.medconnect.auth.v1.VerifyUserResponse\"P\x8a\xb5\x18#\x1a\x01\x04\x30\x01:\x1aUser verified successfullyH\x0b\x82\xd3\xe4\x93\x02#\x1a\x1e/api/v1/users/{user_id}/verify:\x01*\x12\xc0\x01\n\x0e\x44\x65\x61\x63tivateUser\x12).medconnect.auth.v1.DeactivateUserRequest\x1a*.medconnect.auth.v1.DeactivateUserResponse\"W\x8a\xb5\x18&\x1a\x01\x04\x30\x01:\x1dUser deactivated successfullyH\x0c\x82\xd3\xe4\x93\x02\'\x1a\"/api/v1/users/{user_id}/deactivate:\x01*\x12\xc0\x01\n\x0eReactivateUser\x12).medconnect.auth.v1.ReactivateUserRequest\x1a*.medconnect.auth.v1.ReactivateUserResponse\"W\x8a\xb5\x18&\x1a\x01\x04\x30\x01:\x1dUser reactivated successfullyH\r\x82\xd3\xe4\x93\x02\'\x1a\"/api/v1/users/{user_id}/reactivate:\x01*\x12\xb3\x01\n\x10ListAuditRecords\x12+.medconnect.auth.v1.ListAuditRecordsRequest\x1a,.medconnect.auth.v1.ListAuditRecordsResponse\"D\x8a\xb5\x18+\x1a\x01\x04:$Audit records retrieved successfullyH\x0e\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/auditb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%medconnect/auth/v1/auth_service.proto\x12\x12medconnect.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a%medconnect/auth/v1/audit_record.proto\x1a medconnect/auth/v1/key_set.proto\x1a!medconnect/auth/v1/password.proto\x1a medconnect/auth/v1/profile.proto\x1a%medconnect/auth/v1/registration.proto\x1a medconnect/auth/v1/session.proto\x1a\x1dmedconnect/auth/v1/user.proto\x1a\"medconnect/options/v1/access.proto2\xe7\x19\n\x0b\x41uthService\x12\x9d\x01\n\x08Register\x12#.medconnect.auth.v1.RegisterRequest\x1a$.medconnect.auth.v1.RegisterResponse\"F\x8a\xb5\x18\"\x08\x01(\x03:\x17Registration successful@\xc9\x01H\x01\x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/auth/register:\x01*\x12\x87\x01\n\x05Login\x12 .medconnect.auth.v1.LoginRequest\x1a!.medconnect.auth.v1.LoginResponse\"9\x8a\xb5\x18\x18\x08\x01(\x01:\x10Login successfulH\x02\x82\xd3\xe4\x93\x02\x17\"\x12/api/v1/auth/login:\x01*\x12\xf1\x01\n\x0cRefreshToken\x12\'.medconnect.auth.v1.RefreshTokenRequest\x1a(.medconnect.auth.v1.RefreshTokenResponse\"\x8d\x01\x8a\xb5\x18j\x08\x01(\x0b:\x1cToken refreshed successfullyRFshows nothing of anybody; a token that comes a second time is recorded\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/refresh:\x01*\x12\x8a\x01\n\x06Logout\x12!.medconnect.auth.v1.LogoutRequest\x1a\".medconnect.auth.v1.LogoutResponse\"9\x8a\xb5\x18\x17\x10\x01:\x11Logout successfulH\x03\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/auth/logout:\x01*\x12\xad\x02\n\x0e\x46orgotPassword\x12).medconnect.auth.v1.ForgotPasswordRequest\x1a*.medconnect.auth.v1.ForgotPasswordResponse\"\xc3\x01\x8a\xb5\x18\x97\x01\x08\x01(\x0c:DIf there is an account with this address, a code is on its way to itRKthe same for known and unknown addresses; a code that is mailed is recorded\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/auth/forgot-password:\x01*\x12\xb3\x01\n\rResetPassword\x12(.medconnect.auth.v1.ResetPasswordRequest\x1a).medconnect.auth.v1.ResetPasswordResponse\"M\x8a\xb5\x18#\x08\x01(\x02:\x1bPassword reset successfullyH\x06\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/auth/reset-password:\x01*\x12\xb7\x01\n\x0e\x43hangePassword\x12).medconnect.auth.v1.ChangePasswordRequest\x1a*.medconnect.auth.v1.ChangePasswordResponse\"N\x8a\xb5\x18#\x10\x01:\x1dPassword changed successfullyH\x07\x82\xd3\xe4\x93\x02!\x1a\x1c/api/v1/auth/change-password:\x01*\x12\x86\x01\n\tGetKeySet\x12$.medconnect.auth.v1.GetKeySetRequest\x1a%.medconnect.auth.v1.GetKeySetResponse\",\x8a\xb5\x18\x0f\x08\x01R\x0bpublic keys\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/auth/jwks\x12\xcd\x01\n\x0eGetCurrentUser\x12).medconnect.auth.v1.GetCurrentUserRequest\x1a*.medconnect.auth.v1.GetCurrentUserResponse\"d\x8a\xb5\x18\x44\x10\x01:\x1eProfile retrieved successfullyR shows the caller his own account\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/auth/profile\x12\xb7\x01\n\x11UpdateCurrentUser\x12,.medconnect.auth.v1.UpdateCurrentUserRequest\x1a-.medconnect.auth.v1.UpdateCurrentUserResponse\"E\x8a\xb5\x18\"\x10\x01:\x1cProfile updated successfullyH&\x82\xd3\xe4\x93\x02\x19\x1a\x14/api/v1/auth/profile:\x01*\x12\xb7\x01\n\x0c\x43onfirmEmail\x12\'.medconnect.auth.v1.ConfirmEmailRequest\x1a(.medconnect.auth.v1.ConfirmEmailResponse\"T\x8a\xb5\x18+\x10\x01:%E-mail address confirmed successfullyH\'\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/auth/confirm-email:\x01*\x12\x9e\x01\n\nCreateUser\x12%.medconnect.auth.v1.CreateUserRequest\x1a&.medconnect.auth.v1.CreateUserResponse\"A\x8a\xb5\x18%\x1a\x01\x04\x30\x01:\x19User created successfully@\xc9\x01H\x08\x82\xd3\xe4\x93\x02\x12\"\r/api/v1/users:\x01*\x12\x96\x01\n\tListUsers\x12$.medconnect.auth.v1.ListUsersRequest\x1a%.medconnect.auth.v1.ListUsersResponse\"<\x8a\xb5\x18#\x1a\x01\x04:\x1cUsers retrieved successfullyH\t\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/users\x12\x99\x01\n\x07GetUser\x12\".medconnect.auth.v1.GetUserRequest\x1a#.medconnect.auth.v1.GetUserResponse\"E\x8a\xb5\x18\"\x1a\x01\x04:\x1bUser retrieved successfullyH\n\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/users/{user_id}\x12\xad\x01\n\nVerifyUser\x12%.medconnect.auth.v1.VerifyUserRequest\x1a&.medconnect.auth.v1.VerifyUserResponse\"P\x8a\xb5\x18#\x1a\x01\x04\x30\x01:\x1aUser verified successfullyH\x0b\x82\xd3\xe4\x93\x02#\x1a\x1e/api/v1/users/{user_id}/verify:\x01*\x12\xc0\x01\n\x0e\x44\x65\x61\x63tivateUser\x12).medconnect.auth.v1.DeactivateUserRequest\x1a*.medconnect.auth.v1.DeactivateUserResponse\"W\x8a\xb5\x18&\x1a\x01\x04\x30\x01:\x1dUser deactivated successfullyH\x0c\x82\xd3\xe4\x93\x02\'\x1a\"/api/v1/users/{user_id}/deactivate:\x01*\x12\xc0\x01\n\x0eReactivateUser\x12).medconnect.auth.v1.ReactivateUserRequest\x1a*.medconnect.auth.v1.ReactivateUserResponse\"W\x8a\xb5\x18&\x1a\x01\x04\x30\x01:\x1dUser reactivated successfullyH\r\x82\xd3\xe4\x93\x02\'\x1a\"/api/v1/users/{user_id}/reactivate:\x01*\x12\xb3\x01\n\x10ListAuditRecords\x12+.medconnect.auth.v1.ListAuditRecordsRequest\x1a,.medconnect.auth.v1.ListAuditRecordsResponse\"D\x8a\xb5\x18+\x1a\x01\x04:$Audit records retrieved successfullyH\x0e\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/auditP\x01P\x02P\x03P\x04P\x05P\x06P\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.auth.v1.auth_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
-  _globals['_REGISTERREQUEST'].fields_by_name['password']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['password']._serialized_options = b'\272H\nr\010\020\010\030\200\001(\200\010\220\265\030\002'
-  _globals['_REGISTERREQUEST'].fields_by_name['full_name']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['full_name']._serialized_options = b'\272H\006r\004\020\002\030d'
-  _globals['_REGISTERREQUEST'].fields_by_name['phone']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
-  _globals['_REGISTERREQUEST'].fields_by_name['role']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['role']._serialized_options = b'\272H\t\202\001\006\030\001\030\002\030\003'
-  _globals['_REGISTERREQUEST'].fields_by_name['license_number']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['license_number']._serialized_options = b'\272H\006r\004\020\002\0302'
-  _globals['_REGISTERREQUEST'].fields_by_name['specialization']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['specialization']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_REGISTERREQUEST'].fields_by_name['hospital_name']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['hospital_name']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_REGISTERREQUEST'].fields_by_name['pharmacy_name']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['pharmacy_name']._serialized_options = b'\272H\006r\004\020\002\030d'
-  _globals['_REGISTERREQUEST'].fields_by_name['pharmacy_address']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['pharmacy_address']._serialized_options = b'\272H\005r\003\030\254\002'
-  _globals['_REGISTERREQUEST'].fields_by_name['date_of_birth']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['date_of_birth']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
-  _globals['_REGISTERREQUEST'].fields_by_name['gender']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['gender']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_REGISTERREQUEST'].fields_by_name['blood_type']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['blood_type']._serialized_options = b'\272H$r\"R\002A+R\002A-R\002B+R\002B-R\003AB+R\003AB-R\002O+R\002O-'
-  _globals['_REGISTERREQUEST'].fields_by_name['address']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['address']._serialized_options = b'\272H\005r\003\030\254\002'
-  _globals['_REGISTERREQUEST'].fields_by_name['emergency_contact']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['emergency_contact']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_REGISTERREQUEST'].fields_by_name['emergency_phone']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['emergency_phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
-  _globals['_REGISTERREQUEST'].fields_by_name['insurance_provider']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['insurance_provider']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_REGISTERREQUEST'].fields_by_name['insurance_number']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['insurance_number']._serialized_options = b'\272H\004r\002\0302'
-  _globals['_REGISTERREQUEST'].fields_by_name['allergies']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['allergies']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
-  _globals['_REGISTERREQUEST'].fields_by_name['existing_conditions']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['existing_conditions']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
-  _globals['_LOGINREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_LOGINREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\020\001\030\376\001'
-  _globals['_LOGINREQUEST'].fields_by_name['password']._loaded_options = None
-  _globals['_LOGINREQUEST'].fields_by_name['password']._serialized_options = b'\272H\007r\005\020\001(\200\010\220\265\030\002'
-  _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._loaded_options = None
-  _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\272H\007r\005\020\001\030\310\001\220\265\030\002'
-  _globals['_FORGOTPASSWORDREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_FORGOTPASSWORDREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
-  _globals['_RESETPASSWORDREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_RESETPASSWORDREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
-  _globals['_RESETPASSWORDREQUEST'].fields_by_name['otp_code']._loaded_options = None
-  _globals['_RESETPASSWORDREQUEST'].fields_by_name['otp_code']._serialized_options = b'\272H\016r\0142\n^[0-9]{6}$'
-  _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
-  _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._serialized_options = b'\272H\nr\010\020\010\030\200\001(\200\010\220\265\030\002'
-  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['current_password']._loaded_options = None
-  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['current_password']._serialized_options = b'\272H\007r\005\020\001(\200\010\220\265\030\002'
-  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
-  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._serialized_options = b'\272H\nr\010\020\010\030\200\001(\200\010\220\265\030\002'
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['phone']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['hospital_name']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['hospital_name']._serialized_options = b'\272H\006r\004\020\001\030d'
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['pharmacy_name']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['pharmacy_name']._serialized_options = b'\272H\006r\004\020\002\030d'
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['pharmacy_address']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['pharmacy_address']._serialized_options = b'\272H\007r\005\020\001\030\254\002'
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['current_password']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['current_password']._serialized_options = b'\272H\007r\005\020\001(\200\010\220\265\030\002'
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['clear']._loaded_options = None
-  _globals['_UPDATECURRENTUSERREQUEST'].fields_by_name['clear']._serialized_options = b'\272H1\222\001.\020\003\030\001\"(r&R\005phoneR\014hospitalNameR\017pharmacyAddress'
-  _globals['_CONFIRMEMAILREQUEST'].fields_by_name['otp_code']._loaded_options = None
-  _globals['_CONFIRMEMAILREQUEST'].fields_by_name['otp_code']._serialized_options = b'\272H\016r\0142\n^[0-9]{6}$'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['password']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['password']._serialized_options = b'\272H\nr\010\020\010\030\200\001(\200\010\220\265\030\002'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['full_name']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['full_name']._serialized_options = b'\272H\006r\004\020\002\030d'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['phone']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['role']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['role']._serialized_options = b'\272H\013\202\001\010\030\001\030\002\030\003\030\004'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['license_number']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['license_number']._serialized_options = b'\272H\006r\004\020\002\0302'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['specialization']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['specialization']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['hospital_name']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['hospital_name']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['pharmacy_name']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['pharmacy_name']._serialized_options = b'\272H\006r\004\020\002\030d'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['pharmacy_address']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['pharmacy_address']._serialized_options = b'\272H\005r\003\030\254\002'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['date_of_birth']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['date_of_birth']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['gender']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['gender']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['blood_type']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['blood_type']._serialized_options = b'\272H$r\"R\002A+R\002A-R\002B+R\002B-R\003AB+R\003AB-R\002O+R\002O-'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['address']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['address']._serialized_options = b'\272H\005r\003\030\254\002'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['emergency_contact']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['emergency_contact']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['emergency_phone']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['emergency_phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['insurance_provider']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['insurance_provider']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['insurance_number']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['insurance_number']._serialized_options = b'\272H\004r\002\0302'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['allergies']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['allergies']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
-  _globals['_CREATEUSERREQUEST'].fields_by_name['existing_conditions']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['existing_conditions']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
-  _globals['_LISTUSERSREQUEST'].fields_by_name['role']._loaded_options = None
-  _globals['_LISTUSERSREQUEST'].fields_by_name['role']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_LISTUSERSREQUEST'].fields_by_name['status']._loaded_options = None
-  _globals['_LISTUSERSREQUEST'].fields_by_name['status']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_LISTUSERSREQUEST'].fields_by_name['search']._loaded_options = None
-  _globals['_LISTUSERSREQUEST'].fields_by_name['search']._serialized_options = b'\272H\006r\004\020\001\030d'
-  _globals['_LISTUSERSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTUSERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
-  _globals['_LISTUSERSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTUSERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
-  _globals['_VERIFYUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
-  _globals['_VERIFYUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_GETUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
-  _globals['_GETUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_DEACTIVATEUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
-  _globals['_DEACTIVATEUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_REACTIVATEUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
-  _globals['_REACTIVATEUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['actor_id']._loaded_options = None
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['actor_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['patient_id']._loaded_options = None
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['patient_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['role']._loaded_options = None
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['role']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['event']._loaded_options = None
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['event']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['action']._loaded_options = None
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['action']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['outcome']._loaded_options = None
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['outcome']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['from_date']._loaded_options = None
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['from_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['to_date']._loaded_options = None
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['to_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTAUDITRECORDSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
   _globals['_AUTHSERVICE'].methods_by_name['Register']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['Register']._serialized_options = b'\212\265\030\"\010\001(\003:\027Registration successful@\311\001H\001\202\323\344\223\002\032\"\025/api/v1/auth/register:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['Login']._loaded_options = None
@@ -227,80 +83,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['ReactivateUser']._serialized_options = b'\212\265\030&\032\001\0040\001:\035User reactivated successfullyH\r\202\323\344\223\002\'\032\"/api/v1/users/{user_id}/reactivate:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['ListAuditRecords']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['ListAuditRecords']._serialized_options = b'\212\265\030+\032\001\004:$Audit records retrieved successfullyH\016\202\323\344\223\002\017\022\r/api/v1/audit'
-  _globals['_REGISTERREQUEST']._serialized_start=333
-  _globals['_REGISTERREQUEST']._serialized_end=1526
-  _globals['_REGISTERRESPONSE']._serialized_start=1529
-  _globals['_REGISTERRESPONSE']._serialized_end=1732
-  _globals['_LOGINREQUEST']._serialized_start=1734
-  _globals['_LOGINREQUEST']._serialized_end=1809
-  _globals['_LOGINRESPONSE']._serialized_start=1812
-  _globals['_LOGINRESPONSE']._serialized_end=1960
-  _globals['_REFRESHTOKENREQUEST']._serialized_start=1962
-  _globals['_REFRESHTOKENREQUEST']._serialized_end=2022
-  _globals['_REFRESHTOKENRESPONSE']._serialized_start=2025
-  _globals['_REFRESHTOKENRESPONSE']._serialized_end=2180
-  _globals['_LOGOUTREQUEST']._serialized_start=2182
-  _globals['_LOGOUTREQUEST']._serialized_end=2197
-  _globals['_LOGOUTRESPONSE']._serialized_start=2199
-  _globals['_LOGOUTRESPONSE']._serialized_end=2215
-  _globals['_FORGOTPASSWORDREQUEST']._serialized_start=2217
-  _globals['_FORGOTPASSWORDREQUEST']._serialized_end=2267
-  _globals['_FORGOTPASSWORDRESPONSE']._serialized_start=2269
-  _globals['_FORGOTPASSWORDRESPONSE']._serialized_end=2293
-  _globals['_RESETPASSWORDREQUEST']._serialized_start=2295
-  _globals['_RESETPASSWORDREQUEST']._serialized_end=2422
-  _globals['_RESETPASSWORDRESPONSE']._serialized_start=2424
-  _globals['_RESETPASSWORDRESPONSE']._serialized_end=2447
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=2449
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=2555
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=2557
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=2581
-  _globals['_GETKEYSETREQUEST']._serialized_start=2583
-  _globals['_GETKEYSETREQUEST']._serialized_end=2601
-  _globals['_GETKEYSETRESPONSE']._serialized_start=2603
-  _globals['_GETKEYSETRESPONSE']._serialized_end=2668
-  _globals['_JSONWEBKEY']._serialized_start=2670
-  _globals['_JSONWEBKEY']._serialized_end=2758
-  _globals['_GETCURRENTUSERREQUEST']._serialized_start=2760
-  _globals['_GETCURRENTUSERREQUEST']._serialized_end=2783
-  _globals['_GETCURRENTUSERRESPONSE']._serialized_start=2785
-  _globals['_GETCURRENTUSERRESPONSE']._serialized_end=2849
-  _globals['_UPDATECURRENTUSERREQUEST']._serialized_start=2852
-  _globals['_UPDATECURRENTUSERREQUEST']._serialized_end=3306
-  _globals['_UPDATECURRENTUSERRESPONSE']._serialized_start=3308
-  _globals['_UPDATECURRENTUSERRESPONSE']._serialized_end=3375
-  _globals['_CONFIRMEMAILREQUEST']._serialized_start=3377
-  _globals['_CONFIRMEMAILREQUEST']._serialized_end=3435
-  _globals['_CONFIRMEMAILRESPONSE']._serialized_start=3437
-  _globals['_CONFIRMEMAILRESPONSE']._serialized_end=3499
-  _globals['_CREATEUSERREQUEST']._serialized_start=3502
-  _globals['_CREATEUSERREQUEST']._serialized_end=4703
-  _globals['_CREATEUSERRESPONSE']._serialized_start=4705
-  _globals['_CREATEUSERRESPONSE']._serialized_end=4817
-  _globals['_LISTUSERSREQUEST']._serialized_start=4820
-  _globals['_LISTUSERSREQUEST']._serialized_end=5125
-  _globals['_LISTUSERSRESPONSE']._serialized_start=5128
-  _globals['_LISTUSERSRESPONSE']._serialized_end=5264
-  _globals['_VERIFYUSERREQUEST']._serialized_start=5266
-  _globals['_VERIFYUSERREQUEST']._serialized_end=5312
-  _globals['_VERIFYUSERRESPONSE']._serialized_start=5314
-  _globals['_VERIFYUSERRESPONSE']._serialized_end=5374
-  _globals['_GETUSERREQUEST']._serialized_start=5376
-  _globals['_GETUSERREQUEST']._serialized_end=5419
-  _globals['_GETUSERRESPONSE']._serialized_start=5421
-  _globals['_GETUSERRESPONSE']._serialized_end=5478
-  _globals['_DEACTIVATEUSERREQUEST']._serialized_start=5480
-  _globals['_DEACTIVATEUSERREQUEST']._serialized_end=5530
-  _globals['_DEACTIVATEUSERRESPONSE']._serialized_start=5532
-  _globals['_DEACTIVATEUSERRESPONSE']._serialized_end=5596
-  _globals['_REACTIVATEUSERREQUEST']._serialized_start=5598
-  _globals['_REACTIVATEUSERREQUEST']._serialized_end=5648
-  _globals['_REACTIVATEUSERRESPONSE']._serialized_start=5650
-  _globals['_REACTIVATEUSERRESPONSE']._serialized_end=5714
-  _globals['_LISTAUDITRECORDSREQUEST']._serialized_start=5717
-  _globals['_LISTAUDITRECORDSREQUEST']._serialized_end=6402
-  _globals['_LISTAUDITRECORDSRESPONSE']._serialized_start=6405
-  _globals['_LISTAUDITRECORDSRESPONSE']._serialized_end=6557
-  _globals['_AUTHSERVICE']._serialized_start=6560
-  _globals['_AUTHSERVICE']._serialized_end=9863
+  _globals['_AUTHSERVICE']._serialized_start=374
+  _globals['_AUTHSERVICE']._serialized_end=3677
 # @@protoc_insertion_point(module_scope)

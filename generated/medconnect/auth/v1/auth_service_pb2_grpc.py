@@ -3,7 +3,13 @@
 import grpc
 import warnings
 
-from medconnect.auth.v1 import auth_service_pb2 as medconnect_dot_auth_dot_v1_dot_auth__service__pb2
+from medconnect.auth.v1 import audit_record_pb2 as medconnect_dot_auth_dot_v1_dot_audit__record__pb2
+from medconnect.auth.v1 import key_set_pb2 as medconnect_dot_auth_dot_v1_dot_key__set__pb2
+from medconnect.auth.v1 import password_pb2 as medconnect_dot_auth_dot_v1_dot_password__pb2
+from medconnect.auth.v1 import profile_pb2 as medconnect_dot_auth_dot_v1_dot_profile__pb2
+from medconnect.auth.v1 import registration_pb2 as medconnect_dot_auth_dot_v1_dot_registration__pb2
+from medconnect.auth.v1 import session_pb2 as medconnect_dot_auth_dot_v1_dot_session__pb2
+from medconnect.auth.v1 import user_pb2 as medconnect_dot_auth_dot_v1_dot_user__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -37,93 +43,93 @@ class AuthServiceStub:
         """
         self.Register = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/Register',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RegisterRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RegisterResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_registration__pb2.RegisterRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_registration__pb2.RegisterResponse.FromString,
                 _registered_method=True)
         self.Login = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/Login',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LoginRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LoginRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LoginResponse.FromString,
                 _registered_method=True)
         self.RefreshToken = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/RefreshToken',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.RefreshTokenRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.RefreshTokenResponse.FromString,
                 _registered_method=True)
         self.Logout = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/Logout',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutResponse.FromString,
                 _registered_method=True)
         self.ForgotPassword = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/ForgotPassword',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ForgotPasswordRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ForgotPasswordResponse.FromString,
                 _registered_method=True)
         self.ResetPassword = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/ResetPassword',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ResetPasswordRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ResetPasswordResponse.FromString,
                 _registered_method=True)
         self.ChangePassword = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/ChangePassword',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ChangePasswordResponse.FromString,
                 _registered_method=True)
         self.GetKeySet = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/GetKeySet',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_key__set__pb2.GetKeySetRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_key__set__pb2.GetKeySetResponse.FromString,
                 _registered_method=True)
         self.GetCurrentUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/GetCurrentUser',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.GetCurrentUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.GetCurrentUserResponse.FromString,
                 _registered_method=True)
         self.UpdateCurrentUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/UpdateCurrentUser',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.UpdateCurrentUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.UpdateCurrentUserResponse.FromString,
                 _registered_method=True)
         self.ConfirmEmail = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/ConfirmEmail',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailResponse.FromString,
                 _registered_method=True)
         self.CreateUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/CreateUser',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.CreateUserRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.CreateUserResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.CreateUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.CreateUserResponse.FromString,
                 _registered_method=True)
         self.ListUsers = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/ListUsers',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ListUsersRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ListUsersResponse.FromString,
                 _registered_method=True)
         self.GetUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/GetUser',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.GetUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.GetUserResponse.FromString,
                 _registered_method=True)
         self.VerifyUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/VerifyUser',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.VerifyUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.VerifyUserResponse.FromString,
                 _registered_method=True)
         self.DeactivateUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/DeactivateUser',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.DeactivateUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.DeactivateUserResponse.FromString,
                 _registered_method=True)
         self.ReactivateUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/ReactivateUser',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserResponse.FromString,
                 _registered_method=True)
         self.ListAuditRecords = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/ListAuditRecords',
-                request_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsRequest.SerializeToString,
-                response_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsResponse.FromString,
+                request_serializer=medconnect_dot_auth_dot_v1_dot_audit__record__pb2.ListAuditRecordsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_audit__record__pb2.ListAuditRecordsResponse.FromString,
                 _registered_method=True)
 
 
@@ -286,93 +292,93 @@ def add_AuthServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Register': grpc.unary_unary_rpc_method_handler(
                     servicer.Register,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RegisterRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RegisterResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_registration__pb2.RegisterRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_registration__pb2.RegisterResponse.SerializeToString,
             ),
             'Login': grpc.unary_unary_rpc_method_handler(
                     servicer.Login,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LoginRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LoginRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LoginResponse.SerializeToString,
             ),
             'RefreshToken': grpc.unary_unary_rpc_method_handler(
                     servicer.RefreshToken,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.RefreshTokenRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.RefreshTokenResponse.SerializeToString,
             ),
             'Logout': grpc.unary_unary_rpc_method_handler(
                     servicer.Logout,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutResponse.SerializeToString,
             ),
             'ForgotPassword': grpc.unary_unary_rpc_method_handler(
                     servicer.ForgotPassword,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ForgotPasswordRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ForgotPasswordResponse.SerializeToString,
             ),
             'ResetPassword': grpc.unary_unary_rpc_method_handler(
                     servicer.ResetPassword,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ResetPasswordRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ResetPasswordResponse.SerializeToString,
             ),
             'ChangePassword': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangePassword,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ChangePasswordResponse.SerializeToString,
             ),
             'GetKeySet': grpc.unary_unary_rpc_method_handler(
                     servicer.GetKeySet,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_key__set__pb2.GetKeySetRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_key__set__pb2.GetKeySetResponse.SerializeToString,
             ),
             'GetCurrentUser': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCurrentUser,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.GetCurrentUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.GetCurrentUserResponse.SerializeToString,
             ),
             'UpdateCurrentUser': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateCurrentUser,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.UpdateCurrentUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.UpdateCurrentUserResponse.SerializeToString,
             ),
             'ConfirmEmail': grpc.unary_unary_rpc_method_handler(
                     servicer.ConfirmEmail,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailResponse.SerializeToString,
             ),
             'CreateUser': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateUser,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.CreateUserRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.CreateUserResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.CreateUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.CreateUserResponse.SerializeToString,
             ),
             'ListUsers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListUsers,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ListUsersRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ListUsersResponse.SerializeToString,
             ),
             'GetUser': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUser,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.GetUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.GetUserResponse.SerializeToString,
             ),
             'VerifyUser': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyUser,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.VerifyUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.VerifyUserResponse.SerializeToString,
             ),
             'DeactivateUser': grpc.unary_unary_rpc_method_handler(
                     servicer.DeactivateUser,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.DeactivateUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.DeactivateUserResponse.SerializeToString,
             ),
             'ReactivateUser': grpc.unary_unary_rpc_method_handler(
                     servicer.ReactivateUser,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserResponse.SerializeToString,
             ),
             'ListAuditRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditRecords,
-                    request_deserializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsRequest.FromString,
-                    response_serializer=medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_audit__record__pb2.ListAuditRecordsRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_audit__record__pb2.ListAuditRecordsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -401,8 +407,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/Register',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RegisterRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RegisterResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_registration__pb2.RegisterRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_registration__pb2.RegisterResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -428,8 +434,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/Login',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LoginRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.LoginRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.LoginResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -455,8 +461,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/RefreshToken',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.RefreshTokenRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.RefreshTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -482,8 +488,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/Logout',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -509,8 +515,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/ForgotPassword',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_password__pb2.ForgotPasswordRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_password__pb2.ForgotPasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -536,8 +542,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/ResetPassword',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_password__pb2.ResetPasswordRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_password__pb2.ResetPasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -563,8 +569,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/ChangePassword',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_password__pb2.ChangePasswordRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_password__pb2.ChangePasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -590,8 +596,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/GetKeySet',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetKeySetResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_key__set__pb2.GetKeySetRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_key__set__pb2.GetKeySetResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -617,8 +623,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/GetCurrentUser',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_profile__pb2.GetCurrentUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_profile__pb2.GetCurrentUserResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -644,8 +650,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/UpdateCurrentUser',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.UpdateCurrentUserResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_profile__pb2.UpdateCurrentUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_profile__pb2.UpdateCurrentUserResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -671,8 +677,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/ConfirmEmail',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ConfirmEmailResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -698,8 +704,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/CreateUser',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.CreateUserRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.CreateUserResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.CreateUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.CreateUserResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -725,8 +731,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/ListUsers',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.ListUsersRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.ListUsersResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -752,8 +758,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/GetUser',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.GetUserResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.GetUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.GetUserResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -779,8 +785,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/VerifyUser',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.VerifyUserResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.VerifyUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.VerifyUserResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -806,8 +812,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/DeactivateUser',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.DeactivateUserResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.DeactivateUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.DeactivateUserResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -833,8 +839,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/ReactivateUser',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ReactivateUserResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -860,8 +866,8 @@ class AuthService:
             request,
             target,
             '/medconnect.auth.v1.AuthService/ListAuditRecords',
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsRequest.SerializeToString,
-            medconnect_dot_auth_dot_v1_dot_auth__service__pb2.ListAuditRecordsResponse.FromString,
+            medconnect_dot_auth_dot_v1_dot_audit__record__pb2.ListAuditRecordsRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_audit__record__pb2.ListAuditRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,7 +5,58 @@ Accounts, signing in and out, and what admins do with accounts."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
-from medconnect.auth.v1 import auth_service_pb2 as _auth_service_pb2
+from medconnect.auth.v1 import audit_record_pb2 as _audit_record_pb2
+from medconnect.auth.v1 import key_set_pb2 as _key_set_pb2
+from medconnect.auth.v1 import password_pb2 as _password_pb2
+from medconnect.auth.v1 import profile_pb2 as _profile_pb2
+from medconnect.auth.v1 import registration_pb2 as _registration_pb2
+from medconnect.auth.v1 import session_pb2 as _session_pb2
+from medconnect.auth.v1 import user_pb2 as _user_pb2
+from medconnect.auth.v1.audit_record_pb2 import AuditRecord as AuditRecord
+from medconnect.auth.v1.audit_record_pb2 import ListAuditRecordsRequest as ListAuditRecordsRequest
+from medconnect.auth.v1.audit_record_pb2 import ListAuditRecordsResponse as ListAuditRecordsResponse
+from medconnect.auth.v1.key_set_pb2 import GetKeySetRequest as GetKeySetRequest
+from medconnect.auth.v1.key_set_pb2 import GetKeySetResponse as GetKeySetResponse
+from medconnect.auth.v1.key_set_pb2 import JsonWebKey as JsonWebKey
+from medconnect.auth.v1.password_pb2 import ChangePasswordRequest as ChangePasswordRequest
+from medconnect.auth.v1.password_pb2 import ChangePasswordResponse as ChangePasswordResponse
+from medconnect.auth.v1.password_pb2 import ForgotPasswordRequest as ForgotPasswordRequest
+from medconnect.auth.v1.password_pb2 import ForgotPasswordResponse as ForgotPasswordResponse
+from medconnect.auth.v1.password_pb2 import ResetPasswordRequest as ResetPasswordRequest
+from medconnect.auth.v1.password_pb2 import ResetPasswordResponse as ResetPasswordResponse
+from medconnect.auth.v1.profile_pb2 import ConfirmEmailRequest as ConfirmEmailRequest
+from medconnect.auth.v1.profile_pb2 import ConfirmEmailResponse as ConfirmEmailResponse
+from medconnect.auth.v1.profile_pb2 import GetCurrentUserRequest as GetCurrentUserRequest
+from medconnect.auth.v1.profile_pb2 import GetCurrentUserResponse as GetCurrentUserResponse
+from medconnect.auth.v1.profile_pb2 import UpdateCurrentUserRequest as UpdateCurrentUserRequest
+from medconnect.auth.v1.profile_pb2 import UpdateCurrentUserResponse as UpdateCurrentUserResponse
+from medconnect.auth.v1.registration_pb2 import RegisterRequest as RegisterRequest
+from medconnect.auth.v1.registration_pb2 import RegisterResponse as RegisterResponse
+from medconnect.auth.v1.session_pb2 import LoginRequest as LoginRequest
+from medconnect.auth.v1.session_pb2 import LoginResponse as LoginResponse
+from medconnect.auth.v1.session_pb2 import LogoutRequest as LogoutRequest
+from medconnect.auth.v1.session_pb2 import LogoutResponse as LogoutResponse
+from medconnect.auth.v1.session_pb2 import RefreshTokenRequest as RefreshTokenRequest
+from medconnect.auth.v1.session_pb2 import RefreshTokenResponse as RefreshTokenResponse
+from medconnect.auth.v1.user_pb2 import CreateUserRequest as CreateUserRequest
+from medconnect.auth.v1.user_pb2 import CreateUserResponse as CreateUserResponse
+from medconnect.auth.v1.user_pb2 import DeactivateUserRequest as DeactivateUserRequest
+from medconnect.auth.v1.user_pb2 import DeactivateUserResponse as DeactivateUserResponse
+from medconnect.auth.v1.user_pb2 import GetUserRequest as GetUserRequest
+from medconnect.auth.v1.user_pb2 import GetUserResponse as GetUserResponse
+from medconnect.auth.v1.user_pb2 import ListUsersRequest as ListUsersRequest
+from medconnect.auth.v1.user_pb2 import ListUsersResponse as ListUsersResponse
+from medconnect.auth.v1.user_pb2 import PatientRecord as PatientRecord
+from medconnect.auth.v1.user_pb2 import ReactivateUserRequest as ReactivateUserRequest
+from medconnect.auth.v1.user_pb2 import ReactivateUserResponse as ReactivateUserResponse
+from medconnect.auth.v1.user_pb2 import USER_STATUS_ACTIVE as USER_STATUS_ACTIVE
+from medconnect.auth.v1.user_pb2 import USER_STATUS_DEACTIVATED as USER_STATUS_DEACTIVATED
+from medconnect.auth.v1.user_pb2 import USER_STATUS_UNSPECIFIED as USER_STATUS_UNSPECIFIED
+from medconnect.auth.v1.user_pb2 import USER_STATUS_UNVERIFIED as USER_STATUS_UNVERIFIED
+from medconnect.auth.v1.user_pb2 import User as User
+from medconnect.auth.v1.user_pb2 import UserStatus as UserStatus
+from medconnect.auth.v1.user_pb2 import VerifyUserRequest as VerifyUserRequest
+from medconnect.auth.v1.user_pb2 import VerifyUserResponse as VerifyUserResponse
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -33,7 +84,7 @@ class AuthServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuthServiceAsyncStub: ...
-    Register: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _auth_service_pb2.RegisterResponse]
+    Register: _grpc.UnaryUnaryMultiCallable[_registration_pb2.RegisterRequest, _registration_pb2.RegisterResponse]
     """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
     doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
     the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
@@ -41,70 +92,70 @@ class AuthServiceStub:
     A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
     Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
     """
-    Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]
+    Login: _grpc.UnaryUnaryMultiCallable[_session_pb2.LoginRequest, _session_pb2.LoginResponse]
     """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
     script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
     may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
     RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
     """
-    RefreshToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]
+    RefreshToken: _grpc.UnaryUnaryMultiCallable[_session_pb2.RefreshTokenRequest, _session_pb2.RefreshTokenResponse]
     """Exchanges a refresh token for a new pair of tokens; the old one is used up. Repeating the exchange within 10 s answers the same
     successor (a reply was lost); later it revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token
     out: the cookie's is exchanged, the next one is put there, and a token that is refused is taken from the browser.
     Errors: REFRESH_TOKEN_INVALID, with that header also for a call that brings no token at all.
     """
-    Logout: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
+    Logout: _grpc.UnaryUnaryMultiCallable[_session_pb2.LogoutRequest, _session_pb2.LogoutResponse]
     """Ends the session that the access token belongs to: none of its tokens is accepted any more. A REST call with the header
     `x-refresh-cookie: true` takes the cookie from the browser too.
     """
-    ForgotPassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ForgotPasswordRequest, _auth_service_pb2.ForgotPasswordResponse]
+    ForgotPassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ForgotPasswordRequest, _password_pb2.ForgotPasswordResponse]
     """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
     and comes after the same time, whoever is asked for. A new code ends the one before.
     """
-    ResetPassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]
+    ResetPassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ResetPasswordRequest, _password_pb2.ResetPasswordResponse]
     """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
     Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
     """
-    ChangePassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _auth_service_pb2.ChangePasswordResponse]
+    ChangePassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ChangePasswordRequest, _password_pb2.ChangePasswordResponse]
     """Sets a new password in place of the present one. The account's other sessions end; its owner is mailed a notice.
     Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), RATE_LIMIT_EXCEEDED, VALIDATION_FAILED, PASSWORD_BREACHED,
     PASSWORD_CONTEXT.
     """
-    GetKeySet: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetKeySetRequest, _auth_service_pb2.GetKeySetResponse]
+    GetKeySet: _grpc.UnaryUnaryMultiCallable[_key_set_pb2.GetKeySetRequest, _key_set_pb2.GetKeySetResponse]
     """Answers the keys that verify access tokens, as a JSON Web Key Set (RFC 7517); over REST it is not wrapped."""
-    GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetCurrentUserRequest, _auth_service_pb2.GetCurrentUserResponse]
+    GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_profile_pb2.GetCurrentUserRequest, _profile_pb2.GetCurrentUserResponse]
     """Answers the caller's own account."""
-    UpdateCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateCurrentUserRequest, _auth_service_pb2.UpdateCurrentUserResponse]
+    UpdateCurrentUser: _grpc.UnaryUnaryMultiCallable[_profile_pb2.UpdateCurrentUserRequest, _profile_pb2.UpdateCurrentUserResponse]
     """Changes what is present in the request in the caller's own account, and nothing else; a patient's phone number changes in his record
     too. A new address is the account's after ConfirmEmail has got the code that is mailed to it; until then the old one stays, and its
     reader is told. Whether the new address has another owner is not said: he is told, and no code works. The present address ends a
     change that waits. Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
     """
-    ConfirmEmail: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ConfirmEmailRequest, _auth_service_pb2.ConfirmEmailResponse]
+    ConfirmEmail: _grpc.UnaryUnaryMultiCallable[_profile_pb2.ConfirmEmailRequest, _profile_pb2.ConfirmEmailResponse]
     """Makes the address that waits for confirmation the account's own, with the code that was mailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
     if somebody else has confirmed it meanwhile.
     """
-    CreateUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateUserRequest, _auth_service_pb2.CreateUserResponse]
+    CreateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]
     """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT,
     EMAIL_TAKEN.
     """
-    ListUsers: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListUsersRequest, _auth_service_pb2.ListUsersResponse]
+    ListUsers: _grpc.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]
     """Lists accounts, newest first. Errors: PAGE_TOKEN_INVALID."""
-    GetUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetUserRequest, _auth_service_pb2.GetUserResponse]
+    GetUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.GetUserRequest, _user_pb2.GetUserResponse]
     """Answers an account. Errors: RESOURCE_NOT_FOUND."""
-    VerifyUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyUserRequest, _auth_service_pb2.VerifyUserResponse]
+    VerifyUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]
     """States that a doctor's or pharmacist's licence was checked: the account may act from now on. Verifying twice changes nothing.
     Errors: RESOURCE_NOT_FOUND, also for patients, admins and closed accounts.
     """
-    DeactivateUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.DeactivateUserRequest, _auth_service_pb2.DeactivateUserResponse]
+    DeactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]
     """Closes an account: its sessions end at once, and nobody signs in with it. Closing twice changes nothing.
     Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
     """
-    ReactivateUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ReactivateUserRequest, _auth_service_pb2.ReactivateUserResponse]
+    ReactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]
     """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
     stays as it is. Errors: RESOURCE_NOT_FOUND.
     """
-    ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListAuditRecordsRequest, _auth_service_pb2.ListAuditRecordsResponse]
+    ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_audit_record_pb2.ListAuditRecordsRequest, _audit_record_pb2.ListAuditRecordsResponse]
     """Lists the audit's records, newest first; reading it is recorded too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID."""
 
 @_typing.type_check_only
@@ -112,7 +163,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Accounts and sessions."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Register: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _auth_service_pb2.RegisterResponse]  # type: ignore[assignment]
+    Register: _aio.UnaryUnaryMultiCallable[_registration_pb2.RegisterRequest, _registration_pb2.RegisterResponse]  # type: ignore[assignment]
     """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
     doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
     the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
@@ -120,70 +171,70 @@ class AuthServiceAsyncStub(AuthServiceStub):
     A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
     Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
     """
-    Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
+    Login: _aio.UnaryUnaryMultiCallable[_session_pb2.LoginRequest, _session_pb2.LoginResponse]  # type: ignore[assignment]
     """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
     script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
     may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
     RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
     """
-    RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]  # type: ignore[assignment]
+    RefreshToken: _aio.UnaryUnaryMultiCallable[_session_pb2.RefreshTokenRequest, _session_pb2.RefreshTokenResponse]  # type: ignore[assignment]
     """Exchanges a refresh token for a new pair of tokens; the old one is used up. Repeating the exchange within 10 s answers the same
     successor (a reply was lost); later it revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token
     out: the cookie's is exchanged, the next one is put there, and a token that is refused is taken from the browser.
     Errors: REFRESH_TOKEN_INVALID, with that header also for a call that brings no token at all.
     """
-    Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]  # type: ignore[assignment]
+    Logout: _aio.UnaryUnaryMultiCallable[_session_pb2.LogoutRequest, _session_pb2.LogoutResponse]  # type: ignore[assignment]
     """Ends the session that the access token belongs to: none of its tokens is accepted any more. A REST call with the header
     `x-refresh-cookie: true` takes the cookie from the browser too.
     """
-    ForgotPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ForgotPasswordRequest, _auth_service_pb2.ForgotPasswordResponse]  # type: ignore[assignment]
+    ForgotPassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ForgotPasswordRequest, _password_pb2.ForgotPasswordResponse]  # type: ignore[assignment]
     """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
     and comes after the same time, whoever is asked for. A new code ends the one before.
     """
-    ResetPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]  # type: ignore[assignment]
+    ResetPassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ResetPasswordRequest, _password_pb2.ResetPasswordResponse]  # type: ignore[assignment]
     """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
     Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
     """
-    ChangePassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _auth_service_pb2.ChangePasswordResponse]  # type: ignore[assignment]
+    ChangePassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ChangePasswordRequest, _password_pb2.ChangePasswordResponse]  # type: ignore[assignment]
     """Sets a new password in place of the present one. The account's other sessions end; its owner is mailed a notice.
     Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), RATE_LIMIT_EXCEEDED, VALIDATION_FAILED, PASSWORD_BREACHED,
     PASSWORD_CONTEXT.
     """
-    GetKeySet: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetKeySetRequest, _auth_service_pb2.GetKeySetResponse]  # type: ignore[assignment]
+    GetKeySet: _aio.UnaryUnaryMultiCallable[_key_set_pb2.GetKeySetRequest, _key_set_pb2.GetKeySetResponse]  # type: ignore[assignment]
     """Answers the keys that verify access tokens, as a JSON Web Key Set (RFC 7517); over REST it is not wrapped."""
-    GetCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetCurrentUserRequest, _auth_service_pb2.GetCurrentUserResponse]  # type: ignore[assignment]
+    GetCurrentUser: _aio.UnaryUnaryMultiCallable[_profile_pb2.GetCurrentUserRequest, _profile_pb2.GetCurrentUserResponse]  # type: ignore[assignment]
     """Answers the caller's own account."""
-    UpdateCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateCurrentUserRequest, _auth_service_pb2.UpdateCurrentUserResponse]  # type: ignore[assignment]
+    UpdateCurrentUser: _aio.UnaryUnaryMultiCallable[_profile_pb2.UpdateCurrentUserRequest, _profile_pb2.UpdateCurrentUserResponse]  # type: ignore[assignment]
     """Changes what is present in the request in the caller's own account, and nothing else; a patient's phone number changes in his record
     too. A new address is the account's after ConfirmEmail has got the code that is mailed to it; until then the old one stays, and its
     reader is told. Whether the new address has another owner is not said: he is told, and no code works. The present address ends a
     change that waits. Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
     """
-    ConfirmEmail: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ConfirmEmailRequest, _auth_service_pb2.ConfirmEmailResponse]  # type: ignore[assignment]
+    ConfirmEmail: _aio.UnaryUnaryMultiCallable[_profile_pb2.ConfirmEmailRequest, _profile_pb2.ConfirmEmailResponse]  # type: ignore[assignment]
     """Makes the address that waits for confirmation the account's own, with the code that was mailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
     if somebody else has confirmed it meanwhile.
     """
-    CreateUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateUserRequest, _auth_service_pb2.CreateUserResponse]  # type: ignore[assignment]
+    CreateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]  # type: ignore[assignment]
     """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT,
     EMAIL_TAKEN.
     """
-    ListUsers: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListUsersRequest, _auth_service_pb2.ListUsersResponse]  # type: ignore[assignment]
+    ListUsers: _aio.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Lists accounts, newest first. Errors: PAGE_TOKEN_INVALID."""
-    GetUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetUserRequest, _auth_service_pb2.GetUserResponse]  # type: ignore[assignment]
+    GetUser: _aio.UnaryUnaryMultiCallable[_user_pb2.GetUserRequest, _user_pb2.GetUserResponse]  # type: ignore[assignment]
     """Answers an account. Errors: RESOURCE_NOT_FOUND."""
-    VerifyUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyUserRequest, _auth_service_pb2.VerifyUserResponse]  # type: ignore[assignment]
+    VerifyUser: _aio.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]  # type: ignore[assignment]
     """States that a doctor's or pharmacist's licence was checked: the account may act from now on. Verifying twice changes nothing.
     Errors: RESOURCE_NOT_FOUND, also for patients, admins and closed accounts.
     """
-    DeactivateUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.DeactivateUserRequest, _auth_service_pb2.DeactivateUserResponse]  # type: ignore[assignment]
+    DeactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]  # type: ignore[assignment]
     """Closes an account: its sessions end at once, and nobody signs in with it. Closing twice changes nothing.
     Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
     """
-    ReactivateUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ReactivateUserRequest, _auth_service_pb2.ReactivateUserResponse]  # type: ignore[assignment]
+    ReactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]  # type: ignore[assignment]
     """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
     stays as it is. Errors: RESOURCE_NOT_FOUND.
     """
-    ListAuditRecords: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListAuditRecordsRequest, _auth_service_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
+    ListAuditRecords: _aio.UnaryUnaryMultiCallable[_audit_record_pb2.ListAuditRecordsRequest, _audit_record_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
     """Lists the audit's records, newest first; reading it is recorded too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID."""
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -192,9 +243,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Register(
         self,
-        request: _auth_service_pb2.RegisterRequest,
+        request: _registration_pb2.RegisterRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.RegisterResponse, _abc.Awaitable[_auth_service_pb2.RegisterResponse]]:
+    ) -> _typing.Union[_registration_pb2.RegisterResponse, _abc.Awaitable[_registration_pb2.RegisterResponse]]:
         """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
         doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
         the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
@@ -206,9 +257,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Login(
         self,
-        request: _auth_service_pb2.LoginRequest,
+        request: _session_pb2.LoginRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.LoginResponse, _abc.Awaitable[_auth_service_pb2.LoginResponse]]:
+    ) -> _typing.Union[_session_pb2.LoginResponse, _abc.Awaitable[_session_pb2.LoginResponse]]:
         """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
         script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
         may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
@@ -218,9 +269,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def RefreshToken(
         self,
-        request: _auth_service_pb2.RefreshTokenRequest,
+        request: _session_pb2.RefreshTokenRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.RefreshTokenResponse, _abc.Awaitable[_auth_service_pb2.RefreshTokenResponse]]:
+    ) -> _typing.Union[_session_pb2.RefreshTokenResponse, _abc.Awaitable[_session_pb2.RefreshTokenResponse]]:
         """Exchanges a refresh token for a new pair of tokens; the old one is used up. Repeating the exchange within 10 s answers the same
         successor (a reply was lost); later it revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token
         out: the cookie's is exchanged, the next one is put there, and a token that is refused is taken from the browser.
@@ -230,9 +281,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Logout(
         self,
-        request: _auth_service_pb2.LogoutRequest,
+        request: _session_pb2.LogoutRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.LogoutResponse, _abc.Awaitable[_auth_service_pb2.LogoutResponse]]:
+    ) -> _typing.Union[_session_pb2.LogoutResponse, _abc.Awaitable[_session_pb2.LogoutResponse]]:
         """Ends the session that the access token belongs to: none of its tokens is accepted any more. A REST call with the header
         `x-refresh-cookie: true` takes the cookie from the browser too.
         """
@@ -240,9 +291,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ForgotPassword(
         self,
-        request: _auth_service_pb2.ForgotPasswordRequest,
+        request: _password_pb2.ForgotPasswordRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.ForgotPasswordResponse, _abc.Awaitable[_auth_service_pb2.ForgotPasswordResponse]]:
+    ) -> _typing.Union[_password_pb2.ForgotPasswordResponse, _abc.Awaitable[_password_pb2.ForgotPasswordResponse]]:
         """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
         and comes after the same time, whoever is asked for. A new code ends the one before.
         """
@@ -250,9 +301,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ResetPassword(
         self,
-        request: _auth_service_pb2.ResetPasswordRequest,
+        request: _password_pb2.ResetPasswordRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.ResetPasswordResponse, _abc.Awaitable[_auth_service_pb2.ResetPasswordResponse]]:
+    ) -> _typing.Union[_password_pb2.ResetPasswordResponse, _abc.Awaitable[_password_pb2.ResetPasswordResponse]]:
         """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
         Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
         """
@@ -260,9 +311,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ChangePassword(
         self,
-        request: _auth_service_pb2.ChangePasswordRequest,
+        request: _password_pb2.ChangePasswordRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.ChangePasswordResponse, _abc.Awaitable[_auth_service_pb2.ChangePasswordResponse]]:
+    ) -> _typing.Union[_password_pb2.ChangePasswordResponse, _abc.Awaitable[_password_pb2.ChangePasswordResponse]]:
         """Sets a new password in place of the present one. The account's other sessions end; its owner is mailed a notice.
         Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), RATE_LIMIT_EXCEEDED, VALIDATION_FAILED, PASSWORD_BREACHED,
         PASSWORD_CONTEXT.
@@ -271,25 +322,25 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def GetKeySet(
         self,
-        request: _auth_service_pb2.GetKeySetRequest,
+        request: _key_set_pb2.GetKeySetRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.GetKeySetResponse, _abc.Awaitable[_auth_service_pb2.GetKeySetResponse]]:
+    ) -> _typing.Union[_key_set_pb2.GetKeySetResponse, _abc.Awaitable[_key_set_pb2.GetKeySetResponse]]:
         """Answers the keys that verify access tokens, as a JSON Web Key Set (RFC 7517); over REST it is not wrapped."""
 
     @_abc_1.abstractmethod
     def GetCurrentUser(
         self,
-        request: _auth_service_pb2.GetCurrentUserRequest,
+        request: _profile_pb2.GetCurrentUserRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.GetCurrentUserResponse, _abc.Awaitable[_auth_service_pb2.GetCurrentUserResponse]]:
+    ) -> _typing.Union[_profile_pb2.GetCurrentUserResponse, _abc.Awaitable[_profile_pb2.GetCurrentUserResponse]]:
         """Answers the caller's own account."""
 
     @_abc_1.abstractmethod
     def UpdateCurrentUser(
         self,
-        request: _auth_service_pb2.UpdateCurrentUserRequest,
+        request: _profile_pb2.UpdateCurrentUserRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.UpdateCurrentUserResponse, _abc.Awaitable[_auth_service_pb2.UpdateCurrentUserResponse]]:
+    ) -> _typing.Union[_profile_pb2.UpdateCurrentUserResponse, _abc.Awaitable[_profile_pb2.UpdateCurrentUserResponse]]:
         """Changes what is present in the request in the caller's own account, and nothing else; a patient's phone number changes in his record
         too. A new address is the account's after ConfirmEmail has got the code that is mailed to it; until then the old one stays, and its
         reader is told. Whether the new address has another owner is not said: he is told, and no code works. The present address ends a
@@ -299,9 +350,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ConfirmEmail(
         self,
-        request: _auth_service_pb2.ConfirmEmailRequest,
+        request: _profile_pb2.ConfirmEmailRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.ConfirmEmailResponse, _abc.Awaitable[_auth_service_pb2.ConfirmEmailResponse]]:
+    ) -> _typing.Union[_profile_pb2.ConfirmEmailResponse, _abc.Awaitable[_profile_pb2.ConfirmEmailResponse]]:
         """Makes the address that waits for confirmation the account's own, with the code that was mailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
         if somebody else has confirmed it meanwhile.
         """
@@ -309,9 +360,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def CreateUser(
         self,
-        request: _auth_service_pb2.CreateUserRequest,
+        request: _user_pb2.CreateUserRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.CreateUserResponse, _abc.Awaitable[_auth_service_pb2.CreateUserResponse]]:
+    ) -> _typing.Union[_user_pb2.CreateUserResponse, _abc.Awaitable[_user_pb2.CreateUserResponse]]:
         """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT,
         EMAIL_TAKEN.
         """
@@ -319,25 +370,25 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListUsers(
         self,
-        request: _auth_service_pb2.ListUsersRequest,
+        request: _user_pb2.ListUsersRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.ListUsersResponse, _abc.Awaitable[_auth_service_pb2.ListUsersResponse]]:
+    ) -> _typing.Union[_user_pb2.ListUsersResponse, _abc.Awaitable[_user_pb2.ListUsersResponse]]:
         """Lists accounts, newest first. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def GetUser(
         self,
-        request: _auth_service_pb2.GetUserRequest,
+        request: _user_pb2.GetUserRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.GetUserResponse, _abc.Awaitable[_auth_service_pb2.GetUserResponse]]:
+    ) -> _typing.Union[_user_pb2.GetUserResponse, _abc.Awaitable[_user_pb2.GetUserResponse]]:
         """Answers an account. Errors: RESOURCE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def VerifyUser(
         self,
-        request: _auth_service_pb2.VerifyUserRequest,
+        request: _user_pb2.VerifyUserRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.VerifyUserResponse, _abc.Awaitable[_auth_service_pb2.VerifyUserResponse]]:
+    ) -> _typing.Union[_user_pb2.VerifyUserResponse, _abc.Awaitable[_user_pb2.VerifyUserResponse]]:
         """States that a doctor's or pharmacist's licence was checked: the account may act from now on. Verifying twice changes nothing.
         Errors: RESOURCE_NOT_FOUND, also for patients, admins and closed accounts.
         """
@@ -345,9 +396,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def DeactivateUser(
         self,
-        request: _auth_service_pb2.DeactivateUserRequest,
+        request: _user_pb2.DeactivateUserRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.DeactivateUserResponse, _abc.Awaitable[_auth_service_pb2.DeactivateUserResponse]]:
+    ) -> _typing.Union[_user_pb2.DeactivateUserResponse, _abc.Awaitable[_user_pb2.DeactivateUserResponse]]:
         """Closes an account: its sessions end at once, and nobody signs in with it. Closing twice changes nothing.
         Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
         """
@@ -355,9 +406,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ReactivateUser(
         self,
-        request: _auth_service_pb2.ReactivateUserRequest,
+        request: _user_pb2.ReactivateUserRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.ReactivateUserResponse, _abc.Awaitable[_auth_service_pb2.ReactivateUserResponse]]:
+    ) -> _typing.Union[_user_pb2.ReactivateUserResponse, _abc.Awaitable[_user_pb2.ReactivateUserResponse]]:
         """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
         stays as it is. Errors: RESOURCE_NOT_FOUND.
         """
@@ -365,9 +416,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListAuditRecords(
         self,
-        request: _auth_service_pb2.ListAuditRecordsRequest,
+        request: _audit_record_pb2.ListAuditRecordsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_auth_service_pb2.ListAuditRecordsResponse, _abc.Awaitable[_auth_service_pb2.ListAuditRecordsResponse]]:
+    ) -> _typing.Union[_audit_record_pb2.ListAuditRecordsResponse, _abc.Awaitable[_audit_record_pb2.ListAuditRecordsResponse]]:
         """Lists the audit's records, newest first; reading it is recorded too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID."""
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,10 +3,13 @@
 isort:skip_file
 Accounts: who somebody is to the service."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from medconnect.clinical.v1 import patient_pb2 as _patient_pb2
 from medconnect.options.v1 import access_pb2 as _access_pb2
 import builtins as _builtins
 import sys
@@ -148,3 +151,473 @@ class PatientRecord(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PatientRecord: _TypeAlias = PatientRecord  # noqa: Y015
+
+@_typing.final
+class CreateUserRequest(_message.Message):
+    """Whose account to make. Fields that do not belong to the role must be left out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMAIL_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    FULL_NAME_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    LICENSE_NUMBER_FIELD_NUMBER: _builtins.int
+    SPECIALIZATION_FIELD_NUMBER: _builtins.int
+    HOSPITAL_NAME_FIELD_NUMBER: _builtins.int
+    PHARMACY_NAME_FIELD_NUMBER: _builtins.int
+    PHARMACY_ADDRESS_FIELD_NUMBER: _builtins.int
+    DATE_OF_BIRTH_FIELD_NUMBER: _builtins.int
+    GENDER_FIELD_NUMBER: _builtins.int
+    BLOOD_TYPE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    EMERGENCY_CONTACT_FIELD_NUMBER: _builtins.int
+    EMERGENCY_PHONE_FIELD_NUMBER: _builtins.int
+    INSURANCE_PROVIDER_FIELD_NUMBER: _builtins.int
+    INSURANCE_NUMBER_FIELD_NUMBER: _builtins.int
+    ALLERGIES_FIELD_NUMBER: _builtins.int
+    EXISTING_CONDITIONS_FIELD_NUMBER: _builtins.int
+    email: _builtins.str
+    """The address to sign in with; compared without regard to case."""
+    password: _builtins.str
+    """8 to 128 characters, at most 1,024 bytes; no common password, none with the address's first part, the name or ours in it.
+    Left out: its owner sets one through the welcome mail.
+    """
+    full_name: _builtins.str
+    """The holder's name."""
+    phone: _builtins.str
+    """Phone number."""
+    role: _access_pb2.Role.ValueType
+    """What the account shall be."""
+    license_number: _builtins.str
+    """A doctor's or pharmacist's licence number; required of both, refused of others."""
+    specialization: _builtins.str
+    """A doctor's field of medicine."""
+    hospital_name: _builtins.str
+    """Where a doctor works."""
+    pharmacy_name: _builtins.str
+    """Where a pharmacist works; required of pharmacists, refused of others."""
+    pharmacy_address: _builtins.str
+    """The pharmacy's postal address."""
+    date_of_birth: _builtins.str
+    """Date of birth, `YYYY-MM-DD`, 1900 or later, not in the future."""
+    gender: _patient_pb2.Gender.ValueType
+    """Gender."""
+    blood_type: _builtins.str
+    """Blood type."""
+    address: _builtins.str
+    """Postal address."""
+    emergency_contact: _builtins.str
+    """Whom to call in an emergency."""
+    emergency_phone: _builtins.str
+    """That person's phone number."""
+    insurance_provider: _builtins.str
+    """The insurer's name."""
+    insurance_number: _builtins.str
+    """The number of the insurance policy."""
+    @_builtins.property
+    def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the patient is allergic to."""
+
+    @_builtins.property
+    def existing_conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Illnesses the patient lives with."""
+
+    def __init__(
+        self,
+        *,
+        email: _builtins.str = ...,
+        password: _builtins.str | None = ...,
+        full_name: _builtins.str = ...,
+        phone: _builtins.str | None = ...,
+        role: _access_pb2.Role.ValueType = ...,
+        license_number: _builtins.str | None = ...,
+        specialization: _builtins.str | None = ...,
+        hospital_name: _builtins.str | None = ...,
+        pharmacy_name: _builtins.str | None = ...,
+        pharmacy_address: _builtins.str | None = ...,
+        date_of_birth: _builtins.str | None = ...,
+        gender: _patient_pb2.Gender.ValueType | None = ...,
+        blood_type: _builtins.str | None = ...,
+        address: _builtins.str | None = ...,
+        emergency_contact: _builtins.str | None = ...,
+        emergency_phone: _builtins.str | None = ...,
+        insurance_provider: _builtins.str | None = ...,
+        insurance_number: _builtins.str | None = ...,
+        allergies: _abc.Iterable[_builtins.str] | None = ...,
+        existing_conditions: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_gender", b"_gender", "_hospital_name", b"_hospital_name", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_license_number", b"_license_number", "_password", b"_password", "_pharmacy_address", b"_pharmacy_address", "_pharmacy_name", b"_pharmacy_name", "_phone", b"_phone", "_specialization", b"_specialization", "address", b"address", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "gender", b"gender", "hospital_name", b"hospital_name", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "license_number", b"license_number", "password", b"password", "pharmacy_address", b"pharmacy_address", "pharmacy_name", b"pharmacy_name", "phone", b"phone", "specialization", b"specialization"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_gender", b"_gender", "_hospital_name", b"_hospital_name", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_license_number", b"_license_number", "_password", b"_password", "_pharmacy_address", b"_pharmacy_address", "_pharmacy_name", b"_pharmacy_name", "_phone", b"_phone", "_specialization", b"_specialization", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "hospital_name", b"hospital_name", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "license_number", b"license_number", "password", b"password", "pharmacy_address", b"pharmacy_address", "pharmacy_name", b"pharmacy_name", "phone", b"phone", "role", b"role", "specialization", b"specialization"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
+    _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
+    _WhichOneofReturnType__blood_type: _TypeAlias = _typing.Literal["blood_type"]  # noqa: Y015
+    _WhichOneofArgType__blood_type: _TypeAlias = _typing.Literal["_blood_type", b"_blood_type"]  # noqa: Y015
+    _WhichOneofReturnType__date_of_birth: _TypeAlias = _typing.Literal["date_of_birth"]  # noqa: Y015
+    _WhichOneofArgType__date_of_birth: _TypeAlias = _typing.Literal["_date_of_birth", b"_date_of_birth"]  # noqa: Y015
+    _WhichOneofReturnType__emergency_contact: _TypeAlias = _typing.Literal["emergency_contact"]  # noqa: Y015
+    _WhichOneofArgType__emergency_contact: _TypeAlias = _typing.Literal["_emergency_contact", b"_emergency_contact"]  # noqa: Y015
+    _WhichOneofReturnType__emergency_phone: _TypeAlias = _typing.Literal["emergency_phone"]  # noqa: Y015
+    _WhichOneofArgType__emergency_phone: _TypeAlias = _typing.Literal["_emergency_phone", b"_emergency_phone"]  # noqa: Y015
+    _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
+    _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015
+    _WhichOneofReturnType__hospital_name: _TypeAlias = _typing.Literal["hospital_name"]  # noqa: Y015
+    _WhichOneofArgType__hospital_name: _TypeAlias = _typing.Literal["_hospital_name", b"_hospital_name"]  # noqa: Y015
+    _WhichOneofReturnType__insurance_number: _TypeAlias = _typing.Literal["insurance_number"]  # noqa: Y015
+    _WhichOneofArgType__insurance_number: _TypeAlias = _typing.Literal["_insurance_number", b"_insurance_number"]  # noqa: Y015
+    _WhichOneofReturnType__insurance_provider: _TypeAlias = _typing.Literal["insurance_provider"]  # noqa: Y015
+    _WhichOneofArgType__insurance_provider: _TypeAlias = _typing.Literal["_insurance_provider", b"_insurance_provider"]  # noqa: Y015
+    _WhichOneofReturnType__license_number: _TypeAlias = _typing.Literal["license_number"]  # noqa: Y015
+    _WhichOneofArgType__license_number: _TypeAlias = _typing.Literal["_license_number", b"_license_number"]  # noqa: Y015
+    _WhichOneofReturnType__password: _TypeAlias = _typing.Literal["password"]  # noqa: Y015
+    _WhichOneofArgType__password: _TypeAlias = _typing.Literal["_password", b"_password"]  # noqa: Y015
+    _WhichOneofReturnType__pharmacy_address: _TypeAlias = _typing.Literal["pharmacy_address"]  # noqa: Y015
+    _WhichOneofArgType__pharmacy_address: _TypeAlias = _typing.Literal["_pharmacy_address", b"_pharmacy_address"]  # noqa: Y015
+    _WhichOneofReturnType__pharmacy_name: _TypeAlias = _typing.Literal["pharmacy_name"]  # noqa: Y015
+    _WhichOneofArgType__pharmacy_name: _TypeAlias = _typing.Literal["_pharmacy_name", b"_pharmacy_name"]  # noqa: Y015
+    _WhichOneofReturnType__phone: _TypeAlias = _typing.Literal["phone"]  # noqa: Y015
+    _WhichOneofArgType__phone: _TypeAlias = _typing.Literal["_phone", b"_phone"]  # noqa: Y015
+    _WhichOneofReturnType__specialization: _TypeAlias = _typing.Literal["specialization"]  # noqa: Y015
+    _WhichOneofArgType__specialization: _TypeAlias = _typing.Literal["_specialization", b"_specialization"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__address) -> _WhichOneofReturnType__address | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__blood_type) -> _WhichOneofReturnType__blood_type | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__date_of_birth) -> _WhichOneofReturnType__date_of_birth | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__emergency_contact) -> _WhichOneofReturnType__emergency_contact | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__emergency_phone) -> _WhichOneofReturnType__emergency_phone | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gender) -> _WhichOneofReturnType__gender | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hospital_name) -> _WhichOneofReturnType__hospital_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_number) -> _WhichOneofReturnType__insurance_number | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_provider) -> _WhichOneofReturnType__insurance_provider | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__license_number) -> _WhichOneofReturnType__license_number | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__password) -> _WhichOneofReturnType__password | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pharmacy_address) -> _WhichOneofReturnType__pharmacy_address | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pharmacy_name) -> _WhichOneofReturnType__pharmacy_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__phone) -> _WhichOneofReturnType__phone | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__specialization) -> _WhichOneofReturnType__specialization | None: ...
+
+Global___CreateUserRequest: _TypeAlias = CreateUserRequest  # noqa: Y015
+
+@_typing.final
+class CreateUserResponse(_message.Message):
+    """The new account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    PATIENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user(self) -> Global___User:
+        """The account."""
+
+    @_builtins.property
+    def patient(self) -> Global___PatientRecord:
+        """The record that was made; absent unless the account is a patient's."""
+
+    def __init__(
+        self,
+        *,
+        user: Global___User | None = ...,
+        patient: Global___PatientRecord | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateUserResponse: _TypeAlias = CreateUserResponse  # noqa: Y015
+
+@_typing.final
+class ListUsersRequest(_message.Message):
+    """Which accounts to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    role: _access_pb2.Role.ValueType
+    """Only accounts of this role."""
+    status: Global___UserStatus.ValueType
+    """Only accounts in this status."""
+    search: _builtins.str
+    """Only accounts with this e-mail address, or whose name has words that begin so."""
+    page_size: _builtins.int
+    """How many entries to answer, 1 to 100; 20 if left out."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before; left out for the first page."""
+    def __init__(
+        self,
+        *,
+        role: _access_pb2.Role.ValueType | None = ...,
+        status: Global___UserStatus.ValueType | None = ...,
+        search: _builtins.str | None = ...,
+        page_size: _builtins.int | None = ...,
+        page_token: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "_page_token", b"_page_token", "_role", b"_role", "_search", b"_search", "_status", b"_status", "page_size", b"page_size", "page_token", b"page_token", "role", b"role", "search", b"search", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "_page_token", b"_page_token", "_role", b"_role", "_search", b"_search", "_status", b"_status", "page_size", b"page_size", "page_token", b"page_token", "role", b"role", "search", b"search", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
+    _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
+    _WhichOneofReturnType__page_token: _TypeAlias = _typing.Literal["page_token"]  # noqa: Y015
+    _WhichOneofArgType__page_token: _TypeAlias = _typing.Literal["_page_token", b"_page_token"]  # noqa: Y015
+    _WhichOneofReturnType__role: _TypeAlias = _typing.Literal["role"]  # noqa: Y015
+    _WhichOneofArgType__role: _TypeAlias = _typing.Literal["_role", b"_role"]  # noqa: Y015
+    _WhichOneofReturnType__search: _TypeAlias = _typing.Literal["search"]  # noqa: Y015
+    _WhichOneofArgType__search: _TypeAlias = _typing.Literal["_search", b"_search"]  # noqa: Y015
+    _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
+    _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_token) -> _WhichOneofReturnType__page_token | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__role) -> _WhichOneofReturnType__role | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__search) -> _WhichOneofReturnType__search | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__status) -> _WhichOneofReturnType__status | None: ...
+
+Global___ListUsersRequest: _TypeAlias = ListUsersRequest  # noqa: Y015
+
+@_typing.final
+class ListUsersResponse(_message.Message):
+    """A page of accounts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_IS_MINIMUM_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Names the next page; empty on the last one."""
+    total_size: _builtins.int
+    """How many accounts the filter finds, exact up to 1,000."""
+    total_size_is_minimum: _builtins.bool
+    """True if there are more than `total_size` says."""
+    @_builtins.property
+    def users(self) -> _containers.RepeatedCompositeFieldContainer[Global___User]:
+        """The accounts, newest first."""
+
+    def __init__(
+        self,
+        *,
+        users: _abc.Iterable[Global___User] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
+        total_size_is_minimum: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "total_size", b"total_size", "total_size_is_minimum", b"total_size_is_minimum", "users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUsersResponse: _TypeAlias = ListUsersResponse  # noqa: Y015
+
+@_typing.final
+class VerifyUserRequest(_message.Message):
+    """Whose licence was checked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The account's id."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyUserRequest: _TypeAlias = VerifyUserRequest  # noqa: Y015
+
+@_typing.final
+class VerifyUserResponse(_message.Message):
+    """The verified account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user(self) -> Global___User:
+        """The account."""
+
+    def __init__(
+        self,
+        *,
+        user: Global___User | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyUserResponse: _TypeAlias = VerifyUserResponse  # noqa: Y015
+
+@_typing.final
+class GetUserRequest(_message.Message):
+    """Which account to answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The account's id."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUserRequest: _TypeAlias = GetUserRequest  # noqa: Y015
+
+@_typing.final
+class GetUserResponse(_message.Message):
+    """The account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user(self) -> Global___User:
+        """The account."""
+
+    def __init__(
+        self,
+        *,
+        user: Global___User | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUserResponse: _TypeAlias = GetUserResponse  # noqa: Y015
+
+@_typing.final
+class DeactivateUserRequest(_message.Message):
+    """Which account to close."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The account's id."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeactivateUserRequest: _TypeAlias = DeactivateUserRequest  # noqa: Y015
+
+@_typing.final
+class DeactivateUserResponse(_message.Message):
+    """The closed account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user(self) -> Global___User:
+        """The account."""
+
+    def __init__(
+        self,
+        *,
+        user: Global___User | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeactivateUserResponse: _TypeAlias = DeactivateUserResponse  # noqa: Y015
+
+@_typing.final
+class ReactivateUserRequest(_message.Message):
+    """Which account to open again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The account's id."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReactivateUserRequest: _TypeAlias = ReactivateUserRequest  # noqa: Y015
+
+@_typing.final
+class ReactivateUserResponse(_message.Message):
+    """The account, open again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user(self) -> Global___User:
+        """The account."""
+
+    def __init__(
+        self,
+        *,
+        user: Global___User | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReactivateUserResponse: _TypeAlias = ReactivateUserResponse  # noqa: Y015

@@ -22,18 +22,33 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 from medconnect.options.v1 import audit_pb2 as medconnect_dot_options_dot_v1_dot_audit__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'medconnect/clinical/v1/access_log.proto\x12\x16medconnect.clinical.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\x1a!medconnect/options/v1/audit.proto\"\xc2\x02\n\x0e\x41\x63\x63\x65ssLogEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nactor_name\x18\x03 \x01(\t\x12\x34\n\nactor_role\x18\x04 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleH\x00\x88\x01\x01\x12\x17\n\x0f\x61\x63tor_workplace\x18\x05 \x01(\t\x12\x30\n\x05\x65vent\x18\x06 \x01(\x0e\x32!.medconnect.options.v1.AuditEvent\x12\x32\n\x06\x61\x63tion\x18\x07 \x01(\x0e\x32\".medconnect.options.v1.AuditAction\x12\x1b\n\x13prescription_number\x18\x08 \x01(\tB\r\n\x0b_actor_roleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'medconnect/clinical/v1/access_log.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\x1a!medconnect/options/v1/audit.proto\"\xc2\x02\n\x0e\x41\x63\x63\x65ssLogEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nactor_name\x18\x03 \x01(\t\x12\x34\n\nactor_role\x18\x04 \x01(\x0e\x32\x1b.medconnect.options.v1.RoleH\x00\x88\x01\x01\x12\x17\n\x0f\x61\x63tor_workplace\x18\x05 \x01(\t\x12\x30\n\x05\x65vent\x18\x06 \x01(\x0e\x32!.medconnect.options.v1.AuditEvent\x12\x32\n\x06\x61\x63tion\x18\x07 \x01(\x0e\x32\".medconnect.options.v1.AuditAction\x12\x1b\n\x13prescription_number\x18\x08 \x01(\tB\r\n\x0b_actor_role\"\xe2\x02\n\x14ListAccessLogRequest\x12\x41\n\tfrom_date\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x00R\x04\x66rom\x88\x01\x01\x12=\n\x07to_date\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x01R\x02to\x88\x01\x01\x12!\n\tpage_size\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x02\x88\x01\x01\x12!\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x03\x88\x01\x01\x12\x41\n\x05\x65vent\x18\x05 \x01(\x0e\x32!.medconnect.options.v1.AuditEventB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x04\x88\x01\x01\x42\x0c\n\n_from_dateB\n\n\x08_to_dateB\x0c\n\n_page_sizeB\r\n\x0b_page_tokenB\x08\n\x06_event\"\x9c\x01\n\x15ListAccessLogResponse\x12\x37\n\x07\x65ntries\x18\x01 \x03(\x0b\x32&.medconnect.clinical.v1.AccessLogEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.clinical.v1.access_log_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCESSLOGENTRY']._serialized_start=172
-  _globals['_ACCESSLOGENTRY']._serialized_end=494
+  _globals['_LISTACCESSLOGREQUEST'].fields_by_name['from_date']._loaded_options = None
+  _globals['_LISTACCESSLOGREQUEST'].fields_by_name['from_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_LISTACCESSLOGREQUEST'].fields_by_name['to_date']._loaded_options = None
+  _globals['_LISTACCESSLOGREQUEST'].fields_by_name['to_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_LISTACCESSLOGREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTACCESSLOGREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTACCESSLOGREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTACCESSLOGREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_LISTACCESSLOGREQUEST'].fields_by_name['event']._loaded_options = None
+  _globals['_LISTACCESSLOGREQUEST'].fields_by_name['event']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_ACCESSLOGENTRY']._serialized_start=201
+  _globals['_ACCESSLOGENTRY']._serialized_end=523
+  _globals['_LISTACCESSLOGREQUEST']._serialized_start=526
+  _globals['_LISTACCESSLOGREQUEST']._serialized_end=880
+  _globals['_LISTACCESSLOGRESPONSE']._serialized_start=883
+  _globals['_LISTACCESSLOGRESPONSE']._serialized_end=1039
 # @@protoc_insertion_point(module_scope)

@@ -5,7 +5,90 @@ What doctors and patients do: records, visits, prescriptions and their QR codes.
 
 from collections import abc as _abc
 from grpc import aio as _aio
-from medconnect.clinical.v1 import clinical_service_pb2 as _clinical_service_pb2
+from medconnect.clinical.v1 import access_log_pb2 as _access_log_pb2
+from medconnect.clinical.v1 import history_pb2 as _history_pb2
+from medconnect.clinical.v1 import patient_pb2 as _patient_pb2
+from medconnect.clinical.v1 import prescription_pb2 as _prescription_pb2
+from medconnect.clinical.v1 import profile_pb2 as _profile_pb2
+from medconnect.clinical.v1 import qr_code_pb2 as _qr_code_pb2
+from medconnect.clinical.v1 import visit_pb2 as _visit_pb2
+from medconnect.clinical.v1.access_log_pb2 import AccessLogEntry as AccessLogEntry
+from medconnect.clinical.v1.access_log_pb2 import ListAccessLogRequest as ListAccessLogRequest
+from medconnect.clinical.v1.access_log_pb2 import ListAccessLogResponse as ListAccessLogResponse
+from medconnect.clinical.v1.history_pb2 import ConfirmHistoryAccessRequest as ConfirmHistoryAccessRequest
+from medconnect.clinical.v1.history_pb2 import ConfirmHistoryAccessResponse as ConfirmHistoryAccessResponse
+from medconnect.clinical.v1.history_pb2 import GetMedicalHistoryRequest as GetMedicalHistoryRequest
+from medconnect.clinical.v1.history_pb2 import GetMedicalHistoryResponse as GetMedicalHistoryResponse
+from medconnect.clinical.v1.history_pb2 import GetPatientHistoryRequest as GetPatientHistoryRequest
+from medconnect.clinical.v1.history_pb2 import GetPatientHistoryResponse as GetPatientHistoryResponse
+from medconnect.clinical.v1.history_pb2 import HistoryEntry as HistoryEntry
+from medconnect.clinical.v1.history_pb2 import PatientHistoryEntry as PatientHistoryEntry
+from medconnect.clinical.v1.history_pb2 import RequestHistoryAccessRequest as RequestHistoryAccessRequest
+from medconnect.clinical.v1.history_pb2 import RequestHistoryAccessResponse as RequestHistoryAccessResponse
+from medconnect.clinical.v1.patient_pb2 import CreatePatientRequest as CreatePatientRequest
+from medconnect.clinical.v1.patient_pb2 import CreatePatientResponse as CreatePatientResponse
+from medconnect.clinical.v1.patient_pb2 import GENDER_FEMALE as GENDER_FEMALE
+from medconnect.clinical.v1.patient_pb2 import GENDER_MALE as GENDER_MALE
+from medconnect.clinical.v1.patient_pb2 import GENDER_OTHER as GENDER_OTHER
+from medconnect.clinical.v1.patient_pb2 import GENDER_UNSPECIFIED as GENDER_UNSPECIFIED
+from medconnect.clinical.v1.patient_pb2 import Gender as Gender
+from medconnect.clinical.v1.patient_pb2 import GetPatientRequest as GetPatientRequest
+from medconnect.clinical.v1.patient_pb2 import GetPatientResponse as GetPatientResponse
+from medconnect.clinical.v1.patient_pb2 import ListPatientsRequest as ListPatientsRequest
+from medconnect.clinical.v1.patient_pb2 import ListPatientsResponse as ListPatientsResponse
+from medconnect.clinical.v1.patient_pb2 import Patient as Patient
+from medconnect.clinical.v1.patient_pb2 import PatientProfile as PatientProfile
+from medconnect.clinical.v1.patient_pb2 import PatientSummary as PatientSummary
+from medconnect.clinical.v1.patient_pb2 import UpdatePatientRequest as UpdatePatientRequest
+from medconnect.clinical.v1.patient_pb2 import UpdatePatientResponse as UpdatePatientResponse
+from medconnect.clinical.v1.prescription_pb2 import CancelPrescriptionRequest as CancelPrescriptionRequest
+from medconnect.clinical.v1.prescription_pb2 import CancelPrescriptionResponse as CancelPrescriptionResponse
+from medconnect.clinical.v1.prescription_pb2 import CreatePrescriptionRequest as CreatePrescriptionRequest
+from medconnect.clinical.v1.prescription_pb2 import CreatePrescriptionResponse as CreatePrescriptionResponse
+from medconnect.clinical.v1.prescription_pb2 import GetPrescriptionRequest as GetPrescriptionRequest
+from medconnect.clinical.v1.prescription_pb2 import GetPrescriptionResponse as GetPrescriptionResponse
+from medconnect.clinical.v1.prescription_pb2 import ListMyPrescriptionsRequest as ListMyPrescriptionsRequest
+from medconnect.clinical.v1.prescription_pb2 import ListMyPrescriptionsResponse as ListMyPrescriptionsResponse
+from medconnect.clinical.v1.prescription_pb2 import ListPrescriptionsRequest as ListPrescriptionsRequest
+from medconnect.clinical.v1.prescription_pb2 import ListPrescriptionsResponse as ListPrescriptionsResponse
+from medconnect.clinical.v1.prescription_pb2 import NewPrescriptionItem as NewPrescriptionItem
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_CANCELLED as PRESCRIPTION_STATUS_CANCELLED
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_DISPENSED as PRESCRIPTION_STATUS_DISPENSED
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_EXPIRED as PRESCRIPTION_STATUS_EXPIRED
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_PARTIALLY_DISPENSED as PRESCRIPTION_STATUS_PARTIALLY_DISPENSED
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_PENDING as PRESCRIPTION_STATUS_PENDING
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_REJECTED as PRESCRIPTION_STATUS_REJECTED
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_SCANNED as PRESCRIPTION_STATUS_SCANNED
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_UNSPECIFIED as PRESCRIPTION_STATUS_UNSPECIFIED
+from medconnect.clinical.v1.prescription_pb2 import PRESCRIPTION_STATUS_VALIDATED as PRESCRIPTION_STATUS_VALIDATED
+from medconnect.clinical.v1.prescription_pb2 import PatientPrescription as PatientPrescription
+from medconnect.clinical.v1.prescription_pb2 import Prescription as Prescription
+from medconnect.clinical.v1.prescription_pb2 import PrescriptionItem as PrescriptionItem
+from medconnect.clinical.v1.prescription_pb2 import PrescriptionStatus as PrescriptionStatus
+from medconnect.clinical.v1.prescription_pb2 import QrCodeInfo as QrCodeInfo
+from medconnect.clinical.v1.profile_pb2 import GetProfileRequest as GetProfileRequest
+from medconnect.clinical.v1.profile_pb2 import GetProfileResponse as GetProfileResponse
+from medconnect.clinical.v1.profile_pb2 import UpdateProfileRequest as UpdateProfileRequest
+from medconnect.clinical.v1.profile_pb2 import UpdateProfileResponse as UpdateProfileResponse
+from medconnect.clinical.v1.qr_code_pb2 import GetQrCodeImageRequest as GetQrCodeImageRequest
+from medconnect.clinical.v1.qr_code_pb2 import GetQrCodeImageResponse as GetQrCodeImageResponse
+from medconnect.clinical.v1.qr_code_pb2 import GetQrCodeRequest as GetQrCodeRequest
+from medconnect.clinical.v1.qr_code_pb2 import GetQrCodeResponse as GetQrCodeResponse
+from medconnect.clinical.v1.qr_code_pb2 import ReissueQrCodeRequest as ReissueQrCodeRequest
+from medconnect.clinical.v1.qr_code_pb2 import ReissueQrCodeResponse as ReissueQrCodeResponse
+from medconnect.clinical.v1.qr_code_pb2 import SendPrescriptionEmailRequest as SendPrescriptionEmailRequest
+from medconnect.clinical.v1.qr_code_pb2 import SendPrescriptionEmailResponse as SendPrescriptionEmailResponse
+from medconnect.clinical.v1.visit_pb2 import CreateMedicalVisitRequest as CreateMedicalVisitRequest
+from medconnect.clinical.v1.visit_pb2 import CreateMedicalVisitResponse as CreateMedicalVisitResponse
+from medconnect.clinical.v1.visit_pb2 import ListMedicalVisitsRequest as ListMedicalVisitsRequest
+from medconnect.clinical.v1.visit_pb2 import ListMedicalVisitsResponse as ListMedicalVisitsResponse
+from medconnect.clinical.v1.visit_pb2 import MedicalVisit as MedicalVisit
+from medconnect.clinical.v1.visit_pb2 import VISIT_TYPE_CONSULTATION as VISIT_TYPE_CONSULTATION
+from medconnect.clinical.v1.visit_pb2 import VISIT_TYPE_EMERGENCY as VISIT_TYPE_EMERGENCY
+from medconnect.clinical.v1.visit_pb2 import VISIT_TYPE_FOLLOW_UP as VISIT_TYPE_FOLLOW_UP
+from medconnect.clinical.v1.visit_pb2 import VISIT_TYPE_UNSPECIFIED as VISIT_TYPE_UNSPECIFIED
+from medconnect.clinical.v1.visit_pb2 import VisitType as VisitType
+from medconnect.clinical.v1.visit_pb2 import VitalSigns as VitalSigns
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -33,68 +116,68 @@ class ClinicalServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ClinicalServiceAsyncStub: ...
-    ListPatients: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ListPatientsRequest, _clinical_service_pb2.ListPatientsResponse]
+    ListPatients: _grpc.UnaryUnaryMultiCallable[_patient_pb2.ListPatientsRequest, _patient_pb2.ListPatientsResponse]
     """Lists patients by name. Errors: PAGE_TOKEN_INVALID."""
-    CreatePatient: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.CreatePatientRequest, _clinical_service_pb2.CreatePatientResponse]
+    CreatePatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.CreatePatientRequest, _patient_pb2.CreatePatientResponse]
     """Makes a patient record, and with an e-mail address the account too, whose owner gets a welcome mail. Errors: VALIDATION_FAILED,
     EMAIL_TAKEN.
     """
-    GetPatient: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetPatientRequest, _clinical_service_pb2.GetPatientResponse]
+    GetPatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.GetPatientRequest, _patient_pb2.GetPatientResponse]
     """Answers a whole patient record. Errors: RESOURCE_NOT_FOUND."""
-    UpdatePatient: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.UpdatePatientRequest, _clinical_service_pb2.UpdatePatientResponse]
+    UpdatePatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.UpdatePatientRequest, _patient_pb2.UpdatePatientResponse]
     """Changes what is present in the request and nothing else. Errors: RESOURCE_NOT_FOUND, VERSION_CONFLICT, EMAIL_TAKEN."""
-    CreatePrescription: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.CreatePrescriptionRequest, _clinical_service_pb2.CreatePrescriptionResponse]
+    CreatePrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.CreatePrescriptionRequest, _prescription_pb2.CreatePrescriptionResponse]
     """Writes a prescription; the patient is mailed its number and QR code. Errors: RESOURCE_NOT_FOUND (patient, or a visit that is not
     this patient's with this doctor), VALIDATION_FAILED.
     """
-    ListPrescriptions: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ListPrescriptionsRequest, _clinical_service_pb2.ListPrescriptionsResponse]
+    ListPrescriptions: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.ListPrescriptionsRequest, _prescription_pb2.ListPrescriptionsResponse]
     """Lists the caller's own prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
-    GetPrescription: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetPrescriptionRequest, _clinical_service_pb2.GetPrescriptionResponse]
+    GetPrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.GetPrescriptionRequest, _prescription_pb2.GetPrescriptionResponse]
     """Answers one of the caller's own prescriptions. Errors: RESOURCE_NOT_FOUND."""
-    CancelPrescription: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.CancelPrescriptionRequest, _clinical_service_pb2.CancelPrescriptionResponse]
+    CancelPrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.CancelPrescriptionRequest, _prescription_pb2.CancelPrescriptionResponse]
     """Cancels one of the caller's own prescriptions; the patient is told. Errors: RESOURCE_NOT_FOUND, PRESCRIPTION_CLAIMED while a
     pharmacy holds it, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    CreateMedicalVisit: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.CreateMedicalVisitRequest, _clinical_service_pb2.CreateMedicalVisitResponse]
+    CreateMedicalVisit: _grpc.UnaryUnaryMultiCallable[_visit_pb2.CreateMedicalVisitRequest, _visit_pb2.CreateMedicalVisitResponse]
     """Records a visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED."""
-    ListMedicalVisits: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ListMedicalVisitsRequest, _clinical_service_pb2.ListMedicalVisitsResponse]
+    ListMedicalVisits: _grpc.UnaryUnaryMultiCallable[_visit_pb2.ListMedicalVisitsRequest, _visit_pb2.ListMedicalVisitsResponse]
     """Lists the visits the caller recorded, newest first. Errors: PAGE_TOKEN_INVALID."""
-    GetProfile: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetProfileRequest, _clinical_service_pb2.GetProfileResponse]
+    GetProfile: _grpc.UnaryUnaryMultiCallable[_profile_pb2.GetProfileRequest, _profile_pb2.GetProfileResponse]
     """Answers the calling patient's own record."""
-    UpdateProfile: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.UpdateProfileRequest, _clinical_service_pb2.UpdateProfileResponse]
+    UpdateProfile: _grpc.UnaryUnaryMultiCallable[_profile_pb2.UpdateProfileRequest, _profile_pb2.UpdateProfileResponse]
     """Changes what is present in the request in the calling patient's own record, and nothing else. Errors: VERSION_CONFLICT."""
-    ListMyPrescriptions: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ListMyPrescriptionsRequest, _clinical_service_pb2.ListMyPrescriptionsResponse]
+    ListMyPrescriptions: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.ListMyPrescriptionsRequest, _prescription_pb2.ListMyPrescriptionsResponse]
     """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
-    RequestHistoryAccess: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.RequestHistoryAccessRequest, _clinical_service_pb2.RequestHistoryAccessResponse]
+    RequestHistoryAccess: _grpc.UnaryUnaryMultiCallable[_history_pb2.RequestHistoryAccessRequest, _history_pb2.RequestHistoryAccessResponse]
     """Mails the calling patient a code that opens the medical history to this session. A new code ends the one before.
     Errors: RATE_LIMIT_EXCEEDED, also when the account was sent ten codes in a day.
     """
-    ConfirmHistoryAccess: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ConfirmHistoryAccessRequest, _clinical_service_pb2.ConfirmHistoryAccessResponse]
+    ConfirmHistoryAccess: _grpc.UnaryUnaryMultiCallable[_history_pb2.ConfirmHistoryAccessRequest, _history_pb2.ConfirmHistoryAccessResponse]
     """Opens the calling patient's medical history for ten minutes, to the session that asked for the code and for reading only.
     Errors: OTP_INVALID.
     """
-    GetMedicalHistory: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetMedicalHistoryRequest, _clinical_service_pb2.GetMedicalHistoryResponse]
+    GetMedicalHistory: _grpc.UnaryUnaryMultiCallable[_history_pb2.GetMedicalHistoryRequest, _history_pb2.GetMedicalHistoryResponse]
     """Lists the calling patient's visits and prescriptions, newest first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened
     the history to this session, PAGE_TOKEN_INVALID.
     """
-    GetPatientHistory: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetPatientHistoryRequest, _clinical_service_pb2.GetPatientHistoryResponse]
+    GetPatientHistory: _grpc.UnaryUnaryMultiCallable[_history_pb2.GetPatientHistoryRequest, _history_pb2.GetPatientHistoryResponse]
     """Lists a patient's visits and prescriptions, whichever doctor recorded them, newest first. Errors: RESOURCE_NOT_FOUND,
     PAGE_TOKEN_INVALID.
     """
-    GetQrCode: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetQrCodeRequest, _clinical_service_pb2.GetQrCodeResponse]
+    GetQrCode: _grpc.UnaryUnaryMultiCallable[_qr_code_pb2.GetQrCodeRequest, _qr_code_pb2.GetQrCodeResponse]
     """Answers a prescription's present QR code, as text and as a picture, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND."""
-    GetQrCodeImage: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.GetQrCodeImageRequest, _clinical_service_pb2.GetQrCodeImageResponse]
+    GetQrCodeImage: _grpc.UnaryUnaryMultiCallable[_qr_code_pb2.GetQrCodeImageRequest, _qr_code_pb2.GetQrCodeImageResponse]
     """Answers a prescription's present QR code as PNG bytes, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND."""
-    ReissueQrCode: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ReissueQrCodeRequest, _clinical_service_pb2.ReissueQrCodeResponse]
+    ReissueQrCode: _grpc.UnaryUnaryMultiCallable[_qr_code_pb2.ReissueQrCodeRequest, _qr_code_pb2.ReissueQrCodeResponse]
     """Issues a new QR code; the old one stops working. GetQrCode answers the new one. Errors: RESOURCE_NOT_FOUND,
     PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    SendPrescriptionEmail: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.SendPrescriptionEmailRequest, _clinical_service_pb2.SendPrescriptionEmailResponse]
+    SendPrescriptionEmail: _grpc.UnaryUnaryMultiCallable[_qr_code_pb2.SendPrescriptionEmailRequest, _qr_code_pb2.SendPrescriptionEmailResponse]
     """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
     RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
     PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    ListAccessLog: _grpc.UnaryUnaryMultiCallable[_clinical_service_pb2.ListAccessLogRequest, _clinical_service_pb2.ListAccessLogResponse]
+    ListAccessLog: _grpc.UnaryUnaryMultiCallable[_access_log_pb2.ListAccessLogRequest, _access_log_pb2.ListAccessLogResponse]
     """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
     PAGE_TOKEN_INVALID.
     """
@@ -104,68 +187,68 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """Patients, medical visits, prescriptions and QR codes."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListPatients: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ListPatientsRequest, _clinical_service_pb2.ListPatientsResponse]  # type: ignore[assignment]
+    ListPatients: _aio.UnaryUnaryMultiCallable[_patient_pb2.ListPatientsRequest, _patient_pb2.ListPatientsResponse]  # type: ignore[assignment]
     """Lists patients by name. Errors: PAGE_TOKEN_INVALID."""
-    CreatePatient: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.CreatePatientRequest, _clinical_service_pb2.CreatePatientResponse]  # type: ignore[assignment]
+    CreatePatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.CreatePatientRequest, _patient_pb2.CreatePatientResponse]  # type: ignore[assignment]
     """Makes a patient record, and with an e-mail address the account too, whose owner gets a welcome mail. Errors: VALIDATION_FAILED,
     EMAIL_TAKEN.
     """
-    GetPatient: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetPatientRequest, _clinical_service_pb2.GetPatientResponse]  # type: ignore[assignment]
+    GetPatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.GetPatientRequest, _patient_pb2.GetPatientResponse]  # type: ignore[assignment]
     """Answers a whole patient record. Errors: RESOURCE_NOT_FOUND."""
-    UpdatePatient: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.UpdatePatientRequest, _clinical_service_pb2.UpdatePatientResponse]  # type: ignore[assignment]
+    UpdatePatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.UpdatePatientRequest, _patient_pb2.UpdatePatientResponse]  # type: ignore[assignment]
     """Changes what is present in the request and nothing else. Errors: RESOURCE_NOT_FOUND, VERSION_CONFLICT, EMAIL_TAKEN."""
-    CreatePrescription: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.CreatePrescriptionRequest, _clinical_service_pb2.CreatePrescriptionResponse]  # type: ignore[assignment]
+    CreatePrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.CreatePrescriptionRequest, _prescription_pb2.CreatePrescriptionResponse]  # type: ignore[assignment]
     """Writes a prescription; the patient is mailed its number and QR code. Errors: RESOURCE_NOT_FOUND (patient, or a visit that is not
     this patient's with this doctor), VALIDATION_FAILED.
     """
-    ListPrescriptions: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ListPrescriptionsRequest, _clinical_service_pb2.ListPrescriptionsResponse]  # type: ignore[assignment]
+    ListPrescriptions: _aio.UnaryUnaryMultiCallable[_prescription_pb2.ListPrescriptionsRequest, _prescription_pb2.ListPrescriptionsResponse]  # type: ignore[assignment]
     """Lists the caller's own prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
-    GetPrescription: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetPrescriptionRequest, _clinical_service_pb2.GetPrescriptionResponse]  # type: ignore[assignment]
+    GetPrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.GetPrescriptionRequest, _prescription_pb2.GetPrescriptionResponse]  # type: ignore[assignment]
     """Answers one of the caller's own prescriptions. Errors: RESOURCE_NOT_FOUND."""
-    CancelPrescription: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.CancelPrescriptionRequest, _clinical_service_pb2.CancelPrescriptionResponse]  # type: ignore[assignment]
+    CancelPrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.CancelPrescriptionRequest, _prescription_pb2.CancelPrescriptionResponse]  # type: ignore[assignment]
     """Cancels one of the caller's own prescriptions; the patient is told. Errors: RESOURCE_NOT_FOUND, PRESCRIPTION_CLAIMED while a
     pharmacy holds it, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    CreateMedicalVisit: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.CreateMedicalVisitRequest, _clinical_service_pb2.CreateMedicalVisitResponse]  # type: ignore[assignment]
+    CreateMedicalVisit: _aio.UnaryUnaryMultiCallable[_visit_pb2.CreateMedicalVisitRequest, _visit_pb2.CreateMedicalVisitResponse]  # type: ignore[assignment]
     """Records a visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED."""
-    ListMedicalVisits: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ListMedicalVisitsRequest, _clinical_service_pb2.ListMedicalVisitsResponse]  # type: ignore[assignment]
+    ListMedicalVisits: _aio.UnaryUnaryMultiCallable[_visit_pb2.ListMedicalVisitsRequest, _visit_pb2.ListMedicalVisitsResponse]  # type: ignore[assignment]
     """Lists the visits the caller recorded, newest first. Errors: PAGE_TOKEN_INVALID."""
-    GetProfile: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetProfileRequest, _clinical_service_pb2.GetProfileResponse]  # type: ignore[assignment]
+    GetProfile: _aio.UnaryUnaryMultiCallable[_profile_pb2.GetProfileRequest, _profile_pb2.GetProfileResponse]  # type: ignore[assignment]
     """Answers the calling patient's own record."""
-    UpdateProfile: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.UpdateProfileRequest, _clinical_service_pb2.UpdateProfileResponse]  # type: ignore[assignment]
+    UpdateProfile: _aio.UnaryUnaryMultiCallable[_profile_pb2.UpdateProfileRequest, _profile_pb2.UpdateProfileResponse]  # type: ignore[assignment]
     """Changes what is present in the request in the calling patient's own record, and nothing else. Errors: VERSION_CONFLICT."""
-    ListMyPrescriptions: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ListMyPrescriptionsRequest, _clinical_service_pb2.ListMyPrescriptionsResponse]  # type: ignore[assignment]
+    ListMyPrescriptions: _aio.UnaryUnaryMultiCallable[_prescription_pb2.ListMyPrescriptionsRequest, _prescription_pb2.ListMyPrescriptionsResponse]  # type: ignore[assignment]
     """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
-    RequestHistoryAccess: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.RequestHistoryAccessRequest, _clinical_service_pb2.RequestHistoryAccessResponse]  # type: ignore[assignment]
+    RequestHistoryAccess: _aio.UnaryUnaryMultiCallable[_history_pb2.RequestHistoryAccessRequest, _history_pb2.RequestHistoryAccessResponse]  # type: ignore[assignment]
     """Mails the calling patient a code that opens the medical history to this session. A new code ends the one before.
     Errors: RATE_LIMIT_EXCEEDED, also when the account was sent ten codes in a day.
     """
-    ConfirmHistoryAccess: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ConfirmHistoryAccessRequest, _clinical_service_pb2.ConfirmHistoryAccessResponse]  # type: ignore[assignment]
+    ConfirmHistoryAccess: _aio.UnaryUnaryMultiCallable[_history_pb2.ConfirmHistoryAccessRequest, _history_pb2.ConfirmHistoryAccessResponse]  # type: ignore[assignment]
     """Opens the calling patient's medical history for ten minutes, to the session that asked for the code and for reading only.
     Errors: OTP_INVALID.
     """
-    GetMedicalHistory: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetMedicalHistoryRequest, _clinical_service_pb2.GetMedicalHistoryResponse]  # type: ignore[assignment]
+    GetMedicalHistory: _aio.UnaryUnaryMultiCallable[_history_pb2.GetMedicalHistoryRequest, _history_pb2.GetMedicalHistoryResponse]  # type: ignore[assignment]
     """Lists the calling patient's visits and prescriptions, newest first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened
     the history to this session, PAGE_TOKEN_INVALID.
     """
-    GetPatientHistory: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetPatientHistoryRequest, _clinical_service_pb2.GetPatientHistoryResponse]  # type: ignore[assignment]
+    GetPatientHistory: _aio.UnaryUnaryMultiCallable[_history_pb2.GetPatientHistoryRequest, _history_pb2.GetPatientHistoryResponse]  # type: ignore[assignment]
     """Lists a patient's visits and prescriptions, whichever doctor recorded them, newest first. Errors: RESOURCE_NOT_FOUND,
     PAGE_TOKEN_INVALID.
     """
-    GetQrCode: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetQrCodeRequest, _clinical_service_pb2.GetQrCodeResponse]  # type: ignore[assignment]
+    GetQrCode: _aio.UnaryUnaryMultiCallable[_qr_code_pb2.GetQrCodeRequest, _qr_code_pb2.GetQrCodeResponse]  # type: ignore[assignment]
     """Answers a prescription's present QR code, as text and as a picture, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND."""
-    GetQrCodeImage: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.GetQrCodeImageRequest, _clinical_service_pb2.GetQrCodeImageResponse]  # type: ignore[assignment]
+    GetQrCodeImage: _aio.UnaryUnaryMultiCallable[_qr_code_pb2.GetQrCodeImageRequest, _qr_code_pb2.GetQrCodeImageResponse]  # type: ignore[assignment]
     """Answers a prescription's present QR code as PNG bytes, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND."""
-    ReissueQrCode: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ReissueQrCodeRequest, _clinical_service_pb2.ReissueQrCodeResponse]  # type: ignore[assignment]
+    ReissueQrCode: _aio.UnaryUnaryMultiCallable[_qr_code_pb2.ReissueQrCodeRequest, _qr_code_pb2.ReissueQrCodeResponse]  # type: ignore[assignment]
     """Issues a new QR code; the old one stops working. GetQrCode answers the new one. Errors: RESOURCE_NOT_FOUND,
     PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    SendPrescriptionEmail: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.SendPrescriptionEmailRequest, _clinical_service_pb2.SendPrescriptionEmailResponse]  # type: ignore[assignment]
+    SendPrescriptionEmail: _aio.UnaryUnaryMultiCallable[_qr_code_pb2.SendPrescriptionEmailRequest, _qr_code_pb2.SendPrescriptionEmailResponse]  # type: ignore[assignment]
     """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
     RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
     PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    ListAccessLog: _aio.UnaryUnaryMultiCallable[_clinical_service_pb2.ListAccessLogRequest, _clinical_service_pb2.ListAccessLogResponse]  # type: ignore[assignment]
+    ListAccessLog: _aio.UnaryUnaryMultiCallable[_access_log_pb2.ListAccessLogRequest, _access_log_pb2.ListAccessLogResponse]  # type: ignore[assignment]
     """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
     PAGE_TOKEN_INVALID.
     """
@@ -176,17 +259,17 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListPatients(
         self,
-        request: _clinical_service_pb2.ListPatientsRequest,
+        request: _patient_pb2.ListPatientsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.ListPatientsResponse, _abc.Awaitable[_clinical_service_pb2.ListPatientsResponse]]:
+    ) -> _typing.Union[_patient_pb2.ListPatientsResponse, _abc.Awaitable[_patient_pb2.ListPatientsResponse]]:
         """Lists patients by name. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def CreatePatient(
         self,
-        request: _clinical_service_pb2.CreatePatientRequest,
+        request: _patient_pb2.CreatePatientRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.CreatePatientResponse, _abc.Awaitable[_clinical_service_pb2.CreatePatientResponse]]:
+    ) -> _typing.Union[_patient_pb2.CreatePatientResponse, _abc.Awaitable[_patient_pb2.CreatePatientResponse]]:
         """Makes a patient record, and with an e-mail address the account too, whose owner gets a welcome mail. Errors: VALIDATION_FAILED,
         EMAIL_TAKEN.
         """
@@ -194,25 +277,25 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def GetPatient(
         self,
-        request: _clinical_service_pb2.GetPatientRequest,
+        request: _patient_pb2.GetPatientRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.GetPatientResponse, _abc.Awaitable[_clinical_service_pb2.GetPatientResponse]]:
+    ) -> _typing.Union[_patient_pb2.GetPatientResponse, _abc.Awaitable[_patient_pb2.GetPatientResponse]]:
         """Answers a whole patient record. Errors: RESOURCE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def UpdatePatient(
         self,
-        request: _clinical_service_pb2.UpdatePatientRequest,
+        request: _patient_pb2.UpdatePatientRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.UpdatePatientResponse, _abc.Awaitable[_clinical_service_pb2.UpdatePatientResponse]]:
+    ) -> _typing.Union[_patient_pb2.UpdatePatientResponse, _abc.Awaitable[_patient_pb2.UpdatePatientResponse]]:
         """Changes what is present in the request and nothing else. Errors: RESOURCE_NOT_FOUND, VERSION_CONFLICT, EMAIL_TAKEN."""
 
     @_abc_1.abstractmethod
     def CreatePrescription(
         self,
-        request: _clinical_service_pb2.CreatePrescriptionRequest,
+        request: _prescription_pb2.CreatePrescriptionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.CreatePrescriptionResponse, _abc.Awaitable[_clinical_service_pb2.CreatePrescriptionResponse]]:
+    ) -> _typing.Union[_prescription_pb2.CreatePrescriptionResponse, _abc.Awaitable[_prescription_pb2.CreatePrescriptionResponse]]:
         """Writes a prescription; the patient is mailed its number and QR code. Errors: RESOURCE_NOT_FOUND (patient, or a visit that is not
         this patient's with this doctor), VALIDATION_FAILED.
         """
@@ -220,25 +303,25 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListPrescriptions(
         self,
-        request: _clinical_service_pb2.ListPrescriptionsRequest,
+        request: _prescription_pb2.ListPrescriptionsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.ListPrescriptionsResponse, _abc.Awaitable[_clinical_service_pb2.ListPrescriptionsResponse]]:
+    ) -> _typing.Union[_prescription_pb2.ListPrescriptionsResponse, _abc.Awaitable[_prescription_pb2.ListPrescriptionsResponse]]:
         """Lists the caller's own prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def GetPrescription(
         self,
-        request: _clinical_service_pb2.GetPrescriptionRequest,
+        request: _prescription_pb2.GetPrescriptionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.GetPrescriptionResponse, _abc.Awaitable[_clinical_service_pb2.GetPrescriptionResponse]]:
+    ) -> _typing.Union[_prescription_pb2.GetPrescriptionResponse, _abc.Awaitable[_prescription_pb2.GetPrescriptionResponse]]:
         """Answers one of the caller's own prescriptions. Errors: RESOURCE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def CancelPrescription(
         self,
-        request: _clinical_service_pb2.CancelPrescriptionRequest,
+        request: _prescription_pb2.CancelPrescriptionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.CancelPrescriptionResponse, _abc.Awaitable[_clinical_service_pb2.CancelPrescriptionResponse]]:
+    ) -> _typing.Union[_prescription_pb2.CancelPrescriptionResponse, _abc.Awaitable[_prescription_pb2.CancelPrescriptionResponse]]:
         """Cancels one of the caller's own prescriptions; the patient is told. Errors: RESOURCE_NOT_FOUND, PRESCRIPTION_CLAIMED while a
         pharmacy holds it, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
@@ -246,49 +329,49 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def CreateMedicalVisit(
         self,
-        request: _clinical_service_pb2.CreateMedicalVisitRequest,
+        request: _visit_pb2.CreateMedicalVisitRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.CreateMedicalVisitResponse, _abc.Awaitable[_clinical_service_pb2.CreateMedicalVisitResponse]]:
+    ) -> _typing.Union[_visit_pb2.CreateMedicalVisitResponse, _abc.Awaitable[_visit_pb2.CreateMedicalVisitResponse]]:
         """Records a visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED."""
 
     @_abc_1.abstractmethod
     def ListMedicalVisits(
         self,
-        request: _clinical_service_pb2.ListMedicalVisitsRequest,
+        request: _visit_pb2.ListMedicalVisitsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.ListMedicalVisitsResponse, _abc.Awaitable[_clinical_service_pb2.ListMedicalVisitsResponse]]:
+    ) -> _typing.Union[_visit_pb2.ListMedicalVisitsResponse, _abc.Awaitable[_visit_pb2.ListMedicalVisitsResponse]]:
         """Lists the visits the caller recorded, newest first. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def GetProfile(
         self,
-        request: _clinical_service_pb2.GetProfileRequest,
+        request: _profile_pb2.GetProfileRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.GetProfileResponse, _abc.Awaitable[_clinical_service_pb2.GetProfileResponse]]:
+    ) -> _typing.Union[_profile_pb2.GetProfileResponse, _abc.Awaitable[_profile_pb2.GetProfileResponse]]:
         """Answers the calling patient's own record."""
 
     @_abc_1.abstractmethod
     def UpdateProfile(
         self,
-        request: _clinical_service_pb2.UpdateProfileRequest,
+        request: _profile_pb2.UpdateProfileRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.UpdateProfileResponse, _abc.Awaitable[_clinical_service_pb2.UpdateProfileResponse]]:
+    ) -> _typing.Union[_profile_pb2.UpdateProfileResponse, _abc.Awaitable[_profile_pb2.UpdateProfileResponse]]:
         """Changes what is present in the request in the calling patient's own record, and nothing else. Errors: VERSION_CONFLICT."""
 
     @_abc_1.abstractmethod
     def ListMyPrescriptions(
         self,
-        request: _clinical_service_pb2.ListMyPrescriptionsRequest,
+        request: _prescription_pb2.ListMyPrescriptionsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.ListMyPrescriptionsResponse, _abc.Awaitable[_clinical_service_pb2.ListMyPrescriptionsResponse]]:
+    ) -> _typing.Union[_prescription_pb2.ListMyPrescriptionsResponse, _abc.Awaitable[_prescription_pb2.ListMyPrescriptionsResponse]]:
         """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def RequestHistoryAccess(
         self,
-        request: _clinical_service_pb2.RequestHistoryAccessRequest,
+        request: _history_pb2.RequestHistoryAccessRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.RequestHistoryAccessResponse, _abc.Awaitable[_clinical_service_pb2.RequestHistoryAccessResponse]]:
+    ) -> _typing.Union[_history_pb2.RequestHistoryAccessResponse, _abc.Awaitable[_history_pb2.RequestHistoryAccessResponse]]:
         """Mails the calling patient a code that opens the medical history to this session. A new code ends the one before.
         Errors: RATE_LIMIT_EXCEEDED, also when the account was sent ten codes in a day.
         """
@@ -296,9 +379,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ConfirmHistoryAccess(
         self,
-        request: _clinical_service_pb2.ConfirmHistoryAccessRequest,
+        request: _history_pb2.ConfirmHistoryAccessRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.ConfirmHistoryAccessResponse, _abc.Awaitable[_clinical_service_pb2.ConfirmHistoryAccessResponse]]:
+    ) -> _typing.Union[_history_pb2.ConfirmHistoryAccessResponse, _abc.Awaitable[_history_pb2.ConfirmHistoryAccessResponse]]:
         """Opens the calling patient's medical history for ten minutes, to the session that asked for the code and for reading only.
         Errors: OTP_INVALID.
         """
@@ -306,9 +389,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def GetMedicalHistory(
         self,
-        request: _clinical_service_pb2.GetMedicalHistoryRequest,
+        request: _history_pb2.GetMedicalHistoryRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.GetMedicalHistoryResponse, _abc.Awaitable[_clinical_service_pb2.GetMedicalHistoryResponse]]:
+    ) -> _typing.Union[_history_pb2.GetMedicalHistoryResponse, _abc.Awaitable[_history_pb2.GetMedicalHistoryResponse]]:
         """Lists the calling patient's visits and prescriptions, newest first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened
         the history to this session, PAGE_TOKEN_INVALID.
         """
@@ -316,9 +399,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def GetPatientHistory(
         self,
-        request: _clinical_service_pb2.GetPatientHistoryRequest,
+        request: _history_pb2.GetPatientHistoryRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.GetPatientHistoryResponse, _abc.Awaitable[_clinical_service_pb2.GetPatientHistoryResponse]]:
+    ) -> _typing.Union[_history_pb2.GetPatientHistoryResponse, _abc.Awaitable[_history_pb2.GetPatientHistoryResponse]]:
         """Lists a patient's visits and prescriptions, whichever doctor recorded them, newest first. Errors: RESOURCE_NOT_FOUND,
         PAGE_TOKEN_INVALID.
         """
@@ -326,25 +409,25 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def GetQrCode(
         self,
-        request: _clinical_service_pb2.GetQrCodeRequest,
+        request: _qr_code_pb2.GetQrCodeRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.GetQrCodeResponse, _abc.Awaitable[_clinical_service_pb2.GetQrCodeResponse]]:
+    ) -> _typing.Union[_qr_code_pb2.GetQrCodeResponse, _abc.Awaitable[_qr_code_pb2.GetQrCodeResponse]]:
         """Answers a prescription's present QR code, as text and as a picture, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def GetQrCodeImage(
         self,
-        request: _clinical_service_pb2.GetQrCodeImageRequest,
+        request: _qr_code_pb2.GetQrCodeImageRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.GetQrCodeImageResponse, _abc.Awaitable[_clinical_service_pb2.GetQrCodeImageResponse]]:
+    ) -> _typing.Union[_qr_code_pb2.GetQrCodeImageResponse, _abc.Awaitable[_qr_code_pb2.GetQrCodeImageResponse]]:
         """Answers a prescription's present QR code as PNG bytes, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ReissueQrCode(
         self,
-        request: _clinical_service_pb2.ReissueQrCodeRequest,
+        request: _qr_code_pb2.ReissueQrCodeRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.ReissueQrCodeResponse, _abc.Awaitable[_clinical_service_pb2.ReissueQrCodeResponse]]:
+    ) -> _typing.Union[_qr_code_pb2.ReissueQrCodeResponse, _abc.Awaitable[_qr_code_pb2.ReissueQrCodeResponse]]:
         """Issues a new QR code; the old one stops working. GetQrCode answers the new one. Errors: RESOURCE_NOT_FOUND,
         PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
@@ -352,9 +435,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def SendPrescriptionEmail(
         self,
-        request: _clinical_service_pb2.SendPrescriptionEmailRequest,
+        request: _qr_code_pb2.SendPrescriptionEmailRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.SendPrescriptionEmailResponse, _abc.Awaitable[_clinical_service_pb2.SendPrescriptionEmailResponse]]:
+    ) -> _typing.Union[_qr_code_pb2.SendPrescriptionEmailResponse, _abc.Awaitable[_qr_code_pb2.SendPrescriptionEmailResponse]]:
         """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
         RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
         PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
@@ -363,9 +446,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListAccessLog(
         self,
-        request: _clinical_service_pb2.ListAccessLogRequest,
+        request: _access_log_pb2.ListAccessLogRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_clinical_service_pb2.ListAccessLogResponse, _abc.Awaitable[_clinical_service_pb2.ListAccessLogResponse]]:
+    ) -> _typing.Union[_access_log_pb2.ListAccessLogResponse, _abc.Awaitable[_access_log_pb2.ListAccessLogResponse]]:
         """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
         PAGE_TOKEN_INVALID.
         """

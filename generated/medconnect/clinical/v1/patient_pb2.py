@@ -22,22 +22,105 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$medconnect/clinical/v1/patient.proto\x12\x16medconnect.clinical.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x03\n\x07Patient\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10reference_number\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\r\n\x05phone\x18\x05 \x01(\t\x12\x15\n\rdate_of_birth\x18\x06 \x01(\t\x12\x33\n\x06gender\x18\x07 \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderH\x00\x88\x01\x01\x12\x12\n\nblood_type\x18\x08 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\t \x01(\t\x12\x19\n\x11\x65mergency_contact\x18\n \x01(\t\x12\x17\n\x0f\x65mergency_phone\x18\x0b \x01(\t\x12\x1a\n\x12insurance_provider\x18\x0c \x01(\t\x12\x18\n\x10insurance_number\x18\r \x01(\t\x12\x11\n\tallergies\x18\x0e \x03(\t\x12\x1b\n\x13\x65xisting_conditions\x18\x0f \x03(\t\x12\x0f\n\x07version\x18\x10 \x01(\x05\x12.\n\ncreated_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\n\x07_gender\"`\n\x0ePatientSummary\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10reference_number\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12\x15\n\rdate_of_birth\x18\x04 \x01(\t\"\xd1\x03\n\x0ePatientProfile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10reference_number\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\r\n\x05phone\x18\x05 \x01(\t\x12\x15\n\rdate_of_birth\x18\x06 \x01(\t\x12\x33\n\x06gender\x18\x07 \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderH\x00\x88\x01\x01\x12\x12\n\nblood_type\x18\x08 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\t \x01(\t\x12\x19\n\x11\x65mergency_contact\x18\n \x01(\t\x12\x17\n\x0f\x65mergency_phone\x18\x0b \x01(\t\x12\x1a\n\x12insurance_provider\x18\x0c \x01(\t\x12\x18\n\x10insurance_number\x18\r \x01(\t\x12\x11\n\tallergies\x18\x0e \x03(\t\x12\x0f\n\x07version\x18\x0f \x01(\x05\x12.\n\ncreated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\n\x07_gender*V\n\x06Gender\x12\x16\n\x12GENDER_UNSPECIFIED\x10\x00\x12\x11\n\rGENDER_FEMALE\x10\x01\x12\x0f\n\x0bGENDER_MALE\x10\x02\x12\x10\n\x0cGENDER_OTHER\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$medconnect/clinical/v1/patient.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x03\n\x07Patient\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10reference_number\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\r\n\x05phone\x18\x05 \x01(\t\x12\x15\n\rdate_of_birth\x18\x06 \x01(\t\x12\x33\n\x06gender\x18\x07 \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderH\x00\x88\x01\x01\x12\x12\n\nblood_type\x18\x08 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\t \x01(\t\x12\x19\n\x11\x65mergency_contact\x18\n \x01(\t\x12\x17\n\x0f\x65mergency_phone\x18\x0b \x01(\t\x12\x1a\n\x12insurance_provider\x18\x0c \x01(\t\x12\x18\n\x10insurance_number\x18\r \x01(\t\x12\x11\n\tallergies\x18\x0e \x03(\t\x12\x1b\n\x13\x65xisting_conditions\x18\x0f \x03(\t\x12\x0f\n\x07version\x18\x10 \x01(\x05\x12.\n\ncreated_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\n\x07_gender\"`\n\x0ePatientSummary\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10reference_number\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12\x15\n\rdate_of_birth\x18\x04 \x01(\t\"\xd1\x03\n\x0ePatientProfile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10reference_number\x18\x02 \x01(\t\x12\x11\n\tfull_name\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\r\n\x05phone\x18\x05 \x01(\t\x12\x15\n\rdate_of_birth\x18\x06 \x01(\t\x12\x33\n\x06gender\x18\x07 \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderH\x00\x88\x01\x01\x12\x12\n\nblood_type\x18\x08 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\t \x01(\t\x12\x19\n\x11\x65mergency_contact\x18\n \x01(\t\x12\x17\n\x0f\x65mergency_phone\x18\x0b \x01(\t\x12\x1a\n\x12insurance_provider\x18\x0c \x01(\t\x12\x18\n\x10insurance_number\x18\r \x01(\t\x12\x11\n\tallergies\x18\x0e \x03(\t\x12\x0f\n\x07version\x18\x0f \x01(\x05\x12.\n\ncreated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\n\x07_gender\"\xa3\x01\n\x13ListPatientsRequest\x12\x1e\n\x06search\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64H\x00\x88\x01\x01\x12!\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01\x88\x01\x01\x12!\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x02\x88\x01\x01\x42\t\n\x07_searchB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x9c\x01\n\x14ListPatientsResponse\x12\x38\n\x08patients\x18\x01 \x03(\x0b\x32&.medconnect.clinical.v1.PatientSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\"\x88\x06\n\x14\x43reatePatientRequest\x12\x1e\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01H\x00\x88\x01\x01\x12\x1c\n\tfull_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64\x12;\n\x05phone\x18\x03 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x01\x88\x01\x01\x12:\n\rdate_of_birth\x18\x04 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12:\n\x06gender\x18\x05 \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12@\n\nblood_type\x18\x06 \x01(\tB\'\xbaH$r\"R\x02\x41+R\x02\x41-R\x02\x42+R\x02\x42-R\x03\x41\x42+R\x03\x41\x42-R\x02O+R\x02O-H\x02\x88\x01\x01\x12\x1e\n\x07\x61\x64\x64ress\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\x03\x88\x01\x01\x12\'\n\x11\x65mergency_contact\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x04\x88\x01\x01\x12\x45\n\x0f\x65mergency_phone\x18\t \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x05\x88\x01\x01\x12(\n\x12insurance_provider\x18\n \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x06\x88\x01\x01\x12&\n\x10insurance_number\x18\x0b \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x07\x88\x01\x01\x12$\n\tallergies\x18\x0c \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12.\n\x13\x65xisting_conditions\x18\r \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x42\x08\n\x06_emailB\x08\n\x06_phoneB\r\n\x0b_blood_typeB\n\n\x08_addressB\x14\n\x12_emergency_contactB\x12\n\x10_emergency_phoneB\x15\n\x13_insurance_providerB\x13\n\x11_insurance_number\"I\n\x15\x43reatePatientResponse\x12\x30\n\x07patient\x18\x01 \x01(\x0b\x32\x1f.medconnect.clinical.v1.Patient\"1\n\x11GetPatientRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"F\n\x12GetPatientResponse\x12\x30\n\x07patient\x18\x01 \x01(\x0b\x32\x1f.medconnect.clinical.v1.Patient\"\xb0\x08\n\x14UpdatePatientRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\tfull_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64H\x00\x88\x01\x01\x12\x1e\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01H\x01\x88\x01\x01\x12;\n\x05phone\x18\x04 \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x02\x88\x01\x01\x12?\n\rdate_of_birth\x18\x05 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x03\x88\x01\x01\x12?\n\x06gender\x18\x06 \x01(\x0e\x32\x1e.medconnect.clinical.v1.GenderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x04\x88\x01\x01\x12@\n\nblood_type\x18\x07 \x01(\tB\'\xbaH$r\"R\x02\x41+R\x02\x41-R\x02\x42+R\x02\x42-R\x03\x41\x42+R\x03\x41\x42-R\x02O+R\x02O-H\x05\x88\x01\x01\x12\x1e\n\x07\x61\x64\x64ress\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02H\x06\x88\x01\x01\x12\'\n\x11\x65mergency_contact\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x07\x88\x01\x01\x12\x45\n\x0f\x65mergency_phone\x18\n \x01(\tB\'\xbaH$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$H\x08\x88\x01\x01\x12(\n\x12insurance_provider\x18\x0b \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\t\x88\x01\x01\x12&\n\x10insurance_number\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\n\x88\x01\x01\x12$\n\tallergies\x18\r \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12.\n\x13\x65xisting_conditions\x18\x0e \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\"\x07r\x05\x10\x01\x18\xc8\x01\x12\xa2\x01\n\x05\x63lear\x18\x0f \x03(\tB\x92\x01\xbaH\x8e\x01\x92\x01\x8a\x01\x10\n\x18\x01\"\x83\x01r\x80\x01R\x05phoneR\tbloodTypeR\x07\x61\x64\x64ressR\x10\x65mergencyContactR\x0e\x65mergencyPhoneR\x11insuranceProviderR\x0finsuranceNumberR\tallergiesR\x12\x65xistingConditions\x12\x1d\n\x07version\x18\x10 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x0b\x88\x01\x01\x42\x0c\n\n_full_nameB\x08\n\x06_emailB\x08\n\x06_phoneB\x10\n\x0e_date_of_birthB\t\n\x07_genderB\r\n\x0b_blood_typeB\n\n\x08_addressB\x14\n\x12_emergency_contactB\x12\n\x10_emergency_phoneB\x15\n\x13_insurance_providerB\x13\n\x11_insurance_numberB\n\n\x08_version\"I\n\x15UpdatePatientResponse\x12\x30\n\x07patient\x18\x01 \x01(\x0b\x32\x1f.medconnect.clinical.v1.Patient*V\n\x06Gender\x12\x16\n\x12GENDER_UNSPECIFIED\x10\x00\x12\x11\n\rGENDER_FEMALE\x10\x01\x12\x0f\n\x0bGENDER_MALE\x10\x02\x12\x10\n\x0cGENDER_OTHER\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.clinical.v1.patient_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GENDER']._serialized_start=1153
-  _globals['_GENDER']._serialized_end=1239
-  _globals['_PATIENT']._serialized_start=98
-  _globals['_PATIENT']._serialized_end=585
-  _globals['_PATIENTSUMMARY']._serialized_start=587
-  _globals['_PATIENTSUMMARY']._serialized_end=683
-  _globals['_PATIENTPROFILE']._serialized_start=686
-  _globals['_PATIENTPROFILE']._serialized_end=1151
+  _globals['_LISTPATIENTSREQUEST'].fields_by_name['search']._loaded_options = None
+  _globals['_LISTPATIENTSREQUEST'].fields_by_name['search']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_LISTPATIENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTPATIENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTPATIENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTPATIENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['email']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['full_name']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['full_name']._serialized_options = b'\272H\006r\004\020\002\030d'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['phone']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['date_of_birth']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['date_of_birth']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['gender']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['gender']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['blood_type']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['blood_type']._serialized_options = b'\272H$r\"R\002A+R\002A-R\002B+R\002B-R\003AB+R\003AB-R\002O+R\002O-'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['address']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['address']._serialized_options = b'\272H\005r\003\030\254\002'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['emergency_contact']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['emergency_contact']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['emergency_phone']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['emergency_phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['insurance_provider']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['insurance_provider']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['insurance_number']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['insurance_number']._serialized_options = b'\272H\004r\002\0302'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['allergies']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['allergies']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['existing_conditions']._loaded_options = None
+  _globals['_CREATEPATIENTREQUEST'].fields_by_name['existing_conditions']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
+  _globals['_GETPATIENTREQUEST'].fields_by_name['patient_id']._loaded_options = None
+  _globals['_GETPATIENTREQUEST'].fields_by_name['patient_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['patient_id']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['patient_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['full_name']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['full_name']._serialized_options = b'\272H\006r\004\020\002\030d'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['email']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['phone']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['date_of_birth']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['date_of_birth']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['gender']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['gender']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['blood_type']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['blood_type']._serialized_options = b'\272H$r\"R\002A+R\002A-R\002B+R\002B-R\003AB+R\003AB-R\002O+R\002O-'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['address']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['address']._serialized_options = b'\272H\005r\003\030\254\002'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['emergency_contact']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['emergency_contact']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['emergency_phone']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['emergency_phone']._serialized_options = b'\272H$r\"2 ^\\+?[0-9][0-9 ()./-]{3,28}[0-9]$'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['insurance_provider']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['insurance_provider']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['insurance_number']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['insurance_number']._serialized_options = b'\272H\004r\002\0302'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['allergies']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['allergies']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['existing_conditions']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['existing_conditions']._serialized_options = b'\272H\016\222\001\013\0202\"\007r\005\020\001\030\310\001'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['clear']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['clear']._serialized_options = b'\272H\216\001\222\001\212\001\020\n\030\001\"\203\001r\200\001R\005phoneR\tbloodTypeR\007addressR\020emergencyContactR\016emergencyPhoneR\021insuranceProviderR\017insuranceNumberR\tallergiesR\022existingConditions'
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['version']._loaded_options = None
+  _globals['_UPDATEPATIENTREQUEST'].fields_by_name['version']._serialized_options = b'\272H\004\032\002(\001'
+  _globals['_GENDER']._serialized_start=3634
+  _globals['_GENDER']._serialized_end=3720
+  _globals['_PATIENT']._serialized_start=127
+  _globals['_PATIENT']._serialized_end=614
+  _globals['_PATIENTSUMMARY']._serialized_start=616
+  _globals['_PATIENTSUMMARY']._serialized_end=712
+  _globals['_PATIENTPROFILE']._serialized_start=715
+  _globals['_PATIENTPROFILE']._serialized_end=1180
+  _globals['_LISTPATIENTSREQUEST']._serialized_start=1183
+  _globals['_LISTPATIENTSREQUEST']._serialized_end=1346
+  _globals['_LISTPATIENTSRESPONSE']._serialized_start=1349
+  _globals['_LISTPATIENTSRESPONSE']._serialized_end=1505
+  _globals['_CREATEPATIENTREQUEST']._serialized_start=1508
+  _globals['_CREATEPATIENTREQUEST']._serialized_end=2284
+  _globals['_CREATEPATIENTRESPONSE']._serialized_start=2286
+  _globals['_CREATEPATIENTRESPONSE']._serialized_end=2359
+  _globals['_GETPATIENTREQUEST']._serialized_start=2361
+  _globals['_GETPATIENTREQUEST']._serialized_end=2410
+  _globals['_GETPATIENTRESPONSE']._serialized_start=2412
+  _globals['_GETPATIENTRESPONSE']._serialized_end=2482
+  _globals['_UPDATEPATIENTREQUEST']._serialized_start=2485
+  _globals['_UPDATEPATIENTREQUEST']._serialized_end=3557
+  _globals['_UPDATEPATIENTRESPONSE']._serialized_start=3559
+  _globals['_UPDATEPATIENTRESPONSE']._serialized_end=3632
 # @@protoc_insertion_point(module_scope)

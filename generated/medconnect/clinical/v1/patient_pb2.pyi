@@ -275,3 +275,416 @@ class PatientProfile(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gender) -> _WhichOneofReturnType__gender | None: ...
 
 Global___PatientProfile: _TypeAlias = PatientProfile  # noqa: Y015
+
+@_typing.final
+class ListPatientsRequest(_message.Message):
+    """Which patients to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEARCH_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    search: _builtins.str
+    """Words that begin words of the name, without regard to case and accents (a word of two letters must be a whole word), or a
+    reference number, or an e-mail address.
+    """
+    page_size: _builtins.int
+    """How many entries to answer, 1 to 100; 20 if left out."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before; left out for the first page."""
+    def __init__(
+        self,
+        *,
+        search: _builtins.str | None = ...,
+        page_size: _builtins.int | None = ...,
+        page_token: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "_page_token", b"_page_token", "_search", b"_search", "page_size", b"page_size", "page_token", b"page_token", "search", b"search"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "_page_token", b"_page_token", "_search", b"_search", "page_size", b"page_size", "page_token", b"page_token", "search", b"search"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
+    _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
+    _WhichOneofReturnType__page_token: _TypeAlias = _typing.Literal["page_token"]  # noqa: Y015
+    _WhichOneofArgType__page_token: _TypeAlias = _typing.Literal["_page_token", b"_page_token"]  # noqa: Y015
+    _WhichOneofReturnType__search: _TypeAlias = _typing.Literal["search"]  # noqa: Y015
+    _WhichOneofArgType__search: _TypeAlias = _typing.Literal["_search", b"_search"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_token) -> _WhichOneofReturnType__page_token | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__search) -> _WhichOneofReturnType__search | None: ...
+
+Global___ListPatientsRequest: _TypeAlias = ListPatientsRequest  # noqa: Y015
+
+@_typing.final
+class ListPatientsResponse(_message.Message):
+    """A page of patients."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_IS_MINIMUM_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Names the next page; empty on the last one."""
+    total_size: _builtins.int
+    """How many patients the filter finds, exact up to 1,000."""
+    total_size_is_minimum: _builtins.bool
+    """True if there are more than `total_size` says."""
+    @_builtins.property
+    def patients(self) -> _containers.RepeatedCompositeFieldContainer[Global___PatientSummary]:
+        """The patients, by name."""
+
+    def __init__(
+        self,
+        *,
+        patients: _abc.Iterable[Global___PatientSummary] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
+        total_size_is_minimum: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "patients", b"patients", "total_size", b"total_size", "total_size_is_minimum", b"total_size_is_minimum"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPatientsResponse: _TypeAlias = ListPatientsResponse  # noqa: Y015
+
+@_typing.final
+class CreatePatientRequest(_message.Message):
+    """Who the patient is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMAIL_FIELD_NUMBER: _builtins.int
+    FULL_NAME_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    DATE_OF_BIRTH_FIELD_NUMBER: _builtins.int
+    GENDER_FIELD_NUMBER: _builtins.int
+    BLOOD_TYPE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    EMERGENCY_CONTACT_FIELD_NUMBER: _builtins.int
+    EMERGENCY_PHONE_FIELD_NUMBER: _builtins.int
+    INSURANCE_PROVIDER_FIELD_NUMBER: _builtins.int
+    INSURANCE_NUMBER_FIELD_NUMBER: _builtins.int
+    ALLERGIES_FIELD_NUMBER: _builtins.int
+    EXISTING_CONDITIONS_FIELD_NUMBER: _builtins.int
+    email: _builtins.str
+    """E-mail address; left out, there is no account and no mail."""
+    full_name: _builtins.str
+    """The patient's name."""
+    phone: _builtins.str
+    """Phone number."""
+    date_of_birth: _builtins.str
+    """Date of birth, `YYYY-MM-DD`, 1900 or later, not in the future."""
+    gender: Global___Gender.ValueType
+    """Gender."""
+    blood_type: _builtins.str
+    """Blood type."""
+    address: _builtins.str
+    """Postal address."""
+    emergency_contact: _builtins.str
+    """Whom to call in an emergency."""
+    emergency_phone: _builtins.str
+    """That person's phone number."""
+    insurance_provider: _builtins.str
+    """The insurer's name."""
+    insurance_number: _builtins.str
+    """The number of the insurance policy."""
+    @_builtins.property
+    def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the patient is allergic to."""
+
+    @_builtins.property
+    def existing_conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Illnesses the patient lives with."""
+
+    def __init__(
+        self,
+        *,
+        email: _builtins.str | None = ...,
+        full_name: _builtins.str = ...,
+        phone: _builtins.str | None = ...,
+        date_of_birth: _builtins.str = ...,
+        gender: Global___Gender.ValueType = ...,
+        blood_type: _builtins.str | None = ...,
+        address: _builtins.str | None = ...,
+        emergency_contact: _builtins.str | None = ...,
+        emergency_phone: _builtins.str | None = ...,
+        insurance_provider: _builtins.str | None = ...,
+        insurance_number: _builtins.str | None = ...,
+        allergies: _abc.Iterable[_builtins.str] | None = ...,
+        existing_conditions: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "address", b"address", "blood_type", b"blood_type", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
+    _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
+    _WhichOneofReturnType__blood_type: _TypeAlias = _typing.Literal["blood_type"]  # noqa: Y015
+    _WhichOneofArgType__blood_type: _TypeAlias = _typing.Literal["_blood_type", b"_blood_type"]  # noqa: Y015
+    _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
+    _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
+    _WhichOneofReturnType__emergency_contact: _TypeAlias = _typing.Literal["emergency_contact"]  # noqa: Y015
+    _WhichOneofArgType__emergency_contact: _TypeAlias = _typing.Literal["_emergency_contact", b"_emergency_contact"]  # noqa: Y015
+    _WhichOneofReturnType__emergency_phone: _TypeAlias = _typing.Literal["emergency_phone"]  # noqa: Y015
+    _WhichOneofArgType__emergency_phone: _TypeAlias = _typing.Literal["_emergency_phone", b"_emergency_phone"]  # noqa: Y015
+    _WhichOneofReturnType__insurance_number: _TypeAlias = _typing.Literal["insurance_number"]  # noqa: Y015
+    _WhichOneofArgType__insurance_number: _TypeAlias = _typing.Literal["_insurance_number", b"_insurance_number"]  # noqa: Y015
+    _WhichOneofReturnType__insurance_provider: _TypeAlias = _typing.Literal["insurance_provider"]  # noqa: Y015
+    _WhichOneofArgType__insurance_provider: _TypeAlias = _typing.Literal["_insurance_provider", b"_insurance_provider"]  # noqa: Y015
+    _WhichOneofReturnType__phone: _TypeAlias = _typing.Literal["phone"]  # noqa: Y015
+    _WhichOneofArgType__phone: _TypeAlias = _typing.Literal["_phone", b"_phone"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__address) -> _WhichOneofReturnType__address | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__blood_type) -> _WhichOneofReturnType__blood_type | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__email) -> _WhichOneofReturnType__email | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__emergency_contact) -> _WhichOneofReturnType__emergency_contact | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__emergency_phone) -> _WhichOneofReturnType__emergency_phone | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_number) -> _WhichOneofReturnType__insurance_number | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_provider) -> _WhichOneofReturnType__insurance_provider | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__phone) -> _WhichOneofReturnType__phone | None: ...
+
+Global___CreatePatientRequest: _TypeAlias = CreatePatientRequest  # noqa: Y015
+
+@_typing.final
+class CreatePatientResponse(_message.Message):
+    """The new record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def patient(self) -> Global___Patient:
+        """The patient."""
+
+    def __init__(
+        self,
+        *,
+        patient: Global___Patient | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreatePatientResponse: _TypeAlias = CreatePatientResponse  # noqa: Y015
+
+@_typing.final
+class GetPatientRequest(_message.Message):
+    """Which patient."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_ID_FIELD_NUMBER: _builtins.int
+    patient_id: _builtins.str
+    """The patient's id."""
+    def __init__(
+        self,
+        *,
+        patient_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient_id", b"patient_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPatientRequest: _TypeAlias = GetPatientRequest  # noqa: Y015
+
+@_typing.final
+class GetPatientResponse(_message.Message):
+    """The record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def patient(self) -> Global___Patient:
+        """The patient."""
+
+    def __init__(
+        self,
+        *,
+        patient: Global___Patient | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPatientResponse: _TypeAlias = GetPatientResponse  # noqa: Y015
+
+@_typing.final
+class UpdatePatientRequest(_message.Message):
+    """What to change; what is left out stays. A list that is present replaces the old one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_ID_FIELD_NUMBER: _builtins.int
+    FULL_NAME_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    DATE_OF_BIRTH_FIELD_NUMBER: _builtins.int
+    GENDER_FIELD_NUMBER: _builtins.int
+    BLOOD_TYPE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    EMERGENCY_CONTACT_FIELD_NUMBER: _builtins.int
+    EMERGENCY_PHONE_FIELD_NUMBER: _builtins.int
+    INSURANCE_PROVIDER_FIELD_NUMBER: _builtins.int
+    INSURANCE_NUMBER_FIELD_NUMBER: _builtins.int
+    ALLERGIES_FIELD_NUMBER: _builtins.int
+    EXISTING_CONDITIONS_FIELD_NUMBER: _builtins.int
+    CLEAR_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    patient_id: _builtins.str
+    """The patient's id."""
+    full_name: _builtins.str
+    """The patient's name."""
+    email: _builtins.str
+    """E-mail address; only where the record has none yet: this makes the account."""
+    phone: _builtins.str
+    """Phone number."""
+    date_of_birth: _builtins.str
+    """Date of birth, `YYYY-MM-DD`, 1900 or later, not in the future."""
+    gender: Global___Gender.ValueType
+    """Gender."""
+    blood_type: _builtins.str
+    """Blood type."""
+    address: _builtins.str
+    """Postal address."""
+    emergency_contact: _builtins.str
+    """Whom to call in an emergency."""
+    emergency_phone: _builtins.str
+    """That person's phone number."""
+    insurance_provider: _builtins.str
+    """The insurer's name."""
+    insurance_number: _builtins.str
+    """The number of the insurance policy."""
+    version: _builtins.int
+    """Refused if the record has another version by now."""
+    @_builtins.property
+    def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the patient is allergic to."""
+
+    @_builtins.property
+    def existing_conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Illnesses the patient lives with."""
+
+    @_builtins.property
+    def clear(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields to empty, by their JSON names. What is left out of a request is never erased."""
+
+    def __init__(
+        self,
+        *,
+        patient_id: _builtins.str = ...,
+        full_name: _builtins.str | None = ...,
+        email: _builtins.str | None = ...,
+        phone: _builtins.str | None = ...,
+        date_of_birth: _builtins.str | None = ...,
+        gender: Global___Gender.ValueType | None = ...,
+        blood_type: _builtins.str | None = ...,
+        address: _builtins.str | None = ...,
+        emergency_contact: _builtins.str | None = ...,
+        emergency_phone: _builtins.str | None = ...,
+        insurance_provider: _builtins.str | None = ...,
+        insurance_number: _builtins.str | None = ...,
+        allergies: _abc.Iterable[_builtins.str] | None = ...,
+        existing_conditions: _abc.Iterable[_builtins.str] | None = ...,
+        clear: _abc.Iterable[_builtins.str] | None = ...,
+        version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_name", b"_full_name", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "_version", b"_version", "address", b"address", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_name", b"_full_name", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "_version", b"_version", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "clear", b"clear", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "patient_id", b"patient_id", "phone", b"phone", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
+    _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
+    _WhichOneofReturnType__blood_type: _TypeAlias = _typing.Literal["blood_type"]  # noqa: Y015
+    _WhichOneofArgType__blood_type: _TypeAlias = _typing.Literal["_blood_type", b"_blood_type"]  # noqa: Y015
+    _WhichOneofReturnType__date_of_birth: _TypeAlias = _typing.Literal["date_of_birth"]  # noqa: Y015
+    _WhichOneofArgType__date_of_birth: _TypeAlias = _typing.Literal["_date_of_birth", b"_date_of_birth"]  # noqa: Y015
+    _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
+    _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
+    _WhichOneofReturnType__emergency_contact: _TypeAlias = _typing.Literal["emergency_contact"]  # noqa: Y015
+    _WhichOneofArgType__emergency_contact: _TypeAlias = _typing.Literal["_emergency_contact", b"_emergency_contact"]  # noqa: Y015
+    _WhichOneofReturnType__emergency_phone: _TypeAlias = _typing.Literal["emergency_phone"]  # noqa: Y015
+    _WhichOneofArgType__emergency_phone: _TypeAlias = _typing.Literal["_emergency_phone", b"_emergency_phone"]  # noqa: Y015
+    _WhichOneofReturnType__full_name: _TypeAlias = _typing.Literal["full_name"]  # noqa: Y015
+    _WhichOneofArgType__full_name: _TypeAlias = _typing.Literal["_full_name", b"_full_name"]  # noqa: Y015
+    _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
+    _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015
+    _WhichOneofReturnType__insurance_number: _TypeAlias = _typing.Literal["insurance_number"]  # noqa: Y015
+    _WhichOneofArgType__insurance_number: _TypeAlias = _typing.Literal["_insurance_number", b"_insurance_number"]  # noqa: Y015
+    _WhichOneofReturnType__insurance_provider: _TypeAlias = _typing.Literal["insurance_provider"]  # noqa: Y015
+    _WhichOneofArgType__insurance_provider: _TypeAlias = _typing.Literal["_insurance_provider", b"_insurance_provider"]  # noqa: Y015
+    _WhichOneofReturnType__phone: _TypeAlias = _typing.Literal["phone"]  # noqa: Y015
+    _WhichOneofArgType__phone: _TypeAlias = _typing.Literal["_phone", b"_phone"]  # noqa: Y015
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__address) -> _WhichOneofReturnType__address | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__blood_type) -> _WhichOneofReturnType__blood_type | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__date_of_birth) -> _WhichOneofReturnType__date_of_birth | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__email) -> _WhichOneofReturnType__email | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__emergency_contact) -> _WhichOneofReturnType__emergency_contact | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__emergency_phone) -> _WhichOneofReturnType__emergency_phone | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__full_name) -> _WhichOneofReturnType__full_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gender) -> _WhichOneofReturnType__gender | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_number) -> _WhichOneofReturnType__insurance_number | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__insurance_provider) -> _WhichOneofReturnType__insurance_provider | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__phone) -> _WhichOneofReturnType__phone | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+
+Global___UpdatePatientRequest: _TypeAlias = UpdatePatientRequest  # noqa: Y015
+
+@_typing.final
+class UpdatePatientResponse(_message.Message):
+    """The record after the change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def patient(self) -> Global___Patient:
+        """The patient."""
+
+    def __init__(
+        self,
+        *,
+        patient: Global___Patient | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdatePatientResponse: _TypeAlias = UpdatePatientResponse  # noqa: Y015

@@ -22,24 +22,96 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)medconnect/clinical/v1/prescription.proto\x12\x16medconnect.clinical.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x01\n\x10PrescriptionItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rmedicine_name\x18\x02 \x01(\t\x12\x0e\n\x06\x64osage\x18\x03 \x01(\t\x12\x11\n\tfrequency\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x05\x12\x14\n\x0cinstructions\x18\x06 \x01(\t\x12\r\n\x05route\x18\x07 \x01(\t\x12\x1a\n\rduration_days\x18\x08 \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\x12\x64ispensed_quantity\x18\t \x01(\x05\x12\x1a\n\x12remaining_quantity\x18\n \x01(\x05\x42\x10\n\x0e_duration_days\"r\n\nQrCodeInfo\x12\x0f\n\x07qr_hash\x18\x01 \x01(\t\x12\x0f\n\x07is_used\x18\x02 \x01(\x08\x12\x12\n\nscan_count\x18\x03 \x01(\x05\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x84\x04\n\x0cPrescription\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1b\n\x13prescription_number\x18\x02 \x01(\t\x12\x12\n\npatient_id\x18\x03 \x01(\t\x12\x14\n\x0cpatient_name\x18\x04 \x01(\t\x12\x13\n\x0b\x64octor_name\x18\x05 \x01(\t\x12\x10\n\x08visit_id\x18\x06 \x01(\t\x12\x11\n\tdiagnosis\x18\x07 \x01(\t\x12\x14\n\x0c\x64octor_notes\x18\x08 \x01(\t\x12:\n\x06status\x18\t \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12\x37\n\x05items\x18\n \x03(\x0b\x32(.medconnect.clinical.v1.PrescriptionItem\x12\x33\n\x07qr_code\x18\x0b \x01(\x0b\x32\".medconnect.clinical.v1.QrCodeInfo\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66ulfilled_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rstatus_reason\x18\x0f \x01(\t\"\xb9\x03\n\x13PatientPrescription\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1b\n\x13prescription_number\x18\x02 \x01(\t\x12\x13\n\x0b\x64octor_name\x18\x03 \x01(\t\x12\x11\n\tdiagnosis\x18\x04 \x01(\t\x12:\n\x06status\x18\x05 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12\x37\n\x05items\x18\x06 \x03(\x0b\x32(.medconnect.clinical.v1.PrescriptionItem\x12\x33\n\x07qr_code\x18\x07 \x01(\x0b\x32\".medconnect.clinical.v1.QrCodeInfo\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66ulfilled_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rstatus_reason\x18\x0b \x01(\t*\xd4\x02\n\x12PrescriptionStatus\x12#\n\x1fPRESCRIPTION_STATUS_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPRESCRIPTION_STATUS_PENDING\x10\x01\x12\x1f\n\x1bPRESCRIPTION_STATUS_SCANNED\x10\x02\x12!\n\x1dPRESCRIPTION_STATUS_VALIDATED\x10\x03\x12+\n\'PRESCRIPTION_STATUS_PARTIALLY_DISPENSED\x10\x04\x12!\n\x1dPRESCRIPTION_STATUS_DISPENSED\x10\x05\x12 \n\x1cPRESCRIPTION_STATUS_REJECTED\x10\x06\x12!\n\x1dPRESCRIPTION_STATUS_CANCELLED\x10\x07\x12\x1f\n\x1bPRESCRIPTION_STATUS_EXPIRED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)medconnect/clinical/v1/prescription.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\"\xf5\x01\n\x10PrescriptionItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rmedicine_name\x18\x02 \x01(\t\x12\x0e\n\x06\x64osage\x18\x03 \x01(\t\x12\x11\n\tfrequency\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x05\x12\x14\n\x0cinstructions\x18\x06 \x01(\t\x12\r\n\x05route\x18\x07 \x01(\t\x12\x1a\n\rduration_days\x18\x08 \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\x12\x64ispensed_quantity\x18\t \x01(\x05\x12\x1a\n\x12remaining_quantity\x18\n \x01(\x05\x42\x10\n\x0e_duration_days\"r\n\nQrCodeInfo\x12\x0f\n\x07qr_hash\x18\x01 \x01(\t\x12\x0f\n\x07is_used\x18\x02 \x01(\x08\x12\x12\n\nscan_count\x18\x03 \x01(\x05\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x84\x04\n\x0cPrescription\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1b\n\x13prescription_number\x18\x02 \x01(\t\x12\x12\n\npatient_id\x18\x03 \x01(\t\x12\x14\n\x0cpatient_name\x18\x04 \x01(\t\x12\x13\n\x0b\x64octor_name\x18\x05 \x01(\t\x12\x10\n\x08visit_id\x18\x06 \x01(\t\x12\x11\n\tdiagnosis\x18\x07 \x01(\t\x12\x14\n\x0c\x64octor_notes\x18\x08 \x01(\t\x12:\n\x06status\x18\t \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12\x37\n\x05items\x18\n \x03(\x0b\x32(.medconnect.clinical.v1.PrescriptionItem\x12\x33\n\x07qr_code\x18\x0b \x01(\x0b\x32\".medconnect.clinical.v1.QrCodeInfo\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66ulfilled_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rstatus_reason\x18\x0f \x01(\t\"\xb9\x03\n\x13PatientPrescription\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1b\n\x13prescription_number\x18\x02 \x01(\t\x12\x13\n\x0b\x64octor_name\x18\x03 \x01(\t\x12\x11\n\tdiagnosis\x18\x04 \x01(\t\x12:\n\x06status\x18\x05 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12\x37\n\x05items\x18\x06 \x03(\x0b\x32(.medconnect.clinical.v1.PrescriptionItem\x12\x33\n\x07qr_code\x18\x07 \x01(\x0b\x32\".medconnect.clinical.v1.QrCodeInfo\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66ulfilled_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rstatus_reason\x18\x0b \x01(\t\"\x88\x02\n\x19\x43reatePrescriptionRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\x08visit_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x88\x01\x01\x12\x1d\n\tdiagnosis\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x02\x18\xf4\x03\x12\'\n\x0c\x64octor_notes\x18\x04 \x01(\tB\x0c\xbaH\x05r\x03\x18\xa0\x1f\x90\xb5\x18\x01H\x01\x88\x01\x01\x12\x46\n\x05items\x18\x05 \x03(\x0b\x32+.medconnect.clinical.v1.NewPrescriptionItemB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x32\x42\x0b\n\t_visit_idB\x0f\n\r_doctor_notes\"\xa9\x02\n\x13NewPrescriptionItem\x12 \n\rmedicine_name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64\x12\x19\n\x06\x64osage\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1c\n\tfrequency\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1c\n\x08quantity\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x01\x12\'\n\x0cinstructions\x18\x05 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\x90\xb5\x18\x01H\x00\x88\x01\x01\x12\x1b\n\x05route\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x01\x88\x01\x01\x12&\n\rduration_days\x18\x07 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc2\x1c(\x01H\x02\x88\x01\x01\x42\x0f\n\r_instructionsB\x08\n\x06_routeB\x10\n\x0e_duration_days\"X\n\x1a\x43reatePrescriptionResponse\x12:\n\x0cprescription\x18\x01 \x01(\x0b\x32$.medconnect.clinical.v1.Prescription\"\x9a\x03\n\x18ListPrescriptionsRequest\x12M\n\x06status\x18\x01 \x03(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatusB\x11\xbaH\x0e\x92\x01\x0b\x10\x08\"\x07\x82\x01\x04\x10\x01 \x00\x12!\n\npatient_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x88\x01\x01\x12\x41\n\tfrom_date\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x01R\x04\x66rom\x88\x01\x01\x12=\n\x07to_date\x18\x04 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x02R\x02to\x88\x01\x01\x12!\n\tpage_size\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x03\x88\x01\x01\x12!\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x04\x88\x01\x01\x42\r\n\x0b_patient_idB\x0c\n\n_from_dateB\n\n\x08_to_dateB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xa4\x01\n\x19ListPrescriptionsResponse\x12;\n\rprescriptions\x18\x01 \x03(\x0b\x32$.medconnect.clinical.v1.Prescription\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\";\n\x16GetPrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"U\n\x17GetPrescriptionResponse\x12:\n\x0cprescription\x18\x01 \x01(\x0b\x32$.medconnect.clinical.v1.Prescription\"Z\n\x19\x43\x61ncelPrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xf4\x03\"X\n\x1a\x43\x61ncelPrescriptionResponse\x12:\n\x0cprescription\x18\x01 \x01(\x0b\x32$.medconnect.clinical.v1.Prescription\"\xce\x01\n\x1aListMyPrescriptionsRequest\x12M\n\x06status\x18\x01 \x03(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatusB\x11\xbaH\x0e\x92\x01\x0b\x10\x08\"\x07\x82\x01\x04\x10\x01 \x00\x12!\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x00\x88\x01\x01\x12!\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xad\x01\n\x1bListMyPrescriptionsResponse\x12\x42\n\rprescriptions\x18\x01 \x03(\x0b\x32+.medconnect.clinical.v1.PatientPrescription\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08*\xd4\x02\n\x12PrescriptionStatus\x12#\n\x1fPRESCRIPTION_STATUS_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPRESCRIPTION_STATUS_PENDING\x10\x01\x12\x1f\n\x1bPRESCRIPTION_STATUS_SCANNED\x10\x02\x12!\n\x1dPRESCRIPTION_STATUS_VALIDATED\x10\x03\x12+\n\'PRESCRIPTION_STATUS_PARTIALLY_DISPENSED\x10\x04\x12!\n\x1dPRESCRIPTION_STATUS_DISPENSED\x10\x05\x12 \n\x1cPRESCRIPTION_STATUS_REJECTED\x10\x06\x12!\n\x1dPRESCRIPTION_STATUS_CANCELLED\x10\x07\x12\x1f\n\x1bPRESCRIPTION_STATUS_EXPIRED\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.clinical.v1.prescription_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PRESCRIPTIONSTATUS']._serialized_start=1430
-  _globals['_PRESCRIPTIONSTATUS']._serialized_end=1770
-  _globals['_PRESCRIPTIONITEM']._serialized_start=103
-  _globals['_PRESCRIPTIONITEM']._serialized_end=348
-  _globals['_QRCODEINFO']._serialized_start=350
-  _globals['_QRCODEINFO']._serialized_end=464
-  _globals['_PRESCRIPTION']._serialized_start=467
-  _globals['_PRESCRIPTION']._serialized_end=983
-  _globals['_PATIENTPRESCRIPTION']._serialized_start=986
-  _globals['_PATIENTPRESCRIPTION']._serialized_end=1427
+  _globals['_CREATEPRESCRIPTIONREQUEST'].fields_by_name['patient_id']._loaded_options = None
+  _globals['_CREATEPRESCRIPTIONREQUEST'].fields_by_name['patient_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CREATEPRESCRIPTIONREQUEST'].fields_by_name['visit_id']._loaded_options = None
+  _globals['_CREATEPRESCRIPTIONREQUEST'].fields_by_name['visit_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CREATEPRESCRIPTIONREQUEST'].fields_by_name['diagnosis']._loaded_options = None
+  _globals['_CREATEPRESCRIPTIONREQUEST'].fields_by_name['diagnosis']._serialized_options = b'\272H\007r\005\020\002\030\364\003'
+  _globals['_CREATEPRESCRIPTIONREQUEST'].fields_by_name['doctor_notes']._loaded_options = None
+  _globals['_CREATEPRESCRIPTIONREQUEST'].fields_by_name['doctor_notes']._serialized_options = b'\272H\005r\003\030\240\037\220\265\030\001'
+  _globals['_CREATEPRESCRIPTIONREQUEST'].fields_by_name['items']._loaded_options = None
+  _globals['_CREATEPRESCRIPTIONREQUEST'].fields_by_name['items']._serialized_options = b'\272H\007\222\001\004\010\001\0202'
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['medicine_name']._loaded_options = None
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['medicine_name']._serialized_options = b'\272H\006r\004\020\002\030d'
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['dosage']._loaded_options = None
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['dosage']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['frequency']._loaded_options = None
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['frequency']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['quantity']._loaded_options = None
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['quantity']._serialized_options = b'\272H\007\032\005\030\220N(\001'
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['instructions']._loaded_options = None
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['instructions']._serialized_options = b'\272H\005r\003\030\350\007\220\265\030\001'
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['route']._loaded_options = None
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['route']._serialized_options = b'\272H\004r\002\0302'
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['duration_days']._loaded_options = None
+  _globals['_NEWPRESCRIPTIONITEM'].fields_by_name['duration_days']._serialized_options = b'\272H\007\032\005\030\302\034(\001'
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['status']._serialized_options = b'\272H\016\222\001\013\020\010\"\007\202\001\004\020\001 \000'
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['patient_id']._loaded_options = None
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['patient_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['from_date']._loaded_options = None
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['from_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['to_date']._loaded_options = None
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['to_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTPRESCRIPTIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_GETPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
+  _globals['_GETPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CANCELPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
+  _globals['_CANCELPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CANCELPRESCRIPTIONREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_CANCELPRESCRIPTIONREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\003\030\364\003'
+  _globals['_LISTMYPRESCRIPTIONSREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTMYPRESCRIPTIONSREQUEST'].fields_by_name['status']._serialized_options = b'\272H\016\222\001\013\020\010\"\007\202\001\004\020\001 \000'
+  _globals['_LISTMYPRESCRIPTIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTMYPRESCRIPTIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTMYPRESCRIPTIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTMYPRESCRIPTIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_PRESCRIPTIONSTATUS']._serialized_start=3447
+  _globals['_PRESCRIPTIONSTATUS']._serialized_end=3787
+  _globals['_PRESCRIPTIONITEM']._serialized_start=168
+  _globals['_PRESCRIPTIONITEM']._serialized_end=413
+  _globals['_QRCODEINFO']._serialized_start=415
+  _globals['_QRCODEINFO']._serialized_end=529
+  _globals['_PRESCRIPTION']._serialized_start=532
+  _globals['_PRESCRIPTION']._serialized_end=1048
+  _globals['_PATIENTPRESCRIPTION']._serialized_start=1051
+  _globals['_PATIENTPRESCRIPTION']._serialized_end=1492
+  _globals['_CREATEPRESCRIPTIONREQUEST']._serialized_start=1495
+  _globals['_CREATEPRESCRIPTIONREQUEST']._serialized_end=1759
+  _globals['_NEWPRESCRIPTIONITEM']._serialized_start=1762
+  _globals['_NEWPRESCRIPTIONITEM']._serialized_end=2059
+  _globals['_CREATEPRESCRIPTIONRESPONSE']._serialized_start=2061
+  _globals['_CREATEPRESCRIPTIONRESPONSE']._serialized_end=2149
+  _globals['_LISTPRESCRIPTIONSREQUEST']._serialized_start=2152
+  _globals['_LISTPRESCRIPTIONSREQUEST']._serialized_end=2562
+  _globals['_LISTPRESCRIPTIONSRESPONSE']._serialized_start=2565
+  _globals['_LISTPRESCRIPTIONSRESPONSE']._serialized_end=2729
+  _globals['_GETPRESCRIPTIONREQUEST']._serialized_start=2731
+  _globals['_GETPRESCRIPTIONREQUEST']._serialized_end=2790
+  _globals['_GETPRESCRIPTIONRESPONSE']._serialized_start=2792
+  _globals['_GETPRESCRIPTIONRESPONSE']._serialized_end=2877
+  _globals['_CANCELPRESCRIPTIONREQUEST']._serialized_start=2879
+  _globals['_CANCELPRESCRIPTIONREQUEST']._serialized_end=2969
+  _globals['_CANCELPRESCRIPTIONRESPONSE']._serialized_start=2971
+  _globals['_CANCELPRESCRIPTIONRESPONSE']._serialized_end=3059
+  _globals['_LISTMYPRESCRIPTIONSREQUEST']._serialized_start=3062
+  _globals['_LISTMYPRESCRIPTIONSREQUEST']._serialized_end=3268
+  _globals['_LISTMYPRESCRIPTIONSRESPONSE']._serialized_start=3271
+  _globals['_LISTMYPRESCRIPTIONSRESPONSE']._serialized_end=3444
 # @@protoc_insertion_point(module_scope)

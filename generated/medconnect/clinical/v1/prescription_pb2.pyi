@@ -323,3 +323,401 @@ class PatientPrescription(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PatientPrescription: _TypeAlias = PatientPrescription  # noqa: Y015
+
+@_typing.final
+class CreatePrescriptionRequest(_message.Message):
+    """What to prescribe. The doctor is the caller."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_ID_FIELD_NUMBER: _builtins.int
+    VISIT_ID_FIELD_NUMBER: _builtins.int
+    DIAGNOSIS_FIELD_NUMBER: _builtins.int
+    DOCTOR_NOTES_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    patient_id: _builtins.str
+    """The patient's id."""
+    visit_id: _builtins.str
+    """The visit it is written at; one of this patient with the caller."""
+    diagnosis: _builtins.str
+    """What it is for."""
+    doctor_notes: _builtins.str
+    """Notes that only the caller sees."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___NewPrescriptionItem]:
+        """The medicines."""
+
+    def __init__(
+        self,
+        *,
+        patient_id: _builtins.str = ...,
+        visit_id: _builtins.str | None = ...,
+        diagnosis: _builtins.str = ...,
+        doctor_notes: _builtins.str | None = ...,
+        items: _abc.Iterable[Global___NewPrescriptionItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_doctor_notes", b"_doctor_notes", "_visit_id", b"_visit_id", "doctor_notes", b"doctor_notes", "visit_id", b"visit_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_doctor_notes", b"_doctor_notes", "_visit_id", b"_visit_id", "diagnosis", b"diagnosis", "doctor_notes", b"doctor_notes", "items", b"items", "patient_id", b"patient_id", "visit_id", b"visit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__doctor_notes: _TypeAlias = _typing.Literal["doctor_notes"]  # noqa: Y015
+    _WhichOneofArgType__doctor_notes: _TypeAlias = _typing.Literal["_doctor_notes", b"_doctor_notes"]  # noqa: Y015
+    _WhichOneofReturnType__visit_id: _TypeAlias = _typing.Literal["visit_id"]  # noqa: Y015
+    _WhichOneofArgType__visit_id: _TypeAlias = _typing.Literal["_visit_id", b"_visit_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__doctor_notes) -> _WhichOneofReturnType__doctor_notes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__visit_id) -> _WhichOneofReturnType__visit_id | None: ...
+
+Global___CreatePrescriptionRequest: _TypeAlias = CreatePrescriptionRequest  # noqa: Y015
+
+@_typing.final
+class NewPrescriptionItem(_message.Message):
+    """One medicine to prescribe."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDICINE_NAME_FIELD_NUMBER: _builtins.int
+    DOSAGE_FIELD_NUMBER: _builtins.int
+    FREQUENCY_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    INSTRUCTIONS_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    DURATION_DAYS_FIELD_NUMBER: _builtins.int
+    medicine_name: _builtins.str
+    """The medicine's name."""
+    dosage: _builtins.str
+    """How much at a time, such as `500 mg`."""
+    frequency: _builtins.str
+    """How often, such as `three times a day`."""
+    quantity: _builtins.int
+    """How many units, 1 to 10,000."""
+    instructions: _builtins.str
+    """What to mind when taking it."""
+    route: _builtins.str
+    """How it is taken, such as `oral`."""
+    duration_days: _builtins.int
+    """For how many days, 1 to 3,650."""
+    def __init__(
+        self,
+        *,
+        medicine_name: _builtins.str = ...,
+        dosage: _builtins.str = ...,
+        frequency: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        instructions: _builtins.str | None = ...,
+        route: _builtins.str | None = ...,
+        duration_days: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_instructions", b"_instructions", "_route", b"_route", "duration_days", b"duration_days", "instructions", b"instructions", "route", b"route"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_instructions", b"_instructions", "_route", b"_route", "dosage", b"dosage", "duration_days", b"duration_days", "frequency", b"frequency", "instructions", b"instructions", "medicine_name", b"medicine_name", "quantity", b"quantity", "route", b"route"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__duration_days: _TypeAlias = _typing.Literal["duration_days"]  # noqa: Y015
+    _WhichOneofArgType__duration_days: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days"]  # noqa: Y015
+    _WhichOneofReturnType__instructions: _TypeAlias = _typing.Literal["instructions"]  # noqa: Y015
+    _WhichOneofArgType__instructions: _TypeAlias = _typing.Literal["_instructions", b"_instructions"]  # noqa: Y015
+    _WhichOneofReturnType__route: _TypeAlias = _typing.Literal["route"]  # noqa: Y015
+    _WhichOneofArgType__route: _TypeAlias = _typing.Literal["_route", b"_route"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_days) -> _WhichOneofReturnType__duration_days | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__instructions) -> _WhichOneofReturnType__instructions | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__route) -> _WhichOneofReturnType__route | None: ...
+
+Global___NewPrescriptionItem: _TypeAlias = NewPrescriptionItem  # noqa: Y015
+
+@_typing.final
+class CreatePrescriptionResponse(_message.Message):
+    """The new prescription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def prescription(self) -> Global___Prescription:
+        """The prescription."""
+
+    def __init__(
+        self,
+        *,
+        prescription: Global___Prescription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreatePrescriptionResponse: _TypeAlias = CreatePrescriptionResponse  # noqa: Y015
+
+@_typing.final
+class ListPrescriptionsRequest(_message.Message):
+    """Which prescriptions to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    PATIENT_ID_FIELD_NUMBER: _builtins.int
+    FROM_DATE_FIELD_NUMBER: _builtins.int
+    TO_DATE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    patient_id: _builtins.str
+    """Only prescriptions of this patient."""
+    from_date: _builtins.str
+    """The first day of writing, `YYYY-MM-DD`, in the hospital's time zone."""
+    to_date: _builtins.str
+    """The last day of writing, `YYYY-MM-DD`, in the hospital's time zone."""
+    page_size: _builtins.int
+    """How many entries to answer, 1 to 100; 20 if left out."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before; left out for the first page."""
+    @_builtins.property
+    def status(self) -> _containers.RepeatedScalarFieldContainer[Global___PrescriptionStatus.ValueType]:
+        """Only prescriptions in one of these states."""
+
+    def __init__(
+        self,
+        *,
+        status: _abc.Iterable[Global___PrescriptionStatus.ValueType] | None = ...,
+        patient_id: _builtins.str | None = ...,
+        from_date: _builtins.str | None = ...,
+        to_date: _builtins.str | None = ...,
+        page_size: _builtins.int | None = ...,
+        page_token: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_from_date", b"_from_date", "_page_size", b"_page_size", "_page_token", b"_page_token", "_patient_id", b"_patient_id", "_to_date", b"_to_date", "from_date", b"from_date", "page_size", b"page_size", "page_token", b"page_token", "patient_id", b"patient_id", "to_date", b"to_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_from_date", b"_from_date", "_page_size", b"_page_size", "_page_token", b"_page_token", "_patient_id", b"_patient_id", "_to_date", b"_to_date", "from_date", b"from_date", "page_size", b"page_size", "page_token", b"page_token", "patient_id", b"patient_id", "status", b"status", "to_date", b"to_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__from_date: _TypeAlias = _typing.Literal["from_date"]  # noqa: Y015
+    _WhichOneofArgType__from_date: _TypeAlias = _typing.Literal["_from_date", b"_from_date"]  # noqa: Y015
+    _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
+    _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
+    _WhichOneofReturnType__page_token: _TypeAlias = _typing.Literal["page_token"]  # noqa: Y015
+    _WhichOneofArgType__page_token: _TypeAlias = _typing.Literal["_page_token", b"_page_token"]  # noqa: Y015
+    _WhichOneofReturnType__patient_id: _TypeAlias = _typing.Literal["patient_id"]  # noqa: Y015
+    _WhichOneofArgType__patient_id: _TypeAlias = _typing.Literal["_patient_id", b"_patient_id"]  # noqa: Y015
+    _WhichOneofReturnType__to_date: _TypeAlias = _typing.Literal["to_date"]  # noqa: Y015
+    _WhichOneofArgType__to_date: _TypeAlias = _typing.Literal["_to_date", b"_to_date"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__from_date) -> _WhichOneofReturnType__from_date | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_token) -> _WhichOneofReturnType__page_token | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__patient_id) -> _WhichOneofReturnType__patient_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__to_date) -> _WhichOneofReturnType__to_date | None: ...
+
+Global___ListPrescriptionsRequest: _TypeAlias = ListPrescriptionsRequest  # noqa: Y015
+
+@_typing.final
+class ListPrescriptionsResponse(_message.Message):
+    """A page of prescriptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_IS_MINIMUM_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Names the next page; empty on the last one."""
+    total_size: _builtins.int
+    """How many prescriptions the filter finds, exact up to 1,000."""
+    total_size_is_minimum: _builtins.bool
+    """True if there are more than `total_size` says."""
+    @_builtins.property
+    def prescriptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Prescription]:
+        """The prescriptions, newest first."""
+
+    def __init__(
+        self,
+        *,
+        prescriptions: _abc.Iterable[Global___Prescription] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
+        total_size_is_minimum: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "prescriptions", b"prescriptions", "total_size", b"total_size", "total_size_is_minimum", b"total_size_is_minimum"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPrescriptionsResponse: _TypeAlias = ListPrescriptionsResponse  # noqa: Y015
+
+@_typing.final
+class GetPrescriptionRequest(_message.Message):
+    """Which prescription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    prescription_id: _builtins.str
+    """The prescription's id."""
+    def __init__(
+        self,
+        *,
+        prescription_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription_id", b"prescription_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPrescriptionRequest: _TypeAlias = GetPrescriptionRequest  # noqa: Y015
+
+@_typing.final
+class GetPrescriptionResponse(_message.Message):
+    """The prescription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def prescription(self) -> Global___Prescription:
+        """The prescription."""
+
+    def __init__(
+        self,
+        *,
+        prescription: Global___Prescription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPrescriptionResponse: _TypeAlias = GetPrescriptionResponse  # noqa: Y015
+
+@_typing.final
+class CancelPrescriptionRequest(_message.Message):
+    """What to cancel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    prescription_id: _builtins.str
+    """The prescription's id."""
+    reason: _builtins.str
+    """Why; the patient reads it."""
+    def __init__(
+        self,
+        *,
+        prescription_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription_id", b"prescription_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelPrescriptionRequest: _TypeAlias = CancelPrescriptionRequest  # noqa: Y015
+
+@_typing.final
+class CancelPrescriptionResponse(_message.Message):
+    """The cancelled prescription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def prescription(self) -> Global___Prescription:
+        """The prescription."""
+
+    def __init__(
+        self,
+        *,
+        prescription: Global___Prescription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelPrescriptionResponse: _TypeAlias = CancelPrescriptionResponse  # noqa: Y015
+
+@_typing.final
+class ListMyPrescriptionsRequest(_message.Message):
+    """Which prescriptions to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many entries to answer, 1 to 100; 20 if left out."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before; left out for the first page."""
+    @_builtins.property
+    def status(self) -> _containers.RepeatedScalarFieldContainer[Global___PrescriptionStatus.ValueType]:
+        """Only prescriptions in one of these states."""
+
+    def __init__(
+        self,
+        *,
+        status: _abc.Iterable[Global___PrescriptionStatus.ValueType] | None = ...,
+        page_size: _builtins.int | None = ...,
+        page_token: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "_page_token", b"_page_token", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "_page_token", b"_page_token", "page_size", b"page_size", "page_token", b"page_token", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
+    _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
+    _WhichOneofReturnType__page_token: _TypeAlias = _typing.Literal["page_token"]  # noqa: Y015
+    _WhichOneofArgType__page_token: _TypeAlias = _typing.Literal["_page_token", b"_page_token"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_token) -> _WhichOneofReturnType__page_token | None: ...
+
+Global___ListMyPrescriptionsRequest: _TypeAlias = ListMyPrescriptionsRequest  # noqa: Y015
+
+@_typing.final
+class ListMyPrescriptionsResponse(_message.Message):
+    """A page of prescriptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_IS_MINIMUM_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Names the next page; empty on the last one."""
+    total_size: _builtins.int
+    """How many prescriptions the filter finds, exact up to 1,000."""
+    total_size_is_minimum: _builtins.bool
+    """True if there are more than `total_size` says."""
+    @_builtins.property
+    def prescriptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PatientPrescription]:
+        """The prescriptions, newest first."""
+
+    def __init__(
+        self,
+        *,
+        prescriptions: _abc.Iterable[Global___PatientPrescription] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
+        total_size_is_minimum: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "prescriptions", b"prescriptions", "total_size", b"total_size", "total_size_is_minimum", b"total_size_is_minimum"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMyPrescriptionsResponse: _TypeAlias = ListMyPrescriptionsResponse  # noqa: Y015

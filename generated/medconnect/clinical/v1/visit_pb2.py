@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"medconnect/clinical/v1/visit.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x02\n\nVitalSigns\x12;\n\x0e\x62lood_pressure\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[0-9]{2,3}/[0-9]{2,3}$H\x00\x88\x01\x01\x12#\n\nheart_rate\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90\x03(\nH\x01\x88\x01\x01\x12\x31\n\x0btemperature\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00I@)\x00\x00\x00\x00\x00\x00\x34@H\x02\x88\x01\x01\x12,\n\x06weight\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\xe0\x85@)\x9a\x99\x99\x99\x99\x99\xb9?H\x03\x88\x01\x01\x12,\n\x06height\x18\x05 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\xc0r@)\x00\x00\x00\x00\x00\x00$@H\x04\x88\x01\x01\x42\x11\n\x0f_blood_pressureB\r\n\x0b_heart_rateB\x0e\n\x0c_temperatureB\t\n\x07_weightB\t\n\x07_height\"\x94\x03\n\x0cMedicalVisit\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npatient_id\x18\x02 \x01(\t\x12\x14\n\x0cpatient_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64octor_name\x18\x04 \x01(\t\x12\x12\n\nvisit_date\x18\x05 \x01(\t\x12\x35\n\nvisit_type\x18\x06 \x01(\x0e\x32!.medconnect.clinical.v1.VisitType\x12\x17\n\x0f\x63hief_complaint\x18\x07 \x01(\t\x12\x10\n\x08symptoms\x18\x08 \x01(\t\x12\x11\n\tdiagnosis\x18\t \x01(\t\x12\x17\n\x0ftreatment_notes\x18\n \x01(\t\x12\x17\n\x0frecommendations\x18\x0b \x01(\t\x12\x15\n\rhospital_name\x18\x0c \x01(\t\x12\x37\n\x0bvital_signs\x18\r \x01(\x0b\x32\".medconnect.clinical.v1.VitalSigns\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp*x\n\tVisitType\x12\x1a\n\x16VISIT_TYPE_UNSPECIFIED\x10\x00\x12\x1b\n\x17VISIT_TYPE_CONSULTATION\x10\x01\x12\x18\n\x14VISIT_TYPE_EMERGENCY\x10\x02\x12\x18\n\x14VISIT_TYPE_FOLLOW_UP\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"medconnect/clinical/v1/visit.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\"\xc5\x02\n\nVitalSigns\x12;\n\x0e\x62lood_pressure\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[0-9]{2,3}/[0-9]{2,3}$H\x00\x88\x01\x01\x12#\n\nheart_rate\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90\x03(\nH\x01\x88\x01\x01\x12\x31\n\x0btemperature\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00I@)\x00\x00\x00\x00\x00\x00\x34@H\x02\x88\x01\x01\x12,\n\x06weight\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\xe0\x85@)\x9a\x99\x99\x99\x99\x99\xb9?H\x03\x88\x01\x01\x12,\n\x06height\x18\x05 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\xc0r@)\x00\x00\x00\x00\x00\x00$@H\x04\x88\x01\x01\x42\x11\n\x0f_blood_pressureB\r\n\x0b_heart_rateB\x0e\n\x0c_temperatureB\t\n\x07_weightB\t\n\x07_height\"\x94\x03\n\x0cMedicalVisit\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npatient_id\x18\x02 \x01(\t\x12\x14\n\x0cpatient_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64octor_name\x18\x04 \x01(\t\x12\x12\n\nvisit_date\x18\x05 \x01(\t\x12\x35\n\nvisit_type\x18\x06 \x01(\x0e\x32!.medconnect.clinical.v1.VisitType\x12\x17\n\x0f\x63hief_complaint\x18\x07 \x01(\t\x12\x10\n\x08symptoms\x18\x08 \x01(\t\x12\x11\n\tdiagnosis\x18\t \x01(\t\x12\x17\n\x0ftreatment_notes\x18\n \x01(\t\x12\x17\n\x0frecommendations\x18\x0b \x01(\t\x12\x15\n\rhospital_name\x18\x0c \x01(\t\x12\x37\n\x0bvital_signs\x18\r \x01(\x0b\x32\".medconnect.clinical.v1.VitalSigns\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb0\x04\n\x19\x43reateMedicalVisitRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x37\n\nvisit_date\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x41\n\nvisit_type\x18\x03 \x01(\x0e\x32!.medconnect.clinical.v1.VisitTypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12#\n\x0f\x63hief_complaint\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x05\x18\xf4\x03\x12#\n\x08symptoms\x18\x05 \x01(\tB\x0c\xbaH\x05r\x03\x18\xa0\x1f\x90\xb5\x18\x01H\x00\x88\x01\x01\x12$\n\tdiagnosis\x18\x06 \x01(\tB\x0c\xbaH\x05r\x03\x18\xa0\x1f\x90\xb5\x18\x01H\x01\x88\x01\x01\x12*\n\x0ftreatment_notes\x18\x07 \x01(\tB\x0c\xbaH\x05r\x03\x18\xa0\x1f\x90\xb5\x18\x01H\x02\x88\x01\x01\x12*\n\x0frecommendations\x18\x08 \x01(\tB\x0c\xbaH\x05r\x03\x18\xa0\x1f\x90\xb5\x18\x01H\x03\x88\x01\x01\x12#\n\rhospital_name\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x04\x88\x01\x01\x12\x37\n\x0bvital_signs\x18\n \x01(\x0b\x32\".medconnect.clinical.v1.VitalSignsB\x0b\n\t_symptomsB\x0c\n\n_diagnosisB\x12\n\x10_treatment_notesB\x12\n\x10_recommendationsB\x10\n\x0e_hospital_name\"Q\n\x1a\x43reateMedicalVisitResponse\x12\x33\n\x05visit\x18\x01 \x01(\x0b\x32$.medconnect.clinical.v1.MedicalVisit\"\xcb\x02\n\x18ListMedicalVisitsRequest\x12!\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x88\x01\x01\x12\x41\n\tfrom_date\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x01R\x04\x66rom\x88\x01\x01\x12=\n\x07to_date\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x02R\x02to\x88\x01\x01\x12!\n\tpage_size\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x03\x88\x01\x01\x12!\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x04\x88\x01\x01\x42\r\n\x0b_patient_idB\x0c\n\n_from_dateB\n\n\x08_to_dateB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x9d\x01\n\x19ListMedicalVisitsResponse\x12\x34\n\x06visits\x18\x01 \x03(\x0b\x32$.medconnect.clinical.v1.MedicalVisit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08*x\n\tVisitType\x12\x1a\n\x16VISIT_TYPE_UNSPECIFIED\x10\x00\x12\x1b\n\x17VISIT_TYPE_CONSULTATION\x10\x01\x12\x18\n\x14VISIT_TYPE_EMERGENCY\x10\x02\x12\x18\n\x14VISIT_TYPE_FOLLOW_UP\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,10 +44,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VITALSIGNS'].fields_by_name['weight']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\340\205@)\232\231\231\231\231\231\271?'
   _globals['_VITALSIGNS'].fields_by_name['height']._loaded_options = None
   _globals['_VITALSIGNS'].fields_by_name['height']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\300r@)\000\000\000\000\000\000$@'
-  _globals['_VISITTYPE']._serialized_start=859
-  _globals['_VISITTYPE']._serialized_end=979
-  _globals['_VITALSIGNS']._serialized_start=125
-  _globals['_VITALSIGNS']._serialized_end=450
-  _globals['_MEDICALVISIT']._serialized_start=453
-  _globals['_MEDICALVISIT']._serialized_end=857
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['patient_id']._loaded_options = None
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['patient_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['visit_date']._loaded_options = None
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['visit_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['visit_type']._loaded_options = None
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['visit_type']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['chief_complaint']._loaded_options = None
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['chief_complaint']._serialized_options = b'\272H\007r\005\020\005\030\364\003'
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['symptoms']._loaded_options = None
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['symptoms']._serialized_options = b'\272H\005r\003\030\240\037\220\265\030\001'
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['diagnosis']._loaded_options = None
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['diagnosis']._serialized_options = b'\272H\005r\003\030\240\037\220\265\030\001'
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['treatment_notes']._loaded_options = None
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['treatment_notes']._serialized_options = b'\272H\005r\003\030\240\037\220\265\030\001'
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['recommendations']._loaded_options = None
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['recommendations']._serialized_options = b'\272H\005r\003\030\240\037\220\265\030\001'
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['hospital_name']._loaded_options = None
+  _globals['_CREATEMEDICALVISITREQUEST'].fields_by_name['hospital_name']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTMEDICALVISITSREQUEST'].fields_by_name['patient_id']._loaded_options = None
+  _globals['_LISTMEDICALVISITSREQUEST'].fields_by_name['patient_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_LISTMEDICALVISITSREQUEST'].fields_by_name['from_date']._loaded_options = None
+  _globals['_LISTMEDICALVISITSREQUEST'].fields_by_name['from_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_LISTMEDICALVISITSREQUEST'].fields_by_name['to_date']._loaded_options = None
+  _globals['_LISTMEDICALVISITSREQUEST'].fields_by_name['to_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_LISTMEDICALVISITSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTMEDICALVISITSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTMEDICALVISITSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTMEDICALVISITSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_VISITTYPE']._serialized_start=2035
+  _globals['_VISITTYPE']._serialized_end=2155
+  _globals['_VITALSIGNS']._serialized_start=161
+  _globals['_VITALSIGNS']._serialized_end=486
+  _globals['_MEDICALVISIT']._serialized_start=489
+  _globals['_MEDICALVISIT']._serialized_end=893
+  _globals['_CREATEMEDICALVISITREQUEST']._serialized_start=896
+  _globals['_CREATEMEDICALVISITREQUEST']._serialized_end=1456
+  _globals['_CREATEMEDICALVISITRESPONSE']._serialized_start=1458
+  _globals['_CREATEMEDICALVISITRESPONSE']._serialized_end=1539
+  _globals['_LISTMEDICALVISITSREQUEST']._serialized_start=1542
+  _globals['_LISTMEDICALVISITSREQUEST']._serialized_end=1873
+  _globals['_LISTMEDICALVISITSRESPONSE']._serialized_start=1876
+  _globals['_LISTMEDICALVISITSRESPONSE']._serialized_end=2033
 # @@protoc_insertion_point(module_scope)

@@ -3,9 +3,11 @@
 isort:skip_file
 Medical visits."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -180,3 +182,199 @@ class MedicalVisit(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MedicalVisit: _TypeAlias = MedicalVisit  # noqa: Y015
+
+@_typing.final
+class CreateMedicalVisitRequest(_message.Message):
+    """What to record. The doctor is the caller."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_ID_FIELD_NUMBER: _builtins.int
+    VISIT_DATE_FIELD_NUMBER: _builtins.int
+    VISIT_TYPE_FIELD_NUMBER: _builtins.int
+    CHIEF_COMPLAINT_FIELD_NUMBER: _builtins.int
+    SYMPTOMS_FIELD_NUMBER: _builtins.int
+    DIAGNOSIS_FIELD_NUMBER: _builtins.int
+    TREATMENT_NOTES_FIELD_NUMBER: _builtins.int
+    RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
+    HOSPITAL_NAME_FIELD_NUMBER: _builtins.int
+    VITAL_SIGNS_FIELD_NUMBER: _builtins.int
+    patient_id: _builtins.str
+    """The patient's id."""
+    visit_date: _builtins.str
+    """The day of the visit, `YYYY-MM-DD`, 1900 or later, not in the future."""
+    visit_type: Global___VisitType.ValueType
+    """Why the patient came."""
+    chief_complaint: _builtins.str
+    """What the patient complains of."""
+    symptoms: _builtins.str
+    """What was observed."""
+    diagnosis: _builtins.str
+    """The doctor's finding."""
+    treatment_notes: _builtins.str
+    """What was done."""
+    recommendations: _builtins.str
+    """What the patient was advised."""
+    hospital_name: _builtins.str
+    """Where the visit took place; the doctor's hospital if left out."""
+    @_builtins.property
+    def vital_signs(self) -> Global___VitalSigns:
+        """What was measured."""
+
+    def __init__(
+        self,
+        *,
+        patient_id: _builtins.str = ...,
+        visit_date: _builtins.str = ...,
+        visit_type: Global___VisitType.ValueType = ...,
+        chief_complaint: _builtins.str = ...,
+        symptoms: _builtins.str | None = ...,
+        diagnosis: _builtins.str | None = ...,
+        treatment_notes: _builtins.str | None = ...,
+        recommendations: _builtins.str | None = ...,
+        hospital_name: _builtins.str | None = ...,
+        vital_signs: Global___VitalSigns | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_diagnosis", b"_diagnosis", "_hospital_name", b"_hospital_name", "_recommendations", b"_recommendations", "_symptoms", b"_symptoms", "_treatment_notes", b"_treatment_notes", "diagnosis", b"diagnosis", "hospital_name", b"hospital_name", "recommendations", b"recommendations", "symptoms", b"symptoms", "treatment_notes", b"treatment_notes", "vital_signs", b"vital_signs"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diagnosis", b"_diagnosis", "_hospital_name", b"_hospital_name", "_recommendations", b"_recommendations", "_symptoms", b"_symptoms", "_treatment_notes", b"_treatment_notes", "chief_complaint", b"chief_complaint", "diagnosis", b"diagnosis", "hospital_name", b"hospital_name", "patient_id", b"patient_id", "recommendations", b"recommendations", "symptoms", b"symptoms", "treatment_notes", b"treatment_notes", "visit_date", b"visit_date", "visit_type", b"visit_type", "vital_signs", b"vital_signs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__diagnosis: _TypeAlias = _typing.Literal["diagnosis"]  # noqa: Y015
+    _WhichOneofArgType__diagnosis: _TypeAlias = _typing.Literal["_diagnosis", b"_diagnosis"]  # noqa: Y015
+    _WhichOneofReturnType__hospital_name: _TypeAlias = _typing.Literal["hospital_name"]  # noqa: Y015
+    _WhichOneofArgType__hospital_name: _TypeAlias = _typing.Literal["_hospital_name", b"_hospital_name"]  # noqa: Y015
+    _WhichOneofReturnType__recommendations: _TypeAlias = _typing.Literal["recommendations"]  # noqa: Y015
+    _WhichOneofArgType__recommendations: _TypeAlias = _typing.Literal["_recommendations", b"_recommendations"]  # noqa: Y015
+    _WhichOneofReturnType__symptoms: _TypeAlias = _typing.Literal["symptoms"]  # noqa: Y015
+    _WhichOneofArgType__symptoms: _TypeAlias = _typing.Literal["_symptoms", b"_symptoms"]  # noqa: Y015
+    _WhichOneofReturnType__treatment_notes: _TypeAlias = _typing.Literal["treatment_notes"]  # noqa: Y015
+    _WhichOneofArgType__treatment_notes: _TypeAlias = _typing.Literal["_treatment_notes", b"_treatment_notes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__diagnosis) -> _WhichOneofReturnType__diagnosis | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hospital_name) -> _WhichOneofReturnType__hospital_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__recommendations) -> _WhichOneofReturnType__recommendations | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__symptoms) -> _WhichOneofReturnType__symptoms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__treatment_notes) -> _WhichOneofReturnType__treatment_notes | None: ...
+
+Global___CreateMedicalVisitRequest: _TypeAlias = CreateMedicalVisitRequest  # noqa: Y015
+
+@_typing.final
+class CreateMedicalVisitResponse(_message.Message):
+    """The recorded visit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VISIT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def visit(self) -> Global___MedicalVisit:
+        """The visit."""
+
+    def __init__(
+        self,
+        *,
+        visit: Global___MedicalVisit | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["visit", b"visit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["visit", b"visit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateMedicalVisitResponse: _TypeAlias = CreateMedicalVisitResponse  # noqa: Y015
+
+@_typing.final
+class ListMedicalVisitsRequest(_message.Message):
+    """Which visits to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_ID_FIELD_NUMBER: _builtins.int
+    FROM_DATE_FIELD_NUMBER: _builtins.int
+    TO_DATE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    patient_id: _builtins.str
+    """Only visits of this patient."""
+    from_date: _builtins.str
+    """The first day of the visits, `YYYY-MM-DD`, in the hospital's time zone."""
+    to_date: _builtins.str
+    """The last day of the visits, `YYYY-MM-DD`, in the hospital's time zone."""
+    page_size: _builtins.int
+    """How many entries to answer, 1 to 100; 20 if left out."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before; left out for the first page."""
+    def __init__(
+        self,
+        *,
+        patient_id: _builtins.str | None = ...,
+        from_date: _builtins.str | None = ...,
+        to_date: _builtins.str | None = ...,
+        page_size: _builtins.int | None = ...,
+        page_token: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_from_date", b"_from_date", "_page_size", b"_page_size", "_page_token", b"_page_token", "_patient_id", b"_patient_id", "_to_date", b"_to_date", "from_date", b"from_date", "page_size", b"page_size", "page_token", b"page_token", "patient_id", b"patient_id", "to_date", b"to_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_from_date", b"_from_date", "_page_size", b"_page_size", "_page_token", b"_page_token", "_patient_id", b"_patient_id", "_to_date", b"_to_date", "from_date", b"from_date", "page_size", b"page_size", "page_token", b"page_token", "patient_id", b"patient_id", "to_date", b"to_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__from_date: _TypeAlias = _typing.Literal["from_date"]  # noqa: Y015
+    _WhichOneofArgType__from_date: _TypeAlias = _typing.Literal["_from_date", b"_from_date"]  # noqa: Y015
+    _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
+    _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
+    _WhichOneofReturnType__page_token: _TypeAlias = _typing.Literal["page_token"]  # noqa: Y015
+    _WhichOneofArgType__page_token: _TypeAlias = _typing.Literal["_page_token", b"_page_token"]  # noqa: Y015
+    _WhichOneofReturnType__patient_id: _TypeAlias = _typing.Literal["patient_id"]  # noqa: Y015
+    _WhichOneofArgType__patient_id: _TypeAlias = _typing.Literal["_patient_id", b"_patient_id"]  # noqa: Y015
+    _WhichOneofReturnType__to_date: _TypeAlias = _typing.Literal["to_date"]  # noqa: Y015
+    _WhichOneofArgType__to_date: _TypeAlias = _typing.Literal["_to_date", b"_to_date"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__from_date) -> _WhichOneofReturnType__from_date | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_token) -> _WhichOneofReturnType__page_token | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__patient_id) -> _WhichOneofReturnType__patient_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__to_date) -> _WhichOneofReturnType__to_date | None: ...
+
+Global___ListMedicalVisitsRequest: _TypeAlias = ListMedicalVisitsRequest  # noqa: Y015
+
+@_typing.final
+class ListMedicalVisitsResponse(_message.Message):
+    """A page of visits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VISITS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_IS_MINIMUM_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Names the next page; empty on the last one."""
+    total_size: _builtins.int
+    """How many visits the filter finds, exact up to 1,000."""
+    total_size_is_minimum: _builtins.bool
+    """True if there are more than `total_size` says."""
+    @_builtins.property
+    def visits(self) -> _containers.RepeatedCompositeFieldContainer[Global___MedicalVisit]:
+        """The visits, newest first."""
+
+    def __init__(
+        self,
+        *,
+        visits: _abc.Iterable[Global___MedicalVisit] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
+        total_size_is_minimum: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "total_size", b"total_size", "total_size_is_minimum", b"total_size_is_minimum", "visits", b"visits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMedicalVisitsResponse: _TypeAlias = ListMedicalVisitsResponse  # noqa: Y015

@@ -22,27 +22,57 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from medconnect.clinical.v1 import prescription_pb2 as medconnect_dot_clinical_dot_v1_dot_prescription__pb2
+from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'medconnect/pharmacy/v1/dispensing.proto\x12\x16medconnect.pharmacy.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)medconnect/clinical/v1/prescription.proto\"\xc8\x04\n\x14PharmacyPrescription\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1b\n\x13prescription_number\x18\x02 \x01(\t\x12\x14\n\x0cpatient_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64octor_name\x18\x04 \x01(\t\x12\x11\n\tdiagnosis\x18\x05 \x01(\t\x12:\n\x06status\x18\x06 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12\x37\n\x05items\x18\x07 \x03(\x0b\x32(.medconnect.clinical.v1.PrescriptionItem\x12\x33\n\x07qr_code\x18\x08 \x01(\x0b\x32\".medconnect.clinical.v1.QrCodeInfo\x12\x19\n\x11patient_allergies\x18\t \x03(\t\x12\x1d\n\x15patient_date_of_birth\x18\n \x01(\t\x12\x1a\n\x12insurance_provider\x18\x0b \x01(\t\x12\x18\n\x10insurance_number\x18\x0c \x01(\t\x12\x1d\n\x15\x64octor_license_number\x18\r \x01(\t\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66ulfilled_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x7f\n\x11\x46oundPrescription\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x10\n\x08is_valid\x18\x02 \x01(\x08\x12\x14\n\x0c\x63\x61n_dispense\x18\x03 \x01(\x08\"\xc6\x02\n\x16\x44ispensingHistoryEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32&.medconnect.pharmacy.v1.PharmacyAction\x12\x17\n\x0fprescription_id\x18\x03 \x01(\t\x12\x1b\n\x13prescription_number\x18\x04 \x01(\t\x12\x14\n\x0cpatient_name\x18\x05 \x01(\t\x12\x34\n\x05lines\x18\x06 \x03(\x0b\x32%.medconnect.pharmacy.v1.DispensedLine\x12\x14\n\x0ctotal_amount\x18\x07 \x01(\t\x12\x10\n\x08\x63urrency\x18\x08 \x01(\t\x12\r\n\x05notes\x18\t \x01(\t\x12/\n\x0boccurred_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xca\x02\n\x14PrescriptionLogEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32&.medconnect.pharmacy.v1.PharmacyAction\x12\x17\n\x0fpharmacist_name\x18\x03 \x01(\t\x12\x15\n\rpharmacy_name\x18\x04 \x01(\t\x12?\n\x0b\x66rom_status\x18\x05 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12=\n\tto_status\x18\x06 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12\r\n\x05notes\x18\x07 \x01(\t\x12/\n\x0boccurred_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe5\x01\n\rDispensedLine\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x15\n\rmedicine_name\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12\x12\n\nunit_price\x18\x04 \x01(\t\x12\x12\n\nline_total\x18\x05 \x01(\t\x12\x14\n\x0c\x62\x61tch_number\x18\x06 \x01(\t\x12\x13\n\x0b\x65xpiry_date\x18\x07 \x01(\t\x12\x15\n\rpharmacy_name\x18\x08 \x01(\t\x12\x30\n\x0c\x64ispensed_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xdc\x01\n\x0ePharmacyAction\x12\x1f\n\x1bPHARMACY_ACTION_UNSPECIFIED\x10\x00\x12\x18\n\x14PHARMACY_ACTION_SCAN\x10\x01\x12\x1a\n\x16PHARMACY_ACTION_LOOKUP\x10\x02\x12\x1c\n\x18PHARMACY_ACTION_VALIDATE\x10\x03\x12\x1c\n\x18PHARMACY_ACTION_DISPENSE\x10\x04\x12\x1a\n\x16PHARMACY_ACTION_REJECT\x10\x05\x12\x1b\n\x17PHARMACY_ACTION_RELEASE\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'medconnect/pharmacy/v1/dispensing.proto\x12\x16medconnect.pharmacy.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)medconnect/clinical/v1/prescription.proto\x1a\"medconnect/options/v1/access.proto\"\xc8\x04\n\x14PharmacyPrescription\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1b\n\x13prescription_number\x18\x02 \x01(\t\x12\x14\n\x0cpatient_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64octor_name\x18\x04 \x01(\t\x12\x11\n\tdiagnosis\x18\x05 \x01(\t\x12:\n\x06status\x18\x06 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12\x37\n\x05items\x18\x07 \x03(\x0b\x32(.medconnect.clinical.v1.PrescriptionItem\x12\x33\n\x07qr_code\x18\x08 \x01(\x0b\x32\".medconnect.clinical.v1.QrCodeInfo\x12\x19\n\x11patient_allergies\x18\t \x03(\t\x12\x1d\n\x15patient_date_of_birth\x18\n \x01(\t\x12\x1a\n\x12insurance_provider\x18\x0b \x01(\t\x12\x18\n\x10insurance_number\x18\x0c \x01(\t\x12\x1d\n\x15\x64octor_license_number\x18\r \x01(\t\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x66ulfilled_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x7f\n\x11\x46oundPrescription\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x10\n\x08is_valid\x18\x02 \x01(\x08\x12\x14\n\x0c\x63\x61n_dispense\x18\x03 \x01(\x08\"\xc6\x02\n\x16\x44ispensingHistoryEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32&.medconnect.pharmacy.v1.PharmacyAction\x12\x17\n\x0fprescription_id\x18\x03 \x01(\t\x12\x1b\n\x13prescription_number\x18\x04 \x01(\t\x12\x14\n\x0cpatient_name\x18\x05 \x01(\t\x12\x34\n\x05lines\x18\x06 \x03(\x0b\x32%.medconnect.pharmacy.v1.DispensedLine\x12\x14\n\x0ctotal_amount\x18\x07 \x01(\t\x12\x10\n\x08\x63urrency\x18\x08 \x01(\t\x12\r\n\x05notes\x18\t \x01(\t\x12/\n\x0boccurred_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xca\x02\n\x14PrescriptionLogEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32&.medconnect.pharmacy.v1.PharmacyAction\x12\x17\n\x0fpharmacist_name\x18\x03 \x01(\t\x12\x15\n\rpharmacy_name\x18\x04 \x01(\t\x12?\n\x0b\x66rom_status\x18\x05 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12=\n\tto_status\x18\x06 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12\r\n\x05notes\x18\x07 \x01(\t\x12/\n\x0boccurred_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe5\x01\n\rDispensedLine\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x15\n\rmedicine_name\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12\x12\n\nunit_price\x18\x04 \x01(\t\x12\x12\n\nline_total\x18\x05 \x01(\t\x12\x14\n\x0c\x62\x61tch_number\x18\x06 \x01(\t\x12\x13\n\x0b\x65xpiry_date\x18\x07 \x01(\t\x12\x15\n\rpharmacy_name\x18\x08 \x01(\t\x12\x30\n\x0c\x64ispensed_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x01\n\x1b\x44ispensePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12?\n\x05items\x18\x02 \x03(\x0b\x32$.medconnect.pharmacy.v1.DispenseLineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x32\x12 \n\x05notes\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\x90\xb5\x18\x01H\x00\x88\x01\x01\x42\x08\n\x06_notes\"\xdb\x01\n\x0c\x44ispenseLine\x12\x19\n\x07item_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\x08quantity\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x01\x12\x37\n\nunit_price\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{1,7}([.][0-9]{1,2})?$\x12\x1f\n\x0c\x62\x61tch_number\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12\x38\n\x0b\x65xpiry_date\x18\x05 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"\x8a\x01\n\x1c\x44ispensePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x14\n\x0ctotal_amount\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\"@\n\x1bGetDispensingSummaryRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xeb\x01\n\x1cGetDispensingSummaryResponse\x12\x1b\n\x13prescription_number\x18\x01 \x01(\t\x12\x14\n\x0cpatient_name\x18\x02 \x01(\t\x12:\n\x06status\x18\x03 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12\x34\n\x05lines\x18\x04 \x03(\x0b\x32%.medconnect.pharmacy.v1.DispensedLine\x12\x14\n\x0ctotal_amount\x18\x05 \x01(\t\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t*\xdc\x01\n\x0ePharmacyAction\x12\x1f\n\x1bPHARMACY_ACTION_UNSPECIFIED\x10\x00\x12\x18\n\x14PHARMACY_ACTION_SCAN\x10\x01\x12\x1a\n\x16PHARMACY_ACTION_LOOKUP\x10\x02\x12\x1c\n\x18PHARMACY_ACTION_VALIDATE\x10\x03\x12\x1c\n\x18PHARMACY_ACTION_DISPENSE\x10\x04\x12\x1a\n\x16PHARMACY_ACTION_REJECT\x10\x05\x12\x1b\n\x17PHARMACY_ACTION_RELEASE\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.pharmacy.v1.dispensing_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PHARMACYACTION']._serialized_start=1754
-  _globals['_PHARMACYACTION']._serialized_end=1974
-  _globals['_PHARMACYPRESCRIPTION']._serialized_start=144
-  _globals['_PHARMACYPRESCRIPTION']._serialized_end=728
-  _globals['_FOUNDPRESCRIPTION']._serialized_start=730
-  _globals['_FOUNDPRESCRIPTION']._serialized_end=857
-  _globals['_DISPENSINGHISTORYENTRY']._serialized_start=860
-  _globals['_DISPENSINGHISTORYENTRY']._serialized_end=1186
-  _globals['_PRESCRIPTIONLOGENTRY']._serialized_start=1189
-  _globals['_PRESCRIPTIONLOGENTRY']._serialized_end=1519
-  _globals['_DISPENSEDLINE']._serialized_start=1522
-  _globals['_DISPENSEDLINE']._serialized_end=1751
+  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
+  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['items']._loaded_options = None
+  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['items']._serialized_options = b'\272H\007\222\001\004\010\001\0202'
+  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['notes']._loaded_options = None
+  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['notes']._serialized_options = b'\272H\005r\003\030\350\007\220\265\030\001'
+  _globals['_DISPENSELINE'].fields_by_name['item_id']._loaded_options = None
+  _globals['_DISPENSELINE'].fields_by_name['item_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DISPENSELINE'].fields_by_name['quantity']._loaded_options = None
+  _globals['_DISPENSELINE'].fields_by_name['quantity']._serialized_options = b'\272H\007\032\005\030\220N(\001'
+  _globals['_DISPENSELINE'].fields_by_name['unit_price']._loaded_options = None
+  _globals['_DISPENSELINE'].fields_by_name['unit_price']._serialized_options = b'\272H r\0362\034^[0-9]{1,7}([.][0-9]{1,2})?$'
+  _globals['_DISPENSELINE'].fields_by_name['batch_number']._loaded_options = None
+  _globals['_DISPENSELINE'].fields_by_name['batch_number']._serialized_options = b'\272H\006r\004\020\001\0302'
+  _globals['_DISPENSELINE'].fields_by_name['expiry_date']._loaded_options = None
+  _globals['_DISPENSELINE'].fields_by_name['expiry_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_GETDISPENSINGSUMMARYREQUEST'].fields_by_name['prescription_id']._loaded_options = None
+  _globals['_GETDISPENSINGSUMMARYREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PHARMACYACTION']._serialized_start=2662
+  _globals['_PHARMACYACTION']._serialized_end=2882
+  _globals['_PHARMACYPRESCRIPTION']._serialized_start=209
+  _globals['_PHARMACYPRESCRIPTION']._serialized_end=793
+  _globals['_FOUNDPRESCRIPTION']._serialized_start=795
+  _globals['_FOUNDPRESCRIPTION']._serialized_end=922
+  _globals['_DISPENSINGHISTORYENTRY']._serialized_start=925
+  _globals['_DISPENSINGHISTORYENTRY']._serialized_end=1251
+  _globals['_PRESCRIPTIONLOGENTRY']._serialized_start=1254
+  _globals['_PRESCRIPTIONLOGENTRY']._serialized_end=1584
+  _globals['_DISPENSEDLINE']._serialized_start=1587
+  _globals['_DISPENSEDLINE']._serialized_end=1816
+  _globals['_DISPENSEPRESCRIPTIONREQUEST']._serialized_start=1819
+  _globals['_DISPENSEPRESCRIPTIONREQUEST']._serialized_end=1992
+  _globals['_DISPENSELINE']._serialized_start=1995
+  _globals['_DISPENSELINE']._serialized_end=2214
+  _globals['_DISPENSEPRESCRIPTIONRESPONSE']._serialized_start=2217
+  _globals['_DISPENSEPRESCRIPTIONRESPONSE']._serialized_end=2355
+  _globals['_GETDISPENSINGSUMMARYREQUEST']._serialized_start=2357
+  _globals['_GETDISPENSINGSUMMARYREQUEST']._serialized_end=2421
+  _globals['_GETDISPENSINGSUMMARYRESPONSE']._serialized_start=2424
+  _globals['_GETDISPENSINGSUMMARYRESPONSE']._serialized_end=2659
 # @@protoc_insertion_point(module_scope)

@@ -356,3 +356,173 @@ class DispensedLine(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DispensedLine: _TypeAlias = DispensedLine  # noqa: Y015
+
+@_typing.final
+class DispensePrescriptionRequest(_message.Message):
+    """What is handed out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    prescription_id: _builtins.str
+    """The prescription's id."""
+    notes: _builtins.str
+    """Notes for the log."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___DispenseLine]:
+        """The lines, each of another item."""
+
+    def __init__(
+        self,
+        *,
+        prescription_id: _builtins.str = ...,
+        items: _abc.Iterable[Global___DispenseLine] | None = ...,
+        notes: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_notes", b"_notes", "notes", b"notes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_notes", b"_notes", "items", b"items", "notes", b"notes", "prescription_id", b"prescription_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__notes: _TypeAlias = _typing.Literal["notes"]  # noqa: Y015
+    _WhichOneofArgType__notes: _TypeAlias = _typing.Literal["_notes", b"_notes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__notes) -> _WhichOneofReturnType__notes | None: ...
+
+Global___DispensePrescriptionRequest: _TypeAlias = DispensePrescriptionRequest  # noqa: Y015
+
+@_typing.final
+class DispenseLine(_message.Message):
+    """One item that is handed out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    UNIT_PRICE_FIELD_NUMBER: _builtins.int
+    BATCH_NUMBER_FIELD_NUMBER: _builtins.int
+    EXPIRY_DATE_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """An item of this prescription."""
+    quantity: _builtins.int
+    """How many units, at most what is open."""
+    unit_price: _builtins.str
+    """The price of one unit in the server's currency, a decimal such as `12.50`, 0 to 1,000,000."""
+    batch_number: _builtins.str
+    """The maker's batch."""
+    expiry_date: _builtins.str
+    """The batch's last day of use, `YYYY-MM-DD`, not past."""
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        unit_price: _builtins.str = ...,
+        batch_number: _builtins.str = ...,
+        expiry_date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_number", b"batch_number", "expiry_date", b"expiry_date", "item_id", b"item_id", "quantity", b"quantity", "unit_price", b"unit_price"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DispenseLine: _TypeAlias = DispenseLine  # noqa: Y015
+
+@_typing.final
+class DispensePrescriptionResponse(_message.Message):
+    """What was handed out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_FIELD_NUMBER: _builtins.int
+    TOTAL_AMOUNT_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    total_amount: _builtins.str
+    """The price of these lines together, with two decimals."""
+    currency: _builtins.str
+    """The currency of all amounts, ISO 4217."""
+    @_builtins.property
+    def prescription(self) -> Global___PharmacyPrescription:
+        """The prescription after the call."""
+
+    def __init__(
+        self,
+        *,
+        prescription: Global___PharmacyPrescription | None = ...,
+        total_amount: _builtins.str = ...,
+        currency: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "prescription", b"prescription", "total_amount", b"total_amount"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DispensePrescriptionResponse: _TypeAlias = DispensePrescriptionResponse  # noqa: Y015
+
+@_typing.final
+class GetDispensingSummaryRequest(_message.Message):
+    """Whose receipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    prescription_id: _builtins.str
+    """The prescription's id."""
+    def __init__(
+        self,
+        *,
+        prescription_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription_id", b"prescription_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDispensingSummaryRequest: _TypeAlias = GetDispensingSummaryRequest  # noqa: Y015
+
+@_typing.final
+class GetDispensingSummaryResponse(_message.Message):
+    """The receipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_NUMBER_FIELD_NUMBER: _builtins.int
+    PATIENT_NAME_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    TOTAL_AMOUNT_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    prescription_number: _builtins.str
+    """The prescription's number."""
+    patient_name: _builtins.str
+    """The patient's name."""
+    status: _prescription_pb2.PrescriptionStatus.ValueType
+    """Where the prescription is in its life."""
+    total_amount: _builtins.str
+    """The price of all lines together, with two decimals."""
+    currency: _builtins.str
+    """The currency of all amounts, ISO 4217."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___DispensedLine]:
+        """What was handed out, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        prescription_number: _builtins.str = ...,
+        patient_name: _builtins.str = ...,
+        status: _prescription_pb2.PrescriptionStatus.ValueType = ...,
+        lines: _abc.Iterable[Global___DispensedLine] | None = ...,
+        total_amount: _builtins.str = ...,
+        currency: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "lines", b"lines", "patient_name", b"patient_name", "prescription_number", b"prescription_number", "status", b"status", "total_amount", b"total_amount"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDispensingSummaryResponse: _TypeAlias = GetDispensingSummaryResponse  # noqa: Y015

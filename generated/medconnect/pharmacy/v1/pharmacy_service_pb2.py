@@ -22,69 +22,25 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
-from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
-from medconnect.clinical.v1 import prescription_pb2 as medconnect_dot_clinical_dot_v1_dot_prescription__pb2
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
+from medconnect.pharmacy.v1 import claim_pb2 as medconnect_dot_pharmacy_dot_v1_dot_claim__pb2
 from medconnect.pharmacy.v1 import dispensing_pb2 as medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2
+from medconnect.pharmacy.v1 import log_pb2 as medconnect_dot_pharmacy_dot_v1_dot_log__pb2
+from medconnect.pharmacy.v1 import scan_pb2 as medconnect_dot_pharmacy_dot_v1_dot_scan__pb2
 
+from medconnect.pharmacy.v1.claim_pb2 import *
+from medconnect.pharmacy.v1.dispensing_pb2 import *
+from medconnect.pharmacy.v1.log_pb2 import *
+from medconnect.pharmacy.v1.scan_pb2 import *
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-medconnect/pharmacy/v1/pharmacy_service.proto\x12\x16medconnect.pharmacy.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)medconnect/clinical/v1/prescription.proto\x1a\"medconnect/options/v1/access.proto\x1a\'medconnect/pharmacy/v1/dispensing.proto\"4\n\x11ScanQrCodeRequest\x12\x1f\n\x07qr_code\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x90\xb5\x18\x02\"\x80\x01\n\x12ScanQrCodeResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x10\n\x08is_valid\x18\x02 \x01(\x08\x12\x14\n\x0c\x63\x61n_dispense\x18\x03 \x01(\x08\"A\n\x1aLookupPrescriptionsRequest\x12#\n\x10reference_number\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(\"_\n\x1bLookupPrescriptionsResponse\x12@\n\rprescriptions\x18\x01 \x03(\x0b\x32).medconnect.pharmacy.v1.FoundPrescription\"l\n\x1bValidatePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12 \n\x05notes\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\x90\xb5\x18\x01H\x00\x88\x01\x01\x42\x08\n\x06_notes\"\x98\x01\n\x1cValidatePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x34\n\x10\x63laim_expires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x01\n\x1b\x44ispensePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12?\n\x05items\x18\x02 \x03(\x0b\x32$.medconnect.pharmacy.v1.DispenseLineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x32\x12 \n\x05notes\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\x90\xb5\x18\x01H\x00\x88\x01\x01\x42\x08\n\x06_notes\"\xdb\x01\n\x0c\x44ispenseLine\x12\x19\n\x07item_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\x08quantity\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x01\x12\x37\n\nunit_price\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{1,7}([.][0-9]{1,2})?$\x12\x1f\n\x0c\x62\x61tch_number\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12\x38\n\x0b\x65xpiry_date\x18\x05 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"\x8a\x01\n\x1c\x44ispensePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x14\n\x0ctotal_amount\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\"Z\n\x19RejectPrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xf4\x03\"`\n\x1aRejectPrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\"?\n\x1aReleasePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"a\n\x1bReleasePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\"\xf1\x02\n\x1cListDispensingHistoryRequest\x12\x41\n\tfrom_date\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x00R\x04\x66rom\x88\x01\x01\x12=\n\x07to_date\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x01R\x02to\x88\x01\x01\x12G\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32&.medconnect.pharmacy.v1.PharmacyActionB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x02\x88\x01\x01\x12!\n\tpage_size\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x03\x88\x01\x01\x12!\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x04\x88\x01\x01\x42\x0c\n\n_from_dateB\n\n\x08_to_dateB\t\n\x07_actionB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xac\x01\n\x1dListDispensingHistoryResponse\x12?\n\x07\x65ntries\x18\x01 \x03(\x0b\x32..medconnect.pharmacy.v1.DispensingHistoryEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\"\xa2\x01\n\x1aListPrescriptionLogRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x00\x88\x01\x01\x12!\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xa8\x01\n\x1bListPrescriptionLogResponse\x12=\n\x07\x65ntries\x18\x01 \x03(\x0b\x32,.medconnect.pharmacy.v1.PrescriptionLogEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\"@\n\x1bGetDispensingSummaryRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xeb\x01\n\x1cGetDispensingSummaryResponse\x12\x1b\n\x13prescription_number\x18\x01 \x01(\t\x12\x14\n\x0cpatient_name\x18\x02 \x01(\t\x12:\n\x06status\x18\x03 \x01(\x0e\x32*.medconnect.clinical.v1.PrescriptionStatus\x12\x34\n\x05lines\x18\x04 \x03(\x0b\x32%.medconnect.pharmacy.v1.DispensedLine\x12\x14\n\x0ctotal_amount\x18\x05 \x01(\t\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t2\x96\x10\n\x0fPharmacyService\x12\xb7\x01\n\nScanQrCode\x12).medconnect.pharmacy.v1.ScanQrCodeRequest\x1a*.medconnect.pharmacy.v1.ScanQrCodeResponse\"R\x8a\xb5\x18.\x1a\x01\x03 \x01(\x06\x30\x01:!Prescription scanned successfullyH\x1d\x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/pharmacy/scan:\x01*\x12\xd7\x01\n\x13LookupPrescriptions\x12\x32.medconnect.pharmacy.v1.LookupPrescriptionsRequest\x1a\x33.medconnect.pharmacy.v1.LookupPrescriptionsResponse\"W\x8a\xb5\x18\x31\x1a\x01\x03 \x01(\x06\x30\x01:$Prescriptions retrieved successfullyH\x1e\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/pharmacy/lookup:\x01*\x12\xed\x01\n\x14ValidatePrescription\x12\x33.medconnect.pharmacy.v1.ValidatePrescriptionRequest\x1a\x34.medconnect.pharmacy.v1.ValidatePrescriptionResponse\"j\x8a\xb5\x18\x30\x1a\x01\x03 \x01(\x07\x30\x01:#Prescription validated successfullyH\x1f\x82\xd3\xe4\x93\x02\x30\"+/api/v1/pharmacy/validate/{prescription_id}:\x01*\x12\xed\x01\n\x14\x44ispensePrescription\x12\x33.medconnect.pharmacy.v1.DispensePrescriptionRequest\x1a\x34.medconnect.pharmacy.v1.DispensePrescriptionResponse\"j\x8a\xb5\x18\x30\x1a\x01\x03 \x01(\x07\x30\x01:#Prescription dispensed successfullyH \x82\xd3\xe4\x93\x02\x30\"+/api/v1/pharmacy/dispense/{prescription_id}:\x01*\x12\xe4\x01\n\x12RejectPrescription\x12\x31.medconnect.pharmacy.v1.RejectPrescriptionRequest\x1a\x32.medconnect.pharmacy.v1.RejectPrescriptionResponse\"g\x8a\xb5\x18/\x1a\x01\x03 \x01(\x07\x30\x01:\"Prescription rejected successfullyH!\x82\xd3\xe4\x93\x02.\")/api/v1/pharmacy/reject/{prescription_id}:\x01*\x12\xe8\x01\n\x13ReleasePrescription\x12\x32.medconnect.pharmacy.v1.ReleasePrescriptionRequest\x1a\x33.medconnect.pharmacy.v1.ReleasePrescriptionResponse\"h\x8a\xb5\x18/\x1a\x01\x03 \x01(\x07\x30\x01:\"Prescription released successfullyH\"\x82\xd3\xe4\x93\x02/\"*/api/v1/pharmacy/release/{prescription_id}:\x01*\x12\xdc\x01\n\x15ListDispensingHistory\x12\x34.medconnect.pharmacy.v1.ListDispensingHistoryRequest\x1a\x35.medconnect.pharmacy.v1.ListDispensingHistoryResponse\"V\x8a\xb5\x18\x32\x1a\x01\x03 \x01:)Dispensing history retrieved successfullyH#\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/pharmacy/history\x12\xe3\x01\n\x13ListPrescriptionLog\x12\x32.medconnect.pharmacy.v1.ListPrescriptionLogRequest\x1a\x33.medconnect.pharmacy.v1.ListPrescriptionLogResponse\"c\x8a\xb5\x18\x30\x1a\x01\x03 \x01:\'Prescription log retrieved successfullyH$\x82\xd3\xe4\x93\x02)\x12\'/api/v1/pharmacy/logs/{prescription_id}\x12\xf7\x01\n\x14GetDispensingSummary\x12\x33.medconnect.pharmacy.v1.GetDispensingSummaryRequest\x1a\x34.medconnect.pharmacy.v1.GetDispensingSummaryResponse\"t\x8a\xb5\x18\x33\x1a\x02\x03\x01 \x01:)Dispensing summary retrieved successfullyH%\x82\xd3\xe4\x93\x02\x37\x12\x35/api/v1/pharmacy/dispensing-summary/{prescription_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-medconnect/pharmacy/v1/pharmacy_service.proto\x12\x16medconnect.pharmacy.v1\x1a\x1cgoogle/api/annotations.proto\x1a\"medconnect/options/v1/access.proto\x1a\"medconnect/pharmacy/v1/claim.proto\x1a\'medconnect/pharmacy/v1/dispensing.proto\x1a medconnect/pharmacy/v1/log.proto\x1a!medconnect/pharmacy/v1/scan.proto2\x96\x10\n\x0fPharmacyService\x12\xb7\x01\n\nScanQrCode\x12).medconnect.pharmacy.v1.ScanQrCodeRequest\x1a*.medconnect.pharmacy.v1.ScanQrCodeResponse\"R\x8a\xb5\x18.\x1a\x01\x03 \x01(\x06\x30\x01:!Prescription scanned successfullyH\x1d\x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/pharmacy/scan:\x01*\x12\xd7\x01\n\x13LookupPrescriptions\x12\x32.medconnect.pharmacy.v1.LookupPrescriptionsRequest\x1a\x33.medconnect.pharmacy.v1.LookupPrescriptionsResponse\"W\x8a\xb5\x18\x31\x1a\x01\x03 \x01(\x06\x30\x01:$Prescriptions retrieved successfullyH\x1e\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/pharmacy/lookup:\x01*\x12\xed\x01\n\x14ValidatePrescription\x12\x33.medconnect.pharmacy.v1.ValidatePrescriptionRequest\x1a\x34.medconnect.pharmacy.v1.ValidatePrescriptionResponse\"j\x8a\xb5\x18\x30\x1a\x01\x03 \x01(\x07\x30\x01:#Prescription validated successfullyH\x1f\x82\xd3\xe4\x93\x02\x30\"+/api/v1/pharmacy/validate/{prescription_id}:\x01*\x12\xed\x01\n\x14\x44ispensePrescription\x12\x33.medconnect.pharmacy.v1.DispensePrescriptionRequest\x1a\x34.medconnect.pharmacy.v1.DispensePrescriptionResponse\"j\x8a\xb5\x18\x30\x1a\x01\x03 \x01(\x07\x30\x01:#Prescription dispensed successfullyH \x82\xd3\xe4\x93\x02\x30\"+/api/v1/pharmacy/dispense/{prescription_id}:\x01*\x12\xe4\x01\n\x12RejectPrescription\x12\x31.medconnect.pharmacy.v1.RejectPrescriptionRequest\x1a\x32.medconnect.pharmacy.v1.RejectPrescriptionResponse\"g\x8a\xb5\x18/\x1a\x01\x03 \x01(\x07\x30\x01:\"Prescription rejected successfullyH!\x82\xd3\xe4\x93\x02.\")/api/v1/pharmacy/reject/{prescription_id}:\x01*\x12\xe8\x01\n\x13ReleasePrescription\x12\x32.medconnect.pharmacy.v1.ReleasePrescriptionRequest\x1a\x33.medconnect.pharmacy.v1.ReleasePrescriptionResponse\"h\x8a\xb5\x18/\x1a\x01\x03 \x01(\x07\x30\x01:\"Prescription released successfullyH\"\x82\xd3\xe4\x93\x02/\"*/api/v1/pharmacy/release/{prescription_id}:\x01*\x12\xdc\x01\n\x15ListDispensingHistory\x12\x34.medconnect.pharmacy.v1.ListDispensingHistoryRequest\x1a\x35.medconnect.pharmacy.v1.ListDispensingHistoryResponse\"V\x8a\xb5\x18\x32\x1a\x01\x03 \x01:)Dispensing history retrieved successfullyH#\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/pharmacy/history\x12\xe3\x01\n\x13ListPrescriptionLog\x12\x32.medconnect.pharmacy.v1.ListPrescriptionLogRequest\x1a\x33.medconnect.pharmacy.v1.ListPrescriptionLogResponse\"c\x8a\xb5\x18\x30\x1a\x01\x03 \x01:\'Prescription log retrieved successfullyH$\x82\xd3\xe4\x93\x02)\x12\'/api/v1/pharmacy/logs/{prescription_id}\x12\xf7\x01\n\x14GetDispensingSummary\x12\x33.medconnect.pharmacy.v1.GetDispensingSummaryRequest\x1a\x34.medconnect.pharmacy.v1.GetDispensingSummaryResponse\"t\x8a\xb5\x18\x33\x1a\x02\x03\x01 \x01:)Dispensing summary retrieved successfullyH%\x82\xd3\xe4\x93\x02\x37\x12\x35/api/v1/pharmacy/dispensing-summary/{prescription_id}P\x02P\x03P\x04P\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.pharmacy.v1.pharmacy_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCANQRCODEREQUEST'].fields_by_name['qr_code']._loaded_options = None
-  _globals['_SCANQRCODEREQUEST'].fields_by_name['qr_code']._serialized_options = b'\272H\007r\005\020\001\030\350\007\220\265\030\002'
-  _globals['_LOOKUPPRESCRIPTIONSREQUEST'].fields_by_name['reference_number']._loaded_options = None
-  _globals['_LOOKUPPRESCRIPTIONSREQUEST'].fields_by_name['reference_number']._serialized_options = b'\272H\006r\004\020\001\030('
-  _globals['_VALIDATEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
-  _globals['_VALIDATEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_VALIDATEPRESCRIPTIONREQUEST'].fields_by_name['notes']._loaded_options = None
-  _globals['_VALIDATEPRESCRIPTIONREQUEST'].fields_by_name['notes']._serialized_options = b'\272H\005r\003\030\350\007\220\265\030\001'
-  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
-  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['items']._loaded_options = None
-  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['items']._serialized_options = b'\272H\007\222\001\004\010\001\0202'
-  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['notes']._loaded_options = None
-  _globals['_DISPENSEPRESCRIPTIONREQUEST'].fields_by_name['notes']._serialized_options = b'\272H\005r\003\030\350\007\220\265\030\001'
-  _globals['_DISPENSELINE'].fields_by_name['item_id']._loaded_options = None
-  _globals['_DISPENSELINE'].fields_by_name['item_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_DISPENSELINE'].fields_by_name['quantity']._loaded_options = None
-  _globals['_DISPENSELINE'].fields_by_name['quantity']._serialized_options = b'\272H\007\032\005\030\220N(\001'
-  _globals['_DISPENSELINE'].fields_by_name['unit_price']._loaded_options = None
-  _globals['_DISPENSELINE'].fields_by_name['unit_price']._serialized_options = b'\272H r\0362\034^[0-9]{1,7}([.][0-9]{1,2})?$'
-  _globals['_DISPENSELINE'].fields_by_name['batch_number']._loaded_options = None
-  _globals['_DISPENSELINE'].fields_by_name['batch_number']._serialized_options = b'\272H\006r\004\020\001\0302'
-  _globals['_DISPENSELINE'].fields_by_name['expiry_date']._loaded_options = None
-  _globals['_DISPENSELINE'].fields_by_name['expiry_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
-  _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
-  _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['reason']._loaded_options = None
-  _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\003\030\364\003'
-  _globals['_RELEASEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
-  _globals['_RELEASEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_LISTDISPENSINGHISTORYREQUEST'].fields_by_name['from_date']._loaded_options = None
-  _globals['_LISTDISPENSINGHISTORYREQUEST'].fields_by_name['from_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
-  _globals['_LISTDISPENSINGHISTORYREQUEST'].fields_by_name['to_date']._loaded_options = None
-  _globals['_LISTDISPENSINGHISTORYREQUEST'].fields_by_name['to_date']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
-  _globals['_LISTDISPENSINGHISTORYREQUEST'].fields_by_name['action']._loaded_options = None
-  _globals['_LISTDISPENSINGHISTORYREQUEST'].fields_by_name['action']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_LISTDISPENSINGHISTORYREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTDISPENSINGHISTORYREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
-  _globals['_LISTDISPENSINGHISTORYREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTDISPENSINGHISTORYREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
-  _globals['_LISTPRESCRIPTIONLOGREQUEST'].fields_by_name['prescription_id']._loaded_options = None
-  _globals['_LISTPRESCRIPTIONLOGREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_LISTPRESCRIPTIONLOGREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTPRESCRIPTIONLOGREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
-  _globals['_LISTPRESCRIPTIONLOGREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTPRESCRIPTIONLOGREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
-  _globals['_GETDISPENSINGSUMMARYREQUEST'].fields_by_name['prescription_id']._loaded_options = None
-  _globals['_GETDISPENSINGSUMMARYREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_PHARMACYSERVICE'].methods_by_name['ScanQrCode']._loaded_options = None
   _globals['_PHARMACYSERVICE'].methods_by_name['ScanQrCode']._serialized_options = b'\212\265\030.\032\001\003 \001(\0060\001:!Prescription scanned successfullyH\035\202\323\344\223\002\032\"\025/api/v1/pharmacy/scan:\001*'
   _globals['_PHARMACYSERVICE'].methods_by_name['LookupPrescriptions']._loaded_options = None
@@ -103,44 +59,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PHARMACYSERVICE'].methods_by_name['ListPrescriptionLog']._serialized_options = b'\212\265\0300\032\001\003 \001:\'Prescription log retrieved successfullyH$\202\323\344\223\002)\022\'/api/v1/pharmacy/logs/{prescription_id}'
   _globals['_PHARMACYSERVICE'].methods_by_name['GetDispensingSummary']._loaded_options = None
   _globals['_PHARMACYSERVICE'].methods_by_name['GetDispensingSummary']._serialized_options = b'\212\265\0303\032\002\003\001 \001:)Dispensing summary retrieved successfullyH%\202\323\344\223\0027\0225/api/v1/pharmacy/dispensing-summary/{prescription_id}'
-  _globals['_SCANQRCODEREQUEST']._serialized_start=285
-  _globals['_SCANQRCODEREQUEST']._serialized_end=337
-  _globals['_SCANQRCODERESPONSE']._serialized_start=340
-  _globals['_SCANQRCODERESPONSE']._serialized_end=468
-  _globals['_LOOKUPPRESCRIPTIONSREQUEST']._serialized_start=470
-  _globals['_LOOKUPPRESCRIPTIONSREQUEST']._serialized_end=535
-  _globals['_LOOKUPPRESCRIPTIONSRESPONSE']._serialized_start=537
-  _globals['_LOOKUPPRESCRIPTIONSRESPONSE']._serialized_end=632
-  _globals['_VALIDATEPRESCRIPTIONREQUEST']._serialized_start=634
-  _globals['_VALIDATEPRESCRIPTIONREQUEST']._serialized_end=742
-  _globals['_VALIDATEPRESCRIPTIONRESPONSE']._serialized_start=745
-  _globals['_VALIDATEPRESCRIPTIONRESPONSE']._serialized_end=897
-  _globals['_DISPENSEPRESCRIPTIONREQUEST']._serialized_start=900
-  _globals['_DISPENSEPRESCRIPTIONREQUEST']._serialized_end=1073
-  _globals['_DISPENSELINE']._serialized_start=1076
-  _globals['_DISPENSELINE']._serialized_end=1295
-  _globals['_DISPENSEPRESCRIPTIONRESPONSE']._serialized_start=1298
-  _globals['_DISPENSEPRESCRIPTIONRESPONSE']._serialized_end=1436
-  _globals['_REJECTPRESCRIPTIONREQUEST']._serialized_start=1438
-  _globals['_REJECTPRESCRIPTIONREQUEST']._serialized_end=1528
-  _globals['_REJECTPRESCRIPTIONRESPONSE']._serialized_start=1530
-  _globals['_REJECTPRESCRIPTIONRESPONSE']._serialized_end=1626
-  _globals['_RELEASEPRESCRIPTIONREQUEST']._serialized_start=1628
-  _globals['_RELEASEPRESCRIPTIONREQUEST']._serialized_end=1691
-  _globals['_RELEASEPRESCRIPTIONRESPONSE']._serialized_start=1693
-  _globals['_RELEASEPRESCRIPTIONRESPONSE']._serialized_end=1790
-  _globals['_LISTDISPENSINGHISTORYREQUEST']._serialized_start=1793
-  _globals['_LISTDISPENSINGHISTORYREQUEST']._serialized_end=2162
-  _globals['_LISTDISPENSINGHISTORYRESPONSE']._serialized_start=2165
-  _globals['_LISTDISPENSINGHISTORYRESPONSE']._serialized_end=2337
-  _globals['_LISTPRESCRIPTIONLOGREQUEST']._serialized_start=2340
-  _globals['_LISTPRESCRIPTIONLOGREQUEST']._serialized_end=2502
-  _globals['_LISTPRESCRIPTIONLOGRESPONSE']._serialized_start=2505
-  _globals['_LISTPRESCRIPTIONLOGRESPONSE']._serialized_end=2673
-  _globals['_GETDISPENSINGSUMMARYREQUEST']._serialized_start=2675
-  _globals['_GETDISPENSINGSUMMARYREQUEST']._serialized_end=2739
-  _globals['_GETDISPENSINGSUMMARYRESPONSE']._serialized_start=2742
-  _globals['_GETDISPENSINGSUMMARYRESPONSE']._serialized_end=2977
-  _globals['_PHARMACYSERVICE']._serialized_start=2980
-  _globals['_PHARMACYSERVICE']._serialized_end=5050
+  _globals['_PHARMACYSERVICE']._serialized_start=286
+  _globals['_PHARMACYSERVICE']._serialized_end=2356
 # @@protoc_insertion_point(module_scope)

@@ -3,7 +3,10 @@
 import grpc
 import warnings
 
-from medconnect.pharmacy.v1 import pharmacy_service_pb2 as medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2
+from medconnect.pharmacy.v1 import claim_pb2 as medconnect_dot_pharmacy_dot_v1_dot_claim__pb2
+from medconnect.pharmacy.v1 import dispensing_pb2 as medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2
+from medconnect.pharmacy.v1 import log_pb2 as medconnect_dot_pharmacy_dot_v1_dot_log__pb2
+from medconnect.pharmacy.v1 import scan_pb2 as medconnect_dot_pharmacy_dot_v1_dot_scan__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -37,48 +40,48 @@ class PharmacyServiceStub:
         """
         self.ScanQrCode = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/ScanQrCode',
-                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ScanQrCodeRequest.SerializeToString,
-                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ScanQrCodeResponse.FromString,
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.ScanQrCodeRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.ScanQrCodeResponse.FromString,
                 _registered_method=True)
         self.LookupPrescriptions = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/LookupPrescriptions',
-                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.LookupPrescriptionsRequest.SerializeToString,
-                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.LookupPrescriptionsResponse.FromString,
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.LookupPrescriptionsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.LookupPrescriptionsResponse.FromString,
                 _registered_method=True)
         self.ValidatePrescription = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/ValidatePrescription',
-                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ValidatePrescriptionRequest.SerializeToString,
-                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ValidatePrescriptionResponse.FromString,
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ValidatePrescriptionRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ValidatePrescriptionResponse.FromString,
                 _registered_method=True)
         self.DispensePrescription = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/DispensePrescription',
-                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.DispensePrescriptionRequest.SerializeToString,
-                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.DispensePrescriptionResponse.FromString,
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.DispensePrescriptionRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.DispensePrescriptionResponse.FromString,
                 _registered_method=True)
         self.RejectPrescription = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/RejectPrescription',
-                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.RejectPrescriptionRequest.SerializeToString,
-                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.RejectPrescriptionResponse.FromString,
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionResponse.FromString,
                 _registered_method=True)
         self.ReleasePrescription = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/ReleasePrescription',
-                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ReleasePrescriptionRequest.SerializeToString,
-                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ReleasePrescriptionResponse.FromString,
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionResponse.FromString,
                 _registered_method=True)
         self.ListDispensingHistory = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/ListDispensingHistory',
-                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListDispensingHistoryRequest.SerializeToString,
-                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListDispensingHistoryResponse.FromString,
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListDispensingHistoryRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListDispensingHistoryResponse.FromString,
                 _registered_method=True)
         self.ListPrescriptionLog = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/ListPrescriptionLog',
-                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListPrescriptionLogRequest.SerializeToString,
-                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListPrescriptionLogResponse.FromString,
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListPrescriptionLogRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListPrescriptionLogResponse.FromString,
                 _registered_method=True)
         self.GetDispensingSummary = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/GetDispensingSummary',
-                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.GetDispensingSummaryRequest.SerializeToString,
-                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.GetDispensingSummaryResponse.FromString,
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.GetDispensingSummaryRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.GetDispensingSummaryResponse.FromString,
                 _registered_method=True)
 
 
@@ -165,48 +168,48 @@ def add_PharmacyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'ScanQrCode': grpc.unary_unary_rpc_method_handler(
                     servicer.ScanQrCode,
-                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ScanQrCodeRequest.FromString,
-                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ScanQrCodeResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.ScanQrCodeRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.ScanQrCodeResponse.SerializeToString,
             ),
             'LookupPrescriptions': grpc.unary_unary_rpc_method_handler(
                     servicer.LookupPrescriptions,
-                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.LookupPrescriptionsRequest.FromString,
-                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.LookupPrescriptionsResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.LookupPrescriptionsRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.LookupPrescriptionsResponse.SerializeToString,
             ),
             'ValidatePrescription': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidatePrescription,
-                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ValidatePrescriptionRequest.FromString,
-                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ValidatePrescriptionResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ValidatePrescriptionRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ValidatePrescriptionResponse.SerializeToString,
             ),
             'DispensePrescription': grpc.unary_unary_rpc_method_handler(
                     servicer.DispensePrescription,
-                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.DispensePrescriptionRequest.FromString,
-                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.DispensePrescriptionResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.DispensePrescriptionRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.DispensePrescriptionResponse.SerializeToString,
             ),
             'RejectPrescription': grpc.unary_unary_rpc_method_handler(
                     servicer.RejectPrescription,
-                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.RejectPrescriptionRequest.FromString,
-                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.RejectPrescriptionResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionResponse.SerializeToString,
             ),
             'ReleasePrescription': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleasePrescription,
-                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ReleasePrescriptionRequest.FromString,
-                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ReleasePrescriptionResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionResponse.SerializeToString,
             ),
             'ListDispensingHistory': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDispensingHistory,
-                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListDispensingHistoryRequest.FromString,
-                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListDispensingHistoryResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListDispensingHistoryRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListDispensingHistoryResponse.SerializeToString,
             ),
             'ListPrescriptionLog': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPrescriptionLog,
-                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListPrescriptionLogRequest.FromString,
-                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListPrescriptionLogResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListPrescriptionLogRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListPrescriptionLogResponse.SerializeToString,
             ),
             'GetDispensingSummary': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDispensingSummary,
-                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.GetDispensingSummaryRequest.FromString,
-                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.GetDispensingSummaryResponse.SerializeToString,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.GetDispensingSummaryRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.GetDispensingSummaryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -235,8 +238,8 @@ class PharmacyService:
             request,
             target,
             '/medconnect.pharmacy.v1.PharmacyService/ScanQrCode',
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ScanQrCodeRequest.SerializeToString,
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ScanQrCodeResponse.FromString,
+            medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.ScanQrCodeRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.ScanQrCodeResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -262,8 +265,8 @@ class PharmacyService:
             request,
             target,
             '/medconnect.pharmacy.v1.PharmacyService/LookupPrescriptions',
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.LookupPrescriptionsRequest.SerializeToString,
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.LookupPrescriptionsResponse.FromString,
+            medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.LookupPrescriptionsRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_scan__pb2.LookupPrescriptionsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -289,8 +292,8 @@ class PharmacyService:
             request,
             target,
             '/medconnect.pharmacy.v1.PharmacyService/ValidatePrescription',
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ValidatePrescriptionRequest.SerializeToString,
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ValidatePrescriptionResponse.FromString,
+            medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ValidatePrescriptionRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ValidatePrescriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -316,8 +319,8 @@ class PharmacyService:
             request,
             target,
             '/medconnect.pharmacy.v1.PharmacyService/DispensePrescription',
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.DispensePrescriptionRequest.SerializeToString,
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.DispensePrescriptionResponse.FromString,
+            medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.DispensePrescriptionRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.DispensePrescriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -343,8 +346,8 @@ class PharmacyService:
             request,
             target,
             '/medconnect.pharmacy.v1.PharmacyService/RejectPrescription',
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.RejectPrescriptionRequest.SerializeToString,
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.RejectPrescriptionResponse.FromString,
+            medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.RejectPrescriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -370,8 +373,8 @@ class PharmacyService:
             request,
             target,
             '/medconnect.pharmacy.v1.PharmacyService/ReleasePrescription',
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ReleasePrescriptionRequest.SerializeToString,
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ReleasePrescriptionResponse.FromString,
+            medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -397,8 +400,8 @@ class PharmacyService:
             request,
             target,
             '/medconnect.pharmacy.v1.PharmacyService/ListDispensingHistory',
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListDispensingHistoryRequest.SerializeToString,
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListDispensingHistoryResponse.FromString,
+            medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListDispensingHistoryRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListDispensingHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -424,8 +427,8 @@ class PharmacyService:
             request,
             target,
             '/medconnect.pharmacy.v1.PharmacyService/ListPrescriptionLog',
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListPrescriptionLogRequest.SerializeToString,
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.ListPrescriptionLogResponse.FromString,
+            medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListPrescriptionLogRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListPrescriptionLogResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -451,8 +454,8 @@ class PharmacyService:
             request,
             target,
             '/medconnect.pharmacy.v1.PharmacyService/GetDispensingSummary',
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.GetDispensingSummaryRequest.SerializeToString,
-            medconnect_dot_pharmacy_dot_v1_dot_pharmacy__service__pb2.GetDispensingSummaryResponse.FromString,
+            medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.GetDispensingSummaryRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2.GetDispensingSummaryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,7 +5,42 @@ What pharmacists do with prescriptions."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
-from medconnect.pharmacy.v1 import pharmacy_service_pb2 as _pharmacy_service_pb2
+from medconnect.pharmacy.v1 import claim_pb2 as _claim_pb2
+from medconnect.pharmacy.v1 import dispensing_pb2 as _dispensing_pb2
+from medconnect.pharmacy.v1 import log_pb2 as _log_pb2
+from medconnect.pharmacy.v1 import scan_pb2 as _scan_pb2
+from medconnect.pharmacy.v1.claim_pb2 import RejectPrescriptionRequest as RejectPrescriptionRequest
+from medconnect.pharmacy.v1.claim_pb2 import RejectPrescriptionResponse as RejectPrescriptionResponse
+from medconnect.pharmacy.v1.claim_pb2 import ReleasePrescriptionRequest as ReleasePrescriptionRequest
+from medconnect.pharmacy.v1.claim_pb2 import ReleasePrescriptionResponse as ReleasePrescriptionResponse
+from medconnect.pharmacy.v1.claim_pb2 import ValidatePrescriptionRequest as ValidatePrescriptionRequest
+from medconnect.pharmacy.v1.claim_pb2 import ValidatePrescriptionResponse as ValidatePrescriptionResponse
+from medconnect.pharmacy.v1.dispensing_pb2 import DispenseLine as DispenseLine
+from medconnect.pharmacy.v1.dispensing_pb2 import DispensePrescriptionRequest as DispensePrescriptionRequest
+from medconnect.pharmacy.v1.dispensing_pb2 import DispensePrescriptionResponse as DispensePrescriptionResponse
+from medconnect.pharmacy.v1.dispensing_pb2 import DispensedLine as DispensedLine
+from medconnect.pharmacy.v1.dispensing_pb2 import DispensingHistoryEntry as DispensingHistoryEntry
+from medconnect.pharmacy.v1.dispensing_pb2 import FoundPrescription as FoundPrescription
+from medconnect.pharmacy.v1.dispensing_pb2 import GetDispensingSummaryRequest as GetDispensingSummaryRequest
+from medconnect.pharmacy.v1.dispensing_pb2 import GetDispensingSummaryResponse as GetDispensingSummaryResponse
+from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_DISPENSE as PHARMACY_ACTION_DISPENSE
+from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_LOOKUP as PHARMACY_ACTION_LOOKUP
+from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_REJECT as PHARMACY_ACTION_REJECT
+from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_RELEASE as PHARMACY_ACTION_RELEASE
+from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_SCAN as PHARMACY_ACTION_SCAN
+from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_UNSPECIFIED as PHARMACY_ACTION_UNSPECIFIED
+from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_VALIDATE as PHARMACY_ACTION_VALIDATE
+from medconnect.pharmacy.v1.dispensing_pb2 import PharmacyAction as PharmacyAction
+from medconnect.pharmacy.v1.dispensing_pb2 import PharmacyPrescription as PharmacyPrescription
+from medconnect.pharmacy.v1.dispensing_pb2 import PrescriptionLogEntry as PrescriptionLogEntry
+from medconnect.pharmacy.v1.log_pb2 import ListDispensingHistoryRequest as ListDispensingHistoryRequest
+from medconnect.pharmacy.v1.log_pb2 import ListDispensingHistoryResponse as ListDispensingHistoryResponse
+from medconnect.pharmacy.v1.log_pb2 import ListPrescriptionLogRequest as ListPrescriptionLogRequest
+from medconnect.pharmacy.v1.log_pb2 import ListPrescriptionLogResponse as ListPrescriptionLogResponse
+from medconnect.pharmacy.v1.scan_pb2 import LookupPrescriptionsRequest as LookupPrescriptionsRequest
+from medconnect.pharmacy.v1.scan_pb2 import LookupPrescriptionsResponse as LookupPrescriptionsResponse
+from medconnect.pharmacy.v1.scan_pb2 import ScanQrCodeRequest as ScanQrCodeRequest
+from medconnect.pharmacy.v1.scan_pb2 import ScanQrCodeResponse as ScanQrCodeResponse
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -33,41 +68,41 @@ class PharmacyServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PharmacyServiceAsyncStub: ...
-    ScanQrCode: _grpc.UnaryUnaryMultiCallable[_pharmacy_service_pb2.ScanQrCodeRequest, _pharmacy_service_pb2.ScanQrCodeResponse]
+    ScanQrCode: _grpc.UnaryUnaryMultiCallable[_scan_pb2.ScanQrCodeRequest, _scan_pb2.ScanQrCodeResponse]
     """Reads the text of a QR code and answers what may be dispensed. A first scan moves a pending prescription to scanned. Errors:
     QR_CODE_INVALID, QR_CODE_REPLACED, QR_CODE_EXPIRED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
     PRESCRIPTION_EXPIRED.
     """
-    LookupPrescriptions: _grpc.UnaryUnaryMultiCallable[_pharmacy_service_pb2.LookupPrescriptionsRequest, _pharmacy_service_pb2.LookupPrescriptionsResponse]
+    LookupPrescriptions: _grpc.UnaryUnaryMultiCallable[_scan_pb2.LookupPrescriptionsRequest, _scan_pb2.LookupPrescriptionsResponse]
     """Finds a prescription by its number, or the open ones of a patient by the patient's reference number, and counts as a scan of each.
     Errors: REFERENCE_NUMBER_INVALID, RESOURCE_NOT_FOUND, and for a single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
     PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    ValidatePrescription: _grpc.UnaryUnaryMultiCallable[_pharmacy_service_pb2.ValidatePrescriptionRequest, _pharmacy_service_pb2.ValidatePrescriptionResponse]
+    ValidatePrescription: _grpc.UnaryUnaryMultiCallable[_claim_pb2.ValidatePrescriptionRequest, _claim_pb2.ValidatePrescriptionResponse]
     """Claims a prescription for the caller, or renews the claim. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the
     last 24 h, CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
     PRESCRIPTION_EXPIRED.
     """
-    DispensePrescription: _grpc.UnaryUnaryMultiCallable[_pharmacy_service_pb2.DispensePrescriptionRequest, _pharmacy_service_pb2.DispensePrescriptionResponse]
+    DispensePrescription: _grpc.UnaryUnaryMultiCallable[_dispensing_pb2.DispensePrescriptionRequest, _dispensing_pb2.DispensePrescriptionResponse]
     """Dispenses all or part of a prescription that the caller has claimed; all lines or none. Errors: RESOURCE_NOT_FOUND,
     VALIDATION_FAILED (a line that names no open item, more than is open, a batch past its date), CLAIMED_BY_OTHER, PRESCRIPTION_STATE,
     PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    RejectPrescription: _grpc.UnaryUnaryMultiCallable[_pharmacy_service_pb2.RejectPrescriptionRequest, _pharmacy_service_pb2.RejectPrescriptionResponse]
+    RejectPrescription: _grpc.UnaryUnaryMultiCallable[_claim_pb2.RejectPrescriptionRequest, _claim_pb2.RejectPrescriptionResponse]
     """Rejects a prescription of which nothing was dispensed; patient and doctor are told. Errors: RESOURCE_NOT_FOUND, CLAIMED_BY_OTHER,
     PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    ReleasePrescription: _grpc.UnaryUnaryMultiCallable[_pharmacy_service_pb2.ReleasePrescriptionRequest, _pharmacy_service_pb2.ReleasePrescriptionResponse]
+    ReleasePrescription: _grpc.UnaryUnaryMultiCallable[_claim_pb2.ReleasePrescriptionRequest, _claim_pb2.ReleasePrescriptionResponse]
     """Gives the caller's claim back: the prescription returns to the state it was claimed from. Errors: RESOURCE_NOT_FOUND,
     CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    ListDispensingHistory: _grpc.UnaryUnaryMultiCallable[_pharmacy_service_pb2.ListDispensingHistoryRequest, _pharmacy_service_pb2.ListDispensingHistoryResponse]
+    ListDispensingHistory: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListDispensingHistoryRequest, _log_pb2.ListDispensingHistoryResponse]
     """Lists what the caller did, newest first. Errors: PAGE_TOKEN_INVALID."""
-    ListPrescriptionLog: _grpc.UnaryUnaryMultiCallable[_pharmacy_service_pb2.ListPrescriptionLogRequest, _pharmacy_service_pb2.ListPrescriptionLogResponse]
+    ListPrescriptionLog: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListPrescriptionLogRequest, _log_pb2.ListPrescriptionLogResponse]
     """Lists what happened to a prescription at pharmacies, oldest first, to a pharmacist who acted on it. Errors: RESOURCE_NOT_FOUND,
     PAGE_TOKEN_INVALID.
     """
-    GetDispensingSummary: _grpc.UnaryUnaryMultiCallable[_pharmacy_service_pb2.GetDispensingSummaryRequest, _pharmacy_service_pb2.GetDispensingSummaryResponse]
+    GetDispensingSummary: _grpc.UnaryUnaryMultiCallable[_dispensing_pb2.GetDispensingSummaryRequest, _dispensing_pb2.GetDispensingSummaryResponse]
     """Answers the receipt: to its patient every line, to a pharmacist the lines that he dispensed. Errors: RESOURCE_NOT_FOUND."""
 
 @_typing.type_check_only
@@ -75,41 +110,41 @@ class PharmacyServiceAsyncStub(PharmacyServiceStub):
     """Scanning, claiming, dispensing and rejecting prescriptions."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ScanQrCode: _aio.UnaryUnaryMultiCallable[_pharmacy_service_pb2.ScanQrCodeRequest, _pharmacy_service_pb2.ScanQrCodeResponse]  # type: ignore[assignment]
+    ScanQrCode: _aio.UnaryUnaryMultiCallable[_scan_pb2.ScanQrCodeRequest, _scan_pb2.ScanQrCodeResponse]  # type: ignore[assignment]
     """Reads the text of a QR code and answers what may be dispensed. A first scan moves a pending prescription to scanned. Errors:
     QR_CODE_INVALID, QR_CODE_REPLACED, QR_CODE_EXPIRED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
     PRESCRIPTION_EXPIRED.
     """
-    LookupPrescriptions: _aio.UnaryUnaryMultiCallable[_pharmacy_service_pb2.LookupPrescriptionsRequest, _pharmacy_service_pb2.LookupPrescriptionsResponse]  # type: ignore[assignment]
+    LookupPrescriptions: _aio.UnaryUnaryMultiCallable[_scan_pb2.LookupPrescriptionsRequest, _scan_pb2.LookupPrescriptionsResponse]  # type: ignore[assignment]
     """Finds a prescription by its number, or the open ones of a patient by the patient's reference number, and counts as a scan of each.
     Errors: REFERENCE_NUMBER_INVALID, RESOURCE_NOT_FOUND, and for a single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
     PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    ValidatePrescription: _aio.UnaryUnaryMultiCallable[_pharmacy_service_pb2.ValidatePrescriptionRequest, _pharmacy_service_pb2.ValidatePrescriptionResponse]  # type: ignore[assignment]
+    ValidatePrescription: _aio.UnaryUnaryMultiCallable[_claim_pb2.ValidatePrescriptionRequest, _claim_pb2.ValidatePrescriptionResponse]  # type: ignore[assignment]
     """Claims a prescription for the caller, or renews the claim. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the
     last 24 h, CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
     PRESCRIPTION_EXPIRED.
     """
-    DispensePrescription: _aio.UnaryUnaryMultiCallable[_pharmacy_service_pb2.DispensePrescriptionRequest, _pharmacy_service_pb2.DispensePrescriptionResponse]  # type: ignore[assignment]
+    DispensePrescription: _aio.UnaryUnaryMultiCallable[_dispensing_pb2.DispensePrescriptionRequest, _dispensing_pb2.DispensePrescriptionResponse]  # type: ignore[assignment]
     """Dispenses all or part of a prescription that the caller has claimed; all lines or none. Errors: RESOURCE_NOT_FOUND,
     VALIDATION_FAILED (a line that names no open item, more than is open, a batch past its date), CLAIMED_BY_OTHER, PRESCRIPTION_STATE,
     PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    RejectPrescription: _aio.UnaryUnaryMultiCallable[_pharmacy_service_pb2.RejectPrescriptionRequest, _pharmacy_service_pb2.RejectPrescriptionResponse]  # type: ignore[assignment]
+    RejectPrescription: _aio.UnaryUnaryMultiCallable[_claim_pb2.RejectPrescriptionRequest, _claim_pb2.RejectPrescriptionResponse]  # type: ignore[assignment]
     """Rejects a prescription of which nothing was dispensed; patient and doctor are told. Errors: RESOURCE_NOT_FOUND, CLAIMED_BY_OTHER,
     PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    ReleasePrescription: _aio.UnaryUnaryMultiCallable[_pharmacy_service_pb2.ReleasePrescriptionRequest, _pharmacy_service_pb2.ReleasePrescriptionResponse]  # type: ignore[assignment]
+    ReleasePrescription: _aio.UnaryUnaryMultiCallable[_claim_pb2.ReleasePrescriptionRequest, _claim_pb2.ReleasePrescriptionResponse]  # type: ignore[assignment]
     """Gives the caller's claim back: the prescription returns to the state it was claimed from. Errors: RESOURCE_NOT_FOUND,
     CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
-    ListDispensingHistory: _aio.UnaryUnaryMultiCallable[_pharmacy_service_pb2.ListDispensingHistoryRequest, _pharmacy_service_pb2.ListDispensingHistoryResponse]  # type: ignore[assignment]
+    ListDispensingHistory: _aio.UnaryUnaryMultiCallable[_log_pb2.ListDispensingHistoryRequest, _log_pb2.ListDispensingHistoryResponse]  # type: ignore[assignment]
     """Lists what the caller did, newest first. Errors: PAGE_TOKEN_INVALID."""
-    ListPrescriptionLog: _aio.UnaryUnaryMultiCallable[_pharmacy_service_pb2.ListPrescriptionLogRequest, _pharmacy_service_pb2.ListPrescriptionLogResponse]  # type: ignore[assignment]
+    ListPrescriptionLog: _aio.UnaryUnaryMultiCallable[_log_pb2.ListPrescriptionLogRequest, _log_pb2.ListPrescriptionLogResponse]  # type: ignore[assignment]
     """Lists what happened to a prescription at pharmacies, oldest first, to a pharmacist who acted on it. Errors: RESOURCE_NOT_FOUND,
     PAGE_TOKEN_INVALID.
     """
-    GetDispensingSummary: _aio.UnaryUnaryMultiCallable[_pharmacy_service_pb2.GetDispensingSummaryRequest, _pharmacy_service_pb2.GetDispensingSummaryResponse]  # type: ignore[assignment]
+    GetDispensingSummary: _aio.UnaryUnaryMultiCallable[_dispensing_pb2.GetDispensingSummaryRequest, _dispensing_pb2.GetDispensingSummaryResponse]  # type: ignore[assignment]
     """Answers the receipt: to its patient every line, to a pharmacist the lines that he dispensed. Errors: RESOURCE_NOT_FOUND."""
 
 class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -118,9 +153,9 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ScanQrCode(
         self,
-        request: _pharmacy_service_pb2.ScanQrCodeRequest,
+        request: _scan_pb2.ScanQrCodeRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_pharmacy_service_pb2.ScanQrCodeResponse, _abc.Awaitable[_pharmacy_service_pb2.ScanQrCodeResponse]]:
+    ) -> _typing.Union[_scan_pb2.ScanQrCodeResponse, _abc.Awaitable[_scan_pb2.ScanQrCodeResponse]]:
         """Reads the text of a QR code and answers what may be dispensed. A first scan moves a pending prescription to scanned. Errors:
         QR_CODE_INVALID, QR_CODE_REPLACED, QR_CODE_EXPIRED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
         PRESCRIPTION_EXPIRED.
@@ -129,9 +164,9 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def LookupPrescriptions(
         self,
-        request: _pharmacy_service_pb2.LookupPrescriptionsRequest,
+        request: _scan_pb2.LookupPrescriptionsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_pharmacy_service_pb2.LookupPrescriptionsResponse, _abc.Awaitable[_pharmacy_service_pb2.LookupPrescriptionsResponse]]:
+    ) -> _typing.Union[_scan_pb2.LookupPrescriptionsResponse, _abc.Awaitable[_scan_pb2.LookupPrescriptionsResponse]]:
         """Finds a prescription by its number, or the open ones of a patient by the patient's reference number, and counts as a scan of each.
         Errors: REFERENCE_NUMBER_INVALID, RESOURCE_NOT_FOUND, and for a single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
         PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
@@ -140,9 +175,9 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ValidatePrescription(
         self,
-        request: _pharmacy_service_pb2.ValidatePrescriptionRequest,
+        request: _claim_pb2.ValidatePrescriptionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_pharmacy_service_pb2.ValidatePrescriptionResponse, _abc.Awaitable[_pharmacy_service_pb2.ValidatePrescriptionResponse]]:
+    ) -> _typing.Union[_claim_pb2.ValidatePrescriptionResponse, _abc.Awaitable[_claim_pb2.ValidatePrescriptionResponse]]:
         """Claims a prescription for the caller, or renews the claim. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the
         last 24 h, CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
         PRESCRIPTION_EXPIRED.
@@ -151,9 +186,9 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def DispensePrescription(
         self,
-        request: _pharmacy_service_pb2.DispensePrescriptionRequest,
+        request: _dispensing_pb2.DispensePrescriptionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_pharmacy_service_pb2.DispensePrescriptionResponse, _abc.Awaitable[_pharmacy_service_pb2.DispensePrescriptionResponse]]:
+    ) -> _typing.Union[_dispensing_pb2.DispensePrescriptionResponse, _abc.Awaitable[_dispensing_pb2.DispensePrescriptionResponse]]:
         """Dispenses all or part of a prescription that the caller has claimed; all lines or none. Errors: RESOURCE_NOT_FOUND,
         VALIDATION_FAILED (a line that names no open item, more than is open, a batch past its date), CLAIMED_BY_OTHER, PRESCRIPTION_STATE,
         PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
@@ -162,9 +197,9 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def RejectPrescription(
         self,
-        request: _pharmacy_service_pb2.RejectPrescriptionRequest,
+        request: _claim_pb2.RejectPrescriptionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_pharmacy_service_pb2.RejectPrescriptionResponse, _abc.Awaitable[_pharmacy_service_pb2.RejectPrescriptionResponse]]:
+    ) -> _typing.Union[_claim_pb2.RejectPrescriptionResponse, _abc.Awaitable[_claim_pb2.RejectPrescriptionResponse]]:
         """Rejects a prescription of which nothing was dispensed; patient and doctor are told. Errors: RESOURCE_NOT_FOUND, CLAIMED_BY_OTHER,
         PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
@@ -172,9 +207,9 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ReleasePrescription(
         self,
-        request: _pharmacy_service_pb2.ReleasePrescriptionRequest,
+        request: _claim_pb2.ReleasePrescriptionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_pharmacy_service_pb2.ReleasePrescriptionResponse, _abc.Awaitable[_pharmacy_service_pb2.ReleasePrescriptionResponse]]:
+    ) -> _typing.Union[_claim_pb2.ReleasePrescriptionResponse, _abc.Awaitable[_claim_pb2.ReleasePrescriptionResponse]]:
         """Gives the caller's claim back: the prescription returns to the state it was claimed from. Errors: RESOURCE_NOT_FOUND,
         CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
@@ -182,17 +217,17 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListDispensingHistory(
         self,
-        request: _pharmacy_service_pb2.ListDispensingHistoryRequest,
+        request: _log_pb2.ListDispensingHistoryRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_pharmacy_service_pb2.ListDispensingHistoryResponse, _abc.Awaitable[_pharmacy_service_pb2.ListDispensingHistoryResponse]]:
+    ) -> _typing.Union[_log_pb2.ListDispensingHistoryResponse, _abc.Awaitable[_log_pb2.ListDispensingHistoryResponse]]:
         """Lists what the caller did, newest first. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def ListPrescriptionLog(
         self,
-        request: _pharmacy_service_pb2.ListPrescriptionLogRequest,
+        request: _log_pb2.ListPrescriptionLogRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_pharmacy_service_pb2.ListPrescriptionLogResponse, _abc.Awaitable[_pharmacy_service_pb2.ListPrescriptionLogResponse]]:
+    ) -> _typing.Union[_log_pb2.ListPrescriptionLogResponse, _abc.Awaitable[_log_pb2.ListPrescriptionLogResponse]]:
         """Lists what happened to a prescription at pharmacies, oldest first, to a pharmacist who acted on it. Errors: RESOURCE_NOT_FOUND,
         PAGE_TOKEN_INVALID.
         """
@@ -200,9 +235,9 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def GetDispensingSummary(
         self,
-        request: _pharmacy_service_pb2.GetDispensingSummaryRequest,
+        request: _dispensing_pb2.GetDispensingSummaryRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_pharmacy_service_pb2.GetDispensingSummaryResponse, _abc.Awaitable[_pharmacy_service_pb2.GetDispensingSummaryResponse]]:
+    ) -> _typing.Union[_dispensing_pb2.GetDispensingSummaryResponse, _abc.Awaitable[_dispensing_pb2.GetDispensingSummaryResponse]]:
         """Answers the receipt: to its patient every line, to a pharmacist the lines that he dispensed. Errors: RESOURCE_NOT_FOUND."""
 
 def add_PharmacyServiceServicer_to_server(servicer: PharmacyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
