@@ -241,6 +241,7 @@ async def test_s78_a_good_configuration_starts(database_url: str, files: Path, t
         cwd=ROOT,
         env={**os.environ, **{name: value for name, value in given.items() if value is not None}},
         stdout=asyncio.subprocess.PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096)),
     )
     try:
         assert server.stdout is not None
@@ -251,6 +252,7 @@ async def test_s78_a_good_configuration_starts(database_url: str, files: Path, t
         async with grpc.aio.secure_channel(f"127.0.0.1:{int(port[1])}", credentials) as channel:
             keys = await auth_service_pb2_grpc.AuthServiceStub(channel).GetKeySet(auth.GetKeySetRequest())
         assert len(keys.keys) == 2
+        assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (4096, 4096)  # connections are files
     finally:
         server.send_signal(signal.SIGTERM)
         await server.communicate()
