@@ -4,6 +4,7 @@ import io
 
 import pytest
 import zxingcpp
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -97,6 +98,8 @@ def test_her_history_opens_by_a_mailed_code_and_stays_open_over_a_reload(
     windows: Windows, cast: Cast, patient: Actor, postman: Postman
 ) -> None:
     written = cast.prescribe(patient.patient_id, 10)
+    known = clinical.UpdatePatientRequest(patient_id=patient.patient_id, existing_conditions=["Asthma", "Migraine"])
+    cast.clinical.UpdatePatient(known, metadata=cast.doctor.metadata)
     page = windows().sign_in(patient).go("/history").page
     page.get_by_role("button", name="Mail me a code").click()
     code = page.get_by_label("Code from the mail")
@@ -108,6 +111,7 @@ def test_her_history_opens_by_a_mailed_code_and_stays_open_over_a_reload(
     expect(page.get_by_role("link", name=written.prescription_number)).to_be_visible()
     page.reload()
     expect(page.get_by_role("link", name=written.prescription_number)).to_be_visible()
+    expect(page.get_by_text("Existing conditions: Asthma, Migraine")).to_be_visible()
 
 
 def test_she_sees_who_saw_her_record(windows: Windows, cast: Cast, patient: Actor) -> None:

@@ -5,7 +5,7 @@
  * A field's name is its JSON path in the request, such as `items[0].quantity`: so the service's `error.details` find it.
  */
 
-import { Failure } from "./http.js";
+import { asFailure } from "./http.js";
 import { html, nothing, problem } from "./view.js";
 
 let forms = 0;
@@ -106,9 +106,8 @@ export class Form {
     try {
       await this.#work(valuesOf(form), form);
       this.#tell(null, false);
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
-      this.#tell(failure, false);
+    } catch (thrown) {
+      this.#tell(asFailure(thrown), false);
       (form.querySelector("[aria-invalid=true]") ?? form.querySelector(".problems")).focus();
     }
   };

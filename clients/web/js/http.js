@@ -23,6 +23,12 @@ export class Failure extends Error {
   }
 }
 
+/** What was thrown, if it is a Failure and so can be shown; anything else is thrown on. */
+export function asFailure(thrown) {
+  if (thrown instanceof Failure) return thrown;
+  throw thrown;
+}
+
 /** The answer to a request, whatever it holds. Throws Failure for all but success. */
 export async function send(method, path, { query, body, headers, signal } = {}) {
   const answer = await fetchOrFail(BASE + path + queryString(query), {

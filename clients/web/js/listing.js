@@ -18,6 +18,8 @@ export class Listing {
     this.#name = name;
     this.query = query;
     this.items = [];
+    /** The newest page as it was answered, with what it says beside the list. */
+    this.answer = null;
     this.total = null;
     this.busy = false;
   }
@@ -73,6 +75,7 @@ export class Listing {
       if (round === this.#round) throw failure;
     }
     if (round !== this.#round) return; // the list was narrowed anew meanwhile
+    this.answer = answer;
     this.items = [...before, ...answer[this.#name]];
     this.total = answer.totalSize;
     this.#token = answer.nextPageToken;

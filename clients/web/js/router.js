@@ -1,6 +1,6 @@
 /** Follows the address: shows the page that it names, and what stands in a page's way. */
 
-import { Failure } from "./http.js";
+import { asFailure, Failure } from "./http.js";
 import { Page } from "./page.js";
 import { exists, find, home } from "./routes.js";
 import { session } from "./session.js";
@@ -62,10 +62,10 @@ async function show({ route, params }, query) {
     if (!route.module) throw new Failure(404, { type: "PAGE_UNKNOWN", message: "There is no such page." });
     const { default: open } = await import(`./pages/${route.module}`);
     await open(page);
-  } catch (error) {
+  } catch (thrown) {
     if (page.left) return;
-    if (!(error instanceof Failure)) throw error;
-    page.show(() => problem(error, () => show({ route, params }, query)));
+    const failure = asFailure(thrown);
+    page.show(() => problem(failure, () => show({ route, params }, query)));
   }
   if (!page.left) page.arrive();
 }

@@ -2,7 +2,7 @@
 
 import { read, write } from "../api.js";
 import { ask } from "../dialog.js";
-import { Failure } from "../http.js";
+import { asFailure } from "../http.js";
 import { html, moment, notice, nothing, problem, render } from "../view.js";
 import { isOver } from "./prescription.js";
 
@@ -24,9 +24,8 @@ export class QrCode {
     try {
       this.#code = await read(`/qr-codes/${this.#prescription.id}`, {}, this.#page.signal);
       this.#failure = null;
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
-      this.#failure = failure;
+    } catch (thrown) {
+      this.#failure = asFailure(thrown);
     }
     this.#page.update();
   }
@@ -104,10 +103,9 @@ export class QrCode {
   async #try(work) {
     try {
       await work();
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
+    } catch (thrown) {
+      this.#failure = asFailure(thrown);
       this.#said = "";
-      this.#failure = failure;
       this.#page.update();
     }
   }

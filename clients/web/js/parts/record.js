@@ -51,7 +51,7 @@ export function recordFields(form, patient = {}, demanded = false) {
     </div>`;
 }
 
-/** Existing conditions, or that there are none on record. */
+/** Existing conditions; nothing where none are on record. */
 export function conditions(list) {
   return list.length ? html`<p><strong>Existing conditions:</strong> ${list.join(", ")}</p>` : nothing;
 }

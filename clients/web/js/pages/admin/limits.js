@@ -1,5 +1,5 @@
 import { read } from "../../api.js";
-import { Failure } from "../../http.js";
+import { asFailure } from "../../http.js";
 import { html, moment, nothing, problem } from "../../view.js";
 
 const LOOK_AGAIN_S = 15;
@@ -12,9 +12,8 @@ export default async function open(page) {
     try {
       usage = await fetchIt();
       failure = null;
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      failure = error;
+    } catch (thrown) {
+      failure = asFailure(thrown);
     }
     page.update();
   });

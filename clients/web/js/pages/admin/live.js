@@ -1,6 +1,6 @@
 /** Streams that a page follows while it is open, and how the connection stands. */
 
-import { Failure } from "../../http.js";
+import { asFailure } from "../../http.js";
 import { messages } from "../../stream.js";
 import { html, moment, notice, problem } from "../../view.js";
 
@@ -21,9 +21,8 @@ export class Live {
         heard(message);
         this.#isThere(path);
       }
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
-      this.#failure = failure;
+    } catch (thrown) {
+      this.#failure = asFailure(thrown);
       this.#page.update();
     }
   }

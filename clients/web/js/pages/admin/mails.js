@@ -1,6 +1,6 @@
 import { read, write } from "../../api.js";
 import { ask } from "../../dialog.js";
-import { Failure } from "../../http.js";
+import { asFailure } from "../../http.js";
 import { session } from "../../session.js";
 import { html, label, notice, nothing, problem } from "../../view.js";
 import { Live } from "./live.js";
@@ -22,9 +22,8 @@ export default async function open(page) {
     try {
       await work();
       tell(text);
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
-      said = problem(failure);
+    } catch (thrown) {
+      said = problem(asFailure(thrown));
       page.update();
     }
   };

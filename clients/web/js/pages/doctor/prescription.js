@@ -1,5 +1,5 @@
 import { read } from "../../api.js";
-import { Failure } from "../../http.js";
+import { asFailure } from "../../http.js";
 import { course, isOver, items } from "../../parts/prescription.js";
 import { QrCode } from "../../parts/qr_code.js";
 import { facts, html, moment, nothing, notice, words } from "../../view.js";
@@ -27,8 +27,8 @@ export default async function open(page) {
     if (isOver(prescription)) return;
     try {
       await take(await fetchIt());
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
+    } catch (thrown) {
+      asFailure(thrown);
       outOfDate = true;
       page.update();
     }

@@ -1,8 +1,9 @@
 import { tell } from "../../api.js";
 import { Form } from "../../form.js";
-import { Failure } from "../../http.js";
+import { asFailure } from "../../http.js";
 import { Listing } from "../../listing.js";
 import { prescriptionRow } from "../../parts/prescription.js";
+import { conditions } from "../../parts/record.js";
 import { visitRow } from "../../parts/visit.js";
 import { session } from "../../session.js";
 import { html, moment, notice, nothing } from "../../view.js";
@@ -25,7 +26,7 @@ export default async function open(page) {
     await entries.load();
     opened = true;
   });
-  page.show(() => (opened ? entries.show(row, "Nothing has been written down yet.") : closed(asking, entering, mailed)));
+  page.show(() => (opened ? history(entries) : closed(asking, entering, mailed)));
 }
 
 function isOpen() {
@@ -37,10 +38,15 @@ async function load(entries) {
   try {
     await entries.load();
     return true;
-  } catch (failure) {
-    if (failure instanceof Failure && failure.type === "OTP_REQUIRED") return false;
-    throw failure;
+  } catch (thrown) {
+    if (asFailure(thrown).type === "OTP_REQUIRED") return false;
+    throw thrown;
   }
+}
+
+function history(entries) {
+  return html`${conditions(entries.answer.existingConditions)}
+    ${entries.show(row, "Nothing has been written down yet.")}`;
 }
 
 function closed(asking, entering, mailed) {

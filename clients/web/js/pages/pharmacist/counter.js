@@ -1,5 +1,5 @@
 import { Form } from "../../form.js";
-import { Failure } from "../../http.js";
+import { asFailure } from "../../http.js";
 import { Camera } from "../../qr/camera.js";
 import { Picture } from "../../qr/picture.js";
 import { html, nothing, problem } from "../../view.js";
@@ -22,9 +22,8 @@ export default function open(page) {
     page.say("A code was read.");
     try {
       await find(text);
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
-      refused = failure;
+    } catch (thrown) {
+      refused = asFailure(thrown);
       page.update();
     }
   };
@@ -65,8 +64,9 @@ function advice({ type }) {
 async function besideTheField(finding) {
   try {
     await finding;
-  } catch (failure) {
-    if (failure instanceof Failure) failure.details = failure.details.map(({ message }) => ({ field: "referenceNumber", message }));
+  } catch (thrown) {
+    const failure = asFailure(thrown);
+    failure.details = failure.details.map(({ message }) => ({ field: "referenceNumber", message }));
     throw failure;
   }
 }

@@ -2,7 +2,7 @@
 
 import { write } from "../../api.js";
 import { Form } from "../../form.js";
-import { Failure } from "../../http.js";
+import { asFailure } from "../../http.js";
 import { html, nothing } from "../../view.js";
 
 export class Dispensing {
@@ -61,8 +61,9 @@ export class Dispensing {
     const lines = places.map((place) => line(prescribed[place], items[place]));
     try {
       return await write("POST", `/pharmacy/dispense/${id}`, { items: lines, notes });
-    } catch (failure) {
-      if (failure instanceof Failure) failure.details = failure.details.map((detail) => atItsPlace(detail, places));
+    } catch (thrown) {
+      const failure = asFailure(thrown);
+      failure.details = failure.details.map((detail) => atItsPlace(detail, places));
       throw failure;
     }
   }

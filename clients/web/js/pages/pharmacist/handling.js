@@ -2,7 +2,7 @@
 
 import { write } from "../../api.js";
 import { ask } from "../../dialog.js";
-import { Failure } from "../../http.js";
+import { asFailure } from "../../http.js";
 import { course, isOver, items } from "../../parts/prescription.js";
 import { allergies } from "../../parts/record.js";
 import { calendarDay, facts, html, notice, nothing, problem } from "../../view.js";
@@ -132,10 +132,9 @@ export class Handling {
     this.#page.update();
     try {
       await work();
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
+    } catch (thrown) {
+      this.#failure = asFailure(thrown);
       this.#said = "";
-      this.#failure = failure;
       scrollTo(0, 0);
     } finally {
       this.#busy = false;

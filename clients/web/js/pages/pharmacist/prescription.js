@@ -1,4 +1,4 @@
-import { Failure } from "../../http.js";
+import { asFailure } from "../../http.js";
 import { prescriptionRow } from "../../parts/prescription.js";
 import { html, problem } from "../../view.js";
 import { behind, isOfPatient } from "./found.js";
@@ -11,8 +11,8 @@ export default async function open(page) {
     const found = await behind(number);
     if (isOfPatient(number)) showAll(page, number, found);
     else showOne(page, found[0]);
-  } catch (failure) {
-    if (!(failure instanceof Failure)) throw failure;
+  } catch (thrown) {
+    const failure = asFailure(thrown);
     page.show(() => html`${problem(failure, failure.maybeDone && (() => open(page)))} ${back()}`);
   }
 }
