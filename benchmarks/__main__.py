@@ -92,8 +92,9 @@ async def _callers(
         Variant.CHAIN: (whole.chain, known, settings, url),
         Variant.SERVER: (whole.server, settings, url),
     }
-    async with running(servers) as processes, AsyncExitStack() as stack:
-        yield {variant: await stack.enter_async_context(Caller(process)) for variant, process in processes.items()}
+    others = {"worker": (whole.worker, settings, url)}
+    async with running({**servers, **others}) as processes, AsyncExitStack() as stack:
+        yield {variant: await stack.enter_async_context(Caller(processes[variant])) for variant in servers}
 
 
 async def _measure(

@@ -30,6 +30,14 @@ async def server(settings: Settings, database_url: str) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
+async def worker(settings: Settings, database_url: str) -> AsyncIterator[int]:
+    """What sends the mails, so that the measured server need not stand in for it; it listens nowhere and yields 0."""
+    async with app.core(settings, database_url) as core, app.sending(core):
+        _log_to(settings.medconnect_home / "worker.log")
+        yield 0
+
+
+@asynccontextmanager
 async def chain(calls: Sequence[RehearsedCall], settings: Settings, database_url: str) -> AsyncIterator[int]:
     """The server's interceptors before handlers that only answer; yields its port."""
     async with app.core(settings, database_url) as core:

@@ -162,7 +162,7 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:
             RequestLog(clock, core.metrics),  # sees how every call ends, refused ones too
             ClientAddress(),  # limits and the log need to know whence
             authentication,  # limits need to know who; refuses nobody
-            RateLimit(services.budgets, core.meter, clock),
+            RateLimit(services.budgets, core.meter, clock, services.standing),
             reception,  # who may not call now is not waited for
             Audit(core.work),  # sees who is refused, and why
             access,  # refuses before the body is parsed

@@ -38,7 +38,7 @@ def rotate() -> None:
     console.print(f"{ring.active.key_id} signs from now on.")
 
 
-@commands.command()
+@commands.command(context_settings={"ignore_unknown_options": True})  # an id may begin with a hyphen
 def retire(kid: Annotated[str, typer.Argument(help="the key's id, as `keys list` shows it")]) -> None:
     """Accept nothing more that this key has signed, because it may have been stolen."""
     key_file.change(_file(), lambda ring: ring.without(kid, clock.now()))

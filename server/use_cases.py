@@ -63,16 +63,15 @@ def use_cases(core: Core) -> Iterator[Services]:
     """Build the services; their threads end with the block."""
     settings, clock, work = core.settings, core.clock, core.work
     ring = core.ring
-    token_life = timedelta(seconds=settings.jwt_expires_in)
     page_tokens = PageTokens(derived_key(ring.root, "page tokens"))
-    access_tokens = AccessTokens(ring, clock, token_life)
-    standing = Standing(work, clock, token_life)
+    access_tokens = AccessTokens(ring, clock, timedelta(seconds=settings.jwt_expires_in))
+    standing = Standing(work, clock)
     networks = known_networks(settings.rate_limit_networks)
     budgets = Budgets(settings.rate_limits, settings.rate_limit_factor, networks)
     attempts = SignInAttempts(work, derived_key(ring.root, "sign-in counters"))
     cap = settings.email_daily_cap
     mailed_codes = CodeService(derived_key(ring.root, "one-time codes"), code_seal(ring), cap)
-    confirmation = EmailConfirmation(mailed_codes)
+    confirmation = EmailConfirmation(mailed_codes, core.meter, budgets.later("confirmation"))
     lifetimes = Lifetimes(staff_idle=timedelta(minutes=settings.staff_idle_minutes))
     patients = PatientService(work, clock, page_tokens)
     with hashing_threads() as hashing:

@@ -76,11 +76,13 @@ class AccountService:
 
         Where addresses are confirmed, one that has an owner is registered like any other: the account works as far as
         any does before its code, which nobody gets, and the owner is told. Raises ValidationFailed, and EmailTaken
-        where addresses are not confirmed.
+        where addresses are not confirmed; where they are, RateLimitExceeded for one that was entered too often.
         """
         waits = application.role in (Role.DOCTOR, Role.PHARMACIST)
         status = UserStatus.UNVERIFIED if waits else UserStatus.ACTIVE
         account = await self._account(application, status, email_confirmed=not self._confirms_email)
+        if self._confirms_email:
+            await self._confirmation.admit(account.email)
         async with self._work.begin() as tx:
             opened = await self._with_record(tx, await self.open(tx, account), application)
             if self._confirms_email:

@@ -29,17 +29,20 @@ class CodeService:
     ) -> datetime:
         """Mail a new code to an account that is locked, or `to` an address that it asks for; the one before ends.
 
-        Answers when it expires. Raises RateLimitExceeded when the account got too many, or EmailLimitExceeded when it
-        was sent too many mails today.
+        Answers when it expires. Raises what `issue` raises.
         """
-        await tx.outbox.check_room(user.id, self._mails_a_day)
         code, expires_at = await self.issue(tx, scope)
         sealed = self._seal.close(code, user.id)
         await tx.events.record(OtpRequested(user, kind, to or user.email, expires_at, sealed))
         return expires_at
 
     async def issue(self, tx: Transaction, scope: CodeScope) -> tuple[str, datetime]:
-        """A new code for an account that is locked, and when it expires. Raises RateLimitExceeded as `send` does."""
+        """A new code for an account that is locked, and when it expires.
+
+        Raises RateLimitExceeded when the account got too many, or EmailLimitExceeded when it was sent too many mails
+        today.
+        """
+        await tx.outbox.check_room(scope.user_id, self._mails_a_day)
         code = one_time_codes.issue(scope, self._hash_key)
         return code.text, await tx.codes.replace(scope, code.hash)
 

@@ -1,17 +1,35 @@
 """Addresses become an account's own when a code that was mailed to them comes back."""
 
+import hashlib
+
 from server.auth.code_service import CodeService
 from server.auth.entities import User
 from server.auth.one_time_codes import CodeScope, Purpose
 from server.mail.entities import MailKind, NewMail
+from server.rate_limits.bucket import Limit
+from server.rate_limits.meter import Meter
 from server.unit_of_work import Transaction
 
 
 class EmailConfirmation:
-    """Asks for and takes the codes, inside the transactions of the use cases that need them."""
+    """Asks for and takes the codes, inside the transactions of the use cases that need them.
 
-    def __init__(self, codes: CodeService) -> None:
+    entries: how often an address may be entered.
+    """
+
+    def __init__(self, codes: CodeService, meter: Meter, entries: Limit) -> None:
         self._codes = codes
+        self._meter = meter
+        self._entries = entries
+
+    async def admit(self, address: str) -> None:
+        """Count that somebody enters an address, before he is mailed there; call it outside of transactions.
+
+        Of however many accounts: nobody's mailbox is filled, and five tries at each code stay few. Raises
+        RateLimitExceeded, whether the address has an owner or not.
+        """
+        key = hashlib.sha256(address.encode()).hexdigest()
+        await self._meter.charge_quietly([(self._entries, key)])
 
     async def ask(self, tx: Transaction, user: User, kind: MailKind) -> None:
         """Mail a code to the address that a locked account waits for; if it has an owner, tell him so instead.
@@ -29,10 +47,12 @@ class EmailConfirmation:
     async def confirmed(self, tx: Transaction, user: User, code: str) -> User | None:
         """A locked account with the address that it waits for as its own; None for a wrong code, which counts.
 
-        Raises EmailTaken when somebody else has confirmed the address meanwhile.
+        What was mailed to the former address opens nothing any more. Raises EmailTaken when somebody else has confirmed
+        the address meanwhile.
         """
         if not user.new_email or not await self._codes.use(tx, _scope(user), code):
             return None
+        await tx.codes.end_all(user.id)
         return await tx.accounts.confirm_email(user.id)
 
 

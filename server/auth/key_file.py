@@ -12,15 +12,15 @@ from typing import Annotated, Final
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from server import background
 from server.auth.keys import KeyNotUsable, KeyRing, KeyState, SigningKey, base64url
+from server.settings import LEAST_SECRET_BYTES
 
 POLL_SECONDS: Final = 1.0
 OTHERS: Final = 0o077
 """The permission bits of everybody but the owner."""
-LEAST_ROOT_CHARACTERS: Final = 32
 
 _log = structlog.get_logger()
 
@@ -40,10 +40,16 @@ class _Record(BaseModel):
     verifies_until: AwareDatetime | None = None
 
 
+def _long_enough(root: str) -> str:
+    if len(root.encode()) < LEAST_SECRET_BYTES:  # as of JWT_SECRET, which may become a root
+        raise ValueError("too short")
+    return root
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    root: Annotated[str, Field(min_length=LEAST_ROOT_CHARACTERS)]
+    root: Annotated[str, AfterValidator(_long_enough)]
     keys: list[_Record]
 
 
@@ -62,17 +68,17 @@ def read(path: Path) -> KeyRing:
 
 def create(path: Path, ring: KeyRing) -> None:
     """Write a new file. Raises FileExistsError: a ring that is lost logs everybody out."""
-    with _locked(path):
-        if path.exists():
+    with _locked(path) as file:
+        if file.exists():
             raise FileExistsError(f"{path} exists already")
-        _write(path, ring)
+        _write(file, ring)
 
 
 def change(path: Path, step: Callable[[KeyRing], KeyRing]) -> KeyRing:
     """Replace the ring by what a step makes of it; answers that. Raises what `read` and the step raise."""
-    with _locked(path):
-        ring = step(read(path))
-        _write(path, ring)
+    with _locked(path) as file:
+        ring = step(read(file))
+        _write(file, ring)
     return ring
 
 
@@ -98,7 +104,7 @@ async def _follow(path: Path, use: Callable[[KeyRing], None], changed: Callable[
                 _log.info("key_ring_read", active=ring.active.key_id)
                 if while_running:
                     await changed()
-        except (OSError, KeyFileWrong) as error:  # the ring in memory stays in force
+        except Exception as error:  # the ring in memory stays in force, and the next one must not be missed
             _log.error("key_file_not_read", error=type(error).__name__)
         await asyncio.sleep(POLL_SECONDS)
 
@@ -110,19 +116,20 @@ def _version(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Let one command at a time change the file."""
-    folder = os.open(path.absolute().parent, os.O_RDONLY)
+def _locked(path: Path) -> Iterator[Path]:
+    """Let one command at a time change the file; answers where it lies, if links lead there."""
+    file = path.resolve()
+    folder = os.open(file.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
+        yield file
     finally:
         os.close(folder)
 
 
 def _write(path: Path, ring: KeyRing) -> None:
     """Put a whole new file in the place of the old one, with its owner."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)  # made with mode 0600
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
     try:
         with os.fdopen(handle, "w") as file:
             if path.exists():

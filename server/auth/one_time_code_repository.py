@@ -3,6 +3,7 @@
 from datetime import datetime
 from math import ceil
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import Integer, Interval, LargeBinary, Text, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,6 +34,10 @@ _END_OTHERS: Final = text(
     WHERE user_id = :user_id AND purpose = :purpose AND ended_at IS NULL
     """
 ).bindparams(*_SCOPE)
+
+_END_ALL: Final = text(
+    "UPDATE one_time_codes SET ended_at = now() WHERE user_id = :user_id AND ended_at IS NULL"
+).bindparams(_SCOPE[0])
 
 _INSERT: Final = text(
     """
@@ -88,6 +93,10 @@ class OneTimeCodeRepository:
         """Whether this is the code that stands open there; it is used up then. A wrong try is counted."""
         found = await self._connection.execute(_TRY, {**_values(scope), "code_hash": code_hash})
         return bool(found.scalar_one_or_none())
+
+    async def end_all(self, user_id: UUID) -> None:
+        """End every code of an account that could still be used."""
+        await self._connection.execute(_END_ALL, {"user_id": user_id})
 
 
 def _values(scope: CodeScope) -> dict[str, object]:

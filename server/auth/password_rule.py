@@ -5,6 +5,7 @@ Sources: NIST SP 800-63B-4 (length, no composition rules, a blocklist, no words 
 
 import gzip
 import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -37,7 +38,7 @@ def check_new_password(password: str, email: str, full_name: str = "", *, field:
     """
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise ValidationFailed.of(field, f"must have {MIN_LENGTH} to {MAX_LENGTH} characters")
-    folded = password.casefold()
+    folded = _folded(password)
     if any(word in folded for word in _known_words(email, full_name)):
         raise PasswordContext.of(field, "must not contain the e-mail's first part, the name, or the service's name")
     if _is_common(folded):
@@ -45,16 +46,22 @@ def check_new_password(password: str, email: str, full_name: str = "", *, field:
 
 
 def _known_words(email: str, full_name: str) -> list[str]:
-    address = email.casefold()
-    own = [address.partition("@")[0], *full_name.casefold().split()]
+    address = _folded(email)
+    own = [address.partition("@")[0], *_folded(full_name).split()]
     return [*SERVICE_WORDS, address, *(word for word in own if len(word) >= NAMED_PART_LENGTH)]
+
+
+def _folded(text: str) -> str:
+    """Without regard to case, and to the other ways in which Unicode writes the same letters."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _is_common(folded: str) -> bool:
     """Whether it, or what it repeats, is listed, or a way along the keyboard, the alphabet or the digits."""
     repeated = _REPEATED.fullmatch(folded)
-    along = any(folded in row or folded[::-1] in row for row in _ROWS)
-    return along or folded in _common() or (repeated is not None and repeated[1] in _common())
+    unit = repeated[1] if repeated else folded
+    along = any(unit in row or unit[::-1] in row for row in _ROWS)
+    return along or folded in _common() or unit in _common()
 
 
 @cache

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -77,15 +78,17 @@ class Passwords:
         """Compare a password, exactly as it was sent, with what is stored.
 
         stored: None if there is no such account, or none with a password: that never matches and is the same work. A
-        hash of the system before this one (bcrypt) can match and then brings its replacement.
+        hash of the system before this one (bcrypt) can match and then brings its replacement. What is no hash that we
+        know never matches: its owner sets a new password.
         """
         return await self._off_loop(lambda: self._check(password, stored))
 
     def _check(self, password: str, stored: str | None) -> PasswordCheck:
-        if stored is None or self._cut_by_bcrypt(password, stored):
-            self._context.verify(password, self._nobodys)
-            return PasswordCheck(matches=False, replacement=None)
-        return PasswordCheck(*self._context.verify_and_update(password, stored))
+        if stored is not None and not self._cut_by_bcrypt(password, stored):
+            with suppress(ValueError):
+                return PasswordCheck(*self._context.verify_and_update(password, stored))
+        self._context.verify(password, self._nobodys)
+        return PasswordCheck(matches=False, replacement=None)
 
     def _cut_by_bcrypt(self, password: str, stored: str) -> bool:
         """Whether the comparison would ignore the end of the password."""

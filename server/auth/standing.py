@@ -17,6 +17,7 @@ import structlog
 
 from server import background
 from server.auth.entities import UserStatus
+from server.auth.keys import MAX_LIFETIME
 from server.clock import Clock
 from server.errors import AccountNotVerified, EmailNotConfirmed, Unauthenticated, Unavailable
 from server.identity import Caller
@@ -31,21 +32,18 @@ LOOK_BACK: Final = timedelta(seconds=30)
 ASK_SECONDS: Final = 1.0
 """How long the database may take to answer."""
 
-_log = structlog.get_logger()
+REMEMBERED_FOR: Final = MAX_LIFETIME + timedelta(minutes=1)
+"""A session that was revoked longer ago has no token left to be presented, whatever their lifetime was set to."""
 
-_TOKEN_SLACK: Final = timedelta(minutes=1)
+_log = structlog.get_logger()
 
 
 class Standing:
-    """The memory of one process.
+    """The memory of one process."""
 
-    token_lifetime: that of an access token; a session that was revoked longer ago has none left to be presented.
-    """
-
-    def __init__(self, work: UnitOfWork, clock: Clock, token_lifetime: timedelta) -> None:
+    def __init__(self, work: UnitOfWork, clock: Clock) -> None:
         self._work = work
         self._monotonic = clock.monotonic
-        self._remembered_for = token_lifetime + _TOKEN_SLACK
         self._revoked: set[UUID] = set()
         self._revoked_here: set[UUID] = set()
         self._deactivated: set[UUID] = set()
@@ -61,11 +59,15 @@ class Standing:
         Unauthenticated for a revoked session or a closed account, EmailNotConfirmed, AccountNotVerified, and
         DatabaseUnavailable or ServerBusy when the memory is stale and the database does not answer.
         """
-        if caller.session_id in self._revoked or caller.user_id in self._deactivated:
+        if self.has_ended(caller):
             raise Unauthenticated()
         vouched_for = caller.user_id in self._vouched or not (confirmed or verified)
         if not vouched_for or self._monotonic() - self._read_at > STALE_SECONDS:
             await self._ask(caller, confirmed=confirmed, verified=verified)
+
+    def has_ended(self, caller: Caller) -> bool:
+        """Whether this process knows that the session was revoked or the account closed; asks nobody."""
+        return caller.session_id in self._revoked or caller.user_id in self._deactivated
 
     def revoked(self, *session_ids: UUID) -> None:
         """Sessions were revoked by this process, and that is committed."""
@@ -116,7 +118,7 @@ class Standing:
     async def _reload(self) -> None:
         self._revoked_here = set()
         async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
-            revoked = await tx.sessions.revoked(self._remembered_for)
+            revoked = await tx.sessions.revoked(REMEMBERED_FOR)
             statuses = await tx.accounts.not_active()
         self._revoked = self._revoked_here | revoked
         self._deactivated = set()

@@ -2,6 +2,7 @@
 
 from math import ceil
 
+from server.auth.standing import Standing
 from server.clock import Clock
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
@@ -11,11 +12,15 @@ from server.rate_limits.meter import Meter, refusal
 
 
 class RateLimit:
-    """Takes a token from each budget of the call; the strictest decides and is reported."""
+    """Takes a token from each budget of the call; the strictest decides and is reported.
 
-    def __init__(self, budgets: Budgets, meter: Meter, clock: Clock) -> None:
+    standing: who calls with a token of a session that has ended is charged like one without, and costs nobody else.
+    """
+
+    def __init__(self, budgets: Budgets, meter: Meter, clock: Clock, standing: Standing) -> None:
         self._budgets = budgets
         self._meter = meter
+        self._standing = standing
         self._clock = clock
 
     async def around(self, call: Call, proceed: Proceed) -> None:
@@ -24,7 +29,8 @@ class RateLimit:
         What a use case charges or gives back is reported too, except by streams, whose headers have been sent by then.
         """
         group = call.method.limit_group
-        budgets = self._budgets.of(call.caller, group, call.address)
+        ended = call.caller is not None and self._standing.has_ended(call.caller)
+        budgets = self._budgets.of(None if ended else call.caller, group, call.address)
         bill = await self._meter.charge_call(budgets)
         strictest = bill.strictest
         self._report(call, strictest)

@@ -12,6 +12,7 @@ from server.rate_limits.networks import KnownNetwork
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
 
 BY_ADDRESS: Final = {
     "login": Limit("login", 5, 15 * MINUTE),
@@ -51,10 +52,12 @@ ANONYMOUS: Final = Limit("anonymous", 10, MINUTE)
 LATER: Final = {
     "refresh": Limit("refresh", 10, MINUTE),
     "lookup_misses": Limit("lookup_misses", 5, MINUTE),
+    "confirmation": Limit("confirmation", 5, DAY),
 }
-"""Budgets that a use case charges once it knows whom: a session, a pharmacist whose reference number names nothing."""
+"""Budgets that a use case charges once it knows whom: a session, a pharmacist whose reference number names nothing, an
+e-mail address that somebody enters as his own."""
 
-SHARED: Final = frozenset(BY_ADDRESS)
+SHARED: Final = frozenset({*BY_ADDRESS, "confirmation"})
 """Limits that hold over all processes and refuse when they cannot be judged: they slow guessing down."""
 
 NAMES: Final = frozenset({*BY_ADDRESS, *BY_USER, *ROLES, *LATER, GLOBAL.name, ANONYMOUS.name})

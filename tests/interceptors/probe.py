@@ -220,7 +220,7 @@ async def running_house(
     """Serve the probe behind the chain that `app.py` builds; only the table of methods is the test's."""
     probe, methods = Probe(), _methods()
     tokens = AccessTokens(KeyRing.derived("k" * 32), clock.clock, timedelta(minutes=15))
-    standing = Standing(work, clock.clock, timedelta(minutes=15))
+    standing = Standing(work, clock.clock)
     await standing.refresh()
     metrics = Metrics()
     meter = Meter(store or MemoryStore(), clock.clock, metrics)

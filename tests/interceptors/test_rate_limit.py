@@ -10,7 +10,8 @@ from server.db.identifiers import new_id
 from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Role
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.clock import SettableClock
+from tests.fixtures.auth import a_user
+from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.limits import BUDGETS
 from tests.interceptors.probe import House, Metadata, running_house
 
@@ -40,6 +41,17 @@ async def test_a_bad_token_is_limited_like_no_token(house: House) -> None:
     assert await codes(house, 5, metadata=bad) + await codes(house, 5) == [CODE.UNAUTHENTICATED] * 10
     assert await codes(house, 1, metadata=bad) == [CODE.RESOURCE_EXHAUSTED]
     assert await codes(house, 1, metadata=house.bearer(Role.DOCTOR)) == [CODE.OK]
+
+
+async def test_s27_a_token_whose_session_has_ended_costs_its_account_nothing(house: House) -> None:
+    """Whoever has stolen it cannot use up what the owner may call after signing out."""
+    user_id, session_id = new_id(), new_id()
+    token, _ = house.tokens.issue(a_user(Role.DOCTOR, id=user_id), session_id, FAR)
+    stolen = [("authorization", f"Bearer {token}")]
+    assert await codes(house, 1, metadata=stolen) == [CODE.OK]
+    house.standing.revoked(session_id)
+    assert await codes(house, 11, metadata=stolen) == [CODE.UNAUTHENTICATED] * 10 + [CODE.RESOURCE_EXHAUSTED]
+    assert await codes(house, 49, metadata=house.bearer(Role.DOCTOR, user_id)) == [CODE.OK] * 49
 
 
 async def test_refused_calls_cost_too(house: House) -> None:

@@ -59,8 +59,8 @@ CASES = [
     Case("medical_history", 10, 60, "medical_history", Role.PATIENT),
     Case("events", 30, 60, "events", Role.ADMIN),
 ]
-ELSEWHERE = {"refresh", "lookup_misses", "forgot_password"}
-"""test_rate_limit.py: use cases charge these; test_forgot_budgets.py: two limits at once."""
+ELSEWHERE = {"refresh", "lookup_misses", "confirmation", "forgot_password"}
+"""test_rate_limit.py, test_auth_confirmation.py: use cases charge these; test_forgot_budgets.py: two limits at once."""
 
 
 class Street:

@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from server.audit.events import Outcome
 from server.auth.entities import SignedIn
 from server.auth.passwords import Passwords
 from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
@@ -109,13 +110,21 @@ async def test_s24_a_replay_whose_successor_was_used_revokes_the_family_at_once(
     assert await is_refused(auth, tokens[2])
 
 
-async def test_s24_the_revocation_stays_although_the_call_fails(database_url: str, passwords: Passwords) -> None:
+async def test_s24_the_revocation_and_its_record_stay_although_the_call_fails(
+    database_url: str, passwords: Passwords
+) -> None:
     async with process(database_url, passwords) as auth:
-        token = (await auth.sign_in(await auth.open())).tokens.refresh_token
-        await auth.sessions.refresh(token)
+        user = await auth.open()
+        token = (await auth.sign_in(user)).tokens.refresh_token
+        for _ in range(2):
+            await auth.sessions.refresh(token)
+        recorded = "SELECT outcome, object_id, reason FROM audit_records WHERE event = 'refresh_token_reused'"
+        assert await execute(auth.work, recorded) == []
         await age(auth.work, seconds=11)
         assert await is_refused(auth, token)
         assert await execute(auth.work, "SELECT count(revoked_at) FROM sessions") == [(1,)]
+        assert await is_refused(auth, token)  # which is no second theft
+        assert await execute(auth.work, recorded) == [(Outcome.DENIED, user.id, "REFRESH_TOKEN_INVALID")]
 
 
 async def test_s23_the_database_holds_no_refresh_token(auth: Auth) -> None:

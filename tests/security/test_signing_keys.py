@@ -234,12 +234,38 @@ def test_the_commands_make_show_and_change_the_ring(
     assert former == KeyRing.derived(ROOT).active.key_id
     age(path)
     assert command(monkeypatch, "keys", "rotate") == 0
+    assert command(monkeypatch, "keys", "retire", "-unknown") == 1
+    assert "there is no such key" in capsys.readouterr().err
     assert command(monkeypatch, "keys", "retire", former) == 0
     capsys.readouterr()
     assert command(monkeypatch, "keys", "list") == 0
     shown = capsys.readouterr().out
     assert [line.split()[1] for line in shown.splitlines()] == ["next", "active", "retired"]
     assert ROOT not in shown
+
+
+def test_a_secret_of_32_bytes_in_fewer_characters_becomes_a_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "корень для колец"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JWT_SECRET", secret)
+    assert (len(secret), len(secret.encode())) == (16, 30)
+    assert command(monkeypatch, "keys", "init", "keys.json") == 78
+    monkeypatch.setenv("JWT_SECRET", secret + "…")
+    assert command(monkeypatch, "keys", "init", "keys.json") == 0
+    assert key_file.read(Path("keys.json")).root == secret + "…"
+    assert secret not in "".join(capsys.readouterr())
+
+
+def test_a_ring_behind_a_link_is_replaced_where_it_lies(file: Path) -> None:
+    link = file.parent / "elsewhere" / "link.json"
+    link.parent.mkdir()
+    link.symlink_to(file)
+    ring = key_file.change(link, lambda ring: ring.rotated(Clock().now()))
+    assert link.is_symlink()
+    assert key_file.read(file).active.key_id == ring.active.key_id
+    assert [path.name for path in link.parent.iterdir()] == ["link.json"]
 
 
 def age(path: Path) -> None:
@@ -282,6 +308,32 @@ async def test_s21_running_processes_follow_the_file(
             await soon(partial(process.outcome, signed_in.access_token), garbage)
             assert await process.outcome(renewed.access_token) == "OK"
         await soon(partial(recorded_changes, database_url), "4")  # S48: two changes, taken up by two processes
+
+
+async def test_s21_neither_a_damaged_file_nor_a_missing_record_ends_the_following(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_file, "POLL_SECONDS", 0.02)
+    used: list[str] = []
+    first = file.read_text()
+
+    async def follows_to(key_id: str) -> None:
+        async with asyncio.timeout(2):
+            while used[-1:] != [key_id]:
+                await asyncio.sleep(0.01)
+
+    async def unrecorded() -> None:
+        raise RuntimeError
+
+    async with key_file.followed(file, lambda ring: used.append(ring.active.key_id), unrecorded):
+        await follows_to(key_file.read(file).active.key_id)
+        for _ in range(2):
+            rotated = key_file.change(file, lambda ring: ring.rotated(ring.keys[0].changed_at + MINUTE))
+            await follows_to(rotated.active.key_id)
+        file.write_text("{}")
+        await asyncio.sleep(0.1)
+        file.write_text(first)
+        await follows_to(KeyRing.derived(ROOT).active.key_id)
 
 
 async def recorded_changes(url: str) -> str:

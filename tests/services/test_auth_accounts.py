@@ -17,6 +17,7 @@ from server.pagination import PageRequest
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import NO_DETAILS, PASSWORD, Auth, an_application, process, set_status
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.sessions import execute
 
 ADMIN = Caller(new_id(), Role.ADMIN, new_id())
 ALL = UserFilter(role=None, status=None, search=None)
@@ -26,12 +27,6 @@ FIRST_PAGE = PageRequest(size=20, token="")
 @pytest.fixture
 def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
     return Auth.build(work, clock.clock, passwords)
-
-
-async def execute(work: UnitOfWork, statement: str, *values: Any) -> list[Any]:
-    async with work.begin() as tx:
-        result = await tx.connection.exec_driver_sql(statement, values)
-        return list(result) if result.returns_rows else []
 
 
 async def mails_to(auth: Auth, user: User) -> list[Any]:

@@ -19,6 +19,8 @@ from server.identity import Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import PASSWORD, SEAL, Auth, an_application
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.limits import BUDGETS
+from tests.fixtures.sessions import execute
 
 ADDRESS = "ann@example.org"
 HOME, EVIL = "192.0.2.1", "203.0.113.66"
@@ -31,19 +33,13 @@ async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> 
     return built
 
 
-async def execute(auth: Auth, statement: str, *values: Any) -> list[Any]:
-    async with auth.work.begin() as tx:
-        result = await tx.connection.exec_driver_sql(statement, values)
-        return list(result) if result.returns_rows else []
-
-
 async def registered(auth: Auth, role: Role = Role.PATIENT, email: str = ADDRESS) -> tuple[User, Tokens]:
     opened, tokens = await auth.accounts.register(an_application(role, email=email))
     return opened.user, tokens
 
 
 async def mailed_code(auth: Auth, user: User) -> str:
-    rows = await execute(auth, "SELECT sealed_code FROM emails WHERE recipient_id = $1 ORDER BY id", user.id)
+    rows = await execute(auth.work, "SELECT sealed_code FROM emails WHERE recipient_id = $1 ORDER BY id", user.id)
     return SEAL.open(rows[-1][0], user.id)
 
 
@@ -75,7 +71,8 @@ async def test_an_account_that_registered_itself_sees_nothing_before_its_code(au
 
 async def test_the_code_comes_with_the_welcome(auth: Auth) -> None:
     user, _ = await registered(auth)
-    mails = await execute(auth, "SELECT kind, recipient, sealed_code IS NOT NULL, expires_at - created_at FROM emails")
+    asked = "SELECT kind, recipient, sealed_code IS NOT NULL, expires_at - created_at FROM emails"
+    mails = await execute(auth.work, asked)
     assert [tuple(mail[:3]) for mail in mails] == [("welcome", user.email, True)]
     assert mails[0][3].total_seconds() == 600
 
@@ -129,13 +126,13 @@ def vars_of(tokens: Tokens) -> list[object]:
 async def test_an_address_with_an_owner_is_answered_like_a_free_one_and_he_is_told(auth: Auth) -> None:
     free = shape(*await auth.accounts.register(an_application(email=ADDRESS)))
     owner = (await auth.accounts.create_user(an_application(email=ADDRESS))).user
-    before = await execute(auth, "SELECT count(*) FROM one_time_codes")
+    before = await execute(auth.work, "SELECT count(*) FROM one_time_codes")
     opened, tokens = await auth.accounts.register(an_application(email=ADDRESS.upper()))
     assert shape(opened, tokens) == free
-    assert await execute(auth, "SELECT count(*) FROM one_time_codes") == [(before[0][0] + 1,)]
+    assert await execute(auth.work, "SELECT count(*) FROM one_time_codes") == [(before[0][0] + 1,)]
     await auth.check(SignedIn(opened.user, tokens))
     assert not await may_act(auth, opened.user, tokens)
-    mails = await execute(auth, "SELECT kind, recipient_id FROM emails ORDER BY id DESC LIMIT 1")
+    mails = await execute(auth.work, "SELECT kind, recipient_id FROM emails ORDER BY id DESC LIMIT 1")
     assert [tuple(mail) for mail in mails] == [("address_taken", owner.id)]
     assert await auth.accounts.get(owner.id) == owner
 
@@ -162,6 +159,25 @@ async def test_of_registrations_with_one_address_the_first_that_is_confirmed_has
     assert (await auth.sessions.login(ADDRESS, PASSWORD)).user.id == other.id
 
 
+@pytest.mark.parametrize("owned", [True, False])
+async def test_s11_an_address_is_mailed_to_five_times_a_day_whoever_enters_it(
+    work: UnitOfWork, clock: SettableClock, passwords: Passwords, owned: bool
+) -> None:
+    auth = Auth.build(work, clock.clock, passwords, confirms_email=True, budgets=BUDGETS)
+    if owned:
+        await auth.open(email=ADDRESS)
+    strangers = [await registered(auth, email=ADDRESS.upper()) for _ in range(5)]
+    before = await execute(auth.work, "SELECT count(*) FROM emails")
+    with pytest.raises(RateLimitExceeded) as refused:
+        await registered(auth)
+    assert (refused.value.metadata, refused.value.retry_after) == ({"limit": "confirmation"}, 86400 / 5)
+    with pytest.raises(RateLimitExceeded):
+        asked = AccountChange(email=ADDRESS, current_password=PASSWORD)
+        await auth.profiles.update(auth.caller(strangers[0][1]), asked, HOME)
+    assert await execute(auth.work, "SELECT count(*) FROM emails") == before
+    await registered(auth, email="other@example.org")
+
+
 async def test_a_lost_code_is_sent_again_by_asking_for_the_address_again(auth: Auth) -> None:
     user, tokens = await registered(auth)
     old = await mailed_code(auth, user)
@@ -172,14 +188,14 @@ async def test_a_lost_code_is_sent_again_by_asking_for_the_address_again(auth: A
         with pytest.raises(OtpInvalid):
             await auth.profiles.confirm_email(auth.caller(tokens), old)
     assert (await confirm(auth, user, tokens)).email_confirmed
-    kinds = await execute(auth, "SELECT kind FROM emails WHERE recipient_id = $1 ORDER BY id", user.id)
+    kinds = await execute(auth.work, "SELECT kind FROM emails WHERE recipient_id = $1 ORDER BY id", user.id)
     assert [kind for (kind,) in kinds] == ["welcome", "email_code"]  # and no notice to a stranger
 
 
 async def test_a_forgotten_password_is_nobodys_before_the_address_is(auth: Auth) -> None:
     await registered(auth)
     await auth.passwords.forgot(ADDRESS)
-    assert await execute(auth, "SELECT count(*) FROM emails WHERE kind = 'password_reset'") == [(0,)]
+    assert await execute(auth.work, "SELECT count(*) FROM emails WHERE kind = 'password_reset'") == [(0,)]
 
 
 async def test_what_somebody_does_with_an_address_that_he_only_asks_for_does_not_touch_its_owner(auth: Auth) -> None:
@@ -194,7 +210,7 @@ async def test_what_somebody_does_with_an_address_that_he_only_asks_for_does_not
         await auth.sessions.login(ADDRESS, "wrong horse battery", EVIL)
     with pytest.raises(RateLimitExceeded):
         await auth.sessions.login(ADDRESS, PASSWORD, EVIL)
-    told = await execute(auth, "SELECT kind FROM emails WHERE recipient = $1 ORDER BY id", ADDRESS)
+    told = await execute(auth.work, "SELECT kind FROM emails WHERE recipient = $1 ORDER BY id", ADDRESS)
     assert [kind for (kind,) in told] == ["welcome", "address_taken"]
     assert (await auth.accounts.get(owner.id)).status is UserStatus.ACTIVE
     assert user.id != owner.id

@@ -13,6 +13,7 @@ from server.identity import Caller, Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import PASSWORD, SEAL, Auth, an_application, process
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.sessions import execute
 
 NEW = "new@example.org"
 HOME = "192.0.2.1"
@@ -21,12 +22,6 @@ HOME = "192.0.2.1"
 @pytest.fixture
 def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
     return Auth.build(work, clock.clock, passwords)
-
-
-async def execute(auth: Auth, statement: str, *values: Any) -> list[Any]:
-    async with auth.work.begin() as tx:
-        result = await tx.connection.exec_driver_sql(statement, values)
-        return list(result) if result.returns_rows else []
 
 
 async def caller_of(auth: Auth, user: User) -> Caller:
@@ -44,14 +39,15 @@ async def confirm(auth: Auth, user: User, code: str) -> User:
 
 async def mails(auth: Auth) -> list[tuple[str, str]]:
     """Kind and address of all but welcomes, in the order of the kinds."""
-    rows = await execute(auth, "SELECT kind, recipient FROM emails WHERE kind <> 'welcome' ORDER BY kind, recipient")
+    asked = "SELECT kind, recipient FROM emails WHERE kind <> 'welcome' ORDER BY kind, recipient"
+    rows = await execute(auth.work, asked)
     return [tuple(row) for row in rows]
 
 
 async def code_for(auth: Auth, user: User) -> str:
     """The newest that was mailed to the address that the account waits for."""
     rows = await execute(
-        auth, "SELECT sealed_code FROM emails WHERE kind = 'email_code' AND recipient_id = $1 ORDER BY id", user.id
+        auth.work, "SELECT sealed_code FROM emails WHERE kind = 'email_code' AND recipient_id = $1 ORDER BY id", user.id
     )
     return SEAL.open(rows[-1][0], user.id)
 
@@ -60,11 +56,11 @@ async def test_a_patients_phone_changes_in_account_and_record(auth: Auth) -> Non
     user = await auth.open()
     assert await change(auth, user, phone="+49 30 99") == replace(user, phone="+49 30 99")
     record = "SELECT phone, version FROM patients WHERE user_id = $1"
-    assert await execute(auth, record, user.id) == [("+49 30 99", 2)]
+    assert await execute(auth.work, record, user.id) == [("+49 30 99", 2)]
     await change(auth, user, phone="+49 30 99")
-    assert await execute(auth, record, user.id) == [("+49 30 99", 2)]
+    assert await execute(auth.work, record, user.id) == [("+49 30 99", 2)]
     assert (await change(auth, user, clear=frozenset({"phone"}))).phone == ""
-    assert await execute(auth, record, user.id) == [("", 3)]
+    assert await execute(auth.work, record, user.id) == [("", 3)]
     assert await mails(auth) == []
 
 
@@ -99,6 +95,17 @@ async def test_a_new_address_counts_after_its_code_and_the_old_one_is_told_at_on
     assert (await auth.sessions.login(NEW, PASSWORD)).user == confirmed
     with pytest.raises(OtpInvalid):
         await confirm(auth, confirmed, code)
+
+
+async def test_s15_a_code_that_the_former_address_was_sent_opens_nothing_after_the_change(auth: Auth) -> None:
+    user = await auth.open()
+    await auth.passwords.forgot(user.email)
+    ((sealed,),) = await execute(auth.work, "SELECT sealed_code FROM emails WHERE kind = 'password_reset'")
+    await change(auth, user, email=NEW)
+    await confirm(auth, user, await code_for(auth, user))
+    with pytest.raises(OtpInvalid):
+        await auth.passwords.reset(NEW, SEAL.open(sealed, user.id), "a fresh start, 2041")
+    await auth.sessions.login(NEW, PASSWORD)
 
 
 async def test_another_address_takes_the_place_of_the_one_before(auth: Auth) -> None:
@@ -200,7 +207,7 @@ async def test_a_password_that_was_changed_since_it_was_checked_is_wrong(auth: A
     user = await auth.open()
     present = auth.profiles._present_password
     known = await present.check(await caller_of(auth, user), PASSWORD, HOME)
-    await execute(auth, "UPDATE users SET password_hash = 'another'")
+    await execute(auth.work, "UPDATE users SET password_hash = 'another'")
     with pytest.raises(PasswordWrong):
         async with auth.work.begin() as tx:
             await present.locked(tx, known)

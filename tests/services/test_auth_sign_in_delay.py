@@ -1,10 +1,8 @@
 """Guessing at one account gets slower with each failure, and never impossible for its owner."""
 
 import asyncio
-from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from server.auth.entities import User
 from server.auth.passwords import Passwords
@@ -14,6 +12,7 @@ from server.errors import InvalidCredentials, RateLimitExceeded
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import PASSWORD, SEAL, Auth
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.sessions import execute
 
 HOME, ABROAD, EVIL = "192.0.2.1", "198.51.100.7", "203.0.113.66"
 WRONG = "wrong horse battery"
@@ -44,18 +43,12 @@ async def delay(auth: Auth, email: str, address: str = EVIL, password: str = PAS
     return refused.value.retry_after
 
 
-async def execute(auth: Auth, statement: str, **values: Any) -> list[Any]:
-    async with auth.work.begin() as tx:
-        result = await tx.connection.execute(text(statement), values)
-        return list(result) if result.returns_rows else []
-
-
 async def let_pass(auth: Auth, seconds: float) -> None:
     await execute(
-        auth,
-        "UPDATE sign_in_counters SET blocked_until = blocked_until - make_interval(secs => :s),"
-        " touched_at = touched_at - make_interval(secs => :s), signed_in_at = signed_in_at - make_interval(secs => :s)",
-        s=seconds,
+        auth.work,
+        "UPDATE sign_in_counters SET blocked_until = blocked_until - make_interval(secs => $1),"
+        " touched_at = touched_at - make_interval(secs => $1), signed_in_at = signed_in_at - make_interval(secs => $1)",
+        seconds,
     )
 
 
@@ -117,7 +110,7 @@ async def test_failures_of_yesterday_are_forgiven(auth: Auth, user: User) -> Non
 async def test_s09_a_reset_password_ends_the_delay(auth: Auth, user: User) -> None:
     await fail(auth, user.email)
     await auth.passwords.forgot(user.email)
-    ((sealed,),) = await execute(auth, "SELECT sealed_code FROM emails WHERE kind = 'password_reset'")
+    ((sealed,),) = await execute(auth.work, "SELECT sealed_code FROM emails WHERE kind = 'password_reset'")
     await auth.passwords.reset(user.email, SEAL.open(sealed, user.id), PASSWORD)
     await auth.sessions.login(user.email, PASSWORD, EVIL)
 
@@ -143,7 +136,7 @@ async def test_counters_hold_neither_e_mails_nor_addresses(auth: Auth, user: Use
     await fail(auth, "nobody@example.org", 1)
     await auth.sessions.login(user.email, PASSWORD, HOME)
     rows = await execute(
-        auth,
+        auth.work,
         "SELECT encode(account, 'escape') || encode(address, 'escape') || to_jsonb(c)::text FROM sign_in_counters c",
     )
     assert len(rows) == 2

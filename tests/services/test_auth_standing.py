@@ -17,8 +17,9 @@ from server.db.engine import create_engine
 from server.errors import AccountNotVerified, DatabaseUnavailable, Unauthenticated
 from server.identity import Caller, Role
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.auth import ACCESS_TOKEN_LIFE, Auth, set_status
+from tests.fixtures.auth import Auth, set_status
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.sessions import execute
 
 
 @pytest.fixture
@@ -78,11 +79,6 @@ def caller_of(auth: Auth, signed_in: SignedIn) -> Caller:
     return auth.access_tokens.verify(signed_in.tokens.access_token)
 
 
-async def execute(auth: Auth, statement: str) -> None:
-    async with auth.work.begin() as tx:
-        await tx.connection.exec_driver_sql(statement)
-
-
 async def test_a_check_asks_the_database_nothing_until_the_memory_is_stale(
     committing: Auth, clock: SettableClock, statements: list[str]
 ) -> None:
@@ -111,10 +107,12 @@ async def test_a_logout_elsewhere_is_known_after_the_next_poll(here: Auth, elsew
     assert await refused(here, signed_in)
 
 
-async def test_a_revocation_before_the_start_is_loaded(here: Auth, elsewhere: Auth) -> None:
+async def test_s27_a_revocation_before_the_start_is_loaded_while_any_token_may_live(
+    here: Auth, elsewhere: Auth
+) -> None:
     signed_in = await elsewhere.sign_in(await elsewhere.open())
     await elsewhere.sessions.logout(caller_of(here, signed_in))
-    await execute(here, "UPDATE sessions SET revoked_at = now() - interval '15 minutes 30 s'")
+    await execute(here.work, "UPDATE sessions SET revoked_at = now() - interval '60 minutes 30 s'")
     await here.standing.refresh()
     assert await refused(here, signed_in)
 
@@ -182,7 +180,7 @@ async def test_a_stale_memory_refuses_a_closed_and_an_unverified_account(here: A
 async def test_without_database_a_stale_memory_lets_nobody_through(here: Auth) -> None:
     caller = caller_of(here, await here.sign_in(await here.open()))
     engine = create_engine("postgresql://nobody@127.0.0.1:1/none", pool_size=1)
-    standing = Standing(UnitOfWork(engine), Clock(), ACCESS_TOKEN_LIFE)
+    standing = Standing(UnitOfWork(engine), Clock())
     async with standing.followed():
         with pytest.raises(DatabaseUnavailable):
             await standing.check(caller, confirmed=False, verified=False)
@@ -203,7 +201,7 @@ async def test_what_a_poll_missed_heals_within_a_minute(here: Auth, elsewhere: A
     signed_in = await here.sign_in(await here.open())
     await here.standing.refresh()
     await elsewhere.sessions.logout(caller_of(here, signed_in))
-    await execute(here, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
+    await execute(here.work, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
     for _ in range(6):
         await here.standing.refresh()
         assert not await refused(here, signed_in)
@@ -218,7 +216,7 @@ async def test_after_a_longer_silence_everything_is_read_again(
     signed_in = await here.sign_in(await here.open())
     await here.standing.refresh()
     await elsewhere.sessions.logout(caller_of(here, signed_in))
-    await execute(here, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
+    await execute(here.work, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
     clock.forward(seconds=41)
     await here.standing.refresh()
     assert await refused(here, signed_in)
@@ -237,7 +235,7 @@ async def test_a_logout_during_a_reload_is_not_forgotten(committing: Auth, engin
 
 async def test_the_memory_follows_by_itself_and_stops_with_its_block(committing: Auth) -> None:
     signed_in = await committing.sign_in(await committing.open())
-    here = replace(committing, standing=Standing(committing.work, Clock(), ACCESS_TOKEN_LIFE))
+    here = replace(committing, standing=Standing(committing.work, Clock()))
     tasks = len(asyncio.all_tasks())
     async with here.standing.followed(), asyncio.timeout(5):
         await here.check(signed_in)

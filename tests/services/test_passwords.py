@@ -63,8 +63,9 @@ async def test_an_unknown_account_costs_one_argon2_check_of_present_parameters(
     assert PRESENT.fullmatch(checked[0])
 
 
-async def test_a_bcrypt_hash_matches_and_is_replaced(passwords: Passwords) -> None:
-    stored = bcrypt.hashpw("früher1234".encode(), bcrypt.gensalt(4)).decode()
+@pytest.mark.parametrize("kind", ["2a", "2b", "2y"])
+async def test_s03_a_bcrypt_hash_of_whatever_library_matches_and_is_replaced(passwords: Passwords, kind: str) -> None:
+    stored = bcrypt.hashpw("früher1234".encode(), bcrypt.gensalt(4)).decode().replace("2b", kind, 1)
     check = await passwords.check("früher1234", stored)
     assert check.matches
     assert PRESENT.fullmatch(check.replacement or "")
@@ -74,6 +75,22 @@ async def test_a_bcrypt_hash_matches_and_is_replaced(passwords: Passwords) -> No
 async def test_a_wrong_password_replaces_nothing(passwords: Passwords) -> None:
     stored = bcrypt.hashpw(b"before1234", bcrypt.gensalt(4)).decode()
     assert await passwords.check("before1235", stored) == NO_MATCH
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "korrekt pferd",
+        "5f4dcc3b5aa765d61d8327deb882cf99",
+        "$2x$04$R1lJ2gkNaoPGdafE.H.16.1MKHPvmKwryeulRe225LKProWYwt9Oi",
+        "$2b$04$R1lJ2gkNaoPGdafE.H.16.1MKHPvmKwryeulRe225LKProWYwt9O",
+        "$2b$99$R1lJ2gkNaoPGdafE.H.16.1MKHPvmKwryeulRe225LKProWYwt9Oi",
+        "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA",
+    ],
+)
+async def test_what_is_no_hash_that_we_know_matches_nothing(passwords: Passwords, stored: str) -> None:
+    assert await passwords.check("korrekt pferd", stored) == NO_MATCH
 
 
 async def test_s06_bcrypt_does_not_cut_a_long_password(passwords: Passwords) -> None:

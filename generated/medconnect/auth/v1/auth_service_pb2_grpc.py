@@ -143,7 +143,8 @@ class AuthServiceServicer:
         the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
         nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
         A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
-        Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
+        Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that setting EMAIL_TAKEN, with it
+        RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by whomever.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

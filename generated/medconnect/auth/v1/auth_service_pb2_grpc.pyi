@@ -90,7 +90,8 @@ class AuthServiceStub:
     the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
     nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
     A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
-    Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
+    Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that setting EMAIL_TAKEN, with it
+    RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by whomever.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_session_pb2.LoginRequest, _session_pb2.LoginResponse]
     """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
@@ -169,7 +170,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
     nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
     A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
-    Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
+    Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that setting EMAIL_TAKEN, with it
+    RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by whomever.
     """
     Login: _aio.UnaryUnaryMultiCallable[_session_pb2.LoginRequest, _session_pb2.LoginResponse]  # type: ignore[assignment]
     """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
@@ -251,7 +253,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
         nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
         A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
-        Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT, and without that setting EMAIL_TAKEN.
+        Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that setting EMAIL_TAKEN, with it
+        RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by whomever.
         """
 
     @_abc_1.abstractmethod
