@@ -11,7 +11,7 @@ import pytest
 from server.interceptors import reception
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
-from tests.interceptors.probe import BODY, FACES, PATHS, Answer, House, Metadata, answer, running_house
+from tests.interceptors.probe import FACES, PATHS, Answer, House, Metadata, answer, running_house
 
 CODE = grpc.StatusCode
 
@@ -58,10 +58,3 @@ async def test_a_call_without_any_request_is_malformed(
 ) -> None:
     monkeypatch.setattr(reception, "GONE_SECONDS", 0.05)
     assert (await begun(house, face, house.bearer(), ended=True)).reason == "MALFORMED_BODY"
-
-
-async def test_of_several_requests_the_first_one_counts(house: House) -> None:
-    stream: Any = house.direct.stream_unary
-    call = stream(PATHS["unary"])(iter([BODY, b"\xff"]), metadata=house.bearer(), timeout=20)
-    assert await call.code() is CODE.OK
-    assert len(house.probe.requests) == 1
