@@ -38,9 +38,11 @@ def run(connection: Connection) -> None:
 async def run_online() -> None:
     """Connect and walk."""
     engine = create_async_engine(DRIVER, async_creator=connector(context.config.attributes["url"]))
-    async with engine.connect() as connection:
-        await connection.run_sync(run)
-    await engine.dispose()
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()
 
 
 asyncio.run(run_online())

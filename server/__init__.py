@@ -1,1 +1,6 @@
 """The MedConnect server: four gRPC services on PostgreSQL, their mail worker and their REST edge."""
+
+import os
+
+# gRPC's own lines quote what callers say, line breaks included, and it asks only when it is loaded: before all others.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")

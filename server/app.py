@@ -43,8 +43,10 @@ from server.interceptors.contract import read_methods
 from server.interceptors.deadline import Deadline
 from server.interceptors.failures import Failures
 from server.interceptors.idempotency import Idempotency
+from server.interceptors.open_calls import OpenCalls
 from server.interceptors.open_streams import OpenStreams
 from server.interceptors.rate_limit import RateLimit
+from server.interceptors.reception import Reception
 from server.interceptors.refresh_cookie import RefreshCookie
 from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
@@ -153,13 +155,15 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:
     methods = read_methods(SERVICES)
     clock = core.clock
     authentication, access = Authentication(services.access_tokens), Access(services.standing)
+    failures, reception = Failures(), Reception()
     return Chain(
         [
-            Failures(),  # whatever is raised further in becomes a status here
+            failures,  # whatever is raised further in becomes a status here
             RequestLog(clock, core.metrics),  # sees how every call ends, refused ones too
             ClientAddress(),  # limits and the log need to know whence
             authentication,  # limits need to know who; refuses nobody
             RateLimit(services.budgets, core.meter, clock, services.standing),
+            reception,  # who may not call now is not waited for
             Audit(core.work),  # sees who is refused, and why
             access,  # refuses before the body is parsed
             OpenStreams(authentication, access, clock, stopping),  # asks both again while a stream is open
@@ -170,6 +174,7 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:
         ],
         methods,
         OPEN_METHODS,
+        [failures, OpenCalls(), reception],
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -214,6 +215,8 @@ Work = Callable[[Settings], Awaitable[None]]
 def _run(work: Work) -> None:
     settings = configuration.read()
     logs.configure(settings.log_level)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the usual 1,024 are soon taken by idle connections
     asyncio.run(_as_coroutine(work, settings))
 
 

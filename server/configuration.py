@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
-from server import production
+from server import instance, production
 from server.auth import key_file
 from server.auth.password_rule import check_new_password
 from server.errors import ValidationFailed
@@ -12,7 +12,10 @@ from server.mail.envelope import sender_domain
 from server.qr.signed_code import QrKeyRing
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks
-from server.settings import ConfigurationWrong, Settings, read_leniently, secret_files
+from server.settings import ConfigurationWrong, Settings, files_with_secrets, read_leniently
+
+LONGEST_SOCKET_PATH: Final = 107
+"""Of Unix (sun_path)."""
 
 
 def read(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its own type
@@ -32,7 +35,7 @@ def check(settings: Settings) -> None:
 
 
 def _faults(settings: Settings) -> dict[str, str]:
-    faults = dict(production.faults(settings, secret_files())) if settings.production else {}
+    faults = dict(production.faults(settings, files_with_secrets())) if settings.production else {}
     ring, admin = settings.qr_encryption_key, settings.admin_password
     with _judging("QR_ENCRYPTION_KEY", faults):
         if ring is not None:
@@ -41,6 +44,9 @@ def _faults(settings: Settings) -> dict[str, str]:
         Budgets(settings.rate_limits, settings.rate_limit_factor)
     with _judging("RATE_LIMIT_NETWORKS", faults):
         known_networks(settings.rate_limit_networks)
+    with _judging("MEDCONNECT_HOME", faults):
+        if len(bytes(instance.socket_of(settings, settings.server_processes).absolute())) > LONGEST_SOCKET_PATH:
+            raise ValueError(f"is too long: the path of a socket in it has at most {LONGEST_SOCKET_PATH} bytes")
     with _judging("EMAIL_FROM", faults):
         sender_domain(settings.email_from)
     with _judging("ADMIN_PASSWORD", faults):

@@ -33,18 +33,20 @@ Faults = Iterator[tuple[str, str]]
 """A variable, and what is wrong with it, never its value."""
 
 
-def faults(settings: Settings, secret_files: Mapping[str, Path]) -> Faults:
+def faults(settings: Settings, files_with_secrets: Mapping[str, Path]) -> Faults:
     """Everything that production refuses of these settings.
 
-    secret_files: the files from which secrets were read, by the secret's name.
+    files_with_secrets: in which files secrets stand, by the variable that puts them there.
     """
     yield from _missing(settings)
     yield from _weak_keys(settings)
     yield from _equal_keys(settings)
     yield from _weak_passwords(settings)
     yield from _plain_connections(settings)
+    if settings.rate_limit_redis_url is not None:
+        yield from (("RATE_LIMIT_REDIS_URL", fault) for fault in _redis_faults(settings.rate_limit_redis_url))
     yield from _relaxed(settings)
-    yield from _readable_by_all(settings, secret_files)
+    yield from _readable_by_all(settings, files_with_secrets)
 
 
 def _missing(settings: Settings) -> Faults:
@@ -86,19 +88,26 @@ def _plain_connections(settings: Settings) -> Faults:
         if settings.tls is None and not _is_local(address.rpartition(":")[0]):
             yield name, "can be reached from other machines: that needs TLS_CERT and TLS_KEY"
     for name, url in _databases(settings):
-        if not _is_local(_database_host(url)) and _option(url, "sslmode") not in VERIFIED:
+        if not all(map(_is_local, _database_hosts(url))) and _option(url, "sslmode") not in VERIFIED:
             yield name, "names another machine: that needs sslmode=verify-full"
     if settings.database_url is None and settings.db_host is not None and not _is_local(settings.db_host):
         yield "DB_HOST", "is another machine: that needs DATABASE_URL with sslmode=verify-full"
-    redis = settings.rate_limit_redis_url.get_secret_value() if settings.rate_limit_redis_url else ""
-    if redis.startswith("redis://") and not _is_local(urlsplit(redis).hostname or ""):
-        yield "RATE_LIMIT_REDIS_URL", "names another machine: that needs rediss://"
     if settings.smtp_security == "none":
         yield "SMTP_SECURITY", "must be starttls or tls"
     if not WEB_ADDRESS.fullmatch(settings.frontend_url):
         yield "FRONTEND_URL", "must begin with https://"
     if not all(map(ORIGIN.fullmatch, settings.cors_origins)):
         yield "CORS_ORIGINS", "must be origins that begin with https:// and have no path; `*` is none"
+
+
+def _redis_faults(given: SecretStr) -> Iterator[str]:
+    url = given.get_secret_value()
+    if _well_known(urlsplit(url).password or ""):
+        yield "holds an example's password"
+    if url.startswith("redis://") and not _is_local(urlsplit(url).hostname or ""):
+        yield "names another machine: that needs rediss://"
+    if _option(url, "ssl_cert_reqs") not in ("", "required") or _option(url, "ssl_check_hostname"):
+        yield "must not leave the server's certificate unchecked"
 
 
 def _relaxed(settings: Settings) -> Faults:
@@ -108,11 +117,11 @@ def _relaxed(settings: Settings) -> Faults:
         yield "RATE_LIMIT_FACTOR", "must be 1: it is for load tests"
 
 
-def _readable_by_all(settings: Settings, secret_files: Mapping[str, Path]) -> Faults:
-    files = {f"{name}_FILE": path for name, path in secret_files.items()}
-    for name, path in {**files, **({"TLS_KEY": settings.tls_key} if settings.tls_key else {})}.items():
+def _readable_by_all(settings: Settings, files_with_secrets: Mapping[str, Path]) -> Faults:
+    keys = {"TLS_KEY": settings.tls_key} if settings.tls_key else {}
+    for name, path in {**files_with_secrets, **keys}.items():
         if path.exists() and path.stat().st_mode & EVERYBODY:
-            yield name, "may be read by every account of this machine"
+            yield name, "is in a file that every account of this machine may read"
 
 
 def _keys(settings: Settings) -> list[tuple[str, str]]:
@@ -136,8 +145,10 @@ def _databases(settings: Settings) -> list[tuple[str, str]]:
     return [(name, url.get_secret_value()) for name, url in urls.items() if url is not None]
 
 
-def _database_host(url: str) -> str:
-    return urlsplit(url).hostname or _option(url, "host")
+def _database_hosts(url: str) -> list[str]:
+    """All that the URL names, of which the driver takes whichever answers."""
+    places = urlsplit(url).netloc.rpartition("@")[2] or _option(url, "host")
+    return [re.sub(r":\d*$", "", place.lower()) for place in places.split(",")]
 
 
 def _option(url: str, name: str) -> str:

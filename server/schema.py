@@ -33,6 +33,7 @@ TABLES: Final = (
 _UNGUARD: Final = DDL("ALTER TABLE %(table)s DISABLE TRIGGER append_only")  # type: ignore[no-untyped-call]
 _GUARD: Final = DDL("ALTER TABLE %(table)s ENABLE TRIGGER append_only")  # type: ignore[no-untyped-call]
 
+INSUFFICIENT_PRIVILEGE: Final = "42501"
 TRIES: Final = 10
 PAUSE_SECONDS: Final = 0.2
 
@@ -40,8 +41,16 @@ __all__ = ["TABLES", "clear", "downgrade", "head", "is_current", "metadata", "ne
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Bring a database up to a revision. `url` is that of the schema's owner."""
-    await asyncio.to_thread(command.upgrade, _config(url), revision)
+    """Bring a database up to a revision. `url` is that of the schema's owner; raises PermissionError for another's."""
+    try:
+        await asyncio.to_thread(command.upgrade, _config(url), revision)
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", "") != INSUFFICIENT_PRIVILEGE:
+            raise
+        raise PermissionError(
+            "this account may not migrate the database: its owner's, MIGRATION_DATABASE_URL, has to, "
+            "and grant it medconnect_app"
+        ) from error
 
 
 async def downgrade(url: str, revision: str = "-1") -> None:

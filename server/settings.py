@@ -33,6 +33,8 @@ SECRETS: Final = (
 LEAST_SECRET_BYTES: Final = 32
 ENV_FILE: Final = ".env"
 MOST_PORT: Final = 65535
+PLACE: Final = re.compile(r"(\[[^]]*\]|[^][:]*)(:\d{0,5})?")
+"""A host, in brackets where it holds colons, and a port."""
 
 
 def _host_and_port(value: str) -> str:
@@ -49,9 +51,24 @@ def _on_loopback(value: str) -> str:
     return value
 
 
+def _url(value: SecretStr | None, *beginnings: str) -> SecretStr | None:
+    if value is None:
+        return None
+    if not value.get_secret_value().startswith(beginnings):
+        raise ValueError(f"must begin with {' or '.join(beginnings)}")
+    try:
+        places = urlsplit(value.get_secret_value()).netloc.rpartition("@")[2]
+    except ValueError:
+        raise ValueError("is no URL") from None
+    if not all(map(PLACE.fullmatch, places.split(","))):
+        raise ValueError("must name host:port after the @")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_host_and_port)]
 LoopbackAddress = Annotated[Address, AfterValidator(_on_loopback)]
 Port = Annotated[int, Field(ge=1, le=MOST_PORT)]
+Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class ConfigurationWrong(Exception):
@@ -106,7 +123,7 @@ class Settings(BaseSettings):
     tls_client_ca: Path | None = None
     """The roots (PEM) of the certificates that gRPC callers must show; none: they need none."""
 
-    admin_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] = "admin@medconnect.local"
+    admin_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] = "admin@medconnect.local"
     """The first admin, made at the first start."""
     admin_password: SecretStr | None = None
     """His password; none: generated and printed once."""
@@ -149,7 +166,7 @@ class Settings(BaseSettings):
 
     rate_limit_factor: Annotated[float, Field(gt=0, le=1_000_000)] = 1
     """Every rate limit times this; for load tests."""
-    rate_limits: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)
+    rate_limits: Annotated[dict[str, Tokens], NoDecode] = Field(default_factory=dict)
     """Single limits: `login=10,scan=60`."""
     rate_limit_networks: Annotated[tuple[str, ...], NoDecode] = ()
     """Networks whose addresses have so many times the limits of others: `10.0.0.0/8:50,2001:db8::/32:20`."""
@@ -169,21 +186,12 @@ class Settings(BaseSettings):
     @field_validator("database_url", "migration_database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("must begin with postgresql://")
-        if value is not None:
-            try:
-                urlsplit(value.get_secret_value())
-            except ValueError:
-                raise ValueError("is no URL") from None
-        return value
+        return _url(value, "postgresql://", "postgres://")
 
     @field_validator("rate_limit_redis_url")
     @classmethod
     def _redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
-        return value
+        return _url(value, "redis://", "rediss://", "unix://")
 
     @field_validator("cors_origins", "rate_limit_networks", mode="before")
     @classmethod
@@ -209,7 +217,7 @@ class Settings(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError("is no IANA time zone") from error
         return value
 
@@ -265,6 +273,13 @@ def secret_files() -> Mapping[str, Path]:
     """The files from which secrets are to be read, by the secret's name."""
     given = {**dotenv_values(ENV_FILE), **os.environ}
     return {name: Path(path) for name in SECRETS if (path := given.get(f"{name}_FILE"))}
+
+
+def files_with_secrets() -> Mapping[str, Path]:
+    """Every file in which secrets stand, by the variable that puts them there; `.env` itself may be one."""
+    noted = dotenv_values(ENV_FILE)
+    held = {name: Path(ENV_FILE) for name in SECRETS if noted.get(name)}
+    return held | {f"{name}_FILE": path for name, path in secret_files().items()}
 
 
 def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its own type

@@ -21,8 +21,8 @@ from server.errors import ServerBusy
 
 _THREADS: Final = 2
 """Each hash takes 20 ms and 19 MiB."""
-_NICENESS: Final = 10
-"""A tenth of the processor is left for hashing where everything else wants all of it."""
+_NICENESS: Final = 5
+"""Where everything else wants all of the processor, a quarter of it is left for hashing (sched(7): 335 to 1,024)."""
 LONGEST_WAIT_SECONDS: Final = 1.0
 
 _MEMORY_KIB: Final = 19 * 1024

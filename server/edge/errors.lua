@@ -43,6 +43,17 @@ function errors.write(problem)
   })
 end
 
+-- What gRPC itself refuses has no ErrorInfo, and words for engineers: headers over its limit, and calls over its number.
+local function say_for_grpc(problem, words)
+  problem.message = "The service cannot answer this call."
+  if problem.status ~= 429 then return end
+  if words:find("metadata size", 1, true) then
+    problem.status, problem.type, problem.message = 431, "HEADERS_TOO_LARGE", "The headers are too large."
+  else
+    problem.status, problem.type, problem.message = 503, "SERVER_BUSY", "The service is busy."
+  end
+end
+
 -- Read the google.rpc.Status that the transcoder made of a failure. `state_words` are the short words of prescription states.
 function errors.from_status(text, http_status, request_id, enums)
   local status = json.read(text)
@@ -53,8 +64,10 @@ function errors.from_status(text, http_status, request_id, enums)
     request_id = request_id,
     members = {},
   }
+  local ours = false
   for _, detail in ipairs(status.details or {}) do
     if detail["@type"] == ERROR_INFO then
+      ours = true
       problem.type = detail.reason
       problem.status = STATUS_OF_REASON[detail.reason] or http_status
       for name, value in pairs(detail.metadata or {}) do
@@ -68,6 +81,7 @@ function errors.from_status(text, http_status, request_id, enums)
       end
     end
   end
+  if not ours then say_for_grpc(problem, problem.message) end
   return problem
 end
 

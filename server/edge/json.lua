@@ -50,14 +50,14 @@ end
 -- The string whose opening quote is at `at`, and the position behind its closing quote.
 function json.read_string(text, at)
   local last = json.string_end(text, at)
-  local pieces, from = {}, at + 1
-  while true do
-    local escape = find(text, "\\", from, true)
-    if not escape or escape > last then break end
-    pieces[#pieces + 1] = sub(text, from, escape - 1)
-    pieces[#pieces + 1], from = unescape(text, escape)
+  local inside, pieces, from = sub(text, at + 1, last - 1), {}, 1
+  local escape = find(inside, "\\", 1, true) -- of the string alone: each search of the whole text would take as long as it is
+  while escape do
+    pieces[#pieces + 1] = sub(inside, from, escape - 1)
+    pieces[#pieces + 1], from = unescape(inside, escape)
+    escape = find(inside, "\\", from, true)
   end
-  pieces[#pieces + 1] = sub(text, from, last - 1)
+  pieces[#pieces + 1] = sub(inside, from)
   return concat(pieces), last + 1
 end
 

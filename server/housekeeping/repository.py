@@ -14,7 +14,8 @@ _AT_ONCE: Final = bindparam("at_once", type_=Integer)
 _KEEP_MAILS: Final = bindparam("keep_mails", type_=Interval)
 
 # Rows that somebody holds are left for the next time. Of sessions and codes a day is kept: access tokens, revocations
-# and the number of codes a day are judged by them.
+# and the number of codes a day are judged by them. What slows callers down lies hours ahead only where the clock was
+# ahead and has been put right: it would go on refusing until then.
 CHORES: Final[Mapping[str, TextClause]] = {
     "refresh tokens": text(
         """
@@ -45,8 +46,17 @@ CHORES: Final[Mapping[str, TextClause]] = {
     "sign-in counters": text(
         """
         DELETE FROM sign_in_counters WHERE (account, address) IN (
-            SELECT account, address FROM sign_in_counters WHERE touched_at < now() - interval '30 days'
+            SELECT account, address FROM sign_in_counters
+            WHERE touched_at < now() - interval '30 days' OR touched_at > now() + interval '1 hour'
             ORDER BY touched_at LIMIT :at_once FOR UPDATE SKIP LOCKED
+        )
+        """
+    ).bindparams(_AT_ONCE),
+    "rate limits": text(
+        """
+        DELETE FROM rate_limit_buckets WHERE (limit_name, key) IN (
+            SELECT limit_name, key FROM rate_limit_buckets WHERE full_at > now() + interval '2 hours'
+            ORDER BY full_at LIMIT :at_once FOR UPDATE SKIP LOCKED
         )
         """
     ).bindparams(_AT_ONCE),

@@ -20,7 +20,7 @@ HTTP_OK: Final = 200
 READ_SECONDS: Final = 30.0
 """So long a caller may leave a stream unread that has more for him than the way holds."""
 GONE_SECONDS: Final = 5.0
-"""By then gRPC has cancelled a stream whose caller has gone."""
+"""By then gRPC has cancelled a call whose caller has gone."""
 
 Proceed = Callable[[Call], Coroutine[Any, Any, None]]
 """The rest of the chain, down to the handler."""
@@ -40,18 +40,24 @@ class Interceptor(Protocol):
 class Chain(grpc.aio.ServerInterceptor):
     """Wraps each handler once in all interceptors, outermost first.
 
-    The shells work on raw bytes: nothing is parsed before the caller is known and let in.
+    The shells work on raw bytes: nothing is parsed before the caller is known and let in. And they read for themselves,
+    of every call one message: gRPC would wait for it before anybody is asked, without end, and hold a place for it.
 
-    open_methods: methods that pass untouched (health, reflection).
+    open_methods: methods without a caller (health, reflection), surrounded by `for_open_methods` alone.
     """
 
     def __init__(
-        self, interceptors: Sequence[Interceptor], methods: Mapping[str, Method], open_methods: frozenset[str]
+        self,
+        interceptors: Sequence[Interceptor],
+        methods: Mapping[str, Method],
+        open_methods: frozenset[str],
+        for_open_methods: Sequence[Interceptor],
     ) -> None:
         self._interceptors = interceptors
         self._methods = methods
         self._open = open_methods
-        self._wrapped: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
+        self._for_open_methods = for_open_methods
+        self._wrapped: dict[str, grpc.RpcMethodHandler[bytes, bytes] | None] = {}
 
     async def intercept_service(
         self,
@@ -65,35 +71,54 @@ class Chain(grpc.aio.ServerInterceptor):
             return known
         handler = await continuation(handler_call_details)
         if path in self._open:
-            return None if handler is None else _tolerant(handler)
-        wrapped = self._wrap(self._methods.get(path) or unknown_method(path), handler)
-        if path in self._methods:  # unknown paths are the caller's choice: remembering them would fill the memory
+            wrapped = None if handler is None else self._wrap_open(unknown_method(path), handler)
+        else:
+            wrapped = self._wrap(self._methods.get(path) or unknown_method(path), handler)
+        if path in self._methods or path in self._open:  # others are the caller's choice: they would fill the memory
             self._wrapped[path] = wrapped
         return wrapped
 
     def _wrap(self, method: Method, handler: Any) -> Any:  # noqa: ANN401
         if handler is not None and handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._stream(method, handler))
-        return grpc.unary_unary_rpc_method_handler(self._unary(method, handler))
+            return grpc.stream_stream_rpc_method_handler(self._stream(method, handler))
+        return grpc.stream_unary_rpc_method_handler(self._unary(method, handler))
 
-    def _unary(self, method: Method, handler: Any) -> Callable[[bytes, Context], Awaitable[bytes | None]]:  # noqa: ANN401
+    def _wrap_open(self, method: Method, handler: Any) -> Any:  # noqa: ANN401
+        if handler.request_streaming:
+            return handler
+
+        async def handle(call: Call) -> None:
+            serve = handler.unary_stream or handler.unary_unary
+            call.reply = await serve(_tolerant(handler.request_deserializer, call.body), call.context)
+
+        surrounded = self._surround(handle, self._for_open_methods)
+
+        async def answer(_: object, context: Context) -> Any:  # noqa: ANN401 - grpc serializes what the handler answers
+            call = Call(method, context, _request_id())
+            await surrounded(call)
+            return call.reply
+
+        shell = grpc.stream_stream_rpc_method_handler if handler.unary_stream else grpc.stream_unary_rpc_method_handler
+        return shell(answer, response_serializer=handler.response_serializer)
+
+    def _unary(self, method: Method, handler: Any) -> Callable[[object, Context], Awaitable[bytes | None]]:  # noqa: ANN401
         async def handle(call: Call) -> None:
             if handler is None:
                 raise MethodUnknown()
             if call.reply is None:
                 call.reply = handler.response_serializer(await handler.unary_unary(call.message, call.context))
 
-        surrounded = self._surround(handle)
+        surrounded = self._surround(handle, self._interceptors)
 
-        async def answer(body: bytes, context: Context) -> bytes | None:
-            call = Call(method, body, context, _request_id())
+        async def answer(_: object, context: Context) -> bytes | None:
+            call = Call(method, context, _request_id())
             await surrounded(call)
             await _send_headers(call)
             return call.reply
 
         return answer
 
-    def _stream(self, method: Method, handler: Any) -> Callable[[bytes, Context], Awaitable[None]]:  # noqa: ANN401
+    def _stream(self, method: Method, handler: Any) -> Callable[[object, Context], Awaitable[None]]:  # noqa: ANN401
         # It writes, because a generator that is left unread is closed some time later by the garbage collector.
         async def handle(call: Call) -> None:
             async with aclosing(handler.unary_stream(call.message, call.context)) as responses:
@@ -104,15 +129,16 @@ class Chain(grpc.aio.ServerInterceptor):
                         begun = True
                     await _write(call, handler.response_serializer(response))
 
-        surrounded = self._surround(handle)
+        surrounded = self._surround(handle, self._interceptors)
 
-        async def answer(body: bytes, context: Context) -> None:
-            await surrounded(Call(method, body, context, _request_id()))
+        async def answer(_: object, context: Context) -> None:
+            await surrounded(Call(method, context, _request_id()))
 
         return answer
 
-    def _surround(self, handle: Proceed) -> Proceed:
-        for interceptor in reversed(self._interceptors):
+    @staticmethod
+    def _surround(handle: Proceed, interceptors: Sequence[Interceptor]) -> Proceed:
+        for interceptor in reversed(interceptors):
             handle = partial(interceptor.around, proceed=handle)
         return handle
 
@@ -130,17 +156,12 @@ async def _write(call: Call, message: bytes) -> None:
         raise
 
 
-def _tolerant(handler: Any) -> Any:  # noqa: ANN401
-    """An open method that takes a body it cannot read for an empty one: grpc.aio would answer with class names."""
-    read = handler.request_deserializer
-
-    def deserialize(body: bytes) -> Any:  # noqa: ANN401
-        try:
-            return read(body)
-        except DecodeError:
-            return read(b"")
-
-    return handler._replace(request_deserializer=deserialize)
+def _tolerant(read: Callable[[bytes], Any], body: bytes) -> Any:  # noqa: ANN401 - the message's type differs by method
+    """The message of an open method; a body that cannot be read counts as an empty one."""
+    try:
+        return read(body)
+    except DecodeError:
+        return read(b"")
 
 
 def _request_id() -> str:

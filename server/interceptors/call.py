@@ -30,9 +30,8 @@ class Call:
         "rest",
     )
 
-    def __init__(self, method: Method, body: bytes, context: Context, request_id: str) -> None:
+    def __init__(self, method: Method, context: Context, request_id: str) -> None:
         self.method = method
-        self.body = body
         self.context = context
         self.request_id = request_id
         """Names this call in answers and in the log."""
@@ -46,6 +45,8 @@ class Call:
         """Whence the caller calls, as rate limits and the log name it (client_address)."""
         self.caller: Caller | None = None
         """Who calls, if he has shown it (authentication)."""
+        self.body = b""
+        """The request as it came (reception)."""
         self.message: Message | None = None
         """The parsed request (validation)."""
         self.reply: bytes | None = None

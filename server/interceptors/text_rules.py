@@ -13,11 +13,20 @@ from medconnect.options.v1 import access_pb2
 from server.errors import FieldViolation
 
 # C0 and C1 controls and the Unicode line separators break mails, logs and, as NUL, PostgreSQL; what turns the direction
-# of writing or cannot be seen makes one name look like another (joiners stay: Persian and Indic words need them).
-_UNSEEN: Final = "\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\ufeff"
+# of writing or cannot be seen makes one name look like another (joiners and marks of direction stay: words need them).
+_UNSEEN: Final = "\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
 _LINE: Final = re.compile(f"[\x00-\x1f{_UNSEEN}]")
 _BLOCK: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f{_UNSEEN}]")
 _VERBATIM: Final = re.compile("\x00")
+_BLANK: Final = re.compile(r"[\s\u200c-\u200f]+")
+
+_NOT_MAILABLE: Final = re.compile(r"^\.|\.\.|\.@|^=\?")
+"""What HTML's rule takes for an address and mail programs do not: RFC 5321's dots, and RFC 2047's encoded words."""
+
+_MARKS: Final = frozenset({"Mn", "Mc", "Me"})
+MOST_MARKS: Final = 30
+"""On one letter, as Unicode's Stream-Safe Text Format has it: the time that it takes to bring marks into their order
+grows by the square of their number, and 100,000 take half a minute."""
 
 _FORBIDDEN: Final = {
     access_pb2.TEXT_UNSPECIFIED: (_LINE, "must be one line without control characters"),
@@ -32,7 +41,7 @@ class TextRules:
     """The rules of one message type, read once from its descriptor.
 
     `apply` normalises every text that is not verbatim to Unicode form C, in place, and yields a violation for each that
-    holds a forbidden character, and for each list that is too long: nobody shall make the server walk it.
+    holds what it must not, and for each list that is too long: nobody shall make the server walk it.
     """
 
     def __init__(self, descriptor: Descriptor) -> None:
@@ -45,25 +54,24 @@ class TextRules:
 
 
 def _step(field: FieldDescriptor) -> _Step | None:
+    step: _Step | None = None
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         step = _pairs(field)
     elif field.message_type is not None:
         step = _nested(field, field.message_type)
     elif field.type == FieldDescriptor.TYPE_STRING:
         step = _text(field)
-    else:
-        return None
     return _bounded(field, step) if field.is_repeated else step
 
 
-def _bounded(field: FieldDescriptor, step: _Step) -> _Step:
+def _bounded(field: FieldDescriptor, step: _Step | None) -> _Step:
     rules = field.GetOptions().Extensions[validate_pb2.field]
     most = rules.repeated.max_items or rules.map.max_pairs
 
     def bounded(message: Message, prefix: str) -> Iterator[FieldViolation]:
         if 0 < most < len(getattr(message, field.name)):
             yield FieldViolation(f"{prefix}{field.json_name}", f"must contain no more than {most} item(s)")
-        else:
+        elif step is not None:
             yield from step(message, prefix)
 
     return bounded
@@ -71,26 +79,25 @@ def _bounded(field: FieldDescriptor, step: _Step) -> _Step:
 
 def _text(field: FieldDescriptor) -> _Step:
     option = field.GetOptions().Extensions[access_pb2.text]
-    forbidden, complaint = _FORBIDDEN[option]
-    normalise = _verbatim if option == access_pb2.TEXT_VERBATIM else _normal_form
-
-    def check(text: str, path: str) -> Iterator[FieldViolation]:
-        if forbidden.search(text):
-            yield FieldViolation(path, complaint)
-        elif text.isspace() and option != access_pb2.TEXT_VERBATIM:
-            yield FieldViolation(path, "must not be blank")
+    address = field.GetOptions().Extensions[validate_pb2.field].string.email
 
     def repeated(message: Message, prefix: str) -> Iterator[FieldViolation]:
         values: Any = getattr(message, field.name)
         for index, text in enumerate(values):
-            yield from check(text, f"{prefix}{field.json_name}[{index}]")
-            if (normal := normalise(text)) is not text:
+            normal, wrong = _judged(text, option)
+            if wrong:
+                yield FieldViolation(f"{prefix}{field.json_name}[{index}]", wrong)
+            elif normal is not text:
                 values[index] = normal
 
     def single(message: Message, prefix: str) -> Iterator[FieldViolation]:
         text: str = getattr(message, field.name)
-        yield from check(text, f"{prefix}{field.json_name}")
-        if (normal := normalise(text)) is not text:
+        normal, wrong = _judged(text, option)
+        if address and _NOT_MAILABLE.search(text):
+            wrong = "must be a valid email address"
+        if wrong:
+            yield FieldViolation(f"{prefix}{field.json_name}", wrong)
+        elif normal is not text:
             setattr(message, field.name, normal)
 
     return repeated if field.is_repeated else single
@@ -98,16 +105,16 @@ def _text(field: FieldDescriptor) -> _Step:
 
 def _pairs(field: FieldDescriptor) -> _Step:
     """A map of texts by texts, one line each; a violation names the map, because keys are whatever a caller sends."""
-    forbidden, complaint = _FORBIDDEN[access_pb2.TEXT_UNSPECIFIED]
 
     def pairs(message: Message, prefix: str) -> Iterator[FieldViolation]:
         given: Any = getattr(message, field.name)
-        if any(forbidden.search(text) for pair in given.items() for text in pair):
-            yield FieldViolation(f"{prefix}{field.json_name}", complaint)
+        judged = [_judged(text, access_pb2.TEXT_UNSPECIFIED) for pair in given.items() for text in pair]
+        if wrong := next(filter(None, (wrong for _, wrong in judged)), ""):
+            yield FieldViolation(f"{prefix}{field.json_name}", wrong)
             return
-        normal = {_normal_form(key): _normal_form(text) for key, text in given.items()}
+        normal = [text for text, _ in judged]
         given.clear()
-        given.update(normal)
+        given.update(zip(normal[::2], normal[1::2], strict=True))
 
     return pairs
 
@@ -126,9 +133,26 @@ def _nested(field: FieldDescriptor, inner_type: Descriptor) -> _Step:
     return repeated if field.is_repeated else single
 
 
-def _normal_form(text: str) -> str:
-    return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+def _judged(text: str, option: access_pb2.Text.ValueType) -> tuple[str, str]:
+    """A text as it goes on, and what is wrong with it; empty: nothing is."""
+    forbidden, complaint = _FORBIDDEN[option]
+    if forbidden.search(text):
+        return text, complaint
+    if option == access_pb2.TEXT_VERBATIM:
+        return text, ""
+    if _BLANK.fullmatch(text):
+        return text, "must not be blank"
+    if text.isascii() or unicodedata.is_normalized("NFC", text):
+        return text, ""
+    if _piles_up_marks(text):
+        return text, f"must not hold more than {MOST_MARKS} marks on a letter"
+    return unicodedata.normalize("NFC", text), ""
 
 
-def _verbatim(text: str) -> str:
-    return text
+def _piles_up_marks(text: str) -> bool:
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in _MARKS else 0
+        if marks > MOST_MARKS:
+            return True
+    return False

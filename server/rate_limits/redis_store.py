@@ -10,7 +10,7 @@ from typing import Final
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from server.rate_limits.bucket import ROUNDING, Decision, Limit, decided
 from server.rate_limits.store import Bucket, nearest_to_refusing
@@ -24,6 +24,7 @@ MOST_LOOKED_AT: Final = 10_000
 PREFIX: Final = "medconnect:limit:"
 
 # KEYS: the buckets. ARGV: the rounding, then interval and size of each bucket. Numbers leave as texts: Redis cuts them.
+# A bucket that would need twice its period to fill was charged while the clock was ahead: it counts as full.
 _TAKE: Final = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -31,6 +32,7 @@ local before, allowed = {}, true
 for i, key in ipairs(KEYS) do
   local interval, tokens = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
   before[i] = math.max(tonumber(redis.call('GET', key) or now) - now, 0)
+  if before[i] > 2 * interval * tokens then before[i] = 0 end
   if before[i] / interval + 1 - tokens > tonumber(ARGV[1]) then allowed = false end
 end
 local answer = {allowed and 1 or 0}
@@ -111,32 +113,35 @@ class RedisStore:
             return []
         different = list(dict.fromkeys(requests))
         sizes = [number for limit, _ in different for number in (limit.interval, limit.tokens)]
-        try:
+        async with self._asked():
             charged, *resets = await self._take(keys=_keys(different), args=[ROUNDING, *sizes])
-        except (RedisError, OSError, TimeoutError) as error:
-            raise RedisAway from error
         found = dict(zip(different, map(float, resets), strict=True))
         return decided([(limit, found[limit, key]) for limit, key in requests], charged=charged == 1)
 
     async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
         """See BucketStore. One script."""
-        try:
+        async with self._asked():
             await self._refund(keys=_keys(requests), args=[limit.interval for limit, _ in requests])
-        except (RedisError, OSError, TimeoutError) as error:
-            raise RedisAway from error
 
     async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
         """See BucketStore. Of very many buckets some are not looked at."""
-        try:
+        async with self._asked():
             names = [key for key in await self._some_keys() if _limit_of(key) in limits]
             resets = await self._remaining(keys=names) if names else []
-        except (RedisError, OSError, TimeoutError) as error:
-            raise RedisAway from error
         buckets = (
             Bucket(limits[_limit_of(name)], name.removeprefix(PREFIX).partition(":")[2], float(reset))
             for name, reset in zip(names, resets, strict=True)
         )
         return nearest_to_refusing((bucket for bucket in buckets if bucket.reset_after > 0), count)
+
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (RedisError, OSError, TimeoutError) as error:
+            if isinstance(error, ReadOnlyError):  # it has become a replica, and another server may have its name now
+                await self._client.connection_pool.disconnect(inuse_connections=False)
+            raise RedisAway from error
 
     async def _some_keys(self) -> Sequence[str]:
         found: list[str] = []

@@ -96,6 +96,10 @@ EMAILS: Final = (
     "a@example.org\r\nBcc: victim@example.org",
     "a@example.org\0",
     "a" * 250 + "@example.org",
+    ".a@example.org",
+    "a.@example.org",
+    "a..b@example.org",
+    "=?utf-8?q?a=0d=0aBcc:victim=40example.org?=@example.org",
 )
 
 PHONES: Final = ("12", "+", "call me", "1" * 40, "+49 30 1234\n5678", "+49 30 x", "０３０１２３４５")

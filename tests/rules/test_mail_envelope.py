@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 from email import message_from_bytes
+from email.errors import HeaderParseError
 from email.message import EmailMessage
 from email.policy import default
 
@@ -16,24 +17,17 @@ from server.mail.envelope import envelop, picture_id, sender_domain
 from server.qr import picture
 from server.qr.signed_code import decode
 from tests.fixtures.letters import (
-    AMOXICILLIN,
     CODES,
     FULL,
+    HOSTILE,
     KEYS,
     MAIL,
-    PATIENT_USER,
     PRESCRIPTION,
     SENDER,
     contents_of,
     prescription_contents,
+    spoken_by,
 )
-
-HOSTILE = [
-    "Eve\r\nBcc: x@evil.example",
-    "<img src=x onerror=1>",
-    "{{7*7}}${7*7}",
-    "note\r\n.\r\nMAIL FROM:<x@evil.example>",
-]
 
 
 def sent(mail: EmailMessage) -> EmailMessage:
@@ -53,20 +47,7 @@ def part(mail: EmailMessage, subtype: str) -> str:
 @pytest.mark.parametrize("words", HOSTILE)
 @pytest.mark.parametrize("kind", MailKind)
 def test_s58_hostile_words_reach_one_recipient_escaped_and_literal(words: str, kind: MailKind) -> None:
-    contents = contents_of(kind)
-    if contents.prescription is not None:
-        item = replace(AMOXICILLIN, medicine_name=words, dosage=words, instructions=words)
-        poisoned = replace(
-            contents.prescription,
-            patient_name=words,
-            doctor_name=words,
-            diagnosis=words,
-            status_reason=words,
-            items=(item,),
-        )
-        contents = replace(contents, prescription=poisoned)
-    contents = replace(contents, recipient=replace(PATIENT_USER, full_name=words))
-    raw = envelop(MAIL, SENDER, FULL.write(kind, contents), None)
+    raw = envelop(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None)
     assert b"\r\n.\r\n" not in raw.as_bytes()
     mail = sent(raw)
     assert [mail["To"], mail["From"]] == ["maria@example.org", SENDER]
@@ -82,12 +63,16 @@ def test_s58_hostile_words_reach_one_recipient_escaped_and_literal(words: str, k
 
 
 @pytest.mark.parametrize(
-    "address", ["a@b.example,d@e.example", "a@b.example>\r\nRCPT TO:<x@y.example", '"a\r\n"@b.example', "nobody", ""]
+    "address",
+    [
+        *("a@b.example,d@e.example", "a@b.example>\r\nRCPT TO:<x@y.example", '"a\r\n"@b.example', "nobody", ""),
+        *("=?utf-8?q?a=0d=0aBcc:x=40evil?=@b.example", "=?utf-8?q?x=40evil.example=3e?=@b.example", "a..b@c.example"),
+    ],
 )
 def test_s57_what_is_not_exactly_one_address_is_no_recipient(address: str) -> None:
     letter = FULL.write(MailKind.WELCOME, contents_of(MailKind.WELCOME))
-    with pytest.raises(Exception, match=r".*"):
-        envelop(replace(MAIL, recipient=address), SENDER, letter, None).as_bytes()
+    with pytest.raises((ValueError, LookupError, HeaderParseError)):
+        envelop(replace(MAIL, recipient=address), SENDER, letter, None)
 
 
 def test_the_same_mail_always_has_the_same_message_id_and_says_that_nobody_wrote_it() -> None:

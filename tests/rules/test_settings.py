@@ -61,8 +61,8 @@ def test_the_environment_wins_over_the_file_and_arguments_over_both(
 def test_every_secret_may_stand_in_a_file(
     name: str, place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    begins = {"RATE_LIMIT_REDIS_URL": "rediss://:"}.get(name, "postgresql://" if name.endswith("DATABASE_URL") else "")
-    secret = begins + SECRET
+    scheme = {"RATE_LIMIT_REDIS_URL": "rediss"}.get(name, "postgresql" if name.endswith("DATABASE_URL") else "")
+    secret = f"{scheme}://:{SECRET}@host" if scheme else SECRET
     (tmp_path / "secret").write_text(f"{secret}\n")
     if place == "environment":
         configure(monkeypatch, **{f"{name}_FILE": f"{tmp_path}/secret"})
@@ -111,6 +111,8 @@ def test_addresses_are_confirmed_in_production_unless_it_is_said_otherwise(monke
         ("RATE_LIMIT_FACTOR", "0"),
         ("RATE_LIMITS", "login"),
         ("RATE_LIMITS", "login=many"),
+        ("RATE_LIMITS", "login=0"),
+        ("RATE_LIMITS", "login=" + "9" * 400),
         ("PRESCRIPTION_VALID_DAYS", "0"),
         ("CURRENCY", "usd"),
         ("HOSPITAL_TIME_ZONE", "Mars/Olympus"),

@@ -1,5 +1,6 @@
 """What a text may hold."""
 
+import time
 import unicodedata
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2
 from medconnect.clinical.v1 import clinical_service_pb2
+from medconnect.events.v1 import events_service_pb2
 from medconnect.options.v1 import access_pb2
 
 from server.interceptors.text_rules import TextRules
@@ -36,7 +38,8 @@ def test_the_fields_of_these_tests_have_the_options_that_they_are_tested_for() -
 
 
 @pytest.mark.parametrize(
-    "character", ["\0", "\x01", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9f", "\u2028", "\u2029"]
+    "character",
+    [*("\0", "\x01", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9f", "\u2028", "\u2029", "\u2060", "\U000e0041")],
 )
 def test_a_line_holds_no_control_character(character: str) -> None:
     message = auth_service_pb2.LoginRequest(email=f"a{character}b")
@@ -89,6 +92,29 @@ def test_a_list_over_its_limit_is_named_once_and_not_walked() -> None:
     assert complaints(message) == {"items": "must contain no more than 50 item(s)"}
 
 
+def test_a_list_of_numbers_over_its_limit_is_not_walked_either() -> None:
+    message = clinical_service_pb2.ListPrescriptionsRequest(status=[99] * 9)  # type: ignore[list-item]
+    assert complaints(message) == {"status": "must contain no more than 8 item(s)"}
+
+
+@pytest.mark.parametrize("text", [" ", "\t", "\u00a0\u2003", "\u200d", "\u200e \u200f"])
+def test_what_nobody_could_see_is_blank(text: str) -> None:
+    message = clinical_service_pb2.CreatePrescriptionRequest(doctor_notes=text)
+    assert complaints(message) == {"doctorNotes": "must not be blank"}
+
+
+@pytest.mark.parametrize("pile", ["\u0315" * 30_000 + "\u0300" * 30_000, "\u0f73" * 40_000, "\u0315" * 30 + "\u0300"])
+def test_s69_marks_are_not_piled_up_on_a_letter_because_their_order_would_take_minutes(pile: str) -> None:
+    began = time.process_time()
+    assert complaints(auth_service_pb2.LoginRequest(email=f"a{pile}")) == {
+        "email": "must not hold more than 30 marks on a letter"
+    }
+    event = events_service_pb2.EmitTestEventRequest(data={"a": f"a{pile}"})
+    assert complaints(event) == {"data": "must not hold more than 30 marks on a letter"}
+    assert time.process_time() - began < 0.5
+    assert complaints(auth_service_pb2.LoginRequest(email=("a" + "\u0315" * 15 + "\u0300" * 15) * 100)) == {}
+
+
 def test_optional_texts_that_were_not_given_stay_so() -> None:
     patient = clinical_service_pb2.UpdatePatientRequest()
     assert complaints(patient) == {}
@@ -96,7 +122,7 @@ def test_optional_texts_that_were_not_given_stay_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["O'Hara", "<b>", "'; DROP TABLE users; --", "{{ 7*7 }}", "漢字", "😀", "\u200d", "مرحبا"]
+    "text", ["O'Hara", "<b>", "'; DROP TABLE users; --", "{{ 7*7 }}", "漢字", "😀", "a\u200db", "مرحبا"]
 )
 def test_other_text_is_nobodys_business(text: str) -> None:
     message = auth_service_pb2.LoginRequest(email=text)

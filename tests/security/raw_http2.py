@@ -8,6 +8,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated
+from hyperframe.frame import ContinuationFrame, HeadersFrame
 
 Headers = Sequence[tuple[str, str]]
 
@@ -37,6 +38,22 @@ class RawHttp2:
         except OSError:
             pass
         self.closed.set()
+
+    async def send_headers_without_end(self, most: int) -> int:
+        """Begin a request and go on naming headers; answers how many bytes before the server closed the connection."""
+        header = b"\x00\x03x-a\x7f\x71" + 240 * b"y"  # HPACK: a literal that is not kept, 240 characters long
+        frame: HeadersFrame | ContinuationFrame = HeadersFrame(1, 60 * header)
+        sent = 0
+        while sent < most and not self.closed.is_set() and self.goaway is None:
+            self._writer.write(frame.serialize())
+            sent += len(frame.data)
+            frame = ContinuationFrame(1, 60 * header)
+            try:
+                await self._writer.drain()
+            except OSError:
+                break
+            await asyncio.sleep(0)
+        return sent
 
     async def open_and_reset(self, headers: Headers, count: int) -> int:
         """Open streams and reset each at once; answers how many before the server closed the connection."""

@@ -9,11 +9,13 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from h2.errors import ErrorCodes
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from server.edge.admin import Admin
+from server.interceptors.open_calls import OPEN_CALLS
 from tests.fixtures.cast import Actor, Cast
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
@@ -26,7 +28,8 @@ from tests.security.raw_http2 import connected
 
 CODE = grpc.StatusCode
 MOST_BYTES = 256 * 1024
-MOST_STREAMS = 5
+MOST_HEADERS = 64 * 1024 * 1024
+OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
 SLOWEST_SECONDS = 5.0
 
 
@@ -55,6 +58,10 @@ def test_s68_metadata_over_16_kib_is_refused(cast: Cast) -> None:
     answer = over_grpc(cast, RPCS["GetCurrentUser"], request, cast.doctor, x_filler="x" * 20_000)
     assert answer.status is CODE.RESOURCE_EXHAUSTED
     assert over_grpc(cast, RPCS["GetCurrentUser"], request, cast.doctor, x_filler="x" * 4_000).status is CODE.OK
+    for size in (100, 20_000):  # a limit counts once the edge's connection has been told of it
+        rest = cast.http.get("/auth/profile", headers={**cast.doctor.headers, "x-filler": "x" * size})
+    assert (rest.status_code, rest.json()["error"]["type"]) == (431, "HEADERS_TOO_LARGE")
+    assert rest.json()["error"]["message"] == "The headers are too large."
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -107,6 +114,39 @@ async def test_s71_opening_and_resetting_streams_starves_nobody(lasting_house: H
     assert answered > 1
     assert slowest < SLOWEST_SECONDS
     assert (await house.call("unary", other)).code is CODE.OK
+
+
+async def test_s71_watching_the_health_takes_no_place_from_anybody(instance: RunningInstance, cast: Cast) -> None:
+    async with (
+        grpc.aio.insecure_channel(instance.grpc, OWN_CONNECTION) as one,
+        grpc.aio.insecure_channel(instance.rest.removeprefix("http://"), OWN_CONNECTION) as another,
+    ):
+        stubs: list[Any] = [health_pb2_grpc.HealthStub(channel) for channel in (one, another)]
+        calls = [stubs[n % 2].Watch(health_pb2.HealthCheckRequest(), timeout=20) for n in range(OPEN_CALLS + 20)]
+        first = await asyncio.gather(*(anext(aiter(call), None) for call in calls), return_exceptions=True)
+        refused = [answer for answer in first if isinstance(answer, grpc.aio.AioRpcError)]
+        assert {error.code() for error in refused} == {CODE.UNAVAILABLE}
+        assert len(refused) == 20
+        answer = await asyncio.to_thread(httpx.get, f"{instance.rest}/health")
+        assert answer.status_code == 200  # the edge asks the server itself each second
+        assert over_grpc(cast, RPCS["GetCurrentUser"], RPCS["GetCurrentUser"].request(), cast.doctor).ok
+    await asyncio.sleep(0.1)
+    async with grpc.aio.insecure_channel(instance.grpc) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        state = await stub.Check(health_pb2.HealthCheckRequest())
+    assert state.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_s71_headers_that_never_end_end_the_connection_or_cost_nothing(
+    instance: RunningInstance, cast: Cast
+) -> None:
+    async with connected(httpx.URL(instance.rest).port or 0) as raw:
+        assert await raw.send_headers_without_end(MOST_HEADERS) < MOST_HEADERS
+    async with connected(int(instance.grpc.rpartition(":")[2])) as raw:
+        began = time.process_time()  # of the server too, which runs in this process
+        await raw.send_headers_without_end(MOST_HEADERS)
+        assert over_grpc(cast, RPCS["GetCurrentUser"], RPCS["GetCurrentUser"].request(), cast.doctor).ok
+        assert time.process_time() - began < 2
 
 
 async def test_s71_the_edge_closes_a_connection_that_resets_its_streams(instance: RunningInstance, resets: int) -> None:

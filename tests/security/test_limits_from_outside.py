@@ -61,6 +61,16 @@ def test_s65_a_hundred_addresses_of_one_ipv6_network_are_one_caller(rest: httpx.
     assert sign_in(rest, x_forwarded_for="2001:db8:1:3::1").status_code == 401
 
 
+def test_s64_a_request_that_is_still_on_its_way_is_refused_like_any_other(rest: httpx.Client) -> None:
+    headers = {"x-forwarded-for": "203.0.113.12"}
+    for _ in range(5):
+        rest.post("/auth/login", json=wrong(), headers=headers)
+    answer = rest.post("/auth/login", json={**wrong(), "password": "x" * 250_000}, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (429, "RATE_LIMIT_EXCEEDED")
+    assert 170 <= int(answer.headers["retry-after"]) <= 181
+    assert (answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"]) == ("5", "0")
+
+
 def test_s65_a_direct_caller_is_who_connects_whatever_he_writes(strict: RunningInstance, rest: httpx.Client) -> None:
     codes = []
     with grpc.insecure_channel(strict.grpc) as channel:

@@ -18,11 +18,11 @@ import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
-from server import cli
+from server import cli, configuration
 from server.auth import key_file
 from server.auth.keys import KeyRing
 from server.clock import Clock
-from server.settings import Settings
+from server.settings import ConfigurationWrong, Settings
 from tests.fixtures.certificates import Authority
 
 EXIT_CONFIG = 78
@@ -126,9 +126,17 @@ BAD = {
     "plain database elsewhere": Bad({"DATABASE_URL": "postgresql://me:x7Kq2mPz@db.example.org/x"}),
     "unverified database elsewhere": Bad({"DATABASE_URL": "postgresql://me:x7Kq2mPz@10.0.0.5/x?sslmode=require"}),
     "plain owner's database elsewhere": Bad({"MIGRATION_DATABASE_URL": "postgresql://me:x7Kq2mPz@db.example.org/x"}),
+    "plain database elsewhere beside one here": Bad({"DATABASE_URL": "postgresql://me:x7Kq2mPz@[::1]:5432,10.0.0.5/x"}),
     "plain database in parts": Bad({"DATABASE_URL": None, "DB_HOST": "db.example.org"}, ("DB_HOST",)),
     "default database password": Bad({"DATABASE_URL": "postgresql://postgres:postgres@127.0.0.1/x"}),
     "example's database password": Bad({"DATABASE_URL": "postgresql://user:password@127.0.0.1:5432/medconnect"}),
+    "plain Redis elsewhere": Bad({"RATE_LIMIT_REDIS_URL": "redis://:x7Kq2mPz@10.0.0.6/0"}),
+    "unverified Redis elsewhere": Bad({"RATE_LIMIT_REDIS_URL": "rediss://:x7Kq2mPz@10.0.0.6/0?ssl_cert_reqs=none"}),
+    "Redis that may have any name": Bad({"RATE_LIMIT_REDIS_URL": "rediss://10.0.0.6/0?ssl_check_hostname=false"}),
+    "default Redis password": Bad({"RATE_LIMIT_REDIS_URL": "rediss://:changeme@10.0.0.6/0"}),
+    "no URL of a Redis": Bad({"RATE_LIMIT_REDIS_URL": "redis://[::1/0"}),
+    "several processes without a Redis": Bad({"SERVER_PROCESSES": "2"}, ("RATE_LIMIT_REDIS_URL",)),
+    "no port of a database": Bad({"DATABASE_URL": "postgresql://me:x7Kq2mPz@127.0.0.1:post/x"}),
     "default mail password": Bad({"SMTP_PASS": "changeme"}),
     "plain front end": Bad({"FRONTEND_URL": "http://clinic.example.org"}),
     "no front end": Bad({"FRONTEND_URL": None}),
@@ -179,6 +187,24 @@ def test_s78_a_bad_configuration_is_refused_by_name_and_never_shown(
     assert [value for value in (*secret, JWT, QR, OTHER) if value in output.err] == []
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o602])
+def test_s78_secrets_in_an_env_file_of_everybody_are_refused(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    given = {**good(files), "SMTP_PASS": OTHER}
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+    (tmp_path / ".env").chmod(mode)
+    if not mode & 0o007:
+        assert configuration.read().production
+        return
+    with pytest.raises(ConfigurationWrong) as refused:
+        configuration.read()
+    assert refused.value.faults.keys() == {"DATABASE_URL", "JWT_SECRET", "QR_ENCRYPTION_KEY", "SMTP_PASS"}
+
+
 def test_s78_the_command_ends_in_time_and_names_everything_at_once(home: Path) -> None:
     wrong = {
         "GRPC_ADDRESS": "0.0.0.0:50051",
@@ -215,6 +241,7 @@ async def test_s78_a_good_configuration_starts(database_url: str, files: Path, t
         cwd=ROOT,
         env={**os.environ, **{name: value for name, value in given.items() if value is not None}},
         stdout=asyncio.subprocess.PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096)),
     )
     try:
         assert server.stdout is not None
@@ -225,6 +252,7 @@ async def test_s78_a_good_configuration_starts(database_url: str, files: Path, t
         async with grpc.aio.secure_channel(f"127.0.0.1:{int(port[1])}", credentials) as channel:
             keys = await auth_service_pb2_grpc.AuthServiceStub(channel).GetKeySet(auth.GetKeySetRequest())
         assert len(keys.keys) == 2
+        assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (4096, 4096)  # connections are files
     finally:
         server.send_signal(signal.SIGTERM)
         await server.communicate()

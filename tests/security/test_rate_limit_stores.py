@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 import structlog
+from redis.asyncio import Redis
 from sqlalchemy import text
 
 from server import app
@@ -154,6 +156,34 @@ async def test_s67_with_redis_every_process_counts_the_same_calls(database_url: 
         async with app.core(settings, database_url) as first, app.core(settings, database_url) as second:
             bills = [await core.meter.charge_call([(ROLE, "a")]) for core in (first, first, second)]
     assert [bill.strictest.remaining for bill in bills] == [49, 48, 47]
+
+
+async def test_s67_a_redis_that_became_a_replica_is_left_for_the_one_that_has_its_name_now(
+    tmp_path: Path, clock: SettableClock
+) -> None:
+    former, successor = a_valkey(tmp_path / "former"), a_valkey(tmp_path / "successor")
+    with former, successor:
+        name = Path(str(former.unix_socket_path))
+        async with RedisStore.connected(f"unix://{name}") as redis:
+            store = FallbackStore(redis, MemoryStore(), clock.clock, Metrics())
+            await store.take([(ROLE, "a")], clock.seconds)
+            async with Redis(unix_socket_path=str(name)) as operator:
+                await operator.replicaof("127.0.0.1", "1")
+            Path(str(successor.unix_socket_path)).rename(name)
+            left = []
+            for _ in range(3):
+                [decision] = await store.take([(ROLE, "a")], clock.seconds)
+                left.append(decision.remaining)
+                clock.forward(seconds=1)
+    assert left == [49, 49, 48]  # its own memory once, then the successor's
+
+
+async def test_s67_a_bucket_that_redis_charged_while_its_clock_was_ahead_is_full() -> None:
+    with running_valkey() as url:
+        async with RedisStore.connected(url) as store, Redis.from_url(url) as operator:
+            await operator.set("medconnect:limit:login:a", f"{time.time() + 86_400:.6f}", px=86_400_000)
+            left = [(await store.take([(LOGIN, "a")], 0.0))[0].remaining for _ in range(6)]
+    assert left == [4, 3, 2, 1, 0, 0]
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
 import re
 import socket
 import ssl
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -22,6 +25,7 @@ from server.db.engine import create_engine
 from tests.fixtures.certificates import Authority, Pair
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance, running_instance
 
+ROOT = Path(__file__).parents[2]
 SECONDS = 10
 VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
 FACES = pytest.mark.parametrize("face", ["grpc", "rest"])
@@ -153,6 +157,41 @@ def handshake(secure: Secure, face: str, version: ssl.TLSVersion) -> str | None:
     context.set_ciphers("ALL:@SECLEVEL=0")
     with socket.create_connection(secure.address(face), SECONDS) as plain, context.wrap_socket(plain) as secured:
         return secured.version()
+
+
+KNOCK = """
+import server, asyncio, grpc.aio, ssl, sys, socket
+from pathlib import Path
+from server.listening import listen
+from server.tls_files import TlsFiles
+
+async def main(folder):
+    served = grpc.aio.server()
+    port = listen(served, "127.0.0.1:0", TlsFiles(folder / "server.pem", folder / "server.key", folder / "clients.pem"))
+    await served.start()
+    await asyncio.to_thread(knock, port)
+    await served.stop(0)
+
+def knock(port):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for name in ("x", 'x\\n{"event": "audit_head", "fake": 1}\\n'):
+        with socket.create_connection(("127.0.0.1", port)) as plain:
+            try:
+                with context.wrap_socket(plain, server_hostname=name) as secured:
+                    secured.read()
+            except OSError:
+                continue
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_s63_who_knocks_under_a_name_of_his_choice_writes_no_line(secure: Secure) -> None:
+    command = [sys.executable, "-c", KNOCK, str(secure.folder)]
+    environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout + ended.stderr == ""
 
 
 @FACES

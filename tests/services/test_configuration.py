@@ -23,7 +23,11 @@ WRONG_FOR_ITS_PART: Mapping[str, Sequence[object]] = {
         ["2001:db8::/65:2"],
         ["10.0.0.0/8:50", "2001:db8::/32"],
     ],
-    "email_from": ["Canary without an address"],
+    "email_from": [
+        *("Canary without an address", "a@canary.example, b@canary.example", "a@b.example\r\nBcc: c@d"),
+        *("\t:", " ..@"),
+    ],
+    "medconnect_home": ["/" + "Canary" * 17],
     "admin_password": ["Canary", "admin@medconnect.local-1"],
 }
 WRONG_IN_ITSELF: Mapping[str, Sequence[object]] = {
@@ -32,9 +36,9 @@ WRONG_IN_ITSELF: Mapping[str, Sequence[object]] = {
     "database_url": ["mysql://user:Canary@host/name"],
     "smtp_port": [0, 99999999],
     "db_port": ["Canary"],
-    "admin_email": ["no address"],
+    "admin_email": ["no address", "a@" + "b" * 253],
     "jwt_secret": ["Canary"],
-    "hospital_time_zone": ["Mars/Canary"],
+    "hospital_time_zone": ["Mars/Canary", "Canary" * 1000],
 }
 
 

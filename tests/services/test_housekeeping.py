@@ -16,7 +16,7 @@ from tests.fixtures.mails import add_account, add_mails
 KEEP = timedelta(days=30)
 
 
-# Of everything one thing that ended at that time.
+# Of everything one thing that ended at that time; of the limits, one that ends as long after 22 hours ago.
 THINGS = (
     "INSERT INTO sessions (id, user_id, expires_at) VALUES (:id, :user, now() - CAST(:old AS interval))",
     """
@@ -27,6 +27,10 @@ THINGS = (
     VALUES (:id, :user, 'history_access', :id, 'x', now() - CAST(:old AS interval), now())
     """,
     "INSERT INTO sign_in_counters VALUES (:hash, '', 1, now(), NULL, now() - CAST(:old AS interval))",
+    """
+    INSERT INTO rate_limit_buckets
+    VALUES ('login', gen_random_uuid(), now() + CAST(:old AS interval) - interval '22 hours')
+    """,
     "INSERT INTO idempotency_keys VALUES (:user, 'X', 'k', 'h', 'r', now() - CAST(:old AS interval))",
     "UPDATE emails SET state = 'completed', finished_at = now() - CAST(:old AS interval) WHERE state = 'pending'",
     """
@@ -56,7 +60,7 @@ async def lay_out(tx: Transaction, old: timedelta) -> None:
     ("old", "deleted"),
     [
         (timedelta(hours=23), set()),
-        (timedelta(hours=25), {"refresh tokens", "one-time codes", "sessions", "idempotency keys"}),
+        (timedelta(hours=25), {"refresh tokens", "one-time codes", "sessions", "rate limits", "idempotency keys"}),
         (timedelta(days=31), set(CHORES)),
     ],
 )
@@ -70,6 +74,18 @@ async def test_what_ended_long_enough_ago_is_deleted_and_nothing_else(
     async with work.read() as tx:
         assert await tx.connection.scalar(text("SELECT count(*) FROM events WHERE type = 'test'")) == 1
         assert await tx.connection.scalar(text("SELECT count(*) FROM users")) == 2
+
+
+async def test_what_a_clock_that_was_ahead_has_left_refuses_nobody_any_more(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await run(
+            tx, "INSERT INTO sign_in_counters VALUES (:hash, '', 9, now(), NULL, now() + interval '1 year')", hash=b"a"
+        )
+        await run(tx, "INSERT INTO sign_in_counters VALUES (:hash, '', 9, now(), NULL, now())", hash=b"b")
+        await run(tx, "INSERT INTO rate_limit_buckets VALUES ('login', 'a', now() + interval '1 year')")
+        await run(tx, "INSERT INTO rate_limit_buckets VALUES ('registration', 'b', now() + interval '1 hour')")
+    counts = await Housekeeping(work, KEEP).tidy_up()
+    assert (counts["sign-in counters"], counts["rate limits"]) == (1, 1)
 
 
 async def test_a_mail_that_waits_is_kept_however_old_it_is_and_so_is_a_session_that_codes_name(

@@ -207,7 +207,7 @@ async def test_the_serving_process_sends_while_no_worker_does_and_stops_when_one
     assert await nobody_stands_in(queue)
 
 
-async def test_a_recipient_is_sent_20_mails_a_day_at_his_own_or_others_asking(queue: UnitOfWork) -> None:
+async def test_s60_a_recipient_is_sent_20_mails_a_day_at_his_own_or_others_asking(queue: UnitOfWork) -> None:
     async with queue.begin() as tx:
         account = await add_account(tx.connection)
         await tx.outbox.add(*[NewMail(MailKind.WELCOME, account, "p@example.org")] * 19)

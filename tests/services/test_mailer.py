@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from server.mail import mailer as mailer_module
+from server.mail.entities import MailKind
+from server.mail.envelope import envelop
 from server.mail.mailer import (
     MailDeferred,
     MaildirMailer,
@@ -30,6 +32,7 @@ from server.mail.mailer import (
     SmtpMailer,
     SmtpServer,
 )
+from tests.fixtures.letters import FULL, HOSTILE, MAIL, SENDER, spoken_by
 from tests.fixtures.mail_sink import MailSink, free_port
 
 
@@ -39,6 +42,8 @@ class Place:
 
     mailer: Mailer
     arrived: Callable[[], list[EmailMessage]]
+    recipients: Callable[[], list[list[str]]] = list
+    """Of each dialog, whom it was said to be for; a maildir is told nobody."""
 
 
 def from_maildir(folder: Path) -> list[EmailMessage]:
@@ -60,7 +65,8 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield Place(MaildirMailer(folder), lambda: from_maildir(folder))
         return
     async with MailSink().listening() as sink:
-        yield Place(SmtpMailer(sink.server), lambda: [parsed(content) for content in sink.contents])
+        arrived = lambda: [parsed(content) for content in sink.contents]  # noqa: E731
+        yield Place(SmtpMailer(sink.server), arrived, lambda: sink.recipients)
 
 
 def message(text: str = "Hello\n", to: str = "maria@example.org") -> EmailMessage:
@@ -78,6 +84,18 @@ async def test_what_is_sent_arrives_as_it_is(place: Place) -> None:
     assert mail["To"] == "maria@example.org"
     assert mail["From"] == "MedConnect <no-reply@hospital.example>"
     assert mail.get_content().splitlines() == ["Olá", ".", "last line"]
+
+
+@pytest.mark.parametrize("kind", MailKind)
+async def test_s57_words_of_people_reach_no_header_and_end_no_mail(place: Place, kind: MailKind) -> None:
+    for words in HOSTILE:
+        await place.mailer.send(envelop(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None))
+    mails = place.arrived()
+    assert len(mails) == len(HOSTILE)
+    assert {tuple(mail.get_all("To", [])) for mail in mails} == {(MAIL.recipient,)}
+    assert len({mail["Subject"] for mail in mails}) == 1
+    assert not [name for mail in mails for name in mail if name.lower() in ("cc", "bcc")]
+    assert place.recipients() in ([], [[MAIL.recipient]] * len(HOSTILE))
 
 
 async def test_mails_sent_at_once_all_arrive(place: Place) -> None:
@@ -125,7 +143,7 @@ async def test_a_server_that_hangs_is_away_after_the_time_of_a_stage(monkeypatch
         await SmtpMailer(SmtpServer("127.0.0.1", silent.getsockname()[1], "none")).send(message())
 
 
-async def test_nothing_is_sent_in_the_clear_to_a_server_without_starttls() -> None:
+async def test_s77_nothing_is_sent_in_the_clear_to_a_server_without_starttls() -> None:
     async with MailSink().listening() as sink:
         with pytest.raises(MailSystemAway, match="STARTTLS"):
             await SmtpMailer(replace(sink.server, security="starttls")).send(message())
@@ -133,7 +151,7 @@ async def test_nothing_is_sent_in_the_clear_to_a_server_without_starttls() -> No
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_a_server_with_a_certificate_of_nobody_we_trust_is_sent_nothing(
+async def test_s77_a_server_with_a_certificate_of_nobody_we_trust_is_sent_nothing(
     security: Any, certificate: "Certificate"
 ) -> None:
     async with MailSink(security=security, tls_context=certificate.serving).listening() as sink:

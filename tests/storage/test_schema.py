@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 import server
@@ -30,6 +31,15 @@ async def test_an_empty_database_is_not_current(database_url: str) -> None:
         await connection.execute(text("DROP TABLE alembic_version"))
     await engine.dispose()
     assert not await schema.is_current(database_url)
+
+
+async def test_who_does_not_own_the_database_is_told_who_has_to_migrate_it(database_url: str) -> None:
+    engine = create_engine(database_url, pool_size=1, owner=True)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+    await engine.dispose()
+    with pytest.raises(PermissionError, match="MIGRATION_DATABASE_URL"):
+        await schema.upgrade(f"{database_url}&role=medconnect_app")
 
 
 async def test_clearing_empties_every_table_and_keeps_the_schema(database_url: str) -> None:

@@ -132,7 +132,9 @@ class _TextEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Text.ValueType],
     """Compared exactly as sent (a password, a token): any character but NUL, never normalised."""
 
 class Text(_Text, metaclass=_TextEnumTypeWrapper):
-    """What a text field may hold. Every text is refused with NUL, other control characters or unassigned surrogates."""
+    """What a text field may hold. Control characters, what cannot be seen, and more than 30 marks on a letter are refused; texts that
+    are compared as sent may hold all but NUL.
+    """
 
 TEXT_UNSPECIFIED: Text.ValueType  # 0
 """One line, stored in Unicode normal form C: no line breaks, no tabulators."""

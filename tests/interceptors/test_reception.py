@@ -1,0 +1,60 @@
+"""A request is waited for as long as it may take, and not for callers who have no call left."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from server.interceptors import reception
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.clock import SettableClock
+from tests.interceptors.probe import FACES, PATHS, Answer, House, Metadata, answer, running_house
+
+CODE = grpc.StatusCode
+
+
+async def begun(house: House, face: str, metadata: Metadata, *, ended: bool = False) -> Answer:
+    """How a call ends whose request does not come; `ended`: its caller says that none will."""
+    through: Any = house.direct.stream_stream if face == "stream" else house.direct.stream_unary
+    call = through(PATHS[face])(metadata=metadata, timeout=20)
+    if ended:
+        await call.done_writing()
+    return answer(
+        [], await call.code(), await call.details(), await call.initial_metadata(), await call.trailing_metadata()
+    )
+
+
+@FACES
+async def test_s71_a_request_that_does_not_come_is_not_waited_for_any_longer(
+    house: House, face: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception, "RECEIVE_SECONDS", 0.2)
+    refused = await begun(house, face, house.bearer())
+    assert (refused.code, refused.reason) == (CODE.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
+    assert house.probe.requests == []
+    assert (await house.call(face, house.bearer())).code is CODE.OK
+
+
+@FACES
+async def test_s71_who_has_no_call_left_is_not_waited_for(
+    work: UnitOfWork, clock: SettableClock, tmp_path: Path, face: str
+) -> None:
+    async with running_house(work, clock, tmp_path, limit_factor=1, limits={"anonymous": 1}) as house:
+        assert (await house.call(face)).code is CODE.UNAUTHENTICATED
+        began = time.monotonic()
+        refused = await begun(house, face, ())
+        assert time.monotonic() - began < reception.RECEIVE_SECONDS / 2
+        long = await house.call(face, (), bytes(200_000))
+    assert (refused.code, refused.reason) == (CODE.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED")
+    assert (long.code, long.reason) == (CODE.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED")
+
+
+@FACES
+async def test_a_call_without_any_request_is_malformed(
+    house: House, face: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception, "GONE_SECONDS", 0.05)
+    assert (await begun(house, face, house.bearer(), ended=True)).reason == "MALFORMED_BODY"
