@@ -32,7 +32,7 @@ from server.db.notifications import Channel
 from server.errors import Unavailable
 from server.events.sequencer import Sequencer
 from server.events.servicer import EventsServicer
-from server.health import Health, HealthServicer
+from server.health import Health
 from server.housekeeping.service import Housekeeping
 from server.interceptors.access import OPEN_METHODS, Access
 from server.interceptors.audit import Audit
@@ -50,7 +50,7 @@ from server.interceptors.reception import Reception
 from server.interceptors.refresh_cookie import RefreshCookie
 from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
-from server.listening import OPTIONS, by_path, listen, listening_on_socket
+from server.listening import OPTIONS, listen, listening_on_socket
 from server.mail.composer import MailComposer
 from server.mail.delivery import Delivery
 from server.mail.letters import LetterWriter
@@ -115,8 +115,9 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         server = grpc.aio.server(
             interceptors=[chain(core, services, stopping)], options=options, maximum_concurrent_rpcs=CALLS_AT_ONCE
         )
+        _add_servicers(server, services)
         state = Health(core.pulse.ping)
-        _add_servicers(by_path(server), services, state.servicer)
+        health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
         port = listen(server, settings.grpc_address, settings.tls)
@@ -177,8 +178,7 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:
     )
 
 
-def _add_servicers(server: grpc.aio.Server, services: Services, state: HealthServicer) -> None:
-    health_pb2_grpc.add_HealthServicer_to_server(state, server)
+def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
     auth_service_pb2_grpc.add_AuthServiceServicer_to_server(
         AuthServicer(
             services.accounts,

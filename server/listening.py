@@ -2,10 +2,10 @@
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 import grpc
 import grpc.aio
@@ -33,24 +33,6 @@ OPTIONS: Final = (
     ("grpc.server_handshake_timeout_ms", 10_000),
 )
 """What a connection may cost."""
-
-
-def by_path(server: grpc.aio.Server) -> grpc.aio.Server:
-    """The server as servicers are to see it, whose methods shall be found by the path of a call alone.
-
-    Methods that are registered as well each get a task that waits for their calls, and grpc.aio goes through all of
-    these tasks, sixty here, for every call: a tenth of what a read costs.
-    """
-    return cast(grpc.aio.Server, _ByPath(server))
-
-
-class _ByPath:
-    """The two methods that generated code calls; nothing is registered."""
-
-    def __init__(self, server: grpc.aio.Server) -> None:
-        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
-
-    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None: ...
 
 
 def listen(server: grpc.aio.Server, address: str, tls: TlsFiles | None = None) -> int:
