@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Integer, Interval, TextClause, bindparam, text
+from sqlalchemy import Double, Integer, Interval, Text, TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.rate_limits.budgets import SHARED_LIMITS
 
 AT_ONCE: Final = 1000
 """Rows that one statement deletes, so that none is locked for long."""
@@ -14,8 +17,8 @@ _AT_ONCE: Final = bindparam("at_once", type_=Integer)
 _KEEP_MAILS: Final = bindparam("keep_mails", type_=Interval)
 
 # Rows that somebody holds are left for the next time. Of sessions and codes a day is kept: access tokens, revocations
-# and the number of codes a day are judged by them. What slows callers down lies hours ahead only where the clock was
-# ahead and has been put right: it would go on refusing until then.
+# and the number of codes a day are judged by them. What slows callers down lies further ahead than a bucket takes to
+# fill, or an hour, only where the clock was ahead and has been put right: it would go on refusing until then.
 CHORES: Final[Mapping[str, TextClause]] = {
     "refresh tokens": text(
         """
@@ -55,11 +58,17 @@ CHORES: Final[Mapping[str, TextClause]] = {
     "rate limits": text(
         """
         DELETE FROM rate_limit_buckets WHERE (limit_name, key) IN (
-            SELECT limit_name, key FROM rate_limit_buckets WHERE full_at > now() + interval '2 hours'
-            ORDER BY full_at LIMIT :at_once FOR UPDATE SKIP LOCKED
+            SELECT b.limit_name, b.key
+            FROM rate_limit_buckets b JOIN unnest(:names, :periods) AS a (limit_name, period) USING (limit_name)
+            WHERE b.full_at > now() AND b.full_at > now() + make_interval(secs => 2 * a.period)
+            ORDER BY b.full_at LIMIT :at_once FOR UPDATE OF b SKIP LOCKED
         )
         """
-    ).bindparams(_AT_ONCE),
+    ).bindparams(
+        _AT_ONCE,
+        bindparam("names", [limit.name for limit in SHARED_LIMITS], type_=ARRAY(Text)),
+        bindparam("periods", [limit.period for limit in SHARED_LIMITS], type_=ARRAY(Double)),
+    ),
     "idempotency keys": text(
         """
         DELETE FROM idempotency_keys WHERE (caller_id, method, key) IN (

@@ -57,8 +57,9 @@ LATER: Final = {
 """Budgets that a use case charges once it knows whom: a session, a pharmacist whose reference number names nothing, an
 e-mail address that somebody enters as his own."""
 
-SHARED: Final = frozenset({*BY_ADDRESS, "confirmation"})
+SHARED_LIMITS: Final = (*BY_ADDRESS.values(), LATER["confirmation"])
 """Limits that hold over all processes and refuse when they cannot be judged: they slow guessing down."""
+SHARED: Final = frozenset(limit.name for limit in SHARED_LIMITS)
 
 NAMES: Final = frozenset({*BY_ADDRESS, *BY_USER, *ROLES, *LATER, GLOBAL.name, ANONYMOUS.name})
 

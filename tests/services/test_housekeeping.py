@@ -29,7 +29,7 @@ THINGS = (
     "INSERT INTO sign_in_counters VALUES (:hash, '', 1, now(), NULL, now() - CAST(:old AS interval))",
     """
     INSERT INTO rate_limit_buckets
-    VALUES ('login', gen_random_uuid(), now() + CAST(:old AS interval) - interval '22 hours')
+    VALUES ('login', gen_random_uuid(), now() + CAST(:old AS interval) - interval '24 hours')
     """,
     "INSERT INTO idempotency_keys VALUES (:user, 'X', 'k', 'h', 'r', now() - CAST(:old AS interval))",
     "UPDATE emails SET state = 'completed', finished_at = now() - CAST(:old AS interval) WHERE state = 'pending'",
@@ -83,9 +83,11 @@ async def test_what_a_clock_that_was_ahead_has_left_refuses_nobody_any_more(work
         )
         await run(tx, "INSERT INTO sign_in_counters VALUES (:hash, '', 9, now(), NULL, now())", hash=b"b")
         await run(tx, "INSERT INTO rate_limit_buckets VALUES ('login', 'a', now() + interval '1 year')")
-        await run(tx, "INSERT INTO rate_limit_buckets VALUES ('registration', 'b', now() + interval '1 hour')")
+        await run(tx, "INSERT INTO rate_limit_buckets VALUES ('login', 'b', now() + interval '31 minutes')")
+        await run(tx, "INSERT INTO rate_limit_buckets VALUES ('registration', 'c', now() + interval '1 hour')")
+        await run(tx, "INSERT INTO rate_limit_buckets VALUES ('confirmation', 'd', now() + interval '23 hours')")
     counts = await Housekeeping(work, KEEP).tidy_up()
-    assert (counts["sign-in counters"], counts["rate limits"]) == (1, 1)
+    assert (counts["sign-in counters"], counts["rate limits"]) == (1, 2)
 
 
 async def test_a_mail_that_waits_is_kept_however_old_it_is_and_so_is_a_session_that_codes_name(
