@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Row, SmallInteger, Text, Uuid, bindparam, func, select, tuple_
+from sqlalchemy import DateTime, Row, SmallInteger, Text, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,10 +23,11 @@ Cursor = tuple[datetime, UUID]
 """The time and the id of the record behind which a page begins."""
 
 _record = audit_records.c
-_behind: Final = tuple_(_record.occurred_at, _record.id) < tuple_(
-    bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)
-)
 _order: Final = (_record.occurred_at, _record.id)
+_cursor_values: Final = (
+    bindparam("after_moment", type_=DateTime(timezone=True)),
+    bindparam("after_id", type_=Uuid),
+)
 _event: Final = _record.event == bindparam("event", type_=Text)
 _period: Final = {
     "since": _record.occurred_at >= bindparam("since"),
@@ -48,8 +49,8 @@ _RECORDS: Final = ListQuery(
         "action": _record.action == bindparam("action", type_=Text, literal_execute=True),
         "outcome": _record.outcome == bindparam("outcome", type_=SmallInteger, literal_execute=True),
     },
-    behind=_behind,
     order=_order,
+    cursor=_cursor_values,
     sought={"patient_id"},
     recorded=lambda page: reading_page(page, "audit"),
 )
@@ -78,8 +79,8 @@ _ACCESSES: Final = ListQuery(
         & (_record.reason == ""),
         "event": _event,
     },
-    behind=_behind,
     order=_order,
+    cursor=_cursor_values,
     sought={"reader_id"},
     recorded=lambda page: reading_page(page, "access_log", patient_id="patient_id"),
 )

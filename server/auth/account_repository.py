@@ -19,7 +19,6 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
@@ -145,9 +144,8 @@ _LIST: Final = ListQuery(
         "email": or_(users.c.email == bindparam("email"), users.c.new_email == bindparam("email")),
         "name_query": users.c.name_words.bool_op("@@")(bindparam("name_query", type_=Text).cast(TSQUERY)),
     },
-    behind=tuple_(users.c.created_at, users.c.id)
-    < tuple_(bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)),
     order=(users.c.created_at, users.c.id),
+    cursor=(bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)),
     sought={"name_query"},
     recorded=lambda page: reading_page(page, "account"),
 )

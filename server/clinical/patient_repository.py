@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, Uuid, bindparam, cast, func, select, tuple_, update
+from sqlalchemy import Row, Select, Text, Uuid, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,13 +59,12 @@ _LIST = ListQuery(
         "email": _column.user_id == select(users.c.id).where(users.c.email == bindparam("email")).scalar_subquery(),
         "name_query": _column.name_words.bool_op("@@")(cast(bindparam("name_query", type_=Text), TSQUERY)),
     },
+    order=(_column.sort_name, _column.id),
     # A token names its row by the id alone: names do not belong into URLs.
-    behind=tuple_(_column.sort_name, _column.id)
-    > tuple_(
+    cursor=(
         select(_cursor_row.c.sort_name).where(_cursor_row.c.id == bindparam("after_id")).scalar_subquery(),
         bindparam("after_id", type_=Uuid),
     ),
-    order=(_column.sort_name, _column.id),
     descending=False,
     sought={"name_query"},
     recorded=lambda page: reading_page(page, "patient", patient_id="id"),

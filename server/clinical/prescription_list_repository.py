@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, any_, bindparam, select, tuple_
+from sqlalchemy import Text, Uuid, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,9 +30,8 @@ _LIST: Final = ListQuery(
         "written_from": _column.created_at >= bindparam("written_from"),
         "written_before": _column.created_at < bindparam("written_before"),
     },
-    behind=tuple_(_column.created_at, _column.id)
-    < tuple_(bindparam("after", type_=_column.created_at.type), bindparam("after_id", type_=Uuid)),
     order=(_column.created_at, _column.id),
+    cursor=(bindparam("after", type_=_column.created_at.type), bindparam("after_id", type_=Uuid)),
     recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id"),
 )
 

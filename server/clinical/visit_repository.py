@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Date, Row, Select, Text, Uuid, bindparam, func, select, tuple_
+from sqlalchemy import Date, Row, Select, Text, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -61,9 +61,8 @@ _LIST = ListQuery(
         "first": _column.visit_date >= bindparam("first"),
         "last": _column.visit_date <= bindparam("last"),
     },
-    behind=tuple_(_column.visit_date, _column.id)
-    < tuple_(bindparam("after", type_=Date), bindparam("after_id", type_=Uuid)),
     order=(_column.visit_date, _column.id),
+    cursor=(bindparam("after", type_=Date), bindparam("after_id", type_=Uuid)),
     recorded=lambda page: reading_page(page, "visit", patient_id="patient_id"),
 )
 

@@ -15,9 +15,9 @@ class ListQuery:
     """A list by its parts; the statement of each combination of filters is built once, when it is first asked for.
 
     rows: the select of a line. table: whose rows are lines, and the only one that conditions name, so that totals are
-    counted without joins. conditions: by the parameter that each takes. behind: what holds of lines that follow the
-    cursor. order: the columns by which lines stand, the last one tells them apart. sought: filters whose index finds
-    their lines in no order. recorded: makes a page's statement one that also records the reading.
+    counted without joins. conditions: by the parameter that each takes. order: the columns by which lines stand, the
+    last one tells them apart. cursor: what these are in the line that a page begins behind. sought: filters whose index
+    finds their lines in no order. recorded: makes a page's statement one that also records the reading.
     """
 
     def __init__(
@@ -26,8 +26,8 @@ class ListQuery:
         table: Table,
         *,
         conditions: Mapping[str, ColumnElement[bool]],
-        behind: ColumnElement[bool],
         order: Sequence[Column[Any]],
+        cursor: Sequence[ColumnElement[Any]],
         descending: bool = True,
         sought: Collection[str] = (),
         recorded: Callable[[Select[Any]], Select[Any]],
@@ -35,8 +35,9 @@ class ListQuery:
         self._rows = rows
         self._table = table
         self._conditions = conditions
-        self._behind = behind
         self._order = order
+        self._place = tuple_(*order)
+        self._cursor = tuple_(*cursor)
         self._descending = descending
         self._sought = frozenset(sought)
         self._recorded = recorded
@@ -73,7 +74,7 @@ class ListQuery:
         page = self._rows.add_columns(self._found(given).label("found"))
         page = page.where(*(self._conditions[name] for name in sorted(given)))
         if continued:
-            page = page.where(self._behind)
+            page = page.where(self._place < self._cursor if self._descending else self._place > self._cursor)
         return self._recorded(page.order_by(*self._ordering(given)).limit(bindparam("limit", type_=Integer)))
 
     def _ordering(self, given: frozenset[str]) -> Iterable[ColumnElement[Any]]:
@@ -82,7 +83,7 @@ class ListQuery:
         No index has that. With one to hand PostgreSQL would read all lines in their order until it has met enough that
         the filter lets through: of a million patients nearly all, for a name late in the alphabet.
         """
-        columns = [tuple_(*self._order)] if given & self._sought else self._order
+        columns = [self._place] if given & self._sought else self._order
         return [column.desc() if self._descending else column for column in columns]
 
     def _found(self, given: Iterable[str]) -> ScalarSelect[int]:

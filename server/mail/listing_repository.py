@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, any_, bindparam, select, text, tuple_
+from sqlalchemy import ARRAY, Text, any_, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.db.list_query import ListQuery
@@ -32,11 +32,11 @@ _LIST: Final = ListQuery(
     _SHOWN,
     emails,
     conditions={"states": emails.c.state == any_(bindparam("states", type_=ARRAY(Text)))},
-    behind=tuple_(emails.c.created_at, emails.c.id)
-    < tuple_(
-        bindparam("after_created_at", type_=emails.c.created_at.type), bindparam("after_id", type_=emails.c.id.type)
-    ),
     order=(emails.c.created_at, emails.c.id),
+    cursor=(
+        bindparam("after_created_at", type_=emails.c.created_at.type),
+        bindparam("after_id", type_=emails.c.id.type),
+    ),
     recorded=lambda page: page,
 )
 _CLEAR: Final = text(

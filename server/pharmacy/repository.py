@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Row, Select, Uuid, bindparam, exists, func, or_, select, text, tuple_
+from sqlalchemy import DateTime, Row, Select, Uuid, bindparam, exists, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
@@ -87,9 +87,8 @@ _LOCK_SEEN_LATELY: Final = lock_where(_seen_lately)
 _LOCK_SEEN_LATELY_OR_CLAIMED: Final = lock_where(or_(_seen_lately, _claimed))
 _LOCK_ACTED_ON_OR_CLAIMED: Final = lock_where(or_(_acted_on, _claimed))
 
-_after_id: Final = bindparam("after_id", type_=Uuid)
-_after_moment: Final = bindparam("after_moment", type_=DateTime(timezone=True))
-_moment_and_id: Final = tuple_(pharmacy_log.c.occurred_at, pharmacy_log.c.id)
+_order: Final = (pharmacy_log.c.occurred_at, pharmacy_log.c.id)
+_cursor_values: Final = (bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid))
 _acted: Final = pharmacy_log.alias("acted")
 
 _HISTORY: Final = ListQuery(
@@ -103,8 +102,8 @@ _HISTORY: Final = ListQuery(
         "until": pharmacy_log.c.occurred_at < bindparam("until"),
         "action": pharmacy_log.c.action == bindparam("action"),
     },
-    behind=_moment_and_id < tuple_(_after_moment, _after_id),
-    order=(pharmacy_log.c.occurred_at, pharmacy_log.c.id),
+    order=_order,
+    cursor=_cursor_values,
     recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id"),
 )
 _LOG: Final = ListQuery(
@@ -119,8 +118,8 @@ _LOG: Final = ListQuery(
             _acted.c.pharmacist_id == bindparam("acquainted_id"),
         ),
     },
-    behind=_moment_and_id > tuple_(_after_moment, _after_id),
-    order=(pharmacy_log.c.occurred_at, pharmacy_log.c.id),
+    order=_order,
+    cursor=_cursor_values,
     descending=False,
     recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id", empty=False),
 )
