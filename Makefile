@@ -11,7 +11,7 @@ T ?= tests
 # What `make protos-breaking` compares the contracts with: those of the last release.
 AGAINST ?= protos/released.binpb
 
-.PHONY: help setup run test check format-check lint types imports protos-check fix protos protos-breaking protos-release \
+.PHONY: help setup run test check quick format-check lint types imports protos-check fix protos protos-breaking protos-release \
 	migration migrate rollback demo dev build sbom audit seed cleanup-tokens db-reset db-fresh db-clear bench coverage clean
 
 help: ## List the commands
@@ -41,6 +41,10 @@ test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
 
 check: format-check lint types imports protos-check protos-breaking test demo ## All that must hold before a change lands
 
+quick: format-check lint types imports protos-check ## What takes under a minute: all checks, and the tests of rules and wording
+	@$(BIN)/python -m pytest tests/rules tests/architecture/test_conventions.py tests/architecture/test_language.py \
+	  tests/architecture/test_commits.py
+
 format-check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/buf format -d --exit-code > /dev/null || { echo "protos: run make fix"; exit 1; }
@@ -49,6 +53,7 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/oxlint --quiet clients/web
 	@$(BIN)/buf lint
+	@$(BIN)/codespell
 
 types: $(READY)
 	@$(BIN)/mypy
