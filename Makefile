@@ -11,7 +11,7 @@ T ?= tests
 # What `make protos-breaking` compares the contracts with: those of the last release.
 AGAINST ?= protos/released.binpb
 
-.PHONY: help setup run test check quick format-check lint types imports protos-check fix protos protos-breaking protos-release \
+.PHONY: help setup run test check quick docs docs-check format-check lint types imports protos-check fix protos protos-breaking protos-release \
 	migration migrate rollback demo dev build sbom audit seed cleanup-tokens db-reset db-fresh db-clear bench coverage clean
 
 help: ## List the commands
@@ -39,7 +39,7 @@ dev: $(READY) ## Serve, and start anew whenever a file changes
 test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(T)
 
-check: format-check lint types imports protos-check protos-breaking test demo ## All that must hold before a change lands
+check: format-check lint types imports protos-check protos-breaking docs-check test demo ## All that must hold before a change lands
 
 quick: format-check lint types imports protos-check ## What takes under a minute: all checks, and the tests of rules and wording
 	@$(BIN)/python -m pytest tests/rules tests/architecture/test_conventions.py tests/architecture/test_language.py \
@@ -72,6 +72,14 @@ protos: $(READY) ## Rebuild generated/ from protos/
 
 protos-breaking: $(READY) ## Compare the contracts with those of the last release; AGAINST=… with others
 	@$(BIN)/buf breaking --against '$(AGAINST)'
+
+docs: $(READY) ## Write the reference pages from the code and build the site in dist/docs
+	@$(BIN)/python -m docs.generate
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+
+docs-check: $(READY)
+	@$(BIN)/python -m docs.generate --check
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
 protos-release: $(READY) ## Make the present contracts those that nothing may break any more
 	@$(BIN)/buf build -o protos/released.binpb

@@ -33,7 +33,7 @@ def check_published() -> None:
         for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values
         if value.number
     }
-    declared = {error.reason.value: error for error in _declared(DeclaredError)}
+    declared = {error.reason.value: error for error in declared_errors()}
     if faults := sorted(published.keys() ^ declared.keys()):
         raise UnpublishedError(f"declared or published, but not both: {', '.join(faults)}")
     for reason, error in declared.items():
@@ -46,6 +46,11 @@ def to_status(error: DeclaredError, request_id: str) -> status_pb2.Status:
     status = status_pb2.Status(code=error.code.value, message=error.text)
     status.details.extend(_packed(detail) for detail in _details(error, request_id))
     return status
+
+
+def declared_errors() -> Iterator[type[DeclaredError]]:
+    """Yields every declared error that has a reason."""
+    yield from _declared(DeclaredError)
 
 
 def _declared(error: type[DeclaredError]) -> Iterator[type[DeclaredError]]:

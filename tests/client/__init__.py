@@ -1,0 +1,1 @@
+"""Proves the Python client and the pharmacist's terminal, under faults too."""

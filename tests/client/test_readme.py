@@ -1,6 +1,7 @@
 """What the documentation shows is run as it stands."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,27 @@ def test_the_hospital_with_stubs_alone(seeded: Cast, capsys: pytest.CaptureFixtu
     assert third == "refused: VALIDATION_FAILED"
 
 
-def test_links_lead_somewhere() -> None:
-    for page in (ROOT / "clients/python/README.md", ROOT / "clients/integration/README.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+def test_tutorial_commands_dispense_a_prescription(seeded: Cast) -> None:
+    tutorial = (ROOT / "docs/tutorial.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", tutorial, re.S)
+    assert blocks[:2] == ["make run\n", "make seed\n"]  # the fixture's part
+    commands = "".join(blocks[2:]).replace("http://127.0.0.1:3000", seeded.instance.rest)
+    run = subprocess.run(["bash", "-euo", "pipefail", "-c", commands], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    number, claim_end, total, refusal = run.stdout.split()
+    assert number.startswith("RX-")
+    assert claim_end > "2026"
+    assert (total, refusal) == ("17.00", "PRESCRIPTION_DISPENSED")
+
+
+def test_tutorial_client_lists_the_history(seeded: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/tutorial.md").read_text(), re.S)
+    exec(example.replace("127.0.0.1:50051", seeded.instance.grpc), {})  # noqa: S102 - our own page
+    assert "dispense" in capsys.readouterr().out
+
+
+def test_links_of_documents_lead_to_files() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("clients/*/README.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page}: {target}"

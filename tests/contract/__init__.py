@@ -1,0 +1,1 @@
+"""Walks the REST workflow answer by answer, with exact JSON."""

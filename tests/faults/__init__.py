@@ -1,0 +1,1 @@
+"""Kills, cuts and delays what emails pass on their way."""

@@ -1,0 +1,1 @@
+"""Tests each interceptor on a toy service with one unary and one streaming method."""

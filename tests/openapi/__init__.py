@@ -1,0 +1,1 @@
+"""Plays every documented example and lets Schemathesis call each operation."""

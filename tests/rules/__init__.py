@@ -1,0 +1,1 @@
+"""Tests pure functions over values, without any input or output."""

@@ -1,0 +1,1 @@
+"""Proves the security controls by attacking a running instance."""

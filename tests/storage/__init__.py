@@ -1,0 +1,1 @@
+"""Tests statements, migrations, query plans and failures of the database."""

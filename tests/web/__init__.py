@@ -1,0 +1,1 @@
+"""Uses the page as its readers do, in a headless Chromium."""
