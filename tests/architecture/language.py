@@ -15,7 +15,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 ALLOWED: Final = Path(__file__).with_name("language_allowed.txt")
-FOLDERS: Final = ("server", "migrations", "protos", "clients", "tests", "benchmarks", "docs")
+FOLDERS: Final = (".github", "server", "migrations", "protos", "clients", "tests", "benchmarks", "docs")
 COPIED: Final = frozenset({"vendor", "google", "buf", "mermaid", "node_modules", "__pycache__"})
 """Folders of third-party files."""
 EXEMPT: Final = frozenset(
@@ -148,7 +148,7 @@ def written_files() -> Iterator[tuple[str, str]]:
     """Yields path and source of every file with prose that the team wrote."""
     top = [path for path in ROOT.iterdir() if path.suffix == ".md" or path.name in ("Makefile", "env.example")]
     top += [ROOT / "envoy.yaml", ROOT / "pyproject.toml", ROOT / "conftest.py"]
-    suffixes = (".py", ".proto", ".js", ".css", ".lua", ".md", ".html", ".txt", ".yaml")
+    suffixes = (".py", ".proto", ".js", ".css", ".lua", ".md", ".html", ".txt", ".yaml", ".yml")
     below = [
         path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in suffixes and path.is_file()
     ]
