@@ -27,7 +27,7 @@ def test_the_first_example(seeded: Cast, capsys: pytest.CaptureFixture[str], mon
     number = seeded.prescribe(seeded.new_patient("Ines Duarte").patient_id, 3).prescription_number
     monkeypatch.setattr("builtins.input", lambda _: number)
     exec(example.replace("127.0.0.1:50051", seeded.instance.grpc), {})  # noqa: S102 - our own page
-    assert capsys.readouterr().out == "Ines Duarte is allergic to Penicillin\n2.55\n"
+    assert capsys.readouterr().out == "Ines Duarte, allergies: Penicillin\n2.55\n"
 
 
 def test_the_hospital_with_stubs_alone(seeded: Cast, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,7 @@ def test_her_record_is_changed_emptied_and_never_overwritten(windows: Windows, p
     expect(other.get_by_text("The record was changed by somebody else.")).to_be_visible()
     page.get_by_label("Allergies").fill("")
     save(page)
-    expect(page.get_by_text("No known allergies.")).to_be_visible()
+    expect(page.get_by_text("Allergies not recorded.")).to_be_visible()
 
 
 def test_her_history_opens_by_a_mailed_code_and_stays_open_over_a_reload(

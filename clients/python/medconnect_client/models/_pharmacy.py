@@ -36,6 +36,7 @@ class PharmacyPrescription:
     items: tuple[PrescriptionItem, ...]
     qr_code: QrCodeInfo
     patient_allergies: tuple[str, ...]
+    """Empty: not recorded, which does not mean that there are none."""
     patient_date_of_birth: date | None
     insurance_provider: str
     insurance_number: str

@@ -38,7 +38,7 @@ def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
     allergies = ", ".join(prescription.patient_allergies)
     lines: list[RenderableType] = [
         Text.assemble((prescription.patient_name, "bold"), _born(prescription), _insured(prescription)),
-        Text.assemble("Allergies: ", (allergies, "bold white on red") if allergies else "none known"),
+        Text.assemble("Allergies: ", (allergies, "bold white on red") if allergies else "not recorded"),
         Text(f"{prescription.diagnosis} · {prescription.doctor_name}, licence {prescription.doctor_license_number}"),
         Text(f"written {moment(prescription.created_at)}, valid until {moment(prescription.expires_at)}"),
         Text(),

@@ -20,9 +20,9 @@ export function record(patient) {
   ]);
 }
 
-/** What a patient is allergic to, where nobody can miss it. */
+/** Shows what a patient is allergic to, prominently; an empty list does not mean that there are no allergies. */
 export function allergies(list) {
-  if (!list.length) return html`<p class="quiet">No known allergies.</p>`;
+  if (!list.length) return html`<p class="quiet">Allergies not recorded.</p>`;
   return html`<div class="notice bad"><p><strong>Allergies:</strong> ${list.join(", ")}</p></div>`;
 }
 

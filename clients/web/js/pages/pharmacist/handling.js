@@ -59,7 +59,7 @@ export class Handling {
   #mine() {
     return html`<section class="card" aria-labelledby="dispense">
       <h2 id="dispense" tabindex="-1">Dispense</h2>
-      ${this.#prescription.patientAllergies.length ? allergies(this.#prescription.patientAllergies) : nothing}
+      ${allergies(this.#prescription.patientAllergies)}
       ${this.#claim.show()}
       <div class="actions field">
         ${this.#button("Renew", "second", this.#validate)} ${this.#button("Release", "second", this.#release)} ${this.#rejectButton()}
