@@ -3,6 +3,12 @@ return {
   enums = {
     ["medconnect.auth.v1.UserStatus"] = {USER_STATUS_ACTIVE = "active", USER_STATUS_DEACTIVATED = "deactivated", USER_STATUS_UNSPECIFIED = "unspecified", USER_STATUS_UNVERIFIED = "unverified"},
     ["medconnect.clinical.v1.Gender"] = {GENDER_FEMALE = "female", GENDER_MALE = "male", GENDER_OTHER = "other", GENDER_UNSPECIFIED = "unspecified"},
+    ["medconnect.clinical.v1.PatientEmailStatus"] = {
+      PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED = "account_deactivated",
+      PATIENT_EMAIL_STATUS_NO_ADDRESS = "no_address",
+      PATIENT_EMAIL_STATUS_REACHABLE = "reachable",
+      PATIENT_EMAIL_STATUS_UNSPECIFIED = "unspecified",
+    },
     ["medconnect.clinical.v1.PrescriptionStatus"] = {
       PRESCRIPTION_STATUS_CANCELLED = "cancelled",
       PRESCRIPTION_STATUS_DISPENSED = "dispensed",
@@ -171,11 +177,19 @@ return {
     ["medconnect.clinical.v1.ListPrescriptionsRequest"] = {status = {enum = "medconnect.clinical.v1.PrescriptionStatus"}},
     ["medconnect.clinical.v1.ListPrescriptionsResponse"] = {prescriptions = {message = "medconnect.clinical.v1.Prescription"}},
     ["medconnect.clinical.v1.MedicalVisit"] = {visitType = {enum = "medconnect.clinical.v1.VisitType"}, visit_type = {enum = "medconnect.clinical.v1.VisitType"}},
-    ["medconnect.clinical.v1.Patient"] = {gender = {enum = "medconnect.clinical.v1.Gender"}},
+    ["medconnect.clinical.v1.Patient"] = {
+      emailStatus = {enum = "medconnect.clinical.v1.PatientEmailStatus"},
+      email_status = {enum = "medconnect.clinical.v1.PatientEmailStatus"},
+      gender = {enum = "medconnect.clinical.v1.Gender"},
+    },
     ["medconnect.clinical.v1.PatientHistoryEntry"] = {prescription = {message = "medconnect.clinical.v1.Prescription"}, visit = {message = "medconnect.clinical.v1.MedicalVisit"}},
     ["medconnect.clinical.v1.PatientPrescription"] = {status = {enum = "medconnect.clinical.v1.PrescriptionStatus"}},
     ["medconnect.clinical.v1.PatientProfile"] = {gender = {enum = "medconnect.clinical.v1.Gender"}},
-    ["medconnect.clinical.v1.Prescription"] = {status = {enum = "medconnect.clinical.v1.PrescriptionStatus"}},
+    ["medconnect.clinical.v1.Prescription"] = {
+      patientEmailStatus = {enum = "medconnect.clinical.v1.PatientEmailStatus"},
+      patient_email_status = {enum = "medconnect.clinical.v1.PatientEmailStatus"},
+      status = {enum = "medconnect.clinical.v1.PrescriptionStatus"},
+    },
     ["medconnect.clinical.v1.UpdatePatientRequest"] = {gender = {enum = "medconnect.clinical.v1.Gender"}},
     ["medconnect.clinical.v1.UpdatePatientResponse"] = {patient = {message = "medconnect.clinical.v1.Patient"}},
     ["medconnect.clinical.v1.UpdateProfileRequest"] = {gender = {enum = "medconnect.clinical.v1.Gender"}},

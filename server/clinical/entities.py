@@ -29,6 +29,15 @@ class PrescriptionStatus(StrEnum):
     EXPIRED = "expired"
 
 
+class PatientEmailStatus(StrEnum):
+    """Whether a patient can be emailed."""
+
+    REACHABLE = "reachable"
+    NO_ADDRESS = "no_address"
+    """There is no account, or its address is not confirmed."""
+    ACCOUNT_DEACTIVATED = "account_deactivated"
+
+
 @dataclass(frozen=True, slots=True)
 class Patient:
     """A patient record."""
@@ -39,6 +48,7 @@ class Patient:
     full_name: str
     email: str
     """That of the account; empty without one."""
+    email_status: PatientEmailStatus
     phone: str
     date_of_birth: date | None
     gender: Gender | None
@@ -160,6 +170,7 @@ class Prescription:
     patient_user_id: UUID | None
     patient_name: str
     patient_email: str
+    patient_email_status: PatientEmailStatus
     patient_date_of_birth: date | None
     patient_allergies: tuple[str, ...]
     insurance_provider: str

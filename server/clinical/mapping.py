@@ -14,6 +14,7 @@ from server.clinical.entities import (
     NewVisit,
     Patient,
     PatientChange,
+    PatientEmailStatus,
     PatientSummary,
     Prescription,
     PrescriptionItem,
@@ -30,6 +31,7 @@ from server.qr import picture
 from server.wire import date_text, enum_pair, fill_page, read_date, read_uuid, timestamp
 
 STATUS_NUMBERS, STATUSES = enum_pair(prescription_pb2.PrescriptionStatus, PrescriptionStatus, "PRESCRIPTION_STATUS")
+EMAIL_STATUS_NUMBERS, _ = enum_pair(patient_pb2.PatientEmailStatus, PatientEmailStatus, "PATIENT_EMAIL_STATUS")
 GENDER_NUMBERS, GENDERS = enum_pair(patient_pb2.Gender, Gender, "GENDER")
 VISIT_TYPE_NUMBERS, VISIT_TYPES = enum_pair(visit_pb2.VisitType, VisitType, "VISIT_TYPE")
 
@@ -69,7 +71,11 @@ def patient_change(request: pb.UpdatePatientRequest | pb.UpdateProfileRequest) -
 
 def patient_message(patient: Patient) -> patient_pb2.Patient:
     """The whole record, for doctors."""
-    return patient_pb2.Patient(**_record(patient), existing_conditions=patient.existing_conditions)
+    return patient_pb2.Patient(
+        **_record(patient),
+        existing_conditions=patient.existing_conditions,
+        email_status=EMAIL_STATUS_NUMBERS[patient.email_status],
+    )
 
 
 def profile_message(patient: Patient) -> patient_pb2.PatientProfile:
@@ -246,6 +252,7 @@ def prescription_message(prescription: Prescription) -> prescription_pb2.Prescri
         patient_name=prescription.patient_name,
         visit_id="" if prescription.visit_id is None else str(prescription.visit_id),
         doctor_notes=prescription.doctor_notes,
+        patient_email_status=EMAIL_STATUS_NUMBERS[prescription.patient_email_status],
     )
 
 

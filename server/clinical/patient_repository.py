@@ -12,8 +12,8 @@ from server import name_search
 from server.audit.events import AuditEvent
 from server.audit.trail_repository import reading_one, reading_page, values
 from server.auth.tables import users
-from server.clinical.entities import Patient, PatientSummary
-from server.clinical.tables import patients
+from server.clinical.entities import Patient, PatientEmailStatus, PatientSummary
+from server.clinical.tables import email_status, patients
 from server.db.identifiers import new_id
 from server.db.list_query import ListQuery
 from server.errors import NotFound
@@ -22,9 +22,9 @@ from server.patient_details import DETAIL_NAMES, Gender, PatientDetails, Patient
 _column = patients.c
 _words = func.array_to_tsvector(bindparam("words", type_=ARRAY(Text)))
 
-_READ: Select[Any] = select(*patients.c, func.coalesce(users.c.email, "").label("email")).select_from(
-    patients.outerjoin(users, users.c.id == _column.user_id)
-)
+_READ: Select[Any] = select(
+    *patients.c, func.coalesce(users.c.email, "").label("email"), email_status(users).label("email_status")
+).select_from(patients.outerjoin(users, users.c.id == _column.user_id))
 _BY_ID = _READ.where(_column.id == bindparam("id"))
 _BY_USER = _READ.where(_column.user_id == bindparam("user_id"))
 _READ_BY_ID = reading_one(_BY_ID, "patient", patient_id="id")
@@ -169,6 +169,7 @@ def _patient(row: Row[Any]) -> Patient:
         reference_number=row.reference_number,
         full_name=row.full_name,
         email=row.email,
+        email_status=PatientEmailStatus(row.email_status),
         phone=row.phone,
         date_of_birth=row.date_of_birth,
         gender=None if row.gender is None else Gender(row.gender),

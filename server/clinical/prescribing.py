@@ -5,7 +5,7 @@ from typing import Final
 
 from server.audit.occasion import Subject
 from server.auth.entities import User
-from server.clinical.entities import Claim, Prescription, PrescriptionStatus
+from server.clinical.entities import Claim, PatientEmailStatus, Prescription, PrescriptionStatus
 from server.errors import (
     FailedPrecondition,
     PatientHasNoEmail,
@@ -14,6 +14,7 @@ from server.errors import (
     PrescriptionDispensed,
     PrescriptionExpired,
     PrescriptionRejected,
+    RecipientDeactivated,
 )
 from server.mail.entities import MailKind, NewMail
 
@@ -49,7 +50,9 @@ def claimed_refusal(claim: Claim, pharmacist: User) -> PrescriptionClaimed:
 
 
 def mail_to_patient(kind: MailKind, prescription: Prescription, **details: str) -> NewMail:
-    """A mail about it to its patient. Raises PatientHasNoEmail."""
+    """Returns an email about it to its patient. Raises PatientHasNoEmail and RecipientDeactivated."""
+    if prescription.patient_email_status is PatientEmailStatus.ACCOUNT_DEACTIVATED:
+        raise RecipientDeactivated()
     if prescription.patient_user_id is None or not prescription.patient_email:  # none, or none that is confirmed
         raise PatientHasNoEmail()
     return NewMail(kind, prescription.patient_user_id, prescription.patient_email, prescription.id, details)

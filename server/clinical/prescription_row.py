@@ -5,7 +5,14 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from server.clinical.entities import Claim, Prescription, PrescriptionItem, PrescriptionStatus, QrCode
+from server.clinical.entities import (
+    Claim,
+    PatientEmailStatus,
+    Prescription,
+    PrescriptionItem,
+    PrescriptionStatus,
+    QrCode,
+)
 
 
 def prescription_of(row: Row[Any]) -> Prescription:
@@ -19,6 +26,7 @@ def prescription_of(row: Row[Any]) -> Prescription:
         patient_user_id=row.patient_user_id,
         patient_name=row.patient_name,
         patient_email=row.patient_email,
+        patient_email_status=PatientEmailStatus(row.patient_email_status),
         patient_date_of_birth=row.patient_date_of_birth,
         patient_allergies=tuple(row.patient_allergies),
         insurance_provider=row.insurance_provider,

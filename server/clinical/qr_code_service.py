@@ -62,7 +62,7 @@ class QrCodeService:
     async def send_by_mail(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """Mail the prescription to its patient, with a code that lives for another day at least if it can.
 
-        Raises NotFound, PatientHasNoEmail, EmailLimitExceeded and the errors of final states.
+        Raises NotFound, PatientHasNoEmail, RecipientDeactivated, EmailLimitExceeded and the errors of final states.
         """
         async with self._work.begin() as tx:
             prescription = await tx.prescriptions.of_reader_for_update(prescription_id, caller.user_id)

@@ -6,11 +6,13 @@ from sqlalchemy import (
     JSON,
     CheckConstraint,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    case,
     func,
     literal_column,
     select,
@@ -195,6 +198,16 @@ changed_now = literal_column(
 )
 """Since when `status_now` holds."""
 
+
+def email_status(account: FromClause) -> ColumnElement[str]:
+    """Returns the `PatientEmailStatus` of a patient whose account was outer-joined as `account`."""
+    return case(
+        (account.c.email.is_(None), "no_address"),
+        (account.c.status == "deactivated", "account_deactivated"),
+        else_="reachable",
+    )
+
+
 _doctor = users.alias("doctor")
 _account = users.alias("account")
 _items = (
@@ -225,6 +238,7 @@ prescription_reading: Select[Any] = select(
     patients.c.user_id.label("patient_user_id"),
     patients.c.full_name.label("patient_name"),
     func.coalesce(_account.c.email, "").label("patient_email"),
+    email_status(_account).label("patient_email_status"),
     patients.c.date_of_birth.label("patient_date_of_birth"),
     patients.c.allergies.label("patient_allergies"),
     patients.c.insurance_provider,

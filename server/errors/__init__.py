@@ -31,7 +31,7 @@ from server.errors.declared import (
     ResourceExhausted,
     Unavailable,
 )
-from server.errors.mails import EmailExpired, EmailLimitExceeded, EmailNotFailed, SlowConsumer
+from server.errors.mails import EmailExpired, EmailLimitExceeded, EmailNotFailed, RecipientDeactivated, SlowConsumer
 from server.errors.prescriptions import (
     ClaimedByOther,
     PatientHasNoEmail,
@@ -110,6 +110,7 @@ __all__ = [
     "QrCodeReplaced",
     "RateLimitExceeded",
     "Reason",
+    "RecipientDeactivated",
     "ReferenceNumberInvalid",
     "RefreshTokenInvalid",
     "RequestInProgress",

@@ -19,6 +19,13 @@ class EmailNotFailed(FailedPrecondition):
     message = "Only a failed mail can be put back into the queue."
 
 
+class RecipientDeactivated(FailedPrecondition):
+    """The recipient's account is deactivated."""
+
+    reason = Reason.RECIPIENT_DEACTIVATED
+    message = "The patient's account is deactivated; no email goes to it."
+
+
 class EmailExpired(FailedPrecondition):
     """The code that the mail carried is erased."""
 

@@ -2,7 +2,7 @@
 
 import json
 
-from server.clinical.entities import Prescription
+from server.clinical.entities import PatientEmailStatus, Prescription
 from server.clinical.prescribing import mail_to_patient
 from server.events.catalog import (
     Event,
@@ -19,7 +19,7 @@ from server.mail.entities import MailKind, NewMail
 
 
 def mails_of(event: Event) -> tuple[NewMail, ...]:
-    """The mails to send because of it; a patient without an address gets none."""
+    """Returns the emails to send because of it; patients without an address or with a closed account get none."""
     match event:
         case UserRegistered(user) | PasswordChanged(user) if not user.email_confirmed:
             return ()  # it would tell a stranger; the code that confirms the address is a welcome, too
@@ -44,7 +44,8 @@ def mails_of(event: Event) -> tuple[NewMail, ...]:
 
 
 def _to_patient(kind: MailKind, prescription: Prescription, **details: str) -> tuple[NewMail, ...]:
-    return (mail_to_patient(kind, prescription, **details),) if prescription.patient_email else ()
+    reachable = prescription.patient_email_status is PatientEmailStatus.REACHABLE
+    return (mail_to_patient(kind, prescription, **details),) if reachable else ()
 
 
 def _to_doctor(kind: MailKind, prescription: Prescription) -> NewMail:

@@ -5,10 +5,11 @@ from email.message import EmailMessage
 from typing import Final
 from uuid import UUID
 
-from server.auth.entities import User
+from server.auth.entities import User, UserStatus
 from server.clinical.entities import Prescription
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
+from server.errors import RecipientDeactivated
 from server.identity import Role
 from server.mail.entities import ClaimedMail, MailKind
 from server.mail.envelope import envelop, picture_id, sender_domain
@@ -55,7 +56,10 @@ class MailComposer:
         self._domain = sender_domain(sender)
 
     async def compose(self, mail: ClaimedMail) -> EmailMessage:
-        """The mail. Raises NotFound when something it names is gone, Unavailable when the database is."""
+        """The mail. Raises NotFound when something it names is gone, Unavailable when the database is.
+
+        Raises RecipientDeactivated when its recipient's account is closed by now.
+        """
         if mail.kind is MailKind.PRESCRIPTION:
             return await self._compose_prescription(mail)
         async with self._work.read() as tx:
@@ -65,7 +69,7 @@ class MailComposer:
     async def _compose_prescription(self, mail: ClaimedMail) -> EmailMessage:
         async with self._work.read() as tx:
             prescription = await tx.prescriptions.get(_prescription_id(mail))
-            recipient = await tx.accounts.get(mail.recipient_id)
+            recipient = await _recipient(tx, mail)
             patient = await tx.patients.get(prescription.patient_id)
         text = qr_text(prescription, self._codes)
         drawn = None if text is None else await self._pictures.png(prescription.qr_code.qr_hash, text)
@@ -74,7 +78,7 @@ class MailComposer:
         return envelop(mail, self._sender, self._letters.write(mail.kind, contents), drawn)
 
     async def _contents(self, tx: Transaction, mail: ClaimedMail) -> Contents:
-        recipient = await tx.accounts.get(mail.recipient_id)
+        recipient = await _recipient(tx, mail)
         if mail.kind is MailKind.TEST:
             data = json.loads(mail.details["data"])
             return Contents(recipient, event_type=mail.details["event_type"], event_data=data)
@@ -106,6 +110,13 @@ def qr_text(prescription: Prescription, codes: QrIssuer) -> str | None:
     code = prescription.qr_code
     over = prescription.status in ENDED or code.expires_at <= prescription.as_of
     return None if over or not codes.can_read(code) else codes.text(code)
+
+
+async def _recipient(tx: Transaction, mail: ClaimedMail) -> User:
+    recipient = await tx.accounts.get(mail.recipient_id)
+    if recipient.status is UserStatus.DEACTIVATED:
+        raise RecipientDeactivated()
+    return recipient
 
 
 def _prescription_id(mail: ClaimedMail) -> UUID:

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 
 import structlog
 
-from server.errors import Unavailable
+from server.errors import RecipientDeactivated, Unavailable
 from server.mail.circuit import Circuit
 from server.mail.entities import ClaimedMail
 from server.mail.mailer import DeliveryFailed, Mailer, MailSystemAway
@@ -48,6 +48,8 @@ class Delivery:
         spread = _random.uniform(LEAST_SPREAD, MOST_SPREAD)
         try:
             message = await self._compose(mail)
+        except RecipientDeactivated as refusal:
+            return GivenUp(refusal.reason, harmless=True, counted=False)
         except Unavailable:
             return Postponed(FIRST_PAUSE_SECONDS, "the database was away", counted=False)
         except Exception as fault:

@@ -74,6 +74,7 @@ ENUMS: list[tuple[type[StrEnum], Any, str]] = [
     (models.Role, access_pb2.Role, "ROLE_"),
     (models.UserStatus, user_pb2.UserStatus, "USER_STATUS_"),
     (models.Gender, patient_pb2.Gender, "GENDER_"),
+    (models.PatientEmailStatus, patient_pb2.PatientEmailStatus, "PATIENT_EMAIL_STATUS_"),
     (models.PrescriptionStatus, prescription_pb2.PrescriptionStatus, "PRESCRIPTION_STATUS_"),
     (models.VisitType, visit_pb2.VisitType, "VISIT_TYPE_"),
     (models.PharmacyAction, dispensing_pb2.PharmacyAction, "PHARMACY_ACTION_"),

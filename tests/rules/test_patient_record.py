@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from server.clinical.entities import Patient, PatientChange
+from server.clinical.entities import Patient, PatientChange, PatientEmailStatus
 from server.clinical.patient_record import CHANGEABLE, CLEARABLE, changed
 from server.errors import ValidationFailed, VersionConflict
 from server.patient_details import Gender
@@ -20,6 +20,7 @@ FULL = Patient(
     reference_number="PAT-20260101-00000000",
     full_name="Paula Patient",
     email="paula@example.org",
+    email_status=PatientEmailStatus.REACHABLE,
     phone="+49 1",
     date_of_birth=date(1980, 5, 17),
     gender=Gender.FEMALE,

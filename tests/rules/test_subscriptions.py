@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from server.clinical.entities import PatientEmailStatus
 from server.events.catalog import (
     Event,
     EventType,
@@ -73,8 +75,15 @@ def test_an_address_that_is_not_known_to_be_the_owners_is_told_nothing_but_the_c
     assert (mail.recipient, mail.sealed_code, mail.expires_at) == (USER.email, SEALED, LATER)
 
 
-def test_a_patient_without_an_address_gets_no_mail_and_the_doctor_gets_his() -> None:
-    quiet = replace(RX, patient_user_id=None, patient_email="")
+@pytest.mark.parametrize(
+    "unreachable",
+    [
+        {"patient_user_id": None, "patient_email": "", "patient_email_status": PatientEmailStatus.NO_ADDRESS},
+        {"patient_email_status": PatientEmailStatus.ACCOUNT_DEACTIVATED},
+    ],
+)
+def test_a_patient_who_cannot_be_emailed_gets_no_mail_and_the_doctor_does(unreachable: dict[str, Any]) -> None:
+    quiet = replace(RX, **unreachable)
     events = [PrescriptionCreated(quiet), PrescriptionDispensed(quiet, LOG_ID), PrescriptionCancelled(quiet)]
     assert [mails_of(event) for event in events] == [(), (), ()]
     assert mails_of(PrescriptionRejected(quiet)) == (TO_DOCTOR,)

@@ -11,7 +11,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from server.clinical.entities import PrescriptionStatus, QrCode
+from server.clinical.entities import PatientEmailStatus, PrescriptionStatus, QrCode
 from server.clinical.qr_code_service import QrCodeService
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
@@ -24,6 +24,7 @@ from server.errors import (
     PrescriptionDispensed,
     PrescriptionExpired,
     PrescriptionRejected,
+    RecipientDeactivated,
 )
 from server.identity import Caller, Role
 from server.qr import signed_code
@@ -144,6 +145,23 @@ async def test_a_patient_without_an_address_cannot_be_mailed(clinic: Clinic) -> 
     with pytest.raises(PatientHasNoEmail):
         await clinic.qr_codes.send_by_mail(clinic.doctor, written.id)
     assert (await stored(clinic, written.qr_code.id)).replaced_at is None
+
+
+async def test_a_patient_whose_account_is_deactivated_is_not_emailed(clinic: Clinic) -> None:
+    written = await clinic.prescribe()
+    assert written.patient_email_status is PatientEmailStatus.REACHABLE
+    await clinic.execute("UPDATE users SET status = 'deactivated' WHERE id = :id", id=clinic.paula_caller.user_id)
+    with pytest.raises(RecipientDeactivated):
+        await clinic.qr_codes.send_by_mail(clinic.doctor, written.id)
+    assert await queued(clinic, written.id) == 1
+    later = await clinic.prescribe()
+    assert await queued(clinic, later.id) == 0
+    for status in (
+        later.patient_email_status,
+        (await clinic.prescriptions.get(clinic.doctor, written.id)).patient_email_status,
+        (await clinic.patients.get(written.patient_id)).email_status,
+    ):
+        assert status is PatientEmailStatus.ACCOUNT_DEACTIVATED
 
 
 async def test_s48_a_code_whose_key_is_gone_is_replaced_when_it_is_shown_or_mailed(clinic: Clinic) -> None:

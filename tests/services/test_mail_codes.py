@@ -142,6 +142,19 @@ async def test_s60_a_code_that_has_ended_is_never_sent_and_the_queue_stays_healt
     assert await sealed(queue) is None
 
 
+async def test_a_mail_whose_recipient_was_deactivated_while_it_waited_fails_unsent(
+    queue: UnitOfWork, composer: MailComposer, sink: MailSink
+) -> None:
+    user_id = await add_code_mail(queue)
+    async with queue.begin() as tx:
+        await tx.connection.execute(text("UPDATE users SET status = 'deactivated' WHERE id = :id"), {"id": user_id})
+    assert await sent_by_a_worker(queue, composer, sink) == ("failed", 0, "RECIPIENT_DEACTIVATED")
+    assert sink.contents == []
+    assert await sealed(queue) is None
+    async with queue.read() as tx:
+        assert await tx.connection.scalar(text("SELECT harmless FROM emails"))
+
+
 async def test_a_new_password_is_told_to_its_owner(queue: UnitOfWork, composer: MailComposer) -> None:
     async with queue.begin() as tx:
         user_id = await add_account(tx.connection)

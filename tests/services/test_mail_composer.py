@@ -15,6 +15,7 @@ from server.clinical.entities import PrescriptionItem
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.db.identifiers import new_id
+from server.errors import RecipientDeactivated
 from server.mail.composer import MailComposer
 from server.mail.entities import ClaimedMail, MailKind, NewMail
 from server.mail.letters import LetterWriter
@@ -159,6 +160,19 @@ async def test_the_notice_of_a_cancellation_names_the_doctor_and_the_reason(
     text = text_of(await composer.compose(await claimed(work, new)))
     assert "Your doctor Dora Doctor has cancelled your prescription" in text
     assert "Written by mistake" in text
+
+
+@pytest.mark.parametrize("kind", MailKind)
+async def test_no_mail_is_composed_for_a_deactivated_account(
+    work: UnitOfWork, composer: MailComposer, kind: MailKind
+) -> None:
+    ward, written = await prescribed(work)
+    details = {"data": "{}", "event_type": "", "log_id": str(new_id())}
+    mail = await claimed(work, NewMail(kind, ward.patient.user_id, "paula@example.org", written.id, details))
+    async with work.begin() as tx:
+        await tx.accounts.deactivate(ward.patient.user_id)
+    with pytest.raises(RecipientDeactivated):
+        await composer.compose(mail)
 
 
 async def test_what_a_mail_names_and_is_not_there_is_an_error(work: UnitOfWork, composer: MailComposer) -> None:

@@ -71,6 +71,25 @@ def test_from_a_new_patient_to_a_prescription_of_two_medicines_with_its_mail(doc
     postman.wait(email, number, 2)
 
 
+def test_that_a_deactivated_patient_gets_no_email_is_shown_at_patient_and_prescription(
+    doctor: Window, cast: Cast
+) -> None:
+    patient = cast.new_patient()
+    assert cast.rest("PUT", f"/users/{patient.user_id}/deactivate", cast.admin, {})[0] == 200
+    notice = doctor.page.get_by_text("account is deactivated and gets no email: print each prescription")
+    page = doctor.go(f"/patients/{patient.patient_id}").page
+    expect(notice).to_be_visible()
+    page.get_by_role("link", name="Prescribe", exact=True).click()
+    expect(notice).to_be_visible()
+    medicine = {"medicineName": "Doxycycline", "dosage": "100 mg", "frequency": "twice a day", "quantity": "20"}
+    fill(page, diagnosis="Cough", **{f"items[0].{name}": value for name, value in medicine.items()})
+    press(page, "Write the prescription")
+    expect(page.get_by_role("row", name="Doxycycline")).to_be_visible()
+    expect(notice).to_be_visible()
+    press(page, "Mail it")
+    expect(page.get_by_role("alert")).to_contain_text("The patient's account is deactivated; no email goes to it.")
+
+
 def test_a_removed_medicine_takes_what_was_said_of_it_along(doctor: Window, cast: Cast) -> None:
     page = doctor.go(f"/patients/{cast.new_patient().patient_id}/prescribe").page
     press(page, "Add a medicine")

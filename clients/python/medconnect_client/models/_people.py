@@ -164,10 +164,23 @@ class PatientProfile:
     insurance_provider: str
     insurance_number: str
     allergies: tuple[str, ...]
+    """Empty: not recorded, which does not mean that there are none."""
     version: int
     """Grows by one with each change."""
     created_at: datetime
     updated_at: datetime
+
+
+class PatientEmailStatus(StrEnum):
+    """Whether a patient can be emailed."""
+
+    REACHABLE = "reachable"
+    NO_ADDRESS = "no_address"
+    """The patient has no confirmed email address."""
+    ACCOUNT_DEACTIVATED = "account_deactivated"
+    """The patient's account is deactivated; no email goes to it."""
+    UNKNOWN = "unknown"
+    """One that this client does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +188,7 @@ class Patient(PatientProfile):
     """The whole record, as doctors see it."""
 
     existing_conditions: tuple[str, ...]
+    email_status: PatientEmailStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

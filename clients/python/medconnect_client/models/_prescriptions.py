@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from medconnect_client.models._people import PatientEmailStatus
+
 
 class PrescriptionStatus(StrEnum):
     """Where a prescription is in its life."""
@@ -105,6 +107,8 @@ class Prescription(PatientPrescription):
     patient_name: str
     visit_id: str
     doctor_notes: str
+    patient_email_status: PatientEmailStatus
+    """Whether emails about it go to its patient."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class RegisterRequest(_message.Message):
     """The number of the insurance policy."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the patient is allergic to."""
+        """What the patient is allergic to; an empty list means that allergies are not recorded, not that there are none."""
 
     @_builtins.property
     def existing_conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -28,7 +28,12 @@ from medconnect.clinical.v1.patient_pb2 import GetPatientRequest as GetPatientRe
 from medconnect.clinical.v1.patient_pb2 import GetPatientResponse as GetPatientResponse
 from medconnect.clinical.v1.patient_pb2 import ListPatientsRequest as ListPatientsRequest
 from medconnect.clinical.v1.patient_pb2 import ListPatientsResponse as ListPatientsResponse
+from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED as PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED
+from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_NO_ADDRESS as PATIENT_EMAIL_STATUS_NO_ADDRESS
+from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_REACHABLE as PATIENT_EMAIL_STATUS_REACHABLE
+from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_UNSPECIFIED as PATIENT_EMAIL_STATUS_UNSPECIFIED
 from medconnect.clinical.v1.patient_pb2 import Patient as Patient
+from medconnect.clinical.v1.patient_pb2 import PatientEmailStatus as PatientEmailStatus
 from medconnect.clinical.v1.patient_pb2 import PatientProfile as PatientProfile
 from medconnect.clinical.v1.patient_pb2 import PatientSummary as PatientSummary
 from medconnect.clinical.v1.patient_pb2 import UpdatePatientRequest as UpdatePatientRequest

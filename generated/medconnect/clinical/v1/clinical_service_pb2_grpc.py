@@ -307,8 +307,8 @@ class ClinicalServiceServicer:
 
     def SendPrescriptionEmail(self, request, context):
         """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
-        RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
-        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, RECIPIENT_DEACTIVATED, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED,
+        PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,12 @@ from medconnect.clinical.v1.patient_pb2 import GetPatientRequest as GetPatientRe
 from medconnect.clinical.v1.patient_pb2 import GetPatientResponse as GetPatientResponse
 from medconnect.clinical.v1.patient_pb2 import ListPatientsRequest as ListPatientsRequest
 from medconnect.clinical.v1.patient_pb2 import ListPatientsResponse as ListPatientsResponse
+from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED as PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED
+from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_NO_ADDRESS as PATIENT_EMAIL_STATUS_NO_ADDRESS
+from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_REACHABLE as PATIENT_EMAIL_STATUS_REACHABLE
+from medconnect.clinical.v1.patient_pb2 import PATIENT_EMAIL_STATUS_UNSPECIFIED as PATIENT_EMAIL_STATUS_UNSPECIFIED
 from medconnect.clinical.v1.patient_pb2 import Patient as Patient
+from medconnect.clinical.v1.patient_pb2 import PatientEmailStatus as PatientEmailStatus
 from medconnect.clinical.v1.patient_pb2 import PatientProfile as PatientProfile
 from medconnect.clinical.v1.patient_pb2 import PatientSummary as PatientSummary
 from medconnect.clinical.v1.patient_pb2 import UpdatePatientRequest as UpdatePatientRequest
@@ -174,8 +179,8 @@ class ClinicalServiceStub:
     """
     SendPrescriptionEmail: _grpc.UnaryUnaryMultiCallable[_qr_code_pb2.SendPrescriptionEmailRequest, _qr_code_pb2.SendPrescriptionEmailResponse]
     """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
-    RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
-    PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, RECIPIENT_DEACTIVATED, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED,
+    PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     ListAccessLog: _grpc.UnaryUnaryMultiCallable[_access_log_pb2.ListAccessLogRequest, _access_log_pb2.ListAccessLogResponse]
     """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
@@ -245,8 +250,8 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """
     SendPrescriptionEmail: _aio.UnaryUnaryMultiCallable[_qr_code_pb2.SendPrescriptionEmailRequest, _qr_code_pb2.SendPrescriptionEmailResponse]  # type: ignore[assignment]
     """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
-    RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
-    PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, RECIPIENT_DEACTIVATED, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED,
+    PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     ListAccessLog: _aio.UnaryUnaryMultiCallable[_access_log_pb2.ListAccessLogRequest, _access_log_pb2.ListAccessLogResponse]  # type: ignore[assignment]
     """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
@@ -439,8 +444,8 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_qr_code_pb2.SendPrescriptionEmailResponse, _abc.Awaitable[_qr_code_pb2.SendPrescriptionEmailResponse]]:
         """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
-        RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
-        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, RECIPIENT_DEACTIVATED, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED,
+        PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
 
     @_abc_1.abstractmethod

@@ -48,6 +48,34 @@ GENDER_OTHER: Gender.ValueType  # 3
 """Neither, or another."""
 Global___Gender: _TypeAlias = Gender  # noqa: Y015
 
+class _PatientEmailStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PatientEmailStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PatientEmailStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PATIENT_EMAIL_STATUS_UNSPECIFIED: _PatientEmailStatus.ValueType  # 0
+    """No status was given; never sent."""
+    PATIENT_EMAIL_STATUS_REACHABLE: _PatientEmailStatus.ValueType  # 1
+    """Emails go to the address of the patient's account."""
+    PATIENT_EMAIL_STATUS_NO_ADDRESS: _PatientEmailStatus.ValueType  # 2
+    """The patient has no confirmed email address."""
+    PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED: _PatientEmailStatus.ValueType  # 3
+    """The patient's account is deactivated; no email goes to it."""
+
+class PatientEmailStatus(_PatientEmailStatus, metaclass=_PatientEmailStatusEnumTypeWrapper):
+    """Whether a patient can be emailed."""
+
+PATIENT_EMAIL_STATUS_UNSPECIFIED: PatientEmailStatus.ValueType  # 0
+"""No status was given; never sent."""
+PATIENT_EMAIL_STATUS_REACHABLE: PatientEmailStatus.ValueType  # 1
+"""Emails go to the address of the patient's account."""
+PATIENT_EMAIL_STATUS_NO_ADDRESS: PatientEmailStatus.ValueType  # 2
+"""The patient has no confirmed email address."""
+PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED: PatientEmailStatus.ValueType  # 3
+"""The patient's account is deactivated; no email goes to it."""
+Global___PatientEmailStatus: _TypeAlias = PatientEmailStatus  # noqa: Y015
+
 @_typing.final
 class Patient(_message.Message):
     """The whole record, for doctors."""
@@ -72,6 +100,7 @@ class Patient(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    EMAIL_STATUS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The patient's id, a UUID."""
     reference_number: _builtins.str
@@ -100,9 +129,11 @@ class Patient(_message.Message):
     """The number of the insurance policy; empty if not given."""
     version: _builtins.int
     """Grows by one with each change; an update may name it to be refused when somebody else was faster."""
+    email_status: Global___PatientEmailStatus.ValueType
+    """Whether the patient can be emailed."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the patient is allergic to."""
+        """What the patient is allergic to; an empty list means that allergies are not recorded, not that there are none."""
 
     @_builtins.property
     def existing_conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -137,10 +168,11 @@ class Patient(_message.Message):
         version: _builtins.int = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        email_status: Global___PatientEmailStatus.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "created_at", b"created_at", "gender", b"gender", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "email_status", b"email_status", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
     _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015
@@ -235,7 +267,7 @@ class PatientProfile(_message.Message):
     """Grows by one with each change."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the patient is allergic to."""
+        """What the patient is allergic to; an empty list means that allergies are not recorded, not that there are none."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -398,7 +430,7 @@ class CreatePatientRequest(_message.Message):
     """The number of the insurance policy."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the patient is allergic to."""
+        """What the patient is allergic to; an empty list means that allergies are not recorded, not that there are none."""
 
     @_builtins.property
     def existing_conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -580,7 +612,7 @@ class UpdatePatientRequest(_message.Message):
     """Refused if the record has another version by now."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the patient is allergic to."""
+        """What the patient is allergic to; an empty list means that allergies are not recorded, not that there are none."""
 
     @_builtins.property
     def existing_conditions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

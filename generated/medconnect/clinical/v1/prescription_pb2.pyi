@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from medconnect.clinical.v1 import patient_pb2 as _patient_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -185,6 +186,7 @@ class Prescription(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     FULFILLED_AT_FIELD_NUMBER: _builtins.int
     STATUS_REASON_FIELD_NUMBER: _builtins.int
+    PATIENT_EMAIL_STATUS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The prescription's id, a UUID."""
     prescription_number: _builtins.str
@@ -205,6 +207,8 @@ class Prescription(_message.Message):
     """Where it is in its life."""
     status_reason: _builtins.str
     """Why it was rejected or cancelled; empty otherwise."""
+    patient_email_status: _patient_pb2.PatientEmailStatus.ValueType
+    """Whether emails about it go to its patient."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PrescriptionItem]:
         """The medicines, in the order they were written."""
@@ -243,10 +247,11 @@ class Prescription(_message.Message):
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         fulfilled_at: _timestamp_pb2.Timestamp | None = ...,
         status_reason: _builtins.str = ...,
+        patient_email_status: _patient_pb2.PatientEmailStatus.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "qr_code", b"qr_code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_name", b"doctor_name", "doctor_notes", b"doctor_notes", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "items", b"items", "patient_id", b"patient_id", "patient_name", b"patient_name", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "status_reason", b"status_reason", "visit_id", b"visit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_name", b"doctor_name", "doctor_notes", b"doctor_notes", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "items", b"items", "patient_email_status", b"patient_email_status", "patient_id", b"patient_id", "patient_name", b"patient_name", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "status_reason", b"status_reason", "visit_id", b"visit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -100,7 +100,7 @@ class UpdateProfileRequest(_message.Message):
     """Refused if the record has another version by now."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the patient is allergic to."""
+        """What the patient is allergic to; an empty list means that allergies are not recorded, not that there are none."""
 
     @_builtins.property
     def clear(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -126,6 +126,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The mail carried a code that is gone; a new one must be asked for."""
     ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 47
     """The caller did not read the stream for so long that it was ended; it can be resumed."""
+    ERROR_REASON_RECIPIENT_DEACTIVATED: _ErrorReason.ValueType  # 48
+    """The recipient's account is deactivated; no email goes to it."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason the service gives."""
@@ -226,6 +228,8 @@ ERROR_REASON_EMAIL_EXPIRED: ErrorReason.ValueType  # 46
 """The mail carried a code that is gone; a new one must be asked for."""
 ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 47
 """The caller did not read the stream for so long that it was ended; it can be resumed."""
+ERROR_REASON_RECIPIENT_DEACTIVATED: ErrorReason.ValueType  # 48
+"""The recipient's account is deactivated; no email goes to it."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -140,7 +140,9 @@ class Email(_message.Message):
     attempts: _builtins.int
     """How often it was tried; a mail server that cannot be reached does not count."""
     error: _builtins.str
-    """Why the last try failed, in the mail server's words or ours; empty if it did not."""
+    """Why the last try failed, in the mail server's words or ours; empty if it did not. `EXPIRED`: its code expired before it could be
+    sent; `RECIPIENT_DEACTIVATED`: its recipient's account is deactivated.
+    """
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was asked for."""

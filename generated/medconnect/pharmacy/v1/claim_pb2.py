@@ -28,7 +28,7 @@ from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_do
 from medconnect.pharmacy.v1 import dispensing_pb2 as medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"medconnect/pharmacy/v1/claim.proto\x12\x16medconnect.pharmacy.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\x1a\'medconnect/pharmacy/v1/dispensing.proto\"l\n\x1bValidatePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12 \n\x05notes\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\x90\xb5\x18\x01H\x00\x88\x01\x01\x42\x08\n\x06_notes\"\x98\x01\n\x1cValidatePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x34\n\x10\x63laim_expires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x19RejectPrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xf4\x03\"`\n\x1aRejectPrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\"?\n\x1aReleasePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"a\n\x1bReleasePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescriptionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"medconnect/pharmacy/v1/claim.proto\x12\x16medconnect.pharmacy.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"medconnect/options/v1/access.proto\x1a\'medconnect/pharmacy/v1/dispensing.proto\"l\n\x1bValidatePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12 \n\x05notes\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\x90\xb5\x18\x01H\x00\x88\x01\x01\x42\x08\n\x06_notes\"\x98\x01\n\x1cValidatePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x34\n\x10\x63laim_expires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"^\n\x19RejectPrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x03\x18\xf4\x03\x90\xb5\x18\x01\"`\n\x1aRejectPrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\"?\n\x1aReleasePrescriptionRequest\x12!\n\x0fprescription_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"a\n\x1bReleasePrescriptionResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescriptionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,7 +42,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
   _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['reason']._loaded_options = None
-  _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\003\030\364\003'
+  _globals['_REJECTPRESCRIPTIONREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\003\030\364\003\220\265\030\001'
   _globals['_RELEASEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._loaded_options = None
   _globals['_RELEASEPRESCRIPTIONREQUEST'].fields_by_name['prescription_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_VALIDATEPRESCRIPTIONREQUEST']._serialized_start=201
@@ -50,11 +50,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VALIDATEPRESCRIPTIONRESPONSE']._serialized_start=312
   _globals['_VALIDATEPRESCRIPTIONRESPONSE']._serialized_end=464
   _globals['_REJECTPRESCRIPTIONREQUEST']._serialized_start=466
-  _globals['_REJECTPRESCRIPTIONREQUEST']._serialized_end=556
-  _globals['_REJECTPRESCRIPTIONRESPONSE']._serialized_start=558
-  _globals['_REJECTPRESCRIPTIONRESPONSE']._serialized_end=654
-  _globals['_RELEASEPRESCRIPTIONREQUEST']._serialized_start=656
-  _globals['_RELEASEPRESCRIPTIONREQUEST']._serialized_end=719
-  _globals['_RELEASEPRESCRIPTIONRESPONSE']._serialized_start=721
-  _globals['_RELEASEPRESCRIPTIONRESPONSE']._serialized_end=818
+  _globals['_REJECTPRESCRIPTIONREQUEST']._serialized_end=560
+  _globals['_REJECTPRESCRIPTIONRESPONSE']._serialized_start=562
+  _globals['_REJECTPRESCRIPTIONRESPONSE']._serialized_end=658
+  _globals['_RELEASEPRESCRIPTIONREQUEST']._serialized_start=660
+  _globals['_RELEASEPRESCRIPTIONREQUEST']._serialized_end=723
+  _globals['_RELEASEPRESCRIPTIONRESPONSE']._serialized_start=725
+  _globals['_RELEASEPRESCRIPTIONRESPONSE']._serialized_end=822
 # @@protoc_insertion_point(module_scope)

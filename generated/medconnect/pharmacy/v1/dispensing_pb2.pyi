@@ -113,7 +113,7 @@ class PharmacyPrescription(_message.Message):
 
     @_builtins.property
     def patient_allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the patient is allergic to."""
+        """What the patient is allergic to; an empty list means that allergies are not recorded, not that there are none."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

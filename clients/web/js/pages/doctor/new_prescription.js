@@ -2,7 +2,7 @@ import { read, write } from "../../api.js";
 import { Form } from "../../form.js";
 import { html, label, nothing } from "../../view.js";
 import { MedicineLines } from "./medicine_lines.js";
-import { readPatient, unmailed, whom } from "./whom.js";
+import { noEmailNotice, readPatient, whom } from "./whom.js";
 
 /** How many of the newest visits there are to choose from. */
 const RECENT = 20;
@@ -21,7 +21,7 @@ export default async function open(page) {
   const lines = new MedicineLines(page, form);
   page.show(() => html`
     ${whom(patient)}
-    ${unmailed(patient)}
+    ${noEmailNotice(patient.emailStatus)}
     ${form.around(html`
       ${occasion(form, visits, page.query.get("visit"))}
       ${lines.show()}

@@ -3,7 +3,7 @@ import { prescriptionRow } from "../../parts/prescription.js";
 import { allergies, conditions, record } from "../../parts/record.js";
 import { visitRow } from "../../parts/visit.js";
 import { html } from "../../view.js";
-import { readPatient, unmailed } from "./whom.js";
+import { noEmailNotice, readPatient } from "./whom.js";
 
 /** How many of the newest are shown at first. */
 const RECENT = 5;
@@ -17,7 +17,7 @@ export default async function open(page) {
   page.show(() => html`
     ${facts(patient)}
     ${actions(patient)}
-    ${unmailed(patient)}
+    ${noEmailNotice(patient.emailStatus)}
     <section aria-labelledby="prescriptions">
       <h2 id="prescriptions">Your prescriptions</h2>
       ${prescriptions.show((one) => prescriptionRow(one, `#/prescriptions/${one.id}`), "You have not prescribed anything yet.")}

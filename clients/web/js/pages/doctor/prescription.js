@@ -4,6 +4,7 @@ import { course, isOver, items } from "../../parts/prescription.js";
 import { QrCode } from "../../parts/qr_code.js";
 import { facts, html, moment, nothing, notice, words } from "../../view.js";
 import { cancel } from "./cancel.js";
+import { noEmailNotice } from "./whom.js";
 
 /** Seconds between two looks at a prescription that something can still happen to. */
 const LOOK_AGAIN_S = 30;
@@ -37,6 +38,7 @@ export default async function open(page) {
   page.name(prescription.prescriptionNumber);
   page.show(() => html`
     ${outOfDate ? notice("busy", html`MedConnect does not answer. This is how it stood at ${moment(seenAt.toISOString())}.`) : nothing}
+    ${isOver(prescription) ? nothing : noEmailNotice(prescription.patientEmailStatus)}
     ${about(prescription)}
     <section class="card">${items(prescription)}</section>
     ${code.show()}

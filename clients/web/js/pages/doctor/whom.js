@@ -22,7 +22,13 @@ export function whom(patient) {
   </section>`;
 }
 
-/** What it means that a patient gets no mail; nothing for one who does. */
-export function unmailed(patient) {
-  return patient.email ? nothing : notice("busy", "There is no e-mail address in this record: print each prescription with its code.");
+const NO_EMAIL = {
+  no_address: "There is no e-mail address in this record: print each prescription with its code.",
+  account_deactivated: "The patient's account is deactivated and gets no email: print each prescription with its code.",
+};
+
+/** Shows why a patient gets no email, and what to do instead; nothing for a patient who gets them. */
+export function noEmailNotice(emailStatus) {
+  const reason = NO_EMAIL[emailStatus];
+  return reason ? notice("busy", reason) : nothing;
 }
