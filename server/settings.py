@@ -153,7 +153,7 @@ class Settings(BaseSettings):
     email_detail: Literal["full", "minimal"] = "full"
     """Minimal leaves diagnosis and medicines out of mails."""
     email_max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    """How often a mail that the mail server refuses for the moment is tried."""
+    """How often an email that cannot be made is tried; temporary refusals by the mail server are retried for a day."""
     email_daily_cap: Annotated[int, Field(ge=1, le=10_000)] = 20
     """How many mails an account is sent in 24 hours before no more can be asked for; events are always told."""
     email_keep_days: Annotated[int, Field(ge=1, le=3650)] = 30

@@ -12,7 +12,7 @@ from server.mail.entities import ClaimedMail
 from server.mail.mailer import DeliveryFailed, Mailer, MailSystemAway
 from server.mail.outcome import (
     EXPIRED,
-    FIRST_PAUSE_SECONDS,
+    FIRST_PAUSES_SECONDS,
     LEAST_SPREAD,
     MOST_SPREAD,
     GivenUp,
@@ -32,7 +32,7 @@ _random = secrets.SystemRandom()
 class Delivery:
     """Composes mails and hands them to the mailer; knows by its circuit whether that makes sense.
 
-    max_attempts: how often a mail that is refused for the moment is tried.
+    max_attempts: how often a mail that cannot be made is tried.
     """
 
     def __init__(self, compose: Compose, mailer: Mailer, *, max_attempts: int) -> None:
@@ -51,10 +51,10 @@ class Delivery:
         except RecipientDeactivated as refusal:
             return GivenUp(refusal.reason, harmless=True, counted=False)
         except Unavailable:
-            return Postponed(FIRST_PAUSE_SECONDS, "the database was away", counted=False)
+            return Postponed(FIRST_PAUSES_SECONDS[0], "the database was away", counted=False)
         except Exception as fault:
             _log.exception("mail_not_composed", mail=str(mail.id), kind=mail.kind.value)
-            return after_failed_composing(mail, f"could not be composed: {type(fault).__name__}", spread)
+            return self._after_fault(mail, "composed", fault, spread)
         return await self._send(mail, message, spread)
 
     async def probe(self) -> bool:
@@ -71,12 +71,16 @@ class Delivery:
             await self.mailer.send(message)
         except MailSystemAway as failure:
             self.circuit.failed()
-            return after_failed_delivery(mail, failure, self._max_attempts, spread)
+            return after_failed_delivery(mail, failure, spread)
         except DeliveryFailed as failure:
             self.circuit.succeeded()
-            return after_failed_delivery(mail, failure, self._max_attempts, spread)
+            return after_failed_delivery(mail, failure, spread)
         except Exception as fault:  # an address that cannot be written into a dialog, say
             _log.exception("mail_not_sent", mail=str(mail.id), kind=mail.kind.value)
-            return after_failed_composing(mail, f"could not be sent: {type(fault).__name__}", spread)
+            return self._after_fault(mail, "sent", fault, spread)
         self.circuit.succeeded()
         return Sent()
+
+    def _after_fault(self, mail: ClaimedMail, done: str, fault: Exception, spread: float) -> Outcome:
+        error = f"could not be {done}: {type(fault).__name__}"
+        return after_failed_composing(mail, error, self._max_attempts, spread)

@@ -65,13 +65,15 @@ class ClaimedMail:
     prescription_id: UUID | None
     details: Mapping[str, str]
     attempts: int
-    """How often it failed for a reason of its own; an unreachable mail server is none."""
+    """How often it was tried; an unreachable mail server does not count."""
     fence: int
     """The number of this claim: what is said of the mail under an older one is ignored."""
     created_at: datetime
     queued_at: datetime
     """Since when it waits: an admin may have put it back."""
     claimed_at: datetime
+    deferrals: int = 0
+    """How many of its tries the mail server refused for the moment."""
     sealed_code: bytes | None = None
     expires_at: datetime | None = None
 

@@ -43,7 +43,7 @@ _TO_PUT_BACK = select(emails.c.state, emails.c.expires_at).where(emails.c.id == 
 _PUT_BACK = (
     update(emails)
     .where(emails.c.id == bindparam("mail_id"))
-    .values(state="pending", attempts=0, error="", harmless=False, finished_at=None)
+    .values(state="pending", attempts=0, deferrals=0, error="", harmless=False, finished_at=None)
     .values(due_at=func.now(), queued_at=func.now())
 )
 ADD = text(f"WITH event AS (SELECT CAST(NULL AS bigint) AS id) {INSERT_MAILS}")
@@ -71,7 +71,10 @@ class Outbox:
             raise EmailLimitExceeded(retry_after=wait)
 
     async def put_back(self, mail_id: UUID) -> None:
-        """Have a failed mail tried anew. Raises NotFound, EmailNotFailed, and EmailExpired for one that held a code."""
+        """Starts a failed mail's schedule of tries anew.
+
+        Raises NotFound, EmailNotFailed, and EmailExpired for one that held a code.
+        """
         row = (await self._connection.execute(_TO_PUT_BACK, {"id": mail_id})).one_or_none()
         if row is None:
             raise NotFound("email")

@@ -1,4 +1,4 @@
-"""What becomes of a mail after a try: plain rules over values."""
+"""What becomes of an email after a try: plain rules over values."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,18 +8,16 @@ from server.mail.entities import ClaimedMail
 from server.mail.mailer import DeliveryFailed, MailRefused, MailSystemAway, RecipientRefused
 from server.mail.masking import without_address
 
-FIRST_PAUSE_SECONDS: Final = 5.0
-PAUSE_GROWTH: Final = 6
-"""The second pause is six times the first: 5 s, 30 s, 3 min."""
+FIRST_PAUSES_SECONDS: Final = (5.0, 30.0, 120.0, 600.0, 1800.0)
+"""The pauses after the first tries. Greylisting servers refuse for minutes, full mailboxes for hours."""
+LATER_PAUSE_SECONDS: Final = 3600.0
 LEAST_SPREAD: Final = 0.8
 MOST_SPREAD: Final = 1.2
-"""Pauses vary by 20 % either way, so that mails refused together do not come back together."""
-COMPOSE_ATTEMPTS: Final = 3
-"""How often a mail that cannot be composed is tried: the fault may lie in a moment, or in the mail."""
+"""Pauses vary by 20 % either way, so that emails refused together do not come back together."""
+LONGEST_WAIT: Final = timedelta(hours=24)
+"""How long an email waits, from when it was queued, for a mail server that is away or refuses it for the moment."""
 EXPIRED: Final = "EXPIRED"
-"""The error of a mail whose code had ended before it could be sent."""
-LONGEST_OUTAGE: Final = timedelta(hours=24)
-"""How long a mail waits for a mail system that is away."""
+"""The error of an email whose code expired before it could be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +27,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The mail is to be tried again in `seconds`; `counted` tries are limited."""
+    """The mail is to be tried again in `seconds`."""
 
     seconds: float
     error: str
     counted: bool
+    """It was tried; a mail server that is away does not count."""
+    deferred: bool = False
+    """The mail server refused it for the moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +51,40 @@ class GivenUp:
 Outcome = Sent | Postponed | GivenUp
 
 
-def after_failed_delivery(mail: ClaimedMail, failure: DeliveryFailed, max_attempts: int, spread: float) -> Outcome:
-    """What follows from a failure of the mailer. `spread`: a random factor from LEAST_SPREAD to MOST_SPREAD."""
+def after_failed_delivery(mail: ClaimedMail, failure: DeliveryFailed, spread: float) -> Outcome:
+    """Returns what follows from a failure of the mailer. `spread`: a random factor from LEAST_SPREAD to MOST_SPREAD."""
     error = without_address(str(failure), mail.recipient)
+    late = mail.claimed_at - mail.queued_at >= LONGEST_WAIT
     match failure:
         case MailRefused():
             return GivenUp(error, harmless=isinstance(failure, RecipientRefused))
-        case MailSystemAway() if mail.claimed_at - mail.queued_at < LONGEST_OUTAGE:
-            return Postponed(FIRST_PAUSE_SECONDS, error, counted=False)
         case MailSystemAway():
-            return GivenUp(error)
-    return _again(mail, error, max_attempts, spread)
-
-
-def after_failed_composing(mail: ClaimedMail, error: str, spread: float) -> Outcome:
-    """What follows when a mail cannot be made: it is set aside after a few tries, and others flow on."""
-    return _again(mail, error, COMPOSE_ATTEMPTS, spread)
-
-
-def _again(mail: ClaimedMail, error: str, max_attempts: int, spread: float) -> Outcome:
-    if mail.attempts + 1 >= max_attempts:
+            return GivenUp(error) if late else Postponed(FIRST_PAUSES_SECONDS[0], error, counted=False)
+    # After an outage of a day a greylisting server still gets the minutes that it asks for.
+    if late and mail.deferrals >= len(FIRST_PAUSES_SECONDS):
         return GivenUp(error)
-    return Postponed(FIRST_PAUSE_SECONDS * PAUSE_GROWTH**mail.attempts * spread, error, counted=True)
+    return Postponed(_before_expiry(mail, pause_seconds(mail.deferrals)) * spread, error, counted=True, deferred=True)
+
+
+def after_failed_composing(mail: ClaimedMail, error: str, max_attempts: int, spread: float) -> Outcome:
+    """Returns what follows when a mail cannot be made: it is set aside after a few tries, and others flow on.
+
+    The fault may lie in a moment, or in the mail.
+    """
+    faults = mail.attempts - mail.deferrals
+    if faults + 1 >= max_attempts:
+        return GivenUp(error)
+    return Postponed(pause_seconds(faults) * spread, error, counted=True)
+
+
+def pause_seconds(tries: int) -> float:
+    """Returns the pause after so many earlier tries: 5 s, 30 s, 2 min, 10 min, 30 min, then an hour."""
+    return FIRST_PAUSES_SECONDS[tries] if tries < len(FIRST_PAUSES_SECONDS) else LATER_PAUSE_SECONDS
+
+
+def _before_expiry(mail: ClaimedMail, seconds: float) -> float:
+    """Returns the pause, cut to half of what is left of a code's life, so that another try falls into it."""
+    if mail.expires_at is None:
+        return seconds
+    left = (mail.expires_at - mail.claimed_at).total_seconds()
+    return min(seconds, max(left / 2, FIRST_PAUSES_SECONDS[0]))

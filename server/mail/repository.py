@@ -15,8 +15,9 @@ LEASE_SECONDS: Final = 30
 """How long a claimed mail is left to its worker; then any worker may claim it again."""
 
 # Mails that somebody waits for come first, then lapsed leases: they have waited longest. A mail about a prescription
-# waits for those to the same reader about the same prescription that were asked for earlier. SKIP LOCKED lets workers
-# pass each other's rows, and a CTE that locks is evaluated once, so that LIMIT means what it says.
+# waits for those to the same reader about the same prescription that were asked for earlier, unless the mail server
+# has deferred them: they may wait for a day, and say what holds when they are sent. SKIP LOCKED lets workers pass each
+# other's rows, and a CTE that locks is evaluated once, so that LIMIT means what it says.
 _CLAIM = text(
     f"""
     WITH urgent AS MATERIALIZED (
@@ -34,7 +35,7 @@ _CLAIM = text(
           AND NOT EXISTS (
               SELECT FROM emails AS earlier
               WHERE earlier.prescription_id = mail.prescription_id AND earlier.recipient_id = mail.recipient_id
-                AND earlier.id < mail.id AND earlier.finished_at IS NULL
+                AND earlier.id < mail.id AND earlier.finished_at IS NULL AND earlier.deferrals = 0
           )
         ORDER BY due_at LIMIT :bulk_room FOR UPDATE OF mail SKIP LOCKED
     ), chosen AS MATERIALIZED (
@@ -45,8 +46,8 @@ _CLAIM = text(
     UPDATE emails
     SET state = 'processing', lease_expires_at = now() + interval '{LEASE_SECONDS} s', fence = fence + 1
     WHERE id IN (SELECT id FROM chosen)
-    RETURNING id, kind, recipient_id, recipient, prescription_id, details, attempts, fence, created_at, queued_at,
-              sealed_code, expires_at, now() AS claimed_at
+    RETURNING id, kind, recipient_id, recipient, prescription_id, details, attempts, deferrals, fence, created_at,
+              queued_at, sealed_code, expires_at, now() AS claimed_at
     """  # noqa: S608 - the number is a constant of this module
 ).columns(
     emails.c.id,
@@ -56,6 +57,7 @@ _CLAIM = text(
     emails.c.prescription_id,
     emails.c.details,
     emails.c.attempts,
+    emails.c.deferrals,
     emails.c.fence,
     emails.c.created_at,
     emails.c.queued_at,
@@ -75,14 +77,15 @@ _SETTLE = text(
     """
     UPDATE emails
     SET state = said.state, error = said.error, harmless = said.harmless, attempts = attempts + said.counted,
-        lease_expires_at = NULL,
+        deferrals = deferrals + said.deferred, lease_expires_at = NULL,
         due_at = CASE said.state WHEN 'pending' THEN now() + make_interval(secs => said.seconds) ELSE due_at END,
         finished_at = CASE said.state WHEN 'pending' THEN NULL ELSE now() END,
         sealed_code = CASE said.state WHEN 'pending' THEN sealed_code END
     FROM unnest(
         CAST(:ids AS uuid[]), CAST(:fences AS integer[]), CAST(:states AS text[]), CAST(:errors AS text[]),
-        CAST(:harmless AS boolean[]), CAST(:counted AS integer[]), CAST(:seconds AS float[])
-    ) AS said (id, fence, state, error, harmless, counted, seconds)
+        CAST(:harmless AS boolean[]), CAST(:counted AS integer[]), CAST(:deferred AS integer[]),
+        CAST(:seconds AS float[])
+    ) AS said (id, fence, state, error, harmless, counted, deferred, seconds)
     WHERE emails.id = said.id AND emails.fence = said.fence AND emails.state = 'processing'
     RETURNING emails.id
     """
@@ -147,7 +150,7 @@ class MailRepository:
     async def settle(self, outcomes: Iterable[tuple[ClaimedMail, Outcome]]) -> Set[UUID]:
         """Write down what became of mails; answers of which. The others are no longer the caller's, and left alone."""
         rows = [(mail.id, mail.fence, *_said(outcome)) for mail, outcome in outcomes]
-        names = ("ids", "fences", "states", "errors", "harmless", "counted", "seconds")
+        names = ("ids", "fences", "states", "errors", "harmless", "counted", "deferred", "seconds")
         values = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         return set(await self._connection.scalars(_SETTLE, values))
 
@@ -173,12 +176,12 @@ class MailRepository:
         return QueueStatus(**(await self._connection.execute(STATUS)).mappings().one())
 
 
-def _said(outcome: Outcome) -> tuple[str, str, bool, int, float]:
-    """State, error, whether that is harmless, whether it was an attempt, and the seconds until the next."""
+def _said(outcome: Outcome) -> tuple[str, str, bool, int, int, float]:
+    """Returns state, error, whether that is harmless, whether it was a try and a deferral, and seconds to the next."""
     match outcome:
         case Sent():
-            return "completed", "", False, 1, 0.0
-        case Postponed(seconds, error, counted):
-            return "pending", error, False, int(counted), seconds
+            return "completed", "", False, 1, 0, 0.0
+        case Postponed(seconds, error, counted, deferred):
+            return "pending", error, False, int(counted), int(deferred), seconds
         case GivenUp(error, harmless, counted):
-            return "failed", error, harmless, int(counted), 0.0
+            return "failed", error, harmless, int(counted), 0, 0.0

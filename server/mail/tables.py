@@ -42,6 +42,7 @@ emails = Table(
     moment("queued_at", now=True),
     Column("harmless", Boolean, nullable=False, server_default=text("false")),
     Column("event_id", BigInteger, ForeignKey("events.id")),
+    Column("deferrals", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("event_id", "recipient_id"),
     CheckConstraint("state IN ('pending', 'processing', 'completed', 'failed')", name="state"),
     CheckConstraint("(state = 'processing') = (lease_expires_at IS NOT NULL)", name="lease"),

@@ -13,10 +13,10 @@ Tokens errors models
 MODELS = """
 AccessLogEntry AccountChanges AccountDetails AuditRecord DispensedLine DispenseLine Dispensing DispensingHistoryEntry
 Email EmailChange EmailQueueStatus EmailStatus FoundPrescription Gender HistoryEntry JsonWebKey LogEntry MedicalVisit
-NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit Patient PatientChanges PatientEmailStatus PatientHistoryEntry
-PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription
-PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail RateLimit RateLimitBucket
-RateLimitUsage Receipt Role User UserStatus Validation VisitType VitalSigns WatchedEmail
+NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit Patient PatientChanges PatientEmailStatus
+PatientHistoryEntry PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction
+PharmacyPrescription Prescription PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail
+RateLimit RateLimitBucket RateLimitUsage Receipt Role User UserStatus Validation VisitType VitalSigns WatchedEmail
 """
 ERRORS = """
 Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailExpired EmailLimitExceeded

@@ -12,26 +12,44 @@ from server.mail.outcome import GivenUp, Postponed, after_failed_composing, afte
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 MAIL = ClaimedMail(UUID(int=1), MailKind.WELCOME, UUID(int=2), "a@b.example", None, {}, 0, 1, NOW, NOW, NOW)
+LATE = replace(MAIL, claimed_at=NOW + timedelta(hours=24))
 
 
-@pytest.mark.parametrize(("attempts", "seconds"), [(0, 5), (1, 30), (2, 180)])
-def test_a_deferred_mail_is_tried_again_after_pauses_that_grow_sixfold(attempts: int, seconds: float) -> None:
-    outcome = after_failed_delivery(replace(MAIL, attempts=attempts), MailDeferred("451 later"), 5, 1.0)
-    assert outcome == Postponed(seconds, "451 later", counted=True)
+@pytest.mark.parametrize(
+    ("deferrals", "seconds"), [(0, 5), (1, 30), (2, 120), (3, 600), (4, 1800), (5, 3600), (6, 3600), (28, 3600)]
+)
+def test_a_deferred_mail_is_retried_by_its_schedule(deferrals: int, seconds: float) -> None:
+    deferred = replace(MAIL, attempts=deferrals, deferrals=deferrals)
+    outcome = after_failed_delivery(deferred, MailDeferred("451 later"), 1.0)
+    assert outcome == Postponed(seconds, "451 later", counted=True, deferred=True)
 
 
 def test_pauses_are_spread() -> None:
-    outcomes = [after_failed_delivery(MAIL, MailDeferred("451"), 3, spread) for spread in (0.8, 1.2)]
-    assert outcomes == [Postponed(4, "451", counted=True), Postponed(6, "451", counted=True)]
+    outcomes = [after_failed_delivery(MAIL, MailDeferred("451"), spread) for spread in (0.8, 1.2)]
+    assert outcomes == [Postponed(seconds, "451", counted=True, deferred=True) for seconds in (4, 6)]
 
 
-def test_a_mail_deferred_as_often_as_it_may_be_tried_is_given_up() -> None:
-    assert after_failed_delivery(replace(MAIL, attempts=2), MailDeferred("451"), 3, 1.0) == GivenUp("451")
+def test_a_mail_deferred_for_a_day_is_given_up() -> None:
+    almost = replace(LATE, deferrals=30, claimed_at=NOW + timedelta(hours=23, minutes=59))
+    assert isinstance(after_failed_delivery(almost, MailDeferred("451"), 1.0), Postponed)
+    assert after_failed_delivery(replace(LATE, deferrals=5), MailDeferred("451"), 1.0) == GivenUp("451")
+
+
+def test_a_mail_first_deferred_after_an_outage_of_a_day_gets_the_short_pauses() -> None:
+    outcome = after_failed_delivery(replace(LATE, deferrals=4), MailDeferred("451"), 1.0)
+    assert outcome == Postponed(1800, "451", counted=True, deferred=True)
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(86_400, 600), (400, 200), (6, 5), (1, 5)])
+def test_the_pause_of_a_code_is_at_most_half_of_what_is_left_of_it(left: int, seconds: float) -> None:
+    code = replace(MAIL, deferrals=3, expires_at=NOW + timedelta(seconds=left))
+    outcome = after_failed_delivery(code, MailDeferred("451"), 1.0)
+    assert outcome == Postponed(seconds, "451", counted=True, deferred=True)
 
 
 def test_a_refused_mail_is_given_up_at_once_and_only_a_refused_recipient_is_harmless() -> None:
-    assert after_failed_delivery(MAIL, MailRefused("554 not wanted"), 3, 1.0) == GivenUp("554 not wanted")
-    outcome = after_failed_delivery(MAIL, RecipientRefused("550 <a@b.example> unknown"), 3, 1.0)
+    assert after_failed_delivery(MAIL, MailRefused("554 not wanted"), 1.0) == GivenUp("554 not wanted")
+    outcome = after_failed_delivery(MAIL, RecipientRefused("550 <a@b.example> unknown"), 1.0)
     assert outcome == GivenUp("550 <a***@b.example> unknown", harmless=True)
 
 
@@ -39,11 +57,16 @@ def test_a_mail_system_that_is_away_uses_up_no_attempt_for_a_day() -> None:
     late = replace(MAIL, attempts=2, claimed_at=NOW + timedelta(hours=23, minutes=59))
     too_late = replace(MAIL, claimed_at=NOW + timedelta(hours=24))
     put_back = replace(too_late, queued_at=NOW + timedelta(hours=12))
-    assert after_failed_delivery(late, MailSystemAway("gone"), 3, 1.0) == Postponed(5, "gone", counted=False)
-    assert after_failed_delivery(too_late, MailSystemAway("gone"), 3, 1.0) == GivenUp("gone")
-    assert after_failed_delivery(put_back, MailSystemAway("gone"), 3, 1.0) == Postponed(5, "gone", counted=False)
+    assert after_failed_delivery(late, MailSystemAway("gone"), 1.0) == Postponed(5, "gone", counted=False)
+    assert after_failed_delivery(too_late, MailSystemAway("gone"), 1.0) == GivenUp("gone")
+    assert after_failed_delivery(put_back, MailSystemAway("gone"), 1.0) == Postponed(5, "gone", counted=False)
 
 
 def test_a_mail_that_cannot_be_composed_is_set_aside_after_three_tries() -> None:
-    outcomes = [after_failed_composing(replace(MAIL, attempts=attempts), "fault", 1.0) for attempts in range(3)]
+    outcomes = [after_failed_composing(replace(MAIL, attempts=attempts), "fault", 3, 1.0) for attempts in range(3)]
     assert outcomes == [Postponed(5, "fault", counted=True), Postponed(30, "fault", counted=True), GivenUp("fault")]
+
+
+def test_deferrals_use_up_no_try_of_a_mail_that_cannot_be_composed() -> None:
+    deferred = replace(MAIL, attempts=20, deferrals=19)
+    assert after_failed_composing(deferred, "fault", 3, 1.0) == Postponed(30, "fault", counted=True)

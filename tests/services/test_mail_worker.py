@@ -124,12 +124,12 @@ async def test_a_mail_deferred_twice_is_delivered_once(queue: UnitOfWork, sink: 
     assert len(sink.contents) == 1
 
 
-async def test_a_mail_deferred_too_often_fails(queue: UnitOfWork, sink: MailSink) -> None:
-    sink.answers["data"] = ["452 4.3.1 full"] * 3
+async def test_a_mail_deferred_for_a_day_fails(queue: UnitOfWork, sink: MailSink) -> None:
+    sink.answers["data"] = ["452 4.3.1 full"]
     await add(queue, 1)
-    await change(queue, "UPDATE emails SET attempts = 2")
+    await change(queue, "UPDATE emails SET attempts = 29, deferrals = 29, queued_at = now() - interval '24 h'")
     async with a_worker(queue, SmtpMailer(sink.server)).running():
-        await until(lambda: stands(queue, ("failed", 3, "452 4.3.1 full")))
+        await until(lambda: stands(queue, ("failed", 30, "452 4.3.1 full")))
     assert sink.contents == []
 
 
