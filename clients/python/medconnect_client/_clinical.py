@@ -142,7 +142,10 @@ class AsyncClinical:
         return read(QrCodeInfo, answer.qr_code)
 
     async def send_prescription_email(self, prescription_id: str, *, idempotency_key: str | None = None) -> QueuedMail:
-        """Mail a prescription to its patient again. Raises NotFound, PatientHasNoEmail, the errors of final states."""
+        """Mail a prescription to its patient again.
+
+        Raises NotFound, PatientHasNoEmail, RecipientDeactivated, the errors of final states.
+        """
         request = pb.SendPrescriptionEmailRequest(prescription_id=prescription_id)
         return read(QueuedMail, await self._calls.unary(request, pb.SendPrescriptionEmailResponse, key=idempotency_key))
 

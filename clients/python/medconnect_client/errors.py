@@ -35,6 +35,7 @@ MedConnectError
 │   ├── QrCodeReplaced                 a newer code was issued
 │   ├── QrCodeExpired
 │   ├── PatientHasNoEmail
+│   ├── RecipientDeactivated           the recipient's account is deactivated
 │   ├── EmailNotFailed                 only a failed mail can be put back
 │   └── EmailExpired                   the code that it carried is gone
 ├── ResourceExhausted
@@ -284,6 +285,10 @@ class QrCodeExpired(FailedPrecondition):
 
 class PatientHasNoEmail(FailedPrecondition):
     """The patient has no e-mail address."""
+
+
+class RecipientDeactivated(FailedPrecondition):
+    """The recipient's account is deactivated; no email goes to it."""
 
 
 class EmailNotFailed(FailedPrecondition):
