@@ -89,7 +89,8 @@ class MailComposer:
             return Contents(recipient, prescription=prescription)
         dispensed = HandedOutRepository(tx.connection)
         handed_out = await dispensed.get(UUID(mail.details["log_id"]), prescription.id)
-        return Contents(recipient, prescription=prescription, handed_out=handed_out)
+        code_works = qr_text(prescription, self._codes) is not None
+        return Contents(recipient, prescription=prescription, handed_out=handed_out, code_works=code_works)
 
     async def _of_account(self, tx: Transaction, mail: ClaimedMail, recipient: User) -> Contents:
         shows_record = mail.kind is MailKind.WELCOME and recipient.role is Role.PATIENT

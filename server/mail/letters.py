@@ -1,5 +1,6 @@
 """The words of each kind of mail, from templates."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,8 @@ ENDED: Final = frozenset(
     }
 )
 TEMPLATES: Final = Path(__file__).parent / "templates"
+TAB_COLUMNS: Final = 4
+_SPACES: Final = re.compile("^ +| {2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Contents:
     prescription: Prescription | None = None
     handed_out: HandedOut | None = None
     """The dispense that the mail tells of."""
+    code_works: bool = False
+    """Pharmacies still take the prescription's QR code."""
     invited: bool = False
     """Somebody else made the account: it has no password yet."""
     picture_id: str = ""
@@ -76,7 +81,7 @@ class LetterWriter:
             lstrip_blocks=True,
             finalize=_flat,
         )
-        self._templates.filters["moment"] = self._moment
+        self._templates.filters.update(moment=self._moment, indented=_indented, as_lines=_as_lines)
         self._templates.globals.update(full=full, frontend_url=frontend_url.rstrip("/"))
 
     def write(self, kind: MailKind, contents: Contents) -> Letter:
@@ -89,12 +94,34 @@ class LetterWriter:
 
     def _moment(self, moment: datetime) -> str:
         """In plain words, such as `26 December 2026, 10:30 UTC`."""
-        return f"{moment.astimezone(self._zone):%-d %B %Y, %H:%M %Z}"
+        local = moment.astimezone(self._zone)
+        zone = f"{local:%Z}"
+        named = zone if zone[0].isalpha() else f"UTC{zone}"  # many zones have no name of their own: Dubai is `+04`
+        return f"{local:%-d %B %Y, %H:%M} {named}"
 
 
 def _flat(value: object) -> object:
     """On one line, whatever was typed: it cannot pass for lines of the mail's own. What templates made stays."""
     return " ".join(value.split()) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _indented(block: str, columns: int) -> Markup:
+    """Returns the lines of a text, those after the first indented: for the text part, where nothing is escaped.
+
+    Indented they cannot pass for lines of the mail's own.
+    """
+    lines = (line.rstrip() for line in block.expandtabs(TAB_COLUMNS).splitlines())
+    return Markup(("\n" + " " * columns).join(lines))  # noqa: S704 - plain text, only spared from `_flat`
+
+
+def _as_lines(block: str) -> Markup:
+    """Returns the lines of a text as HTML. Some mail programs ignore `white-space`, so that indents are hard spaces."""
+    lines = (_SPACES.sub(_hard_spaces, line.rstrip()) for line in block.expandtabs(TAB_COLUMNS).splitlines())
+    return Markup("<br>").join(lines)
+
+
+def _hard_spaces(spaces: re.Match[str]) -> str:
+    return "\N{NO-BREAK SPACE}" * len(spaces[0])
 
 
 def _subject(kind: MailKind, contents: Contents) -> str:

@@ -1,0 +1,46 @@
+"""Texts of several lines keep their lines and indents in both parts of an email."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from server.clinical.entities import Prescription
+from server.mail.entities import MailKind
+from tests.fixtures.letters import AMOXICILLIN, FULL, contents_of
+
+BLOCK: Final = "Week 1: 1 tablet\r\n2 tablets from week 2\n\n  - after meals\n\tnot <b>with</b>  milk"
+IN_HTML: Final = (
+    "Week 1: 1 tablet<br>2 tablets from week 2<br><br>\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}- after meals<br>"
+    + "\N{NO-BREAK SPACE}" * 4
+    + "not &lt;b&gt;with&lt;/b&gt;\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}milk"
+)
+
+
+def with_instructions(prescription: Prescription) -> Prescription:
+    return replace(prescription, items=(replace(AMOXICILLIN, instructions=BLOCK),))
+
+
+def with_reason(prescription: Prescription) -> Prescription:
+    return replace(prescription, status_reason=BLOCK)
+
+
+PLACES: Final[dict[MailKind, tuple[Callable[[Prescription], Prescription], int]]] = {
+    MailKind.PRESCRIPTION: (with_instructions, 5),
+    MailKind.REJECTED: (with_reason, 17),
+    MailKind.CANCELLED: (with_reason, 17),
+}
+"""Where such texts stand, and how far their lines are indented."""
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_a_block_keeps_its_lines_and_indents(kind: MailKind) -> None:
+    change, columns = PLACES[kind]
+    contents = contents_of(kind)
+    assert contents.prescription is not None
+    letter = FULL.write(kind, replace(contents, prescription=change(contents.prescription)))
+    indent = "\n" + " " * columns
+    lines = ("Week 1: 1 tablet", "2 tablets from week 2", "", "  - after meals", "    not <b>with</b>  milk")
+    assert indent.join(lines) in letter.text
+    assert f"{IN_HTML}</" in letter.html

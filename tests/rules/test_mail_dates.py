@@ -1,0 +1,122 @@
+"""Every date in every email stands beside what it speaks of: each meaning has a date of its own here."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from server.clinical.entities import PrescriptionStatus
+from server.mail.entities import MailKind
+from server.mail.letters import Contents, LetterWriter
+from tests.fixtures.letters import CODE, FULL, HANDED_OUT, PRESCRIPTION, contents_of
+
+DATE: Final = re.compile(r"\d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d UTC")
+WRITTEN: Final = datetime(2026, 1, 1, 8, 1, tzinfo=UTC)
+PRESCRIPTION_ENDS: Final = datetime(2026, 2, 2, 8, 2, tzinfo=UTC)
+CODE_ISSUED: Final = datetime(2026, 1, 3, 8, 3, tzinfo=UTC)
+CODE_ENDS: Final = datetime(2026, 1, 10, 8, 4, tzinfo=UTC)
+STATE_CHANGED: Final = datetime(2026, 1, 5, 8, 5, tzinfo=UTC)
+HANDED_OUT_AT: Final = datetime(2026, 1, 6, 8, 6, tzinfo=UTC)
+FULFILLED: Final = datetime(2026, 1, 7, 8, 7, tzinfo=UTC)
+READ: Final = datetime(2026, 1, 8, 8, 8, tzinfo=UTC)
+ASKED_FOR: Final = datetime(2026, 1, 9, 8, 9, tzinfo=UTC)
+MAILED_CODE_ENDS: Final = datetime(2026, 1, 9, 8, 19, tzinfo=UTC)
+
+ONE_TIME_CODE: Final = (("Good until", MAILED_CODE_ENDS),)
+WHEN_IT_CHANGED: Final = (("When", STATE_CHANGED),)
+AFTER_A_PART: Final = (
+    ("When", HANDED_OUT_AT),
+    ("The prescription is valid until", PRESCRIPTION_ENDS),
+    ("The same QR code can be scanned until", CODE_ENDS),
+)
+EXPECTED: Final[dict[MailKind, tuple[tuple[str, datetime], ...]]] = {
+    MailKind.WELCOME: ONE_TIME_CODE,
+    MailKind.PRESCRIPTION: (("Valid until", PRESCRIPTION_ENDS), ("It can be scanned until", CODE_ENDS)),
+    MailKind.DISPENSED: AFTER_A_PART,
+    MailKind.REJECTED: WHEN_IT_CHANGED,
+    MailKind.CANCELLED: WHEN_IT_CHANGED,
+    MailKind.PASSWORD_RESET: ONE_TIME_CODE,
+    MailKind.PASSWORD_CHANGED: (("When", ASKED_FOR),),
+    MailKind.HISTORY_CODE: ONE_TIME_CODE,
+    MailKind.EMAIL_CODE: ONE_TIME_CODE,
+    MailKind.EMAIL_CHANGE: (("Asked for", ASKED_FOR),),
+    MailKind.ADDRESS_TAKEN: (("When", ASKED_FOR),),
+    MailKind.TEST: (),
+}
+
+
+def dated(kind: MailKind) -> Contents:
+    """What an email of that kind is written from, with a date of its own for each meaning."""
+    contents = replace(
+        contents_of(kind), changed_at=ASKED_FOR, code="042871", code_expires_at=MAILED_CODE_ENDS, code_works=True
+    )
+    if contents.handed_out is not None:
+        contents = replace(contents, handed_out=replace(HANDED_OUT, occurred_at=HANDED_OUT_AT))
+    if contents.prescription is None:
+        return contents
+    part = PrescriptionStatus.PARTIALLY_DISPENSED if kind is MailKind.DISPENSED else contents.prescription.status
+    prescription = replace(
+        contents.prescription,
+        status=part,
+        created_at=WRITTEN,
+        expires_at=PRESCRIPTION_ENDS,
+        changed_at=STATE_CHANGED,
+        fulfilled_at=FULFILLED,
+        as_of=READ,
+        qr_code=replace(CODE, issued_at=CODE_ISSUED, expires_at=CODE_ENDS),
+    )
+    return replace(contents, prescription=prescription)
+
+
+def told(moment: datetime) -> str:
+    return f"{moment:%-d %B %Y, %H:%M} UTC"
+
+
+def bodies(kind: MailKind, contents: Contents, writer: LetterWriter = FULL) -> tuple[str, str]:
+    """Both parts as one line each, without tags and colons."""
+    letter = writer.write(kind, contents)
+    html = re.sub(r"<[^>]+>", " ", letter.html)
+    text, html = (" ".join(body.replace(":  ", " ").split()) for body in (letter.text, html))
+    return text, html
+
+
+@pytest.mark.parametrize("kind", MailKind)
+def test_each_date_stands_beside_what_it_speaks_of(kind: MailKind) -> None:
+    for body in bodies(kind, dated(kind)):
+        assert DATE.findall(body) == [told(moment) for _, moment in EXPECTED[kind]]
+        for words, moment in EXPECTED[kind]:
+            assert f"{words} {told(moment)}" in body
+
+
+@pytest.mark.parametrize("kind", [MailKind.PRESCRIPTION, MailKind.DISPENSED])
+def test_a_code_that_ends_with_its_prescription_is_not_said_to_be_renewable(kind: MailKind) -> None:
+    contents = dated(kind)
+    assert contents.prescription is not None
+    ending = replace(contents.prescription, qr_code=replace(CODE, expires_at=PRESCRIPTION_ENDS.replace(microsecond=0)))
+    for body in bodies(kind, replace(contents, prescription=ending)):
+        assert body.count(told(PRESCRIPTION_ENDS)) == 1
+        assert "ask for a new one" not in body
+
+
+def test_after_a_part_a_code_that_no_longer_works_is_not_said_to_be_scannable() -> None:
+    for body in bodies(MailKind.DISPENSED, replace(dated(MailKind.DISPENSED), code_works=False)):
+        assert DATE.findall(body) == [told(HANDED_OUT_AT), told(PRESCRIPTION_ENDS)]
+        assert "Its QR code cannot be used any more; ask for a new one in MedConnect." in body
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [
+        ("Europe/Berlin", "26 December 2026, 11:30 CET"),
+        ("Asia/Dubai", "26 December 2026, 14:30 UTC+04"),
+        ("America/Sao_Paulo", "26 December 2026, 07:30 UTC-03"),
+    ],
+)
+def test_a_date_names_its_zone(zone: str, said: str) -> None:
+    writer = LetterWriter(full=True, zone=ZoneInfo(zone), frontend_url="https://med.example")
+    contents = replace(contents_of(MailKind.PRESCRIPTION), prescription=PRESCRIPTION)
+    for body in bodies(MailKind.PRESCRIPTION, contents, writer):
+        assert f"Valid until {said}" in body
