@@ -110,8 +110,9 @@ def _indented(block: str, columns: int) -> Markup:
 
     Indented they cannot pass for lines of the mail's own.
     """
-    lines = (line.rstrip() for line in block.expandtabs(TAB_COLUMNS).splitlines())
-    return Markup(("\n" + " " * columns).join(lines))  # noqa: S704 - plain text, only spared from `_flat`
+    first, *others = (line.rstrip() for line in block.expandtabs(TAB_COLUMNS).splitlines() or [""])
+    indented = (" " * columns + line if line else "" for line in others)
+    return Markup("\n".join((first, *indented)))  # noqa: S704 - plain text, only spared from `_flat`
 
 
 def _as_lines(block: str) -> Markup:

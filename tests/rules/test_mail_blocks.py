@@ -40,7 +40,6 @@ def test_a_block_keeps_its_lines_and_indents(kind: MailKind) -> None:
     contents = contents_of(kind)
     assert contents.prescription is not None
     letter = FULL.write(kind, replace(contents, prescription=change(contents.prescription)))
-    indent = "\n" + " " * columns
-    lines = ("Week 1: 1 tablet", "2 tablets from week 2", "", "  - after meals", "    not <b>with</b>  milk")
-    assert indent.join(lines) in letter.text
+    others = ("2 tablets from week 2", "", "  - after meals", "    not <b>with</b>  milk")
+    assert "\n".join(["Week 1: 1 tablet", *(f"{' ' * columns}{line}".rstrip() for line in others)]) in letter.text
     assert f"{IN_HTML}</" in letter.html

@@ -148,7 +148,7 @@ export function changes(before, values, names) {
 }
 
 function valueOf(element) {
-  const text = element.type === "password" ? element.value : element.value.trim();
+  const text = textOf(element);
   if (text === "") return undefined;
   if (element.dataset.kind === "number") {
     const number = Number(text.replace(",", "."));
@@ -156,6 +156,12 @@ function valueOf(element) {
   }
   if (element.dataset.kind !== "list") return text;
   return text.split("\n").map((line) => line.trim()).filter(Boolean);
+}
+
+// Of several lines the first may be indented.
+function textOf({ type, value }) {
+  if (type === "password") return value;
+  return type === "textarea" ? value.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd() : value.trim();
 }
 
 // `items[0].quantity` names a place in nested objects and lists.

@@ -60,6 +60,11 @@ export function facts(pairs) {
   return html`<dl class="facts">${given.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
+/** Shows a text of several lines with its line breaks and indents; nothing for an empty one. */
+export function block(text) {
+  return text ? html`<span class="block">${text}</span>` : nothing;
+}
+
 /** Something to know. tone: good, bad, busy or new. */
 export function notice(tone, content) {
   return html`<div class="notice ${tone}" role=${tone === "bad" ? "alert" : "status"}>${content}</div>`;

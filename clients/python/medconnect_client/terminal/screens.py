@@ -60,8 +60,9 @@ def medicines(items: Sequence[PrescriptionItem]) -> Table:
         style = "bold" if item.remaining_quantity else "dim"
         open_units = Text(f"{item.remaining_quantity} of {item.quantity}", style=style)
         days = f"for {item.duration_days} days" if item.duration_days else ""
-        how = ", ".join(filter(None, (item.frequency, item.route, days, item.instructions)))
-        table.add_row(str(place), Text(f"{item.medicine_name} {item.dosage}"), open_units, Text(how))
+        how = ", ".join(filter(None, (item.frequency, item.route, days)))
+        taking = Text("\n".join(filter(None, (how, item.instructions))))
+        table.add_row(str(place), Text(f"{item.medicine_name} {item.dosage}"), open_units, taking)
     return table
 
 

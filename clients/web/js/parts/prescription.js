@@ -1,6 +1,6 @@
 /** How a prescription is shown, whoever looks at it. */
 
-import { badge, day, facts, html, label, moment, nothing } from "../view.js";
+import { badge, block, day, facts, html, label, moment, nothing } from "../view.js";
 
 export const STATUSES = [
   "pending", "scanned", "validated", "partially_dispensed", "dispensed", "rejected", "cancelled", "expired",
@@ -45,7 +45,7 @@ export function items(prescription) {
 export function course(prescription, ...more) {
   return facts([
     ["State", badge(prescription.status)],
-    ["Reason", prescription.statusReason],
+    ["Reason", block(prescription.statusReason)],
     ["Written", moment(prescription.createdAt)],
     ["Good until", isOver(prescription) ? nothing : moment(prescription.expiresAt)],
     ["Dispensed", moment(prescription.fulfilledAt)],
@@ -60,5 +60,5 @@ function medicines({ items: [first, ...others] }) {
 function howToTake({ frequency, route, durationDays, instructions }) {
   const days = durationDays && `${durationDays} ${durationDays === 1 ? "day" : "days"}`;
   return html`${[frequency, route, days].filter(Boolean).join(", ")}
-    ${instructions ? html`<br><span class="quiet">${instructions}</span>` : nothing}`;
+    ${instructions ? html`<br><span class="quiet">${block(instructions)}</span>` : nothing}`;
 }

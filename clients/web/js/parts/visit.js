@@ -1,6 +1,6 @@
 /** How a visit is shown. */
 
-import { calendarDay, facts, html, label, nothing } from "../view.js";
+import { block, calendarDay, facts, html, label, nothing } from "../view.js";
 
 const VITAL_SIGNS = [
   ["bloodPressure", "Blood pressure", "mmHg"], ["heartRate", "Heart rate", "/min"], ["temperature", "Temperature", "°C"],
@@ -12,10 +12,10 @@ export function visitRow(visit, who) {
   return html`<div class="row"><strong>${label(visit.visitType)}: ${visit.chiefComplaint}</strong><span>${calendarDay(visit.visitDate)}</span></div>
     <p class="quiet small">${who}${visit.hospitalName ? html` · ${visit.hospitalName}` : nothing}</p>
     ${facts([
-      ["Symptoms", visit.symptoms],
-      ["Diagnosis", visit.diagnosis],
-      ["Treatment", visit.treatmentNotes],
-      ["Recommendations", visit.recommendations],
+      ["Symptoms", block(visit.symptoms)],
+      ["Diagnosis", block(visit.diagnosis)],
+      ["Treatment", block(visit.treatmentNotes)],
+      ["Recommendations", block(visit.recommendations)],
       ...vitalSigns(visit.vitalSigns),
     ])}`;
 }

@@ -1,7 +1,7 @@
 import { Listing } from "../../listing.js";
 import { items, prescriptionRow } from "../../parts/prescription.js";
 import { visitRow } from "../../parts/visit.js";
-import { facts, html } from "../../view.js";
+import { block, facts, html } from "../../view.js";
 import { readPatient, whom } from "./whom.js";
 
 export default async function open(page) {
@@ -19,6 +19,6 @@ function row({ visit, prescription }) {
     <details>
       <summary>Medicines of ${prescription.prescriptionNumber}</summary>
       ${items(prescription)}
-      ${facts([["Reason", prescription.statusReason]])}
+      ${facts([["Reason", block(prescription.statusReason)]])}
     </details>`;
 }

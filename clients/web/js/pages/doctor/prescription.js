@@ -2,7 +2,7 @@ import { read } from "../../api.js";
 import { asFailure } from "../../http.js";
 import { course, isOver, items } from "../../parts/prescription.js";
 import { QrCode } from "../../parts/qr_code.js";
-import { facts, html, moment, nothing, notice, words } from "../../view.js";
+import { block, facts, html, moment, nothing, notice, words } from "../../view.js";
 import { cancel } from "./cancel.js";
 import { noEmailNotice } from "./whom.js";
 
@@ -60,7 +60,7 @@ function about(prescription) {
 }
 
 function notes(text) {
-  return html`<p class="unprinted"><strong>Your notes</strong> <span class="quiet">(only you see them)</span><br>${text}</p>`;
+  return html`<p class="unprinted"><strong>Your notes</strong> <span class="quiet">(only you see them)</span><br>${block(text)}</p>`;
 }
 
 function actions(prescription, take) {

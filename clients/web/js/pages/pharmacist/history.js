@@ -1,6 +1,6 @@
 import { Listing } from "../../listing.js";
 import { Filter } from "../../parts/filter.js";
-import { html, label, moment, nothing } from "../../view.js";
+import { block, html, label, moment, nothing } from "../../view.js";
 
 const ACTIONS = ["scan", "lookup", "validate", "dispense", "reject", "release"].map((action) => [action, label(action)]);
 
@@ -18,7 +18,7 @@ function row(entry) {
     <p><a class="number" href="#/dispensed/${entry.prescriptionId}">${entry.prescriptionNumber}</a> · ${entry.patientName}</p>
     ${entry.lines.length ? html`<p>${entry.lines.map(handedOut).join(", ")} · ${entry.totalAmount} ${entry.currency}
       · <a href="#/receipt/${entry.prescriptionId}">Receipt</a></p>` : nothing}
-    ${entry.notes ? html`<p class="quiet">${entry.notes}</p>` : nothing}`;
+    ${entry.notes ? html`<p class="quiet">${block(entry.notes)}</p>` : nothing}`;
 }
 
 function handedOut(line) {

@@ -1,5 +1,5 @@
 import { Listing } from "../../listing.js";
-import { html, label, moment, nothing, words } from "../../view.js";
+import { block, html, label, moment, nothing, words } from "../../view.js";
 
 export default async function open(page) {
   const { id } = page.params;
@@ -16,5 +16,5 @@ function row(entry) {
   return html`<div class="row"><strong>${label(entry.action)}</strong><span class="quiet">${moment(entry.occurredAt)}</span></div>
     <p>${entry.pharmacistName}, ${entry.pharmacyName}</p>
     ${fromStatus === toStatus ? nothing : html`<p class="quiet">${label(fromStatus)} → ${words(toStatus)}</p>`}
-    ${entry.notes ? html`<p class="quiet">${entry.notes}</p>` : nothing}`;
+    ${entry.notes ? html`<p class="quiet">${block(entry.notes)}</p>` : nothing}`;
 }

@@ -1,0 +1,132 @@
+"""Texts of several lines keep their lines and indents on every page that shows them, and in print."""
+
+from typing import Any, Final
+
+import pytest
+from medconnect.clinical.v1 import clinical_service_pb2 as clinical
+from medconnect.options.v1 import access_pb2
+from playwright.sync_api import Page, expect
+
+from tests.fixtures.browser import Window
+from tests.fixtures.cast import Actor, Cast
+from tests.rpc.methods import RPCS
+from tests.web.conftest import Windows
+
+FIELDS: Final = frozenset(
+    {
+        "NewPrescriptionItem.instructions",
+        "CreatePrescriptionRequest.doctor_notes",
+        "CancelPrescriptionRequest.reason",
+        "RejectPrescriptionRequest.reason",
+        "ValidatePrescriptionRequest.notes",
+        "DispensePrescriptionRequest.notes",
+        "CreateMedicalVisitRequest.symptoms",
+        "CreateMedicalVisitRequest.diagnosis",
+        "CreateMedicalVisitRequest.treatment_notes",
+        "CreateMedicalVisitRequest.recommendations",
+    }
+)
+"""Every field of several lines."""
+
+
+def block(name: str) -> str:
+    """A text of several lines that names its field."""
+    return f"  {name}: 1 tablet\n2 tablets from week 2\n\n    after meals"
+
+
+@pytest.fixture(scope="module")
+def people(cast: Cast) -> dict[str, Actor]:
+    return {"patient": cast.new_patient(), "doctor": cast.new_doctor(), "pharmacist": cast.new_pharmacist()}
+
+
+@pytest.fixture(scope="module")
+def ids(cast: Cast, people: dict[str, Actor]) -> dict[str, str]:
+    """A visit, an open prescription, one that was cancelled and one that was rejected, each with every text."""
+    patient, doctor, pharmacist = people["patient"].patient_id, people["doctor"], people["pharmacist"]
+    texts = {name: block(name) for name in ("symptoms", "diagnosis", "treatmentNotes", "recommendations")}
+    visit = {"patientId": patient, "visitDate": "2026-01-05", "visitType": "consultation", "chiefComplaint": "Cough"}
+    assert cast.rest("POST", "/doctors/medical-visits", doctor, visit | texts)[0] == 201
+    written = {name: prescribed(cast, doctor, patient) for name in ("open", "cancelled", "rejected")}
+    cancel = f"/doctors/prescriptions/{written['cancelled'].id}/cancel"
+    assert cast.rest("POST", cancel, doctor, {"reason": block("reason")})[0] == 200
+    for name in ("open", "rejected"):
+        number = {"referenceNumber": written[name].prescription_number}
+        assert cast.rest("POST", "/pharmacy/lookup", pharmacist, number)[0] == 200
+    for action, text in (("validate", "notes"), ("reject", "reason")):
+        path = f"/pharmacy/{action}/{written['rejected'].id}"
+        assert cast.rest("POST", path, pharmacist, {text: block(text)})[0] == 200
+    numbers = {f"{name}_number": one.prescription_number for name, one in written.items()}
+    return {"patient": patient, **{name: one.id for name, one in written.items()}, **numbers}
+
+
+def prescribed(cast: Cast, doctor: Actor, patient_id: str) -> Any:
+    item = clinical.NewPrescriptionItem(
+        medicine_name="Amoxicillin", dosage="1", frequency="daily", quantity=3, instructions=block("instructions")
+    )
+    request = clinical.CreatePrescriptionRequest(
+        patient_id=patient_id, diagnosis="Cough", doctor_notes=block("doctorNotes"), items=[item]
+    )
+    return cast.clinical.CreatePrescription(request, metadata=doctor.metadata).prescription
+
+
+def test_every_field_of_several_lines_is_known_here() -> None:
+    found: set[str] = set()
+    types = {rpc.descriptor.input_type for rpc in RPCS.values()}
+    while types:
+        message = types.pop()
+        for field in message.fields:
+            if field.message_type is not None:
+                types.add(field.message_type)
+            elif field.GetOptions().Extensions[access_pb2.text] == access_pb2.TEXT_BLOCK:
+                found.add(f"{message.name}.{field.name}")
+    assert found == FIELDS
+
+
+PLACES: Final = (
+    ("doctor", "/prescriptions/{open}", ("instructions", "doctorNotes")),
+    ("doctor", "/prescriptions/{cancelled}", ("instructions", "reason")),
+    ("doctor", "/prescriptions/{rejected}", ("reason",)),
+    ("doctor", "/visits", ("symptoms", "diagnosis", "treatmentNotes", "recommendations")),
+    ("doctor", "/patients/{patient}", ("symptoms", "diagnosis", "treatmentNotes", "recommendations")),
+    ("doctor", "/patients/{patient}/history", ("symptoms", "recommendations", "instructions", "reason")),
+    ("patient", "/prescriptions/{open}", ("instructions",)),
+    ("patient", "/prescriptions/{cancelled}", ("instructions", "reason")),
+    ("pharmacist", "/counter/{open_number}", ("instructions",)),
+    ("pharmacist", "/dispensed/{rejected}", ("notes", "reason")),
+    ("pharmacist", "/dispensed", ("notes", "reason")),
+)
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+@pytest.mark.parametrize(("role", "address", "texts"), PLACES)
+def test_a_text_keeps_its_lines_and_indents(
+    windows: Windows,
+    people: dict[str, Actor],
+    ids: dict[str, str],
+    role: str,
+    address: str,
+    texts: tuple[str, ...],
+    media: Any,
+) -> None:
+    page = windows().sign_in(people[role]).go(address.format(**ids)).page
+    expect(page.locator(".block").first).to_be_attached()
+    page.emulate_media(media=media)
+    for summary in page.locator("summary").all():
+        summary.click()
+    for name in texts:
+        if not (name == "doctorNotes" and media == "print"):
+            assert block(name) in shown(page, name), address
+
+
+def shown(page: Page, name: str) -> list[str]:
+    return page.locator(".block", has_text=f"{name}: 1 tablet").all_inner_texts()
+
+
+def test_a_form_keeps_the_indent_of_the_first_line(windows: Windows, cast: Cast, people: dict[str, Actor]) -> None:
+    patient = people["patient"]
+    window: Window = windows().sign_in(people["doctor"]).go(f"/patients/{patient.patient_id}/visit")
+    window.page.locator("[name=chiefComplaint]").fill("Cough")
+    window.page.locator("[name=recommendations]").fill("\n  first\n    second\n ")
+    window.page.get_by_role("button", name="Write it down").click()
+    expect(window.page.get_by_text("The visit is written down.").first).to_be_visible()
+    assert window.page.locator(".block").all_inner_texts() == ["  first\n    second"]
