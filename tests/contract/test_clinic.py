@@ -76,7 +76,7 @@ def as_its_patient_sees_it(*items: dict[str, Any], **known: Any) -> dict[str, An
 
 def as_its_doctor_sees_it(patient: Actor, *items: dict[str, Any], **known: Any) -> dict[str, Any]:
     own = {"patientId": patient.patient_id, "patientName": "Pat Patient", "visitId": "", "doctorNotes": ""}
-    return as_its_patient_sees_it(*items, **{**own, **known})
+    return as_its_patient_sees_it(*items, **{**own, "patientEmailStatus": "reachable", **known})
 
 
 def visit_of(patient: Actor) -> dict[str, Any]:
@@ -88,6 +88,7 @@ def test_a_patient_is_recorded_found_and_changed(cast: Cast) -> None:
     body = {"email": new_email(), **PATIENT}
     made = succeeded(cast, 201, "Patient created successfully", "POST /doctors/patients", cast.doctor, body)
     record = {"id": ID, "referenceNumber": REFERENCE, "version": 1, "createdAt": TIME, "updatedAt": TIME, **body}
+    record["emailStatus"] = "reachable"
     assert made == {"patient": record}
     path = f"/doctors/patients/{made['patient']['id']}"
     assert succeeded(cast, 200, "Patient retrieved successfully", f"GET {path}", cast.doctor) == made

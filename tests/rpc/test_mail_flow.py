@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 from typing import Any, Final
 
+import grpc
 import pytest
 import zxingcpp
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
@@ -126,6 +127,21 @@ def test_a_patient_without_an_address_gets_no_mail_and_the_doctor_is_told_so(cas
     written = cast.prescribe(patient.id)
     status, answer = cast.rest("POST", f"/qr-codes/email/{written.id}", cast.doctor, {})
     assert (status, answer["error"]["type"]) == (400, "PATIENT_HAS_NO_EMAIL")
+
+
+def test_a_deactivated_patient_gets_no_mail_and_the_doctor_is_told_so(cast: Cast, postman: Postman) -> None:
+    patient = cast.new_patient()
+    postman.wait(patient.email, "Welcome")
+    assert cast.rest("PUT", f"/users/{patient.user_id}/deactivate", cast.admin, {})[0] == 200
+    written = cast.prescribe(patient.patient_id)
+    assert written.patient_email_status == patient_pb2.PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED
+    status, answer = cast.rest("POST", f"/qr-codes/email/{written.id}", cast.doctor, {})
+    assert (status, answer["error"]["type"]) == (400, "RECIPIENT_DEACTIVATED")
+    with pytest.raises(grpc.RpcError) as refused:
+        request = clinical.SendPrescriptionEmailRequest(prescription_id=written.id)
+        cast.clinical.SendPrescriptionEmail(request, metadata=cast.doctor.metadata)
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert [mail["Subject"] for mail in postman.mails(patient.email)] == ["Welcome to MedConnect"]
 
 
 def test_the_watched_queue_shows_itself_at_once_and_each_change_over_rest(
