@@ -1,25 +1,52 @@
 """Work that goes on beside the calls, and waiting in it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 
 @asynccontextmanager
-async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
-    """Let it run until the block is left, or it ends by itself; then it is cancelled, and has ended.
+async def running(
+    work: Coroutine[Any, Any, None], stop: Callable[[], None] | None = None
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Runs work until the block is left, or it ends by itself.
 
-    Raises what it raised.
+    An error of the work cancels the block and is raised from it: a process whose background work died unnoticed would
+    go on without being of use. stop: asks the work to finish when the block is left; without it the work is cancelled.
     """
+    block = asyncio.current_task()
+    if block is None:
+        raise RuntimeError("background work runs beside a task")
+    cancellations, interrupted = block.cancelling(), False
+
+    def interrupt(ended: asyncio.Task[None]) -> None:
+        nonlocal interrupted
+        if not ended.cancelled() and ended.exception() is not None:
+            interrupted = block.cancel()
+
     task = asyncio.create_task(work)
+    task.add_done_callback(interrupt)
     try:
-        yield task
-    finally:
-        task.cancel()
+        try:
+            yield task
+        finally:
+            task.remove_done_callback(interrupt)
+            await _ended(task, stop or task.cancel)
+    except asyncio.CancelledError:
+        if not interrupted or block.uncancel() > cancellations:
+            raise  # somebody else wants the block to end
+    if not task.cancelled():
+        task.result()
+
+
+async def _ended(task: asyncio.Task[None], stop: Callable[[], object]) -> None:
+    stop()
+    try:
         await asyncio.wait([task])
-        if not task.cancelled():
-            await task
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
 
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:

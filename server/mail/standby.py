@@ -31,12 +31,8 @@ class Standby:
     @asynccontextmanager
     async def ready(self) -> AsyncIterator[None]:
         """Stand in whenever it is needed, until the block is left; then finish what is in hand. For one use."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch())
-            try:
-                yield
-            finally:
-                self._stop.set()
+        async with background.running(self._watch(), self._stop.set):
+            yield
 
     async def _watch(self) -> None:
         await background.set_within(self._stop, SILENCE_SECONDS)

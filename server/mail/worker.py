@@ -55,13 +55,12 @@ class MailWorker:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Send until the block is left, then finish what is in hand. For one use."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._run())
-            try:
-                yield
-            finally:
-                self._stopping = True
-                self.nudge()
+        async with background.running(self._run(), self._stop):
+            yield
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self.nudge()
 
     def nudge(self) -> None:
         """Look for mails now rather than within a second: one was probably added."""

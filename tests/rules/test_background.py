@@ -31,3 +31,58 @@ async def test_who_waits_hears_whether_it_was_set_in_time() -> None:
     assert not await background.set_within(event, 0.01)
     event.set()
     assert await background.set_within(event, 60)
+
+
+class Died(Exception):
+    """What the work dies of."""
+
+
+async def dies(after: float = 0.0) -> None:
+    await asyncio.sleep(after)
+    raise Died
+
+
+@pytest.mark.parametrize("after", [0.0, 0.02])
+async def test_work_that_dies_ends_the_block_with_its_error(after: float) -> None:
+    with pytest.raises(Died):
+        async with asyncio.timeout(5), background.running(dies(after)):
+            await asyncio.Event().wait()
+    await asyncio.sleep(0)  # the cancellation was taken back
+
+
+async def test_work_that_dies_while_the_block_is_left_raises_its_error() -> None:
+    with pytest.raises(Died):
+        async with background.running(dies()) as work:
+            await asyncio.wait([work])
+
+
+async def test_an_error_of_the_block_comes_out_as_it_is() -> None:
+    with pytest.raises(LookupError):
+        async with background.running(wait_again_and_again(asyncio.Event())):
+            raise LookupError
+
+
+async def test_a_cancellation_from_elsewhere_stays_one() -> None:
+    async def block() -> None:
+        async with background.running(wait_again_and_again(asyncio.Event())):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(block())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def test_work_that_is_asked_to_stop_finishes_what_it_has_begun() -> None:
+    stop, finished = asyncio.Event(), False
+
+    async def work() -> None:
+        nonlocal finished
+        await stop.wait()
+        await asyncio.sleep(0.01)
+        finished = True
+
+    async with background.running(work(), stop.set):
+        pass
+    assert finished
