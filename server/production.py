@@ -113,6 +113,8 @@ def _redis_faults(given: SecretStr) -> Iterator[str]:
 def _relaxed(settings: Settings) -> Faults:
     if settings.log_level == "debug":
         yield "LOG_LEVEL", "must not be debug"
+    if settings.registration_confirm_email is False:
+        yield "REGISTRATION_CONFIRM_EMAIL", "must not be false: a registered address would count without its code"
     if settings.rate_limit_factor != 1:
         yield "RATE_LIMIT_FACTOR", "must be 1: it is for load tests"
 
