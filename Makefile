@@ -113,8 +113,7 @@ db-fresh: db-reset seed ## Reset, then load the example hospital (development on
 
 sbom: $(READY) ## List what the service is made of in dist/medconnect.cdx.json (CycloneDX)
 	@mkdir -p dist
-	@$(BIN)/python -W ignore -m cyclonedx_py requirements --output-reproducible --pyproject pyproject.toml \
-	  -o dist/medconnect.cdx.json requirements.lock
+	@$(BIN)/python -m clients.sbom dist/medconnect.cdx.json
 
 audit: $(READY) ## Ask the vulnerability databases about both locks (needs the internet)
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock

@@ -1,7 +1,9 @@
 """What the service is made of: pinned by hash, the same everywhere, and listed."""
 
+import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,8 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from cyclonedx.schema import OutputFormat, SchemaVersion
+from cyclonedx.validation import make_schemabased_validator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from clients.sbom import CLIENTS, VENDORED, FileChanged, vendored_components
+from server.edge.sites import API_DOCS
 
 ROOT: Final = Path(__file__).parents[2]
 RUNTIME: Final = "requirements.lock"
@@ -100,16 +107,42 @@ def test_s79_whatever_installs_demands_the_hashes() -> None:
     assert all("--require-hashes" in command for command in installing)
 
 
-def test_s79_the_bill_of_materials_lists_exactly_the_lock(tmp_path: Path) -> None:
+def test_s79_the_bill_of_materials_lists_the_lock_and_what_browsers_are_sent(tmp_path: Path) -> None:
     bill = tmp_path / "medconnect.cdx.json"
-    command = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", "--output-reproducible"]
-    files = ["--pyproject", "pyproject.toml", "-o", str(bill), RUNTIME]
-    subprocess.run([*command, *files], cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "clients.sbom", str(bill)], cwd=ROOT, check=True, timeout=120)
     written = json.loads(bill.read_text())
-    assert written["bomFormat"] == "CycloneDX"
-    assert {canonicalize_name(one["name"]): (one["version"], digests(one)) for one in written["components"]} == {
+    validator = make_schemabased_validator(OutputFormat.JSON, SchemaVersion.from_version(written["specVersion"]))
+    assert validator.validate_str(bill.read_text()) is None
+    python = [one for one in written["components"] if one["purl"].startswith("pkg:pypi/")]
+    assert {canonicalize_name(one["name"]): (one["version"], digests(one)) for one in python} == {
         name: (pin.version, pin.hashes) for name, pin in pins(RUNTIME).items()
     }
+    npm = {one["name"]: one for one in written["components"] if one not in python}
+    assert {(name, one["version"], one["licenses"][0]["expression"]) for name, one in npm.items()} == {
+        ("lit-html", "3.3.3", "BSD-3-Clause"),
+        ("qr", "0.7.0", "MIT OR Apache-2.0"),
+        ("swagger-ui-dist", "5.35.0", "Apache-2.0"),
+    }
+    listed = {file["name"]: file["hashes"][0]["content"] for one in npm.values() for file in one["components"]}
+    assert listed == {path: hashlib.sha256((ROOT / path).read_bytes()).hexdigest() for path in foreign_files()}
+
+
+def foreign_files() -> set[str]:
+    """The files of others that browsers are sent."""
+    vendored = (ROOT / "clients" / "web" / "vendor").rglob("*.js")
+    shown = (path for path in API_DOCS.iterdir() if path.suffix in (".css", ".js", ".png") and path.name != "init.js")
+    return {str(path.relative_to(ROOT)) for path in (*vendored, *shown)}
+
+
+def test_s79_a_vendored_file_that_was_changed_is_not_listed(tmp_path: Path) -> None:
+    for package in json.loads(VENDORED.read_text()):
+        shutil.copytree(CLIENTS / package["folder"], tmp_path / package["folder"])
+    shutil.copy(VENDORED, tmp_path)
+    assert len(vendored_components(tmp_path)) == 3
+    with (tmp_path / "web/vendor/qr/index.js").open("a") as script:
+        script.write("fetch('https://elsewhere.example')")
+    with pytest.raises(FileChanged, match=r"qr/index\.js"):
+        vendored_components(tmp_path)
 
 
 def digests(component: Any) -> frozenset[str]:
