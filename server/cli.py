@@ -21,6 +21,7 @@ from server.db.embedded import DatabaseInUse, DatabaseStartFailed
 from server.edge.process import EdgeFailed
 from server.processes import ServerProcessFailed
 from server.settings import ConfigurationWrong, Settings
+from server.supervision import core_dumps
 
 EXIT_CONFIG: Final = 78
 """EX_CONFIG of sysexits.h: the configuration is wrong, starting again cannot help."""
@@ -215,6 +216,9 @@ Work = Callable[[Settings], Awaitable[None]]
 def _run(work: Work) -> None:
     settings = configuration.read()
     logs.configure(settings.log_level)
+    core_dumps.forbid()
+    if settings.production:
+        core_dumps.close_memory()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the usual 1,024 are soon taken by idle connections
     asyncio.run(_as_coroutine(work, settings))

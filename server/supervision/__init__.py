@@ -1,0 +1,1 @@
+"""Keeps the processes that an instance consists of alive, and has them end with it."""
