@@ -14,6 +14,8 @@ from server import background
 from server.errors import Unavailable
 
 INTERVAL_SECONDS: Final = 5.0
+RECOVERY_SECONDS: Final = 0.5
+"""Between two checks while the database does not answer: callers wait for that to end."""
 CHECK_SECONDS: Final = 4.5
 SERVING: Final[int] = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING: Final[int] = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -44,9 +46,8 @@ class Health:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Check now and every five seconds until the block is left."""
-        await self._check()
-        async with background.running(self._watch()):
+        """Checks now and every five seconds, more often without an answer, until the block is left."""
+        async with background.running(self._watch(await self._check())):
             yield
 
     async def drain(self) -> None:
@@ -54,20 +55,22 @@ class Health:
         self._draining = True
         await self.servicer.set("", NOT_SERVING)
 
-    async def _watch(self) -> None:
+    async def _watch(self, serving: bool) -> None:
         while True:
-            await asyncio.sleep(INTERVAL_SECONDS)
-            await self._check()
+            await asyncio.sleep(INTERVAL_SECONDS if serving else RECOVERY_SECONDS)
+            serving = await self._check()
 
-    async def _check(self) -> None:
+    async def _check(self) -> bool:
+        """Asks the database, sets the answer, and returns whether there was a sign of life."""
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 await self._ping()
         except (TimeoutError, Unavailable) as error:
             _log.warning("database_unavailable", error=type(error).__name__)
             await self._set(NOT_SERVING)
-        else:
-            await self._set(SERVING)
+            return False
+        await self._set(SERVING)
+        return True
 
     async def _set(self, state: int) -> None:
         if not self._draining:
