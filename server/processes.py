@@ -70,19 +70,22 @@ def _end_streams(children: Iterable["Child"]) -> None:
 
 @contextmanager
 def reserved_port(address: str) -> Iterator[str]:
-    """Keep a `host:port` for the children, who share it; answers it with the port that 0 stands for.
+    """Keeps a `host:port` for the children, who share it; yields it with the port that 0 stands for.
 
-    Sharing needs a flag that every process on the port sets. Binding without it first shows whether anybody has it.
-    Raises OSError when somebody does.
+    Sharing needs SO_REUSEPORT on every socket of the port. Binding without it first fails when another program listens
+    there. SO_REUSEADDR lets it succeed beside connections of a former life, which stay in TIME-WAIT for a minute;
+    taken away again, it makes the next keeper of the port fail, too. Raises OSError when the port is taken.
     """
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             keeper.bind((host, int(port)))
         except OSError as error:
             raise OSError(f"cannot listen on {address}: is another server running?") from error
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         yield f"{address.rpartition(':')[0]}:{keeper.getsockname()[1]}"
 

@@ -88,4 +88,6 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S78": "a weak configuration does not start, and its variable is named",
     "S79": "dependencies are pinned by hash and listed",
     "S80": "what leads to injection does not pass the gates",
+    # Availability
+    "S86": "a child process that dies is restarted or ends the whole, and is logged",
 }
