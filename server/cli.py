@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Final
 
+import structlog
 import typer
 from rich.console import Console
 
@@ -17,11 +18,10 @@ from server.audit import verification
 from server.audit.verification import Verified, kept_heads
 from server.auth.keys import KeyNotUsable
 from server.core import head_key
-from server.db.embedded import DatabaseInUse, DatabaseStartFailed
-from server.edge.process import EdgeFailed
-from server.processes import ServerProcessFailed
+from server.db.embedded import DatabaseInUse
 from server.settings import ConfigurationWrong, Settings
 from server.supervision import core_dumps
+from server.supervision.restarts import KeepsDying, StartFailed
 
 EXIT_CONFIG: Final = 78
 """EX_CONFIG of sysexits.h: the configuration is wrong, starting again cannot help."""
@@ -48,16 +48,14 @@ def main() -> None:
         for name, fault in problem.faults.items():
             errors.print(f"{name}: {fault}", markup=False)
         sys.exit(EXIT_CONFIG)
-    except (
-        DatabaseInUse,
-        DatabaseStartFailed,
-        EdgeFailed,
-        KeyNotUsable,
-        ServerProcessFailed,
-        app.SchemaOutdated,
-        OSError,
-    ) as problem:
+    except (DatabaseInUse, KeepsDying, KeyNotUsable, StartFailed, app.SchemaOutdated, OSError) as problem:
         errors.print(f"medconnect: {problem}", style="red", markup=False)
+        sys.exit(1)
+    except Exception as problem:  # background work that died, for one; its text may quote what the log must not hold
+        if not structlog.is_configured():
+            logs.configure("error")
+        structlog.get_logger().error("ended_by_error", exc_info=True)
+        errors.print(f"medconnect: ended by {type(problem).__name__}", style="red", markup=False)
         sys.exit(1)
 
 

@@ -10,33 +10,25 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-import structlog
-
-from server import background
+from server.supervision import restarts
+from server.supervision.progress import IDLE_SECONDS, while_it_works
+from server.supervision.restarts import StartFailed
 
 TETHER: Final = Path(__file__).parent / "edge" / "tether.py"
-START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 30.0
 """More than a child takes to drain."""
-FIRST_PAUSE_SECONDS: Final = 0.1
-LONGEST_PAUSE_SECONDS: Final = 10.0
-"""Between two starts of a child that ends at once."""
-STABLE_SECONDS: Final = 60.0
-"""Who lived so long is started anew without a pause."""
 READY: Final = b"."
 END_STREAMS: Final = signal.SIGUSR1
 """Tells a child to let its streams end: the parent is about to stop, and the edge waits for them first."""
 
-_log = structlog.get_logger()
 
-
-class ServerProcessFailed(Exception):
-    """A serving process ended before it served, or took too long."""
+class ServerProcessFailed(StartFailed):
+    """A serving process ended before it served, or hung."""
 
 
 @asynccontextmanager
@@ -44,7 +36,7 @@ async def running(count: int, environment: Mapping[str, str]) -> AsyncIterator[C
     """Serve by `count` processes, `medconnect serve-one NUMBER` with this environment, until the block is left.
 
     Yields what ends their streams.
-    Raises ServerProcessFailed when one of them does not start.
+    Raises ServerProcessFailed when one of them does not start, and KeepsDying from the block.
     """
     children = [Child(number, environment) for number in range(count)]
     try:
@@ -57,7 +49,7 @@ async def running(count: int, environment: Mapping[str, str]) -> AsyncIterator[C
     try:
         async with AsyncExitStack() as kept:
             for child in children:
-                await kept.enter_async_context(background.running(child.kept_alive()))
+                await kept.enter_async_context(restarts.kept_alive(child))
             yield partial(_end_streams, children)
     finally:
         await asyncio.gather(*(child.stop() for child in children))
@@ -98,8 +90,18 @@ class Child:
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+        return f"server process {self._number}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process number of its latest life."""
+        return self._process.pid if self._process else None
+
     async def start(self) -> None:
-        """Start it; returns when it serves. Raises ServerProcessFailed."""
+        """Starts it and returns when it serves. Raises ServerProcessFailed."""
         command = (sys.executable, "-m", "server", "serve-one", str(self._number))
         self._process = process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *command),
@@ -109,35 +111,27 @@ class Child:
             start_new_session=True,  # Ctrl-C is for the parent, which then stops it
         )
         try:
-            async with asyncio.timeout(START_SECONDS):
-                said = await process.stdout.read(1) if process.stdout else b""
+            said = await while_it_works(process.pid, process.stdout.read(1)) if process.stdout else b""
         except TimeoutError:
-            raise ServerProcessFailed(f"server process {self._number} took longer than {START_SECONDS:.0f} s") from None
+            process.kill()
+            await process.wait()
+            raise ServerProcessFailed(f"{self.name} hung for {IDLE_SECONDS:.0f} s before it served") from None
         if said != READY:
-            code = await process.wait()
-            raise ServerProcessFailed(f"server process {self._number} ended with {code} before it served")
+            raise ServerProcessFailed(f"{self.name} ended with {await process.wait()} before it served")
 
-    async def kept_alive(self) -> None:
-        """Start it anew whenever it ends, at once if it lived long, else after growing pauses."""
-        loop = asyncio.get_running_loop()
-        pause, started = FIRST_PAUSE_SECONDS, loop.time()
-        while True:
-            code = await self._process.wait() if self._process else None
-            if loop.time() - started > STABLE_SECONDS:
-                pause = FIRST_PAUSE_SECONDS
-            _log.error("server_process_ended", number=self._number, code=code, pause=pause)
-            await asyncio.sleep(pause)
-            pause, started = min(2 * pause, LONGEST_PAUSE_SECONDS), loop.time()
-            with suppress(ServerProcessFailed):
-                await self.start()
+    async def wait(self) -> int:
+        """Returns the exit code of its latest life, once that has ended."""
+        if self._process is None:
+            raise RuntimeError("not started")
+        return await self._process.wait()
 
     def end_streams(self) -> None:
-        """Let its streams end."""
+        """Lets its streams end."""
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(END_STREAMS)
 
     async def stop(self) -> None:
-        """Let it drain and end; kill it when that takes too long."""
+        """Lets it drain and end; kills it when that takes too long."""
         process = self._process
         if process is None or process.returncode is not None:
             return

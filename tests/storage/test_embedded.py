@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: starts from nothing, keeps its data, and leaves nothing behind."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -15,8 +16,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from server.db import embedded, postgres_binaries
-from server.db.embedded import DatabaseInUse, DatabaseStartFailed, EmbeddedPostgres
+from server.db import embedded, embedded_processes, postgres_binaries
+from server.db.embedded import DatabaseInUse, EmbeddedPostgres
+from server.db.embedded_processes import DatabaseStartFailed
 
 ROOT = Path(__file__).parents[2]
 STRANGER = 54321
@@ -218,6 +220,66 @@ async def test_a_server_that_cannot_start_is_an_error_with_the_last_lines_of_its
         async with embedded.running(home, settings={"fsync": "off", "shared_buffers": "much"}):
             pass
     assert processes_of(home) == []
+
+
+async def test_s61_the_log_of_the_database_holds_no_value(home: Path) -> None:
+    statements = [
+        "insert into patients values ('Canary')",  # twice: its detail quotes the key
+        "insert into patients values ('Canary ' || repeat('x', 50))",  # its detail quotes the row
+        "select 'Canary'::integer",  # the error itself quotes the value
+    ]
+    async with running(home) as server:
+        connection = await asyncpg.connect(server.url())
+        await connection.execute("create table patients (name text primary key check (length(name) < 20))")
+        await connection.execute("insert into patients values ('Canary')")
+        for statement in statements:
+            with pytest.raises(asyncpg.PostgresError, match=r"Canary|patients"):
+                await connection.execute(statement)
+            with pytest.raises((asyncpg.PostgresError, asyncpg.DataError)):
+                await connection.execute("select $1::text::integer", "Canary")
+        await connection.close()
+    log = (home / "server.log").read_text()
+    assert "database system is shut down" in log
+    assert "canary" not in log.lower()
+
+
+async def test_s86_a_killed_server_is_started_again_at_the_same_place(home: Path) -> None:
+    async with running(home) as server:
+        await ask(server, "create table kept_over as select 42 as answer")
+        killed = server.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        async with asyncio.timeout(30):
+            while server.pid == killed or not await answers(server):
+                await asyncio.sleep(0.05)
+        assert await ask(server, "select answer from kept_over") == 42
+    assert processes_of(home) == []
+
+
+@pytest.mark.parametrize(
+    ("kernel", "method"),
+    [("6.18.44-fc", "syncfs"), ("5.8.0", "syncfs"), ("5.4.0-150", "fsync"), ("4.18.0-553.el8", "fsync")],
+)
+def test_only_where_errors_are_reported_are_all_files_synced_at_once(kernel: str, method: str) -> None:
+    assert embedded_processes._recovery(kernel) == {"recovery_init_sync_method": method}
+
+
+async def answers(server: EmbeddedPostgres) -> bool:
+    try:
+        return await ask(server, "select 1") == 1
+    except (OSError, asyncpg.PostgresError):
+        return False
+
+
+async def test_s86_a_killed_guardian_is_replaced_by_one_that_guards(home: Path) -> None:
+    with supervisor(home) as killed:
+        assert killed.stdout is not None
+        killed.stdout.readline()
+        (guard,) = [process for process in processes_of(home) if is_guardian(process)]
+        os.kill(guard, signal.SIGKILL)
+        wait_for(lambda: any(is_guardian(process) for process in processes_of(home) if process != guard), seconds=10)
+        killed.kill()
+    wait_for(lambda: processes_of(home) == [], seconds=10)
 
 
 async def test_nothing_in_a_home_is_open_to_another_account(home: Path) -> None:

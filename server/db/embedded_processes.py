@@ -1,0 +1,229 @@
+"""The processes of the embedded PostgreSQL: the server and the guardian that stops it, over their lives."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO, cast
+
+from server.db import guardian
+from server.db.postgres_binaries import Account, Binaries
+from server.supervision.environment import BARE
+from server.supervision.restarts import StartFailed
+
+PORT: Final = 5432
+"""Names the socket file only; nothing listens on TCP."""
+READY_SECONDS: Final = 600.0
+"""Time to accept connections; after a power cut the server first replays up to max_wal_size of its log."""
+
+_POLL_SECONDS: Final = 0.01
+_DEFAULTS: Final = {"lc_messages": "C", "timezone": "UTC", "log_timezone": "UTC"}
+_LOGGING: Final = {
+    "log_min_messages": "log",  # errors go to the session: their texts may quote a value
+    "log_error_verbosity": "terse",  # without DETAIL, which quotes rows
+    "log_min_error_statement": "panic",
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+}
+"""Keeps values, which may be patients' data, out of the server's log."""
+_RELIABLE_SYNCFS: Final = (5, 8)
+"""The first Linux whose syncfs() reports errors of writing."""
+
+
+class DatabaseStartFailed(StartFailed):
+    """The database could not be made or started; the text ends with the last lines of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Starts the programs of one home: from its binaries, as its account, writing to its log."""
+
+    binaries: Binaries
+    account: Account
+    log: Path
+
+    @classmethod
+    def of(cls, home: Path) -> "Programs":
+        """Those of the version that made the data, if there are any; the log begins anew."""
+        version = home / "cluster" / "data" / "PG_VERSION"
+        try:
+            account = Account.owner_of(home / "cluster")
+            binaries = Binaries.find(account, int(version.read_text()) if version.exists() else None)
+        except LookupError as problem:
+            raise DatabaseStartFailed(str(problem)) from problem
+        if account.is_another and home.stat().st_uid == os.geteuid():
+            os.chown(home, -1, account.gid)
+            home.chmod(0o710)
+        log = home / "server.log"
+        open_private(log, "w").close()
+        return cls(binaries, account, log)
+
+    async def start(self, name: str, *arguments: str) -> Process:
+        """A child in a session of its own: Ctrl-C at the terminal must reach the supervisor alone."""
+        with open_private(self.log, "a") as log:
+            return await asyncio.create_subprocess_exec(
+                self.binaries.folder / name,
+                *arguments,
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=STDOUT,
+                cwd="/",
+                env=BARE,
+                start_new_session=True,
+                user=self.account.uid,
+                group=self.account.gid,
+                extra_groups=[] if self.account.is_another else None,
+            )
+
+    def failure(self, text: str) -> DatabaseStartFailed:
+        """The error to raise, with the last lines of the log."""
+        lines = self.log.read_text(errors="replace").splitlines()[-15:]
+        return DatabaseStartFailed("\n".join([f"{text}; {self.log} ends with:", *lines]))
+
+
+def open_private(path: Path, mode: str) -> TextIO:
+    """Opens a file that only its owner can read, and no link in its place."""
+    return cast(TextIO, open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)))
+
+
+class Guardian:
+    """The guardian over its lives; it is started before the server, and sent away only after the server has stopped."""
+
+    name: Final = "guardian"
+
+    def __init__(self, cluster: Path, directory: Path) -> None:
+        temporary = [] if directory == cluster else [str(directory)]
+        self._data = cluster / "data"
+        self._arguments = ["-I", "-S", str(guardian.__file__), str(self._data), *temporary]
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process number of its latest life."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Starts it, with nothing of our environment. Raises OSError."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *self._arguments,
+            stdin=PIPE,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            cwd="/",
+            env=BARE,
+            start_new_session=True,
+        )
+
+    async def wait(self) -> int:
+        """Returns the exit code of its latest life, once that has ended."""
+        return await _end_of(self._process)
+
+    async def stop(self) -> None:
+        """Sends it away, or leaves a server that did not stop to it."""
+        if self._process is not None:
+            stopped = guardian.find_server(self._data) is None
+            await self._process.communicate(guardian.FAREWELL if stopped else b"")
+
+
+class Server:
+    """PostgreSQL over its lives."""
+
+    name: Final = "postgres"
+
+    def __init__(self, cluster: Path, directory: Path, programs: Programs, settings: Mapping[str, str]) -> None:
+        private = {
+            "listen_addresses": "",
+            "port": str(PORT),
+            "unix_socket_directories": str(directory),
+            "unix_socket_permissions": "0700",
+        }
+        chosen = {**_DEFAULTS, **_LOGGING, **_recovery(os.uname().release), **settings, **private}
+        self._options = [f"--{name}={value}" for name, value in chosen.items()]
+        self._data = cluster / "data"
+        self._programs = programs
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process number of its latest life."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Starts it and returns when it accepts connections. Raises DatabaseStartFailed."""
+        await asyncio.to_thread(_clear_leftovers, self._data)
+        self._process = process = await self._programs.start("postgres", "-D", str(self._data), *self._options)
+        try:
+            await _wait_until_ready(process, self._data, self._programs)
+        except DatabaseStartFailed:
+            await self.stop()
+            raise
+
+    async def wait(self) -> int:
+        """Returns the exit code of its latest life, once that has ended."""
+        return await _end_of(self._process)
+
+    async def stop(self) -> None:
+        """Ends sessions and server; kills the server when that takes too long."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.send_signal(signal.SIGINT)
+        try:
+            async with asyncio.timeout(guardian.STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def _recovery(kernel: str) -> Mapping[str, str]:
+    """Returns how to make a crashed server's files durable before its log is replayed: at once, or one by one."""
+    version = tuple(int(number) for number in re.findall(r"\d+", kernel)[:2])
+    return {"recovery_init_sync_method": "syncfs" if version >= _RELIABLE_SYNCFS else "fsync"}
+
+
+async def _end_of(process: Process | None) -> int:
+    if process is None:
+        raise RuntimeError("not started")
+    return await process.wait()
+
+
+async def _wait_until_ready(process: Process, data: Path, programs: Programs) -> None:
+    deadline = asyncio.get_running_loop().time() + READY_SECONDS
+    while not _is_ready(process.pid, data):
+        if process.returncode is not None:
+            raise programs.failure(f"the database ended with status {process.returncode} at its start")
+        if asyncio.get_running_loop().time() > deadline:
+            raise programs.failure(f"the database accepts no connections after {READY_SECONDS:.0f} s")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _is_ready(process: int, data: Path) -> bool:
+    """Reads the state that the server keeps in line 8 of postmaster.pid, as pg_ctl does."""
+    record = guardian.read_record(data)
+    return record[:1] == [str(process)] and record[7:8] == ["ready"]
+
+
+def _clear_leftovers(data: Path) -> None:
+    """Ends the server of a killed supervisor, and frees a folder whose recorded process number is reused.
+
+    A server refuses to start while the recorded number belongs to a living process. It takes its own parent's
+    number for a stale one, and still looks for sessions left over: safer than removing the record.
+    """
+    guardian.stop_server(data)
+    recorded = guardian.recorded_process(data)
+    if recorded is None or guardian.is_postgres(recorded):
+        return
+    with open_private(data / "postmaster.pid", "r+") as record:
+        _, _, rest = record.read().partition("\n")
+        record.seek(0)
+        record.write(f"{os.getpid()}\n{rest}")
+        record.truncate()
