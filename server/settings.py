@@ -140,7 +140,8 @@ class Settings(BaseSettings):
     staff_idle_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     """How long a session of a doctor, pharmacist or admin may lie unused."""
     registration_confirm_email: bool | None = None
-    """Whether an address belongs to an account that registered itself only after a mailed code; none: in production."""
+    """Whether an address belongs to an account that registered itself only after a mailed code; none: in production,
+    which refuses false."""
 
     smtp_host: str | None = None
     """The outgoing mail server; none: mails are written to a maildir in MEDCONNECT_HOME/mail."""
