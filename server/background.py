@@ -35,7 +35,7 @@ async def running(
             await _ended(task, stop or task.cancel)
     except asyncio.CancelledError:
         if not interrupted or block.uncancel() > cancellations:
-            raise  # somebody else wants the block to end
+            raise  # another cancellation than ours
     if not task.cancelled():
         task.result()
 

@@ -1,4 +1,4 @@
-"""Several serving processes on one port: starts them, starts one that ended anew, ends them all.
+"""Several serving processes on one port: starts them, restarts one that ended, ends them all.
 
 A child is this same command in a process of its own. It dies with the parent, whatever ends that (edge/tether.py), and
 says by a byte on its standard output that it serves.
@@ -92,7 +92,7 @@ class Child:
 
     @property
     def name(self) -> str:
-        """What the log calls it."""
+        """The name in the log."""
         return f"server process {self._number}"
 
     @property

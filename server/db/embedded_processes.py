@@ -51,7 +51,7 @@ class Programs:
 
     @classmethod
     def of(cls, home: Path) -> "Programs":
-        """Those of the version that made the data, if there are any; the log begins anew."""
+        """Returns those of the version that made the data, if there are any, and empties the log."""
         version = home / "cluster" / "data" / "PG_VERSION"
         try:
             account = Account.owner_of(home / "cluster")

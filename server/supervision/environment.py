@@ -1,4 +1,4 @@
-"""What the programs that an instance starts are given of its environment."""
+"""The environment of the programs that an instance starts."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 IDLE_SECONDS: Final = 30.0
-"""A process that starts and uses no processor time for so long hangs."""
+"""A starting process that uses no processor time for this long hangs."""
 LOOK_SECONDS: Final = 0.5
 
 T = TypeVar("T")

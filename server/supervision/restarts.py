@@ -39,7 +39,7 @@ class Child(Protocol):
 
     @property
     def name(self) -> str:
-        """What the log calls it."""
+        """The name in the log."""
         ...
 
     @property

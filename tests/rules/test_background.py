@@ -34,7 +34,7 @@ async def test_who_waits_hears_whether_it_was_set_in_time() -> None:
 
 
 class Died(Exception):
-    """What the work dies of."""
+    """The error of the work."""
 
 
 async def dies(after: float = 0.0) -> None:

@@ -24,7 +24,7 @@ from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD
 from tests.fixtures.process import ROOT, Process, process_up
 
 BACK_SECONDS: Final = 10.0
-"""For so long health and REST may be away."""
+"""How long health and REST may be away."""
 KILLED_SECONDS: Final = 0.1
 """By then everybody has noticed."""
 PATIENCE_SECONDS: Final = 60.0
@@ -73,12 +73,12 @@ def below(pid: int) -> dict[int, bytes]:
 
 
 def child(process: Process, name: str) -> int | None:
-    """The child with that name, if it lives and has become the program that it shall be."""
+    """The child with that name, if it lives and runs its program."""
     return next((pid for pid, line in below(process.child.pid).items() if MARKS[name] in line), None)
 
 
 async def serves(rest: httpx.AsyncClient) -> bool:
-    """Whether health says so, and a call that needs the database succeeds."""
+    """Returns whether health says so and a call that needs the database succeeds."""
     try:
         health = await rest.get("/health")
         login = await rest.post("/api/v1/auth/login", json={"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD})
@@ -99,7 +99,7 @@ async def back_after(process: Process, rest: httpx.AsyncClient, killed: int) -> 
 
 
 async def until_restarted(process: Process, name: str, times: int) -> None:
-    """Waits until the log says that a child was restarted so many times."""
+    """Waits until the log says that a child was restarted that often."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while sum(line["child"] == name for line in logged(process, "child_restarted")) < times:
             await asyncio.sleep(0.05)
@@ -111,7 +111,7 @@ def logged(process: Process, event: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ["guardian", "postgres", "envoy"])
-def test_programs_that_need_no_secret_get_none_of_our_environment(process: Process, name: str) -> None:
+def test_programs_without_need_get_no_secrets_in_environment(process: Process, name: str) -> None:
     environment = Path(f"/proc/{child(process, name)}/environ").read_bytes()
     assert sorted(line.partition(b"=")[0] for line in environment.split(b"\0") if line) == [b"LC_ALL", b"PATH", b"TZ"]
 
@@ -125,9 +125,7 @@ def test_no_process_of_an_instance_dumps_its_memory(process: Process, name: str)
         assert re.search(r"^Max core file size +1 +1 +bytes", limits, flags=re.MULTILINE)
 
 
-async def test_s86_every_killed_child_is_back_within_seconds_and_logged(
-    process: Process, home: Path, child_kills: int
-) -> None:
+async def test_s86_every_killed_child_comes_back_and_is_logged(process: Process, home: Path, child_kills: int) -> None:
     kills: Counter[str] = Counter()
     slowest: dict[str, float] = defaultdict(float)
     async with httpx.AsyncClient(base_url=process.rest, timeout=BACK_SECONDS) as rest:
@@ -156,7 +154,7 @@ def session(process: Process) -> int:
     return next(pid for pid, line in below(postgres).items() if SESSION in line)
 
 
-def test_s86_an_instance_whose_child_cannot_come_back_ends_and_says_so(process: Process) -> None:
+def test_s86_a_child_that_cannot_come_back_ends_the_instance(process: Process) -> None:
     envoy = child(process, "envoy")
     assert envoy is not None
     host, _, port = process.rest.removeprefix("http://").rpartition(":")

@@ -23,7 +23,7 @@ def test_a_crash_after_dumps_were_forbidden_writes_none(tmp_path: Path, crash: s
 
 
 def dumped(folder: Path, *lines: str) -> bool:
-    """Whether the kernel says that a program dumped its memory as it ended."""
+    """Returns whether the kernel says that a program dumped its memory as it ended."""
     code = "\n".join([f"import os, sys; os.chdir({str(folder)!r})", *lines])
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", code], {"PYTHONPATH": str(ROOT)})
     status = os.waitpid(pid, 0)[1]
@@ -31,7 +31,7 @@ def dumped(folder: Path, *lines: str) -> bool:
     return os.WCOREDUMP(status)
 
 
-def test_closed_memory_cannot_be_read_by_other_processes_of_the_account() -> None:
+def test_closed_memory_is_not_dumpable() -> None:
     show = f"import ctypes; print(ctypes.CDLL(None).prctl({GET_DUMPABLE}, 0, 0, 0, 0))"
     close = "from server.supervision import core_dumps; core_dumps.close_memory()"
     command = [sys.executable, "-c", f"{show}\n{close}\n{show}"]

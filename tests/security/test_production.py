@@ -123,7 +123,7 @@ BAD = {
     "plain SMTP": Bad({"SMTP_SECURITY": "none"}, public=True),
     "debug log": Bad({"LOG_LEVEL": "debug"}, public=True),
     "relaxed limits": Bad({"RATE_LIMIT_FACTOR": "1000"}),
-    "addresses that nobody confirms": Bad({"REGISTRATION_CONFIRM_EMAIL": "false"}, public=True),
+    "addresses without confirmation": Bad({"REGISTRATION_CONFIRM_EMAIL": "false"}, public=True),
     "plain database elsewhere": Bad({"DATABASE_URL": "postgresql://me:x7Kq2mPz@db.example.org/x"}),
     "unverified database elsewhere": Bad({"DATABASE_URL": "postgresql://me:x7Kq2mPz@10.0.0.5/x?sslmode=require"}),
     "plain owner's database elsewhere": Bad({"MIGRATION_DATABASE_URL": "postgresql://me:x7Kq2mPz@db.example.org/x"}),

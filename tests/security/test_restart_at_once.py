@@ -57,7 +57,7 @@ def left_connection(port: int = 0) -> Iterator[int]:
 def test_s86_a_port_with_connections_in_time_wait_is_free() -> None:
     with left_connection() as port, reserved_port(f"{HOST}:{port}") as address:
         assert address == f"{HOST}:{port}"
-        with listener(port) as child, listener(port) as another:  # whom it is kept for
+        with listener(port) as child, listener(port) as another:  # the server processes
             assert child.getsockname() == another.getsockname()
 
 
@@ -66,7 +66,7 @@ def test_a_port_where_another_program_listens_is_taken() -> None:
         assert_taken(f"{HOST}:{server.getsockname()[1]}")
 
 
-def test_a_port_that_is_reserved_is_taken_though_nobody_listens_yet() -> None:
+def test_a_reserved_port_is_taken_before_anything_listens() -> None:
     with left_connection() as port, reserved_port(f"{HOST}:{port}"):
         assert_taken(f"{HOST}:{port}")
 
@@ -124,7 +124,7 @@ def until_nobody_listens(address: str) -> None:
     pytest.fail("they live on")
 
 
-async def test_s86_the_edge_starts_again_at_once_and_two_never_share_a_port(tmp_path: Path) -> None:
+async def test_s86_the_edge_starts_again_at_once_on_its_port(tmp_path: Path) -> None:
     config = EdgeConfig(home=tmp_path / "a", server_sockets=(tmp_path / "none.sock",), port=0, drain_seconds=0.1)
     async with running(config) as edge:
         port = edge.address[1]

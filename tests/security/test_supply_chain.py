@@ -107,7 +107,7 @@ def test_s79_whatever_installs_demands_the_hashes() -> None:
     assert all("--require-hashes" in command for command in installing)
 
 
-def test_s79_the_bill_of_materials_lists_the_lock_and_what_browsers_are_sent(tmp_path: Path) -> None:
+def test_s79_the_bill_lists_the_lock_and_vendored_files(tmp_path: Path) -> None:
     bill = tmp_path / "medconnect.cdx.json"
     subprocess.run([sys.executable, "-m", "clients.sbom", str(bill)], cwd=ROOT, check=True, timeout=120)
     written = json.loads(bill.read_text())

@@ -260,7 +260,7 @@ async def test_s86_a_killed_server_is_started_again_at_the_same_place(home: Path
     ("kernel", "method"),
     [("6.18.44-fc", "syncfs"), ("5.8.0", "syncfs"), ("5.4.0-150", "fsync"), ("4.18.0-553.el8", "fsync")],
 )
-def test_only_where_errors_are_reported_are_all_files_synced_at_once(kernel: str, method: str) -> None:
+def test_syncfs_is_used_only_where_it_reports_errors(kernel: str, method: str) -> None:
     assert embedded_processes._recovery(kernel) == {"recovery_init_sync_method": method}
 
 
