@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Row, SmallInteger, Text, Uuid, bindparam, func, select
+from sqlalchemy import DateTime, Row, SmallInteger, Text, Uuid, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +13,7 @@ from server.audit.entities import Access, AuditFilter, AuditRecord
 from server.audit.events import Action, AuditEvent, Outcome
 from server.audit.tables import audit_records
 from server.audit.trail_repository import NO_ACCOUNT, reading_page, values
-from server.auth.tables import users
+from server.auth.tables import user_named_at
 from server.clinical.tables import patients, prescriptions
 from server.db.list_query import ListQuery
 from server.identity import Role
@@ -34,9 +34,12 @@ _period: Final = {
     "until": _record.occurred_at < bindparam("until"),
 }
 
+_actor: Final = user_named_at(_record.actor_id, _record.occurred_at, "actor")
+"""The records hold ids alone; what those were named at the time stands beside them."""
+
 _RECORDS: Final = ListQuery(
-    select(audit_records, func.coalesce(users.c.full_name, "").label("actor_name")).select_from(
-        audit_records.outerjoin(users, users.c.id == _record.actor_id)
+    select(audit_records, func.coalesce(_actor.c.full_name, "").label("actor_name")).select_from(
+        audit_records.outerjoin(_actor, true())
     ),
     audit_records,
     conditions={
@@ -61,14 +64,12 @@ _ACCESSES: Final = ListQuery(
         _record.occurred_at,
         _record.event,
         _record.actor_role,
-        func.coalesce(users.c.full_name, "").label("actor_name"),
-        func.coalesce(func.nullif(users.c.hospital_name, ""), users.c.pharmacy_name, "").label("actor_workplace"),
+        func.coalesce(_actor.c.full_name, "").label("actor_name"),
+        func.coalesce(func.nullif(_actor.c.hospital_name, ""), _actor.c.pharmacy_name, "").label("actor_workplace"),
         func.coalesce(prescriptions.c.number, "").label("prescription_number"),
         _own_id.label("patient_id"),
     ).select_from(
-        audit_records.outerjoin(users, users.c.id == _record.actor_id).outerjoin(
-            prescriptions, prescriptions.c.id == _record.object_id
-        )
+        audit_records.outerjoin(_actor, true()).outerjoin(prescriptions, prescriptions.c.id == _record.object_id)
     ),
     audit_records,
     conditions={

@@ -1,9 +1,28 @@
 """Tables of accounts, sessions, one-time codes and sign-ins."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, text
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Lateral,
+    Table,
+    Text,
+    Uuid,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from server.db.metadata import identifier, metadata, moment, words
+from server.db.metadata import APPEND_ONLY, identifier, metadata, moment, words
 
 users = Table(
     "users",
@@ -48,6 +67,38 @@ users = Table(
 `email` is an account's own address, which nobody else has; `new_email` one that waits for its mailed code, and any
 number of accounts may wait for the same. An account that registered itself may have no address of its own yet.
 """
+
+user_names = Table(
+    "user_names",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True),
+    Column("since", DateTime(timezone=True), primary_key=True),
+    Column("full_name", Text, nullable=False),
+    words("license_number"),
+    words("hospital_name"),
+    words("pharmacy_name"),
+    words("pharmacy_address"),
+    info=APPEND_ONLY,
+)
+"""How each account was named, and since when: what a past act shows of whoever did it.
+
+Triggers on `users` add the rows, the first of an account since -infinity; the service may only read them.
+"""
+
+
+def user_named_at(user_id: ColumnElement[UUID], at: ColumnElement[datetime], alias: str) -> Lateral:
+    """Returns the row of `user_names` that held for an account at a time, to be joined ON true.
+
+    Whatever shows a past act takes names from here; `users` holds those of today.
+    """
+    return named_at(user_names, user_names.c.user_id == user_id, at, alias)
+
+
+def named_at(names: Table, of_person: ColumnElement[bool], at: ColumnElement[datetime], alias: str) -> Lateral:
+    """Returns the newest row of a table of names that is not newer than `at`, among those of one person."""
+    until_then: Any = select(names).where(of_person, names.c.since <= at)
+    return until_then.order_by(names.c.since.desc()).limit(1).lateral(alias)  # type: ignore[no-any-return]
+
 
 sessions = Table(
     "sessions",

@@ -1,6 +1,8 @@
 """Tables of patients, visits, prescriptions and QR codes."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     JSON,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Lateral,
     Select,
     Table,
     Text,
@@ -26,11 +29,12 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
-from server.auth.tables import users
-from server.db.metadata import identifier, metadata, moment, words
+from server.auth.tables import named_at, user_named_at, users
+from server.db.metadata import APPEND_ONLY, identifier, metadata, moment, words
 
 patients = Table(
     "patients",
@@ -62,6 +66,22 @@ patients = Table(
     Index("ix_patients_sort_name_id", "sort_name", "id"),
 )
 """Patient records; the e-mail address is that of the account, so a patient without an account has none."""
+
+patient_names = Table(
+    "patient_names",
+    metadata,
+    Column("patient_id", Uuid, ForeignKey("patients.id"), primary_key=True),
+    Column("since", DateTime(timezone=True), primary_key=True),
+    Column("full_name", Text, nullable=False),
+    info=APPEND_ONLY,
+)
+"""How each patient was named, and since when; kept as `user_names` is, by triggers on `patients`."""
+
+
+def patient_named_at(patient_id: ColumnElement[UUID], at: ColumnElement[datetime], alias: str) -> Lateral:
+    """Returns the row of `patient_names` that held for a patient at a time, to be joined ON true."""
+    return named_at(patient_names, patient_names.c.patient_id == patient_id, at, alias)
+
 
 visits = Table(
     "visits",
@@ -210,6 +230,8 @@ def email_status(account: FromClause) -> ColumnElement[str]:
 
 _doctor = users.alias("doctor")
 _account = users.alias("account")
+_doctor_then = user_named_at(prescriptions.c.doctor_id, prescriptions.c.created_at, "doctor_then")
+_patient_then = patient_named_at(prescriptions.c.patient_id, prescriptions.c.created_at, "patient_then")
 _items = (
     select(
         func.json_agg(
@@ -236,7 +258,7 @@ prescription_reading: Select[Any] = select(
     prescriptions.c.number,
     prescriptions.c.patient_id,
     patients.c.user_id.label("patient_user_id"),
-    patients.c.full_name.label("patient_name"),
+    _patient_then.c.full_name.label("patient_name"),
     func.coalesce(_account.c.email, "").label("patient_email"),
     email_status(_account).label("patient_email_status"),
     patients.c.date_of_birth.label("patient_date_of_birth"),
@@ -244,9 +266,9 @@ prescription_reading: Select[Any] = select(
     patients.c.insurance_provider,
     patients.c.insurance_number,
     prescriptions.c.doctor_id,
-    _doctor.c.full_name.label("doctor_name"),
+    _doctor_then.c.full_name.label("doctor_name"),
     _doctor.c.email.label("doctor_email"),
-    _doctor.c.license_number.label("doctor_license_number"),
+    _doctor_then.c.license_number.label("doctor_license_number"),
     prescriptions.c.visit_id,
     prescriptions.c.diagnosis,
     prescriptions.c.doctor_notes,
@@ -272,6 +294,12 @@ prescription_reading: Select[Any] = select(
     prescriptions.join(patients, patients.c.id == prescriptions.c.patient_id)
     .outerjoin(_account, _account.c.id == patients.c.user_id)
     .join(_doctor, _doctor.c.id == prescriptions.c.doctor_id)
+    .join(_doctor_then, true())
+    .join(_patient_then, true())
     .join(qr_codes, (qr_codes.c.prescription_id == prescriptions.c.id) & qr_codes.c.replaced_at.is_(None))
 )
-"""A prescription with all that any of its readers may see, its items and its open QR code: one row, one statement."""
+"""A prescription with all that any of its readers may see, its items and its open QR code: one row, one statement.
+
+Doctor and patient are named as they were when it was written. Addresses are those of today, because emails go there;
+so are date of birth, allergies and insurance, by which the counter knows the patient and keeps them safe.
+"""

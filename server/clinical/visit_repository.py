@@ -5,15 +5,15 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Date, Row, Select, Text, Uuid, bindparam, func, select
+from sqlalchemy import Date, Row, Select, Text, Uuid, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
 from server.audit.trail_repository import reading_page, values
-from server.auth.tables import users
+from server.auth.tables import user_named_at, users
 from server.clinical.entities import NewVisit, Visit, VisitType, VitalSigns
-from server.clinical.tables import patients, visits
+from server.clinical.tables import patient_named_at, patients, visits
 from server.db.identifiers import new_id
 from server.db.list_query import ListQuery
 from server.errors import NotFound
@@ -21,10 +21,13 @@ from server.period import Period
 
 _column = visits.c
 
+_doctor = user_named_at(_column.doctor_id, _column.created_at, "doctor")
+_patient = patient_named_at(_column.patient_id, _column.created_at, "patient")
+
 visit_reading: Select[Any] = select(
-    *visits.c, patients.c.full_name.label("patient_name"), users.c.full_name.label("doctor_name")
-).select_from(visits.join(patients, patients.c.id == _column.patient_id).join(users, users.c.id == _column.doctor_id))
-"""A visit with the names of those who met."""
+    *visits.c, _patient.c.full_name.label("patient_name"), _doctor.c.full_name.label("doctor_name")
+).select_from(visits.join(_doctor, true()).join(_patient, true()))
+"""A visit with the names of those who met, as they were when it was recorded."""
 _BY_ID = visit_reading.where(_column.id == bindparam("id"))
 
 _GIVEN: Final = (

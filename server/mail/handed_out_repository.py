@@ -9,9 +9,13 @@ from server.mail.entities import HandedOut, HandedOutLine
 
 HANDED_OUT = text(
     """
-    SELECT users.pharmacy_name, log.occurred_at, item.medicine_name, line.quantity
+    SELECT pharmacist.pharmacy_name, log.occurred_at, item.medicine_name, line.quantity
     FROM pharmacy_log AS log
-    JOIN users ON users.id = log.pharmacist_id
+    CROSS JOIN LATERAL (
+        SELECT pharmacy_name FROM user_names
+        WHERE user_id = log.pharmacist_id AND since <= log.occurred_at
+        ORDER BY since DESC LIMIT 1
+    ) AS pharmacist
     JOIN dispensed_lines AS line ON line.log_id = log.id
     JOIN prescription_items AS item ON item.id = line.item_id
     WHERE log.id = :log_id AND log.prescription_id = :prescription_id

@@ -6,16 +6,16 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Row, Select, Uuid, bindparam, exists, func, or_, select, text
+from sqlalchemy import DateTime, Row, Select, Uuid, bindparam, exists, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
 from server.audit.trail_repository import RECORDED, reading_page, values, with_record
-from server.auth.tables import users
+from server.auth.tables import user_named_at
 from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.prescription_repository import PrescriptionRepository, lock_where
-from server.clinical.tables import patients, prescription_items, prescriptions
+from server.clinical.tables import patient_named_at, patients, prescription_items, prescriptions
 from server.db.list_query import ListQuery
 from server.errors import NotFound
 from server.identity import Caller, Role
@@ -90,11 +90,14 @@ _LOCK_ACTED_ON_OR_CLAIMED: Final = lock_where(or_(_acted_on, _claimed))
 _order: Final = (pharmacy_log.c.occurred_at, pharmacy_log.c.id)
 _cursor_values: Final = (bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid))
 _acted: Final = pharmacy_log.alias("acted")
+_pharmacist: Final = user_named_at(pharmacy_log.c.pharmacist_id, pharmacy_log.c.occurred_at, "pharmacist")
+_patient: Final = patient_named_at(prescriptions.c.patient_id, prescriptions.c.created_at, "patient")
+"""As the prescription names the patient."""
 
 _HISTORY: Final = ListQuery(
-    select(pharmacy_log, prescriptions.c.number, prescriptions.c.patient_id, patients.c.full_name)
+    select(pharmacy_log, prescriptions.c.number, prescriptions.c.patient_id, _patient.c.full_name)
     .join_from(pharmacy_log, prescriptions)
-    .join(patients),
+    .join(_patient, true()),
     pharmacy_log,
     conditions={
         "pharmacist_id": pharmacy_log.c.pharmacist_id == bindparam("pharmacist_id"),
@@ -107,8 +110,8 @@ _HISTORY: Final = ListQuery(
     recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id"),
 )
 _LOG: Final = ListQuery(
-    select(pharmacy_log, prescriptions.c.patient_id, users.c.full_name, users.c.pharmacy_name)
-    .join_from(pharmacy_log, users)
+    select(pharmacy_log, prescriptions.c.patient_id, _pharmacist.c.full_name, _pharmacist.c.pharmacy_name)
+    .join_from(pharmacy_log, _pharmacist, true())
     .join(prescriptions, prescriptions.c.id == pharmacy_log.c.prescription_id),
     pharmacy_log,
     conditions={
@@ -136,12 +139,12 @@ def _lines() -> Select[Any]:
             dispensed_lines.c.currency,
             dispensed_lines.c.batch_number,
             dispensed_lines.c.expiry_date,
-            users.c.pharmacy_name,
+            _pharmacist.c.pharmacy_name,
             pharmacy_log.c.occurred_at.label("dispensed_at"),
         )
         .join_from(dispensed_lines, pharmacy_log)
         .join(prescription_items, prescription_items.c.id == dispensed_lines.c.item_id)
-        .join(users, users.c.id == pharmacy_log.c.pharmacist_id)
+        .join(_pharmacist, true())
         .order_by(pharmacy_log.c.occurred_at, pharmacy_log.c.id, prescription_items.c.position)
     )
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.clinical.entities import PrescriptionItem
@@ -182,3 +182,23 @@ async def test_what_a_mail_names_and_is_not_there_is_an_error(work: UnitOfWork, 
     mail = await claimed(work, new)
     with pytest.raises(LookupError):
         await composer.compose(mail)
+
+
+@pytest.mark.parametrize("kind", [MailKind.PRESCRIPTION, MailKind.DISPENSED, MailKind.REJECTED, MailKind.CANCELLED])
+async def test_an_email_about_a_past_act_names_people_as_they_were_then(
+    work: UnitOfWork, composer: MailComposer, kind: MailKind
+) -> None:
+    ward, written = await prescribed(work)
+    async with work.begin() as tx:
+        prescription = await tx.prescriptions.get(written.id)
+        log_id = await hand_out(tx.connection, written, ward, prescription.items[0], 5)
+    new = NewMail(kind, ward.patient.user_id, "paula@example.org", written.id, {"log_id": str(log_id)})
+    mail = await claimed(work, new)
+    before = text_of(await composer.compose(mail)).splitlines()
+    async with work.begin() as tx:
+        for change in ("users SET full_name = 'Renamed'", "users SET pharmacy_name = 'Renamed'"):
+            await tx.connection.execute(text(f"UPDATE {change}"))
+        await tx.connection.execute(text("UPDATE patients SET full_name = 'Renamed'"))
+    after = text_of(await composer.compose(mail)).splitlines()
+    assert (before[0], after[0]) == ("Hello Paula Patient,", "Hello Renamed,")  # a reader is greeted by today's name
+    assert after[1:] == before[1:]

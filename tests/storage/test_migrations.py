@@ -1,10 +1,14 @@
 """The schema's history leads to the tables, and back."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
+import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from migrations import versions
 from server import schema
 from server.db.embedded import EmbeddedPostgres
 from tests.fixtures.database import copied_database
@@ -22,11 +26,39 @@ CATALOGUE = """
     FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'
 """
 
+[NAMES] = (path.name[:4] for path in Path(versions.__file__).parent.glob("*_names_at_the_time.py"))
+BEFORE_NAMES: Final = f"{int(NAMES) - 1:04}"
+FIRST: Final = UUID(int=1)
+SECOND: Final = UUID(int=2)
+AN_ACCOUNT: Final = """
+    INSERT INTO users (id, email, full_name, name_words, role, status)
+    VALUES ('{user_id}', '{user_id}@example.org', '{name}', '', 'patient', 'active')
+"""
+A_RECORD: Final = """
+    INSERT INTO patients (id, user_id, reference_number, full_name, sort_name, name_words)
+    SELECT id, id, 'PAT-1', full_name, full_name, '' FROM users WHERE id = '{user_id}'
+"""
+RENAME: Final = "UPDATE users SET full_name = '{name}'"
+
 
 async def catalogue(url: str) -> set[tuple[Any, ...]]:
+    return set(await fetch(url, CATALOGUE))
+
+
+async def fetch(url: str, statement: str) -> list[tuple[Any, ...]]:
     connection = await asyncpg.connect(url)
     try:
-        return {tuple(row) for row in await connection.fetch(CATALOGUE)}
+        return [tuple(row) for row in await connection.fetch(statement)]
+    finally:
+        await connection.close()
+
+
+async def run(url: str, *statements: str) -> None:
+    """Execute statements in one session, as the owner unless they say otherwise."""
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
     finally:
         await connection.close()
 
@@ -54,3 +86,54 @@ async def test_a_database_that_stands_one_revision_behind_is_not_current(databas
     assert await schema.is_current(database_url)
     await schema.downgrade(database_url)
     assert not await schema.is_current(database_url)
+
+
+async def test_rows_from_before_the_names_revision_get_the_names_of_its_day(database_url: str) -> None:
+    await schema.downgrade(database_url, BEFORE_NAMES)
+    await run(database_url, AN_ACCOUNT.format(user_id=FIRST, name="Before"), A_RECORD.format(user_id=FIRST))
+    await schema.upgrade(database_url, NAMES)
+    await run(
+        database_url,
+        RENAME.format(name="After"),
+        "UPDATE patients SET full_name = 'After'",
+        "UPDATE users SET phone = '1'",
+        AN_ACCOUNT.format(user_id=SECOND, name="New"),
+    )
+    users = await fetch(database_url, "SELECT user_id, full_name, isfinite(since) FROM user_names ORDER BY since")
+    patients = await fetch(database_url, "SELECT full_name, isfinite(since) FROM patient_names ORDER BY since")
+    assert set(users) == {(FIRST, "Before", False), (SECOND, "New", False), (FIRST, "After", True)}
+    assert patients == [("Before", False), ("After", True)]
+
+
+async def test_an_interrupted_names_revision_is_repeated_and_loses_no_name(database_url: str) -> None:
+    """What was renamed between the triggers and the filling keeps its first name; a second run changes nothing."""
+    await schema.downgrade(database_url, BEFORE_NAMES)
+    await run(database_url, AN_ACCOUNT.format(user_id=FIRST, name="Before"))
+    await schema.upgrade(database_url, NAMES)
+    await run(
+        database_url,
+        "SET session_replication_role = replica",
+        "DELETE FROM user_names",  # as if nothing had been filled in
+        "SET session_replication_role = origin",
+        RENAME.format(name="Between"),
+        f"UPDATE alembic_version SET version_num = '{BEFORE_NAMES}'",  # noqa: S608 - our own file's number
+    )
+    await schema.upgrade(database_url, NAMES)
+    found = await fetch(database_url, "SELECT full_name, isfinite(since) FROM user_names ORDER BY since")
+    assert found == [("Before", False), ("Between", True)]
+
+
+async def test_the_service_reads_names_of_the_past_and_cannot_write_them(database_url: str) -> None:
+    await run(database_url, AN_ACCOUNT.format(user_id=FIRST, name="Ann"))
+    for statement in (
+        "INSERT INTO user_names (user_id, since, full_name) SELECT user_id, now(), 'Forged' FROM user_names",
+        "UPDATE user_names SET full_name = 'Forged'",
+        "DELETE FROM user_names",
+        "DELETE FROM patient_names",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await run(database_url, "SET ROLE medconnect_app", statement)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="only added"):
+        await run(database_url, "UPDATE user_names SET full_name = 'Forged'")  # not even by their owner
+    await run(database_url, "SET ROLE medconnect_app", RENAME.format(name="Anna"), "SELECT FROM user_names")
+    assert await fetch(database_url, "SELECT full_name FROM user_names ORDER BY since") == [("Ann",), ("Anna",)]
