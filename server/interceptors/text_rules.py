@@ -1,7 +1,6 @@
 """What a text may hold, whatever field it stands in."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -10,29 +9,11 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from medconnect.options.v1 import access_pb2
 
+from server import plain_text
 from server.errors import FieldViolation
-
-# C0 and C1 controls and the Unicode line separators break mails, logs and, as NUL, PostgreSQL; what turns the direction
-# of writing or cannot be seen makes one name look like another (joiners and marks of direction stay: words need them).
-_UNSEEN: Final = "\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
-_LINE: Final = re.compile(f"[\x00-\x1f{_UNSEEN}]")
-_BLOCK: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f{_UNSEEN}]")
-_VERBATIM: Final = re.compile("\x00")
-_BLANK: Final = re.compile(r"[\s\u200c-\u200f]+")
 
 _NOT_MAILABLE: Final = re.compile(r"^\.|\.\.|\.@|^=\?")
 """What HTML's rule takes for an address and mail programs do not: RFC 5321's dots, and RFC 2047's encoded words."""
-
-_MARKS: Final = frozenset({"Mn", "Mc", "Me"})
-MOST_MARKS: Final = 30
-"""On one letter, as Unicode's Stream-Safe Text Format has it: the time that it takes to bring marks into their order
-grows by the square of their number, and 100,000 take half a minute."""
-
-_FORBIDDEN: Final = {
-    access_pb2.TEXT_UNSPECIFIED: (_LINE, "must be one line without control characters"),
-    access_pb2.TEXT_BLOCK: (_BLOCK, "must not hold control characters"),
-    access_pb2.TEXT_VERBATIM: (_VERBATIM, "must not hold the NUL character"),
-}
 
 _Step = Callable[[Message, str], Iterator[FieldViolation]]
 
@@ -40,8 +21,9 @@ _Step = Callable[[Message, str], Iterator[FieldViolation]]
 class TextRules:
     """The rules of one message type, read once from its descriptor.
 
-    `apply` normalises every text that is not verbatim to Unicode form C, in place, and yields a violation for each that
-    holds what it must not, and for each list that is too long: nobody shall make the server walk it.
+    `apply` brings every text that is not verbatim into the form in which it is stored (`plain_text`), in place, and
+    yields a violation for each that holds what it must not, and for each list that is too long: nobody shall make the
+    server walk it.
     """
 
     def __init__(self, descriptor: Descriptor) -> None:
@@ -93,7 +75,7 @@ def _text(field: FieldDescriptor) -> _Step:
     def single(message: Message, prefix: str) -> Iterator[FieldViolation]:
         text: str = getattr(message, field.name)
         normal, wrong = _judged(text, option)
-        if address and _NOT_MAILABLE.search(text):
+        if address and _NOT_MAILABLE.search(normal):
             wrong = "must be a valid email address"
         if wrong:
             yield FieldViolation(f"{prefix}{field.json_name}", wrong)
@@ -135,24 +117,6 @@ def _nested(field: FieldDescriptor, inner_type: Descriptor) -> _Step:
 
 def _judged(text: str, option: access_pb2.Text.ValueType) -> tuple[str, str]:
     """A text as it goes on, and what is wrong with it; empty: nothing is."""
-    forbidden, complaint = _FORBIDDEN[option]
-    if forbidden.search(text):
-        return text, complaint
     if option == access_pb2.TEXT_VERBATIM:
-        return text, ""
-    if _BLANK.fullmatch(text):
-        return text, "must not be blank"
-    if text.isascii() or unicodedata.is_normalized("NFC", text):
-        return text, ""
-    if _piles_up_marks(text):
-        return text, f"must not hold more than {MOST_MARKS} marks on a letter"
-    return unicodedata.normalize("NFC", text), ""
-
-
-def _piles_up_marks(text: str) -> bool:
-    marks = 0
-    for character in text:
-        marks = marks + 1 if unicodedata.category(character) in _MARKS else 0
-        if marks > MOST_MARKS:
-            return True
-    return False
+        return text, "must not hold the NUL character" if "\0" in text else ""
+    return plain_text.stored(text, block=option == access_pb2.TEXT_BLOCK)

@@ -24,6 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from server.errors import QrCodeInvalid
+from server.plain_text import without_unseen
 from server.secret_files import derived_key
 
 VERSION: Final = "MC1"
@@ -125,12 +126,12 @@ def encode(content: QrContent, nonce: bytes, key_id: str | None, keys: QrKeyRing
 
 
 def decode(text: str, keys: QrKeyRing) -> QrContent:
-    """Open a scanned text; white space around it (a scanner's line end) is dropped.
+    """Open a scanned text; white space around it (a scanner's line end) and what is pasted unseen are dropped.
 
     Raises QrCodeInvalid, the same for every kind of damage, forgery or foreign text. Expiry is not judged
     here: the stored code is the authority.
     """
-    match = _TEXT.fullmatch(text.strip())
+    match = _TEXT.fullmatch(without_unseen(text).strip())
     if match is None:
         raise QrCodeInvalid()
     key_id, body = match.groups()

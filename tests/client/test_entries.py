@@ -25,6 +25,8 @@ CODE = "MC1.k1." + "x" * 100
     [
         (CODE, Kind.CODE),
         (f"  {CODE}\r", Kind.CODE),
+        (f"\ufeff{CODE}\u200b", Kind.CODE),
+        ("\u202aPAT-20261122-7K3M9QTD\u202c", Kind.REFERENCE),
         ("rx-20261122-7k3m9qtd", Kind.REFERENCE),
         ("PAT-20261122-7K3M9QTD", Kind.REFERENCE),
         ("RX202611227K3M9QTD", Kind.REFERENCE),

@@ -14,7 +14,11 @@ NUL: Final = "x\0y"
 TOO_LONG: Final = "x" * 5_000
 """No text of the product has more than 4,000 characters."""
 
+BLANK: Final = "\u3164\u2060"
+PRIVATE: Final = "x\ue000y"
 ANY_TEXT: Final = (NUL, TOO_LONG)
+DECEIVING: Final = (BLANK, PRIVATE, "x\u202ey", "x\ufff9y", "x\ufdd0y", "1\u200f/\u200f2")
+"""In no text that is shown."""
 BLOCK: Final = ("x\x08y", "x\x1b[31my", "x\x7fy", "x\x85y", "x\u2028y")
 """Not in texts of several lines either."""
 LINE: Final = ("x\ny", "x\r\nBcc: victim@example.org", "x\ty", *BLOCK)
@@ -197,6 +201,7 @@ def texts(field: FieldDescriptor) -> list[str]:
     option = field.GetOptions().Extensions[access_pb2.text]
     found = [*ANY_TEXT, *_of_kind(field)]
     if option != access_pb2.TEXT_VERBATIM:
+        found += DECEIVING
         found += LINE if option == access_pb2.TEXT_UNSPECIFIED else BLOCK
     if field.is_repeated or not field.has_presence:
         found.append("")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from medconnect.options.v1 import access_pb2
 from sqlalchemy import text
 
 from server.clinical.lapse_repository import LapseRepository
@@ -15,7 +16,7 @@ from server.db.metadata import metadata
 from tests.fixtures.cast import Cast
 from tests.fixtures.instance import RunningInstance
 from tests.rpc import bad_values
-from tests.rpc.calls import Answer, over_grpc, rest_answer, send
+from tests.rpc.calls import FACES, Answer, over_grpc, rest_answer, send
 from tests.rpc.methods import WRITES, Rpc, json_of, rest_request
 from tests.rpc.sound_requests import Sound, World, sound
 
@@ -25,7 +26,7 @@ RESTLESS = frozenset({"mail_workers", "events", "audit_records", "audit_seals", 
 IN_MOTION: Final = frozenset({"emails", "mail_workers"})
 """Tables that the worker writes to at any time: of mails only the number is compared."""
 ABOUT_ANY_ACCOUNT: Final = frozenset({"DeactivateUser", "ReactivateUser"})
-OVER_BOTH: Final = (bad_values.NUL, bad_values.TOO_LONG, "", 0, -1)
+OVER_BOTH: Final = (bad_values.NUL, bad_values.TOO_LONG, bad_values.BLANK, bad_values.PRIVATE, "", 0, -1)
 """Of what gRPC can carry too, REST is fed these."""
 
 
@@ -212,6 +213,40 @@ def json_values(place: Place) -> Iterator[tuple[Any, bool]]:
     if place.field.message_type is None:
         fitting = [bad for bad in bad_values.of_field(place.field) if any(bad is value for value in OVER_BOTH)]
         yield from ((value, repeated) for value in fitting)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_s89_every_text_is_taken_with_what_is_pasted_unseen(rpc: Rpc, world: World, face: str) -> None:
+    for request, actor in sound(rpc.name, world).sent():
+        answer = FACES[face](world.cast, rpc, pasted(request), actor)
+        assert answer.ok, (face, answer)
+
+
+def pasted(request: Message) -> Message:
+    """The request with a byte order mark before each text, a zero width space behind it and embeddings around it."""
+    wrapped = copy.deepcopy(request)
+    for field, value in request.ListFields():
+        if field.message_type is not None or field.type != FieldDescriptor.TYPE_STRING or is_verbatim(field):
+            continue
+        if field.is_repeated:
+            getattr(wrapped, field.name)[:] = [f"\ufeff\u202a{text}\u202c\u200b" for text in value]
+        else:
+            setattr(wrapped, field.name, f"\ufeff\u202a{value}\u202c\u200b")
+    for field in (field for field, _ in request.ListFields() if nested(field)):
+        inner = getattr(wrapped, field.name)
+        for one in inner if field.is_repeated else [inner]:
+            one.CopyFrom(pasted(one))
+    return wrapped
+
+
+def is_verbatim(field: FieldDescriptor) -> bool:
+    """Whether the field is compared as it is sent; of these a QR code alone is pasted."""
+    return field.GetOptions().Extensions[access_pb2.text] == access_pb2.TEXT_VERBATIM and field.name != "qr_code"
+
+
+def nested(field: FieldDescriptor) -> bool:
+    """Whether the field holds a message of our own."""
+    return field.message_type is not None and not field.message_type.GetOptions().map_entry
 
 
 def test_a_list_is_refused_more_elements_than_it_may_have(rpc: Rpc, requests: Sound, cast: Cast) -> None:

@@ -79,6 +79,8 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S70": "connections that only cost are closed",
     "S71": "resets and floods of frames starve nobody else",
     "S72": "a call's work is bounded, and no statement reads a large table through",
+    # Texts
+    "S89": "a text holds what is seen: no blank or deceiving name, and what is pasted unseen is dropped",
     # Edge, configuration, supply chain
     "S73": "every REST answer carries the security headers",
     "S74": "browsers of known origins may call, and no others",

@@ -50,6 +50,11 @@ def test_a_code_says_what_was_put_in() -> None:
     assert signed_code.decode(TEXT, KEYS) == CONTENT
 
 
+@pytest.mark.parametrize("pasted", ["\ufeff{}", "{}\u200b\n", "\u202a{}\u202c", "\u2068{}\u2069"], ids=ascii)
+def test_s89_what_is_pasted_unseen_with_a_code_is_dropped(pasted: str) -> None:
+    assert signed_code.decode(pasted.format(TEXT), KEYS) == CONTENT
+
+
 def test_white_space_that_a_scanner_adds_is_dropped() -> None:
     assert signed_code.decode(f" {TEXT}\r\n", KEYS) == CONTENT
     assert signed_code.fingerprint(f"{TEXT}\n") == signed_code.fingerprint(TEXT)

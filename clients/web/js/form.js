@@ -151,7 +151,7 @@ function valueOf(element) {
   const text = textOf(element);
   if (text === "") return undefined;
   if (element.dataset.kind === "number") {
-    const number = Number(text.replace(",", "."));
+    const number = Number(text.replace(/\p{Cf}/gu, "").replace(",", "."));
     return Number.isNaN(number) ? text : number;
   }
   if (element.dataset.kind !== "list") return text;

@@ -2,6 +2,7 @@
 
 import calendar
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -42,9 +43,14 @@ class Entry:
     text: str
 
 
+def typed(text: str) -> str:
+    """Returns the text without white space around it and without what pasted numbers bring along unseen."""
+    return "".join(character for character in text if unicodedata.category(character) != "Cf").strip()
+
+
 def read_entry(text: str) -> Entry:
     """What a line at the counter names. Raises EntryWrong."""
-    text = text.strip().strip("'\"")
+    text = typed(text).strip("'\"")
     if text.upper().startswith(QR_PREFIX):
         return Entry(Kind.CODE, text)
     if REFERENCE.fullmatch(text):
@@ -57,9 +63,10 @@ def read_entry(text: str) -> Entry:
 
 def read_quantity(text: str, most: int) -> int:
     """A number of units from 0 to `most`; nothing typed means all. Raises EntryWrong."""
-    if not text.strip():
+    text = typed(text)
+    if not text:
         return most
-    if not text.strip().isdecimal() or int(text) > most:
+    if not text.isdecimal() or int(text) > most:
         raise EntryWrong(f"A whole number from 0 to {most}.")
     return int(text)
 
@@ -67,7 +74,7 @@ def read_quantity(text: str, most: int) -> int:
 def read_price(text: str) -> Decimal:
     """A price such as 12.50 or 12,50. Raises EntryWrong."""
     try:
-        price = Decimal(text.strip().replace(",", "."))
+        price = Decimal(typed(text).replace(",", "."))
     except InvalidOperation:
         raise EntryWrong("A price such as 12.50.") from None
     exponent = price.as_tuple().exponent
@@ -78,21 +85,23 @@ def read_price(text: str) -> Decimal:
 
 def read_day(text: str) -> date:
     """A day as `YYYY-MM-DD`, or the last one of a month as `MM/YYYY`, the way packages print it. Raises EntryWrong."""
-    month = re.fullmatch(r"(\d{1,2})[/.](\d{4})", text.strip())
+    text = typed(text)
+    month = re.fullmatch(r"(\d{1,2})[/.](\d{4})", text)
     try:
         if month is not None:
             year, number = int(month[2]), int(month[1])
             return date(year, number, calendar.monthrange(year, number)[1])
-        return date.fromisoformat(text.strip())
+        return date.fromisoformat(text)
     except ValueError:
         raise EntryWrong("A day such as 2031-12-31, or a month such as 12/2031.") from None
 
 
 def read_batch(text: str) -> str:
     """A batch's name. Raises EntryWrong."""
-    if not text.strip() or text.upper().startswith(QR_PREFIX):
+    text = typed(text)
+    if not text or text.upper().startswith(QR_PREFIX):
         raise EntryWrong("The batch that is printed on the package.")
-    return text.strip()
+    return text
 
 
 def read_line(text: str, items: tuple[PrescriptionItem, ...]) -> DispenseLine:

@@ -132,8 +132,9 @@ class _TextEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Text.ValueType],
     """Compared exactly as sent (a password, a token): any character but NUL, never normalised."""
 
 class Text(_Text, metaclass=_TextEnumTypeWrapper):
-    """What a text field may hold. Control characters, what cannot be seen, and more than 30 marks on a letter are refused; texts that
-    are compared as sent may hold all but NUL.
+    """What a text field may hold. Characters that cannot be seen are dropped, unless the text's script needs them to join its letters.
+    Control, private and unassigned characters, characters that turn the direction of writing, blank texts and more than 30 marks on a
+    letter are refused. Texts that are compared as sent may hold all but NUL.
     """
 
 TEXT_UNSPECIFIED: Text.ValueType  # 0

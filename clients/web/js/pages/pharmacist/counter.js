@@ -3,7 +3,7 @@ import { asFailure } from "../../http.js";
 import { Camera } from "../../qr/camera.js";
 import { Picture } from "../../qr/picture.js";
 import { html, nothing, problem } from "../../view.js";
-import { isCode, lookUp, scan } from "./found.js";
+import { isCode, lookUp, scan, typed } from "./found.js";
 
 const ADVICE = {
   QR_CODE_REPLACED: "Ask for the newest code, or enter the prescription's number.",
@@ -31,7 +31,7 @@ export default function open(page) {
   const picture = new Picture(page, seen);
   const form = new Form(page, ({ referenceNumber = "" }) => {
     refused = null;
-    return besideTheField(find(referenceNumber));
+    return besideTheField(find(typed(referenceNumber)));
   });
   page.show(() => html`
     ${refused ? html`${problem(refused, undefined, [])} ${advice(refused)}` : nothing}

@@ -5,6 +5,11 @@ import { write } from "../../api.js";
 /** What was found last and not yet shown, `[{prescription, canDispense}]` by number. */
 const handed = new Map();
 
+/** A number or a code as it was typed, without what pasted ones bring along unseen. */
+export function typed(text) {
+  return text.replace(/\p{Cf}/gu, "").trim();
+}
+
 /** Scan a QR code's text; answers the number to go to. Throws Failure. */
 export async function scan(qrCode) {
   const one = await write("POST", "/pharmacy/scan", { qrCode });

@@ -1,0 +1,109 @@
+"""Texts as they are stored: what a reader sees, and the joiners and selectors that its script needs.
+
+Classes of characters rather than lists: Unicode's properties (UAX 44), and where a joiner is needed RFC 5892's rules
+CONTEXTJ, as PRECIS has them (RFC 8264, FreeformClass). What is unseen comes with pasted text, so it is dropped and not
+refused; what would show something else to its reader than it holds is refused.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+import regex
+
+MOST_MARKS: Final = 30
+"""On one letter, as Unicode's Stream-Safe Text Format has it (UAX 15): the time that it takes to bring marks into their
+order grows by the square of their number, and 100,000 take half a minute."""
+
+_MARKS_OF_DIRECTION: Final = "\u061c\u200e\u200f"
+_EMBEDDINGS: Final = "\u202a-\u202e\u2066-\u2069"
+_BETWEEN: Final = rf"\p{{Joining_Type=T}}{{0,{MOST_MARKS}}}"
+_NEEDED: Final = (
+    r"(?<=\p{Canonical_Combining_Class=Virama})[\u200c\u200d]",
+    r"(?<=\p{L})\u200d(?=\p{Canonical_Combining_Class=Virama})",  # Bengali and Sinhala, which RFC 5892 leaves out
+    rf"(?<=[\p{{Joining_Type=L}}\p{{Joining_Type=D}}]{_BETWEEN})\u200c"
+    rf"(?={_BETWEEN}[\p{{Joining_Type=R}}\p{{Joining_Type=D}}])",
+    r"(?<=\p{Extended_Pictographic}[\ufe0f\p{Emoji_Modifier}]?)\u200d(?=\p{Extended_Pictographic})",
+    r"(?<=\p{Extended_Pictographic})[\ufe0e\ufe0f]",
+    r"(?<=[0-9#*])\ufe0f(?=\u20e3)",
+    r"(?<=\p{Script=Han})[\ufe00-\ufe02\U000e0100-\U000e01ef]",  # the forms in which names are registered in Japan
+    r"(?<=[\p{Script=Mongolian}&&\p{L}])[\u180b-\u180f]",
+)
+"""Where a script or an emoji needs what is unseen elsewhere: a joiner, or the selector of a form."""
+
+
+def _pattern(text: str) -> "regex.Pattern[str]":
+    return regex.compile(text, regex.VERSION1)
+
+
+def _unseen(*needed: str) -> "regex.Pattern[str]":
+    ignorable = rf"[\p{{Default_Ignorable_Code_Point}}--[\p{{Cn}}{_EMBEDDINGS}]]"
+    return _pattern(rf"(?!{'|'.join(needed)}){ignorable}")
+
+
+def _refused(controls: str) -> "regex.Pattern[str]":
+    """Formats that are seen no more than others, private and unassigned characters, and symbols that show nothing."""
+    formats = rf"[\p{{Cf}}--\p{{Default_Ignorable_Code_Point}}]{_EMBEDDINGS}"
+    return _pattern(rf"[{controls}{formats}\p{{Co}}\p{{Cn}}\p{{Cs}}\p{{Zl}}\p{{Zp}}\ufffc\U0001d159]")
+
+
+UNSEEN_IN_LINES: Final = _unseen(*_NEEDED)
+UNSEEN_IN_BLOCKS: Final = _unseen(*_NEEDED, f"[{_MARKS_OF_DIRECTION}]")  # Hebrew and Arabic prose needs them
+REFUSED_IN_LINES: Final = _refused(r"\p{Cc}")
+REFUSED_IN_BLOCKS: Final = _refused(r"[\p{Cc}--[\t\n\r]]")
+_CONTROL: Final = _pattern(r"[\p{Cc}\p{Zl}\p{Zp}]")
+_PILE: Final = _pattern(rf"\p{{M}}{{{MOST_MARKS + 1}}}")
+_SEEN: Final = _pattern(r"[[\p{L}\p{N}\p{P}\p{S}]--\u2800]")
+_BRAILLE: Final = _pattern("[\u2801-\u28ff]")
+_WORDS: Final = _pattern(r"[\p{L}\n]+")
+_DIGIT: Final = _pattern(r"\p{Nd}")
+_DIRECTION: Final = _pattern(f"[{_MARKS_OF_DIRECTION}]")
+_AROUND: Final = "".join(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+"""Unicode's Bidi_Control: programs put it around what they copy, numbers above all."""
+
+
+def without_unseen(text: str, *, block: bool = False) -> str:
+    """Returns the text without characters that nobody sees, but for those that its script needs.
+
+    block: of several lines, prose: marks of direction stay too, inside it. Embeddings, overrides and isolates are
+    dropped around a text; inside it they stay, to be refused.
+    """
+    if text.isascii():
+        return text
+    seen: str = (UNSEEN_IN_BLOCKS if block else UNSEEN_IN_LINES).sub("", text)
+    return seen.strip(_AROUND)
+
+
+def stored(text: str, *, block: bool = False) -> tuple[str, str]:
+    """Returns the text as it is stored, in Unicode form C, and what is wrong with it; empty: nothing is.
+
+    It takes time linear in the length. What is stored is stored again unchanged.
+    """
+    seen = without_unseen(text, block=block)
+    wrong = next(_faults(text, seen, block), "")
+    return (text, wrong) if wrong else (unicodedata.normalize("NFC", seen), "")
+
+
+def _faults(text: str, seen: str, block: bool) -> Iterator[str]:
+    refused = (REFUSED_IN_BLOCKS if block else REFUSED_IN_LINES).search(seen)
+    if refused is not None and _CONTROL.match(refused[0]):
+        yield "must not hold control characters" if block else "must be one line without control characters"
+    if refused is not None or ("\u2800" in seen and not _BRAILLE.search(seen)):
+        yield "must not hold characters that show nothing, turn the direction or have no meaning of their own"
+    if text and not _SEEN.search(seen):
+        yield "must not be blank"
+    if _turns_numbers(text):
+        yield "must not hold marks of direction between digits"
+    if _PILE.search(seen):
+        yield f"must not hold more than {MOST_MARKS} marks on a letter"
+
+
+def _turns_numbers(text: str) -> bool:
+    """Whether a mark of direction stands between two digits with no letter between: `1.5` would be read as `5.1`."""
+    if not _DIRECTION.search(text):
+        return False
+    for part in _WORDS.split(text):
+        digits = [found.start() for found in _DIGIT.finditer(part)]
+        if digits and _DIRECTION.search(part, digits[0], digits[-1]):
+            return True
+    return False
