@@ -26,7 +26,8 @@ HEADERS: Schema = {
         "schema": {"type": "string", "const": "true"},
     },
     "set-cookie": {
-        "description": "With `x-refresh-cookie: true`: the refresh token or its end, as `medconnect_refresh`.",
+        "description": "With `x-refresh-cookie: true`: the refresh token or its end, as `medconnect_refresh`, over TLS"
+        " as `__Host-medconnect_refresh`.",
         "schema": {"type": "string"},
     },
 }

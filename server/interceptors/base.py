@@ -125,7 +125,7 @@ class Chain(grpc.aio.ServerInterceptor):
                 begun = False
                 async for response in responses:
                     if not begun:  # not earlier: the edge can answer a refusal as one only if nothing was sent before
-                        await call.context.send_initial_metadata(tuple(call.headers.items()))
+                        await call.context.send_initial_metadata(call.sent_headers())
                         begun = True
                     await _write(call, handler.response_serializer(response))
 
@@ -174,10 +174,10 @@ async def _send_headers(call: Call) -> None:
     The edge reads initial metadata; sending it costs 60 µs, so gRPC callers get trailing metadata.
     """
     if not call.rest:
-        call.context.set_trailing_metadata(tuple(call.headers.items()))
+        call.context.set_trailing_metadata(call.sent_headers())
         return
     if call.method.message:
         call.headers["x-message"] = quote(call.method.message)
     if call.method.http_status != HTTP_OK:
         call.headers["x-http-code"] = str(call.method.http_status)
-    await call.context.send_initial_metadata(tuple(call.headers.items()))
+    await call.context.send_initial_metadata(call.sent_headers())

@@ -20,6 +20,7 @@ class Call:
         "body",
         "caller",
         "context",
+        "cookies",
         "headers",
         "host",
         "message",
@@ -53,11 +54,17 @@ class Call:
         """The response: the handler's, or the stored one of the first call with the same key (idempotency)."""
         self.headers: dict[str, str] = {"x-request-id": request_id}
         """What the answer's metadata will hold."""
+        self.cookies: list[str] = []
+        """The values of `set-cookie`, of which an answer may hold several (refresh_cookie)."""
 
     def name(self, request_id: str) -> None:
         """Go by another request id from now on."""
         self.request_id = request_id
         self.headers["x-request-id"] = request_id
+
+    def sent_headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the answer's metadata, with the cookies."""
+        return (*self.headers.items(), *(("set-cookie", cookie) for cookie in self.cookies))
 
     def first(self, key: str) -> str | None:
         """The only value of a text key; None if there is none, or more than one."""

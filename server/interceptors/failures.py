@@ -40,5 +40,5 @@ async def _abort(call: Call, error: DeclaredError) -> None:
     status = to_status(error, call.request_id)
     if error.retry_after is not None:
         call.headers["retry-after"] = str(math.ceil(error.retry_after))
-    trailing = (*call.headers.items(), (DETAILS_KEY, status.SerializeToString()))
+    trailing = (*call.sent_headers(), (DETAILS_KEY, status.SerializeToString()))
     await call.context.abort(CODES[status.code], status.message, trailing)

@@ -20,8 +20,15 @@ from server.interceptors.call import Call
 HEADER: Final = "x-refresh-cookie"
 ASKED: Final = "true"
 COOKIE: Final = "medconnect_refresh"
+"""The cookie's name without TLS. Over TLS sessions that were opened under it go on: their next answer replaces it."""
 PATH: Final = "/api/v1/auth"
-"""Browsers send the cookie below this path only."""
+"""Browsers send that cookie below this path only."""
+HOST_COOKIE: Final = f"__Host-{COOKIE}"
+"""The cookie's name over TLS. Browsers take a name with this prefix from the host itself and over TLS only (RFC 6265bis,
+4.1.3.2), so no neighbouring host can plant one. In return its path is `/`; below other paths the edge drops cookies."""
+CLEARED: Final = '"cache", "storage"'
+"""What a browser forgets of this origin at sign-out. `"cookies"` is not among it: that would delete those of all hosts
+of the domain, and ours is deleted by itself."""
 
 _SERVICE: Final = "/medconnect.auth.v1.AuthService"
 _REFRESH: Final = f"{_SERVICE}/RefreshToken"
@@ -44,7 +51,9 @@ class RefreshCookie:
 
     def __init__(self, lifetimes: Lifetimes, *, secure: bool) -> None:
         self._lifetimes = lifetimes
-        self._attributes = f"Path={PATH}; HttpOnly; SameSite=Strict" + ("; Secure" if secure else "")
+        plain = f"Path={PATH}; HttpOnly; SameSite=Strict"
+        host = "Path=/; HttpOnly; SameSite=Strict; Secure"
+        self._attributes = {HOST_COOKIE: host, COOKIE: f"{plain}; Secure"} if secure else {COOKIE: plain}
 
     async def around(self, call: Call, proceed: Proceed) -> None:
         """Let the call on; raise RefreshTokenInvalid for a refresh that brings no token at all.
@@ -56,13 +65,14 @@ class RefreshCookie:
             return
         try:
             if call.method.path == _REFRESH:
-                _fill_in(call)
+                self._fill_in(call)
             await proceed(call)
         except RefreshTokenInvalid:
             self._set(call, "", timedelta(0))
             raise
         if call.method.path == _LOGOUT:
             self._set(call, "", timedelta(0))
+            call.headers["clear-site-data"] = CLEARED
         elif call.method.path in _ANSWERS and call.reply is not None:
             answer = _ANSWERS[call.method.path].FromString(call.reply)
             self._set(call, answer.refresh_token, self._lifetimes.of(ROLES[answer.user.role]).idle)
@@ -70,21 +80,33 @@ class RefreshCookie:
             call.reply = answer.SerializeToString()
 
     def _set(self, call: Call, token: str, age: timedelta) -> None:
-        call.headers["set-cookie"] = f"{COOKIE}={token}; Max-Age={int(age.total_seconds())}; {self._attributes}"
+        """Write the cookie under its present name, and delete the one under the former name that the call brought."""
+        present, *former = self._attributes
+        call.cookies = [self._written(present, token, age)]
+        call.cookies += [self._written(name, "", timedelta(0)) for name in former if _values(call, name)]
+
+    def _written(self, name: str, token: str, age: timedelta) -> str:
+        return f"{name}={token}; Max-Age={int(age.total_seconds())}; {self._attributes[name]}"
+
+    def _fill_in(self, call: Call) -> None:
+        """Write the cookie's token before the body: of a field that comes twice the last one counts, the body's own."""
+        token = self._token(call)
+        if token:
+            call.body = pb.RefreshTokenRequest(refresh_token=token).SerializeToString() + call.body
+        elif not call.body:
+            raise RefreshTokenInvalid()
+
+    def _token(self, call: Call) -> str:
+        """Return the token in the call's one cookie; empty if there is none, several, or what is no token.
+
+        The first name that the call brings counts alone.
+        """
+        found = next(filter(None, (_values(call, name) for name in self._attributes)), [])
+        return found[0] if len(found) == 1 and _TOKEN.fullmatch(found[0]) else ""
 
 
-def _fill_in(call: Call) -> None:
-    """Write the cookie's token before the body: of a field that comes twice the last one counts, the body's own."""
-    token = _token(call)
-    if token:
-        call.body = pb.RefreshTokenRequest(refresh_token=token).SerializeToString() + call.body
-    elif not call.body:
-        raise RefreshTokenInvalid()
-
-
-def _token(call: Call) -> str:
-    """The token in the call's one cookie of that name; empty if there is none, several, or what is no token."""
+def _values(call: Call, name: str) -> list[str]:
+    """Return the values of the call's cookies of that name."""
     cookies = "; ".join(value for value in call.metadata.get("cookie", ()) if isinstance(value, str))
     pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
-    found = [value for name, _, value in pairs if name == COOKIE]
-    return found[0] if len(found) == 1 and _TOKEN.fullmatch(found[0]) else ""
+    return [value for found, _, value in pairs if found == name]

@@ -10,14 +10,18 @@ import grpc
 import httpx
 import pytest
 from medconnect.auth.v1 import auth_service_pb2 as pb
+from medconnect.auth.v1 import user_pb2
 from medconnect.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from medconnect.options.v1 import access_pb2
 
 from server.auth.lifetimes import Lifetimes
-from server.interceptors.refresh_cookie import COOKIE, HEADER, RefreshCookie
+from server.interceptors.refresh_cookie import COOKIE, HEADER, HOST_COOKIE, RefreshCookie
 from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
 
 ASKING = {HEADER: "true"}
 ORIGIN = "http://localhost:3000"
+OLD, NEW = "o" * 43, "n" * 43
+"""Two tokens."""
 
 
 @pytest.fixture
@@ -85,20 +89,56 @@ def test_s81_no_script_reads_it_and_no_other_site_or_path_brings_it(browser: htt
         assert (cookie["max-age"], cookie["domain"], cookie["secure"]) == (str(int(hours * 3600)), "", "")
 
 
-@pytest.mark.parametrize(("secure", "end"), [(True, "; Secure"), (False, "; SameSite=Strict")])
-async def test_s81_over_tls_it_is_sent_over_nothing_else(secure: bool, end: str) -> None:
+async def answered(method: str, *cookies: str, secure: bool = True) -> Any:
+    """Return a call of the page after the interceptor has seen it, and a handler that answers the token NEW to it."""
     call: Any = SimpleNamespace(
         rest=True,
         first=lambda _: "true",
+        metadata={"cookie": cookies},
         headers={},
-        method=SimpleNamespace(path="/medconnect.auth.v1.AuthService/Logout"),
+        cookies=[],
+        body=b"",
+        reply=None,
+        method=SimpleNamespace(path=f"/medconnect.auth.v1.AuthService/{method}"),
     )
 
     async def proceed(_: Any) -> None:
-        assert "set-cookie" not in call.headers, "nothing is deleted before the session has ended"
+        assert not call.cookies, "nothing is deleted before the session has ended"
+        if method == "RefreshToken":
+            user = user_pb2.User(role=access_pb2.ROLE_PATIENT)
+            call.reply = pb.RefreshTokenResponse(user=user, refresh_token=NEW).SerializeToString()
 
     await RefreshCookie(Lifetimes(timedelta(minutes=30)), secure=secure).around(call, proceed)
-    assert call.headers["set-cookie"].endswith(end)
+    return call
+
+
+async def test_s81_over_tls_it_is_this_hosts_alone() -> None:
+    [cookie] = (await answered("Logout")).cookies
+    assert cookie == f"{HOST_COOKIE}=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict; Secure"
+    assert HOST_COOKIE.startswith("__Host-")
+
+
+async def test_s81_without_tls_it_has_no_prefix_that_would_need_it() -> None:
+    [cookie] = (await answered("Logout", secure=False)).cookies
+    assert cookie == f"{COOKIE}=; Max-Age=0; Path=/api/v1/auth; HttpOnly; SameSite=Strict"
+
+
+async def test_s81_session_under_the_former_name_goes_on_under_the_new_one() -> None:
+    call = await answered("RefreshToken", f"{COOKIE}={OLD}")
+    assert pb.RefreshTokenRequest.FromString(call.body).refresh_token == OLD
+    written, deleted = call.cookies
+    assert written.startswith(f"{HOST_COOKIE}={NEW}; ")
+    assert deleted == f"{COOKIE}=; Max-Age=0; Path=/api/v1/auth; HttpOnly; SameSite=Strict; Secure"
+
+
+async def test_s81_planted_cookie_of_the_former_name_does_not_count_beside_the_new_one() -> None:
+    call = await answered("RefreshToken", f"{COOKIE}={'P' * 43}; {HOST_COOKIE}={OLD}")
+    assert pb.RefreshTokenRequest.FromString(call.body).refresh_token == OLD
+
+
+async def test_s81_signing_out_clears_what_the_browser_keeps_of_this_origin() -> None:
+    assert (await answered("Logout")).headers["clear-site-data"] == '"cache", "storage"'
+    assert "clear-site-data" not in (await answered("RefreshToken", f"{COOKIE}={OLD}")).headers
 
 
 def test_s81_a_page_stays_signed_in_over_reloads_by_the_cookie_alone(browser: httpx.Client, patient: Actor) -> None:
@@ -160,7 +200,9 @@ def test_s81_signing_out_deletes_it_and_it_opens_nothing_any_more(browser: httpx
     signed_in = login(browser, patient)
     bearer = {"authorization": f"Bearer {signed_in.json()['data']['accessToken']}"}
     assert "set-cookie" not in browser.get("/profile", headers={**ASKING, **bearer}).headers
-    assert_deleted(fresh(browser, browser.post("/logout", json={}, headers={**ASKING, **bearer})))
+    signed_out = fresh(browser, browser.post("/logout", json={}, headers={**ASKING, **bearer}))
+    assert_deleted(signed_out)
+    assert signed_out.headers["clear-site-data"] == '"cache", "storage"'
     assert refresh(browser, held(signed_in)).status_code == 401
 
 

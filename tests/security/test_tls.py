@@ -132,7 +132,8 @@ def test_s81_over_tls_browsers_keep_their_refresh_token_for_tls_alone(secure: Se
     credentials = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
     url = f"{secure.instance.rest}/api/v1/auth/login"
     answer = httpx.post(url, json=credentials, headers={"x-refresh-cookie": "true"}, verify=trusting)
-    assert answer.headers["set-cookie"].endswith("; HttpOnly; SameSite=Strict; Secure")
+    assert answer.headers["set-cookie"].startswith("__Host-medconnect_refresh=")
+    assert answer.headers["set-cookie"].endswith("; Path=/; HttpOnly; SameSite=Strict; Secure")
 
 
 def test_without_tls_nothing_is_said_of_it(instance: RunningInstance) -> None:

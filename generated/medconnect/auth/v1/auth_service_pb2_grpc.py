@@ -151,9 +151,9 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
-        script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
-        may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+        """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, over TLS
+        `__Host-medconnect_refresh`, which no script reads and browsers send to RefreshToken and Logout only from our own pages; in the
+        answer it is empty then. Other origins may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
         RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

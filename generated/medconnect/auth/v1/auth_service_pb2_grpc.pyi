@@ -94,9 +94,9 @@ class AuthServiceStub:
     RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by whomever.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_session_pb2.LoginRequest, _session_pb2.LoginResponse]
-    """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
-    script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
-    may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+    """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, over TLS
+    `__Host-medconnect_refresh`, which no script reads and browsers send to RefreshToken and Logout only from our own pages; in the
+    answer it is empty then. Other origins may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
     RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
     """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_session_pb2.RefreshTokenRequest, _session_pb2.RefreshTokenResponse]
@@ -174,9 +174,9 @@ class AuthServiceAsyncStub(AuthServiceStub):
     RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by whomever.
     """
     Login: _aio.UnaryUnaryMultiCallable[_session_pb2.LoginRequest, _session_pb2.LoginResponse]  # type: ignore[assignment]
-    """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
-    script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
-    may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+    """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, over TLS
+    `__Host-medconnect_refresh`, which no script reads and browsers send to RefreshToken and Logout only from our own pages; in the
+    answer it is empty then. Other origins may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
     RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_session_pb2.RefreshTokenRequest, _session_pb2.RefreshTokenResponse]  # type: ignore[assignment]
@@ -263,9 +263,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_pb2.LoginRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_pb2.LoginResponse, _abc.Awaitable[_session_pb2.LoginResponse]]:
-        """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, which no
-        script reads and browsers send to RefreshToken and Logout only from our own pages; in the answer it is empty then. Other origins
-        may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
+        """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, over TLS
+        `__Host-medconnect_refresh`, which no script reads and browsers send to RefreshToken and Logout only from our own pages; in the
+        answer it is empty then. Other origins may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
         RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
         """
 
