@@ -20,6 +20,8 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 
 GENERATED = Path(__file__).parent.parent / "generated"
 PACKAGE = "medconnect."
+API = "/api/"
+"""What every REST path begins with: the routes of envoy.yaml below it bound bodies and time."""
 BARE_KEY = re.compile(
     r"(?!(?:and|break|do|else|elseif|end|false|for|function|goto|if|in|local|nil|not|or|repeat|return|then|true|until|while)$)"
     r"[A-Za-z_][A-Za-z0-9_]*"
@@ -52,6 +54,8 @@ class EdgeTables:
         verb = rule.WhichOneof("pattern")
         if verb in (None, "custom") or rule.additional_bindings or rule.body not in ("", "*"):
             raise EdgeTablesError(f"{method.full_name}: one plain verb with body '*' or none, please")
+        if not getattr(rule, verb).startswith(API):
+            raise EdgeTablesError(f"{method.full_name}: a path outside {API}, where neither body nor time has a limit")
         route: dict[str, Lua] = {"method": verb.upper(), "path": re.sub(r"\{\w+\}", "*", getattr(rule, verb))}
         if self.add_message(method.input_type):
             route["body" if rule.body else "query"] = method.input_type.full_name

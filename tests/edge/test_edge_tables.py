@@ -71,3 +71,17 @@ async def test_enums_in_events_are_short_words_too(tmp_path: Path) -> None:
         assert await edge.admin.counter("http.rest.lua.envelope.errors") == 0
     await toy.stop()
     assert ['"completedJobs":"unspecified"' in chunks[0], '"completedJobs":"pending"' in chunks[1]] == [True, True]
+
+
+def test_s87_a_path_that_the_edge_does_not_limit_is_refused() -> None:
+    files = descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS)
+    [method] = [
+        method
+        for file in files.file
+        for service in file.service
+        for method in service.method
+        if method.name == "GetKeySet"
+    ]
+    method.options.Extensions[annotations_pb2.http].get = "/.well-known/jwks.json"
+    with pytest.raises(EdgeTablesError, match=r"GetKeySet: a path outside /api/"):
+        build(files.SerializeToString())
