@@ -18,7 +18,8 @@ _log = structlog.get_logger()
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", 256 * 1024),
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
-    ("grpc.max_metadata_size", 8 * 1024),
+    # One limit, not two: between a soft and a hard one gRPC refuses calls by chance.
+    ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024),
     ("grpc.max_concurrent_streams", 100),
     ("grpc.keepalive_time_ms", 60_000),

@@ -97,10 +97,14 @@ local function enum_of_parameter(self, key, message)
   return field.enum
 end
 
--- A query string from a client, with enum names.
+-- A query string from a client, with enum names. The pattern takes each parameter in one step: one over `[^&=]+=` would
+-- begin anew at each byte of a long name without a value, which takes quadratic time.
 function enums:lengthen_query(query, message)
   if not message then return query end
-  return (query:gsub("([^&=]+)=([^&]*)", function(key, value)
+  return (query:gsub("[^&]+", function(parameter)
+    local equals = parameter:find("=", 1, true)
+    if not equals then return nil end
+    local key, value = parameter:sub(1, equals - 1), parameter:sub(equals + 1)
     local enum = enum_of_parameter(self, enums.decode_parameter(key), message)
     local name = enum and self.to_name[enum][enums.decode_parameter(value)]
     return name and key .. "=" .. name

@@ -1,16 +1,22 @@
 -- The filter: what REST callers see of the gRPC server. Native gRPC and gRPC-Web pass untouched.
 --
--- Requests: unknown paths, wrong methods and bodies that are no JSON are refused here; enum words become enum names.
+-- Requests: what is too large, unknown paths, wrong methods and bodies that are no JSON are refused here; enum words become
+-- enum names.
 -- Answers: the transcoder's JSON gets the envelope, its google.rpc.Status the error shape; enum names become words.
 --
 -- A danger: header objects die at `body()`. Fetch them anew behind it, or the script ends with an error (counter lua.errors).
 
 local tables = require("edge_tables")
+local json_name = require("field_names").new(tables.json_names)
+local drain = require("drain")
 local enums = require("enums").new(tables)
 local errors = require("errors")
 local json = require("json")
-local replies = require("replies").new(tables)
+local limits = require("limits")
+local media_types = require("media_types")
+local replies = require("replies").new(tables, json_name)
 local routes = require("routes").new(tables.routes)
+local strict_json = require("strict_json").new(json_name)
 
 local envelope = {}
 
@@ -22,14 +28,10 @@ local REPLY_HEADER = "x-local-reply" -- envoy.yaml marks Envoy's own replies wit
 local SPARE_ID_HEADER = "x-spare-request-id" -- an id for a reply that was given before the request had one
 local TYPE_HEADER = "x-error-type" -- the type of a call that was refused here
 local INTERNAL_HEADERS = { "grpc-status", "grpc-message", "grpc-accept-encoding", "grpc-encoding" }
-
-local function is_grpc(content_type)
-  return content_type:sub(1, 16) == "application/grpc"
-end
-
-local function is_json(content_type)
-  return content_type:lower():match("^%s*([^;%s]*)") == JSON
-end
+local API = "/api/"
+-- The gRPC codes of what is refused here of gRPC; Envoy would make UNKNOWN of most of it.
+local GRPC_CODES = { ROUTE_UNKNOWN = "12" }
+local RESOURCE_EXHAUSTED = "8"
 
 -- Refuse a call. It becomes a local reply of Envoy's, which `on_response` brings into shape.
 local function refuse(handle, status, type, message, more_headers)
@@ -48,15 +50,27 @@ local function refuse_method(handle, methods)
   refuse(handle, 405, "METHOD_NOT_ALLOWED", "This path takes only " .. allow .. ".", { allow = allow })
 end
 
--- Whether a body may follow that is not declared to be JSON. A call without a body needs no content type.
-local function has_foreign_body(headers)
-  local content_type = headers:get("content-type")
-  if content_type then return not is_json(content_type) and headers:get("content-length") ~= "0" end
-  local length = headers:get("content-length")
-  return (length ~= nil and length ~= "0") or headers:get("transfer-encoding") ~= nil
+local function refuse_too_large(handle)
+  refuse(handle, 413, "BODY_TOO_LARGE", "The body is larger than 256 KiB.")
 end
 
--- Why a query is refused that the transcoder would take: a parameter that stands in the path would win over the path.
+-- Refuse a call because of one field, which the answer's details name.
+local function refuse_field(handle, type, message, field, fault)
+  local known = handle:streamInfo():dynamicMetadata()
+  known:set(METADATA, "field", field)
+  known:set(METADATA, "fault", fault)
+  refuse(handle, 400, type, message)
+end
+
+-- Return whether a body may follow that is not declared to be JSON. A call without a body needs no content type.
+local function has_foreign_body(headers, takes_body)
+  local content_type, length = headers:get("content-type"), headers:get("content-length")
+  if content_type and media_types.is_json(content_type) then return false end
+  local has_body = (length ~= nil and length ~= "0") or headers:get("transfer-encoding") ~= nil
+  return has_body or (takes_body and content_type ~= nil and length == nil)
+end
+
+-- Return why a query is refused that the transcoder would take: a parameter that stands in the path would win over the path.
 local function query_problem(route, query)
   if query == "" then return nil end
   if route.takes_body then return "This call takes no query parameters." end
@@ -67,37 +81,70 @@ local function query_problem(route, query)
   return nil
 end
 
-local function lengthen_body(handle, message)
+-- Refuse a body that the strict reader does not take.
+local function refuse_body(handle, fault)
+  if fault.is_repeated then
+    local field = fault.field or "A name"
+    return refuse_field(handle, "VALIDATION_FAILED", field .. " " .. fault.message .. ".", fault.field, fault.message)
+  end
+  local message = "The body is no JSON (" .. fault.place .. "): " .. fault.message .. "."
+  refuse_field(handle, "MALFORMED_BODY", message, fault.field, fault.place .. ": " .. fault.message)
+end
+
+-- Judge the body of a call; header objects got before are dead after this.
+local function read_body(handle, route)
   local body = handle:body()
-  if not body then return end
+  if drain.is_too_large(handle) then return refuse_too_large(handle) end
+  if not body or body:length() == 0 then return end
+  if not route.takes_body then return refuse(handle, 400, "MALFORMED_BODY", "This call takes no body.") end
   local text = body:getBytes(0, body:length())
-  local longer = enums:lengthen(text, message)
+  local fault = strict_json:fault(text)
+  if fault then return refuse_body(handle, fault) end
+  local longer = enums:lengthen(text, route.body)
   if longer == text then return end
   local length = body:setBytes(longer)
   handle:headers():replace("content-length", tostring(length))
 end
 
-function envelope.on_request(handle)
-  local headers = handle:headers()
-  if is_grpc(headers:get("content-type") or "") then return end
-  local path, query = headers:get(":path"):match("^([^?]*)%??(.*)$")
+-- Refuse the calls of REST whose head already tells that they cannot be answered; return the number of the route of others.
+local function find_route(handle, headers, path, query)
   local methods = routes:find(path)
   if next(methods) == nil then return refuse(handle, 404, "ROUTE_UNKNOWN", "There is no such path.") end
   local number = methods[headers:get(":method")]
   if not number then return refuse_method(handle, methods) end
   local route = tables.routes[number]
-  if route.takes_body and has_foreign_body(headers) then
+  if has_foreign_body(headers, route.takes_body) then
     return refuse(handle, 415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json.")
   end
   local problem = query_problem(route, query)
   if problem then return refuse(handle, 400, "VALIDATION_FAILED", problem) end
+  return number
+end
+
+function envelope.on_request(handle)
+  local headers = handle:headers()
+  local whole_path = headers:get(":path") or "" -- CONNECT has none
+  local status, type, message = limits.problem(headers, whole_path)
+  if status then return refuse(handle, status, type, message) end
+  if headers:get(":authority"):find(",", 1, true) then -- two Host headers, which Envoy joins
+    return refuse(handle, 400, "MALFORMED_REQUEST", "The request names two hosts.")
+  end
+  if media_types.is_grpc(headers:get("content-type") or "") then
+    if whole_path:sub(1, #API) ~= API then return end
+    return refuse(handle, 404, "ROUTE_UNKNOWN", "There is no such method.")
+  end
+  if drain.is_too_large(handle) then return read_body(handle) end
+  local path, query = whole_path:match("^([^?]*)%??(.*)$")
+  local number = find_route(handle, headers, path, query)
+  if not number then return end
+  local route = tables.routes[number]
   local known = handle:streamInfo():dynamicMetadata()
   known:set(METADATA, "route", number)
   known:set(METADATA, "request_id", headers:get("x-request-id") or "")
   if route.query and query ~= "" then
     headers:replace(":path", path .. "?" .. enums:lengthen_query(query, route.query))
   end
-  if route.body then lengthen_body(handle, route.body) end
+  read_body(handle, route)
 end
 
 local function percent_decode(text)
@@ -140,15 +187,22 @@ local function replace_body(handle, edit)
   headers:replace("content-length", tostring(length))
 end
 
+-- Return the problem that `refuse` and `refuse_field` told.
+local function told_problem(handle, type, message, status)
+  local known = handle:streamInfo():dynamicMetadata():get(METADATA)
+  local details = known and known.field and { { field = known.field, message = known.fault } }
+  return { message = message, type = type, status = status, details = details }
+end
+
 local function shape_local_reply(handle, headers, status, details)
   local request_id = request_id_of(headers, take(headers, SPARE_ID_HEADER))
   local type = take(headers, TYPE_HEADER)
   headers:replace("content-type", JSON_OUT)
   replace_body(handle, function(text)
     text = text:gsub("\n$", "")
-    local problem = type and { message = text, type = type } or replies:problem(status, details, text)
-    problem.status, problem.request_id = status, request_id
-    return errors.write(problem), status
+    local problem = type and told_problem(handle, type, text, status) or replies:problem(status, details, text)
+    problem.request_id = request_id
+    return errors.write(problem), problem.status
   end)
 end
 
@@ -178,10 +232,12 @@ end
 
 function envelope.on_response(handle)
   local headers = handle:headers()
-  if is_grpc(headers:get("content-type") or "") then return end
   local status = tonumber(headers:get(":status"))
   local details = take(headers, REPLY_HEADER)
   if details then return shape_local_reply(handle, headers, status, details) end
+  local type = take(headers, TYPE_HEADER) -- of a local reply that is not marked: to gRPC, or to gRPC-Web, whose filter chooses a code
+  if type then return headers:replace("grpc-status", GRPC_CODES[type] or RESOURCE_EXHAUSTED) end
+  if media_types.is_grpc(headers:get("content-type") or "") then return end
   local known = handle:streamInfo():dynamicMetadata():get(METADATA)
   if known then shape_answer(handle, headers, status, known) end
 end

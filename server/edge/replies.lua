@@ -23,15 +23,16 @@ local TYPES = {
   TYPE_STRING = "must be a string",
 }
 
-function replies.new(tables)
-  return setmetatable({ enums = tables.enums, json_names = tables.json_names }, replies)
+local STATUS_OF_STATUS = { [501] = 400 } -- an unknown transfer-encoding is the client's fault
+
+-- Make the words for the tables of edge_tables.lua; `json_name` is the function of field_names.lua.
+function replies.new(tables, json_name)
+  return setmetatable({ enums = tables.enums, json_name = json_name }, replies)
 end
 
 -- `items[0].unit_price` as JSON callers write it: `items[0].unitPrice`.
 local function json_path(self, path)
-  return (path:gsub("[%w_]+", function(name)
-    return self.json_names[name] or name:gsub("_(%w)", string.upper)
-  end))
+  return (path:gsub("[%w_]+", self.json_name))
 end
 
 local function must_be(self, type)
@@ -61,23 +62,25 @@ end
 local function from_transcoder(self, details, text)
   local path, wrong = complaint(self, text)
   if not path and details:sub(1, 5) == "early" then -- before the body was looked at
-    return { type = "VALIDATION_FAILED", message = "The query parameters are not understood." }
+    return { type = "VALIDATION_FAILED", message = "The query parameters are not understood.", status = 400 }
   elseif not path then
-    return { type = "MALFORMED_BODY", message = "The body is no JSON object of the kind this call takes." }
+    return { type = "MALFORMED_BODY", message = "The body is no JSON object of the kind this call takes.", status = 400 }
   end
   local field = json_path(self, path)
   return {
     type = "VALIDATION_FAILED",
+    status = 400,
     message = field .. " " .. wrong .. ".",
     details = { { field = field, message = wrong } },
   }
 end
 
--- What a local reply says: its type, message and details. `details` are Envoy's response code details, `text` its own words.
+-- What a local reply says: its type, message, status and details. `details` are Envoy's response code details, `text` its own words.
 function replies:problem(status, details, text)
+  status = STATUS_OF_STATUS[status] or status
   if status == 400 and details:find("grpc_json_transcode_failure", 1, true) then return from_transcoder(self, details, text) end
   local entry = BY_STATUS[status] or (status < 500 and CLIENT_FAULT or SERVER_FAULT)
-  return { type = entry[1], message = entry[2] }
+  return { type = entry[1], message = entry[2], status = status }
 end
 
 return replies

@@ -20,12 +20,12 @@ from server.interceptors.call import Call
 HEADER: Final = "x-refresh-cookie"
 ASKED: Final = "true"
 COOKIE: Final = "medconnect_refresh"
-"""The cookie's name without TLS. Over TLS sessions that were opened under it go on: their next answer replaces it."""
+"""The cookie's name without TLS. Over TLS, sessions that were opened under it go on: their next answer replaces it."""
 PATH: Final = "/api/v1/auth"
 """Browsers send that cookie below this path only."""
 HOST_COOKIE: Final = f"__Host-{COOKIE}"
-"""The cookie's name over TLS. Browsers take a name with this prefix from the host itself and over TLS only (RFC 6265bis,
-4.1.3.2), so no neighbouring host can plant one. In return its path is `/`; below other paths the edge drops cookies."""
+"""The cookie's name over TLS. Browsers take a name with this prefix from the host itself and over TLS only, so no
+neighbouring host can plant one (RFC 6265bis, 4.1.3.2). In return its path is `/`; elsewhere the edge drops cookies."""
 CLEARED: Final = '"cache", "storage"'
 """What a browser forgets of this origin at sign-out. `"cookies"` is not among it: that would delete those of all hosts
 of the domain, and ours is deleted by itself."""

@@ -26,18 +26,42 @@ local tables = {
   },
 }
 local enums = require("enums").new(tables)
+local json_name = require("field_names").new({ shoe_size = "footLength" })
+local errors = require("errors")
+local media_types = require("media_types")
+local replies = require("replies").new(tables, json_name)
+local routes = require("routes").new({ { method = "GET", path = "/api/v1/boxes/*/lid" } })
+local strict_json = require("strict_json").new(json_name)
+local function found(problem)
+  return problem and (problem.field or "") .. "|" .. problem.message .. "|" .. problem.place or "fine"
+end
 local tasks = {
   shorten = function(text) return enums:shorten(text, "Box") end,
   lengthen = function(text) return enums:lengthen(text, "Box") end,
   rewrite = function(text) return json.quote(json.read(text)) end,
+  judge = function(text) return found(strict_json:fault(text)) end,
+  query = function(text) return enums:lengthen_query(text, "Box") end,
+  parameter = function(text) return require("enums").decode_parameter(text) end,
+  path = function(text) return tostring(next(routes:find("/" .. text))) end,
+  media_type = function(text) return tostring(media_types.is_json(text)) .. tostring(media_types.is_grpc(text)) end,
+  events = function(text) return enums:shorten_events(text, "Box") end,
+  status = function(text)
+    return errors.write(errors.from_status('{"code":3,"message":' .. json.quote(text) .. "}", 400, "id", enums))
+  end,
+  complaint = function(text)
+    local complaint = text .. ": invalid value " .. text .. " for type " .. text
+    return replies:problem(400, "grpc_json_transcode_failure", complaint).type
+  end,
 }
 function envoy_on_request(handle)
   local task = tasks[handle:headers():get(":path"):sub(2)]
   local body, answers = handle:body(), {}
-  for line in body:getBytes(0, body:length()):gmatch("[^\\30]+") do
+  local text = body:getBytes(0, body:length())
+  local began = os.clock()
+  for line in text:gmatch("[^\\30]+") do
     answers[#answers + 1] = task(line)
   end
-  handle:respond({ [":status"] = "200" }, table.concat(answers, "\\30"))
+  handle:respond({ [":status"] = "200", seconds = tostring(os.clock() - began) }, table.concat(answers, "\\30"))
 end
 """
 
@@ -53,6 +77,12 @@ class Bench:
         response = self.client.post(f"/{task}", content="\x1e".join(documents))
         response.raise_for_status()
         return response.text.split("\x1e")
+
+    def seconds(self, task: str, document: bytes) -> float:
+        """Return how much processor time of Envoy's a task of the script takes for a document."""
+        response = self.client.post(f"/{task}", content=document)
+        response.raise_for_status()
+        return float(response.headers["seconds"])
 
 
 def configuration(folder: Path) -> str:

@@ -153,7 +153,6 @@ async def test_a_body_that_is_no_json_object_is_malformed(stand: Stand, body: st
             "must be a whole number of at most 32 bits",
         ),
         ("dispense/1", '{"items":7}', "items", "must be an object"),
-        ("validate/1", '{"notes":"a","notes":"b"}', "notes", "must be given once"),
     ],
 )
 async def test_a_value_of_the_wrong_kind_is_named_as_json_callers_write_it(
@@ -163,31 +162,6 @@ async def test_a_value_of_the_wrong_kind_is_named_as_json_callers_write_it(
     assert_refused(response, 400, "VALIDATION_FAILED")
     assert response.json()["error"]["details"] == [{"field": field, "message": message}]
     assert response.json()["error"]["message"] == f"{field} {message}."
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "read"),
-    [
-        ("pharmacy/validate/1", '{"notes":"a","notes":"a"}', None),
-        ("pharmacy/validate/1", '{"notes":"a","note\\u0073":"b"}', None),
-        ("pharmacy/dispense/1", '{"items":[{"quantity":1,"quantity":2}]}', "quantity: 2"),
-        ("users", '{"role":"patient","role":"admin"}', "role: ROLE_ADMIN"),
-        ("users", '{"role":"admin","\\u0072ole":"patient"}', "role: ROLE_PATIENT"),
-        ("users", '{"fullName":"a","full_name":"b"}', 'full_name: "b"'),
-        ("users", '{"role":"nobody"}', None),
-    ],
-)
-async def test_s75_json_has_one_reader_who_refuses_what_is_given_twice_or_takes_the_last(
-    stand: Stand, path: str, body: str, read: str | None
-) -> None:
-    response = await stand.post(f"/api/v1/{path}", body)
-    if read is None:
-        assert_refused(response, 400, "VALIDATION_FAILED")
-    else:
-        assert response.is_success
-        told = str(stand.toy.seen.request)
-        assert read in told
-        assert told.count(read.partition(":")[0]) == 1
 
 
 @pytest.mark.parametrize(

@@ -92,4 +92,8 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S80": "what leads to injection does not pass the gates",
     # Availability
     "S86": "a child process that dies is restarted or ends the whole, and is logged",
+    # Found by attacking
+    "S82": "the edge's scripts take time in proportion to a request, whatever it is",
+    "S87": "the edge has one idea of what gRPC is and what JSON is",
+    "S88": "JSON has one strict reader, which says where a body is wrong",
 }
