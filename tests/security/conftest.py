@@ -21,11 +21,12 @@ OPTIONS = {
     "--resets": (2_000, "streams that one connection opens and resets"),
     "--child-kills": (1, "rounds in which each process of an instance is killed"),
     "--logins": (60, "sign-ins, 200 at a time"),
+    "--requests": (600, "damaged requests as bytes of HTTP/1.1, and as many of HTTP/2"),
 }
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/security --audit-records=100000 --flood=1000000 --resets=20000 --logins=4000` runs them in full."""
+    """`pytest tests/security --audit-records=100000 --flood=1000000 --resets=20000 --logins=4000 --requests=10000`."""
     for name, (default, what) in OPTIONS.items():
         parser.addoption(name, type=int, default=default, help=what)
 
@@ -63,6 +64,12 @@ def child_kills(request: pytest.FixtureRequest) -> int:
 def logins(request: pytest.FixtureRequest) -> int:
     """How many sign-ins are sent."""
     return _chosen(request, "--logins")
+
+
+@pytest.fixture
+def damaged_requests(request: pytest.FixtureRequest) -> int:
+    """How many damaged requests are sent over each version of HTTP."""
+    return _chosen(request, "--requests")
 
 
 @pytest.fixture
