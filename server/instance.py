@@ -11,6 +11,7 @@ from server.app import Core, Services
 from server.db import embedded
 from server.edge import process as edge
 from server.edge.config import EdgeConfig
+from server.edge.sites import PAGE_SITES, SITES
 from server.settings import Settings, environment_of_child
 
 
@@ -49,7 +50,7 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
             app.core(settings, url) as core,
             serving(core, url) as servers,
             app.sending(core),
-            edge.running(_edge(settings, servers.sockets)) as rest,
+            edge.running(edge_config(settings, servers.sockets)) as rest,
         ):
             host, _, _ = settings.grpc_address.rpartition(":")
             addresses = f"{host}:{servers.port}", "{}:{}".format(*rest.address)
@@ -141,7 +142,8 @@ def _noted(note: Path, url: str) -> Iterator[None]:
         note.unlink(missing_ok=True)
 
 
-def _edge(settings: Settings, sockets: tuple[Path, ...]) -> EdgeConfig:
+def edge_config(settings: Settings, sockets: tuple[Path, ...]) -> EdgeConfig:
+    """Return what the edge is told by the settings; `sockets` are those of the serving processes."""
     host, _, port = settings.rest_address.rpartition(":")
     return EdgeConfig(
         home=settings.medconnect_home,
@@ -151,4 +153,7 @@ def _edge(settings: Settings, sockets: tuple[Path, ...]) -> EdgeConfig:
         cors_origins=settings.cors_origins,
         trusted_hops=settings.trusted_proxies,
         tls=settings.tls,
+        browsers_use_tls=settings.browsers_use_tls,
+        concurrency=settings.edge_workers or os.cpu_count() or 1,
+        sites=SITES if settings.serves_api_docs else PAGE_SITES,
     )

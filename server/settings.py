@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     address that connects."""
     server_processes: Annotated[int, Field(ge=1, le=64)] = 1
     """How many processes serve gRPC."""
+    edge_workers: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Threads of Envoy that serve REST; none: one for each core."""
     metrics_address: LoopbackAddress | None = None
     """Where Prometheus reads, `host:port` on loopback; of several processes the second one has the next port, and so
     on. None: nowhere."""
@@ -164,6 +166,8 @@ class Settings(BaseSettings):
     """Where links in mails lead."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ("http://localhost:3000",)
     """Browser origins that may call REST, separated by commas."""
+    api_docs: bool | None = None
+    """Whether `/api-docs` shows Swagger UI and the OpenAPI document; none: in development only."""
 
     rate_limit_factor: Annotated[float, Field(gt=0, le=1_000_000)] = 1
     """Every rate limit times this; for load tests."""
@@ -238,6 +242,11 @@ class Settings(BaseSettings):
     def confirms_email(self) -> bool:
         """Whether registering takes a mailed code."""
         return self.production if self.registration_confirm_email is None else self.registration_confirm_email
+
+    @property
+    def serves_api_docs(self) -> bool:
+        """Whether `/api-docs` is served."""
+        return not self.production if self.api_docs is None else self.api_docs
 
     @property
     def tls(self) -> TlsFiles | None:

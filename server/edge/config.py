@@ -44,6 +44,8 @@ class EdgeConfig:
     """The certificate that callers are shown; none: they are spoken to without TLS. Callers' own are not asked for."""
     trusted_hops: int = 0
     """How many proxies before Envoy append to `x-forwarded-for`; 0: Envoy's peer is the caller."""
+    browsers_use_tls: bool = False
+    """Whether browsers reach this edge over TLS, its own or that of a proxy; they are then told to use nothing else."""
     concurrency: int = 1
     """Envoy's worker threads."""
     drain_seconds: float = 10.0
@@ -89,7 +91,7 @@ def filled_in(config: EdgeConfig, template: str) -> str:
         "PORT": config.port,
         "TRUSTED_HOPS": config.trusted_hops,
         "TLS": _tls(config.certificate) if config.tls else None,
-        "HSTS": ONE_YEAR if config.tls else "",
+        "HSTS": ONE_YEAR if config.tls or config.browsers_use_tls else "",
         "CORS_ORIGINS": [{"exact": origin} for origin in config.cors_origins],
         "LUA_PATH": f"{LUA}/?.lua;{config.generated.absolute()}/?.lua",
         "DESCRIPTORS": str(descriptors),
@@ -109,6 +111,7 @@ def _lines(indent: str, entries: list[Json]) -> str:
 def _routes(file: ServedFile) -> list[Json]:
     """Two routes to a file: who names the digest that he holds is told that it is still right, others get the file."""
     reading: Json = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
+    one_host: Json = {"name": ":authority", "string_match": {"contains": ","}, "invert_match": True}
     holding: Json = {"name": "if-none-match", "string_match": {"contains": f'"{file.digest}"'}}
     headers = {
         "content-type": file.content_type,
@@ -130,13 +133,13 @@ def _routes(file: ServedFile) -> list[Json]:
     content: Json = {"filename": str(file.file)}
     return [
         {
-            "match": {"path": file.path, "headers": [reading, holding]},
+            "match": {"path": file.path, "headers": [reading, one_host, holding]},
             "direct_response": {"status": 304},
             "response_headers_to_remove": ["location"],  # Envoy's addition, of no use to anybody
             **always,
         },
         {
-            "match": {"path": file.path, "headers": [reading]},
+            "match": {"path": file.path, "headers": [reading, one_host]},
             "direct_response": {"status": 200, "body": content},
             **always,
         },

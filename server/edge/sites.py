@@ -66,12 +66,14 @@ class ServedFile:
     policy: str
 
 
-SITES: Final = (
-    Site(PAGE, "/", PAGE_POLICY),
+PAGE_SITES: Final = (Site(PAGE, "/", PAGE_POLICY),)
+"""What every edge serves."""
+API_DOCS_SITES: Final = (
     Site(API_DOCS, "/api-docs/", API_DOCS_POLICY),
     Site(OPENAPI, "/api-docs/", API_DOCS_POLICY),
 )
-"""What every edge serves."""
+"""The OpenAPI document and Swagger UI: an edge in production serves them only when asked to."""
+SITES: Final = PAGE_SITES + API_DOCS_SITES
 
 
 def served(sites: tuple[Site, ...]) -> Iterator[ServedFile]:

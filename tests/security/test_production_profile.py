@@ -1,5 +1,7 @@
 """An instance that serves real people: nothing that is for engineers answers."""
 
+import json
+import os
 import secrets
 import socket
 from collections.abc import Iterator
@@ -7,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 
+from server.edge.config import TEMPLATE, filled_in
+from server.edge.sites import PAGE_SITES, SITES, Site
+from server.instance import edge_config
+from server.settings import read_settings
 from tests.fixtures.cast import Cast
 from tests.fixtures.instance import RunningInstance, running_instance
 
@@ -60,6 +67,34 @@ def test_s76_the_edge_serves_no_admin_interface(actors: Cast, path: str) -> None
         response = actors.http.request(method, f"{actors.instance.rest}{path}")
         assert response.status_code in (404, 405, 415)
         assert response.json()["success"] is False
+
+
+@pytest.mark.parametrize("path", ["/api-docs", "/api-docs/", "/api-docs/init.js", "/api-docs/openapi.json"])
+def test_s76_api_docs_are_served_in_development_only(actors: Cast, instance: RunningInstance, path: str) -> None:
+    assert httpx.get(f"{actors.instance.rest}{path}").status_code == 404
+    assert httpx.get(f"{instance.rest}{path}").status_code == 200
+    assert httpx.get(f"{actors.instance.rest}/").status_code == 200, "the page itself is for everybody"
+
+
+@pytest.mark.parametrize(
+    ("environment", "asked", "served"), [("production", True, SITES), ("development", False, PAGE_SITES)]
+)
+def test_s76_api_docs_are_served_where_a_setting_asks(environment: str, asked: bool, served: tuple[Site, ...]) -> None:
+    settings = read_settings(medconnect_env=environment, api_docs=asked)
+    assert edge_config(settings, ()).sites == served
+
+
+@pytest.mark.parametrize(
+    ("url", "hsts"), [("https://care.example", "max-age=31536000; includeSubDomains"), ("http://care.example", "")]
+)
+def test_s73_hsts_is_sent_where_browsers_use_tls_of_a_proxy(url: str, hsts: str) -> None:
+    config = edge_config(read_settings(frontend_url=url), ())
+    assert f"strict-transport-security, value: {json.dumps(hsts)}" in filled_in(config, TEMPLATE.read_text())
+
+
+def test_the_edge_has_as_many_workers_as_are_asked_for_or_as_there_are_cores() -> None:
+    assert edge_config(read_settings(edge_workers=3), ()).concurrency == 3
+    assert edge_config(read_settings(), ()).concurrency == os.cpu_count()
 
 
 def test_s76_envoy_listens_on_the_rest_address_and_nowhere_else(production: RunningInstance) -> None:
