@@ -47,6 +47,7 @@ EDGE: Mapping[str, Cause] = {
     "ROUTE_UNKNOWN": Cause(404, "There is no such path."),
     "METHOD_NOT_ALLOWED": Cause(405, "The path takes other methods; the header `allow` names them."),
     "REQUEST_TIMEOUT": Cause(408, "The request took too long to arrive."),
+    "PATH_TOO_LONG": Cause(414, "The path, with its query, is longer than 4096 bytes."),
     "UNSUPPORTED_MEDIA_TYPE": Cause(415, "The body is not declared to be `application/json`."),
     "RESOURCE_EXHAUSTED": Cause(429, "More calls run at once than the server takes; try again."),
     "HEADERS_TOO_LARGE": Cause(431, "The headers are too large."),
@@ -56,6 +57,7 @@ EDGE: Mapping[str, Cause] = {
 
 EVERY_CALL = (
     *("VALIDATION_FAILED", "MALFORMED_REQUEST", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "HEADERS_TOO_LARGE"),
+    "PATH_TOO_LONG",
     *("INTERNAL", "DATABASE_UNAVAILABLE", "SERVER_BUSY", "DRAINING", "UNAVAILABLE", "DEADLINE_EXCEEDED"),
 )
 WITH_BODY = ("MALFORMED_BODY", "REQUEST_TIMEOUT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
@@ -64,6 +66,7 @@ LICENSED = frozenset({"ROLE_DOCTOR", "ROLE_PHARMACIST"})
 """Who must have been verified where an RPC says `verified`."""
 
 SHARED = {408: "RequestTimeout", 413: "BodyTooLarge", 415: "UnsupportedMediaType", 429: "TooManyRequests"}
+SHARED |= {414: "PathTooLong"}
 SHARED |= {401: "Unauthenticated", 431: "HeadersTooLarge", 500: "Internal", 503: "Unavailable", 504: "DeadlineExceeded"}
 """The statuses that mean the same almost everywhere, and the names of their responses."""
 SHARED_TYPES = (*EVERY_CALL, *WITH_BODY, "UNAUTHENTICATED")

@@ -96,7 +96,7 @@ local function read_body(handle, route)
   local body = handle:body()
   if drain.is_too_large(handle) then return refuse_too_large(handle) end
   if not body or body:length() == 0 then return end
-  if not route.takes_body then return refuse(handle, 400, "MALFORMED_BODY", "This call takes no body.") end
+  if not route.takes_body then return refuse(handle, 400, "MALFORMED_REQUEST", "This call takes no body.") end
   local text = body:getBytes(0, body:length())
   local fault = strict_json:fault(text)
   if fault then return refuse_body(handle, fault) end

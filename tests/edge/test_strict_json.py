@@ -123,7 +123,7 @@ async def test_s88_a_call_without_a_body_is_given_none(stand: Stand, body: bytes
     request = stand.rest.build_request(
         "GET", "/api/v1/users", content=body, headers={"content-type": "application/json"}
     )
-    assert_refused(await stand.rest.send(request), 400, "MALFORMED_BODY")
+    assert_refused(await stand.rest.send(request), 400, "MALFORMED_REQUEST")
 
 
 @pytest.mark.asyncio(loop_scope="session")
