@@ -1,5 +1,6 @@
 """The present password, which somebody who is signed in must know before he changes how one signs in."""
 
+import time
 from dataclasses import dataclass
 
 from server.auth.entities import Credentials
@@ -28,12 +29,13 @@ class PresentPassword:
 
     async def check(self, caller: Caller, password: str, address: str) -> KnownPassword:
         """Compare it for a call from that address. Raises PasswordWrong, and RateLimitExceeded while it is delayed."""
+        arrived = time.monotonic()
         async with self._work.read() as tx:
             found = await tx.accounts.credentials_of(caller.user_id)
-        attempt = await self._attempts.admit(found.user.sign_in_name, address)
-        if not (await self._passwords.check(password, found.password_hash)).matches:
-            await self._attempts.failed(attempt)
-            raise PasswordWrong()
+        async with self._attempts.counted(found.user.sign_in_name, address, arrived) as attempt:
+            if not (await self._passwords.check(password, found.password_hash)).matches:
+                raise PasswordWrong()
+            await self._attempts.give_back(attempt)  # the change itself may still be refused
         return KnownPassword(found, attempt)
 
     async def locked(self, tx: Transaction, known: KnownPassword) -> Credentials:

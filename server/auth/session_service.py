@@ -56,12 +56,8 @@ class SessionService:
         Raises InvalidCredentials, the same for an unknown e-mail, a wrong password and a closed account, after the
         same work, and RateLimitExceeded while the account is delayed.
         """
-        attempt = await self._attempts.admit(email.lower(), address)
-        try:
+        async with self._attempts.counted(email.lower(), address) as attempt:
             return await self._login(email.lower(), password, attempt)
-        except InvalidCredentials:
-            await self._attempts.failed(attempt)
-            raise
 
     async def _login(self, email: str, password: str, attempt: Attempt) -> SignedIn:
         async with self._work.read() as tx:

@@ -2,58 +2,108 @@
 
 Counted by a keyed hash of the e-mail, so that an address without an account is delayed just like one with. Where the
 account signed in during the last 30 days it has a counter of its own: others cannot keep the owner out.
+
+A try is charged as a failure before its password is checked and given back afterwards. The number of passwords checked
+is therefore exact, however many tries and processes there are at once.
 """
 
+import asyncio
 import hmac
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
+from typing import Final
+from weakref import WeakValueDictionary
 
-from server.auth.sign_in_repository import Admission
-from server.errors import RateLimitExceeded
+from server.auth.passwords import LONGEST_WAIT_SECONDS
+from server.auth.sign_in_repository import FREE_FAILURES
+from server.errors import RateLimitExceeded, ServerBusy, Unavailable
 from server.unit_of_work import Transaction, UnitOfWork
 
-LIMIT = "sign_in"
+LIMIT: Final = "sign_in"
 """What the refusal names as its limit."""
+AT_ONCE: Final = FREE_FAILURES - 1
+"""How many tries of one account from one address this process checks at once. More wait for their turn: the charges of
+right passwords that are still being checked must not delay an account."""
+SHORT_WAIT_SECONDS: Final = 0.5
+"""What a try may wait for its turn and a connection before the wait counts; less than the shortest delay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A check of a password that was let through."""
+    """A check of a password that was let through and charged."""
 
     account: bytes
     address: bytes
-    admission: Admission
+    counter: bytes
+    """The address of the counter that was charged."""
 
 
 class SignInAttempts:
-    """Lets checks of passwords through, and counts those that fail; key: 32 bytes, for the hashes."""
+    """Lets checks of passwords through and counts those that fail; key: 32 bytes, for the hashes."""
 
     def __init__(self, work: UnitOfWork, key: bytes) -> None:
         self._work = work
         self._key = key
+        self._turns = WeakValueDictionary[bytes, asyncio.Semaphore]()
 
-    async def admit(self, email: str, address: str) -> Attempt:
-        """Begin a check for an e-mail (in lower case) from an address. Raises RateLimitExceeded while it is delayed."""
+    @asynccontextmanager
+    async def counted(self, email: str, address: str, arrived: float | None = None) -> AsyncIterator[Attempt]:
+        """Charges a try for an e-mail (in lower case) from an address; the block checks the password.
+
+        The charge stays, unless `succeeded` or `give_back` takes it away or the block raises Unavailable, which judges
+        nothing. arrived: when the call did, by the monotonic clock; now, if it is not given. Raises RateLimitExceeded
+        while the account is delayed, and ServerBusy.
+        """
+        arrived = time.monotonic() if arrived is None else arrived
         account, place = self._hash("account", email), self._hash("address", address)
-        async with self._work.read() as tx:
-            admission = await tx.sign_ins.admit(account, place)
-        if admission.wait_seconds > 0:
-            raise RateLimitExceeded(retry_after=max(1, ceil(admission.wait_seconds)), limit=LIMIT)
-        return Attempt(account, place, admission)
+        async with self._turn(account + place):
+            attempt = await self._charge(account, place, arrived)
+            try:
+                yield attempt
+            except Unavailable:
+                with suppress(Unavailable):
+                    await self.give_back(attempt)
+                raise
 
-    async def failed(self, attempt: Attempt) -> None:
-        """The password was wrong, or opened nothing."""
-        if not attempt.admission.counted:
-            async with self._work.begin() as tx:
-                await tx.sign_ins.failed(attempt.account, attempt.admission.counter)
+    async def give_back(self, attempt: Attempt) -> None:
+        """Takes away the charge of a try that was no failure."""
+        async with self._work.begin() as tx:
+            await tx.sign_ins.give_back(attempt.account, attempt.counter)
 
     async def succeeded(self, tx: Transaction, attempt: Attempt) -> None:
-        """The password was right."""
-        await tx.sign_ins.succeeded(attempt.account, attempt.address, attempt.admission.counter)
+        """Forgets the failures on the counter in force, and knows the address from now on."""
+        await tx.sign_ins.succeeded(attempt.account, attempt.address, attempt.counter)
 
     async def forgive(self, tx: Transaction, email: str) -> None:
-        """The owner of the e-mail has set a new password: guesses at the old one do not count any more."""
+        """Forgets all failures: the owner of the e-mail has set a new password, and guesses were at the old one."""
         await tx.sign_ins.forgive(self._hash("account", email))
+
+    async def _charge(self, account: bytes, place: bytes, arrived: float) -> Attempt:
+        async with self._work.read() as tx:
+            waited = max(0.0, time.monotonic() - arrived - SHORT_WAIT_SECONDS)
+            charge = await tx.sign_ins.charge(account, place, waited=waited)
+        if not charge.allowed:
+            raise RateLimitExceeded(retry_after=max(1, ceil(charge.wait_seconds)), limit=LIMIT)
+        return Attempt(account, place, charge.counter)
+
+    @asynccontextmanager
+    async def _turn(self, key: bytes) -> AsyncIterator[None]:
+        """Waits until fewer than AT_ONCE tries of the same account and address are being checked."""
+        turn = self._turns.get(key)
+        if turn is None:
+            turn = self._turns[key] = asyncio.Semaphore(AT_ONCE)
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+                await turn.acquire()
+        except TimeoutError:
+            raise ServerBusy() from None
+        try:
+            yield
+        finally:
+            turn.release()
 
     def _hash(self, kind: str, value: str) -> bytes:
         return hmac.digest(self._key, f"{kind}|{value}".encode(), "sha256")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Integer, LargeBinary, bindparam, text
+from sqlalchemy import Double, Integer, LargeBinary, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 FREE_FAILURES: Final = 5
@@ -15,48 +15,49 @@ EVERYBODY: Final = b""
 _WHO: Final = (bindparam("account", type_=LargeBinary), bindparam("address", type_=LargeBinary))
 _FREE: Final = bindparam("free", FREE_FAILURES, type_=Integer)
 _LONGEST: Final = bindparam("longest", LONGEST_DELAY_SECONDS, type_=Integer)
+_EVERYBODY: Final = bindparam("everybody", EVERYBODY, type_=LargeBinary)
 
-# An account under delay has its next try counted before it is made, so that of many at once one gets through.
-_ADMIT: Final = text(
+# One statement charges a try or refuses it, so that of any number at once each is counted: those that wait for the row
+# see it as the one before left it, and those that are seen to be delayed lock nothing. Failures that are a day old are
+# forgiven; housekeeping deletes what was not touched for 30 days. A try is judged as of its arrival (`waited` seconds
+# ago): one that came during a delay does not outlast it by waiting for a connection.
+_CHARGE: Final = text(
     """
     WITH chosen AS (
         SELECT coalesce(
             (SELECT address FROM sign_in_counters
              WHERE account = :account AND address = :address AND signed_in_at > now() - interval '30 days'), :everybody
         ) AS address
-    ), present AS (
-        SELECT c.* FROM sign_in_counters c JOIN chosen ON chosen.address = c.address
-        WHERE c.account = :account FOR UPDATE OF c
-    ), counted AS (
-        UPDATE sign_in_counters c
-        SET failures = c.failures + 1, touched_at = now(),
-            blocked_until = now() + make_interval(secs => least(:longest, 2 ^ least(c.failures + 1 - :free, 30)))
-        FROM present
-        WHERE c.account = present.account AND c.address = present.address
-            AND present.failures >= :free AND present.blocked_until <= now()
-        RETURNING c.account
+    ), seen AS (
+        SELECT c.* FROM sign_in_counters c JOIN chosen ON chosen.address = c.address WHERE c.account = :account
+    ), charged AS (
+        INSERT INTO sign_in_counters AS c (account, address, failures, blocked_until, touched_at)
+        SELECT CAST(:account AS bytea), address, 1, now(), now() FROM chosen
+        WHERE NOT EXISTS (
+            SELECT FROM seen WHERE failures >= :free AND blocked_until > now() - make_interval(secs => :waited)
+        )
+        ON CONFLICT (account, address) DO UPDATE SET
+            failures = CASE WHEN c.touched_at < now() - interval '1 day' THEN 1 ELSE c.failures + 1 END,
+            blocked_until = CASE
+                WHEN c.touched_at < now() - interval '1 day' OR c.failures + 1 < :free THEN now()
+                ELSE now() + make_interval(secs => least(:longest, 2 ^ least(c.failures + 1 - :free, 30)))
+            END,
+            touched_at = now()
+        WHERE c.failures < :free OR c.blocked_until <= now() - make_interval(secs => :waited)
+        RETURNING c.address
     )
-    SELECT chosen.address,
-           CAST(extract(epoch FROM present.blocked_until - now()) AS float) AS wait,
-           EXISTS (SELECT FROM counted) AS counted
-    FROM chosen LEFT JOIN present ON true
+    SELECT chosen.address, EXISTS (SELECT FROM charged) AS allowed,
+           CAST(extract(epoch FROM seen.blocked_until - now()) AS float) AS wait
+    FROM chosen LEFT JOIN seen ON true
     """
-).bindparams(*_WHO, _FREE, _LONGEST, bindparam("everybody", EVERYBODY, type_=LargeBinary))
+).bindparams(*_WHO, _FREE, _LONGEST, _EVERYBODY, bindparam("waited", type_=Double))
 
-# What is a day old is forgiven; housekeeping deletes what nobody touched for 30 days.
-_FAILED: Final = text(
+_GIVE_BACK: Final = text(
     """
-    INSERT INTO sign_in_counters AS c (account, address, failures, blocked_until, touched_at)
-    VALUES (:account, :address, 1, now(), now())
-    ON CONFLICT (account, address) DO UPDATE SET
-        failures = CASE WHEN c.touched_at < now() - interval '1 day' THEN 1 ELSE c.failures + 1 END,
-        blocked_until = CASE
-            WHEN c.touched_at < now() - interval '1 day' OR c.failures + 1 < :free THEN now()
-            ELSE now() + make_interval(secs => least(:longest, 2 ^ least(c.failures + 1 - :free, 30)))
-        END,
-        touched_at = now()
+    UPDATE sign_in_counters SET failures = greatest(failures - 1, 0), blocked_until = now()
+    WHERE account = :account AND address = :address
     """
-).bindparams(*_WHO, _FREE, _LONGEST)
+).bindparams(*_WHO)
 
 _SUCCEEDED: Final = text(
     """
@@ -77,15 +78,15 @@ _FORGIVE: Final = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """Whether a sign-in may be tried now."""
+class SignInCharge:
+    """What charging a try found."""
 
     counter: bytes
-    """The address of the counter that a failure counts on."""
+    """The address of the counter in force."""
+    allowed: bool
+    """The password may be checked, and the try is charged as a failure."""
     wait_seconds: float
-    """0 or less: now."""
-    counted: bool
-    """The try has been counted as a failure already."""
+    """Of a refused one: until the next may be tried."""
 
 
 class SignInRepository:
@@ -94,14 +95,18 @@ class SignInRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def admit(self, account: bytes, address: bytes) -> Admission:
-        """How the counter stands that is in force for this account at this address."""
-        row = (await self._connection.execute(_ADMIT, {"account": account, "address": address})).one()
-        return Admission(row.address, row.wait or 0.0, row.counted)
+    async def charge(self, account: bytes, address: bytes, *, waited: float) -> SignInCharge:
+        """Counts a failure on the counter in force for this account at this address, unless it is delayed.
 
-    async def failed(self, account: bytes, counter: bytes) -> None:
-        """Count a failure; from the fifth on it delays the next try."""
-        await self._connection.execute(_FAILED, {"account": account, "address": counter})
+        From the fifth failure on each delays the next try. waited: seconds since the try arrived.
+        """
+        values = {"account": account, "address": address, "waited": waited}
+        row = (await self._connection.execute(_CHARGE, values)).one()
+        return SignInCharge(row.address, row.allowed, row.wait or 0.0)
+
+    async def give_back(self, account: bytes, counter: bytes) -> None:
+        """Takes one failure away."""
+        await self._connection.execute(_GIVE_BACK, {"account": account, "address": counter})
 
     async def succeeded(self, account: bytes, address: bytes, counter: bytes) -> None:
         """Know the address for 30 days, and forget the failures on the counter that was in force."""

@@ -57,7 +57,7 @@ LATER: Final = {
 """Budgets that a use case charges once it knows whom: a session, a pharmacist whose reference number names nothing, an
 e-mail address that somebody enters as his own."""
 
-SHARED_LIMITS: Final = (*BY_ADDRESS.values(), LATER["confirmation"])
+SHARED_LIMITS: Final = (*BY_ADDRESS.values(), LATER["lookup_misses"], LATER["confirmation"])
 """Limits that hold over all processes and refuse when they cannot be judged: they slow guessing down."""
 SHARED: Final = frozenset(limit.name for limit in SHARED_LIMITS)
 

@@ -22,6 +22,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S15": "a new password or address asks for the present password and is told to the owner",
     "S16": "a new password ends all sessions",
     "S17": "who registers himself as a professional may nothing until an admin has verified him",
+    "S90": "tries are charged before they are judged: their number is exact, however many come at once",
     "S18": "there is no account with a published password",
     # Tokens and sessions
     "S19": "access tokens live 15 minutes and name nobody",

@@ -1,0 +1,170 @@
+"""Every counter of tries is exact: 200 tries at once, by two processes, from forty addresses."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack, suppress
+
+import pytest
+
+from server.auth import passwords as passwords_module
+from server.auth import sign_in_attempts
+from server.auth.entities import User
+from server.auth.passwords import PasswordCheck, Passwords, hashing_threads
+from server.auth.sign_in_repository import FREE_FAILURES
+from server.db.identifiers import new_id
+from server.errors import NotFound, Unavailable
+from server.metrics import Metrics
+from server.pharmacy.lookup_misses import LookupMisses
+from server.rate_limits import postgres_store
+from server.rate_limits.budgets import SHARED
+from server.rate_limits.divided_store import DividedStore
+from server.rate_limits.meter import Meter
+from server.rate_limits.postgres_store import PostgresStore
+from server.rate_limits.store import MemoryStore
+from tests.fixtures.auth import PASSWORD, Auth, process
+from tests.fixtures.clock import SettableClock
+from tests.fixtures.limits import BUDGETS
+
+TRIES = 200
+ADDRESSES = 40
+WRONG = "wrong horse battery"
+REFUSALS = {"RateLimitExceeded", "ServerBusy", "DatabaseUnavailable"}
+"""What a try ends with that was not judged; the last two on a machine that is busy."""
+
+
+class CountedPasswords(Passwords):
+    """Counts the passwords that are compared with a hash."""
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self.judged = 0
+
+    def _check(self, password: str, stored: str | None) -> PasswordCheck:
+        self.judged += 1
+        return super()._check(password, stored)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries wait as long as it takes: a machine that is busy refuses none for that."""
+    for module in (passwords_module, sign_in_attempts):
+        monkeypatch.setattr(module, "LONGEST_WAIT_SECONDS", 60)
+    monkeypatch.setattr(postgres_store, "ANSWER_SECONDS", 60)
+
+
+@pytest.fixture
+def passwords() -> Iterator[CountedPasswords]:
+    with hashing_threads() as executor:
+        yield CountedPasswords(executor)
+
+
+@pytest.fixture
+async def processes(database_url: str, passwords: CountedPasswords) -> AsyncIterator[tuple[Auth, Auth]]:
+    """The services of two processes on one database."""
+    async with AsyncExitStack() as stack:
+        one, two = [await stack.enter_async_context(process(database_url, passwords)) for _ in range(2)]
+        yield one, two
+
+
+def address(number: int) -> str:
+    return f"192.0.2.{number % ADDRESSES}"
+
+
+async def outcomes(tries: int, attempt: Callable[[int], Awaitable[object]]) -> Counter[str]:
+    """How so many tries at once end."""
+    answers = await asyncio.gather(*map(attempt, range(tries)), return_exceptions=True)
+    return Counter(type(answer).__name__ for answer in answers)
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_s90_of_200_sign_ins_at_once_five_are_judged(
+    processes: tuple[Auth, Auth], passwords: CountedPasswords, known: bool
+) -> None:
+    email = (await processes[0].open()).email if known else "nobody@example.org"
+
+    async def sign_in(number: int) -> object:
+        return await processes[number % 2].sessions.login(email, WRONG, address(number))
+
+    ended = await outcomes(TRIES, sign_in)
+    assert passwords.judged == ended["InvalidCredentials"] == FREE_FAILURES
+    assert ended.keys() <= {"InvalidCredentials", *REFUSALS}
+
+
+async def test_s90_the_owner_signs_in_at_home_during_the_200(
+    processes: tuple[Auth, Auth], passwords: CountedPasswords
+) -> None:
+    user = await processes[0].open()
+    await processes[0].sessions.login(user.email, PASSWORD, "198.51.100.7")
+    passwords.judged = 0
+
+    async def sign_in(number: int) -> object:
+        return await processes[number % 2].sessions.login(user.email, WRONG, address(number))
+
+    async def at_home() -> None:
+        for _ in range(20):
+            with suppress(Unavailable):
+                await processes[0].sessions.login(user.email, PASSWORD, "198.51.100.7")
+                return
+
+    ended, _ = await asyncio.gather(outcomes(TRIES, sign_in), at_home())
+    assert ended["InvalidCredentials"] == FREE_FAILURES
+    await processes[1].sessions.login(user.email, PASSWORD, "198.51.100.7")
+
+
+async def test_s90_right_passwords_at_once_delay_nobody(processes: tuple[Auth, Auth]) -> None:
+    user = await processes[0].open()
+    ended = await outcomes(20, lambda _: processes[0].sessions.login(user.email, PASSWORD, address(1)))
+    assert ended == {"SignedIn": 20}
+
+
+async def test_s90_of_200_current_passwords_at_once_five_are_judged(
+    processes: tuple[Auth, Auth], passwords: CountedPasswords
+) -> None:
+    user = await processes[0].open()
+    caller = processes[0].caller((await processes[0].sign_in(user)).tokens)
+    passwords.judged = 0
+
+    async def change(number: int) -> None:
+        await processes[number % 2].passwords.change(caller, WRONG, "a fresh start, 2041", address(number))
+
+    ended = await outcomes(TRIES, change)
+    assert passwords.judged == ended["PasswordWrong"] == FREE_FAILURES
+    assert ended.keys() <= {"PasswordWrong", *REFUSALS}
+
+
+async def test_s90_a_change_that_is_refused_for_its_new_password_costs_no_try(auth_of_one: tuple[Auth, User]) -> None:
+    auth, user = auth_of_one
+    caller = auth.caller((await auth.sign_in(user)).tokens)
+    for _ in range(FREE_FAILURES + 1):
+        assert await outcomes(1, lambda _: auth.passwords.change(caller, PASSWORD, "password123", "")) == {
+            "PasswordBreached": 1
+        }
+    await auth.sessions.login(user.email, PASSWORD)
+
+
+@pytest.fixture
+async def auth_of_one(processes: tuple[Auth, Auth]) -> tuple[Auth, User]:
+    return processes[0], await processes[0].open()
+
+
+async def test_s90_of_200_lookups_at_once_five_are_judged(processes: tuple[Auth, Auth]) -> None:
+    clock, metrics, judged, pharmacist = SettableClock().clock, Metrics(), [], new_id()
+    limit = BUDGETS.later("lookup_misses")
+    budgets = [
+        LookupMisses(
+            Meter(DividedStore(PostgresStore(each.work), MemoryStore(), SHARED, metrics), clock, metrics), limit
+        )
+        for each in processes
+    ]
+
+    async def look_up(number: int) -> None:
+        async with budgets[number % 2].counted(pharmacist):
+            judged.append(number)
+            await asyncio.sleep(0.01)
+            raise NotFound("prescription")
+
+    ended = await outcomes(TRIES, look_up)
+    assert len(judged) == ended["NotFound"] == limit.tokens
+    assert ended.keys() <= {"NotFound", *REFUSALS}
