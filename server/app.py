@@ -58,6 +58,7 @@ from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
 from server.mail.standby import Standby
 from server.mail.worker import MailWorker
 from server.pharmacy.servicer import PharmacyServicer
+from server.secret_files import derived_key
 from server.settings import Settings
 from server.status import check_published
 from server.unit_of_work import UnitOfWork
@@ -170,7 +171,8 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:
             Deadline(),  # from here on there is work that takes time
             RefreshCookie(services.lifetimes, secure=core.settings.browsers_use_tls),  # before the body is parsed
             Validation(frozenset(method.request_type for method in methods.values() if method.request_type)),
-            Idempotency(core.work),  # innermost: opens the transaction that the use case joins
+            # Innermost: opens the transaction that the use case joins.
+            Idempotency(core.work, derived_key(core.ring.root, "idempotency requests")),
         ],
         methods,
         OPEN_METHODS,

@@ -33,6 +33,8 @@ from server.settings import Settings
 from server.unit_of_work import UnitOfWork
 
 PICTURE_THREADS: Final = 1
+LIMIT_CONNECTIONS: Final = 4
+"""For the buckets in the database: a charge stays when the call's transaction is rolled back, so it has another one."""
 
 
 class SchemaOutdated(Exception):
@@ -64,6 +66,7 @@ async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
         raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
     engine = create_engine(database_url, pool_size=settings.db_pool_size)
     pulse = create_engine(database_url, pool_size=1, application="medconnect-health")
+    limits = create_engine(database_url, pool_size=LIMIT_CONNECTIONS, application="medconnect-limits")
     ears = create_engine(database_url, pool_size=1, application="medconnect-notifications")
     drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
     try:
@@ -72,21 +75,23 @@ async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
         bell, ring, metrics = Notifications(ears), _key_ring(settings), Metrics()
         work = UnitOfWork(engine, partial(bell.ring, Channel.MAIL))
-        async with bell.running(), _bucket_store(settings, work, clock, metrics) as store:
+        strict = PostgresStore(UnitOfWork(limits, joins=False))
+        async with bell.running(), _bucket_store(settings, strict, clock, metrics) as store:
             pictures, meter = QrPictures(drawing), Meter(store, clock, metrics)
             yield Core(settings, clock, work, UnitOfWork(pulse), ring, bell, issuer, pictures, metrics, meter)
     finally:
         drawing.shutdown(cancel_futures=True)
         await ears.dispose()
+        await limits.dispose()
         await pulse.dispose()
         await engine.dispose()
 
 
 @asynccontextmanager
 async def _bucket_store(
-    settings: Settings, work: UnitOfWork, clock: Clock, metrics: Metrics
+    settings: Settings, strict: PostgresStore, clock: Clock, metrics: Metrics
 ) -> AsyncIterator[BucketStore]:
-    strict, memory, url = PostgresStore(work), MemoryStore(), settings.rate_limit_redis_url
+    memory, url = MemoryStore(), settings.rate_limit_redis_url
     if url is None:
         yield DividedStore(strict, memory, SHARED, metrics)
         return

@@ -82,11 +82,13 @@ class UnitOfWork:
 
     Every block raises `ServerBusy` or `DatabaseUnavailable` when the database fails it.
 
-    happened: called behind each commit that leaves events or mails.
+    happened: called behind each commit that leaves events or mails. joins: False for what must be written whatever
+    becomes of the transaction that stands open in `shared`; it needs a pool of its own, because that one is held.
     """
 
-    def __init__(self, engine: AsyncEngine, happened: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, engine: AsyncEngine, happened: Callable[[], None] = lambda: None, *, joins: bool = True) -> None:
         self._engine = engine
+        self._joins = joins
         self._happened = happened
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -96,7 +98,7 @@ class UnitOfWork:
 
         Inside `shared` it is the one that stands open there.
         """
-        joined = _joined.get()
+        joined = _joined.get() if self._joins else None
         if joined is not None:
             yield joined
             return
@@ -113,7 +115,7 @@ class UnitOfWork:
 
         Inside `shared` they are part of what stands open there: a call never waits for a second connection.
         """
-        joined = _joined.get()
+        joined = _joined.get() if self._joins else None
         if joined is not None:
             yield joined
             return

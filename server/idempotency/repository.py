@@ -1,6 +1,7 @@
 """First successes, by caller, method and key."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -9,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.audit.occasion import NOTHING, Subject
 from server.errors import RequestInProgress
 
+UNKNOWN_REQUEST: Final = b""
+"""The hash of requests that were kept with one that said too much; migration 0021 erased it. They match any request."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyedCall:
@@ -16,6 +20,7 @@ class KeyedCall:
 
     caller_id: UUID
     method: str
+    """With its service: `medconnect.pharmacy.v1.PharmacyService/ScanQrCode`."""
     key: str
 
 

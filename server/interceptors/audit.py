@@ -51,7 +51,7 @@ class Audit:
 
     async def around(self, call: Call, proceed: Proceed) -> None:
         """Raise NotRecorded for a success without its record; what is raised inside passes through."""
-        here = Occasion(call.method.name, call.request_id, call.host, call.first("user-agent") or "", call.caller)
+        here = Occasion(call.method.full_name, call.request_id, call.host, call.first("user-agent") or "", call.caller)
         with occasion.entered(here):
             try:
                 await proceed(call)
@@ -62,7 +62,7 @@ class Audit:
                 await self._refused(call, here, Internal())
                 raise
             if call.method.audit is not None and here.recorded is None:
-                raise NotRecorded(call.method.name)
+                raise NotRecorded(call.method.full_name)
 
     async def _refused(self, call: Call, here: Occasion, error: DeclaredError) -> None:
         """Record a refusal, in a task of its own: it goes on when the caller hangs up before he was told."""

@@ -48,6 +48,11 @@ class Method:
         """The method alone: `ScanQrCode`."""
         return self.path.rpartition("/")[2]
 
+    @property
+    def full_name(self) -> str:
+        """Service and method: `medconnect.pharmacy.v1.PharmacyService/ScanQrCode`; no two methods share it."""
+        return self.path.removeprefix("/")
+
 
 def unknown_method(path: str) -> Method:
     """A method that does not exist: answered as such to those who are signed in, and to nobody else."""

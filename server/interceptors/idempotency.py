@@ -1,15 +1,15 @@
 """Innermost: a write that is repeated with its key answers what the first one answered, and is executed once."""
 
-import hashlib
 import re
 from typing import Final
 
 from server.audit import occasion
 from server.audit.occasion import NOTHING, Subject
 from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
-from server.idempotency.repository import FirstSuccess, KeyedCall
+from server.idempotency.repository import UNKNOWN_REQUEST, FirstSuccess, KeyedCall
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
+from server.interceptors.request_hash import request_hash
 from server.unit_of_work import UnitOfWork
 
 HEADER: Final = "idempotency-key"
@@ -21,11 +21,12 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{16,255}")
 class Idempotency:
     """Opens the transaction that the use case joins, and stores its response there.
 
-    The two are committed together or not at all.
+    The two are committed together or not at all. hash_key: 32 bytes, under which requests are hashed.
     """
 
-    def __init__(self, work: UnitOfWork) -> None:
+    def __init__(self, work: UnitOfWork, hash_key: bytes) -> None:
         self._work = work
+        self._hash_key = hash_key
 
     async def around(self, call: Call, proceed: Proceed) -> None:
         """Fill in `reply` from the first success, or let the call on and keep its reply.
@@ -35,12 +36,12 @@ class Idempotency:
         if not call.method.idempotent or HEADER not in call.metadata or call.caller is None or call.message is None:
             await proceed(call)
             return
-        keyed = KeyedCall(call.caller.user_id, call.method.name, _key(call))
-        request_hash = hashlib.sha256(call.message.SerializeToString(deterministic=True)).digest()
+        keyed = KeyedCall(call.caller.user_id, call.method.full_name, _key(call))
+        asked = request_hash(call.message, self._hash_key)
         async with self._work.shared() as transaction:
             first = await transaction.idempotency.claim(keyed)
             if first is not None:
-                if first.request_hash != request_hash:
+                if first.request_hash not in (asked, UNKNOWN_REQUEST):
                     raise IdempotencyKeyReused()
                 call.reply = first.response
                 call.headers[REPLAYED] = "true"
@@ -48,7 +49,7 @@ class Idempotency:
                     await transaction.audit.record(call.method.audit, first.subject, reason=REPLAYED)
             await proceed(call)
             if first is None and call.reply is not None:
-                await transaction.idempotency.keep(keyed, FirstSuccess(request_hash, call.reply, _recorded()))
+                await transaction.idempotency.keep(keyed, FirstSuccess(asked, call.reply, _recorded()))
 
 
 def _recorded() -> Subject:

@@ -225,7 +225,10 @@ async def running_house(
     metrics = Metrics()
     meter = Meter(store or MemoryStore(), clock.clock, metrics)
     settings = SimpleNamespace(browsers_use_tls=False)
-    core: Any = SimpleNamespace(settings=settings, clock=clock.clock, work=work, metrics=metrics, meter=meter)
+    ring = KeyRing.derived("a secret for the probe, 32 bytes long")
+    core: Any = SimpleNamespace(
+        settings=settings, clock=clock.clock, work=work, metrics=metrics, meter=meter, ring=ring
+    )
     budgets = Budgets(limits, limit_factor)
     lifetimes = Lifetimes(timedelta(minutes=30))
     services: Any = SimpleNamespace(access_tokens=tokens, lifetimes=lifetimes, standing=standing, budgets=budgets)

@@ -18,7 +18,7 @@ from server.identity import Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import as_owner
-from tests.interceptors.probe import BODY, EDGE, House, Metadata, running_house
+from tests.interceptors.probe import BODY, EDGE, PATHS, House, Metadata, running_house
 
 KEY = "0123456789abcdef"
 OTHER_BODY = pharmacy_service_pb2.ScanQrCodeRequest(qr_code="MC1.k1.xyz").SerializeToString()
@@ -179,11 +179,21 @@ async def test_a_call_that_runs_out_of_time_leaves_nothing(house: House, ledger:
 async def test_another_caller_or_method_has_keys_of_its_own(house: House, ledger: Ledger, caller: Metadata) -> None:
     other_caller = [*house.bearer(Role.DOCTOR), ("idempotency-key", KEY)]
     await house.call("unary", caller)
-    await ledger.sql("UPDATE idempotency_keys SET method = 'AnotherMethod'")
+    [method] = await ledger.sql("SELECT method FROM idempotency_keys")
+    assert method == PATHS["unary"].removeprefix("/")
+    await ledger.sql("UPDATE idempotency_keys SET method = 'medconnect.other.v1.OtherService/GetEmailQueueStatus'")
     for metadata in (caller, other_caller):
         answer = await house.call("unary", metadata, OTHER_BODY)
         assert (answer.code, "idempotent-replayed" in answer.headers) == (CODE.OK, False)
     assert await ledger.written() == ([1, 2, 3], 3)
+
+
+async def test_a_key_whose_hash_was_erased_matches_any_request(house: House, ledger: Ledger, caller: Metadata) -> None:
+    await house.call("unary", caller)
+    await ledger.sql("UPDATE idempotency_keys SET request_hash = ''")
+    answer = await house.call("unary", caller, OTHER_BODY)
+    assert (answer.code, answer.headers["idempotent-replayed"]) == (CODE.OK, "true")
+    assert ledger.runs == 1
 
 
 async def test_all_sessions_of_a_caller_share_his_keys(house: House, ledger: Ledger) -> None:

@@ -23,6 +23,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S16": "a new password ends all sessions",
     "S17": "who registers himself as a professional may nothing until an admin has verified him",
     "S90": "tries are charged before they are judged: their number is exact, however many come at once",
+    "S92": "nothing that is stored depends on a password but its own hash",
     "S18": "there is no account with a published password",
     # Tokens and sessions
     "S19": "access tokens live 15 minutes and name nobody",

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 
 import pytest
 
@@ -13,6 +13,7 @@ from server.auth import sign_in_attempts
 from server.auth.entities import User
 from server.auth.passwords import PasswordCheck, Passwords, hashing_threads
 from server.auth.sign_in_repository import FREE_FAILURES
+from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.errors import NotFound, Unavailable
 from server.metrics import Metrics
@@ -23,6 +24,7 @@ from server.rate_limits.divided_store import DividedStore
 from server.rate_limits.meter import Meter
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.store import MemoryStore
+from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import PASSWORD, Auth, process
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.limits import BUDGETS
@@ -149,18 +151,21 @@ async def auth_of_one(processes: tuple[Auth, Auth]) -> tuple[Auth, User]:
     return processes[0], await processes[0].open()
 
 
-async def test_s90_of_200_lookups_at_once_five_are_judged(processes: tuple[Auth, Auth]) -> None:
+@pytest.mark.parametrize("keyed", [False, True])
+async def test_s90_of_200_lookups_at_once_five_are_judged(
+    processes: tuple[Auth, Auth], database_url: str, keyed: bool
+) -> None:
+    """A call with an idempotency key rolls its transaction back when it misses; the charge stays."""
     clock, metrics, judged, pharmacist = SettableClock().clock, Metrics(), [], new_id()
     limit = BUDGETS.later("lookup_misses")
-    budgets = [
-        LookupMisses(
-            Meter(DividedStore(PostgresStore(each.work), MemoryStore(), SHARED, metrics), clock, metrics), limit
-        )
-        for each in processes
-    ]
+    engines = [create_engine(database_url, pool_size=4) for _ in processes]
+    stores = [PostgresStore(UnitOfWork(engine, joins=False)) for engine in engines]
+    meters = [Meter(DividedStore(store, MemoryStore(), SHARED, metrics), clock, metrics) for store in stores]
+    budgets = [LookupMisses(meter, limit) for meter in meters]
 
     async def look_up(number: int) -> None:
-        async with budgets[number % 2].counted(pharmacist):
+        each = processes[number % 2].work
+        async with each.shared() if keyed else nullcontext(), budgets[number % 2].counted(pharmacist):
             judged.append(number)
             await asyncio.sleep(0.01)
             raise NotFound("prescription")
@@ -168,3 +173,5 @@ async def test_s90_of_200_lookups_at_once_five_are_judged(processes: tuple[Auth,
     ended = await outcomes(TRIES, look_up)
     assert len(judged) == ended["NotFound"] == limit.tokens
     assert ended.keys() <= {"NotFound", *REFUSALS}
+    for engine in engines:
+        await engine.dispose()

@@ -137,3 +137,20 @@ async def test_the_service_reads_names_of_the_past_and_cannot_write_them(databas
         await run(database_url, "UPDATE user_names SET full_name = 'Forged'")  # not even by their owner
     await run(database_url, "SET ROLE medconnect_app", RENAME.format(name="Anna"), "SELECT FROM user_names")
     assert await fetch(database_url, "SELECT full_name FROM user_names ORDER BY since") == [("Ann",), ("Anna",)]
+
+
+async def test_s92_kept_keys_name_their_service_and_lose_their_plain_hashes(database_url: str) -> None:
+    await schema.downgrade(database_url, "0020")
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(
+            "INSERT INTO idempotency_keys (caller_id, method, key, request_hash, response)"
+            " VALUES (gen_random_uuid(), 'CreateUser', '0123456789abcdef', sha256('a password'), 'answer')"
+        )
+        await schema.upgrade(database_url)
+        kept = "SELECT method, request_hash, response FROM idempotency_keys"
+        assert tuple(await connection.fetchrow(kept)) == ("medconnect.auth.v1.AuthService/CreateUser", b"", b"answer")
+        await schema.downgrade(database_url, "0020")
+        assert (await connection.fetchrow(kept))["method"] == "CreateUser"
+    finally:
+        await connection.close()

@@ -68,7 +68,9 @@ class AuditRecord(_message.Message):
     user_agent: _builtins.str
     """What its program called itself, up to 256 characters."""
     rpc: _builtins.str
-    """The method it called; empty for the service itself."""
+    """The method it called with its service, such as `medconnect.auth.v1.AuthService/Login` (older versions recorded the
+    method alone); empty for the service itself.
+    """
     object_kind: _builtins.str
     """The kind of what it was about, such as `prescription`; empty for nothing single."""
     object_id: _builtins.str

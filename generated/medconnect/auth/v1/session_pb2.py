@@ -28,7 +28,7 @@ from medconnect.auth.v1 import user_pb2 as medconnect_dot_auth_dot_v1_dot_user__
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n medconnect/auth/v1/session.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmedconnect/auth/v1/user.proto\x1a\"medconnect/options/v1/access.proto\"K\n\x0cLoginRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfe\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\"\x94\x01\n\rLoginResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"<\n\x13RefreshTokenRequest\x12%\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x90\xb5\x18\x02\"\x9b\x01\n\x14RefreshTokenResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n medconnect/auth/v1/session.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmedconnect/auth/v1/user.proto\x1a\"medconnect/options/v1/access.proto\"O\n\x0cLoginRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfe\x01\x12$\n\x08password\x18\x02 \x01(\tB\x12\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\"\x94\x01\n\rLoginResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x13RefreshTokenRequest\x12)\n\rrefresh_token\x18\x01 \x01(\tB\x12\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x90\xb5\x18\x02\x98\xb5\x18\x01\"\x9b\x01\n\x14RefreshTokenResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,19 +38,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGINREQUEST'].fields_by_name['email']._loaded_options = None
   _globals['_LOGINREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\020\001\030\376\001'
   _globals['_LOGINREQUEST'].fields_by_name['password']._loaded_options = None
-  _globals['_LOGINREQUEST'].fields_by_name['password']._serialized_options = b'\272H\007r\005\020\001(\200\010\220\265\030\002'
+  _globals['_LOGINREQUEST'].fields_by_name['password']._serialized_options = b'\272H\007r\005\020\001(\200\010\220\265\030\002\230\265\030\001'
   _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._loaded_options = None
-  _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\272H\007r\005\020\001\030\310\001\220\265\030\002'
+  _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\272H\007r\005\020\001\030\310\001\220\265\030\002\230\265\030\001'
   _globals['_LOGINREQUEST']._serialized_start=185
-  _globals['_LOGINREQUEST']._serialized_end=260
-  _globals['_LOGINRESPONSE']._serialized_start=263
-  _globals['_LOGINRESPONSE']._serialized_end=411
-  _globals['_REFRESHTOKENREQUEST']._serialized_start=413
-  _globals['_REFRESHTOKENREQUEST']._serialized_end=473
-  _globals['_REFRESHTOKENRESPONSE']._serialized_start=476
-  _globals['_REFRESHTOKENRESPONSE']._serialized_end=631
-  _globals['_LOGOUTREQUEST']._serialized_start=633
-  _globals['_LOGOUTREQUEST']._serialized_end=648
-  _globals['_LOGOUTRESPONSE']._serialized_start=650
-  _globals['_LOGOUTRESPONSE']._serialized_end=666
+  _globals['_LOGINREQUEST']._serialized_end=264
+  _globals['_LOGINRESPONSE']._serialized_start=267
+  _globals['_LOGINRESPONSE']._serialized_end=415
+  _globals['_REFRESHTOKENREQUEST']._serialized_start=417
+  _globals['_REFRESHTOKENREQUEST']._serialized_end=481
+  _globals['_REFRESHTOKENRESPONSE']._serialized_start=484
+  _globals['_REFRESHTOKENRESPONSE']._serialized_end=639
+  _globals['_LOGOUTREQUEST']._serialized_start=641
+  _globals['_LOGOUTREQUEST']._serialized_end=656
+  _globals['_LOGOUTRESPONSE']._serialized_start=658
+  _globals['_LOGOUTRESPONSE']._serialized_end=674
 # @@protoc_insertion_point(module_scope)

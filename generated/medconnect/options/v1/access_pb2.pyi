@@ -209,7 +209,12 @@ Global___Access: _TypeAlias = Access  # noqa: Y015
 
 ACCESS_FIELD_NUMBER: _builtins.int
 TEXT_FIELD_NUMBER: _builtins.int
+SECRET_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
 """Who may call this method and how it is answered."""
 text: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Text.ValueType]
 """What this text field may hold; one line if it is not given."""
+secret: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""True: the field holds what only its owner may know, such as a password, and nothing that is stored depends on it but its own hash.
+Two requests that differ in such fields alone count as the same request of an idempotency key.
+"""
