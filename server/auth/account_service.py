@@ -82,7 +82,7 @@ class AccountService:
         status = UserStatus.UNVERIFIED if waits else UserStatus.ACTIVE
         account = await self._account(application, status, email_confirmed=not self._confirms_email)
         if self._confirms_email:
-            await self._confirmation.admit(account.email)
+            await self._confirmation.admit(account.email, confirmed=False)
         async with self._work.begin() as tx:
             opened = await self._with_record(tx, await self.open(tx, account), application)
             if self._confirms_email:

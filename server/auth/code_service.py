@@ -27,7 +27,7 @@ class CodeService:
     async def send(
         self, tx: Transaction, user: User, scope: CodeScope, kind: MailKind, *, to: str | None = None
     ) -> datetime:
-        """Mail a new code to an account that is locked, or `to` an address that it asks for; the one before ends.
+        """Mail a new code to an account that is locked, or `to` an address that it asks for.
 
         Answers when it expires. Raises what `issue` raises.
         """
@@ -44,7 +44,7 @@ class CodeService:
         """
         await tx.outbox.check_room(scope.user_id, self._mails_a_day)
         code = one_time_codes.issue(scope, self._hash_key)
-        return code.text, await tx.codes.replace(scope, code.hash)
+        return code.text, await tx.codes.add(scope, code.hash)
 
     async def use(self, tx: Transaction, scope: CodeScope, text: str) -> bool:
         """Whether this code opens that; it is used up then. A wrong try counts, if the transaction commits."""

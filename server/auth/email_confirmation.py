@@ -22,13 +22,15 @@ class EmailConfirmation:
         self._meter = meter
         self._entries = entries
 
-    async def admit(self, address: str) -> None:
-        """Count that somebody enters an address, before he is mailed there; call it outside of transactions.
+    async def admit(self, address: str, *, confirmed: bool) -> None:
+        """Count that an address is entered, before a code is mailed there; call it outside of transactions.
 
-        Of however many accounts: nobody's mailbox is filled, and five tries at each code stay few. Raises
-        RateLimitExceeded, whether the address has an owner or not.
+        Of however many accounts: nobody's mailbox is filled, and five tries at each code stay few. confirmed: by an
+        account that has an address of its own; those count apart from strangers who register, so that no stranger keeps
+        an owner from an address. Raises RateLimitExceeded, whether the address has an owner or not.
         """
-        key = hashlib.sha256(address.encode()).hexdigest()
+        kind = "change" if confirmed else "registration"
+        key = hashlib.sha256(f"{kind}|{address}".encode()).hexdigest()
         await self._meter.charge_quietly([(self._entries, key)])
 
     async def ask(self, tx: Transaction, user: User, kind: MailKind) -> None:

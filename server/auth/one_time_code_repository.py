@@ -5,10 +5,17 @@ from math import ceil
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Integer, Interval, LargeBinary, Text, Uuid, bindparam, text
+from sqlalchemy import Boolean, Integer, Interval, LargeBinary, Text, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.auth.one_time_codes import LIFETIME, MAX_PER_DAY, MAX_TRIES, CodeScope
+from server.auth.one_time_codes import (
+    LIFETIME,
+    MAX_PER_DAY,
+    MAX_TRIES,
+    STRANGERS_CODES,
+    STRANGERS_TRIES,
+    CodeScope,
+)
 from server.db.identifiers import new_id
 from server.errors import RateLimitExceeded
 
@@ -17,23 +24,45 @@ LIMIT: Final = "codes"
 
 _SCOPE: Final = (bindparam("user_id", type_=Uuid), bindparam("purpose", type_=Text))
 _SESSION: Final = bindparam("session_id", type_=Uuid)
+_ASKER: Final = (
+    bindparam("address", type_=LargeBinary),
+    bindparam("nonce", type_=LargeBinary),
+    bindparam("stranger", type_=Boolean),
+)
 
-# Seconds until the oldest of the account's codes is a day old, if it got as many as it may; no row if it got fewer.
+# Whoever asks for or tries a code waits for those before: counts are read and written by one at a time.
+_LOCK_ACCOUNT: Final = text("SELECT FROM users WHERE id = :user_id FOR NO KEY UPDATE").bindparams(_SCOPE[0])
+
+# Seconds until the oldest code that counts is a day old, where there are as many as there may be. Each purpose counts
+# by itself, and reset codes by the address that asked; those that strangers asked for count together as well.
 _WAIT: Final = text(
     """
-    SELECT CAST(extract(epoch FROM created_at + interval '1 day' - now()) AS float) FROM one_time_codes
-    WHERE user_id = :user_id AND created_at > now() - interval '1 day'
-    ORDER BY created_at DESC OFFSET :most - 1 LIMIT 1
+    WITH today AS (
+        SELECT created_at, address, stranger FROM one_time_codes
+        WHERE user_id = :user_id AND purpose = :purpose AND created_at > now() - interval '1 day'
+    ), full_since AS (
+        (SELECT created_at FROM today WHERE address IS NOT DISTINCT FROM :address
+         ORDER BY created_at DESC OFFSET :most - 1 LIMIT 1)
+        UNION ALL
+        (SELECT created_at FROM today WHERE stranger AND :stranger
+         ORDER BY created_at DESC OFFSET :most_of_strangers - 1 LIMIT 1)
+    )
+    SELECT CAST(extract(epoch FROM max(created_at) + interval '1 day' - now()) AS float) FROM full_since
     """
-).bindparams(_SCOPE[0], bindparam("most", MAX_PER_DAY, type_=Integer))
+).bindparams(
+    *_SCOPE,
+    *_ASKER[::2],
+    bindparam("most", MAX_PER_DAY, type_=Integer),
+    bindparam("most_of_strangers", STRANGERS_CODES, type_=Integer),
+)
 
-# The one that could still be used ends.
-_END_OTHERS: Final = text(
+_END_OPEN: Final = text(
     """
     UPDATE one_time_codes SET ended_at = now()
-    WHERE user_id = :user_id AND purpose = :purpose AND ended_at IS NULL
+    WHERE user_id = :user_id AND purpose = :purpose AND session_id IS NOT DISTINCT FROM :session_id
+        AND ended_at IS NULL
     """
-).bindparams(*_SCOPE)
+).bindparams(*_SCOPE, _SESSION)
 
 _END_ALL: Final = text(
     "UPDATE one_time_codes SET ended_at = now() WHERE user_id = :user_id AND ended_at IS NULL"
@@ -41,31 +70,55 @@ _END_ALL: Final = text(
 
 _INSERT: Final = text(
     """
-    INSERT INTO one_time_codes (id, user_id, purpose, session_id, code_hash, expires_at)
-    VALUES (:id, :user_id, :purpose, :session_id, :code_hash, now() + :lifetime)
+    INSERT INTO one_time_codes (id, user_id, purpose, session_id, address, nonce, stranger, code_hash, expires_at)
+    VALUES (:id, :user_id, :purpose, :session_id, :address, :nonce, :stranger, :code_hash, now() + :lifetime)
     RETURNING expires_at
     """
 ).bindparams(
     *_SCOPE,
     _SESSION,
+    *_ASKER,
     bindparam("id", type_=Uuid),
     bindparam("code_hash", type_=LargeBinary),
     bindparam("lifetime", type_=Interval),
 )
 
-# One statement, so that of any number of tries at once each is counted and one succeeds: those that wait for the row
-# see it as the one before left it.
+# A client's own codes are those it asked for, by its nonce or else by its address. A client without a nonce that has
+# none of its own is judged against those of other such clients: its address has changed, or it is a stranger.
+# Such stray tries never end a code. What strangers share for a day is `pooled`; the first try at a code is not.
 _TRY: Final = text(
     """
-    UPDATE one_time_codes
-    SET tries = tries + 1,
-        ended_at = CASE WHEN code_hash = :code_hash OR tries + 1 >= :max_tries THEN now() END
-    WHERE user_id = :user_id AND purpose = :purpose AND session_id IS NOT DISTINCT FROM :session_id
-        AND ended_at IS NULL AND expires_at > now()
+    WITH open AS (
+        SELECT id, tries, stray_tries, stranger,
+               nonce IS NOT NULL OR address IS NOT DISTINCT FROM :address AS own
+        FROM one_time_codes
+        WHERE user_id = :user_id AND purpose = :purpose AND session_id IS NOT DISTINCT FROM :session_id
+            AND nonce IS NOT DISTINCT FROM :nonce AND ended_at IS NULL AND expires_at > now()
+    ), tried AS (
+        SELECT id, own, NOT own OR (stranger AND tries > 0) AS pooled FROM open
+        WHERE own OR (stray_tries < :max_tries AND NOT EXISTS (SELECT FROM open WHERE own))
+    ), spent AS (
+        SELECT coalesce(sum(stray_tries + CASE WHEN stranger THEN greatest(tries - 1, 0) ELSE 0 END), 0) AS tries
+        FROM one_time_codes
+        WHERE user_id = :user_id AND purpose = :purpose AND created_at > now() - interval '1 day'
+    ), judged AS (
+        SELECT id, own FROM tried, spent
+        WHERE NOT pooled OR spent.tries + (SELECT count(*) FROM tried WHERE pooled) <= :pool
+    )
+    UPDATE one_time_codes AS code
+    SET tries = code.tries + CASE WHEN own THEN 1 ELSE 0 END,
+        stray_tries = code.stray_tries + CASE WHEN own THEN 0 ELSE 1 END,
+        ended_at = CASE WHEN code_hash = :code_hash OR (own AND code.tries + 1 >= :max_tries) THEN now() END
+    FROM judged WHERE code.id = judged.id AND code.ended_at IS NULL
     RETURNING code_hash = :code_hash AS matches
     """
 ).bindparams(
-    *_SCOPE, _SESSION, bindparam("code_hash", type_=LargeBinary), bindparam("max_tries", MAX_TRIES, type_=Integer)
+    *_SCOPE,
+    _SESSION,
+    *_ASKER[:2],
+    bindparam("code_hash", type_=LargeBinary),
+    bindparam("max_tries", MAX_TRIES, type_=Integer),
+    bindparam("pool", STRANGERS_TRIES, type_=Integer),
 )
 
 
@@ -75,24 +128,38 @@ class OneTimeCodeRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def replace(self, scope: CodeScope, code_hash: bytes) -> datetime:
-        """Store a new code and end the account's other one for this purpose; lock the account first.
+    async def add(self, scope: CodeScope, code_hash: bytes) -> datetime:
+        """Stores a new code and locks the account. Returns when the code expires.
 
-        Answers when it expires. Raises RateLimitExceeded, and nothing is changed, when the account was sent
-        MAX_PER_DAY codes in 24 hours.
+        Where strangers may ask, codes before it stay good until they are used or expire. Where the owner alone may, the
+        one before ends: a code confirms the address that it was mailed to. Raises RateLimitExceeded, and nothing is
+        changed, when as many were sent in 24 hours as may be.
         """
-        wait = await self._connection.scalar(_WAIT, {"user_id": scope.user_id})
+        values = _values(scope)
+        await self._connection.execute(_LOCK_ACCOUNT, values)
+        wait = await self._connection.scalar(_WAIT, values)
         if wait is not None:
             raise RateLimitExceeded(retry_after=max(1, ceil(wait)), limit=LIMIT)
-        await self._connection.execute(_END_OTHERS, {"user_id": scope.user_id, "purpose": scope.purpose})
-        values = {**_values(scope), "id": new_id(), "code_hash": code_hash, "lifetime": LIFETIME}
-        expires_at: datetime = (await self._connection.execute(_INSERT, values)).scalar_one()
+        if scope.asker is None:
+            await self._connection.execute(_END_OPEN, values)
+        stored = {**values, "id": new_id(), "code_hash": code_hash, "lifetime": LIFETIME}
+        expires_at: datetime = (await self._connection.execute(_INSERT, stored)).scalar_one()
         return expires_at
 
     async def use(self, scope: CodeScope, code_hash: bytes) -> bool:
-        """Whether this is the code that stands open there; it is used up then. A wrong try is counted."""
-        found = await self._connection.execute(_TRY, {**_values(scope), "code_hash": code_hash})
-        return bool(found.scalar_one_or_none())
+        """Returns whether this is a code that is open there, and ends all that are; a wrong try is counted.
+
+        Of any number of tries at once each is counted, and one succeeds: the row of a single open code sees to that,
+        and where strangers try too the account is locked.
+        """
+        values = _values(scope)
+        if scope.asker is not None:
+            await self._connection.execute(_LOCK_ACCOUNT, values)
+        tried = (await self._connection.execute(_TRY, {**values, "code_hash": code_hash})).scalars().all()
+        if not any(tried):
+            return False
+        await self._connection.execute(_END_OPEN, values)
+        return True
 
     async def end_all(self, user_id: UUID) -> None:
         """End every code of an account that could still be used."""
@@ -100,4 +167,12 @@ class OneTimeCodeRepository:
 
 
 def _values(scope: CodeScope) -> dict[str, object]:
-    return {"user_id": scope.user_id, "purpose": scope.purpose, "session_id": scope.session_id}
+    asker = scope.asker
+    return {
+        "user_id": scope.user_id,
+        "purpose": scope.purpose,
+        "session_id": scope.session_id,
+        "address": asker.address if asker else None,
+        "nonce": asker.nonce if asker else None,
+        "stranger": asker is not None and not asker.known,
+    }

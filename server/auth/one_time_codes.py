@@ -16,9 +16,17 @@ from uuid import UUID
 DIGITS: Final = 6
 LIFETIME: Final = timedelta(minutes=10)
 MAX_TRIES: Final = 5
-"""So many wrong tries, and the code is dead: a guess succeeds once in 200,000 codes."""
+"""So many wrong tries by the client that asked end a code, and so many by others are judged against it."""
 MAX_PER_DAY: Final = 10
-"""Codes that an account is sent in 24 hours, whatever they are for."""
+"""Codes of one purpose that an account is sent in 24 hours; of reset codes, those that one address asked for."""
+STRANGERS_CODES: Final = 20
+"""Reset codes that an account is sent in 24 hours because addresses asked from which it has not signed in lately."""
+STRANGERS_TRIES: Final = 30
+"""Tries at reset codes that all strangers share in 24 hours, beside the first try at each code, which is always judged.
+
+So strangers guess STRANGERS_CODES + STRANGERS_TRIES times a day, however many addresses they have: their chance is
+5e-5 for each account. An address from which the account signs in has MAX_PER_DAY * MAX_TRIES guesses of its own.
+"""
 
 
 class Purpose(StrEnum):
@@ -30,6 +38,18 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """The client that asks for a code, or tries one, without being signed in."""
+
+    address: bytes
+    """Keyed hash of the address that it calls from."""
+    nonce: bytes | None
+    """Keyed hash of its nonce: the code opens together with that alone. None if it has none."""
+    known: bool
+    """Whether the account signed in from that address lately."""
+
+
+@dataclass(frozen=True, slots=True)
 class CodeScope:
     """For whom and for what a code is."""
 
@@ -37,6 +57,8 @@ class CodeScope:
     purpose: Purpose
     session_id: UUID | None = None
     """The session that asked for it, if only that one may use it: always with HISTORY_ACCESS, never else."""
+    asker: Asker | None = None
+    """Who asks, if it may be a stranger: with PASSWORD_RESET alone."""
 
 
 @dataclass(frozen=True, slots=True)

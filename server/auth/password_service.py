@@ -49,27 +49,34 @@ class PasswordService:
         self._standing = standing
         self._answer_seconds = answer_seconds
 
-    async def forgot(self, email: str) -> None:
-        """Mail a code to the account of that address, if there is an open one that did not get too many today."""
+    async def forgot(self, email: str, address: str = "", nonce: str = "") -> None:
+        """Mail a code to the account of that address, if there is an open one that did not get too many today.
+
+        address, nonce: what the client that asks is known by when it comes back with the code. Codes that were sent
+        before stay good: a stranger who asks takes nothing from the owner.
+        """
         async with self._no_sooner(), self._work.begin() as tx:
             known = await _open_account(tx, email.lower())
             if known is not None:
+                scope = await self._scope(tx, known.user, address, nonce)
                 with suppress(RateLimitExceeded):
-                    await self._codes.send(tx, known.user, _scope(known.user.id), MailKind.PASSWORD_RESET)
+                    await self._codes.send(tx, known.user, scope, MailKind.PASSWORD_RESET)
                 await tx.audit.record(AuditEvent.PASSWORD_RESET_REQUESTED, known.user.subject)
 
-    async def reset(self, email: str, code: str, password: str) -> None:
+    async def reset(self, email: str, code: str, password: str, address: str = "", nonce: str = "") -> None:
         """Set a new password with a mailed code, and end all sessions.
 
-        Raises OtpInvalid, the same for an unknown address; PasswordBreached, PasswordContext or ValidationFailed, after
-        which the code is still good.
+        address, nonce: of the client, as `forgot` was told them. Raises OtpInvalid, the same for an unknown address;
+        PasswordBreached, PasswordContext or ValidationFailed, after which the code is still good.
         """
         check_new_password(password, email, field=_NEW)
         async with self._no_sooner():
             password_hash = await self._passwords.hash(password)
             async with self._work.begin() as tx:
                 known = await _open_account(tx, email.lower())
-                right = known is not None and await self._codes.use(tx, _scope(known.user.id), code)
+                right = known is not None and await self._codes.use(
+                    tx, await self._scope(tx, known.user, address, nonce), code
+                )
                 if known is not None and right:
                     check_new_password(password, email, known.user.full_name, field=_NEW)
                     ended = await self._replace(tx, known.user, password_hash)
@@ -101,6 +108,10 @@ class PasswordService:
             await tx.audit.record(AuditEvent.PASSWORD_CHANGED, current.user.subject)
         self._standing.revoked(*ended)
 
+    async def _scope(self, tx: Transaction, user: User, address: str, nonce: str) -> CodeScope:
+        asker = await self._attempts.asker(tx, user.email, address, nonce)
+        return CodeScope(user.id, Purpose.PASSWORD_RESET, asker=asker)
+
     @staticmethod
     async def _replace(tx: Transaction, user: User, password_hash: str, but: UUID | None = None) -> set[UUID]:
         """Store the hash of a locked account's new password; answers the sessions that end."""
@@ -125,7 +136,3 @@ async def _open_account(tx: Transaction, email: str) -> Credentials | None:
         return None
     locked = await tx.accounts.credentials_for_update(found.user.id)
     return None if locked.user.status is UserStatus.DEACTIVATED else locked
-
-
-def _scope(user_id: UUID) -> CodeScope:
-    return CodeScope(user_id, Purpose.PASSWORD_RESET)

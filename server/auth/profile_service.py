@@ -50,7 +50,7 @@ class ProfileService:
         if not change.current_password:
             raise ValidationFailed.of("currentPassword", "is required for another e-mail address")
         known = await self._present_password.check(caller, change.current_password, address)
-        await self._confirmation.admit(change.email.lower())
+        await self._confirmation.admit(change.email.lower(), confirmed=known.credentials.user.email_confirmed)
         async with self._work.begin() as tx:
             user = await self._update(tx, caller, change)
             await self._present_password.locked(tx, known)

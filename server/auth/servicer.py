@@ -56,11 +56,12 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         return pb.LogoutResponse()
 
     async def ForgotPassword(self, request: pb.ForgotPasswordRequest, context: Context) -> pb.ForgotPasswordResponse:
-        await self._passwords.forgot(request.email)
+        await self._passwords.forgot(request.email, current_address(), request.client_nonce)
         return pb.ForgotPasswordResponse()
 
     async def ResetPassword(self, request: pb.ResetPasswordRequest, context: Context) -> pb.ResetPasswordResponse:
-        await self._passwords.reset(request.email, request.otp_code, request.new_password)
+        address, nonce = current_address(), request.client_nonce
+        await self._passwords.reset(request.email, request.otp_code, request.new_password, address, nonce)
         return pb.ResetPasswordResponse()
 
     async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Context) -> pb.ChangePasswordResponse:

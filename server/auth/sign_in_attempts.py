@@ -17,6 +17,7 @@ from math import ceil
 from typing import Final
 from weakref import WeakValueDictionary
 
+from server.auth.one_time_codes import Asker
 from server.auth.passwords import LONGEST_WAIT_SECONDS
 from server.auth.sign_in_repository import FREE_FAILURES
 from server.errors import RateLimitExceeded, ServerBusy, Unavailable
@@ -80,6 +81,12 @@ class SignInAttempts:
     async def forgive(self, tx: Transaction, email: str) -> None:
         """Forgets all failures: the owner of the e-mail has set a new password, and guesses were at the old one."""
         await tx.sign_ins.forgive(self._hash("account", email))
+
+    async def asker(self, tx: Transaction, email: str, address: str, nonce: str) -> Asker:
+        """Returns who asks for, or tries, a code for an e-mail (in lower case); nonce: empty if the client has none."""
+        place = self._hash("address", address)
+        known = await tx.sign_ins.knows(self._hash("account", email), place)
+        return Asker(place, self._hash("nonce", nonce) if nonce else None, known)
 
     async def _charge(self, account: bytes, place: bytes, arrived: float) -> Attempt:
         async with self._work.read() as tx:

@@ -72,6 +72,15 @@ _SUCCEEDED: Final = text(
     """
 ).bindparams(*_WHO, bindparam("counter", type_=LargeBinary))
 
+_KNOWS: Final = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM sign_in_counters
+        WHERE account = :account AND address = :address AND signed_in_at > now() - interval '30 days'
+    )
+    """
+).bindparams(*_WHO)
+
 _FORGIVE: Final = text(
     "UPDATE sign_in_counters SET failures = 0, blocked_until = now() WHERE account = :account"
 ).bindparams(_WHO[0])
@@ -111,6 +120,10 @@ class SignInRepository:
     async def succeeded(self, account: bytes, address: bytes, counter: bytes) -> None:
         """Know the address for 30 days, and forget the failures on the counter that was in force."""
         await self._connection.execute(_SUCCEEDED, {"account": account, "address": address, "counter": counter})
+
+    async def knows(self, account: bytes, address: bytes) -> bool:
+        """Returns whether the account signed in from the address during the last 30 days."""
+        return bool(await self._connection.scalar(_KNOWS, {"account": account, "address": address}))
 
     async def forgive(self, account: bytes) -> None:
         """Forget all failures of an account."""

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ColumnElement,
@@ -133,20 +134,29 @@ one_time_codes = Table(
     Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
     Column("purpose", Text, nullable=False),
     Column("session_id", Uuid, ForeignKey("sessions.id")),
+    Column("address", LargeBinary),
+    Column("nonce", LargeBinary),
+    Column("stranger", Boolean, nullable=False, server_default=text("false")),
     Column("code_hash", LargeBinary, nullable=False),
     Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("stray_tries", Integer, nullable=False, server_default=text("0")),
     moment("created_at", now=True),
     moment("expires_at"),
     moment("ended_at", nullable=True),
     CheckConstraint("purpose IN ('password_reset', 'history_access', 'email_confirmation')", name="purpose"),
     CheckConstraint("(purpose = 'history_access') = (session_id IS NOT NULL)", name="session"),
     CheckConstraint("tries BETWEEN 0 AND 5 AND (tries < 5 OR ended_at IS NOT NULL)", name="tries"),
-    Index("ix_one_time_codes_open", "user_id", "purpose", unique=True, postgresql_where=text("ended_at IS NULL")),
+    CheckConstraint("stray_tries BETWEEN 0 AND 5", name="stray_tries"),
+    Index("ix_one_time_codes_still_open", "user_id", "purpose", postgresql_where=text("ended_at IS NULL")),
     Index("ix_one_time_codes_user_id_created_at", "user_id", "created_at"),
     Index("ix_one_time_codes_session_id", "session_id"),
     Index("ix_one_time_codes_created_at", "created_at"),
 )
-"""Mailed codes: of each account and purpose at most one is open; those over a day old are forgotten with the next."""
+"""Mailed codes; those over a day old are deleted.
+
+address, nonce: keyed hashes of what the client that asked for a reset code is known by; stranger: the account had not
+signed in from that address lately. tries: wrong ones of that client; stray_tries: those of others, which end no code.
+"""
 
 sign_in_counters = Table(
     "sign_in_counters",

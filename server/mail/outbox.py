@@ -31,11 +31,13 @@ MAILS_A_DAY: Final = 20
 """How many mails an account is sent before no more can be asked for."""
 
 # Of requests at the same time each sees the mails of those before. The row is that of the mail whose day must be over.
+# Mails that strangers cause have limits of their own, and use up nothing of what an account may ask for.
 _LOCK_RECIPIENT = text("SELECT pg_advisory_xact_lock(hashtextextended('emails.recipient ' || :recipient_id, 0))")
 _WAIT = text(
     """
     SELECT CAST(extract(epoch FROM created_at + interval '1 day' - now()) AS float) FROM emails
     WHERE recipient_id = :recipient_id AND created_at > now() - interval '1 day'
+        AND kind NOT IN ('password_reset', 'address_taken')
     ORDER BY created_at DESC OFFSET :most - 1 LIMIT 1
     """
 ).bindparams(bindparam("recipient_id", type_=Uuid), bindparam("most", type_=Integer))
@@ -63,7 +65,8 @@ class Outbox:
     async def check_room(self, recipient_id: UUID, most: int) -> None:
         """Raise EmailLimitExceeded if the account was sent `most` mails in 24 hours, of whatever kind.
 
-        For mails that people ask for; those that follow from events are always sent.
+        For mails that people ask for; those that follow from events are always sent. Reset codes and notices of a taken
+        address do not count: strangers cause them.
         """
         await self._connection.execute(_LOCK_RECIPIENT, {"recipient_id": str(recipient_id)})
         wait = await self._connection.scalar(_WAIT, {"recipient_id": recipient_id, "most": most})

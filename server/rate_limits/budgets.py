@@ -34,9 +34,6 @@ BY_USER: Final = {
 }
 """Budgets of single activities, kept by account."""
 
-CHARGED_TOO: Final = {"forgot_password": "otp"}
-"""Groups whose calls count for another's budgets as well."""
-
 ROLES: Final = {
     "admin": Limit("admin", 100, MINUTE),
     "doctor": Limit("doctor", 50, MINUTE),
@@ -96,14 +93,14 @@ class Budgets:
 
     def of(self, caller: Caller | None, group: str, address: str) -> Sequence[Budget]:
         """The budgets of a call: those of its caller, or of its address without one, and those of its group."""
-        groups = [group, CHARGED_TOO[group]] if group in CHARGED_TOO else [group]
         limits = self._in_network(address) if self._networks else self._anywhere
         of_group = limits.of_group
-        budgets: list[Budget] = [(of_group[name], address) for name in groups if name in of_group]
+        budgets: list[Budget] = [(of_group[group], address)] if group in of_group else []
         if caller is None:
             return [*budgets, *[(limit, address) for limit in limits.without_token]]
         user = str(caller.user_id)
-        budgets += [(self._by_user[name], user) for name in groups if name in self._by_user]
+        if group in self._by_user:
+            budgets.append((self._by_user[group], user))
         budgets.append((self._roles[caller.role], user))
         return budgets
 

@@ -1,4 +1,4 @@
-"""Asking for a new password is charged twice: as what it is, and as a request for a one-time code."""
+"""Asking for a new password has a budget of its own: it takes nothing from what signed-in accounts ask for."""
 
 from server.db.identifiers import new_id
 from server.identity import Caller, Role
@@ -11,16 +11,17 @@ def test_a_stranger_who_forgot_a_password_is_charged_by_his_address() -> None:
     charged = Budgets({}).of(None, "forgot_password", ADDRESS)
     assert {(limit.name, limit.tokens, limit.period, key) for limit, key in charged} == {
         ("forgot_password", 3, 3600, ADDRESS),
-        ("otp", 3, 300, ADDRESS),
         ("global", 100, 900, ADDRESS),
         ("anonymous", 10, 60, ADDRESS),
     }
 
 
-def test_who_is_signed_in_is_charged_as_user_too() -> None:
+def test_s91_asking_for_a_reset_takes_nothing_from_codes_of_who_is_signed_in() -> None:
     caller = Caller(new_id(), Role.PATIENT, new_id())
-    keys = [key for limit, key in Budgets({}).of(caller, "forgot_password", ADDRESS) if limit.name == "otp"]
-    assert keys == [ADDRESS, str(caller.user_id)]
+    names = [limit.name for limit, _ in Budgets({}).of(caller, "forgot_password", ADDRESS)]
+    assert names == ["forgot_password", "patient"]
+    asked = [(limit.name, key) for limit, key in Budgets({}).of(caller, "otp", ADDRESS)]
+    assert asked == [("otp", ADDRESS), ("otp", str(caller.user_id)), ("patient", str(caller.user_id))]
 
 
 def test_asking_and_setting_have_a_budget_each() -> None:

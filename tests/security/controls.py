@@ -15,8 +15,8 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S8": "and takes the same time",
     "S9": "failures slow an account down, and never lock its owner out",
     "S10": "codes are six digits of the system's randomness",
-    "S11": "a code lives ten minutes, five tries and one use",
-    "S12": "a code is bound to its account, purpose and session",
+    "S11": "a code lives ten minutes, five tries of the client that asked, and one use",
+    "S12": "a code is bound to its account, purpose and session, a reset code to the client that asked",
     "S13": "stored codes cannot be found by trying them all",
     "S14": "secrets travel in bodies and metadata, never in paths and queries",
     "S15": "a new password or address asks for the present password and is told to the owner",
@@ -24,6 +24,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S17": "who registers himself as a professional may nothing until an admin has verified him",
     "S90": "tries are charged before they are judged: their number is exact, however many come at once",
     "S92": "nothing that is stored depends on a password but its own hash",
+    "S91": "strangers use up none of an owner's codes, and end none",
     "S18": "there is no account with a published password",
     # Tokens and sessions
     "S19": "access tokens live 15 minutes and name nobody",

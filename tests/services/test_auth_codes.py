@@ -1,13 +1,22 @@
-"""One-time codes in the database: single use, five tries, ten minutes, one at a time, ten a day."""
+"""One-time codes in the database: single use, five tries, ten minutes, ten a day for each purpose."""
 
 import asyncio
 import re
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
 from server.auth.entities import User
-from server.auth.one_time_codes import MAX_PER_DAY, MAX_TRIES, CodeScope, Purpose
+from server.auth.one_time_codes import (
+    MAX_PER_DAY,
+    MAX_TRIES,
+    STRANGERS_CODES,
+    STRANGERS_TRIES,
+    Asker,
+    CodeScope,
+    Purpose,
+)
 from server.auth.passwords import Passwords
 from server.db.engine import create_engine
 from server.errors import EmailLimitExceeded, RateLimitExceeded
@@ -30,8 +39,8 @@ async def user(auth: Auth) -> User:
     return await auth.open()
 
 
-def reset_of(user: User) -> CodeScope:
-    return CodeScope(user.id, Purpose.PASSWORD_RESET)
+def reset_of(user: User, address: bytes = b"home", nonce: bytes | None = None, *, known: bool = True) -> CodeScope:
+    return CodeScope(user.id, Purpose.PASSWORD_RESET, asker=Asker(address, nonce, known))
 
 
 async def issued(auth: Auth, scope: CodeScope) -> str:
@@ -66,11 +75,21 @@ async def test_s11_the_right_code_after_four_wrong_ones_opens_and_after_five_is_
         assert await opens(auth, reset_of(user), code) is right
 
 
-async def test_s11_a_new_code_ends_the_one_before(auth: Auth, user: User) -> None:
-    old, new = await issued(auth, reset_of(user)), await issued(auth, reset_of(user))
-    if old != new:
-        assert not await opens(auth, reset_of(user), old)
-    assert await opens(auth, reset_of(user), new)
+@pytest.mark.parametrize("used", [0, 1])
+async def test_s11_an_earlier_code_stays_good_until_one_is_used(auth: Auth, user: User, used: int) -> None:
+    codes = [await issued(auth, reset_of(user)) for _ in range(2)]
+    assert await opens(auth, reset_of(user), codes[used])
+    assert not await opens(auth, reset_of(user), codes[1 - used])
+
+
+async def test_s11_where_the_owner_alone_asks_a_new_code_ends_the_one_before(auth: Auth, user: User) -> None:
+    here, elsewhere = [CodeScope(user.id, Purpose.HISTORY_ACCESS, await a_session(auth, user)) for _ in range(2)]
+    kept = await issued(auth, elsewhere)
+    for scope in (here, CodeScope(user.id, Purpose.EMAIL_CONFIRMATION)):
+        old, new = await issued(auth, scope), await issued(auth, scope)
+        assert old == new or not await opens(auth, scope, old)
+        assert await opens(auth, scope, new)
+    assert await opens(auth, elsewhere, kept)
 
 
 @pytest.mark.parametrize(("seconds", "good"), [(599, True), (601, False)])
@@ -95,19 +114,72 @@ async def test_s12_a_code_opens_only_for_its_user_its_purpose_and_its_session(au
     assert await opens(auth, reset_of(user), code)
 
 
-async def test_s11_an_account_gets_ten_codes_a_day_whatever_they_are_for(auth: Auth, user: User) -> None:
-    session = await a_session(auth, user)
-    history = CodeScope(user.id, Purpose.HISTORY_ACCESS, session)
-    for number in range(MAX_PER_DAY):
-        last = await issued(auth, history if number % 2 else reset_of(user))
-    await execute(auth.work, "UPDATE one_time_codes SET created_at = created_at - interval '1 hour'")
-    with pytest.raises(RateLimitExceeded) as refused:
-        await issued(auth, reset_of(user))
-    assert (refused.value.metadata, refused.value.retry_after) == ({"limit": "codes"}, 23 * 3600)
-    assert await opens(auth, history, last)  # the refused one ended nothing
+async def test_s11_an_account_gets_ten_codes_a_day_for_each_purpose(auth: Auth, user: User) -> None:
+    history = CodeScope(user.id, Purpose.HISTORY_ACCESS, await a_session(auth, user))
+    for scope in (reset_of(user), history, CodeScope(user.id, Purpose.EMAIL_CONFIRMATION)):
+        for _ in range(MAX_PER_DAY):
+            last = await issued(auth, scope)
+        await execute(auth.work, "UPDATE one_time_codes SET created_at = created_at - interval '1 hour'")
+        with pytest.raises(RateLimitExceeded) as refused:
+            await issued(auth, scope)
+        assert refused.value.metadata == {"limit": "codes"}
+        assert await opens(auth, scope, last)  # the refused one ended nothing
+    assert refused.value.retry_after == 23 * 3600
     await execute(auth.work, "UPDATE one_time_codes SET created_at = created_at - interval '1 day'")
     await issued(auth, reset_of(user))
-    assert await execute(auth.work, "SELECT count(*) FROM one_time_codes WHERE ended_at IS NULL") == [(1,)]
+
+
+async def test_s91_strangers_get_twenty_codes_a_day_and_ten_an_address(auth: Auth, user: User) -> None:
+    got = 0
+    with pytest.raises(RateLimitExceeded):
+        for _ in range(STRANGERS_CODES):
+            await issued(auth, reset_of(user, b"one", known=False))
+            got += 1
+    assert got == MAX_PER_DAY
+    for number in range(STRANGERS_CODES - got):
+        await issued(auth, reset_of(user, str(number).encode(), known=False))
+    with pytest.raises(RateLimitExceeded):
+        await issued(auth, reset_of(user, b"another", known=False))
+    assert await opens(auth, reset_of(user), await issued(auth, reset_of(user)))
+
+
+async def test_s91_a_code_opens_to_the_nonce_that_asked_and_to_no_other(auth: Auth, user: User) -> None:
+    mine = reset_of(user, b"home", b"mine")
+    code = await issued(auth, mine)
+    for scope in (reset_of(user, b"home"), reset_of(user, b"home", b"other"), reset_of(user, b"evil", known=False)):
+        for _ in range(MAX_TRIES + 1):
+            assert not await opens(auth, scope, code)
+    assert await opens(auth, replace(mine, asker=Asker(b"abroad", b"mine", known=False)), code)
+
+
+async def test_s91_strangers_tries_end_no_code(auth: Auth, user: User) -> None:
+    asked_at_home, asked_abroad = reset_of(user), reset_of(user, b"abroad", known=False)
+    codes = [await issued(auth, scope) for scope in (asked_at_home, asked_abroad)]
+    for number in range(2 * STRANGERS_TRIES):
+        evil = reset_of(user, str(number).encode(), known=False)
+        assert not await opens(auth, evil, another(codes[0]))
+    assert await execute(auth.work, "SELECT stray_tries, tries FROM one_time_codes") == [(MAX_TRIES, 0)] * 2
+    assert await opens(auth, asked_abroad, codes[1])
+
+
+async def test_s91_who_asked_without_a_nonce_may_come_from_elsewhere(auth: Auth, user: User) -> None:
+    code = await issued(auth, reset_of(user))
+    for number in range(MAX_TRIES - 1):
+        assert not await opens(auth, reset_of(user, str(number).encode(), known=False), another(code))
+    assert await opens(auth, reset_of(user, b"abroad", known=False), code)
+
+
+async def test_s91_strangers_guess_fifty_times_a_day_and_the_first_try_is_never_taken(auth: Auth, user: User) -> None:
+    for number in range(STRANGERS_CODES - 1):
+        evil = reset_of(user, str(number).encode(), known=False)
+        code = await issued(auth, evil)
+        for _ in range(MAX_TRIES):
+            await opens(auth, evil, another(code))
+    owner = reset_of(user, b"abroad", known=False)
+    code = await issued(auth, owner)
+    ((judged,),) = await execute(auth.work, "SELECT sum(tries + stray_tries) FROM one_time_codes")
+    assert judged == STRANGERS_CODES - 1 + STRANGERS_TRIES
+    assert await opens(auth, owner, code)
 
 
 async def test_s11_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:

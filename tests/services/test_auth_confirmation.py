@@ -178,6 +178,20 @@ async def test_s11_an_address_is_mailed_to_five_times_a_day_whoever_enters_it(
     await registered(auth, email="other@example.org")
 
 
+async def test_s91_strangers_who_enter_an_address_do_not_keep_an_owner_from_it(
+    work: UnitOfWork, clock: SettableClock, passwords: Passwords
+) -> None:
+    auth = Auth.build(work, clock.clock, passwords, confirms_email=True, budgets=BUDGETS)
+    owner = await auth.open()
+    for _ in range(5):
+        await registered(auth)
+    asked = AccountChange(email=ADDRESS, current_password=PASSWORD)
+    tokens = (await auth.sign_in(owner)).tokens
+    assert (await auth.profiles.update(auth.caller(tokens), asked, HOME)).new_email == ADDRESS
+    ((sealed,),) = await execute(auth.work, "SELECT sealed_code FROM emails WHERE kind = 'email_code'")
+    assert (await auth.profiles.confirm_email(auth.caller(tokens), SEAL.open(sealed, owner.id))).email == ADDRESS
+
+
 async def test_a_lost_code_is_sent_again_by_asking_for_the_address_again(auth: Auth) -> None:
     user, tokens = await registered(auth)
     old = await mailed_code(auth, user)

@@ -180,14 +180,18 @@ class AuthServiceServicer:
 
     def ForgotPassword(self, request, context):
         """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
-        and comes after the same time, whoever is asked for. A new code ends the one before.
+        and comes after the same time, whoever is asked for. The code is bound to the client that asks: by `client_nonce`, or without one by
+        its address. Codes sent before stay good until they expire. An account is sent ten codes a day for each address that asks, and 20 in
+        all for addresses from which it did not sign in during the last 30 days.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResetPassword(self, request, context):
-        """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
+        """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice. A code
+        opens to the client that asked for it, which has five tries; one that was asked for without `client_nonce` opens from other addresses
+        too, as long as strangers have left tries. No stranger's try ends a code.
         Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -111,10 +111,14 @@ class AuthServiceStub:
     """
     ForgotPassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ForgotPasswordRequest, _password_pb2.ForgotPasswordResponse]
     """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
-    and comes after the same time, whoever is asked for. A new code ends the one before.
+    and comes after the same time, whoever is asked for. The code is bound to the client that asks: by `client_nonce`, or without one by
+    its address. Codes sent before stay good until they expire. An account is sent ten codes a day for each address that asks, and 20 in
+    all for addresses from which it did not sign in during the last 30 days.
     """
     ResetPassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ResetPasswordRequest, _password_pb2.ResetPasswordResponse]
-    """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
+    """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice. A code
+    opens to the client that asked for it, which has five tries; one that was asked for without `client_nonce` opens from other addresses
+    too, as long as strangers have left tries. No stranger's try ends a code.
     Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
     """
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ChangePasswordRequest, _password_pb2.ChangePasswordResponse]
@@ -191,10 +195,14 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """
     ForgotPassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ForgotPasswordRequest, _password_pb2.ForgotPasswordResponse]  # type: ignore[assignment]
     """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
-    and comes after the same time, whoever is asked for. A new code ends the one before.
+    and comes after the same time, whoever is asked for. The code is bound to the client that asks: by `client_nonce`, or without one by
+    its address. Codes sent before stay good until they expire. An account is sent ten codes a day for each address that asks, and 20 in
+    all for addresses from which it did not sign in during the last 30 days.
     """
     ResetPassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ResetPasswordRequest, _password_pb2.ResetPasswordResponse]  # type: ignore[assignment]
-    """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
+    """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice. A code
+    opens to the client that asked for it, which has five tries; one that was asked for without `client_nonce` opens from other addresses
+    too, as long as strangers have left tries. No stranger's try ends a code.
     Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
     """
     ChangePassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ChangePasswordRequest, _password_pb2.ChangePasswordResponse]  # type: ignore[assignment]
@@ -298,7 +306,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_password_pb2.ForgotPasswordResponse, _abc.Awaitable[_password_pb2.ForgotPasswordResponse]]:
         """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
-        and comes after the same time, whoever is asked for. A new code ends the one before.
+        and comes after the same time, whoever is asked for. The code is bound to the client that asks: by `client_nonce`, or without one by
+        its address. Codes sent before stay good until they expire. An account is sent ten codes a day for each address that asks, and 20 in
+        all for addresses from which it did not sign in during the last 30 days.
         """
 
     @_abc_1.abstractmethod
@@ -307,7 +317,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _password_pb2.ResetPasswordRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_password_pb2.ResetPasswordResponse, _abc.Awaitable[_password_pb2.ResetPasswordResponse]]:
-        """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice.
+        """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice. A code
+        opens to the client that asked for it, which has five tries; one that was asked for without `client_nonce` opens from other addresses
+        too, as long as strangers have left tries. No stranger's try ends a code.
         Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
         """
 

@@ -23,16 +23,22 @@ class ForgotPasswordRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EMAIL_FIELD_NUMBER: _builtins.int
+    CLIENT_NONCE_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """The address of the account; compared without regard to case."""
+    client_nonce: _builtins.str
+    """What the asking client is known by: at least 128 random bits in base64url, which it makes itself and keeps for ResetPassword. With it
+    the code opens to this client alone, wherever it calls from. Without it the code belongs to the address that the call comes from.
+    """
     def __init__(
         self,
         *,
         email: _builtins.str = ...,
+        client_nonce: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_nonce", b"client_nonce", "email", b"email"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -64,22 +70,26 @@ class ResetPasswordRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     OTP_CODE_FIELD_NUMBER: _builtins.int
     NEW_PASSWORD_FIELD_NUMBER: _builtins.int
+    CLIENT_NONCE_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """The address of the account; compared without regard to case."""
     otp_code: _builtins.str
-    """The six digits of the mail: good once, for ten minutes and five tries."""
+    """The six digits of the mail: good once, for ten minutes and five tries of the client that asked for it."""
     new_password: _builtins.str
     """8 to 128 characters, at most 1,024 bytes; no common password, none with the address's first part, the name or ours in it."""
+    client_nonce: _builtins.str
+    """The nonce that the code was asked for with; empty if it was asked for without one."""
     def __init__(
         self,
         *,
         email: _builtins.str = ...,
         otp_code: _builtins.str = ...,
         new_password: _builtins.str = ...,
+        client_nonce: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "new_password", b"new_password", "otp_code", b"otp_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_nonce", b"client_nonce", "email", b"email", "new_password", b"new_password", "otp_code", b"otp_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -69,7 +69,7 @@ class _LimitGroupEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitGroup
     LIMIT_GROUP_REGISTRATION: _LimitGroup.ValueType  # 3
     """Opening an account for oneself."""
     LIMIT_GROUP_OTP: _LimitGroup.ValueType  # 4
-    """Asking for a one-time code."""
+    """Asking for a one-time code as a signed-in account."""
     LIMIT_GROUP_PRESCRIPTION_CREATION: _LimitGroup.ValueType  # 5
     """Writing prescriptions."""
     LIMIT_GROUP_SCAN: _LimitGroup.ValueType  # 6
@@ -85,7 +85,7 @@ class _LimitGroupEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitGroup
     LIMIT_GROUP_REFRESH: _LimitGroup.ValueType  # 11
     """Exchanging a refresh token."""
     LIMIT_GROUP_FORGOT_PASSWORD: _LimitGroup.ValueType  # 12
-    """Asking for a code to set a new password with; charged to the one-time codes too."""
+    """Asking for a code to set a new password with."""
 
 class LimitGroup(_LimitGroup, metaclass=_LimitGroupEnumTypeWrapper):
     """The budget a call is charged to, beside that of its caller's role. The numbers are configuration."""
@@ -99,7 +99,7 @@ LIMIT_GROUP_PASSWORD_RESET: LimitGroup.ValueType  # 2
 LIMIT_GROUP_REGISTRATION: LimitGroup.ValueType  # 3
 """Opening an account for oneself."""
 LIMIT_GROUP_OTP: LimitGroup.ValueType  # 4
-"""Asking for a one-time code."""
+"""Asking for a one-time code as a signed-in account."""
 LIMIT_GROUP_PRESCRIPTION_CREATION: LimitGroup.ValueType  # 5
 """Writing prescriptions."""
 LIMIT_GROUP_SCAN: LimitGroup.ValueType  # 6
@@ -115,7 +115,7 @@ LIMIT_GROUP_EVENTS: LimitGroup.ValueType  # 10
 LIMIT_GROUP_REFRESH: LimitGroup.ValueType  # 11
 """Exchanging a refresh token."""
 LIMIT_GROUP_FORGOT_PASSWORD: LimitGroup.ValueType  # 12
-"""Asking for a code to set a new password with; charged to the one-time codes too."""
+"""Asking for a code to set a new password with."""
 Global___LimitGroup: _TypeAlias = LimitGroup  # noqa: Y015
 
 class _Text:
