@@ -8,7 +8,7 @@ from typing import Final
 
 from server.identity import Caller
 from server.rate_limits.bucket import Limit
-from server.rate_limits.networks import KnownNetwork
+from server.rate_limits.networks import KnownNetwork, wider_network
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
@@ -58,6 +58,9 @@ SHARED_LIMITS: Final = (*BY_ADDRESS.values(), LATER["lookup_misses"], LATER["con
 """Limits that hold over all processes and refuse when they cannot be judged: they slow guessing down."""
 SHARED: Final = frozenset(limit.name for limit in SHARED_LIMITS)
 
+WIDER: Final = 16
+"""How many times an address's tokens all IPv6 addresses of one /48 have together: who owns one has 65,536 of them."""
+
 NAMES: Final = frozenset({*BY_ADDRESS, *BY_USER, *ROLES, *LATER, GLOBAL.name, ANONYMOUS.name})
 
 Budget = tuple[Limit, str]
@@ -70,6 +73,15 @@ class AddressLimits:
 
     of_group: Mapping[str, Limit]
     without_token: Sequence[Limit]
+
+    def budgets(self, group: str, address: str, *, stranger: bool) -> list[Budget]:
+        """Returns what a call of the group is charged to by its address; stranger: it has no valid token."""
+        limits = [self.of_group[group]] if group in self.of_group else []
+        if stranger:
+            limits += self.without_token
+        wider = wider_network(address) if limits else None
+        of_many = [] if wider is None else [(limit.scaled(WIDER), wider) for limit in limits]
+        return of_many + [(limit, address) for limit in limits]
 
 
 class Budgets:
@@ -94,10 +106,9 @@ class Budgets:
     def of(self, caller: Caller | None, group: str, address: str) -> Sequence[Budget]:
         """The budgets of a call: those of its caller, or of its address without one, and those of its group."""
         limits = self._in_network(address) if self._networks else self._anywhere
-        of_group = limits.of_group
-        budgets: list[Budget] = [(of_group[group], address)] if group in of_group else []
+        budgets = limits.budgets(group, address, stranger=caller is None)
         if caller is None:
-            return [*budgets, *[(limit, address) for limit in limits.without_token]]
+            return budgets
         user = str(caller.user_id)
         if group in self._by_user:
             budgets.append((self._by_user[group], user))

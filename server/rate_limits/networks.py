@@ -3,7 +3,11 @@
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
+
+WIDER_IPV6_PREFIX: Final = 48
+"""What one customer of a provider may have: 65,536 networks of the size that is counted."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -36,6 +40,16 @@ class KnownNetwork:
     def holds(self, counted: Network) -> bool:
         """Whether an address, as limits count it, lies in this network."""
         return counted.version == self.network.version and counted.subnet_of(self.network)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=4096)
+def wider_network(address: str) -> str | None:
+    """Returns the /48 of an IPv6 address, as limits count it; None for IPv4 and for what is no address."""
+    try:
+        counted = ipaddress.ip_network(address)
+    except ValueError:
+        return None
+    return str(counted.supernet(new_prefix=WIDER_IPV6_PREFIX)) if isinstance(counted, ipaddress.IPv6Network) else None
 
 
 def known_networks(texts: Sequence[str]) -> Sequence[KnownNetwork]:

@@ -129,3 +129,30 @@ def test_every_group_that_the_protos_name_has_a_budget() -> None:
 def test_what_slows_guessing_down_holds_over_all_processes() -> None:
     of_addresses = {"login", "password_reset", "forgot_password", "registration", "otp"}
     assert {*of_addresses, "lookup_misses", "confirmation"} == SHARED
+
+
+def test_s65_ipv6_is_charged_by_the_48_too() -> None:
+    charged = Budgets({}).of(None, "login", "2001:db8:1:2::/64")
+    assert [(limit.name, limit.tokens, limit.period, key) for limit, key in charged] == [
+        ("login", 80, 900, "2001:db8:1::/48"),
+        ("global", 1600, 900, "2001:db8:1::/48"),
+        ("anonymous", 160, 60, "2001:db8:1::/48"),
+        ("login", 5, 900, "2001:db8:1:2::/64"),
+        ("global", 100, 900, "2001:db8:1:2::/64"),
+        ("anonymous", 10, 60, "2001:db8:1:2::/64"),
+    ]
+    assert {key for _, key in Budgets({}).of(None, "login", "192.0.2.1")} == {"192.0.2.1"}
+    assert {key for _, key in Budgets({}).of(None, "login", "unknown")} == {"unknown"}
+
+
+def test_a_known_network_multiplies_its_48_too() -> None:
+    networks = known_networks(["2001:db8::/32:10"])
+    charged = Budgets({}, networks=networks).of(None, "login", "2001:db8:1:2::/64")
+    assert [limit.tokens for limit, _ in charged if limit.name == "login"] == [800, 50]
+
+
+def test_a_sign_in_that_succeeds_gives_back_what_its_48_was_charged() -> None:
+    budgets = Budgets({})
+    charged = budgets.of(None, "login", "2001:db8:1:2::/64")
+    returned = [key for _, key in budgets.returned_on_success("login", charged)]
+    assert returned == ["2001:db8:1::/48", "2001:db8:1:2::/64"]
