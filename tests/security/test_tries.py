@@ -11,6 +11,7 @@ import pytest
 from server.auth import passwords as passwords_module
 from server.auth import sign_in_attempts
 from server.auth.entities import User
+from server.auth.one_time_codes import MAX_TRIES, Asker, CodeScope, Purpose
 from server.auth.passwords import PasswordCheck, Passwords, hashing_threads
 from server.auth.sign_in_repository import FREE_FAILURES
 from server.db.engine import create_engine
@@ -28,6 +29,7 @@ from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import PASSWORD, Auth, process
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.limits import BUDGETS
+from tests.fixtures.sessions import execute
 
 TRIES = 200
 ADDRESSES = 40
@@ -113,6 +115,46 @@ async def test_s90_the_owner_signs_in_at_home_during_the_200(
     ended, _ = await asyncio.gather(outcomes(TRIES, sign_in), at_home())
     assert ended["InvalidCredentials"] == FREE_FAILURES
     await processes[1].sessions.login(user.email, PASSWORD, "198.51.100.7")
+
+
+@pytest.mark.parametrize("purpose", [Purpose.PASSWORD_RESET, Purpose.HISTORY_ACCESS])
+async def test_s90_of_200_codes_at_once_five_are_judged(processes: tuple[Auth, Auth], purpose: Purpose) -> None:
+    user = await processes[0].open()
+    session = processes[0].caller((await processes[0].sign_in(user)).tokens).session_id
+    scope = CodeScope(user.id, Purpose.HISTORY_ACCESS, session)
+    if purpose is Purpose.PASSWORD_RESET:
+        scope = CodeScope(user.id, purpose, asker=Asker(b"home", None, known=True))
+    async with processes[0].work.begin() as tx:
+        code, _ = await processes[0].codes.issue(tx, scope)
+    wrong = f"{(int(code) + 1) % 10**6:06d}"
+
+    async def enter(number: int) -> None:
+        auth = processes[number % 2]
+        async with auth.work.begin() as tx:
+            await auth.codes.use(tx, scope, wrong)
+
+    await outcomes(TRIES, enter)
+    found = await execute(processes[0].work, "SELECT tries, stray_tries, ended_at IS NOT NULL FROM one_time_codes")
+    assert found == [(MAX_TRIES, 0, True)]
+
+
+async def test_s90_of_200_strangers_tries_at_once_five_are_judged_and_the_code_lives(
+    processes: tuple[Auth, Auth],
+) -> None:
+    user = await processes[0].open()
+    home = CodeScope(user.id, Purpose.PASSWORD_RESET, asker=Asker(b"home", None, known=False))
+    async with processes[0].work.begin() as tx:
+        code, _ = await processes[0].codes.issue(tx, home)
+
+    async def enter(number: int) -> None:
+        evil = CodeScope(user.id, Purpose.PASSWORD_RESET, asker=Asker(address(number).encode(), None, known=False))
+        auth = processes[number % 2]
+        async with auth.work.begin() as tx:
+            await auth.codes.use(tx, evil, f"{(int(code) + 1) % 10**6:06d}")
+
+    await outcomes(TRIES, enter)
+    found = await execute(processes[0].work, "SELECT tries, stray_tries, ended_at IS NOT NULL FROM one_time_codes")
+    assert found == [(0, MAX_TRIES, False)]
 
 
 async def test_s90_right_passwords_at_once_delay_nobody(processes: tuple[Auth, Auth]) -> None:

@@ -151,8 +151,10 @@ async def test_s92_kept_keys_name_their_service_and_lose_their_plain_hashes(data
         )
         await schema.upgrade(database_url)
         kept = "SELECT method, request_hash, response FROM idempotency_keys"
-        assert tuple(await connection.fetchrow(kept)) == ("medconnect.auth.v1.AuthService/CreateUser", b"", b"answer")
+        assert [tuple(row) for row in await connection.fetch(kept)] == [
+            ("medconnect.auth.v1.AuthService/CreateUser", b"", b"answer")
+        ]
         await schema.downgrade(database_url, "0020")
-        assert (await connection.fetchrow(kept))["method"] == "CreateUser"
+        assert [row["method"] for row in await connection.fetch(kept)] == ["CreateUser"]
     finally:
         await connection.close()
