@@ -34,13 +34,23 @@ class AsyncAuth:
         self._session.begin(read(Tokens, answer))
         return read(NewAccount, answer)
 
-    async def forgot_password(self, email: str) -> None:
-        """Have a code mailed with which a new password can be set, if there is such an account."""
-        await self._calls.unary(pb.ForgotPasswordRequest(email=email), pb.ForgotPasswordResponse)
+    async def forgot_password(self, email: str, *, client_nonce: str = "") -> None:
+        """Have a code mailed with which a new password can be set, if there is such an account.
 
-    async def reset_password(self, email: str, otp_code: str, new_password: str) -> None:
-        """Set a new password with a mailed code; all sessions end. Raises OtpInvalid, PasswordBreached."""
-        request = pb.ResetPasswordRequest(email=email, otp_code=otp_code, new_password=new_password)
+        client_nonce: binds the code to who knows it, such as `secrets.token_urlsafe()`; give `reset_password` the same.
+        Without one the code belongs to the address that this program calls from.
+        """
+        request = pb.ForgotPasswordRequest(email=email, client_nonce=client_nonce)
+        await self._calls.unary(request, pb.ForgotPasswordResponse)
+
+    async def reset_password(self, email: str, otp_code: str, new_password: str, *, client_nonce: str = "") -> None:
+        """Set a new password with a mailed code; all sessions end. Raises OtpInvalid, PasswordBreached.
+
+        client_nonce: the one that the code was asked for with.
+        """
+        request = pb.ResetPasswordRequest(
+            email=email, otp_code=otp_code, new_password=new_password, client_nonce=client_nonce
+        )
         await self._calls.unary(request, pb.ResetPasswordResponse)
 
     async def change_password(self, current_password: str, new_password: str) -> None:

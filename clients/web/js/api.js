@@ -22,7 +22,7 @@ export function read(path, query, signal) {
 /** Write something, once. Throws Failure. */
 export async function write(method, path, body = {}) {
   const what = JSON.stringify([session.user?.id, method, path, body]);
-  const key = openKeys.get(what) ?? newKey();
+  const key = openKeys.get(what) ?? randomText();
   openKeys.set(what, key);
   const headers = { "idempotency-key": key };
   try {
@@ -45,8 +45,8 @@ export function open(path, query, signal) {
   return asUser((headers) => send("GET", path, { query, headers, signal }));
 }
 
-// crypto.randomUUID is missing where a page is not served by TLS.
-function newKey() {
+/** 128 random bits in hexadecimal; crypto.randomUUID is missing where a page is not served by TLS. */
+export function randomText() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
