@@ -46,13 +46,17 @@ class EdgeTables:
         self.json_names: dict[str, str] = {}
 
     def add_method(self, method: MethodDescriptor) -> None:
-        """Add a method's route, if it has an HTTP rule; raise EdgeTablesError for a rule the edge cannot serve."""
+        """Add a method's routes, if it has an HTTP rule; raise EdgeTablesError for a rule the edge cannot serve."""
         options = method.GetOptions()
         if not options.HasExtension(annotations_pb2.http):
             return
-        rule = options.Extensions[annotations_pb2.http]
+        first = options.Extensions[annotations_pb2.http]
+        for rule in (first, *first.additional_bindings):
+            self._add_route(method, rule)
+
+    def _add_route(self, method: MethodDescriptor, rule: http_pb2.HttpRule) -> None:
         verb = rule.WhichOneof("pattern")
-        if verb in (None, "custom") or rule.additional_bindings or rule.body not in ("", "*"):
+        if verb in (None, "custom") or rule.body not in ("", "*"):
             raise EdgeTablesError(f"{method.full_name}: one plain verb with body '*' or none, please")
         if not getattr(rule, verb).startswith(API):
             raise EdgeTablesError(f"{method.full_name}: a path outside {API}, where neither body nor time has a limit")

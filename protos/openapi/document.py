@@ -45,10 +45,11 @@ def build(descriptors: bytes, examples: Mapping[str, Example]) -> Schema:
     check_complete(examples, [method.name for method in methods])
     paths: Schema = {HEALTH: {"get": _health()}}
     for method in methods:
-        path, verb = operations.place(method)
-        if paths.setdefault(path, {}).setdefault(verb, {}):
-            raise OpenApiError(f"{method.full_name}: another method is {verb.upper()} {path} already")
-        paths[path][verb] = operations.operation(method, examples[method.name])
+        for rule in operations.rules(method):
+            path, verb = operations.place(method, rule)
+            if paths.setdefault(path, {}).setdefault(verb, {}):
+                raise OpenApiError(f"{method.full_name}: another method is {verb.upper()} {path} already")
+            paths[path][verb] = operations.operation(method, examples[method.name], rule)
     tags = [
         {"name": tag(service.methods[0]), "description": contract.comment(service)} for service in contract.services()
     ]

@@ -27,28 +27,33 @@ class Operations:
         self._schemas = schemas
         self._errors = errors
 
-    def place(self, method: MethodDescriptor) -> tuple[str, str]:
-        """Return path and verb of an RPC, the path's parameters by their JSON names."""
-        rule = self._contract.option(method, "google.api.http")
+    def rules(self, method: MethodDescriptor) -> list[dict[str, Any]]:
+        """Return the HTTP rules of an RPC: its own, and those that stand beside it."""
+        first = self._contract.option(method, "google.api.http")
+        return [first, *first.get("additional_bindings", ())]
+
+    def place(self, method: MethodDescriptor, rule: dict[str, Any]) -> tuple[str, str]:
+        """Return path and verb of an RPC by one of its rules, the path's parameters by their JSON names."""
         verb = next((name for name in VERBS if name in rule), None)
         if verb is None:
             raise OpenApiError(f"{method.full_name} has no HTTP rule")
         fields = method.input_type.fields_by_name
         return IN_PATH.sub(lambda found: f"{{{fields[found[1]].json_name}}}", rule[verb]), verb
 
-    def operation(self, method: MethodDescriptor, example: Example) -> Schema:
-        """Return the operation of an RPC."""
+    def operation(self, method: MethodDescriptor, example: Example, rule: dict[str, Any]) -> Schema:
+        """Return the operation of an RPC by one of its rules; a second rule's name ends in its verb."""
         access = self._contract.option(method, "medconnect.options.v1.access")
         summary, rest = first_sentence(self._contract.comment(method))
+        second = rule != self._contract.option(method, "google.api.http")
         operation: Schema = {
-            "operationId": method.name,
+            "operationId": method.name + (self.place(method, rule)[1].capitalize() if second else ""),
             "tags": [tag(method)],
             "summary": summary,
             "description": "\n\n".join(part for part in (rest, self._who_and_limits(access)) if part),
         }
         if access.get("public"):
             operation["security"] = []
-        operation.update(self._taken(method, access, example))
+        operation.update(self._taken(method, access, example, rule))
         status = str(access.get("http_status", 200))
         operation["responses"] = {status: self._success(method, access, example), **self._errors.of(method)}
         return operation
@@ -65,9 +70,10 @@ class Operations:
         limits = "" if group == "unspecified" else f" and to the limit `{group}`"
         return f"**Who may call:** {who} **Charged to** the caller's own limit{limits}."
 
-    def _taken(self, method: MethodDescriptor, access: dict[str, Any], example: Example) -> Schema:
+    def _taken(
+        self, method: MethodDescriptor, access: dict[str, Any], example: Example, rule: dict[str, Any]
+    ) -> Schema:
         """What the operation takes: parameters, and a body where its rule says so."""
-        rule = self._contract.option(method, "google.api.http")
         bound = IN_PATH.findall(next(rule[verb] for verb in VERBS if verb in rule))
         fields = method.input_type.fields_by_name
         parameters = [self._parameter(fields[name], "path", example) for name in bound]

@@ -214,3 +214,17 @@ def id_of(row: Mapping[str, Any]) -> str:
     """That of the row, or of the event that a line of a history tells of."""
     found: str = (row.get("visit") or row.get("prescription") or row)["id"]
     return found
+
+
+@pytest.mark.parametrize(("path", "role"), [("/doctors/patients", "doctor"), ("/users", "admin")])
+def test_a_search_in_the_body_finds_what_one_in_the_address_finds(cast: Cast, path: str, role: str) -> None:
+    actor, email = getattr(cast, role), cast.new_patient(full_name="Zebediah Quill").email
+    by_get = cast.http.get(path, params={"search": email, "pageSize": 1}, headers=actor.headers)
+    by_post = cast.http.post(f"{path}/search", json={"search": email, "pageSize": 1}, headers=actor.headers)
+    assert (by_get.status_code, by_post.status_code) == (200, 200)
+    assert by_get.json() == by_post.json()
+    assert by_get.json()["data"]["totalSize"] == 1
+    nobody = cast.http.post(f"{path}/search", json={"search": email})
+    assert nobody.status_code == 401
+    in_the_address = cast.http.post(f"{path}/search", params={"search": email}, json={}, headers=actor.headers)
+    assert (in_the_address.status_code, in_the_address.json()["error"]["type"]) == (400, "VALIDATION_FAILED")

@@ -43,6 +43,8 @@ def test_the_document_is_valid_openapi() -> None:
 def test_every_method_is_an_operation_at_its_place(document: Document) -> None:
     places = {name: (operation.verb, operation.path) for name, operation in document.operations.items()}
     assert places.pop("Health") == ("GET", "/health")
+    for name in ("ListPatients", "ListUsers"):  # what people are found by may stand in a body
+        assert places.pop(f"{name}Post") == ("POST", f"/api/v1{RPCS[name].path}/search")
     assert places.keys() == RPCS.keys()
     for name, (verb, path) in places.items():
         assert verb == RPCS[name].verb

@@ -19,6 +19,11 @@ export function read(path, query, signal) {
   return repeated(() => asUser((headers) => request("GET", path, { query, headers, signal })), signal);
 }
 
+/** Read something that is sought by what stands in the body: words that people are found by belong in no address. */
+export function seek(path, body, signal) {
+  return repeated(() => asUser((headers) => request("POST", path, { body, headers, signal })), signal);
+}
+
 /** Write something, once. Throws Failure. */
 export async function write(method, path, body = {}) {
   const what = JSON.stringify([session.user?.id, method, path, body]);

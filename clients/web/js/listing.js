@@ -1,6 +1,6 @@
 /** A list that comes page by page. */
 
-import { read } from "./api.js";
+import { read, seek } from "./api.js";
 import { html, nothing, problem } from "./view.js";
 
 export class Listing {
@@ -11,7 +11,10 @@ export class Listing {
   #failure = null;
   #round = 0;
 
-  /** name: what the answer calls the list, such as `patients`. query: what narrows it. */
+  /**
+   * name: what the answer calls the list, such as `patients`. query: what narrows it. A path that ends in `/search` takes it
+   * in the body.
+   */
   constructor(page, path, name, query = {}) {
     this.#page = page;
     this.#path = path;
@@ -70,7 +73,8 @@ export class Listing {
     this.#page.update();
     let answer;
     try {
-      answer = await read(this.#path, { ...this.query, pageToken: this.#token }, this.#page.signal);
+      const ask = this.#path.endsWith("/search") ? seek : read;
+      answer = await ask(this.#path, given({ ...this.query, pageToken: this.#token }), this.#page.signal);
     } catch (failure) {
       if (round === this.#round) throw failure;
     }
@@ -83,4 +87,8 @@ export class Listing {
     this.busy = false;
     this.#page.update();
   }
+}
+
+function given(query) {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined && value !== ""));
 }

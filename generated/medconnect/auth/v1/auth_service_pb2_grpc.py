@@ -248,7 +248,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListUsers(self, request, context):
-        """Lists accounts, newest first. Errors: PAGE_TOKEN_INVALID.
+        """Lists accounts, newest first. A search by a name or an address is best sent as POST, whose body no proxy logs. Errors:
+        PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -145,7 +145,9 @@ class AuthServiceStub:
     EMAIL_TAKEN.
     """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]
-    """Lists accounts, newest first. Errors: PAGE_TOKEN_INVALID."""
+    """Lists accounts, newest first. A search by a name or an address is best sent as POST, whose body no proxy logs. Errors:
+    PAGE_TOKEN_INVALID.
+    """
     GetUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.GetUserRequest, _user_pb2.GetUserResponse]
     """Answers an account. Errors: RESOURCE_NOT_FOUND."""
     VerifyUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]
@@ -229,7 +231,9 @@ class AuthServiceAsyncStub(AuthServiceStub):
     EMAIL_TAKEN.
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]  # type: ignore[assignment]
-    """Lists accounts, newest first. Errors: PAGE_TOKEN_INVALID."""
+    """Lists accounts, newest first. A search by a name or an address is best sent as POST, whose body no proxy logs. Errors:
+    PAGE_TOKEN_INVALID.
+    """
     GetUser: _aio.UnaryUnaryMultiCallable[_user_pb2.GetUserRequest, _user_pb2.GetUserResponse]  # type: ignore[assignment]
     """Answers an account. Errors: RESOURCE_NOT_FOUND."""
     VerifyUser: _aio.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]  # type: ignore[assignment]
@@ -388,7 +392,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.ListUsersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.ListUsersResponse, _abc.Awaitable[_user_pb2.ListUsersResponse]]:
-        """Lists accounts, newest first. Errors: PAGE_TOKEN_INVALID."""
+        """Lists accounts, newest first. A search by a name or an address is best sent as POST, whose body no proxy logs. Errors:
+        PAGE_TOKEN_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def GetUser(

@@ -158,7 +158,7 @@ class ClinicalServiceServicer:
     """
 
     def ListPatients(self, request, context):
-        """Lists patients by name. Errors: PAGE_TOKEN_INVALID.
+        """Lists patients by name. A search by a name or an address is best sent as POST, whose body no proxy logs. Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

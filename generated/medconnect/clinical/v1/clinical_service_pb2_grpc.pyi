@@ -122,7 +122,7 @@ class ClinicalServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ClinicalServiceAsyncStub: ...
     ListPatients: _grpc.UnaryUnaryMultiCallable[_patient_pb2.ListPatientsRequest, _patient_pb2.ListPatientsResponse]
-    """Lists patients by name. Errors: PAGE_TOKEN_INVALID."""
+    """Lists patients by name. A search by a name or an address is best sent as POST, whose body no proxy logs. Errors: PAGE_TOKEN_INVALID."""
     CreatePatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.CreatePatientRequest, _patient_pb2.CreatePatientResponse]
     """Makes a patient record, and with an e-mail address the account too, whose owner gets a welcome mail. Errors: VALIDATION_FAILED,
     EMAIL_TAKEN.
@@ -193,7 +193,7 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListPatients: _aio.UnaryUnaryMultiCallable[_patient_pb2.ListPatientsRequest, _patient_pb2.ListPatientsResponse]  # type: ignore[assignment]
-    """Lists patients by name. Errors: PAGE_TOKEN_INVALID."""
+    """Lists patients by name. A search by a name or an address is best sent as POST, whose body no proxy logs. Errors: PAGE_TOKEN_INVALID."""
     CreatePatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.CreatePatientRequest, _patient_pb2.CreatePatientResponse]  # type: ignore[assignment]
     """Makes a patient record, and with an e-mail address the account too, whose owner gets a welcome mail. Errors: VALIDATION_FAILED,
     EMAIL_TAKEN.
@@ -267,7 +267,7 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patient_pb2.ListPatientsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patient_pb2.ListPatientsResponse, _abc.Awaitable[_patient_pb2.ListPatientsResponse]]:
-        """Lists patients by name. Errors: PAGE_TOKEN_INVALID."""
+        """Lists patients by name. A search by a name or an address is best sent as POST, whose body no proxy logs. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def CreatePatient(

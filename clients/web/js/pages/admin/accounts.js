@@ -32,7 +32,7 @@ const ACTIONS = {
 const OF_STATUS = { unverified: ["verify", "deactivate"], active: ["deactivate"], deactivated: ["reactivate"] };
 
 export default async function open(page) {
-  const list = new Listing(page, "/users", "users");
+  const list = new Listing(page, "/users/search", "users");
   const filter = new Filter(page, list);
   const replace = (user) => {
     list.items = list.items.map((one) => (one.id === user.id ? user : one));

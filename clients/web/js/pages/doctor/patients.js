@@ -3,7 +3,7 @@ import { Filter } from "../../parts/filter.js";
 import { calendarDay, html } from "../../view.js";
 
 export default async function open(page) {
-  const list = new Listing(page, "/doctors/patients", "patients");
+  const list = new Listing(page, "/doctors/patients/search", "patients");
   const filter = new Filter(page, list);
   await filter.load();
   page.show(() => html`
