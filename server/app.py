@@ -229,7 +229,7 @@ async def sending(core: Core, *, stands_in: bool = False) -> AsyncIterator[None]
         await stack.enter_async_context(worker.running())
         await stack.enter_async_context(sequencer.running())
         await stack.enter_async_context(Lapses(core.work).written_down())
-        await stack.enter_async_context(Sealing(core.work, head_key(core.ring)).running())
+        await stack.enter_async_context(Sealing(core.sealing, head_key(core.ring)).running())
         await stack.enter_async_context(housekeeping(core).done_regularly())
         yield
 

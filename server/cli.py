@@ -80,9 +80,9 @@ def serve() -> None:
     async def run(settings: Settings) -> None:
         stop = _stop_signal()
         async with (
-            instance.database(settings) as url,
-            app.core(settings, url) as core,
-            instance.serving(core, url) as servers,
+            instance.database(settings) as urls,
+            app.core(settings, urls.server, urls.sealer) as core,
+            instance.serving(core, urls) as servers,
         ):
             _tell_password(settings, servers.new_admin_password)
             console.print(f"gRPC on port {servers.port}")
@@ -111,7 +111,11 @@ def worker() -> None:
 
     async def run(settings: Settings) -> None:
         stop = _stop_signal()
-        async with instance.database(settings) as url, app.core(settings, url) as core, app.sending(core):
+        async with (
+            instance.database(settings) as urls,
+            app.core(settings, urls.server, urls.sealer) as core,
+            app.sending(core),
+        ):
             console.print("Sending mails.")
             await stop.wait()
 
@@ -149,9 +153,9 @@ def seed() -> None:
     """Load a small example hospital (development only)."""
 
     async def run(settings: Settings) -> None:
-        async with instance.database(settings) as url:
-            await schema.upgrade(settings.owner_database or url)
-            async with app.core(settings, url) as core:
+        async with instance.database(settings) as urls:
+            await schema.upgrade(urls.owner)
+            async with app.core(settings, urls.server, urls.sealer) as core:
                 with app.use_cases(core) as services:
                     people = await example_hospital.load(services)
         for person in people:
@@ -165,7 +169,7 @@ def cleanup() -> None:
     """Delete what nobody needs any more: expired tokens, sessions, codes and keys, mails finished long ago."""
 
     async def run(settings: Settings) -> None:
-        async with instance.database(settings) as url, app.core(settings, url) as core:
+        async with instance.database(settings) as urls, app.core(settings, urls.server, urls.sealer) as core:
             for things, count in (await app.housekeeping(core).tidy_up()).items():
                 console.print(f"{count:>8} {things}")
 
@@ -195,7 +199,7 @@ def verify(
     """Prove that no sealed record was changed, removed, inserted or moved; exit code 1 names the first that was."""
 
     async def run(settings: Settings) -> None:
-        async with instance.database(settings) as url, app.core(settings, url) as core:
+        async with instance.database(settings) as urls, app.core(settings, urls.server, urls.sealer) as core:
             kept = list(kept_heads(heads.read_text().splitlines(), head_key(core.ring))) if heads else []
             found = await verification.verify(core.work, kept)
         _tell_chain(found, len(kept))
@@ -230,8 +234,8 @@ def _on_database(work: Callable[[str], Awaitable[None]]) -> Work:
     """Work on the database as its owner."""
 
     async def run(settings: Settings) -> None:
-        async with instance.database(settings) as url:
-            await work(settings.owner_database or url)
+        async with instance.database(settings) as urls:
+            await work(urls.owner)
 
     return run
 

@@ -16,7 +16,8 @@ from server.auth.keys import KeyRing
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.clock import Clock
-from server.db.engine import create_engine
+from server.db import logins
+from server.db.engine import APP_ROLE, SEALER_ROLE, create_engine
 from server.db.notifications import Channel, Notifications
 from server.mail.sealed_codes import CodeSeal
 from server.metrics import Metrics
@@ -29,7 +30,7 @@ from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.store import BucketStore, MemoryStore
 from server.secret_files import derived_key, kept_secret
-from server.settings import Settings
+from server.settings import ConfigurationWrong, Settings
 from server.unit_of_work import UnitOfWork
 
 PICTURE_THREADS: Final = 1
@@ -48,6 +49,8 @@ class Core:
     settings: Settings
     clock: Clock
     work: UnitOfWork
+    sealing: UnitOfWork
+    """One connection as the sealer's account, which alone may add to the audit's chain."""
     pulse: UnitOfWork
     """A connection of its own for the health check: a busy pool is no dead database."""
     ring: KeyRing
@@ -60,11 +63,19 @@ class Core:
 
 
 @asynccontextmanager
-async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
-    """Connect to the database. Raises SchemaOutdated, and what the driver raises when there is none."""
+async def core(settings: Settings, database_url: str, sealer_url: str | None = None) -> AsyncIterator[Core]:
+    """Connect to the database, as the sealer too; without a URL of its own the server's account does its work.
+
+    Raises SchemaOutdated, ConfigurationWrong for accounts that production refuses, and what the driver raises when there
+    is no database.
+    """
+    sealer_url = sealer_url or database_url
+    if settings.production:
+        await _judge_logins(database_url, sealer_url)
     if not await schema.is_current(database_url):
         raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
     engine = create_engine(database_url, pool_size=settings.db_pool_size)
+    sealer = create_engine(sealer_url, pool_size=1, application="medconnect-sealer", role=SEALER_ROLE)
     pulse = create_engine(database_url, pool_size=1, application="medconnect-health")
     limits = create_engine(database_url, pool_size=LIMIT_CONNECTIONS, application="medconnect-limits")
     ears = create_engine(database_url, pool_size=1, application="medconnect-notifications")
@@ -78,13 +89,24 @@ async def core(settings: Settings, database_url: str) -> AsyncIterator[Core]:
         strict = PostgresStore(UnitOfWork(limits, joins=False))
         async with bell.running(), _bucket_store(settings, strict, clock, metrics) as store:
             pictures, meter = QrPictures(drawing), Meter(store, clock, metrics)
-            yield Core(settings, clock, work, UnitOfWork(pulse), ring, bell, issuer, pictures, metrics, meter)
+            yield Core(
+                settings, clock, work, UnitOfWork(sealer), UnitOfWork(pulse), ring, bell, issuer, pictures, metrics, meter
+            )
     finally:
         drawing.shutdown(cancel_futures=True)
         await ears.dispose()
         await limits.dispose()
         await pulse.dispose()
+        await sealer.dispose()
         await engine.dispose()
+
+
+async def _judge_logins(server: str, sealer: str) -> None:
+    """Raises ConfigurationWrong for an account that could do more than its work."""
+    judged = {"DATABASE_URL": (server, APP_ROLE), "SEALER_DATABASE_URL": (sealer, SEALER_ROLE)}
+    found = {name: await logins.faults(url, role) for name, (url, role) in judged.items()}
+    if faults := {name: f"its account {'; it '.join(told)}" for name, told in found.items() if told}:
+        raise ConfigurationWrong(faults)
 
 
 @asynccontextmanager

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from server import app, processes, schema
 from server.app import Core, Services
-from server.db import embedded
+from server.db import embedded, logins
+from server.db.logins import DatabaseUrls
 from server.edge import process as edge
 from server.edge.config import EdgeConfig
 from server.edge.sites import PAGE_SITES, SITES
@@ -44,11 +45,11 @@ class Serving:
 @asynccontextmanager
 async def up(settings: Settings) -> AsyncIterator[Instance]:
     """Start everything, and stop it all when the block is left."""
-    async with database(settings) as url:
-        await schema.upgrade(settings.owner_database or url)
+    async with database(settings) as urls:
+        await schema.upgrade(urls.owner)
         async with (
-            app.core(settings, url) as core,
-            serving(core, url) as servers,
+            app.core(settings, urls.server, urls.sealer) as core,
+            serving(core, urls) as servers,
             app.sending(core),
             edge.running(edge_config(settings, servers.sockets)) as rest,
         ):
@@ -61,7 +62,7 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
 
 
 @asynccontextmanager
-async def serving(core: Core, database_url: str) -> AsyncIterator[Serving]:
+async def serving(core: Core, urls: DatabaseUrls) -> AsyncIterator[Serving]:
     """Serve gRPC by as many processes as the settings say; a single one is this one. Makes the first admin."""
     settings = core.settings
     sockets = tuple(socket_of(settings, number) for number in range(settings.server_processes))
@@ -73,7 +74,9 @@ async def serving(core: Core, database_url: str) -> AsyncIterator[Serving]:
     with app.use_cases(core) as services:
         generated = await first_admin(settings, services)
     with processes.reserved_port(settings.grpc_address) as address:
-        environment = environment_of_child(DATABASE_URL=database_url, GRPC_ADDRESS=address)
+        environment = environment_of_child(
+            DATABASE_URL=urls.server, SEALER_DATABASE_URL=urls.sealer, GRPC_ADDRESS=address
+        )
         async with processes.running(len(sockets), environment) as end_streams:
             yield Serving(int(address.rpartition(":")[2]), sockets, generated, end_streams)
 
@@ -83,7 +86,7 @@ async def serving_as(number: int, settings: Settings) -> AsyncIterator[Callable[
     """Be one of several serving processes: the one with this number, from 0; yields what ends its streams."""
     own = settings.model_copy(update={"metrics_address": metrics_address_of(settings, number)})
     async with (
-        app.core(own, settings.external_database or "") as core,
+        app.core(own, settings.external_database or "", settings.sealer_database) as core,
         app.serving(core, socket_of(settings, number)) as server,
     ):
         yield server.end_streams
@@ -109,25 +112,27 @@ async def first_admin(settings: Settings, services: Services) -> str | None:
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[str]:
-    """The URL of the database: the user's own, the embedded one that another process runs, or one run for this block.
+async def database(settings: Settings) -> AsyncIterator[DatabaseUrls]:
+    """The database: the user's own, the embedded one that another process runs, or one run for this block.
 
     Raises what `server.db.embedded.running` raises.
     """
-    if settings.external_database is not None:
-        yield settings.external_database
+    server = settings.external_database
+    if server is not None:
+        yield DatabaseUrls(server, settings.sealer_database or server, settings.owner_database or server)
         return
     home = settings.medconnect_home
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     note = home / "run" / "database_url"
     try:
         async with embedded.running(home / "postgres") as postgres:
+            await logins.make(postgres.url())
             with _noted(note, postgres.url()):
-                yield postgres.url()
+                yield DatabaseUrls.embedded(postgres.url())
     except embedded.DatabaseInUse:
         if not note.exists():
             raise
-        yield note.read_text()
+        yield DatabaseUrls.embedded(note.read_text())
 
 
 @contextmanager

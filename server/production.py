@@ -56,6 +56,8 @@ def _missing(settings: Settings) -> Faults:
         yield "QR_ENCRYPTION_KEY", "is missing"
     if settings.smtp_host is None:
         yield "SMTP_HOST", "is missing: mails would be written to a folder"
+    if settings.external_database is not None and settings.sealer_database_url is None:
+        yield "SEALER_DATABASE_URL", "is missing: the audit is sealed by an account of its own"
     if settings.server_processes > 1 and settings.rate_limit_redis_url is None:
         yield "RATE_LIMIT_REDIS_URL", "is missing: SERVER_PROCESSES is more than 1"
 
@@ -143,6 +145,7 @@ def _databases(settings: Settings) -> list[tuple[str, str]]:
     urls: dict[str, SecretStr | None] = {
         "DATABASE_URL": settings.database_url,
         "MIGRATION_DATABASE_URL": settings.migration_database_url,
+        "SEALER_DATABASE_URL": settings.sealer_database_url,
     }
     return [(name, url.get_secret_value()) for name, url in urls.items() if url is not None]
 

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -14,19 +15,21 @@ import migrations
 from server.audit import tables as audit_tables
 from server.auth import tables as auth_tables
 from server.clinical import tables as clinical_tables
+from server.db import grants
 from server.db.engine import create_engine
 from server.db.failures import unavailable
 from server.db.metadata import metadata
 from server.errors import ServerBusy
 from server.events import tables as events_tables
 from server.idempotency import tables as idempotency_tables
+from server.liveness import tables as liveness_tables
 from server.mail import tables as mail_tables
 from server.pharmacy import tables as pharmacy_tables
 from server.rate_limits import tables as rate_limit_tables
 
 TABLES: Final = (
     *(auth_tables, clinical_tables, pharmacy_tables, events_tables, mail_tables),
-    *(idempotency_tables, audit_tables, rate_limit_tables),
+    *(idempotency_tables, audit_tables, rate_limit_tables, liveness_tables),
 )
 """The modules that fill `metadata`."""
 
@@ -41,11 +44,16 @@ __all__ = ["TABLES", "clear", "downgrade", "head", "is_current", "metadata", "ne
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Bring a database up to a revision. `url` is that of the schema's owner; raises PermissionError for another's."""
+    """Bring a database up to a revision; at the newest one the roles get the rights of `grants`.
+
+    `url` is that of the schema's owner; raises PermissionError for another's when something has to be changed.
+    """
     try:
         await asyncio.to_thread(command.upgrade, _config(url), revision)
-    except ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", "") != INSUFFICIENT_PRIVILEGE:
+        if revision == "head":
+            await grants.agree(url)
+    except (ProgrammingError, asyncpg.InsufficientPrivilegeError) as error:
+        if getattr(getattr(error, "orig", error), "sqlstate", "") != INSUFFICIENT_PRIVILEGE:
             raise
         raise PermissionError(
             "this account may not migrate the database: its owner's, MIGRATION_DATABASE_URL, has to, "

@@ -21,6 +21,7 @@ from server.tls_files import TlsFiles
 SECRETS: Final = (
     "DATABASE_URL",
     "MIGRATION_DATABASE_URL",
+    "SEALER_DATABASE_URL",
     "DB_PASSWORD",
     "ADMIN_PASSWORD",
     "JWT_SECRET",
@@ -95,6 +96,8 @@ class Settings(BaseSettings):
     """PostgreSQL 14 or newer, `postgresql://user:password@host:port/name`; none: the embedded one."""
     migration_database_url: SecretStr | None = None
     """The database as its owner reaches it, for migrations; none: DATABASE_URL."""
+    sealer_database_url: SecretStr | None = None
+    """The database as the account that seals the audit reaches it; none: DATABASE_URL, outside production."""
     db_host: str | None = None
     """With the other DB_ variables an alternative to DATABASE_URL."""
     db_port: Port = 5432
@@ -188,7 +191,7 @@ class Settings(BaseSettings):
     """IANA zone in which calendar days are judged."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("database_url", "migration_database_url")
+    @field_validator("database_url", "migration_database_url", "sealer_database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         return _url(value, "postgresql://", "postgres://")
@@ -268,6 +271,11 @@ class Settings(BaseSettings):
         return self.external_database
 
     @property
+    def sealer_database(self) -> str | None:
+        """The URL with which the sealer reaches the database; none: that of the server."""
+        return self.sealer_database_url.get_secret_value() if self.sealer_database_url else self.external_database
+
+    @property
     def external_database(self) -> str | None:
         """The URL of the user's own PostgreSQL; none: the embedded one is meant."""
         if self.database_url is not None:
@@ -322,8 +330,9 @@ def read_leniently(**overrides: Any) -> tuple[Settings, Mapping[str, str]]:  # n
 
 
 def environment_of_child(**overrides: str) -> Mapping[str, str]:
-    """The environment of another process of this instance: ours, with these variables set."""
-    return {name: value for name, value in {**os.environ, **overrides}.items() if name != "DATABASE_URL_FILE"}
+    """The environment of another process of this instance: ours, with these variables set, none of them by a file."""
+    files = {f"{name}_FILE" for name in overrides}
+    return {name: value for name, value in {**os.environ, **overrides}.items() if name not in files}
 
 
 def _errors(problem: ValidationError) -> list[ErrorDetails]:

@@ -14,14 +14,19 @@ IDLE_SECONDS: Final = 10
 POOL_WAIT_SECONDS: Final = 1
 CONNECT_SECONDS: Final = 2
 APP_ROLE: Final = "medconnect_app"
-"""Whom the server and the worker act as: it owns nothing, and can only add to the audit."""
+"""The role that the server and the worker act as: it owns nothing, and its rights are those of `grants`."""
+SEALER_ROLE: Final = "medconnect_sealer"
+"""The role that adds seals to the audit's chain, and can do nothing else."""
 
 
-def create_engine(url: str, *, pool_size: int, application: str = "medconnect", owner: bool = False) -> AsyncEngine:
+def create_engine(
+    url: str, *, pool_size: int, application: str = "medconnect", owner: bool = False, role: str = APP_ROLE
+) -> AsyncEngine:
     """The pool for a `postgresql://…` URL; connects when first used.
 
-    A statement may take 5 s, a lock 2 s, an idle transaction 10 s; a call waits 1 s for a connection. owner: act as
-    whom the URL names, for what changes the schema; else as APP_ROLE, which he must be a member of.
+    A statement may take 5 s, a lock 2 s, an idle transaction 10 s; a call waits 1 s for a connection. role: what the
+    sessions act as; the URL's account must be a member of it. owner: they act as that account instead, for what changes
+    the schema.
     """
     session = {
         "application_name": application,
@@ -30,7 +35,7 @@ def create_engine(url: str, *, pool_size: int, application: str = "medconnect", 
         "statement_timeout": f"{STATEMENT_SECONDS}s",
         "lock_timeout": f"{LOCK_SECONDS}s",
         "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
-        **({} if owner else {"role": APP_ROLE}),
+        **({} if owner else {"role": role}),
     }
     return create_async_engine(
         DRIVER,

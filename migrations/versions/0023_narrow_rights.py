@@ -1,0 +1,62 @@
+"""Rights by verb and column, a role of its own for the sealer, and when background work last succeeded.
+
+The rights themselves are those of `server/db/grants.py`, which every upgrade to the newest revision applies; here new
+tables stop being open to the service by default. Without that step, between revisions, the former rights hold.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0023"
+down_revision = "0018"
+
+# Roles belong to the whole cluster: another database of it may have made this one already, or be making it now.
+MAKE_ROLE = """
+    DO $$
+    BEGIN
+        CREATE ROLE medconnect_sealer NOLOGIN;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END $$
+"""
+# An owner who may not grant it was given it by whoever made the role.
+JOIN_ROLE = """
+    DO $$
+    BEGIN
+        GRANT medconnect_sealer TO CURRENT_USER;
+    EXCEPTION WHEN insufficient_privilege THEN NULL;
+    END $$
+"""
+CLOSE = (
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM medconnect_app",
+    "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+    "GRANT USAGE ON SCHEMA public TO medconnect_sealer",
+)
+REOPEN = (
+    "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM medconnect_sealer",
+    "REVOKE ALL ON SCHEMA public FROM medconnect_sealer",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO medconnect_app",
+    "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM medconnect_app",
+    "REVOKE UPDATE, DELETE ON audit_records, audit_seals FROM medconnect_app",
+    "REVOKE UPDATE ON events FROM medconnect_app",
+    "GRANT UPDATE (position) ON events TO medconnect_app",
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO medconnect_app",
+)
+
+
+def upgrade() -> None:
+    """Make the role and the table, and close what is new."""
+    for statement in (MAKE_ROLE, JOIN_ROLE, *CLOSE):
+        op.execute(statement)
+    op.create_table(
+        "background_tasks",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("succeeded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_background_tasks")),
+    )
+
+
+def downgrade() -> None:
+    """Drop the table and give the rights of before back; the role itself may serve other databases."""
+    op.drop_table("background_tasks")
+    for statement in REOPEN:
+        op.execute(statement)

@@ -1,0 +1,13 @@
+"""Table of the background work."""
+
+from sqlalchemy import Column, Table, Text
+
+from server.db.metadata import metadata, moment
+
+background_tasks = Table(
+    "background_tasks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    moment("succeeded_at"),
+)
+"""When each kind of work last succeeded, in any process."""
