@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +20,7 @@ from medconnect.clinical.v1 import clinical_service_pb2_grpc
 from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
+from server import background
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
 from server.audit.sealing import Sealing
@@ -27,7 +28,7 @@ from server.auth import key_file
 from server.auth.servicer import AuthServicer
 from server.clinical.lapses import Lapses
 from server.clinical.servicer import ClinicalServicer
-from server.core import Core, SchemaOutdated, code_seal, core, head_key
+from server.core import Core, SchemaOutdated, code_seal, core, head_keeper
 from server.db.notifications import Channel
 from server.errors import Unavailable
 from server.events.sequencer import Sequencer
@@ -51,6 +52,7 @@ from server.interceptors.refresh_cookie import RefreshCookie
 from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
 from server.listening import OPTIONS, listen, listening_on_socket
+from server.liveness.service import BackgroundTask, BackgroundWatch, Reports
 from server.mail.composer import MailComposer
 from server.mail.delivery import Delivery
 from server.mail.letters import LetterWriter
@@ -136,6 +138,8 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
         await stack.enter_async_context(state.watching())
+        watch = BackgroundWatch(core.pulse, core.clock, core.metrics, state.report)
+        await stack.enter_async_context(watch.running())
         stack.push_async_callback(state.drain)
         stack.callback(stopping.set)
         yield Server(port, services, stopping.set)
@@ -221,22 +225,33 @@ async def sending(core: Core, *, stands_in: bool = False) -> AsyncIterator[None]
     )
     composer = MailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from, code_seal(core.ring))
     delivery = Delivery(composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
-    sequencer = Sequencer(core.work, partial(notifications.ring, Channel.FEED))
+    reports = Reports(core.work, core.clock)
+    sequencer = Sequencer(core.work, partial(notifications.ring, Channel.FEED), reports.of(BackgroundTask.EVENTS))
     worker = MailWorker(core.work, delivery, sequencer.nudge, stands_in=stands_in)
     async with AsyncExitStack() as stack:
         stack.enter_context(notifications.heard(Channel.MAIL, worker.nudge))
         stack.enter_context(notifications.heard(Channel.MAIL, sequencer.nudge))
         await stack.enter_async_context(worker.running())
         await stack.enter_async_context(sequencer.running())
-        await stack.enter_async_context(Lapses(core.work).written_down())
-        await stack.enter_async_context(Sealing(core.sealing, head_key(core.ring)).running())
-        await stack.enter_async_context(housekeeping(core).done_regularly())
+        await stack.enter_async_context(Lapses(core.work, reports.of(BackgroundTask.LAPSES)).written_down())
+        await stack.enter_async_context(_sealing(core, reports).running())
+        await stack.enter_async_context(housekeeping(core, reports.of(BackgroundTask.HOUSEKEEPING)).done_regularly())
         yield
 
 
-def housekeeping(core: Core) -> Housekeeping:
-    """What deletes what nobody needs any more."""
-    return Housekeeping(core.work, timedelta(days=core.settings.email_keep_days))
+def _sealing(core: Core, reports: Reports) -> Sealing:
+    return Sealing(
+        core.sealing,
+        head_keeper(core),
+        sealed=reports.of(BackgroundTask.SEALING),
+        kept=reports.of(BackgroundTask.HEADS),
+        failed=core.metrics.head_not_kept,
+    )
+
+
+def housekeeping(core: Core, done: Callable[[], Awaitable[None]] = background.unwatched) -> Housekeeping:
+    """What deletes what nobody needs any more; `done` is called after each round."""
+    return Housekeeping(core.work, timedelta(days=core.settings.email_keep_days), done)
 
 
 def _mailer(settings: Settings) -> Mailer:

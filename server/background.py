@@ -59,3 +59,7 @@ async def set_within(event: asyncio.Event, seconds: float) -> bool:
         async with asyncio.timeout(seconds):
             await event.wait()
     return event.is_set()
+
+
+async def unwatched() -> None:
+    """Does nothing: stands for the report of work whose success nobody waits for."""

@@ -6,18 +6,15 @@ import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Final
 
 import structlog
 import typer
 from rich.console import Console
 
-from server import app, cli_keys, configuration, example_hospital, instance, logs, processes, schema
-from server.audit import verification
-from server.audit.verification import Verified, kept_heads
+from server import app, cli_audit, cli_keys, configuration, example_hospital, instance, logs, processes, schema
+from server.audit.head_keys import HeadKeysWrong
 from server.auth.keys import KeyNotUsable
-from server.core import head_key
 from server.db.embedded import DatabaseInUse
 from server.settings import ConfigurationWrong, Settings
 from server.supervision import core_dumps
@@ -48,7 +45,15 @@ def main() -> None:
         for name, fault in problem.faults.items():
             errors.print(f"{name}: {fault}", markup=False)
         sys.exit(EXIT_CONFIG)
-    except (DatabaseInUse, KeepsDying, KeyNotUsable, StartFailed, app.SchemaOutdated, OSError) as problem:
+    except (
+        DatabaseInUse,
+        HeadKeysWrong,
+        KeepsDying,
+        KeyNotUsable,
+        StartFailed,
+        app.SchemaOutdated,
+        OSError,
+    ) as problem:
         errors.print(f"medconnect: {problem}", style="red", markup=False)
         sys.exit(1)
     except Exception as problem:  # background work that died, for one; its text may quote what the log must not hold
@@ -192,24 +197,13 @@ def reset() -> None:
 
 @audit.command()
 def verify(
-    heads: Annotated[
-        Path | None, typer.Option(help="a kept log of the worker, whose signed heads the chain must agree with")
-    ] = None,
+    heads: cli_audit.HeadFiles = None, keys: cli_audit.KeyFiles = None, excuse: cli_audit.Excused = None
 ) -> None:
-    """Prove that no sealed record was changed, removed, inserted or moved; exit code 1 names the first that was."""
+    """Prove that no sealed record was changed, removed, inserted or moved; exit code 1 names the first that was.
 
-    async def run(settings: Settings) -> None:
-        async with instance.database(settings) as urls, app.core(settings, urls.server, urls.sealer) as core:
-            kept = list(kept_heads(heads.read_text().splitlines(), head_key(core.ring))) if heads else []
-            found = await verification.verify(core.work, kept)
-        _tell_chain(found, len(kept))
-        if heads is not None and not kept:
-            errors.print(
-                f"{heads} holds no head that was signed here: nothing was compared.", style="red", markup=False
-            )
-            raise typer.Exit(1)
-
-    _run(run)
+    It is 1 too when kept heads cannot be checked and are not excused, or when there are none.
+    """
+    _run(lambda settings: cli_audit.verify(settings, heads, keys, excuse))
 
 
 Work = Callable[[Settings], Awaitable[None]]
@@ -263,16 +257,6 @@ def _tell_password(settings: Settings, generated: str | None) -> None:
     if generated is not None:
         console.print(f"The first admin is {settings.admin_email}, password {generated}", markup=False)
         console.print("It is shown this once.")
-
-
-def _tell_chain(found: Verified, heads: int) -> None:
-    console.print(f"{found.sealed} records are sealed and unchanged; compared with {heads} kept heads.")
-    if found.unsealed:
-        console.print(f"{found.unsealed} records wait for their seal, the first since {found.unsealed_since}.")
-    if found.broken is not None:
-        where = f"position {found.broken.position}, record {found.broken.record_id or 'unknown'}"
-        errors.print(f"The chain breaks at {where}: {found.broken.fault}.", style="red", markup=False)
-        raise typer.Exit(1)
 
 
 def _greet(settings: Settings, running: instance.Instance) -> None:

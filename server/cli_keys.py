@@ -1,4 +1,4 @@
-"""`medconnect keys`: the ring of keys that sign access tokens, in the file that JWT_KEYS_FILE names.
+"""`medconnect keys`: the keys that sign access tokens, in the file that JWT_KEYS_FILE names, and the heads' key.
 
 Running processes follow the file: nothing has to be started again, and nobody has to sign in again.
 """
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from server.audit import head_keys
 from server.auth import key_file
 from server.auth.keys import KeyRing, KeyState
 from server.clock import Clock
@@ -43,6 +44,27 @@ def retire(kid: Annotated[str, typer.Argument(help="the key's id, as `keys list`
     """Accept nothing more that this key has signed, because it may have been stolen."""
     key_file.change(_file(), lambda ring: ring.without(kid, clock.now()))
     console.print(f"{kid} is retired.", markup=False)
+
+
+@commands.command()
+def rotate_root() -> None:
+    """Replace the root secret. Start server and worker again for it: they read it at their start."""
+    key_file.change(_file(), lambda ring: ring.with_root(secrets.token_hex(SECRET_BYTES)))
+    console.print("The root is another; the former one is kept for page tokens. Start server and worker again now.")
+
+
+@commands.command()
+def rotate_head() -> None:
+    """Replace the key that signs the audit's heads, from the next start of server and worker on."""
+    key = head_keys.replace_key(read_settings().medconnect_home, clock.now())
+    console.print(f"{key.key_id} signs the audit's heads from the next start on; former heads stay verifiable.")
+
+
+@commands.command()
+def heads() -> None:
+    """Show the public keys of the audit's heads, as `audit verify --keys` reads them."""
+    path = head_keys.public_file(read_settings().medconnect_home)
+    console.print(path.read_text().rstrip(), markup=False)
 
 
 @commands.command("list")

@@ -57,6 +57,9 @@ def _faults(settings: Settings) -> dict[str, str]:
             key_file.read(settings.jwt_keys_file)
             if settings.jwt_secret is not None:
                 raise ValueError("JWT_SECRET is given too: leave one of them out")
+    with _judging("JWT_FORMER_SECRET", faults):
+        if settings.jwt_former_secret is not None and settings.jwt_secret is None:
+            raise ValueError("belongs to JWT_SECRET, which is missing")
     _judge_tls(settings, faults)
     return faults
 

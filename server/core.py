@@ -10,7 +10,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from server import schema
+from server.audit import head_keys
 from server.audit.chain import HeadKey
+from server.audit.head_sinks import head_sink
+from server.audit.sealing import HeadKeeper
 from server.auth import key_file
 from server.auth.keys import KeyRing
 from server.clinical.qr_issuer import QrIssuer
@@ -66,8 +69,8 @@ class Core:
 async def core(settings: Settings, database_url: str, sealer_url: str | None = None) -> AsyncIterator[Core]:
     """Connect to the database, as the sealer too; without a URL of its own the server's account does its work.
 
-    Raises SchemaOutdated, ConfigurationWrong for accounts that production refuses, and what the driver raises when there
-    is no database.
+    Raises SchemaOutdated, ConfigurationWrong for accounts that production refuses, and what the driver raises when
+    there is no database.
     """
     sealer_url = sealer_url or database_url
     if settings.production:
@@ -90,7 +93,17 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
         async with bell.running(), _bucket_store(settings, strict, clock, metrics) as store:
             pictures, meter = QrPictures(drawing), Meter(store, clock, metrics)
             yield Core(
-                settings, clock, work, UnitOfWork(sealer), UnitOfWork(pulse), ring, bell, issuer, pictures, metrics, meter
+                settings,
+                clock,
+                work,
+                UnitOfWork(sealer),
+                UnitOfWork(pulse),
+                ring,
+                bell,
+                issuer,
+                pictures,
+                metrics,
+                meter,
             )
     finally:
         drawing.shutdown(cancel_futures=True)
@@ -121,9 +134,16 @@ async def _bucket_store(
         yield DividedStore(strict, FallbackStore(redis, memory, clock, metrics), SHARED, metrics)
 
 
-def head_key(ring: KeyRing) -> HeadKey:
-    """Signs the audit's heads, and knows them again."""
-    return HeadKey(derived_key(ring.root, "audit heads"))
+def head_keeper(core: Core) -> HeadKeeper:
+    """Signs the audit's heads, and keeps them where AUDIT_HEADS says.
+
+    Heads of before there was a key of their own were signed by one that was derived from the root: its public half is
+    published too, as long as the root is known.
+    """
+    home, now = core.settings.medconnect_home, core.clock.now()
+    for root in (*core.ring.former_roots, core.ring.root):
+        head_keys.publish(home, HeadKey(derived_key(root, "audit heads")), now)
+    return HeadKeeper(head_keys.current_key(home, now), head_sink(core.settings.audit_heads, home), core.clock)
 
 
 def code_seal(ring: KeyRing) -> CodeSeal:
@@ -134,7 +154,8 @@ def code_seal(ring: KeyRing) -> CodeSeal:
 def _key_ring(settings: Settings) -> KeyRing:
     if settings.jwt_keys_file is not None:
         return key_file.read(settings.jwt_keys_file)
-    return KeyRing.derived(_secret(settings, "jwt_secret"))
+    former = settings.jwt_former_secret
+    return KeyRing.derived(_secret(settings, "jwt_secret"), *([former.get_secret_value()] if former else []))
 
 
 def _secret(settings: Settings, name: str) -> str:

@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2
 
 from server import background
 from server.errors import Unavailable
+from server.liveness.service import AUDIT, WORK
 
 INTERVAL_SECONDS: Final = 5.0
 RECOVERY_SECONDS: Final = 0.5
@@ -19,6 +20,8 @@ RECOVERY_SECONDS: Final = 0.5
 CHECK_SECONDS: Final = 4.5
 SERVING: Final[int] = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING: Final[int] = health_pb2.HealthCheckResponse.NOT_SERVING
+PARTS: Final = (AUDIT, WORK)
+"""What is reported beside the whole: it fails without stopping care, so load balancers do not act on it."""
 
 _log = structlog.get_logger()
 
@@ -27,9 +30,10 @@ class HealthServicer(health.aio.HealthServicer):
     """The standard service, with the `List` that grpcio leaves out."""
 
     async def List(self, request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:  # noqa: N802
-        """The one state there is: that of the whole process."""
-        state = await self.Check(health_pb2.HealthCheckRequest(), context)
-        answer: Message = health_pb2.HealthListResponse(statuses={"": state})  # type: ignore[attr-defined]
+        """Returns the state of the whole process, and of each part that is reported."""
+        names = ("", *PARTS)
+        states = {name: await self.Check(health_pb2.HealthCheckRequest(service=name), context) for name in names}
+        answer: Message = health_pb2.HealthListResponse(statuses=states)  # type: ignore[attr-defined]
         return answer
 
 
@@ -47,8 +51,14 @@ class Health:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Checks now and every five seconds, more often without an answer, until the block is left."""
+        for part in PARTS:
+            await self.report(part, works=True)
         async with background.running(self._watch(await self._check())):
             yield
+
+    async def report(self, part: str, works: bool) -> None:
+        """Sets the state of one of PARTS."""
+        await self.servicer.set(part, SERVING if works else NOT_SERVING)
 
     async def drain(self) -> None:
         """Answer NOT_SERVING from now on: no new calls shall come."""

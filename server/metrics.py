@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from typing import Final, Generic, Protocol, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -92,6 +92,26 @@ class Metrics:
         failures = Counter(
             "medconnect_rate_limit_store_failures", "Answers that a store owed.", ["store"], registry=self.registry
         )
+        self._head_failures = Counter(
+            "medconnect_audit_head_failures", "Heads of the audit that their sink did not take.", registry=self.registry
+        )
+        self._lag = Gauge(
+            "medconnect_audit_seal_lag_seconds", "How long the first unsealed record waits.", registry=self.registry
+        )
+        silence = Gauge(
+            "medconnect_background_silence_seconds",
+            "Time since background work last succeeded, in any process.",
+            ["task"],
+            registry=self.registry,
+        )
+        works = Gauge(
+            "medconnect_background_works",
+            "1 while background work succeeds as often as it must, else 0.",
+            ["task"],
+            registry=self.registry,
+        )
+        self._silence = _Children(silence)
+        self._works = _Children(works)
         self._call = _Children(calls)
         self._seconds = _Children(seconds)
         self._denial = _Children(denials)
@@ -119,6 +139,17 @@ class Metrics:
     def store_failed(self, store: str) -> None:
         """A store of rate limits did not answer."""
         self._failure[store,].inc()
+
+    def head_not_kept(self) -> None:
+        """A head of the audit could not be written to its sink."""
+        self._head_failures.inc()
+
+    def background_seen(self, silence: Mapping[str, float], dead: Set[str], lag: float) -> None:
+        """How long each background work is silent, which of it is dead, and how far the seals are behind; seconds."""
+        self._lag.set(lag)
+        for task, seconds in silence.items():
+            self._silence[task,].set(seconds)
+            self._works[task,].set(task not in dead)
 
     @property
     def limit_counts(self) -> LimitCounts:

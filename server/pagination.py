@@ -61,18 +61,18 @@ class PageTokens:
 
     The scope ties a token to its list: caller id, RPC and canonical filter in one text. A token is authentic,
     not secret: whoever holds it can read the cursor, and URLs are logged, so a cursor names rows by id and
-    time, never a person.
+    time, never a person. former: keys of before, whose tokens are still read.
     """
 
-    def __init__(self, key: bytes) -> None:
-        if len(key) < _MIN_KEY_BYTES:
+    def __init__(self, key: bytes, *former: bytes) -> None:
+        if any(len(each) < _MIN_KEY_BYTES for each in (key, *former)):
             raise ValueError(f"the page token key needs at least {_MIN_KEY_BYTES} bytes")
-        self._key = key
+        self._keys = (key, *former)
 
     def issue(self, cursor: tuple[CursorValue, ...], scope: str) -> str:
         """The token that continues a list after this cursor (the sort key of its last row)."""
         payload = json.dumps(cursor, separators=(",", ":")).encode()
-        return _to_base64url(self._mac(payload, scope) + payload)
+        return _to_base64url(_mac(self._keys[0], payload, scope) + payload)
 
     def read(self, token: str, scope: str) -> tuple[CursorValue, ...]:
         """The cursor of a token issued for the same scope. Raises PageTokenInvalid for anything else."""
@@ -80,7 +80,8 @@ class PageTokens:
             raise PageTokenInvalid()
         data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         mac, payload = data[:_MAC_BYTES], data[_MAC_BYTES:]
-        if _to_base64url(data) != token or not hmac.compare_digest(mac, self._mac(payload, scope)):
+        known = [hmac.compare_digest(mac, _mac(key, payload, scope)) for key in self._keys]
+        if _to_base64url(data) != token or not any(known):
             raise PageTokenInvalid()
         return tuple(json.loads(payload))
 
@@ -96,9 +97,10 @@ class PageTokens:
             case _:  # a list whose cursor had another shape when the token was issued, before an upgrade
                 raise PageTokenInvalid()
 
-    def _mac(self, payload: bytes, scope: str) -> bytes:
-        scoped = _PURPOSE + hashlib.sha256(scope.encode()).digest() + payload
-        return hmac.digest(self._key, scoped, "sha256")[:_MAC_BYTES]
+
+def _mac(key: bytes, payload: bytes, scope: str) -> bytes:
+    scoped = _PURPOSE + hashlib.sha256(scope.encode()).digest() + payload
+    return hmac.digest(key, scoped, "sha256")[:_MAC_BYTES]
 
 
 def _to_base64url(data: bytes) -> str:

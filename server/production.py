@@ -131,9 +131,12 @@ def _readable_by_all(settings: Settings, files_with_secrets: Mapping[str, Path])
 def _keys(settings: Settings) -> list[tuple[str, str]]:
     """Every secret that keys are derived from, by its variable."""
     keys = [("JWT_SECRET", settings.jwt_secret.get_secret_value())] if settings.jwt_secret else []
+    if settings.jwt_former_secret is not None:
+        keys.append(("JWT_FORMER_SECRET", settings.jwt_former_secret.get_secret_value()))
     if settings.jwt_keys_file is not None:
         try:
-            keys.append(("JWT_KEYS_FILE", key_file.read(settings.jwt_keys_file).root))
+            ring = key_file.read(settings.jwt_keys_file)
+            keys += [("JWT_KEYS_FILE", root) for root in (ring.root, *ring.former_roots)]
         except (OSError, key_file.KeyFileWrong):
             keys += []  # the file as a whole is judged elsewhere
     if settings.qr_encryption_key is not None:

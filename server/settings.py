@@ -25,6 +25,7 @@ SECRETS: Final = (
     "DB_PASSWORD",
     "ADMIN_PASSWORD",
     "JWT_SECRET",
+    "JWT_FORMER_SECRET",
     "QR_ENCRYPTION_KEY",
     "RATE_LIMIT_REDIS_URL",
     "SMTP_PASS",
@@ -135,12 +136,18 @@ class Settings(BaseSettings):
 
     jwt_secret: SecretStr | None = None
     """At least 32 bytes, from which the key that signs access tokens is derived; none: generated in development."""
+    jwt_former_secret: SecretStr | None = None
+    """What JWT_SECRET was before: its access tokens and page tokens stay good while it is given."""
     jwt_keys_file: Path | None = None
     """Instead of JWT_SECRET: the key ring that `medconnect keys` makes and rotates."""
     jwt_expires_in: Annotated[int, Field(ge=60, le=3600)] = 900
     """Life of an access token: seconds, or a number with s, m or h, such as `15m`."""
     qr_encryption_key: SecretStr | None = None
     """At least 32 bytes, or a ring `kid:secret,kid:secret` (the first encrypts); none: generated in development."""
+
+    audit_heads: Annotated[str | None, Field(pattern=r"^(file:|syslog:/).+|^syslog:[^/].*:\d{1,5}$")] = None
+    """Where the audit's signed heads are kept: `file:PATH`, `syslog:/SOCKET` or `syslog:HOST:PORT` (TCP); none: a file
+    in MEDCONNECT_HOME/audit."""
 
     staff_idle_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     """How long a session of a doctor, pharmacist or admin may lie unused."""
@@ -229,7 +236,7 @@ class Settings(BaseSettings):
             raise ValueError("is no IANA time zone") from error
         return value
 
-    @field_validator("jwt_secret")
+    @field_validator("jwt_secret", "jwt_former_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value().encode()) < LEAST_SECRET_BYTES:

@@ -63,7 +63,7 @@ def use_cases(core: Core) -> Iterator[Services]:
     """Build the services; their threads end with the block."""
     settings, clock, work = core.settings, core.clock, core.work
     ring = core.ring
-    page_tokens = PageTokens(derived_key(ring.root, "page tokens"))
+    page_tokens = PageTokens(*(derived_key(root, "page tokens") for root in (ring.root, *ring.former_roots)))
     access_tokens = AccessTokens(ring, clock, timedelta(seconds=settings.jwt_expires_in))
     standing = Standing(work, clock)
     networks = known_networks(settings.rate_limit_networks)

@@ -1,8 +1,8 @@
 """The chain over the audit's records, without storage: what is hashed, and how its head is signed.
 
 Each hash is SHA-256 over the hash before it and the record in canonical form, so that whoever changes, removes, inserts
-or swaps sealed records would have to write all later hashes anew; the signed heads, logged each minute and kept outside
-the database, show that too. Sources: RFC 8785 (canonical JSON: sorted keys, no spaces); RFC 8032 (Ed25519).
+or swaps sealed records would have to write all later hashes anew; the signed heads, one for each sealed batch and kept
+outside the database, show that too. Sources: RFC 8785 (canonical JSON: sorted keys, no spaces); RFC 8032 (Ed25519).
 """
 
 import base64
@@ -15,12 +15,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 START: Final = bytes(32)
 """The hash before the first record's."""
 
 _PURPOSE: Final = "medconnect audit head 1"
+_KEY_ID_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,13 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class SignedHead:
-    """A head as it is logged; all texts."""
+    """A head as it is written to its sink and to the log; all texts."""
 
     position: int
     hash: str
     """64 hexadecimal digits."""
+    key: str
+    """The id of the key that signed it; empty in heads of before keys had ids."""
     signature: str
     """Ed25519, base64url without padding."""
 
@@ -49,26 +52,38 @@ def next_hash(before: bytes, record: Mapping[str, Any]) -> bytes:
 
 
 class HeadKey:
-    """Signs heads and knows its own signatures; secret: 32 bytes, kept outside the database."""
+    """Signs heads; secret: 32 bytes, kept outside the database and derived from nothing else."""
 
     def __init__(self, secret: bytes) -> None:
         self._private = Ed25519PrivateKey.from_private_bytes(secret)
+        self.public = self._private.public_key()
+        """With which anyone verifies its heads, also when the key itself is long gone."""
+        self.key_id = key_id(self.public)
 
     def sign(self, head: Head) -> SignedHead:
-        """The head with its signature."""
-        signature = self._private.sign(_signed_bytes(head))
-        text = base64.urlsafe_b64encode(signature).decode().rstrip("=")
-        return SignedHead(head.position, head.hash.hex(), text)
+        """Returns the head with its signature."""
+        signature = base64url(self._private.sign(_signed_bytes(head)))
+        return SignedHead(head.position, head.hash.hex(), self.key_id, signature)
 
-    def read(self, signed: SignedHead) -> Head | None:
-        """The head, if this key signed it."""
-        try:
-            head = Head(signed.position, bytes.fromhex(signed.hash))
-            signature = base64.urlsafe_b64decode(signed.signature + "==")
-            self._private.public_key().verify(signature, _signed_bytes(head))
-        except (InvalidSignature, ValueError):
-            return None
-        return head
+
+def key_id(public: Ed25519PublicKey) -> str:
+    """Returns the id of a key: base64url of the first 8 bytes of SHA-256 of its public half."""
+    return base64url(hashlib.sha256(public.public_bytes_raw()).digest()[:_KEY_ID_BYTES])
+
+
+def base64url(data: bytes) -> str:
+    """Returns base64url without padding."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def is_signed(signed: SignedHead, public: Ed25519PublicKey) -> bool:
+    """Returns whether the key with this public half signed the head."""
+    try:
+        head = Head(signed.position, bytes.fromhex(signed.hash))
+        public.verify(base64.urlsafe_b64decode(signed.signature + "=="), _signed_bytes(head))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _signed_bytes(head: Head) -> bytes:

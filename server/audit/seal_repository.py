@@ -62,6 +62,29 @@ _UNSEALED: Final = (
 )
 
 
+_HASH_AT: Final = select(_seal.hash).where(_seal.position == bindparam("position"))
+# A chain that cannot go on is as far behind as its last seal is old: what waits then cannot be found by its place.
+_LAG: Final = text(
+    """
+    WITH last AS (
+        SELECT transaction_id, record_id, sealed_at,
+               transaction_id >= (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint AS ahead
+        FROM audit_seals ORDER BY position DESC LIMIT 1
+    ), known AS (
+        SELECT * FROM last
+        UNION ALL
+        SELECT -1, CAST('00000000-0000-0000-0000-000000000000' AS uuid), now(), false
+        WHERE NOT EXISTS (SELECT FROM last)
+    )
+    SELECT CAST(extract(epoch FROM now() - CASE WHEN known.ahead THEN known.sealed_at ELSE (
+        SELECT occurred_at FROM audit_records
+        WHERE (transaction_id, id) > (known.transaction_id, known.record_id)
+        ORDER BY transaction_id, id LIMIT 1
+    ) END) AS float) FROM known
+    """
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LastSeal:
     """The end of the chain, and the place of its record in their order."""
@@ -112,6 +135,15 @@ class SealRepository:
         if row is None:
             return NO_SEAL
         return LastSeal(Head(row.position, row.hash), row.transaction_id, row.record_id, row.ahead)
+
+    async def contains(self, head: Head) -> bool:
+        """Whether the chain has this hash at this position."""
+        found = await self._connection.scalar(_HASH_AT, {"position": head.position})
+        return head.position == 0 or found == head.hash
+
+    async def lag(self) -> float:
+        """For how many seconds the first record without a seal has been waiting; 0 when none is."""
+        return max(0.0, await self._connection.scalar(_LAG) or 0.0)
 
     async def waiting(self, last: LastSeal) -> list[Mapping[str, Any]]:
         """The next records to seal, at most AT_ONCE, in their final order."""

@@ -1,21 +1,27 @@
-"""Seals what was recorded: the worker brings committed records into one chain, a second behind at most."""
+"""Seals what was recorded: the worker brings committed records into one chain, a second behind at most.
+
+After each batch the chain's new end is signed and kept in a sink of its own, and so outlives whatever is done to the
+database.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
 from server import background
 from server.audit.chain import Head, HeadKey, next_hash
+from server.audit.head_sinks import HeadSink
+from server.audit.heads import HEAD_EVENT, line_of
 from server.audit.seal_repository import AT_ONCE, Seal, SealRepository
+from server.clock import Clock
 from server.unit_of_work import UnitOfWork
 
 PAUSE_SECONDS: Final = 0.5
 HEAD_SECONDS: Final = 60.0
-HEAD_EVENT: Final = "audit_head"
-"""The log event that carries a signed head."""
 
 _log = structlog.get_logger()
 
@@ -28,48 +34,117 @@ class ChainAhead(Exception):
     """
 
 
-class Sealing:
-    """Seals records while it runs; of several processes one does it at a time."""
+class ChainCut(Exception):
+    """The chain does not contain what this process has sealed or seen before: its end was cut off or written anew."""
 
-    def __init__(self, work: UnitOfWork, key: HeadKey) -> None:
+
+@dataclass(frozen=True, slots=True)
+class HeadKeeper:
+    """Signs heads and keeps them."""
+
+    key: HeadKey
+    sink: HeadSink
+    clock: Clock
+
+    async def keep(self, head: Head) -> None:
+        """Writes a head to the sink. Raises OSError."""
+        await self.sink.write(line_of(self.key.sign(head), self.clock.now().isoformat(timespec="milliseconds")))
+
+
+class Sealing:
+    """Seals records while it runs; of several processes one does it at a time.
+
+    sealed, kept: called after each round that left nothing to do: all records are sealed, their head is kept.
+    failed: called when a head could not be kept.
+    """
+
+    def __init__(
+        self,
+        work: UnitOfWork,
+        keeper: HeadKeeper,
+        *,
+        sealed: Callable[[], Awaitable[None]] = background.unwatched,
+        kept: Callable[[], Awaitable[None]] = background.unwatched,
+        failed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._work = work
-        self._key = key
+        self._keeper = keeper
+        self._sealed, self._kept, self._failed = sealed, kept, failed
+        self._end: Head | None = None
+        self._last_kept: Head | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Seal every half second, and log the signed head each minute, until the block is left."""
+        """Seals every half second, and logs the signed head each minute, until the block is left."""
         async with (
-            background.running(_repeated(self.seal, PAUSE_SECONDS)),
+            background.running(_repeated(self._round, PAUSE_SECONDS)),
             background.running(_repeated(self.log_head, HEAD_SECONDS)),
         ):
             yield
 
     async def seal(self) -> None:
-        """Seal all records that no running transaction can get between any more. Raises ChainAhead, Unavailable."""
-        sealed = AT_ONCE
-        while sealed == AT_ONCE:
-            async with self._work.begin() as tx:
-                chain = SealRepository(tx.connection)
-                if not await chain.lock():
-                    return
-                last = await chain.last()
-                if last.ahead:
-                    raise ChainAhead()
-                waiting = await chain.waiting(last)
-                if waiting:
-                    await chain.add(links(last.head, waiting))
-            sealed = len(waiting)
+        """Seals all records that no running transaction can get between any more, and keeps the head of each batch.
+
+        Raises ChainAhead, ChainCut, Unavailable. A head that cannot be kept stays for the next time.
+        """
+        await self._seal_all()
 
     async def log_head(self) -> None:
-        """Log the end of the chain, signed: whoever keeps it can show later that nothing before it was changed."""
+        """Logs the end of the chain, signed, beside what the sink keeps."""
         async with self._work.read() as tx:
             last = await SealRepository(tx.connection).last()
-        signed = self._key.sign(last.head)
-        _log.info(HEAD_EVENT, position=signed.position, hash=signed.hash, signature=signed.signature)
+        signed = self._keeper.key.sign(last.head)
+        _log.info(HEAD_EVENT, position=signed.position, hash=signed.hash, key=signed.key, signature=signed.signature)
+
+    async def _round(self) -> None:
+        if not await self._seal_all():
+            return  # another process did it, and reports it
+        await self._sealed()
+        if self._last_kept == self._end:
+            await self._kept()
+
+    async def _seal_all(self) -> bool:
+        """Seals and keeps; returns False while another process seals."""
+        sealed: int | None = AT_ONCE
+        while sealed == AT_ONCE:
+            sealed = await self._seal_batch()
+            await self._keep_head()
+        return sealed is not None
+
+    async def _seal_batch(self) -> int | None:
+        """Seals up to AT_ONCE records; returns how many, None while another process seals.
+
+        The head counts only once the transaction is committed.
+        """
+        async with self._work.begin() as tx:
+            chain = SealRepository(tx.connection)
+            if not await chain.lock():
+                return None
+            last = await chain.last()
+            if last.ahead:
+                raise ChainAhead()
+            if self._end is not None and not await chain.contains(self._end):
+                raise ChainCut()
+            seals = list(links(last.head, await chain.waiting(last)))
+            if seals:
+                await chain.add(seals)
+        self._end = Head(seals[-1].position, seals[-1].hash) if seals else last.head
+        return len(seals)
+
+    async def _keep_head(self) -> None:
+        if self._end is None or self._end == self._last_kept:
+            return
+        try:
+            await self._keeper.keep(self._end)
+        except OSError as error:  # the records are sealed all the same, and the next head covers them too
+            _log.error("audit_head_not_kept", error=type(error).__name__)
+            self._failed()
+        else:
+            self._last_kept = self._end
 
 
 def links(head: Head, records: Iterable[Mapping[str, Any]]) -> Iterator[Seal]:
-    """The seals of records that follow a head, in their order."""
+    """Yields the seals of records that follow a head, in their order."""
     position, covered = head.position, head.hash
     for record in records:
         position, covered = position + 1, next_hash(covered, record)
@@ -81,5 +156,5 @@ async def _repeated(work: Callable[[], Awaitable[None]], pause: float) -> None:
         try:
             await work()
         except Exception as error:  # whatever it is, what waits for its seal waits, and it is tried again
-            _log.warning("audit_not_sealed", error=type(error).__name__)
+            _log.error("audit_not_sealed", error=type(error).__name__)
         await asyncio.sleep(pause)

@@ -1,14 +1,12 @@
 """Proves that nothing sealed was changed: walks the chain and names the first place where it breaks."""
 
-import json
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from server.audit.chain import START, Head, HeadKey, SignedHead, next_hash
+from server.audit.chain import START, Head, next_hash
 from server.audit.seal_repository import NO_SEAL, Seal, SealRepository
-from server.audit.sealing import HEAD_EVENT
 from server.unit_of_work import UnitOfWork
 
 
@@ -77,14 +75,14 @@ class Walk:
         if place <= self._place:
             raise ChainBroken(position, seal.record_id, "the record stands in the wrong place")
         if self._kept.get(position, set()) - {expected}:
-            raise ChainBroken(position, seal.record_id, "the chain up to here differs from the kept log")
+            raise ChainBroken(position, seal.record_id, "the chain up to here differs from the kept heads")
         self._head, self._place = Head(position, expected), place
 
     def finish(self) -> None:
         """The chain ends here. Raises ChainBroken if the kept log saw more of it."""
         longest = max(self._kept, default=0)
         if longest > self._head.position:
-            raise ChainBroken(self._head.position + 1, None, f"the kept log saw {longest} records")
+            raise ChainBroken(self._head.position + 1, None, f"the kept heads saw {longest} records")
 
 
 async def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verified:
@@ -112,25 +110,3 @@ async def _follow_all(walk: Walk, seals: AsyncIterable[Seal]) -> None:
     async for seal in seals:
         walk.follow(seal)
     walk.finish()
-
-
-def kept_heads(lines: Iterable[str], key: HeadKey) -> Iterator[Head]:
-    """The heads in the lines of a log; lines that are no heads, or not signed by this key, are passed over."""
-    for line in lines:
-        signed = _signed_head(line)
-        head = None if signed is None else key.read(signed)
-        if head is not None:
-            yield head
-
-
-def _signed_head(line: str) -> SignedHead | None:
-    """What a line says of a head; whoever keeps the log may have put his own words before ours."""
-    try:
-        entry = json.loads(line[max(line.find("{"), 0) :])
-    except ValueError:
-        return None
-    match entry:
-        case {"event": str(event), "position": int(position), "hash": str(text), "signature": str(signature)}:
-            return SignedHead(position, text, signature) if event == HEAD_EVENT else None
-        case _:
-            return None

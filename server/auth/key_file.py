@@ -50,6 +50,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     root: Annotated[str, AfterValidator(_long_enough)]
+    former_roots: list[Annotated[str, AfterValidator(_long_enough)]] = []
     keys: list[_Record]
 
 
@@ -59,7 +60,7 @@ def read(path: Path) -> KeyRing:
         raise KeyFileWrong("the key file is open to others than its owner: its mode must be 0600")
     try:
         file = _File.model_validate_json(path.read_bytes())
-        ring = KeyRing(file.root, tuple(map(_key, file.keys)))
+        ring = KeyRing(file.root, tuple(map(_key, file.keys)), tuple(file.former_roots))
         _ = ring.active
     except ValueError:  # pydantic's and KeyNotUsable are among them
         raise KeyFileWrong("the key file holds no key ring, or one without an active key") from None
@@ -144,7 +145,9 @@ def _write(path: Path, ring: KeyRing) -> None:
 
 
 def _text(ring: KeyRing) -> str:
-    return _File(root=ring.root, keys=[_record(key) for key in ring.keys]).model_dump_json(indent=2, exclude_none=True)
+    keys = [_record(key) for key in ring.keys]
+    file = _File(root=ring.root, former_roots=list(ring.former_roots), keys=keys)
+    return file.model_dump_json(indent=2, exclude_none=True)
 
 
 def _record(key: SigningKey) -> _Record:

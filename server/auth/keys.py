@@ -111,11 +111,18 @@ class KeyRing:
     root: str = field(repr=False)
     """The secret from which every other key is derived."""
     keys: tuple[SigningKey, ...]
+    former_roots: tuple[str, ...] = field(default=(), repr=False)
+    """The roots of before: page tokens that were made with their keys stay good."""
 
     @classmethod
-    def derived(cls, root: str) -> Self:
-        """The ring of one active key that a secret stands for; the same secret always gives the same key."""
-        return cls(root, (SigningKey.new(_derived_private(root), KeyState.ACTIVE, _ALWAYS),))
+    def derived(cls, root: str, *former: str) -> Self:
+        """The ring of one active key that a secret stands for; the same secret always gives the same key.
+
+        former: secrets of before, whose keys verify on as long as they are given.
+        """
+        active = SigningKey.new(_derived_private(root), KeyState.ACTIVE, _ALWAYS)
+        before = (SigningKey.new(_derived_private(secret), KeyState.VERIFY_ONLY, _ALWAYS) for secret in former)
+        return cls(root, (active, *(replace(key, private=None) for key in before)), former)
 
     @classmethod
     def new(cls, root: str, now: datetime) -> Self:
@@ -142,6 +149,10 @@ class KeyRing:
             seconds = int(SETTLING.total_seconds())
             raise KeyNotUsable(f"the next key is younger than {seconds} s: a process may not know it yet")
         return replace(self, keys=(_random(now), *self._moved_on(now)))
+
+    def with_root(self, root: str) -> Self:
+        """Returns the ring with another root; of the former ones the last is kept. The signing keys stay."""
+        return replace(self, root=root, former_roots=(self.root,))
 
     def without(self, key_id: str, now: datetime) -> Self:
         """The ring after that key's retirement; a new next key follows a next one. Raises KeyNotUsable."""

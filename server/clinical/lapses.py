@@ -1,7 +1,7 @@
 """The upkeep of prescriptions: what time has ended is written down within a minute."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -19,11 +19,13 @@ _log = structlog.get_logger()
 class Lapses:
     """Writes down lapsed claims and lapsed validity; any number of processes may do it at once.
 
-    Until it has done so, every statement judges them by itself: answers do not depend on it.
+    Until it has done so, every statement judges them by itself: answers do not depend on it. done: called after each
+    round.
     """
 
-    def __init__(self, work: UnitOfWork) -> None:
+    def __init__(self, work: UnitOfWork, done: Callable[[], Awaitable[None]] = background.unwatched) -> None:
         self._work = work
+        self._done = done
 
     @asynccontextmanager
     async def written_down(self) -> AsyncIterator[None]:
@@ -42,6 +44,7 @@ class Lapses:
         while True:
             try:
                 await self.write_down()
+                await self._done()
             except Exception as error:  # whatever it is, answers do not depend on it, and it is tried again
                 _log.warning("lapses_not_written_down", error=type(error).__name__)
             await asyncio.sleep(PAUSE_SECONDS)

@@ -84,9 +84,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             delete=True,
         ),
         "rate_limit_buckets": _rights("limit_name key full_at", "full_at", delete=True),
-        "idempotency_keys": _rights(
-            f"caller_id method key {_KEPT_ANSWER}", f"created_at {_KEPT_ANSWER}", delete=True
-        ),
+        "idempotency_keys": _rights(f"caller_id method key {_KEPT_ANSWER}", f"created_at {_KEPT_ANSWER}", delete=True),
         "emails": _rights(
             "id kind recipient_id recipient masked_recipient prescription_id details sealed_code expires_at event_id",
             "state attempts due_at lease_expires_at fence error harmless finished_at sealed_code queued_at",

@@ -33,7 +33,8 @@ _JUDGED: Final = """
     SELECT
         (SELECT bool_or(r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls) FROM pg_roles r
          WHERE pg_has_role(session_user, r.oid, 'MEMBER')) AS mighty,
-        EXISTS (SELECT FROM pg_database WHERE datname = current_database() AND pg_has_role(session_user, datdba, 'MEMBER'))
+        EXISTS (SELECT FROM pg_database
+                WHERE datname = current_database() AND pg_has_role(session_user, datdba, 'MEMBER'))
         OR EXISTS (SELECT FROM pg_class
                    WHERE relnamespace = 'public'::regnamespace AND pg_has_role(session_user, relowner, 'MEMBER'))
         OR EXISTS (SELECT FROM pg_namespace

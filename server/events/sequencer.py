@@ -6,7 +6,7 @@ to stand before any more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -25,10 +25,13 @@ _log = structlog.get_logger()
 
 
 class Sequencer:
-    """One of any number; they take turns. `placed` is called when events have got places."""
+    """One of any number; they take turns. `placed` is called when events have got places, `done` after each round."""
 
-    def __init__(self, work: UnitOfWork, placed: Callable[[], None]) -> None:
+    def __init__(
+        self, work: UnitOfWork, placed: Callable[[], None], done: Callable[[], Awaitable[None]] = background.unwatched
+    ) -> None:
         self._work = work
+        self._done = done
         self._placed = placed
         self._wake = asyncio.Event()
 
@@ -60,6 +63,7 @@ class Sequencer:
             try:
                 if await self.place():
                     pause = RETRY_SECONDS
+                await self._done()
             except Exception as error:  # whatever it is, nothing is lost, and it is tried again
                 _log.warning("events_not_placed", error=type(error).__name__)
             await background.set_within(self._wake, pause)

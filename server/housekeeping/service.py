@@ -1,7 +1,7 @@
 """The rounds of the housekeeping: by the worker from time to time, and at command."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
@@ -21,11 +21,14 @@ _log = structlog.get_logger()
 class Housekeeping:
     """Deletes what nobody needs any more; any number of processes may do it at once.
 
-    keep_mails: how long a finished mail, and what became of it, is kept.
+    keep_mails: how long a finished mail, and what became of it, is kept. done: called after each round.
     """
 
-    def __init__(self, work: UnitOfWork, keep_mails: timedelta) -> None:
+    def __init__(
+        self, work: UnitOfWork, keep_mails: timedelta, done: Callable[[], Awaitable[None]] = background.unwatched
+    ) -> None:
         self._work = work
+        self._done = done
         self._keep_mails = keep_mails
 
     @asynccontextmanager
@@ -49,6 +52,7 @@ class Housekeeping:
         while True:
             try:
                 deleted = await self.tidy_up()
+                await self._done()
                 _log.info("tidied_up", **{name.replace(" ", "_"): count for name, count in deleted.items() if count})
             except Exception as error:  # whatever it is, nothing depends on it, and it is tried again
                 _log.warning("not_tidied_up", error=type(error).__name__)

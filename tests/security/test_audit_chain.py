@@ -12,10 +12,13 @@ import pytest
 from sqlalchemy import select
 
 from server.audit.chain import Head, HeadKey
+from server.audit.head_sinks import HeadSink
+from server.audit.heads import DAMAGED, read_heads
 from server.audit.seal_repository import NO_SEAL, SealRepository
-from server.audit.sealing import ChainAhead, Sealing, links
+from server.audit.sealing import ChainAhead, HeadKeeper, Sealing, links
 from server.audit.tables import audit_records
-from server.audit.verification import kept_heads, verify
+from server.audit.verification import verify
+from server.clock import Clock
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
 
@@ -38,10 +41,21 @@ SEALED = "SELECT record_id FROM audit_seals ORDER BY position"
 @pytest.fixture
 async def work(database_url: str) -> AsyncIterator[UnitOfWork]:
     """On a database whose audit holds some sealed records."""
-    async with committing_work(database_url) as work:
+    async with committing_work(database_url, owner=True) as work:
         await as_owner(database_url, FILL.format(MANY))
-        await Sealing(work, KEY).seal()
+        await a_sealer(work).seal()
         yield work
+
+
+class Kept(list[str]):
+    """A sink in memory."""
+
+    async def write(self, line: str) -> None:
+        self.append(line)
+
+
+def a_sealer(work: UnitOfWork, sink: HeadSink | None = None) -> Sealing:
+    return Sealing(work, HeadKeeper(KEY, sink or Kept(), Clock()))
 
 
 async def fetch(url: str, statement: str) -> Sequence[Any]:
@@ -135,10 +149,13 @@ async def test_s51_a_chain_written_anew_or_cut_differs_from_the_kept_log(work: U
     head = (await verify(work)).head
     signed = KEY.sign(head)
     line = {"event": "audit_head", "position": signed.position, "hash": signed.hash, "signature": signed.signature}
+    keys = {KEY.key_id: KEY.public}
     rubbish = [{**line, "position": 7}, {**line, "position": str(head.position)}, {**line, "hash": None}]
     rubbish += [{"event": "audit_head"}, {**line, "signature": "\u00e9"}, {"event": "call"}]
     log = ["not a line of ours", "[", "7", *map(json.dumps, rubbish), f"Nov 26 12:00:00 host: {json.dumps(line)}"]
-    assert list(kept_heads(log, KEY)) == [head]
+    read = read_heads(log, keys)
+    assert read.heads == [head]
+    assert read.unchecked == {"unnamed": 2, DAMAGED: 3}
 
     await as_owner(
         database_url,
@@ -146,7 +163,7 @@ async def test_s51_a_chain_written_anew_or_cut_differs_from_the_kept_log(work: U
         "UPDATE audit_records SET event = 'account_read'",
         "DELETE FROM audit_seals",
     )
-    await Sealing(work, KEY).seal()
+    await a_sealer(work).seal()
     assert (await verify(work)).broken is None  # whoever owns the database can seal a story of his own
     anew = (await verify(work)).head
     for log_of_both in ([head], [head, anew], [anew, head]):  # whoever forged goes on logging heads
@@ -158,7 +175,7 @@ async def test_s51_a_chain_written_anew_or_cut_differs_from_the_kept_log(work: U
     await as_owner(database_url, "DELETE FROM audit_records WHERE id NOT IN (SELECT record_id FROM audit_seals)")
     found = (await verify(work, [Head(head.position, head.hash)])).broken
     assert found is not None
-    assert (found.position, found.fault) == (31, f"the kept log saw {MANY} records")
+    assert (found.position, found.fault) == (31, f"the kept heads saw {MANY} records")
 
 
 async def test_s51_nothing_that_is_committed_later_gets_behind_the_chains_end(
@@ -169,7 +186,7 @@ async def test_s51_nothing_that_is_committed_later_gets_behind_the_chains_end(
     await transaction.start()
     await slow.execute(FILL.format(1))  # an older transaction than the next, committed after it
     await as_owner(database_url, FILL.format(3))
-    sealing = Sealing(work, KEY)
+    sealing = a_sealer(work)
     await sealing.seal()
     waiting = await verify(work)
     await transaction.commit()
@@ -183,7 +200,7 @@ async def test_s51_nothing_that_is_committed_later_gets_behind_the_chains_end(
 async def test_s51_what_has_no_form_in_python_stops_nobody_who_seals(work: UnitOfWork, database_url: str) -> None:
     await as_owner(database_url, FILL.format(1), *UNGUARDED, "DELETE FROM audit_seals")
     await as_owner(database_url, "UPDATE audit_records SET occurred_at = '0044-03-15 00:00+00 BC'")
-    await Sealing(work, KEY).seal()
+    await a_sealer(work).seal()
     found = await verify(work)
     assert (found.sealed, found.unsealed, found.broken) == (MANY + 1, 0, None)
 
@@ -200,7 +217,7 @@ async def test_s51_a_dump_in_another_server_is_known_as_one(work: UnitOfWork, da
         rows = await tx.connection.execute(select(audit_records).order_by("transaction_id", "id"))
         await SealRepository(tx.connection).add(links(NO_SEAL.head, map(dict, rows.mappings())))
     with pytest.raises(ChainAhead):
-        await Sealing(work, KEY).seal()
+        await a_sealer(work).seal()
     found = (await verify(work)).broken
     assert found is not None
     assert (found.position, found.fault) == (MANY, "the chain is that of another database server")
@@ -208,14 +225,14 @@ async def test_s51_a_dump_in_another_server_is_known_as_one(work: UnitOfWork, da
 
 async def test_s51_of_many_who_seal_at_once_each_record_gets_one_seal(work: UnitOfWork, database_url: str) -> None:
     await as_owner(database_url, FILL.format(500))
-    await asyncio.gather(*(Sealing(work, KEY).seal() for _ in range(8)))
-    await Sealing(work, KEY).seal()
+    await asyncio.gather(*(a_sealer(work).seal() for _ in range(8)))
+    await a_sealer(work).seal()
     found = await verify(work)
     assert (found.sealed, found.unsealed, found.broken) == (MANY + 500, 0, None)
 
 
 async def test_s51_the_worker_is_a_second_behind_at_most(work: UnitOfWork, database_url: str) -> None:
-    async with Sealing(work, KEY).running():
+    async with a_sealer(work).running():
         await as_owner(database_url, FILL.format(5))
         deadline = time.monotonic() + 5
         while (await verify(work)).unsealed and time.monotonic() < deadline:
@@ -231,7 +248,7 @@ async def test_s51_the_worker_is_a_second_behind_at_most(work: UnitOfWork, datab
 async def test_s51_many_records_are_verified_quickly(work: UnitOfWork, database_url: str, audit_records: int) -> None:
     """`pytest tests/security --audit-records=100000` for the number of the security page; it prints what it took."""
     await as_owner(database_url, FILL.format(audit_records))
-    await Sealing(work, KEY).seal()
+    await a_sealer(work).seal()
     started = time.monotonic()
     found = await verify(work)
     took = time.monotonic() - started

@@ -1,0 +1,82 @@
+"""The key that signs the chain's heads, and the public keys of all that ever did.
+
+    home/audit/head_key         the key, made at the first start: only its owner reads it
+    home/audit/head_keys.pub    a line for each key that has signed here: id, public key, since when; only added to
+
+The key is derived from no other secret: rotating those leaves it alone, and heads stay verifiable by public keys for
+ever, also after the head key itself was replaced. Keep a copy of the public file with the heads.
+"""
+
+import os
+import secrets
+from base64 import urlsafe_b64decode
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from server.audit.chain import HeadKey, base64url, key_id
+from server.secret_files import SECRET_BYTES, kept_secret
+
+FOLDER: Final = "audit"
+_PRIVATE: Final = "head_key"
+_PUBLIC: Final = "head_keys.pub"
+
+
+class HeadKeysWrong(ValueError):
+    """A file of public keys cannot be read; the text names its line."""
+
+
+def public_file(home: Path) -> Path:
+    """Returns where an instance publishes the public keys of its heads."""
+    return home / FOLDER / _PUBLIC
+
+
+def current_key(home: Path, now: datetime) -> HeadKey:
+    """Returns the key that signs, made and published if need be."""
+    key = HeadKey(bytes.fromhex(kept_secret(home / FOLDER, _PRIVATE)))
+    publish(home, key, now)
+    return key
+
+
+def replace_key(home: Path, now: datetime) -> HeadKey:
+    """Makes another key sign from the next start on; heads of the former one stay verifiable."""
+    current_key(home, now)
+    staged = home / FOLDER / f"{_PRIVATE}.{secrets.token_hex(4)}"
+    with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(SECRET_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    staged.replace(home / FOLDER / _PRIVATE)
+    return current_key(home, now)
+
+
+def publish(home: Path, key: HeadKey, since: datetime) -> None:
+    """Adds the public half of a key to the file of all, once."""
+    path = public_file(home)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists() and key.key_id in read_public(path):
+        return
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), "w") as file:
+        file.write(f"{key.key_id} {base64url(key.public.public_bytes_raw())} {since:%Y-%m-%dT%H:%M:%SZ}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_public(path: Path) -> Mapping[str, Ed25519PublicKey]:
+    """Returns the keys of such a file by their ids. Raises HeadKeysWrong, and OSError when it cannot be read."""
+    return dict(_keys(path))
+
+
+def _keys(path: Path) -> Iterator[tuple[str, Ed25519PublicKey]]:
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        try:
+            kid, text, *_ = line.split()
+            public = Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(text + "=="))
+        except ValueError:
+            raise HeadKeysWrong(f"{path}, line {number}: is no public key") from None
+        if kid != key_id(public):
+            raise HeadKeysWrong(f"{path}, line {number}: the id is not that of the key")
+        yield kid, public

@@ -1,0 +1,37 @@
+"""When background work last succeeded, through one connection. All time is the database's."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_SUCCEEDED: Final = text(
+    """
+    INSERT INTO background_tasks (name, succeeded_at) VALUES (:name, now())
+    ON CONFLICT (name) DO UPDATE SET succeeded_at = now()
+    """
+)
+# Workers that send emails show their lives in a table of their own.
+_AGES: Final = text(
+    """
+    SELECT name, CAST(extract(epoch FROM now() - succeeded_at) AS float) AS age FROM background_tasks
+    UNION ALL
+    SELECT 'emails', CAST(extract(epoch FROM now() - max(seen_at)) AS float) FROM mail_workers HAVING count(*) > 0
+    """
+)
+
+
+class LivenessRepository:
+    """Successes of background work by its name."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def succeeded(self, name: str) -> None:
+        """Stores that this work has just succeeded."""
+        await self._connection.execute(_SUCCEEDED, {"name": name})
+
+    async def ages(self) -> Mapping[str, float]:
+        """Returns how many seconds ago each work last succeeded; work that never did is missing."""
+        return {row.name: row.age for row in await self._connection.execute(_AGES)}
