@@ -70,7 +70,8 @@ class Sealing:
         self._work = work
         self._keeper = keeper
         self._sealed, self._kept, self._failed = sealed, kept, failed
-        self._end: Head | None = None
+        self.end: Head | None = None
+        """The chain's end as this process knows it."""
         self._last_kept: Head | None = None
 
     @asynccontextmanager
@@ -100,7 +101,7 @@ class Sealing:
         if not await self._seal_all():
             return  # another process did it, and reports it
         await self._sealed()
-        if self._last_kept == self._end:
+        if self._last_kept == self.end:
             await self._kept()
 
     async def _seal_all(self) -> bool:
@@ -123,24 +124,24 @@ class Sealing:
             last = await chain.last()
             if last.ahead:
                 raise ChainAhead()
-            if self._end is not None and not await chain.contains(self._end):
+            if self.end is not None and not await chain.contains(self.end):
                 raise ChainCut()
             seals = list(links(last.head, await chain.waiting(last)))
             if seals:
                 await chain.add(seals)
-        self._end = Head(seals[-1].position, seals[-1].hash) if seals else last.head
+        self.end = Head(seals[-1].position, seals[-1].hash) if seals else last.head
         return len(seals)
 
     async def _keep_head(self) -> None:
-        if self._end is None or self._end == self._last_kept:
+        if self.end is None or self.end == self._last_kept:
             return
         try:
-            await self._keeper.keep(self._end)
+            await self._keeper.keep(self.end)
         except OSError as error:  # the records are sealed all the same, and the next head covers them too
             _log.error("audit_head_not_kept", error=type(error).__name__)
             self._failed()
         else:
-            self._last_kept = self._end
+            self._last_kept = self.end
 
 
 def links(head: Head, records: Iterable[Mapping[str, Any]]) -> Iterator[Seal]:

@@ -154,6 +154,8 @@ async def agree(url: str) -> None:
             await connection.execute(_ONE_AT_A_TIME)
             for statement in await _changes(connection):
                 await connection.execute(statement)
+            if await _changes(connection):  # PostgreSQL only warns when it revokes nothing
+                raise asyncpg.InsufficientPrivilegeError("the rights of the service's roles cannot be changed")
     finally:
         await connection.close()
 

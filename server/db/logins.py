@@ -113,10 +113,10 @@ def _told(found: Any, role: str, other: str) -> Iterator[str]:  # noqa: ANN401 -
         return  # it is a member of everything
     if found["owner"]:
         yield "owns the database, its schema or a table, or is a member of a role that does"
+    elif found["makes_tables"]:
+        yield "may make tables"
     if found["server_role"]:
         yield "is a member of a role of the database server"
-    if found["makes_tables"]:
-        yield "may make tables"
     if found["rewrites"]:
         yield "may change or delete records of the audit"
     if not found["member"]:

@@ -99,4 +99,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S82": "the edge's scripts take time in proportion to a request, whatever it is",
     "S87": "the edge has one idea of what gRPC is and what JSON is",
     "S88": "JSON has one strict reader, which says where a body is wrong",
+    "S93": "a head of every sealed batch is kept apart, and one that cannot be checked fails the verification",
+    "S94": "server and sealer log in as accounts that own nothing and may do what their statements need",
+    "S95": "seals that lag, background work that is dead and heads that are not kept show in health and metrics",
 }

@@ -55,7 +55,7 @@ class Kept(list[str]):
 
 
 def a_sealer(work: UnitOfWork, sink: HeadSink | None = None) -> Sealing:
-    return Sealing(work, HeadKeeper(KEY, sink or Kept(), Clock()))
+    return Sealing(work, HeadKeeper(KEY, Kept() if sink is None else sink, Clock()))
 
 
 async def fetch(url: str, statement: str) -> Sequence[Any]:

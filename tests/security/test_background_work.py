@@ -1,0 +1,143 @@
+"""S95: what stops beside the calls shows in the health service and in the metrics, and stops no call."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+
+import pytest
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from server.audit.sealing import ChainAhead
+from server.clock import Clock
+from server.health import NOT_SERVING, SERVING, Health
+from server.liveness.service import AUDIT, LONGEST_SILENCE, WORK, BackgroundTask, BackgroundWatch, Reports
+from server.metrics import Metrics
+from server.unit_of_work import UnitOfWork
+from tests.fixtures.cast import Cast
+from tests.fixtures.database import as_owner, committing_work
+from tests.security.test_audit_chain import FILL, UNGUARDED, a_sealer
+
+LATER = 3600.0
+FORGED = (
+    *UNGUARDED,
+    "INSERT INTO audit_seals (position, record_id, transaction_id, hash, sealed_at) SELECT position + 1,"
+    " (SELECT id FROM audit_records WHERE id NOT IN (SELECT record_id FROM audit_seals) LIMIT 1),"
+    " 9000000000000000000, hash, now() - interval '40 s' FROM audit_seals ORDER BY position DESC LIMIT 1",
+)
+
+
+class Observed:
+    """The watch of a process that has been up for an hour, its health, and its metrics."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._passed = 0.0
+        clock = Clock(now=lambda: datetime.now(UTC), monotonic=lambda: self._passed)
+        self.metrics, self.health = Metrics(), Health(work.ping)
+        self.reports = Reports(work, clock)
+        self._watch = BackgroundWatch(work, clock, self.metrics, self.health.report)
+        self._passed = LATER
+
+    async def look(self) -> Mapping[str, int]:
+        await self._watch.look()
+        states = {}
+        for service in (AUDIT, WORK):
+            request = health_pb2.HealthCheckRequest(service=service)
+            states[service] = (await self.health.servicer.Check(request, None)).status
+        return states
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, labels)
+
+
+@pytest.fixture
+async def work(database_url: str) -> AsyncIterator[UnitOfWork]:
+    async with committing_work(database_url, owner=True) as work:
+        yield work
+
+
+@pytest.fixture
+async def observed(work: UnitOfWork, database_url: str) -> Observed:
+    """With all work done a moment ago."""
+    observed = Observed(work)
+    for task in BackgroundTask:
+        await observed.reports.of(task)()
+    await as_owner(
+        database_url,
+        "INSERT INTO mail_workers (id, seen_at, circuit_open, stands_in)"
+        " VALUES (gen_random_uuid(), now(), false, false)",
+    )
+    return observed
+
+
+async def silenced(url: str, task: BackgroundTask, seconds: float) -> None:
+    table, column, where = ("background_tasks", "succeeded_at", f"name = '{task}'")
+    if task is BackgroundTask.EMAILS:
+        table, column, where = ("mail_workers", "seen_at", "true")
+    await as_owner(url, f"UPDATE {table} SET {column} = now() - interval '{seconds} s' WHERE {where}")  # noqa: S608
+
+
+async def test_s95_work_that_is_done_is_healthy(observed: Observed) -> None:
+    assert await observed.look() == {AUDIT: SERVING, WORK: SERVING}
+    for task in BackgroundTask:
+        assert observed.metric("medconnect_background_works", task=task) == 1
+    assert observed.metric("medconnect_audit_seal_lag_seconds") == 0
+
+
+@pytest.mark.parametrize("task", BackgroundTask)
+async def test_s95_work_that_is_dead_shows_and_comes_back(
+    observed: Observed, database_url: str, task: BackgroundTask
+) -> None:
+    service = AUDIT if task in (BackgroundTask.SEALING, BackgroundTask.HEADS) else WORK
+    longest = LONGEST_SILENCE[task]
+    await silenced(database_url, task, longest - 5)
+    assert await observed.look() == {AUDIT: SERVING, WORK: SERVING}
+    await silenced(database_url, task, longest + 5)
+    assert await observed.look() == {AUDIT: SERVING, WORK: SERVING} | {service: NOT_SERVING}
+    assert observed.metric("medconnect_background_works", task=task) == 0
+    assert (observed.metric("medconnect_background_silence_seconds", task=task) or 0) >= longest + 5
+    await silenced(database_url, task, 0)
+    assert await observed.look() == {AUDIT: SERVING, WORK: SERVING}
+
+
+async def test_s95_work_that_never_reported_is_dead_after_its_time(work: UnitOfWork) -> None:
+    assert await Observed(work).look() == {AUDIT: NOT_SERVING, WORK: NOT_SERVING}
+
+
+async def test_s95_the_lag_is_measured_on_the_records_whatever_is_reported(
+    observed: Observed, work: UnitOfWork, database_url: str
+) -> None:
+    await as_owner(database_url, FILL.format(3), *UNGUARDED)
+    await as_owner(database_url, "UPDATE audit_records SET occurred_at = now() - interval '31 s'")
+    assert await observed.look() == {AUDIT: NOT_SERVING, WORK: SERVING}
+    lag = observed.metric("medconnect_audit_seal_lag_seconds")
+    assert lag is not None
+    assert 31 <= lag < 60
+    await a_sealer(work).seal()
+    assert await observed.look() == {AUDIT: SERVING, WORK: SERVING}
+    assert observed.metric("medconnect_audit_seal_lag_seconds") == 0
+
+
+async def test_s95_a_forged_seal_that_stops_the_chain_shows(
+    observed: Observed, work: UnitOfWork, database_url: str
+) -> None:
+    """Only the owner can forge one; before, the server's own account could."""
+    sealer = a_sealer(work)
+    await as_owner(database_url, FILL.format(3))
+    await sealer.seal()
+    await as_owner(database_url, FILL.format(2), *FORGED)
+    with pytest.raises(ChainAhead):
+        await sealer.seal()
+    assert await observed.look() == {AUDIT: NOT_SERVING, WORK: SERVING}
+    assert (observed.metric("medconnect_audit_seal_lag_seconds") or 0) >= 40
+
+
+def test_s95_an_instance_reports_its_parts_beside_the_whole(cast: Cast) -> None:
+    states = cast.instance.run(_states(cast.instance.grpc))
+    assert states == {"": SERVING, AUDIT: SERVING, WORK: SERVING}
+
+
+async def _states(address: str) -> Mapping[str, int]:
+
+    async with aio.insecure_channel(address) as channel:
+        answer = await health_pb2_grpc.HealthStub(channel).List(health_pb2.HealthListRequest())
+    return {name: state.status for name, state in answer.statuses.items()}
