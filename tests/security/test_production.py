@@ -22,6 +22,7 @@ from server import cli, configuration
 from server.auth import key_file
 from server.auth.keys import KeyRing
 from server.clock import Clock
+from server.db.logins import DatabaseUrls
 from server.settings import ConfigurationWrong, Settings
 from tests.fixtures.certificates import Authority
 
@@ -63,6 +64,7 @@ def good(files: Path) -> dict[str, str]:
     return {
         "MEDCONNECT_ENV": "production",
         "DATABASE_URL": "postgresql://medconnect:jH5kPq2w@db.example.org/x?sslmode=verify-full",
+        "SEALER_DATABASE_URL": "postgresql://sealer:kP9wQz4t@db.example.org/x?sslmode=verify-full",
         "JWT_SECRET": JWT,
         "QR_ENCRYPTION_KEY": QR,
         "GRPC_ADDRESS": "0.0.0.0:50051",
@@ -128,6 +130,15 @@ BAD = {
     "unverified database elsewhere": Bad({"DATABASE_URL": "postgresql://me:x7Kq2mPz@10.0.0.5/x?sslmode=require"}),
     "plain owner's database elsewhere": Bad({"MIGRATION_DATABASE_URL": "postgresql://me:x7Kq2mPz@db.example.org/x"}),
     "plain database elsewhere beside one here": Bad({"DATABASE_URL": "postgresql://me:x7Kq2mPz@[::1]:5432,10.0.0.5/x"}),
+    "no account for the sealer": Bad({"SEALER_DATABASE_URL": None}),
+    "plain sealer's database elsewhere": Bad({"SEALER_DATABASE_URL": "postgresql://me:x7Kq2mPz@db.example.org/x"}),
+    "former secret that is the present one": Bad({"JWT_FORMER_SECRET": JWT}),
+    "short former secret": Bad({"JWT_FORMER_SECRET": OTHER[:31]}),
+    "default former secret": Bad({"JWT_FORMER_SECRET": DEFAULTS[0]}),
+    "former secret beside a key file": Bad(
+        {"JWT_SECRET": None, "JWT_KEYS_FILE": "{files}/mine.json", "JWT_FORMER_SECRET": OTHER}, ("JWT_FORMER_SECRET",)
+    ),
+    "nowhere to keep heads": Bad({"AUDIT_HEADS": "heads.log"}),
     "plain database in parts": Bad({"DATABASE_URL": None, "DB_HOST": "db.example.org"}, ("DB_HOST",)),
     "default database password": Bad({"DATABASE_URL": "postgresql://postgres:postgres@127.0.0.1/x"}),
     "example's database password": Bad({"DATABASE_URL": "postgresql://user:password@127.0.0.1:5432/medconnect"}),
@@ -203,7 +214,13 @@ def test_s78_secrets_in_an_env_file_of_everybody_are_refused(
         return
     with pytest.raises(ConfigurationWrong) as refused:
         configuration.read()
-    assert refused.value.faults.keys() == {"DATABASE_URL", "JWT_SECRET", "QR_ENCRYPTION_KEY", "SMTP_PASS"}
+    assert refused.value.faults.keys() == {
+        "DATABASE_URL",
+        "SEALER_DATABASE_URL",
+        "JWT_SECRET",
+        "QR_ENCRYPTION_KEY",
+        "SMTP_PASS",
+    }
 
 
 def test_s78_the_command_ends_in_time_and_names_everything_at_once(home: Path) -> None:
@@ -214,7 +231,7 @@ def test_s78_the_command_ends_in_time_and_names_everything_at_once(home: Path) -
         "JWT_SECRET": "too-short-Canary",
         "DATABASE_URL": "postgresql://me:Canary@db.example.org/x",
     }
-    missing = {"QR_ENCRYPTION_KEY", "SMTP_HOST", "FRONTEND_URL", "CORS_ORIGINS"}
+    missing = {"SEALER_DATABASE_URL", "QR_ENCRYPTION_KEY", "SMTP_HOST", "FRONTEND_URL", "CORS_ORIGINS"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = subprocess.run(
         [sys.executable, "-m", "server", "up"],
@@ -234,7 +251,9 @@ def test_s78_the_command_ends_in_time_and_names_everything_at_once(home: Path) -
 
 
 async def test_s78_a_good_configuration_starts(database_url: str, files: Path, tmp_path: Path) -> None:
-    given = {**good(files), "JWT_SECRET": None, "JWT_KEYS_FILE": f"{files}/mine.json", "DATABASE_URL": database_url}
+    given = {**good(files), "JWT_SECRET": None, "JWT_KEYS_FILE": f"{files}/mine.json"}
+    urls = DatabaseUrls.embedded(database_url)
+    given |= {"DATABASE_URL": urls.server, "SEALER_DATABASE_URL": urls.sealer}
     given |= {"GRPC_ADDRESS": "127.0.0.1:0", "MEDCONNECT_HOME": str(tmp_path)}
     given |= {"QR_ENCRYPTION_KEY": f"k2:{QR},k1:{JWT}", "ADMIN_PASSWORD": "a-long-phrase-of-ours-7"}
     server = await asyncio.create_subprocess_exec(
