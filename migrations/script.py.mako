@@ -5,6 +5,7 @@ The rules of a migration:
 - No change may rewrite or lock a large table for longer than a second: add columns without volatile defaults, create
   indexes CONCURRENTLY (in a revision of its own), add constraints NOT VALID and validate them afterwards.
 - `downgrade` works, and loses nothing that was there before `upgrade`.
+- Rights are not granted here: list new tables and columns in server/db/grants.py, which the upgrade applies.
 - Clinical data is never deleted and no foreign key cascades.
 - tests/storage/test_migrations.py walks up, down and up again, and compares the result with the tables.
 """
