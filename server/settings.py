@@ -337,9 +337,9 @@ def read_leniently(**overrides: Any) -> tuple[Settings, Mapping[str, str]]:  # n
 
 
 def environment_of_child(**overrides: str) -> Mapping[str, str]:
-    """The environment of another process of this instance: ours, with these variables set, none of them by a file."""
-    files = {f"{name}_FILE" for name in overrides}
-    return {name: value for name, value in {**os.environ, **overrides}.items() if name not in files}
+    """The environment of another process of this instance: ours with these variables, and without the owner's URL."""
+    kept_back = {f"{name}_FILE" for name in overrides} | {"MIGRATION_DATABASE_URL", "MIGRATION_DATABASE_URL_FILE"}
+    return {name: value for name, value in {**os.environ, **overrides}.items() if name not in kept_back}
 
 
 def _errors(problem: ValidationError) -> list[ErrorDetails]:

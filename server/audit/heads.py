@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -48,9 +48,10 @@ def read_heads(lines: Iterable[str], keys: Mapping[str, Ed25519PublicKey]) -> Ke
     """
     kept = KeptHeads()
     for line in lines:
-        if HEAD_EVENT not in line:
+        entry = _head_entry(line)
+        if entry is None:
             continue
-        signed = _signed_head(line)
+        signed = _signed_head(entry)
         if signed is None:
             kept.unchecked[DAMAGED] += 1
         elif any(is_signed(signed, key) for key in _candidates(signed, keys)):
@@ -66,15 +67,21 @@ def _candidates(signed: SignedHead, keys: Mapping[str, Ed25519PublicKey]) -> Ite
     return [keys[signed.key]] if signed.key in keys else []
 
 
-def _signed_head(line: str) -> SignedHead | None:
-    """Returns the head of a line; a log's keeper may have put words of its own before ours."""
+def _head_entry(line: str) -> Mapping[str, Any] | None:
+    """Returns what a line says as a head, which is nothing when it was torn; None for a line about something else.
+
+    A log's keeper may have put words of its own before ours. What callers put into other lines makes none a head.
+    """
     try:
         entry = json.loads(line[max(line.find("{"), 0) :])
     except ValueError:
-        return None
+        return {} if f'"event": "{HEAD_EVENT}"' in line else None
+    return entry if isinstance(entry, dict) and entry.get("event") == HEAD_EVENT else None
+
+
+def _signed_head(entry: Mapping[str, Any]) -> SignedHead | None:
     match entry:
-        case {"event": str(event), "position": int(position), "hash": str(text), "signature": str(signature)}:
-            key = entry.get("key", "")
-            return SignedHead(position, text, str(key), signature) if event == HEAD_EVENT else None
+        case {"position": int(position), "hash": str(text), "signature": str(signature)}:
+            return SignedHead(position, text, str(entry.get("key", "")), signature)
         case _:
             return None

@@ -5,7 +5,7 @@ reads and writes what `grants` lists, the sealer's account adds seals to the aud
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -54,9 +54,9 @@ _JUDGED: Final = """
 class DatabaseUrls:
     """One database, as each account reaches it."""
 
-    server: str
-    sealer: str
-    owner: str
+    server: str = field(repr=False)
+    sealer: str = field(repr=False)
+    owner: str = field(repr=False)
 
     @classmethod
     def embedded(cls, owner: str) -> "DatabaseUrls":
@@ -114,7 +114,7 @@ def _told(found: Any, role: str, other: str) -> Iterator[str]:  # noqa: ANN401 -
     if found["owner"]:
         yield "owns the database, its schema or a table, or is a member of a role that does"
     elif found["makes_tables"]:
-        yield "may make tables"
+        yield "may make tables: REVOKE CREATE ON SCHEMA public FROM PUBLIC, and from it"
     if found["server_role"]:
         yield "is a member of a role of the database server"
     if found["rewrites"]:

@@ -23,8 +23,8 @@ from server.unit_of_work import UnitOfWork
 REPORT_SECONDS: Final = 10.0
 """A success is stored once in this time."""
 LOOK_SECONDS: Final = 5.0
-LONGEST_LAG_SECONDS: Final = 30.0
-"""How long a record may wait for its seal: half a second is usual, a transaction ends within 15 s."""
+LONGEST_LAG_SECONDS: Final = 60.0
+"""How long a record may wait for its seal: half a second is usual, and a transaction that is older ends within 15 s."""
 AUDIT: Final = "medconnect.audit"
 """The health service of the sealing: NOT_SERVING when records are not sealed or heads not kept."""
 WORK: Final = "medconnect.background"
@@ -45,14 +45,17 @@ class BackgroundTask(StrEnum):
 
 
 LONGEST_SILENCE: Final[Mapping[BackgroundTask, float]] = {
-    BackgroundTask.SEALING: 30,
-    BackgroundTask.HEADS: 30,
-    BackgroundTask.EVENTS: 30,
+    BackgroundTask.SEALING: 60,
+    BackgroundTask.HEADS: 60,
+    BackgroundTask.EVENTS: 60,
     BackgroundTask.LAPSES: 120,
     BackgroundTask.HOUSEKEEPING: 1800,
     BackgroundTask.EMAILS: 60,
 }
-"""Seconds without a success after which work counts as dead: three times its usual pause and the pause of a report."""
+"""Seconds without a success after which work counts as dead.
+
+A serving process takes a dead worker's place within 40 s: then nothing shows but the log.
+"""
 _OF_AUDIT: Final = frozenset({BackgroundTask.SEALING, BackgroundTask.HEADS})
 
 

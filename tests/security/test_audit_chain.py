@@ -151,7 +151,11 @@ async def test_s51_a_chain_written_anew_or_cut_differs_from_the_kept_log(work: U
     line = {"event": "audit_head", "position": signed.position, "hash": signed.hash, "signature": signed.signature}
     keys = {KEY.key_id: KEY.public}
     rubbish = [{**line, "position": 7}, {**line, "position": str(head.position)}, {**line, "hash": None}]
-    rubbish += [{"event": "audit_head"}, {**line, "signature": "\u00e9"}, {"event": "call"}]
+    rubbish += [
+        {"event": "audit_head"},
+        {**line, "signature": "\u00e9"},
+        {"event": "call", "user_agent": '{"event": "audit_head"}'},
+    ]
     log = ["not a line of ours", "[", "7", *map(json.dumps, rubbish), f"Nov 26 12:00:00 host: {json.dumps(line)}"]
     read = read_heads(log, keys)
     assert read.heads == [head]

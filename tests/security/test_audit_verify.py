@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from server import cli, logs
 from server.audit import head_keys
-from server.audit.chain import HeadKey
+from server.audit.chain import HeadKey, base64url
 from server.audit.head_sinks import head_sink
 from server.audit.sealing import HeadKeeper, Sealing
 from server.clock import Clock
@@ -120,7 +120,7 @@ async def test_s93_heads_without_their_key_are_counted_and_fail_unless_excused(
     none = await asked(database_url, tmp_path)
     with kept.open("a") as file:
         file.write('{"event": "audit_head", "posi')  # the power went
-    known.write_text(known.read_text() + f"{new.key_id} {head_keys.base64url(new.public.public_bytes_raw())} now\n")
+    known.write_text(known.read_text() + f"{new.key_id} {base64url(new.public.public_bytes_raw())} now\n")
     torn = await asked(database_url, tmp_path, "--keys", str(known))
 
     assert (both.exit_code, "compared with 4 kept heads" in both.stdout) == (0, True), both.output
