@@ -20,7 +20,16 @@ QUANTITY: Final = 10
 PART: Final = 4
 
 _BUSY: Final = {
-    *("events", "sessions", "refresh_tokens", "mail_workers", "audit_records", "audit_seals", "rate_limit_buckets")
+    *(
+        "events",
+        "sessions",
+        "refresh_tokens",
+        "mail_workers",
+        "background_tasks",
+        "audit_records",
+        "audit_seals",
+        "rate_limit_buckets",
+    )
 }
 """Tables that change by themselves, or with every sign-in or refusal."""
 

@@ -21,7 +21,9 @@ from tests.rpc.methods import WRITES, Rpc, json_of, rest_request
 from tests.rpc.sound_requests import Sound, World, sound
 
 FED: Final = tuple(rpc for rpc in WRITES if rpc.descriptor.input_type.fields)
-RESTLESS = frozenset({"mail_workers", "events", "audit_records", "audit_seals", "rate_limit_buckets"})
+RESTLESS = frozenset(
+    {"mail_workers", "background_tasks", "events", "audit_records", "audit_seals", "rate_limit_buckets"}
+)
 """Signs of life; refusals are recorded, and charged."""
 IN_MOTION: Final = frozenset({"emails", "mail_workers"})
 """Tables that the worker writes to at any time: of mails only the number is compared."""
