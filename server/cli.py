@@ -228,6 +228,9 @@ def _on_database(work: Callable[[str], Awaitable[None]]) -> Work:
     """Work on the database as its owner."""
 
     async def run(settings: Settings) -> None:
+        if settings.owner_database is not None:
+            await work(settings.owner_database)
+            return
         async with instance.database(settings) as urls:
             await work(urls.owner)
 

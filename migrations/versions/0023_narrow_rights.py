@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0023"
-down_revision = "0018"
+down_revision = "0022"
 
 # Roles belong to the whole cluster: another database of it may have made this one already, or be making it now.
 MAKE_ROLE = """

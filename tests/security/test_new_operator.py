@@ -125,10 +125,9 @@ async def sealed(home: Path) -> str:
 async def test_s94_up_in_production_on_an_external_database(
     external: External, postgres: EmbeddedPostgres, home: Path
 ) -> None:
-    migrated = await asyncio.to_thread(
-        medconnect, home, "migrate", DATABASE_URL=external.owner, SEALER_DATABASE_URL=external.owner
-    )
+    migrated = await asyncio.to_thread(medconnect, home, "migrate", MIGRATION_DATABASE_URL=external.owner)
     assert migrated.returncode == 0, migrated.stderr
+    assert not (home / "postgres").exists()  # no embedded database beside it
     await external.accounts()
     clinic, sealer = external.url(f"{external.name}_clinic"), external.url(f"{external.name}_sealer")
 
@@ -154,7 +153,7 @@ async def test_s94_up_in_production_on_an_external_database(
     verified = await asyncio.to_thread(
         medconnect, home, "audit", "verify", DATABASE_URL=clinic, SEALER_DATABASE_URL=sealer
     )
-    assert verified.returncode == 0, verified.output if hasattr(verified, "output") else verified.stderr
+    assert verified.returncode == 0, verified.stderr
     assert "0 of them follow the last kept head." in verified.stdout
 
 
