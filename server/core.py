@@ -135,7 +135,7 @@ async def _bucket_store(
 
 
 def head_keeper(core: Core) -> HeadKeeper:
-    """Signs the audit's heads, and keeps them where AUDIT_HEADS says.
+    """Returns what signs the audit's heads, and keeps them where AUDIT_HEADS says.
 
     Heads of before there was a key of their own were signed by one that was derived from the root: its public half is
     published too, as long as the root is known.

@@ -141,11 +141,11 @@ class Metrics:
         self._failure[store,].inc()
 
     def head_not_kept(self) -> None:
-        """A head of the audit could not be written to its sink."""
+        """Counts a head of the audit that could not be written to its sink."""
         self._head_failures.inc()
 
     def background_seen(self, silence: Mapping[str, float], dead: Set[str], lag: float) -> None:
-        """How long each background work is silent, which of it is dead, and how far the seals are behind; seconds."""
+        """Sets how long each background task is silent, which is dead, and how far the seals are behind; seconds."""
         self._lag.set(lag)
         for task, seconds in silence.items():
             self._silence[task,].set(seconds)

@@ -44,7 +44,7 @@ REOPEN = (
 
 
 def upgrade() -> None:
-    """Make the role and the table, and close what is new."""
+    """Makes the role and the table, and closes what is new."""
     for statement in (MAKE_ROLE, JOIN_ROLE, *CLOSE):
         op.execute(statement)
     op.create_table(
@@ -56,7 +56,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the table and give the rights of before back; the role itself may serve other databases."""
+    """Drops the table and gives the rights of before back; the role itself may serve other databases."""
     op.drop_table("background_tasks")
     for statement in REOPEN:
         op.execute(statement)

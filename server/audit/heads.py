@@ -20,7 +20,7 @@ UNNAMED: Final = "unnamed"
 
 @dataclass(slots=True)
 class KeptHeads:
-    """What kept lines hold."""
+    """The heads in kept lines."""
 
     heads: list[Head] = field(default_factory=list)
     """Those that a known key signed."""

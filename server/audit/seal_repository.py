@@ -137,12 +137,12 @@ class SealRepository:
         return LastSeal(Head(row.position, row.hash), row.transaction_id, row.record_id, row.ahead)
 
     async def contains(self, head: Head) -> bool:
-        """Whether the chain has this hash at this position."""
+        """Returns whether the chain has this hash at this position."""
         found = await self._connection.scalar(_HASH_AT, {"position": head.position})
         return head.position == 0 or found == head.hash
 
     async def lag(self) -> float:
-        """For how many seconds the first record without a seal has been waiting; 0 when none is."""
+        """Returns for how many seconds the first record without a seal has been waiting; 0 when none is."""
         return max(0.0, await self._connection.scalar(_LAG) or 0.0)
 
     async def waiting(self, last: LastSeal) -> list[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""What the service's roles may do: one table of rights, with which every migration to the newest revision ends.
+"""The rights of the service's roles: one table, which every migration to the newest revision applies.
 
 `GRANTS` is the whole truth. After the revisions, `agree` makes the database agree with it: a right that is missing is
 granted, one that is not listed is revoked, and a table that is not listed is closed. A new table or column therefore
@@ -20,7 +20,7 @@ from server.db.engine import APP_ROLE, SEALER_ROLE
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a role may do with one table: verbs, for insert and update with the columns."""
+    """The rights of a role on one table: verbs, for insert and update with the columns."""
 
     insert: frozenset[str] = frozenset()
     update: frozenset[str] = frozenset()
@@ -128,7 +128,7 @@ _ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtext('medconnect grant
 
 
 def wanted(role: str) -> Iterator[Right]:
-    """The rights of a role, as the catalog spells them."""
+    """Yields the rights of a role, as the catalog spells them."""
     for table, rights in GRANTS[role].items():
         yield table, "SELECT", ""
         yield from ((table, "INSERT", column) for column in rights.insert)
@@ -139,12 +139,12 @@ def wanted(role: str) -> Iterator[Right]:
 
 
 async def granted(connection: asyncpg.Connection, role: str) -> set[Right]:
-    """The rights that the database's catalog holds of a role."""
+    """Returns the rights that the database's catalog holds of a role."""
     return {tuple(row) for row in await connection.fetch(_GRANTED, role)}
 
 
 async def agree(url: str) -> None:
-    """Make the database agree with GRANTS. `url` is that of the schema's owner; what agrees is not touched.
+    """Makes the database agree with GRANTS. `url` is that of the schema's owner; what agrees is not touched.
 
     Raises asyncpg.InsufficientPrivilegeError for another's when something has to be changed.
     """
@@ -176,7 +176,7 @@ async def _changes(connection: asyncpg.Connection) -> list[str]:
 
 
 def _verbs(rights: Iterable[Right]) -> Iterator[str]:
-    """Each verb of one relation, with its columns in brackets."""
+    """Yields each verb of one relation, with its columns in brackets."""
     by_verb: dict[str, list[str]] = {}
     for _, verb, column in rights:
         by_verb.setdefault(verb, []).append(column)

@@ -1,4 +1,4 @@
-"""How the service logs in to its database: the roles it acts as, and the accounts of the embedded one.
+"""The accounts with which the service logs in to its database.
 
 Three accounts, so that none can do the work of another: the owner migrates and does nothing else, the server's account
 reads and writes what `grants` lists, the sealer's account adds seals to the audit's chain.
@@ -60,24 +60,24 @@ class DatabaseUrls:
 
     @classmethod
     def embedded(cls, owner: str) -> "DatabaseUrls":
-        """Those of a database whose accounts `make` has made."""
+        """Returns those of a database whose accounts `make` has made."""
         return cls(login_url(owner, SERVER_LOGIN), login_url(owner, SEALER_LOGIN), owner)
 
 
 def login_url(owner: str, login: str) -> str:
-    """The URL with which another account reaches the owner's database."""
+    """Returns the URL with which another account reaches the owner's database."""
     parts = urlsplit(owner)
     place = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{quote(login)}:{_password(owner, login)}@{place}"))
 
 
 def _password(owner: str, login: str) -> str:
-    """Derived, so that it needs no file, and stays the same while the owner's does; it says nothing of the owner's."""
+    """Returns a derived password, so that it needs no file, and stays the same while the owner's does; it says nothing of the owner's."""
     return derived_key(unquote(urlsplit(owner).password or ""), f"database account {login}").hex()
 
 
 async def make(owner: str) -> None:
-    """Make the roles and accounts of the embedded database, or set them right again."""
+    """Makes the roles and accounts of the embedded database, or sets them right again."""
     connection = await asyncpg.connect(owner)
     try:
         for login, role in _MEMBERS.items():
@@ -91,7 +91,7 @@ async def make(owner: str) -> None:
 
 
 async def faults(url: str, role: str) -> list[str]:
-    """What makes an account unfit to work for the service as this role: whatever says that it could do more.
+    """Returns what makes an account unfit to work for the service as this role: above all, that it could do more.
 
     Raises what the driver raises when the database cannot be reached.
     """

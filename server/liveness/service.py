@@ -60,7 +60,7 @@ _OF_AUDIT: Final = frozenset({BackgroundTask.SEALING, BackgroundTask.HEADS})
 
 
 class Reports:
-    """Where background work of this process reports that it has succeeded."""
+    """Stores the successes of this process's background work."""
 
     def __init__(self, work: UnitOfWork, clock: Clock) -> None:
         self._work = work
