@@ -72,7 +72,7 @@ def login_url(owner: str, login: str) -> str:
 
 
 def _password(owner: str, login: str) -> str:
-    """Returns a derived password, so that it needs no file, and stays the same while the owner's does; it says nothing of the owner's."""
+    """Returns a derived password: it needs no file, stays while the owner's does, and reveals nothing of that."""
     return derived_key(unquote(urlsplit(owner).password or ""), f"database account {login}").hex()
 
 
