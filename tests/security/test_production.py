@@ -136,7 +136,8 @@ BAD = {
     "short former secret": Bad({"JWT_FORMER_SECRET": OTHER[:31]}),
     "default former secret": Bad({"JWT_FORMER_SECRET": DEFAULTS[0]}),
     "former secret beside a key file": Bad(
-        {"JWT_SECRET": None, "JWT_KEYS_FILE": "{files}/mine.json", "JWT_FORMER_SECRET": OTHER}, ("JWT_FORMER_SECRET",)
+        {"JWT_SECRET": None, "JWT_KEYS_FILE": "{files}/mine.json", "JWT_FORMER_SECRET": OTHER[::-1]},
+        ("JWT_FORMER_SECRET",),
     ),
     "nowhere to keep heads": Bad({"AUDIT_HEADS": "heads.log"}),
     "plain database in parts": Bad({"DATABASE_URL": None, "DB_HOST": "db.example.org"}, ("DB_HOST",)),
