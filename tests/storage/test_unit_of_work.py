@@ -20,7 +20,7 @@ POOL = 2
 async def work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """On storage that commits, with hardly any connections."""
     await as_owner(shared_database_url, "DROP TABLE IF EXISTS notes", "CREATE TABLE notes (note text)")
-    engine = create_engine(shared_database_url, pool_size=POOL)
+    engine = create_engine(shared_database_url, pool_size=POOL, owner=True)
     yield UnitOfWork(engine)
     await engine.dispose()
 
