@@ -52,6 +52,9 @@ class Ledger:
         return await self.sql("SELECT run FROM ledger"), keys
 
 
+OPEN = "GRANT SELECT, INSERT ON ledger TO medconnect_app"
+
+
 @pytest.fixture
 async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """A unit of work that commits."""
@@ -72,7 +75,7 @@ async def house(real_work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> 
 async def ledger(house: House, real_work: UnitOfWork, shared_database_url: str) -> Ledger:
     """What the probe does."""
     ledger = Ledger(real_work)
-    await as_owner(shared_database_url, "DROP TABLE IF EXISTS ledger", "CREATE TABLE ledger (run integer)")
+    await as_owner(shared_database_url, "DROP TABLE IF EXISTS ledger", "CREATE TABLE ledger (run integer)", OPEN)
     await ledger.sql("DELETE FROM idempotency_keys")
     house.probe.act = ledger
     return ledger
