@@ -17,7 +17,7 @@ from server.errors import VersionConflict
 from server.identity import Role
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
-from tests.fixtures.database import as_owner
+from tests.fixtures.database import CommittingWork, as_owner
 from tests.interceptors.probe import BODY, EDGE, PATHS, House, Metadata, running_house
 
 KEY = "0123456789abcdef"
@@ -59,7 +59,7 @@ OPEN = "GRANT SELECT, INSERT ON ledger TO medconnect_app"
 async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """A unit of work that commits."""
     engine = create_engine(shared_database_url, pool_size=10)
-    yield UnitOfWork(engine)
+    yield CommittingWork(engine)
     await engine.dispose()
 
 

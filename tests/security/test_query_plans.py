@@ -86,7 +86,7 @@ def narrow(cast: Cast) -> None:
 
 async def explained(database_url: str, statements: Mapping[str, Any]) -> dict[str, Any]:
     """The plans that PostgreSQL makes for these values."""
-    engine = create_engine(database_url, pool_size=1)
+    engine = create_engine(database_url, pool_size=1, owner=True)
     found = {}
     try:
         async with engine.connect() as connection:
