@@ -37,6 +37,7 @@ REOPEN = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO medconnect_app",
     "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM medconnect_app",
     "REVOKE UPDATE, DELETE ON audit_records, audit_seals FROM medconnect_app",
+    "REVOKE INSERT, UPDATE, DELETE ON user_names, patient_names FROM medconnect_app",
     "REVOKE UPDATE ON events FROM medconnect_app",
     "GRANT UPDATE (position) ON events TO medconnect_app",
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO medconnect_app",

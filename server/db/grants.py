@@ -72,12 +72,19 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "email new_email password_hash full_name name_words phone status hospital_name pharmacy_name "
             "pharmacy_address status_changed_at deactivated_from",
         ),
+        # Triggers write them with the rights of the owner.
+        "user_names": _rights(),
+        "patient_names": _rights(),
         "patients": _rights(f"id user_id reference_number {_PERSON}", f"user_id version updated_at {_PERSON}"),
         "events": _rights("type subject_id details", "position", delete=True),  # triggers guard all but email changes
         # Rows come to their end and are deleted.
         "sessions": _rights("id user_id expires_at", "revoked_at history_until", delete=True),
         "refresh_tokens": _rights("token_hash session_id expires_at", "used_at", delete=True),
-        "one_time_codes": _rights("id user_id purpose session_id code_hash expires_at", "tries ended_at", delete=True),
+        "one_time_codes": _rights(
+            "id user_id purpose session_id code_hash expires_at address nonce stranger",
+            "tries stray_tries ended_at",
+            delete=True,
+        ),
         "sign_in_counters": _rights(
             "account address failures blocked_until signed_in_at touched_at",
             "failures blocked_until signed_in_at touched_at",
@@ -87,7 +94,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         "idempotency_keys": _rights(f"caller_id method key {_KEPT_ANSWER}", f"created_at {_KEPT_ANSWER}", delete=True),
         "emails": _rights(
             "id kind recipient_id recipient masked_recipient prescription_id details sealed_code expires_at event_id",
-            "state attempts due_at lease_expires_at fence error harmless finished_at sealed_code queued_at",
+            "state attempts deferrals due_at lease_expires_at fence error harmless finished_at sealed_code queued_at",
             delete=True,
         ),
         "mail_workers": _rights("id seen_at circuit_open stands_in", "seen_at circuit_open", delete=True),
