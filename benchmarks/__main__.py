@@ -75,7 +75,7 @@ def _settings(home: Path) -> Settings:
 
 
 async def _rehearsed(settings: Settings, url: str, seconds: float, wanted: frozenset[str]) -> tuple[RehearsedCall, ...]:
-    async with app.core(settings, url) as core, app.serving(core) as server:
+    async with app.core(settings, url) as core, app.serving(core, address=settings.grpc_address) as server:
         calls = [call for call in await furnish(core, server.services, seconds) if call.name in wanted]
         async with asyncpg.create_pool(url, min_size=1) as database:
             return await rehearse(calls, server.port, database)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def server(settings: Settings, database_url: str) -> AsyncIterator[int]:
     """All of it; yields its port."""
-    async with app.core(settings, database_url) as core, app.serving(core) as serving:
+    async with app.core(settings, database_url) as core, app.serving(core, address=settings.grpc_address) as serving:
         _log_to(settings.medconnect_home / "server.log")
         yield serving.port
 

@@ -244,6 +244,7 @@ async def own_instance() -> AsyncIterator[Target]:
             database_url=None,
             db_host=None,
             grpc_address="127.0.0.1:0",
+            grpc_direct_address=None,
             rest_address="127.0.0.1:0",
             admin_password=password,
             rate_limit_factor=100,

@@ -97,16 +97,17 @@ class Server:
     """A serving process."""
 
     port: int
-    """Where gRPC listens on TCP."""
+    """Where gRPC listens on TCP, past the edge; 0: nowhere."""
     services: Services
     end_streams: Callable[[], None]
     """Lets open streams end, and no new ones begin; the first step of stopping."""
 
 
 @asynccontextmanager
-async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Server]:
-    """Serve gRPC on the settings' address, and on a Unix socket for the edge, until the block is left.
+async def serving(core: Core, socket: Path | None = None, address: str | None = None) -> AsyncIterator[Server]:
+    """Serves gRPC until the block is left.
 
+    socket: for the edge. address: `host:port` for clients that call past it.
     Leaving drains: streams end, health says NOT_SERVING, then calls in flight get 25 s to end.
     """
     stopping = asyncio.Event()
@@ -123,7 +124,7 @@ async def serving(core: Core, socket: Path | None = None) -> AsyncIterator[Serve
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-        port = listen(server, settings.grpc_address, settings.tls)
+        port = 0 if address is None else listen(server, address, settings.tls)
         if socket is not None:
             stack.enter_context(listening_on_socket(server, socket))
         if settings.metrics_address is not None:

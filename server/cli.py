@@ -80,14 +80,14 @@ def up() -> None:
 
 @commands.command()
 def serve() -> None:
-    """Serve gRPC alone, on the settings' address and on the edge's socket."""
+    """Serve gRPC alone, without the edge: on the settings' address and on the edge's socket."""
 
     async def run(settings: Settings) -> None:
         stop = _stop_signal()
         async with (
             instance.database(settings) as urls,
             app.core(settings, urls.server, urls.sealer) as core,
-            instance.serving(core, urls) as servers,
+            instance.serving(core, urls, settings.grpc_direct_address or settings.grpc_address) as servers,
         ):
             _tell_password(settings, servers.new_admin_password)
             console.print(f"gRPC on port {servers.port}")
@@ -264,6 +264,8 @@ def _tell_password(settings: Settings, generated: str | None) -> None:
 
 def _greet(settings: Settings, running: instance.Instance) -> None:
     console.print(f"[bold]MedConnect[/bold] serves gRPC on {running.grpc_address} and REST on {running.rest_url}")
+    if running.direct_address is not None:
+        console.print(f"gRPC is also served directly on {running.direct_address}: only trusted networks may reach it.")
     console.print(f"Open [bold]{running.rest_url}[/bold] in a browser.")
     _tell_password(settings, running.new_admin_password)
     if settings.smtp_host is None:

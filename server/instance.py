@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ class Instance:
     """A running instance."""
 
     grpc_address: str
+    direct_address: str | None
+    """Where gRPC is served past the edge, if anywhere."""
     rest_address: str
     rest_url: str
     """Its address with `http://` or `https://` before it."""
@@ -33,7 +35,7 @@ class Serving:
     """What serves gRPC, in this process or in several others."""
 
     port: int
-    """Where gRPC listens on TCP."""
+    """Where gRPC listens on TCP, past the edge; 0: nowhere."""
     sockets: tuple[Path, ...]
     """Where each process listens for the edge."""
     new_admin_password: str | None
@@ -49,36 +51,40 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
         await schema.upgrade(urls.owner)
         async with (
             app.core(settings, urls.server, urls.sealer) as core,
-            serving(core, urls) as servers,
+            serving(core, urls, settings.grpc_direct_address) as servers,
             app.sending(core),
-            edge.running(edge_config(settings, servers.sockets)) as rest,
+            edge.running(edge_config(settings, servers.sockets)) as front,
         ):
-            host, _, _ = settings.grpc_address.rpartition(":")
-            addresses = f"{host}:{servers.port}", "{}:{}".format(*rest.address)
+            direct = _direct_address(settings, servers.port)
+            native, rest = (_written(place) for place in (front.grpc, front.address))
             try:
-                yield Instance(*addresses, rest.url, servers.new_admin_password)
+                yield Instance(native, direct, rest, front.url, servers.new_admin_password)
             finally:
                 servers.end_streams()
 
 
 @asynccontextmanager
-async def serving(core: Core, urls: DatabaseUrls) -> AsyncIterator[Serving]:
-    """Serve gRPC by as many processes as the settings say; a single one is this one. Makes the first admin."""
+async def serving(core: Core, urls: DatabaseUrls, address: str | None) -> AsyncIterator[Serving]:
+    """Serves gRPC by as many processes as the settings say; a single one is this one. Makes the first admin.
+
+    address: the `host:port` where they listen beside their sockets, past the edge; None: nowhere.
+    """
     settings = core.settings
     sockets = tuple(socket_of(settings, number) for number in range(settings.server_processes))
     if len(sockets) == 1:
-        async with app.serving(core, sockets[0]) as server:
+        async with app.serving(core, sockets[0], address) as server:
             generated = await first_admin(settings, server.services)
             yield Serving(server.port, sockets, generated, server.end_streams)
         return
     with app.use_cases(core) as services:
         generated = await first_admin(settings, services)
-    with processes.reserved_port(settings.grpc_address) as address:
+    with ExitStack() as kept:
+        shared = kept.enter_context(processes.reserved_port(address)) if address is not None else None
         environment = environment_of_child(
-            DATABASE_URL=urls.server, SEALER_DATABASE_URL=urls.sealer, GRPC_ADDRESS=address
+            DATABASE_URL=urls.server, SEALER_DATABASE_URL=urls.sealer, GRPC_DIRECT_ADDRESS=shared or ""
         )
         async with processes.running(len(sockets), environment) as end_streams:
-            yield Serving(int(address.rpartition(":")[2]), sockets, generated, end_streams)
+            yield Serving(int(shared.rpartition(":")[2]) if shared else 0, sockets, generated, end_streams)
 
 
 @asynccontextmanager
@@ -87,7 +93,7 @@ async def serving_as(number: int, settings: Settings) -> AsyncIterator[Callable[
     own = settings.model_copy(update={"metrics_address": metrics_address_of(settings, number)})
     async with (
         app.core(own, settings.external_database or "", settings.sealer_database) as core,
-        app.serving(core, socket_of(settings, number)) as server,
+        app.serving(core, socket_of(settings, number), settings.grpc_direct_address) as server,
     ):
         yield server.end_streams
 
@@ -150,11 +156,14 @@ def _noted(note: Path, url: str) -> Iterator[None]:
 def edge_config(settings: Settings, sockets: tuple[Path, ...]) -> EdgeConfig:
     """Return what the edge is told by the settings; `sockets` are those of the serving processes."""
     host, _, port = settings.rest_address.rpartition(":")
+    grpc_host, _, grpc_port = settings.grpc_address.rpartition(":")
     return EdgeConfig(
         home=settings.medconnect_home,
         server_sockets=sockets,
-        host=host,
+        host=host.strip("[]"),
         port=int(port),
+        grpc_host=grpc_host.strip("[]"),
+        grpc_port=int(grpc_port),
         cors_origins=settings.cors_origins,
         trusted_hops=settings.trusted_proxies,
         tls=settings.tls,
@@ -162,3 +171,14 @@ def edge_config(settings: Settings, sockets: tuple[Path, ...]) -> EdgeConfig:
         concurrency=settings.edge_workers or os.cpu_count() or 1,
         sites=SITES if settings.serves_api_docs else PAGE_SITES,
     )
+
+
+def _direct_address(settings: Settings, port: int) -> str | None:
+    """Returns GRPC_DIRECT_ADDRESS with the port that 0 stands for."""
+    given = settings.grpc_direct_address
+    return None if given is None else f"{given.rpartition(':')[0]}:{port}"
+
+
+def _written(place: tuple[str, int]) -> str:
+    host, port = place
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -86,7 +86,7 @@ def _weak_passwords(settings: Settings) -> Faults:
 
 
 def _plain_connections(settings: Settings) -> Faults:
-    for name, address in (("GRPC_ADDRESS", settings.grpc_address), ("REST_ADDRESS", settings.rest_address)):
+    for name, address in _listening(settings):
         if settings.tls is None and not _is_local(address.rpartition(":")[0]):
             yield name, "can be reached from other machines: that needs TLS_CERT and TLS_KEY"
     for name, url in _databases(settings):
@@ -100,6 +100,13 @@ def _plain_connections(settings: Settings) -> Faults:
         yield "FRONTEND_URL", "must begin with https://"
     if not all(map(ORIGIN.fullmatch, settings.cors_origins)):
         yield "CORS_ORIGINS", "must be origins that begin with https:// and have no path; `*` is none"
+
+
+def _listening(settings: Settings) -> Iterator[tuple[str, str]]:
+    yield "GRPC_ADDRESS", settings.grpc_address
+    yield "REST_ADDRESS", settings.rest_address
+    if settings.grpc_direct_address is not None:
+        yield "GRPC_DIRECT_ADDRESS", settings.grpc_direct_address
 
 
 def _redis_faults(given: SecretStr) -> Iterator[str]:

