@@ -42,6 +42,7 @@ from server.interceptors.base import Chain
 from server.interceptors.client_address import ClientAddress
 from server.interceptors.contract import read_methods
 from server.interceptors.deadline import Deadline
+from server.interceptors.direct_calls import DirectCalls
 from server.interceptors.failures import Failures
 from server.interceptors.idempotency import Idempotency
 from server.interceptors.open_calls import OpenCalls
@@ -161,12 +162,13 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:
     methods = read_methods(SERVICES)
     clock = core.clock
     authentication, access = Authentication(services.access_tokens), Access(services.standing)
-    failures, reception = Failures(), Reception()
+    failures, reception, direct_calls = Failures(), Reception(), DirectCalls()
     return Chain(
         [
             failures,  # whatever is raised further in becomes a status here
             RequestLog(clock, core.metrics),  # sees how every call ends, refused ones too
             ClientAddress(),  # limits and the log need to know whence
+            direct_calls,  # nothing is done for a client that has its share of all slots
             authentication,  # limits need to know who; refuses nobody
             RateLimit(services.budgets, core.meter, clock, services.standing),
             reception,  # who may not call now is not waited for
@@ -181,7 +183,7 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:
         ],
         methods,
         OPEN_METHODS,
-        [failures, OpenCalls(), reception],
+        [failures, direct_calls, OpenCalls(), reception],
     )
 
 

@@ -30,6 +30,11 @@ class ClientAddress:
         await proceed(call)
 
 
+def peer_address(peer: str) -> str:
+    """Returns the address that limits count of a client that is connected itself."""
+    return limit_address(_host(peer))
+
+
 @lru_cache(maxsize=4096)
 def limit_address(host: str) -> str:
     """The address that limits count: IPv4 as it is, IPv6 by its /64, which one household or host has to itself."""
