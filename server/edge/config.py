@@ -20,6 +20,8 @@ PACKAGE: Final = "medconnect."
 TYPE: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 CERTIFICATE: Final = "certificate"
 CLIENT_CA: Final = "client_ca"
+UNIT_BYTES: Final = 16 * 1024
+"""Files are limited in units of so many bytes (envoy.yaml)."""
 ONE_YEAR: Final = "max-age=31536000; includeSubDomains"
 """For how long browsers shall speak to this host over TLS only."""
 
@@ -145,6 +147,13 @@ def _routes(file: ServedFile) -> list[Json]:
         ],
         "typed_per_filter_config": off_here,
     }
+    limited: Json = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
+    units = -(-file.file.stat().st_size // UNIT_BYTES)
+    loading: dict[str, Json] = {
+        **always,
+        "metadata": {"filter_metadata": {"file": {"units": units}}},
+        "typed_per_filter_config": {**off_here, "envoy.filters.http.local_ratelimit": limited},
+    }
     content: Json = {"filename": str(file.file)}
     return [
         {
@@ -156,7 +165,7 @@ def _routes(file: ServedFile) -> list[Json]:
         {
             "match": {"path": file.path, "headers": [reading, one_host]},
             "direct_response": {"status": 200, "body": content},
-            **always,
+            **loading,
         },
     ]
 

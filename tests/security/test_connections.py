@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +118,11 @@ async def test_s71_opening_and_resetting_streams_starves_nobody(lasting_house: H
 
 
 async def test_s71_watching_the_health_takes_no_place_from_anybody(instance: RunningInstance, cast: Cast) -> None:
-    async with (
-        grpc.aio.insecure_channel(instance.grpc, OWN_CONNECTION) as one,
-        grpc.aio.insecure_channel(instance.rest.removeprefix("http://"), OWN_CONNECTION) as another,
-    ):
-        stubs: list[Any] = [health_pb2_grpc.HealthStub(channel) for channel in (one, another)]
-        calls = [stubs[n % 2].Watch(health_pb2.HealthCheckRequest(), timeout=20) for n in range(OPEN_CALLS + 20)]
+    async with AsyncExitStack() as stack:
+        ports = 2 * (instance.grpc, instance.rest.removeprefix("http://"))  # a connection has 32 streams
+        channels = [grpc.aio.insecure_channel(port, OWN_CONNECTION) for port in ports]
+        stubs: list[Any] = [health_pb2_grpc.HealthStub(await stack.enter_async_context(each)) for each in channels]
+        calls = [stubs[n % 4].Watch(health_pb2.HealthCheckRequest(), timeout=20) for n in range(OPEN_CALLS + 20)]
         first = await asyncio.gather(*(anext(aiter(call), None) for call in calls), return_exceptions=True)
         refused = [answer for answer in first if isinstance(answer, grpc.aio.AioRpcError)]
         assert {error.code() for error in refused} == {CODE.UNAVAILABLE}
