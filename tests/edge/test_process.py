@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,7 @@ from tests.edge.toy import Toy
 
 START_AND_WAIT = """
 import asyncio, sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from server.edge import EdgeConfig, running
 async def main():
@@ -139,3 +141,25 @@ async def test_s76_the_admin_interface_is_a_socket_of_this_user_only(tmp_path: P
         written = config.folder / "envoy.yaml"
         assert not re.search(r"\$\{\w+\}", written.read_text())
     assert json.dumps(str(config.admin_socket)) in written.read_text()
+
+
+async def test_s85_connections_that_wait_make_room_for_newcomers(tmp_path: Path) -> None:
+    config = EdgeConfig(home=tmp_path, server_sockets=(tmp_path / "none.sock",), port=0, most_connections=60)
+    async with running(config) as edge, AsyncExitStack() as stack:
+        for _ in range(config.most_connections):
+            _, writer = await asyncio.open_connection(*edge.address)
+            stack.callback(writer.close)
+            writer.write(b"GET / HTTP/1.1\r\nhost: edge\r\n\r\n")
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(5):
+            assert await status_of_the_page(edge.url) == 200
+
+
+async def status_of_the_page(url: str) -> int:
+    """Ask as a newcomer does, until somebody answers."""
+    while True:
+        try:
+            async with httpx.AsyncClient() as newcomer:
+                return (await newcomer.get(url)).status_code
+        except httpx.TransportError:
+            await asyncio.sleep(0.1)
