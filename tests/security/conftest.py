@@ -20,6 +20,8 @@ OPTIONS = {
     "--flood": (200_000, "addresses that flood the limiter; 1,000,000 take 20 s"),
     "--resets": (2_000, "streams that one connection opens and resets"),
     "--child-kills": (1, "rounds in which each process of an instance is killed"),
+    "--stalled": (1_000, "requests for the largest file whose answers are not read; 6,000 take half a minute"),
+    "--idle": (2_000, "connections of one address that ask nothing; 10,000 take half a minute"),
     "--logins": (60, "sign-ins, 200 at a time"),
     "--requests": (600, "damaged requests as bytes of HTTP/1.1, and as many of HTTP/2"),
 }
@@ -58,6 +60,18 @@ def resets(request: pytest.FixtureRequest) -> int:
 def child_kills(request: pytest.FixtureRequest) -> int:
     """How often each process of an instance is killed."""
     return _chosen(request, "--child-kills")
+
+
+@pytest.fixture
+def stalled(request: pytest.FixtureRequest) -> int:
+    """How many answers are left unread."""
+    return _chosen(request, "--stalled")
+
+
+@pytest.fixture
+def idle(request: pytest.FixtureRequest) -> int:
+    """How many connections ask nothing."""
+    return _chosen(request, "--idle")
 
 
 @pytest.fixture(scope="session")

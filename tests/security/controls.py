@@ -82,6 +82,9 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S70": "connections that only cost are closed",
     "S71": "resets and floods of frames starve nobody else",
     "S72": "a call's work is bounded, and no statement reads a large table through",
+    "S83": "answers that are not read hold no place of others",
+    "S84": "large answers that are not read take bounded memory",
+    "S85": "connections that ask nothing keep nobody out",
     # Texts
     "S89": "a text holds what is seen: no blank or deceiving name, and what is pasted unseen is dropped",
     # Edge, configuration, supply chain

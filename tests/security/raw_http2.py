@@ -1,13 +1,14 @@
 """An HTTP/2 client that may misbehave."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import ConnectionTerminated
+from h2.events import ConnectionTerminated, ResponseReceived, StreamReset
+from h2.settings import SettingCodes, Settings
 from hyperframe.frame import ContinuationFrame, HeadersFrame
 
 Headers = Sequence[tuple[str, str]]
@@ -20,8 +21,27 @@ class RawHttp2:
         self.connection = H2Connection(H2Configuration(header_encoding="utf-8"))
         self.goaway: int | None = None
         self.closed = asyncio.Event()
+        self.statuses: list[str] = []
+        """Of each answer that has begun: the HTTP status, and behind a slash that of gRPC if it was an error."""
+        self.resets = 0
+        self.asked = 0
+        """How many requests `ask` has sent."""
         self._reader = reader
         self._writer = writer
+
+    async def ask(self, headers: Headers, body: bytes = b"") -> None:
+        """Send a whole request; what becomes of it is in `statuses` and `resets`."""
+        stream = self.connection.get_next_available_stream_id()
+        self.connection.send_headers(stream, headers, end_stream=not body)
+        if body:
+            self.connection.send_data(stream, body, end_stream=True)
+        await self.send()
+        self.asked += 1
+
+    @property
+    def answered(self) -> bool:
+        """Whether each request of `ask` has the beginning of an answer, or the server has sent the client away."""
+        return self.closed.is_set() or len(self.statuses) == self.asked
 
     async def send(self) -> None:
         """Write what the connection has to say. Raises OSError when the server does not listen any more."""
@@ -35,6 +55,10 @@ class RawHttp2:
                 for event in self.connection.receive_data(data):
                     if isinstance(event, ConnectionTerminated):
                         self.goaway = event.error_code
+                    elif isinstance(event, ResponseReceived):
+                        self.statuses.append(_status({str(name): str(value) for name, value in event.headers}))
+                    elif isinstance(event, StreamReset):
+                        self.resets += 1
         except OSError:
             pass
         self.closed.set()
@@ -71,11 +95,17 @@ class RawHttp2:
         return count
 
 
+def _status(headers: Mapping[str, str]) -> str:
+    return "/".join(filter(None, (headers[":status"], headers.get("grpc-status"))))
+
+
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[RawHttp2]:
-    """A connection to a port on loopback."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connected(port: int, *, reads: bool = True, source: str = "127.0.0.1") -> AsyncIterator[RawHttp2]:
+    """A connection to a port on loopback; without `reads` no byte of an answer's body may be sent on it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
     raw = RawHttp2(reader, writer)
+    if not reads:
+        raw.connection.local_settings = Settings(client=True, initial_values={SettingCodes.INITIAL_WINDOW_SIZE: 0})
     raw.connection.initiate_connection()
     await raw.send()
     reading = asyncio.create_task(raw.read())
