@@ -1,13 +1,12 @@
-"""Write generated/edge_tables.lua: what Envoy's Lua filter must know of the protos (`make protos`).
+"""Writes generated/edge_tables.lua: the data about the protos that Envoy's Lua filter needs (`make protos`).
 
-The table holds three things, all read from the descriptor set:
+The module contains four tables, all read from the descriptor set:
 
-- `routes`: method and path of every HTTP rule, with the fields that stand in the path and the messages that lead to
-  enums in its query or body and its answer;
-- `messages`: for every message that leads to an enum, the JSON names of the fields that do, and where they lead;
+- `routes`: method and path of every HTTP rule, with the fields in the path, and the messages of its query or body and
+  of its response, if they lead to enums;
+- `messages`: for every message that leads to an enum, the names of the fields that do, and their targets;
 - `enums`: the short word of every enum name, such as `PRESCRIPTION_STATUS_SCANNED = "scanned"`;
-
-and `json_names`: the fields whose JSON name is not the camel case of their proto name.
+- `json_names`: the fields whose JSON name is not the camel case of their proto name.
 """
 
 import re
@@ -21,7 +20,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 GENERATED = Path(__file__).parent.parent / "generated"
 PACKAGE = "medconnect."
 API = "/api/"
-"""What every REST path begins with: the routes of envoy.yaml below it bound bodies and time."""
+"""The prefix of every REST path: the routes of envoy.yaml below it limit bodies and time."""
 BARE_KEY = re.compile(
     r"(?!(?:and|break|do|else|elseif|end|false|for|function|goto|if|in|local|nil|not|or|repeat|return|then|true|until|while)$)"
     r"[A-Za-z_][A-Za-z0-9_]*"
@@ -32,21 +31,21 @@ Lua = str | bool | Mapping[str, "Lua"] | list["Lua"]
 
 
 class EdgeTablesError(Exception):
-    """The protos hold something that the edge cannot carry; the text says what and where."""
+    """The protos contain something that the edge does not support; the text names it."""
 
 
 class EdgeTables:
     """Collects the tables while routes are added; `messages` and `enums` fill up with what the routes reach."""
 
     def __init__(self) -> None:
-        """Start empty."""
+        """Starts with empty tables."""
         self.routes: list[Lua] = []
         self.messages: dict[str, Lua] = {}
         self.enums: dict[str, Lua] = {}
         self.json_names: dict[str, str] = {}
 
     def add_method(self, method: MethodDescriptor) -> None:
-        """Add a method's routes, if it has an HTTP rule; raise EdgeTablesError for a rule the edge cannot serve."""
+        """Adds a method's routes, if it has HTTP rules; raises EdgeTablesError for an unsupported rule."""
         options = method.GetOptions()
         if not options.HasExtension(annotations_pb2.http):
             return
@@ -57,9 +56,9 @@ class EdgeTables:
     def _add_route(self, method: MethodDescriptor, rule: http_pb2.HttpRule) -> None:
         verb = rule.WhichOneof("pattern")
         if verb in (None, "custom") or rule.body not in ("", "*"):
-            raise EdgeTablesError(f"{method.full_name}: one plain verb with body '*' or none, please")
+            raise EdgeTablesError(f"{method.full_name}: an HTTP rule needs one standard verb, and body '*' or none")
         if not getattr(rule, verb).startswith(API):
-            raise EdgeTablesError(f"{method.full_name}: a path outside {API}, where neither body nor time has a limit")
+            raise EdgeTablesError(f"{method.full_name}: a path outside {API}, where neither body nor time is limited")
         route: dict[str, Lua] = {"method": verb.upper(), "path": re.sub(r"\{\w+\}", "*", getattr(rule, verb))}
         if self.add_message(method.input_type):
             route["body" if rule.body else "query"] = method.input_type.full_name
@@ -80,20 +79,20 @@ class EdgeTables:
             route["answer"] = answer.full_name
 
     def add_message(self, message: Descriptor, above: tuple[str, ...] = ()) -> bool:
-        """Add a message and all below it; say whether it leads to an enum (only then it is kept).
+        """Adds a message and all messages in it; returns True if it leads to an enum (only then it is kept).
 
-        Raise EdgeTablesError for a message inside itself, which the Lua filter could be made to follow without end,
-        and for a map that leads to an enum.
+        Raises EdgeTablesError for a message inside itself, which a request could make the Lua filter follow without
+        end, and for a map that leads to an enum.
         """
         if message.full_name in above:
-            raise EdgeTablesError(f"{message.full_name} holds itself")
+            raise EdgeTablesError(f"{message.full_name} contains itself")
         fields: dict[str, Lua] = {}
         for field in message.fields:
             target = self._target(field, (*above, message.full_name))
             if target and field.message_type and field.message_type.GetOptions().map_entry:
-                raise EdgeTablesError(f"{field.full_name}: a map that leads to an enum")
+                raise EdgeTablesError(f"{field.full_name}: a map must not lead to an enum")
             if target:
-                # The transcoder takes both names, and answers with the JSON name.
+                # The transcoder accepts both names, and writes the JSON name.
                 fields[field.name] = fields[field.json_name] = target
         if fields:
             self.messages[message.full_name] = fields
@@ -116,7 +115,7 @@ class EdgeTables:
                 self._add_json_names(field.message_type)
 
     def as_lua(self) -> str:
-        """Write the tables as a Lua module."""
+        """Returns the tables as a Lua module."""
         odd_names = {name: json for name, json in self.json_names.items() if json != camel_case(name)}
         tables: dict[str, Lua] = {
             "routes": self.routes,
@@ -128,18 +127,18 @@ class EdgeTables:
 
 
 def words(enum: EnumDescriptor) -> dict[str, str]:
-    """Return the short word of each name of an enum: the name without the enum's own, in lower case."""
+    """Returns the short word of each name of an enum: the name without the enum's prefix, in lower case."""
     prefix = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum.name).upper() + "_"
     return {value.name: value.name.removeprefix(prefix).lower() for value in enum.values}
 
 
 def camel_case(name: str) -> str:
-    """Return the JSON name that protobuf gives a field by itself."""
+    """Returns the JSON name that protobuf gives a field by default."""
     return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
 
 
 def to_lua(value: Lua, indent: str = "") -> str:
-    """Write a value as a Lua expression; tables are sorted, so that the same protos give the same file."""
+    """Returns a value as a Lua expression; tables are sorted so that the same protos give the same file."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -155,12 +154,12 @@ def to_lua(value: Lua, indent: str = "") -> str:
 
 
 def to_key(key: str) -> str:
-    """Write a table's key: bare where Lua allows it."""
+    """Returns a table's key as Lua code: bare if Lua allows it."""
     return key if BARE_KEY.fullmatch(key) else f'["{key}"]'
 
 
 def own_methods(descriptors: bytes) -> Iterator[MethodDescriptor]:
-    """Yield the methods of MedConnect's own services in a serialised FileDescriptorSet, in the order of the files."""
+    """Yields the methods of MedConnect's own services in a serialised FileDescriptorSet, in the order of the files."""
     pool = descriptor_pool.DescriptorPool()
     files = descriptor_pb2.FileDescriptorSet.FromString(descriptors).file
     for file in files:
@@ -172,7 +171,7 @@ def own_methods(descriptors: bytes) -> Iterator[MethodDescriptor]:
 
 
 def build(descriptors: bytes) -> str:
-    """Return the Lua module for a serialised FileDescriptorSet; raise EdgeTablesError if the edge cannot carry it."""
+    """Returns the Lua module of a serialised FileDescriptorSet; raises EdgeTablesError for unsupported protos."""
     tables = EdgeTables()
     for method in own_methods(descriptors):
         tables.add_method(method)
@@ -180,5 +179,5 @@ def build(descriptors: bytes) -> str:
 
 
 def main(out: Path = GENERATED) -> None:
-    """Read descriptors.binpb in a folder and write edge_tables.lua beside it."""
+    """Reads descriptors.binpb in a folder and writes edge_tables.lua to the same folder."""
     (out / "edge_tables.lua").write_text(build((out / "descriptors.binpb").read_bytes()))

@@ -1,7 +1,7 @@
-"""Rebuild everything in generated/ from the .proto files (`make protos`), or see whether it is up to date (`--check`).
+"""Rebuilds generated/ from the .proto files (`make protos`), or checks that it is up to date (`--check`).
 
-One protoc call makes the messages, another the typed gRPC stubs, a third the descriptor set that Envoy reads, a fourth
-one with the comments, of which the OpenAPI document is made.
+The first protoc call writes the messages, the second the typed gRPC stubs, the third the descriptor set that Envoy
+reads, the fourth a descriptor set with comments, the source of the OpenAPI document.
 google/** is never generated: googleapis-common-protos carries it, and two copies clash at import.
 """
 
@@ -21,13 +21,13 @@ from protos.openapi import document
 PROTOS = Path(__file__).parent
 GENERATED = PROTOS.parent / "generated"
 PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
-"""Installed beside the interpreter; protoc itself looks for them in PATH only."""
+"""Plugins in the interpreter's folder; protoc itself searches only PATH."""
 KEPT = frozenset({"pyproject.toml", "README.md"})
-"""What in generated/ is written by hand."""
+"""The files in generated/ that are written by hand."""
 
 
 def run_protoc(*arguments: str) -> None:
-    """Run protoc on the arguments; its complaints go to standard error, a failure ends the program."""
+    """Runs protoc; its messages go to standard error, and a failure ends the program."""
     includes = (f"-I{PROTOS}", f"-I{resources.files('grpc_tools') / '_proto'}")
     plugins = (f"--plugin={name}={Path(sys.executable).parent / name}" for name in PLUGINS)
     if protoc.main(["protoc", *includes, *plugins, *arguments]) != 0:
@@ -35,13 +35,13 @@ def run_protoc(*arguments: str) -> None:
 
 
 def generate(out: Path) -> None:
-    """Write everything that is generated below `out`."""
+    """Writes all generated files below `out`."""
     own = sorted(map(str, PROTOS.glob("medconnect/**/*.proto")))
     services = [path for path in own if path.endswith("_service.proto")]
     messages = [str(PROTOS / "buf/validate/validate.proto"), *own]
     run_protoc(f"--python_out={out}", f"--mypy_out=quiet:{out}", *messages)
     run_protoc(f"--grpc_python_out={out}", f"--mypy_grpc_out=quiet:{out}", *services)
-    # The edge needs every type that an answer may hold, the error details among them: an unknown one empties the body.
+    # The edge needs every type that a response may contain, error details included: an unknown type empties the body.
     error_details = str(PROTOS / "google/rpc/error_details.proto")
     run_protoc(f"--descriptor_set_out={out / 'descriptors.binpb'}", "--include_imports", *own, error_details)
     for directory in {path.parent for path in out.rglob("*_pb2.py")}:
@@ -51,7 +51,7 @@ def generate(out: Path) -> None:
 
 
 def commented_descriptors() -> bytes:
-    """Return the descriptor set of all own protos with their comments, which Envoy has no use for."""
+    """Returns the descriptor set of all own protos with their comments, which Envoy does not need."""
     own = map(str, PROTOS.glob("medconnect/**/*.proto"))
     with tempfile.NamedTemporaryFile() as file:
         run_protoc(f"--descriptor_set_out={file.name}", "--include_imports", "--include_source_info", *sorted(own))
@@ -59,13 +59,13 @@ def commented_descriptors() -> bytes:
 
 
 def files(folder: Path) -> set[Path]:
-    """The generated files below a folder, relative to it."""
+    """Returns the generated files below a folder, relative to it."""
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {path for path in found if path.name not in KEPT and "__pycache__" not in path.parts}
 
 
 def differences(new: Path) -> Iterator[Path]:
-    """What generated/ lacks, has too much, or has with other content than `new`."""
+    """Yields the files that generated/ lacks, has in excess, or has with other content than `new`."""
     yield from sorted(files(new) ^ files(GENERATED))
     for path in sorted(files(new) & files(GENERATED)):
         if not filecmp.cmp(new / path, GENERATED / path, shallow=False):
@@ -73,13 +73,13 @@ def differences(new: Path) -> Iterator[Path]:
 
 
 def main() -> None:
-    """Rebuild, or with `--check` fail if a rebuild would change anything."""
+    """Rebuilds generated/, or with `--check` exits with an error if a rebuild would change anything."""
     with tempfile.TemporaryDirectory() as folder:
         new = Path(folder)
         generate(new)
         if "--check" in sys.argv[1:]:
             if changed := list(differences(new)):
-                sys.exit(f"generated/ is not what the protos say; run `make protos`: {', '.join(map(str, changed))}")
+                sys.exit(f"generated/ does not match the protos; run `make protos`: {', '.join(map(str, changed))}")
             return
         for path in files(GENERATED):
             (GENERATED / path).unlink()

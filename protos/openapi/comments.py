@@ -1,11 +1,11 @@
-"""The comments that stand above the elements of a proto file."""
+"""Reads the leading comments of the elements of a proto file."""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorProto
 
-# Field numbers in descriptor.proto: a comment's place is a path of them.
+# Field numbers in descriptor.proto: the location of a comment is a path of them.
 MESSAGES, ENUMS, SERVICES = 4, 5, 6
 FIELDS, VALUES, METHODS = 2, 2, 2
 
@@ -13,7 +13,7 @@ Path = tuple[int, ...]
 
 
 def read_comments(file: FileDescriptorProto) -> dict[str, str]:
-    """Return the comment of every commented element by its full name; an enum's values stand below their enum."""
+    """Returns the comment of each commented element by full name; an enum value's name is below its enum's."""
     names = dict(_named(file))
     return {
         names[tuple(location.path)]: unwrapped(location.leading_comments)
@@ -23,19 +23,19 @@ def read_comments(file: FileDescriptorProto) -> dict[str, str]:
 
 
 def unwrapped(comment: str) -> str:
-    """Return a comment with each paragraph on one line."""
+    """Returns a comment with each paragraph on one line."""
     paragraphs = comment.strip().split("\n\n")
     return "\n\n".join(" ".join(line.strip() for line in paragraph.split("\n")) for paragraph in paragraphs)
 
 
 def first_sentence(comment: str) -> tuple[str, str]:
-    """Return the first sentence of a comment, without its full stop, and what follows it."""
+    """Returns the first sentence of a comment, without its full stop, and the rest of the comment."""
     sentence, *rest = re.split(r"\.\s+", comment, maxsplit=1)
     return sentence.removesuffix("."), "".join(rest)
 
 
 def _named(file: FileDescriptorProto) -> Iterator[tuple[Path, str]]:
-    """Every place in a file that may have a comment, with the full name of what stands there."""
+    """Yields the location and full name of each element of a file that may have a comment."""
     yield from _messages((MESSAGES,), file.package, file.message_type)
     yield from _enums((ENUMS,), file.package, file.enum_type)
     for number, service in enumerate(file.service):

@@ -1,7 +1,7 @@
-"""The protos as the document's parts ask for them: descriptors, what stands beside them as options, and comments.
+"""Access to the protos for the parts of the document: descriptors, their options and comments.
 
-Everything is read from one descriptor set with source info, never from the generated stubs: those may be older than the
-protos they are about to be rebuilt from.
+Everything is read from one descriptor set with source info, never from the generated stubs: those may be older than
+the protos, because this code runs before they are rebuilt.
 """
 
 import re
@@ -29,14 +29,14 @@ Schema = dict[str, Any]
 
 
 class OpenApiError(Exception):
-    """The protos or the examples hold something that the document cannot say; the text says what and where."""
+    """The protos or the examples contain something that the document cannot express; the text names it."""
 
 
 class Contract:
-    """What a serialised FileDescriptorSet with source info says."""
+    """The descriptors, options and comments of a serialised FileDescriptorSet with source info."""
 
     def __init__(self, descriptors: bytes) -> None:
-        """Read the set."""
+        """Parses the set and indexes its comments."""
         self._pool = descriptor_pool.DescriptorPool()
         self._files = descriptor_pb2.FileDescriptorSet.FromString(descriptors).file
         self._comments: dict[str, str] = {}
@@ -50,17 +50,17 @@ class Contract:
                 )
 
     def services(self) -> Iterator[ServiceDescriptor]:
-        """MedConnect's own services, in the order of the files."""
+        """Yields MedConnect's own services, in the order of the files."""
         for file in self._files:
             if file.package.startswith(PACKAGE):
                 yield from self._pool.FindFileByName(file.name).services_by_name.values()
 
     def enum(self, full_name: str) -> EnumDescriptor:
-        """An enum by its full name."""
+        """Returns an enum by its full name."""
         return self._pool.FindEnumTypeByName(full_name)
 
     def comment(self, element: Element) -> str:
-        """What the proto says of an element, fields by their JSON names; raise OpenApiError if it says nothing."""
+        """Returns an element's comment, with JSON names for fields; raises OpenApiError if it has none."""
         name = element.full_name if not isinstance(element, EnumValueDescriptor) else _name_of_value(element)
         comment = self._comments.get(name)
         if comment is None:
@@ -68,7 +68,7 @@ class Contract:
         return re.sub(r"`(\w+)`", lambda found: f"`{self._json_names.get(found[1], found[1])}`", comment)
 
     def option(self, element: Element, extension: str) -> dict[str, Any]:
-        """An option of an element as plain values, by the names that the protos use; empty if it is not given."""
+        """Returns an option of an element as plain values, by their proto names; empty if the option is not set."""
         options = element.GetOptions()
         known = GetMessageClass(self._pool.FindMessageTypeByName(options.DESCRIPTOR.full_name))
         read: Any = known.FromString(options.SerializeToString())

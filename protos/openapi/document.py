@@ -1,4 +1,4 @@
-"""Write generated/openapi.json: the REST face as OpenAPI 3.1, read from the protos and the examples (`make protos`)."""
+"""Writes generated/openapi.json: the REST API as OpenAPI 3.1, read from the protos and the examples (`make protos`)."""
 
 import json
 import tomllib
@@ -18,25 +18,25 @@ DESCRIPTION = """Digital prescriptions and patient records over REST.
 
 **Sign in** with `Login` and send `authorization: Bearer <accessToken>` with every other call.
 
-**Every success** but key sets, pictures, streams and `/health` is `{"success": true, "message": …, "data": …}`,
-**every failure** has one shape, whose `error.type` is for programs. A path that does not exist is answered 404
-(`ROUTE_UNKNOWN`), a method that a path does not take 405 (`METHOD_NOT_ALLOWED`). Bodies are JSON objects of at most
-256 KiB; unknown members are ignored, unknown query parameters refused. Texts hold no control characters; few may have
-several lines.
+**Every success** except key sets, images, streams and `/health` is `{"success": true, "message": …, "data": …}`.
+**Every failure** has one shape, whose `error.type` is for programs. A path that does not exist gets 404
+(`ROUTE_UNKNOWN`), a method that a path does not support 405 (`METHOD_NOT_ALLOWED`). Bodies are JSON objects of at most
+256 KiB; unknown members are ignored, unknown query parameters are refused. Texts must not contain control characters;
+only a few fields accept several lines.
 
-**What is not set** is left out of answers if it is an object or may be absent, and otherwise printed as `""`, `0`,
+**Fields without a value** are left out of responses if they are objects or optional, and otherwise appear as `""`, `0`,
 `false` or `[]`.
 
-**Limits** are token buckets; how full the strictest bucket of a call is stands in the `x-ratelimit-` headers.
+**Rate limits** are token buckets; the `x-ratelimit-` headers describe the strictest bucket of a call.
 
 **Streams** are server-sent events. A browser's `EventSource` cannot send the token; `fetch` can."""
 HEALTH = "/health"
 
 
 def build(descriptors: bytes, examples: Mapping[str, Example]) -> Schema:
-    """Return the document for a serialised FileDescriptorSet with source info.
+    """Returns the document for a serialised FileDescriptorSet with source info.
 
-    Raise OpenApiError for what cannot be said, and for an RPC without an example.
+    Raises OpenApiError for protos that the document cannot express, and for an RPC without an example.
     """
     contract = Contract(descriptors)
     schemas, errors = Schemas(contract), Errors(contract)
@@ -58,7 +58,7 @@ def build(descriptors: bytes, examples: Mapping[str, Example]) -> Schema:
         "info": _info(),
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
-        "tags": [*tags, {"name": "Health", "description": "Whether the service can be called."}],
+        "tags": [*tags, {"name": "Health", "description": "The availability of the service."}],
         "paths": paths,
         "components": {
             "schemas": {**schemas.components(), "Error": errors.schema(), "Health": _health_schema()},
@@ -71,7 +71,7 @@ def build(descriptors: bytes, examples: Mapping[str, Example]) -> Schema:
 
 
 def main(out: Path, descriptors: bytes) -> None:
-    """Write openapi.json into a folder."""
+    """Writes openapi.json into a folder."""
     document = build(descriptors, read_examples())
     (out / FILE).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
@@ -87,7 +87,7 @@ def _info() -> Schema:
 
 
 def _bearer() -> Schema:
-    text = "The `accessToken` that `Login`, `Register` or `RefreshToken` answered."
+    text = "The `accessToken` that `Login`, `Register` or `RefreshToken` returned."
     return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}
 
 
@@ -102,18 +102,18 @@ def _health() -> Schema:
     return {
         "operationId": "Health",
         "tags": ["Health"],
-        "summary": "Answers whether the service can be called",
+        "summary": "Checks if the service is available",
         "security": [],
         "responses": {
-            "200": response("A server answers.", "SERVING"),
-            "503": response("None does.", "NOT_SERVING"),
+            "200": response("A server is available.", "SERVING"),
+            "503": response("No server is available.", "NOT_SERVING"),
         },
     }
 
 
 def _health_schema() -> Schema:
     return {
-        "description": "Whether the service can be called.",
+        "description": "The availability of the service.",
         "type": "object",
         "properties": {"status": {"type": "string", "enum": ["SERVING", "NOT_SERVING"]}},
         "required": ["status"],

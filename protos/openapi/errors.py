@@ -1,6 +1,6 @@
-"""How calls fail over REST: the error shape, and which reasons an operation answers with which status.
+"""Describes the failures of REST calls: the error shape, and the reasons of each operation by status.
 
-An RPC's comment names its own reasons behind `Errors:`; the others follow from what stands beside it and from the edge.
+An RPC's comment names its own reasons after `Errors:`; the others follow from its options and from the edge.
 """
 
 import re
@@ -29,31 +29,31 @@ HTTP_STATUS: Mapping[str, int] = {
     "DEADLINE_EXCEEDED": 504,
 }
 STATUS_OF_REASON: Mapping[str, int] = {"BODY_TOO_LARGE": 413}
-"""As server/edge/errors.lua has it: the reasons whose status is not that of their code."""
+"""The reasons whose status is not that of their code, as in server/edge/errors.lua."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """An `error.type`: the status it is answered with, and what it means."""
+    """An `error.type` with its HTTP status and meaning."""
 
     status: int
     meaning: str
     members: tuple[str, ...] = ()
-    """What the error tells beside the members that every error has."""
+    """The error's members beyond those that every error has."""
 
 
 EDGE: Mapping[str, Cause] = {
-    "MALFORMED_REQUEST": Cause(400, "The path, a header or the way they are sent is not understood."),
-    "ROUTE_UNKNOWN": Cause(404, "There is no such path."),
-    "METHOD_NOT_ALLOWED": Cause(405, "The path takes other methods; the header `allow` names them."),
+    "MALFORMED_REQUEST": Cause(400, "The path, a header or their encoding is malformed."),
+    "ROUTE_UNKNOWN": Cause(404, "The path does not exist."),
+    "METHOD_NOT_ALLOWED": Cause(405, "The path does not support the method; the header `allow` names those it does."),
     "REQUEST_TIMEOUT": Cause(408, "The request took too long to arrive."),
-    "PATH_TOO_LONG": Cause(414, "The path, with its query, is longer than 4096 bytes."),
-    "UNSUPPORTED_MEDIA_TYPE": Cause(415, "The body is not declared to be `application/json`."),
-    "RESOURCE_EXHAUSTED": Cause(429, "More calls run at once than the server takes; try again."),
+    "PATH_TOO_LONG": Cause(414, "The path with its query is longer than 4096 bytes."),
+    "UNSUPPORTED_MEDIA_TYPE": Cause(415, "The content type of the body is not `application/json`."),
+    "RESOURCE_EXHAUSTED": Cause(429, "The server runs as many calls at once as it accepts; try again."),
     "HEADERS_TOO_LARGE": Cause(431, "The headers are too large."),
-    "UNAVAILABLE": Cause(503, "No server answers; try again later."),
+    "UNAVAILABLE": Cause(503, "No server is available; try again later."),
 }
-"""What the edge and the gRPC library refuse in words of their own."""
+"""The errors of the edge and of the gRPC library, which are not in error_reason.proto."""
 
 EVERY_CALL = (
     *("VALIDATION_FAILED", "MALFORMED_REQUEST", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "HEADERS_TOO_LARGE"),
@@ -63,12 +63,12 @@ EVERY_CALL = (
 WITH_BODY = ("MALFORMED_BODY", "REQUEST_TIMEOUT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 WITH_KEY = ("IDEMPOTENCY_KEY_INVALID", "IDEMPOTENCY_KEY_REUSED", "REQUEST_IN_PROGRESS")
 LICENSED = frozenset({"ROLE_DOCTOR", "ROLE_PHARMACIST"})
-"""Who must have been verified where an RPC says `verified`."""
+"""The roles whose accounts must be verified if an RPC has the option `verified`."""
 
 SHARED = {408: "RequestTimeout", 413: "BodyTooLarge", 415: "UnsupportedMediaType", 429: "TooManyRequests"}
 SHARED |= {414: "PathTooLong"}
 SHARED |= {401: "Unauthenticated", 431: "HeadersTooLarge", 500: "Internal", 503: "Unavailable", 504: "DeadlineExceeded"}
-"""The statuses that mean the same almost everywhere, and the names of their responses."""
+"""The statuses with the same meaning almost everywhere, and the names of their responses."""
 SHARED_TYPES = (*EVERY_CALL, *WITH_BODY, "UNAUTHENTICATED")
 
 TEXT: Schema = {"type": "string"}
@@ -86,14 +86,14 @@ MEMBERS: Mapping[str, Schema] = {
     "status": TEXT,
     "version": {"type": "integer", "format": "int32"},
 }
-"""What errors tell beside the members that every error has."""
+"""The schemas of the members that only some errors have."""
 
 
 class Errors:
-    """Every way in which a call can fail."""
+    """All errors with which a call can fail."""
 
     def __init__(self, contract: Contract) -> None:
-        """Read the reasons; raise OpenApiError for one that tells what `MEMBERS` does not describe."""
+        """Reads the reasons; raises OpenApiError if their metadata and `MEMBERS` differ."""
         self._contract = contract
         self._causes = dict(EDGE)
         for value in contract.enum(REASONS).values:
@@ -105,11 +105,11 @@ class Errors:
         told = {member for cause in self._causes.values() for member in cause.members}
         if told != MEMBERS.keys():
             raise OpenApiError(
-                f"{', '.join(sorted(told ^ MEMBERS.keys()))}: MEMBERS in errors.py must say what this is"
+                f"{', '.join(sorted(told ^ MEMBERS.keys()))}: MEMBERS in errors.py differs from the metadata"
             )
 
     def schema(self) -> Schema:
-        """The one shape of all errors."""
+        """Returns the schema that all errors share."""
         detail = {
             "type": "object",
             "properties": {
@@ -117,34 +117,34 @@ class Errors:
                     "type": "string",
                     "description": "The field's path in JSON names, such as `items[0].quantity`.",
                 },
-                "message": {"type": "string", "description": "What is wrong with it."},
+                "message": {"type": "string", "description": "The reason why the field is invalid."},
             },
             "required": ["field", "message"],
         }
         status = {"type": "integer", "description": "The HTTP status."}
         error = {
-            "message": {"type": "string", "description": "For people; may change."},
+            "message": {"type": "string", "description": "A text for people; may change."},
             "statusCode": status,
-            "type": {"type": "string", "description": "For programs.", "enum": sorted(self._causes)},
-            "requestId": {"type": "string", "description": "Names the call, in the server's log too."},
-            "details": {"type": "array", "items": detail, "description": "The fields that do not hold what they must."},
+            "type": {"type": "string", "description": "The error's name, for programs.", "enum": sorted(self._causes)},
+            "requestId": {"type": "string", "description": "The id of the call, also in the server's log."},
+            "details": {"type": "array", "items": detail, "description": "The invalid fields."},
         }
         more = {name: {**schema, "description": self._told_with(name)} for name, schema in MEMBERS.items()}
         described = {"type": "object", "properties": {**error, **more}, "required": list(error)}
         return {
-            "description": "Every failure, of the service and of the edge before it.",
+            "description": "A failure, of the service or of the edge in front of it.",
             "type": "object",
             "properties": {"success": {"type": "boolean", "const": False}, "error": described},
             "required": ["success", "error"],
         }
 
     def shared(self) -> Schema:
-        """`components.responses`: what most operations answer alike."""
+        """Returns `components.responses`: the error responses that most operations share."""
         found = self._by_status(SHARED_TYPES)
         return {name: self._response(status, found[status]) for status, name in sorted(SHARED.items())}
 
     def of(self, method: MethodDescriptor) -> Schema:
-        """The error responses of an RPC by status; raise OpenApiError if its comment names a reason that is none."""
+        """Returns an RPC's error responses by status; raises OpenApiError if its comment names an unknown reason."""
         shared = self._by_status(SHARED_TYPES)
         responses: Schema = {}
         for status, types in sorted(self._by_status(self._types(method)).items()):
@@ -174,9 +174,7 @@ class Errors:
         words = re.findall(r"\b[A-Z]{2,}(?:_[A-Z]+)*\b", named)
         for word in words:
             if "_" in word and word not in self._causes:
-                raise OpenApiError(
-                    f"{method.full_name}: its comment names {word}, which is no reason of error_reason.proto"
-                )
+                raise OpenApiError(f"{method.full_name}: its comment names {word}, which is not in error_reason.proto")
         return [word for word in words if word in self._causes]
 
     def _by_status(self, types: Iterable[str]) -> dict[int, list[str]]:

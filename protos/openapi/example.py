@@ -1,7 +1,7 @@
-"""The example of each RPC: a request that works and what it is answered, one file a service in examples/.
+"""Reads the example of each RPC, a successful request and its response, from one file per service in examples/.
 
-An entry holds under `request` the fields of the request by JSON names, wherever they stand over REST, and under `data`
-the message that is answered. tests/openapi/test_examples.py plays every one of them.
+An entry contains under `request` the fields of the request by JSON names, wherever REST carries them, and under `data`
+the response message. tests/openapi/test_examples.py calls every example.
 """
 
 import json
@@ -17,16 +17,16 @@ FOLDER = Path(__file__).parent / "examples"
 
 @dataclass(frozen=True)
 class Example:
-    """A call that works."""
+    """A successful call."""
 
     request: Mapping[str, Any]
     """The request's fields by JSON names."""
     data: Any
-    """The response message; of a picture nothing."""
+    """The response message; None for an image."""
 
 
 def read_examples(folder: Path = FOLDER) -> dict[str, Example]:
-    """Return the examples of all files in a folder by the name of their RPC."""
+    """Returns the examples of all files in a folder by the name of their RPC."""
     entries: dict[str, Any] = {}
     for file in sorted(folder.glob("*.json")):
         entries.update(json.loads(file.read_text()))
@@ -34,8 +34,8 @@ def read_examples(folder: Path = FOLDER) -> dict[str, Example]:
 
 
 def check_complete(examples: Iterable[str], methods: Iterable[str]) -> None:
-    """Raise OpenApiError unless every RPC has an example, and every example an RPC."""
+    """Raises OpenApiError unless every RPC has an example, and every example an RPC."""
     if missing := sorted(set(methods) - set(examples)):
-        raise OpenApiError(f"protos/openapi/examples shows no example of {', '.join(missing)}")
+        raise OpenApiError(f"protos/openapi/examples contains no example of {', '.join(missing)}")
     if unknown := sorted(set(examples) - set(methods)):
-        raise OpenApiError(f"protos/openapi/examples shows {', '.join(unknown)}, which no service has")
+        raise OpenApiError(f"protos/openapi/examples contains {', '.join(unknown)}, which no service has")

@@ -1,4 +1,4 @@
-"""The headers of answers and requests that callers may read and send."""
+"""The request and response headers that callers may send and read."""
 
 from protos.openapi.contract import Schema
 
@@ -6,23 +6,23 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 CONFLICT, TOO_MANY, UNAVAILABLE = 409, 429, 503
 RETRIED = frozenset({CONFLICT, TOO_MANY, UNAVAILABLE})
-"""The statuses that may say when to try again."""
+"""The statuses whose responses may state when to try again."""
 
 REFRESH_COOKIE = "x-refresh-cookie"
-"""An RPC whose comment names this header takes it: the refresh token of browsers, in a cookie."""
+"""The header with which browsers keep their refresh token in a cookie; an RPC whose comment names it accepts it."""
 
 HEADERS: Schema = {
     "x-request-id": {
-        "description": "Names the call; the server's log and `error.requestId` say the same.",
+        "description": "The id of the call, also in the server's log and in `error.requestId`.",
         "required": True,
         "schema": {"type": "string"},
     },
-    "x-ratelimit-limit": {"description": "How many tokens the strictest of the call's buckets holds.", "schema": COUNT},
-    "x-ratelimit-remaining": {"description": "How many of them are left.", "schema": COUNT},
-    "x-ratelimit-reset": {"description": "When that bucket is full again, in seconds of Unix time.", "schema": COUNT},
-    "retry-after": {"description": "In how many seconds to try again.", "schema": COUNT},
+    "x-ratelimit-limit": {"description": "The capacity of the call's strictest bucket, in tokens.", "schema": COUNT},
+    "x-ratelimit-remaining": {"description": "The number of tokens left in that bucket.", "schema": COUNT},
+    "x-ratelimit-reset": {"description": "The Unix time, in seconds, at which that bucket is full.", "schema": COUNT},
+    "retry-after": {"description": "The number of seconds after which to try again.", "schema": COUNT},
     "idempotent-replayed": {
-        "description": "There if this is the answer of an earlier call with the same key.",
+        "description": "Present if this is the stored response of an earlier call with the same key.",
         "schema": {"type": "string", "const": "true"},
     },
     "set-cookie": {
@@ -37,7 +37,7 @@ PARAMETERS: Schema = {
     "idempotency-key": {
         "name": "idempotency-key",
         "in": "header",
-        "description": "Makes the call safe to repeat: for 24 hours the same key with the same request answers the"
+        "description": "Makes the call safe to repeat: for 24 hours the same key with the same request returns the"
         " first success again and executes nothing twice. 16 to 255 printable ASCII characters of the caller's choice.",
         "schema": {"type": "string", "pattern": "^[!-~]{16,255}$"},
         "example": "6f1c2a58-9d34-4b7e-8f10-2d5b7c9e4a63",
@@ -45,8 +45,8 @@ PARAMETERS: Schema = {
     REFRESH_COOKIE: {
         "name": REFRESH_COOKIE,
         "in": "header",
-        "description": "For browsers: the refresh token comes and goes in a cookie that no script reads, and stands in"
-        " no body.",
+        "description": "For browsers: the refresh token is sent and returned in a cookie that no script can read, and"
+        " in no body.",
         "schema": {"type": "string", "enum": ["true"]},
     },
 }
@@ -54,13 +54,13 @@ PARAMETERS: Schema = {
 
 
 def success_headers(*, idempotent: bool, cookie: bool) -> Schema:
-    """Return the headers of a success."""
+    """Returns the headers of a success."""
     more = [name for name, there in (("idempotent-replayed", idempotent), ("set-cookie", cookie)) if there]
     return _refer("x-request-id", *LIMIT_HEADERS, *more)
 
 
 def error_headers(status: int) -> Schema:
-    """Return the headers of a failure; what the edge refuses by itself was not charged to any limit."""
+    """Returns the headers of a failure; calls that the edge itself refuses are not charged to any limit."""
     return _refer("x-request-id", *LIMIT_HEADERS, *(["retry-after"] if status in RETRIED else []))
 
 

@@ -1,4 +1,4 @@
-"""The operations: one for each RPC that has an HTTP rule."""
+"""Builds the operations of the document: one for each RPC."""
 
 import json
 import re
@@ -19,21 +19,21 @@ IN_PATH = re.compile(r"\{(\w+)\}")
 
 
 class Operations:
-    """Makes operations; the schemas they need are collected on the way."""
+    """Builds operations, and collects the schemas that they need."""
 
     def __init__(self, contract: Contract, schemas: Schemas, errors: Errors) -> None:
-        """Make none yet."""
+        """Keeps the sources of the operations."""
         self._contract = contract
         self._schemas = schemas
         self._errors = errors
 
     def rules(self, method: MethodDescriptor) -> list[dict[str, Any]]:
-        """Return the HTTP rules of an RPC: its own, and those that stand beside it."""
+        """Returns the HTTP rules of an RPC: the main rule and the additional bindings."""
         first = self._contract.option(method, "google.api.http")
         return [first, *first.get("additional_bindings", ())]
 
     def place(self, method: MethodDescriptor, rule: dict[str, Any]) -> tuple[str, str]:
-        """Return path and verb of an RPC by one of its rules, the path's parameters by their JSON names."""
+        """Returns the path and verb of one of an RPC's rules, with the path's parameters by their JSON names."""
         verb = next((name for name in VERBS if name in rule), None)
         if verb is None:
             raise OpenApiError(f"{method.full_name} has no HTTP rule")
@@ -41,7 +41,7 @@ class Operations:
         return IN_PATH.sub(lambda found: f"{{{fields[found[1]].json_name}}}", rule[verb]), verb
 
     def operation(self, method: MethodDescriptor, example: Example, rule: dict[str, Any]) -> Schema:
-        """Return the operation of an RPC by one of its rules; a second rule's name ends in its verb."""
+        """Returns the operation of one of an RPC's rules; the operation id of a second rule ends in its verb."""
         access = self._contract.option(method, "medconnect.options.v1.access")
         summary, rest = first_sentence(self._contract.comment(method))
         second = rule != self._contract.option(method, "google.api.http")
@@ -60,7 +60,7 @@ class Operations:
 
     def _who_and_limits(self, access: dict[str, Any]) -> str:
         if access.get("public"):
-            who = "Anybody, with or without a token."
+            who = "Every client, with or without a token."
         elif access.get("signed_in"):
             who = "Every signed-in account."
         else:
@@ -73,7 +73,7 @@ class Operations:
     def _taken(
         self, method: MethodDescriptor, access: dict[str, Any], example: Example, rule: dict[str, Any]
     ) -> Schema:
-        """What the operation takes: parameters, and a body where its rule says so."""
+        """Returns the operation's parameters, and its body if its HTTP rule has one."""
         bound = IN_PATH.findall(next(rule[verb] for verb in VERBS if verb in rule))
         fields = method.input_type.fields_by_name
         parameters = [self._parameter(fields[name], "path", example) for name in bound]
@@ -114,7 +114,7 @@ class Operations:
             return {PICTURE: {"schema": {"type": "string", "contentMediaType": PICTURE}}}
         answer = self._schemas.answer(method.output_type)
         if method.server_streaming:
-            text = f"One message after the other, each as `data: ` and JSON: {method.output_type.name}."
+            text = f"A sequence of messages, each as `data: ` and JSON: {method.output_type.name}."
             shown = f"data: {json.dumps(example.data)}\n\n"
             return {EVENTS: {"schema": {"type": "string", "description": text}, "example": shown, "x-event": answer}}
         if "message" not in access:
@@ -134,5 +134,5 @@ class Operations:
 
 
 def tag(method: MethodDescriptor) -> str:
-    """Return the tag of an RPC: its service's name."""
+    """Returns the tag of an RPC: its service's name."""
     return method.containing_service.name.removesuffix("Service")

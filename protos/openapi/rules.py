@@ -1,4 +1,4 @@
-"""The rules of buf.validate that stand beside a field, as JSON Schema."""
+"""Translates the buf.validate rules of a field to JSON Schema."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 """The pattern of a calendar day."""
 
 Rules = Mapping[str, Any]
-"""The rules of one type, such as `{"min_len": "2"}`; 64-bit numbers are texts here."""
+"""The rules of one type, such as `{"min_len": "2"}`; 64-bit numbers are texts."""
 
 _STRING: Mapping[str, Callable[[Any], Schema]] = {
     "min_len": lambda length: {"minLength": int(length)},
@@ -27,12 +27,12 @@ _NUMBER: Mapping[str, Callable[[Any], Schema]] = {
     "lte": lambda most: {"maximum": most},
 }
 _INT64: Mapping[str, Callable[[Any], Schema]] = {
-    "gte": lambda least: {"pattern": "^[0-9]+$"} if least == "0" else _unknown("an int64 that is not from 0 on"),
+    "gte": lambda least: {"pattern": "^[0-9]+$"} if least == "0" else _unknown("gte of an int64, other than 0"),
 }
 
 
 def of_string(rules: Rules) -> Schema:
-    """Return what the rules of a text say; a limit in bytes is one in characters too, if there is none."""
+    """Returns the schema of a text's rules; a limit in bytes also limits the characters, if no other limit does."""
     length = {name: rule for name, rule in rules.items() if name != "max_bytes"}
     if "max_bytes" in rules:
         length.setdefault("max_len", rules["max_bytes"])
@@ -40,24 +40,24 @@ def of_string(rules: Rules) -> Schema:
 
 
 def of_number(rules: Rules) -> Schema:
-    """Return what the rules of an int32 or double say."""
+    """Returns the schema of the rules of an int32 or double."""
     return _translated(rules, _NUMBER)
 
 
 def of_int64(rules: Rules) -> Schema:
-    """Return what the rules of an int64, a text in JSON, say."""
+    """Returns the schema of the rules of an int64, which is a text in JSON."""
     return _translated(rules, _INT64)
 
 
 def of_enum(rules: Rules, words: Mapping[int, str]) -> list[str]:
-    """Return the words that the rules of an enum allow, of all its words by number."""
+    """Returns the words that the rules of an enum allow; `words` contains all of its words by number."""
     _translated(rules, dict.fromkeys(("in", "not_in", "defined_only"), lambda _: {}))
     allowed = rules.get("in", words.keys() - set(rules.get("not_in", ())))
     return [words[number] for number in words if number in allowed and number]
 
 
 def of_list(rules: Rules) -> Schema:
-    """Return what the rules of a list say of the list itself."""
+    """Returns the schema of the rules of a list, without those of its items."""
     known: Mapping[str, Callable[[Any], Schema]] = {
         "min_items": lambda count: {"minItems": int(count)},
         "max_items": lambda count: {"maxItems": int(count)},
@@ -68,7 +68,7 @@ def of_list(rules: Rules) -> Schema:
 
 
 def of_map(rules: Rules) -> Schema:
-    """Return what the rules of a map of texts by texts say."""
+    """Returns the schema of the rules of a map from text to text."""
     known: Mapping[str, Callable[[Any], Schema]] = {
         "max_pairs": lambda count: {"maxProperties": int(count)},
         "keys": lambda keys: {"propertyNames": {"type": "string", **of_string(keys["string"])}},
@@ -78,7 +78,7 @@ def of_map(rules: Rules) -> Schema:
 
 
 def is_demanded(field: FieldDescriptor, rules: Rules) -> bool:
-    """Say whether a request without the field breaks its rules: it is then its zero value, which they refuse."""
+    """Returns True if a request without the field breaks its rules: they refuse its zero value."""
     if field.is_repeated:
         return int(rules.get("repeated", {}).get("min_items", 0)) > 0
     if field.has_presence:
@@ -96,7 +96,7 @@ def is_demanded(field: FieldDescriptor, rules: Rules) -> bool:
 
 
 def _translated(rules: Rules, known: Mapping[str, Callable[[Any], Schema]]) -> Schema:
-    """Return the schema of all rules together; raise OpenApiError for one that would be lost."""
+    """Returns the schema of all rules together; raises OpenApiError for a rule that it cannot express."""
     schema: Schema = {}
     for name, rule in rules.items():
         if name not in known:
@@ -106,4 +106,4 @@ def _translated(rules: Rules, known: Mapping[str, Callable[[Any], Schema]]) -> S
 
 
 def _unknown(rule: str) -> Schema:
-    raise OpenApiError(f"protos/openapi/rules.py does not know how to say the rule {rule}")
+    raise OpenApiError(f"protos/openapi/rules.py cannot translate the rule {rule}")

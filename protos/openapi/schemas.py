@@ -1,4 +1,4 @@
-"""The schemas of messages and enums, as REST writes them."""
+"""Builds the schemas of messages and enums in their REST form."""
 
 from typing import Any
 
@@ -10,43 +10,43 @@ from protos.openapi.contract import Contract, OpenApiError, Schema
 
 TIMESTAMP = "google.protobuf.Timestamp"
 IN_COOKIE = "refresh_token"
-"""The field that browsers may leave out, because their cookie holds it."""
+"""The field that browsers may leave out because their cookie contains it."""
 _FORMATS = {"a UUID": "uuid", "`YYYY-MM-DD`": "date"}
-"""What a comment calls the form of a text that the service writes."""
+"""Phrase in a comment → format of the text that the service writes."""
 
 
 class Schemas:
-    """Collects `components.schemas` while operations ask for the messages they take and answer."""
+    """Collects `components.schemas` while operations ask for the schemas of their requests and responses."""
 
     def __init__(self, contract: Contract) -> None:
-        """Start empty."""
+        """Starts without any schema."""
         self._contract = contract
         self._named: dict[str, tuple[str, Schema]] = {}
 
     def components(self) -> Schema:
-        """All schemas that were asked for, by name."""
+        """Returns all collected schemas by name."""
         return {name: schema for name, (_, schema) in sorted(self._named.items())}
 
     def request(self, message: Descriptor, in_path: frozenset[str] = frozenset()) -> Schema:
-        """Refer to a message that callers send, without the fields that stand in the path (by their proto names)."""
+        """Returns a reference to a request message, without the fields in the path, which are given by proto names."""
         fields = [field for field in message.fields if field.name not in in_path]
         return self._object(
             message, {field.json_name: self.given(field) for field in fields}, self.demanded(message, in_path)
         )
 
     def demanded(self, message: Descriptor, in_path: frozenset[str] = frozenset()) -> list[str]:
-        """Return the members, by JSON names, without which a message that callers send is refused."""
+        """Returns the JSON names of the members that a request message requires."""
         fields = (field for field in message.fields if field.name not in (*in_path, IN_COOKIE))
         found = ((field, self._contract.option(field, "buf.validate.field")) for field in fields)
         return [field.json_name for field, rule in found if rules.is_demanded(field, rule)]
 
     def answer(self, message: Descriptor) -> Schema:
-        """Refer to a message that callers are answered: what has no presence is always there."""
+        """Returns a reference to a response message; fields without presence are always set."""
         always = [field.json_name for field in message.fields if field.is_repeated or not field.has_presence]
         return self._object(message, {field.json_name: self._answered(field) for field in message.fields}, always)
 
     def enum(self, enum: EnumDescriptor) -> Schema:
-        """Refer to an enum, in short words."""
+        """Returns a reference to an enum, with its short words as values."""
         short = words(enum)
         told = [value for value in enum.values if value.number]
         lines = [f"- `{short[value.name]}`: {self._contract.comment(value)}" for value in told]
@@ -55,7 +55,7 @@ class Schemas:
         return self._refer(enum.full_name, schema)
 
     def given(self, field: FieldDescriptor) -> Schema:
-        """Return the schema of a field of a request, with its rules and its comment."""
+        """Returns the schema of a request field, with its rules and its comment."""
         found = self._contract.option(field, "buf.validate.field")
         return {**self._given(field, found), "description": self._contract.comment(field)}
 
@@ -114,7 +114,7 @@ class Schemas:
             return {"type": "number", "format": "double", **rules.of_number(found.get("double", {}))}
         if field.type == field.TYPE_INT64:
             return {"type": "string", "format": "int64", **rules.of_int64(found.get("int64", {}))}
-        raise OpenApiError(f"{field.full_name}: a type that protos/openapi/schemas.py does not know")
+        raise OpenApiError(f"{field.full_name}: protos/openapi/schemas.py does not support this type")
 
     def _object(self, message: Descriptor, properties: Schema, required: list[str]) -> Schema:
         schema: Schema = {"description": self._contract.comment(message), "type": "object", "properties": properties}
@@ -123,12 +123,12 @@ class Schemas:
         return self._refer(message.full_name, schema)
 
     def _refer(self, full_name: str, schema: Schema) -> Schema:
-        """Keep a schema under its short name; raise OpenApiError where the name means something else already."""
+        """Keeps a schema under its short name; raises OpenApiError if another schema has that name already."""
         name = full_name.rpartition(".")[2]
         known = self._named.setdefault(name, (full_name, schema))
         if known != (full_name, schema):
             raise OpenApiError(
-                f"{full_name} is not the {name} that another place takes or answers; give it a name of its own"
+                f"{full_name} differs from another schema with the name {name}; give it a name of its own"
             )
         return {"$ref": f"#/components/schemas/{name}"}
 

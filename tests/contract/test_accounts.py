@@ -87,7 +87,7 @@ def test_ones_own_account_is_shown_and_changed(cast: Cast, patient: Actor) -> No
     changed = succeeded(cast, 200, "Profile updated successfully", "PUT /auth/profile", patient, change)
     assert changed == {"user": {**own, **change}}
     code = {"otpCode": cast.confirmation_code(patient)}
-    said = "E-mail address confirmed successfully"
+    said = "Email address confirmed successfully"
     assert succeeded(cast, 200, said, "POST /auth/confirm-email", patient, code) == {"user": {**own, **change}}
     refused(cast, 400, "OTP_INVALID", "POST /auth/confirm-email", patient, code, fields=["otpCode"])
 

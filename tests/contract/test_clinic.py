@@ -210,7 +210,7 @@ def test_a_history_opens_with_a_mailed_code_to_its_patient_and_at_once_to_a_doct
     succeeded(cast, 201, said, "POST /doctors/medical-visits", cast.doctor, body)
     cast.prescribe(patient.patient_id)
     refused(cast, 403, "OTP_REQUIRED", f"GET {HISTORY}", patient, requiresOtp=True)
-    said = "A code is on its way to your e-mail address"
+    said = "A code is on its way to your email address"
     assert succeeded(cast, 200, said, f"POST {HISTORY}/otp", patient, {}) == {"expiresAt": TIME}
     wrong = {"otpCode": "000000"}
     code = {"otpCode": cast.history_code(patient)}

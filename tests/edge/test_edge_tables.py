@@ -47,7 +47,7 @@ def test_every_stream_has_the_route_without_a_time_limit() -> None:
 
 
 def test_a_message_inside_itself_is_refused() -> None:
-    with pytest.raises(EdgeTablesError, match="Patient holds itself"):
+    with pytest.raises(EdgeTablesError, match="Patient contains itself"):
         build(changed("Patient", "gender", FIELD.TYPE_MESSAGE, ".medconnect.clinical.v1.Patient"))
 
 

@@ -142,8 +142,8 @@ def with_two_methods_at_one_place(files: Files) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (with_a_misspelt_reason, "names QR_CODE_EXCHANGED, which is no reason"),
-        (with_an_unknown_rule, "does not know how to say the rule prefix"),
+        (with_a_misspelt_reason, "names QR_CODE_EXCHANGED, which is not in error_reason.proto"),
+        (with_an_unknown_rule, "cannot translate the rule prefix"),
         (with_an_undocumented_field, "has no comment"),
         (with_two_messages_of_one_name, "give it a name of its own"),
         (with_two_methods_at_one_place, "another method is POST /api/v1/pharmacy/scan already"),

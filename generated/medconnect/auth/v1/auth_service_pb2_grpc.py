@@ -138,140 +138,149 @@ class AuthServiceServicer:
     """
 
     def Register(self, request, context):
-        """Opens an account for the caller and signs in. A patient gets a record with a reference number and is active at once; a
-        doctor or pharmacist can sign in, and acts after an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the address is
-        the account's own once ConfirmEmail has got the code of the welcome mail; before that the session opened here is its only one and sees
-        nothing clinical (EMAIL_NOT_CONFIRMED). An address that has an owner is then answered like any other, and its owner is told.
-        A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as of Login.
-        Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that setting EMAIL_TAKEN, with it
-        RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by whomever.
+        """Registers an account for the caller and signs in. A patient gets a record with a reference number and is active at
+        once; a doctor or pharmacist can sign in, and can act once an admin has verified the licence. With
+        REGISTRATION_CONFIRM_EMAIL the email address belongs to the account only after ConfirmEmail has received the code
+        of the welcome email; until then the session opened here is the account's only session and has no access to
+        clinical data (EMAIL_NOT_CONFIRMED). Registering a taken address then looks successful, and its owner is notified.
+        A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as with Login. Errors:
+        VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that setting EMAIL_TAKEN, with
+        it RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by any caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie `medconnect_refresh`, over TLS
-        `__Host-medconnect_refresh`, which no script reads and browsers send to RefreshToken and Logout only from our own pages; in the
-        answer it is empty then. Other origins may not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a closed account;
-        RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each more.
+        """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie
+        `medconnect_refresh`, over TLS `__Host-medconnect_refresh`: no script can read it, and browsers send it only from
+        the service's own pages to RefreshToken and Logout. The response's `refresh_token` is then empty. Other origins may
+        not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a
+        deactivated account; RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each
+        further failure.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Exchanges a refresh token for a new pair of tokens; the old one is used up. Repeating the exchange within 10 s answers the same
-        successor (a reply was lost); later it revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token
-        out: the cookie's is exchanged, the next one is put there, and a token that is refused is taken from the browser.
-        Errors: REFRESH_TOKEN_INVALID, with that header also for a call that brings no token at all.
+        """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
+        within 10 s returns the same successor, because a response may have been lost; repeating it later revokes the
+        session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the server exchanges the
+        cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. Errors:
+        REFRESH_TOKEN_INVALID, with that header also for a call without any token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Logout(self, request, context):
-        """Ends the session that the access token belongs to: none of its tokens is accepted any more. A REST call with the header
-        `x-refresh-cookie: true` takes the cookie from the browser too.
+        """Ends the session of the access token. None of the session's tokens is accepted any more. A REST call with the
+        header `x-refresh-cookie: true` also deletes the browser's cookie.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ForgotPassword(self, request, context):
-        """Mails a code with which a new password can be set, if there is such an account. The answer says nothing of that: it is the same,
-        and comes after the same time, whoever is asked for. The code is bound to the client that asks: by `client_nonce`, or without one by
-        its address. Codes sent before stay good until they expire. An account is sent ten codes a day for each address that asks, and 20 in
-        all for addresses from which it did not sign in during the last 30 days.
+        """Emails a code for setting a new password, if the account exists. The response is the same, and takes the same time,
+        for every address, so that it does not reveal which accounts exist. The code is bound to the requesting client: by
+        `client_nonce`, or without it by the client's address. Earlier codes stay valid until they expire. An account is
+        sent at most ten codes a day per client address, and at most 20 in total for client addresses from which it did not
+        sign in during the last 30 days.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResetPassword(self, request, context):
-        """Sets a new password with a mailed code. All sessions of the account end; it is not signed in. The owner is mailed a notice. A code
-        opens to the client that asked for it, which has five tries; one that was asked for without `client_nonce` opens from other addresses
-        too, as long as strangers have left tries. No stranger's try ends a code.
-        Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT.
+        """Sets a new password with an emailed code. All sessions of the account end, and the caller is not signed in. The
+        owner is notified by email. A code works for the client that requested it, which has five attempts. A code that was
+        requested without `client_nonce` also works from other addresses, until their attempts are used up. Attempts of
+        other clients never invalidate a code. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED,
+        PASSWORD_BREACHED, PASSWORD_CONTEXT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ChangePassword(self, request, context):
-        """Sets a new password in place of the present one. The account's other sessions end; its owner is mailed a notice.
-        Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), RATE_LIMIT_EXCEEDED, VALIDATION_FAILED, PASSWORD_BREACHED,
-        PASSWORD_CONTEXT.
+        """Replaces the caller's current password. The account's other sessions end; its owner is notified by email. Errors:
+        PASSWORD_WRONG (a wrong password counts as a failed sign-in), RATE_LIMIT_EXCEEDED, VALIDATION_FAILED,
+        PASSWORD_BREACHED, PASSWORD_CONTEXT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetKeySet(self, request, context):
-        """Answers the keys that verify access tokens, as a JSON Web Key Set (RFC 7517); over REST it is not wrapped.
+        """Gets the keys that verify access tokens, as a JSON Web Key Set (RFC 7517). REST returns the set without the
+        envelope.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCurrentUser(self, request, context):
-        """Answers the caller's own account.
+        """Gets the caller's own account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCurrentUser(self, request, context):
-        """Changes what is present in the request in the caller's own account, and nothing else; a patient's phone number changes in his record
-        too. A new address is the account's after ConfirmEmail has got the code that is mailed to it; until then the old one stays, and its
-        reader is told. Whether the new address has another owner is not said: he is told, and no code works. The present address ends a
-        change that waits. Errors: PASSWORD_WRONG (wrong ones count as failed sign-ins), VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
+        """Updates the fields that the request sets in the caller's own account. A patient's phone number also changes in the
+        patient record. A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until
+        then the old address stays, and is notified of the change. The response does not reveal whether the new address
+        belongs to another account: its owner is notified, and no code works. Setting the current address cancels a pending
+        change. Errors: PASSWORD_WRONG (a wrong password counts as a failed sign-in), VALIDATION_FAILED,
+        RATE_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmEmail(self, request, context):
-        """Makes the address that waits for confirmation the account's own, with the code that was mailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
-        if somebody else has confirmed it meanwhile.
+        """Confirms the account's pending email address with the code that was emailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
+        if another account has confirmed the address in the meantime.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateUser(self, request, context):
-        """Makes an account for somebody else; it is verified at once. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT,
-        EMAIL_TAKEN.
+        """Creates an account for another person. The account is verified at once. Errors: VALIDATION_FAILED,
+        PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUsers(self, request, context):
-        """Lists accounts, newest first. A search by a name or an address is best sent as POST, whose body no proxy logs. Errors:
-        PAGE_TOKEN_INVALID.
+        """Lists accounts, newest first. Send a search by name or email address as POST, so that proxies do not log it.
+        Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetUser(self, request, context):
-        """Answers an account. Errors: RESOURCE_NOT_FOUND.
+        """Gets an account. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def VerifyUser(self, request, context):
-        """States that a doctor's or pharmacist's licence was checked: the account may act from now on. Verifying twice changes nothing.
-        Errors: RESOURCE_NOT_FOUND, also for patients, admins and closed accounts.
+        """Verifies the licence of a doctor or pharmacist and activates the account. Verifying twice changes nothing. Errors:
+        RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeactivateUser(self, request, context):
-        """Closes an account: its sessions end at once, and nobody signs in with it. Closing twice changes nothing.
+        """Deactivates an account. Its sessions end at once, and it can no longer sign in. Deactivating twice changes nothing.
         Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -279,15 +288,16 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReactivateUser(self, request, context):
-        """Opens a closed account again, as it was: a licence that was not verified before is not verified now. An account that is not closed
-        stays as it is. Errors: RESOURCE_NOT_FOUND.
+        """Reactivates a deactivated account. The account returns to its former state: a licence that was not verified before
+        is not verified now. Reactivating an account that is not deactivated changes nothing. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAuditRecords(self, request, context):
-        """Lists the audit's records, newest first; reading it is recorded too. Errors: VALIDATION_FAILED, PAGE_TOKEN_INVALID.
+        """Lists the records of the audit log, newest first. Reading the audit log is recorded too. Errors: VALIDATION_FAILED,
+        PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

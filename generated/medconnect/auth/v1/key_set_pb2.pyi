@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class GetKeySetRequest(_message.Message):
-    """Asks for the keys that verify access tokens."""
+    """Request of GetKeySet."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -44,7 +44,7 @@ class GetKeySetResponse(_message.Message):
     KEYS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___JsonWebKey]:
-        """The keys; a token's `kid` names its own."""
+        """The keys; the `kid` of a token names its key."""
 
     def __init__(
         self,
@@ -72,17 +72,17 @@ class JsonWebKey(_message.Message):
     USE_FIELD_NUMBER: _builtins.int
     ALG_FIELD_NUMBER: _builtins.int
     kty: _builtins.str
-    """The family of the key: `OKP`."""
+    """The key's type: `OKP`."""
     crv: _builtins.str
-    """Its curve: `Ed25519`."""
+    """The key's curve: `Ed25519`."""
     x: _builtins.str
-    """The key itself, base64url."""
+    """The public key, base64url."""
     kid: _builtins.str
-    """The key's name."""
+    """The key's id."""
     use: _builtins.str
-    """What it is for: `sig`."""
+    """The key's use: `sig`."""
     alg: _builtins.str
-    """The only algorithm it is used with: `EdDSA`."""
+    """The key's only algorithm: `EdDSA`."""
     def __init__(
         self,
         *,

@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class GetCurrentUserRequest(_message.Message):
-    """Asks for the account of the access token that comes with the call."""
+    """Request of GetCurrentUser: the account of the call's access token."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -62,7 +62,9 @@ Global___GetCurrentUserResponse: _TypeAlias = GetCurrentUserResponse  # noqa: Y0
 
 @_typing.final
 class UpdateCurrentUserRequest(_message.Message):
-    """What to change; what is left out stays. Name, role and licence number are not the holder's to change."""
+    """Request of UpdateCurrentUser. Fields that are left out keep their values. The owner cannot change name, role and
+    licence number.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -74,20 +76,20 @@ class UpdateCurrentUserRequest(_message.Message):
     CURRENT_PASSWORD_FIELD_NUMBER: _builtins.int
     CLEAR_FIELD_NUMBER: _builtins.int
     phone: _builtins.str
-    """Phone number."""
+    """The phone number."""
     hospital_name: _builtins.str
-    """Where a doctor works; refused of others."""
+    """A doctor's workplace; refused for other roles."""
     pharmacy_name: _builtins.str
-    """Where a pharmacist works; refused of others."""
+    """A pharmacist's workplace; refused for other roles."""
     pharmacy_address: _builtins.str
-    """The pharmacy's postal address; refused of all but pharmacists."""
+    """The pharmacy's postal address; refused for other roles than pharmacists."""
     email: _builtins.str
-    """The address to sign in with from its confirmation on; only with the present password."""
+    """The email address to sign in with once it is confirmed; requires the current password."""
     current_password: _builtins.str
-    """The present password; required with `email`."""
+    """The current password; required with `email`."""
     @_builtins.property
     def clear(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Fields to empty, by their JSON names. What is left out of a request is never erased."""
+        """The fields to clear, by their JSON names. A field that the request leaves out is never cleared."""
 
     def __init__(
         self,
@@ -133,7 +135,7 @@ Global___UpdateCurrentUserRequest: _TypeAlias = UpdateCurrentUserRequest  # noqa
 
 @_typing.final
 class UpdateCurrentUserResponse(_message.Message):
-    """The account after the change."""
+    """The account after the update."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -157,13 +159,13 @@ Global___UpdateCurrentUserResponse: _TypeAlias = UpdateCurrentUserResponse  # no
 
 @_typing.final
 class ConfirmEmailRequest(_message.Message):
-    """The code that proves who reads the address."""
+    """The code that proves access to the email address."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     OTP_CODE_FIELD_NUMBER: _builtins.int
     otp_code: _builtins.str
-    """The six digits of the mail: good once, for ten minutes and five tries."""
+    """The six digits of the email; the code works once, for ten minutes and five attempts."""
     def __init__(
         self,
         *,
@@ -179,7 +181,7 @@ Global___ConfirmEmailRequest: _TypeAlias = ConfirmEmailRequest  # noqa: Y015
 
 @_typing.final
 class ConfirmEmailResponse(_message.Message):
-    """The account with its new address."""
+    """The account with its confirmed address."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

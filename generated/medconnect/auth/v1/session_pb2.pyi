@@ -20,14 +20,14 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class LoginRequest(_message.Message):
-    """Who signs in."""
+    """Request of Login."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EMAIL_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """The address of the account."""
+    """The account's email address."""
     password: _builtins.str
     """The password."""
     def __init__(
@@ -55,16 +55,16 @@ class LoginResponse(_message.Message):
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
-    """Goes into the `authorization` metadata or header of later calls, as `Bearer <token>`."""
+    """The access token, for the `authorization` metadata or header of later calls: `Bearer <token>`."""
     refresh_token: _builtins.str
-    """Exchanged for the next pair of tokens by RefreshToken; keep it secret. Empty when it went into the cookie."""
+    """The token that RefreshToken exchanges for the next pair; keep it secret. Empty if the cookie holds it."""
     @_builtins.property
     def user(self) -> _user_pb2.User:
         """The account."""
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """When the access token ends."""
+        """The time at which the access token expires."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class RefreshTokenRequest(_message.Message):
 
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     refresh_token: _builtins.str
-    """A refresh token; browsers whose cookie holds it leave it out."""
+    """The refresh token; left out by browsers whose cookie holds it."""
     def __init__(
         self,
         *,
@@ -115,16 +115,16 @@ class RefreshTokenResponse(_message.Message):
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
-    """Goes into the `authorization` metadata or header of later calls, as `Bearer <token>`."""
+    """The access token, for the `authorization` metadata or header of later calls: `Bearer <token>`."""
     refresh_token: _builtins.str
-    """Exchanged for the next pair of tokens by RefreshToken; keep it secret. Empty when it went into the cookie."""
+    """The token that RefreshToken exchanges for the next pair; keep it secret. Empty if the cookie holds it."""
     @_builtins.property
     def user(self) -> _user_pb2.User:
         """The account."""
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """When the access token ends."""
+        """The time at which the access token expires."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ Global___RefreshTokenResponse: _TypeAlias = RefreshTokenResponse  # noqa: Y015
 
 @_typing.final
 class LogoutRequest(_message.Message):
-    """Ends the session of the access token that comes with the call."""
+    """Request of Logout: the session of the call's access token."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

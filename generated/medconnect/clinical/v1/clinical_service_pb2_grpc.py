@@ -158,37 +158,39 @@ class ClinicalServiceServicer:
     """
 
     def ListPatients(self, request, context):
-        """Lists patients by name. A search by a name or an address is best sent as POST, whose body no proxy logs. Errors: PAGE_TOKEN_INVALID.
+        """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Errors:
+        PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreatePatient(self, request, context):
-        """Makes a patient record, and with an e-mail address the account too, whose owner gets a welcome mail. Errors: VALIDATION_FAILED,
-        EMAIL_TAKEN.
+        """Creates a patient record. With an email address it also creates an account, whose owner gets a welcome email.
+        Errors: VALIDATION_FAILED, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPatient(self, request, context):
-        """Answers a whole patient record. Errors: RESOURCE_NOT_FOUND.
+        """Gets a complete patient record. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdatePatient(self, request, context):
-        """Changes what is present in the request and nothing else. Errors: RESOURCE_NOT_FOUND, VERSION_CONFLICT, EMAIL_TAKEN.
+        """Updates the fields that the request sets in a patient record. Errors: RESOURCE_NOT_FOUND, VERSION_CONFLICT,
+        EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreatePrescription(self, request, context):
-        """Writes a prescription; the patient is mailed its number and QR code. Errors: RESOURCE_NOT_FOUND (patient, or a visit that is not
-        this patient's with this doctor), VALIDATION_FAILED.
+        """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
+        visit that is not this patient's with this doctor), VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,43 +204,44 @@ class ClinicalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetPrescription(self, request, context):
-        """Answers one of the caller's own prescriptions. Errors: RESOURCE_NOT_FOUND.
+        """Gets one of the caller's own prescriptions. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelPrescription(self, request, context):
-        """Cancels one of the caller's own prescriptions; the patient is told. Errors: RESOURCE_NOT_FOUND, PRESCRIPTION_CLAIMED while a
-        pharmacy holds it, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """Cancels one of the caller's own prescriptions and notifies the patient. Errors: RESOURCE_NOT_FOUND,
+        PRESCRIPTION_CLAIMED while a pharmacy has a claim on it, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
+        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateMedicalVisit(self, request, context):
-        """Records a visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED.
+        """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListMedicalVisits(self, request, context):
-        """Lists the visits the caller recorded, newest first. Errors: PAGE_TOKEN_INVALID.
+        """Lists the visits that the caller recorded, newest first. Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProfile(self, request, context):
-        """Answers the calling patient's own record.
+        """Gets the calling patient's own record.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProfile(self, request, context):
-        """Changes what is present in the request in the calling patient's own record, and nothing else. Errors: VERSION_CONFLICT.
+        """Updates the fields that the request sets in the calling patient's own record. Errors: VERSION_CONFLICT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -252,31 +255,31 @@ class ClinicalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RequestHistoryAccess(self, request, context):
-        """Mails the calling patient a code that opens the medical history to this session. A new code ends the one before.
-        Errors: RATE_LIMIT_EXCEEDED, also when the account was sent ten codes in a day.
+        """Emails the calling patient a code that opens the medical history in this session. A new code replaces the previous
+        one. Errors: RATE_LIMIT_EXCEEDED, also when the account was sent ten codes in a day.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmHistoryAccess(self, request, context):
-        """Opens the calling patient's medical history for ten minutes, to the session that asked for the code and for reading only.
-        Errors: OTP_INVALID.
+        """Opens the calling patient's medical history for ten minutes. The history is readable only in the session that
+        requested the code. Errors: OTP_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetMedicalHistory(self, request, context):
-        """Lists the calling patient's visits and prescriptions, newest first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened
-        the history to this session, PAGE_TOKEN_INVALID.
+        """Lists the calling patient's visits and prescriptions, newest first. Errors: OTP_REQUIRED unless
+        ConfirmHistoryAccess has opened the history in this session, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPatientHistory(self, request, context):
-        """Lists a patient's visits and prescriptions, whichever doctor recorded them, newest first. Errors: RESOURCE_NOT_FOUND,
+        """Lists a patient's visits and prescriptions of all doctors, newest first. Errors: RESOURCE_NOT_FOUND,
         PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -284,39 +287,41 @@ class ClinicalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetQrCode(self, request, context):
-        """Answers a prescription's present QR code, as text and as a picture, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND.
+        """Gets a prescription's current QR code, as text and as an image. Only its patient and its doctor may read it.
+        Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetQrCodeImage(self, request, context):
-        """Answers a prescription's present QR code as PNG bytes, to its patient or its doctor. Errors: RESOURCE_NOT_FOUND.
+        """Gets the image of a prescription's current QR code, as PNG bytes. Only its patient and its doctor may read it.
+        Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReissueQrCode(self, request, context):
-        """Issues a new QR code; the old one stops working. GetQrCode answers the new one. Errors: RESOURCE_NOT_FOUND,
-        PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """Issues a new QR code for a prescription. The old code stops working; GetQrCode returns the new one. Errors:
+        RESOURCE_NOT_FOUND, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SendPrescriptionEmail(self, request, context):
-        """Mails the prescription to its patient again, with a new QR code first when the present one has less than 24 h left. Errors:
-        RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, RECIPIENT_DEACTIVATED, EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED,
-        PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """Emails a prescription to its patient again. If the current QR code expires in less than 24 h, a new one is issued
+        first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, RECIPIENT_DEACTIVATED, EMAIL_LIMIT_EXCEEDED,
+        PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAccessLog(self, request, context):
-        """Lists who saw or changed the calling patient's record, newest first; reading it is recorded too. Errors: VALIDATION_FAILED,
-        PAGE_TOKEN_INVALID.
+        """Lists the accesses to the calling patient's record, newest first. Reading this list is recorded too. Errors:
+        VALIDATION_FAILED, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class GetProfileRequest(_message.Message):
-    """Asks for the caller's own record."""
+    """Request of GetProfile: the caller's own record."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -45,7 +45,7 @@ class GetProfileResponse(_message.Message):
     PATIENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def patient(self) -> _patient_pb2.PatientProfile:
-        """The record, without what needs a one-time code."""
+        """The record, without the parts that require a one-time code."""
 
     def __init__(
         self,
@@ -62,7 +62,9 @@ Global___GetProfileResponse: _TypeAlias = GetProfileResponse  # noqa: Y015
 
 @_typing.final
 class UpdateProfileRequest(_message.Message):
-    """What to change; what is left out stays. Name and existing conditions are changed by a doctor."""
+    """Request of UpdateProfile. Fields that are left out keep their values. Only a doctor can change name and existing
+    conditions.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -79,32 +81,32 @@ class UpdateProfileRequest(_message.Message):
     CLEAR_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     phone: _builtins.str
-    """Phone number."""
+    """The phone number."""
     date_of_birth: _builtins.str
-    """Date of birth, `YYYY-MM-DD`, 1900 or later, not in the future."""
+    """The date of birth, `YYYY-MM-DD`, 1900 or later, not in the future."""
     gender: _patient_pb2.Gender.ValueType
-    """Gender."""
+    """The gender."""
     blood_type: _builtins.str
-    """Blood type."""
+    """The blood type."""
     address: _builtins.str
-    """Postal address."""
+    """The postal address."""
     emergency_contact: _builtins.str
-    """Whom to call in an emergency."""
+    """The name of the emergency contact."""
     emergency_phone: _builtins.str
-    """That person's phone number."""
+    """The emergency contact's phone number."""
     insurance_provider: _builtins.str
     """The insurer's name."""
     insurance_number: _builtins.str
-    """The number of the insurance policy."""
+    """The insurance policy number."""
     version: _builtins.int
-    """Refused if the record has another version by now."""
+    """The version that the update is based on; the update is refused if the record has another version."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the patient is allergic to; an empty list means that allergies are not recorded, not that there are none."""
+        """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
 
     @_builtins.property
     def clear(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Fields to empty, by their JSON names. What is left out of a request is never erased."""
+        """The fields to clear, by their JSON names. A field that the request leaves out is never cleared."""
 
     def __init__(
         self,
@@ -171,7 +173,7 @@ Global___UpdateProfileRequest: _TypeAlias = UpdateProfileRequest  # noqa: Y015
 
 @_typing.final
 class UpdateProfileResponse(_message.Message):
-    """The record after the change."""
+    """The record after the update."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -36,7 +36,7 @@ class _VisitTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VisitType.V
     """A follow-up of an earlier visit."""
 
 class VisitType(_VisitType, metaclass=_VisitTypeEnumTypeWrapper):
-    """Why the patient came."""
+    """The reason for a visit."""
 
 VISIT_TYPE_UNSPECIFIED: VisitType.ValueType  # 0
 """Not stated."""
@@ -50,7 +50,7 @@ Global___VisitType: _TypeAlias = VisitType  # noqa: Y015
 
 @_typing.final
 class VitalSigns(_message.Message):
-    """What was measured; every value may be absent."""
+    """Vital signs; each value may be absent."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -132,30 +132,30 @@ class MedicalVisit(_message.Message):
     patient_name: _builtins.str
     """The patient's name."""
     doctor_name: _builtins.str
-    """The name of the doctor who recorded it."""
+    """The name of the doctor who recorded the visit."""
     visit_date: _builtins.str
     """The day of the visit, `YYYY-MM-DD`."""
     visit_type: Global___VisitType.ValueType
-    """Why the patient came."""
+    """The reason for the visit."""
     chief_complaint: _builtins.str
-    """What the patient complains of, in a sentence."""
+    """The patient's main complaint, in one sentence."""
     symptoms: _builtins.str
-    """What was observed; empty if not given."""
+    """The observed symptoms; empty if not given."""
     diagnosis: _builtins.str
-    """The doctor's finding; empty if not given."""
+    """The diagnosis; empty if not given."""
     treatment_notes: _builtins.str
-    """What was done; empty if not given."""
+    """Notes on the treatment; empty if not given."""
     recommendations: _builtins.str
-    """What the patient was advised; empty if not given."""
+    """The doctor's recommendations; empty if not given."""
     hospital_name: _builtins.str
-    """Where the visit took place; empty if not given."""
+    """The hospital of the visit; empty if not given."""
     @_builtins.property
     def vital_signs(self) -> Global___VitalSigns:
-        """What was measured; absent if nothing was."""
+        """The vital signs; absent if none were measured."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was recorded."""
+        """The time at which the visit was recorded."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ Global___MedicalVisit: _TypeAlias = MedicalVisit  # noqa: Y015
 
 @_typing.final
 class CreateMedicalVisitRequest(_message.Message):
-    """What to record. The doctor is the caller."""
+    """Request of CreateMedicalVisit. The caller becomes the visit's doctor."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -204,22 +204,22 @@ class CreateMedicalVisitRequest(_message.Message):
     visit_date: _builtins.str
     """The day of the visit, `YYYY-MM-DD`, 1900 or later, not in the future."""
     visit_type: Global___VisitType.ValueType
-    """Why the patient came."""
+    """The reason for the visit."""
     chief_complaint: _builtins.str
-    """What the patient complains of."""
+    """The patient's main complaint."""
     symptoms: _builtins.str
-    """What was observed."""
+    """The observed symptoms."""
     diagnosis: _builtins.str
-    """The doctor's finding."""
+    """The diagnosis."""
     treatment_notes: _builtins.str
-    """What was done."""
+    """Notes on the treatment."""
     recommendations: _builtins.str
-    """What the patient was advised."""
+    """The doctor's recommendations."""
     hospital_name: _builtins.str
-    """Where the visit took place; the doctor's hospital if left out."""
+    """The hospital of the visit; the doctor's hospital if left out."""
     @_builtins.property
     def vital_signs(self) -> Global___VitalSigns:
-        """What was measured."""
+        """The vital signs."""
 
     def __init__(
         self,
@@ -288,7 +288,7 @@ Global___CreateMedicalVisitResponse: _TypeAlias = CreateMedicalVisitResponse  # 
 
 @_typing.final
 class ListMedicalVisitsRequest(_message.Message):
-    """Which visits to list."""
+    """Request of ListMedicalVisits."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -300,13 +300,13 @@ class ListMedicalVisitsRequest(_message.Message):
     patient_id: _builtins.str
     """Only visits of this patient."""
     from_date: _builtins.str
-    """The first day of the visits, `YYYY-MM-DD`, in the hospital's time zone."""
+    """The first day of visits, `YYYY-MM-DD`, in the hospital's time zone."""
     to_date: _builtins.str
-    """The last day of the visits, `YYYY-MM-DD`, in the hospital's time zone."""
+    """The last day of visits, `YYYY-MM-DD`, in the hospital's time zone."""
     page_size: _builtins.int
-    """How many entries to answer, 1 to 100; 20 if left out."""
+    """The maximum number of entries to return, 1 to 100; 20 if left out."""
     page_token: _builtins.str
-    """The `next_page_token` of the page before; left out for the first page."""
+    """The `next_page_token` of the previous page; left out for the first page."""
     def __init__(
         self,
         *,
@@ -354,11 +354,11 @@ class ListMedicalVisitsResponse(_message.Message):
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_IS_MINIMUM_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Names the next page; empty on the last one."""
+    """The token of the next page; empty on the last page."""
     total_size: _builtins.int
-    """How many visits the filter finds, exact up to 1,000."""
+    """The number of visits that match the filter, exact up to 1,000."""
     total_size_is_minimum: _builtins.bool
-    """True if there are more than `total_size` says."""
+    """True if more entries match than `total_size` states."""
     @_builtins.property
     def visits(self) -> _containers.RepeatedCompositeFieldContainer[Global___MedicalVisit]:
         """The visits, newest first."""

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class EventsServiceStub:
-    """What happens behind the calls: the mails that follow them.
+    """The email queue, the rate limits and test events, for admins.
     """
 
     def __init__(self, channel):
@@ -78,20 +78,20 @@ class EventsServiceStub:
 
 
 class EventsServiceServicer:
-    """What happens behind the calls: the mails that follow them.
+    """The email queue, the rate limits and test events, for admins.
     """
 
     def GetEmailQueueStatus(self, request, context):
-        """Answers how many mails are waiting, being sent, sent and failed.
+        """Gets the numbers of waiting, processing, sent and failed emails.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRateLimitUsage(self, request, context):
-        """Answers what each rate limit allowed and refused, and which buckets are nearest to refusing.
+        """Gets the usage of each rate limit, and the buckets that are nearest to their limit.
 
-        Counts are those of the serving process that answers, since its start; buckets are those of every store. Errors:
+        Counts are those of the serving process that responds, since its start; buckets are those of every store. Errors:
         DATABASE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -99,47 +99,49 @@ class EventsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchEmailQueueStatus(self, request, context):
-        """Answers the queue's state at once and again whenever it changes, and every 20 s if it does not. Like every stream it ends with
-        UNAUTHENTICATED within a second of its token's or its session's end, and without an error after half an hour: open it again.
-        Errors: TOO_MANY_STREAMS.
+        """Streams the email queue's status. The first message is sent at once, the next ones after each change and at least
+        every 20 s. Like every stream it ends with UNAUTHENTICATED within a second of the end of its token or session, and
+        without an error after half an hour; the client then opens it again. Errors: TOO_MANY_STREAMS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchEmails(self, request, context):
-        """Streams each mail's change of state, in the order in which they happened, and a heartbeat at least every 20 s. Every server process
-        streams the same: whoever has lost a stream resumes it anywhere with the last `sequence`, and misses nothing. Errors: SLOW_CONSUMER,
-        when the caller did not read for 30 s.
+        """Streams the state changes of all emails, in their order. A heartbeat is sent at least every 20 s. Every server
+        process streams the same sequence: a client that has lost a stream resumes it at any process with the last
+        `sequence`, and misses nothing. Errors: SLOW_CONSUMER, if the client did not read for 30 s.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEmails(self, request, context):
-        """Lists mails, newest first: what they are and how they stand, never what they say. Errors: PAGE_TOKEN_INVALID.
+        """Lists the emails, newest first. The list shows their kinds and states, never their contents. Errors:
+        PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryEmail(self, request, context):
-        """Puts a failed mail back into the queue, as if it had never been tried. Errors: RESOURCE_NOT_FOUND, EMAIL_NOT_FAILED, EMAIL_EXPIRED
-        (the mail carried a code, which was erased).
+        """Puts a failed email back into the queue. Its attempts are counted from 0 again. Errors: RESOURCE_NOT_FOUND,
+        EMAIL_NOT_FAILED, EMAIL_EXPIRED (the email contained a code, which has been erased).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ClearCompletedEmails(self, request, context):
-        """Forgets the mails that were sent; those that wait or have failed stay.
+        """Deletes the sent emails from the queue. Pending and failed emails stay.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def EmitTestEvent(self, request, context):
-        """Sends an event the whole way that real ones go. Whatever it names, one mail follows from it, to the calling admin.
+        """Emits a test event, which is processed like a real one. Whatever its type, it leads to one email, to the calling
+        admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -197,7 +199,7 @@ def add_EventsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventsService:
-    """What happens behind the calls: the mails that follow them.
+    """The email queue, the rate limits and test events, for admins.
     """
 
     @staticmethod

@@ -19,7 +19,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class RateLimit(_message.Message):
-    """One limit, and what it did."""
+    """A rate limit and its usage."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -29,15 +29,15 @@ class RateLimit(_message.Message):
     ALLOWED_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Its name, such as `login`: the metadata `limit` of a refusal, and the setting RATE_LIMITS."""
+    """The limit's name, such as `login`, as in the metadata `limit` of an error and in the setting RATE_LIMITS."""
     tokens: _builtins.int
-    """How many tokens a bucket of this limit holds; addresses of known networks have more."""
+    """The number of tokens in a full bucket of this limit; addresses of known networks have more."""
     period_seconds: _builtins.int
-    """The seconds in which an empty bucket fills up."""
+    """The number of seconds in which an empty bucket refills."""
     allowed: _builtins.int
-    """Tokens taken since `countedSince`."""
+    """The number of tokens taken since `countedSince`."""
     refused: _builtins.int
-    """Calls refused since `countedSince`."""
+    """The number of calls refused since `countedSince`."""
     def __init__(
         self,
         *,
@@ -66,14 +66,14 @@ class RateLimitBucket(_message.Message):
     USED_PERCENT_FIELD_NUMBER: _builtins.int
     FULL_AT_FIELD_NUMBER: _builtins.int
     limit: _builtins.str
-    """The name of its limit."""
+    """The name of the bucket's limit."""
     key: _builtins.str
-    """Whose it is: an address (IPv6 by its /64), or the id of an account or session."""
+    """The bucket's owner: an address (IPv6 by its /64), or the id of an account or session."""
     used_percent: _builtins.int
-    """How much of it is gone, 0 to 100: at 100 it refuses."""
+    """The used share of the bucket in percent, 0 to 100; at 100 the limit refuses calls."""
     @_builtins.property
     def full_at(self) -> _timestamp_pb2.Timestamp:
-        """When it is full again if nobody takes anything more."""
+        """The time at which the bucket is full again if no more tokens are taken."""
 
     def __init__(
         self,

@@ -90,8 +90,8 @@ class PharmacyServiceServicer:
     """
 
     def ScanQrCode(self, request, context):
-        """Reads the text of a QR code and answers what may be dispensed. A first scan moves a pending prescription to scanned. Errors:
-        QR_CODE_INVALID, QR_CODE_REPLACED, QR_CODE_EXPIRED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
+        """Scans a prescription's QR code. The first scan moves a pending prescription to scanned. Errors: QR_CODE_INVALID,
+        QR_CODE_REPLACED, QR_CODE_EXPIRED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
         PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -99,9 +99,9 @@ class PharmacyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LookupPrescriptions(self, request, context):
-        """Finds a prescription by its number, or the open ones of a patient by the patient's reference number, and counts as a scan of each.
-        Errors: REFERENCE_NUMBER_INVALID, RESOURCE_NOT_FOUND, and for a single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
-        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """Looks up a prescription by its number, or a patient's open prescriptions by the patient's reference number. The
+        lookup counts as a scan of each prescription. Errors: REFERENCE_NUMBER_INVALID, RESOURCE_NOT_FOUND, and for a
+        single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,47 +117,51 @@ class PharmacyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DispensePrescription(self, request, context):
-        """Dispenses all or part of a prescription that the caller has claimed; all lines or none. Errors: RESOURCE_NOT_FOUND,
-        VALIDATION_FAILED (a line that names no open item, more than is open, a batch past its date), CLAIMED_BY_OTHER, PRESCRIPTION_STATE,
-        PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """Dispenses all or a part of a prescription that the caller has claimed. Either all lines are dispensed or none.
+        Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED (a line that names no open item, more units than are open, an expired
+        batch), CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
+        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RejectPrescription(self, request, context):
-        """Rejects a prescription of which nothing was dispensed; patient and doctor are told. Errors: RESOURCE_NOT_FOUND, CLAIMED_BY_OTHER,
-        PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """Rejects a prescription of which nothing was dispensed. Patient and doctor are notified. Errors: RESOURCE_NOT_FOUND,
+        CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
+        PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleasePrescription(self, request, context):
-        """Gives the caller's claim back: the prescription returns to the state it was claimed from. Errors: RESOURCE_NOT_FOUND,
-        CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """Releases the caller's claim. The prescription returns to the state before the claim. Errors: RESOURCE_NOT_FOUND,
+        CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
+        PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDispensingHistory(self, request, context):
-        """Lists what the caller did, newest first. Errors: PAGE_TOKEN_INVALID.
+        """Lists the caller's own actions, newest first. Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPrescriptionLog(self, request, context):
-        """Lists what happened to a prescription at pharmacies, oldest first, to a pharmacist who acted on it. Errors: RESOURCE_NOT_FOUND,
-        PAGE_TOKEN_INVALID.
+        """Lists the actions of pharmacists on a prescription, oldest first. Only a pharmacist who acted on the prescription
+        may read them. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetDispensingSummary(self, request, context):
-        """Answers the receipt: to its patient every line, to a pharmacist the lines that he dispensed. Errors: RESOURCE_NOT_FOUND.
+        """Gets the receipt of a prescription. The patient sees every line, a pharmacist the lines that they dispensed.
+        Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
