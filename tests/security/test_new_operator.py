@@ -1,4 +1,4 @@
-"""S94, S93, S95: a new operator follows SECURITY.md to the letter, with a database of its own or the embedded one."""
+"""S94, S93, S95: a new operator follows docs/operations/deploy.md to the letter, with a database of its own or the embedded one."""
 
 import asyncio
 import os
@@ -75,7 +75,7 @@ class External:
         await as_owner(self._admin, f"GRANT medconnect_app, medconnect_sealer TO {self.name}_owner WITH ADMIN OPTION")
 
     async def accounts(self) -> None:
-        """As SECURITY.md says, by the owner."""
+        """Migrates as docs/operations/deploy.md says, as the owner."""
         clinic, sealer = f"{self.name}_clinic", f"{self.name}_sealer"
         await as_owner(
             self.owner,
