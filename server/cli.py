@@ -16,7 +16,9 @@ from server import app, cli_audit, cli_keys, configuration, example_hospital, in
 from server.audit.head_keys import HeadKeysWrong
 from server.auth.keys import KeyNotUsable
 from server.db.embedded import DatabaseInUse
+from server.interceptors.contract import AccessUndeclared
 from server.settings import ConfigurationWrong, Settings
+from server.status import UnpublishedError
 from server.supervision import core_dumps
 from server.supervision.restarts import KeepsDying, StartFailed
 
@@ -46,11 +48,13 @@ def main() -> None:
             errors.print(f"{name}: {fault}", markup=False)
         sys.exit(EXIT_CONFIG)
     except (
+        AccessUndeclared,
         DatabaseInUse,
         HeadKeysWrong,
         KeepsDying,
         KeyNotUsable,
         StartFailed,
+        UnpublishedError,
         app.SchemaOutdated,
         OSError,
     ) as problem:
