@@ -83,8 +83,6 @@ def is_demanded(field: FieldDescriptor, rules: Rules) -> bool:
         return int(rules.get("repeated", {}).get("min_items", 0)) > 0
     if field.has_presence:
         return bool(rules.get("required"))
-    if rules.get("ignore") == "IGNORE_IF_ZERO_VALUE":
-        return False
     text, number, enum = rules.get("string", {}), rules.get("int32", {}), rules.get("enum", {})
     return (
         int(text.get("min_len", 0)) > 0

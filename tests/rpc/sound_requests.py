@@ -14,6 +14,9 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
 
+NONCE: Final = "kN3v0Qm5Yt8Zr1Xw6Bc2Da"
+"""Identifies the client that asks for a reset code."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sound:
@@ -132,10 +135,18 @@ def _refresh_token(world: World) -> auth.RefreshTokenRequest:
     return auth.RefreshTokenRequest(refresh_token=world.cast.auth.Login(_login(world)).refresh_token)
 
 
-def _reset_password(world: World) -> auth.ResetPasswordRequest:
+def _reset_password(world: World, nonce: str = "") -> auth.ResetPasswordRequest:
     actor = world.cast.new_patient()
-    code = world.cast.reset_code(actor)
-    return auth.ResetPasswordRequest(email=actor.email, otp_code=code, new_password=PASSWORD)
+    code = world.cast.reset_code(actor, nonce)
+    return auth.ResetPasswordRequest(
+        email=actor.email, otp_code=code, new_password=PASSWORD, client_nonce=nonce or None
+    )
+
+
+def _forgot_password(world: World) -> Sound:
+    email = world.visitor.email
+    requests = (auth.ForgotPasswordRequest(email=email), auth.ForgotPasswordRequest(email=email, client_nonce=NONCE))
+    return Sound(None, requests)
 
 
 def _change_password(_: World) -> auth.ChangePasswordRequest:
@@ -241,8 +252,8 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "Register": lambda _: Sound(None, _accounts(auth.RegisterRequest)),
     "Login": lambda w: Sound(None, (_login(w),)),
     "RefreshToken": lambda w: Sound(None, (_refresh_token(w),)),
-    "ForgotPassword": lambda w: Sound(None, (auth.ForgotPasswordRequest(email=w.visitor.email),)),
-    "ResetPassword": lambda w: Sound(None, (_reset_password(w),)),
+    "ForgotPassword": _forgot_password,
+    "ResetPassword": lambda w: Sound(None, (_reset_password(w), _reset_password(w, NONCE))),
     "ChangePassword": lambda w: Sound(w.cast.new_patient(), (_change_password(w),)),
     "UpdateCurrentUser": _updates_of_account,
     "ConfirmEmail": _confirmation,

@@ -40,7 +40,7 @@ class AsyncAuth:
         client_nonce: binds the code to who knows it, such as `secrets.token_urlsafe()`; give `reset_password` the same.
         Without one the code belongs to the address that this program calls from.
         """
-        request = pb.ForgotPasswordRequest(email=email, client_nonce=client_nonce)
+        request = pb.ForgotPasswordRequest(email=email, client_nonce=client_nonce or None)
         await self._calls.unary(request, pb.ForgotPasswordResponse)
 
     async def reset_password(self, email: str, otp_code: str, new_password: str, *, client_nonce: str = "") -> None:
@@ -49,7 +49,7 @@ class AsyncAuth:
         client_nonce: the one that the code was asked for with.
         """
         request = pb.ResetPasswordRequest(
-            email=email, otp_code=otp_code, new_password=new_password, client_nonce=client_nonce
+            email=email, otp_code=otp_code, new_password=new_password, client_nonce=client_nonce or None
         )
         await self._calls.unary(request, pb.ResetPasswordResponse)
 

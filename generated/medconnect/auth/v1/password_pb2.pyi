@@ -35,13 +35,15 @@ class ForgotPasswordRequest(_message.Message):
         self,
         *,
         email: _builtins.str = ...,
-        client_nonce: _builtins.str = ...,
+        client_nonce: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce", "client_nonce", b"client_nonce"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_nonce", b"client_nonce", "email", b"email"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce", "client_nonce", b"client_nonce", "email", b"email"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__client_nonce: _TypeAlias = _typing.Literal["client_nonce"]  # noqa: Y015
+    _WhichOneofArgType__client_nonce: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__client_nonce) -> _WhichOneofReturnType__client_nonce | None: ...
 
 Global___ForgotPasswordRequest: _TypeAlias = ForgotPasswordRequest  # noqa: Y015
 
@@ -83,20 +85,22 @@ class ResetPasswordRequest(_message.Message):
     first part of its address or the service's name.
     """
     client_nonce: _builtins.str
-    """The nonce of the request for the code; empty if that request had none."""
+    """The nonce of the request for the code; absent if that request had none."""
     def __init__(
         self,
         *,
         email: _builtins.str = ...,
         otp_code: _builtins.str = ...,
         new_password: _builtins.str = ...,
-        client_nonce: _builtins.str = ...,
+        client_nonce: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce", "client_nonce", b"client_nonce"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_nonce", b"client_nonce", "email", b"email", "new_password", b"new_password", "otp_code", b"otp_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce", "client_nonce", b"client_nonce", "email", b"email", "new_password", b"new_password", "otp_code", b"otp_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__client_nonce: _TypeAlias = _typing.Literal["client_nonce"]  # noqa: Y015
+    _WhichOneofArgType__client_nonce: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__client_nonce) -> _WhichOneofReturnType__client_nonce | None: ...
 
 Global___ResetPasswordRequest: _TypeAlias = ResetPasswordRequest  # noqa: Y015
 
