@@ -151,7 +151,7 @@ def test_the_audit_tells_who_did_what(cast: Cast) -> None:
         "sessionId": ID,
         "address": "127.0.0.1",
         "userAgent": TEXT,
-        "rpc": "GetUser",
+        "rpc": "medconnect.auth.v1.AuthService/GetUser",
         "objectKind": "account",
         "objectId": cast.doctor.user_id,
         "patientIds": [],

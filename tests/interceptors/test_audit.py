@@ -15,7 +15,7 @@ from tests.interceptors.probe import BODY, PATHS, House
 
 
 async def recorded(work: UnitOfWork) -> list[tuple[Any, ...]]:
-    statement = text("SELECT event, outcome, reason FROM audit_records WHERE rpc = 'GetEmailQueueStatus'")
+    statement = text("SELECT event, outcome, reason FROM audit_records WHERE rpc LIKE '%/GetEmailQueueStatus'")
     async with work.read() as tx:
         return [tuple(row) for row in await tx.connection.execute(statement)]
 

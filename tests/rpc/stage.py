@@ -29,9 +29,10 @@ _BUSY: Final = {
         "audit_records",
         "audit_seals",
         "rate_limit_buckets",
+        "sign_in_counters",
     )
 }
-"""Tables that change by themselves, or with every sign-in or refusal."""
+"""Tables that change by themselves, or with every sign-in, try or refusal."""
 
 # xmin is the transaction that wrote a row: whatever is written, even with the same values, shows. Mails are written
 # while they are sent, so they are only counted.

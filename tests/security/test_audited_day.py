@@ -221,7 +221,7 @@ def record_of(step: Step, request_id: str) -> tuple[Any, ...]:
     outcome = REFUSED[step.reason] if step.reason else "success"
     return (
         actor.user_id if actor else "",
-        step.rpc,
+        f"{RPCS[step.rpc].descriptor.containing_service.full_name}/{step.rpc}",
         step.event,
         step.action,
         patients,

@@ -36,7 +36,7 @@ MARKS: Final = {
     "server process 1": b"serve-one\x001",
 }
 """Each child by its name in the log, and what its command line alone holds."""
-SESSION: Final = b"postgres: medconnect medconnect [local]"
+SESSION: Final = b"postgres: medconnect_server medconnect [local]"
 
 
 SECRETS: Final = {

@@ -30,6 +30,7 @@ MEMBERS: Final = frozenset(
     {
         *("event", "level", "timestamp", "request_id", "method", "outcome", "milliseconds", "user_id", "address"),
         *("mail", "kind", "written", "error", "exceptions", "logger", "words", "at", "position", "hash", "signature"),
+        "key",  # the id of the key that signed a head
     }
 )
 """What a line of the log may have."""

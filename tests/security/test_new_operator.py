@@ -1,4 +1,4 @@
-"""S94, S93, S95: a new operator follows docs/operations/deploy.md to the letter, with a database of its own or the embedded one."""
+"""S93 to S95: a new operator follows docs/operations/deploy.md, with a database of its own or the embedded one."""
 
 import asyncio
 import os

@@ -97,8 +97,8 @@ def test_the_edge_has_as_many_workers_as_are_asked_for_or_as_there_are_cores() -
     assert edge_config(read_settings(), ()).concurrency == os.cpu_count()
 
 
-def test_s76_envoy_listens_on_the_rest_address_and_nowhere_else(production: RunningInstance) -> None:
-    assert listening(envoy_of(production)) == {production.rest.removeprefix("http://")}
+def test_s76_envoy_listens_on_its_two_addresses_and_nowhere_else(production: RunningInstance) -> None:
+    assert listening(envoy_of(production)) == {production.rest.removeprefix("http://"), production.grpc}
 
 
 def envoy_of(instance: RunningInstance) -> Path:

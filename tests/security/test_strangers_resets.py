@@ -59,7 +59,7 @@ def house(postgres: EmbeddedPostgres) -> Iterator[House]:
             "trusted_proxies": 1,
             "rate_limit_factor": 1,
             "email_daily_cap": 20,
-            "rate_limits": "registration=99",
+            "rate_limits": "registration=99,anonymous=99",
         }
         with running_instance(url, **settings) as running, Cast(running) as actors:
             yield House(actors)
