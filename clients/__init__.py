@@ -1,1 +1,1 @@
-"""Programs that talk to MedConnect."""
+"""Programs that call MedConnect."""

@@ -1,7 +1,7 @@
-"""A prescription's life, played against a real instance: `make demo`.
+"""A prescription from creation to the last dispense, against a real instance: `make demo`.
 
-The doctor calls gRPC with the generated stubs, the pharmacist and the admin call REST. Every step checks what it
-prints; anything that is off ends the program with exit code 1.
+The doctor calls gRPC with the generated stubs, the pharmacist and the admin call REST. Every step verifies what it
+prints; a failed check ends the program with exit code 1.
 """
 
 import asyncio
@@ -37,12 +37,12 @@ console = Console(highlight=False, emoji=False)
 
 
 class DemoFailed(Exception):
-    """Something is not as the story says."""
+    """A check of the demo failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The instance to play against."""
+    """The instance that the demo calls."""
 
     grpc: str
     rest: str
@@ -52,19 +52,19 @@ class Target:
 
 
 def expect(holds: bool, what: str) -> None:
-    """Print a step that went well, or end the story."""
+    """Prints a step that succeeded. Raises DemoFailed otherwise."""
     if not holds:
         raise DemoFailed(what)
     console.print(f"  [green]✓[/green] {what}")
 
 
 def chapter(title: str) -> None:
-    """Print a heading."""
+    """Prints a chapter's heading."""
     console.print(f"\n[bold]{title}[/bold]")
 
 
 class Story:
-    """The persons of the story and how they call."""
+    """The people of the demo and their calls."""
 
     def __init__(self, channel: grpc.aio.Channel, http: httpx.AsyncClient, target: Target) -> None:
         self._auth = auth_service_pb2_grpc.AuthServiceStub(channel)
@@ -75,7 +75,7 @@ class Story:
         self._password = secrets.token_urlsafe(16)
 
     async def play(self) -> None:
-        """All of it, in order."""
+        """Plays all chapters in order."""
         admin = await self._sign_in(self._target.admin_email, self._target.admin_password)
         doctor, pharmacist = await self._hire(admin)
         patient = await self._meet_patient(doctor)
@@ -90,7 +90,7 @@ class Story:
         return answer.access_token
 
     async def _hire(self, admin: str) -> tuple[str, str]:
-        chapter("The admin makes accounts for a doctor and a pharmacist")
+        chapter("The admin creates accounts for a doctor and a pharmacist")
         new = auth_service_pb2.CreateUserRequest
         doctor = new(full_name="Dr. Grace Okafor", role=access_pb2.ROLE_DOCTOR, hospital_name="St. Luke's")
         pharmacist = new(full_name="Samir Haddad", role=access_pb2.ROLE_PHARMACIST, pharmacy_name="Harbour Pharmacy")
@@ -122,7 +122,7 @@ class Story:
         return made
 
     async def _prescribe(self, doctor: str, patient: patient_pb2.Patient) -> prescription_pb2.Prescription:
-        chapter("The doctor writes a prescription")
+        chapter("The doctor creates a prescription")
         item = clinical_service_pb2.NewPrescriptionItem
         request = clinical_service_pb2.CreatePrescriptionRequest(
             patient_id=patient.id,
@@ -137,16 +137,18 @@ class Story:
         again = await self._clinical.CreatePrescription(request, metadata=bearer(doctor) + key)
         made = first.prescription
         expect(made.status == prescription_pb2.PRESCRIPTION_STATUS_PENDING, f"{made.prescription_number} is pending")
-        expect(again.prescription.id == made.id, "the same call, repeated with its idempotency key, made no second one")
+        expect(
+            again.prescription.id == made.id, "the same call, repeated with its idempotency key, created no second one"
+        )
         return made
 
     async def _read_mail(self, address: str, number: str) -> str:
-        chapter("The patient is mailed the number and the QR code")
+        chapter("The patient receives an email with the number and the QR code")
         mail = await self._wait_for_mail(address, number)
         pictures = [part.get_content() for part in mail.walk() if part.get_content_type() == "image/png"]
         expect(len(pictures) == 1, f"“{mail['Subject']}” to {mail['To']}, with one picture inside")
         found = zxingcpp.read_barcodes(Image.open(io.BytesIO(pictures[0])))
-        expect(len(found) == 1 and found[0].text.startswith("MC1."), "the picture, cut out of the mail, is a QR code")
+        expect(len(found) == 1 and found[0].text.startswith("MC1."), "the picture in the email is a QR code")
         console.print(picture.terminal(found[0].text), style="black on white", soft_wrap=True)
         return str(found[0].text)
 
@@ -157,7 +159,7 @@ class Story:
                 if mail["To"] is not None and address in mail["To"] and number in mail["Subject"]:
                     return mail
             await asyncio.sleep(0.2)
-        raise DemoFailed(f"no mail about {number} arrived in {self._target.mail} within {MAIL_SECONDS:.0f} s")
+        raise DemoFailed(f"no email about {number} arrived in {self._target.mail} within {MAIL_SECONDS:.0f} s")
 
     async def _visit_pharmacy(self, token: str, text: str, prescription: prescription_pb2.Prescription) -> None:
         chapter("The pharmacist scans the picture and dispenses, in two parts, over REST")
@@ -192,7 +194,7 @@ class Story:
         )
 
     async def _look_at_queue(self, admin: str) -> None:
-        chapter("The admin sees the mail queue")
+        chapter("The admin sees the email queue")
         end = time.monotonic() + MAIL_SECONDS
         status = await self._rest("GET", "/events/email-queue/status", admin)
         while status["pendingJobs"] + status["processingJobs"] and time.monotonic() < end:
@@ -214,26 +216,26 @@ class Story:
 
 
 def bearer(token: str) -> tuple[tuple[str, str], ...]:
-    """The metadata that carries an access token."""
+    """Returns the metadata that carries an access token."""
     return (("authorization", f"Bearer {token}"),)
 
 
 def lines(*items: tuple[str, int, str]) -> dict[str, Any]:
-    """The body of a dispense: item id, quantity and unit price each."""
+    """Returns the body of a dispense of lines of item id, quantity and unit price."""
     keys = ("itemId", "quantity", "unitPrice")
     batch = {"batchNumber": "B-2291", "expiryDate": "2031-12-31"}
     return {"items": [dict(zip(keys, item, strict=True)) | batch for item in items]}
 
 
 def mails(folder: Path) -> list[EmailMessage]:
-    """What a maildir holds, the newest first."""
+    """Returns the emails in a maildir, newest first."""
     found = sorted((folder / "new").glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)
     return [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in found]
 
 
 @asynccontextmanager
 async def own_instance() -> AsyncIterator[Target]:
-    """An instance that lives as long as the story, in a folder of its own."""
+    """Starts an instance in a temporary folder; it ends with the block."""
     password = secrets.token_urlsafe(16)
     with tempfile.TemporaryDirectory(prefix="medconnect-demo-") as folder:
         Path(folder).chmod(0o711)
@@ -260,7 +262,7 @@ async def own_instance() -> AsyncIterator[Target]:
 
 @asynccontextmanager
 async def running_instance(grpc_address: str, rest_address: str) -> AsyncIterator[Target]:
-    """An instance that somebody else started; ADMIN_PASSWORD tells its first admin's password."""
+    """Yields an instance that is already running; ADMIN_PASSWORD is the password of its first admin."""
     settings = read_settings()
     if settings.admin_password is None:
         raise DemoFailed("set ADMIN_PASSWORD to the password that the instance printed at its first start")
@@ -269,7 +271,7 @@ async def running_instance(grpc_address: str, rest_address: str) -> AsyncIterato
 
 
 async def tell(grpc_address: str | None, rest_address: str) -> None:
-    """Open the connections and play."""
+    """Opens the connections and plays the demo."""
     instance_of = own_instance() if grpc_address is None else running_instance(grpc_address, rest_address)
     async with (
         instance_of as target,
@@ -281,9 +283,9 @@ async def tell(grpc_address: str | None, rest_address: str) -> None:
 
 def main(
     grpc_address: Annotated[str | None, typer.Option("--grpc", help="host:port of a running instance")] = None,
-    rest_address: Annotated[str | None, typer.Option("--rest", help="its REST address")] = None,
+    rest_address: Annotated[str | None, typer.Option("--rest", help="REST address of that instance")] = None,
 ) -> None:
-    """Play a prescription's whole life and check every step."""
+    """Play a prescription from creation to the last dispense and verify every step."""
     logs.configure("warning")
     try:
         asyncio.run(tell(grpc_address, rest_address or read_settings().rest_address))
@@ -291,7 +293,7 @@ def main(
         said = problem.details() if isinstance(problem, grpc.aio.AioRpcError) else str(problem)
         console.print(f"  ✗ {said}", style="red", markup=False)
         raise typer.Exit(1) from problem
-    console.print("\n[bold green]The whole story went as it should.[/bold green]")
+    console.print("\n[bold green]All steps succeeded.[/bold green]")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Writes the bill of materials (CycloneDX, `make sbom`): the lock's packages and the npm packages that `clients` holds.
+"""Writes the bill of materials (CycloneDX, `make sbom`): the locked packages and the npm packages in `clients`.
 
-`vendored.json` says which files of which npm package stand in the tree, unchanged, with their SHA-256.
+`vendored.json` lists the files that are copied from npm packages, unchanged, with their SHA-256.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ LOCK: Final = "requirements.lock"
 
 
 class FileChanged(Exception):
-    """A vendored file is not the one that was published; the text is its path."""
+    """A vendored file differs from the published one; the message is its path."""
 
 
 def write(bill: Path) -> None:

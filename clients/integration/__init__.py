@@ -1,1 +1,1 @@
-"""What a hospital system needs that does without the client."""
+"""Examples for hospital systems that call the services without the client."""

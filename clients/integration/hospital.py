@@ -1,7 +1,7 @@
-"""A hospital system with the generated stubs alone: it records a patient, writes a prescription, reads it back.
+"""A hospital system with the generated stubs alone: it records a patient, creates a prescription and reads it back.
 
-`python -m clients.integration.hospital 127.0.0.1:50051` against an instance that `make seed` has filled. Three things
-are the caller's own business here: the token, a key for each write, and repeating a call that got no answer.
+Run `python -m clients.integration.hospital 127.0.0.1:50051` against an instance that `make seed` has filled. Without
+the client, the caller is responsible for three things: the token, a key for each write, and retries.
 """
 
 import secrets
@@ -20,11 +20,11 @@ R = TypeVar("R")
 DEADLINE_SECONDS: Final = 5.0
 PAUSES: Final = (0.1, 0.3, 1.0)
 PASSING: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-"""What may well work a moment later; a write is repeated with its key only."""
+"""Statuses of transient failures; a write is repeated only with its key."""
 
 
 class HospitalSystem:
-    """A doctor's session; it ends with its access token after 15 minutes, unless `RefreshToken` exchanges that."""
+    """A doctor's session; it ends with its access token after 15 minutes, unless `RefreshToken` is called."""
 
     def __init__(self, channel: grpc.Channel, email: str, password: str) -> None:
         login = auth_service_pb2.LoginRequest(email=email, password=password)
@@ -33,14 +33,14 @@ class HospitalSystem:
         self._clinical = clinical_service_pb2_grpc.ClinicalServiceStub(channel)
 
     def record(self, full_name: str, date_of_birth: str) -> patient_pb2.Patient:
-        """Make a record of a patient without an e-mail address."""
+        """Creates a record of a patient without an email address."""
         request = clinical_service_pb2.CreatePatientRequest(
             full_name=full_name, date_of_birth=date_of_birth, gender=patient_pb2.GENDER_OTHER
         )
         return self._write(self._clinical.CreatePatient, request).patient
 
     def prescribe(self, patient_id: str, diagnosis: str, medicine: str, units: int) -> prescription_pb2.Prescription:
-        """Write a prescription of one medicine."""
+        """Creates a prescription of one medicine."""
         item = clinical_service_pb2.NewPrescriptionItem(
             medicine_name=medicine, dosage="100 mg", frequency="twice a day", quantity=units
         )
@@ -50,7 +50,7 @@ class HospitalSystem:
         return self._write(self._clinical.CreatePrescription, request).prescription
 
     def prescriptions(self, patient_id: str) -> Iterator[prescription_pb2.Prescription]:
-        """A patient's prescriptions, page by page."""
+        """Yields a patient's prescriptions, page by page."""
         request = clinical_service_pb2.ListPrescriptionsRequest(patient_id=patient_id)
         while True:
             page = self._clinical.ListPrescriptions(request, metadata=(self._bearer,), timeout=DEADLINE_SECONDS)
@@ -60,7 +60,7 @@ class HospitalSystem:
             request.page_token = page.next_page_token
 
     def _write(self, method: Callable[..., R], request: Any) -> R:  # noqa: ANN401 - any write's request
-        """Call with a key, and again with the same one while no answer comes: it is done once."""
+        """Calls with an idempotency key, and retries with the same key; the write is carried out once."""
         metadata = (self._bearer, ("idempotency-key", secrets.token_urlsafe(24)))
         for pause in PAUSES:
             try:
@@ -73,7 +73,7 @@ class HospitalSystem:
 
 
 def reason_of(error: grpc.RpcError) -> str:
-    """The service's reason, such as `VALIDATION_FAILED`; empty if the call never got there."""
+    """Returns the service's reason, such as `VALIDATION_FAILED`; empty if the call did not reach the service."""
     trailing: Any = error.trailing_metadata() or ()
     details = dict(trailing).get("grpc-status-details-bin", b"")
     info = error_details_pb2.ErrorInfo()
@@ -82,7 +82,7 @@ def reason_of(error: grpc.RpcError) -> str:
 
 
 def main(address: str) -> None:
-    """The story; a refusal is told with its reason."""
+    """Runs the example; it ends with a rejected call and prints its reason."""
     with grpc.insecure_channel(address) as channel:
         hospital = HospitalSystem(channel, "doctor@example.org", "example-only-7Qd2")
         patient = hospital.record("Ines Duarte", "1990-07-04")

@@ -1,10 +1,10 @@
-"""Where `medconnect-pharmacy` begins: gRPC reads how much it shall log when it is imported, so that is said before."""
+"""Entry point of `medconnect-pharmacy`. It sets gRPC's log level before gRPC is imported, which reads it only then."""
 
 import os
 
 
 def main() -> None:
-    """Run the command; gRPC's own log stays out of the pharmacist's sight."""
+    """Runs the command without gRPC's own log messages."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from medconnect_client.terminal.commands import app
 

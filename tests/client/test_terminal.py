@@ -84,7 +84,7 @@ def test_the_whole_story(screen: Screen, cast: Cast, tmp_path: Path) -> None:
     screen.type(cast.qr_text(first.id))
     screen.see("María Núñez", "Penicillin", "Medicine 0", "20 of 20", "1 of 1", MENU)
     screen.type("v")
-    screen.see("Claimed until", " give back", MENU)
+    screen.see("Claimed until", " give claim back", MENU)
     screen.type("d")
     _dispense(screen, {"Medicine 0": ("12", "B-2291", "12/2031", "0,85"), "Medicine 1": ("0",)})
     screen.see("10.20", "(y/n) ")
@@ -94,7 +94,7 @@ def test_the_whole_story(screen: Screen, cast: Cast, tmp_path: Path) -> None:
     _dispense(screen, {"Medicine 0": ("", "B-2291", "12/2031", "0.85"), "Medicine 1": ("", "B-1", "2031-12-31", "7.4")})
     screen.see("14.20", "(y/n) ")
     screen.type("y")
-    screen.see("Nothing is left open", MAIN)
+    screen.see("Nothing remains", MAIN)
 
     screen.type(first.prescription_number)
     screen.see("Since 20", MAIN)
@@ -103,7 +103,7 @@ def test_the_whole_story(screen: Screen, cast: Cast, tmp_path: Path) -> None:
     screen.type("r")
     screen.see("do not reject): ")
     screen.type("The dose is unusual.")
-    screen.see("patient and doctor are told", MAIN)
+    screen.see("The patient and the doctor are notified", MAIN)
     screen.type("h")
     screen.see("reject", "María Núñez", "14.20 USD", MAIN)
     screen.type("q")
@@ -123,7 +123,7 @@ def test_a_code_scanned_over_a_prescription_gives_its_claim_back(screen: Screen,
     screen.type("v")
     screen.see("Claimed until", MENU)
     screen.type(cast.qr_text(second.id))
-    screen.see("Given back", second.prescription_number, MENU)
+    screen.see("Claim released", second.prescription_number, MENU)
     get = clinical_service_pb2.GetPrescriptionRequest(prescription_id=first.id)
     seen = cast.clinical.GetPrescription(get, metadata=cast.doctor.metadata).prescription
     assert seen.status == 2, "scanned, and free for others"
@@ -182,7 +182,7 @@ def test_a_lost_claim_is_told_and_can_be_taken_anew(screen: Screen, cast: Cast) 
 def test_a_server_that_is_away_is_told_at_once_and_kept_in_sight(tmp_path: Path) -> None:
     screen = Screen("127.0.0.1:1", tmp_path)
     try:
-        screen.see("E-mail: ")
+        screen.see("Email: ")
         screen.type("p@example.org")
         screen.see("Password: ")
         screen.type("secret")
@@ -192,7 +192,7 @@ def test_a_server_that_is_away_is_told_at_once_and_kept_in_sight(tmp_path: Path)
 
 
 def _sign_in(screen: Screen, email: str) -> None:
-    screen.see("E-mail: ")
+    screen.see("Email: ")
     screen.type(email)
     screen.see("Password: ")
     screen.type(PASSWORD)
@@ -204,7 +204,7 @@ def _sign_in(screen: Screen, email: str) -> None:
 def _dispense(screen: Screen, answers: dict[str, tuple[str, ...]]) -> None:
     for medicine, typed in answers.items():
         screen.see(medicine)
-        for question, text in zip(("0: none): ", "Batch: ", "MM/YYYY): ", "one: "), typed, strict=False):
+        for question, text in zip(("0: none): ", "Batch number: ", "MM/YYYY): ", "per unit: "), typed, strict=False):
             screen.see(question)
             screen.type(text)
 

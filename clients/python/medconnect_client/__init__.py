@@ -1,7 +1,7 @@
 """A client for MedConnect: prescriptions at pharmacy terminals, records and prescriptions in hospital systems.
 
-`AsyncClient` is called with `await`, `Client` without; both offer the same. What a call can fail with stands in
-`medconnect_client.errors`, what the service speaks of in `medconnect_client.models`.
+`AsyncClient` is asynchronous, `Client` blocks; both have the same methods. `medconnect_client.errors` holds the
+exceptions, `medconnect_client.models` the values that calls take and return.
 """
 
 from medconnect_client import errors, models

@@ -1,4 +1,4 @@
-"""Accounts: one's own, and what admins do with those of others."""
+"""Calls about accounts: the caller's own, and for admins those of others."""
 
 from collections.abc import AsyncIterator
 from datetime import date
@@ -22,31 +22,31 @@ from medconnect_client.models import (
 
 
 class AsyncAuth:
-    """The Auth service; signing in and out are the client's own."""
+    """The Auth service; `sign_in` and `sign_out` are methods of the client."""
 
     def __init__(self, calls: Calls, session: Session) -> None:
         self._calls = calls
         self._session = session
 
     async def register(self, account: AccountDetails) -> NewAccount:
-        """Open an account for oneself, and be signed in. Raises ValidationFailed, PasswordBreached, EmailTaken."""
+        """Registers an account and signs it in. Raises ValidationFailed, PasswordBreached, EmailTaken."""
         answer = await self._calls.unary(filled(pb.RegisterRequest, account), pb.RegisterResponse)
         self._session.begin(read(Tokens, answer))
         return read(NewAccount, answer)
 
     async def forgot_password(self, email: str, *, client_nonce: str = "") -> None:
-        """Have a code mailed with which a new password can be set, if there is such an account.
+        """Requests an email with a code for setting a new password; does nothing if there is no such account.
 
-        client_nonce: binds the code to who knows it, such as `secrets.token_urlsafe()`; give `reset_password` the same.
-        Without one the code belongs to the address that this program calls from.
+        client_nonce: a random text, such as `secrets.token_urlsafe()`; the code works only with it, so pass the same
+        one to `reset_password`. Without one the code is bound to the client address of this program.
         """
         request = pb.ForgotPasswordRequest(email=email, client_nonce=client_nonce or None)
         await self._calls.unary(request, pb.ForgotPasswordResponse)
 
     async def reset_password(self, email: str, otp_code: str, new_password: str, *, client_nonce: str = "") -> None:
-        """Set a new password with a mailed code; all sessions end. Raises OtpInvalid, PasswordBreached.
+        """Sets a new password with an emailed code and ends all sessions. Raises OtpInvalid, PasswordBreached.
 
-        client_nonce: the one that the code was asked for with.
+        client_nonce: the one that `forgot_password` was called with.
         """
         request = pb.ResetPasswordRequest(
             email=email, otp_code=otp_code, new_password=new_password, client_nonce=client_nonce or None
@@ -54,59 +54,59 @@ class AsyncAuth:
         await self._calls.unary(request, pb.ResetPasswordResponse)
 
     async def change_password(self, current_password: str, new_password: str) -> None:
-        """Set a new password; the other sessions end. Raises PasswordWrong, PasswordBreached."""
+        """Sets a new password and ends the other sessions. Raises PasswordWrong, PasswordBreached."""
         request = pb.ChangePasswordRequest(current_password=current_password, new_password=new_password)
         await self._calls.unary(request, pb.ChangePasswordResponse)
 
     async def key_set(self) -> tuple[JsonWebKey, ...]:
-        """The keys that verify access tokens; a token's `kid` names its own."""
+        """Gets the keys that verify access tokens; a token's `kid` names its key."""
         answer = await self._calls.unary(pb.GetKeySetRequest(), pb.GetKeySetResponse)
         return tuple(read(JsonWebKey, key) for key in answer.keys)
 
     async def current_user(self) -> User:
-        """The caller's own account."""
+        """Gets the caller's own account."""
         answer = await self._calls.unary(pb.GetCurrentUserRequest(), pb.GetCurrentUserResponse)
         return read(User, answer.user)
 
     async def update_current_user(self, changes: AccountChanges) -> User:
-        """Change what is given in one's own account; a new address waits for its code. Raises PasswordWrong."""
+        """Updates the given fields of the caller's account; a new address waits for its code. Raises PasswordWrong."""
         answer = await self._calls.unary(filled(pb.UpdateCurrentUserRequest, changes), pb.UpdateCurrentUserResponse)
         return read(User, answer.user)
 
     async def confirm_email(self, otp_code: str) -> User:
-        """Make the address that waits for its mailed code the account's own. Raises OtpInvalid, EmailTaken."""
+        """Confirms the new email address with the code that was sent to it. Raises OtpInvalid, EmailTaken."""
         answer = await self._calls.unary(pb.ConfirmEmailRequest(otp_code=otp_code), pb.ConfirmEmailResponse)
         return read(User, answer.user)
 
     async def create_user(self, account: AccountDetails, *, idempotency_key: str | None = None) -> NewAccount:
-        """Make an account for somebody else, verified at once (admins). Raises ValidationFailed, EmailTaken."""
+        """Creates a verified account for another person (admins). Raises ValidationFailed, EmailTaken."""
         request = filled(pb.CreateUserRequest, account)
         return read(NewAccount, await self._calls.unary(request, pb.CreateUserResponse, key=idempotency_key))
 
     def users(
         self, *, role: Role | None = None, status: UserStatus | None = None, search: str | None = None
     ) -> AsyncIterator[User]:
-        """Accounts, newest first (admins); search: an e-mail address, or words that begin words of the name."""
+        """Lists accounts, newest first (admins); search: an email address, or beginnings of words of the name."""
         request = filled(pb.ListUsersRequest, role=role, status=status, search=search)
         return self._calls.listed(request, pb.ListUsersResponse, User)
 
     async def user(self, user_id: str) -> User:
-        """An account (admins). Raises NotFound."""
+        """Gets an account (admins). Raises NotFound."""
         answer = await self._calls.unary(pb.GetUserRequest(user_id=user_id), pb.GetUserResponse)
         return read(User, answer.user)
 
     async def verify_user(self, user_id: str, *, idempotency_key: str | None = None) -> User:
-        """State that a licence was checked (admins). Raises NotFound."""
+        """Verifies the licence of a doctor or pharmacist and activates the account (admins). Raises NotFound."""
         request = pb.VerifyUserRequest(user_id=user_id)
         return read(User, (await self._calls.unary(request, pb.VerifyUserResponse, key=idempotency_key)).user)
 
     async def deactivate_user(self, user_id: str, *, idempotency_key: str | None = None) -> User:
-        """Close an account; its sessions end at once (admins). Raises NotFound, FailedPrecondition."""
+        """Deactivates an account and ends its sessions at once (admins). Raises NotFound, FailedPrecondition."""
         request = pb.DeactivateUserRequest(user_id=user_id)
         return read(User, (await self._calls.unary(request, pb.DeactivateUserResponse, key=idempotency_key)).user)
 
     async def reactivate_user(self, user_id: str, *, idempotency_key: str | None = None) -> User:
-        """Open a closed account again (admins). Raises NotFound."""
+        """Reactivates a deactivated account (admins). Raises NotFound."""
         request = pb.ReactivateUserRequest(user_id=user_id)
         return read(User, (await self._calls.unary(request, pb.ReactivateUserResponse, key=idempotency_key)).user)
 
@@ -122,9 +122,10 @@ class AsyncAuth:
         from_date: date | None = None,
         to_date: date | None = None,
     ) -> AsyncIterator[AuditRecord]:
-        """The audit, newest first (admins); event, action and outcome are words of `audit.proto` in lower case.
+        """Lists audit records, newest first (admins).
 
-        Days are the hospital's, both included. Raises ValueError for a word that there is not.
+        event, action, outcome: enum values of `audit.proto` in lower case, without their prefix; ValueError is raised
+        for any other. from_date, to_date: calendar days in the hospital's time zone, both included.
         """
         request = filled(
             pb.ListAuditRecordsRequest,

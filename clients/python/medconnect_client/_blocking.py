@@ -1,7 +1,7 @@
-"""What makes a blocking face of an asynchronous one: each method is the same method, run elsewhere and waited for.
+"""Blocking wrappers for asynchronous classes: each method runs on an event loop in another thread and is waited for.
 
-There is one implementation. A blocking class names the methods that it shows, a line each; types and docstrings come
-along. The event loop runs in a thread of its own, one for all blocking clients of the process.
+There is one implementation. A blocking class lists the methods that it exposes, a line each; types and docstrings are
+taken over. All blocking clients of the process share one event loop thread.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ R = TypeVar("R")
 
 
 class Loop:
-    """An event loop in a thread, which starts with the first work and ends with the process."""
+    """An event loop in a thread, started at first use; it ends with the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
-        """Run it there and wait; an interrupted wait cancels it."""
+        """Runs a coroutine on the loop and returns its result; an interrupted wait cancels the coroutine."""
         future = asyncio.run_coroutine_threadsafe(work, self._running())
         try:
             return future.result()
@@ -36,14 +36,14 @@ class Loop:
             raise
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run it there without waiting: who is collected as garbage, or when the process ends, waits for nobody."""
+        """Runs a coroutine on the loop without waiting, for finalizers; closes it if the interpreter is exiting."""
         if sys.is_finalizing():
             work.close()
         else:
             asyncio.run_coroutine_threadsafe(work, self._running())
 
     def call(self, function: Callable[[], R]) -> R:
-        """Call a function there: what is made inside belongs to the loop."""
+        """Calls a function on the loop, so that the asyncio objects that it creates belong to the loop."""
 
         async def called() -> R:
             return function()
@@ -62,14 +62,14 @@ LOOP: Final = Loop()
 
 
 class Blocking(Generic[A]):
-    """A blocking face; `_asynchronous` is what it shows."""
+    """Base class of the blocking wrappers; `_asynchronous` is the wrapped object."""
 
     def __init__(self, asynchronous: A) -> None:
         self._asynchronous = asynchronous
 
 
 def blocking(method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[Blocking[A], P], R]:
-    """The same method, waited for."""
+    """Returns a blocking version of an asynchronous method."""
 
     def call(self: Blocking[A], /, *args: P.args, **kwargs: P.kwargs) -> R:
         return LOOP.run(method(self._asynchronous, *args, **kwargs))
@@ -81,7 +81,7 @@ def blocking(method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]) -> Cal
 def iterating(
     method: Callable[Concatenate[A, P], AsyncIterator[R]],
 ) -> Callable[Concatenate[Blocking[A], P], Iterator[R]]:
-    """The same iterator; each step is waited for."""
+    """Returns a blocking version of a method that returns an asynchronous iterator."""
 
     def call(self: Blocking[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
         steps = method(self._asynchronous, *args, **kwargs)
@@ -101,7 +101,7 @@ def iterating(
 
 
 class Entered(Generic[A, B]):
-    """A block: entered and left elsewhere, and waited for; what it gives is shown as `face`."""
+    """A blocking version of an asynchronous context manager; `face` wraps the value that it yields."""
 
     def __init__(self, block: AbstractAsyncContextManager[A], face: Callable[[A], B]) -> None:
         self._block = block

@@ -1,4 +1,4 @@
-"""One call, made until it is answered: its token, its deadline, its key, its repetitions."""
+"""Makes calls: adds access token, deadline and idempotency key, and retries."""
 
 import asyncio
 import secrets
@@ -13,7 +13,14 @@ from google.protobuf.message import Message
 
 from medconnect_client._clock import Clock
 from medconnect_client._contract import Method, method_of
-from medconnect_client._retry import RetryBudget, RetryPolicy, is_passing, leaves_open, may_repeat, settles
+from medconnect_client._retry import (
+    RetryBudget,
+    RetryPolicy,
+    is_passing,
+    may_repeat,
+    outcome_unknown,
+    proves_not_applied,
+)
 from medconnect_client._status import to_error
 from medconnect_client._wire import read
 from medconnect_client.errors import Failure, MedConnectError, Unauthenticated, Unavailable
@@ -24,39 +31,39 @@ M = TypeVar("M")
 KEY_HEADER: Final = "idempotency-key"
 KEY_BYTES: Final = 24
 REFUSED_SECONDS: Final = 0.5
-"""How long an attempt waits for a server that refuses connections."""
+"""How many seconds an attempt waits for a server that refuses connections."""
 SILENCE_SECONDS: Final = 60.0
-"""A stream that says nothing for so long is taken for dead; the server speaks every 20 s."""
+"""Seconds without a message after which a stream counts as broken; the server sends a heartbeat every 20 s."""
 
 
 class Credentials(Protocol):
-    """Where access tokens come from."""
+    """A source of access tokens."""
 
     async def token(self) -> str:
-        """A token to call with."""
+        """Returns a valid access token."""
         ...
 
     async def renewed(self, refused: str) -> str:
-        """Another one, instead of one that was refused."""
+        """Returns a new access token in place of one that the server rejected."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a call is doing, for those who watch it wait."""
+    """The progress of a call, for programs that show it to their user."""
 
     method: str
     """The RPC, such as `ScanQrCode`."""
     attempt: int
-    """Which attempt this is, from 1."""
+    """The number of the current attempt, from 1."""
     attempts: int
-    """How many there can be."""
+    """The most attempts that the retry policy allows."""
     reachable: bool
-    """Whether the server answers, as far as this call knows."""
+    """False after an attempt that failed because the server was unavailable."""
     waiting: float | None = None
-    """Seconds until the next attempt; None: the call is under way."""
+    """Seconds until the next attempt; None while an attempt is running."""
     error: MedConnectError | None = None
-    """Why the attempt before failed."""
+    """The failure of the previous attempt."""
 
 
 Observer = Callable[[Progress], None]
@@ -64,24 +71,24 @@ Observer = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What every call of a client shares."""
+    """The connection and the settings that all calls of a client share."""
 
     channel: grpc.aio.Channel
     policy: RetryPolicy
     clock: Clock
     timeout: float
-    """Seconds that a call may take, repetitions and waits together."""
+    """Seconds that a call may take, including retries and waits."""
     attempt_timeout: float
-    """Seconds after which an attempt without an answer is given up and made again."""
+    """Seconds after which an attempt without a response is abandoned and retried."""
     observer: Observer
     budget: RetryBudget
-    chance: Callable[[], float] = secrets.SystemRandom().random
-    """Draws from 0 to 1, for jitter."""
+    jitter: Callable[[], float] = secrets.SystemRandom().random
+    """Returns a random number from 0 to 1."""
 
 
 @dataclass(slots=True)
-class _Course:
-    """How a call stands between its attempts."""
+class _CallState:
+    """The state of a call between its attempts."""
 
     method: Method
     ends_at: float
@@ -89,11 +96,11 @@ class _Course:
     repeatable: bool
     attempt: int = 1
     sent: bool = False
-    """Whether the present attempt left this program."""
+    """Whether the current attempt was sent."""
     maybe_done: bool = False
     token: str | None = None
     refused: str | None = None
-    """A token that the server did not take."""
+    """An access token that the server rejected."""
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -102,26 +109,26 @@ class _Course:
 
 
 class Calls:
-    """Makes calls; without credentials only those that are public."""
+    """Makes calls; without credentials only to public methods."""
 
     def __init__(self, wire: Wire, credentials: Credentials | None = None) -> None:
         self._wire = wire
         self._credentials = credentials
 
     def within(self, timeout: float) -> "Calls":
-        """The same with another time for each call, in seconds."""
+        """Returns a copy with another timeout, in seconds."""
         return Calls(replace(self._wire, timeout=timeout), self._credentials)
 
     async def unary(
         self, request: Message, answer: type[R], *, key: str | None = None, repeatable: bool | None = None
     ) -> R:
-        """Make a call and answer its response.
+        """Makes a call and returns its response.
 
-        key: the idempotency key of a command; drawn if left out. repeatable: whether the call can be made twice without
-        harm, where that is not what the contract says. Raises MedConnectError.
+        key: the idempotency key of a command; generated if omitted. repeatable: whether the call is safe to repeat;
+        overrides what the contract states. Raises MedConnectError.
         """
         method = method_of(request.DESCRIPTOR.full_name)
-        course = _Course(
+        state = _CallState(
             method,
             ends_at=self._wire.clock.monotonic() + self._wire.timeout,
             key=(key or secrets.token_urlsafe(KEY_BYTES)) if method.keyed else None,
@@ -129,15 +136,15 @@ class Calls:
         )
         while True:
             try:
-                response = await self._attempt(course, request, answer)
+                response = await self._attempt(state, request, answer)
             except MedConnectError as error:
-                await self._after_failure(course, error)
+                await self._after_failure(state, error)
             else:
                 self._wire.budget.succeeded()
                 return response
 
     async def pages(self, request: Any, answer: type[R]) -> AsyncIterator[R]:  # noqa: ANN401 - any list's request
-        """Each page of a list, fetched when the one before is used up."""
+        """Yields the pages of a list; fetches each one when the previous one has been consumed."""
         while True:
             page: Any = await self.unary(request, answer)
             yield page
@@ -146,42 +153,42 @@ class Calls:
             request.page_token = page.next_page_token
 
     async def listed(self, request: Message, answer: type[R], model: type[M]) -> AsyncIterator[M]:
-        """Every entry of a list, page after page."""
+        """Yields every entry of a list, page after page."""
         (entries,) = (field.name for field in answer.DESCRIPTOR.fields if field.is_repeated and field.message_type)
         async for page in self.pages(request, answer):
             for entry in getattr(page, entries):
                 yield read(model, entry)
 
     async def watch(self, request_after: Callable[[R | None], Message], answer: type[R]) -> AsyncGenerator[R, None]:
-        """The messages of a stream, which is opened again whenever it breaks.
+        """Yields the messages of a stream and reopens it whenever it breaks.
 
-        request_after: the request that goes on after this message (None: from the start). Raises MedConnectError when
-        the server refuses, or does not come back within the policy's attempts.
+        request_after: returns the request that resumes after a message (None: from the start). Raises MedConnectError
+        if the server rejects the request, or cannot be reached again within the policy's attempts.
         """
         last: R | None = None
-        course = self._stream_course(request_after(None))
+        state = self._stream_state(request_after(None))
         while True:
             try:
-                async with aclosing(self._opened(course, request_after(last), answer)) as messages:
+                async with aclosing(self._opened(state, request_after(last), answer)) as messages:
                     async for message in messages:
-                        course.attempt, course.refused = 1, None
+                        state.attempt, state.refused = 1, None
                         last = message
                         yield message
             except MedConnectError as error:
-                await self._after_failure(course, error)
+                await self._after_failure(state, error)
 
-    def _stream_course(self, request: Message) -> _Course:
-        return _Course(method_of(request.DESCRIPTOR.full_name), ends_at=float("inf"), key=None, repeatable=True)
+    def _stream_state(self, request: Message) -> _CallState:
+        return _CallState(method_of(request.DESCRIPTOR.full_name), ends_at=float("inf"), key=None, repeatable=True)
 
-    async def _opened(self, course: _Course, request: Message, answer: type[R]) -> AsyncGenerator[R, None]:
-        """The messages of one connection. Raises MedConnectError when it ends, however it ends."""
-        await self._prepared(course)
+    async def _opened(self, state: _CallState, request: Message, answer: type[R]) -> AsyncGenerator[R, None]:
+        """Yields the messages of one stream. Raises MedConnectError when the stream ends, for any reason."""
+        await self._prepared(state)
         multicallable = self._wire.channel.unary_stream(
-            course.method.path,
+            state.method.path,
             request_serializer=type(request).SerializeToString,
             response_deserializer=answer.FromString,
         )
-        call = multicallable(request, metadata=course.metadata)
+        call = multicallable(request, metadata=state.metadata)
         try:
             while True:
                 async with asyncio.timeout(SILENCE_SECONDS):
@@ -192,38 +199,38 @@ class Calls:
         except grpc.aio.AioRpcError as failed:
             raise to_error(failed) from None
         except TimeoutError:
-            raise Unavailable(Failure("The stream has gone silent.")) from None
+            raise Unavailable(Failure("The stream stopped sending messages.")) from None
         finally:
             call.cancel()
 
-    async def _attempt(self, course: _Course, request: Message, answer: type[R]) -> R:
-        await self._prepared(course)
-        left = course.ends_at - self._wire.clock.monotonic()
+    async def _attempt(self, state: _CallState, request: Message, answer: type[R]) -> R:
+        await self._prepared(state)
+        left = state.ends_at - self._wire.clock.monotonic()
         multicallable = self._wire.channel.unary_unary(
-            course.method.path,
+            state.method.path,
             request_serializer=type(request).SerializeToString,
             response_deserializer=answer.FromString,
         )
         seconds = max(0.0, min(left, self._wire.attempt_timeout))
         try:
-            return await multicallable(request, metadata=course.metadata, timeout=seconds)
+            return await multicallable(request, metadata=state.metadata, timeout=seconds)
         except grpc.aio.AioRpcError as failed:
             raise to_error(failed) from None
 
-    async def _prepared(self, course: _Course) -> None:
-        """Connect, and get a token; what fails here was never sent."""
-        course.sent = False
-        self._tell(course)
+    async def _prepared(self, state: _CallState) -> None:
+        """Connects and gets an access token; an attempt that fails here was never sent."""
+        state.sent = False
+        self._tell(state)
         await self._connected()
-        if self._credentials is not None and not course.method.public:
-            if course.refused is not None and course.token is None:
-                course.token = await self._credentials.renewed(course.refused)
-            elif course.token is None:
-                course.token = await self._credentials.token()
-        course.sent = True
+        if self._credentials is not None and not state.method.public:
+            if state.refused is not None and state.token is None:
+                state.token = await self._credentials.renewed(state.refused)
+            elif state.token is None:
+                state.token = await self._credentials.token()
+        state.sent = True
 
     async def _connected(self) -> None:
-        """Wait for the connection, not long where it is refused. Raises Unavailable."""
+        """Waits for the connection, at most REFUSED_SECONDS once it is refused. Raises Unavailable."""
         channel, loop = self._wire.channel, asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._wire.attempt_timeout) as limit:
@@ -234,41 +241,41 @@ class Calls:
         except TimeoutError:
             raise Unavailable(Failure("The server cannot be reached.")) from None
 
-    async def _after_failure(self, course: _Course, error: MedConnectError) -> None:
-        """Wait before the next attempt, or raise the error if there shall be none."""
-        course.maybe_done = (course.maybe_done and not settles(error)) or (
-            course.sent and leaves_open(error) and not course.method.reads
+    async def _after_failure(self, state: _CallState, error: MedConnectError) -> None:
+        """Waits before the next attempt, or raises the error if the call is not retried."""
+        state.maybe_done = (state.maybe_done and not proves_not_applied(error)) or (
+            state.sent and outcome_unknown(error) and not state.method.reads
         )
-        error.maybe_done, error.idempotency_key = course.maybe_done, course.key
-        if isinstance(error, Unauthenticated) and course.token is not None and course.refused is None:
-            course.refused, course.token = course.token, None
+        error.maybe_done, error.idempotency_key = state.maybe_done, state.key
+        if isinstance(error, Unauthenticated) and state.token is not None and state.refused is None:
+            state.refused, state.token = state.token, None
             return
         if is_passing(error):
             self._wire.budget.failed()
-        delay = max(self._wire.policy.delay(course.attempt, self._wire.chance()), error.retry_after or 0.0)
-        if not self._goes_on(course, error, delay):
+        delay = max(self._wire.policy.delay(state.attempt, self._wire.jitter()), error.retry_after or 0.0)
+        if not self._goes_on(state, error, delay):
             raise error
-        self._tell(course, waiting=delay, error=error)
+        self._tell(state, waiting=delay, error=error)
         await self._wire.clock.sleep(delay)
-        course.attempt += 1
-        course.token = course.refused = None  # it may have ended meanwhile
+        state.attempt += 1
+        state.token = state.refused = None  # the token may have expired during the wait
 
-    def _goes_on(self, course: _Course, error: MedConnectError, delay: float) -> bool:
+    def _goes_on(self, state: _CallState, error: MedConnectError, delay: float) -> bool:
         policy, budget = self._wire.policy, self._wire.budget
-        in_time = self._wire.clock.monotonic() + delay < course.ends_at
+        in_time = self._wire.clock.monotonic() + delay < state.ends_at
         worth_it = budget.allows or not policy.throttled
         return (
-            may_repeat(error, course.repeatable or not course.sent)
-            and course.attempt < policy.attempts
+            may_repeat(error, state.repeatable or not state.sent)
+            and state.attempt < policy.attempts
             and in_time
             and worth_it
         )
 
-    def _tell(self, course: _Course, waiting: float | None = None, error: MedConnectError | None = None) -> None:
+    def _tell(self, state: _CallState, waiting: float | None = None, error: MedConnectError | None = None) -> None:
         self._wire.observer(
             Progress(
-                method=course.method.name,
-                attempt=course.attempt,
+                method=state.method.name,
+                attempt=state.attempt,
                 attempts=self._wire.policy.attempts,
                 reachable=not isinstance(error, Unavailable),
                 waiting=waiting,

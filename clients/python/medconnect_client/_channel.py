@@ -1,4 +1,4 @@
-"""The connection: where to, and how it is secured."""
+"""The connection: its address and its TLS settings."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -12,34 +12,34 @@ import grpc.aio
 OPTIONS: Final = (
     ("grpc.primary_user_agent", f"medconnect-client/{version('medconnect-client')}"),  # the audit keeps it
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),  # a server that is back is found within two seconds
-    ("grpc.keepalive_time_ms", 90_000),  # the server takes one ping a minute, while calls are open
+    ("grpc.max_reconnect_backoff_ms", 2_000),  # reconnects within two seconds
+    ("grpc.keepalive_time_ms", 90_000),  # the server allows one ping a minute, while calls are open
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.ping_timeout_ms", 20_000),
-    ("grpc.enable_retries", 0),  # the client repeats by itself: it knows the keys and what the server asks for
+    ("grpc.enable_retries", 0),  # this client retries: with keys and RetryInfo
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How the connection is secured; with certificate and key the client shows who it is (mTLS)."""
+    """TLS settings of the connection; with `certificate` and `key` the client authenticates itself (mTLS)."""
 
     ca: Path | None = None
-    """PEM file of the authorities that may vouch for the server; None: those that the system trusts."""
+    """PEM file of the certificate authorities to trust; None: those that the system trusts."""
     certificate: Path | None = None
-    """PEM file of the client's own certificate, with those of its issuers."""
+    """PEM file of the client's certificate and its intermediate certificates."""
     key: Path | None = None
-    """PEM file of its private key."""
+    """PEM file of the client's private key."""
     server_name: str | None = None
-    """The name in the server's certificate, where it is not the host of the address."""
+    """The name in the server's certificate, if it differs from the host of the address."""
 
 
 def open_channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
-    """A channel to `host:port`, or `unix:/path`; it connects with the first call.
+    """Returns a channel to `host:port` or `unix:/path`; it connects with the first call.
 
-    Without `tls` it is plain where it stays on this machine, and secured by the system's authorities elsewhere: nobody
-    sends passwords and health data in the clear by leaving something out. Raises OSError if a file of `tls` cannot be
-    read.
+    Without `tls` the channel is plaintext to this machine and uses TLS with the system's certificate authorities to
+    any other: a forgotten argument must not send passwords and health data in the clear. Raises OSError if a file of
+    `tls` cannot be read.
     """
     if tls is None:
         if stays_here(address):
@@ -51,7 +51,7 @@ def open_channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
 
 
 def stays_here(address: str) -> bool:
-    """Whether the connection never leaves this machine."""
+    """Returns whether the address is on this machine."""
     host = address.rpartition(":")[0].strip("[]")
     if address.startswith("unix:") or host == "localhost":
         return True

@@ -1,4 +1,4 @@
-"""The client: connects, signs in, and holds the four services."""
+"""The asynchronous client: connects, signs in, and offers the four services."""
 
 from collections.abc import Callable
 from typing import Final, Self
@@ -19,21 +19,21 @@ from medconnect_client._wire import read
 from medconnect_client.models import User
 
 REFRESH_SECONDS: Final = 8.0
-"""The server answers a repeated exchange of the same token for ten seconds."""
+"""Below the ten seconds in which the server returns the same tokens for a repeated exchange of a refresh token."""
 
 
 def unwatched(_: Progress) -> None:
-    """Nobody watches."""
+    """Ignores the progress of calls; the default observer."""
 
 
 class AsyncClient:
-    """MedConnect, called with `await`; `Client` is the same without.
+    """An asynchronous client for MedConnect; `Client` is its blocking version.
 
-    address: where gRPC listens, `host:port`. tls: how the connection is secured; left out, it
-    is plain on this machine and trusts the system's authorities elsewhere.
-    tokens: where the session is kept; as long as the client lives, if left out. timeout: seconds that a call may take,
-    with all its repetitions. attempt_timeout: seconds after which an attempt without an answer is made again.
-    observer: told what each call is doing, for those who show it.
+    address: `host:port` of the gRPC server. tls: TLS settings; without them the connection is plaintext to this
+    machine and uses TLS with the system's certificate authorities to any other. tokens: the store that keeps the
+    session; by default the client's memory. retry: how failed calls are retried. timeout: seconds that a call may
+    take, including all retries. attempt_timeout: seconds after which an attempt without a response is retried.
+    observer: called with the `Progress` of each call. clock: the source of time; tests pass their own.
     """
 
     def __init__(
@@ -64,45 +64,45 @@ class AsyncClient:
 
     @property
     def auth(self) -> AsyncAuth:
-        """Accounts."""
+        """Calls about accounts."""
         return self._auth
 
     @property
     def clinical(self) -> AsyncClinical:
-        """Patients, visits, prescriptions, QR codes."""
+        """Calls about patients, visits, prescriptions and QR codes."""
         return self._clinical
 
     @property
     def pharmacy(self) -> AsyncPharmacy:
-        """Scanning, claiming, dispensing."""
+        """Calls for scanning, claiming and dispensing."""
         return self._pharmacy
 
     @property
     def events(self) -> AsyncEvents:
-        """The mail queue."""
+        """Calls about the email queue."""
         return self._events
 
     @property
     def signed_in(self) -> bool:
-        """Whether there is a session to call with."""
+        """True if the client has the tokens of a session."""
         return self._session.signed_in
 
     async def sign_in(self, email: str, password: str) -> User:
-        """Open a session. Raises InvalidCredentials, RateLimitExceeded after too many failures."""
+        """Signs in. Raises InvalidCredentials, and RateLimitExceeded after too many failures."""
         request = auth_service_pb2.LoginRequest(email=email, password=password)
         answer = await self._public.unary(request, auth_service_pb2.LoginResponse)
         self._session.begin(read(Tokens, answer))
         return read(User, answer.user)
 
     async def sign_out(self) -> None:
-        """End the session and forget its tokens, also where the server does not answer (then it ends by itself)."""
+        """Ends the session and deletes its tokens, even if the server does not respond (the session then expires)."""
         try:
             await self._calls.unary(auth_service_pb2.LogoutRequest(), auth_service_pb2.LogoutResponse)
         finally:
             self._session.end()
 
     async def close(self) -> None:
-        """Close the connection; the session stays open."""
+        """Closes the connection; the session stays open."""
         await self._session.close()
         await self._channel.close()
 

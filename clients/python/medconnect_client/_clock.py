@@ -1,4 +1,4 @@
-"""The one place that reads the time and waits."""
+"""The only module that reads the time and sleeps."""
 
 import asyncio
 import time
@@ -13,11 +13,11 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Tells the time and waits; passed in, so that a test can stop and turn it."""
+    """The source of time; passed in, so that tests can control it."""
 
     now: Callable[[], datetime] = _utc_now
-    """The present moment, aware, in UTC; may be wrong where nobody sets the clock."""
+    """Returns the current time, aware, in UTC; wrong if the machine's clock is not set."""
     monotonic: Callable[[], float] = time.monotonic
-    """Seconds that only grow."""
+    """Returns seconds of a clock that never goes backwards."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    """Waits for that many seconds."""
+    """Waits for a number of seconds."""

@@ -1,6 +1,6 @@
-"""What the contracts say of each method: read from the descriptors, so that nothing is listed twice.
+"""Properties of each method, read from the descriptors, so that nothing is listed twice.
 
-Each method has a request message of its own; the message therefore names the method.
+Each method has its own request message; the message therefore identifies the method.
 """
 
 import functools
@@ -21,28 +21,28 @@ _MODULES: Final = (auth_service_pb2, clinical_service_pb2, pharmacy_service_pb2,
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How a method may be called."""
+    """The properties of a method that decide how it is called."""
 
     path: str
-    """As gRPC names it: `/medconnect.pharmacy.v1.PharmacyService/ScanQrCode`."""
+    """The gRPC path: `/medconnect.pharmacy.v1.PharmacyService/ScanQrCode`."""
     name: str
-    """The method alone: `ScanQrCode`."""
+    """The method's name: `ScanQrCode`."""
     public: bool
-    """True: it needs no access token."""
+    """True if it needs no access token."""
     reads: bool
-    """True: it changes nothing, so that it can be repeated as it is."""
+    """True if it changes nothing and is therefore safe to repeat."""
     keyed: bool
-    """True: it takes an idempotency key, and can be repeated with it."""
+    """True if it takes an idempotency key and is safe to repeat with it."""
 
 
 def method_of(request: str) -> Method:
-    """The method that takes the request message of this full name. Raises LookupError if there is none."""
+    """Returns the method whose request message has this full name. Raises LookupError if there is none."""
     return _methods()[request]
 
 
 @functools.cache
 def _methods() -> Mapping[str, Method]:
-    """All there are, by the full names of their requests."""
+    """Returns all methods by the full names of their request messages."""
     services = (service for module in _MODULES for service in module.DESCRIPTOR.services_by_name.values())
     return {method.input_type.full_name: _read(method) for service in services for method in service.methods}
 

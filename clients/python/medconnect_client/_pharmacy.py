@@ -1,4 +1,4 @@
-"""What pharmacists do with prescriptions."""
+"""Calls of pharmacists: scanning, claiming, dispensing and rejecting prescriptions."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -29,14 +29,14 @@ class AsyncPharmacy:
         self._calls = calls
 
     async def scan(self, qr_code: str, *, idempotency_key: str | None = None) -> FoundPrescription:
-        """Read the text of a QR code. Raises QrCodeInvalid, QrCodeReplaced, QrCodeExpired, errors of final states."""
+        """Scans the text of a QR code. Raises QrCodeInvalid, QrCodeReplaced, QrCodeExpired, errors of final states."""
         request = pb.ScanQrCodeRequest(qr_code=qr_code)
         return read(FoundPrescription, await self._calls.unary(request, pb.ScanQrCodeResponse, key=idempotency_key))
 
     async def lookup(
         self, reference_number: str, *, idempotency_key: str | None = None
     ) -> tuple[FoundPrescription, ...]:
-        """Find the prescription of an `RX-…` number, or the open ones of a patient's `PAT-…` number; at most 50.
+        """Finds the prescription of an `RX-…` number, or the open ones of a patient's `PAT-…` number; at most 50.
 
         Raises ReferenceNumberInvalid, NotFound, and for a single prescription the errors of final states.
         """
@@ -46,10 +46,10 @@ class AsyncPharmacy:
 
     @asynccontextmanager
     async def claim(self, prescription_id: str, notes: str | None = None) -> AsyncIterator["AsyncClaim"]:
-        """Hold a prescription while the block runs; leaving it gives the claim back unless it has ended by itself.
+        """Claims a prescription while the block runs; leaving the block releases the claim unless it has ended.
 
-        Raises NotFound without a scan or lookup in the last 24 h, ClaimedByOther, the errors of final states; on the
-        way out only what keeps the claim from being given back, and never instead of the block's own exception.
+        Raises NotFound without a scan or lookup in the last 24 h, ClaimedByOther, and the errors of final states. On
+        exit it raises errors of the release, but never in place of the block's own exception.
         """
         claim = AsyncClaim(self, await self.validate(prescription_id, notes))
         try:
@@ -62,7 +62,7 @@ class AsyncPharmacy:
     async def validate(
         self, prescription_id: str, notes: str | None = None, *, idempotency_key: str | None = None
     ) -> Validation:
-        """Claim a prescription, or renew the claim; `claim` does so for a block. Raises as `claim` does."""
+        """Claims a prescription or renews the claim; prefer `claim`, which releases it. Raises as `claim` does."""
         request = filled(pb.ValidatePrescriptionRequest, prescription_id=prescription_id, notes=notes)
         return read(Validation, await self._calls.unary(request, pb.ValidatePrescriptionResponse, key=idempotency_key))
 
@@ -74,7 +74,7 @@ class AsyncPharmacy:
         *,
         idempotency_key: str | None = None,
     ) -> Dispensing:
-        """Hand out all of these lines of a claimed prescription, or none; the claim ends.
+        """Dispenses all of these lines of a claimed prescription, or none; the claim ends.
 
         Raises NotFound, ValidationFailed, ClaimedByOther, PrescriptionState, and the errors of final states.
         """
@@ -86,7 +86,7 @@ class AsyncPharmacy:
     async def reject(
         self, prescription_id: str, reason: str, *, idempotency_key: str | None = None
     ) -> PharmacyPrescription:
-        """Reject a prescription of which nothing was dispensed; patient and doctor read the reason.
+        """Rejects a prescription of which nothing was dispensed; the patient and the doctor see the reason.
 
         Raises NotFound, ClaimedByOther, PrescriptionState, and the errors of final states.
         """
@@ -95,7 +95,7 @@ class AsyncPharmacy:
         return read(PharmacyPrescription, answer.prescription)
 
     async def release(self, prescription_id: str, *, idempotency_key: str | None = None) -> PharmacyPrescription:
-        """Give the claim back. Raises NotFound, ClaimedByOther, PrescriptionState, and the errors of final states."""
+        """Releases the claim. Raises NotFound, ClaimedByOther, PrescriptionState, and the errors of final states."""
         request = pb.ReleasePrescriptionRequest(prescription_id=prescription_id)
         answer = await self._calls.unary(request, pb.ReleasePrescriptionResponse, key=idempotency_key)
         return read(PharmacyPrescription, answer.prescription)
@@ -103,23 +103,26 @@ class AsyncPharmacy:
     def history(
         self, *, from_date: date | None = None, to_date: date | None = None, action: PharmacyAction | None = None
     ) -> AsyncIterator[DispensingHistoryEntry]:
-        """The caller's own actions, newest first; days are the hospital's, both included."""
+        """Lists the caller's own actions, newest first.
+
+        from_date, to_date: calendar days in the hospital's time zone, both included.
+        """
         request = filled(pb.ListDispensingHistoryRequest, from_date=from_date, to_date=to_date, action=action)
         return self._calls.listed(request, pb.ListDispensingHistoryResponse, DispensingHistoryEntry)
 
     def log(self, prescription_id: str) -> AsyncIterator[LogEntry]:
-        """What happened to a prescription at pharmacies, oldest first. Raises NotFound."""
+        """Lists the pharmacy actions on a prescription, oldest first. Raises NotFound."""
         request = pb.ListPrescriptionLogRequest(prescription_id=prescription_id)
         return self._calls.listed(request, pb.ListPrescriptionLogResponse, LogEntry)
 
     async def receipt(self, prescription_id: str) -> Receipt:
-        """What was handed out: to its patient every line, to a pharmacist his own. Raises NotFound."""
+        """Gets the dispensed lines: all of them for the patient, their own for a pharmacist. Raises NotFound."""
         request = pb.GetDispensingSummaryRequest(prescription_id=prescription_id)
         return read(Receipt, await self._calls.unary(request, pb.GetDispensingSummaryResponse))
 
 
 class AsyncClaim:
-    """A prescription that the caller holds."""
+    """The caller's claim on a prescription."""
 
     def __init__(self, pharmacy: AsyncPharmacy, validation: Validation) -> None:
         self._pharmacy = pharmacy
@@ -128,22 +131,22 @@ class AsyncClaim:
 
     @property
     def prescription(self) -> PharmacyPrescription:
-        """The prescription as it was when it was claimed, or the claim renewed."""
+        """The prescription as of the last validation: when it was claimed, or when the claim was renewed."""
         return self._validation.prescription
 
     @property
     def expires_at(self) -> datetime:
-        """Until when the claim lasts, by the server's clock."""
+        """The time when the claim expires, by the server's clock."""
         return self._validation.claim_expires_at
 
     async def renew(self) -> None:
-        """Hold it for another lease. Raises ClaimedByOther, PrescriptionState, and the errors of final states."""
+        """Renews the claim for another lease. Raises ClaimedByOther, PrescriptionState, errors of final states."""
         self._validation = await self._pharmacy.validate(self.prescription.id)
 
     async def dispense(
         self, lines: Iterable[DispenseLine], notes: str | None = None, *, idempotency_key: str | None = None
     ) -> Dispensing:
-        """Hand out all of these lines, or none; the claim ends, also where something stays open.
+        """Dispenses all of these lines, or none; the claim ends, even if a part remains open.
 
         Raises ValidationFailed, ClaimedByOther, PrescriptionState, and the errors of final states.
         """
@@ -152,13 +155,13 @@ class AsyncClaim:
         return dispensing
 
     async def reject(self, reason: str, *, idempotency_key: str | None = None) -> PharmacyPrescription:
-        """Reject it; patient and doctor read the reason. Raises as `dispense` does."""
+        """Rejects the prescription; the patient and the doctor see the reason. Raises as `dispense` does."""
         rejected = await self._pharmacy.reject(self.prescription.id, reason, idempotency_key=idempotency_key)
         self._ended = True
         return rejected
 
     async def release(self) -> None:
-        """Give it back, if it has not ended yet; a claim that is lost needs no giving back."""
+        """Releases the claim if it has not ended; does nothing if the claim was lost."""
         if self._ended:
             return
         with suppress(FailedPrecondition, NotFound):
@@ -166,7 +169,7 @@ class AsyncClaim:
         self._ended = True
 
     async def release_quietly(self) -> None:
-        """Give it back if that is possible; otherwise it lapses at the end of its lease."""
+        """Releases the claim and ignores errors; a claim that is not released expires at the end of its lease."""
         try:
             await self.release()
         except MedConnectError:

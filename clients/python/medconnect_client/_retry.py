@@ -1,7 +1,7 @@
-"""When a failed call is made again, and how long to wait before: plain functions over values.
+"""Rules for retrying failed calls, as plain functions over values.
 
-Source: the gRPC retry design (A6): exponential back-off with ±20 % jitter, the server's pushback, and a budget that
-keeps many clients from storming a server that is just coming back.
+Source: the gRPC retry design (A6): exponential back-off with ±20 % jitter, the server's pushback, and a retry budget
+that keeps many clients from overloading a server that is just restarting.
 """
 
 from dataclasses import dataclass, field
@@ -19,31 +19,31 @@ from medconnect_client.errors import (
 
 JITTER: Final = 0.2
 BEFORE_KEYS: Final = (RateLimitExceeded, Unauthenticated, PermissionDenied)
-"""What the service answers before it looks for the first success of a key."""
+"""Errors that the service raises before it looks an idempotency key up."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how fast a call that failed for the moment is made again."""
+    """How often and how fast a call is retried after a transient failure."""
 
     attempts: int = 4
-    """Calls together, the first among them; 1 never repeats."""
+    """The number of attempts, including the first; 1 never retries."""
     first_delay: float = 0.1
-    """Seconds before the second attempt; doubled for each one after."""
+    """Seconds before the second attempt; doubled for each further one."""
     longest_delay: float = 1.0
-    """No wait is longer, in seconds, unless the server asks for it."""
+    """The longest wait in seconds, unless the server asks for a longer one."""
     throttled: bool = True
-    """Whether repeating stops while most calls fail (for programs that make many calls; a person makes few)."""
+    """Whether retries stop while most calls fail: for programs that make many calls, not for interactive ones."""
 
     def delay(self, failures: int, chance: float) -> float:
-        """Seconds to wait after that many failures in a row; chance: 0 to 1, spreads the clients."""
+        """Returns the seconds to wait after a number of consecutive failures; chance: 0 to 1, for jitter."""
         delay = min(self.first_delay * 2.0 ** (failures - 1), self.longest_delay)
         return delay * (1 - JITTER + 2 * JITTER * chance)
 
 
 @dataclass(slots=True)
 class RetryBudget:
-    """How many repetitions a client may still spend: each failure costs one, each success earns a tenth."""
+    """A client's retry budget: each failure costs one token, each success earns a tenth."""
 
     most: float = 10.0
     earned: float = 0.1
@@ -53,42 +53,43 @@ class RetryBudget:
         self.tokens = self.most
 
     def succeeded(self) -> None:
-        """A call went well."""
+        """Adds a fraction of a token after a successful call."""
         self.tokens = min(self.most, self.tokens + self.earned)
 
     def failed(self) -> None:
-        """A call failed for the moment."""
+        """Removes a token after a transient failure."""
         self.tokens = max(0.0, self.tokens - 1)
 
     @property
     def allows(self) -> bool:
-        """Whether repeating is still worth it: more than half is left."""
+        """True if retries are allowed: more than half of the tokens are left."""
         return self.tokens > self.most / 2
 
 
 def is_passing(error: MedConnectError) -> bool:
-    """Whether the call failed for the moment only, and may yet have been carried out."""
+    """Returns whether the failure is transient; the call may have been carried out."""
     return isinstance(error, Unavailable | DeadlineExceeded)
 
 
-def leaves_open(error: MedConnectError) -> bool:
-    """Whether a command that was sent and answered so may have been carried out, or may yet be."""
+def outcome_unknown(error: MedConnectError) -> bool:
+    """Returns whether a command that failed like this may have been carried out, or may still be."""
     return is_passing(error) or isinstance(error, RequestInProgress)
 
 
-def settles(error: MedConnectError) -> bool:
-    """Whether this answer to a repeated command says that the attempts before were not carried out.
+def proves_not_applied(error: MedConnectError) -> bool:
+    """Returns whether this response to a repeated command proves that the attempts before it were not carried out.
 
-    Had one been, its key would have brought back the first success; only what is judged before keys says nothing.
+    If one had been, its idempotency key would have returned the first success. Errors that are raised before the key
+    is looked up prove nothing.
     """
-    return not isinstance(error, BEFORE_KEYS) and not leaves_open(error)
+    return not isinstance(error, BEFORE_KEYS) and not outcome_unknown(error)
 
 
 def may_repeat(error: MedConnectError, repeatable: bool) -> bool:
-    """Whether the same call may be made again.
+    """Returns whether the same call may be made again.
 
-    What the rate limit refused was not begun; what is in progress has a key. All else is repeated only if the method
-    reads, or the call has a key (`repeatable`).
+    A call that a rate limit rejected was not started, and one that is in progress has a key. Any other is repeated only
+    if the method changes nothing or the call has a key (`repeatable`).
     """
     if isinstance(error, RateLimitExceeded):
         return error.retry_after is not None

@@ -1,4 +1,4 @@
-"""A signed-in session: hands out access tokens, and exchanges them once for all who wait."""
+"""A signed-in session: provides access tokens, and refreshes them once for all waiting calls."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,18 +11,18 @@ from medconnect_client._tokens import Tokens, TokenStore, life_of
 from medconnect_client.errors import Failure, MedConnectError, RefreshTokenInvalid, Unauthenticated
 
 MARGIN_SECONDS: Final = 60.0
-"""An access token with less left is exchanged before it is used again; of a short-lived one, a fifth of its life."""
+"""An access token is refreshed when less than this is left of it, or less than MARGIN_SHARE of its lifetime."""
 MARGIN_SHARE: Final = 0.2
 
 Exchange = Callable[[str], Awaitable[Tokens]]
-"""Exchanges a refresh token for the next pair of tokens."""
+"""A function that exchanges a refresh token for the next pair of tokens."""
 
 
 class Session:
     """The tokens of one signed-in account.
 
-    How long a token lives is counted from its receipt by a clock that cannot be turned; a token that the server refuses
-    all the same is exchanged then.
+    The remaining lifetime of an access token is measured from its receipt by the monotonic clock. A token that the
+    server rejects before is refreshed then.
     """
 
     def __init__(self, exchange: Exchange, store: TokenStore, clock: Clock) -> None:
@@ -36,21 +36,21 @@ class Session:
 
     @property
     def signed_in(self) -> bool:
-        """Whether there are tokens to call with; the server may have ended the session all the same."""
+        """True if there are tokens to call with; the server may have ended the session nevertheless."""
         return self._tokens is not None
 
     def begin(self, tokens: Tokens) -> None:
-        """Go on with the tokens of a sign-in."""
+        """Stores the tokens of a sign-in and uses them from now on."""
         self._store.save(tokens)
         self._received(tokens)
 
     def end(self) -> None:
-        """Forget the tokens."""
+        """Deletes the tokens."""
         self._tokens = None
         self._store.save(None)
 
     async def token(self) -> str:
-        """An access token that lasts a while. Raises Unauthenticated, and what the exchange raises."""
+        """Returns an access token that is valid for a while. Raises Unauthenticated, and the errors of the exchange."""
         tokens = self._present()
         left = self._ends_at - self._clock.monotonic()
         if left < self._margin:
@@ -58,34 +58,34 @@ class Session:
                 await self._exchanged()
             except MedConnectError as error:
                 if left <= 0 or not is_passing(error):
-                    raise  # otherwise the present token still does, and the server may be back before it ends
+                    raise  # otherwise the current token is still valid, and the server may be back before it expires
         return (self._tokens or tokens).access_token
 
     async def renewed(self, refused: str) -> str:
-        """Another access token instead of one that the server refused. Raises as `token` does."""
+        """Returns a new access token in place of one that the server rejected. Raises as `token` does."""
         if self._present().access_token == refused:
             await self._exchanged()
         return self._present().access_token
 
     async def close(self) -> None:
-        """Stop what is under way."""
+        """Cancels a running exchange."""
         if self._exchanging is not None:
             self._exchanging.cancel()
             with suppress(asyncio.CancelledError, MedConnectError):
                 await self._exchanging
 
     async def _exchanged(self) -> None:
-        """Wait for the one exchange that is under way; it goes on if a waiter gives up."""
+        """Waits for the single running exchange; it continues if a waiting call is cancelled."""
         if self._exchanging is None or self._exchanging.done():
             self._exchanging = asyncio.create_task(self._exchange_tokens())
             self._exchanging.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             await asyncio.shield(self._exchanging)
         except MedConnectError as error:
-            raise type(error)(error.failure) from error  # each waiter gets one of his own
+            raise type(error)(error.failure) from error  # each waiting call gets an exception of its own
 
     async def _exchange_tokens(self) -> None:
-        """Exchange the tokens, or take over those that another program with the same store got meanwhile."""
+        """Exchanges the tokens, or loads those that another program with the same store has received meanwhile."""
         mine = self._present()
         async with self._store.exclusive():
             kept = self._store.load()

@@ -1,4 +1,4 @@
-"""The one place that turns gRPC statuses into exceptions."""
+"""The only module that maps gRPC statuses to exceptions."""
 
 import functools
 from collections.abc import Iterator, Mapping
@@ -31,14 +31,14 @@ BY_STATUS: Final[Mapping[grpc.StatusCode, type[MedConnectError]]] = {
     grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
 }
-"""What is not here is an InternalError."""
+"""Exception of each status; any other status is an InternalError."""
 
 BROKEN: Final = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
-"""Statuses that a broken connection ends with too: without a reason of the service they mean that it is unavailable."""
+"""Statuses that a broken connection also causes: without a reason of the service they mean Unavailable."""
 
 
 def to_error(failed: grpc.aio.AioRpcError) -> MedConnectError:
-    """The exception of a failed call: by its reason, else by its status."""
+    """Returns the exception of a failed call: by its reason, or else by its status."""
     status = _details(failed)
     info = _first(status, error_details_pb2.ErrorInfo)
     if info is None or info.domain != DOMAIN:
@@ -60,7 +60,7 @@ def to_error(failed: grpc.aio.AioRpcError) -> MedConnectError:
 
 @functools.cache
 def by_reason() -> Mapping[str, type[MedConnectError]]:
-    """The class of every published reason that has one of its own: `QR_CODE_EXPIRED` is `QrCodeExpired`."""
+    """Returns the class of each published reason that has one: `QR_CODE_EXPIRED` is `QrCodeExpired`."""
     names = (value.name.removeprefix("ERROR_REASON_") for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values)
     classes = {name: getattr(errors, name.title().replace("_", ""), None) for name in names}
     return {name: found for name, found in classes.items() if found is not None}
@@ -71,7 +71,7 @@ def _class_of(code: grpc.StatusCode) -> type[MedConnectError]:
 
 
 def _details(failed: grpc.aio.AioRpcError) -> status_pb2.Status:
-    """The rich status of a call; an empty one if there is none, or none that can be read."""
+    """Returns the rich status of a call; an empty one if there is none or it cannot be parsed."""
     for key, value in failed.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
             try:

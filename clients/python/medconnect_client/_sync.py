@@ -1,4 +1,4 @@
-"""The blocking face: the asynchronous classes, method by method."""
+"""The blocking client: a wrapper for each asynchronous class, method by method."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -20,7 +20,7 @@ from medconnect_client.models import PharmacyPrescription
 
 
 class Auth(Blocking[AsyncAuth]):
-    """The Auth service; signing in and out are the client's own."""
+    """The Auth service; `sign_in` and `sign_out` are methods of the client."""
 
     register = blocking(AsyncAuth.register)
     forgot_password = blocking(AsyncAuth.forgot_password)
@@ -81,7 +81,7 @@ class Events(Blocking[AsyncEvents]):
 
 
 class Claim(Blocking[AsyncClaim]):
-    """A prescription that the caller holds."""
+    """The caller's claim on a prescription."""
 
     renew = blocking(AsyncClaim.renew)
     dispense = blocking(AsyncClaim.dispense)
@@ -90,12 +90,12 @@ class Claim(Blocking[AsyncClaim]):
 
     @property
     def prescription(self) -> PharmacyPrescription:
-        """The prescription as it was when it was claimed, or the claim renewed."""
+        """The prescription as of the last validation: when it was claimed, or when the claim was renewed."""
         return self._asynchronous.prescription
 
     @property
     def expires_at(self) -> datetime:
-        """Until when the claim lasts, by the server's clock."""
+        """The time when the claim expires, by the server's clock."""
         return self._asynchronous.expires_at
 
 
@@ -113,16 +113,16 @@ class Pharmacy(Blocking[AsyncPharmacy]):
     receipt = blocking(AsyncPharmacy.receipt)
 
     def claim(self, prescription_id: str, notes: str | None = None) -> AbstractContextManager[Claim]:
-        """Hold a prescription while the block runs; leaving it gives the claim back unless it has ended by itself.
+        """Claims a prescription while the block runs; leaving the block releases the claim unless it has ended.
 
-        Raises NotFound without a scan or lookup in the last 24 h, ClaimedByOther, the errors of final states; on the
-        way out only what keeps the claim from being given back, and never instead of the block's own exception.
+        Raises NotFound without a scan or lookup in the last 24 h, ClaimedByOther, and the errors of final states. On
+        exit it raises errors of the release, but never in place of the block's own exception.
         """
         return Entered(self._asynchronous.claim(prescription_id, notes), Claim)
 
 
 class Client(Blocking[AsyncClient]):
-    """MedConnect for programs without an event loop; takes what `AsyncClient` takes, and does the same."""
+    """A blocking client for MedConnect, with the parameters and the behaviour of `AsyncClient`."""
 
     sign_in = blocking(AsyncClient.sign_in)
     sign_out = blocking(AsyncClient.sign_out)
@@ -154,17 +154,17 @@ class Client(Blocking[AsyncClient]):
         )
         super().__init__(client)
         self.auth = Auth(client.auth)
-        """Accounts."""
+        """Calls about accounts."""
         self.clinical = Clinical(client.clinical)
-        """Patients, visits, prescriptions, QR codes."""
+        """Calls about patients, visits, prescriptions and QR codes."""
         self.pharmacy = Pharmacy(client.pharmacy)
-        """Scanning, claiming, dispensing."""
+        """Calls for scanning, claiming and dispensing."""
         self.events = Events(client.events)
-        """The mail queue."""
+        """Calls about the email queue."""
 
     @property
     def signed_in(self) -> bool:
-        """Whether there is a session to call with."""
+        """True if the client has the tokens of a session."""
         return self._asynchronous.signed_in
 
     def __enter__(self) -> Self:

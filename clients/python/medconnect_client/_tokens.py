@@ -1,4 +1,4 @@
-"""What signing in gives, and where it is kept."""
+"""The tokens of a session, and stores for them."""
 
 import base64
 import json
@@ -10,53 +10,53 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The keys to a session; keep them secret."""
+    """The tokens of a session; keep them secret."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_at: datetime
-    """When the access token ends, by the server's clock."""
+    """When the access token expires, by the server's clock."""
 
 
 class TokenStore(Protocol):
-    """Where the tokens of a session are kept between calls, or between runs of a program."""
+    """A store that keeps the tokens of a session between calls, or between runs of a program."""
 
     def load(self) -> Tokens | None:
-        """The tokens that are kept; None: nobody is signed in."""
+        """Returns the stored tokens; None if no session is stored."""
         ...
 
     def save(self, tokens: Tokens | None) -> None:
-        """Keep these instead; None: forget them."""
+        """Replaces the stored tokens; None deletes them."""
         ...
 
     def exclusive(self) -> AbstractAsyncContextManager[None]:
-        """While the block runs, nobody else who shares the store exchanges its tokens; may wait for them."""
+        """Locks the store while the block runs, so that only one of the programs that share it refreshes the tokens."""
         ...
 
 
 class MemoryTokens:
-    """Keeps the tokens as long as the client lives."""
+    """A store in the client's memory."""
 
     def __init__(self, tokens: Tokens | None = None) -> None:
         self._tokens = tokens
 
     def load(self) -> Tokens | None:
-        """The tokens that are kept."""
+        """Returns the stored tokens; None if no session is stored."""
         return self._tokens
 
     def save(self, tokens: Tokens | None) -> None:
-        """Keep these instead."""
+        """Replaces the stored tokens."""
         self._tokens = tokens
 
     def exclusive(self) -> AbstractAsyncContextManager[None]:
-        """Nobody shares them."""
+        """Does nothing: the store is not shared."""
         return nullcontext()
 
 
 def life_of(access_token: str) -> float | None:
-    """Seconds from a token's issue to its end, as it says itself; None if it cannot be read.
+    """Returns the seconds from a token's issue to its expiry, from its claims; None if it cannot be parsed.
 
-    A span, not a moment: it holds where the local clock is wrong.
+    It is a duration, not a point in time, so that it is right even if the local clock is wrong.
     """
     try:
         body = access_token.split(".")[1]

@@ -1,8 +1,8 @@
-"""Between wire messages and models, by their types: a field of a model is the message's field of the same name.
+"""Converts between wire messages and models by their types: a model's field is the message's field of the same name.
 
-Money is text on the wire and Decimal here, days are text and date, moments are Timestamps and aware datetimes in UTC,
-enums are matched by name: `FOLLOW_UP` is the word `follow_up`. Empty text and absent fields are None where the model
-allows it.
+Money is text on the wire and Decimal here, days are text and date, times are Timestamps and aware datetimes in UTC,
+enums are matched by name: `FOLLOW_UP` is `follow_up`. Empty texts and absent fields are None where the model allows
+it.
 """
 
 import functools
@@ -23,20 +23,20 @@ Q = TypeVar("Q", bound=Message)
 Reader = Callable[[Any], Any]
 Field = Any
 EnumType = Any
-"""Descriptors of fields and enums; protobuf has two types for each that do not agree."""
+"""Descriptors of fields and enums; protobuf has two incompatible types for each."""
 Class = Any
-"""A model, or a message type."""
+"""A model or a message type."""
 
 
 def read(model: type[M], message: Message) -> M:
-    """The model with the values of a message."""
+    """Returns a model with the values of a message."""
     kind: Class = type(message)
     shape: Class = model
     return model(**{name: take(message) for name, take in _readers(shape, kind).items()})
 
 
 def filled(message_type: type[Q], model: object = None, /, **values: object) -> Q:
-    """A message with a model's values and with these; what is None stays absent."""
+    """Returns a message with a model's values and the given ones; None leaves a field absent."""
     known = {field.name: getattr(model, field.name) for field in fields(model)} if is_dataclass(model) else {}
     message = message_type()
     for name, value in {**known, **values}.items():
@@ -86,13 +86,13 @@ def _converter(field: Field, kind: Class) -> Reader:
 
 
 def _member(kind: type[StrEnum], described: EnumType, number: int) -> StrEnum:
-    """The member of a number; the member `unknown` for what a newer server says."""
+    """Returns the enum member of a number; `unknown` for one that a newer server sends."""
     word = _word(described, number)
     return kind(word) if word in set(kind) else kind("unknown")
 
 
 def _word(described: EnumType, number: int) -> str:
-    """A number's name as REST has it: `follow_up`; empty for what a newer server says."""
+    """Returns the name of an enum number as in REST: `follow_up`; empty for one that a newer server sends."""
     value = described.values_by_number.get(number)
     return value.name.removeprefix(_prefix(described)).lower() if value else ""
 
@@ -119,10 +119,10 @@ def _wired(field: Field, value: Any) -> Any:  # noqa: ANN401
 def _number(described: EnumType, word: str) -> int:
     value = described.values_by_name.get(f"{_prefix(described)}{word.upper()}")
     if value is None or not value.number:
-        raise ValueError(f"{word!r} is no {described.name}")
+        raise ValueError(f"{word!r} is not a value of {described.name}")
     return int(value.number)
 
 
 def _prefix(described: EnumType) -> str:
-    """What the names of an enum's values begin with: `PRESCRIPTION_STATUS_`."""
+    """Returns the common prefix of an enum's values: `PRESCRIPTION_STATUS_`."""
     return str(described.values_by_number[0].name.removesuffix("UNSPECIFIED"))

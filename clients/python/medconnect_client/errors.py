@@ -1,54 +1,54 @@
-"""What a call can fail with.
+"""The exceptions that calls raise.
 
 MedConnectError
-├── InvalidArgument                what was sent is wrong, and stays wrong
+├── InvalidArgument                the request is invalid; repeating it does not help
 │   ├── ValidationFailed               `violations` names each field
-│   ├── QrCodeInvalid                  no code of this service, or a damaged one
-│   ├── ReferenceNumberInvalid         wrong shape, date or check character
-│   ├── IdempotencyKeyReused           the key was used before, with another request
-│   ├── PasswordWrong                  the present password that was given is wrong
-│   ├── PasswordBreached               one of the commonest passwords
-│   ├── PasswordContext                a password with a word that everybody would try
-│   └── OtpInvalid                     a one-time code that is wrong, used, or too old
-├── Unauthenticated                sign in first; a session that has ended says so too
-│   ├── InvalidCredentials             e-mail and password open no account
-│   └── RefreshTokenInvalid            the session is over: sign in again
+│   ├── QrCodeInvalid                  not a QR code of this service, or a damaged one
+│   ├── ReferenceNumberInvalid         wrong format, date or check character
+│   ├── IdempotencyKeyReused           the key was used before with another request
+│   ├── PasswordWrong                  the current password is wrong
+│   ├── PasswordBreached               one of the most common passwords
+│   ├── PasswordContext                the password contains an easily guessed word
+│   └── OtpInvalid                     the one-time code is wrong, used or expired
+├── Unauthenticated                not signed in, or the session has ended
+│   ├── InvalidCredentials             email or password is wrong
+│   └── RefreshTokenInvalid            the session has ended: sign in again
 ├── PermissionDenied
-│   ├── RoleNotAllowed                 not with this role
-│   ├── AccountNotVerified             an admin has not checked the licence yet
-│   ├── EmailNotConfirmed              the code of the welcome mail was not entered yet
-│   └── OtpRequired                    the medical history is closed: have a code mailed
-├── NotFound                       there is no such thing, or it is not the caller's
+│   ├── RoleNotAllowed                 the caller's role may not do this
+│   ├── AccountNotVerified             an admin has not verified the licence yet
+│   ├── EmailNotConfirmed              the code in the welcome email was not entered yet
+│   └── OtpRequired                    the medical history is not open: request a code
+├── NotFound                       does not exist, or is not visible to the caller
 ├── AlreadyExists
 │   └── EmailTaken
-├── Aborted                        somebody else was faster
+├── Aborted                        a concurrent call came first
 │   ├── VersionConflict                the record has a newer version
-│   └── RequestInProgress              the first call with this key still runs
-├── FailedPrecondition             not in the present `state`; nothing was changed
+│   └── RequestInProgress              the first call with this key is still running
+├── FailedPrecondition             not possible in the current `state`; nothing was changed
 │   ├── PrescriptionState              the state does not allow this
 │   ├── PrescriptionDispensed          final, since `changed_at`
 │   ├── PrescriptionRejected           final, since `changed_at`
 │   ├── PrescriptionCancelled          final, since `changed_at`
 │   ├── PrescriptionExpired            final, since `changed_at`
-│   ├── ClaimedByOther                 another pharmacist holds it, until `claim_expires_at`
-│   ├── PrescriptionClaimed            a pharmacy holds it: its doctor cannot cancel now
+│   ├── ClaimedByOther                 claimed by another pharmacist until `claim_expires_at`
+│   ├── PrescriptionClaimed            claimed by a pharmacist: the doctor cannot cancel it now
 │   ├── QrCodeReplaced                 a newer code was issued
 │   ├── QrCodeExpired
 │   ├── PatientHasNoEmail
 │   ├── RecipientDeactivated           the recipient's account is deactivated
-│   ├── EmailNotFailed                 only a failed mail can be put back
-│   └── EmailExpired                   the code that it carried is gone
+│   ├── EmailNotFailed                 only a failed email can be retried
+│   └── EmailExpired                   the code in the email has expired
 ├── ResourceExhausted
-│   ├── RateLimitExceeded              `retry_after` says when
-│   ├── TooManyStreams                 one that is open must end first
-│   ├── EmailLimitExceeded             the recipient got enough mails today
-│   └── SlowConsumer                   a stream that was not read for too long
-├── Unavailable                    the server cannot be reached, or cannot work now
-├── DeadlineExceeded               the time was over
-└── InternalError                  something failed inside; `request_id` finds it in the server's log
+│   ├── RateLimitExceeded              try again after `retry_after` seconds
+│   ├── TooManyStreams                 close an open stream first
+│   ├── EmailLimitExceeded             the recipient has reached the daily limit of emails
+│   └── SlowConsumer                   the stream was not read fast enough
+├── Unavailable                    the server cannot be reached, or cannot serve the call now
+├── DeadlineExceeded               the call did not finish in time
+└── InternalError                  the server failed; `request_id` identifies the call in its log
 
-Each class below a status is a reason of `error_reason.proto`. A reason without a class of its own, or one that a newer
-server gives, is an instance of its status' class; `reason` tells it.
+Each subclass of a status class is a reason of `error_reason.proto`. A reason that has no class, such as one of a newer
+server, is raised as the class of its status; `reason` names it.
 """
 
 from collections.abc import Mapping
@@ -59,76 +59,76 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """A field that does not hold what it must."""
+    """A field whose value is invalid."""
 
     field: str
     """Its JSON path, such as `items[0].quantity`."""
     message: str
-    """What is wrong with it, for people."""
+    """A description of the problem, for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """All that is known of why a call failed."""
+    """The details of a failed call."""
 
     message: str
-    """For people."""
+    """A description of the failure, for people."""
     reason: str = ""
-    """The service's reason, such as `PRESCRIPTION_DISPENSED`; empty if the call never got an answer from it."""
+    """The service's reason, such as `PRESCRIPTION_DISPENSED`; empty if the service did not respond."""
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """What the reason tells more, by JSON name."""
+    """Further details of the reason, by JSON name."""
     request_id: str = ""
-    """Finds the call in the server's log."""
+    """Identifies the call in the server's log."""
     retry_after: float | None = None
-    """Seconds after which the server asks to try again."""
+    """Seconds to wait before trying again, if the server states it."""
     violations: tuple[FieldViolation, ...] = ()
 
 
 class MedConnectError(Exception):
-    """A call that did not succeed; the base of all."""
+    """A call failed; the base class of all exceptions."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
-        """All that is known of it."""
+        """The details of the failed call."""
         self.maybe_done = False
-        """True: a command may have been carried out although no answer says so. Repeating it with `idempotency_key`
-        tells, and never carries it out twice."""
+        """True if a command may have been carried out although no response confirms it. Repeating it with
+        `idempotency_key` returns the outcome and never carries it out twice."""
         self.idempotency_key: str | None = None
-        """The key that the command was sent with; None for what has none."""
+        """The key that the command was sent with; None for a call without one."""
 
     @property
     def message(self) -> str:
-        """What happened, for people."""
+        """A description of the failure, for people."""
         return self.failure.message
 
     @property
     def reason(self) -> str:
-        """The service's reason, such as `PRESCRIPTION_DISPENSED`; empty if the failure is none of the service's own."""
+        """The service's reason, such as `PRESCRIPTION_DISPENSED`; empty if the failure is not the service's own."""
         return self.failure.reason
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the reason tells more, by JSON name."""
+        """Further details of the reason, by JSON name."""
         return self.failure.metadata
 
     @property
     def request_id(self) -> str:
-        """Finds the call in the server's log; empty if it never got there."""
+        """Identifies the call in the server's log; empty if the call did not reach the server."""
         return self.failure.request_id
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds after which the server asks to try again, if it does."""
+        """Seconds to wait before trying again; None if the server states none."""
         return self.failure.retry_after
 
 
 class InvalidArgument(MedConnectError):
-    """What was sent is wrong, and stays wrong."""
+    """The request is invalid; repeating it does not help."""
 
     @property
     def violations(self) -> tuple[FieldViolation, ...]:
-        """The fields that are wrong, as far as the service names them."""
+        """The invalid fields that the service names."""
         return self.failure.violations
 
     def __str__(self) -> str:
@@ -137,47 +137,47 @@ class InvalidArgument(MedConnectError):
 
 
 class ValidationFailed(InvalidArgument):
-    """A field does not hold what it must; `violations` names each."""
+    """One or more fields are invalid; `violations` names each."""
 
 
 class QrCodeInvalid(InvalidArgument):
-    """The text is no QR code of this service, or a damaged one."""
+    """The text is not a QR code of this service, or it is damaged."""
 
 
 class ReferenceNumberInvalid(InvalidArgument):
-    """The text is no reference number: wrong shape, date or check character."""
+    """The text is not a reference number: its format, date or check character is wrong."""
 
 
 class IdempotencyKeyReused(InvalidArgument):
-    """The idempotency key was used before, with another request."""
+    """The idempotency key was used before with another request."""
 
 
 class PasswordWrong(InvalidArgument):
-    """The present password that was given is wrong."""
+    """The current password is wrong."""
 
 
 class PasswordBreached(InvalidArgument):
-    """The new password is one of the commonest, or a simple pattern."""
+    """The new password is one of the most common, or a simple pattern."""
 
 
 class PasswordContext(InvalidArgument):
-    """The new password holds a word that everybody would try first."""
+    """The new password contains an easily guessed word, such as one of the account."""
 
 
 class OtpInvalid(InvalidArgument):
-    """The one-time code is wrong, used, too old, or was tried too often."""
+    """The one-time code is wrong, used, expired, or was tried too often."""
 
 
 class Unauthenticated(MedConnectError):
-    """Nobody is signed in, or the session has ended."""
+    """The client is not signed in, or its session has ended."""
 
 
 class InvalidCredentials(Unauthenticated):
-    """E-mail and password do not open an account."""
+    """The email or the password is wrong."""
 
 
 class RefreshTokenInvalid(Unauthenticated):
-    """The session is over: sign in again."""
+    """The session has ended: sign in again."""
 
 
 class PermissionDenied(MedConnectError):
@@ -193,31 +193,31 @@ class AccountNotVerified(PermissionDenied):
 
 
 class EmailNotConfirmed(PermissionDenied):
-    """The code of the welcome mail has not been entered yet."""
+    """The code in the welcome email has not been entered yet."""
 
 
 class OtpRequired(PermissionDenied):
-    """The medical history is closed: have a code mailed and enter it."""
+    """The medical history is not open: request a code by email and confirm it."""
 
 
 class NotFound(MedConnectError):
-    """There is no such thing, or it is not the caller's."""
+    """The object does not exist, or it is not visible to the caller."""
 
 
 class AlreadyExists(MedConnectError):
-    """There is one already."""
+    """The object exists already."""
 
 
 class EmailTaken(AlreadyExists):
-    """An account with this e-mail exists."""
+    """An account with this email address exists already."""
 
 
 class Aborted(MedConnectError):
-    """Somebody else was faster."""
+    """A concurrent call came first."""
 
 
 class VersionConflict(Aborted):
-    """The record was changed by somebody else since the version that the update names."""
+    """The record has changed since the version that the update names."""
 
 
 class RequestInProgress(Aborted):
@@ -225,21 +225,21 @@ class RequestInProgress(Aborted):
 
 
 class FailedPrecondition(MedConnectError):
-    """The present state does not allow this; nothing was changed."""
+    """The current state does not allow this; nothing was changed."""
 
     @property
     def state(self) -> str:
-        """The prescription's present state in lower case, such as `dispensed`; empty if the service does not say."""
+        """The prescription's current state in lower case, such as `dispensed`; empty if it is not stated."""
         return self.metadata.get("state", "")
 
     @property
     def changed_at(self) -> datetime | None:
-        """Since when a final state holds."""
+        """The time when the prescription reached its final state."""
         return self._moment("changedAt")
 
     @property
     def claim_expires_at(self) -> datetime | None:
-        """Until when another pharmacist's claim lasts."""
+        """The time when another pharmacist's claim expires."""
         return self._moment("claimExpiresAt")
 
     def _moment(self, key: str) -> datetime | None:
@@ -248,7 +248,7 @@ class FailedPrecondition(MedConnectError):
 
 
 class PrescriptionState(FailedPrecondition):
-    """The prescription's present state does not allow this."""
+    """The prescription's current state does not allow this."""
 
 
 class PrescriptionDispensed(FailedPrecondition):
@@ -264,15 +264,15 @@ class PrescriptionCancelled(FailedPrecondition):
 
 
 class PrescriptionExpired(FailedPrecondition):
-    """The prescription's validity is over."""
+    """The prescription has expired."""
 
 
 class ClaimedByOther(FailedPrecondition):
-    """Another pharmacist holds the claim."""
+    """Another pharmacist has claimed the prescription."""
 
 
 class PrescriptionClaimed(FailedPrecondition):
-    """A pharmacy holds the prescription: its doctor cannot cancel it now, but can call (`metadata` names it)."""
+    """A pharmacist has claimed the prescription: it cannot be cancelled now; `metadata` names the pharmacy to call."""
 
 
 class QrCodeReplaced(FailedPrecondition):
@@ -280,11 +280,11 @@ class QrCodeReplaced(FailedPrecondition):
 
 
 class QrCodeExpired(FailedPrecondition):
-    """The QR code's validity is over; its patient or doctor can issue a new one."""
+    """The QR code has expired; its patient or doctor can issue a new one."""
 
 
 class PatientHasNoEmail(FailedPrecondition):
-    """The patient has no e-mail address."""
+    """The patient has no email address."""
 
 
 class RecipientDeactivated(FailedPrecondition):
@@ -292,40 +292,40 @@ class RecipientDeactivated(FailedPrecondition):
 
 
 class EmailNotFailed(FailedPrecondition):
-    """Only a failed mail can be put back into the queue."""
+    """Only a failed email can be put back into the queue."""
 
 
 class EmailExpired(FailedPrecondition):
-    """The mail carried a code that is gone; ask for a new one."""
+    """The code in the email has expired; request a new one."""
 
 
 class ResourceExhausted(MedConnectError):
-    """More than the service takes."""
+    """A limit of the service is exceeded."""
 
 
 class RateLimitExceeded(ResourceExhausted):
-    """Too many requests; `retry_after` says when the next one is let in."""
+    """Too many requests; the next one is allowed after `retry_after` seconds."""
 
 
 class TooManyStreams(ResourceExhausted):
-    """The caller has five streams open; one of them must end first."""
+    """The caller has five streams open and must close one first."""
 
 
 class EmailLimitExceeded(ResourceExhausted):
-    """The recipient was sent as many mails as a day allows; `retry_after` says when there is room."""
+    """The recipient has reached the daily limit of emails; the next one is allowed after `retry_after` seconds."""
 
 
 class SlowConsumer(ResourceExhausted):
-    """The stream was not read for so long that it was ended; it can be resumed."""
+    """The server ended a stream that was not read fast enough; it can be resumed."""
 
 
 class Unavailable(MedConnectError):
-    """The server cannot be reached, or cannot work at the moment."""
+    """The server cannot be reached, or cannot serve the call at the moment."""
 
 
 class DeadlineExceeded(MedConnectError):
-    """The time was over before the work was done."""
+    """The call did not finish in time."""
 
 
 class InternalError(MedConnectError):
-    """Something failed inside the service, or it answered what this client does not understand."""
+    """The service failed, or it sent a response that this client does not understand."""

@@ -1,6 +1,6 @@
-"""What the service speaks of, as frozen dataclasses.
+"""The values that calls take and return, as frozen dataclasses.
 
-Money is Decimal, moments are aware datetimes in UTC, days are dates, ids are UUIDs as text.
+Money is Decimal, times are aware datetimes in UTC, days are dates, ids are UUIDs as text.
 """
 
 from medconnect_client.models._audit import (

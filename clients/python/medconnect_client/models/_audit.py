@@ -1,4 +1,4 @@
-"""Who did what to whose record."""
+"""Audit records, for admins and for patients."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,18 +8,18 @@ from medconnect_client.models._people import Role
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """A record of the audit, as admins read it. Words are those of `audit.proto` in lower case."""
+    """An audit record, as admins see it. Enum values are those of `audit.proto` in lower case."""
 
     id: str
     occurred_at: datetime
     event: str
-    """What happened, such as `prescription_read`."""
+    """The event, such as `prescription_read`."""
     action: str
-    """The kind of it, such as `read`."""
+    """The kind of action, such as `read`."""
     outcome: str
-    """How it ended, such as `success`."""
+    """The outcome, such as `success`."""
     actor_id: str
-    """Empty for a stranger and for the service itself."""
+    """Empty for a caller who is not signed in and for the service itself."""
     actor_name: str
     actor_role: Role | None
     session_id: str
@@ -27,20 +27,20 @@ class AuditRecord:
     user_agent: str
     rpc: str
     object_kind: str
-    """What it was about, such as `prescription`; empty for nothing single."""
+    """The kind of object, such as `prescription`; empty if the event is not about a single object."""
     object_id: str
     patient_ids: tuple[str, ...]
-    """The patients whose data was shown or changed, or would have been."""
+    """The patients whose data was read or changed, or would have been."""
     purpose: str
-    """Why somebody in this role acts (HL7 v3 PurposeOfUse)."""
+    """The purpose of use of the actor's role (HL7 v3 PurposeOfUse)."""
     request_id: str
     reason: str
-    """The error reason of what did not succeed."""
+    """The error reason; empty for a success."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessLogEntry:
-    """One access to a patient's record, as the patient reads it."""
+    """An access to a patient's record, as the patient sees it."""
 
     id: str
     occurred_at: datetime
@@ -49,8 +49,8 @@ class AccessLogEntry:
     actor_role: Role | None
     actor_workplace: str
     event: str
-    """What was done, such as `prescription_read`."""
+    """The event, such as `prescription_read`."""
     action: str
-    """The kind of it, such as `read`."""
+    """The kind of action, such as `read`."""
     prescription_number: str
-    """Empty for anything but a prescription."""
+    """Empty if the event is not about a prescription."""

@@ -11,7 +11,7 @@ class HistoryEntry:
     """An entry of a history as its patient sees it: a visit or a prescription, never both."""
 
     date: datetime.date
-    """The day of the visit, or of writing the prescription, at the hospital."""
+    """The day of the visit or of the prescription, in the hospital's time zone."""
     visit: MedicalVisit | None
     prescription: PatientPrescription | None
 
@@ -21,7 +21,7 @@ class PatientHistoryEntry:
     """An entry of a history as doctors see it: a visit or a prescription, never both."""
 
     date: datetime.date
-    """The day of the visit, or of writing the prescription, at the hospital."""
+    """The day of the visit or of the prescription, in the hospital's time zone."""
     visit: MedicalVisit | None
     prescription: Prescription | None
-    """Its notes are there for the doctor who wrote them."""
+    """`doctor_notes` is empty unless the caller wrote the prescription."""

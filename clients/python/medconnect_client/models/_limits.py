@@ -6,34 +6,34 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """One limit, and what it did."""
+    """A rate limit, with the numbers of allowed and rejected calls."""
 
     name: str
-    """Such as `login`: the metadata `limit` of a refusal."""
+    """The name, such as `login`: the metadata `limit` of RateLimitExceeded."""
     tokens: int
     period_seconds: int
-    """Seconds in which an empty bucket fills up."""
+    """Seconds in which an empty bucket refills."""
     allowed: int
     refused: int
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitBucket:
-    """A bucket from which calls have taken tokens."""
+    """A bucket that is not full."""
 
     limit: str
     key: str
-    """Whose it is: an address, or the id of an account or session."""
+    """The owner of the bucket: an address, or the id of an account or session."""
     used_percent: int
-    """How much of it is gone; at 100 it refuses."""
+    """The used share in percent; at 100 calls are rejected."""
     full_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitUsage:
-    """How the rate limits stand, in the process that answers."""
+    """The usage of the rate limits in the process that serves the call."""
 
     limits: tuple[RateLimit, ...]
     fullest_buckets: tuple[RateLimitBucket, ...]
-    """The 20 that are nearest to refusing, the nearest first."""
+    """The 20 buckets with the highest use, highest first."""
     counted_since: datetime

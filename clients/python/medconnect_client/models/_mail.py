@@ -1,4 +1,4 @@
-"""The mail queue."""
+"""The email queue."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class EmailQueueStatus:
-    """The queue's state."""
+    """The state of the queue."""
 
     total_jobs: int
     """pending + processing + completed + failed."""
@@ -20,39 +20,39 @@ class EmailQueueStatus:
 
 
 class EmailStatus(StrEnum):
-    """How a mail stands."""
+    """The state of an email."""
 
     PENDING = "pending"
     PROCESSING = "processing"
     COMPLETED = "completed"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """One that this client does not know."""
+    """A value that this client does not know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A mail in the queue, without what it says."""
+    """An email in the queue, without its content."""
 
     id: str
     kind: str
-    """What it is about, such as `prescription`."""
+    """The kind of email, such as `prescription`."""
     recipient: str
     """Masked: `m***@example.org`."""
     status: EmailStatus
     attempts: int
-    """How often it was tried; a mail server that cannot be reached does not count."""
+    """The number of attempts; those that did not reach the mail server do not count."""
     error: str
-    """Why the last try failed; empty if it did not."""
+    """Why the last attempt failed; empty if it did not."""
     created_at: datetime
     due_at: datetime | None
-    """When it is tried next; only of a pending mail."""
+    """When the next attempt is due; None unless the email is pending."""
     finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class EmailChange:
-    """A change of a mail's state."""
+    """A change of an email's state."""
 
     id: str
     kind: str
@@ -66,8 +66,8 @@ class EmailChange:
 
 @dataclass(frozen=True, slots=True)
 class WatchedEmail:
-    """A message of the mails' feed."""
+    """A message of the feed of emails."""
 
     sequence: int
-    """The place in the feed: watching after it goes on behind this message."""
+    """The position in the feed; pass it as `after_sequence` to resume after this message."""
     email: EmailChange

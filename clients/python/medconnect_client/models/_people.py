@@ -6,25 +6,25 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What an account is."""
+    """The role of an account."""
 
     PATIENT = "patient"
     DOCTOR = "doctor"
     PHARMACIST = "pharmacist"
     ADMIN = "admin"
     UNKNOWN = "unknown"
-    """One that this client does not know."""
+    """A value that this client does not know."""
 
 
 class UserStatus(StrEnum):
-    """Whether an account may act."""
+    """The status of an account."""
 
     ACTIVE = "active"
     UNVERIFIED = "unverified"
-    """Signs in, and does nothing until an admin has checked the licence."""
+    """The account can sign in, but do nothing else until an admin has verified the licence."""
     DEACTIVATED = "deactivated"
     UNKNOWN = "unknown"
-    """One that this client does not know."""
+    """A value that this client does not know."""
 
 
 class Gender(StrEnum):
@@ -34,12 +34,12 @@ class Gender(StrEnum):
     MALE = "male"
     OTHER = "other"
     UNKNOWN = "unknown"
-    """One that this client does not know."""
+    """A value that this client does not know."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. Texts that do not belong to its role, or were not given, are empty."""
+    """An account. Texts that do not apply to its role or were not given are empty."""
 
     id: str
     email: str
@@ -54,24 +54,24 @@ class User:
     pharmacy_address: str
     created_at: datetime
     email_confirmed: bool
-    """Whether the address is the account's own."""
+    """Whether the owner has confirmed the address."""
     new_email: str
-    """The address that waits for its mailed code; empty if none does."""
+    """The new address, until it is confirmed with the emailed code; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatientRecord:
-    """The record that belongs to a patient's account."""
+    """The patient record of a patient's account."""
 
     id: str
-    """The patient's id; not the account's."""
+    """The id of the patient record, not of the account."""
     reference_number: str
-    """`PAT-YYYYMMDD-XXXXXXXX`, to be given at a pharmacy."""
+    """`PAT-YYYYMMDD-XXXXXXXX`, for use at a pharmacy."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """An account that was made, and for a patient the record with it."""
+    """A new account, and the patient record if it is a patient's."""
 
     user: User
     patient: PatientRecord | None
@@ -79,13 +79,13 @@ class NewAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountDetails:
-    """Whose account to make. What does not belong to the role stays None."""
+    """The data of an account to create. Fields that do not apply to the role stay None."""
 
     email: str
     full_name: str
     role: Role = Role.PATIENT
     password: str | None = field(default=None, repr=False)
-    """8 to 128 characters; an admin may leave it out: its owner sets one through the welcome mail."""
+    """8 to 128 characters; an admin may omit it, and the owner sets one through the welcome email."""
     phone: str | None = None
     license_number: str | None = None
     """Required of doctors and pharmacists."""
@@ -109,14 +109,14 @@ class AccountDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountChanges:
-    """What to change in one's own account; what is left out stays. What does not belong to the role stays None."""
+    """Changes to the caller's account; omitted fields stay as they are. Fields of other roles stay None."""
 
     phone: str | None = None
     hospital_name: str | None = None
     pharmacy_name: str | None = None
     pharmacy_address: str | None = None
     email: str | None = None
-    """Becomes the account's address when the code that is mailed to it is entered."""
+    """Replaces the account's address once the code that is emailed to it has been confirmed."""
     current_password: str | None = field(default=None, repr=False)
     """Required with `email`."""
     clear: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ class JsonWebKey:
     kty: str
     crv: str
     x: str
-    """The key itself, base64url."""
+    """The public key, base64url."""
     kid: str
     use: str
     alg: str
@@ -138,7 +138,7 @@ class JsonWebKey:
 
 @dataclass(frozen=True, slots=True)
 class PatientSummary:
-    """A line of a list of patients: enough to tell two people apart."""
+    """A patient in a list: enough data to tell two people apart."""
 
     id: str
     reference_number: str
@@ -148,7 +148,7 @@ class PatientSummary:
 
 @dataclass(frozen=True, slots=True)
 class PatientProfile:
-    """A record as its patient sees it. Texts that were not given are empty."""
+    """A patient record, as the patient sees it. Texts that were not given are empty."""
 
     id: str
     reference_number: str
@@ -164,7 +164,7 @@ class PatientProfile:
     insurance_provider: str
     insurance_number: str
     allergies: tuple[str, ...]
-    """Empty: not recorded, which does not mean that there are none."""
+    """Empty if not recorded, which does not mean that the patient has none."""
     version: int
     """Grows by one with each change."""
     created_at: datetime
@@ -172,7 +172,7 @@ class PatientProfile:
 
 
 class PatientEmailStatus(StrEnum):
-    """Whether a patient can be emailed."""
+    """The reason why a patient can or cannot be emailed."""
 
     REACHABLE = "reachable"
     NO_ADDRESS = "no_address"
@@ -180,12 +180,12 @@ class PatientEmailStatus(StrEnum):
     ACCOUNT_DEACTIVATED = "account_deactivated"
     """The patient's account is deactivated; no email goes to it."""
     UNKNOWN = "unknown"
-    """One that this client does not know."""
+    """A value that this client does not know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patient(PatientProfile):
-    """The whole record, as doctors see it."""
+    """A patient record, as doctors see it."""
 
     existing_conditions: tuple[str, ...]
     email_status: PatientEmailStatus
@@ -193,13 +193,13 @@ class Patient(PatientProfile):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPatient:
-    """Whose record to make."""
+    """The data of a patient record to create."""
 
     full_name: str
     date_of_birth: date
     gender: Gender
     email: str | None = None
-    """None: there is no account and no mail."""
+    """None: the patient gets no account and no emails."""
     phone: str | None = None
     blood_type: str | None = None
     """One of A+ A- B+ B- AB+ AB- O+ O-."""
@@ -214,7 +214,7 @@ class NewPatient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChanges:
-    """What to change in a record; what is left out stays. A list that is given replaces the old one."""
+    """Changes to a patient record; omitted fields stay as they are. A given list replaces the old one."""
 
     phone: str | None = None
     date_of_birth: date | None = None
@@ -229,14 +229,14 @@ class ProfileChanges:
     clear: tuple[str, ...] = ()
     """Fields to empty, by their JSON names, such as `bloodType`."""
     version: int | None = None
-    """Refused with VersionConflict if the record has another version by now."""
+    """The version that the changes are based on; any other current version raises VersionConflict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientChanges(ProfileChanges):
-    """What a doctor may change in a record."""
+    """Changes that a doctor may make to a patient record."""
 
     full_name: str | None = None
     email: str | None = None
-    """Only where the record has none yet: this makes the account."""
+    """Only for a record without one; it creates the patient's account."""
     existing_conditions: tuple[str, ...] = ()

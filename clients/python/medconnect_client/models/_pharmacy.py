@@ -1,4 +1,4 @@
-"""What pharmacists see and do."""
+"""Prescriptions, claims and actions, as pharmacists see them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,22 +9,22 @@ from medconnect_client.models._prescriptions import PrescriptionItem, Prescripti
 
 
 class PharmacyAction(StrEnum):
-    """What a pharmacist did."""
+    """An action of a pharmacist."""
 
     SCAN = "scan"
     LOOKUP = "lookup"
     VALIDATE = "validate"
-    """Claimed the prescription, or renewed the claim."""
+    """The pharmacist claimed the prescription or renewed the claim."""
     DISPENSE = "dispense"
     REJECT = "reject"
     RELEASE = "release"
     UNKNOWN = "unknown"
-    """One that this client does not know."""
+    """A value that this client does not know."""
 
 
 @dataclass(frozen=True, slots=True)
 class PharmacyPrescription:
-    """A prescription as a pharmacist sees it."""
+    """A prescription, as a pharmacist sees it."""
 
     id: str
     prescription_number: str
@@ -36,45 +36,45 @@ class PharmacyPrescription:
     items: tuple[PrescriptionItem, ...]
     qr_code: QrCodeInfo
     patient_allergies: tuple[str, ...]
-    """Empty: not recorded, which does not mean that there are none."""
+    """Empty if not recorded, which does not mean that the patient has none."""
     patient_date_of_birth: date | None
     insurance_provider: str
     insurance_number: str
     doctor_license_number: str
     created_at: datetime
     expires_at: datetime
-    """Until when it is valid."""
+    """When the prescription expires."""
     fulfilled_at: datetime | None
-    """When it was dispensed in full."""
+    """When the prescription was dispensed in full."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPrescription:
-    """What a scan or lookup found."""
+    """A prescription found by a scan or lookup."""
 
     prescription: PharmacyPrescription
     is_valid: bool
-    """True: what is not valid is not found, or raises."""
+    """Always True: a prescription that is not valid is not found, or raises."""
     can_dispense: bool
-    """Whether the caller could now go on to dispense."""
+    """Whether the caller could now claim and dispense it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """A claim that was taken or renewed."""
+    """A new or renewed claim."""
 
     prescription: PharmacyPrescription
     claim_expires_at: datetime
-    """Until when the caller may dispense, by the server's clock."""
+    """When the claim expires, by the server's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class DispenseLine:
-    """One item to hand out."""
+    """An item to dispense."""
 
     item_id: str
     quantity: int
-    """Units, at most what is open."""
+    """Units, at most the remaining quantity."""
     unit_price: Decimal
     """The price of one unit in the server's currency, at most two decimals."""
     batch_number: str
@@ -84,19 +84,19 @@ class DispenseLine:
 
 @dataclass(frozen=True, slots=True)
 class Dispensing:
-    """What a dispense did."""
+    """The result of a dispense."""
 
     prescription: PharmacyPrescription
-    """After it."""
+    """The prescription after the dispense."""
     total_amount: Decimal
-    """The price of its lines together."""
+    """The total price of the dispensed lines."""
     currency: str
     """ISO 4217."""
 
 
 @dataclass(frozen=True, slots=True)
 class DispensedLine:
-    """One item that was handed out."""
+    """A dispensed item."""
 
     item_id: str
     medicine_name: str
@@ -111,7 +111,7 @@ class DispensedLine:
 
 @dataclass(frozen=True, slots=True)
 class DispensingHistoryEntry:
-    """One of the caller's own actions."""
+    """An action of the caller."""
 
     id: str
     action: PharmacyAction
@@ -120,7 +120,7 @@ class DispensingHistoryEntry:
     patient_name: str
     lines: tuple[DispensedLine, ...]
     total_amount: Decimal | None
-    """None unless something was dispensed."""
+    """None if nothing was dispensed."""
     currency: str
     notes: str
     occurred_at: datetime
@@ -128,7 +128,7 @@ class DispensingHistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One entry of a prescription's log."""
+    """An entry of a prescription's log."""
 
     id: str
     action: PharmacyAction
@@ -142,7 +142,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was handed out of a prescription."""
+    """The dispensed lines of a prescription."""
 
     prescription_number: str
     patient_name: str

@@ -8,54 +8,54 @@ from medconnect_client.models._people import PatientEmailStatus
 
 
 class PrescriptionStatus(StrEnum):
-    """Where a prescription is in its life."""
+    """The state of a prescription."""
 
     PENDING = "pending"
-    """Written; no pharmacy has seen it."""
+    """Created; no pharmacist has scanned it."""
     SCANNED = "scanned"
     VALIDATED = "validated"
-    """Claimed by a pharmacist who is about to dispense it."""
+    """Claimed by a pharmacist."""
     PARTIALLY_DISPENSED = "partially_dispensed"
     DISPENSED = "dispensed"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     UNKNOWN = "unknown"
-    """One that this client does not know."""
+    """A value that this client does not know."""
 
 
 class VisitType(StrEnum):
-    """Why a patient came."""
+    """The kind of a visit."""
 
     CONSULTATION = "consultation"
     EMERGENCY = "emergency"
     FOLLOW_UP = "follow_up"
     UNKNOWN = "unknown"
-    """One that this client does not know."""
+    """A value that this client does not know."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrescriptionItem:
-    """One medicine of a prescription."""
+    """A medicine of a prescription."""
 
     id: str
     medicine_name: str
     dosage: str
-    """How much at a time, such as `500 mg`."""
+    """The amount per intake, such as `500 mg`."""
     frequency: str
     quantity: int
-    """Units that are prescribed."""
+    """The number of prescribed units."""
     instructions: str
     route: str
     duration_days: int | None
     dispensed_quantity: int
     remaining_quantity: int
-    """Units that are still open."""
+    """The number of units not yet dispensed."""
 
 
 @dataclass(frozen=True, slots=True)
 class QrCodeInfo:
-    """What is known of a QR code, without the code itself."""
+    """The properties of a QR code, without the code itself."""
 
     qr_hash: str
     """The first 32 hexadecimal digits of the SHA-256 of its text."""
@@ -66,12 +66,12 @@ class QrCodeInfo:
 
 @dataclass(frozen=True, slots=True)
 class QrCode:
-    """A QR code."""
+    """A QR code, as text and as a picture."""
 
     qr_code_image: str
     """A PNG as a `data:` URL."""
     qr_code: str
-    """The text that the picture holds, `MC1.…`."""
+    """The text of the code, `MC1.…`."""
     qr_hash: str
     expires_at: datetime
     scan_count: int
@@ -80,7 +80,7 @@ class QrCode:
 
 @dataclass(frozen=True, slots=True)
 class PatientPrescription:
-    """A prescription as its patient sees it."""
+    """A prescription, as the patient sees it."""
 
     id: str
     prescription_number: str
@@ -92,37 +92,37 @@ class PatientPrescription:
     qr_code: QrCodeInfo
     created_at: datetime
     expires_at: datetime
-    """Until when it is valid."""
+    """When the prescription expires."""
     fulfilled_at: datetime | None
-    """When it was dispensed in full."""
+    """When the prescription was dispensed in full."""
     status_reason: str
-    """Why it was rejected or cancelled."""
+    """Why the prescription was rejected or cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prescription(PatientPrescription):
-    """A prescription as the doctor who wrote it sees it."""
+    """A prescription, as the prescribing doctor sees it."""
 
     patient_id: str
     patient_name: str
     visit_id: str
     doctor_notes: str
     patient_email_status: PatientEmailStatus
-    """Whether emails about it go to its patient."""
+    """Whether emails about the prescription can reach the patient."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedMail:
-    """A prescription mail that will be sent."""
+    """A prescription email in the queue."""
 
     prescription_number: str
     qr_code: QrCodeInfo
-    """The code that the mail will hold."""
+    """The QR code that the email contains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPrescriptionItem:
-    """One medicine to prescribe."""
+    """A medicine to prescribe."""
 
     medicine_name: str
     dosage: str
@@ -136,19 +136,19 @@ class NewPrescriptionItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPrescription:
-    """What to prescribe; the doctor is the caller."""
+    """The data of a prescription to create; the caller is its doctor."""
 
     patient_id: str
     diagnosis: str
     items: tuple[NewPrescriptionItem, ...]
     visit_id: str | None = None
     doctor_notes: str | None = None
-    """Only the caller sees them."""
+    """Notes that only the caller can read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VitalSigns:
-    """What was measured."""
+    """The vital signs measured at a visit."""
 
     blood_pressure: str | None = None
     """Systolic/diastolic in mmHg, such as `120/80`."""
@@ -184,7 +184,7 @@ class MedicalVisit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVisit:
-    """What to record; the doctor is the caller."""
+    """The data of a visit to record; the caller is its doctor."""
 
     patient_id: str
     visit_date: date

@@ -1,4 +1,4 @@
-"""The `medconnect-pharmacy` command: the counter, and a command for each step, for scripts."""
+"""The `medconnect-pharmacy` command: the interactive terminal, and a subcommand for each step, for scripts."""
 
 import sys
 from itertools import islice
@@ -18,42 +18,43 @@ from medconnect_client.terminal.pictures import read_picture
 from medconnect_client.terminal.prompts import Prompts
 
 EPILOG: Final = (
-    "Exit codes: 0 done · 1 refused, nothing was changed · 2 not understood · 3 sign in first · 4 server not "
-    "reachable, nothing was changed · 5 no answer, it may have been done: repeat with --key · 6 failed inside · "
-    "130 interrupted"
+    "Exit codes: 0 success · 1 rejected, nothing was changed · 2 invalid command · 3 sign in first · 4 server not "
+    "reachable, nothing was changed · 5 outcome unknown: repeat with --key · 6 internal error · 130 interrupted"
 )
 
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="MedConnect at the pharmacy's counter. Without a command: the counter itself.",
+    help="MedConnect for pharmacies. Without a command, starts the interactive terminal.",
     epilog=EPILOG,
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Key = Annotated[str | None, typer.Option(help="The idempotency key of a command whose answer was lost.")]
+Key = Annotated[str | None, typer.Option(help="The idempotency key of a command whose response was lost.")]
 Notes = Annotated[str | None, typer.Option(help="Notes for the prescription's log.")]
-Prescription = Annotated[str, typer.Argument(help="The prescription's id, or its number RX-….")]
+Prescription = Annotated[str, typer.Argument(help="The prescription's id, or its number (RX-…).")]
 
 
 @app.callback(invoke_without_command=True)
 def counter(
     context: typer.Context,
-    address: Annotated[str, typer.Option(envvar="MEDCONNECT_ADDRESS", help="Where gRPC listens.")] = "127.0.0.1:50051",
+    address: Annotated[
+        str, typer.Option(envvar="MEDCONNECT_ADDRESS", help="The server, host:port.")
+    ] = "127.0.0.1:50051",
     ca: Annotated[
-        Path | None, typer.Option(envvar="MEDCONNECT_CA", help="Authorities that vouch for the server (PEM).")
+        Path | None, typer.Option(envvar="MEDCONNECT_CA", help="Certificate authorities to trust (PEM).")
     ] = None,
     certificate: Annotated[
         Path | None, typer.Option(envvar="MEDCONNECT_CERTIFICATE", help="This terminal's certificate (PEM).")
     ] = None,
     private_key: Annotated[
-        Path | None, typer.Option(envvar="MEDCONNECT_PRIVATE_KEY", help="Its private key (PEM).")
+        Path | None, typer.Option(envvar="MEDCONNECT_PRIVATE_KEY", help="This terminal's private key (PEM).")
     ] = None,
-    home: Annotated[Path, typer.Option(envvar="MEDCONNECT_TERMINAL_HOME", help="Where the session is kept.")] = Path(
-        "~/.local/state/medconnect"
-    ),
+    home: Annotated[
+        Path, typer.Option(envvar="MEDCONNECT_TERMINAL_HOME", help="The folder of the session's tokens.")
+    ] = Path("~/.local/state/medconnect"),
 ) -> None:
-    """Serve at the counter."""
+    """Start the interactive terminal."""
     tls = Tls(ca, certificate, private_key) if ca or certificate or private_key else None
     context.obj = Server(address, tls, home.expanduser())
     if context.invoked_subcommand is None:
@@ -64,11 +65,11 @@ def counter(
 @app.command()
 def sign_in(
     context: typer.Context,
-    email: Annotated[str, typer.Option(prompt="E-mail")],
+    email: Annotated[str, typer.Option(prompt="Email")],
     password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Sign in and keep the session."""
+    """Sign in and store the session's tokens."""
     with open_desk(context.obj, as_json=as_json) as desk:
         password = sys.stdin.readline().rstrip("\n") if password_stdin else Prompts(desk.console).hidden("Password: ")
         user = desk.call("Signing in", lambda: desk.client.sign_in(email, password))
@@ -77,7 +78,7 @@ def sign_in(
 
 @app.command()
 def sign_out(context: typer.Context, as_json: AsJson = False) -> None:
-    """End the session and forget it."""
+    """End the session and delete its tokens."""
     with open_desk(context.obj, as_json=as_json) as desk:
         desk.call("Signing out", desk.client.sign_out)
         desk.answer({}, screens.good("Signed out."))
@@ -85,7 +86,7 @@ def sign_out(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show whether the server is reachable, and who is signed in."""
+    """Check that the server is reachable, and show the signed-in account."""
     with open_desk(context.obj, as_json=as_json) as desk:
         user = desk.call("Connecting", desk.client.auth.current_user)
         desk.answer(user, screens.good(f"{user.full_name}, {user.pharmacy_name}, at {context.obj.address}"))
@@ -94,10 +95,12 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command()
 def scan(
     context: typer.Context,
-    entry: Annotated[str, typer.Argument(help="A code's text, a number, a picture's path, or - for standard input.")],
+    entry: Annotated[
+        str, typer.Argument(help="The text of a QR code, a number, the path of a picture, or - for standard input.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Show what a code, a number or a picture stands for."""
+    """Show the prescriptions of a QR code, a number or a picture."""
     with open_desk(context.obj, as_json=as_json) as desk:
         found = _found(desk, sys.stdin.readline() if entry == "-" else entry)
         shown = screens.prescription_panel(found[0].prescription) if len(found) == 1 else screens.found_table(found)
@@ -112,7 +115,7 @@ def claim(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Claim a prescription that was scanned, and keep it (`release` gives it back)."""
+    """Claim a scanned prescription; `release` ends the claim."""
     with open_desk(context.obj, as_json=as_json) as desk:
         named = _id(desk, prescription)
         held = desk.call("Claiming", lambda: desk.client.pharmacy.validate(named, notes, idempotency_key=key))
@@ -121,11 +124,11 @@ def claim(
 
 @app.command()
 def release(context: typer.Context, prescription: Prescription, key: Key = None, as_json: AsJson = False) -> None:
-    """Give a claim back."""
+    """Release a claim."""
     with open_desk(context.obj, as_json=as_json) as desk:
         named = _id(desk, prescription)
-        released = desk.call("Giving back", lambda: desk.client.pharmacy.release(named, idempotency_key=key))
-        desk.answer(released, screens.good("Given back."))
+        released = desk.call("Releasing", lambda: desk.client.pharmacy.release(named, idempotency_key=key))
+        desk.answer(released, screens.good("Claim released."))
 
 
 @app.command()
@@ -134,13 +137,13 @@ def dispense(
     prescription: Prescription,
     line: Annotated[
         list[str],
-        typer.Option(help="ITEM:QUANTITY:PRICE:BATCH:EXPIRY; ITEM is the medicine's place from 1, or its id."),
+        typer.Option(help="ITEM:QUANTITY:PRICE:BATCH:EXPIRY; ITEM is the medicine's position, from 1, or its id."),
     ],
     notes: Notes = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Claim a prescription and dispense these lines of it, or none."""
+    """Claim a prescription and dispense all of the given lines, or none."""
     with open_desk(context.obj, as_json=as_json) as desk:
         named = prescription if key is not None else _id(desk, prescription)
         done = dispensing.dispense(desk, named, line, notes, key)
@@ -151,11 +154,11 @@ def dispense(
 def reject(
     context: typer.Context, prescription: Prescription, reason: str, key: Key = None, as_json: AsJson = False
 ) -> None:
-    """Reject a prescription; patient and doctor read the reason."""
+    """Reject a prescription; the patient and the doctor see the reason."""
     with open_desk(context.obj, as_json=as_json) as desk:
         named = prescription if key is not None else _id(desk, prescription)
         rejected = desk.call("Rejecting", lambda: desk.client.pharmacy.reject(named, reason, idempotency_key=key))
-        desk.answer(rejected, screens.good("Rejected; patient and doctor are told."))
+        desk.answer(rejected, screens.good("Rejected. The patient and the doctor are notified."))
 
 
 @app.command()
@@ -167,7 +170,7 @@ def history(
     limit: Annotated[int, typer.Option(min=1)] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show what you did, newest first."""
+    """List your actions, newest first."""
     with open_desk(context.obj, as_json=as_json) as desk:
         days = {"from_date": from_day and read_day(from_day), "to_date": to_day and read_day(to_day)}
         entries = desk.client.pharmacy.history(action=action, **{name: day for name, day in days.items() if day})
@@ -177,7 +180,7 @@ def history(
 
 @app.command()
 def log(context: typer.Context, prescription: Prescription, as_json: AsJson = False) -> None:
-    """Show what happened to a prescription at pharmacies."""
+    """List the pharmacy actions on a prescription."""
     with open_desk(context.obj, as_json=as_json) as desk:
         found = desk.call("Reading", lambda: list(desk.client.pharmacy.log(_id(desk, prescription))))
         desk.answer(found, screens.log_table(found))
@@ -185,7 +188,7 @@ def log(context: typer.Context, prescription: Prescription, as_json: AsJson = Fa
 
 @app.command()
 def receipt(context: typer.Context, prescription: Prescription, as_json: AsJson = False) -> None:
-    """Show what you handed out of a prescription; name it by its id once it is final."""
+    """Show what you dispensed of a prescription; use its id once it is in a final state."""
     with open_desk(context.obj, as_json=as_json) as desk:
         found = desk.call("Reading", lambda: desk.client.pharmacy.receipt(_id(desk, prescription)))
         desk.answer(found, screens.receipt_table(found))
@@ -200,12 +203,12 @@ def _found(desk: Desk, text: str) -> tuple[FoundPrescription, ...]:
 
 
 def _id(desk: Desk, named: str) -> str:
-    """The id of a prescription that is named by id or number."""
+    """Returns the id of a prescription, given by id or number. Raises EntryWrong."""
     try:
         return str(UUID(named))
     except ValueError:
         pass
     found = _found(desk, named)
     if len(found) != 1:
-        raise EntryWrong(f"{named} names {len(found)} prescriptions; give the number RX-… of one.")
+        raise EntryWrong(f"{named} matches {len(found)} prescriptions; enter the number (RX-…) of one.")
     return found[0].prescription.id

@@ -1,4 +1,4 @@
-"""A pharmacist's day: scan, see, claim, dispense, reject, look back, with the keyboard alone."""
+"""The interactive terminal: scan, claim, dispense, reject and list past actions, by keyboard alone."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +25,7 @@ HISTORY_LINES: Final = 20
 
 
 class Counter:
-    """The main line, and what is opened from it."""
+    """The main prompt, and the screens that it opens."""
 
     def __init__(self, client: Client, console: Console, prompts: Prompts, waiting: Waiting, address: str) -> None:
         self._client = client
@@ -35,7 +35,7 @@ class Counter:
         self._address = address
 
     def run(self) -> None:
-        """Serve until the pharmacist leaves. Raises Unauthenticated if nobody signs in."""
+        """Runs until the pharmacist quits. Raises Unauthenticated if all sign-in attempts fail."""
         self._welcome()
         entry: str | None = ""
         while entry is not None:
@@ -50,13 +50,13 @@ class Counter:
                 self._show(told)
                 entry = ""
             except KeyboardInterrupt:
-                self._show(screens.bad("Not waited for."))
+                self._show(screens.bad("Stopped waiting."))
                 entry = ""
 
     def sign_in(self) -> None:
-        """Ask for e-mail and password. Raises the error of the last of three tries."""
+        """Asks for email and password. Raises the error of the third failed attempt."""
         for left in reversed(range(SIGN_IN_TRIES)):
-            email = self._prompts.line("E-mail: ")
+            email = self._prompts.line("Email: ")
             password = self._prompts.hidden("Password: ")
             try:
                 with self._waiting.doing("Signing in"):
@@ -70,7 +70,7 @@ class Counter:
                 return
 
     def _welcome(self) -> None:
-        """Say where this is and who is signed in, or ask."""
+        """Shows the server and the signed-in account, or asks to sign in."""
         self._show(Text.assemble(("MedConnect ", "bold"), self._address))
         try:
             if self._client.signed_in:
@@ -85,10 +85,10 @@ class Counter:
         self.sign_in()
 
     def _main_line(self) -> str | None:
-        """What to do next; None: leave."""
+        """Returns the entry that was typed at the main prompt, empty if it is handled; None to quit."""
         self._show(Text())
         self._show(screens.connection(self._address, self._waiting.reachable))
-        self._show(Text("Scan a code, or type a number (RX-… or PAT-…) or the path of a picture."))
+        self._show(Text("Scan a QR code, or type a number (RX-… or PAT-…) or the path of a picture."))
         self._show(screens.keys(h="history", o="sign out", q="quit"))
         try:
             text = self._prompts.line("› ").strip()
@@ -97,7 +97,7 @@ class Counter:
         if text.lower() == "q":
             return None
         if text.lower() == "o":
-            with suppress(errors.Unauthenticated):  # the session has ended by itself
+            with suppress(errors.Unauthenticated):  # the session has expired
                 self._call("Signing out", self._client.sign_out)
             return None
         if text.lower() == "h":
@@ -106,7 +106,7 @@ class Counter:
         return text
 
     def _serve(self, text: str) -> str:
-        """Open what was asked for; answers what was asked for next, if it was scanned over the present one."""
+        """Opens the prescription of an entry; returns the next entry if one was scanned there, otherwise empty text."""
         found = self._found(read_entry(text))
         if found is None:
             return ""
@@ -121,9 +121,9 @@ class Counter:
         return self._call("Scanning", lambda: self._client.pharmacy.scan(text))
 
     def _chosen(self, found: tuple[FoundPrescription, ...]) -> FoundPrescription | None:
-        """One of several; None: none of them."""
+        """Lets the pharmacist choose a prescription; returns None if they choose none."""
         self._show(screens.found_table(found))
-        place = self._prompts.until("Which one (Enter: none)? ", lambda text: _place(text, len(found)))
+        place = self._prompts.until("Number of the prescription (Enter: none): ", lambda text: _place(text, len(found)))
         return None if place is None else found[place - 1]
 
     def _history(self) -> None:
@@ -142,5 +142,5 @@ def _place(text: str, most: int) -> int | None:
     if not text.strip():
         return None
     if not text.strip().isdecimal() or not 1 <= int(text) <= most:
-        raise EntryWrong(f"A number from 1 to {most}.")
+        raise EntryWrong(f"Enter a number from 1 to {most}.")
     return int(text)

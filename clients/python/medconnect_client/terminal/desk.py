@@ -1,4 +1,4 @@
-"""What every command needs: the connection, the kept session, a place to print, and an exit code for each failure."""
+"""The environment of every command: connection, stored session, output, and an exit code for each failure."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,13 +20,13 @@ from medconnect_client.terminal.waiting import Waiting
 T = TypeVar("T")
 
 PATIENCE: Final = RetryPolicy(attempts=8, throttled=False)
-"""A person waits for a server that starts anew, and storms nobody."""
+"""Retries for an interactive user: long enough for a restart of the server; one user cannot overload it."""
 TIMEOUT_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the server is, and where sessions with it are kept."""
+    """The server's address and TLS settings, and the folder that stores its sessions."""
 
     address: str
     tls: Tls | None
@@ -35,7 +35,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a command works with."""
+    """The client and the output of a command."""
 
     client: Client
     console: Console
@@ -43,12 +43,12 @@ class Desk:
     as_json: bool
 
     def call(self, doing: str, call: Callable[[], T]) -> T:
-        """Make a call, saying so meanwhile."""
+        """Makes a call and shows its description meanwhile."""
         with self.waiting.doing(doing):
             return call()
 
-    def answer(self, value: Any, shown: RenderableType) -> None:  # noqa: ANN401 - whatever a command answers
-        """Print the answer, as JSON or for people."""
+    def answer(self, value: Any, shown: RenderableType) -> None:  # noqa: ANN401 - the result of any command
+        """Prints a result, as JSON or for people."""
         if self.as_json:
             typer.echo(json_text(value))
         else:
@@ -57,7 +57,7 @@ class Desk:
 
 @contextmanager
 def open_desk(server: Server, *, as_json: bool = False) -> Iterator[Desk]:
-    """Open a connection for a command; whatever fails is told, and ends the program with its exit code."""
+    """Opens a connection for a command; prints a failure and exits with its exit code."""
     console = Console(highlight=False, emoji=False, stderr=as_json)
     waiting = Waiting(console)
     try:

@@ -1,4 +1,4 @@
-"""Dispensing from a script: claimed first, and repeatable by its key when the answer is lost."""
+"""Dispensing from a script: claims first, and can be repeated with its idempotency key."""
 
 import secrets
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ from medconnect_client.terminal.entries import read_line, written_line
 def dispense(
     desk: Desk, prescription_id: str, written: Sequence[str], notes: str | None, key: str | None
 ) -> Dispensing:
-    """Dispense these lines; without a key they are claimed first, with one the first command is repeated as it was.
+    """Dispenses the given lines; without a key it claims first, with one it repeats the earlier command unchanged.
 
-    When no answer comes, the command to repeat is told. Raises EntryWrong, and what `Client.pharmacy` raises.
+    If the outcome is unknown, it prints the command to repeat. Raises EntryWrong, and the errors of
+    `Client.pharmacy.claim` and `Client.pharmacy.dispense`.
     """
     pharmacy = desk.client.pharmacy
     if key is not None:
         lines = [read_line(text, ()) for text in written]
-        return desk.call("Asking", lambda: pharmacy.dispense(prescription_id, lines, notes, idempotency_key=key))
+        return desk.call("Dispensing", lambda: pharmacy.dispense(prescription_id, lines, notes, idempotency_key=key))
     key = secrets.token_urlsafe(24)
     with desk.waiting.doing("Dispensing"), pharmacy.claim(prescription_id) as claim:
         lines = [read_line(text, claim.prescription.items) for text in written]
@@ -29,5 +30,5 @@ def dispense(
             if error.maybe_done:
                 options = " ".join(f"--line {written_line(line)}" for line in lines)
                 repeat = f"medconnect-pharmacy dispense {prescription_id} {options} --key {key}"
-                desk.console.print(f"To learn what became of it: {repeat}", markup=False, soft_wrap=True)
+                desk.console.print(f"To see the outcome, run: {repeat}", markup=False, soft_wrap=True)
             raise

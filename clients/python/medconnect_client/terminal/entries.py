@@ -1,4 +1,4 @@
-"""What people type, paste and scan: plain functions from text to values."""
+"""Parses typed, pasted and scanned text: plain functions from text to values."""
 
 import calendar
 import re
@@ -21,11 +21,11 @@ CENTS: Final = -2
 
 
 class EntryWrong(ValueError):
-    """What was typed cannot be meant; the message says what can."""
+    """The typed text is not valid; the message states what is."""
 
 
 class Kind(Enum):
-    """What an entry names."""
+    """The kind of an entry."""
 
     CODE = auto()
     """The text of a QR code, as a scanner types it."""
@@ -37,19 +37,19 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What somebody asks for at the counter."""
+    """A parsed entry of the main prompt."""
 
     kind: Kind
     text: str
 
 
 def typed(text: str) -> str:
-    """Returns the text without white space around it and without what pasted numbers bring along unseen."""
+    """Returns the text without surrounding white space and without the invisible characters of pasted numbers."""
     return "".join(character for character in text if unicodedata.category(character) != "Cf").strip()
 
 
 def read_entry(text: str) -> Entry:
-    """What a line at the counter names. Raises EntryWrong."""
+    """Parses an entry of the main prompt. Raises EntryWrong."""
     text = typed(text).strip("'\"")
     if text.upper().startswith(QR_PREFIX):
         return Entry(Kind.CODE, text)
@@ -58,33 +58,33 @@ def read_entry(text: str) -> Entry:
     path = Path(text).expanduser()
     if path.suffix.lower() in PICTURES:
         return Entry(Kind.PICTURE, str(path))
-    raise EntryWrong("That is no QR code, no number (RX-… or PAT-…) and no picture.")
+    raise EntryWrong("This is not a QR code, a number (RX-… or PAT-…) or a picture.")
 
 
 def read_quantity(text: str, most: int) -> int:
-    """A number of units from 0 to `most`; nothing typed means all. Raises EntryWrong."""
+    """Parses a number of units from 0 to `most`; empty text means all. Raises EntryWrong."""
     text = typed(text)
     if not text:
         return most
     if not text.isdecimal() or int(text) > most:
-        raise EntryWrong(f"A whole number from 0 to {most}.")
+        raise EntryWrong(f"Enter a whole number from 0 to {most}.")
     return int(text)
 
 
 def read_price(text: str) -> Decimal:
-    """A price such as 12.50 or 12,50. Raises EntryWrong."""
+    """Parses a price such as 12.50 or 12,50. Raises EntryWrong."""
     try:
         price = Decimal(typed(text).replace(",", "."))
     except InvalidOperation:
-        raise EntryWrong("A price such as 12.50.") from None
+        raise EntryWrong("Enter a price such as 12.50.") from None
     exponent = price.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < CENTS or not 0 <= price <= DEAREST:
-        raise EntryWrong("A price from 0 to 1000000 with at most two decimals.")
+        raise EntryWrong("Enter a price from 0 to 1000000 with at most two decimals.")
     return price
 
 
 def read_day(text: str) -> date:
-    """A day as `YYYY-MM-DD`, or the last one of a month as `MM/YYYY`, the way packages print it. Raises EntryWrong."""
+    """Parses a day, `YYYY-MM-DD`, or the last day of a month, `MM/YYYY`, as printed on packages. Raises EntryWrong."""
     text = typed(text)
     month = re.fullmatch(r"(\d{1,2})[/.](\d{4})", text)
     try:
@@ -93,19 +93,19 @@ def read_day(text: str) -> date:
             return date(year, number, calendar.monthrange(year, number)[1])
         return date.fromisoformat(text)
     except ValueError:
-        raise EntryWrong("A day such as 2031-12-31, or a month such as 12/2031.") from None
+        raise EntryWrong("Enter a day such as 2031-12-31, or a month such as 12/2031.") from None
 
 
 def read_batch(text: str) -> str:
-    """A batch's name. Raises EntryWrong."""
+    """Parses a batch number. Raises EntryWrong."""
     text = typed(text)
     if not text or text.upper().startswith(QR_PREFIX):
-        raise EntryWrong("The batch that is printed on the package.")
+        raise EntryWrong("Enter the batch number printed on the package.")
     return text
 
 
 def read_line(text: str, items: tuple[PrescriptionItem, ...]) -> DispenseLine:
-    """A line of a script, `ITEM:QUANTITY:PRICE:BATCH:EXPIRY`; ITEM is the medicine's place or its id.
+    """Parses a line of a script, `ITEM:QUANTITY:PRICE:BATCH:EXPIRY`; ITEM is the medicine's position or its id.
 
     Raises EntryWrong.
     """
@@ -114,12 +114,12 @@ def read_line(text: str, items: tuple[PrescriptionItem, ...]) -> DispenseLine:
     except ValueError:
         raise EntryWrong(f"{text!r} is not ITEM:QUANTITY:PRICE:BATCH:EXPIRY.") from None
     if not quantity.isdecimal() or int(quantity) == 0:
-        raise EntryWrong(f"{quantity!r} is no quantity.")
+        raise EntryWrong(f"{quantity!r} is not a quantity.")
     return DispenseLine(item_id(named, items), int(quantity), read_price(price), read_batch(batch), read_day(expiry))
 
 
 def item_id(named: str, items: tuple[PrescriptionItem, ...]) -> str:
-    """The id of a medicine that is named by its place, from 1, or by the id itself. Raises EntryWrong."""
+    """Returns the id of a medicine that is given by its position, from 1, or by its id. Raises EntryWrong."""
     if not named.isdecimal():
         return named
     if not 1 <= int(named) <= len(items):
@@ -128,5 +128,5 @@ def item_id(named: str, items: tuple[PrescriptionItem, ...]) -> str:
 
 
 def written_line(line: DispenseLine) -> str:
-    """A line as `read_line` reads it, with the medicine's id."""
+    """Returns a line in the format of `read_line`, with the medicine's id."""
     return f"{line.item_id}:{line.quantity}:{line.unit_price}:{line.batch_number}:{line.expiry_date.isoformat()}"

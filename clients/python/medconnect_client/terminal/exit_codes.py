@@ -1,4 +1,4 @@
-"""What the program's exit code tells a script."""
+"""The exit codes of `medconnect-pharmacy`."""
 
 from enum import IntEnum
 
@@ -6,28 +6,28 @@ from medconnect_client.errors import DeadlineExceeded, InternalError, MedConnect
 
 
 class Exit(IntEnum):
-    """Exit codes; the manual lists them."""
+    """Exit codes; README.md lists them too."""
 
     DONE = 0
-    """It is done."""
+    """The command succeeded."""
     REFUSED = 1
-    """The service refused; nothing was changed, and the reason says why."""
+    """The service rejected the command; nothing was changed, and the reason states why."""
     USAGE = 2
-    """The command was not understood; nothing was sent."""
+    """The command was invalid; nothing was sent."""
     SIGN_IN = 3
-    """Nobody is signed in, the session has ended, or the password was wrong."""
+    """Not signed in, the session has ended, or the password was wrong."""
     UNREACHABLE = 4
     """The server could not be reached in time; nothing was changed."""
     MAYBE_DONE = 5
-    """No answer came; it may have been done. The same command with `--key` tells, and never does it twice."""
+    """The outcome is unknown. The same command with `--key` returns it and never carries the command out twice."""
     FAILED = 6
-    """Something failed inside."""
+    """The service failed."""
     INTERRUPTED = 130
-    """Ctrl-C."""
+    """The user pressed Ctrl-C."""
 
 
 def exit_code(error: MedConnectError) -> Exit:
-    """The exit code of a call that failed."""
+    """Returns the exit code of a failed call."""
     if error.maybe_done:
         return Exit.MAYBE_DONE
     if isinstance(error, Unauthenticated):

@@ -1,4 +1,4 @@
-"""Models as JSON, named as REST names them."""
+"""Converts models to JSON, with the field names of REST."""
 
 import json
 from dataclasses import fields, is_dataclass
@@ -9,13 +9,13 @@ from typing import Any
 from medconnect_client.errors import InvalidArgument, MedConnectError
 
 
-def json_text(value: Any) -> str:  # noqa: ANN401 - whatever a command answers
-    """One JSON document."""
+def json_text(value: Any) -> str:  # noqa: ANN401 - the result of any command
+    """Returns a value as one JSON document."""
     return json.dumps(_plain(value), ensure_ascii=False, indent=2)
 
 
 def error_value(error: MedConnectError) -> dict[str, Any]:
-    """What a script may want to know of a failure."""
+    """Returns the details of a failure that a script may need."""
     violations = error.violations if isinstance(error, InvalidArgument) else ()
     return {
         "reason": error.reason or type(error).__name__,

@@ -1,4 +1,4 @@
-"""QR codes in pictures; needs the extra `pictures`."""
+"""Reads QR codes from pictures; needs the extra `pictures`."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from medconnect_client.terminal.entries import QR_PREFIX, EntryWrong
 
 
 def read_picture(path: Path) -> str:
-    """The text of the one QR code of ours in a picture. Raises EntryWrong."""
+    """Returns the text of the prescription's QR code in a picture. Raises EntryWrong unless there is exactly one."""
     try:
         import zxingcpp
         from PIL import Image, UnidentifiedImageError
     except ImportError:
-        raise EntryWrong("Pictures need: pip install 'medconnect-client[pictures]'.") from None
+        raise EntryWrong("To read pictures, run: pip install 'medconnect-client[pictures]'.") from None
     try:
         with Image.open(path) as picture:
             found = zxingcpp.read_barcodes(picture)
@@ -19,5 +19,5 @@ def read_picture(path: Path) -> str:
         raise EntryWrong(f"{path} cannot be read as a picture.") from None
     texts = {code.text for code in found if code.text.startswith(QR_PREFIX)}
     if len(texts) != 1:
-        raise EntryWrong(f"{path} shows {len(texts) or 'no'} QR codes of prescriptions.")
+        raise EntryWrong(f"{path} contains {len(texts) or 'no'} QR codes of prescriptions; it must contain one.")
     return str(texts.pop())

@@ -1,4 +1,4 @@
-"""One prescription on the counter: what can be done with it, until the pharmacist turns to the next."""
+"""The screen of one prescription and its actions, until the pharmacist leaves it."""
 
 import secrets
 from collections.abc import Callable
@@ -18,17 +18,17 @@ from medconnect_client.terminal.waiting import Waiting
 T = TypeVar("T")
 
 PASSING: Final = (Unavailable, DeadlineExceeded, RateLimitExceeded)
-"""Failures after which the same may well work."""
-MAYBE_DONE: Final = "It may have been done. Trying again tells, and never does it twice."
-NOT_DONE: Final = "Nothing was done."
+"""Failures after which the same command may succeed."""
+MAYBE_DONE: Final = "It may have been done. Trying again shows the outcome and never does it twice."
+NOT_DONE: Final = "Nothing was changed."
 
 
 class Unsettled(Exception):
-    """The pharmacist does not wait for an answer any more; the command may have been carried out."""
+    """The pharmacist stopped waiting for a command that may have been carried out."""
 
 
 class PrescriptionDesk:
-    """Shows a prescription and carries out what is asked, holding the claim meanwhile."""
+    """Shows a prescription and runs actions on it; keeps the claim until the pharmacist leaves."""
 
     def __init__(
         self, client: Client, console: Console, prompts: Prompts, waiting: Waiting, prescription: PharmacyPrescription
@@ -40,7 +40,7 @@ class PrescriptionDesk:
         self._prescription = prescription
         self._claim: Claim | None = None
         self._held = ExitStack()
-        """Closing it gives the claim back."""
+        """Closing it releases the claim."""
         self._actions = {
             "v": self._validate,
             "d": self._dispense,
@@ -50,7 +50,7 @@ class PrescriptionDesk:
         }
 
     def serve(self) -> str:
-        """Do what is asked until the prescription is left; answers an entry that was scanned over it."""
+        """Runs actions until the pharmacist leaves; returns the next entry if one was scanned here, otherwise empty."""
         try:
             return self._serve()
         finally:
@@ -69,7 +69,7 @@ class PrescriptionDesk:
             elif not text or _is_entry(text):
                 return text
             else:
-                self._console.print(screens.bad("That is none of these keys, no code and no number."))
+                self._console.print(screens.bad("This is not one of these keys, a QR code or a number."))
         return ""
 
     @property
@@ -77,7 +77,7 @@ class PrescriptionDesk:
         return self._prescription.status in (PrescriptionStatus.DISPENSED, PrescriptionStatus.REJECTED)
 
     def _keys(self) -> Text:
-        first = {"b": "give back"} if self._claim else {"v": "validate"}
+        first = {"b": "give claim back"} if self._claim else {"v": "validate"}
         reject = {} if self._prescription.status is PrescriptionStatus.PARTIALLY_DISPENSED else {"r": "reject"}
         return screens.keys(**first, d="dispense", **reject, l="log", Enter="leave")
 
@@ -88,15 +88,15 @@ class PrescriptionDesk:
             return ""
 
     def _try(self, action: Callable[[], None]) -> None:
-        """An action; whatever ends it early leaves the prescription on the counter."""
+        """Runs an action; if it fails, the prescription stays open."""
         try:
             action()
         except MedConnectError as error:
             self._console.print(screens.failure(error))
             if isinstance(error, FailedPrecondition):
-                self._forget_claim()  # it is lost, or the prescription has moved on
+                self._forget_claim()  # the claim is lost, or the prescription's state has changed
         except Unsettled:
-            self._console.print(screens.bad("Left open: it may have been done. Look the number up again to see."))
+            self._console.print(screens.bad("Outcome unknown: look the number up again to check."))
         except (EOFError, KeyboardInterrupt):
             self._console.print(screens.bad("Cancelled."))
 
@@ -113,12 +113,12 @@ class PrescriptionDesk:
 
     def _give_back(self) -> None:
         self._forget_claim()
-        self._console.print(screens.good("Given back."))
+        self._console.print(screens.good("Claim released."))
 
     def _forget_claim(self) -> None:
-        """Give it back; where that fails it ends with its lease."""
+        """Releases the claim; if that fails, the claim expires at the end of its lease."""
         self._claim = None
-        with self._waiting.doing("Giving back"):
+        with self._waiting.doing("Releasing"):
             self._held.close()
 
     def _dispense(self) -> None:
@@ -135,7 +135,7 @@ class PrescriptionDesk:
         self._console.print(screens.dispensed(done))
 
     def _ask_for(self, item: PrescriptionItem) -> DispenseLine | None:
-        """The line of one medicine; None: nothing of it."""
+        """Asks for the line of one medicine; returns None if none of it is dispensed."""
         left = item.remaining_quantity
         self._console.print(Text(f"{item.medicine_name} {item.dosage}", style="bold"))
         quantity = self._prompts.until(
@@ -143,19 +143,19 @@ class PrescriptionDesk:
         )
         if not quantity:
             return None
-        batch = self._prompts.until("  Batch: ", entries.read_batch)
+        batch = self._prompts.until("  Batch number: ", entries.read_batch)
         expiry = self._prompts.until("  Expires (YYYY-MM-DD or MM/YYYY): ", entries.read_day)
-        price = self._prompts.until("  Price of one: ", entries.read_price)
+        price = self._prompts.until("  Price per unit: ", entries.read_price)
         return DispenseLine(item.id, quantity, price, batch, expiry)
 
     def _reject(self) -> None:
-        reason = self._prompts.line("Reason (patient and doctor read it; Enter: do not reject): ").strip()
+        reason = self._prompts.line("Reason (patient and doctor see it; Enter: do not reject): ").strip()
         if not reason:
             return
         claim = self._claimed()
         rejected = self._settled("Rejecting", lambda key: claim.reject(reason, idempotency_key=key))
         self._ended(rejected)
-        self._console.print(screens.good("Rejected; patient and doctor are told."))
+        self._console.print(screens.good("Rejected. The patient and the doctor are notified."))
 
     def _log(self) -> None:
         with self._waiting.doing("Reading"):
@@ -167,10 +167,10 @@ class PrescriptionDesk:
         self._claim = None
 
     def _settled(self, doing: str, command: Callable[[str], T]) -> T:
-        """Carry a command out and know that it was: without an answer it is made again, by the same key.
+        """Runs a command until its outcome is known: without a response it offers to repeat it with the same key.
 
-        Raises MedConnectError for a refusal and for a server that the pharmacist does not want to wait for, Unsettled
-        if the command may have been carried out all the same.
+        Raises MedConnectError if the service rejects the command, or if the pharmacist stops waiting and nothing was
+        changed; Unsettled if they stop waiting and the command may have been carried out.
         """
         key = secrets.token_urlsafe(24)
         maybe_done = False
@@ -186,14 +186,14 @@ class PrescriptionDesk:
                 self._console.print(screens.failure(error))
             except KeyboardInterrupt:
                 maybe_done, ended = True, Unsettled()
-                self._console.print(screens.bad("Not waited for."))
+                self._console.print(screens.bad("Stopped waiting."))
             self._console.print(Text(MAYBE_DONE if maybe_done else NOT_DONE, style="bold yellow"))
             if not self._tries_again():
                 raise ended
 
     def _tries_again(self) -> bool:
         try:
-            return self._prompts.line("Enter: try again, q: leave it › ").strip().lower() != "q"
+            return self._prompts.line("Enter: try again, q: stop › ").strip().lower() != "q"
         except (EOFError, KeyboardInterrupt):
             return False
 

@@ -1,4 +1,4 @@
-"""Questions at the keyboard."""
+"""Prompts for input from the keyboard."""
 
 import getpass
 from collections.abc import Callable
@@ -13,21 +13,21 @@ T = TypeVar("T")
 
 
 class Prompts:
-    """Asks, and asks again until the answer can be meant. Ctrl-C and Ctrl-D come through as exceptions."""
+    """Prompts that repeat until the input is valid. Ctrl-C and Ctrl-D raise KeyboardInterrupt and EOFError."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def line(self, question: str) -> str:
-        """One line; a scanner types it like a person."""
+        """Returns one line, typed by a person or a scanner."""
         return self._console.input(question, markup=False)
 
     def hidden(self, question: str) -> str:
-        """One line that is not shown."""
+        """Returns one line that is not shown while it is typed."""
         return getpass.getpass(question)
 
     def until(self, question: str, read: Callable[[str], T]) -> T:
-        """The value of the first answer that can be read; the others are told what can."""
+        """Returns the value of the first valid input; shows the message of each EntryWrong before."""
         while True:
             try:
                 return read(self.line(question))
@@ -35,12 +35,12 @@ class Prompts:
                 self._console.print(screens.bad(str(wrong)))
 
     def agrees(self, question: str) -> bool:
-        """Whether the answer is yes; anything but y and n is asked again."""
+        """Returns True for yes and False for no; asks again for any other input."""
         return self.until(f"{question} (y/n) ", _yes_or_no)
 
 
 def _yes_or_no(text: str) -> bool:
     answer = text.strip().lower()
     if answer not in ("y", "yes", "n", "no"):
-        raise EntryWrong("y or n.")
+        raise EntryWrong("Enter y or n.")
     return answer.startswith("y")

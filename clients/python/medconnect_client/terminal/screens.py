@@ -1,4 +1,4 @@
-"""What is shown, at 80 columns: values in, renderables out."""
+"""Builds the terminal's output, at 80 columns: plain functions from values to renderables."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -30,11 +30,11 @@ COLOURS: Final = {
     PrescriptionStatus.PARTIALLY_DISPENSED: "magenta",
     PrescriptionStatus.DISPENSED: "green",
 }
-"""The rest is red: nothing will be handed out."""
+"""All other states are red: nothing will be dispensed."""
 
 
 def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
-    """All that a pharmacist needs before handing anything out."""
+    """Returns a panel with all that a pharmacist needs before dispensing."""
     allergies = ", ".join(prescription.patient_allergies)
     lines: list[RenderableType] = [
         Text.assemble((prescription.patient_name, "bold"), _born(prescription), _insured(prescription)),
@@ -54,8 +54,8 @@ def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
 
 
 def medicines(items: Sequence[PrescriptionItem]) -> Table:
-    """The medicines, and what is open of each."""
-    table = _table("#", "Medicine", "Open", "How to take it", right=("Open",))
+    """Returns the medicines, with the remaining quantity of each."""
+    table = _table("#", "Medicine", "Remaining", "How to take it", right=("Remaining",))
     for place, item in enumerate(items, start=1):
         style = "bold" if item.remaining_quantity else "dim"
         open_units = Text(f"{item.remaining_quantity} of {item.quantity}", style=style)
@@ -67,7 +67,7 @@ def medicines(items: Sequence[PrescriptionItem]) -> Table:
 
 
 def found_table(found: Sequence[FoundPrescription]) -> Table:
-    """Prescriptions to choose from."""
+    """Returns a table of prescriptions to choose from."""
     table = _table("#", "Number", "Written", "State", "Medicines")
     for place, one in enumerate(found, start=1):
         prescription = one.prescription
@@ -79,9 +79,9 @@ def found_table(found: Sequence[FoundPrescription]) -> Table:
 
 
 def lines_table(lines: Iterable[DispenseLine], items: Sequence[PrescriptionItem]) -> Table:
-    """What is about to be handed out."""
+    """Returns a table of the lines to dispense."""
     names = {item.id: item.medicine_name for item in items}
-    table = _table("Medicine", "Units", "Batch", "Expires", "Price", "Sum", right=("Units", "Price", "Sum"))
+    table = _table("Medicine", "Units", "Batch", "Expires", "Price", "Total", right=("Units", "Price", "Total"))
     for line in lines:
         cells = (str(line.quantity), Text(line.batch_number), str(line.expiry_date))
         amount = line.unit_price * line.quantity
@@ -90,22 +90,22 @@ def lines_table(lines: Iterable[DispenseLine], items: Sequence[PrescriptionItem]
 
 
 def total(lines: Iterable[DispenseLine]) -> Decimal:
-    """What the lines cost together."""
+    """Returns the total price of the lines."""
     return sum((line.unit_price * line.quantity for line in lines), Decimal())
 
 
 def dispensed(done: Dispensing) -> Text:
-    """What a dispense did, and what is left."""
+    """Returns a summary of a dispense and of the remaining quantities."""
     left = ", ".join(
         f"{item.remaining_quantity} {item.medicine_name}" for item in done.prescription.items if item.remaining_quantity
     )
-    rest = f"Still open: {left}." if left else "Nothing is left open."
+    rest = f"Remaining: {left}." if left else "Nothing remains."
     return good(f"Dispensed for {done.total_amount} {done.currency}. {rest}")
 
 
 def receipt_table(receipt: Receipt) -> RenderableType:
-    """What was handed out of a prescription."""
-    table = _table("Medicine", "Units", "Batch", "Expires", "Price", "Sum", right=("Units", "Price", "Sum"))
+    """Returns the dispensed lines of a prescription."""
+    table = _table("Medicine", "Units", "Batch", "Expires", "Price", "Total", right=("Units", "Price", "Total"))
     for line in receipt.lines:
         cells = (str(line.quantity), Text(line.batch_number), str(line.expiry_date))
         table.add_row(Text(line.medicine_name), *cells, str(line.unit_price), str(line.line_total))
@@ -114,8 +114,8 @@ def receipt_table(receipt: Receipt) -> RenderableType:
 
 
 def history_table(entries: Iterable[DispensingHistoryEntry]) -> Table:
-    """What the pharmacist did."""
-    table = _table("When", "What", "Number", "Patient", "Sum", right=("Sum",))
+    """Returns a table of the pharmacist's actions."""
+    table = _table("Time", "Action", "Number", "Patient", "Total", right=("Total",))
     for entry in entries:
         amount = "" if entry.total_amount is None else f"{entry.total_amount} {entry.currency}"
         when = moment(entry.occurred_at)
@@ -124,8 +124,8 @@ def history_table(entries: Iterable[DispensingHistoryEntry]) -> Table:
 
 
 def log_table(entries: Iterable[LogEntry]) -> Table:
-    """What happened to a prescription."""
-    table = _table("When", "What", "Who", "Became", "Notes")
+    """Returns a table of the actions on a prescription."""
+    table = _table("Time", "Action", "Pharmacist", "New state", "Notes")
     for entry in entries:
         who = Text(f"{entry.pharmacist_name}, {entry.pharmacy_name}")
         table.add_row(moment(entry.occurred_at), str(entry.action), who, status(entry.to_status), Text(entry.notes))
@@ -133,12 +133,12 @@ def log_table(entries: Iterable[LogEntry]) -> Table:
 
 
 def failure(error: MedConnectError) -> Text:
-    """Why something did not happen, with what helps."""
+    """Returns the message of a failed call, with the details that help the user."""
     text = Text.assemble(("✗ ", "bold red"), (str(error), "red"))
     if isinstance(error, FailedPrecondition) and error.changed_at is not None:
         text.append(f" Since {moment(error.changed_at)}.", style="red")
     if isinstance(error, FailedPrecondition) and error.claim_expires_at is not None:
-        text.append(f" Held until {moment(error.claim_expires_at)}.", style="red")
+        text.append(f" Claimed until {moment(error.claim_expires_at)}.", style="red")
     if error.retry_after is not None:
         text.append(f" Try again in {error.retry_after:.0f} s.", style="red")
     if not isinstance(error, FailedPrecondition | InvalidArgument) and error.request_id:
@@ -147,17 +147,17 @@ def failure(error: MedConnectError) -> Text:
 
 
 def good(what: str) -> Text:
-    """Something went well."""
+    """Returns a message of success."""
     return Text.assemble(("✓ ", "bold green"), (what, "green"))
 
 
 def bad(what: str) -> Text:
-    """Something did not."""
+    """Returns a message of failure."""
     return Text.assemble(("✗ ", "bold red"), (what, "red"))
 
 
 def keys(**meanings: str) -> Text:
-    """What can be pressed: `d dispense · r reject`."""
+    """Returns the line of available keys: `d dispense · r reject`."""
     parts = Text()
     for key, meaning in meanings.items():
         parts.append(" · " if parts else "")
@@ -167,24 +167,24 @@ def keys(**meanings: str) -> Text:
 
 
 def connection(address: str, reachable: bool) -> Text:
-    """Where the server is, and whether it answers."""
+    """Returns the server's address and whether it is reachable."""
     state = ("● connected", "green") if reachable else ("○ not reachable", "bold red")
     return Text.assemble(("MedConnect ", "bold"), address, "  ", state)
 
 
 def status(of: PrescriptionStatus) -> Text:
-    """A state, in words and in its colour."""
+    """Returns a state as coloured text."""
     return Text(str(of).replace("_", " "), style=f"bold {COLOURS.get(of, 'red')}")
 
 
 def moment(when: datetime) -> str:
-    """A moment by the local clock."""
+    """Returns a time in the local time zone."""
     return f"{when.astimezone():%Y-%m-%d %H:%M}"
 
 
 def _born(prescription: PharmacyPrescription) -> str:
     born = prescription.patient_date_of_birth
-    return f", born {born}" if born else ", date of birth not known"
+    return f", born {born}" if born else ", date of birth unknown"
 
 
 def _insured(prescription: PharmacyPrescription) -> str:

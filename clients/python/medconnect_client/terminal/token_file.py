@@ -1,4 +1,4 @@
-"""Tokens in a file that only its owner reads, shared by all programs of that account."""
+"""A token store in a file that only its owner can read, shared by all programs of that user."""
 
 import asyncio
 import contextlib
@@ -20,17 +20,17 @@ LOCK_SECONDS: Final = 0.05
 
 
 class TokenFileExposed(Exception):
-    """Others can read the file: whoever did may act as its owner."""
+    """Other users can read the token file and could use the session."""
 
 
 class TokenFile:
-    """A store of tokens (POSIX); the file is replaced as a whole, so that no reader sees half of it."""
+    """A token store (POSIX); the file is replaced atomically, so that readers never see a part of it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def load(self) -> Tokens | None:
-        """The tokens in the file; None if there is none, or none that can be understood. Raises TokenFileExposed."""
+        """Returns the tokens in the file; None if it is missing or cannot be parsed. Raises TokenFileExposed."""
         try:
             with self._path.open() as file:
                 if os.fstat(file.fileno()).st_mode & OTHERS:
@@ -41,7 +41,7 @@ class TokenFile:
             return None
 
     def save(self, tokens: Tokens | None) -> None:
-        """Replace the file, or remove it."""
+        """Replaces the file; None removes it."""
         if tokens is None:
             self._path.unlink(missing_ok=True)
             return
@@ -62,7 +62,7 @@ class TokenFile:
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
-        """Hold the lock file; a program that is killed lets go of it."""
+        """Locks the lock file while the block runs; the lock ends with the process, even if it is killed."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(self._path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, OWNER_ONLY), "w") as lock:
             while True:
@@ -75,5 +75,5 @@ class TokenFile:
 
 
 def default_path(address: str, home: Path) -> Path:
-    """Where the tokens for a server are kept: those of one are never shown to another."""
+    """Returns the token file of a server; each server has its own, so that no token is sent to another."""
     return home / f"tokens-{re.sub(r'[^A-Za-z0-9.-]', '_', address)}.json"

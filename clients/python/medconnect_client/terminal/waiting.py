@@ -1,4 +1,4 @@
-"""What the program is doing while it waits, and whether the server is there."""
+"""Shows the progress of calls, and tracks whether the server is reachable."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +12,18 @@ from medconnect_client.errors import MedConnectError, RateLimitExceeded, Request
 
 
 class Waiting:
-    """Shows a line while a call is under way; `observe` is the client's observer."""
+    """Shows a status line while a call runs; `observe` is the client's observer."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._doing = ""
         self._status: Status | None = None
         self.reachable = True
-        """Whether the server answered the last time."""
+        """Whether the server responded to the last call."""
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
-        """Say so until the block is left."""
+        """Shows a description while the block runs."""
         self._doing = what
         with self._console.status(f"{what} …") as self._status:
             try:
@@ -36,7 +36,7 @@ class Waiting:
         self.reachable = True
 
     def observe(self, progress: Progress) -> None:
-        """Say what the call waits for; comes from the client's thread."""
+        """Shows why the call waits; runs in the client's thread."""
         status = self._status
         if status is None or progress.waiting is None or progress.error is None:
             return
@@ -46,9 +46,9 @@ class Waiting:
 
 
 def reason_to_wait(error: MedConnectError) -> str:
-    """Why a call is made again, in a few words."""
+    """Returns a short reason why a call is retried."""
     if isinstance(error, RateLimitExceeded):
         return "too many requests"
     if isinstance(error, RequestInProgress):
-        return "the server is still at it"
-    return "the server cannot be reached" if isinstance(error, Unavailable) else "no answer yet"
+        return "the server is still working"
+    return "the server cannot be reached" if isinstance(error, Unavailable) else "no response yet"
