@@ -90,7 +90,7 @@ def test_of_what_was_handed_out_the_patient_is_told(cast: Cast, patient: patient
 
     assert "Medicine 0: 12" in body(mail, "plain")
     assert "Corner Pharmacy" in body(mail, "plain")
-    assert "A part is still open" in body(mail, "plain")
+    assert "You can still collect the rest" in body(mail, "plain")
 
 
 def test_of_a_rejection_patient_and_doctor_are_told_why(

@@ -25,16 +25,16 @@ READ: Final = datetime(2026, 1, 8, 8, 8, tzinfo=UTC)
 ASKED_FOR: Final = datetime(2026, 1, 9, 8, 9, tzinfo=UTC)
 MAILED_CODE_ENDS: Final = datetime(2026, 1, 9, 8, 19, tzinfo=UTC)
 
-ONE_TIME_CODE: Final = (("Good until", MAILED_CODE_ENDS),)
+ONE_TIME_CODE: Final = (("Valid until", MAILED_CODE_ENDS),)
 WHEN_IT_CHANGED: Final = (("When", STATE_CHANGED),)
 AFTER_A_PART: Final = (
     ("When", HANDED_OUT_AT),
     ("The prescription is valid until", PRESCRIPTION_ENDS),
-    ("The same QR code can be scanned until", CODE_ENDS),
+    ("You can use the same QR code until", CODE_ENDS),
 )
 EXPECTED: Final[dict[MailKind, tuple[tuple[str, datetime], ...]]] = {
     MailKind.WELCOME: ONE_TIME_CODE,
-    MailKind.PRESCRIPTION: (("Valid until", PRESCRIPTION_ENDS), ("It can be scanned until", CODE_ENDS)),
+    MailKind.PRESCRIPTION: (("Valid until", PRESCRIPTION_ENDS), ("You can use it until", CODE_ENDS)),
     MailKind.DISPENSED: AFTER_A_PART,
     MailKind.REJECTED: WHEN_IT_CHANGED,
     MailKind.CANCELLED: WHEN_IT_CHANGED,
@@ -42,7 +42,7 @@ EXPECTED: Final[dict[MailKind, tuple[tuple[str, datetime], ...]]] = {
     MailKind.PASSWORD_CHANGED: (("When", ASKED_FOR),),
     MailKind.HISTORY_CODE: ONE_TIME_CODE,
     MailKind.EMAIL_CODE: ONE_TIME_CODE,
-    MailKind.EMAIL_CHANGE: (("Asked for", ASKED_FOR),),
+    MailKind.EMAIL_CHANGE: (("Requested", ASKED_FOR),),
     MailKind.ADDRESS_TAKEN: (("When", ASKED_FOR),),
     MailKind.TEST: (),
 }
@@ -98,13 +98,13 @@ def test_a_code_that_ends_with_its_prescription_is_not_said_to_be_renewable(kind
     ending = replace(contents.prescription, qr_code=replace(CODE, expires_at=PRESCRIPTION_ENDS.replace(microsecond=0)))
     for body in bodies(kind, replace(contents, prescription=ending)):
         assert body.count(told(PRESCRIPTION_ENDS)) == 1
-        assert "ask for a new one" not in body
+        assert "get a new one" not in body
 
 
 def test_after_a_part_a_code_that_no_longer_works_is_not_said_to_be_scannable() -> None:
     for body in bodies(MailKind.DISPENSED, replace(dated(MailKind.DISPENSED), code_works=False)):
         assert DATE.findall(body) == [told(HANDED_OUT_AT), told(PRESCRIPTION_ENDS)]
-        assert "Its QR code cannot be used any more; ask for a new one in MedConnect." in body
+        assert "Its QR code no longer works; get a new one in MedConnect." in body
 
 
 @pytest.mark.parametrize(

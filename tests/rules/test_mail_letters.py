@@ -27,8 +27,8 @@ from tests.fixtures.letters import (
 )
 
 FOOTER = (
-    "\nMedConnect. This mail was sent automatically; nobody reads replies to it.\n"
-    "MedConnect never asks for your password by mail."
+    "\nMedConnect. This email was sent automatically; replies are not read.\n"
+    "MedConnect never asks for your password by email."
 )
 PRESCRIPTION_TEXT = """\
 Hello Maria da Silva,
@@ -52,40 +52,40 @@ Medicines
 
 At the pharmacy
 
-Show the QR code, the picture in this mail. It can be scanned until
-3 December 2026, 10:30 UTC; after that, ask for a new one in MedConnect.
+Show the QR code, the picture in this email. You can use it until
+3 December 2026, 10:30 UTC; after that, get a new one in MedConnect.
 
-A pharmacy without a scanner finds it by either of these numbers:
+A pharmacy without a scanner can find your prescription by either of these
+numbers:
 
   Prescription:  RX-20261126-7K3M9QTD
   Patient:       PAT-20261126-4QK7W2NB
 
-Whoever has this mail can show the code at a pharmacy. Pass it on only to
-somebody who collects your medicines.
+Anyone who has this email can show the code at a pharmacy. Forward it only
+to a person who collects your medicines for you.
 """
 
 INVITATION_TEXT = """\
 Hello Ana Costa,
 
-An account was made for you at MedConnect.
+An account was created for you at MedConnect.
 
   Name:              Ana Costa
   Role:              Doctor
   Sign in with:      ana@example.org
 
-An administrator checks your licence number first. Until then you can
-sign in, and not do more. Afterwards you can keep patient records,
-record visits, and write prescriptions.
+An administrator verifies your licence number first. Until then, you can
+only sign in. Afterwards, you can keep patient records, record visits,
+and write prescriptions.
 
-The account has no password yet. Choose one here, and sign in with it from
-then on:
+Your account has no password yet. Choose one here to sign in:
 https://med.example/#/set-password
 """
 
 DISPENSED_TEXT = """\
 Hello Maria da Silva,
 
-A pharmacy has handed out medicines for your prescription.
+A pharmacy has dispensed medicines of your prescription.
 
   Prescription:  RX-20261126-7K3M9QTD
   Pharmacy:      Corner Pharmacy
@@ -93,9 +93,10 @@ A pharmacy has handed out medicines for your prescription.
 
   - Amoxicillin: 21
 
-The prescription is complete; its QR code is used up.
-If you did not collect these medicines yourself or through somebody you
-sent, call the pharmacy or your doctor.
+The prescription has been dispensed in full; its QR code no longer
+works.
+If neither you nor a person you sent collected these medicines, call the
+pharmacy or your doctor.
 """
 
 REJECTED_TEXT = """\
@@ -145,7 +146,7 @@ def test_the_welcome_of_an_account_whose_address_is_not_confirmed_has_its_code_a
     for body in (letter.text, letter.html):
         assert "042871" in body
         assert "26 November 2026, 10:30 UTC" in body
-        assert "Never tell anybody the code" in body
+        assert "Never share the code" in body
         assert "https://med.example" not in body
 
 
@@ -153,7 +154,7 @@ def test_the_welcome_of_an_account_whose_address_is_not_confirmed_has_its_code_a
 def test_a_mail_with_a_code_says_until_when_it_is_good_and_to_tell_it_nobody(kind: MailKind) -> None:
     letter = FULL.write(kind, contents_of(kind))
     for body in (letter.text, letter.html):
-        for said in ("042871", "26 November 2026, 10:30 UTC", "Never tell"):
+        for said in ("042871", "26 November 2026, 10:30 UTC", "Never share"):
             assert said in body
     assert "042871" not in letter.subject
 
@@ -190,7 +191,7 @@ def test_a_prescription_that_ended_meanwhile_is_mailed_without_a_code_and_says_w
     assert qr_text(ended, CODES) is None
     letter = FULL.write(MailKind.PRESCRIPTION, prescription_contents(ended, picture_id=""))
     for body in (letter.text, letter.html):
-        assert f"has been {status.value} in the meantime" in body
+        assert f"This prescription is {status.value} now" in body
         assert "cid:" not in body
         assert "Show " not in body
         assert "without a scanner" not in body
@@ -202,6 +203,6 @@ def test_a_code_that_is_over_or_whose_key_is_retired_is_not_mailed() -> None:
     assert qr_text(over, CODES) is None
     assert qr_text(PRESCRIPTION, QrIssuer(QrKeyRing.parse("two:" + "k" * 32), timedelta(days=7))) is None
     letter = FULL.write(MailKind.PRESCRIPTION, prescription_contents(over, picture_id=""))
-    assert "This mail has no QR code" in letter.text
-    assert "This mail has no QR code" in letter.html
+    assert "This email contains no QR code" in letter.text
+    assert "This email contains no QR code" in letter.html
     assert PATIENT.reference_number in letter.text

@@ -104,8 +104,8 @@ async def test_a_code_is_told_in_text_and_html_with_its_end_and_a_warning(
     assert len(bodies(mail)) == 2
     for body in bodies(mail):
         assert CODE in body
-        assert "Good until" in body
-        assert "Never tell" in body
+        assert "Valid until" in body
+        assert "Never share" in body
 
 
 async def test_a_code_that_was_sealed_for_somebody_else_is_not_told(queue: UnitOfWork, composer: MailComposer) -> None:

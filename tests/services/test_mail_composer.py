@@ -107,7 +107,7 @@ async def test_a_prescription_cancelled_before_its_mail_was_sent_is_mailed_witho
     new = NewMail(MailKind.PRESCRIPTION, ward.patient.user_id, "paula@example.org", written.id)
     mail = await composer.compose(await claimed(work, new))
     assert "image/png" not in types_of(mail)
-    assert "has been cancelled in the meantime" in text_of(mail)
+    assert "This prescription is cancelled now" in text_of(mail)
 
 
 async def test_the_welcome_of_a_patient_and_of_an_invited_doctor(work: UnitOfWork, composer: MailComposer) -> None:
@@ -132,7 +132,7 @@ async def test_the_notice_of_a_dispense_tells_what_that_dispense_handed_out(
     assert "Medicine 2: 4" in text
     assert "Medicine 1" not in text
     assert "Fred Pharmacist's" in text
-    assert "A part is still open" in text
+    assert "You can still collect the rest" in text
 
 
 @pytest.mark.parametrize("to_doctor", [True, False])
@@ -147,7 +147,7 @@ async def test_the_notice_of_a_rejection_speaks_to_its_reader(
     text = text_of(await composer.compose(await claimed(work, new)))
     assert "Dose too high" in text
     assert ("a prescription that you wrote" in text) is to_doctor
-    assert ("Your doctor was told" in text) is not to_doctor
+    assert ("Your doctor has been notified" in text) is not to_doctor
 
 
 async def test_the_notice_of_a_cancellation_names_the_doctor_and_the_reason(
