@@ -1,1 +1,1 @@
-"""Measurements of the server, each against floors that run beside it: `python -m benchmarks`."""
+"""Benchmarks of the server against baselines measured in the same run: `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: an instance of its own, the floors beside it, one table."""
+"""Runs the benchmarks with `python -m benchmarks`: starts an instance and the baselines, and prints a table."""
 
 import asyncio
 import secrets
@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import asyncpg
 import typer
 
-from benchmarks import floors, whole
+from benchmarks import baselines, whole
 from benchmarks.hospital import furnish
 from benchmarks.load import IN_FLIGHT, Caller, Round
 from benchmarks.plan import Call, RehearsedCall
@@ -28,10 +28,10 @@ LEAST_WARM_UP_SECONDS: Final = 0.1
 
 def main(
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of a round.")] = 0.8,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds against each server; figures are medians.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds per server; the report shows medians.")] = 5,
     only: Annotated[list[str] | None, typer.Option(help="Measure these methods only.")] = None,
 ) -> None:
-    """Measure the server against its floors."""
+    """Measure the server against its baselines."""
     logs.configure("warning")
     wanted = frozenset(only or TARGETS)
     if unknown := wanted - TARGETS.keys():
@@ -48,15 +48,15 @@ async def _benchmark(seconds: float, rounds: int, wanted: frozenset[str]) -> str
         known = await _rehearsed(settings, url, seconds, wanted)
         async with _callers(known, settings, url) as callers, asyncpg.create_pool(url, min_size=1) as database:
             measured = [await _measure(one, callers, database, seconds, rounds) for one in known]
-    return report(measured, f"{rounds} rounds of {seconds:g} s against each in turn, {IN_FLIGHT} calls in flight.")
+    return report(measured, f"{rounds} rounds of {seconds:g} s per variant, in turn, with {IN_FLIGHT} calls in flight.")
 
 
 @asynccontextmanager
 async def _database() -> AsyncIterator[tuple[Path, str]]:
-    """A folder for an instance, and the URL of its PostgreSQL: migrated, and as durable as PostgreSQL is by itself."""
+    """Yields an instance's folder and the URL of its migrated PostgreSQL, with PostgreSQL's default durability."""
     with tempfile.TemporaryDirectory(prefix="medconnect-bench-") as folder:
         home = Path(folder)
-        home.chmod(0o711)  # the database's account passes through
+        home.chmod(0o711)  # the database's account has to reach its folder
         async with embedded.running(home / "postgres") as postgres:
             await schema.upgrade(postgres.url())
             yield home, postgres.url()
@@ -85,10 +85,10 @@ async def _rehearsed(settings: Settings, url: str, seconds: float, wanted: froze
 async def _callers(
     known: Sequence[RehearsedCall], settings: Settings, url: str
 ) -> AsyncIterator[Mapping[Variant, Caller]]:
-    """Start every variant in a process of its own, and connect to it."""
+    """Starts each variant in a process of its own and connects to it."""
     servers = {
-        Variant.F0: (floors.bare, known),
-        Variant.F1: (floors.with_database, known, url),
+        Variant.F0: (baselines.bare, known),
+        Variant.F1: (baselines.with_database, known, url),
         Variant.CHAIN: (whole.chain, known, settings, url),
         Variant.SERVER: (whole.server, settings, url),
     }
@@ -100,7 +100,7 @@ async def _callers(
 async def _measure(
     known: RehearsedCall, callers: Mapping[Variant, Caller], database: asyncpg.Pool, seconds: float, rounds: int
 ) -> Measured:
-    """Warm every variant up, then measure each in turn, round by round: what disturbs one disturbs all."""
+    """Warms every variant up, then measures them in turn, round by round, so that disturbances affect all of them."""
     measured: dict[Variant, list[Round]] = {variant: [] for variant in callers}
     for caller in callers.values():
         await _round(known.call, caller, database, max(LEAST_WARM_UP_SECONDS, seconds / 2))

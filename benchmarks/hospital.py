@@ -1,4 +1,4 @@
-"""The hospital that is called: its people, its prescriptions, and the calls that are measured."""
+"""The data of the benchmarks: people, prescriptions, and the calls to measure."""
 
 import math
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from server.clinical.entities import NewPrescription, NewPrescriptionItem, Presc
 from server.identity import Caller, Role
 
 MOST_SCANS: Final = 500
-"""For each second of a round: more first scans a second than a Python process reaches."""
+"""Prescriptions per second of a round: more first scans than a Python process can serve."""
 LOOKED_UP: Final = 64
-"""Prescriptions that are looked up in turn, so that calls in flight do not wait for each other's locks."""
+"""Prescriptions that are looked up in turn, so that concurrent calls do not wait for each other's row locks."""
 
 ITEMS: Final = (
     NewPrescriptionItem("Doxycycline", "100 mg", "twice a day", 20, "Take with water.", "oral", 10),
@@ -35,7 +35,7 @@ _RESET: Final = "UPDATE prescriptions SET status = '{}' WHERE diagnosis = '{}' A
 
 
 async def furnish(core: Core, services: Services, seconds: float) -> tuple[Call, ...]:
-    """Load the example hospital, write prescriptions for rounds of so many seconds, and answer the calls to measure."""
+    """Loads the example hospital, creates prescriptions for rounds of `seconds`, and returns the calls to measure."""
     people = {person.role: person for person in await example_hospital.load(services)}
     doctor, pharmacist, patient = [
         await services.sessions.login(people[role].email, people[role].password)

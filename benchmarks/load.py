@@ -1,4 +1,4 @@
-"""Calls a server at a fixed number of calls in flight."""
+"""Calls a server with a fixed number of calls in flight."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ import grpc.aio
 from benchmarks.plan import Call
 from benchmarks.processes import ServerProcess
 
-if TYPE_CHECKING:  # grpc's classes take parameters in its stubs only
+if TYPE_CHECKING:  # grpc's classes have type parameters in its stubs only
     Method: TypeAlias = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 
 IN_FLIGHT = 8
@@ -21,7 +21,7 @@ IN_FLIGHT = 8
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round of calls measured."""
+    """The figures of one round of calls."""
 
     cpu: float
     """CPU microseconds of the server per call."""
@@ -47,7 +47,7 @@ class Caller:
         await self._channel.close()
 
     async def round(self, call: Call, seconds: float) -> Round:
-        """Call for so many seconds, or until requests that may be used once only are used up."""
+        """Calls for `seconds`, or until the requests that can be used only once are used up."""
         requests = iter(call.requests) if call.once else cycle(call.requests)
         end = time.perf_counter() + seconds
         method: Method = self._channel.unary_unary(call.path)

@@ -1,6 +1,6 @@
-"""What a benchmark calls, and what the server answered and asked the database when that was rehearsed.
+"""The calls of a benchmark, with the responses and the SQL statements that the server was recorded with.
 
-Knows nothing of the server: the floors' processes load this and no more.
+It imports nothing of the server, because the processes of the baselines load only this module.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Metadata = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement as the driver gets it; `many` if it is one for several rows of parameters."""
+    """A statement as passed to the driver; `many` if it runs for several rows of parameters."""
 
     sql: str
     parameters: Sequence[Any]
@@ -24,18 +24,18 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request, the statements that the server ran for it, and its response."""
+    """A request with its response and the statements that the server ran for it."""
 
     request: bytes
     statements: tuple[Statement, ...]
     response: bytes
     fresh: tuple[Any, ...] = ()
-    """The values among the parameters that are made anew for every call, such as ids."""
+    """The parameters whose values are new in every call, such as ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A method, called with each of the requests in turn."""
+    """A method and the requests that it is called with in turn."""
 
     name: str
     path: str
@@ -44,19 +44,19 @@ class Call:
     metadata: Metadata
     requests: tuple[bytes, ...]
     once: bool = False
-    """Whether a request may be used once only before `reset`."""
+    """True if a request can be used only once before `reset`."""
     reset: str = ""
     """SQL that makes the requests usable again."""
 
 
 @dataclass(frozen=True, slots=True)
 class RehearsedCall:
-    """A call with what is known of each of its requests."""
+    """A call with the recorded exchange of each of its requests."""
 
     call: Call
     exchanges: tuple[Exchange, ...]
 
     @property
     def statement_count(self) -> int:
-        """How many statements a call takes, BEGIN and COMMIT apart."""
+        """The number of statements of a call, without BEGIN and COMMIT."""
         return max(len(exchange.statements) for exchange in self.exchanges)

@@ -1,4 +1,4 @@
-"""Servers as processes of their own, whose CPU time can be read."""
+"""Runs servers in processes of their own, whose CPU time can be read."""
 
 import asyncio
 import multiprocessing
@@ -25,24 +25,24 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServerProcess:
-    """A server that runs."""
+    """A running server process."""
 
     pid: int
     port: int
 
     def cpu_seconds(self) -> float:
-        """User and system time of this process so far, its children's excluded.
+        """Returns the user and system time of the process so far, without its children.
 
-        The number of another process's CPU clock is that of clock_getcpuclockid(3) on Linux.
+        The clock id of another process is computed as in clock_getcpuclockid(3) on Linux.
         """
         return time.clock_gettime(~self.pid << 3 | 2)
 
 
 @asynccontextmanager
 async def running(servers: Mapping[N, Sequence[object]]) -> AsyncIterator[Mapping[N, ServerProcess]]:
-    """Run each server in a new process: a function that yields its port, and its arguments.
+    """Runs each server in a new process; a server is a function that yields its port, followed by its arguments.
 
-    They start side by side, and end with the block or with this process. Raises ServerFailed.
+    The processes start concurrently and end with the block or with this process. Raises ServerFailed.
     """
     children = {name: _start(name, arguments) for name, arguments in servers.items()}
     try:

@@ -1,6 +1,6 @@
-"""Plays every request once against the real server, and notes its response and the statements that it ran.
+"""Sends every request once to the real server and records its response and the statements that it ran.
 
-So the floors always run what the server runs: they cannot drift from the code.
+The baselines therefore always run the statements of the current code.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ from server.identity import current_caller
 
 
 async def rehearse(calls: Sequence[Call], port: int, database: asyncpg.Pool) -> tuple[RehearsedCall, ...]:
-    """Play all calls against a server in this process.
+    """Records all calls against a server in this process.
 
-    Each call's first request is played three times: the server's caches fill first, and what differs between the second
-    and the third time is what the server makes anew for every call.
+    Each call's first request is sent three times: the first time fills the server's caches, and the parameters that
+    differ between the second and the third time are those that are new in every call.
     """
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         return tuple([await _rehearse(call, channel, database) for call in calls])
@@ -46,14 +46,14 @@ async def _rehearse(call: Call, channel: grpc.aio.Channel, database: asyncpg.Poo
 
 
 async def restore(call: Call, database: asyncpg.Pool) -> None:
-    """Make the call's requests usable again."""
+    """Makes the call's requests usable again."""
     if call.reset:
         await database.execute(call.reset)
 
 
 @contextmanager
 def _noted() -> Iterator[list[Statement]]:
-    """The statements sent on behalf of a caller; those of tasks in the background have none."""
+    """Records the statements of calls; those of background jobs are skipped, because they have no caller."""
     noted: list[Statement] = []
 
     def note(
@@ -86,7 +86,7 @@ def _flat(values: Sequence[Any]) -> Iterator[Any]:
 
 
 def _differing(one: list[Any], other: list[Any]) -> list[int]:
-    """Where identifiers and texts differ; times may be repeated."""
+    """Returns the positions at which ids, texts or bytes differ; times may stay the same."""
     pairs = enumerate(zip(one, other, strict=True))
     return [place for place, (a, b) in pairs if a != b and isinstance(a, UUID | str | bytes)]
 

@@ -1,4 +1,4 @@
-"""The measurements as Markdown."""
+"""Formats the measurements as Markdown."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from benchmarks.plan import RehearsedCall
 
 
 class Variant(StrEnum):
-    """What is called."""
+    """The measured servers: the two baselines, the interceptors alone, and the whole server."""
 
     F0 = "F0"
     F1 = "F1"
@@ -20,22 +20,22 @@ class Variant(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A call's rounds against every variant; figures are medians."""
+    """The rounds of a call against every variant; figures are medians."""
 
     known: RehearsedCall
     rounds: Mapping[Variant, Sequence[Round]]
 
     @property
     def name(self) -> str:
-        """The method."""
+        """The name of the method."""
         return self.known.call.name
 
     def cpu(self, variant: Variant) -> float:
-        """CPU microseconds per call."""
+        """Returns the CPU microseconds per call."""
         return self.figure(variant, lambda round_: round_.cpu)
 
     def figure(self, variant: Variant, of: Callable[[Round], float]) -> float:
-        """Any figure of the rounds against a variant."""
+        """Returns the median of a figure over the rounds against a variant."""
         return median(map(of, self.rounds[variant]))
 
     @property
@@ -51,7 +51,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a call must not exceed."""
+    """The limits of a call."""
 
     over_f1: float
     cpu: float | None = None
@@ -69,7 +69,7 @@ CHAIN_TARGET = 120.0
 
 
 def report(measured: Sequence[Measured], setting: str) -> str:
-    """Two tables: what was measured, and which targets are met. `setting` says how it was measured."""
+    """Returns a table of the figures and one of the targets; `setting` describes how they were measured."""
     figures = _table(
         (
             "call",
@@ -86,14 +86,15 @@ def report(measured: Sequence[Measured], setting: str) -> str:
         ),
         map(_figures, measured),
     )
-    targets = _table(("question", "measured", "target", ""), (line for call in measured for line in _answers(call)))
+    targets = _table(("target", "measured", "limit", ""), (line for call in measured for line in _answers(call)))
     notes = (
         "CPU microseconds of the server process per call; PostgreSQL and the client are other processes. F0: a bare"
-        " grpc.aio server with the same messages. F1: F0 and the same statements by raw asyncpg. Chain: F0 behind the"
-        " server's interceptors. Statements without BEGIN and COMMIT. Calls per second and latencies are the server's."
+        " grpc.aio server with the same messages. F1: F0 and the same statements with asyncpg. Chain: the server's"
+        " interceptors before F0. BEGIN and COMMIT are not counted. Calls per second and latencies are the server's."
     )
     return (
-        "\n\n".join(("# The server against its floors", f"{notes}\n\n{setting}", figures, "## Targets", targets)) + "\n"
+        "\n\n".join(("# The server against its baselines", f"{notes}\n\n{setting}", figures, "## Targets", targets))
+        + "\n"
     )
 
 

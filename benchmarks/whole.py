@@ -1,4 +1,4 @@
-"""The server itself, as it is served, and its chain of interceptors alone."""
+"""The measured server: the whole of it, and its interceptors alone."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import grpc.aio
 from google.protobuf.message import Message
 
-from benchmarks.floors import Handlers, answering
+from benchmarks.baselines import Handlers, answering
 from benchmarks.plan import RehearsedCall
 from server import app, logs
 from server.audit import occasion
@@ -19,12 +19,12 @@ from server.listening import OPTIONS
 from server.settings import Settings
 
 if TYPE_CHECKING:
-    from benchmarks.floors import Context, Handler
+    from benchmarks.baselines import Context, Handler
 
 
 @asynccontextmanager
 async def server(settings: Settings, database_url: str) -> AsyncIterator[int]:
-    """All of it; yields its port."""
+    """Runs the whole server and yields its port."""
     async with app.core(settings, database_url) as core, app.serving(core, address=settings.grpc_address) as serving:
         _log_to(settings.medconnect_home / "server.log")
         yield serving.port
@@ -32,7 +32,7 @@ async def server(settings: Settings, database_url: str) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def worker(settings: Settings, database_url: str) -> AsyncIterator[int]:
-    """What sends the mails, so that the measured server need not stand in for it; it listens nowhere and yields 0."""
+    """Runs the worker, so that the measured server does not send emails as its fallback; it yields port 0."""
     async with app.core(settings, database_url) as core, app.sending(core):
         _log_to(settings.medconnect_home / "worker.log")
         yield 0
@@ -40,7 +40,7 @@ async def worker(settings: Settings, database_url: str) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def chain(calls: Sequence[RehearsedCall], settings: Settings, database_url: str) -> AsyncIterator[int]:
-    """The server's interceptors before handlers that only answer; yields its port."""
+    """Runs the server's interceptors before the handlers of F0 and yields the port."""
     async with app.core(settings, database_url) as core:
         with app.use_cases(core) as services:
             server = grpc.aio.server(interceptors=[app.chain(core, services, asyncio.Event())], options=OPTIONS)
@@ -54,7 +54,7 @@ async def chain(calls: Sequence[RehearsedCall], settings: Settings, database_url
 
 
 def _recorded(known: RehearsedCall) -> "Handler":
-    """A handler that only answers, and says that it wrote a record: the chain would not let its answer out."""
+    """Returns a handler of F0 that marks its audit record as written; the interceptors would reject its response."""
     bare: Any = answering(known)
 
     async def answer(request: Message, context: "Context") -> Message:
@@ -68,6 +68,6 @@ def _recorded(known: RehearsedCall) -> "Handler":
 
 
 def _log_to(file: Path) -> None:
-    """Write this process's log into a file, as a service's log is written."""
+    """Redirects this process's log to a file, as for a service."""
     os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
     logs.configure("info")

@@ -1,6 +1,6 @@
-"""The floors: bare grpc.aio servers that answer what the server answered. Nothing of the server is loaded here.
+"""The baselines: bare grpc.aio servers that return the server's recorded responses, without loading its code.
 
-F0 only answers. F1 runs the server's statements too, by raw asyncpg, in one transaction where the server does.
+F0 only returns the response. F1 also runs the server's statements with asyncpg, in one transaction if the server does.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from benchmarks.plan import Exchange, RehearsedCall, Statement
 
-if TYPE_CHECKING:  # these classes take parameters in their stubs only
+if TYPE_CHECKING:  # these classes have type parameters in their stubs only
     Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
     Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
     Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -26,14 +26,14 @@ POOL_SIZE = 10
 
 @asynccontextmanager
 async def bare(calls: Sequence[RehearsedCall]) -> AsyncIterator[int]:
-    """F0; yields its port."""
+    """Runs F0 and yields its port."""
     async with _serving(Handlers(calls, answering)) as port:
         yield port
 
 
 @asynccontextmanager
 async def with_database(calls: Sequence[RehearsedCall], database_url: str) -> AsyncIterator[int]:
-    """F1; yields its port."""
+    """Runs F1 and yields its port."""
     async with (
         asyncpg.create_pool(database_url, min_size=POOL_SIZE, max_size=POOL_SIZE, reset=_keep) as pool,
         _serving(Handlers(calls, lambda known: _asking(known, pool))) as port,
@@ -48,12 +48,12 @@ class Handlers(grpc.GenericRpcHandler):
         self._by_path = {known.call.path: handler(known) for known in calls}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
-        """The handler of a call."""
+        """Returns the handler of a call."""
         return self._by_path.get(handler_call_details.method)
 
 
 def answering(known: RehearsedCall) -> "Handler":
-    """A handler that parses the request and answers, as any handler must."""
+    """Returns a handler that parses the request and returns the recorded response."""
     call = known.call
     response = call.response_type.FromString(known.exchanges[0].response)
 
@@ -66,7 +66,7 @@ def answering(known: RehearsedCall) -> "Handler":
 
 
 def _asking(known: RehearsedCall, pool: asyncpg.Pool) -> "Handler":
-    """A handler that also runs the statements which this very request causes."""
+    """Returns a handler that also runs the recorded statements of the same request."""
     call = known.call
     exchanges = {
         exchange.request: (exchange, call.response_type.FromString(exchange.response)) for exchange in known.exchanges
@@ -107,7 +107,7 @@ def _replaced(parameters: Sequence[Any], new: dict[Any, Any]) -> list[Any]:
 
 
 def _another(value: UUID | bytes | str) -> UUID | bytes | str:
-    """A random value of the same type and length."""
+    """Returns a random value of the same type and length."""
     if isinstance(value, UUID):
         return UUID(bytes=secrets.token_bytes(16))
     if isinstance(value, bytes):
@@ -116,7 +116,7 @@ def _another(value: UUID | bytes | str) -> UUID | bytes | str:
 
 
 async def _keep(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Reset nothing when a connection comes back."""
+    """Skips the reset of a connection that is returned to the pool."""
 
 
 @asynccontextmanager
