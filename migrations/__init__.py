@@ -1,1 +1,1 @@
-"""The schema's history; `medconnect migrate` walks it."""
+"""The schema's migrations; `medconnect migrate` applies them."""

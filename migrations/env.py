@@ -1,4 +1,4 @@
-"""How alembic reaches the database: the URL comes from `server.schema`, each revision is one transaction."""
+"""Alembic's environment: the URL comes from `server.schema`, and each revision runs in one transaction."""
 
 import asyncio
 
@@ -12,17 +12,17 @@ from server.db.engine import DRIVER, connector
 from server.schema import metadata
 
 LOCK_TIMEOUT = "SET lock_timeout = '2s'"
-"""A migration that has to wait for a lock longer than this gives way, instead of stopping everybody behind it."""
+"""A migration that waits longer for a lock fails, because all later statements on the table queue behind it."""
 
 
 def write_nothing_empty(_context: MigrationContext, _revision: object, directives: list[MigrationScript]) -> None:
-    """Drop a new revision that would change nothing."""
+    """Discards a generated revision without changes."""
     if directives and directives[0].upgrade_ops is not None and directives[0].upgrade_ops.is_empty():
         directives.clear()
 
 
 def run(connection: Connection) -> None:
-    """Walk the revisions on an open connection."""
+    """Runs the revisions on an open connection."""
     connection.exec_driver_sql(LOCK_TIMEOUT)
     connection.commit()
     context.configure(
@@ -36,7 +36,7 @@ def run(connection: Connection) -> None:
 
 
 async def run_online() -> None:
-    """Connect and walk."""
+    """Connects to the database and runs the revisions."""
     engine = create_async_engine(DRIVER, async_creator=connector(context.config.attributes["url"]))
     try:
         async with engine.connect() as connection:

@@ -1,13 +1,13 @@
 """${message}
 
-The rules of a migration:
-- The server of the version before must keep working on the new schema (expand first, contract one release later).
+Rules for migrations:
+- The previous version of the server must keep working on the new schema (expand first, contract one release later).
 - No change may rewrite or lock a large table for longer than a second: add columns without volatile defaults, create
   indexes CONCURRENTLY (in a revision of its own), add constraints NOT VALID and validate them afterwards.
-- `downgrade` works, and loses nothing that was there before `upgrade`.
+- `downgrade` works and loses no data from before `upgrade`.
 - Rights are not granted here: list new tables and columns in server/db/grants.py, which the upgrade applies.
 - Clinical data is never deleted and no foreign key cascades.
-- tests/storage/test_migrations.py walks up, down and up again, and compares the result with the tables.
+- tests/storage/test_migrations.py upgrades, downgrades and upgrades again, and compares the result with the tables.
 """
 
 import sqlalchemy as sa

@@ -9,7 +9,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Creates the tables."""
     op.create_table(
         "users",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -76,7 +76,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, the newest first."""
+    """Drops the tables, newest first."""
     op.drop_table("refresh_tokens")
     op.drop_table("sessions")
     op.drop_table("users")

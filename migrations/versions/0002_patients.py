@@ -9,7 +9,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Creates the tables."""
     op.create_table(
         "patients",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -76,6 +76,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, the newest first."""
+    """Drops the tables, newest first."""
     op.drop_table("visits")
     op.drop_table("patients")

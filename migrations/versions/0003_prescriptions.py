@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Creates the tables."""
     op.create_table(
         "prescriptions",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -123,7 +123,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, the newest first."""
+    """Drops the tables, newest first."""
     op.drop_table("qr_codes")
     op.drop_table("prescription_items")
     op.drop_table("prescriptions")

@@ -1,4 +1,4 @@
-"""What happens at pharmacies."""
+"""Scans, claims, dispense lines and the log of pharmacies."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Creates the tables."""
     op.create_table(
         "pharmacy_log",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -64,6 +64,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, the newest first."""
+    """Drops the tables, newest first."""
     op.drop_table("dispensed_lines")
     op.drop_table("pharmacy_log")

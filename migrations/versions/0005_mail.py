@@ -1,4 +1,4 @@
-"""The mail outbox."""
+"""The email outbox."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Creates the tables."""
     op.create_table(
         "emails",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -61,6 +61,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, the newest first."""
+    """Drops the tables, newest first."""
     op.drop_table("mail_workers")
     op.drop_table("emails")

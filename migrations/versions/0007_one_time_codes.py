@@ -1,4 +1,4 @@
-"""One-time codes, and their way through the outbox."""
+"""One-time codes, and columns of the outbox for emailing them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Make the table, and room for a sealed code in a mail."""
+    """Creates the table, and the columns for an encrypted code in an email."""
     op.create_table(
         "one_time_codes",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -45,7 +45,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, the newest first."""
+    """Reverts the changes in reverse order."""
     op.drop_constraint("ck_emails_sealed_code", "emails")
     op.drop_column("emails", "expires_at")
     op.drop_column("emails", "sealed_code")

@@ -1,4 +1,4 @@
-"""What a closed account goes back to."""
+"""The status that a deactivated account returns to."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Add the column."""
+    """Adds the column."""
     op.add_column("users", sa.Column("deactivated_from", sa.Text(), nullable=True))
     op.create_check_constraint(
         op.f("ck_users_deactivated_from"),
@@ -18,6 +18,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drops the column."""
     op.drop_constraint("ck_users_deactivated_from", "users")
     op.drop_column("users", "deactivated_from")

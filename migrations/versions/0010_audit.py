@@ -1,7 +1,7 @@
-"""The audit, and the role that the server and the worker act as.
+"""The audit, and the database role of the server and the worker.
 
-The owner migrates; `medconnect_app` reads and writes rows, owns nothing, and can only add to the audit. Tables of later
-revisions are open to it by default: a table to which rows are only added revokes UPDATE and DELETE from it again.
+The owner migrates. `medconnect_app` reads and writes rows, owns nothing, and can only insert into the audit. By default
+it has all rights on tables of later revisions; an append-only table must revoke UPDATE and DELETE.
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 revision = "0010"
 down_revision = "0009"
 
-# Roles belong to the whole cluster: another database of it may have made this one already, or be making it now.
+# Roles belong to the whole cluster: a migration of another database may have created it, or be creating it now.
 MAKE_ROLE = """
     DO $$
     BEGIN
@@ -19,7 +19,7 @@ MAKE_ROLE = """
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END $$
 """
-# An owner who may not grant it was given it by whoever made the role.
+# An owner that may not grant the role is already a member: the account that created the role granted it.
 JOIN_ROLE = """
     DO $$
     BEGIN
@@ -52,7 +52,7 @@ GUARD = """
 
 
 def upgrade() -> None:
-    """Make the tables, guard them, make the role."""
+    """Creates the tables, their append-only triggers and the role."""
     op.create_table(
         "audit_records",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -113,7 +113,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables and what the role may do here; the role itself may serve other databases."""
+    """Drops the tables and the role's rights in this database; other databases may use the role."""
     op.drop_table("audit_seals")
     op.drop_table("audit_records")
     op.execute("DROP FUNCTION refuse_change()")

@@ -1,4 +1,4 @@
-"""Addresses that wait for a mailed code before they are their account's own."""
+"""Email addresses that are unconfirmed until their emailed code is entered."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ HAS_ADDRESS = "ck_users_has_address"
 
 
 def upgrade() -> None:
-    """Let an account have an address that waits, and none of its own; and let codes be for that."""
+    """Lets an account have an unconfirmed address and no confirmed one, and adds the purpose of codes for it."""
     op.add_column("users", sa.Column("new_email", sa.Text(), nullable=True))
     op.alter_column("users", "email", nullable=True)
     op.create_check_constraint(op.f(HAS_ADDRESS), "users", "email IS NOT NULL OR new_email IS NOT NULL")
@@ -28,7 +28,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back; who has no address of his own gets one that nobody reads."""
+    """Reverts the change; an account without a confirmed address gets an undeliverable one."""
     op.execute("DELETE FROM one_time_codes WHERE purpose = 'email_confirmation'")
     op.drop_constraint(op.f(PURPOSE), "one_time_codes")
     op.create_check_constraint(op.f(PURPOSE), "one_time_codes", "purpose IN ('password_reset', 'history_access')")

@@ -1,4 +1,4 @@
-"""Until when a session may read its patient's medical history."""
+"""The time until which a session may read its patient's medical history."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,10 +8,10 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    """Make room for it."""
+    """Adds the column."""
     op.add_column("sessions", sa.Column("history_until", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
-    """Forget it."""
+    """Drops the column."""
     op.drop_column("sessions", "history_until")

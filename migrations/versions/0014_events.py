@@ -1,4 +1,4 @@
-"""Events, and their way into the outbox."""
+"""Events, and the outbox's reference to them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,7 +26,7 @@ GRANTS = (
     "REVOKE UPDATE ON events FROM medconnect_app",
     "GRANT UPDATE (position) ON events TO medconnect_app",
 )
-# A trigger, so that no statement that moves a mail can forget to say so.
+# A trigger, so that no statement that changes an email's state can omit the event.
 RECORD = """
     CREATE FUNCTION record_change_of_email() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -44,7 +44,7 @@ MASK = r"UPDATE emails SET masked_recipient = regexp_replace(recipient, '^(.)[^@
 
 
 def upgrade() -> None:
-    """Make the table, name in each mail the event behind it, and record what becomes of mails."""
+    """Creates the table, adds the causing event to each email, and records the state changes of emails."""
     op.execute(sa.schema.CreateSequence(sa.Sequence("event_positions")))
     op.create_table(
         "events",
@@ -76,7 +76,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, the newest first."""
+    """Reverts the changes in reverse order."""
     op.execute("DROP TRIGGER emails_tell_of_each_state ON emails")
     op.execute("DROP FUNCTION record_change_of_email()")
     op.drop_column("emails", "event_id")

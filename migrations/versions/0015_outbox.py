@@ -1,4 +1,4 @@
-"""What the outbox knows of outages, of failures and of who waits."""
+"""Columns of the outbox about outages, failures and waiting emails."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0014"
 
 
 def upgrade() -> None:
-    """Add the columns and the indexes."""
+    """Adds the columns and the indexes."""
     op.add_column(
         "emails", sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False)
     )
@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, the newest first."""
+    """Drops the columns and the indexes."""
     for name in ("stands_in", "circuit_open"):
         op.drop_column("mail_workers", name)
     for index in ("state_created_at_id", "created_at_id", "recipient_id_created_at", "unfinished", "urgent"):

@@ -1,4 +1,4 @@
-"""What is swept away is found without reading tables through."""
+"""Indexes that find expired rows without scanning the tables."""
 
 from alembic import op
 
@@ -15,12 +15,12 @@ INDEXES = (
 
 
 def upgrade() -> None:
-    """Make the indexes."""
+    """Creates the indexes."""
     for table, column in INDEXES:
         op.create_index(f"ix_{table}_{column}", table, [column])
 
 
 def downgrade() -> None:
-    """Drop them, the newest first."""
+    """Drops the indexes."""
     for table, column in reversed(INDEXES):
         op.drop_index(f"ix_{table}_{column}", table)

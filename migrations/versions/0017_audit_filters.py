@@ -1,6 +1,6 @@
-"""Records of one event, and those of the rarer kinds, are found without reading the others.
+"""Indexes that find audit records of one event, and of the rarer kinds, without scanning the others.
 
-The largest table there is: its indexes are made beside the work that goes on.
+The audit is the largest table, so its indexes are created CONCURRENTLY.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ INDEXES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def upgrade() -> None:
-    """Make the indexes, in place of invalid ones that an interrupted run left."""
+    """Creates the indexes; first drops invalid ones of an interrupted run."""
     with op.get_context().autocommit_block():
         for name, (column, which) in INDEXES.items():
             op.drop_index(f"ix_{TABLE}_{name}", TABLE, if_exists=True, postgresql_concurrently=True)
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, the newest first."""
+    """Drops the indexes."""
     with op.get_context().autocommit_block():
         for name in reversed(INDEXES):
             op.drop_index(f"ix_{TABLE}_{name}", TABLE, postgresql_concurrently=True)

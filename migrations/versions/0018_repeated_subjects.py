@@ -1,4 +1,4 @@
-"""What a kept first success is about, so that the audit's record of a repetition names the same patients."""
+"""The subject of a stored first success, so that the audit record of a repetition names the same patients."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ TABLE = "idempotency_keys"
 
 
 def upgrade() -> None:
-    """Add the columns; what was kept before is about nothing, for its last day."""
+    """Adds the columns; rows stored before have no subject until they expire within a day."""
     op.add_column(TABLE, sa.Column("object_kind", sa.Text(), server_default="", nullable=False))
     op.add_column(TABLE, sa.Column("object_id", sa.Uuid(), nullable=True))
     op.add_column(
@@ -21,6 +21,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drops the columns."""
     for column in ("patient_ids", "object_id", "object_kind"):
         op.drop_column(TABLE, column)

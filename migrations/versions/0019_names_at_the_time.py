@@ -1,11 +1,11 @@
-"""How people and pharmacies were named, and since when: a past act keeps the names that it was done under.
+"""Versions of the names of people and pharmacies: a past action is shown with the names of its time.
 
-Versions of names by time, written by triggers, rather than copies of names in every act: the audit holds no names, the
-server of the version before writes them as well, and no large table of acts is rewritten. Every table of acts has the
-person's id and its time already.
+Triggers write the versions; names are not copied into every action. So the audit contains no names, the previous
+version of the server writes versions too, and no large table is rewritten. Every table of actions already has the
+person's id and the time.
 
-Each step may be repeated, because the rows are filled in outside the transaction that makes the tables: accounts can be
-written meanwhile.
+Each step can be repeated, because the rows are filled in outside the transaction that creates the tables, so that
+accounts can be written meanwhile.
 """
 
 from uuid import UUID
@@ -20,11 +20,11 @@ NAMED = {
     "user": ("full_name", "license_number", "hospital_name", "pharmacy_name", "pharmacy_address"),
     "patient": ("full_name",),
 }
-"""Whose names are kept, and which columns of `users` and `patients` are their names."""
+"""The columns of `users` and `patients` that are names."""
 
-# The trigger writes as the tables' owner, so that the service can only read what it wrote. An update first adds the
-# name that held until then, for an account whose first row has not been filled in yet. `since` only rises, so that no
-# step of the clock brings two names into the wrong order.
+# The trigger writes as the tables' owner, so that the service can only read the rows. An update first adds the
+# previous name, for an account whose first row has not been filled in yet. `since` only increases, so that a step of
+# the clock cannot reorder two names.
 KEEP = """
     CREATE OR REPLACE FUNCTION keep_{kind}_name() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -53,7 +53,7 @@ GUARD = """
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 """
 GRANT = "REVOKE INSERT, UPDATE, DELETE ON {kind}_names FROM medconnect_app"
-# In batches: whoever renames an account meanwhile waits for the batch that holds its row.
+# In batches, because an update of a name waits for the batch that has locked its row.
 BATCH = 2000
 FILL = f"""
     WITH batch AS (SELECT id, {{names}} FROM {{kind}}s WHERE id > :after ORDER BY id LIMIT {BATCH}),
@@ -66,7 +66,7 @@ FILL = f"""
 
 
 def upgrade() -> None:
-    """Make the tables and their triggers; then give everybody's present names to all that they ever did."""
+    """Creates the tables and their triggers, then assigns the current names to all past actions."""
     for kind, names in NAMED.items():
         op.create_table(
             f"{kind}_names",
@@ -85,7 +85,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, the triggers first."""
+    """Drops the triggers and then the tables."""
     for kind in reversed(NAMED):
         op.execute(f"DROP TRIGGER keeps_each_name ON {kind}s")
         op.execute(f"DROP TRIGGER keeps_first_name ON {kind}s")
@@ -104,6 +104,6 @@ def _default(name: str) -> str | None:
 
 
 def _written(statement: str, kind: str, names: tuple[str, ...]) -> str:
-    """The statement for users or for patients."""
+    """Returns the statement for users or for patients."""
     listed = {row.lower(): ", ".join(f"{row}.{name}" for name in names) for row in ("OLD", "NEW")}
     return statement.format(kind=kind, names=", ".join(names), **listed)

@@ -1,4 +1,4 @@
-"""How often a mail server refused an email for the moment: its pauses grow by that number alone."""
+"""The number of temporary rejections of an email by the mail server; its retry delay depends on that number alone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,10 +8,10 @@ down_revision = "0019"
 
 
 def upgrade() -> None:
-    """Add the counter; emails that wait begin their pauses anew."""
+    """Adds the counter; emails that are waiting restart with the shortest delay."""
     op.add_column("emails", sa.Column("deferrals", sa.Integer(), server_default=sa.text("0"), nullable=False))
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drops the counter."""
     op.drop_column("emails", "deferrals")

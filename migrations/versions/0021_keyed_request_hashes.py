@@ -1,8 +1,8 @@
-"""Keys of repeated writes name service and method, and no plain hash of a request is kept.
+"""Idempotency keys name service and method, and no unkeyed hash of a request is stored.
 
-The hashes before were SHA-256 of whole requests, that of CreateUser over a password. They are erased: for their last
-day those rows match any request with their key. A server of the version before finds none of the renamed keys and would
-carry out a repeated write anew, so stop it before this migration.
+The previous hashes were SHA-256 of whole requests, that of CreateUser including a password. They are erased: until
+they expire within a day, those rows match any request with their key. The previous version of the server does not find
+the renamed keys and would carry out a repeated write again, so stop it before this migration.
 """
 
 import sqlalchemy as sa
@@ -42,13 +42,13 @@ METHODS = {
         "ReleasePrescription",
     ),
 }
-"""The methods that took keys when this was written, by their service."""
+"""The methods that took idempotency keys at the time of this migration, by service."""
 
 KEYS = sa.table("idempotency_keys", sa.column("method", sa.Text), sa.column("request_hash", sa.LargeBinary))
 
 
 def upgrade() -> None:
-    """Rename the keys' methods and erase the hashes."""
+    """Renames the methods of the keys and erases the hashes."""
     for service, methods in METHODS.items():
         op.execute(
             sa.update(KEYS).where(KEYS.c.method.in_(methods)).values(method=sa.literal(f"{service}/") + KEYS.c.method)
@@ -57,5 +57,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Rename them back. A request that is repeated then is refused (IDEMPOTENCY_KEY_REUSED), not carried out anew."""
+    """Renames them back. A request repeated after that is rejected (IDEMPOTENCY_KEY_REUSED), not carried out again."""
     op.execute(sa.update(KEYS).values(method=sa.func.split_part(KEYS.c.method, "/", 2)))

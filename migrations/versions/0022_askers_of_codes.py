@@ -1,7 +1,7 @@
-"""Reset codes are bound to the client that asked, and several codes of one purpose may be open.
+"""Reset codes are bound to the client that requested them, and several codes of one purpose may be open.
 
-The server of the version before cannot read two open codes of one account and purpose: it answers a try with INTERNAL
-until the older one has expired, ten minutes at most.
+The previous version of the server cannot read two open codes of one account and purpose: it returns INTERNAL for an
+attempt until the older code has expired, ten minutes at most.
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ down_revision = "0021"
 TABLE = "one_time_codes"
 OPEN = sa.text("ended_at IS NULL")
 
-# One open code for each account and purpose, as the unique index asks for; the newest stays.
+# The unique index requires one open code per account and purpose; the newest stays.
 END_ALL_BUT_THE_NEWEST = """
     UPDATE one_time_codes SET ended_at = now() WHERE ended_at IS NULL AND id NOT IN (
         SELECT DISTINCT ON (user_id, purpose) id FROM one_time_codes WHERE ended_at IS NULL
@@ -23,7 +23,7 @@ END_ALL_BUT_THE_NEWEST = """
 
 
 def upgrade() -> None:
-    """Add the columns; what is open was asked for by nobody in particular."""
+    """Adds the columns; codes that are open are bound to no client."""
     op.add_column(TABLE, sa.Column("address", sa.LargeBinary(), nullable=True))
     op.add_column(TABLE, sa.Column("nonce", sa.LargeBinary(), nullable=True))
     op.add_column(TABLE, sa.Column("stranger", sa.Boolean(), server_default=sa.text("false"), nullable=False))
@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them; of several open codes the newest stays."""
+    """Drops the columns; of several open codes the newest stays open."""
     op.execute(END_ALL_BUT_THE_NEWEST)
     op.create_index("ix_one_time_codes_open", TABLE, ["user_id", "purpose"], unique=True, postgresql_where=OPEN)
     op.drop_index("ix_one_time_codes_still_open", TABLE)

@@ -1,7 +1,7 @@
-"""Rights by verb and column, a role of its own for the sealer, and when background work last succeeded.
+"""Rights by verb and column, a role for the sealer, and the times at which background jobs last succeeded.
 
-The rights themselves are those of `server/db/grants.py`, which every upgrade to the newest revision applies; here new
-tables stop being open to the service by default. Without that step, between revisions, the former rights hold.
+The rights are listed in `server/db/grants.py`, which every upgrade to the newest revision applies. This revision
+revokes the default rights on new tables. An upgrade that stops at an older revision leaves the previous rights.
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 revision = "0023"
 down_revision = "0022"
 
-# Roles belong to the whole cluster: another database of it may have made this one already, or be making it now.
+# Roles belong to the whole cluster: a migration of another database may have created it, or be creating it now.
 MAKE_ROLE = """
     DO $$
     BEGIN
@@ -18,7 +18,7 @@ MAKE_ROLE = """
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END $$
 """
-# An owner who may not grant it was given it by whoever made the role.
+# An owner that may not grant the role is already a member: the account that created the role granted it.
 JOIN_ROLE = """
     DO $$
     BEGIN
@@ -45,7 +45,7 @@ REOPEN = (
 
 
 def upgrade() -> None:
-    """Makes the role and the table, and closes what is new."""
+    """Creates the role and the table, and revokes the default rights on new tables."""
     for statement in (MAKE_ROLE, JOIN_ROLE, *CLOSE):
         op.execute(statement)
     op.create_table(
@@ -57,7 +57,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the table and gives the rights of before back; the role itself may serve other databases."""
+    """Drops the table and restores the previous rights; other databases may use the role."""
     op.drop_table("background_tasks")
     for statement in REOPEN:
         op.execute(statement)

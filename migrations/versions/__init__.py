@@ -1,1 +1,1 @@
-"""One revision per file, in order."""
+"""The revisions, one per file, in order."""
