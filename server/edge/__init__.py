@@ -1,6 +1,6 @@
-"""The REST edge: the Envoy that turns REST calls into gRPC calls and answers them with the envelope.
+"""The REST edge: the Envoy that transcodes REST calls to gRPC and wraps the responses in the envelope.
 
-`running(EdgeConfig(...))` is the whole face. The Lua files are Envoy's filter: envelope.lua and what it needs.
+The API is `running(EdgeConfig(...))`. The Lua files are Envoy's Lua filters: drain.lua, envelope.lua and their modules.
 """
 
 from server.edge.config import EdgeConfig

@@ -1,4 +1,4 @@
-"""Talks to Envoy's admin interface over its Unix socket."""
+"""Calls Envoy's admin interface over its Unix socket."""
 
 import asyncio
 import json
@@ -9,18 +9,18 @@ TIMEOUT_SECONDS: Final = 2.0
 
 
 class AdminError(Exception):
-    """The admin interface could not be reached, or did not answer 200."""
+    """The admin interface could not be reached or did not return 200."""
 
 
 class Admin:
-    """One Envoy's admin interface; every method raises AdminError when it does not answer."""
+    """The admin interface of one Envoy; every method except `ready` raises AdminError when a call fails."""
 
     def __init__(self, socket: Path) -> None:
-        """Remember the socket; nothing is opened before the first question."""
+        """Keeps the socket's path; each call opens a connection of its own."""
         self._socket = socket
 
     async def ready(self) -> bool:
-        """Say whether Envoy serves: listeners are open and every server's health was asked once."""
+        """Returns true if Envoy serves: its listeners are open and each server's health was checked once."""
         try:
             await self._ask("GET", "/ready")
         except AdminError:
@@ -28,18 +28,18 @@ class Admin:
         return True
 
     async def addresses(self) -> dict[str, tuple[str, int]]:
-        """Return the host and port of each listener, by its name."""
+        """Returns the host and port of each listener, by its name."""
         listeners = json.loads(await self._ask("GET", "/listeners?format=json"))["listener_statuses"]
         found = {str(listener["name"]): listener["local_address"]["socket_address"] for listener in listeners}
         return {name: (str(place["address"]), int(place["port_value"])) for name, place in found.items()}
 
     async def counter(self, name: str) -> int:
-        """Return one counter or gauge by its full name; 0 if nothing was counted yet."""
+        """Returns a counter or gauge by its full name; 0 if it does not exist yet."""
         stats = json.loads(await self._ask("GET", f"/stats?format=json&filter=^{name}$"))["stats"]
         return int(stats[0]["value"]) if stats else 0
 
     async def drain(self) -> None:
-        """Send callers away: answers say `connection: close` (HTTP/2: GOAWAY), and later the port is closed."""
+        """Starts draining: responses carry `connection: close` (HTTP/2: GOAWAY), and later the ports are closed."""
         await self._ask("POST", "/drain_listeners?graceful&skip_exit")
 
     async def _ask(self, method: str, path: str) -> bytes:
@@ -64,7 +64,7 @@ class Admin:
 
 
 def unchunked(body: bytes) -> bytes:
-    """Join the chunks of a chunked HTTP/1.1 body."""
+    """Joins the chunks of a chunked HTTP/1.1 body."""
     pieces: list[bytes] = []
     while True:
         size, _, body = body.partition(b"\r\n")

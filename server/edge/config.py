@@ -1,4 +1,4 @@
-"""What the edge is told, and how envoy.yaml is filled in with it."""
+"""The edge's configuration, and how it is filled in to envoy.yaml."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from server.tls_files import TlsFiles
 
 LUA: Final = Path(__file__).parent
 ROOT: Final = LUA.parents[1]
-# A wheel carries both beside this module; in a checkout they stand where they are made.
+# A wheel contains both next to this module; in a checkout they are at the root.
 TEMPLATE: Final = next(path for path in (LUA / "envoy.yaml", ROOT / "envoy.yaml") if path.exists())
 GENERATED: Final = TEMPLATE.with_name("generated")
 PACKAGE: Final = "medconnect."
@@ -22,29 +22,29 @@ TYPE: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 CERTIFICATE: Final = "certificate"
 CLIENT_CA: Final = "client_ca"
 UNIT_BYTES: Final = 16 * 1024
-"""Files are limited in units of so many bytes (envoy.yaml)."""
+"""The unit of the rate limit on files, in bytes (envoy.yaml)."""
 OWN_FILES: Final = 2048
-"""For connections to the server, and Envoy's own files."""
+"""File descriptors reserved for connections to the server and for Envoy's own files."""
 INSPECTORS: Final = "envoy.extensions.filters.listener"
 ONE_YEAR: Final = "max-age=31536000; includeSubDomains"
-"""For how long browsers shall speak to this host over TLS only."""
+"""How long browsers must use only TLS for this host, as a header value."""
 
 Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
-"""A value that stands for a `"${NAME}"` of envoy.yaml."""
+"""A value that replaces a `"${NAME}"` of envoy.yaml."""
 
 
 def as_many_as_files() -> int:
-    """Returns how many connections Envoy can hold: as many as it may open files, without those that it needs itself."""
+    """Returns how many connections Envoy can hold: the limit on open files without those that Envoy needs itself."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(files - OWN_FILES, files // 2)
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeConfig:
-    """What the edge is told by the composition root."""
+    """The edge's configuration, built by the composition root."""
 
     home: Path
-    """MEDCONNECT_HOME; the filled-in configuration, the log and the admin socket go to `home/envoy`."""
+    """MEDCONNECT_HOME; the filled-in configuration, the log and the admin socket are in `home/envoy`."""
     server_sockets: tuple[Path, ...]
     """The Unix sockets of the gRPC server's processes."""
     host: str = "127.0.0.1"
@@ -54,62 +54,62 @@ class EdgeConfig:
     grpc_host: str = "127.0.0.1"
     """The address to listen on for native gRPC."""
     grpc_port: int = 0
-    """Its port; 0 chooses a free one."""
+    """The port for native gRPC; 0 chooses a free one."""
     cors_origins: tuple[str, ...] = ()
-    """The browser origins that may call, exactly as browsers send them; empty: none."""
+    """The browser origins that may call, exactly as browsers send them."""
     tls: TlsFiles | None = None
-    """The certificate that callers are shown; none: they are spoken to without TLS. Its `client_ca` counts on the
-    port of gRPC alone."""
+    """The server certificate; without it the edge serves no TLS. Its `client_ca` applies only to the port of native
+    gRPC."""
     trusted_hops: int = 0
-    """How many proxies before Envoy append to `x-forwarded-for`; 0: Envoy's peer is the caller."""
+    """How many proxies before Envoy append to `x-forwarded-for`; with 0, Envoy's peer is the client."""
     browsers_use_tls: bool = False
-    """Whether browsers reach this edge over TLS, its own or that of a proxy; they are then told to use nothing else."""
+    """True if browsers reach this edge over TLS, its own or a proxy's; responses then carry HSTS."""
     concurrency: int = 1
-    """Envoy's worker threads."""
+    """The number of Envoy's worker threads."""
     most_connections: int = field(default_factory=as_many_as_files)
-    """How many connections there may be at a time, on both ports."""
+    """The limit on concurrent connections, for both ports together."""
     drain_seconds: float = 25.0
-    """How long calls in flight may take to end when the edge stops."""
+    """How long the edge waits at its stop for calls in flight."""
     generated: Path = GENERATED
-    """Where descriptors.binpb and edge_tables.lua are."""
+    """The folder of descriptors.binpb and edge_tables.lua."""
     sites: tuple[Site, ...] = SITES
-    """The files that are served to browsers."""
+    """The files that Envoy serves to browsers."""
 
     @property
     def folder(self) -> Path:
-        """Where Envoy's own files are."""
+        """The folder of Envoy's own files."""
         return self.home.absolute() / "envoy"
 
     @property
     def certificate(self) -> Path:
-        """The file that tells Envoy where the certificate's files are; it reads them anew when they are replaced."""
+        """The file that names the certificate's files to Envoy, which reloads them when they are replaced."""
         return self.folder / "certificate.json"
 
     @property
     def client_ca(self) -> Path:
-        """The file that tells Envoy where the roots of clients' certificates are; it follows them likewise."""
+        """The file that names the root certificates of clients to Envoy, which reloads them when they are replaced."""
         return self.folder / "client_ca.json"
 
     @property
     def pressure(self) -> Path:
-        """The file that tells Envoy how full its table of connections is (pressure.py)."""
+        """The file with the share of connections in use, which Envoy reads (pressure.py)."""
         return self.folder / "pressure"
 
     @property
     def admin_socket(self) -> Path:
-        """Where Envoy's admin interface listens, for this user only."""
+        """The Unix socket of Envoy's admin interface, accessible to this user only."""
         return self.folder / "admin.sock"
 
 
 def services(descriptors: Path) -> list[str]:
-    """Return the full names of MedConnect's services in a descriptor set."""
+    """Returns the full names of MedConnect's services in a descriptor set."""
     files = descriptor_pb2.FileDescriptorSet.FromString(descriptors.read_bytes()).file
     own = [file for file in files if file.package.startswith(PACKAGE)]
     return [f"{file.package}.{service.name}" for file in own for service in file.service]
 
 
 def filled_in(config: EdgeConfig, template: str) -> str:
-    """Return envoy.yaml with its `"${NAME}"`s replaced; raise KeyError for a name that nothing stands for."""
+    """Returns envoy.yaml with every `"${NAME}"` replaced. Raises KeyError for a name without a value."""
     descriptors = config.generated.absolute() / "descriptors.binpb"
     routes = [route for file in served(config.sites) for route in _routes(file)]
     spread = re.sub(
@@ -146,18 +146,18 @@ def _first_bytes(inspector: str) -> Json:
 
 
 def _lines(indent: str, entries: list[Json]) -> str:
-    """Write the entries of a list, one a line."""
+    """Returns the entries of a list, one per line."""
     return "\n".join(indent + json.dumps(entry, ensure_ascii=False) for entry in entries)
 
 
 def _routes(file: ServedFile) -> list[Json]:
-    """Two routes to a file: who names the digest that he holds is told that it is still right, others get the file."""
+    """Returns two routes to a file: 304 for requests whose if-none-match names its digest, else the file."""
     reading: Json = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
     one_host: Json = {"name": ":authority", "string_match": {"contains": ","}, "invert_match": True}
     holding: Json = {"name": "if-none-match", "string_match": {"contains": f'"{file.digest}"'}}
     headers = {
         "content-type": file.content_type,
-        "etag": f'W/"{file.digest}"',  # weak, because compressed it is another one
+        "etag": f'W/"{file.digest}"',  # weak, because compression changes the bytes
         "cache-control": "no-cache",
         "content-security-policy": file.policy,
         "permissions-policy": "camera=(self)",
@@ -185,7 +185,7 @@ def _routes(file: ServedFile) -> list[Json]:
         {
             "match": {"path": file.path, "headers": [reading, one_host, holding]},
             "direct_response": {"status": 304},
-            "response_headers_to_remove": ["location"],  # Envoy's addition, of no use to anybody
+            "response_headers_to_remove": ["location"],  # added by Envoy, without use
             **always,
         },
         {
@@ -197,7 +197,7 @@ def _routes(file: ServedFile) -> list[Json]:
 
 
 def certificate_files(tls: TlsFiles) -> str:
-    """What `config.certificate` holds: Envoy's name for the certificate, and its files."""
+    """Returns the content of `config.certificate`: Envoy's name for the certificate, and its files."""
     files: Json = {
         "certificate_chain": {"filename": str(tls.certificate.absolute())},
         "private_key": {"filename": str(tls.key.absolute())},
@@ -206,7 +206,7 @@ def certificate_files(tls: TlsFiles) -> str:
 
 
 def client_ca_file(client_ca: Path) -> str:
-    """Returns what `config.client_ca` holds: Envoy's name for the roots of clients' certificates, and their file."""
+    """Returns the content of `config.client_ca`: Envoy's name for the root certificates of clients, and their file."""
     return _secret({"name": CLIENT_CA, "validation_context": {"trusted_ca": {"filename": str(client_ca.absolute())}}})
 
 
@@ -215,12 +215,12 @@ def _secret(secret: dict[str, Json]) -> str:
 
 
 def _tls(config: EdgeConfig) -> Json:
-    """TLS 1.2 or 1.3 under a certificate that may be replaced meanwhile."""
+    """Returns the TLS context of REST: TLS 1.2 or 1.3 with a certificate that can be replaced at run time."""
     return _downstream({**_certificate(config), "alpn_protocols": ["h2", "http/1.1"]})
 
 
 def _grpc_tls(config: EdgeConfig) -> Json:
-    """Returns the same for HTTP/2 alone; with `client_ca`, clients without a certificate of it are refused."""
+    """Returns the TLS context of native gRPC: HTTP/2 only; `client_ca` makes client certificates mandatory."""
     common: dict[str, Json] = {**_certificate(config), "alpn_protocols": ["h2"]}
     if config.tls is None or config.tls.client_ca is None:
         return _downstream(common)
@@ -236,7 +236,7 @@ def _certificate(config: EdgeConfig) -> dict[str, Json]:
 
 
 def _followed(name: str, file: Path) -> Json:
-    """A secret that Envoy reads anew whenever its files are replaced."""
+    """Returns a reference to a secret that Envoy reloads whenever its files are replaced."""
     return {"name": name, "sds_config": {"path_config_source": {"path": str(file)}, "resource_api_version": "V3"}}
 
 

@@ -1,7 +1,7 @@
--- A filter of its own, before all that refuse bodies. A client that is still writing when an answer comes and the
--- connection closes sees a reset and not the answer; so a body that is too large is read to its end, up to
--- limits.DRAINED_BODY, and thrown away as it arrives: what follows sees an empty rest, and envelope.lua answers 413.
--- What is larger still is refused at once by the filter body_size_limit.
+-- A separate filter, before all filters that reject bodies. A client that is still sending when the response arrives and the
+-- connection closes sees a reset instead of the response. Therefore a body that is too large is read to its end, up to
+-- limits.DRAINED_BODY, and discarded as it arrives: later filters see an empty rest, and envelope.lua responds with 413.
+-- The filter body_size_limit rejects larger bodies immediately.
 
 local limits = require("limits")
 local media_types = require("media_types")
@@ -18,7 +18,7 @@ function drain.on_request(handle)
   if length then
     if length <= limits.BODY or length > limits.DRAINED_BODY then return end
     known:set(drain.METADATA, "too_large", true)
-    headers:remove("content-length") -- by which body_size_limit would refuse at once; nothing of the call goes further
+    headers:remove("content-length") -- or body_size_limit would reject the call immediately; the call is not forwarded
   end
   local total = 0
   for chunk in handle:bodyChunks() do
@@ -30,7 +30,7 @@ function drain.on_request(handle)
   end
 end
 
--- Return whether the body of a call is, or has turned out, too large.
+-- Returns true if the body of a call is declared to be too large or has turned out to be.
 function drain.is_too_large(handle)
   local known = handle:streamInfo():dynamicMetadata():get(drain.METADATA)
   return known ~= nil and known.too_large == true

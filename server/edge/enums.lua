@@ -1,6 +1,6 @@
--- Enum names and their short words: `PRESCRIPTION_STATUS_SCANNED` is "scanned" in REST, both ways.
--- Only the values of enum fields are changed, found by walking the JSON along the message's type: a patient may be called
--- "ROLE_ADMIN". All other bytes stay as they are.
+-- Translates between enum names and their short words: `PRESCRIPTION_STATUS_SCANNED` is "scanned" in REST.
+-- Changes only the values of enum fields, which it finds by walking the JSON along the message's type, because a patient may
+-- be called "ROLE_ADMIN". All other bytes stay unchanged.
 
 local json = require("json")
 
@@ -9,7 +9,7 @@ enums.__index = enums
 
 local concat, sub = table.concat, string.sub
 
--- Make the translator for the tables of edge_tables.lua.
+-- Creates the translator for the tables of edge_tables.lua.
 function enums.new(tables)
   local names = {}
   for enum, words in pairs(tables.enums) do
@@ -21,12 +21,12 @@ function enums.new(tables)
   return setmetatable({ messages = tables.messages, to_word = tables.enums, to_name = names }, enums)
 end
 
--- Collect what must be replaced in the value at `at`, whose type is `field`; answer the position behind the value.
+-- Collects the replacements in the value at `at`, whose type is `field`, and returns the position after the value.
 local function visit(self, text, at, field, directory, found)
   local first = sub(text, at, at)
   if first == "[" then
     return json.each_element(text, at, function(element_at)
-      -- protobuf has no lists in lists, and following them would let a client choose the depth.
+      -- protobuf has no nested lists, and following them would let a client choose the recursion depth.
       if sub(text, element_at, element_at) == "[" then return json.skip_value(text, element_at) end
       return visit(self, text, element_at, field, directory, found)
     end)
@@ -48,7 +48,7 @@ end
 local function translate(self, text, message, directory)
   if not message then return text end
   local found = {}
-  -- What is no JSON stays as it is: the transcoder refuses it with its own words.
+  -- Malformed JSON stays unchanged: the transcoder rejects it with its own message.
   local fine = pcall(function()
     visit(self, text, json.skip_space(text, 1), { message = message }, directory, found)
   end)
@@ -63,31 +63,31 @@ local function translate(self, text, message, directory)
   return concat(pieces)
 end
 
--- The JSON of a message from the server, with short words.
+-- Returns the JSON of a message from the server with short words.
 function enums:shorten(text, message)
   return translate(self, text, message, self.to_word)
 end
 
--- Server-sent events, each with the JSON of a message from the server on one line, with short words.
+-- Returns server-sent events with short words; each holds the JSON of a message from the server on one line.
 function enums:shorten_events(text, message)
   return (text:gsub("data: ([^\n]*)", function(document)
     return "data: " .. self:shorten(document, message)
   end))
 end
 
--- The JSON of a message from a client, with enum names.
+-- Returns the JSON of a message from a client with enum names.
 function enums:lengthen(text, message)
   return translate(self, text, message, self.to_name)
 end
 
--- A key or value of a query string, decoded.
+-- Decodes a key or value of a query string.
 function enums.decode_parameter(text)
   return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
     return string.char(tonumber(hex, 16))
   end))
 end
 
--- The enum that a query parameter such as `status` or `filter.status` holds, or nil.
+-- Returns the enum type of a query parameter such as `status` or `filter.status`, or nil.
 local function enum_of_parameter(self, key, message)
   local field = { message = message }
   for name in key:gmatch("[^.]+") do
@@ -97,8 +97,8 @@ local function enum_of_parameter(self, key, message)
   return field.enum
 end
 
--- A query string from a client, with enum names. The pattern takes each parameter in one step: one over `[^&=]+=` would
--- begin anew at each byte of a long name without a value, which takes quadratic time.
+-- Returns a query string from a client with enum names. The pattern matches each parameter in one step: `[^&=]+=` would
+-- restart at each byte of a long name without a value, which takes quadratic time.
 function enums:lengthen_query(query, message)
   if not message then return query end
   return (query:gsub("[^&]+", function(parameter)

@@ -1,10 +1,11 @@
--- The filter: what REST callers see of the gRPC server. Native gRPC and gRPC-Web pass untouched.
+-- The Lua filter that gives REST its form. Native gRPC and gRPC-Web pass unchanged.
 --
--- Requests: what is too large, unknown paths, wrong methods and bodies that are no JSON are refused here; enum words become
+-- Requests: rejects oversized requests, unknown paths, wrong methods and bodies that are not JSON; replaces enum words by
 -- enum names.
--- Answers: the transcoder's JSON gets the envelope, its google.rpc.Status the error shape; enum names become words.
+-- Responses: puts the transcoder's JSON into the envelope and its google.rpc.Status into the error format; replaces enum
+-- names by words.
 --
--- A danger: header objects die at `body()`. Fetch them anew behind it, or the script ends with an error (counter lua.errors).
+-- Danger: `body()` invalidates header objects. Fetch them again afterwards, or the script fails (counter lua.errors).
 
 local tables = require("edge_tables")
 local json_name = require("field_names").new(tables.json_names)
@@ -21,19 +22,19 @@ local strict_json = require("strict_json").new(json_name)
 local envelope = {}
 
 local METADATA = "medconnect"
-local JSON = "application/json" -- what the transcoder writes
+local JSON = "application/json" -- the transcoder's content type
 local EVENTS = "text/event-stream"
-local JSON_OUT = "application/json; charset=utf-8" -- what the edge writes
-local REPLY_HEADER = "x-local-reply" -- envoy.yaml marks Envoy's own replies with it; the value tells what happened
-local SPARE_ID_HEADER = "x-spare-request-id" -- an id for a reply that was given before the request had one
-local TYPE_HEADER = "x-error-type" -- the type of a call that was refused here
+local JSON_OUT = "application/json; charset=utf-8" -- the edge's content type
+local REPLY_HEADER = "x-local-reply" -- marks Envoy's local replies (envoy.yaml); the value holds the response code details
+local SPARE_ID_HEADER = "x-spare-request-id" -- the id of a local reply to a request that had no id yet
+local TYPE_HEADER = "x-error-type" -- the error type of a call that this filter rejected
 local INTERNAL_HEADERS = { "grpc-status", "grpc-message", "grpc-accept-encoding", "grpc-encoding" }
 local API = "/api/"
--- The gRPC codes of what is refused here of gRPC; Envoy would make UNKNOWN of most of it.
+-- gRPC codes by error type for gRPC calls that this filter rejects; Envoy would map most of them to UNKNOWN.
 local GRPC_CODES = { ROUTE_UNKNOWN = "12" }
 local RESOURCE_EXHAUSTED = "8"
 
--- Refuse a call. It becomes a local reply of Envoy's, which `on_response` brings into shape.
+-- Rejects a call with a local reply, which `on_response` formats.
 local function refuse(handle, status, type, message, more_headers)
   local headers = more_headers or {}
   headers[":status"], headers[TYPE_HEADER] = tostring(status), type
@@ -54,7 +55,7 @@ local function refuse_too_large(handle)
   refuse(handle, 413, "BODY_TOO_LARGE", "The body is larger than 256 KiB.")
 end
 
--- Refuse a call because of one field, which the answer's details name.
+-- Rejects a call because of one field, which the error's details name.
 local function refuse_field(handle, type, message, field, fault)
   local known = handle:streamInfo():dynamicMetadata()
   known:set(METADATA, "field", field)
@@ -62,7 +63,7 @@ local function refuse_field(handle, type, message, field, fault)
   refuse(handle, 400, type, message)
 end
 
--- Return whether a body may follow that is not declared to be JSON. A call without a body needs no content type.
+-- Returns true if a body may follow that is not declared as JSON. A call without a body needs no content type.
 local function has_foreign_body(headers, takes_body)
   local content_type, length = headers:get("content-type"), headers:get("content-length")
   if content_type and media_types.is_json(content_type) then return false end
@@ -70,28 +71,28 @@ local function has_foreign_body(headers, takes_body)
   return has_body or (takes_body and content_type ~= nil and length == nil)
 end
 
--- Return why a query is refused that the transcoder would take: a parameter that stands in the path would win over the path.
+-- Returns the error of a query that the transcoder would accept: a query parameter would override the same parameter of the path.
 local function query_problem(route, query)
   if query == "" then return nil end
   if route.takes_body then return "This call takes no query parameters." end
   for parameter in query:gmatch("[^&]+") do
     local name = enums.decode_parameter(parameter:match("^[^=]*"))
-    if route.in_path and route.in_path[name] then return name .. " stands in the path." end
+    if route.in_path and route.in_path[name] then return name .. " is part of the path." end
   end
   return nil
 end
 
--- Refuse a body that the strict reader does not take.
+-- Rejects a body that the strict reader does not accept.
 local function refuse_body(handle, fault)
   if fault.is_repeated then
     local field = fault.field or "A name"
     return refuse_field(handle, "VALIDATION_FAILED", field .. " " .. fault.message .. ".", fault.field, fault.message)
   end
-  local message = "The body is no JSON (" .. fault.place .. "): " .. fault.message .. "."
+  local message = "The body is not valid JSON (" .. fault.place .. "): " .. fault.message .. "."
   refuse_field(handle, "MALFORMED_BODY", message, fault.field, fault.place .. ": " .. fault.message)
 end
 
--- Judge the body of a call; header objects got before are dead after this.
+-- Checks the body of a call and translates its enum words. Invalidates header objects that were fetched before.
 local function read_body(handle, route)
   local body = handle:body()
   if drain.is_too_large(handle) then return refuse_too_large(handle) end
@@ -106,7 +107,7 @@ local function read_body(handle, route)
   handle:headers():replace("content-length", tostring(length))
 end
 
--- Refuse the calls of REST whose head already tells that they cannot be answered; return the number of the route of others.
+-- Rejects REST calls whose headers are already invalid; returns the route number of other calls.
 local function find_route(handle, headers, path, query)
   local methods = routes:find(path)
   if next(methods) == nil then return refuse(handle, 404, "ROUTE_UNKNOWN", "There is no such path.") end
@@ -153,7 +154,7 @@ local function percent_decode(text)
   end))
 end
 
--- The success envelope; an answer without a message (a key set) goes out as it is.
+-- Wraps a response in the success envelope; a response without a message (a key set) is returned unchanged.
 local function wrap(text, message)
   if not message then return text end
   return '{"success":true,"message":' .. json.quote(percent_decode(message)) .. ',"data":' .. text .. "}"
@@ -165,7 +166,7 @@ local function take(headers, name)
   return value
 end
 
--- The answer's request id; an answer without one gets `spare`.
+-- Returns the response's request id; a response without one gets `spare`.
 local function request_id_of(headers, spare)
   local request_id = headers:get("x-request-id")
   if request_id then return request_id end
@@ -173,10 +174,10 @@ local function request_id_of(headers, spare)
   return spare
 end
 
--- Replace the body by what `edit` makes of it; that also answers the status. Header objects got before are dead behind this.
+-- Replaces the body and status by the results of `edit`. Invalidates header objects that were fetched before.
 local function replace_body(handle, edit)
   local body = handle:body()
-  if not body then -- HEAD: bytes written now would begin the next answer on the connection
+  if not body then -- HEAD: bytes written now would corrupt the next response on the connection
     handle:headers():remove("content-length")
     return
   end
@@ -187,8 +188,8 @@ local function replace_body(handle, edit)
   headers:replace("content-length", tostring(length))
 end
 
--- Return the problem that `refuse` and `refuse_field` told.
-local function told_problem(handle, type, message, status)
+-- Returns the problem that `refuse` or `refuse_field` recorded.
+local function recorded_problem(handle, type, message, status)
   local known = handle:streamInfo():dynamicMetadata():get(METADATA)
   local details = known and known.field and { { field = known.field, message = known.fault } }
   return { message = message, type = type, status = status, details = details }
@@ -200,13 +201,13 @@ local function shape_local_reply(handle, headers, status, details)
   headers:replace("content-type", JSON_OUT)
   replace_body(handle, function(text)
     text = text:gsub("\n$", "")
-    local problem = type and told_problem(handle, type, text, status) or replies:problem(status, details, text)
+    local problem = type and recorded_problem(handle, type, text, status) or replies:problem(status, details, text)
     problem.request_id = request_id
     return errors.write(problem), problem.status
   end)
 end
 
--- The transcoder hands on whole events, one or several at a time.
+-- The transcoder emits whole events, one or several per chunk.
 local function shape_events(handle, message)
   for chunk in handle:bodyChunks() do
     chunk:setBytes(enums:shorten_events(chunk:getBytes(0, chunk:length()), message))
@@ -235,7 +236,7 @@ function envelope.on_response(handle)
   local status = tonumber(headers:get(":status"))
   local details = take(headers, REPLY_HEADER)
   if details then return shape_local_reply(handle, headers, status, details) end
-  local type = take(headers, TYPE_HEADER) -- of a local reply that is not marked: to gRPC, or to gRPC-Web, whose filter chooses a code
+  local type = take(headers, TYPE_HEADER) -- an unmarked local reply: to gRPC, or to gRPC-Web, whose filter chooses the code
   if type then return headers:replace("grpc-status", GRPC_CODES[type] or RESOURCE_EXHAUSTED) end
   if media_types.is_grpc(headers:get("content-type") or "") then return end
   local known = handle:streamInfo():dynamicMetadata():get(METADATA)

@@ -1,4 +1,4 @@
--- The error shape of REST: {"success": false, "error": {"message", "statusCode", "type", "requestId", "details", …}}.
+-- The error format of REST: {"success": false, "error": {"message", "statusCode", "type", "requestId", "details", …}}.
 
 local json = require("json")
 
@@ -15,7 +15,7 @@ local ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 local BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 local STATES = "medconnect.clinical.v1.PrescriptionStatus"
 
--- Metadata values are strings in gRPC; these are not strings in REST.
+-- Metadata values are strings in gRPC; these are booleans and numbers in REST.
 local function boolean(value)
   return value == "true" and "true" or "false"
 end
@@ -24,7 +24,7 @@ local function number(value)
 end
 local WRITERS = { requiresOtp = boolean, version = number }
 
--- Write an error. `details` is a list of {field=, message=}, `members` maps further names to JSON texts.
+-- Returns the JSON of an error. `details` is a list of {field=, message=}, `members` maps further names to JSON texts.
 function errors.write(problem)
   local details, more = {}, {}
   for index, detail in ipairs(problem.details or {}) do
@@ -43,9 +43,9 @@ function errors.write(problem)
   })
 end
 
--- What gRPC itself refuses has no ErrorInfo, and words for engineers: headers over its limit, and calls over its number.
+-- Rejections by gRPC itself have no ErrorInfo and only technical messages: headers or concurrent calls above their limit.
 local function say_for_grpc(problem, words)
-  problem.message = "The service cannot answer this call."
+  problem.message = "The service cannot process this call."
   if problem.status ~= 429 then return end
   if words:find("metadata size", 1, true) then
     problem.status, problem.type, problem.message = 431, "HEADERS_TOO_LARGE", "The headers are too large."
@@ -54,7 +54,7 @@ local function say_for_grpc(problem, words)
   end
 end
 
--- Read the google.rpc.Status that the transcoder made of a failure. `state_words` are the short words of prescription states.
+-- Converts the google.rpc.Status of a failure, which the transcoder wrote as JSON. `enums` has the words of prescription states.
 function errors.from_status(text, http_status, request_id, enums)
   local status = json.read(text)
   local problem = {

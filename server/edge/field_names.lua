@@ -1,9 +1,9 @@
--- The names of fields in JSON.
+-- JSON names of proto fields.
 
 local field_names = {}
 
--- Make the function that returns a field's JSON name, whichever of its two names it is given (`unit_price`, `unitPrice`).
--- `json_names` holds those that are not the camel case of the proto name.
+-- Returns a function that maps either name of a field (`unit_price`, `unitPrice`) to its JSON name.
+-- `json_names` holds the JSON names that are not the camel case of the proto name.
 function field_names.new(json_names)
   return function(name)
     return json_names[name] or (name:gsub("_(%w)", string.upper))

@@ -1,5 +1,5 @@
--- JSON text, as far as the edge needs it: reading a whole (small) document, writing a string, and finding where a token ends.
--- Malformed text raises an error; callers that read what a client sent use pcall.
+-- The JSON functions that the edge needs: reading a small document, writing a string, and finding the end of a token.
+-- Malformed text raises an error; callers that read a client's text use pcall.
 
 local json = {}
 
@@ -7,18 +7,18 @@ local byte, char, concat, find, sub = string.byte, string.char, table.concat, st
 
 local QUOTE, OPEN_OBJECT, OPEN_ARRAY = byte('"'), byte("{"), byte("[")
 local SHORT_ESCAPES = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
-local DEEPEST = 100 -- what protobuf's own JSON readers allow; also keeps a hostile document off the end of the stack
+local DEEPEST = 100 -- the limit of protobuf's own JSON parsers; also prevents a stack overflow by a hostile document
 
 local function malformed()
   error("malformed JSON", 0)
 end
 
--- The position of the next character that is no white space; malformed at the end of the text.
+-- Returns the position of the next character that is not white space; raises an error at the end of the text.
 function json.skip_space(text, at)
   return find(text, "[^ \t\r\n]", at) or malformed()
 end
 
--- The position of the quote that closes the string whose opening quote is at `at`.
+-- Returns the position of the closing quote of the string whose opening quote is at `at`.
 function json.string_end(text, at)
   at = at + 1
   while true do
@@ -36,7 +36,7 @@ local function utf8(code)
   return char(0xF0 + math.floor(code / 0x40000), 0x80 + math.floor(code / 0x1000) % 0x40, middle, low)
 end
 
--- One escape sequence, whose backslash is at `at`: what it stands for, and the position behind it.
+-- Returns the character of the escape sequence whose backslash is at `at`, and the position after it.
 local function unescape(text, at)
   local letter = sub(text, at + 1, at + 1)
   if letter ~= "u" then return SHORT_ESCAPES[letter] or malformed(), at + 2 end
@@ -47,11 +47,11 @@ local function unescape(text, at)
   return utf8(0x10000 + (code - 0xD800) * 0x400 + (second - 0xDC00)), at + 12
 end
 
--- The string whose opening quote is at `at`, and the position behind its closing quote.
+-- Returns the string whose opening quote is at `at`, and the position after its closing quote.
 function json.read_string(text, at)
   local last = json.string_end(text, at)
   local inside, pieces, from = sub(text, at + 1, last - 1), {}, 1
-  local escape = find(inside, "\\", 1, true) -- of the string alone: each search of the whole text would take as long as it is
+  local escape = find(inside, "\\", 1, true) -- in the string only: each search of the whole text takes linear time
   while escape do
     pieces[#pieces + 1] = sub(inside, from, escape - 1)
     pieces[#pieces + 1], from = unescape(inside, escape)
@@ -61,7 +61,7 @@ function json.read_string(text, at)
   return concat(pieces), last + 1
 end
 
--- The position behind the value that begins at `at`; what is inside it is not looked at closely.
+-- Returns the position after the value that begins at `at`; the value's content is not validated.
 function json.skip_value(text, at)
   local first = byte(text, at)
   if first == QUOTE then return json.string_end(text, at) + 1 end
@@ -85,7 +85,8 @@ function json.skip_value(text, at)
   end
 end
 
--- Walk the members of the object at `at`: `visit(key, value_at)` answers the position behind the value, and so does this.
+-- Visits the members of the object at `at`: `visit(key, value_at)` returns the position after the value. Returns the position
+-- after the object.
 function json.each_member(text, at, visit)
   at = json.skip_space(text, at + 1)
   if sub(text, at, at) == "}" then return at + 1 end
@@ -103,7 +104,8 @@ function json.each_member(text, at, visit)
   end
 end
 
--- Walk the elements of the array at `at`: `visit(value_at)` answers the position behind the element, and so does this.
+-- Visits the elements of the array at `at`: `visit(value_at)` returns the position after the element. Returns the position
+-- after the array.
 function json.each_element(text, at, visit)
   at = json.skip_space(text, at + 1)
   if sub(text, at, at) == "]" then return at + 1 end
@@ -143,14 +145,14 @@ local function read_value(text, at, depth)
   return tonumber(word) or malformed(), past
 end
 
--- Read a document into Lua values; null is nil, numbers are doubles.
+-- Returns a document as Lua values; null is nil, numbers are doubles.
 function json.read(text)
   return (read_value(text, json.skip_space(text, 1), 1))
 end
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
--- Write a string as JSON; the bytes of UTF-8 characters stay as they are.
+-- Returns a string as JSON; the bytes of UTF-8 characters stay unchanged.
 function json.quote(text)
   local escaped = text:gsub('[%c"\\]', function(found)
     return ESCAPES[found] or string.format("\\u%04x", byte(found))

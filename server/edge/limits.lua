@@ -1,16 +1,16 @@
--- How large a request may be. What is measured here is refused before anything else reads it.
+-- Size limits of requests. Requests above them are rejected before anything else reads them.
 
 local limits = {}
 
-limits.BODY = 262144 -- bytes; the filter body_size_limit of envoy.yaml refuses what is more
-limits.DRAINED_BODY = 8388608 -- bytes; up to here a body that is too large is read to its end, see drain.lua
+limits.BODY = 262144 -- bytes; the filter body_size_limit of envoy.yaml rejects larger bodies
+limits.DRAINED_BODY = 8388608 -- bytes; an oversized body is read to its end up to this size, see drain.lua
 
-local PATH = 4096 -- bytes, the query included
-local HEADERS = 8192 -- bytes, each header counted as HTTP/2 does (RFC 9113, 6.5.2): its name, its value and 32
+local PATH = 4096 -- bytes, including the query
+local HEADERS = 8192 -- bytes; as in HTTP/2 (RFC 9113, 6.5.2), a header counts its name, its value and 32 bytes
 local HEADER_OVERHEAD = 32
 
--- Return why a request's head is refused: a status, an error type and a message; nil for one that may go on.
--- The server takes 16 KiB (server/listening.py), in which a head of 8 KiB fits with all that the edge adds to it.
+-- Returns the status, error type and message of a request whose path or headers are too large; nil for other requests.
+-- The server accepts 16 KiB (server/listening.py): room for headers of 8 KiB and everything that the edge adds to them.
 function limits.problem(headers, path)
   if #path > PATH then return 414, "PATH_TOO_LONG", "The path is longer than 4096 bytes." end
   local size = 0

@@ -1,14 +1,14 @@
--- The media types of requests and answers. gRPC is what Envoy's own filters take for gRPC (source/common/grpc/common.cc,
--- hasGrpcContentType): a request that the transcoder reads as JSON must never pass by the filter as gRPC.
+-- The media types of requests and responses. gRPC is defined as in Envoy's own filters (source/common/grpc/common.cc,
+-- hasGrpcContentType): a request that the transcoder reads as JSON must never pass this filter as gRPC.
 
 local media_types = {}
 
--- Return whether Envoy takes a content type for gRPC: exactly `application/grpc`, or `application/grpc+` and more.
+-- Returns true if Envoy treats a content type as gRPC: `application/grpc`, or any that begins with `application/grpc+`.
 function media_types.is_grpc(content_type)
   return content_type:find("^application/grpc$") ~= nil or content_type:sub(1, 17) == "application/grpc+"
 end
 
--- Return whether a content type is JSON, alone or with parameters; of two that were joined by a comma none is.
+-- Returns true if a content type is JSON, with or without parameters; false for two types that are joined by a comma.
 function media_types.is_json(content_type)
   local rest = content_type:lower():match("^application/json[ \t]*(.*)$")
   return rest ~= nil and (rest == "" or (rest:sub(1, 1) == ";" and not rest:find(",", 1, true)))

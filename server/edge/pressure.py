@@ -1,7 +1,7 @@
-"""Tells Envoy how full its table of connections is, which none of its own monitors reports to its overload manager.
+"""Reports the share of connections in use to Envoy's overload manager, which has no monitor for it.
 
-Near the limit Envoy gives idle connections a second and then closes them, so that connections which only wait, from
-however many addresses, keep no newcomer out for longer than that.
+Near the limit Envoy closes connections after one second of idle time, so that idle connections, from any number of
+addresses, cannot block new clients for longer.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ CONNECTIONS: Final = ("http.rest.downstream_cx_active", "http.grpc.downstream_cx
 
 
 def write(config: EdgeConfig, pressure: float) -> None:
-    """Writes a value from 0 to 1 where Envoy reads it; it follows a file that is moved into place."""
+    """Writes a value from 0 to 1 for Envoy. The file is moved into place, because Envoy watches for moved files."""
     fresh = config.pressure.with_suffix(".new")
     fresh.write_text(f"{pressure:.3f}")
     fresh.replace(config.pressure)
@@ -38,7 +38,7 @@ async def _follow(config: EdgeConfig, admin: Admin) -> None:
         try:
             active = sum([await admin.counter(name) for name in CONNECTIONS])
         except AdminError:
-            continue  # Envoy is busy, or ends
+            continue  # Envoy is busy or has ended
         pressure = min(1.0, active / config.most_connections)
         if round(pressure, 2) != known:
             known = round(pressure, 2)

@@ -1,6 +1,6 @@
-"""Runs Envoy as a child process: fills in its configuration, waits until it serves, restarts it, drains it at the end.
+"""Runs Envoy as a child process: writes its configuration, waits until it serves, restarts it, drains it at the end.
 
-The child dies with this process, whatever ends it (tether.py).
+The child dies with this process, however this process ends (tether.py).
 """
 
 import asyncio
@@ -26,18 +26,18 @@ TETHER: Final = Path(__file__).parent / "tether.py"
 STOP_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.02
 ACTIVE_CALLS: Final = ("http.rest.downstream_rq_active", "http.grpc.downstream_rq_active")
-# At other levels the http component writes a line, with the path, for every body that is too large.
+# At lower levels the http component logs a line with the path for every body that is too large.
 LOGGING: Final = ("--log-level", "warning", "--component-log-level", "http:critical")
 LOG_LINES: Final = 12
 LOG_LINE_CHARACTERS: Final = 500  # a configuration error quotes the whole configuration
 
 
 class EdgeFailed(StartFailed):
-    """Envoy did not start, or ended by itself; the text holds the last lines of its log."""
+    """Envoy did not start or ended by itself; the message contains the last lines of its log."""
 
 
 class EnvoyProcess:
-    """Envoy over its lives, which all listen on the same ports."""
+    """Envoy across restarts, which all listen on the same ports."""
 
     name: Final = "envoy"
 
@@ -48,7 +48,7 @@ class EnvoyProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process number of its latest life."""
+        """The process id of the latest start; None before the first."""
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
@@ -63,7 +63,7 @@ class EnvoyProcess:
                 raise
             hung = f"Envoy hung for {IDLE_SECONDS:.0f} s before it served:\n{end_of_log(self.config)}"
             raise EdgeFailed(hung) from None
-        if first:  # the ports that 0 stands for stay the same
+        if first:  # a port chosen for 0 stays the same after a restart
             addresses = await self.admin.addresses()
             self.config = replace(self.config, port=addresses["rest"][1], grpc_port=addresses["grpc"][1])
 
@@ -74,26 +74,26 @@ class EnvoyProcess:
             await asyncio.sleep(POLL_SECONDS)
 
     async def wait(self) -> int:
-        """Returns the exit code of its latest life, once that has ended."""
+        """Waits until the latest process has ended and returns its exit code."""
         if self._process is None:
             raise RuntimeError("not started")
         return await self._process.wait()
 
     async def drain(self) -> None:
-        """Sends callers away and waits until the calls in flight have ended, for at most `config.drain_seconds`."""
+        """Starts draining and waits until the calls in flight have ended, for at most `config.drain_seconds`."""
         try:
             async with asyncio.timeout(self.config.drain_seconds):
                 await self.admin.drain()
                 while await self._active_calls():  # noqa: ASYNC110 - another process
                     await asyncio.sleep(POLL_SECONDS)
         except (TimeoutError, AdminError):
-            return  # what is still open now is cut off by the stop
+            return  # the stop aborts calls that are still open
 
     async def _active_calls(self) -> int:
         return sum([await self.admin.counter(name) for name in ACTIVE_CALLS])
 
     async def stop(self) -> None:
-        """Ends it and waits for that; kills it when it does not end by itself."""
+        """Terminates Envoy and waits until it has ended; kills it after STOP_SECONDS."""
         process = self._process
         if process is None:
             return
@@ -112,22 +112,22 @@ class Edge:
     """A running Envoy."""
 
     address: tuple[str, int]
-    """The host and port where REST listens."""
+    """The host and port of REST."""
     url: str
-    """The same with `http://` or `https://` before it."""
+    """The URL of REST, with `http://` or `https://`."""
     grpc: tuple[str, int]
-    """The host and port where native gRPC listens."""
+    """The host and port of native gRPC."""
     admin: Admin
-    """Its admin interface."""
+    """Envoy's admin interface."""
     process: EnvoyProcess
-    """The child, over its lives."""
+    """The child process, across restarts."""
 
 
 @asynccontextmanager
 async def running(config: EdgeConfig) -> AsyncIterator[Edge]:
-    """Runs Envoy for as long as the block lasts; leaving it drains for at most `config.drain_seconds`.
+    """Runs Envoy while the block lasts; leaving the block drains for at most `config.drain_seconds`.
 
-    Raises EdgeFailed when Envoy does not come to serve, and KeepsDying from the block.
+    Raises EdgeFailed when Envoy does not start to serve, and KeepsDying inside the block.
     """
     envoy = EnvoyProcess(config)
     async with restarts.running(envoy):
@@ -141,7 +141,7 @@ async def running(config: EdgeConfig) -> AsyncIterator[Edge]:
 
 
 async def _spawn(config: EdgeConfig, log_mode: str) -> asyncio.subprocess.Process:
-    """Writes the configuration to `home/envoy/envoy.yaml` and starts Envoy with it, whose log is `envoy.log` there."""
+    """Writes the configuration to `home/envoy/envoy.yaml` and starts Envoy, which logs to `home/envoy/envoy.log`."""
     config.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.admin_socket.unlink(missing_ok=True)  # a socket left by a killed Envoy
     if config.tls is not None:
@@ -161,16 +161,16 @@ async def _spawn(config: EdgeConfig, log_mode: str) -> asyncio.subprocess.Proces
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # Ctrl-C is for the parent, which then drains
+            start_new_session=True,  # Ctrl-C reaches only the parent, which then drains
         )
 
 
 def log_file(config: EdgeConfig) -> Path:
-    """Return where Envoy's own log goes; it begins anew with the instance."""
+    """Returns the path of Envoy's own log; each start of the instance truncates it."""
     return config.folder / "envoy.log"
 
 
 def end_of_log(config: EdgeConfig) -> str:
-    """Return the last lines of Envoy's log, long ones cut."""
+    """Returns the last lines of Envoy's log; long lines are cut."""
     lines = log_file(config).read_text(errors="replace").splitlines()
     return "\n".join(line[:LOG_LINE_CHARACTERS] for line in lines[-LOG_LINES:])

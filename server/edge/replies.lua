@@ -1,11 +1,11 @@
--- What Envoy refuses by itself, in the service's words: the transcoder's complaints about a body or query, and all other
--- local replies by their HTTP status.
+-- Translates Envoy's local replies into the service's errors: the transcoder's errors about a body or query by their text,
+-- all others by their HTTP status.
 
 local replies = {}
 replies.__index = replies
 
 local BY_STATUS = {
-  [400] = { "MALFORMED_REQUEST", "The request is not understood." },
+  [400] = { "MALFORMED_REQUEST", "The request is malformed." },
   [404] = { "ROUTE_UNKNOWN", "There is no such path." },
   [408] = { "REQUEST_TIMEOUT", "The request took too long to arrive." },
   [413] = { "BODY_TOO_LARGE", "The body is larger than 256 KiB." },
@@ -14,7 +14,7 @@ local BY_STATUS = {
   [504] = { "DEADLINE_EXCEEDED", "The call took too long." },
 }
 local CLIENT_FAULT = BY_STATUS[400]
-local SERVER_FAULT = { "INTERNAL", "Something failed inside." }
+local SERVER_FAULT = { "INTERNAL", "Internal error." }
 
 local TYPES = {
   TYPE_BOOL = "must be true or false",
@@ -25,12 +25,12 @@ local TYPES = {
 
 local STATUS_OF_STATUS = { [501] = 400 } -- an unknown transfer-encoding is the client's fault
 
--- Make the words for the tables of edge_tables.lua; `json_name` is the function of field_names.lua.
+-- Creates the translator for the tables of edge_tables.lua; `json_name` is the function of field_names.lua.
 function replies.new(tables, json_name)
   return setmetatable({ enums = tables.enums, json_name = json_name }, replies)
 end
 
--- `items[0].unit_price` as JSON callers write it: `items[0].unitPrice`.
+-- Returns a path such as `items[0].unit_price` with JSON names: `items[0].unitPrice`.
 local function json_path(self, path)
   return (path:gsub("[%w_]+", self.json_name))
 end
@@ -46,7 +46,7 @@ local function must_be(self, type)
   return "must be one of " .. table.concat(sorted, ", ")
 end
 
--- The field that the transcoder complains of, and what is wrong with it; nil if it complains of no field.
+-- Returns the field of a transcoder error and its message; nil if the error names no field.
 local function complaint(self, text)
   local path, type = text:match("^([%w_.%[%]]+): invalid value .* for type (%S+)$")
   if path then return path, must_be(self, type) end
@@ -61,10 +61,10 @@ end
 
 local function from_transcoder(self, details, text)
   local path, wrong = complaint(self, text)
-  if not path and details:sub(1, 5) == "early" then -- before the body was looked at
-    return { type = "VALIDATION_FAILED", message = "The query parameters are not understood.", status = 400 }
+  if not path and details:sub(1, 5) == "early" then -- before the body was read
+    return { type = "VALIDATION_FAILED", message = "The query parameters are invalid.", status = 400 }
   elseif not path then
-    return { type = "MALFORMED_BODY", message = "The body is no JSON object of the kind this call takes.", status = 400 }
+    return { type = "MALFORMED_BODY", message = "The body is not a JSON object that this call accepts.", status = 400 }
   end
   local field = json_path(self, path)
   return {
@@ -75,7 +75,8 @@ local function from_transcoder(self, details, text)
   }
 end
 
--- What a local reply says: its type, message, status and details. `details` are Envoy's response code details, `text` its own words.
+-- Returns the problem of a local reply: type, message, status and details. `details` are Envoy's response code details, `text` is
+-- Envoy's message.
 function replies:problem(status, details, text)
   status = STATUS_OF_STATUS[status] or status
   if status == 400 and details:find("grpc_json_transcode_failure", 1, true) then return from_transcoder(self, details, text) end

@@ -1,9 +1,9 @@
--- Which route a path names, and which methods it takes.
+-- Finds the routes of a path by HTTP method.
 
 local routes = {}
 routes.__index = routes
 
--- Make the directory for the routes of edge_tables.lua: a tree by path segments, `*` standing for any one segment.
+-- Creates the directory of the routes of edge_tables.lua: a tree of path segments, where `*` matches any one segment.
 function routes.new(list)
   local root = { below = {} }
   for number, route in ipairs(list) do
@@ -18,7 +18,7 @@ function routes.new(list)
   return setmetatable({ root = root, list = list }, routes)
 end
 
--- Collect the methods below `node` for the segments from `index` on; a literal segment goes before `*`.
+-- Collects the methods below `node` for the segments from `index` on; a literal segment takes precedence over `*`.
 local function collect(node, segments, index, methods)
   if index > #segments then
     for method, number in pairs(node.methods or {}) do
@@ -31,7 +31,7 @@ local function collect(node, segments, index, methods)
   if any and segments[index] ~= "" then collect(any, segments, index + 1, methods) end
 end
 
--- The numbers of a path's routes by method; empty if there is no such path.
+-- Returns the numbers of a path's routes by method; empty if there is no such path.
 function routes:find(path)
   local segments, methods = {}, {}
   for segment in path:gmatch("/([^/]*)") do

@@ -1,6 +1,6 @@
-"""The files that Envoy answers by itself: which ones, at which paths, and what browsers may do with them.
+"""The files that Envoy serves by itself: their paths and their content security policies.
 
-They are looked for at the start: a new file in a site's folder needs nothing else.
+The folders are read at the start, so a new file in a site's folder needs no registration.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
-# A wheel carries all of them beside this module; in a checkout they stand where they are made.
+# A wheel contains all of them next to this module; in a checkout they are in clients and generated.
 PAGE: Final = next(path for path in (HERE / "web", ROOT / "clients/web") if path.exists())
 API_DOCS: Final = next(path for path in (HERE / "api-docs", ROOT / "clients/api-docs") if path.exists())
 OPENAPI: Final = next(folder / "generated/openapi.json" for folder in (HERE, ROOT) if (folder / "generated").exists())
@@ -30,7 +30,7 @@ CONTENT_TYPES: Final = {
     ".webmanifest": "application/manifest+json; charset=utf-8",
     ".woff2": "font/woff2",
 }
-"""By suffix; what has another one is not for browsers, and not served."""
+"""Content types by suffix; files with other suffixes are not served."""
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "media-src 'self' blob:; manifest-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -44,40 +44,40 @@ API_DOCS_POLICY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Files that are served below one path under one policy."""
+    """Files that are served below one path under one content security policy."""
 
     source: Path
-    """A folder, with all that is below it, or a single file."""
+    """A folder with everything below it, or a single file."""
     prefix: str
-    """What their paths begin with, a slash at its end; an index.html is served at its folder's path too."""
+    """The prefix of their paths, with a slash at the end; an index.html is served at its folder's path too."""
     policy: str
-    """Their content-security-policy."""
+    """The value of their content-security-policy header."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedFile:
-    """A file at a path."""
+    """A file at one of its paths."""
 
     path: str
     file: Path
     content_type: str
     digest: str
-    """32 hex digits of SHA-256 of what it holds."""
+    """The first 32 hexadecimal digits of the SHA-256 of the file's content."""
     policy: str
 
 
 PAGE_SITES: Final = (Site(PAGE, "/", PAGE_POLICY),)
-"""What every edge serves."""
+"""The sites that every edge serves."""
 API_DOCS_SITES: Final = (
     Site(API_DOCS, "/api-docs/", API_DOCS_POLICY),
     Site(OPENAPI, "/api-docs/", API_DOCS_POLICY),
 )
-"""The OpenAPI document and Swagger UI: an edge in production serves them only when asked to."""
+"""The OpenAPI document and Swagger UI; in production they are served only if the settings say so."""
 SITES: Final = PAGE_SITES + API_DOCS_SITES
 
 
 def served(sites: tuple[Site, ...]) -> Iterator[ServedFile]:
-    """Yield every file of the sites at each of its paths; hidden ones and unknown suffixes are left out."""
+    """Yields every file of the sites at each of its paths, without hidden files and unknown suffixes."""
     for site in sites:
         folder = site.source if site.source.is_dir() else site.source.parent
         for file in sorted(site.source.rglob("*")) if site.source.is_dir() else [site.source]:
@@ -91,7 +91,7 @@ def served(sites: tuple[Site, ...]) -> Iterator[ServedFile]:
 
 
 def _paths(prefix: str, name: Path) -> list[str]:
-    """Where a file is found; a folder's path leads to its index with and without the slash at its end."""
+    """Returns the paths of a file; an index.html also has its folder's path, with and without the slash at the end."""
     path = prefix + quote(name.as_posix())
     if name.name != INDEX:
         return [path]

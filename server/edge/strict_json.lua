@@ -1,6 +1,6 @@
--- The strict reader of what clients send. The transcoder reads JSON leniently (single quotes, bare names, comments, a last
--- comma, the last of two equal names), so each body is judged here first: RFC 8259, in UTF-8, an object whose members are
--- each given once, by whichever of a field's two names. Reading takes time in proportion to the text.
+-- Strict JSON parser for request bodies. The transcoder is lenient (single quotes, unquoted names, comments, trailing commas,
+-- the last of two equal names), so each body is checked here first: RFC 8259, in UTF-8, an object whose members each appear
+-- once under either of a field's two names. Parsing takes linear time.
 
 local json = require("json")
 
@@ -9,13 +9,13 @@ strict_json.__index = strict_json
 
 local byte, find, sub = string.byte, string.find, string.sub
 
-local DEEPEST = 100 -- what protobuf's own JSON readers allow; also bounds the stack
-local LONGEST_FIELD = 200 -- bytes of a client's own words that an answer repeats
+local DEEPEST = 100 -- the limit of protobuf's own JSON parsers; also bounds the stack
+local LONGEST_FIELD = 200 -- bytes; a response does not repeat longer text of the client
 local QUOTE, BACKSLASH, COMMA, COLON, SLASH, SINGLE_QUOTE = byte('"\\,:/\'', 1, 6)
 local OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY = byte("{}[]", 1, 4)
-local ENDED = "the text ends too early"
+local ENDED = "the text ends unexpectedly"
 
--- One character beyond ASCII in UTF-8: no overlong form, no surrogate, nothing above U+10FFFF (RFC 3629, section 4).
+-- Matches one non-ASCII character in UTF-8: no overlong form, no surrogate, nothing above U+10FFFF (RFC 3629, section 4).
 local CHARACTERS = {
   "^[\194-\223][\128-\191]",
   "^\224[\160-\191][\128-\191]",
@@ -26,7 +26,7 @@ local CHARACTERS = {
   "^\244[\128-\143][\128-\191][\128-\191]",
 }
 
--- Make a reader; `json_name` is the function of field_names.lua.
+-- Creates a reader; `json_name` is the function of field_names.lua.
 function strict_json.new(json_name)
   return setmetatable({ json_name = json_name }, strict_json)
 end
@@ -45,7 +45,7 @@ local function after_escape(text, at)
   local code = tonumber(unit, 16)
   if code < 0xD800 or code > 0xDFFF then return at + 6 end
   local is_pair = code < 0xDC00 and find(text, "^\\u[dD][c-fC-F]%x%x", at + 6)
-  return is_pair and at + 12 or fail(at, "half of a surrogate pair is no character")
+  return is_pair and at + 12 or fail(at, "half of a surrogate pair is not a character")
 end
 
 local function after_character(text, at)
@@ -56,7 +56,7 @@ local function after_character(text, at)
   return fail(at, "this is not UTF-8")
 end
 
--- Return the position after the string whose opening quote is at `at`.
+-- Returns the position after the string whose opening quote is at `at`.
 local function after_string(text, at)
   at = at + 1
   while true do
@@ -68,7 +68,7 @@ local function after_string(text, at)
   end
 end
 
--- Return the position after `pattern` at `at`, or `at` where it is not.
+-- Returns the position after `pattern` at `at`, or `at` if it does not match.
 local function after_optional(text, pattern, at)
   local _, last = find(text, pattern, at)
   return last and last + 1 or at
@@ -83,34 +83,34 @@ local function after_word(text, at)
   if past == at then past = after_optional(text, "^-?[1-9]%d*", at) end
   if past == at then
     local found = byte(text, at)
-    if found == SINGLE_QUOTE then fail(at, "strings stand in double quotes") end
+    if found == SINGLE_QUOTE then fail(at, "strings must be in double quotes") end
     if found == SLASH then fail(at, "JSON has no comments") end
-    fail(at, "a value must stand here")
+    fail(at, "a value is expected here")
   end
   return after_optional(text, "^[eE][+-]?%d+", after_optional(text, "^%.%d+", past))
 end
 
 local after_value
 
--- Return the position after the object at `at`; while a member is read its name stands on the reader's path.
+-- Returns the position after the object at `at`; the reader's path holds the name of the current member.
 local function after_object(reader, at, depth)
   local text, path, seen = reader.text, reader.path, {}
   at = skip_space(text, at + 1)
   if byte(text, at) == CLOSE_OBJECT then return at + 1 end
   while true do
-    if byte(text, at) ~= QUOTE then fail(at, "a name in double quotes must stand here") end
+    if byte(text, at) ~= QUOTE then fail(at, "a name in double quotes is expected here") end
     local past = after_string(text, at)
     local name = reader.json_name((json.read_string(text, at)))
     path[#path + 1] = name
     if seen[name] then error({ at = at, is_repeated = true, message = "must be given once" }, 0) end
     seen[name] = true
     at = skip_space(text, past)
-    if byte(text, at) ~= COLON then fail(at, "a colon must stand here") end
+    if byte(text, at) ~= COLON then fail(at, "a colon is expected here") end
     at = skip_space(text, after_value(reader, skip_space(text, at + 1), depth + 1))
     path[#path] = nil
     local sign = byte(text, at)
     if sign == CLOSE_OBJECT then return at + 1 end
-    if sign ~= COMMA then fail(at, "a comma or a closing brace must stand here") end
+    if sign ~= COMMA then fail(at, "a comma or a closing brace is expected here") end
     at = skip_space(text, at + 1)
   end
 end
@@ -128,14 +128,14 @@ local function after_array(reader, at, depth)
       path[place] = nil
       return at + 1
     end
-    if sign ~= COMMA then fail(at, "a comma or a closing bracket must stand here") end
+    if sign ~= COMMA then fail(at, "a comma or a closing bracket is expected here") end
     path[place] = path[place] + 1
     at = skip_space(text, at + 1)
   end
 end
 
 function after_value(reader, at, depth)
-  if depth > DEEPEST then fail(at, "values may be nested 100 deep") end
+  if depth > DEEPEST then fail(at, "values may be nested at most 100 levels deep") end
   local first = byte(reader.text, at)
   if first == QUOTE then return after_string(reader.text, at) end
   if first == OPEN_OBJECT then return after_object(reader, at, depth) end
@@ -151,7 +151,7 @@ local function read(reader)
   if rest then fail(rest, "nothing may follow the object") end
 end
 
--- Return the path of fields to where a reader stands, such as `items[0].unitPrice`; nil at the top, and where it is too long.
+-- Returns the path of the reader's current field, such as `items[0].unitPrice`; nil at the top level, or if it is too long.
 local function field_of(path)
   local pieces = {}
   for index, step in ipairs(path) do
@@ -162,7 +162,7 @@ local function field_of(path)
   return field ~= "" and #field <= LONGEST_FIELD and field or nil
 end
 
--- Return a position as people count: "line 1, column 1" is the first character.
+-- Returns a position as text; "line 1, column 1" is the first character.
 local function line_and_column(text, at)
   local line, start = 1, 1
   local newline = find(text, "\n", 1, true)
@@ -174,8 +174,8 @@ local function line_and_column(text, at)
   return "line " .. line .. ", column " .. (at - start - continuations + 1)
 end
 
--- Return nil for a body that may be read, and else what is wrong: `is_repeated` for a name that is given twice, `message`,
--- `place` in the text, and `field` where it is known.
+-- Returns nil for a valid body, else the fault: `is_repeated` for a name that appears twice, `message`, `place` (line and
+-- column), and `field` if it is known.
 function strict_json:fault(text)
   local reader = { text = text, path = {}, json_name = self.json_name }
   local fine, fault = pcall(read, reader)

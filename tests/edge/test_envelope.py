@@ -116,7 +116,7 @@ async def test_a_failure_without_details_gets_the_name_of_its_code(stand: Stand)
     response = await stand.rest.get("/api/v1/pharmacy/logs/1")
     error = response.json()["error"]
     assert (response.status_code, error["type"]) == (501, "UNIMPLEMENTED")
-    assert error["message"] == "The service cannot answer this call."
+    assert error["message"] == "The service cannot process this call."
     assert response.headers["x-request-id"] == error["requestId"] != ""
 
 

@@ -53,28 +53,28 @@ async def test_s88_a_member_that_is_given_twice_is_refused(
 @pytest.mark.parametrize(
     ("body", "place", "message"),
     [
-        ("{'qrCode':'a'}", "line 1, column 2", "a name in double quotes must stand here"),
-        ("{\"qrCode\":'a'}", "line 1, column 11", "strings stand in double quotes"),
-        ('{qrCode:"a"}', "line 1, column 2", "a name in double quotes must stand here"),
-        ('{"qrCode":"a",}', "line 1, column 15", "a name in double quotes must stand here"),
-        ('{"qrCode":["a",]}', "line 1, column 16", "a value must stand here"),
-        ('{"qrCode":"a" "b"}', "line 1, column 15", "a comma or a closing brace must stand here"),
-        ('{"qrCode":["a" "b"]}', "line 1, column 16", "a comma or a closing bracket must stand here"),
-        ('{"qrCode" "a"}', "line 1, column 11", "a colon must stand here"),
-        ('{"qrCode":"a"/* why */}', "line 1, column 14", "a comma or a closing brace must stand here"),
-        ('{\n  // why\n  "qrCode":"a"}', "line 2, column 3", "a name in double quotes must stand here"),
+        ("{'qrCode':'a'}", "line 1, column 2", "a name in double quotes is expected here"),
+        ("{\"qrCode\":'a'}", "line 1, column 11", "strings must be in double quotes"),
+        ('{qrCode:"a"}', "line 1, column 2", "a name in double quotes is expected here"),
+        ('{"qrCode":"a",}', "line 1, column 15", "a name in double quotes is expected here"),
+        ('{"qrCode":["a",]}', "line 1, column 16", "a value is expected here"),
+        ('{"qrCode":"a" "b"}', "line 1, column 15", "a comma or a closing brace is expected here"),
+        ('{"qrCode":["a" "b"]}', "line 1, column 16", "a comma or a closing bracket is expected here"),
+        ('{"qrCode" "a"}', "line 1, column 11", "a colon is expected here"),
+        ('{"qrCode":"a"/* why */}', "line 1, column 14", "a comma or a closing brace is expected here"),
+        ('{\n  // why\n  "qrCode":"a"}', "line 2, column 3", "a name in double quotes is expected here"),
         ('{"qrCode": /* why */ "a"}', "line 1, column 12", "JSON has no comments"),
-        ('{"é":1,\n"漢😀":x}', "line 2, column 6", "a value must stand here"),
+        ('{"é":1,\n"漢😀":x}', "line 2, column 6", "a value is expected here"),
         *(
-            (f'{{"qrCode":{word}}}', "line 1, column 11", "a value must stand here")
+            (f'{{"qrCode":{word}}}', "line 1, column 11", "a value is expected here")
             for word in ("NaN", "Infinity", "True")
         ),
         *(
-            (f'{{"qrCode":{word}}}', "line 1, column 11", "a value must stand here")
+            (f'{{"qrCode":{word}}}', "line 1, column 11", "a value is expected here")
             for word in ("undefined", "+1", ".5", "-")
         ),
         *(
-            (f'{{"qrCode":{word}}}', f"line 1, column {at}", "a comma or a closing brace must stand here")
+            (f'{{"qrCode":{word}}}', f"line 1, column {at}", "a comma or a closing brace is expected here")
             for word, at in (("01", 12), ("1.", 12), ("1.e5", 12), ("1e", 12), ("0x10", 12), ("nulls", 15), ("1 2", 13))
         ),
         (NAMED + "x", "line 1, column 15", "nothing may follow the object"),
@@ -82,28 +82,28 @@ async def test_s88_a_member_that_is_given_twice_is_refused(
         (BOM + NAMED, "line 1, column 1", "the body must be an object"),
         ("[1]", "line 1, column 1", "the body must be an object"),
         ('"x"', "line 1, column 1", "the body must be an object"),
-        ('{"qrCode":', "line 1, column 11", "the text ends too early"),
-        ('{"qrCode":"a', "line 1, column 13", "the text ends too early"),
-        (" \n ", "line 2, column 2", "the text ends too early"),
+        ('{"qrCode":', "line 1, column 11", "the text ends unexpectedly"),
+        ('{"qrCode":"a', "line 1, column 13", "the text ends unexpectedly"),
+        (" \n ", "line 2, column 2", "the text ends unexpectedly"),
         ('{"qrCode":"a\nb"}', "line 1, column 13", "control characters in strings must be escaped"),
         ('{"qrCode":"\x00"}', "line 1, column 12", "control characters in strings must be escaped"),
         ('{"qrCode":"\\x41"}', "line 1, column 12", "this escape sequence does not exist"),
         ('{"qrCode":"\\u12g4"}', "line 1, column 12", "this escape sequence does not exist"),
-        ('{"qrCode":"\\ud800"}', "line 1, column 12", "half of a surrogate pair is no character"),
-        ('{"qrCode":"\\udc00\\ud800"}', "line 1, column 12", "half of a surrogate pair is no character"),
-        ('{"a":' * 101 + "1" + "}" * 101, "line 1, column 501", "values may be nested 100 deep"),
+        ('{"qrCode":"\\ud800"}', "line 1, column 12", "half of a surrogate pair is not a character"),
+        ('{"qrCode":"\\udc00\\ud800"}', "line 1, column 12", "half of a surrogate pair is not a character"),
+        ('{"a":' * 101 + "1" + "}" * 101, "line 1, column 501", "values may be nested at most 100 levels deep"),
     ],
 )
 async def test_s88_what_is_no_json_is_refused_with_its_place(stand: Stand, body: str, place: str, message: str) -> None:
     response = await stand.post(f"/api/v1/{SCAN}", body)
     assert_refused(response, 400, "MALFORMED_BODY")
-    assert response.json()["error"]["message"] == f"The body is no JSON ({place}): {message}."
+    assert response.json()["error"]["message"] == f"The body is not valid JSON ({place}): {message}."
 
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_s88_the_field_that_is_malformed_is_named(stand: Stand) -> None:
     response = await stand.post("/api/v1/pharmacy/dispense/1", '{"items":[{},\n{"unit_price":x}]}')
-    message = "line 2, column 15: a value must stand here"
+    message = "line 2, column 15: a value is expected here"
     assert response.json()["error"]["details"] == [{"field": "items[1].unitPrice", "message": message}]
 
 
