@@ -1,5 +1,5 @@
-// Shows openapi.json in Swagger UI. Whoever signs in by trying Login, Register or RefreshToken calls with that token from then on;
-// it stays in this page's memory.
+// Shows openapi.json in Swagger UI. After a successful Login, Register or RefreshToken the page sends the returned access token
+// with every call. The token is kept only in this page's memory.
 
 const SIGNING_IN = /\/api\/v1\/auth\/(login|register|refresh)$/;
 
@@ -20,7 +20,7 @@ const ui = SwaggerUIBundle({
   docExpansion: "none",
   defaultModelsExpandDepth: 0,
   filter: true,
-  // Nothing is sent to another host, and no token is kept.
+  // No request goes to another host, and no token is stored.
   validatorUrl: null,
   persistAuthorization: false,
   responseInterceptor: useToken,

@@ -35,7 +35,7 @@ def test_a_pharmacist_works_once_the_licence_is_verified_and_no_longer_when_the_
     account.get_by_role("button", name="Verify").click()
     page.get_by_role("dialog").get_by_role("button", name="Verify").click()
     expect(account).to_contain_text("Active")
-    press(counter, "Look it up")
+    press(counter, "Look up")
     expect(counter.get_by_role("heading", level=1)).to_have_text(written.prescription_number)
 
     account.get_by_role("button", name="Deactivate").click()
@@ -48,26 +48,26 @@ def test_a_pharmacist_works_once_the_licence_is_verified_and_no_longer_when_the_
 def test_an_account_is_made_and_what_was_done_stands_in_the_audit(admin: Window) -> None:
     page, email = admin.go("/accounts/new").page, new_email()
     page.get_by_label("Full name").fill("Nora Newman")
-    page.get_by_label("E-mail").fill(email)
-    press(page, "Make the account")
+    page.get_by_label("Email").fill(email)
+    press(page, "Create account")
     licence = page.get_by_label("Licence number")
     expect(licence).to_have_attribute("aria-invalid", "true")
     licence.fill("MD-77")
-    press(page, "Make the account")
-    expect(page.get_by_text(f"a mail is on its way to {email}")).to_be_visible()
+    press(page, "Create account")
+    expect(page.get_by_text(f"An email is on its way to {email}")).to_be_visible()
     page.get_by_role("link", name="Audit").click()
     expect(page.get_by_role("listitem").filter(has_text="created").first).to_contain_text("admin")
 
 
 def test_a_mail_is_seen_going_and_a_failed_one_is_put_back(admin: Window, cast: Cast) -> None:
     failed = cast.failed_mail()
-    page = admin.go("/mails").page
-    expect(page.get_by_text("Live: changes show by themselves.")).to_be_visible()
-    press(page, "Send a test mail")
+    page = admin.go("/emails").page
+    expect(page.get_by_text("Live: changes appear automatically.")).to_be_visible()
+    press(page, "Send test email")
     expect(page.get_by_role("listitem").filter(has_text="Test").filter(has_text="Completed").first).to_be_visible()
 
     page.get_by_label("Show").select_option("Failed")
     with page.expect_response(f"**/events/emails/{failed}/retry") as answer:
         page.get_by_role("button", name="Try again").first.click()
     assert answer.value.status == 200
-    expect(page.get_by_text("The mail is back in the queue.").first).to_be_visible()
+    expect(page.get_by_text("The email is back in the queue.").first).to_be_visible()

@@ -127,6 +127,6 @@ def test_a_form_keeps_the_indent_of_the_first_line(windows: Windows, cast: Cast,
     window: Window = windows().sign_in(people["doctor"]).go(f"/patients/{patient.patient_id}/visit")
     window.page.locator("[name=chiefComplaint]").fill("Cough")
     window.page.locator("[name=recommendations]").fill("\n  first\n    second\n ")
-    window.page.get_by_role("button", name="Write it down").click()
-    expect(window.page.get_by_text("The visit is written down.").first).to_be_visible()
+    window.page.get_by_role("button", name="Save visit").click()
+    expect(window.page.get_by_text("The visit was saved.").first).to_be_visible()
     assert window.page.locator(".block").all_inner_texts() == ["  first\n    second"]

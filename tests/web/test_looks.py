@@ -38,7 +38,7 @@ ADDRESSES: Final = {
         ),
         "/account",
     ),
-    "admin": ("/accounts", "/accounts/new", "/mails", "/audit", "/limits", "/account"),
+    "admin": ("/accounts", "/accounts/new", "/emails", "/audit", "/limits", "/account"),
 }
 
 

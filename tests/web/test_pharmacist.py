@@ -64,13 +64,13 @@ def press(page: Page, name: str) -> None:
 
 def fill_line(page: Page, medicine: str, price: str = "1.50", **more: str) -> None:
     line = page.get_by_role("group", name=medicine)
-    given = {"Price of one": price, "Batch number": "B-77", "Batch good until": "2099-01-31", **more}
+    given = {"Unit price": price, "Batch number": "B-77", "Batch expiry date": "2099-01-31", **more}
     for label, value in given.items():
         line.get_by_label(label).fill(value)
 
 
 def leave_out(page: Page, medicine: str) -> None:
-    page.get_by_role("group", name=medicine).get_by_label("Hand it out now").uncheck()
+    page.get_by_role("group", name=medicine).get_by_label("Dispense now").uncheck()
 
 
 def test_a_picture_from_the_mail_is_scanned_and_dispensed_in_two_parts(
@@ -112,14 +112,14 @@ def test_what_the_service_says_of_a_field_stands_beside_it_even_behind_a_line_th
     fill_line(held, "Medicine 1", "free", Quantity="21")
     press(held, "Dispense")
     line = held.get_by_role("group", name="Medicine 1")
-    price = line.get_by_label("Price of one")
+    price = line.get_by_label("Unit price")
     expect(price).to_be_focused()
     expect(price).to_have_attribute("aria-invalid", "true")
     expect(price).to_have_accessible_description("Such as 12.50. does not have the right form")
     fill_line(held, "Medicine 1", Quantity="21")
     press(held, "Dispense")
     expect(line.get_by_label("Quantity")).to_have_accessible_description(
-        "20 are still open. must be above 0 and at most what is still open: 20"
+        "Remaining: 20. must be above 0 and at most what is still open: 20"
     )
 
 
@@ -161,12 +161,12 @@ def test_a_lost_answer_is_asked_for_again_by_the_same_press_and_nothing_is_hande
 
 def test_a_rejection_needs_a_reason_and_is_for_good(held: Page, written: prescription_pb2.Prescription) -> None:
     press(held, "Reject …")
-    dialog = held.get_by_role("dialog", name="Reject the prescription?")
-    dialog.get_by_role("button", name="Reject it").click()
+    dialog = held.get_by_role("dialog", name="Reject prescription?")
+    dialog.get_by_role("button", name="Reject prescription").click()
     expect(dialog.get_by_label("Reason")).to_have_attribute("aria-invalid", "true")
     dialog.get_by_label("Reason").fill("The dose is above the maximum.")
-    dialog.get_by_role("button", name="Reject it").click()
-    expect(held.get_by_text("The prescription is rejected.").first).to_be_visible()
+    dialog.get_by_role("button", name="Reject prescription").click()
+    expect(held.get_by_text("The prescription was rejected.").first).to_be_visible()
     expect(held.get_by_role("button", name="Validate")).to_have_count(0)
     held.reload()
     expect(held.get_by_text("The prescription has been rejected.")).to_be_visible()
@@ -181,9 +181,9 @@ def test_the_time_of_the_claim_is_counted_down_kept_over_a_reload_and_renewed(he
     expect(held.get_by_role("timer")).to_have_text(re.compile(r"^1:"))
     expect(held.get_by_text("less than two minutes")).to_be_attached()
     held.clock.fast_forward("02:00")
-    expect(held.get_by_text("Your time is over.")).to_be_visible()
+    expect(held.get_by_text("Your claim has expired.")).to_be_visible()
     press(held, "Renew")
-    expect(held.get_by_text("Your time is over.")).to_be_visible()  # the service's clock has not moved
+    expect(held.get_by_text("Your claim has expired.")).to_be_visible()  # the service's clock has not moved
     press(held, "Release")
-    expect(held.get_by_text("The prescription is released").first).to_be_visible()
+    expect(held.get_by_text("The prescription was released").first).to_be_visible()
     expect(held.get_by_role("timer")).to_have_count(0)

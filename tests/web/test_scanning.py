@@ -157,7 +157,7 @@ def test_the_camera_is_let_go_when_it_is_stopped_and_when_the_page_is_left(page:
     page.evaluate(NATIVE, "")
     page.evaluate(EAVESDROP)
     page.get_by_role("button", name="Scan with the camera").click()
-    expect(page.get_by_label("What the camera sees")).to_be_visible()
+    expect(page.get_by_label("Camera view")).to_be_visible()
     assert page.evaluate("track.readyState") == "live"
     page.get_by_role("button" if leave.startswith("Stop") else "link", name=leave).click()
     expect_dark_camera(page)
@@ -167,7 +167,7 @@ def test_the_camera_goes_on_when_it_sees_another_code(page: Page) -> None:
     page.evaluate(NATIVE, FOREIGN)
     page.get_by_role("button", name="Scan with the camera").click()
     page.wait_for_timeout(300)
-    expect(page.get_by_label("What the camera sees")).to_be_visible()
+    expect(page.get_by_label("Camera view")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_the_camera_goes_on_when_it_sees_another_code(page: Page) -> None:
         (REFUSE, "NotAllowedError", "does not let this page use the camera"),
         (REFUSE, "NotFoundError", "No camera was found"),
         (REFUSE, "NotReadableError", "in use by another program"),
-        (HIDE, None, "must be opened by https://"),
+        (HIDE, None, "must be opened over https://"),
     ],
 )
 def test_why_there_is_no_camera_is_told(page: Page, stub: str, argument: str | None, words: str) -> None:
@@ -211,7 +211,7 @@ def test_a_picture_is_dropped_or_pasted(
     [
         (b"%PDF-1.7 a letter", "not a picture"),
         (saved(Image.new("L", SCREEN, 200)), "No QR code was found"),
-        (picture.png(FOREIGN), "not one of a prescription"),
+        (picture.png(FOREIGN), "does not belong to a prescription"),
         (picture.png("MC1.a.b"), "This is not a valid MedConnect QR code."),
     ],
     ids=["no picture", "no code", "another code", "a forged code"],
@@ -245,7 +245,7 @@ def test_of_a_patients_prescriptions_one_is_chosen_without_another_lookup(page: 
     page.on("request", lambda request: asked.extend(re.findall(r"/pharmacy/(\w+)", request.url)))
     page.keyboard.insert_text(body["data"]["patient"]["referenceNumber"].lower())
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Ada Quist has 2 open. Choose one.")).to_be_visible()
+    expect(page.get_by_text("Ada Quist, 2 in total. Select one.")).to_be_visible()
     page.get_by_role("link", name=first.prescription_number).click()
     expect_prescription(page, first)
     assert asked == ["lookup"]
@@ -270,7 +270,7 @@ def test_an_old_code_and_a_cancelled_prescription_are_refused_in_words(page: Pag
     cast.clinical.ReissueQrCode(reissue, metadata=cast.doctor.metadata)
     choose(page, picture.png(old))
     expect(page.get_by_text("A newer QR code was issued")).to_be_visible()
-    expect(page.get_by_text("Ask for the newest code")).to_be_visible()
+    expect(page.get_by_text("Ask for the current code")).to_be_visible()
     cancel = clinical_service_pb2.CancelPrescriptionRequest(prescription_id=written.id, reason="Written by mistake")
     cast.clinical.CancelPrescription(cancel, metadata=cast.doctor.metadata)
     page.get_by_label("Reference number").fill(written.prescription_number)
@@ -288,5 +288,5 @@ def test_what_another_pharmacist_holds_is_not_offered_until_he_lets_it_go(page: 
     for offered in ("Validate", "Dispense", "Renew"):
         expect(page.get_by_role("button", name=offered)).to_have_count(0)
     cast.rest("POST", f"/pharmacy/release/{written.id}", other, {})
-    page.get_by_role("button", name="Look again").click()
+    page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_role("button", name="Validate")).to_be_visible()

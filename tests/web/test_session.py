@@ -58,10 +58,10 @@ def test_a_session_that_was_ended_elsewhere_leads_to_signing_in_with_a_word_and_
     expect(page.get_by_role("heading", level=1)).to_have_text("Your record")
     change = {"currentPassword": "correct horse battery staple", "newPassword": "seven quiet violet kettles"}
     assert cast.rest("PUT", "/auth/change-password", patient, change)[0] == 200
-    page.get_by_role("link", name="Who saw it").click()
+    page.get_by_role("link", name="Access log").click()
     expect_sign_in(page)
-    expect(page.get_by_text("Your session has ended. Sign in again to go on.")).to_be_visible()
-    page.get_by_label("E-mail").fill(patient.email)
+    expect(page.get_by_text("Your session has ended. Sign in again to continue.")).to_be_visible()
+    page.get_by_label("Email").fill(patient.email)
     page.get_by_label("Password").fill("seven quiet violet kettles")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Who saw your record")
@@ -86,7 +86,7 @@ def test_a_token_is_exchanged_before_it_ends_without_a_refusal(window: Window) -
     page.clock.fast_forward(timedelta(minutes=14, seconds=45) // timedelta(milliseconds=1))
     page.get_by_role("link", name="Record").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your record")
-    expect(page.get_by_role("heading", name="Change it")).to_be_visible()
+    expect(page.get_by_role("heading", name="Edit record")).to_be_visible()
     assert len(refreshed) == 1
 
 

@@ -1,30 +1,30 @@
 /**
- * Calls as the signed-in user. What got no answer is repeated where that is safe: reading always, writing because every
- * write carries an idempotency key. A write whose outcome is unknown keeps its key: the same write, tried again by hand,
- * is done once.
+ * Calls as the signed-in user. A call without a response is retried where that is safe: reads always are, and writes are
+ * because each carries an idempotency key. A write whose outcome is unknown keeps its key, so that the same write, started
+ * again by the user, is applied once.
  */
 
 import { Failure, request, send } from "./http.js";
 import { authorization, renew, session } from "./session.js";
 
-/** Waits between tries, in milliseconds. */
+/** Pauses between attempts, in milliseconds. */
 const PAUSES = [300, 1000, 3000];
 const WORTH_ANOTHER_TRY = new Set([0, 502, 503, 504]);
 
-/** Keys of writes whose outcome is unknown, by what they would write. */
+/** Idempotency keys of writes whose outcome is unknown, by user, method, path and body. */
 const openKeys = new Map();
 
-/** Read something. Throws Failure, and AbortError once `signal` is aborted. */
+/** Reads from the API. Throws Failure, and AbortError once `signal` is aborted. */
 export function read(path, query, signal) {
   return repeated(() => asUser((headers) => request("GET", path, { query, headers, signal })), signal);
 }
 
-/** Read something that is sought by what stands in the body: words that people are found by belong in no address. */
+/** Searches by criteria in the body, because names and email addresses must not appear in a URL. Throws like `read`. */
 export function seek(path, body, signal) {
   return repeated(() => asUser((headers) => request("POST", path, { body, headers, signal })), signal);
 }
 
-/** Write something, once. Throws Failure. */
+/** Writes with an idempotency key, so that a retry is applied once. Throws Failure. */
 export async function write(method, path, body = {}) {
   const what = JSON.stringify([session.user?.id, method, path, body]);
   const key = openKeys.get(what) ?? randomText();
@@ -40,17 +40,17 @@ export async function write(method, path, body = {}) {
   }
 }
 
-/** Do something that the service does not take a key for, such as using a code: it is never repeated. Throws Failure. */
-export function tell(method, path, body = {}) {
+/** Calls a method that takes no idempotency key, such as using a code. It is never retried. Throws Failure. */
+export function post(method, path, body = {}) {
   return asUser((headers) => request(method, path, { body, headers }));
 }
 
-/** The raw answer of a reading call: a picture, or a stream that `signal` ends. Throws Failure. */
+/** Returns the raw response of a read: an image, or a stream that `signal` ends. Throws Failure. */
 export function open(path, query, signal) {
   return asUser((headers) => send("GET", path, { query, headers, signal }));
 }
 
-/** 128 random bits in hexadecimal; crypto.randomUUID is missing where a page is not served by TLS. */
+/** Returns 128 random bits in hexadecimal. crypto.randomUUID is missing on pages that are not served over TLS. */
 export function randomText() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

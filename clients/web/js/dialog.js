@@ -1,11 +1,11 @@
-/** Asking before something is done. */
+/** Dialogs that ask for confirmation. */
 
 import { Form } from "./form.js";
 import { html, nothing, render } from "./view.js";
 
 /**
- * Ask whether to go on, in a dialog; `fields` may ask for more, such as a reason. `work` gets what they hold; the dialog stays
- * open with what is wrong until it succeeds, or is cancelled.
+ * Asks for confirmation in a dialog. `fields` may add fields, such as a reason, whose values `work` receives. The dialog
+ * stays open and shows errors until `work` succeeds or the user cancels.
  */
 export function ask({ title, text, button, fields, work }) {
   const dialog = document.createElement("dialog");

@@ -1,8 +1,8 @@
 /**
- * Forms: fields with labels and hints, and what the service has to say about each beside it. The service's rules are the
- * rules; the page has none of its own.
+ * Forms: fields with labels, hints and the service's error messages. The service validates all input; the page has no
+ * rules of its own.
  *
- * A field's name is its JSON path in the request, such as `items[0].quantity`: so the service's `error.details` find it.
+ * A field's name is its JSON path in the request, such as `items[0].quantity`, so that `error.details` match it.
  */
 
 import { asFailure } from "./http.js";
@@ -17,14 +17,14 @@ export class Form {
   #errors = new Map();
   #failure = null;
 
-  /** work: what happens with the values when the form is sent; a Failure that it throws is shown. */
+  /** work: called with the values when the form is submitted; a Failure that it throws is shown. */
   constructor(page, work) {
     this.#page = page;
     this.#work = work;
     this.busy = false;
   }
 
-  /** The form around its fields. */
+  /** Renders the form around its fields. */
   around(content) {
     return html`<form novalidate @submit=${this.#submit} aria-busy=${this.busy}>
       <div class="problems" tabindex="-1">${this.#failure ? this.#whatIsWrong() : nothing}</div>
@@ -32,7 +32,7 @@ export class Form {
     </form>`;
   }
 
-  /** A line of text. options: value, type, hint, optional, inputmode, autocomplete, kind (text, number, list). */
+  /** Renders a single-line text field. options: value, type, hint, optional, inputmode, autocomplete, kind (text, number, list). */
   text(name, label, options = {}) {
     const { type = "text", inputmode, autocomplete = "off", kind = "text", value } = options;
     return this.#field(name, label, options, (attributes) => html`<input
@@ -43,7 +43,7 @@ export class Form {
       ?required=${!options.optional} aria-invalid=${attributes.invalid} aria-describedby=${attributes.describedBy}>`);
   }
 
-  /** Several lines of text; as kind `list` each line is an entry. */
+  /** Renders a multi-line text field; with kind `list`, each line is an entry. */
   area(name, label, options = {}) {
     return this.#field(name, label, options, (attributes) => html`<textarea
       id=${attributes.id} name=${name} data-kind=${options.kind ?? "text"} rows=${options.rows ?? 3}
@@ -52,8 +52,8 @@ export class Form {
   }
 
   /**
-   * One of several words. choices: pairs of value and text. none: the text of no choice, where there may be none at first.
-   * changed: called with the value when another one is chosen.
+   * Renders a select field. choices: pairs of value and text. none: the text of the empty choice, where the field may start
+   * empty. changed: called with the new value when the user selects another one.
    */
   choice(name, label, choices, options = {}) {
     const open = options.optional || options.none ? [["", options.none ?? "–"], ...choices] : choices;
@@ -65,7 +65,7 @@ export class Form {
     </select>`);
   }
 
-  /** The button that sends the form; `second`: it is not what the page is for. */
+  /** Renders the submit button; `second` styles it as a secondary action. */
   button(text, second = false) {
     return html`<button type="submit" class=${second ? "second" : ""} ?disabled=${this.busy}>${this.busy ? "One moment …" : text}</button>`;
   }
@@ -82,7 +82,7 @@ export class Form {
     </div>`;
   }
 
-  // What has no field of its own here is told above the fields.
+  // Errors that belong to no field of this form are shown above the fields.
   #whatIsWrong() {
     const { details, message } = this.#failure;
     const elsewhere = details.filter((detail) => !this.#shown.has(detail.field));
@@ -90,7 +90,7 @@ export class Form {
     return saidBeside ? nothing : problem(this.#failure, undefined, elsewhere);
   }
 
-  /** Fields have other names by now, or are gone: what was said of them goes with them. rename: a name's new one, or "". */
+  /** Moves error messages after fields were renamed or removed. rename: returns a field's new name, or "" if it is gone. */
   rename(rename) {
     this.#errors = new Map([...this.#errors].map(([name, message]) => [rename(name), message]).filter(([name]) => name));
   }
@@ -102,17 +102,17 @@ export class Form {
     if (this.busy) return;
     const form = event.currentTarget;
     this.#shown = new Set([...form.elements].map((element) => element.name));
-    this.#tell(null, true);
+    this.#setState(null, true);
     try {
       await this.#work(valuesOf(form), form);
-      this.#tell(null, false);
+      this.#setState(null, false);
     } catch (thrown) {
-      this.#tell(asFailure(thrown), false);
+      this.#setState(asFailure(thrown), false);
       (form.querySelector("[aria-invalid=true]") ?? form.querySelector(".problems")).focus();
     }
   };
 
-  #tell(failure, busy) {
+  #setState(failure, busy) {
     this.busy = busy;
     this.#failure = failure;
     this.#errors = new Map(failure?.details.map((detail) => [detail.field, detail.message]));
@@ -120,7 +120,7 @@ export class Form {
   }
 }
 
-/** What a form's fields hold, as the request's JSON; what is empty is left out. */
+/** Returns the values of a form's fields as the request's JSON, without empty ones. */
 function valuesOf(form) {
   const values = {};
   for (const element of form.elements) {
@@ -132,8 +132,8 @@ function valuesOf(form) {
 }
 
 /**
- * What an update says when a record `before` became the values of a form: only what has changed, and in `clear` what was
- * emptied. names: the fields that the form has.
+ * Returns the partial update from a record `before` to the values of a form: the changed fields, and in `clear` the names
+ * of fields that were emptied. names: the fields of the form.
  */
 export function changes(before, values, names) {
   const update = {};
@@ -158,18 +158,18 @@ function valueOf(element) {
   return text.split("\n").map((line) => line.trim()).filter(Boolean);
 }
 
-// Of several lines the first may be indented.
+// The first line of a multi-line text may be indented.
 function textOf({ type, value }) {
   if (type === "password") return value;
   return type === "textarea" ? value.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd() : value.trim();
 }
 
-// `items[0].quantity` names a place in nested objects and lists.
+// A path such as `items[0].quantity` leads through nested objects and lists.
 function put(values, path, value) {
   const names = path.split(/[.[\]]+/).filter(Boolean);
   let here = values;
-  for (const [place, name] of names.slice(0, -1).entries()) {
-    here = here[name] ??= /^\d+$/.test(names[place + 1]) ? [] : {};
+  for (const [position, name] of names.slice(0, -1).entries()) {
+    here = here[name] ??= /^\d+$/.test(names[position + 1]) ? [] : {};
   }
   here[names.at(-1)] = value;
 }

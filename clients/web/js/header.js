@@ -1,4 +1,4 @@
-/** The bar at the top: where one can go, who is signed in. */
+/** The header: navigation and the signed-in user. */
 
 import { routes } from "./routes.js";
 import { session, signOut } from "./session.js";
@@ -6,7 +6,7 @@ import { html, nothing, render } from "./view.js";
 
 const header = document.getElementById("header");
 
-/** Show it anew: the user or the page has changed. */
+/** Renders the header again after the user or the page has changed. */
 export function showHeader() {
   render(bar(session.user, location.hash.slice(1)), header);
 }
@@ -40,6 +40,6 @@ async function leave() {
   try {
     await signOut();
   } catch {
-    // The session has ended here; on the server it ends by itself.
+    // The session has ended in this browser; on the server it expires by itself.
   }
 }

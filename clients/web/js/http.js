@@ -1,8 +1,8 @@
-/** One REST call: JSON in, the answer's `data` out. Knows nothing of sessions and never repeats; see api.js. */
+/** Sends one REST call and returns the response's `data`. Sessions and retries belong to api.js. */
 
 const BASE = "/api/v1";
 
-/** Why a call failed, as the service says it; without an answer `status` is 0 and `type` is "NO_ANSWER". */
+/** The service's error for a failed call; without a response, `status` is 0 and `type` is "NO_ANSWER". */
 export class Failure extends Error {
   constructor(status, error) {
     super(error.message);
@@ -11,25 +11,25 @@ export class Failure extends Error {
     /** @type {{field: string, message: string}[]} */
     this.details = error.details ?? [];
     this.requestId = error.requestId ?? "";
-    /** All that the service says of it, with what only this type has, such as `pharmacyName`. */
+    /** The whole error object, with the members of this type only, such as `pharmacyName`. */
     this.said = error;
-    /** Seconds until another try makes sense. */
+    /** Seconds to wait before the next attempt. */
     this.retryAfter = error.retryAfter ?? 0;
   }
 
-  /** Whether the call may have been carried out all the same. */
+  /** True if the call may have been applied although it failed. */
   get maybeDone() {
     return this.status === 0 || this.status >= 500;
   }
 }
 
-/** What was thrown, if it is a Failure and so can be shown; anything else is thrown on. */
+/** Returns a thrown Failure, which can be shown; rethrows anything else. */
 export function asFailure(thrown) {
   if (thrown instanceof Failure) return thrown;
   throw thrown;
 }
 
-/** The answer to a request, whatever it holds. Throws Failure for all but success. */
+/** Returns the response to a request, of any content type. Throws Failure unless the call succeeds. */
 export async function send(method, path, { query, body, headers, signal } = {}) {
   const answer = await fetchOrFail(BASE + path + queryString(query), {
     method,
@@ -41,12 +41,12 @@ export async function send(method, path, { query, body, headers, signal } = {}) 
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => null);
   throw new Failure(answer.status, {
-    ...(said?.error ?? { type: "UNREADABLE", message: "The service gave an answer that cannot be read." }),
+    ...(said?.error ?? { type: "UNREADABLE", message: "The service returned a response that cannot be read." }),
     retryAfter: Number(answer.headers.get("retry-after") ?? 0),
   });
 }
 
-/** The `data` of a call's answer. Throws Failure. */
+/** Returns the `data` of a call's response. Throws Failure. */
 export async function request(method, path, options) {
   const answer = await send(method, path, options);
   return (await answer.json()).data;
@@ -57,7 +57,7 @@ async function fetchOrFail(url, options) {
     return await fetch(url, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(0, { type: "NO_ANSWER", message: "MedConnect cannot be reached. Check the connection and try again." });
+    throw new Failure(0, { type: "NO_ANSWER", message: "MedConnect cannot be reached. Check your connection and try again." });
   }
 }
 

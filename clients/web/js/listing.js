@@ -1,4 +1,4 @@
-/** A list that comes page by page. */
+/** A list that is loaded page by page. */
 
 import { read, seek } from "./api.js";
 import { html, nothing, problem } from "./view.js";
@@ -12,8 +12,8 @@ export class Listing {
   #round = 0;
 
   /**
-   * name: what the answer calls the list, such as `patients`. query: what narrows it. A path that ends in `/search` takes it
-   * in the body.
+   * name: the list's member in the response, such as `patients`. query: the filter. A path that ends in `/search` takes the
+   * filter in the body.
    */
   constructor(page, path, name, query = {}) {
     this.#page = page;
@@ -21,20 +21,20 @@ export class Listing {
     this.#name = name;
     this.query = query;
     this.items = [];
-    /** The newest page as it was answered, with what it says beside the list. */
+    /** The response with the latest page, including its members other than the list. */
     this.answer = null;
     this.total = null;
     this.busy = false;
   }
 
-  /** Begin anew, narrowed by another query. Throws Failure. */
+  /** Loads the first page of another query. Throws Failure. */
   async load(query = this.query) {
     this.query = query;
     this.#token = "";
     await this.#fetch([]);
   }
 
-  /** Narrow the list on a page that is already shown: a failure is shown in the list's place. */
+  /** Filters the list of a page that is already shown; a failure is shown in place of the list. */
   async narrow(query) {
     try {
       await this.load(query);
@@ -44,7 +44,7 @@ export class Listing {
     }
   }
 
-  /** The list: `row` makes an item's template, `empty` is said when there is none. */
+  /** Renders the list: `row` renders an item, `empty` is the text of an empty list. */
   show(row, empty) {
     if (this.#failure) return problem(this.#failure, () => this.narrow(this.query));
     if (this.total === 0) return html`<p class="quiet">${empty}</p>`;
@@ -78,7 +78,7 @@ export class Listing {
     } catch (failure) {
       if (round === this.#round) throw failure;
     }
-    if (round !== this.#round) return; // the list was narrowed anew meanwhile
+    if (round !== this.#round) return; // a newer filter has replaced this request
     this.answer = answer;
     this.items = [...before, ...answer[this.#name]];
     this.total = answer.totalSize;

@@ -1,4 +1,4 @@
-/** Starts the page: takes up the session that may still be open, then follows the address. */
+/** Starts the page: restores a session that may still be open, then follows the address. */
 
 import { showHeader } from "./header.js";
 import { start } from "./router.js";
@@ -8,7 +8,7 @@ session.addEventListener("change", showHeader);
 try {
   await restore();
 } catch {
-  // Without an answer nobody is signed in for now: the sign-in page says what is wrong when it is used.
+  // Without a response the user is signed out for now; the sign-in page shows the error when it is used.
 }
 showHeader();
 start();

@@ -1,4 +1,4 @@
-/** One page while it is open: what it shows, and what ends with it. */
+/** One page while it is open: its content, and the calls and timers that end with it. */
 
 import { html, render } from "./view.js";
 
@@ -11,61 +11,61 @@ export class Page {
 
   constructor(main, params, query, go) {
     this.#main = main;
-    /** @type {Record<string, string>} What the address holds, such as `id`. */
+    /** @type {Record<string, string>} Parameters of the address, such as `id`. */
     this.params = params;
     /** @type {URLSearchParams} */
     this.query = query;
-    /** Go to another page. */
+    /** Navigates to another page. */
     this.go = go;
   }
 
-  /** Aborted when the page is left: calls and streams made with it end. */
+  /** Aborted when the user leaves the page, which ends calls and streams that use it. */
   get signal() {
     return this.#leaving.signal;
   }
 
-  /** Whether another page is open by now. */
+  /** True once the user has left the page. */
   get left() {
     return this.signal.aborted;
   }
 
-  /** Give the page its heading and the window its title. */
+  /** Sets the heading and the window title. */
   name(title) {
     this.title = title;
     document.title = `${title} · MedConnect`;
     this.update();
   }
 
-  /** Show what `view` makes below the heading, now and at each update. */
+  /** Renders `view` below the heading, now and at each update. */
   show(view) {
     this.#view = view;
     this.update();
   }
 
-  /** Show the page anew: something has changed. */
+  /** Renders the page again after a change. */
   update() {
     if (!this.left) render(html`<h1 tabindex="-1">${this.title}</h1>${this.#view()}`, this.#main);
   }
 
-  /** Tell those who listen to the page. */
+  /** Announces a text to screen readers. */
   say(text) {
     announcer.textContent = text;
   }
 
-  /** Put the reader at the top of the page. */
+  /** Scrolls to the top and focuses the heading. */
   arrive() {
     const heading = this.#main.querySelector("h1");
     if (!this.#main.contains(document.activeElement) || document.activeElement === this.#main) heading.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
 
-  /** Do something every so many seconds while the page is open and seen, and at once when it is seen again. */
+  /** Calls `work` at an interval in seconds while the page is open and visible, and immediately when it becomes visible. */
   every(seconds, work) {
     const ifSeen = async () => {
       try {
         if (!document.hidden) await work();
       } catch (error) {
-        if (!this.left) throw error; // what is under way when the page is left ends in the middle
+        if (!this.left) throw error; // leaving the page aborts calls in progress
       }
     };
     const timer = setInterval(ifSeen, seconds * 1000);

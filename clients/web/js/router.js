@@ -1,4 +1,4 @@
-/** Follows the address: shows the page that it names, and what stands in a page's way. */
+/** Shows the page that the address names, or the reason why it cannot be opened. */
 
 import { asFailure, Failure } from "./http.js";
 import { Page } from "./page.js";
@@ -8,17 +8,17 @@ import { html, problem } from "./view.js";
 
 const main = document.getElementById("main");
 
-/** Where somebody wanted to go before he had to sign in. */
+/** The address that was requested before sign-in. */
 let wanted = "";
 let shown = null;
 let shownFor = null;
 
-/** Go to a page, such as `/patients`. */
+/** Navigates to a page, such as `/patients`. */
 export function go(address) {
   location.hash = address;
 }
 
-/** Show the page that the address names, and each one that it names later. */
+/** Shows the page of the current address and follows later changes of the address. */
 export function start() {
   addEventListener("hashchange", follow);
   session.addEventListener("change", () => {
@@ -28,7 +28,7 @@ export function start() {
 }
 
 async function follow() {
-  if (location.hash && !location.hash.startsWith("#/")) return; // a place on this page
+  if (location.hash && !location.hash.startsWith("#/")) return; // an anchor on this page
   const user = session.user;
   const signedOut = shownFor && !user && !session.expired;
   shownFor = user?.id ?? null;
@@ -45,7 +45,7 @@ async function follow() {
     return replace("/sign-in");
   }
   if (!found && exists(address)) return replace(home(user));
-  await show(found ?? { route: { title: "No such page" }, params: {} }, query);
+  await show(found ?? { route: { title: "Page not found" }, params: {} }, query);
 }
 
 function replace(address) {

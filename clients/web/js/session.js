@@ -1,45 +1,45 @@
 /**
- * Who is signed in. The access token lives in this module's memory alone; the refresh token is a cookie that no script can
- * read, so a reload stays signed in. What is kept in the browser's storage is only that there may be such a cookie.
+ * The session of the signed-in user. The access token exists only in this module's memory. The refresh token is a cookie
+ * that scripts cannot read, so the session survives a reload. Browser storage only records that the cookie may exist.
  */
 
 import { Failure, request } from "./http.js";
 
 const MAYBE_SIGNED_IN = "medconnect.signedIn";
-/** Asks for, and sends, the refresh token as a cookie: no other site's page can set this header. */
+/** Requests and sends the refresh token as a cookie. Pages of other sites cannot set this header. */
 const BY_COOKIE = { "x-refresh-cookie": "true" };
-/** An access token is exchanged this long before it ends. */
+/** How long before its expiry an access token is exchanged. */
 const EARLY_MS = 30_000;
 
 let token = "";
 let endsAt = 0;
 let exchange = null;
 
-/** What pages see of the session; "change" is dispatched whenever the user does. */
+/** The session as pages see it; dispatches "change" when the user changes. */
 export const session = Object.assign(new EventTarget(), {
   /** @type {null | {id: string, email: string, fullName: string, role: string, status: string, emailConfirmed: boolean}} */
   user: null,
-  /** Whether the last session ended by itself. */
+  /** True if the last session expired or was revoked. */
   expired: false,
 });
 
-/** Sign in with e-mail and password. Throws Failure. */
+/** Signs in with email and password. Throws Failure. */
 export async function signIn(email, password) {
   begin(await request("POST", "/auth/login", { body: { email, password }, headers: BY_COOKIE }));
 }
 
-/** Make an account and sign in with it. Throws Failure. */
+/** Creates an account and signs in to it. Throws Failure. */
 export async function register(fields) {
   begin(await request("POST", "/auth/register", { body: fields, headers: BY_COOKIE }));
 }
 
-/** Go on with the session that the browser may still have a cookie for. Throws Failure if that cannot be found out. */
+/** Restores the session whose cookie the browser may still have. Throws Failure if the service cannot be reached. */
 export async function restore() {
   if (!localStorage.getItem(MAYBE_SIGNED_IN)) return;
   await renew();
 }
 
-/** End the session here and on the server. */
+/** Ends the session in this browser and on the server. */
 export async function signOut() {
   try {
     await request("POST", "/auth/logout", { body: {}, headers: { ...BY_COOKIE, ...(await authorization()) } });
@@ -48,19 +48,19 @@ export async function signOut() {
   }
 }
 
-/** Let the page know of a change to the account. */
+/** Publishes a change of the account to the page. */
 export function userChanged(user) {
   session.user = user;
   session.dispatchEvent(new Event("change"));
 }
 
-/** The header that names the caller, with a token that is still good. Throws Failure when the service does not answer. */
+/** Returns the authorization header with a valid token. Throws Failure if the service does not respond. */
 export async function authorization() {
   if (session.user && Date.now() > endsAt - EARLY_MS) await renew();
   return session.user ? { authorization: `Bearer ${token}` } : {};
 }
 
-/** Exchange the refresh token; the session is over if the service says so. One exchange at a time, in all tabs together. */
+/** Exchanges the refresh token, one exchange at a time across all tabs. The session ends if the service rejects it. */
 export function renew() {
   exchange ??= alone(async () => {
     try {

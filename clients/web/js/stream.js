@@ -1,17 +1,17 @@
-/** Server-sent events, read by `fetch`: an EventSource could not say who calls. */
+/** Server-sent events, read with `fetch` because EventSource cannot send an authorization header. */
 
 import { open } from "./api.js";
 import { Failure } from "./http.js";
 
 const PAUSE_MS = 2000;
-/** The service lets hear of itself every 20 s; a connection that is silent for longer is broken, though nobody told so. */
+/** The service sends a heartbeat every 20 s; a connection that is silent for this long is taken as broken. */
 const SILENCE_MS = 45_000;
 
 /**
- * Yield each message of a stream, opening it again when it breaks, until `signal` is aborted.
+ * Yields each message of a stream until `signal` is aborted, and reopens the stream when it breaks.
  *
- * query: asked anew at each opening, so that a stream can be resumed behind what was seen. broken: called when it breaks.
- * Throws Failure when the service refuses.
+ * query: called at each opening, so that a stream resumes after the last message. broken: called when the stream breaks.
+ * Throws Failure when the service rejects the call.
  */
 export async function* messages(path, query, signal, broken) {
   while (!signal.aborted) {
@@ -36,7 +36,7 @@ async function* lines(body) {
   }
 }
 
-// Safari cannot iterate over a stream yet.
+// Safari cannot iterate over a stream.
 async function* chunks(stream) {
   const reader = stream.getReader();
   try {

@@ -1,4 +1,4 @@
-/** What pages are built of: templates, dates, states, notices. */
+/** Building blocks of pages: templates, dates, states, notices. */
 
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
@@ -9,33 +9,33 @@ const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const CALENDAR_DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** A calendar day such as a date of birth, `YYYY-MM-DD`: the same day everywhere. */
+/** Renders a calendar day, `YYYY-MM-DD`, such as a date of birth: the same day in every time zone. */
 export function calendarDay(text) {
   return text ? html`<time datetime=${text}>${CALENDAR_DAY.format(new Date(text))}</time>` : nothing;
 }
 
-/** The day of a moment. */
+/** Renders the day of a timestamp in the reader's time zone. */
 export function day(value) {
   return value ? html`<time datetime=${value}>${DAY.format(new Date(value))}</time>` : nothing;
 }
 
-/** A moment, by the reader's clock. */
+/** Renders a timestamp in the reader's time zone. */
 export function moment(value) {
   return value ? html`<time datetime=${value}>${MOMENT.format(new Date(value))}</time>` : nothing;
 }
 
-/** The reader's present day, `YYYY-MM-DD`. */
+/** Returns today's date in the reader's time zone, `YYYY-MM-DD`. */
 export function today() {
   const now = new Date();
   return new Date(now - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
 }
 
-/** An enum's word as people read it: `partially_dispensed` is "partially dispensed". */
+/** Returns an enum value as readable words: `partially_dispensed` becomes "partially dispensed". */
 export function words(word) {
   return (word ?? "").replaceAll("_", " ");
 }
 
-/** The same with a capital letter. */
+/** Returns an enum value as readable words that begin with a capital letter. */
 export function label(word) {
   const text = words(word);
   return text.charAt(0).toUpperCase() + text.slice(1);
@@ -49,36 +49,36 @@ const TONES = {
   success: "good", denied: "bad", failure: "bad", fault: "bad",
 };
 
-/** A state as a small coloured label; the word says it too. */
+/** Renders a state as a small coloured label whose text names the state too. */
 export function badge(state) {
   return html`<span class="badge ${TONES[state] ?? "quiet"}">${label(state)}</span>`;
 }
 
-/** Names and values; what has no value is left out. */
-export function facts(pairs) {
+/** Renders pairs of names and values; pairs without a value are left out. */
+export function definitionList(pairs) {
   const given = pairs.filter(([, value]) => value !== "" && value !== undefined && value !== null && value !== nothing);
   return html`<dl class="facts">${given.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
-/** Shows a text of several lines with its line breaks and indents; nothing for an empty one. */
+/** Renders a multi-line text with its line breaks and indents; nothing for an empty text. */
 export function block(text) {
   return text ? html`<span class="block">${text}</span>` : nothing;
 }
 
-/** Something to know. tone: good, bad, busy or new. */
+/** Renders a notice. tone: good, bad, busy or new. */
 export function notice(tone, content) {
   return html`<div class="notice ${tone}" role=${tone === "bad" ? "alert" : "status"}>${content}</div>`;
 }
 
-/** What lifts a refusal that stands in the way of everything. */
+/** How to resolve errors that block every page, by error type. */
 const WAYS_OUT = {
-  EMAIL_NOT_CONFIRMED: html`<p>Nothing of patients is shown before your address is known to be yours. The code is in the mail that
-    we sent you; <a href="#/account">enter it here</a>.</p>`,
-  ACCOUNT_NOT_VERIFIED: html`<p>An administrator compares your licence number with the register. Until then you cannot see or write
-    anything about patients. <a href="#/account">See what you gave as your number</a>; if it takes long, ask your administrator.</p>`,
+  EMAIL_NOT_CONFIRMED: html`<p>You can see patient data once you have confirmed your email address. The code is in the email that we
+    sent you; <a href="#/account">enter it here</a>.</p>`,
+  ACCOUNT_NOT_VERIFIED: html`<p>An administrator compares your licence number with the register. Until then you cannot see or change
+    patient data. <a href="#/account">Check the number that you entered</a>; if it takes long, ask your administrator.</p>`,
 };
 
-/** Why something failed; `again` tries it once more, where that may help. details: those that are not told elsewhere. */
+/** Renders a failure; `again` retries, where that may help. details: those that are not shown elsewhere. */
 export function problem(failure, again, details = failure.details) {
   const wayOut = WAYS_OUT[failure.type];
   return notice(

@@ -1,12 +1,12 @@
-/** Fields above a list that narrow it while one types or chooses. */
+/** Fields above a list that filter it while the user types or selects. */
 
 import { html, nothing } from "../view.js";
 
 const PAUSE_MS = 300;
 
 /**
- * What the fields hold is kept with the browser's place in its history, so that coming back finds the same list; never in
- * the address, which others may read later. A link may narrow a list by its address, such as `?patientId=…`.
+ * The values are stored in the entry of the browser's history, so that going back shows the same list. They are not in the
+ * address, which others may read later. A link may filter a list by its address, such as `?patientId=…`.
  */
 export class Filter {
   #page;
@@ -18,29 +18,29 @@ export class Filter {
     this.#listing = listing;
   }
 
-  /** What the list is narrowed to. */
+  /** The filter's values. */
   get values() {
     return { ...Object.fromEntries(this.#page.query), ...history.state?.filter };
   }
 
-  /** Fill the list for the first time. Throws Failure. */
+  /** Loads the list for the first time. Throws Failure. */
   load() {
     return this.#listing.load(this.values);
   }
 
-  /** The form around its fields. */
+  /** Renders the form around its fields. */
   around(fields) {
     return html`<form class="filter" role="search" novalidate @input=${this.#soon} @submit=${this.#now}>${fields}</form>`;
   }
 
-  /** Words to look for. */
+  /** Renders a search field. */
   search(label, hint) {
     return this.#field("search", label, hint, (id) => html`<input
       id=${id} name="search" type="search" .defaultValue=${this.values.search ?? ""} autocomplete="off" autocapitalize="none"
       spellcheck="false" aria-describedby="${id}-hint">`);
   }
 
-  /** One of several words, or all. choices: pairs of value and text. */
+  /** Renders a select field that begins with "All". choices: pairs of value and text. */
   choice(name, label, choices) {
     const chosen = this.values[name] ?? "";
     return this.#field(name, label, "", (id) => html`<select id=${id} name=${name} autocomplete="off">
@@ -48,7 +48,7 @@ export class Filter {
     </select>`);
   }
 
-  /** The first and the last day. */
+  /** Renders the fields for the first and the last day. */
   days() {
     return [["from", "From"], ["to", "Until"]].map(([name, label]) => this.#field(name, label, "", (id) => html`<input
       id=${id} name=${name} type="date" .defaultValue=${this.values[name] ?? ""} autocomplete="off">`));

@@ -1,19 +1,19 @@
-/** How a prescription is shown, whoever looks at it. */
+/** Renders prescriptions for every role. */
 
-import { badge, block, day, facts, html, label, moment, nothing } from "../view.js";
+import { badge, block, day, definitionList, html, label, moment, nothing } from "../view.js";
 
 export const STATUSES = [
   "pending", "scanned", "validated", "partially_dispensed", "dispensed", "rejected", "cancelled", "expired",
 ].map((status) => [status, label(status)]);
 
-const OVER = new Set(["dispensed", "rejected", "cancelled", "expired"]);
+const FINAL = new Set(["dispensed", "rejected", "cancelled", "expired"]);
 
-/** Whether nothing can happen to it any more. */
-export function isOver(prescription) {
-  return OVER.has(prescription.status);
+/** Returns true if the prescription is in a final state. */
+export function isFinal(prescription) {
+  return FINAL.has(prescription.status);
 }
 
-/** A prescription in a list; `link` is its page, if it has one for the reader; `who`, the other person, if it is shown. */
+/** Renders a prescription in a list. link: its page, if the reader may open it. who: the other person, if shown. */
 export function prescriptionRow(prescription, link, who) {
   const number = prescription.prescriptionNumber;
   return html`<div class="row">
@@ -24,13 +24,13 @@ export function prescriptionRow(prescription, link, who) {
     <p class="quiet small">${medicines(prescription)} · ${day(prescription.createdAt)}</p>`;
 }
 
-/** What is prescribed, and how much of it was dispensed. */
+/** Renders the prescribed medicines with their remaining quantities. */
 export function items(prescription) {
   return html`<div class="table" tabindex="0" role="region" aria-label="Medicines"><table>
     <caption>Medicines</caption>
     <thead><tr>
       <th scope="col">Medicine</th><th scope="col">How to take it</th>
-      <th scope="col" class="right">Prescribed</th><th scope="col" class="right">Still open</th>
+      <th scope="col" class="right">Prescribed</th><th scope="col" class="right">Remaining</th>
     </tr></thead>
     <tbody>${prescription.items.map((item) => html`<tr>
       <td>${item.medicineName}<br><span class="quiet">${item.dosage}</span></td>
@@ -41,13 +41,13 @@ export function items(prescription) {
   </table></div>`;
 }
 
-/** When it was written, until when it is good, what became of it; and more pairs of names and values behind. */
+/** Renders a prescription's state and dates, followed by more pairs of names and values. */
 export function course(prescription, ...more) {
-  return facts([
+  return definitionList([
     ["State", badge(prescription.status)],
     ["Reason", block(prescription.statusReason)],
-    ["Written", moment(prescription.createdAt)],
-    ["Good until", isOver(prescription) ? nothing : moment(prescription.expiresAt)],
+    ["Created", moment(prescription.createdAt)],
+    ["Valid until", isFinal(prescription) ? nothing : moment(prescription.expiresAt)],
     ["Dispensed", moment(prescription.fulfilledAt)],
     ...more,
   ]);

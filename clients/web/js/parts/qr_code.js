@@ -1,26 +1,29 @@
-/** A prescription's QR code: to show at the counter, to renew, to be mailed. */
+/** A prescription's QR code: shows it, emails it, issues a new one. */
 
 import { read, write } from "../api.js";
 import { ask } from "../dialog.js";
 import { asFailure } from "../http.js";
 import { html, moment, notice, nothing, problem, render } from "../view.js";
-import { isOver } from "./prescription.js";
+import { isFinal } from "./prescription.js";
 
 export class QrCode {
   #page;
   #prescription;
+  #emailButton;
   #code = null;
   #failure = null;
   #said = "";
 
-  constructor(page, prescription) {
+  /** emailButton: the text of the button that emails the prescription to the patient. */
+  constructor(page, prescription, emailButton) {
     this.#page = page;
     this.#prescription = prescription;
+    this.#emailButton = emailButton;
   }
 
-  /** Fetch the code; what stands in the way is shown in its place. */
+  /** Fetches the code; a failure is shown in its place. */
   async load() {
-    if (isOver(this.#prescription)) return;
+    if (isFinal(this.#prescription)) return;
     try {
       this.#code = await read(`/qr-codes/${this.#prescription.id}`, {}, this.#page.signal);
       this.#failure = null;
@@ -30,7 +33,7 @@ export class QrCode {
     this.#page.update();
   }
 
-  /** The prescription was looked at again: show what it says of its code, and the new one if there is one. */
+  /** Takes a newer version of the prescription, and fetches the code if a new one was issued. */
   async update(prescription) {
     this.#prescription = prescription;
     if (!this.#code) return;
@@ -39,7 +42,7 @@ export class QrCode {
   }
 
   show() {
-    if (isOver(this.#prescription)) return nothing;
+    if (isFinal(this.#prescription)) return nothing;
     return html`<section class="card" aria-labelledby="code">
       <h2 id="code">QR code</h2>
       ${this.#said ? notice("good", this.#said) : nothing}
@@ -47,15 +50,15 @@ export class QrCode {
       ${this.#code ? this.#picture(this.#code) : nothing}
       <div class="actions">
         ${this.#code ? html`<button type="button" @click=${this.#fill}>Full screen</button>` : nothing}
-        <button type="button" class="second" @click=${this.#mail}>Mail it</button>
-        <button type="button" class="second" @click=${this.#renew}>Make a new code</button>
+        <button type="button" class="second" @click=${this.#email}>${this.#emailButton}</button>
+        <button type="button" class="second" @click=${this.#renew}>Issue new code</button>
       </div>
     </section>`;
   }
 
   #picture(code) {
     return html`<div class="qr">${this.#toScan(code)}</div>
-      <p class="small quiet">Show it at any pharmacy until ${moment(code.expiresAt)}; the number will do, too.
+      <p class="small quiet">Show this code or its number at any pharmacy. The code is valid until ${moment(code.expiresAt)}.
         ${code.scanCount ? html`Scanned ${code.scanCount === 1 ? "once" : `${code.scanCount} times`} so far.` : nothing}</p>`;
   }
 
@@ -65,7 +68,7 @@ export class QrCode {
       <p class="number">${number}</p>`;
   }
 
-  // A dialog, since phones fill the screen with videos only.
+  // A dialog, because some phones allow full screen only for videos.
   #fill = () => {
     const dialog = document.createElement("dialog");
     dialog.className = "qr whole";
@@ -77,24 +80,24 @@ export class QrCode {
     dialog.showModal();
   };
 
-  #mail = () => this.#try(async () => {
+  #email = () => this.#try(async () => {
     await write("POST", `/qr-codes/email/${this.#prescription.id}`);
-    this.#tell("The prescription is on its way by mail.");
+    this.#announce("The email with the prescription is on its way.");
     await this.load();
   });
 
   #renew = () => ask({
-    title: "Make a new code?",
-    text: "The present code stops working everywhere, on paper too.",
-    button: "Make a new code",
+    title: "Issue a new code?",
+    text: "The current code stops working everywhere, including on paper.",
+    button: "Issue new code",
     work: async () => {
       await write("POST", `/qr-codes/${this.#prescription.id}/reissue`);
-      this.#tell("This is the new code.");
+      this.#announce("This is the new code.");
       await this.load();
     },
   });
 
-  #tell(text) {
+  #announce(text) {
     this.#said = text;
     this.#page.say(text);
     document.getElementById("code").scrollIntoView({ block: "nearest" });

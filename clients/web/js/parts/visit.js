@@ -1,17 +1,17 @@
-/** How a visit is shown. */
+/** Renders medical visits. */
 
-import { block, calendarDay, facts, html, label, nothing } from "../view.js";
+import { block, calendarDay, definitionList, html, label, nothing } from "../view.js";
 
 const VITAL_SIGNS = [
   ["bloodPressure", "Blood pressure", "mmHg"], ["heartRate", "Heart rate", "/min"], ["temperature", "Temperature", "°C"],
   ["weight", "Weight", "kg"], ["height", "Height", "cm"],
 ];
 
-/** A visit in a list, with all that was written down. */
+/** Renders a visit in a list with all its details. */
 export function visitRow(visit, who) {
   return html`<div class="row"><strong>${label(visit.visitType)}: ${visit.chiefComplaint}</strong><span>${calendarDay(visit.visitDate)}</span></div>
     <p class="quiet small">${who}${visit.hospitalName ? html` · ${visit.hospitalName}` : nothing}</p>
-    ${facts([
+    ${definitionList([
       ["Symptoms", block(visit.symptoms)],
       ["Diagnosis", block(visit.diagnosis)],
       ["Treatment", block(visit.treatmentNotes)],

@@ -1,4 +1,4 @@
-/** The camera, looked through until it sees a QR code. */
+/** Scans QR codes with the camera. */
 
 import { html, notice, nothing } from "../view.js";
 import { detector } from "./reader.js";
@@ -16,23 +16,23 @@ export class Camera {
   #seen;
   #stream = null;
   #problem = "";
-  /** Raised with each start and stop: what an earlier start still brings is not wanted any more. */
+  /** Incremented at each start and stop, so that results of an earlier start are discarded. */
   #round = 0;
 
-  /** seen: called with each QR code's text; the camera is stopped if it answers true. */
+  /** seen: called with each QR code's text; if it returns true, the camera stops. */
   constructor(page, seen) {
     this.#page = page;
     this.#seen = seen;
     page.signal.addEventListener("abort", () => this.stop());
   }
 
-  /** The button that starts it, or its picture, or what stands in the way. */
+  /** Renders the start button or the camera's picture, and the error if there is one. */
   show() {
     return html`${this.#problem ? notice("bad", this.#problem) : nothing}
       ${this.#stream ? this.#picture() : html`<button type="button" @click=${this.#start}>Scan with the camera</button>`}`;
   }
 
-  /** Let the camera go. */
+  /** Stops the camera and releases the device. */
   stop = () => {
     this.#round += 1;
     if (this.#stream) release(this.#stream);
@@ -42,9 +42,9 @@ export class Camera {
 
   #picture() {
     return html`<div class="camera">
-        <video autoplay playsinline .muted=${true} .srcObject=${this.#stream} aria-label="What the camera sees"></video>
+        <video autoplay playsinline .muted=${true} .srcObject=${this.#stream} aria-label="Camera view"></video>
       </div>
-      <p>Hold the QR code before the camera.</p>
+      <p>Hold the QR code in front of the camera.</p>
       <button type="button" class="second" @click=${this.stop}>Stop the camera</button>`;
   }
 
@@ -52,13 +52,13 @@ export class Camera {
     const round = ++this.#round;
     this.#problem = "";
     try {
-      const eye = await detector();
+      const codeDetector = await detector();
       const stream = await opened();
       if (round !== this.#round) return release(stream);
       this.#stream = stream;
       this.#page.update();
       this.#page.say("The camera is on.");
-      await this.#look(eye, round);
+      await this.#look(codeDetector, round);
     } catch (error) {
       if (round !== this.#round) return;
       this.#problem = WORDS[error.name] ?? `The camera cannot be used: ${error.message}`;
@@ -66,19 +66,19 @@ export class Camera {
     }
   };
 
-  async #look(eye, round) {
+  async #look(codeDetector, round) {
     const video = document.querySelector(".camera video");
     while (round === this.#round) {
-      const codes = video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA ? await eye.detect(video) : [];
+      const codes = video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA ? await codeDetector.detect(video) : [];
       if (round === this.#round && codes.some((code) => this.#seen(code.rawValue))) this.stop();
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
 }
 
-// Browsers hide the camera from pages that others could have changed on their way.
+// Browsers offer the camera only to pages from a secure origin.
 function opened() {
-  if (!navigator.mediaDevices) throw new Error("the page must be opened by https://.");
+  if (!navigator.mediaDevices) throw new Error("the page must be opened over https://.");
   return navigator.mediaDevices.getUserMedia(REAR);
 }
 

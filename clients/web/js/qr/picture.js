@@ -1,4 +1,4 @@
-/** A QR code out of a picture: chosen, dropped on the page, or pasted. */
+/** Reads a QR code from a picture that is selected, dropped on the page, or pasted. */
 
 import { html, notice, nothing } from "../view.js";
 import { textsIn } from "./reader.js";
@@ -9,7 +9,7 @@ export class Picture {
   #busy = false;
   #problem = "";
 
-  /** seen: called with each QR code's text in the picture until it answers true. */
+  /** seen: called with the text of each QR code in the picture until it returns true. */
   constructor(page, seen) {
     this.#page = page;
     this.#seen = seen;
@@ -22,7 +22,7 @@ export class Picture {
   show() {
     return html`<div class="field">
       <label for="picture">Picture of the code</label>
-      <p class="hint" id="picture-hint">From a mail or a screenshot. You can also drop or paste it here.</p>
+      <p class="hint" id="picture-hint">For example, from an email or a screenshot. You can also drop or paste a picture here.</p>
       ${this.#problem ? notice("bad", this.#problem) : nothing}
       <input id="picture" type="file" accept="image/*" aria-describedby="picture-hint" ?disabled=${this.#busy} @change=${this.#chosen}>
       ${this.#busy ? html`<p role="status">Reading the picture …</p>` : nothing}
@@ -32,24 +32,24 @@ export class Picture {
   #chosen = async (event) => {
     const input = event.target;
     await this.#take(event, [...input.files]);
-    input.value = ""; // the same file, chosen again, is another try
+    input.value = ""; // selecting the same file again starts another attempt
   };
 
   async #take(event, [file]) {
     if (!file || this.#busy) return;
     event.preventDefault();
-    this.#tell("", true);
+    this.#setState("", true);
     try {
       const texts = await textsIn(file);
       const known = texts.some((text) => this.#seen(text));
-      this.#tell(known ? "" : missing(texts), false);
+      this.#setState(known ? "" : missing(texts), false);
     } catch (error) {
       if (error.name !== "InvalidStateError") throw error;
-      this.#tell("This file is not a picture that the browser can read.", false);
+      this.#setState("This file is not a picture that the browser can read.", false);
     }
   }
 
-  #tell(problem, busy) {
+  #setState(problem, busy) {
     this.#problem = problem;
     this.#busy = busy;
     this.#page.update();
@@ -57,5 +57,5 @@ export class Picture {
 }
 
 function missing(texts) {
-  return texts.length ? "The QR code in this picture is not one of a prescription." : "No QR code was found in this picture.";
+  return texts.length ? "The QR code in this picture does not belong to a prescription." : "No QR code was found in this picture.";
 }

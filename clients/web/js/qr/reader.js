@@ -1,12 +1,12 @@
-/** Reads the texts of QR codes. The library that comes along is loaded when it is needed. */
+/** Reads the texts of QR codes. The vendored library is loaded only when it is needed. */
 
 const LIBRARY = "../../vendor/qr/decode.js";
-/** The library takes pictures of at most this many pixels a side. */
+/** The longest side in pixels of a picture that the library accepts. */
 const LARGEST_SIDE = 4000;
-/** How often, and for how many milliseconds, a picture in which nothing was found at first is looked at again. */
+/** Retries for a picture in which no code was found at first: their number, and their limit in milliseconds. */
 const THOROUGHLY = { effort: 200, timeLimit: 2000 };
 
-/** What the camera's pictures are looked at with: something with BarcodeDetector's `detect`, the browser's own where it knows QR codes. */
+/** Returns a BarcodeDetector for the camera: the browser's own if it supports QR codes, else the library's. */
 export async function detector() {
   const formats = (await globalThis.BarcodeDetector?.getSupportedFormats()) ?? [];
   const known = formats.includes("qr_code");
@@ -14,7 +14,7 @@ export async function detector() {
   return new Detector({ formats: ["qr_code"] });
 }
 
-/** The texts of all QR codes in a picture file. Throws InvalidStateError for what is no picture. */
+/** Returns the texts of all QR codes in a picture file. Throws InvalidStateError if the file is not a picture. */
 export async function textsIn(file) {
   const bitmap = await createImageBitmap(file);
   const { decodeQRBatch } = await import(LIBRARY);
@@ -29,7 +29,7 @@ function pixels(bitmap) {
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.fillStyle = "#fff"; // a code on a transparent ground would be black on black
+  context.fillStyle = "#fff"; // on a transparent background the code would be black on black
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();

@@ -1,7 +1,7 @@
-import { read, tell } from "../../api.js";
+import { post, read } from "../../api.js";
 import { changes, Form } from "../../form.js";
 import { session, userChanged } from "../../session.js";
-import { badge, facts, html, label, notice, nothing } from "../../view.js";
+import { badge, definitionList, html, label, notice, nothing } from "../../view.js";
 import { code, password } from "./fields.js";
 
 const OF_ROLE = { doctor: ["hospitalName"], pharmacist: ["pharmacyName", "pharmacyAddress"] };
@@ -16,21 +16,21 @@ export default async function open(page) {
   const names = ["phone", ...(OF_ROLE[session.user.role] ?? [])];
   const details = new Form(page, async (values) => {
     await update(changes(session.user, values, names));
-    succeeded("Your details are changed.");
+    succeeded("Your details were saved.");
   });
   const address = new Form(page, async (values, element) => {
     await update(values);
     element.reset();
-    succeeded("A code is on its way to the new address.");
+    succeeded("We have emailed a code to the new address.");
   });
   const confirm = new Form(page, async (values) => {
-    userChanged((await tell("POST", "/auth/confirm-email", values)).user);
-    succeeded("The address is confirmed.");
+    userChanged((await post("POST", "/auth/confirm-email", values)).user);
+    succeeded("Your email address is confirmed.");
   });
   const secret = new Form(page, async (values, element) => {
-    await tell("PUT", "/auth/change-password", values);
+    await post("PUT", "/auth/change-password", values);
     element.reset();
-    succeeded("The password is changed. Other devices are signed out.");
+    succeeded("Your password was changed. Other devices were signed out.");
   });
   page.show(() => html`${said ? notice("good", said) : nothing}
     ${who(session.user)}
@@ -41,13 +41,13 @@ export default async function open(page) {
 }
 
 async function update(change) {
-  userChanged((await tell("PUT", "/auth/profile", change)).user);
+  userChanged((await post("PUT", "/auth/profile", change)).user);
 }
 
 function who(user) {
   return html`<section class="card">
-    ${facts([
-      ["Name", user.fullName], ["E-mail", user.email], ["Role", label(user.role)], ["State", badge(user.status)],
+    ${definitionList([
+      ["Name", user.fullName], ["Email", user.email], ["Role", label(user.role)], ["State", badge(user.status)],
       ["Licence number", user.licenseNumber], ["Speciality", user.specialization],
     ])}
   </section>`;
@@ -55,8 +55,8 @@ function who(user) {
 
 function confirmation(form, user) {
   return html`<section class="card" aria-labelledby="confirm">
-    <h2 id="confirm">Confirm ${user.newEmail || "your e-mail address"}</h2>
-    <p>We mailed a code there. Enter it, and the address is yours.</p>
+    <h2 id="confirm">Confirm ${user.newEmail || "your email address"}</h2>
+    <p>We have emailed a code to this address. Enter it to confirm that the address is yours.</p>
     ${form.around(html`${code(form)} ${form.button("Confirm")}`)}
   </section>`;
 }
@@ -69,7 +69,7 @@ function contact(form, user) {
       ${user.role === "doctor" ? form.text("hospitalName", "Hospital", { value: user.hospitalName, optional: true }) : nothing}
       ${user.role === "pharmacist" ? html`
         ${form.text("pharmacyName", "Pharmacy", { value: user.pharmacyName })}
-        ${form.text("pharmacyAddress", "Address of the pharmacy", { value: user.pharmacyAddress, optional: true })}` : nothing}
+        ${form.text("pharmacyAddress", "Pharmacy address", { value: user.pharmacyAddress, optional: true })}` : nothing}
       ${form.button("Save")}
     `)}
   </section>`;
@@ -77,22 +77,22 @@ function contact(form, user) {
 
 function newAddress(form) {
   return html`<section class="card" aria-labelledby="address">
-    <h2 id="address">Another e-mail address</h2>
+    <h2 id="address">Change email address</h2>
     ${form.around(html`
-      ${form.text("email", "New e-mail", { type: "email", autocomplete: "email" })}
-      ${form.text("currentPassword", "Present password", { type: "password", autocomplete: "current-password" })}
-      ${form.button("Change the address")}
+      ${form.text("email", "New email", { type: "email", autocomplete: "email" })}
+      ${form.text("currentPassword", "Current password", { type: "password", autocomplete: "current-password" })}
+      ${form.button("Change email address")}
     `)}
   </section>`;
 }
 
 function newPassword(form) {
   return html`<section class="card" aria-labelledby="secret">
-    <h2 id="secret">Another password</h2>
+    <h2 id="secret">Change password</h2>
     ${form.around(html`
-      ${form.text("currentPassword", "Present password", { type: "password", autocomplete: "current-password" })}
+      ${form.text("currentPassword", "Current password", { type: "password", autocomplete: "current-password" })}
       ${password(form, "newPassword", "New password")}
-      ${form.button("Change the password")}
+      ${form.button("Change password")}
     `)}
   </section>`;
 }

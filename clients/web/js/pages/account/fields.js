@@ -1,23 +1,23 @@
-/** Fields that several forms about accounts have. */
+/** Fields that several account forms share. */
 
 import { html, nothing } from "../../view.js";
 
-/** A new password. */
+/** Renders the field for a new password. */
 export function password(form, name, label) {
   return form.text(name, label, {
     type: "password",
     autocomplete: "new-password",
-    hint: "At least 8 characters. Several words are easier to keep in mind than odd signs.",
+    hint: "At least 8 characters. Several words are easier to remember than special characters.",
   });
 }
 
-/** A mailed one-time code. */
+/** Renders the field for a one-time code that was emailed. */
 export function code(form) {
-  return form.text("otpCode", "Code from the mail", { inputmode: "numeric", autocomplete: "one-time-code" });
+  return form.text("otpCode", "Code from the email", { inputmode: "numeric", autocomplete: "one-time-code" });
 }
 
-/** What is said of a doctor's or pharmacist's licence and place of work. hint: who looks at the licence. */
-export function professional(form, role, hint = "An administrator checks it before you can work with patients' data.") {
+/** Renders the fields for a doctor's or pharmacist's licence and workplace. hint: how the licence is checked. */
+export function professional(form, role, hint = "An administrator checks it before you can see patient data.") {
   if (role === "doctor") {
     return html`${form.text("licenseNumber", "Licence number", { hint })}
       ${form.text("specialization", "Speciality", { optional: true })}
@@ -26,7 +26,7 @@ export function professional(form, role, hint = "An administrator checks it befo
   if (role === "pharmacist") {
     return html`${form.text("licenseNumber", "Licence number", { hint })}
       ${form.text("pharmacyName", "Pharmacy", { autocomplete: "organization" })}
-      ${form.text("pharmacyAddress", "Address of the pharmacy", { optional: true, autocomplete: "street-address" })}`;
+      ${form.text("pharmacyAddress", "Pharmacy address", { optional: true, autocomplete: "street-address" })}`;
   }
   return nothing;
 }

@@ -16,12 +16,12 @@ export default function open(page) {
     ${form.around(html`
       ${form.choice("role", "I am a", ROLES, { value: role, changed: choose })}
       ${form.text("fullName", "Full name", { autocomplete: "name" })}
-      ${form.text("email", "E-mail", { type: "email", autocomplete: "username" })}
+      ${form.text("email", "Email", { type: "email", autocomplete: "username" })}
       ${password(form, "password", "Password")}
       ${form.text("phone", "Phone", { type: "tel", autocomplete: "tel", optional: true })}
       ${professional(form, role)}
-      ${form.button("Make the account")}
+      ${form.button("Create account")}
     `)}
   </section>
-  <p>You have one? <a href="#/sign-in">Sign in</a></p></div>`);
+  <p>Already have an account? <a href="#/sign-in">Sign in</a></p></div>`);
 }

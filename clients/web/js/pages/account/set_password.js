@@ -1,4 +1,4 @@
-import { tell } from "../../api.js";
+import { post } from "../../api.js";
 import { Form } from "../../form.js";
 import { html, notice, nothing } from "../../view.js";
 import { code, password } from "./fields.js";
@@ -6,17 +6,17 @@ import { forgetNonce, keptNonce, nonceForAsking } from "./reset_nonce.js";
 
 export default function open(page) {
   let email = "";
-  let asked = keptNonce() !== null; // the link of the email opens a tab of its own
+  let asked = keptNonce() !== null; // the link in the email opens another tab
   let done = false;
   const asking = new Form(page, async (values) => {
-    await tell("POST", "/auth/forgot-password", { ...values, clientNonce: nonceForAsking() });
+    await post("POST", "/auth/forgot-password", { ...values, clientNonce: nonceForAsking() });
     email = values.email;
     asked = true;
-    page.say("A code is on its way.");
+    page.say("We have emailed you a code.");
   });
   const setting = new Form(page, async (values) => {
     const clientNonce = keptNonce();
-    await tell("POST", "/auth/reset-password", { ...values, ...(clientNonce && { clientNonce }) });
+    await post("POST", "/auth/reset-password", { ...values, ...(clientNonce && { clientNonce }) });
     forgetNonce();
     done = true;
   });
@@ -25,33 +25,33 @@ export default function open(page) {
     page.update();
   };
   page.show(() => html`<div class="narrow">
-    ${done ? notice("good", html`<p>The password is set. <a href="#/sign-in">Sign in with it</a></p>`) : nothing}
+    ${done ? notice("good", html`<p>Your password is set. <a href="#/sign-in">Sign in with it</a>.</p>`) : nothing}
     ${!done && !asked ? ask(asking) : nothing}
     ${!done && asked ? enter(setting, email, askAgain) : nothing}
-    <p><a href="#/sign-in">Back to signing in</a></p>
+    <p><a href="#/sign-in">Back to sign-in</a></p>
   </div>`);
 }
 
 function ask(form) {
   return html`<section class="card">
-    <p>A code is mailed to you; with it you choose a password.</p>
+    <p>We will email you a code. Use it to set your password.</p>
     ${form.around(html`
-      ${form.text("email", "E-mail", { type: "email", autocomplete: "username" })}
-      ${form.button("Mail me a code")}
+      ${form.text("email", "Email", { type: "email", autocomplete: "username" })}
+      ${form.button("Email me a code")}
     `)}
   </section>`;
 }
 
 function enter(form, email, askAgain) {
-  const where = email ? html`If <strong>${email}</strong> has an account, a code is on its way there.` : "A code was asked for in this browser.";
+  const where = email ? html`If <strong>${email}</strong> has an account, we have emailed a code to it.` : "You have requested a code in this browser.";
   return html`<section class="card">
-    ${notice("new", html`${where} It is good for ten minutes, in this browser.`)}
+    ${notice("new", html`${where} It is valid for ten minutes, in this browser only.`)}
     ${form.around(html`
-      ${form.text("email", "E-mail", { type: "email", autocomplete: "username", value: email })}
+      ${form.text("email", "Email", { type: "email", autocomplete: "username", value: email })}
       ${code(form)}
       ${password(form, "newPassword", "New password")}
-      ${form.button("Set the password")}
+      ${form.button("Set password")}
     `)}
-    <p><button type="button" class="second" @click=${askAgain}>Mail me another code</button></p>
+    <p><button type="button" class="second" @click=${askAgain}>Email me another code</button></p>
   </section>`;
 }

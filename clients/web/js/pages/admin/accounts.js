@@ -2,30 +2,30 @@ import { write } from "../../api.js";
 import { ask } from "../../dialog.js";
 import { Listing } from "../../listing.js";
 import { Filter } from "../../parts/filter.js";
-import { badge, day, facts, html, label, nothing } from "../../view.js";
+import { badge, day, definitionList, html, label, nothing } from "../../view.js";
 
 const ROLES = ["patient", "doctor", "pharmacist", "admin"].map((role) => [role, label(role)]);
 const STATUSES = ["unverified", "active", "deactivated"].map((status) => [status, label(status)]);
 
-/** What an admin does to an account, by the word in the call's path. */
+/** An admin's actions on an account, by the last segment of the call's path. */
 const ACTIONS = {
   verify: {
     button: "Verify",
     title: (user) => `Verify ${user.fullName}?`,
     text: ({ licenseNumber, role }) =>
-      `Compare licence number ${licenseNumber} with the register first. From then on this ${role} can work with patients' data.`,
+      `Compare licence number ${licenseNumber} with the register first. The ${role} can then work with patient data.`,
     said: "verified",
   },
   deactivate: {
     button: "Deactivate",
     title: (user) => `Deactivate ${user.fullName}?`,
-    text: () => "The account is signed out everywhere at once and cannot sign in. Its records stay. It can be reactivated.",
+    text: () => "The account is signed out everywhere immediately and cannot sign in. Its records are kept, and you can reactivate it.",
     said: "deactivated",
   },
   reactivate: {
     button: "Reactivate",
     title: (user) => `Reactivate ${user.fullName}?`,
-    text: () => "The account can sign in again, with its present password.",
+    text: () => "The account can sign in again, with its current password.",
     said: "reactivated",
   },
 };
@@ -42,26 +42,26 @@ export default async function open(page) {
   page.show(() => html`
     <p><a class="button" href="#/accounts/new">New account</a></p>
     ${filter.around(html`
-      ${filter.search("Find an account", "The beginning of each name, or a whole e-mail address.")}
+      ${filter.search("Find an account", "Enter the beginning of each name, or a complete email address.")}
       ${filter.choice("role", "Role", ROLES)}
       ${filter.choice("status", "State", STATUSES)}`)}
-    ${list.show((user) => row(user, (action) => question(page, user, action, replace)), "There are no such accounts.")}`);
+    ${list.show((user) => row(user, (action) => question(page, user, action, replace)), "No accounts match.")}`);
 }
 
 function row(user, act) {
   return html`<div class="row"><strong>${user.fullName}</strong> <span>${label(user.role)} ${badge(user.status)}</span></div>
-    ${facts([
-      ["E-mail", html`${user.email}${user.emailConfirmed ? nothing : html` <span class="quiet">(not confirmed)</span>`}`],
+    ${definitionList([
+      ["Email", html`${user.email}${user.emailConfirmed ? nothing : html` <span class="quiet">(not confirmed)</span>`}`],
       ["Phone", user.phone],
       ["Licence number", user.licenseNumber],
       ["Speciality", user.specialization],
       ["Workplace", [user.hospitalName, user.pharmacyName, user.pharmacyAddress].filter(Boolean).join(", ")],
-      ["Since", day(user.createdAt)],
+      ["Created", day(user.createdAt)],
     ])}
     <p class="actions">
       ${OF_STATUS[user.status].map((action) => html`<button type="button" class=${action === "deactivate" ? "danger" : "second"}
         aria-label="${ACTIONS[action].button} ${user.fullName}" @click=${() => act(action)}>${ACTIONS[action].button}</button>`)}
-      <a class="button second" href="#/audit?actorId=${user.id}" aria-label="What they did: ${user.fullName}">What they did</a>
+      <a class="button second" href="#/audit?actorId=${user.id}" aria-label="Show activity of ${user.fullName}">Show activity</a>
     </p>`;
 }
 
@@ -73,7 +73,7 @@ function question(page, user, action, replace) {
     button,
     work: async () => {
       replace((await write("PUT", `/users/${user.id}/${action}`)).user);
-      page.say(`${user.fullName} is ${said}.`);
+      page.say(`${user.fullName} was ${said}.`);
     },
   });
 }

@@ -1,13 +1,13 @@
 import { Listing } from "../../listing.js";
 import { Filter } from "../../parts/filter.js";
-import { badge, facts, html, label, moment, nothing, words } from "../../view.js";
+import { badge, definitionList, html, label, moment, nothing, words } from "../../view.js";
 
 const choices = (values) => values.map((value) => [value, label(value)]);
 const ACTIONS = choices(["create", "read", "update", "delete", "execute"]);
 const OUTCOMES = choices(["success", "failure", "denied", "fault"]);
 const ROLES = choices(["patient", "doctor", "pharmacist", "admin"]);
 
-/** What a link in a record narrows the list to, and what that is called. */
+/** Filters that links in a record set, with the text that describes each. */
 const LINKED = { event: words, actorId: () => "one account", patientId: () => "one patient's record" };
 
 export default async function open(page) {
@@ -15,21 +15,21 @@ export default async function open(page) {
   const filter = new Filter(page, list);
   await filter.load();
   page.show(() => html`
-    <p>Who did what, newest first. The service never changes or deletes a record, and your reading is recorded too.</p>
+    <p>All recorded actions, newest first. The service never changes or deletes these records, and it records your access to them.</p>
     ${narrowed(page.query)}
     ${filter.around(html`
       ${filter.choice("role", "Role", ROLES)}
       ${filter.choice("action", "Action", ACTIONS)}
       ${filter.choice("outcome", "Outcome", OUTCOMES)}
       ${filter.days()}`)}
-    ${list.show(row, "There are no such records.")}`);
+    ${list.show(row, "No records match.")}`);
 }
 
 function narrowed(query) {
   const names = Object.keys(LINKED).filter((name) => query.has(name));
   if (!names.length) return nothing;
-  const told = names.map((name) => LINKED[name](query.get(name)));
-  return html`<p>Only ${told.join(", ")}. <a href="#/audit">Show all</a></p>`;
+  const filters = names.map((name) => LINKED[name](query.get(name)));
+  return html`<p>Only ${filters.join(", ")}. <a href="#/audit">Show all</a></p>`;
 }
 
 function row(entry) {
@@ -40,19 +40,19 @@ function row(entry) {
 }
 
 function who(entry) {
-  if (!entry.actorId) return entry.rpc ? "Somebody who is not signed in" : "MedConnect itself";
+  if (!entry.actorId) return entry.rpc ? "A caller who is not signed in" : "MedConnect itself";
   return html`<a href="#/audit?actorId=${entry.actorId}">${entry.actorName || entry.actorId}</a> (${entry.actorRole})`;
 }
 
 function more(entry) {
-  return facts([
+  return definitionList([
     ["Event", html`<a href="#/audit?event=${entry.event}">${label(entry.event)}</a>`],
     ["Action", label(entry.action)],
     ["Purpose", entry.purpose],
-    ["About", entry.objectId && html`${words(entry.objectKind)} <span class="number small">${entry.objectId}</span>`],
+    ["Object", entry.objectId && html`${words(entry.objectKind)} <span class="number small">${entry.objectId}</span>`],
     ["Patients", entry.patientIds.length ? entry.patientIds.map(patient) : ""],
-    ["Address", entry.address],
-    ["Program", entry.userAgent],
+    ["IP address", entry.address],
+    ["User agent", entry.userAgent],
     ["Method", entry.rpc],
     ["Session", entry.sessionId],
     ["Request", entry.requestId],

@@ -4,16 +4,16 @@ import { asFailure } from "../../http.js";
 import { session } from "../../session.js";
 import { html, label, notice, nothing, problem } from "../../view.js";
 import { Live } from "./live.js";
-import { MailList } from "./mail_list.js";
+import { EmailList } from "./email_list.js";
 
 const STATUSES = ["pending", "processing", "completed", "failed"];
 
 export default async function open(page) {
   let status = await read("/events/email-queue/status", {}, page.signal);
   let said = nothing;
-  const mails = new MailList(page);
-  const live = follow(page, (newer) => (status = newer), mails);
-  const tell = (text) => {
+  const emails = new EmailList(page);
+  const live = follow(page, (newer) => (status = newer), emails);
+  const announce = (text) => {
     said = notice("good", text);
     page.say(text);
     page.update();
@@ -21,38 +21,38 @@ export default async function open(page) {
   const attempt = async (work, text) => {
     try {
       await work();
-      tell(text);
+      announce(text);
     } catch (thrown) {
       said = problem(asFailure(thrown));
       page.update();
     }
   };
-  const retry = (mail) => attempt(() => write("POST", `/events/emails/${mail.id}/retry`), "The mail is back in the queue.");
+  const retry = (email) => attempt(() => write("POST", `/events/emails/${email.id}/retry`), "The email is back in the queue.");
   const test = () => attempt(
     () => write("POST", "/events/test", { eventType: "test.mail" }),
-    `A test mail is on its way to ${session.user.email}.`,
+    `A test email is on its way to ${session.user.email}.`,
   );
-  await mails.load();
+  await emails.load();
   page.show(() => html`
     ${said}
     ${queue(status)}
     ${live.show()}
     <p class="actions">
-      <button type="button" @click=${test}>Send a test mail</button>
-      <button type="button" class="second" @click=${() => forget(mails, tell)}>Clear the sent ones</button>
+      <button type="button" @click=${test}>Send test email</button>
+      <button type="button" class="second" @click=${() => askToClear(emails, announce)}>Clear sent emails</button>
     </p>
-    <h2>Each mail</h2>
-    ${chooser((chosen) => mails.narrow(chosen))}
-    ${mails.show(retry)}`);
+    <h2>Email list</h2>
+    ${chooser((chosen) => emails.narrow(chosen))}
+    ${emails.show(retry)}`);
 }
 
-function follow(page, takeStatus, mails) {
+function follow(page, takeStatus, emails) {
   const live = new Live(page);
   let afterSequence;
   live.follow("/events/email-queue/status/stream", () => ({}), takeStatus);
   live.follow("/events/emails/stream", () => ({ afterSequence }), ({ sequence, email }) => {
     afterSequence = sequence;
-    if (email) mails.change(email);
+    if (email) emails.change(email);
   });
   return live;
 }
@@ -62,8 +62,8 @@ function queue(status) {
     ["Waiting", status.pendingJobs], ["Sending", status.processingJobs], ["Sent", status.completedJobs], ["Failed", status.failedJobs],
   ];
   return html`${status.isHealthy
-      ? notice("good", "Mails are going out.")
-      : notice("bad", "Mails are held up: none are sent, they wait too long, or some have failed within the last hour.")}
+      ? notice("good", "Emails are being sent.")
+      : notice("bad", "Emails are delayed: none are being sent, some have waited too long, or some have failed within the last hour.")}
     <dl class="figures">${figures.map(([name, count]) => html`<div><dt>${name}</dt><dd>${count}</dd></div>`)}</dl>`;
 }
 
@@ -77,15 +77,15 @@ function chooser(narrow) {
   </div>`;
 }
 
-function forget(mails, tell) {
+function askToClear(emails, announce) {
   ask({
-    title: "Clear the sent mails?",
-    text: "They are forgotten here; those that wait or have failed stay.",
-    button: "Clear them",
+    title: "Clear sent emails?",
+    text: "They are removed from this list. Waiting and failed emails stay.",
+    button: "Clear emails",
     work: async () => {
       const { clearedJobs } = await write("POST", "/events/email-queue/clear-completed");
-      tell(`Cleared: ${clearedJobs}.`);
-      await mails.narrow();
+      announce(`Cleared: ${clearedJobs}.`);
+      await emails.narrow();
     },
   });
 }

@@ -2,13 +2,13 @@ import { read } from "../../api.js";
 import { asFailure } from "../../http.js";
 import { html, moment, nothing, problem } from "../../view.js";
 
-const LOOK_AGAIN_S = 15;
+const REFRESH_S = 15;
 
 export default async function open(page) {
   const fetchIt = () => read("/events/rate-limits", {}, page.signal);
   let usage = await fetchIt();
   let failure = null;
-  page.every(LOOK_AGAIN_S, async () => {
+  page.every(REFRESH_S, async () => {
     try {
       usage = await fetchIt();
       failure = null;
@@ -19,12 +19,12 @@ export default async function open(page) {
   });
   page.show(() => html`
     ${failure ? problem(failure) : nothing}
-    <p>Counted since ${moment(usage.countedSince)}, by the process that answered. This page looks again every ${LOOK_AGAIN_S} seconds.</p>
+    <p>Counted since ${moment(usage.countedSince)}, by the server process that handled this request. This page refreshes every ${REFRESH_S} seconds.</p>
     <section class="card">${limits(usage.limits)}</section>
     <section class="card">${fullest(usage.fullestBuckets)}</section>`);
 }
 
-// What an admin looks for stands first: narrow screens show the first columns.
+// The columns that admins look for come first, because narrow screens show only the first ones.
 function limits(rows) {
   return table("Limits", ["Limit", "Refused", "Allowed", "Calls"], rows.map((limit) => html`<tr>
     <th scope="row"><code>${limit.name}</code></th>
@@ -35,8 +35,8 @@ function limits(rows) {
 }
 
 function fullest(rows) {
-  if (!rows.length) return html`<p class="quiet">Nobody is near a limit.</p>`;
-  return table("Nearest to refusing", ["Limit", "Used", "Free again", "Whose"], rows.map((bucket) => html`<tr>
+  if (!rows.length) return html`<p class="quiet">No caller is near a limit.</p>`;
+  return table("Fullest buckets", ["Limit", "Used", "Full again", "Owner"], rows.map((bucket) => html`<tr>
     <th scope="row"><code>${bucket.limit}</code></th>
     <td class="right">${bucket.usedPercent} %</td>
     <td class="right">${moment(bucket.fullAt)}</td>

@@ -1,4 +1,4 @@
-/** Streams that a page follows while it is open, and how the connection stands. */
+/** Streams that a page follows while it is open, and the state of their connection. */
 
 import { asFailure } from "../../http.js";
 import { messages } from "../../stream.js";
@@ -14,7 +14,7 @@ export class Live {
     this.#page = page;
   }
 
-  /** Follow a stream: `heard` gets each message. query: see `messages`. */
+  /** Follows a stream and calls `heard` with each message. query: see `messages`. */
   async follow(path, query, heard) {
     try {
       for await (const message of messages(path, query, this.#page.signal, () => this.#isLost(path))) {
@@ -27,23 +27,23 @@ export class Live {
     }
   }
 
-  /** How the connection stands. */
+  /** Renders the state of the connection. */
   show() {
     if (this.#failure) return problem(this.#failure);
     if (!this.#heardAt) return html`<p class="quiet small">Connecting …</p>`;
-    if (!this.#lost.size) return html`<p class="quiet small">Live: changes show by themselves.</p>`;
+    if (!this.#lost.size) return html`<p class="quiet small">Live: changes appear automatically.</p>`;
     const seen = moment(this.#heardAt.toISOString());
-    return notice("busy", html`The connection is lost; it is being opened again. What you see is from ${seen}.`);
+    return notice("busy", html`Connection lost. Reconnecting … Last updated ${seen}.`);
   }
 
   #isLost(path) {
-    if (!this.#lost.size) this.#page.say("The connection is lost.");
+    if (!this.#lost.size) this.#page.say("Connection lost.");
     this.#lost.add(path);
     this.#page.update();
   }
 
   #isThere(path) {
-    if (this.#lost.delete(path) && !this.#lost.size) this.#page.say("The connection is back.");
+    if (this.#lost.delete(path) && !this.#lost.size) this.#page.say("Reconnected.");
     this.#heardAt = new Date();
     this.#page.update();
   }

@@ -15,32 +15,32 @@ export default function open(page) {
   const form = new Form(page, async (values, element) => {
     made = await write("POST", "/users", values);
     element.reset();
-    page.say("The account is made.");
+    page.say("The account was created.");
     scrollTo(0, 0);
   });
   page.show(() => html`<div class="narrow">
-    ${made ? notice("good", whatWasMade(made)) : nothing}
+    ${made ? notice("good", createdNotice(made)) : nothing}
     <section class="card">
       ${form.around(html`
         ${form.choice("role", "Role", ROLES, { value: role, changed: choose })}
         ${form.text("fullName", "Full name")}
-        ${form.text("email", "E-mail", { type: "email" })}
+        ${form.text("email", "Email", { type: "email" })}
         ${form.text("phone", "Phone", { type: "tel", optional: true })}
-        ${professional(form, role, "Compare it with the register: this account can work at once.")}
+        ${professional(form, role, "Compare it with the register first: this account is active immediately.")}
         ${form.text("password", "Password", {
           type: "password",
           autocomplete: "new-password",
           optional: true,
-          hint: "Leave it empty, and the owner chooses one by the welcome mail. That is safer.",
+          hint: "Leave this empty so that the owner sets a password from the welcome email, which is safer.",
         })}
-        ${form.button("Make the account")}
+        ${form.button("Create account")}
       `)}
     </section>
     <p><a href="#/accounts">All accounts</a></p>
   </div>`);
 }
 
-function whatWasMade({ user, patient }) {
-  return html`<p>The account of <strong>${user.fullName}</strong> is made; a mail is on its way to ${user.email}.</p>
+function createdNotice({ user, patient }) {
+  return html`<p>The account of <strong>${user.fullName}</strong> was created. An email is on its way to ${user.email}.</p>
     ${patient ? html`<p>Reference number: <span class="number">${patient.referenceNumber}</span></p>` : nothing}`;
 }

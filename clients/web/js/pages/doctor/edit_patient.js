@@ -3,7 +3,7 @@ import { changes, Form } from "../../form.js";
 import { RECORD_FIELDS, recordFields } from "../../parts/record.js";
 import { html, notice, nothing } from "../../view.js";
 import { email, existingConditions, fullName } from "./fields.js";
-import { readPatient } from "./whom.js";
+import { readPatient } from "./patient_banner.js";
 
 const FIELDS = ["fullName", "email", ...RECORD_FIELDS, "existingConditions"];
 
@@ -25,7 +25,7 @@ export default async function open(page) {
     page.say("The newer record is loaded.");
     page.update();
   };
-  page.name(`Change the record of ${patient.fullName}`);
+  page.name(`Edit record of ${patient.fullName}`);
   page.show(() => html`<section class="card">
       ${form.around(html`
         ${outdated ? conflict(form, loadNewer) : nothing}
@@ -44,10 +44,10 @@ function save(patient, values) {
   return write("PUT", `/doctors/patients/${patient.id}`, { ...changes(patient, values, names), version: patient.version });
 }
 
-// A field that was typed in keeps what was typed; all others show the newer record.
+// A field that the user has edited keeps its text; all others show the newer record.
 function conflict(form, loadNewer) {
   return notice("busy", html`
-    <p>Nothing of yours is saved yet. Load the newer record: what you have typed stays, and all other fields are brought up to date.
-      Then look it over and save.</p>
-    <button type="button" class="second" @click=${loadNewer}>Load the newer record</button>`);
+    <p>Your changes are not saved yet. Load the newer record: what you have typed stays, and all other fields are updated.
+      Then check the record and save it.</p>
+    <button type="button" class="second" @click=${loadNewer}>Load newer record</button>`);
 }

@@ -1,20 +1,20 @@
-/** Fields of a record that only doctors write. */
+/** Fields of a record that only doctors can change. */
 
-/** The name. */
+/** Renders the field for the patient's name. */
 export function fullName(form, value) {
   return form.text("fullName", "Full name", { value });
 }
 
-/** The address that makes the patient's account. */
+/** Renders the field for the email address, which creates the patient's account. */
 export function email(form) {
-  return form.text("email", "E-mail", {
+  return form.text("email", "Email", {
     type: "email",
     optional: true,
-    hint: "Makes the patient's account. Without it there is no account and no mail: print the code of each prescription.",
+    hint: "Creates an account for the patient. Patients without an address have no account and get no email: print each prescription with its code.",
   });
 }
 
-/** Illnesses the patient lives with. */
+/** Renders the field for existing conditions. */
 export function existingConditions(form, value) {
-  return form.area("existingConditions", "Existing conditions", { kind: "list", value, optional: true, hint: "One a line." });
+  return form.area("existingConditions", "Existing conditions", { kind: "list", value, optional: true, hint: "Enter one per line." });
 }

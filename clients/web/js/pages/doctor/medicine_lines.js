@@ -2,13 +2,13 @@
 
 import { html, nothing, repeat } from "../../view.js";
 
-/** The service takes no more in one prescription. */
+/** The service's limit for one prescription. */
 const MOST = 50;
 
 export class MedicineLines {
   #page;
   #form;
-  // A line keeps its key while its place, and with it the names of its fields, may change: what was typed stays in it.
+  // A line keeps its key when its position, and so the names of its fields, change. This keeps the typed text in the line.
   #keys = [0];
   #nextKey = 1;
 
@@ -18,34 +18,34 @@ export class MedicineLines {
   }
 
   show() {
-    return html`${repeat(this.#keys, (key) => key, (key, place) => this.#line(key, place))}
+    return html`${repeat(this.#keys, (key) => key, (key, position) => this.#line(key, position))}
       ${this.#keys.length < MOST
-        ? html`<button type="button" class="second" id="add-medicine" @click=${this.#add}>Add a medicine</button>`
-        : html`<p class="hint">One prescription holds no more than ${MOST} medicines.</p>`}`;
+        ? html`<button type="button" class="second" id="add-medicine" @click=${this.#add}>Add medicine</button>`
+        : html`<p class="hint">A prescription can have at most ${MOST} medicines.</p>`}`;
   }
 
-  /** The request's list: one entry a line, empty where nothing was typed, so that the service says what is missing there. */
+  /** Returns the request's list with one entry per line. Empty lines are kept, so that the service reports what is missing. */
   complete(items = []) {
-    return this.#keys.map((_, place) => items[place] ?? {});
+    return this.#keys.map((_, position) => items[position] ?? {});
   }
 
-  #line(key, place) {
-    const name = (field) => `items[${place}].${field}`;
+  #line(key, position) {
+    const name = (field) => `items[${position}].${field}`;
     const optional = true;
     const form = this.#form;
     return html`<fieldset id="medicine-${key}">
-      <legend>Medicine ${place + 1}</legend>
+      <legend>Medicine ${position + 1}</legend>
       <div class="columns">
-        ${form.text(name("medicineName"), "Medicine", { hint: "Its name and form" })}
-        ${form.text(name("dosage"), "Dosage", { hint: "How much at a time, such as 500 mg" })}
-        ${form.text(name("frequency"), "How often", { hint: "Such as three times a day" })}
-        ${form.text(name("quantity"), "Quantity", { kind: "number", inputmode: "numeric", hint: "Units in all" })}
+        ${form.text(name("medicineName"), "Medicine", { hint: "Name and form" })}
+        ${form.text(name("dosage"), "Dosage", { hint: "Amount per dose, such as 500 mg" })}
+        ${form.text(name("frequency"), "Frequency", { hint: "Such as three times a day" })}
+        ${form.text(name("quantity"), "Quantity", { kind: "number", inputmode: "numeric", hint: "Total number of units" })}
         ${form.text(name("durationDays"), "Days", { kind: "number", inputmode: "numeric", optional, hint: "How long to take it" })}
         ${form.text(name("route"), "Route", { optional, hint: "Such as oral" })}
       </div>
-      ${form.text(name("instructions"), "Instructions", { optional, hint: "What to mind when taking it" })}
+      ${form.text(name("instructions"), "Instructions", { optional, hint: "Such as after meals" })}
       ${this.#keys.length > 1
-        ? html`<p><button type="button" class="danger" @click=${() => this.#remove(key)}>Remove medicine ${place + 1}</button></p>`
+        ? html`<p><button type="button" class="danger" @click=${() => this.#remove(key)}>Remove medicine ${position + 1}</button></p>`
         : nothing}
     </fieldset>`;
   }
@@ -62,7 +62,7 @@ export class MedicineLines {
     this.#keys = this.#keys.filter((other) => other !== key);
     this.#form.rename((name) => nameWithout(gone, name));
     this.#page.update();
-    this.#page.say(`Medicine ${gone + 1} is removed.`);
+    this.#page.say(`Medicine ${gone + 1} was removed.`);
     this.#enter(this.#keys[Math.min(gone, this.#keys.length - 1)]);
   }
 
@@ -71,9 +71,9 @@ export class MedicineLines {
   }
 }
 
-// What a field is called once the line at place `gone` is removed; "" if it went with it.
+// Returns a field's name after the line at position `gone` was removed; "" if the field was in that line.
 function nameWithout(gone, name) {
-  const place = Number(/^items\[(\d+)\]/.exec(name)?.[1] ?? -1);
-  if (place === gone) return "";
-  return place > gone ? name.replace(`[${place}]`, `[${place - 1}]`) : name;
+  const position = Number(/^items\[(\d+)\]/.exec(name)?.[1] ?? -1);
+  if (position === gone) return "";
+  return position > gone ? name.replace(`[${position}]`, `[${position - 1}]`) : name;
 }

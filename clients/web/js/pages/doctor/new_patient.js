@@ -15,7 +15,7 @@ export default function open(page) {
         ${email(form)}
         ${recordFields(form, {}, true)}
         ${existingConditions(form)}
-        ${form.button("Make the record")}
+        ${form.button("Create record")}
       `)}
     </section>
     <p><a href="#/patients">All patients</a></p>`);

@@ -2,9 +2,9 @@ import { read, write } from "../../api.js";
 import { Form } from "../../form.js";
 import { html, label, nothing } from "../../view.js";
 import { MedicineLines } from "./medicine_lines.js";
-import { noEmailNotice, readPatient, whom } from "./whom.js";
+import { noEmailNotice, patientBanner, readPatient } from "./patient_banner.js";
 
-/** How many of the newest visits there are to choose from. */
+/** How many of the latest visits the user can select from. */
 const RECENT = 20;
 
 export default async function open(page) {
@@ -20,21 +20,21 @@ export default async function open(page) {
   });
   const lines = new MedicineLines(page, form);
   page.show(() => html`
-    ${whom(patient)}
+    ${patientBanner(patient)}
     ${noEmailNotice(patient.emailStatus)}
     ${form.around(html`
-      ${occasion(form, visits, page.query.get("visit"))}
+      ${visitAndDiagnosis(form, visits, page.query.get("visit"))}
       ${lines.show()}
-      <div class="actions">${form.button("Write the prescription")}</div>
+      <div class="actions">${form.button("Create prescription")}</div>
     `)}`);
 }
 
-function occasion(form, visits, chosen) {
+function visitAndDiagnosis(form, visits, chosen) {
   const optional = true;
   const choices = visits.map((visit) => [visit.id, `${visit.visitDate}, ${label(visit.visitType)}: ${visit.chiefComplaint}`]);
   return html`<section class="card">
-    ${choices.length ? form.choice("visitId", "Visit", choices, { value: chosen ?? "", optional, none: "Without a visit" }) : nothing}
-    ${form.text("diagnosis", "Diagnosis", { hint: "The patient and the pharmacy read it." })}
-    ${form.area("doctorNotes", "Your notes", { optional, hint: "Only you see them." })}
+    ${choices.length ? form.choice("visitId", "Visit", choices, { value: chosen ?? "", optional, none: "No visit" }) : nothing}
+    ${form.text("diagnosis", "Diagnosis", { hint: "The patient and the pharmacy can read it." })}
+    ${form.area("doctorNotes", "Your notes", { optional, hint: "Only you can see them." })}
   </section>`;
 }

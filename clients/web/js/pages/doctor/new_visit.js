@@ -2,7 +2,7 @@ import { write } from "../../api.js";
 import { Form } from "../../form.js";
 import { visitRow } from "../../parts/visit.js";
 import { html, notice, today } from "../../view.js";
-import { readPatient, whom } from "./whom.js";
+import { patientBanner, readPatient } from "./patient_banner.js";
 
 const TYPES = [["consultation", "Consultation"], ["emergency", "Emergency"], ["follow_up", "Follow-up"]];
 
@@ -13,26 +13,26 @@ export default async function open(page) {
     ({ visit } = await write("POST", "/doctors/medical-visits", { patientId: patient.id, ...values }));
     page.name("Visit");
     page.arrive();
-    page.say("The visit is written down.");
+    page.say("The visit was saved.");
   });
-  page.show(() => html`${whom(patient)} ${visit ? written(visit) : form.around(fields(form))}`);
+  page.show(() => html`${patientBanner(patient)} ${visit ? saved(visit) : form.around(fields(form))}`);
 }
 
 function fields(form) {
   const optional = true;
   return html`<section class="card">
     <div class="columns">
-      ${form.text("visitDate", "Day", { type: "date", value: today() })}
-      ${form.choice("visitType", "Kind of visit", TYPES)}
+      ${form.text("visitDate", "Date", { type: "date", value: today() })}
+      ${form.choice("visitType", "Visit type", TYPES)}
     </div>
-    ${form.text("chiefComplaint", "Chief complaint", { hint: "What brings the patient here, in a sentence." })}
+    ${form.text("chiefComplaint", "Chief complaint", { hint: "Why the patient has come, in one sentence." })}
     ${form.area("symptoms", "Symptoms", { optional })}
     ${vitalSigns(form)}
     ${form.area("diagnosis", "Diagnosis", { optional })}
     ${form.area("treatmentNotes", "Treatment", { optional })}
     ${form.area("recommendations", "Recommendations", { optional })}
-    ${form.text("hospitalName", "Hospital", { optional, hint: "Yours, if you leave it empty." })}
-    ${form.button("Write it down")}
+    ${form.text("hospitalName", "Hospital", { optional, hint: "Leave this empty to use your own hospital." })}
+    ${form.button("Save visit")}
   </section>`;
 }
 
@@ -50,8 +50,8 @@ function vitalSigns(form) {
   </fieldset>`;
 }
 
-function written(visit) {
-  return html`${notice("good", "The visit is written down.")}
+function saved(visit) {
+  return html`${notice("good", "The visit was saved.")}
     <section class="card">${visitRow(visit, visit.doctorName)}</section>
     <p class="actions">
       <a class="button" href="#/patients/${visit.patientId}/prescribe?visit=${visit.id}">Prescribe for this visit</a>

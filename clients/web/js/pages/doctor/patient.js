@@ -3,9 +3,9 @@ import { prescriptionRow } from "../../parts/prescription.js";
 import { allergies, conditions, record } from "../../parts/record.js";
 import { visitRow } from "../../parts/visit.js";
 import { html } from "../../view.js";
-import { noEmailNotice, readPatient } from "./whom.js";
+import { noEmailNotice, readPatient } from "./patient_banner.js";
 
-/** How many of the newest are shown at first. */
+/** How many of the latest entries are shown at first. */
 const RECENT = 5;
 
 export default async function open(page) {
@@ -15,22 +15,22 @@ export default async function open(page) {
   const [patient] = await Promise.all([readPatient(page), prescriptions.load(), visits.load()]);
   page.name(patient.fullName);
   page.show(() => html`
-    ${facts(patient)}
+    ${recordCard(patient)}
     ${actions(patient)}
     ${noEmailNotice(patient.emailStatus)}
     <section aria-labelledby="prescriptions">
       <h2 id="prescriptions">Your prescriptions</h2>
       ${prescriptions.show((one) => prescriptionRow(one, `#/prescriptions/${one.id}`), "You have not prescribed anything yet.")}
-      <p><a href="#/prescriptions?patientId=${patient.id}">Your prescriptions by state and day</a></p>
+      <p><a href="#/prescriptions?patientId=${patient.id}">Filter your prescriptions by state and date</a></p>
     </section>
     <section aria-labelledby="visits">
       <h2 id="visits">Your visits</h2>
-      ${visits.show((visit) => visitRow(visit, visit.doctorName), "You have not written down a visit yet.")}
-      <p><a href="#/visits?patientId=${patient.id}">Your visits by day</a></p>
+      ${visits.show((visit) => visitRow(visit, visit.doctorName), "You have not recorded a visit yet.")}
+      <p><a href="#/visits?patientId=${patient.id}">Filter your visits by date</a></p>
     </section>`);
 }
 
-function facts(patient) {
+function recordCard(patient) {
   return html`<section class="card" aria-label="Record">
     ${allergies(patient.allergies)}
     ${conditions(patient.existingConditions)}
@@ -42,7 +42,7 @@ function actions({ id }) {
   return html`<p class="actions">
     <a class="button" href="#/patients/${id}/prescribe">Prescribe</a>
     <a class="button" href="#/patients/${id}/visit">New visit</a>
-    <a class="button second" href="#/patients/${id}/history">Whole history</a>
-    <a class="button second" href="#/patients/${id}/edit">Change the record</a>
+    <a class="button second" href="#/patients/${id}/history">Full history</a>
+    <a class="button second" href="#/patients/${id}/edit">Edit record</a>
   </p>`;
 }

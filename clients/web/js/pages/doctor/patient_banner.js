@@ -1,16 +1,16 @@
-/** Whom a doctor is writing about. */
+/** The patient whose record a doctor's page is about. */
 
 import { read } from "../../api.js";
 import { allergies, conditions } from "../../parts/record.js";
 import { calendarDay, html, notice, nothing } from "../../view.js";
 
-/** The record of the patient that the page's address names. Throws Failure. */
+/** Returns the record of the patient in the page's address. Throws Failure. */
 export async function readPatient(page) {
   return (await read(`/doctors/patients/${page.params.id}`, {}, page.signal)).patient;
 }
 
-/** Who it is, and what nobody may overlook. */
-export function whom(patient) {
+/** Renders the patient's identity with the allergies and conditions that the doctor must not overlook. */
+export function patientBanner(patient) {
   return html`<section class="card" aria-label="Patient">
     <p class="row">
       <a href="#/patients/${patient.id}"><strong>${patient.fullName}</strong></a>
@@ -23,11 +23,11 @@ export function whom(patient) {
 }
 
 const NO_EMAIL = {
-  no_address: "There is no e-mail address in this record: print each prescription with its code.",
+  no_address: "This record has no email address: print each prescription with its code.",
   account_deactivated: "The patient's account is deactivated and gets no email: print each prescription with its code.",
 };
 
-/** Shows why a patient gets no email, and what to do instead; nothing for a patient who gets them. */
+/** Renders why a patient gets no email and what to do instead; nothing if the patient gets email. */
 export function noEmailNotice(emailStatus) {
   const reason = NO_EMAIL[emailStatus];
   return reason ? notice("busy", reason) : nothing;

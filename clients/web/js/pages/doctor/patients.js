@@ -8,14 +8,14 @@ export default async function open(page) {
   await filter.load();
   page.show(() => html`
     <p><a class="button" href="#/patients/new">New patient</a></p>
-    ${filter.around(filter.search("Find a patient", "The beginning of each name, or a whole reference number or e-mail address."))}
-    ${list.show(row, "There is no such patient. Try fewer letters, or make a new one.")}`);
+    ${filter.around(filter.search("Find a patient", "Enter the beginning of each name, or a complete reference number or email address."))}
+    ${list.show(row, "No patients match. Try fewer letters, or create a new patient.")}`);
 }
 
 function row(patient) {
   return html`<div class="row">
       <a href="#/patients/${patient.id}"><strong>${patient.fullName}</strong></a>
-      <span>${patient.dateOfBirth ? html`born ${calendarDay(patient.dateOfBirth)}` : "date of birth not known"}</span>
+      <span>${patient.dateOfBirth ? html`born ${calendarDay(patient.dateOfBirth)}` : "date of birth unknown"}</span>
     </div>
     <p class="number small">${patient.referenceNumber}</p>`;
 }

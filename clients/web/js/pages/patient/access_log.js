@@ -5,8 +5,8 @@ export default async function open(page) {
   const entries = new Listing(page, "/patients/access-log", "entries");
   await entries.load();
   page.show(() => html`
-    <p>Everybody who saw or changed your record, newest first.</p>
-    ${entries.show(row, "Nobody has seen your record yet.")}`);
+    <p>Everyone who saw or changed your record, newest first.</p>
+    ${entries.show(row, "No access has been recorded yet.")}`);
 }
 
 function row(entry) {

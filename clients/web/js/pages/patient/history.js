@@ -1,4 +1,4 @@
-import { tell } from "../../api.js";
+import { post } from "../../api.js";
 import { Form } from "../../form.js";
 import { asFailure } from "../../http.js";
 import { Listing } from "../../listing.js";
@@ -9,24 +9,24 @@ import { session } from "../../session.js";
 import { html, moment, notice, nothing } from "../../view.js";
 import { code } from "../account/fields.js";
 
-/** Until when the history is open in this tab, and to whom: asking a closed one each time would be an error each time. */
+/** Key of the expiry and account of the open history in this tab, which avoids a rejected call while the history is closed. */
 const OPEN = "medconnect.historyOpen";
 
 export default async function open(page) {
   const entries = new Listing(page, "/patients/medical-history", "entries");
   let opened = isOpen() && (await load(entries));
-  let mailed = null;
+  let codeExpiresAt = null;
   const asking = new Form(page, async () => {
-    mailed = (await tell("POST", "/patients/medical-history/otp")).expiresAt;
-    page.say("A code is on its way.");
+    codeExpiresAt = (await post("POST", "/patients/medical-history/otp")).expiresAt;
+    page.say("We have emailed you a code.");
   });
   const entering = new Form(page, async (values) => {
-    const { expiresAt } = await tell("POST", "/patients/medical-history/confirm", values);
+    const { expiresAt } = await post("POST", "/patients/medical-history/confirm", values);
     sessionStorage.setItem(OPEN, JSON.stringify({ user: session.user.id, expiresAt }));
     await entries.load();
     opened = true;
   });
-  page.show(() => (opened ? history(entries) : closed(asking, entering, mailed)));
+  page.show(() => (opened ? history(entries) : closed(asking, entering, codeExpiresAt)));
 }
 
 function isOpen() {
@@ -46,15 +46,15 @@ async function load(entries) {
 
 function history(entries) {
   return html`${conditions(entries.answer.existingConditions)}
-    ${entries.show(row, "Nothing has been written down yet.")}`;
+    ${entries.show(row, "There are no entries yet.")}`;
 }
 
-function closed(asking, entering, mailed) {
+function closed(asking, entering, codeExpiresAt) {
   return html`<div class="narrow"><section class="card">
-    <p>Your history stays closed until you enter a code that is mailed to you. Then it is open on this device for ten minutes.</p>
-    ${mailed ? notice("new", html`The code is on its way. It is good until ${moment(mailed)}.`) : nothing}
-    ${mailed ? entering.around(html`${code(entering)} ${entering.button("Open the history")}`) : nothing}
-    ${asking.around(asking.button(mailed ? "Mail me another code" : "Mail me a code", Boolean(mailed)))}
+    <p>To open your medical history, enter a code that we email to you. It then stays open on this device for ten minutes.</p>
+    ${codeExpiresAt ? notice("new", html`We have emailed you a code. It is valid until ${moment(codeExpiresAt)}.`) : nothing}
+    ${codeExpiresAt ? entering.around(html`${code(entering)} ${entering.button("Open history")}`) : nothing}
+    ${asking.around(asking.button(codeExpiresAt ? "Email me another code" : "Email me a code", Boolean(codeExpiresAt)))}
   </section></div>`;
 }
 

@@ -6,7 +6,7 @@ import { html } from "../../view.js";
 
 export default async function open(page) {
   const prescription = await find(page.params.id, page.signal);
-  const code = new QrCode(page, prescription);
+  const code = new QrCode(page, prescription, "Email to me");
   page.name(prescription.prescriptionNumber);
   page.show(() => html`
     <section class="card">
@@ -18,7 +18,7 @@ export default async function open(page) {
   await code.load();
 }
 
-// Patients have a list only; it is gone through until the one is found.
+// The API has only a list of a patient's prescriptions, so the list is searched page by page.
 async function find(id, signal) {
   let pageToken = "";
   do {

@@ -10,14 +10,14 @@ export default async function open(page) {
     const update = { ...changes(patient, values, RECORD_FIELDS), version: patient.version };
     patient = (await write("PUT", "/patients/profile", update)).patient;
     saved = true;
-    page.say("Your record is saved.");
+    page.say("Your record was saved.");
     scrollTo(0, 0);
   });
   page.show(() => html`
-    ${saved ? notice("good", "Your record is saved.") : nothing}
+    ${saved ? notice("good", "Your record was saved.") : nothing}
     <section class="card">${allergies(patient.allergies)} ${record(patient)}</section>
     <section class="card" aria-labelledby="change">
-      <h2 id="change">Change it</h2>
+      <h2 id="change">Edit record</h2>
       ${form.around(html`${recordFields(form, patient)} ${form.button("Save")}`)}
     </section>`);
 }

@@ -1,4 +1,4 @@
-/** For how long a prescription is this pharmacist's. The time is only shown: the service judges by its own clock. */
+/** The remaining time of a pharmacist's claim. It is for display only: the service decides by its own clock. */
 
 import { html, moment } from "../../view.js";
 
@@ -11,31 +11,31 @@ export class Claim {
 
   constructor(page, prescriptionId) {
     this.#page = page;
-    // Only the answer to validating tells the end, and the page may be reloaded.
+    // Stored because only the response to validating has the expiry, and the page may be reloaded.
     this.#key = `medconnect.claim.${prescriptionId}`;
     page.every(1, () => this.#tick());
   }
 
-  /** It is held until then. */
+  /** Starts or renews the claim. */
   begin(expiresAt) {
     sessionStorage.setItem(this.#key, expiresAt);
     this.#warned = false;
   }
 
-  /** It is held no longer. */
+  /** Ends the claim. */
   end() {
     sessionStorage.removeItem(this.#key);
   }
 
   show() {
     const end = sessionStorage.getItem(this.#key);
-    if (!end) return said("new", "The prescription is yours. Renew, and you see for how long.");
+    if (!end) return timeNotice("new", "You have claimed this prescription. Renew the claim to see its remaining time.");
     const left = this.#left();
-    if (left <= 0) return said("busy", "Your time is over. Renew, to go on.");
-    return said(left < WARN_MS ? "busy" : "new", html`The prescription is yours for <span role="timer">${clock(left)}</span>, until ${moment(end)}.`);
+    if (left <= 0) return timeNotice("busy", "Your claim has expired. Renew it to continue.");
+    return timeNotice(left < WARN_MS ? "busy" : "new", html`You have claimed this prescription. Remaining: <span role="timer">${clock(left)}</span>, until ${moment(end)}.`);
   }
 
-  /** Milliseconds; NaN if it is not known. */
+  /** Returns the remaining milliseconds; NaN if they are unknown. */
   #left() {
     return Date.parse(sessionStorage.getItem(this.#key)) - Date.now();
   }
@@ -45,14 +45,14 @@ export class Claim {
     if (Number.isNaN(left)) return;
     if (left < WARN_MS && !this.#warned) {
       this.#warned = true;
-      this.#page.say("The prescription is yours for less than two minutes. Renew, to go on.");
+      this.#page.say("Your claim expires in less than two minutes. Renew it to continue.");
     }
     this.#page.update();
   }
 }
 
-// No status for screen readers: it would be read out each second.
-function said(tone, content) {
+// No status role: screen readers would announce it every second.
+function timeNotice(tone, content) {
   return html`<p class="notice ${tone}">${content}</p>`;
 }
 

@@ -6,8 +6,8 @@ import { html, nothing, problem } from "../../view.js";
 import { isCode, lookUp, scan, typed } from "./found.js";
 
 const ADVICE = {
-  QR_CODE_REPLACED: "Ask for the newest code, or enter the prescription's number.",
-  QR_CODE_EXPIRED: "The prescription may still be good: enter its number.",
+  QR_CODE_REPLACED: "Ask for the current code, or enter the prescription number.",
+  QR_CODE_EXPIRED: "The prescription may still be valid. Enter its number.",
 };
 
 export default function open(page) {
@@ -19,7 +19,7 @@ export default function open(page) {
   };
   const found = async (text) => {
     refused = null;
-    page.say("A code was read.");
+    page.say("A QR code was read.");
     try {
       await find(text);
     } catch (thrown) {
@@ -31,7 +31,7 @@ export default function open(page) {
   const picture = new Picture(page, seen);
   const form = new Form(page, ({ referenceNumber = "" }) => {
     refused = null;
-    return besideTheField(find(typed(referenceNumber)));
+    return atTheField(find(typed(referenceNumber)));
   });
   page.show(() => html`
     ${refused ? html`${problem(refused, undefined, [])} ${advice(refused)}` : nothing}
@@ -43,15 +43,15 @@ export default function open(page) {
         ${picture.show()}
       </section>
     </div>`);
-  toTheField();
+  focusTheField();
 }
 
 function number(form) {
   return html`<section class="card" aria-labelledby="number">
     <h2 id="number">Number</h2>
     ${form.around(html`
-      ${form.text("referenceNumber", "Reference number", { hint: "RX-… of a prescription, or PAT-… of a patient. A hand scanner can type here." })}
-      ${form.button("Look it up")}
+      ${form.text("referenceNumber", "Reference number", { hint: "RX-… of a prescription, or PAT-… of a patient. You can use a hand-held scanner." })}
+      ${form.button("Look up")}
     `)}
   </section>`;
 }
@@ -60,8 +60,8 @@ function advice({ type }) {
   return ADVICE[type] ? html`<p>${ADVICE[type]}</p>` : nothing;
 }
 
-// The text of a code, typed where a number is, has its error there too.
-async function besideTheField(finding) {
+// If the text of a QR code is typed into the number field, its error is shown at that field.
+async function atTheField(finding) {
   try {
     await finding;
   } catch (thrown) {
@@ -71,7 +71,7 @@ async function besideTheField(finding) {
   }
 }
 
-// A hand scanner types without looking; on a phone the keyboard would cover the camera's button.
-function toTheField() {
+// A hand-held scanner types into the focused field. On a phone, the keyboard would cover the camera button.
+function focusTheField() {
   if (matchMedia("(pointer: fine)").matches) document.querySelector("main [name=referenceNumber]").focus();
 }

@@ -1,4 +1,4 @@
-/** What is handed out of a prescription: all that is still open, or part of it. */
+/** The form that dispenses all or a part of a prescription. */
 
 import { write } from "../../api.js";
 import { Form } from "../../form.js";
@@ -9,10 +9,10 @@ export class Dispensing {
   #page;
   #prescription;
   #form;
-  /** Ids of the items that stay here for now. */
+  /** Ids of the items that are not dispensed now. */
   #left = new Set();
 
-  /** prescription: answers it as it is now. done: called with the service's answer. */
+  /** prescription: returns the current prescription. done: called with the service's response. */
   constructor(page, prescription, done) {
     this.#page = page;
     this.#prescription = prescription;
@@ -25,27 +25,27 @@ export class Dispensing {
 
   show() {
     return this.#form.around(html`
-      ${this.#prescription().items.map((item, place) => (item.remainingQuantity ? this.#line(item, place) : nothing))}
+      ${this.#prescription().items.map((item, position) => (item.remainingQuantity ? this.#line(item, position) : nothing))}
       ${this.#form.area("notes", "Notes", { optional: true, rows: 2 })}
       ${this.#form.button("Dispense")}`);
   }
 
-  #line(item, place) {
-    const taken = !this.#left.has(item.id);
+  #line(item, position) {
+    const selected = !this.#left.has(item.id);
     return html`<fieldset>
       <legend>${item.medicineName} <span class="quiet">${item.dosage}</span></legend>
-      <label class="check"><input type="checkbox" .checked=${taken} @change=${() => this.#turn(item.id)}> Hand it out now</label>
-      ${taken ? this.#fields(item, place) : nothing}
+      <label class="check"><input type="checkbox" .checked=${selected} @change=${() => this.#turn(item.id)}> Dispense now</label>
+      ${selected ? this.#fields(item, position) : nothing}
     </fieldset>`;
   }
 
-  #fields(item, place) {
-    const field = `items[${place}]`;
+  #fields(item, position) {
+    const field = `items[${position}]`;
     return html`<div class="columns line">
-      ${this.#form.text(`${field}.quantity`, "Quantity", { kind: "number", value: item.remainingQuantity, hint: `${item.remainingQuantity} are still open.` })}
-      ${this.#form.text(`${field}.unitPrice`, "Price of one", { inputmode: "decimal", hint: "Such as 12.50." })}
-      ${this.#form.text(`${field}.batchNumber`, "Batch number", { hint: "As on the pack." })}
-      ${this.#form.text(`${field}.expiryDate`, "Batch good until", { type: "date", hint: "As on the pack." })}
+      ${this.#form.text(`${field}.quantity`, "Quantity", { kind: "number", value: item.remainingQuantity, hint: `Remaining: ${item.remainingQuantity}.` })}
+      ${this.#form.text(`${field}.unitPrice`, "Unit price", { inputmode: "decimal", hint: "Such as 12.50." })}
+      ${this.#form.text(`${field}.batchNumber`, "Batch number", { hint: "As printed on the pack." })}
+      ${this.#form.text(`${field}.expiryDate`, "Batch expiry date", { type: "date", hint: "As printed on the pack." })}
     </div>`;
   }
 
@@ -54,16 +54,16 @@ export class Dispensing {
     this.#page.update();
   }
 
-  // The service numbers the lines that it gets, the form those of the prescription.
+  // The service numbers the lines of the request; the form numbers the items of the prescription.
   async #send({ items = [], notes }) {
     const { id, items: prescribed } = this.#prescription();
-    const places = [...prescribed.keys()].filter((place) => prescribed[place].remainingQuantity && !this.#left.has(prescribed[place].id));
-    const lines = places.map((place) => line(prescribed[place], items[place]));
+    const positions = [...prescribed.keys()].filter((position) => prescribed[position].remainingQuantity && !this.#left.has(prescribed[position].id));
+    const lines = positions.map((position) => line(prescribed[position], items[position]));
     try {
       return await write("POST", `/pharmacy/dispense/${id}`, { items: lines, notes });
     } catch (thrown) {
       const failure = asFailure(thrown);
-      failure.details = failure.details.map((detail) => atItsPlace(detail, places));
+      failure.details = failure.details.map((detail) => atFormPosition(detail, positions));
       throw failure;
     }
   }
@@ -73,6 +73,6 @@ function line(item, { quantity, unitPrice, batchNumber, expiryDate } = {}) {
   return { itemId: item.id, quantity, unitPrice: unitPrice?.replace(",", "."), batchNumber, expiryDate };
 }
 
-function atItsPlace({ field, message }, places) {
-  return { field: field.replace(/^items\[(\d+)\]/, (_, number) => `items[${places[number]}]`), message };
+function atFormPosition({ field, message }, positions) {
+  return { field: field.replace(/^items\[(\d+)\]/, (_, number) => `items[${positions[number]}]`), message };
 }

@@ -1,48 +1,48 @@
-/** Finding prescriptions. Each finding is recorded, so what was found is handed to the page that shows it. */
+/** Finds prescriptions. Each scan and lookup is recorded, so the next page takes its result instead of repeating it. */
 
 import { write } from "../../api.js";
 
-/** What was found last and not yet shown, `[{prescription, canDispense}]` by number. */
-const handed = new Map();
+/** The last result that is not shown yet: `[{prescription, canDispense}]` by number. */
+const results = new Map();
 
-/** A number or a code as it was typed, without what pasted ones bring along unseen. */
+/** Returns a typed number or code without invisible characters, which pasted text may contain. */
 export function typed(text) {
   return text.replace(/\p{Cf}/gu, "").trim();
 }
 
-/** Scan a QR code's text; answers the number to go to. Throws Failure. */
+/** Scans the text of a QR code and returns the number to open. Throws Failure. */
 export async function scan(qrCode) {
   const one = await write("POST", "/pharmacy/scan", { qrCode });
   return hand(one.prescription.prescriptionNumber, [one]);
 }
 
-/** Look a prescription's or a patient's number up; answers the number to go to. Throws Failure. */
+/** Looks up a prescription or patient number and returns the number to open. Throws Failure. */
 export async function lookUp(referenceNumber) {
   const { prescriptions } = await write("POST", "/pharmacy/lookup", { referenceNumber });
   return hand(isOfPatient(referenceNumber) ? referenceNumber : prescriptions[0].prescription.prescriptionNumber, prescriptions);
 }
 
-/** What stands behind a number: as it was just found, else looked up. Throws Failure. */
-export async function behind(number) {
-  const key = handed.has(number) ? number : await lookUp(number);
-  const found = handed.get(key);
-  handed.delete(key);
+/** Returns the prescriptions of a number: the last result if it fits, else a new lookup. Throws Failure. */
+export async function findByNumber(number) {
+  const key = results.has(number) ? number : await lookUp(number);
+  const found = results.get(key);
+  results.delete(key);
   return found;
 }
 
-/** Whether a text is that of a prescription's QR code. */
+/** Returns true if a text has the form of a prescription's QR code. */
 export function isCode(text) {
   return text.startsWith("MC1.");
 }
 
-/** Whether a number is that of a patient, who may have several prescriptions. */
+/** Returns true for a patient's number, which may lead to several prescriptions. */
 export function isOfPatient(number) {
   return number.toUpperCase().startsWith("PAT");
 }
 
 function hand(number, found) {
-  handed.clear();
-  for (const one of found) handed.set(one.prescription.prescriptionNumber, [one]);
-  handed.set(number, found);
+  results.clear();
+  for (const one of found) results.set(one.prescription.prescriptionNumber, [one]);
+  results.set(number, found);
   return number;
 }

@@ -10,17 +10,17 @@ export default async function open(page) {
   await filter.load();
   page.show(() => html`
     ${filter.around(html`${filter.choice("action", "Action", ACTIONS)} ${filter.days()}`)}
-    ${entries.show(row, "There is nothing like that.")}`);
+    ${entries.show(row, "No entries match.")}`);
 }
 
 function row(entry) {
   return html`<div class="row"><strong>${label(entry.action)}</strong><span class="quiet">${moment(entry.occurredAt)}</span></div>
     <p><a class="number" href="#/dispensed/${entry.prescriptionId}">${entry.prescriptionNumber}</a> · ${entry.patientName}</p>
-    ${entry.lines.length ? html`<p>${entry.lines.map(handedOut).join(", ")} · ${entry.totalAmount} ${entry.currency}
+    ${entry.lines.length ? html`<p>${entry.lines.map(dispensedLine).join(", ")} · ${entry.totalAmount} ${entry.currency}
       · <a href="#/receipt/${entry.prescriptionId}">Receipt</a></p>` : nothing}
     ${entry.notes ? html`<p class="quiet">${block(entry.notes)}</p>` : nothing}`;
 }
 
-function handedOut(line) {
+function dispensedLine(line) {
   return `${line.quantity} × ${line.medicineName}`;
 }

@@ -6,9 +6,9 @@ export default async function open(page) {
   const entries = new Listing(page, `/pharmacy/logs/${id}`, "entries");
   await entries.load();
   page.show(() => html`
-    <p>What pharmacies did with this prescription, the oldest first.</p>
-    ${entries.show(row, "Nothing has happened yet.")}
-    <p><a href="#/dispensed">What you did</a></p>`);
+    <p>Pharmacy actions on this prescription, oldest first.</p>
+    ${entries.show(row, "There are no entries yet.")}
+    <p><a href="#/dispensed">Your history</a></p>`);
 }
 
 function row(entry) {

@@ -1,14 +1,14 @@
 import { asFailure } from "../../http.js";
 import { prescriptionRow } from "../../parts/prescription.js";
 import { html, problem } from "../../view.js";
-import { behind, isOfPatient } from "./found.js";
-import { Handling } from "./handling.js";
+import { findByNumber, isOfPatient } from "./found.js";
+import { PrescriptionWorkspace } from "./prescription_workspace.js";
 
 export default async function open(page) {
   const { number } = page.params;
   page.name(isOfPatient(number) ? "Open prescriptions" : number.toUpperCase());
   try {
-    const found = await behind(number);
+    const found = await findByNumber(number);
     if (isOfPatient(number)) showAll(page, number, found);
     else showOne(page, found[0]);
   } catch (thrown) {
@@ -18,9 +18,9 @@ export default async function open(page) {
 }
 
 function showOne(page, found) {
-  const handling = new Handling(page, found);
+  const workspace = new PrescriptionWorkspace(page, found);
   const patient = page.query.get("of");
-  page.show(() => html`${handling.show()}
+  page.show(() => html`${workspace.show()}
     ${patient ? html`<p><a href="#/counter/${encodeURIComponent(patient)}">The patient's other prescriptions</a></p>` : back()}`);
 }
 
@@ -29,7 +29,7 @@ function showAll(page, patient, found) {
   const row = ({ prescription }) =>
     prescriptionRow(prescription, `#/counter/${prescription.prescriptionNumber}?of=${of}`, prescription.doctorName);
   page.show(() => html`
-    <p>${found.length ? `${found[0].prescription.patientName} has ${found.length} open. Choose one.` : "This patient has no open prescriptions."}</p>
+    <p>${found.length ? `${found[0].prescription.patientName}, ${found.length} in total. Select one.` : "This patient has no open prescriptions."}</p>
     <ul class="list">${found.map((one) => html`<li>${row(one)}</li>`)}</ul>
     ${back()}`);
 }

@@ -1,16 +1,16 @@
-/** One prescription in a pharmacist's hands: who may have what, claimed, handed out or rejected. */
+/** A pharmacist's work on one prescription: validate, dispense, release, reject. */
 
 import { write } from "../../api.js";
 import { ask } from "../../dialog.js";
 import { asFailure } from "../../http.js";
-import { course, isOver, items } from "../../parts/prescription.js";
+import { course, isFinal, items } from "../../parts/prescription.js";
 import { allergies } from "../../parts/record.js";
-import { calendarDay, facts, html, notice, nothing, problem } from "../../view.js";
+import { calendarDay, definitionList, html, notice, nothing, problem } from "../../view.js";
 import { Claim } from "./claim.js";
 import { Dispensing } from "./dispensing.js";
-import { behind } from "./found.js";
+import { findByNumber } from "./found.js";
 
-export class Handling {
+export class PrescriptionWorkspace {
   #page;
   #prescription;
   #canDispense;
@@ -20,7 +20,7 @@ export class Handling {
   #failure = null;
   #busy = false;
 
-  /** found: a scan's or lookup's answer. */
+  /** found: an entry of a scan's or lookup's response. */
   constructor(page, { prescription, canDispense }) {
     this.#page = page;
     this.#prescription = prescription;
@@ -34,17 +34,17 @@ export class Handling {
     return html`${this.#said ? notice("good", this.#said) : nothing}
       ${this.#failure ? problem(this.#failure) : nothing}
       <section class="card dense" aria-label="Patient and prescription">
-        ${allergies(this.#prescription.patientAllergies)} ${who(this.#prescription)} ${course(this.#prescription)}
+        ${allergies(this.#prescription.patientAllergies)} ${details(this.#prescription)} ${course(this.#prescription)}
       </section>
       <section class="card">${items(this.#prescription)}
-        ${isOver(this.#prescription) || status === "validated" ? nothing : this.#unclaimed()}
+        ${isFinal(this.#prescription) || status === "validated" ? nothing : this.#unclaimed()}
       </section>
       ${status === "validated" ? this.#claimed() : nothing}
-      <p><a href="#/dispensed/${this.#prescription.id}">What happened to it at pharmacies</a></p>`;
+      <p><a href="#/dispensed/${this.#prescription.id}">Pharmacy log</a></p>`;
   }
 
   #unclaimed() {
-    return html`<p>Check the patient and the medicines, then validate: the prescription is yours to dispense, and nobody else's.</p>
+    return html`<p>Check the patient and the medicines, then validate. While your claim lasts, only you can dispense the prescription.</p>
       <div class="actions">
         ${this.#button("Validate", "", this.#validate)} ${this.#rejectButton()}
       </div>`;
@@ -52,8 +52,8 @@ export class Handling {
 
   #claimed() {
     return this.#canDispense ? this.#mine() : html`
-      ${notice("busy", "Another pharmacist has validated this prescription. It cannot be dispensed here now.")}
-      <p>${this.#button("Look again", "second", this.#lookAgain)}</p>`;
+      ${notice("busy", "Another pharmacist has validated this prescription. You cannot dispense it now.")}
+      <p>${this.#button("Refresh", "second", this.#refresh)}</p>`;
   }
 
   #mine() {
@@ -72,14 +72,14 @@ export class Handling {
     return html`<button type="button" class=${look} ?disabled=${this.#busy} @click=${() => this.#try(work)}>${text}</button>`;
   }
 
-  // Nothing is rejected of which something was handed out.
+  // A prescription cannot be rejected after a part of it was dispensed.
   #rejectButton() {
     const begun = this.#prescription.items.some((item) => item.dispensedQuantity);
     return begun ? nothing : html`<button type="button" class="danger" @click=${this.#reject}>Reject …</button>`;
   }
 
-  #lookAgain = async () => {
-    const [{ prescription, canDispense }] = await behind(this.#prescription.prescriptionNumber);
+  #refresh = async () => {
+    const [{ prescription, canDispense }] = await findByNumber(this.#prescription.prescriptionNumber);
     this.#becomes(prescription, "", canDispense);
   };
 
@@ -87,32 +87,32 @@ export class Handling {
     const { prescription, claimExpiresAt } = await this.#write("validate");
     this.#claim.begin(claimExpiresAt);
     this.#becomes(prescription, "");
-    this.#page.say("The prescription is yours to dispense.");
+    this.#page.say("You can now dispense the prescription.");
     document.getElementById("dispense").focus();
   };
 
   #release = async () => {
-    this.#becomes((await this.#write("release")).prescription, "The prescription is released: any pharmacist can validate it.");
+    this.#becomes((await this.#write("release")).prescription, "The prescription was released. Any pharmacist can validate it.");
   };
 
   #reject = () => ask({
-    title: "Reject the prescription?",
-    text: "This is for good: nobody can dispense it any more.",
-    button: "Reject it",
-    fields: (form) => form.area("reason", "Reason", { hint: "The patient and the doctor read it." }),
+    title: "Reject prescription?",
+    text: "The prescription can no longer be dispensed. This cannot be undone.",
+    button: "Reject prescription",
+    fields: (form) => form.area("reason", "Reason", { hint: "The patient and the doctor can read it." }),
     work: async (values) => {
-      this.#becomes((await this.#write("reject", values)).prescription, "The prescription is rejected. The patient and the doctor are told.");
+      this.#becomes((await this.#write("reject", values)).prescription, "The prescription was rejected. The patient and the doctor are notified.");
     },
   });
 
   #dispensed({ prescription, totalAmount, currency }) {
-    const open = isOver(prescription) ? "" : "The rest stays open: validate again to dispense it.";
+    const open = isFinal(prescription) ? "" : "To dispense the rest, validate the prescription again.";
     this.#becomes(prescription, html`<p><strong>Dispensed for ${totalAmount} ${currency}.</strong> ${open}</p>
       <p><a href="#/receipt/${prescription.id}">Receipt</a></p>`);
     this.#page.say(`Dispensed for ${totalAmount} ${currency}. ${open}`);
   }
 
-  // Who has just acted on it could go on.
+  // canDispense: true after an action of this pharmacist.
   #becomes(prescription, said, canDispense = true) {
     this.#prescription = prescription;
     this.#canDispense = canDispense;
@@ -143,8 +143,8 @@ export class Handling {
   }
 }
 
-function who({ patientName, patientDateOfBirth, insuranceProvider, insuranceNumber, doctorName, doctorLicenseNumber, diagnosis }) {
-  return facts([
+function details({ patientName, patientDateOfBirth, insuranceProvider, insuranceNumber, doctorName, doctorLicenseNumber, diagnosis }) {
+  return definitionList([
     ["Patient", html`<strong>${patientName}</strong>`],
     ["Born", calendarDay(patientDateOfBirth)],
     ["Insurance", [insuranceProvider, insuranceNumber].filter(Boolean).join(", ")],

@@ -1,32 +1,32 @@
 import { read } from "../../api.js";
-import { badge, calendarDay, facts, html, moment } from "../../view.js";
+import { badge, calendarDay, definitionList, html, moment } from "../../view.js";
 
 export default async function open(page) {
   const { id } = page.params;
   const receipt = await read(`/pharmacy/dispensing-summary/${id}`, {}, page.signal);
   page.show(() => html`
     <section class="card">
-      ${facts([
+      ${definitionList([
         ["Prescription", html`<span class="number">${receipt.prescriptionNumber}</span>`],
         ["Patient", receipt.patientName],
         ["State", badge(receipt.status)],
         ["Total", html`<strong>${receipt.totalAmount} ${receipt.currency}</strong>`],
       ])}
     </section>
-    <section class="card">${handedOut(receipt)}</section>
+    <section class="card">${dispensedLines(receipt)}</section>
     <div class="actions">
       <button type="button" @click=${() => print()}>Print</button>
       <a class="button second" href="#/counter">Back to the counter</a>
     </div>`);
 }
 
-function handedOut({ lines, totalAmount, currency }) {
+function dispensedLines({ lines, totalAmount, currency }) {
   return html`<table>
-    <caption>Handed out</caption>
-    <thead><tr><th scope="col">Medicine</th><th scope="col" class="right">Price of one</th><th scope="col" class="right">Price</th></tr></thead>
+    <caption>Dispensed medicines</caption>
+    <thead><tr><th scope="col">Medicine</th><th scope="col" class="right">Unit price</th><th scope="col" class="right">Price</th></tr></thead>
     <tbody>${lines.map((line) => html`<tr>
       <td>${line.quantity} × ${line.medicineName}<br>
-        <span class="quiet">Batch ${line.batchNumber}, good until ${calendarDay(line.expiryDate)}<br>
+        <span class="quiet">Batch ${line.batchNumber}, expires ${calendarDay(line.expiryDate)}<br>
         ${line.pharmacyName}, ${moment(line.dispensedAt)}</span></td>
       <td class="right">${line.unitPrice}</td>
       <td class="right">${line.lineTotal}</td>
