@@ -15,6 +15,7 @@ from server import example_hospital
 from server.app import Core, Services
 from server.auth.entities import SignedIn
 from server.clinical.entities import NewPrescription, NewPrescriptionItem, Prescription
+from server.clinical.patient_repository import PatientRepository
 from server.identity import Caller, Role
 
 MOST_SCANS: Final = 500
@@ -42,7 +43,7 @@ async def furnish(core: Core, services: Services, seconds: float) -> tuple[Call,
         for role in (Role.DOCTOR, Role.PHARMACIST, Role.PATIENT)
     ]
     async with core.work.read() as tx:
-        patient_id = (await tx.patients.by_user(patient.user.id)).id
+        patient_id = (await tx[PatientRepository].by_user(patient.user.id)).id
     writer = Caller(doctor.user.id, Role.DOCTOR, example_hospital.SESSION)
 
     async def write(diagnosis: str, count: int) -> list[Prescription]:

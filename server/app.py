@@ -24,6 +24,7 @@ from server import background
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
 from server.audit.sealing import Sealing
+from server.audit.trail_repository import AuditTrail
 from server.auth import key_file
 from server.auth.servicer import AuthServicer
 from server.clinical.lapses import Lapses
@@ -151,7 +152,7 @@ async def _record_new_keys(work: UnitOfWork) -> None:
     """Tell the audit that this process took up a changed key ring; an unrecorded one stands in the log."""
     with suppress(Unavailable):
         async with work.begin() as tx:
-            await tx.audit.record(AuditEvent.KEYS_CHANGED, Subject("key_ring"))
+            await tx[AuditTrail].record(AuditEvent.KEYS_CHANGED, Subject("key_ring"))
 
 
 def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:

@@ -35,6 +35,7 @@ from server.rate_limits.store import BucketStore, MemoryStore
 from server.secret_files import derived_key, kept_secret
 from server.settings import ConfigurationWrong, Settings
 from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 
 PICTURE_THREADS: Final = 1
 LIMIT_CONNECTIONS: Final = 4
@@ -88,16 +89,16 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
         keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
         bell, ring, metrics = Notifications(ears), _key_ring(settings), Metrics()
-        work = UnitOfWork(engine, partial(bell.ring, Channel.MAIL))
-        strict = PostgresStore(UnitOfWork(limits, joins=False))
+        work = unit_of_work(engine, partial(bell.ring, Channel.MAIL))
+        strict = PostgresStore(unit_of_work(limits, joins=False))
         async with bell.running(), _bucket_store(settings, strict, clock, metrics) as store:
             pictures, meter = QrPictures(drawing), Meter(store, clock, metrics)
             yield Core(
                 settings,
                 clock,
                 work,
-                UnitOfWork(sealer),
-                UnitOfWork(pulse),
+                unit_of_work(sealer),
+                unit_of_work(pulse),
                 ring,
                 bell,
                 issuer,

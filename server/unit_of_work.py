@@ -1,77 +1,45 @@
 """One transaction per use case, committed by leaving the block."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from typing import Any, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from server.audit.repository import AuditRepository
-from server.audit.trail_repository import AuditTrail
-from server.auth.account_repository import AccountRepository
-from server.auth.one_time_code_repository import OneTimeCodeRepository
-from server.auth.session_repository import SessionRepository
-from server.auth.sign_in_repository import SignInRepository
-from server.clinical.history_repository import HistoryRepository
-from server.clinical.patient_repository import PatientRepository
-from server.clinical.prescription_list_repository import PrescriptionListRepository
-from server.clinical.prescription_repository import PrescriptionRepository
-from server.clinical.qr_code_repository import QrCodeRepository
-from server.clinical.visit_repository import VisitRepository
 from server.db.failures import unavailable
-from server.events.repository import EventRepository
-from server.idempotency.repository import IdempotencyRepository
-from server.mail.outbox import Outbox
-from server.pharmacy.repository import PharmacyRepository
-from server.rate_limits.repository import BucketRepository
+
+R = TypeVar("R")
+
+Builders = Mapping[type[Any], Callable[[AsyncConnection], Any]]
+"""How repositories are built that need more than a connection, by their class."""
 
 
 class Transaction:
-    """An open connection, and the repositories that speak through it."""
+    """An open connection, and the repositories that work through it: `tx[PrescriptionRepository]`."""
 
-    __slots__ = (
-        "accounts",
-        "audit",
-        "buckets",
-        "codes",
-        "connection",
-        "events",
-        "histories",
-        "idempotency",
-        "outbox",
-        "patients",
-        "pharmacy",
-        "prescription_lists",
-        "prescriptions",
-        "qr_codes",
-        "records",
-        "sessions",
-        "sign_ins",
-        "visits",
-    )
+    __slots__ = ("_bound", "_builders", "_built", "connection")
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, builders: Builders | None = None) -> None:
         self.connection = connection
-        self.audit = AuditTrail(connection)
-        self.records = AuditRepository(connection)
-        self.accounts = AccountRepository(connection)
-        self.sessions = SessionRepository(connection)
-        self.codes = OneTimeCodeRepository(connection)
-        self.sign_ins = SignInRepository(connection)
-        self.patients = PatientRepository(connection)
-        self.visits = VisitRepository(connection)
-        self.prescriptions = PrescriptionRepository(connection)
-        self.prescription_lists = PrescriptionListRepository(connection)
-        self.qr_codes = QrCodeRepository(connection)
-        self.pharmacy = PharmacyRepository(connection)
-        self.histories = HistoryRepository(connection)
-        self.outbox = Outbox(connection)
-        self.events = EventRepository(connection)
-        self.buckets = BucketRepository(connection)
-        self.idempotency = IdempotencyRepository(connection)
+        self._bound = connection
+        self._builders = builders or {}
+        self._built: dict[type[Any], Any] = {}
+
+    def __getitem__(self, kind: type[R]) -> R:
+        """Return the repository of this class: built at first use, kept for the block."""
+        repository: R | None = self._built.get(kind)
+        if repository is None:
+            build: Any = self._builders.get(kind, kind)
+            repository = self._built[kind] = build(self._bound)
+        return repository
+
+    def used(self, kind: type[R]) -> R | None:
+        """Return the repository of this class if the block has used it."""
+        return self._built.get(kind)
 
 
 _joined: ContextVar[Transaction | None] = ContextVar("joined_transaction", default=None)
@@ -82,14 +50,23 @@ class UnitOfWork:
 
     Every block raises `ServerBusy` or `DatabaseUnavailable` when the database fails it.
 
-    happened: called behind each commit that leaves events or mails. joins: False for what must be written whatever
+    builders: for repositories that need more than the connection. committed: called after each commit.
+    joins: False for what must be written whatever
     becomes of the transaction that stands open in `shared`; it needs a pool of its own, because that one is held.
     """
 
-    def __init__(self, engine: AsyncEngine, happened: Callable[[], None] = lambda: None, *, joins: bool = True) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        builders: Builders | None = None,
+        committed: Callable[[Transaction], None] = lambda _: None,
+        *,
+        joins: bool = True,
+    ) -> None:
         self._engine = engine
         self._joins = joins
-        self._happened = happened
+        self._builders = builders or {}
+        self._committed = committed
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
@@ -104,10 +81,9 @@ class UnitOfWork:
             return
         with _declared():
             async with self._engine.begin() as connection:
-                transaction = Transaction(connection)
+                transaction = Transaction(connection, self._builders)
                 yield transaction
-        if transaction.events.recorded or transaction.outbox.added:
-            self._happened()
+        self._committed(transaction)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -121,7 +97,7 @@ class UnitOfWork:
             return
         with _declared():
             async with self._autocommit.connect() as connection:
-                yield Transaction(connection)
+                yield Transaction(connection, self._builders)
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[Transaction]:

@@ -93,7 +93,7 @@ class Sealing:
     async def log_head(self) -> None:
         """Logs the end of the chain, signed, beside what the sink keeps."""
         async with self._work.read() as tx:
-            last = await SealRepository(tx.connection).last()
+            last = await tx[SealRepository].last()
         signed = self._keeper.key.sign(last.head)
         _log.info(HEAD_EVENT, position=signed.position, hash=signed.hash, key=signed.key, signature=signed.signature)
 
@@ -118,7 +118,7 @@ class Sealing:
         The head counts only once the transaction is committed.
         """
         async with self._work.begin() as tx:
-            chain = SealRepository(tx.connection)
+            chain = tx[SealRepository]
             if not await chain.lock():
                 return None
             last = await chain.last()

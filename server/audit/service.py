@@ -2,6 +2,7 @@
 
 from server.audit.entities import Access, AuditFilter, AuditRecord
 from server.audit.events import AuditEvent
+from server.audit.repository import AuditRepository
 from server.clock import Clock
 from server.identity import Caller
 from server.pagination import Page, PageRequest, PageTokens, page_of
@@ -23,7 +24,7 @@ class AuditService:
         scope = f"{caller.user_id}|ListAuditRecords|{wanted}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            rows, found = await tx.records.records(wanted, self._clock.zone, after, page.size)
+            rows, found = await tx[AuditRepository].records(wanted, self._clock.zone, after, page.size)
         return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
 
     async def list_accesses(
@@ -34,7 +35,9 @@ class AuditService:
         scope = f"{caller.user_id}|ListAccessLog|{period}|{event}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            rows, found = await tx.records.accesses(caller.user_id, period, event, self._clock.zone, after, page.size)
+            rows, found = await tx[AuditRepository].accesses(
+                caller.user_id, period, event, self._clock.zone, after, page.size
+            )
         return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
 
     def _token_after(self, last: AuditRecord | Access, scope: str) -> str:

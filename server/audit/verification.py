@@ -91,7 +91,7 @@ async def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verified:
     broken: Broken | None = None
     unsealed, since = 0, None
     async with work.begin() as tx:
-        chain = SealRepository(tx.connection)
+        chain = tx[SealRepository]
         await chain.take_time()
         try:
             await _follow_all(walk, chain.sealed())

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
+from server.audit.trail_repository import AuditTrail
+from server.auth.account_repository import AccountRepository
 from server.auth.email_confirmation import EmailConfirmation
 from server.auth.enrolment import check_application
 from server.auth.entities import (
@@ -20,10 +22,12 @@ from server.auth.entities import (
 )
 from server.auth.password_rule import check_new_password
 from server.auth.passwords import Passwords
+from server.auth.session_repository import SessionRepository
 from server.auth.session_service import SessionService
 from server.auth.standing import Standing
 from server.errors import LastAdmin, OwnAccount
 from server.events.catalog import UserRegistered
+from server.events.repository import EventRepository
 from server.identity import Caller, Role
 from server.mail.entities import MailKind
 from server.pagination import Page, PageRequest, PageTokens, page_of
@@ -67,8 +71,8 @@ class AccountService:
     @staticmethod
     async def open(tx: Transaction, account: NewAccount) -> User:
         """Store a new account; its owner is welcomed by mail if the address is known to be his. Raises EmailTaken."""
-        user = await tx.accounts.insert(account)
-        await tx.events.record(UserRegistered(user, invited=account.password_hash is None))
+        user = await tx[AccountRepository].insert(account)
+        await tx[EventRepository].record(UserRegistered(user, invited=account.password_hash is None))
         return user
 
     async def register(self, application: Application) -> tuple[OpenedAccount, Tokens]:
@@ -88,7 +92,7 @@ class AccountService:
             if self._confirms_email:
                 await self._confirmation.ask(tx, opened.user, MailKind.WELCOME)
             caller, tokens = await self._sessions.open(tx, opened.user)
-            await tx.audit.record(AuditEvent.ACCOUNT_REGISTERED, _subject(opened), actor=caller)
+            await tx[AuditTrail].record(AuditEvent.ACCOUNT_REGISTERED, _subject(opened), actor=caller)
         return opened, tokens
 
     async def create_user(self, application: Application) -> OpenedAccount:
@@ -96,20 +100,20 @@ class AccountService:
         account = await self._account(application, UserStatus.ACTIVE)
         async with self._work.begin() as tx:
             opened = await self._with_record(tx, await self.open(tx, account), application)
-            await tx.audit.record(AuditEvent.ACCOUNT_CREATED, _subject(opened))
+            await tx[AuditTrail].record(AuditEvent.ACCOUNT_CREATED, _subject(opened))
         return opened
 
     async def current_user(self, caller: Caller) -> User:
         """The caller's own account."""
         async with self._work.read() as tx:
-            return await tx.accounts.get(caller.user_id)
+            return await tx[AccountRepository].get(caller.user_id)
 
     async def list_users(self, caller: Caller, wanted: UserFilter, page: PageRequest) -> Page[User]:
         """Accounts, newest first. Raises PageTokenInvalid."""
         scope = f"{caller.user_id}|ListUsers|{wanted.role}|{wanted.status}|{wanted.search!r}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            users, found = await tx.accounts.newest(wanted, after, page.size)
+            users, found = await tx[AccountRepository].newest(wanted, after, page.size)
         return page_of(users, found, page.size, lambda u: self._page_tokens.issue_after(u.created_at, u.id, scope))
 
     async def verify(self, user_id: UUID) -> User:
@@ -118,33 +122,33 @@ class AccountService:
         Raises NotFound, for other roles and closed accounts too.
         """
         async with self._work.begin() as tx:
-            user = await tx.accounts.verify(user_id)
-            await tx.audit.record(AuditEvent.ACCOUNT_VERIFIED, user.subject)
+            user = await tx[AccountRepository].verify(user_id)
+            await tx[AuditTrail].record(AuditEvent.ACCOUNT_VERIFIED, user.subject)
         return user
 
     async def get(self, user_id: UUID) -> User:
         """An account. Raises NotFound."""
         async with self._work.read() as tx:
-            return await tx.accounts.read(user_id)
+            return await tx[AccountRepository].read(user_id)
 
     async def deactivate(self, caller: Caller, user_id: UUID) -> User:
         """Close an account and end its sessions; again changes nothing. Raises OwnAccount, LastAdmin and NotFound."""
         if user_id == caller.user_id:
             raise OwnAccount()
         async with self._work.begin() as tx:
-            if await tx.accounts.active_admins_for_update() == {user_id}:
+            if await tx[AccountRepository].active_admins_for_update() == {user_id}:
                 raise LastAdmin()
-            user = await tx.accounts.deactivate(user_id)
-            ended = await tx.sessions.end_all(user_id)
-            await tx.audit.record(AuditEvent.ACCOUNT_DEACTIVATED, user.subject)
+            user = await tx[AccountRepository].deactivate(user_id)
+            ended = await tx[SessionRepository].end_all(user_id)
+            await tx[AuditTrail].record(AuditEvent.ACCOUNT_DEACTIVATED, user.subject)
         self._standing.revoked(*ended)
         return user
 
     async def reactivate(self, user_id: UUID) -> User:
         """Open a closed account again, as it was before; any other stays as it is. Raises NotFound."""
         async with self._work.begin() as tx:
-            user = await tx.accounts.reactivate(user_id)
-            await tx.audit.record(AuditEvent.ACCOUNT_REACTIVATED, user.subject)
+            user = await tx[AccountRepository].reactivate(user_id)
+            await tx[AuditTrail].record(AuditEvent.ACCOUNT_REACTIVATED, user.subject)
         self._standing.reopened(user_id)
         return user
 
@@ -155,7 +159,7 @@ class AccountService:
         Raises ValidationFailed for a password or EmailTaken for an address that cannot be the admin's.
         """
         async with self._work.read() as tx:
-            if await tx.accounts.has_admin():
+            if await tx[AccountRepository].has_admin():
                 return None
         chosen = password or secrets.token_urlsafe(15)
         check_new_password(chosen, email)
@@ -168,11 +172,11 @@ class AccountService:
             status=UserStatus.ACTIVE,
         )
         async with self._work.begin() as tx:
-            await tx.accounts.lock_first_admin()
-            if await tx.accounts.has_admin():
+            await tx[AccountRepository].lock_first_admin()
+            if await tx[AccountRepository].has_admin():
                 return None
-            user = await tx.accounts.insert(admin)
-            await tx.audit.record(AuditEvent.ACCOUNT_CREATED, user.subject)
+            user = await tx[AccountRepository].insert(admin)
+            await tx[AuditTrail].record(AuditEvent.ACCOUNT_CREATED, user.subject)
         return None if password else chosen
 
     async def _account(

@@ -4,10 +4,12 @@ from datetime import datetime
 
 from server.auth import one_time_codes
 from server.auth.entities import User
+from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.one_time_codes import CodeScope
 from server.events.catalog import OtpRequested
+from server.events.repository import EventRepository
 from server.mail.entities import MailKind
-from server.mail.outbox import MAILS_A_DAY
+from server.mail.outbox import MAILS_A_DAY, Outbox
 from server.mail.sealed_codes import CodeSeal
 from server.unit_of_work import Transaction
 
@@ -33,7 +35,7 @@ class CodeService:
         """
         code, expires_at = await self.issue(tx, scope)
         sealed = self._seal.close(code, user.id)
-        await tx.events.record(OtpRequested(user, kind, to or user.email, expires_at, sealed))
+        await tx[EventRepository].record(OtpRequested(user, kind, to or user.email, expires_at, sealed))
         return expires_at
 
     async def issue(self, tx: Transaction, scope: CodeScope) -> tuple[str, datetime]:
@@ -42,10 +44,10 @@ class CodeService:
         Raises RateLimitExceeded when the account got too many, or EmailLimitExceeded when it was sent too many mails
         today.
         """
-        await tx.outbox.check_room(scope.user_id, self._mails_a_day)
+        await tx[Outbox].check_room(scope.user_id, self._mails_a_day)
         code = one_time_codes.issue(scope, self._hash_key)
-        return code.text, await tx.codes.add(scope, code.hash)
+        return code.text, await tx[OneTimeCodeRepository].add(scope, code.hash)
 
     async def use(self, tx: Transaction, scope: CodeScope, text: str) -> bool:
         """Whether this code opens that; it is used up then. A wrong try counts, if the transaction commits."""
-        return await tx.codes.use(scope, one_time_codes.stored_hash(text, scope, self._hash_key))
+        return await tx[OneTimeCodeRepository].use(scope, one_time_codes.stored_hash(text, scope, self._hash_key))

@@ -2,10 +2,13 @@
 
 import hashlib
 
+from server.auth.account_repository import AccountRepository
 from server.auth.code_service import CodeService
 from server.auth.entities import User
+from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.one_time_codes import CodeScope, Purpose
 from server.mail.entities import MailKind, NewMail
+from server.mail.outbox import Outbox
 from server.rate_limits.bucket import Limit
 from server.rate_limits.meter import Meter
 from server.unit_of_work import Transaction
@@ -39,12 +42,12 @@ class EmailConfirmation:
         Both are the same work, and whoever asked is answered the same. kind: of the mail with the code. Raises
         RateLimitExceeded when the account got too many codes today.
         """
-        owner = await tx.accounts.credentials(user.new_email)
+        owner = await tx[AccountRepository].credentials(user.new_email)
         if owner is None:
             await self._codes.send(tx, user, _scope(user), kind, to=user.new_email)
             return
         await self._codes.issue(tx, _scope(user))
-        await tx.outbox.add(NewMail(MailKind.ADDRESS_TAKEN, owner.user.id, owner.user.email))
+        await tx[Outbox].add(NewMail(MailKind.ADDRESS_TAKEN, owner.user.id, owner.user.email))
 
     async def confirmed(self, tx: Transaction, user: User, code: str) -> User | None:
         """A locked account with the address that it waits for as its own; None for a wrong code, which counts.
@@ -54,8 +57,8 @@ class EmailConfirmation:
         """
         if not user.new_email or not await self._codes.use(tx, _scope(user), code):
             return None
-        await tx.codes.end_all(user.id)
-        return await tx.accounts.confirm_email(user.id)
+        await tx[OneTimeCodeRepository].end_all(user.id)
+        return await tx[AccountRepository].confirm_email(user.id)
 
 
 def _scope(user: User) -> CodeScope:

@@ -8,16 +8,20 @@ from typing import Final
 from uuid import UUID
 
 from server.audit.events import AuditEvent, Outcome
+from server.audit.trail_repository import AuditTrail
+from server.auth.account_repository import AccountRepository
 from server.auth.code_service import CodeService
 from server.auth.entities import Credentials, User, UserStatus
 from server.auth.one_time_codes import CodeScope, Purpose
 from server.auth.password_rule import check_new_password
 from server.auth.passwords import Passwords
 from server.auth.present_password import PresentPassword
+from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_attempts import SignInAttempts
 from server.auth.standing import Standing
 from server.errors import OtpInvalid, RateLimitExceeded
 from server.events.catalog import PasswordChanged
+from server.events.repository import EventRepository
 from server.identity import Caller
 from server.mail.entities import MailKind
 from server.unit_of_work import Transaction, UnitOfWork
@@ -61,7 +65,7 @@ class PasswordService:
                 scope = await self._scope(tx, known.user, address, nonce)
                 with suppress(RateLimitExceeded):
                     await self._codes.send(tx, known.user, scope, MailKind.PASSWORD_RESET)
-                await tx.audit.record(AuditEvent.PASSWORD_RESET_REQUESTED, known.user.subject)
+                await tx[AuditTrail].record(AuditEvent.PASSWORD_RESET_REQUESTED, known.user.subject)
 
     async def reset(self, email: str, code: str, password: str, address: str = "", nonce: str = "") -> None:
         """Set a new password with a mailed code, and end all sessions.
@@ -81,9 +85,9 @@ class PasswordService:
                     check_new_password(password, email, known.user.full_name, field=_NEW)
                     ended = await self._replace(tx, known.user, password_hash)
                     await self._attempts.forgive(tx, known.user.email)
-                    await tx.audit.record(AuditEvent.PASSWORD_RESET, known.user.subject)
+                    await tx[AuditTrail].record(AuditEvent.PASSWORD_RESET, known.user.subject)
                 elif known is not None:
-                    await tx.audit.record(
+                    await tx[AuditTrail].record(
                         AuditEvent.PASSWORD_RESET,
                         known.user.subject,
                         outcome=Outcome.FAILURE,
@@ -105,7 +109,7 @@ class PasswordService:
         async with self._work.begin() as tx:
             current = await self._present_password.locked(tx, known)
             ended = await self._replace(tx, current.user, password_hash, but=caller.session_id)
-            await tx.audit.record(AuditEvent.PASSWORD_CHANGED, current.user.subject)
+            await tx[AuditTrail].record(AuditEvent.PASSWORD_CHANGED, current.user.subject)
         self._standing.revoked(*ended)
 
     async def _scope(self, tx: Transaction, user: User, address: str, nonce: str) -> CodeScope:
@@ -115,9 +119,9 @@ class PasswordService:
     @staticmethod
     async def _replace(tx: Transaction, user: User, password_hash: str, but: UUID | None = None) -> set[UUID]:
         """Store the hash of a locked account's new password; answers the sessions that end."""
-        await tx.accounts.replace_password_hash(user.id, password_hash)
-        await tx.events.record(PasswordChanged(user))
-        return set(await tx.sessions.end_all(user.id, but=but))
+        await tx[AccountRepository].replace_password_hash(user.id, password_hash)
+        await tx[EventRepository].record(PasswordChanged(user))
+        return set(await tx[SessionRepository].end_all(user.id, but=but))
 
     @asynccontextmanager
     async def _no_sooner(self) -> AsyncIterator[None]:
@@ -131,8 +135,8 @@ class PasswordService:
 
 async def _open_account(tx: Transaction, email: str) -> Credentials | None:
     """The account of an address, locked; None for none and for a closed one."""
-    found = await tx.accounts.credentials(email)
+    found = await tx[AccountRepository].credentials(email)
     if found is None:
         return None
-    locked = await tx.accounts.credentials_for_update(found.user.id)
+    locked = await tx[AccountRepository].credentials_for_update(found.user.id)
     return None if locked.user.status is UserStatus.DEACTIVATED else locked

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+from server.auth.account_repository import AccountRepository
 from server.auth.entities import Credentials
 from server.auth.passwords import Passwords
 from server.auth.sign_in_attempts import Attempt, SignInAttempts
@@ -31,7 +32,7 @@ class PresentPassword:
         """Compare it for a call from that address. Raises PasswordWrong, and RateLimitExceeded while it is delayed."""
         arrived = time.monotonic()
         async with self._work.read() as tx:
-            found = await tx.accounts.credentials_of(caller.user_id)
+            found = await tx[AccountRepository].credentials_of(caller.user_id)
         async with self._attempts.counted(found.user.sign_in_name, address, arrived) as attempt:
             if not (await self._passwords.check(password, found.password_hash)).matches:
                 raise PasswordWrong()
@@ -40,7 +41,7 @@ class PresentPassword:
 
     async def locked(self, tx: Transaction, known: KnownPassword) -> Credentials:
         """The account, locked. Raises PasswordWrong if somebody else has changed the password since it was checked."""
-        current = await tx.accounts.credentials_for_update(known.credentials.user.id)
+        current = await tx[AccountRepository].credentials_for_update(known.credentials.user.id)
         if current.password_hash != known.credentials.password_hash:
             raise PasswordWrong()
         await self._attempts.succeeded(tx, known.attempt)

@@ -5,13 +5,16 @@ from dataclasses import replace
 from uuid import UUID
 
 from server.audit.events import AuditEvent
+from server.audit.trail_repository import AuditTrail
 from server.auth.account_change import changed
+from server.auth.account_repository import AccountRepository
 from server.auth.email_confirmation import EmailConfirmation
 from server.auth.entities import AccountChange, User
 from server.auth.present_password import PresentPassword
 from server.errors import OtpInvalid, ValidationFailed
 from server.identity import Caller, Role
 from server.mail.entities import MailKind, NewMail
+from server.mail.outbox import Outbox
 from server.unit_of_work import Transaction, UnitOfWork
 
 RecordPhone = Callable[[Transaction, UUID, str], Awaitable[UUID]]
@@ -59,31 +62,31 @@ class ProfileService:
     async def confirm_email(self, caller: Caller, code: str) -> User:
         """Make the address that the caller's account waits for its own. Raises OtpInvalid and EmailTaken."""
         async with self._work.begin() as tx:
-            waiting = await tx.accounts.credentials_for_update(caller.user_id)
+            waiting = await tx[AccountRepository].credentials_for_update(caller.user_id)
             user = await self._confirmation.confirmed(tx, waiting.user, code)
             if user is not None:
-                await tx.audit.record(AuditEvent.EMAIL_CONFIRMED, user.subject)
+                await tx[AuditTrail].record(AuditEvent.EMAIL_CONFIRMED, user.subject)
         if user is None:  # raised here, behind the commit: the try counts
             raise OtpInvalid()
         return user
 
     async def _update(self, tx: Transaction, caller: Caller, change: AccountChange) -> User:
         """A patient's record is locked before his account, as everywhere."""
-        before = await tx.accounts.get(caller.user_id)
+        before = await tx[AccountRepository].get(caller.user_id)
         after = changed(before, change)
         subject = before.subject
         if caller.role is Role.PATIENT and after.phone != before.phone:
             patient_id = await self._record_phone(tx, caller.user_id, after.phone)
             subject = replace(subject, patient_ids=(patient_id,))
-        locked = await tx.accounts.credentials_for_update(caller.user_id)
-        await tx.audit.record(AuditEvent.ACCOUNT_UPDATED, subject)
-        return await tx.accounts.save(changed(locked.user, change))
+        locked = await tx[AccountRepository].credentials_for_update(caller.user_id)
+        await tx[AuditTrail].record(AuditEvent.ACCOUNT_UPDATED, subject)
+        return await tx[AccountRepository].save(changed(locked.user, change))
 
     async def _await(self, tx: Transaction, user: User, email: str) -> User:
         if user.email_confirmed and email == user.email:
-            return await tx.accounts.await_email(user.id, None)
-        waiting = await tx.accounts.await_email(user.id, email)
+            return await tx[AccountRepository].await_email(user.id, None)
+        waiting = await tx[AccountRepository].await_email(user.id, email)
         await self._confirmation.ask(tx, waiting, MailKind.EMAIL_CODE)
         if user.email_confirmed:
-            await tx.outbox.add(NewMail(MailKind.EMAIL_CHANGE, user.id, user.email))
+            await tx[Outbox].add(NewMail(MailKind.EMAIL_CHANGE, user.id, user.email))
         return waiting

@@ -6,11 +6,14 @@ from uuid import UUID
 from server.audit import occasion
 from server.audit.events import AuditEvent, Outcome
 from server.audit.occasion import Subject
+from server.audit.trail_repository import AuditTrail
 from server.auth.access_tokens import AccessTokens
+from server.auth.account_repository import AccountRepository
 from server.auth.entities import PresentedToken, SignedIn, Tokens, User, UserStatus
 from server.auth.lifetimes import MAX_SESSIONS, Lifetimes
 from server.auth.passwords import Passwords
 from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
+from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_attempts import Attempt, SignInAttempts
 from server.auth.standing import Standing
 from server.db.identifiers import new_id
@@ -61,7 +64,7 @@ class SessionService:
 
     async def _login(self, email: str, password: str, attempt: Attempt) -> SignedIn:
         async with self._work.read() as tx:
-            known = await tx.accounts.credentials(email)
+            known = await tx[AccountRepository].credentials(email)
         if known is not None:
             occasion.about(known.user.subject)
         checked_hash = known.password_hash if known else None
@@ -69,16 +72,16 @@ class SessionService:
         if known is None or not check.matches:
             raise InvalidCredentials()
         async with self._work.begin() as tx:
-            current = await tx.accounts.credentials_for_update(known.user.id)
+            current = await tx[AccountRepository].credentials_for_update(known.user.id)
             if current.user.status is UserStatus.DEACTIVATED:
                 raise InvalidCredentials()
             still_valid = current.password_hash == checked_hash
             if still_valid:
                 if check.replacement is not None:
-                    await tx.accounts.replace_password_hash(current.user.id, check.replacement)
-                ended = await tx.sessions.end_oldest(current.user.id, kept=MAX_SESSIONS - 1)
+                    await tx[AccountRepository].replace_password_hash(current.user.id, check.replacement)
+                ended = await tx[SessionRepository].end_oldest(current.user.id, kept=MAX_SESSIONS - 1)
                 caller, tokens = await self.open(tx, current.user)
-                await tx.audit.record(AuditEvent.SIGNED_IN, current.user.subject, actor=caller)
+                await tx[AuditTrail].record(AuditEvent.SIGNED_IN, current.user.subject, actor=caller)
                 await self._attempts.succeeded(tx, attempt)
         if not still_valid:  # changed, or re-hashed by another sign-in, since it was checked
             return await self._login(email, password, attempt)
@@ -88,7 +91,7 @@ class SessionService:
     async def open(self, tx: Transaction, user: User) -> tuple[Caller, Tokens]:
         """Open a session of an account whose right to it was checked; answers who acts in it."""
         session_id, token = new_id(), new_refresh_token()
-        ends = await tx.sessions.open(session_id, user.id, stored_hash(token), self._lifetimes.of(user.role))
+        ends = await tx[SessionRepository].open(session_id, user.id, stored_hash(token), self._lifetimes.of(user.role))
         return Caller(user.id, user.role, session_id), self._tokens(user, session_id, token, ends)
 
     async def refresh(self, token: str) -> SignedIn:
@@ -101,7 +104,7 @@ class SessionService:
         """
         token_hash, next_token = stored_hash(token), successor(token, self._successor_key)
         async with self._work.begin() as tx:
-            presented = await tx.sessions.presented_for_update(token_hash, stored_hash(next_token))
+            presented = await tx[SessionRepository].presented_for_update(token_hash, stored_hash(next_token))
             if presented is None:
                 raise RefreshTokenInvalid()
             await self._meter.charge_instead([(self._refreshes, str(presented.session_id))])
@@ -109,8 +112,8 @@ class SessionService:
                 raise RefreshTokenInvalid()
             reused = presented.used and not presented.repeatable
             if reused:
-                await tx.sessions.revoke(presented.session_id)
-                await tx.audit.record(
+                await tx[SessionRepository].revoke(presented.session_id)
+                await tx[AuditTrail].record(
                     AuditEvent.REFRESH_TOKEN_REUSED,
                     presented.user.subject,
                     outcome=Outcome.DENIED,
@@ -118,7 +121,7 @@ class SessionService:
                 )
             elif not presented.used:
                 idle = self._lifetimes.of(presented.user.role).idle
-                await tx.sessions.rotate(token_hash, stored_hash(next_token), idle)
+                await tx[SessionRepository].rotate(token_hash, stored_hash(next_token), idle)
         if reused:  # raised here, behind the commit
             self._standing.revoked(presented.session_id)
             raise RefreshTokenInvalid()
@@ -128,8 +131,8 @@ class SessionService:
     async def logout(self, caller: Caller) -> None:
         """End the caller's session: none of its tokens is accepted any more."""
         async with self._work.begin() as tx:
-            await tx.sessions.revoke(caller.session_id)
-            await tx.audit.record(AuditEvent.SIGNED_OUT, Subject("account", caller.user_id))
+            await tx[SessionRepository].revoke(caller.session_id)
+            await tx[AuditTrail].record(AuditEvent.SIGNED_OUT, Subject("account", caller.user_id))
         self._standing.revoked(caller.session_id)
 
     def _tokens(self, user: User, session_id: UUID, refresh_token: str, session_ends: datetime) -> Tokens:

@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 
 from server.auth.one_time_codes import Asker
 from server.auth.passwords import LONGEST_WAIT_SECONDS
-from server.auth.sign_in_repository import FREE_FAILURES
+from server.auth.sign_in_repository import FREE_FAILURES, SignInRepository
 from server.errors import RateLimitExceeded, ServerBusy, Unavailable
 from server.unit_of_work import Transaction, UnitOfWork
 
@@ -72,26 +72,26 @@ class SignInAttempts:
     async def give_back(self, attempt: Attempt) -> None:
         """Takes away the charge of a try that was no failure."""
         async with self._work.begin() as tx:
-            await tx.sign_ins.give_back(attempt.account, attempt.counter)
+            await tx[SignInRepository].give_back(attempt.account, attempt.counter)
 
     async def succeeded(self, tx: Transaction, attempt: Attempt) -> None:
         """Forgets the failures on the counter in force, and knows the address from now on."""
-        await tx.sign_ins.succeeded(attempt.account, attempt.address, attempt.counter)
+        await tx[SignInRepository].succeeded(attempt.account, attempt.address, attempt.counter)
 
     async def forgive(self, tx: Transaction, email: str) -> None:
         """Forgets all failures: the owner of the e-mail has set a new password, and guesses were at the old one."""
-        await tx.sign_ins.forgive(self._hash("account", email))
+        await tx[SignInRepository].forgive(self._hash("account", email))
 
     async def asker(self, tx: Transaction, email: str, address: str, nonce: str) -> Asker:
         """Returns who asks for, or tries, a code for an e-mail (in lower case); nonce: empty if the client has none."""
         place = self._hash("address", address)
-        known = await tx.sign_ins.knows(self._hash("account", email), place)
+        known = await tx[SignInRepository].knows(self._hash("account", email), place)
         return Asker(place, self._hash("nonce", nonce) if nonce else None, known)
 
     async def _charge(self, account: bytes, place: bytes, arrived: float) -> Attempt:
         async with self._work.read() as tx:
             waited = max(0.0, time.monotonic() - arrived - SHORT_WAIT_SECONDS)
-            charge = await tx.sign_ins.charge(account, place, waited=waited)
+            charge = await tx[SignInRepository].charge(account, place, waited=waited)
         if not charge.allowed:
             raise RateLimitExceeded(retry_after=max(1, ceil(charge.wait_seconds)), limit=LIMIT)
         return Attempt(account, place, charge.counter)

@@ -16,8 +16,10 @@ from uuid import UUID
 import structlog
 
 from server import background
+from server.auth.account_repository import AccountRepository
 from server.auth.entities import UserStatus
 from server.auth.keys import MAX_LIFETIME
+from server.auth.session_repository import SessionRepository
 from server.clock import Clock
 from server.errors import AccountNotVerified, EmailNotConfirmed, Unauthenticated, Unavailable
 from server.identity import Caller
@@ -109,8 +111,8 @@ class Standing:
 
     async def _catch_up(self) -> None:
         async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
-            revoked = await tx.sessions.revoked(LOOK_BACK)
-            statuses = await tx.accounts.status_changes(LOOK_BACK)
+            revoked = await tx[SessionRepository].revoked(LOOK_BACK)
+            statuses = await tx[AccountRepository].status_changes(LOOK_BACK)
         self._revoked |= revoked
         self._deactivated -= statuses.keys()
         self._restrict(statuses)
@@ -118,8 +120,8 @@ class Standing:
     async def _reload(self) -> None:
         self._revoked_here = set()
         async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
-            revoked = await tx.sessions.revoked(REMEMBERED_FOR)
-            statuses = await tx.accounts.not_active()
+            revoked = await tx[SessionRepository].revoked(REMEMBERED_FOR)
+            statuses = await tx[AccountRepository].not_active()
         self._revoked = self._revoked_here | revoked
         self._deactivated = set()
         self._vouched = set()
@@ -132,7 +134,7 @@ class Standing:
 
     async def _ask(self, caller: Caller, *, confirmed: bool, verified: bool) -> None:
         async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
-            found = await tx.sessions.standing(caller.session_id, caller.user_id)
+            found = await tx[SessionRepository].standing(caller.session_id, caller.user_id)
         if found is None or found.status is UserStatus.DEACTIVATED:
             raise Unauthenticated()
         if confirmed and not found.email_confirmed:

@@ -7,9 +7,14 @@ from uuid import UUID
 from server.audit import occasion
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
+from server.audit.trail_repository import AuditTrail
+from server.auth.account_repository import AccountRepository
 from server.auth.code_service import CodeService
 from server.auth.one_time_codes import CodeScope, Purpose
+from server.auth.session_repository import SessionRepository
 from server.clinical.entities import HistoryEntry, Patient
+from server.clinical.history_repository import HistoryRepository
+from server.clinical.patient_repository import PatientRepository
 from server.clock import Clock
 from server.errors import OtpInvalid, OtpRequired, PageTokenInvalid, Unauthenticated
 from server.identity import Caller
@@ -42,9 +47,9 @@ class HistoryService:
         """
         async with self._work.begin() as tx:
             subject = await _subject(tx, caller)
-            account = await tx.accounts.credentials_for_update(caller.user_id)
+            account = await tx[AccountRepository].credentials_for_update(caller.user_id)
             expires_at = await self._codes.send(tx, account.user, _scope(caller), MailKind.HISTORY_CODE)
-            await tx.audit.record(AuditEvent.HISTORY_ACCESS_REQUESTED, subject)
+            await tx[AuditTrail].record(AuditEvent.HISTORY_ACCESS_REQUESTED, subject)
         return expires_at
 
     async def confirm_access(self, caller: Caller, code: str) -> datetime:
@@ -57,9 +62,9 @@ class HistoryService:
             subject = await _subject(tx, caller)
             right = await self._codes.use(tx, _scope(caller), code)
             if right:
-                until = await tx.sessions.open_history(caller.session_id)
+                until = await tx[SessionRepository].open_history(caller.session_id)
             if until is not None:
-                await tx.audit.record(AuditEvent.HISTORY_OPENED, subject)
+                await tx[AuditTrail].record(AuditEvent.HISTORY_OPENED, subject)
         if not right:  # raised here, behind the commit: the try counts
             raise OtpInvalid()
         if until is None:
@@ -69,9 +74,9 @@ class HistoryService:
     async def own(self, caller: Caller, page: PageRequest) -> OwnHistory:
         """The calling patient's history, newest first. Raises OtpRequired unless it is open, and PageTokenInvalid."""
         async with self._work.read() as tx:
-            patient = await tx.patients.by_user(caller.user_id)
+            patient = await tx[PatientRepository].by_user(caller.user_id)
             occasion.about(_record_of(patient))
-            if not await tx.sessions.history_is_open(caller.session_id):
+            if not await tx[SessionRepository].history_is_open(caller.session_id):
                 raise OtpRequired()
             entries = await self._page(tx, patient.id, page, f"{caller.user_id}|GetMedicalHistory")
         return OwnHistory(entries, patient.existing_conditions)
@@ -79,12 +84,12 @@ class HistoryService:
     async def of_patient(self, caller: Caller, patient_id: UUID, page: PageRequest) -> Page[HistoryEntry]:
         """A patient's history for a doctor, newest first. Raises NotFound and PageTokenInvalid."""
         async with self._work.read() as tx:
-            await tx.patients.get(patient_id)
+            await tx[PatientRepository].get(patient_id)
             return await self._page(tx, patient_id, page, f"{caller.user_id}|GetPatientHistory|{patient_id}")
 
     async def _page(self, tx: Transaction, patient_id: UUID, page: PageRequest, scope: str) -> Page[HistoryEntry]:
         after = self._cursor(page, scope)
-        entries, found = await tx.histories.page(patient_id, self._zone, after, page.size)
+        entries, found = await tx[HistoryRepository].page(patient_id, self._zone, after, page.size)
         return page_of(entries, found, page.size, lambda last: self._token_after(last, scope))
 
     def _token_after(self, last: HistoryEntry, scope: str) -> str:
@@ -102,7 +107,7 @@ class HistoryService:
 
 async def _subject(tx: Transaction, caller: Caller) -> Subject:
     """The calling patient's record; the record of a refusal names it too."""
-    subject = _record_of(await tx.patients.by_user(caller.user_id))
+    subject = _record_of(await tx[PatientRepository].by_user(caller.user_id))
     occasion.about(subject)
     return subject
 

@@ -38,7 +38,7 @@ class Lapses:
         settled = AT_ONCE
         while settled == AT_ONCE:
             async with self._work.begin() as tx:
-                settled = await LapseRepository(tx.connection).settle()
+                settled = await tx[LapseRepository].settle()
 
     async def _repeat(self) -> None:
         while True:

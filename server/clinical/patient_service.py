@@ -8,11 +8,13 @@ from uuid import UUID
 from server import name_search
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
+from server.audit.trail_repository import AuditTrail
 from server.auth.account_service import AccountService
 from server.auth.entities import NewAccount, User, UserStatus
 from server.clinical import reference_number
 from server.clinical.entities import Patient, PatientChange, PatientSummary
 from server.clinical.patient_record import changed
+from server.clinical.patient_repository import PatientRepository
 from server.clinical.reference_number import ReferenceKind, new_patient_reference
 from server.clock import Clock
 from server.errors import PageTokenInvalid, ReferenceNumberInvalid, ValidationFailed
@@ -46,7 +48,7 @@ class PatientService:
             check_past_date(details.date_of_birth, "dateOfBirth", today)
         while True:
             number = self._new_reference(today)
-            record = await tx.patients.insert(user_id, number, full_name, phone, details)
+            record = await tx[PatientRepository].insert(user_id, number, full_name, phone, details)
             if record is not None:
                 return record
 
@@ -55,26 +57,26 @@ class PatientService:
         async with self._work.begin() as tx:
             user_id = None if email is None else (await _open_account(tx, email, full_name, phone)).id
             record = await self.open_record(tx, user_id, full_name, phone, details)
-            await tx.audit.record(AuditEvent.PATIENT_CREATED, _subject(record.id))
-            return await tx.patients.get(record.id)
+            await tx[AuditTrail].record(AuditEvent.PATIENT_CREATED, _subject(record.id))
+            return await tx[PatientRepository].get(record.id)
 
     async def search(self, caller: Caller, text: str | None, page: PageRequest) -> Page[PatientSummary]:
         """Patients by name: all, or those whom the text finds. Raises PageTokenInvalid."""
         scope = f"{caller.user_id}|ListPatients|{text!r}"
         after = self._cursor(page, scope)
         async with self._work.read() as tx:
-            rows, found = await tx.patients.page(_condition(text), after, page.size)
+            rows, found = await tx[PatientRepository].page(_condition(text), after, page.size)
         return page_of(rows, found, page.size, lambda last: self._page_tokens.issue((str(last.id),), scope))
 
     async def get(self, patient_id: UUID) -> Patient:
         """The record. Raises NotFound."""
         async with self._work.read() as tx:
-            return await tx.patients.read(patient_id)
+            return await tx[PatientRepository].read(patient_id)
 
     async def profile(self, caller: Caller) -> Patient:
         """The calling patient's own record."""
         async with self._work.read() as tx:
-            return await tx.patients.read_by_user(caller.user_id)
+            return await tx[PatientRepository].read_by_user(caller.user_id)
 
     async def update(self, patient_id: UUID, email: str | None, change: PatientChange) -> Patient:
         """Change what is present; an e-mail address where there was none opens the account.
@@ -82,26 +84,26 @@ class PatientService:
         Raises NotFound, VersionConflict, ValidationFailed and EmailTaken.
         """
         async with self._work.begin() as tx:
-            present = await tx.patients.get_for_update(patient_id)
+            present = await tx[PatientRepository].get_for_update(patient_id)
             patient = changed(present, change, self._clock.today())
             if email is not None and email.lower() != patient.email:
                 patient = await _with_account(tx, patient, email)
-            await tx.audit.record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
-            return present if patient == present else await tx.patients.save(patient)
+            await tx[AuditTrail].record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
+            return present if patient == present else await tx[PatientRepository].save(patient)
 
     async def update_profile(self, caller: Caller, change: PatientChange) -> Patient:
         """Change what is present in the calling patient's own record. Raises VersionConflict and ValidationFailed."""
         async with self._work.begin() as tx:
-            present = await tx.patients.by_user_for_update(caller.user_id)
+            present = await tx[PatientRepository].by_user_for_update(caller.user_id)
             patient = changed(present, change, self._clock.today())
-            await tx.audit.record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
-            return present if patient == present else await tx.patients.save(patient)
+            await tx[AuditTrail].record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
+            return present if patient == present else await tx[PatientRepository].save(patient)
 
     @staticmethod
     async def record_phone(tx: Transaction, user_id: UUID, phone: str) -> UUID:
         """Write the phone number of a patient's account into his record too; answers the patient's id."""
-        present = await tx.patients.by_user_for_update(user_id)
-        return (await tx.patients.save(replace(present, phone=phone))).id
+        present = await tx[PatientRepository].by_user_for_update(user_id)
+        return (await tx[PatientRepository].save(replace(present, phone=phone))).id
 
     def _cursor(self, page: PageRequest, scope: str) -> UUID | None:
         if not page.token:

@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from server.audit.events import AuditEvent
+from server.audit.trail_repository import AuditTrail
+from server.auth.account_repository import AccountRepository
 from server.clinical import prescribing
 from server.clinical.entities import (
     NewPrescription,
@@ -12,11 +14,15 @@ from server.clinical.entities import (
     PrescriptionFilter,
     PrescriptionStatus,
 )
+from server.clinical.prescription_list_repository import PrescriptionListRepository
+from server.clinical.prescription_repository import PrescriptionRepository
+from server.clinical.qr_code_repository import QrCodeRepository
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.reference_number import new_prescription_number
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.events.catalog import PrescriptionCancelled, PrescriptionCreated
+from server.events.repository import EventRepository
 from server.identity import Caller
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.period import Period
@@ -49,11 +55,11 @@ class PrescriptionService:
     async def create(self, caller: Caller, new: NewPrescription) -> Prescription:
         """Write a prescription of the caller; its patient is mailed. Raises NotFound for the patient or the visit."""
         async with self._work.begin() as tx:
-            await tx.prescriptions.check_subject(new.patient_id, new.visit_id, caller.user_id)
+            await tx[PrescriptionRepository].check_subject(new.patient_id, new.visit_id, caller.user_id)
             prescription_id = await self._insert(tx, caller, new)
-            prescription = await tx.prescriptions.get(prescription_id)
-            await tx.events.record(PrescriptionCreated(prescription))
-            await tx.audit.record(AuditEvent.PRESCRIPTION_CREATED, prescribing.subject_of(prescription))
+            prescription = await tx[PrescriptionRepository].get(prescription_id)
+            await tx[EventRepository].record(PrescriptionCreated(prescription))
+            await tx[AuditTrail].record(AuditEvent.PRESCRIPTION_CREATED, prescribing.subject_of(prescription))
         return prescription
 
     async def list_own(
@@ -73,7 +79,7 @@ class PrescriptionService:
         scope = f"{caller.user_id}|ListPrescriptions|{narrowed.statuses}|{patient_id}|{period}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            rows, found = await tx.prescription_lists.of_doctor(caller.user_id, narrowed, after, page.size)
+            rows, found = await tx[PrescriptionListRepository].of_doctor(caller.user_id, narrowed, after, page.size)
         return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
 
     async def list_mine(
@@ -84,13 +90,13 @@ class PrescriptionService:
         scope = f"{caller.user_id}|ListMyPrescriptions|{narrowed.statuses}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            rows, found = await tx.prescription_lists.of_patient(caller.user_id, narrowed, after, page.size)
+            rows, found = await tx[PrescriptionListRepository].of_patient(caller.user_id, narrowed, after, page.size)
         return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
 
     async def get(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """A prescription that the caller wrote. Raises NotFound."""
         async with self._work.read() as tx:
-            return await tx.prescriptions.read_of_doctor(prescription_id, caller.user_id)
+            return await tx[PrescriptionRepository].read_of_doctor(prescription_id, caller.user_id)
 
     async def cancel(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
         """Cancel a prescription that the caller wrote; its patient is told.
@@ -98,14 +104,14 @@ class PrescriptionService:
         Raises NotFound, PrescriptionClaimed while a pharmacy holds it, and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx.prescriptions.of_doctor_for_update(prescription_id, caller.user_id)
+            prescription = await tx[PrescriptionRepository].of_doctor_for_update(prescription_id, caller.user_id)
             prescribing.check_not_final(prescription)
             if prescription.claim is not None:
-                pharmacist = await tx.accounts.get(prescription.claim.pharmacist_id)
+                pharmacist = await tx[AccountRepository].get(prescription.claim.pharmacist_id)
                 raise prescribing.claimed_refusal(prescription.claim, pharmacist)
-            cancelled = await tx.prescriptions.move(prescription, PrescriptionStatus.CANCELLED, reason=reason)
-            await tx.events.record(PrescriptionCancelled(cancelled))
-            await tx.audit.record(AuditEvent.PRESCRIPTION_CANCELLED, prescribing.subject_of(cancelled))
+            cancelled = await tx[PrescriptionRepository].move(prescription, PrescriptionStatus.CANCELLED, reason=reason)
+            await tx[EventRepository].record(PrescriptionCancelled(cancelled))
+            await tx[AuditTrail].record(AuditEvent.PRESCRIPTION_CANCELLED, prescribing.subject_of(cancelled))
         return cancelled
 
     async def _insert(self, tx: Transaction, caller: Caller, new: NewPrescription) -> UUID:
@@ -114,10 +120,12 @@ class PrescriptionService:
         validity = None
         while validity is None:
             number = self._new_number(self._clock.today())
-            validity = await tx.prescriptions.insert(prescription_id, number, caller.user_id, new, self._valid)
-        await tx.prescriptions.insert_items(prescription_id, new.items)
+            validity = await tx[PrescriptionRepository].insert(
+                prescription_id, number, caller.user_id, new, self._valid
+            )
+        await tx[PrescriptionRepository].insert_items(prescription_id, new.items)
         code = self._issuer.issue(prescription_id, validity.created_at, validity.expires_at)
-        await tx.qr_codes.open_new(code)
+        await tx[QrCodeRepository].open_new(code)
         return prescription_id
 
     def _token_after(self, last: Prescription, scope: str) -> str:

@@ -6,13 +6,16 @@ from typing import Final
 from uuid import UUID
 
 from server.audit.events import AuditEvent
+from server.audit.trail_repository import AuditTrail
 from server.clinical import prescribing
 from server.clinical.entities import Prescription
+from server.clinical.prescription_repository import PrescriptionRepository
+from server.clinical.qr_code_repository import QrCodeRepository
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.identity import Caller
 from server.mail.entities import MailKind
-from server.mail.outbox import MAILS_A_DAY
+from server.mail.outbox import MAILS_A_DAY, Outbox
 from server.unit_of_work import Transaction, UnitOfWork
 
 LEAST_LIFE_IN_MAIL: Final = timedelta(hours=24)
@@ -45,7 +48,7 @@ class QrCodeService:
     async def show(self, caller: Caller, prescription_id: UUID) -> ShownQrCode:
         """The present code as text and picture. Raises NotFound."""
         async with self._work.read() as tx:
-            prescription = await tx.prescriptions.read_code_of_reader(prescription_id, caller.user_id)
+            prescription = await tx[PrescriptionRepository].read_code_of_reader(prescription_id, caller.user_id)
         if not self._issuer.can_read(prescription.qr_code):
             prescription = await self._renewed(caller, prescription_id)
         text = self._issuer.text(prescription.qr_code)
@@ -55,7 +58,7 @@ class QrCodeService:
     async def reissue(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """Replace the code. Raises NotFound and the errors of final states."""
         async with self._work.begin() as tx:
-            prescription = await tx.prescriptions.of_reader_for_update(prescription_id, caller.user_id)
+            prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
             prescribing.check_not_final(prescription)
             return await self._replaced(tx, prescription)
 
@@ -65,27 +68,27 @@ class QrCodeService:
         Raises NotFound, PatientHasNoEmail, RecipientDeactivated, EmailLimitExceeded and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx.prescriptions.of_reader_for_update(prescription_id, caller.user_id)
+            prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
             prescribing.check_not_final(prescription)
             mail = prescribing.mail_to_patient(MailKind.PRESCRIPTION, prescription)
-            await tx.outbox.check_room(mail.recipient_id, self._mails_a_day)
+            await tx[Outbox].check_room(mail.recipient_id, self._mails_a_day)
             code = prescription.qr_code
             if code.expires_at < prescription.as_of + LEAST_LIFE_IN_MAIL or not self._issuer.can_read(code):
                 prescription = await self._replaced(tx, prescription)
-            await tx.outbox.add(mail)
-            await tx.audit.record(AuditEvent.PRESCRIPTION_MAILED, prescribing.subject_of(prescription))
+            await tx[Outbox].add(mail)
+            await tx[AuditTrail].record(AuditEvent.PRESCRIPTION_MAILED, prescribing.subject_of(prescription))
         return prescription
 
     async def _renewed(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """Replace a code whose key is gone, unless somebody was faster."""
         async with self._work.begin() as tx:
-            prescription = await tx.prescriptions.of_reader_for_update(prescription_id, caller.user_id)
+            prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
             if self._issuer.can_read(prescription.qr_code):
                 return prescription
             return await self._replaced(tx, prescription)
 
     async def _replaced(self, tx: Transaction, prescription: Prescription) -> Prescription:
         code = self._issuer.issue(prescription.id, prescription.as_of, prescription.expires_at)
-        await tx.qr_codes.replace(code)
-        await tx.audit.record(AuditEvent.QR_CODE_REISSUED, prescribing.subject_of(prescription))
+        await tx[QrCodeRepository].replace(code)
+        await tx[AuditTrail].record(AuditEvent.QR_CODE_REISSUED, prescribing.subject_of(prescription))
         return replace(prescription, qr_code=code)

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
+from server.audit.trail_repository import AuditTrail
 from server.clinical.entities import NewVisit, Visit
+from server.clinical.visit_repository import VisitRepository
 from server.clock import Clock
 from server.errors import PageTokenInvalid
 from server.identity import Caller
@@ -27,8 +29,8 @@ class VisitService:
         """Write down a visit to the caller. Raises ValidationFailed for a day to come, NotFound for the patient."""
         check_past_date(new.visit_date, "visitDate", self._clock.today())
         async with self._work.begin() as tx:
-            visit = await tx.visits.insert(caller.user_id, new)
-            await tx.audit.record(AuditEvent.VISIT_CREATED, Subject("visit", visit.id, (visit.patient_id,)))
+            visit = await tx[VisitRepository].insert(caller.user_id, new)
+            await tx[AuditTrail].record(AuditEvent.VISIT_CREATED, Subject("visit", visit.id, (visit.patient_id,)))
         return visit
 
     async def list_own(self, caller: Caller, patient_id: UUID | None, period: Period, page: PageRequest) -> Page[Visit]:
@@ -37,7 +39,7 @@ class VisitService:
         scope = f"{caller.user_id}|ListMedicalVisits|{patient_id}|{period}"
         after = self._cursor(page, scope)
         async with self._work.read() as tx:
-            rows, found = await tx.visits.page_of_doctor(caller.user_id, patient_id, period, after, page.size)
+            rows, found = await tx[VisitRepository].page_of_doctor(caller.user_id, patient_id, period, after, page.size)
         return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
 
     def _token_after(self, last: Visit, scope: str) -> str:

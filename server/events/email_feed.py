@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from server.events.feed import LONGEST_SILENCE_SECONDS, SharedReading
+from server.events.repository import EventRepository
 from server.mail.entities import MailChange
 from server.unit_of_work import UnitOfWork
 
@@ -71,7 +72,7 @@ class EmailFeed:
     async def _joined(self) -> AsyncIterator[int]:
         """Count a watcher, and answer where the feed stands; the first one finds nothing held."""
         async with self._work.read() as tx:
-            last = await tx.events.last_position()
+            last = await tx[EventRepository].last_position()
         if self._watchers == 0:
             self._recent.clear()
             self._head = self._complete_behind = last
@@ -86,7 +87,7 @@ class EmailFeed:
         held_behind = self._complete_behind
         if sequence < held_behind:
             async with self._work.read() as tx:
-                found = await tx.events.mail_changes(sequence, IN_HAND)
+                found = await tx[EventRepository].mail_changes(sequence, IN_HAND)
             return (sequence, found) if found else (held_behind, ())
         if sequence >= self._head:
             await self._reading.next()
@@ -96,7 +97,7 @@ class EmailFeed:
 
     async def _read_on(self) -> None:
         async with self._work.read() as tx:
-            found = await tx.events.mail_changes(self._head, RECENT)
+            found = await tx[EventRepository].mail_changes(self._head, RECENT)
         self._recent.extend(found)
         self._head = found[-1].sequence if found else self._head
         while len(self._recent) > RECENT:

@@ -1,15 +1,15 @@
 """Events in the database: recorded with their change, placed in the feed after its commit, read from there."""
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Row, Text, column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.events.catalog import Event
-from server.events.subscriptions import mails_of
 from server.events.tables import events
-from server.mail.entities import MailChange, MailKind, MailState
+from server.mail.entities import MailChange, MailKind, MailState, NewMail
 from server.mail.outbox import INSERT_MAILS, columns
 
 AT_ONCE: Final = 1000
@@ -57,11 +57,15 @@ _LAST: Final = text("SELECT coalesce(max(position), 0) FROM events")
 _UNPLACED: Final = text("SELECT EXISTS (SELECT FROM events WHERE position IS NULL)")
 
 
-class EventRepository:
-    """Events, through one connection."""
+MailsOf = Callable[[Event], Sequence[NewMail]]
 
-    def __init__(self, connection: AsyncConnection) -> None:
+
+class EventRepository:
+    """Events, through one connection. mails_of: which mails follow from an event."""
+
+    def __init__(self, connection: AsyncConnection, mails_of: MailsOf) -> None:
         self._connection = connection
+        self._mails_of = mails_of
         self.recorded = False
         """Whether this transaction has recorded events."""
 
@@ -71,7 +75,7 @@ class EventRepository:
             "type": event.type.value,
             "subject_id": event.subject_id,
             "changed": json.dumps(event.changed),
-            **columns(mails_of(event)),
+            **columns(self._mails_of(event)),
         }
         await self._connection.execute(_RECORD, values)
         self.recorded = True

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from server import background
-from server.events.repository import AT_ONCE
+from server.events.repository import AT_ONCE, EventRepository
 from server.unit_of_work import UnitOfWork
 
 POLL_SECONDS: Final = 1.0
@@ -50,11 +50,11 @@ class Sequencer:
         placed = AT_ONCE
         while placed == AT_ONCE:
             async with self._work.begin() as tx:
-                placed = await tx.events.place()
+                placed = await tx[EventRepository].place()
             if placed:
                 self._placed()
         async with self._work.read() as tx:
-            return await tx.events.some_wait()
+            return await tx[EventRepository].some_wait()
 
     async def _repeat(self) -> None:
         while True:

@@ -7,13 +7,17 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
+from server.audit.trail_repository import AuditTrail
+from server.auth.account_repository import AccountRepository
 from server.clock import Clock
 from server.events.catalog import TrialEvent
 from server.events.email_feed import EmailFeed, Watched
 from server.events.feed import LONGEST_SILENCE_SECONDS, SharedReading
+from server.events.repository import EventRepository
 from server.identity import Caller
 from server.mail.entities import MailState, QueueStatus, ShownMail
 from server.mail.listing_repository import AT_ONCE, MailListingRepository
+from server.mail.outbox import Outbox
 from server.mail.repository import MailRepository
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.unit_of_work import UnitOfWork
@@ -42,7 +46,7 @@ class EventsService:
     async def status(self) -> QueueStatus:
         """The queue as it is now."""
         async with self._work.read() as tx:
-            return await MailRepository(tx.connection).status()
+            return await tx[MailRepository].status()
 
     async def watch_status(self) -> AsyncGenerator[QueueStatus, None]:
         """The queue at once, then again whenever it has changed and at least every 20 s, until the caller leaves.
@@ -68,7 +72,7 @@ class EventsService:
         scope = f"{caller.user_id}|ListEmails|{narrowed}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            mails, found = await MailListingRepository(tx.connection).newest(narrowed, after, page.size)
+            mails, found = await tx[MailListingRepository].newest(narrowed, after, page.size)
         return page_of(
             mails, found, page.size, lambda last: self._page_tokens.issue_after(last.created_at, last.id, scope)
         )
@@ -76,26 +80,26 @@ class EventsService:
     async def retry(self, mail_id: UUID) -> ShownMail:
         """Put a failed mail back into the queue. Raises NotFound, EmailNotFailed and EmailExpired."""
         async with self._work.begin() as tx:
-            await tx.outbox.put_back(mail_id)
-            await tx.audit.record(AuditEvent.EMAIL_RETRIED, Subject("email", mail_id))
-            return await MailListingRepository(tx.connection).get(mail_id)
+            await tx[Outbox].put_back(mail_id)
+            await tx[AuditTrail].record(AuditEvent.EMAIL_RETRIED, Subject("email", mail_id))
+            return await tx[MailListingRepository].get(mail_id)
 
     async def clear_completed(self) -> tuple[int, datetime]:
         """Forget the mails that were sent; answers how many, and when."""
         cleared, lately = 0, AT_ONCE
         async with self._work.begin() as tx:
             while lately == AT_ONCE:
-                lately = await MailListingRepository(tx.connection).clear_completed()
+                lately = await tx[MailListingRepository].clear_completed()
                 cleared += lately
-            await tx.audit.record(AuditEvent.EMAILS_CLEARED, Subject("emails"))
+            await tx[AuditTrail].record(AuditEvent.EMAILS_CLEARED, Subject("emails"))
         self.nudge()
         return cleared, self._clock.now()
 
     async def emit_test(self, caller: Caller, named: str, data: Mapping[str, str]) -> datetime:
         """Record an event of which the caller is mailed, and nobody else; answers when."""
         async with self._work.begin() as tx:
-            await tx.events.record(TrialEvent(await tx.accounts.get(caller.user_id), named, data))
-            await tx.audit.record(AuditEvent.TEST_EVENT_EMITTED, Subject("account", caller.user_id))
+            await tx[EventRepository].record(TrialEvent(await tx[AccountRepository].get(caller.user_id), named, data))
+            await tx[AuditTrail].record(AuditEvent.TEST_EVENT_EMITTED, Subject("account", caller.user_id))
         return self._clock.now()
 
 

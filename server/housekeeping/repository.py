@@ -100,16 +100,15 @@ CHORES: Final[Mapping[str, TextClause]] = {
 
 
 class HousekeepingRepository:
-    """The chores, through one connection. keep_mails: how long a finished mail, and what became of it, is kept."""
+    """The chores, through one connection."""
 
-    def __init__(self, connection: AsyncConnection, keep_mails: timedelta) -> None:
+    def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._keep_mails = keep_mails
 
-    async def do(self, chore: str) -> int:
-        """Delete up to AT_ONCE rows; answers how many."""
+    async def do(self, chore: str, keep_mails: timedelta) -> int:
+        """Delete up to AT_ONCE rows and return how many. keep_mails: how long finished emails are kept."""
         statement = CHORES[chore]
         values: dict[str, object] = {"at_once": AT_ONCE}
         if "keep_mails" in statement.compile().params:
-            values["keep_mails"] = self._keep_mails
+            values["keep_mails"] = keep_mails
         return (await self._connection.execute(statement, values)).rowcount

@@ -44,7 +44,7 @@ class Housekeeping:
             lately = repository.AT_ONCE
             while lately == repository.AT_ONCE:
                 async with self._work.begin() as tx:
-                    lately = await HousekeepingRepository(tx.connection, self._keep_mails).do(chore)
+                    lately = await tx[HousekeepingRepository].do(chore, self._keep_mails)
                 deleted[chore] += lately
         return deleted
 

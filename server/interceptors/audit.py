@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from server.audit import occasion
 from server.audit.events import AuditEvent, Outcome
 from server.audit.occasion import NOTHING, Occasion, Subject
+from server.audit.trail_repository import AuditTrail
 from server.errors import Code, DeclaredError, Internal
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
@@ -78,7 +79,7 @@ class Audit:
     async def _record(self, call: Call, event: AuditEvent, subject: Subject, outcome: Outcome, reason: str) -> None:
         try:
             async with asyncio.timeout(RECORD_SECONDS), self._work.begin() as tx:
-                await tx.audit.refused(event, subject, outcome, reason)
+                await tx[AuditTrail].refused(event, subject, outcome, reason)
         except Exception as fault:  # the call is refused anyway, and the refusal stands in the log
             _log.error("refusal_not_recorded", request_id=call.request_id, error=type(fault).__name__)
 

@@ -5,8 +5,9 @@ from typing import Final
 
 from server.audit import occasion
 from server.audit.occasion import NOTHING, Subject
+from server.audit.trail_repository import AuditTrail
 from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
-from server.idempotency.repository import UNKNOWN_REQUEST, FirstSuccess, KeyedCall
+from server.idempotency.repository import UNKNOWN_REQUEST, FirstSuccess, IdempotencyRepository, KeyedCall
 from server.interceptors.base import Proceed
 from server.interceptors.call import Call
 from server.interceptors.request_hash import request_hash
@@ -39,17 +40,17 @@ class Idempotency:
         keyed = KeyedCall(call.caller.user_id, call.method.full_name, _key(call))
         asked = request_hash(call.message, self._hash_key)
         async with self._work.shared() as transaction:
-            first = await transaction.idempotency.claim(keyed)
+            first = await transaction[IdempotencyRepository].claim(keyed)
             if first is not None:
                 if first.request_hash not in (asked, UNKNOWN_REQUEST):
                     raise IdempotencyKeyReused()
                 call.reply = first.response
                 call.headers[REPLAYED] = "true"
                 if call.method.audit is not None:
-                    await transaction.audit.record(call.method.audit, first.subject, reason=REPLAYED)
+                    await transaction[AuditTrail].record(call.method.audit, first.subject, reason=REPLAYED)
             await proceed(call)
             if first is None and call.reply is not None:
-                await transaction.idempotency.keep(keyed, FirstSuccess(asked, call.reply, _recorded()))
+                await transaction[IdempotencyRepository].keep(keyed, FirstSuccess(asked, call.reply, _recorded()))
 
 
 def _recorded() -> Subject:

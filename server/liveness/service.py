@@ -76,7 +76,7 @@ class Reports:
         if now - self._reported.get(task, -REPORT_SECONDS) < REPORT_SECONDS:
             return
         async with self._work.begin() as tx:
-            await LivenessRepository(tx.connection).succeeded(task)
+            await tx[LivenessRepository].succeeded(task)
         self._reported[task] = now
 
 
@@ -105,8 +105,8 @@ class BackgroundWatch:
     async def look(self) -> None:
         """Measures, and sets metrics and health. Raises Unavailable."""
         async with self._work.read() as tx:
-            ages = await LivenessRepository(tx.connection).ages()
-            lag = await SealRepository(tx.connection).lag()
+            ages = await tx[LivenessRepository].ages()
+            lag = await tx[SealRepository].lag()
         up = self._clock.monotonic() - self._began  # what happened before this start is not held against the work
         silence = {task.value: min(ages.get(task, up), up) for task in BackgroundTask}
         dead = {task for task, longest in LONGEST_SILENCE.items() if silence[task] > longest}

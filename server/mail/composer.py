@@ -5,8 +5,11 @@ from email.message import EmailMessage
 from typing import Final
 from uuid import UUID
 
+from server.auth.account_repository import AccountRepository
 from server.auth.entities import User, UserStatus
 from server.clinical.entities import Prescription
+from server.clinical.patient_repository import PatientRepository
+from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.errors import RecipientDeactivated
@@ -68,9 +71,9 @@ class MailComposer:
 
     async def _compose_prescription(self, mail: ClaimedMail) -> EmailMessage:
         async with self._work.read() as tx:
-            prescription = await tx.prescriptions.get(_prescription_id(mail))
+            prescription = await tx[PrescriptionRepository].get(_prescription_id(mail))
             recipient = await _recipient(tx, mail)
-            patient = await tx.patients.get(prescription.patient_id)
+            patient = await tx[PatientRepository].get(prescription.patient_id)
         text = qr_text(prescription, self._codes)
         drawn = None if text is None else await self._pictures.png(prescription.qr_code.qr_hash, text)
         cid = "" if drawn is None else picture_id(mail, self._domain)
@@ -84,10 +87,10 @@ class MailComposer:
             return Contents(recipient, event_type=mail.details["event_type"], event_data=data)
         if mail.kind in _OF_ACCOUNTS:
             return await self._of_account(tx, mail, recipient)
-        prescription = await tx.prescriptions.get(_prescription_id(mail))
+        prescription = await tx[PrescriptionRepository].get(_prescription_id(mail))
         if mail.kind is not MailKind.DISPENSED:
             return Contents(recipient, prescription=prescription)
-        dispensed = HandedOutRepository(tx.connection)
+        dispensed = tx[HandedOutRepository]
         handed_out = await dispensed.get(UUID(mail.details["log_id"]), prescription.id)
         code_works = qr_text(prescription, self._codes) is not None
         return Contents(recipient, prescription=prescription, handed_out=handed_out, code_works=code_works)
@@ -97,7 +100,7 @@ class MailComposer:
         sealed = mail.sealed_code
         return Contents(
             recipient,
-            patient=await tx.patients.by_user(recipient.id) if shows_record else None,
+            patient=await tx[PatientRepository].by_user(recipient.id) if shows_record else None,
             invited=mail.details.get("invited") == "yes",
             address=mail.recipient,
             code="" if sealed is None else self._seal.open(sealed, recipient.id),
@@ -114,7 +117,7 @@ def qr_text(prescription: Prescription, codes: QrIssuer) -> str | None:
 
 
 async def _recipient(tx: Transaction, mail: ClaimedMail) -> User:
-    recipient = await tx.accounts.get(mail.recipient_id)
+    recipient = await tx[AccountRepository].get(mail.recipient_id)
     if recipient.status is UserStatus.DEACTIVATED:
         raise RecipientDeactivated()
     return recipient

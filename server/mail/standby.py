@@ -48,6 +48,6 @@ class Standby:
     async def _is_needed(self) -> bool:
         try:
             async with self._work.read() as tx:
-                return not await MailRepository(tx.connection).is_worked()
+                return not await tx[MailRepository].is_worked()
         except Unavailable:
             return False

@@ -76,7 +76,7 @@ class MailWorker:
             await self._write_down()
         with suppress(Unavailable):
             async with self._work.begin() as tx:
-                await MailRepository(tx.connection).forget_worker(self._id)
+                await tx[MailRepository].forget_worker(self._id)
         await self._delivery.mailer.close()
 
     async def _send_until_stopped(self) -> None:
@@ -95,7 +95,7 @@ class MailWorker:
             return ()
         try:
             async with self._work.begin() as tx:
-                claimed = await MailRepository(tx.connection).claim(room, min(room, MAX_BULK - bulk))
+                claimed = await tx[MailRepository].claim(room, min(room, MAX_BULK - bulk))
         except Exception as error:  # a schema that is being migrated, say: whatever it is, the queue is asked again
             _log.warning("mails_not_claimed", error=type(error).__name__)
             return ()
@@ -132,7 +132,7 @@ class MailWorker:
         if not outcomes:
             return
         async with self._work.begin() as tx:
-            settled = await MailRepository(tx.connection).settle(outcomes)
+            settled = await tx[MailRepository].settle(outcomes)
         del self._outcomes[: len(outcomes)]
         for mail, outcome in outcomes:
             del self._in_hand[mail.id]
@@ -147,7 +147,7 @@ class MailWorker:
             self._to_show.clear()
             try:
                 async with self._work.begin() as tx:
-                    queue = MailRepository(tx.connection)
+                    queue = tx[MailRepository]
                     await queue.show_life(self._id, circuit_open=self._delivery.circuit.open, stands_in=self._stands_in)
                     await queue.renew(self._in_hand.values())
                     expired = await queue.expire()

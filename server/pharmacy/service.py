@@ -12,11 +12,14 @@ from server.audit.occasion import Subject
 from server.clinical import reference_number
 from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.prescribing import subject_of
+from server.clinical.prescription_repository import PrescriptionRepository
+from server.clinical.qr_code_repository import QrCodeRepository
 from server.clinical.reference_number import ReferenceKind, ReferenceNumber
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import NotFound, QrCodeInvalid
 from server.events.catalog import PrescriptionDispensed, PrescriptionRejected
+from server.events.repository import EventRepository
 from server.identity import Caller, Role
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.pharmacy import claims, dispensing
@@ -34,6 +37,7 @@ from server.pharmacy.entities import (
     Validation,
 )
 from server.pharmacy.lookup_misses import LookupMisses
+from server.pharmacy.repository import PharmacyRepository
 from server.qr import signed_code
 from server.qr.signed_code import QrContent, QrKeyRing
 from server.unit_of_work import Transaction, UnitOfWork
@@ -75,9 +79,9 @@ class PharmacyService:
         async with self._work.begin() as tx:
             prescription = await _behind(content, tx)
             (seen,) = await _seen((prescription,), tx)
-            scan_count = await tx.qr_codes.count_scan(content.code_id)
+            scan_count = await tx[QrCodeRepository].count_scan(content.code_id)
             entry = _entry(PharmacyAction.SCAN, caller, prescription, seen.status)
-            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_SCANNED, subject_of(prescription), entry)
+            await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_SCANNED, subject_of(prescription), entry)
         counted = replace(seen.qr_code, scan_count=scan_count)
         return _found(replace(seen, qr_code=counted), caller)
 
@@ -94,7 +98,7 @@ class PharmacyService:
             entries = [
                 _entry(PharmacyAction.LOOKUP, caller, was, now.status) for was, now in zip(found, seen, strict=True)
             ]
-            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_LOOKED_UP, subject, *entries)
+            await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_LOOKED_UP, subject, *entries)
         return tuple(_found(prescription, caller) for prescription in seen)
 
     async def validate(self, caller: Caller, prescription_id: UUID, notes: str) -> Validation:
@@ -103,12 +107,12 @@ class PharmacyService:
         Raises NotFound unless he has seen it lately, ClaimedByOther, PrescriptionInState, the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx.pharmacy.seen_lately_for_update(prescription_id, caller.user_id)
+            prescription = await tx[PharmacyRepository].seen_lately_for_update(prescription_id, caller.user_id)
             claim = claims.claimed(prescription, caller.user_id, self._lease)
             status = PrescriptionStatus.VALIDATED
-            validated = await tx.prescriptions.move(prescription, status, claim=claim)
+            validated = await tx[PrescriptionRepository].move(prescription, status, claim=claim)
             entry = _entry(PharmacyAction.VALIDATE, caller, prescription, status, notes)
-            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_VALIDATED, subject_of(prescription), entry)
+            await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_VALIDATED, subject_of(prescription), entry)
         return Validation(validated, claim.expires_at)
 
     async def dispense(
@@ -119,13 +123,17 @@ class PharmacyService:
         Raises NotFound, ValidationFailed, ClaimedByOther, PrescriptionInState and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, caller.user_id)
+            prescription = await tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, caller.user_id)
             outcome = dispensing.dispensed(prescription, caller.user_id, lines, self._clock.today())
             entry = _entry(PharmacyAction.DISPENSE, caller, prescription, outcome.status, notes)
-            await tx.pharmacy.add_dispensing(subject_of(prescription), entry, self._new_lines(prescription, lines))
-            await tx.prescriptions.add_dispensed(outcome.quantities)
-            dispensed = await tx.prescriptions.move(replace(prescription, items=outcome.items), outcome.status)
-            await tx.events.record(PrescriptionDispensed(dispensed, entry.id))
+            await tx[PharmacyRepository].add_dispensing(
+                subject_of(prescription), entry, self._new_lines(prescription, lines)
+            )
+            await tx[PrescriptionRepository].add_dispensed(outcome.quantities)
+            dispensed = await tx[PrescriptionRepository].move(
+                replace(prescription, items=outcome.items), outcome.status
+            )
+            await tx[EventRepository].record(PrescriptionDispensed(dispensed, entry.id))
         return DispensedPrescription(dispensed, outcome.total_amount, self._currency)
 
     async def reject(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
@@ -134,12 +142,14 @@ class PharmacyService:
         Raises NotFound unless he has seen it lately, ClaimedByOther, PrescriptionInState, the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx.pharmacy.seen_lately_or_claimed_for_update(prescription_id, caller.user_id)
+            prescription = await tx[PharmacyRepository].seen_lately_or_claimed_for_update(
+                prescription_id, caller.user_id
+            )
             status = dispensing.rejected(prescription, caller.user_id)
-            rejected = await tx.prescriptions.move(prescription, status, reason=reason)
+            rejected = await tx[PrescriptionRepository].move(prescription, status, reason=reason)
             entry = _entry(PharmacyAction.REJECT, caller, prescription, status, reason)
-            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_REJECTED, subject_of(prescription), entry)
-            await tx.events.record(PrescriptionRejected(rejected))
+            await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_REJECTED, subject_of(prescription), entry)
+            await tx[EventRepository].record(PrescriptionRejected(rejected))
         return rejected
 
     async def release(self, caller: Caller, prescription_id: UUID) -> Prescription:
@@ -148,11 +158,11 @@ class PharmacyService:
         Raises NotFound, ClaimedByOther, PrescriptionInState and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, caller.user_id)
+            prescription = await tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, caller.user_id)
             status = claims.released(prescription, caller.user_id)
-            released = await tx.prescriptions.move(prescription, status)
+            released = await tx[PrescriptionRepository].move(prescription, status)
             entry = _entry(PharmacyAction.RELEASE, caller, prescription, status)
-            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_RELEASED, subject_of(prescription), entry)
+            await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_RELEASED, subject_of(prescription), entry)
         return released
 
     async def history(self, caller: Caller, wanted: HistoryFilter, page: PageRequest) -> Page[HistoryEntry]:
@@ -161,7 +171,9 @@ class PharmacyService:
         scope = f"{caller.user_id}|ListDispensingHistory|{wanted.period}|{wanted.action}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            rows, found = await tx.pharmacy.history(caller.user_id, wanted, self._clock.zone, after, page.size)
+            rows, found = await tx[PharmacyRepository].history(
+                caller.user_id, wanted, self._clock.zone, after, page.size
+            )
         return page_of(
             rows, found, page.size, lambda last: self._page_tokens.issue_after(last.occurred_at, last.id, scope)
         )
@@ -174,7 +186,7 @@ class PharmacyService:
         scope = f"{caller.user_id}|ListPrescriptionLog|{prescription_id}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            rows, found = await tx.pharmacy.log(prescription_id, caller.user_id, after, page.size)
+            rows, found = await tx[PharmacyRepository].log(prescription_id, caller.user_id, after, page.size)
         return page_of(
             rows, found, page.size, lambda last: self._page_tokens.issue_after(last.occurred_at, last.id, scope)
         )
@@ -185,10 +197,10 @@ class PharmacyService:
         The lines come first, so that a foreign prescription takes as many statements as one that does not exist.
         """
         async with self._work.read() as tx:
-            lines = await tx.pharmacy.lines_for(prescription_id, caller)
+            lines = await tx[PharmacyRepository].lines_for(prescription_id, caller)
             if not lines and caller.role is not Role.PATIENT:
                 raise NotFound(_RESOURCE)
-            prescription = await tx.prescriptions.read_for_receipt(prescription_id, caller)
+            prescription = await tx[PrescriptionRepository].read_for_receipt(prescription_id, caller)
         currency = lines[0].currency if lines else self._currency
         return Receipt(prescription.number, prescription.patient_name, prescription.status, lines, currency)
 
@@ -212,12 +224,12 @@ class PharmacyService:
 async def _behind(content: QrContent, tx: Transaction) -> Prescription:
     """The locked prescription of a scanned code, whose stored row is the authority."""
     try:
-        prescription = await tx.prescriptions.get_for_update(content.prescription_id)
+        prescription = await tx[PrescriptionRepository].get_for_update(content.prescription_id)
     except NotFound:
         raise QrCodeInvalid() from None
     occasion.about(subject_of(prescription))
     present = prescription.qr_code
-    code = present if present.id == content.code_id else await tx.qr_codes.get(content.code_id)
+    code = present if present.id == content.code_id else await tx[QrCodeRepository].get(content.code_id)
     dispensing.check_code(prescription, code)
     return prescription
 
@@ -225,9 +237,9 @@ async def _behind(content: QrContent, tx: Transaction) -> Prescription:
 async def _named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subject, tuple[Prescription, ...]]:
     """What a reference number names, and the locked prescriptions that it finds."""
     if reference.kind is ReferenceKind.PATIENT:
-        patient_id, found = await tx.prescriptions.open_of_patient_for_update(reference.text)
+        patient_id, found = await tx[PrescriptionRepository].open_of_patient_for_update(reference.text)
         return Subject("patient", patient_id, (patient_id,)), found
-    prescription = await tx.prescriptions.by_number_for_update(reference.text)
+    prescription = await tx[PrescriptionRepository].by_number_for_update(reference.text)
     subject = subject_of(prescription)
     occasion.about(subject)
     return subject, (prescription,)
@@ -236,7 +248,7 @@ async def _named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subject, 
 async def _seen(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Prescription, ...]:
     """The same prescriptions after a scan or lookup. Raises the errors of final states."""
     pending = [prescription for prescription in found if dispensing.seen(prescription) is not prescription.status]
-    scanned = await tx.prescriptions.move_all(pending, PrescriptionStatus.SCANNED)
+    scanned = await tx[PrescriptionRepository].move_all(pending, PrescriptionStatus.SCANNED)
     moved = {prescription.id: prescription for prescription in scanned}
     return tuple(moved.get(prescription.id, prescription) for prescription in found)
 

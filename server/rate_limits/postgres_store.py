@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Final, Protocol
+from typing import Final
 
 from server.errors import DatabaseUnavailable
 from server.rate_limits.bucket import Decision, Limit, decided, take_all
 from server.rate_limits.repository import BucketRepository
 from server.rate_limits.store import Bucket
+from server.unit_of_work import UnitOfWork
 
 ANSWER_SECONDS: Final = 2.0
 """How long the database may take: limits are judged before the call's own deadline is."""
@@ -19,24 +19,10 @@ MOST_REMEMBERED: Final = 10_000
 Request = tuple[Limit, str]
 
 
-class Buckets(Protocol):
-    """What the store needs of a transaction."""
-
-    buckets: BucketRepository
-
-
-class Work(Protocol):
-    """What the store needs of the unit of work: single statements."""
-
-    def read(self) -> AbstractAsyncContextManager[Buckets]:
-        """Raises Unavailable when the database fails the block."""
-        ...
-
-
 class PostgresStore:
     """See BucketStore; every method raises Unavailable when the database does not answer."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: UnitOfWork) -> None:
         self._work = work
         self._refused: dict[Request, tuple[float, float]] = {}
         """Until when each is not asked for, and when it will be full, by this process's clock."""
@@ -56,21 +42,21 @@ class PostgresStore:
             self._refused.pop(request, None)
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._work.read() as tx:
-                await tx.buckets.refund(requests)
+                await tx[BucketRepository].refund(requests)
         except TimeoutError:
             raise DatabaseUnavailable() from None
 
     async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
         """See BucketStore."""
         async with self._work.read() as tx:
-            found = await tx.buckets.fullest(list(limits.values()), count)
+            found = await tx[BucketRepository].fullest(list(limits.values()), count)
         return [Bucket(limits[name], key, reset_after) for name, key, reset_after in found]
 
     async def _ask(self, requests: Sequence[Request]) -> list[Decision]:
         different = list(dict.fromkeys(requests))
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._work.read() as tx:
-                allowed, resets = await tx.buckets.take(different)
+                allowed, resets = await tx[BucketRepository].take(different)
         except TimeoutError:
             raise DatabaseUnavailable() from None
         found = dict(zip(different, resets, strict=True))

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from server.db.engine import create_engine
 from server.db.notifications import Channel, Notifications
 from server.events.catalog import UserRegistered
+from server.events.repository import EventRepository
 from server.events.service import EventsService
 from server.identity import Role
 from server.mail import worker as worker_module
@@ -24,6 +25,7 @@ from server.mail.mailer import SmtpMailer
 from server.mail.repository import MailRepository
 from server.mail.worker import MailWorker
 from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.auth import a_user
 from tests.fixtures.clinical import TOKENS
 from tests.fixtures.clock import SettableClock
@@ -57,7 +59,7 @@ def a_worker(queue: UnitOfWork, sink: MailSink) -> MailWorker:
 
 async def status(queue: UnitOfWork) -> QueueStatus:
     async with queue.read() as tx:
-        return await MailRepository(tx.connection).status()
+        return await tx[MailRepository].status()
 
 
 async def settled(queue: UnitOfWork, seconds: float = 120) -> QueueStatus:
@@ -75,7 +77,7 @@ def message_ids(sink: MailSink) -> Counter[str]:
 async def use_case(queue: UnitOfWork, fails: bool) -> None:
     async with queue.begin() as tx:
         user_id = await add_account(tx.connection)
-        await tx.events.record(UserRegistered(a_user(Role.ADMIN, id=user_id), invited=False))
+        await tx[EventRepository].record(UserRegistered(a_user(Role.ADMIN, id=user_id), invited=False))
         if fails:
             raise Undone
 
@@ -100,7 +102,7 @@ async def ringing(url: str) -> AsyncIterator[tuple[UnitOfWork, Notifications]]:
     notifications = Notifications(ears)
     try:
         async with notifications.running():
-            yield UnitOfWork(engine, lambda: notifications.ring(Channel.MAIL)), notifications
+            yield unit_of_work(engine, lambda: notifications.ring(Channel.MAIL)), notifications
     finally:
         await ears.dispose()
         await engine.dispose()

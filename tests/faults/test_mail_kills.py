@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from server.db.identifiers import new_id
 from server.mail.entities import MailKind, NewMail
+from server.mail.outbox import Outbox
 from server.mail.worker import MAX_AT_ONCE
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.database import committing_work
@@ -65,7 +66,7 @@ class Post:
         async with self.queue.begin() as tx:
             account = await add_account(tx.connection)
             mails = (NewMail(MailKind.WELCOME, account, f"{n}.{new_id().hex[-6:]}@{domain}") for n in range(count))
-            await tx.outbox.add(*mails)
+            await tx[Outbox].add(*mails)
 
     async def value(self, statement: str, **values: str) -> object:
         async with self.queue.read() as tx:

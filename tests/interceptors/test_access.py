@@ -6,8 +6,10 @@ from uuid import UUID
 import grpc
 import pytest
 
+from server.auth.account_repository import AccountRepository
 from server.auth.entities import NewAccount, UserStatus
 from server.auth.lifetimes import Lifetime
+from server.auth.session_repository import SessionRepository
 from server.db.identifiers import new_id
 from server.identity import Caller, Role, current_caller
 from server.unit_of_work import UnitOfWork
@@ -23,8 +25,8 @@ async def signed_in_pharmacist(house: House, work: UnitOfWork, status: UserStatu
     """A stored account and session: ids of both, and the token."""
     async with work.begin() as tx:
         new = NewAccount("p@example.org", None, "P", "", Role.PHARMACIST, status, license_number="L-1")
-        user, session_id = await tx.accounts.insert(new), new_id()
-        await tx.sessions.open(session_id, user.id, bytes(32), Lifetime(DAY, DAY))
+        user, session_id = await tx[AccountRepository].insert(new), new_id()
+        await tx[SessionRepository].open(session_id, user.id, bytes(32), Lifetime(DAY, DAY))
     token, _ = house.tokens.issue(user, session_id, FAR)
     return user.id, session_id, (("authorization", f"Bearer {token}"),)
 
@@ -124,7 +126,7 @@ async def test_a_licence_must_be_verified_where_the_method_says_so(house: House,
     answer = await house.call(face, token, MALFORMED)
     assert (answer.code, answer.reason) == (CODE.PERMISSION_DENIED, "ACCOUNT_NOT_VERIFIED")
     async with work.begin() as tx:
-        await tx.accounts.verify(user_id)
+        await tx[AccountRepository].verify(user_id)
     assert (await house.call(face, token)).code is CODE.OK
 
 

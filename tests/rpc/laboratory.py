@@ -209,7 +209,7 @@ class Laboratory:
     async def _rows(self, prescription_id: str) -> Any:
         async with self._instance.core.work.begin() as tx:
             look = await tx.connection.begin_nested()
-            await LapseRepository(tx.connection).settle()
+            await tx[LapseRepository].settle()
             found = (await tx.connection.execute(SNAPSHOT, {"id": prescription_id})).scalar_one()
             await look.rollback()
         return found

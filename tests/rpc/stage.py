@@ -11,6 +11,7 @@ from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
 from sqlalchemy import text
 
+from server.auth.account_repository import AccountRepository
 from server.auth.entities import Tokens
 from server.db.metadata import metadata
 from tests.fixtures.cast import Actor, Cast
@@ -127,7 +128,7 @@ class Stage:
     async def _open_session(self, user_id: str) -> Tokens:
         instance = self.cast.instance
         async with instance.core.work.begin() as tx:
-            _, tokens = await instance.services.sessions.open(tx, await tx.accounts.get(UUID(user_id)))
+            _, tokens = await instance.services.sessions.open(tx, await tx[AccountRepository].get(UUID(user_id)))
         return tokens
 
     def _open(self) -> Prescription:

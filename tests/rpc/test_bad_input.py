@@ -143,7 +143,7 @@ def stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
 async def _stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
     found = {}
     async with instance.core.work.read() as tx:
-        await LapseRepository(tx.connection).settle()  # else it is written down by itself between two looks
+        await tx[LapseRepository].settle()  # else it is written down by itself between two looks
         for table in metadata.tables:
             contents = "0" if table in IN_MOTION else "coalesce(sum(hashtext(row::text)), 0)"
             row = await tx.connection.execute(text(f"SELECT count(*), {contents} FROM {table} AS row"))  # noqa: S608

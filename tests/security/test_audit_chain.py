@@ -219,7 +219,7 @@ async def test_s51_a_dump_in_another_server_is_known_as_one(work: UnitOfWork, da
     )
     async with work.begin() as tx:
         rows = await tx.connection.execute(select(audit_records).order_by("transaction_id", "id"))
-        await SealRepository(tx.connection).add(links(NO_SEAL.head, map(dict, rows.mappings())))
+        await tx[SealRepository].add(links(NO_SEAL.head, map(dict, rows.mappings())))
     with pytest.raises(ChainAhead):
         await a_sealer(work).seal()
     found = (await verify(work)).broken

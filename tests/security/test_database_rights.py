@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from server import app, schema
+from server.auth.account_repository import AccountRepository
 from server.db import grants, logins
 from server.db.embedded import EmbeddedPostgres
 from server.db.engine import APP_ROLE, SEALER_ROLE
@@ -212,7 +213,7 @@ async def test_s94_production_starts_with_the_two_accounts_and_with_no_other(dat
         _env_file=None, medconnect_env="production", jwt_secret="j" * 32, qr_encryption_key="q" * 32
     )
     async with app.core(settings, urls.server, urls.sealer) as core, core.work.read() as tx:
-        assert await tx.accounts.has_admin() is False
+        assert await tx[AccountRepository].has_admin() is False
     wrong = {
         (urls.owner, urls.owner): {"DATABASE_URL", "SEALER_DATABASE_URL"},
         (urls.owner, urls.sealer): {"DATABASE_URL"},

@@ -25,7 +25,7 @@ from server.rate_limits.divided_store import DividedStore
 from server.rate_limits.meter import Meter
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.store import MemoryStore
-from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.auth import PASSWORD, Auth, process
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.limits import BUDGETS
@@ -201,7 +201,7 @@ async def test_s90_of_200_lookups_at_once_five_are_judged(
     clock, metrics, judged, pharmacist = SettableClock().clock, Metrics(), [], new_id()
     limit = BUDGETS.later("lookup_misses")
     engines = [create_engine(database_url, pool_size=4) for _ in processes]
-    stores = [PostgresStore(UnitOfWork(engine, joins=False)) for engine in engines]
+    stores = [PostgresStore(unit_of_work(engine, joins=False)) for engine in engines]
     meters = [Meter(DividedStore(store, MemoryStore(), SHARED, metrics), clock, metrics) for store in stores]
     budgets = [LookupMisses(meter, limit) for meter in meters]
 

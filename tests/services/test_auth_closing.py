@@ -20,6 +20,7 @@ from server.errors import (
 )
 from server.identity import Caller, Role
 from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.auth import Auth
 from tests.fixtures.clock import SettableClock
 
@@ -102,7 +103,7 @@ async def test_the_last_admin_who_may_act_is_not_closed(auth: Auth) -> None:
 
 async def test_of_admins_who_close_each_other_at_once_one_stays(database_url: str, passwords: Passwords) -> None:
     engine = create_engine(database_url, pool_size=4)
-    auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
+    auth = Auth.build(unit_of_work(engine), SettableClock().clock, passwords)
     for _ in range(5):
         one, other = [await auth.open(Role.ADMIN) for _ in range(2)]
         answers = await asyncio.gather(

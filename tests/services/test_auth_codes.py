@@ -21,7 +21,9 @@ from server.auth.passwords import Passwords
 from server.db.engine import create_engine
 from server.errors import EmailLimitExceeded, RateLimitExceeded
 from server.mail.entities import MailKind, NewMail
+from server.mail.outbox import Outbox
 from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.auth import SEAL, Auth
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import execute
@@ -184,7 +186,7 @@ async def test_s91_strangers_guess_fifty_times_a_day_and_the_first_try_is_never_
 
 async def test_s11_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:
     engine = create_engine(database_url, pool_size=10)
-    auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
+    auth = Auth.build(unit_of_work(engine), SettableClock().clock, passwords)
     user = await auth.open()
     code = await issued(auth, reset_of(user))
     assert sum(await asyncio.gather(*(opens(auth, reset_of(user), code) for _ in range(50)))) == 1
@@ -193,7 +195,7 @@ async def test_s11_of_fifty_uses_at_once_one_succeeds(database_url: str, passwor
 
 async def test_s11_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, passwords: Passwords) -> None:
     engine = create_engine(database_url, pool_size=10)
-    auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
+    auth = Auth.build(unit_of_work(engine), SettableClock().clock, passwords)
     user = await auth.open()
     code = await issued(auth, reset_of(user))
     await asyncio.gather(*(opens(auth, reset_of(user), another(code)) for _ in range(50)))
@@ -218,7 +220,7 @@ async def test_s13_neither_table_holds_the_code_and_the_mail_opens_with_the_key(
 
 async def test_an_account_that_was_sent_20_mails_today_is_sent_no_code(auth: Auth, user: User) -> None:
     async with auth.work.begin() as tx:
-        await tx.outbox.add(*[NewMail(MailKind.WELCOME, user.id, user.email)] * 20)
+        await tx[Outbox].add(*[NewMail(MailKind.WELCOME, user.id, user.email)] * 20)
         with pytest.raises(EmailLimitExceeded):
             await auth.codes.send(tx, user, reset_of(user), MailKind.PASSWORD_RESET)
     assert await execute(auth.work, "SELECT 1 FROM one_time_codes") == []

@@ -7,6 +7,7 @@ import pytest
 
 from server.auth.entities import AccountChange, OpenedAccount, SignedIn, Tokens, User, UserStatus
 from server.auth.passwords import Passwords
+from server.clinical.patient_repository import PatientRepository
 from server.errors import (
     AccountNotVerified,
     EmailNotConfirmed,
@@ -233,7 +234,7 @@ async def test_what_somebody_does_with_an_address_that_he_only_asks_for_does_not
 async def test_a_record_whose_address_is_not_confirmed_shows_none_and_is_sent_nothing(auth: Auth) -> None:
     user, tokens = await registered(auth)
     async with auth.work.read() as tx:
-        assert (await tx.patients.by_user(user.id)).email == ""
+        assert (await tx[PatientRepository].by_user(user.id)).email == ""
     await confirm(auth, user, tokens)
     async with auth.work.read() as tx:
-        assert (await tx.patients.by_user(user.id)).email == ADDRESS
+        assert (await tx[PatientRepository].by_user(user.id)).email == ADDRESS

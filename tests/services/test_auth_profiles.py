@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from server.auth.account_repository import AccountRepository
 from server.auth.entities import AccountChange, User, UserFilter
 from server.auth.passwords import Passwords
 from server.errors import EmailTaken, OtpInvalid, PasswordWrong, RateLimitExceeded, ValidationFailed
@@ -199,7 +200,7 @@ async def test_an_admin_finds_an_account_by_the_address_that_it_waits_for(auth: 
     user = (await auth.accounts.create_user(an_application(full_name="Wanda Waiting"))).user
     await change(auth, user, email=NEW)
     async with auth.work.read() as tx:
-        found, _ = await tx.accounts.newest(UserFilter(None, None, NEW), None, 5)
+        found, _ = await tx[AccountRepository].newest(UserFilter(None, None, NEW), None, 5)
     assert [account.id for account in found] == [user.id]
 
 

@@ -10,6 +10,7 @@ from server.auth.sign_in_repository import FREE_FAILURES, LONGEST_DELAY_SECONDS
 from server.db.engine import create_engine
 from server.errors import InvalidCredentials, RateLimitExceeded
 from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.auth import PASSWORD, SEAL, Auth
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import execute
@@ -117,7 +118,7 @@ async def test_s09_a_reset_password_ends_the_delay(auth: Auth, user: User) -> No
 
 async def test_of_many_guesses_at_once_after_a_delay_one_is_looked_at(database_url: str, passwords: Passwords) -> None:
     engine = create_engine(database_url, pool_size=10)
-    auth = Auth.build(UnitOfWork(engine), SettableClock().clock, passwords)
+    auth = Auth.build(unit_of_work(engine), SettableClock().clock, passwords)
     user = await auth.open()
     await fail(auth, user.email)
     await let_pass(auth, 1)

@@ -17,6 +17,7 @@ from server.db.engine import create_engine
 from server.errors import AccountNotVerified, DatabaseUnavailable, Unauthenticated
 from server.identity import Caller, Role
 from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.auth import Auth, set_status
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import execute
@@ -44,7 +45,7 @@ def elsewhere(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> A
 @pytest.fixture
 def committing(engine: AsyncEngine, clock: SettableClock, passwords: Passwords) -> Auth:
     """A process whose statements can be counted and kept waiting."""
-    return Auth.build(UnitOfWork(engine), clock.clock, passwords)
+    return Auth.build(unit_of_work(engine), clock.clock, passwords)
 
 
 @pytest.fixture
@@ -180,7 +181,7 @@ async def test_a_stale_memory_refuses_a_closed_and_an_unverified_account(here: A
 async def test_without_database_a_stale_memory_lets_nobody_through(here: Auth) -> None:
     caller = caller_of(here, await here.sign_in(await here.open()))
     engine = create_engine("postgresql://nobody@127.0.0.1:1/none", pool_size=1)
-    standing = Standing(UnitOfWork(engine), Clock())
+    standing = Standing(unit_of_work(engine), Clock())
     async with standing.followed():
         with pytest.raises(DatabaseUnavailable):
             await standing.check(caller, confirmed=False, verified=False)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server.auth.lifetimes import Lifetime
+from server.auth.session_repository import SessionRepository
 from server.clinical import history_mapping
 from server.clinical.entities import HistoryEntry, NewVisit, PatientChange, VisitType
 from server.clinical.history_service import HistoryService
@@ -26,7 +27,9 @@ async def a_session(clinic: Clinic, lifetime: timedelta = DAY) -> Caller:
     """Paula in a session of her own."""
     caller = replace(clinic.paula_caller, session_id=new_id())
     async with clinic.work.begin() as tx:
-        await tx.sessions.open(caller.session_id, caller.user_id, caller.session_id.bytes, Lifetime(lifetime, lifetime))
+        await tx[SessionRepository].open(
+            caller.session_id, caller.user_id, caller.session_id.bytes, Lifetime(lifetime, lifetime)
+        )
     return caller
 
 
@@ -161,7 +164,7 @@ async def test_a_history_is_open_to_the_session_that_entered_the_code_for_ten_mi
 async def test_with_its_session_a_grant_ends(clinic: Clinic) -> None:
     revoked, over = await opened(clinic), await opened(clinic)
     async with clinic.work.begin() as tx:
-        await tx.sessions.revoke(revoked.session_id)
+        await tx[SessionRepository].revoke(revoked.session_id)
     assert not await is_open(clinic, revoked)
     await clinic.execute("UPDATE sessions SET expires_at = now() WHERE id = :id", id=over.session_id)
     assert not await is_open(clinic, over)
@@ -177,7 +180,7 @@ async def test_a_session_that_ended_meanwhile_opens_nothing(clinic: Clinic) -> N
     caller = await a_session(clinic)
     code = await mailed_code(clinic, caller)
     async with clinic.work.begin() as tx:
-        await tx.sessions.revoke(caller.session_id)
+        await tx[SessionRepository].revoke(caller.session_id)
     with pytest.raises(Unauthenticated):
         await clinic.histories.confirm_access(caller, code)
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from server.clinical.entities import NewPrescription, NewVisit, PrescriptionFilter, PrescriptionStatus, VisitType
+from server.clinical.prescription_list_repository import PrescriptionListRepository
 from server.clinical.reference_number import new_prescription_number, normalize
 from server.errors import (
     NotFound,
@@ -336,7 +337,7 @@ async def test_totals_are_exact_to_a_thousand_and_a_minimum_beyond(clinic: Clini
     narrowed = PrescriptionFilter()
     await clinic.prescribe()
     async with clinic.work.read() as tx:
-        rows, found = await tx.prescription_lists.of_doctor(clinic.doctor.user_id, narrowed, None, 20)
+        rows, found = await tx[PrescriptionListRepository].of_doctor(clinic.doctor.user_id, narrowed, None, 20)
     assert (len(rows), found) == (1, 1001)
     page = await clinic.prescriptions.list_own(clinic.doctor, (), None, NO_PERIOD, FIRST_PAGE)
     assert (page.total_size, page.total_size_is_minimum) == (1000, True)

@@ -12,6 +12,7 @@ import zxingcpp
 from PIL import Image
 
 from server.clinical.entities import PatientEmailStatus, PrescriptionStatus, QrCode
+from server.clinical.qr_code_repository import QrCodeRepository
 from server.clinical.qr_code_service import QrCodeService
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
@@ -29,7 +30,7 @@ from server.errors import (
 from server.identity import Caller, Role
 from server.qr import signed_code
 from server.qr.signed_code import QrKeyRing
-from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.clinical import QR_KEYS, Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock
 
@@ -45,7 +46,7 @@ FINAL = [
 
 async def stored(clinic: Clinic, code_id: UUID) -> QrCode:
     async with clinic.work.read() as tx:
-        code = await tx.qr_codes.get(code_id)
+        code = await tx[QrCodeRepository].get(code_id)
     assert code is not None
     return code
 
@@ -189,7 +190,7 @@ async def test_s48_a_code_whose_key_is_gone_is_replaced_when_it_is_shown_or_mail
 async def test_ten_new_codes_at_once_leave_one_open(database_url: str, clock: SettableClock) -> None:
     engine = create_engine(database_url, pool_size=10)
     try:
-        clinic = await open_clinic(UnitOfWork(engine), clock.clock)
+        clinic = await open_clinic(unit_of_work(engine), clock.clock)
         written = await clinic.prescribe()
         reissued = await asyncio.gather(*(clinic.qr_codes.reissue(clinic.doctor, written.id) for _ in range(10)))
         rows = await clinic.execute(

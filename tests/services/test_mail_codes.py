@@ -19,6 +19,7 @@ from server.mail.delivery import Delivery
 from server.mail.entities import ClaimedMail, MailKind, NewMail, QueueStatus
 from server.mail.letters import LetterWriter
 from server.mail.mailer import SmtpMailer
+from server.mail.outbox import Outbox
 from server.mail.repository import MailRepository
 from server.mail.worker import MailWorker
 from server.unit_of_work import UnitOfWork
@@ -58,13 +59,13 @@ async def add_code_mail(queue: UnitOfWork, *, good_for: str = "10 min", sealed_f
         late = await tx.connection.scalar(text("SELECT now() + CAST(:age AS text)::interval"), {"age": good_for})
         sealed = SEAL.close(CODE, sealed_for or user_id)
         kind = MailKind.PASSWORD_RESET
-        await tx.outbox.add(NewMail(kind, user_id, "p@example.org", sealed_code=sealed, expires_at=late))
+        await tx[Outbox].add(NewMail(kind, user_id, "p@example.org", sealed_code=sealed, expires_at=late))
     return user_id
 
 
 async def claimed(queue: UnitOfWork) -> ClaimedMail:
     async with queue.begin() as tx:
-        (mail,) = await MailRepository(tx.connection).claim(1, 1)
+        (mail,) = await tx[MailRepository].claim(1, 1)
         return mail
 
 
@@ -82,7 +83,7 @@ async def sent_by_a_worker(queue: UnitOfWork, composer: MailComposer, sink: Mail
 
 async def status(queue: UnitOfWork) -> QueueStatus:
     async with queue.read() as tx:
-        return await MailRepository(tx.connection).status()
+        return await tx[MailRepository].status()
 
 
 async def sealed(queue: UnitOfWork) -> bytes | None:
@@ -158,7 +159,7 @@ async def test_a_mail_whose_recipient_was_deactivated_while_it_waited_fails_unse
 async def test_a_new_password_is_told_to_its_owner(queue: UnitOfWork, composer: MailComposer) -> None:
     async with queue.begin() as tx:
         user_id = await add_account(tx.connection)
-        await tx.outbox.add(NewMail(MailKind.PASSWORD_CHANGED, user_id, "p@example.org"))
+        await tx[Outbox].add(NewMail(MailKind.PASSWORD_CHANGED, user_id, "p@example.org"))
     mail = await composer.compose(await claimed(queue))
     assert mail["Subject"] == "Your MedConnect password was changed"
     assert all("all others were signed out" in body for body in bodies(mail))

@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.auth.account_repository import AccountRepository
 from server.clinical.entities import PrescriptionItem
+from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.db.identifiers import new_id
@@ -19,6 +21,7 @@ from server.errors import RecipientDeactivated
 from server.mail.composer import MailComposer
 from server.mail.entities import ClaimedMail, MailKind, NewMail
 from server.mail.letters import LetterWriter
+from server.mail.outbox import Outbox
 from server.mail.repository import MailRepository
 from server.pharmacy.tables import dispensed_lines, pharmacy_log
 from server.unit_of_work import UnitOfWork
@@ -36,8 +39,8 @@ def composer(work: UnitOfWork) -> Iterator[MailComposer]:
 
 async def claimed(work: UnitOfWork, mail: NewMail) -> ClaimedMail:
     async with work.begin() as tx:
-        await tx.outbox.add(mail)
-        (claimed,) = await MailRepository(tx.connection).claim(1, 1)
+        await tx[Outbox].add(mail)
+        (claimed,) = await tx[MailRepository].claim(1, 1)
         return claimed
 
 
@@ -123,7 +126,7 @@ async def test_the_notice_of_a_dispense_tells_what_that_dispense_handed_out(
 ) -> None:
     ward, written = await prescribed(work)
     async with work.begin() as tx:
-        first, second = (await tx.prescriptions.get(written.id)).items
+        first, second = (await tx[PrescriptionRepository].get(written.id)).items
         await hand_out(tx.connection, written, ward, first, 3)
         log_id = await hand_out(tx.connection, written, ward, second, 4)
     details = {"log_id": str(log_id)}
@@ -170,7 +173,7 @@ async def test_no_mail_is_composed_for_a_deactivated_account(
     details = {"data": "{}", "event_type": "", "log_id": str(new_id())}
     mail = await claimed(work, NewMail(kind, ward.patient.user_id, "paula@example.org", written.id, details))
     async with work.begin() as tx:
-        await tx.accounts.deactivate(ward.patient.user_id)
+        await tx[AccountRepository].deactivate(ward.patient.user_id)
     with pytest.raises(RecipientDeactivated):
         await composer.compose(mail)
 
@@ -190,7 +193,7 @@ async def test_an_email_about_a_past_act_names_people_as_they_were_then(
 ) -> None:
     ward, written = await prescribed(work)
     async with work.begin() as tx:
-        prescription = await tx.prescriptions.get(written.id)
+        prescription = await tx[PrescriptionRepository].get(written.id)
         log_id = await hand_out(tx.connection, written, ward, prescription.items[0], 5)
     new = NewMail(kind, ward.patient.user_id, "paula@example.org", written.id, {"log_id": str(log_id)})
     mail = await claimed(work, new)

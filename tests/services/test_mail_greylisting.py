@@ -11,6 +11,7 @@ from sqlalchemy import text
 from server.mail.delivery import Delivery
 from server.mail.entities import MailKind, NewMail
 from server.mail.mailer import SmtpMailer
+from server.mail.outbox import Outbox
 from server.mail.outcome import Sent
 from server.mail.repository import MailRepository
 from server.unit_of_work import UnitOfWork
@@ -64,12 +65,12 @@ class Post:
 
     async def _try_due(self) -> bool:
         async with self._queue.begin() as tx:
-            await MailRepository(tx.connection).expire()
-            claimed = await MailRepository(tx.connection).claim(8, 6)
+            await tx[MailRepository].expire()
+            claimed = await tx[MailRepository].claim(8, 6)
         outcomes = [(mail, await self._delivery.attempt(mail)) for mail in claimed]
         if outcomes:
             async with self._queue.begin() as tx:
-                await MailRepository(tx.connection).settle(outcomes)
+                await tx[MailRepository].settle(outcomes)
         return any(state == "pending" for state, _, _ in await rows(self._queue))
 
     async def _pause(self) -> timedelta:
@@ -92,7 +93,7 @@ class Post:
 async def add(queue: UnitOfWork, **fields: Any) -> None:
     async with queue.begin() as tx:
         account = await add_account(tx.connection)
-        await tx.outbox.add(NewMail(MailKind.WELCOME, account, "p@example.org", **fields))
+        await tx[Outbox].add(NewMail(MailKind.WELCOME, account, "p@example.org", **fields))
 
 
 async def add_code(queue: UnitOfWork, minutes: int) -> None:
@@ -129,7 +130,7 @@ async def test_a_retried_email_begins_its_schedule_anew(queue: UnitOfWork, sink:
     await Post(queue, sink, FOR_EVER).run()
     async with queue.begin() as tx:
         mail_id: UUID = await tx.connection.scalar(text("SELECT id FROM emails"))
-        await tx.outbox.put_back(mail_id)
+        await tx[Outbox].put_back(mail_id)
     post = Post(queue, sink, GREYLISTING)
     await post.run()
     assert await rows(queue) == [("completed", 5, "")]
@@ -162,14 +163,14 @@ async def test_a_deferred_email_holds_up_no_later_one_and_no_code(
     delivery = Delivery(compose, SmtpMailer(sink.server), max_attempts=3)
     sink.answers["rcpt"] = [GREYLISTED]
     async with work.begin() as tx:
-        queue = MailRepository(tx.connection)
+        queue = tx[MailRepository]
         for kind in (MailKind.PRESCRIPTION, MailKind.CANCELLED):
-            await tx.outbox.add(NewMail(kind, patient, "p@example.org", written.id))
+            await tx[Outbox].add(NewMail(kind, patient, "p@example.org", written.id))
         (first,) = await queue.claim(8, 6)
         assert first.kind is MailKind.PRESCRIPTION
         await queue.settle([(first, await delivery.attempt(first))])
         late = await tx.connection.scalar(text("SELECT now() + interval '10 min'"))
-        await tx.outbox.add(NewMail(MailKind.EMAIL_CODE, patient, "p@example.org", sealed_code=b"x", expires_at=late))
+        await tx[Outbox].add(NewMail(MailKind.EMAIL_CODE, patient, "p@example.org", sealed_code=b"x", expires_at=late))
         claimed = await queue.claim(8, 6)
         assert {mail.kind for mail in claimed} == {MailKind.CANCELLED, MailKind.EMAIL_CODE}
         assert [await delivery.attempt(mail) for mail in claimed] == [Sent(), Sent()]

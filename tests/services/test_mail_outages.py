@@ -16,6 +16,7 @@ from server.mail.circuit import FAILURES
 from server.mail.delivery import Delivery
 from server.mail.entities import ClaimedMail, MailKind, NewMail
 from server.mail.mailer import SmtpMailer
+from server.mail.outbox import Outbox
 from server.mail.outcome import Sent
 from server.mail.repository import MailRepository
 from server.mail.standby import Standby
@@ -50,7 +51,7 @@ async def add_code(queue: UnitOfWork, age: str = "10 min") -> None:
         account = await add_account(tx.connection)
         late = await tx.connection.scalar(text("SELECT now() + CAST(:age AS text)::interval"), {"age": age})
         new = NewMail(MailKind.PASSWORD_RESET, account, "code@example.org", sealed_code=b"x", expires_at=late)
-        await tx.outbox.add(new)
+        await tx[Outbox].add(new)
 
 
 async def test_connections_are_used_again(queue: UnitOfWork, sink: MailSink) -> None:
@@ -138,8 +139,8 @@ async def test_a_code_does_not_wait_behind_mails_for_which_nobody_waits(queue: U
 async def test_a_code_that_ends_while_the_mail_server_is_away_is_erased(queue: UnitOfWork) -> None:
     await add_code(queue, "-1 s")
     async with queue.begin() as tx:
-        assert await MailRepository(tx.connection).expire() == 1
-        assert await MailRepository(tx.connection).expire() == 0
+        assert await tx[MailRepository].expire() == 1
+        assert await tx[MailRepository].expire() == 0
     assert await rows(queue) == [("failed", 0, "EXPIRED")]
     assert await values(queue, "SELECT sealed_code, harmless FROM emails") == [(None, True)]
 
@@ -150,8 +151,8 @@ async def test_mails_about_one_prescription_reach_a_reader_in_the_order_in_which
     patient, doctor = ward.patient.user_id, ward.doctor.user_id
     async with work.begin() as tx:
         for recipient in (patient, patient, doctor):
-            await tx.outbox.add(NewMail(MailKind.CANCELLED, recipient, "p@example.org", written.id))
-        queue = MailRepository(tx.connection)
+            await tx[Outbox].add(NewMail(MailKind.CANCELLED, recipient, "p@example.org", written.id))
+        queue = tx[MailRepository]
         claimed = await queue.claim(8, 8)
         assert sorted(mail.recipient_id for mail in claimed) == sorted([patient, doctor])
         assert await queue.claim(8, 8) == ()
@@ -198,7 +199,7 @@ async def test_the_serving_process_sends_while_no_worker_does_and_stops_when_one
         await until(lambda: done(queue, 2))
         await until(lambda: healthy(queue))
         async with queue.begin() as tx:
-            await MailRepository(tx.connection).show_life(new_id())
+            await tx[MailRepository].show_life(new_id())
         await until(lambda: nobody_stands_in(queue))
         await change(queue, "UPDATE mail_workers SET seen_at = now() - interval '31 s'")
         await add(queue, 1)
@@ -210,16 +211,16 @@ async def test_the_serving_process_sends_while_no_worker_does_and_stops_when_one
 async def test_s60_a_recipient_is_sent_20_mails_a_day_at_his_own_or_others_asking(queue: UnitOfWork) -> None:
     async with queue.begin() as tx:
         account = await add_account(tx.connection)
-        await tx.outbox.add(*[NewMail(MailKind.WELCOME, account, "p@example.org")] * 19)
-        await tx.outbox.check_room(account, 20)
-        await tx.outbox.add(NewMail(MailKind.WELCOME, account, "p@example.org"))
+        await tx[Outbox].add(*[NewMail(MailKind.WELCOME, account, "p@example.org")] * 19)
+        await tx[Outbox].check_room(account, 20)
+        await tx[Outbox].add(NewMail(MailKind.WELCOME, account, "p@example.org"))
         with pytest.raises(EmailLimitExceeded) as refused:
-            await tx.outbox.check_room(account, 20)
+            await tx[Outbox].check_room(account, 20)
         assert refused.value.retry_after == pytest.approx(86_400, abs=60)
-        await tx.outbox.check_room(await add_account(tx.connection), 20)
+        await tx[Outbox].check_room(await add_account(tx.connection), 20)
     await change(queue, "UPDATE emails SET created_at = now() - interval '25 h'")
     async with queue.begin() as tx:
-        await tx.outbox.check_room(account, 20)
+        await tx[Outbox].check_room(account, 20)
 
 
 @asynccontextmanager

@@ -51,7 +51,7 @@ async def add(queue: UnitOfWork, count: int) -> None:
 
 async def status(queue: UnitOfWork) -> QueueStatus:
     async with queue.read() as tx:
-        return await MailRepository(tx.connection).status()
+        return await tx[MailRepository].status()
 
 
 async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
@@ -102,7 +102,7 @@ async def test_the_mail_of_a_killed_worker_is_sent_by_another_when_its_lease_has
 ) -> None:
     await add(queue, 1)
     async with queue.begin() as tx:
-        await MailRepository(tx.connection).claim(1, 1)  # and its worker is heard of no more
+        await tx[MailRepository].claim(1, 1)  # and its worker is heard of no more
     async with a_worker(queue, SmtpMailer(sink.server)).running():
         await asyncio.sleep(0.3)
         assert sink.contents == []

@@ -16,6 +16,7 @@ from server.pharmacy.entities import DispensedPrescription
 from server.pharmacy.service import PharmacyService
 from server.pharmacy.tables import dispensed_lines, pharmacy_log
 from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.counter import current, prescribe, scan_and_validate
 from tests.fixtures.pharmacy import Ward, Written, line, open_ward
 
@@ -33,7 +34,7 @@ async def engine(shared_database_url: str) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture
 def work(engine: AsyncEngine) -> UnitOfWork:
-    return UnitOfWork(engine)
+    return unit_of_work(engine)
 
 
 async def race(attempts: Iterable[Awaitable[object]]) -> tuple[list[object], list[DeclaredError]]:

@@ -12,7 +12,7 @@ from server.pagination import PageRequest
 from server.period import Period
 from server.pharmacy.entities import HistoryFilter
 from server.pharmacy.service import PharmacyService
-from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.pharmacy import Ward, Written, a_service, line, open_ward
 
 MANY = tuple(range(1, 51))
@@ -28,7 +28,7 @@ async def engine(shared_database_url: str) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture
 def pharmacy(engine: AsyncEngine) -> PharmacyService:
-    return a_service(UnitOfWork(engine))
+    return a_service(unit_of_work(engine))
 
 
 @contextmanager

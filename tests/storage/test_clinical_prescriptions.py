@@ -11,9 +11,11 @@ from sqlalchemy.exc import IntegrityError
 
 from server.clinical.entities import Claim, Prescription, PrescriptionStatus
 from server.clinical.lapse_repository import LapseRepository
+from server.clinical.prescription_repository import PrescriptionRepository
+from server.clinical.qr_code_repository import QrCodeRepository
 from server.db.engine import create_engine
 from server.errors import NotFound
-from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.clinical import Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock
 
@@ -24,7 +26,7 @@ PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED = P
 async def shared_clinic(database_url: str, clock: SettableClock) -> AsyncIterator[Clinic]:
     """A clinic whose transactions are real ones, side by side."""
     engine = create_engine(database_url, pool_size=5)
-    yield await open_clinic(UnitOfWork(engine), clock.clock)
+    yield await open_clinic(unit_of_work(engine), clock.clock)
     await engine.dispose()
 
 
@@ -32,9 +34,9 @@ async def shared_clinic(database_url: str, clock: SettableClock) -> AsyncIterato
 async def test_a_move_is_stored_as_it_is_answered(clinic: Clinic, status: PrescriptionStatus) -> None:
     written = await clinic.prescribe()
     async with clinic.work.begin() as tx:
-        locked = await tx.prescriptions.get_for_update(written.id)
-        moved = await tx.prescriptions.move(locked, status, reason="because")
-        assert await tx.prescriptions.get(written.id) == moved
+        locked = await tx[PrescriptionRepository].get_for_update(written.id)
+        moved = await tx[PrescriptionRepository].move(locked, status, reason="because")
+        assert await tx[PrescriptionRepository].get(written.id) == moved
     assert (moved.status, moved.status_reason, moved.claim) == (status, "because", None)
     assert (moved.fulfilled_at is not None) is (status is DISPENSED)
 
@@ -43,15 +45,15 @@ async def test_a_move_is_stored_as_it_is_answered(clinic: Clinic, status: Prescr
 async def test_a_claim_is_stored_renewed_and_given_back(clinic: Clinic, source: PrescriptionStatus) -> None:
     written = await clinic.prescribe(status=f"'{source}'")
     async with clinic.work.begin() as tx:
-        locked = await tx.prescriptions.get_for_update(written.id)
+        locked = await tx[PrescriptionRepository].get_for_update(written.id)
         claim = Claim(clinic.pharmacist.user_id, source, locked.as_of + timedelta(minutes=30))
-        held = await tx.prescriptions.move(locked, VALIDATED, claim=claim)
-        assert await tx.prescriptions.get(written.id) == held
+        held = await tx[PrescriptionRepository].move(locked, VALIDATED, claim=claim)
+        assert await tx[PrescriptionRepository].get(written.id) == held
         longer = replace(claim, expires_at=locked.as_of + timedelta(minutes=50))
-        renewed = await tx.prescriptions.move(held, VALIDATED, claim=longer)
-        assert (await tx.prescriptions.get(written.id)).claim == renewed.claim == longer
-        released = await tx.prescriptions.move(renewed, source)
-        assert await tx.prescriptions.get(written.id) == released
+        renewed = await tx[PrescriptionRepository].move(held, VALIDATED, claim=longer)
+        assert (await tx[PrescriptionRepository].get(written.id)).claim == renewed.claim == longer
+        released = await tx[PrescriptionRepository].move(renewed, source)
+        assert await tx[PrescriptionRepository].get(written.id) == released
 
 
 async def test_the_database_refuses_a_claim_without_its_state_and_a_state_without_its_claim(clinic: Clinic) -> None:
@@ -60,7 +62,7 @@ async def test_the_database_refuses_a_claim_without_its_state_and_a_state_withou
     for status, held in ((VALIDATED, None), (SCANNED, claim), (VALIDATED, replace(claim, claimed_from=PENDING))):
         with pytest.raises(IntegrityError):
             async with clinic.work.begin() as tx:
-                await tx.prescriptions.move(written, status, claim=held)
+                await tx[PrescriptionRepository].move(written, status, claim=held)
 
 
 async def test_what_is_dispensed_is_added_item_by_item_by_one_statement(clinic: Clinic) -> None:
@@ -68,11 +70,11 @@ async def test_what_is_dispensed_is_added_item_by_item_by_one_statement(clinic: 
     first, second, _third = written.items
     with statements_of(clinic) as ran:
         async with clinic.work.begin() as tx:
-            await tx.prescriptions.add_dispensed({first.id: 5, second.id: 20})
+            await tx[PrescriptionRepository].add_dispensed({first.id: 5, second.id: 20})
     assert len(ran) == 1
     async with clinic.work.begin() as tx:
-        await tx.prescriptions.add_dispensed({first.id: 3})
-        read = await tx.prescriptions.get(written.id)
+        await tx[PrescriptionRepository].add_dispensed({first.id: 3})
+        read = await tx[PrescriptionRepository].get(written.id)
     assert [item.dispensed_quantity for item in read.items] == [8, 20, 0]
 
 
@@ -80,27 +82,27 @@ async def test_the_database_refuses_to_dispense_more_than_was_prescribed(clinic:
     written = await clinic.prescribe()
     with pytest.raises(IntegrityError):
         async with clinic.work.begin() as tx:
-            await tx.prescriptions.add_dispensed({written.items[0].id: 21})
+            await tx[PrescriptionRepository].add_dispensed({written.items[0].id: 21})
 
 
 async def test_a_prescription_is_found_and_locked_by_its_number_with_one_statement(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     with statements_of(clinic) as ran:
         async with clinic.work.begin() as tx:
-            assert await tx.prescriptions.by_number_for_update(written.number) == written
+            assert await tx[PrescriptionRepository].by_number_for_update(written.number) == written
     assert len(ran) == 1
 
 
 async def test_what_does_not_exist_is_not_found(clinic: Clinic) -> None:
     async with clinic.work.begin() as tx:
         for attempt in (
-            tx.prescriptions.get(uuid4()),
-            tx.prescriptions.get_for_update(uuid4()),
-            tx.prescriptions.by_number_for_update("RX-20261201-00000000"),
+            tx[PrescriptionRepository].get(uuid4()),
+            tx[PrescriptionRepository].get_for_update(uuid4()),
+            tx[PrescriptionRepository].by_number_for_update("RX-20261201-00000000"),
         ):
             with pytest.raises(NotFound, match="no such prescription"):
                 await attempt
-        assert await tx.qr_codes.get(uuid4()) is None
+        assert await tx[QrCodeRepository].get(uuid4()) is None
 
 
 async def test_what_is_open_of_a_patient_is_found_newest_first(clinic: Clinic) -> None:
@@ -114,7 +116,7 @@ async def test_what_is_open_of_a_patient_is_found_newest_first(clinic: Clinic) -
     await clinic.claim(held.id)
     await clinic.prescribe(clinic.quiet)
     async with clinic.work.begin() as tx:
-        patient_id, found = await tx.prescriptions.open_of_patient_for_update(clinic.paula.reference_number)
+        patient_id, found = await tx[PrescriptionRepository].open_of_patient_for_update(clinic.paula.reference_number)
     assert patient_id == clinic.paula.id
     assert [prescription.id for prescription in found] == [written[0].id, written[1].id, written[2].id, held.id]
     assert [prescription.status for prescription in found] == [PENDING, SCANNED, PARTLY, VALIDATED]
@@ -122,10 +124,10 @@ async def test_what_is_open_of_a_patient_is_found_newest_first(clinic: Clinic) -
 
 async def test_a_patient_of_whom_nothing_is_open_is_not_one_whom_nobody_knows(clinic: Clinic) -> None:
     async with clinic.work.begin() as tx:
-        found = await tx.prescriptions.open_of_patient_for_update(clinic.paula.reference_number)
+        found = await tx[PrescriptionRepository].open_of_patient_for_update(clinic.paula.reference_number)
         assert found == (clinic.paula.id, ())
         with pytest.raises(NotFound, match="no such patient"):
-            await tx.prescriptions.open_of_patient_for_update("PAT-20261201-00000000")
+            await tx[PrescriptionRepository].open_of_patient_for_update("PAT-20261201-00000000")
 
 
 async def test_scans_are_counted_and_none_is_lost(shared_clinic: Clinic) -> None:
@@ -133,8 +135,8 @@ async def test_scans_are_counted_and_none_is_lost(shared_clinic: Clinic) -> None
 
     async def scan() -> int:
         async with shared_clinic.work.begin() as tx:
-            await tx.prescriptions.get_for_update(written.id)
-            return await tx.qr_codes.count_scan(written.qr_code.id)
+            await tx[PrescriptionRepository].get_for_update(written.id)
+            return await tx[QrCodeRepository].count_scan(written.qr_code.id)
 
     assert sorted(await asyncio.gather(*(scan() for _ in range(7)))) == [1, 2, 3, 4, 5, 6, 7]
     assert (await shared_clinic.prescriptions.get(shared_clinic.doctor, written.id)).qr_code.scan_count == 7
@@ -145,7 +147,7 @@ async def waiting_reader(clinic: Clinic, prescription_id: UUID) -> asyncio.Task[
 
     async def read() -> Prescription:
         async with clinic.work.begin() as tx:
-            return await tx.prescriptions.get_for_update(prescription_id)
+            return await tx[PrescriptionRepository].get_for_update(prescription_id)
 
     task = asyncio.create_task(read())
     query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
@@ -157,10 +159,10 @@ async def waiting_reader(clinic: Clinic, prescription_id: UUID) -> asyncio.Task[
 async def test_who_waited_for_a_lock_sees_what_the_other_one_dispensed(shared_clinic: Clinic) -> None:
     written = await shared_clinic.prescribe(items=2)
     async with shared_clinic.work.begin() as tx:
-        locked = await tx.prescriptions.get_for_update(written.id)
+        locked = await tx[PrescriptionRepository].get_for_update(written.id)
         waiting = await waiting_reader(shared_clinic, written.id)
-        await tx.prescriptions.add_dispensed({written.items[0].id: 7})
-        await tx.prescriptions.move(locked, PARTLY)
+        await tx[PrescriptionRepository].add_dispensed({written.items[0].id: 7})
+        await tx[PrescriptionRepository].move(locked, PARTLY)
     seen = await waiting
     assert (seen.status, [item.dispensed_quantity for item in seen.items]) == (PARTLY, [7, 0])
 
@@ -168,10 +170,10 @@ async def test_who_waited_for_a_lock_sees_what_the_other_one_dispensed(shared_cl
 async def test_who_waited_for_a_lock_sees_the_code_that_the_other_one_issued(shared_clinic: Clinic) -> None:
     written = await shared_clinic.prescribe()
     async with shared_clinic.work.begin() as tx:
-        await tx.prescriptions.get_for_update(written.id)
+        await tx[PrescriptionRepository].get_for_update(written.id)
         waiting = await waiting_reader(shared_clinic, written.id)
         code = replace(written.qr_code, id=uuid4(), qr_hash="f" * 32)
-        await tx.qr_codes.replace(code)
+        await tx[QrCodeRepository].replace(code)
     assert (await waiting).qr_code == code
 
 
@@ -184,7 +186,7 @@ async def test_what_is_over_is_written_down_once_and_nothing_else_is_touched(cli
     written = [lapsed, released, held, pending, final]
     before = [await clinic.prescriptions.get(clinic.doctor, prescription.id) for prescription in written]
     async with clinic.work.begin() as tx:
-        lapses = LapseRepository(tx.connection)
+        lapses = tx[LapseRepository]
         assert (await lapses.settle(), await lapses.settle()) == (2, 0)
     assert [await clinic.prescriptions.get(clinic.doctor, prescription.id) for prescription in written] == before
     rows = await clinic.execute("SELECT id, status FROM prescriptions")

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from server.events.catalog import PasswordChanged, TrialEvent
+from server.events.repository import EventRepository
 from server.events.sequencer import Sequencer
 from server.identity import Role
 from server.unit_of_work import Transaction, UnitOfWork
@@ -38,7 +39,7 @@ async def found(work: UnitOfWork, statement: str) -> list[tuple[Any, ...]]:
 async def record(tx: Transaction) -> None:
     """An event with one mail."""
     user_id = await add_account(tx.connection)
-    await tx.events.record(PasswordChanged(a_user(Role.ADMIN, id=user_id)))
+    await tx[EventRepository].record(PasswordChanged(a_user(Role.ADMIN, id=user_id)))
 
 
 async def record_in(work: UnitOfWork) -> None:
@@ -68,7 +69,7 @@ async def test_an_event_its_mail_and_the_mails_first_state_are_recorded_together
 async def test_an_event_without_a_mail_is_recorded_too(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         user = a_user(Role.ADMIN, id=await add_account(tx.connection))
-        await tx.events.record(TrialEvent(user, "x.y", {"a": "é\u2603"}))
+        await tx[EventRepository].record(TrialEvent(user, "x.y", {"a": "é\u2603"}))
         await tx.connection.execute(text("DELETE FROM emails"))
     [details] = await found(work, "SELECT details FROM events WHERE type = 'test'")
     assert details == ({"eventType": "x.y", "data": {"a": "é\u2603"}},)

@@ -9,8 +9,9 @@ from server.audit.occasion import Subject
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.errors import RequestInProgress
-from server.idempotency.repository import FirstSuccess, KeyedCall
+from server.idempotency.repository import FirstSuccess, IdempotencyRepository, KeyedCall
 from server.unit_of_work import Transaction, UnitOfWork
+from server.work import unit_of_work
 
 CALL = KeyedCall(new_id(), "ScanQrCode", "0123456789abcdef")
 SUCCESS = FirstSuccess(bytes(32), b"answer", Subject("prescription", new_id(), (new_id(), new_id())))
@@ -20,7 +21,7 @@ SUCCESS = FirstSuccess(bytes(32), b"answer", Subject("prescription", new_id(), (
 async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """A unit of work that commits."""
     engine = create_engine(shared_database_url, pool_size=4)
-    work = UnitOfWork(engine)
+    work = unit_of_work(engine)
     async with work.begin() as tx:
         await tx.connection.execute(text("DELETE FROM idempotency_keys"))
     yield work
@@ -34,15 +35,15 @@ async def age(tx: Transaction, hours: float) -> None:
 
 async def test_a_success_is_found_again_with_what_was_asked(work: UnitOfWork) -> None:
     async with work.begin() as tx:
-        assert await tx.idempotency.claim(CALL) is None
-        await tx.idempotency.keep(CALL, SUCCESS)
-        assert await tx.idempotency.claim(CALL) == SUCCESS
+        assert await tx[IdempotencyRepository].claim(CALL) is None
+        await tx[IdempotencyRepository].keep(CALL, SUCCESS)
+        assert await tx[IdempotencyRepository].claim(CALL) == SUCCESS
 
 
 async def test_an_empty_answer_is_an_answer(work: UnitOfWork) -> None:
     async with work.begin() as tx:
-        await tx.idempotency.keep(CALL, FirstSuccess(bytes(32), b""))
-        assert await tx.idempotency.claim(CALL) == FirstSuccess(bytes(32), b"")
+        await tx[IdempotencyRepository].keep(CALL, FirstSuccess(bytes(32), b""))
+        assert await tx[IdempotencyRepository].claim(CALL) == FirstSuccess(bytes(32), b"")
 
 
 @pytest.mark.parametrize(
@@ -55,52 +56,52 @@ async def test_an_empty_answer_is_an_answer(work: UnitOfWork) -> None:
 )
 async def test_caller_method_and_key_together_name_a_success(work: UnitOfWork, other: KeyedCall) -> None:
     async with work.begin() as tx:
-        await tx.idempotency.keep(CALL, SUCCESS)
-        assert await tx.idempotency.claim(other) is None
+        await tx[IdempotencyRepository].keep(CALL, SUCCESS)
+        assert await tx[IdempotencyRepository].claim(other) is None
 
 
 async def test_a_claim_lasts_until_its_transaction_ends(real_work: UnitOfWork) -> None:
     async with real_work.begin() as first:
-        assert await first.idempotency.claim(CALL) is None
-        assert await first.idempotency.claim(CALL) is None
+        assert await first[IdempotencyRepository].claim(CALL) is None
+        assert await first[IdempotencyRepository].claim(CALL) is None
         with pytest.raises(RequestInProgress):
             async with real_work.begin() as second:
-                await second.idempotency.claim(CALL)
+                await second[IdempotencyRepository].claim(CALL)
     async with real_work.begin() as third:
-        assert await third.idempotency.claim(CALL) is None
+        assert await third[IdempotencyRepository].claim(CALL) is None
 
 
 async def test_a_kept_success_is_answered_even_while_its_key_is_claimed(real_work: UnitOfWork) -> None:
     async with real_work.begin() as tx:
-        await tx.idempotency.keep(CALL, SUCCESS)
+        await tx[IdempotencyRepository].keep(CALL, SUCCESS)
     async with real_work.begin() as first, real_work.begin() as second:
-        assert await first.idempotency.claim(CALL) == SUCCESS
-        assert await second.idempotency.claim(CALL) == SUCCESS
+        assert await first[IdempotencyRepository].claim(CALL) == SUCCESS
+        assert await second[IdempotencyRepository].claim(CALL) == SUCCESS
 
 
 async def test_a_success_that_was_stored_meanwhile_is_not_overwritten(real_work: UnitOfWork) -> None:
     """The gap between a statement's snapshot and its lock: the one who comes through it must not commit."""
     async with real_work.begin() as tx:
-        await tx.idempotency.keep(CALL, SUCCESS)
+        await tx[IdempotencyRepository].keep(CALL, SUCCESS)
     with pytest.raises(RequestInProgress):
         async with real_work.begin() as tx:
-            await tx.idempotency.keep(CALL, FirstSuccess(bytes(32), b"another answer"))
+            await tx[IdempotencyRepository].keep(CALL, FirstSuccess(bytes(32), b"another answer"))
     async with real_work.read() as tx:
-        assert await tx.idempotency.claim(CALL) == SUCCESS
+        assert await tx[IdempotencyRepository].claim(CALL) == SUCCESS
 
 
 @pytest.mark.parametrize(("hours", "known"), [(23.9, True), (24.1, False)])
 async def test_a_success_is_known_for_a_day(work: UnitOfWork, hours: float, known: bool) -> None:
     async with work.begin() as tx:
-        await tx.idempotency.keep(CALL, SUCCESS)
+        await tx[IdempotencyRepository].keep(CALL, SUCCESS)
         await age(tx, hours)
-        assert (await tx.idempotency.claim(CALL) is not None) is known
+        assert (await tx[IdempotencyRepository].claim(CALL) is not None) is known
 
 
 async def test_a_key_whose_day_is_over_may_be_used_anew(work: UnitOfWork) -> None:
     newer = FirstSuccess(b"\1" * 32, b"another answer")
     async with work.begin() as tx:
-        await tx.idempotency.keep(CALL, SUCCESS)
+        await tx[IdempotencyRepository].keep(CALL, SUCCESS)
         await age(tx, 24.1)
-        await tx.idempotency.keep(CALL, newer)
-        assert await tx.idempotency.claim(CALL) == newer
+        await tx[IdempotencyRepository].keep(CALL, newer)
+        assert await tx[IdempotencyRepository].claim(CALL) == newer

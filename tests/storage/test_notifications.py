@@ -9,7 +9,7 @@ from sqlalchemy import text
 from server.db import notifications as module
 from server.db.engine import create_engine
 from server.db.notifications import Channel, Notifications
-from server.unit_of_work import UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.database import committing_work
 from tests.fixtures.mails import add_mails
 
@@ -90,7 +90,7 @@ async def test_a_use_case_that_leaves_mails_rings_behind_its_commit_and_others_d
     def ring() -> None:
         rung.append(1)
 
-    work = UnitOfWork(engine, ring)
+    work = unit_of_work(engine, ring)
     async with work.begin() as tx:
         await tx.connection.execute(text("SELECT 1"))
     assert rung == []

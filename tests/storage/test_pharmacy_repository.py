@@ -16,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.audit.events import AuditEvent
 from server.audit.occasion import NOTHING
 from server.clinical.entities import Claim, Prescription, PrescriptionItem, PrescriptionStatus
+from server.clinical.prescription_repository import PrescriptionRepository
 from server.db.engine import APP_ROLE
 from server.db.identifiers import new_id
 from server.errors import NotFound
 from server.period import Period
 from server.pharmacy.entities import HistoryFilter, NewEntry, NewLine, PharmacyAction
+from server.pharmacy.repository import PharmacyRepository
 from server.unit_of_work import Transaction, UnitOfWork
 from tests.fixtures.pharmacy import Ward, open_ward
 
@@ -28,7 +30,7 @@ from tests.fixtures.pharmacy import Ward, open_ward
 async def prescribed(tx: Transaction) -> tuple[Ward, UUID, tuple[PrescriptionItem, ...]]:
     ward = await open_ward(tx.connection)
     written = await ward.prescribe(tx.connection)
-    return ward, written.id, (await tx.prescriptions.get(written.id)).items
+    return ward, written.id, (await tx[PrescriptionRepository].get(written.id)).items
 
 
 def an_entry(ward: Ward, prescription_id: UUID, action: PharmacyAction = PharmacyAction.DISPENSE) -> NewEntry:
@@ -44,8 +46,8 @@ async def test_lines_come_back_as_they_were_written(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         ward, prescription_id, (first, second) = await prescribed(tx)
         entry = an_entry(ward, prescription_id)
-        await tx.pharmacy.add_dispensing(NOTHING, entry, [a_line(second), a_line(first, quantity=7)])
-        lines = await tx.pharmacy.lines_for(prescription_id, ward.pharmacist)
+        await tx[PharmacyRepository].add_dispensing(NOTHING, entry, [a_line(second), a_line(first, quantity=7)])
+        lines = await tx[PharmacyRepository].lines_for(prescription_id, ward.pharmacist)
     assert [(line.log_id, line.item_id, line.quantity) for line in lines] == [
         (entry.id, first.id, 7),
         (entry.id, second.id, 3),
@@ -58,29 +60,31 @@ async def test_lines_are_shown_to_their_pharmacist_and_their_patient_alone(work:
     async with work.begin() as tx:
         ward, prescription_id, (item, _) = await prescribed(tx)
         stranger, _, _ = await prescribed(tx)
-        await tx.pharmacy.add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item)])
+        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item)])
         readers = (ward.pharmacist, ward.patient, ward.colleague, ward.doctor, stranger.patient, stranger.pharmacist)
-        shown = [len(await tx.pharmacy.lines_for(prescription_id, reader)) for reader in readers]
+        shown = [len(await tx[PharmacyRepository].lines_for(prescription_id, reader)) for reader in readers]
     assert shown == [1, 1, 0, 0, 0, 0]
 
 
 async def test_two_lines_of_an_item_never_start_at_the_same_quantity(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         ward, prescription_id, (item, _) = await prescribed(tx)
-        await tx.pharmacy.add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item)])
-        await tx.pharmacy.add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item, before=3)])
+        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item)])
+        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item, before=3)])
     with pytest.raises(IntegrityError, match="uq_dispensed_lines_item_id_dispensed_before"):
         async with work.begin() as tx:
-            await tx.pharmacy.add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item, before=3)])
+            await tx[PharmacyRepository].add_dispensing(
+                NOTHING, an_entry(ward, prescription_id), [a_line(item, before=3)]
+            )
 
 
 async def test_an_item_never_counts_more_dispensed_than_prescribed(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         _, _, (item, _) = await prescribed(tx)
-        await tx.prescriptions.add_dispensed({item.id: item.quantity})
+        await tx[PrescriptionRepository].add_dispensed({item.id: item.quantity})
     with pytest.raises(IntegrityError, match="ck_prescription_items_dispensed_quantity"):
         async with work.begin() as tx:
-            await tx.prescriptions.add_dispensed({item.id: 1})
+            await tx[PrescriptionRepository].add_dispensed({item.id: 1})
 
 
 async def test_only_scans_and_lookups_of_the_last_day_count_as_seen_lately(work: UnitOfWork) -> None:
@@ -89,13 +93,19 @@ async def test_only_scans_and_lookups_of_the_last_day_count_as_seen_lately(work:
         pharmacist_id = ward.pharmacist.user_id
         for action in PharmacyAction:
             await tx.connection.execute(text("DELETE FROM pharmacy_log"))
-            assert not await found(tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, pharmacist_id))
-            await tx.pharmacy.add(AuditEvent.PRESCRIPTION_SCANNED, NOTHING, an_entry(ward, prescription_id, action))
+            assert not await found(
+                tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, pharmacist_id)
+            )
+            await tx[PharmacyRepository].add(
+                AuditEvent.PRESCRIPTION_SCANNED, NOTHING, an_entry(ward, prescription_id, action)
+            )
             looked = action in (PharmacyAction.SCAN, PharmacyAction.LOOKUP)
-            assert await found(tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, pharmacist_id))
-            assert await found(tx.pharmacy.seen_lately_for_update(prescription_id, pharmacist_id)) is looked
-            assert not await found(tx.pharmacy.seen_lately_for_update(prescription_id, ward.colleague.user_id))
-            assert not await found(tx.pharmacy.acted_on_or_claimed_for_update(new_id(), pharmacist_id))
+            assert await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, pharmacist_id))
+            assert await found(tx[PharmacyRepository].seen_lately_for_update(prescription_id, pharmacist_id)) is looked
+            assert not await found(
+                tx[PharmacyRepository].seen_lately_for_update(prescription_id, ward.colleague.user_id)
+            )
+            assert not await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(new_id(), pharmacist_id))
 
 
 async def test_what_is_claimed_is_found_by_those_who_want_to_end_it_and_by_nobody_who_wants_to_claim_it(
@@ -104,13 +114,13 @@ async def test_what_is_claimed_is_found_by_those_who_want_to_end_it_and_by_nobod
     async with work.begin() as tx:
         ward, prescription_id, _ = await prescribed(tx)
         colleague_id = ward.colleague.user_id
-        prescription = await tx.prescriptions.get_for_update(prescription_id)
+        prescription = await tx[PrescriptionRepository].get_for_update(prescription_id)
         until = prescription.as_of + timedelta(minutes=1)
         claim = Claim(ward.pharmacist.user_id, PrescriptionStatus.SCANNED, until)
-        await tx.prescriptions.move(prescription, PrescriptionStatus.VALIDATED, claim=claim)
-        assert await found(tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, colleague_id))
-        assert await found(tx.pharmacy.seen_lately_or_claimed_for_update(prescription_id, colleague_id))
-        assert not await found(tx.pharmacy.seen_lately_for_update(prescription_id, colleague_id))
+        await tx[PrescriptionRepository].move(prescription, PrescriptionStatus.VALIDATED, claim=claim)
+        assert await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, colleague_id))
+        assert await found(tx[PharmacyRepository].seen_lately_or_claimed_for_update(prescription_id, colleague_id))
+        assert not await found(tx[PharmacyRepository].seen_lately_for_update(prescription_id, colleague_id))
 
 
 async def found(looking: Awaitable[Prescription]) -> bool:
@@ -126,8 +136,8 @@ async def test_entries_of_one_statement_all_arrive(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         ward, prescription_id, _ = await prescribed(tx)
         entries = [an_entry(ward, prescription_id, PharmacyAction.LOOKUP) for _ in range(5)]
-        await tx.pharmacy.add(AuditEvent.PRESCRIPTION_LOOKED_UP, NOTHING, *entries)
-        stored, found = await tx.pharmacy.log(prescription_id, ward.pharmacist.user_id, None, 20)
+        await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_LOOKED_UP, NOTHING, *entries)
+        stored, found = await tx[PharmacyRepository].log(prescription_id, ward.pharmacist.user_id, None, 20)
     assert {entry.id for entry in stored} == {entry.id for entry in entries}
     assert found == 5
 
@@ -147,14 +157,14 @@ async def test_the_lists_find_their_rows_by_index_in_a_long_log(work: UnitOfWork
         await tx.connection.execute(text("SET LOCAL ROLE NONE"))  # statistics are the owner's business
         await tx.connection.execute(text("ANALYZE pharmacy_log"))
         await tx.connection.execute(text(f"SET LOCAL ROLE {APP_ROLE}"))
-        await tx.pharmacy.add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item)])
+        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item)])
         async with plans(tx.connection) as explained:
             everything, zone = HistoryFilter(Period(), None), ZoneInfo("UTC")
-            await tx.pharmacy.history(ward.pharmacist.user_id, everything, zone, None, 20)
-            await tx.pharmacy.log(prescription_id, ward.pharmacist.user_id, None, 20)
-            await tx.pharmacy.lines_for(prescription_id, ward.pharmacist)
-            await tx.pharmacy.lines_for(prescription_id, ward.patient)
-            await found(tx.pharmacy.acted_on_or_claimed_for_update(prescription_id, ward.colleague.user_id))
+            await tx[PharmacyRepository].history(ward.pharmacist.user_id, everything, zone, None, 20)
+            await tx[PharmacyRepository].log(prescription_id, ward.pharmacist.user_id, None, 20)
+            await tx[PharmacyRepository].lines_for(prescription_id, ward.pharmacist)
+            await tx[PharmacyRepository].lines_for(prescription_id, ward.patient)
+            await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, ward.colleague.user_id))
     assert len(explained) == 7  # what is not found is looked for twice
     assert not [plan for plan in explained if "Seq Scan on pharmacy_log" in plan]
 

@@ -9,8 +9,8 @@ import server
 from server import schema
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
-from server.idempotency.repository import FirstSuccess, KeyedCall
-from server.unit_of_work import UnitOfWork
+from server.idempotency.repository import FirstSuccess, IdempotencyRepository, KeyedCall
+from server.work import unit_of_work
 
 
 def test_every_module_with_tables_is_part_of_it() -> None:
@@ -44,12 +44,12 @@ async def test_who_does_not_own_the_database_is_told_who_has_to_migrate_it(datab
 
 async def test_clearing_empties_every_table_and_keeps_the_schema(database_url: str) -> None:
     engine = create_engine(database_url, pool_size=1)
-    work, call = UnitOfWork(engine), KeyedCall(new_id(), "X", "0123456789abcdef")
+    work, call = unit_of_work(engine), KeyedCall(new_id(), "X", "0123456789abcdef")
     async with work.begin() as tx:
-        await tx.idempotency.keep(call, FirstSuccess(bytes(32), b""))
+        await tx[IdempotencyRepository].keep(call, FirstSuccess(bytes(32), b""))
     await schema.clear(database_url)
     async with work.read() as tx:
-        assert await tx.idempotency.claim(call) is None
+        assert await tx[IdempotencyRepository].claim(call) is None
     assert await schema.is_current(database_url)
     await engine.dispose()
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from server.db.engine import create_engine
 from server.errors import VersionConflict
 from server.unit_of_work import Transaction, UnitOfWork
+from server.work import unit_of_work
 from tests.fixtures.database import as_owner
 
 POOL = 2
@@ -21,7 +22,7 @@ async def work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """On storage that commits, with hardly any connections."""
     await as_owner(shared_database_url, "DROP TABLE IF EXISTS notes", "CREATE TABLE notes (note text)")
     engine = create_engine(shared_database_url, pool_size=POOL, owner=True)
-    yield UnitOfWork(engine)
+    yield unit_of_work(engine)
     await engine.dispose()
 
 

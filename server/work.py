@@ -1,0 +1,29 @@
+"""The unit of work of this service: how each repository is built, and what a commit wakes."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from server.events.repository import EventRepository
+from server.events.subscriptions import mails_of
+from server.mail.outbox import Outbox
+from server.unit_of_work import Builders, Transaction, UnitOfWork
+
+BUILDERS: Final[Builders] = {EventRepository: partial(EventRepository, mails_of=mails_of)}
+"""Repositories that need more than the connection."""
+
+
+def unit_of_work(engine: AsyncEngine, happened: Callable[[], None] = lambda: None, *, joins: bool = True) -> UnitOfWork:
+    """Return the unit of work on a pool. happened: called after each commit that leaves events or emails.
+
+    joins: see UnitOfWork.
+    """
+
+    def committed(tx: Transaction) -> None:
+        events, outbox = tx.used(EventRepository), tx.used(Outbox)
+        if (events and events.recorded) or (outbox and outbox.added):
+            happened()
+
+    return UnitOfWork(engine, BUILDERS, committed, joins=joins)
