@@ -30,7 +30,7 @@ async def _rehearse(call: Call, channel: grpc.aio.Channel, database: asyncpg.Poo
     method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(call.path)
 
     async def play(request: bytes) -> Exchange:
-        with _noted() as statements:
+        with _note_statements() as statements:
             response = await method(request, metadata=call.metadata)
         return Exchange(request, tuple(statements), response)
 
@@ -52,7 +52,7 @@ async def restore(call: Call, database: asyncpg.Pool) -> None:
 
 
 @contextmanager
-def _noted() -> Iterator[list[Statement]]:
+def _note_statements() -> Iterator[list[Statement]]:
     """Records the statements of calls; those of background jobs are skipped, because they have no caller."""
     noted: list[Statement] = []
 

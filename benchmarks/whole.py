@@ -33,7 +33,7 @@ async def server(settings: Settings, database_url: str) -> AsyncIterator[int]:
 @asynccontextmanager
 async def worker(settings: Settings, database_url: str) -> AsyncIterator[int]:
     """Runs the worker, so that the measured server does not send emails as its fallback; it yields port 0."""
-    async with app.core(settings, database_url) as core, app.sending(core):
+    async with app.core(settings, database_url) as core, app.background_jobs(core):
         _log_to(settings.medconnect_home / "worker.log")
         yield 0
 
@@ -46,7 +46,7 @@ async def chain(calls: Sequence[RehearsedCall], settings: Settings, database_url
             server = grpc.aio.server(interceptors=[app.chain(core, services, asyncio.Event())], options=OPTIONS)
             server.add_generic_rpc_handlers((Handlers(calls, _recorded),))
             port = server.add_insecure_port("127.0.0.1:0")
-            async with services.standing.followed():
+            async with services.revocations.kept_fresh():
                 await server.start()
                 _log_to(settings.medconnect_home / "chain.log")
                 yield port

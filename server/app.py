@@ -23,11 +23,11 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 from server import background
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
-from server.audit.sealing import Sealing
-from server.audit.trail_repository import AuditTrail
+from server.audit.sealing import SealWorker
+from server.audit.trail_repository import AuditWriter
 from server.auth import key_file
 from server.auth.servicer import AuthServicer
-from server.clinical.lapses import Lapses
+from server.clinical.lapses import ExpiryJob
 from server.clinical.servicer import ClinicalServicer
 from server.core import Core, SchemaOutdated, code_seal, core, head_keeper
 from server.db.notifications import Channel
@@ -35,32 +35,32 @@ from server.errors import Unavailable
 from server.events.sequencer import Sequencer
 from server.events.servicer import EventsServicer
 from server.health import Health
-from server.housekeeping.service import Housekeeping
+from server.housekeeping.service import Retention
 from server.interceptors.access import OPEN_METHODS, Access
 from server.interceptors.audit import Audit
 from server.interceptors.authentication import Authentication
-from server.interceptors.base import Chain
+from server.interceptors.base import InterceptorChain
 from server.interceptors.client_address import ClientAddress
 from server.interceptors.contract import read_methods
 from server.interceptors.deadline import Deadline
 from server.interceptors.direct_calls import DirectCalls
-from server.interceptors.failures import Failures
+from server.interceptors.failures import ErrorMapping
 from server.interceptors.idempotency import Idempotency
-from server.interceptors.open_calls import OpenCalls
-from server.interceptors.open_streams import OpenStreams
+from server.interceptors.open_calls import HealthCallLimit
+from server.interceptors.open_streams import StreamLifetime
 from server.interceptors.rate_limit import RateLimit
-from server.interceptors.reception import Reception
+from server.interceptors.reception import ReceiveRequest
 from server.interceptors.refresh_cookie import RefreshCookie
 from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
 from server.listening import OPTIONS, listen, listening_on_socket
 from server.liveness.service import BackgroundTask, BackgroundWatch, Reports
-from server.mail.composer import MailComposer
+from server.mail.composer import EmailComposer
 from server.mail.delivery import Delivery
-from server.mail.letters import LetterWriter
+from server.mail.letters import EmailRenderer
 from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
-from server.mail.standby import Standby
-from server.mail.worker import MailWorker
+from server.mail.standby import FallbackWorker
+from server.mail.worker import EmailWorker
 from server.pharmacy.servicer import PharmacyServicer
 from server.secret_files import derived_key
 from server.settings import Settings
@@ -73,10 +73,10 @@ __all__ = [
     "SchemaOutdated",
     "Server",
     "Services",
+    "background_jobs",
     "chain",
     "core",
-    "housekeeping",
-    "sending",
+    "retention",
     "serving",
     "use_cases",
 ]
@@ -134,9 +134,11 @@ async def serving(core: Core, socket: Path | None = None, address: str | None = 
         if settings.jwt_keys_file is not None:
             use, changed = services.access_tokens.use, partial(_record_new_keys, core.work)
             await stack.enter_async_context(key_file.followed(settings.jwt_keys_file, use, changed))
-        await stack.enter_async_context(services.standing.followed())
-        stack.enter_context(core.notifications.heard(Channel.FEED, services.events.nudge))
-        await stack.enter_async_context(Standby(core.work, partial(sending, core, stands_in=True)).ready())
+        await stack.enter_async_context(services.revocations.kept_fresh())
+        stack.enter_context(core.notifications.subscribe(Channel.FEED, services.events.wake))
+        await stack.enter_async_context(
+            FallbackWorker(core.work, partial(background_jobs, core, is_fallback=True)).running()
+        )
         stack.push_async_callback(services.events.end)
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
@@ -152,30 +154,30 @@ async def _record_new_keys(work: UnitOfWork) -> None:
     """Tell the audit that this process took up a changed key ring; an unrecorded one stands in the log."""
     with suppress(Unavailable):
         async with work.begin() as tx:
-            await tx[AuditTrail].record(AuditEvent.KEYS_CHANGED, Subject("key_ring"))
+            await tx[AuditWriter].record(AuditEvent.KEYS_CHANGED, Subject("key_ring"))
 
 
-def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:
+def chain(core: Core, services: Services, stopping: asyncio.Event) -> InterceptorChain:
     """What surrounds every call, outermost first. Raises AccessUndeclared for a method without an access option.
 
     stopping: set when streams shall end.
     """
     methods = read_methods(SERVICES)
     clock = core.clock
-    authentication, access = Authentication(services.access_tokens), Access(services.standing)
-    failures, reception, direct_calls = Failures(), Reception(), DirectCalls()
-    return Chain(
+    authentication, access = Authentication(services.access_tokens), Access(services.revocations)
+    failures, reception, direct_calls = ErrorMapping(), ReceiveRequest(), DirectCalls()
+    return InterceptorChain(
         [
             failures,  # whatever is raised further in becomes a status here
             RequestLog(clock, core.metrics),  # sees how every call ends, refused ones too
             ClientAddress(),  # limits and the log need to know whence
             direct_calls,  # nothing is done for a client that has its share of all slots
             authentication,  # limits need to know who; refuses nobody
-            RateLimit(services.budgets, core.meter, clock, services.standing),
+            RateLimit(services.budgets, core.limiter, clock, services.revocations),
             reception,  # who may not call now is not waited for
             Audit(core.work),  # sees who is refused, and why
             access,  # refuses before the body is parsed
-            OpenStreams(authentication, access, clock, stopping),  # asks both again while a stream is open
+            StreamLifetime(authentication, access, clock, stopping),  # asks both again while a stream is open
             Deadline(),  # from here on there is work that takes time
             RefreshCookie(services.lifetimes, secure=core.settings.browsers_use_tls),  # before the body is parsed
             Validation(frozenset(method.request_type for method in methods.values() if method.request_type)),
@@ -184,7 +186,7 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Chain:
         ],
         methods,
         OPEN_METHODS,
-        [failures, direct_calls, OpenCalls(), reception],
+        [failures, direct_calls, HealthCallLimit(), reception],
     )
 
 
@@ -218,33 +220,33 @@ def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
 
 
 @asynccontextmanager
-async def sending(core: Core, *, stands_in: bool = False) -> AsyncIterator[None]:
+async def background_jobs(core: Core, *, is_fallback: bool = False) -> AsyncIterator[None]:
     """What happens without a caller: mails sent, events placed, lapses written down, records sealed, the house tidied.
 
-    stands_in: a serving process does it, because no worker does.
+    is_fallback: a serving process does it, because no worker does.
     """
     settings, notifications = core.settings, core.notifications
-    letters = LetterWriter(
+    letters = EmailRenderer(
         full=settings.email_detail == "full", zone=core.clock.zone, frontend_url=settings.frontend_url
     )
-    composer = MailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from, code_seal(core.ring))
+    composer = EmailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from, code_seal(core.ring))
     delivery = Delivery(composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
     reports = Reports(core.work, core.clock)
-    sequencer = Sequencer(core.work, partial(notifications.ring, Channel.FEED), reports.of(BackgroundTask.EVENTS))
-    worker = MailWorker(core.work, delivery, sequencer.nudge, stands_in=stands_in)
+    sequencer = Sequencer(core.work, partial(notifications.notify, Channel.FEED), reports.of(BackgroundTask.EVENTS))
+    worker = EmailWorker(core.work, delivery, sequencer.wake, is_fallback=is_fallback)
     async with AsyncExitStack() as stack:
-        stack.enter_context(notifications.heard(Channel.MAIL, worker.nudge))
-        stack.enter_context(notifications.heard(Channel.MAIL, sequencer.nudge))
+        stack.enter_context(notifications.subscribe(Channel.MAIL, worker.wake))
+        stack.enter_context(notifications.subscribe(Channel.MAIL, sequencer.wake))
         await stack.enter_async_context(worker.running())
         await stack.enter_async_context(sequencer.running())
-        await stack.enter_async_context(Lapses(core.work, reports.of(BackgroundTask.LAPSES)).written_down())
+        await stack.enter_async_context(ExpiryJob(core.work, reports.of(BackgroundTask.LAPSES)).running())
         await stack.enter_async_context(_sealing(core, reports).running())
-        await stack.enter_async_context(housekeeping(core, reports.of(BackgroundTask.HOUSEKEEPING)).done_regularly())
+        await stack.enter_async_context(retention(core, reports.of(BackgroundTask.HOUSEKEEPING)).running())
         yield
 
 
-def _sealing(core: Core, reports: Reports) -> Sealing:
-    return Sealing(
+def _sealing(core: Core, reports: Reports) -> SealWorker:
+    return SealWorker(
         core.sealing,
         head_keeper(core),
         sealed=reports.of(BackgroundTask.SEALING),
@@ -253,9 +255,9 @@ def _sealing(core: Core, reports: Reports) -> Sealing:
     )
 
 
-def housekeeping(core: Core, done: Callable[[], Awaitable[None]] = background.unwatched) -> Housekeeping:
+def retention(core: Core, done: Callable[[], Awaitable[None]] = background.unwatched) -> Retention:
     """What deletes what nobody needs any more; `done` is called after each round."""
-    return Housekeeping(core.work, timedelta(days=core.settings.email_keep_days), done)
+    return Retention(core.work, timedelta(days=core.settings.email_keep_days), done)
 
 
 def _mailer(settings: Settings) -> Mailer:

@@ -123,7 +123,7 @@ def worker() -> None:
         async with (
             instance.database(settings) as urls,
             app.core(settings, urls.server, urls.sealer) as core,
-            app.sending(core),
+            app.background_jobs(core),
         ):
             console.print("Sending mails.")
             await stop.wait()
@@ -179,7 +179,7 @@ def cleanup() -> None:
 
     async def run(settings: Settings) -> None:
         async with instance.database(settings) as urls, app.core(settings, urls.server, urls.sealer) as core:
-            for things, count in (await app.housekeeping(core).tidy_up()).items():
+            for things, count in (await app.retention(core).purge()).items():
                 console.print(f"{count:>8} {things}")
 
     _run(run)

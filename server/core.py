@@ -26,9 +26,9 @@ from server.mail.sealed_codes import CodeSeal
 from server.metrics import Metrics
 from server.qr.signed_code import QrKeyRing
 from server.rate_limits.budgets import SHARED
-from server.rate_limits.divided_store import DividedStore
+from server.rate_limits.divided_store import RoutingStore
 from server.rate_limits.fallback_store import FallbackStore
-from server.rate_limits.meter import Meter
+from server.rate_limits.meter import RateLimiter
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.store import BucketStore, MemoryStore
@@ -63,7 +63,7 @@ class Core:
     issuer: QrIssuer
     pictures: QrPictures
     metrics: Metrics
-    meter: Meter
+    limiter: RateLimiter
 
 
 @asynccontextmanager
@@ -82,17 +82,17 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
     sealer = create_engine(sealer_url, pool_size=1, application="medconnect-sealer", role=SEALER_ROLE)
     pulse = create_engine(database_url, pool_size=1, application="medconnect-health")
     limits = create_engine(database_url, pool_size=LIMIT_CONNECTIONS, application="medconnect-limits")
-    ears = create_engine(database_url, pool_size=1, application="medconnect-notifications")
+    listening = create_engine(database_url, pool_size=1, application="medconnect-notifications")
     drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
     try:
         clock = Clock(zone=ZoneInfo(settings.hospital_time_zone))
         keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
-        bell, ring, metrics = Notifications(ears), _key_ring(settings), Metrics()
-        work = unit_of_work(engine, partial(bell.ring, Channel.MAIL))
+        notifications, ring, metrics = Notifications(listening), _key_ring(settings), Metrics()
+        work = unit_of_work(engine, partial(notifications.notify, Channel.MAIL))
         strict = PostgresStore(unit_of_work(limits, joins=False))
-        async with bell.running(), _bucket_store(settings, strict, clock, metrics) as store:
-            pictures, meter = QrPictures(drawing), Meter(store, clock, metrics)
+        async with notifications.running(), _bucket_store(settings, strict, clock, metrics) as store:
+            pictures, limiter = QrPictures(drawing), RateLimiter(store, clock, metrics)
             yield Core(
                 settings,
                 clock,
@@ -100,15 +100,15 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
                 unit_of_work(sealer),
                 unit_of_work(pulse),
                 ring,
-                bell,
+                notifications,
                 issuer,
                 pictures,
                 metrics,
-                meter,
+                limiter,
             )
     finally:
         drawing.shutdown(cancel_futures=True)
-        await ears.dispose()
+        await listening.dispose()
         await limits.dispose()
         await pulse.dispose()
         await sealer.dispose()
@@ -129,10 +129,10 @@ async def _bucket_store(
 ) -> AsyncIterator[BucketStore]:
     memory, url = MemoryStore(), settings.rate_limit_redis_url
     if url is None:
-        yield DividedStore(strict, memory, SHARED, metrics)
+        yield RoutingStore(strict, memory, SHARED, metrics)
         return
     async with RedisStore.connected(url.get_secret_value()) as redis:
-        yield DividedStore(strict, FallbackStore(redis, memory, clock, metrics), SHARED, metrics)
+        yield RoutingStore(strict, FallbackStore(redis, memory, clock, metrics), SHARED, metrics)
 
 
 def head_keeper(core: Core) -> HeadKeeper:

@@ -52,7 +52,7 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
         async with (
             app.core(settings, urls.server, urls.sealer) as core,
             serving(core, urls, settings.grpc_direct_address) as servers,
-            app.sending(core),
+            app.background_jobs(core),
             edge.running(edge_config(settings, servers.sockets)) as front,
         ):
             direct = _direct_address(settings, servers.port)
@@ -133,7 +133,7 @@ async def database(settings: Settings) -> AsyncIterator[DatabaseUrls]:
     try:
         async with embedded.running(home / "postgres") as postgres:
             await logins.make(postgres.url())
-            with _noted(note, postgres.url()):
+            with _publish_url(note, postgres.url()):
                 yield DatabaseUrls.embedded(postgres.url())
     except embedded.DatabaseInUse:
         if not note.exists():
@@ -142,7 +142,7 @@ async def database(settings: Settings) -> AsyncIterator[DatabaseUrls]:
 
 
 @contextmanager
-def _noted(note: Path, url: str) -> Iterator[None]:
+def _publish_url(note: Path, url: str) -> Iterator[None]:
     """Leave the URL where this account's other commands find it, while the database runs."""
     note.parent.mkdir(mode=0o700, exist_ok=True)
     with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

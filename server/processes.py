@@ -19,7 +19,7 @@ from server.supervision import restarts
 from server.supervision.progress import IDLE_SECONDS, while_it_works
 from server.supervision.restarts import StartFailed
 
-TETHER: Final = Path(__file__).parent / "edge" / "tether.py"
+DIE_WITH_PARENT: Final = Path(__file__).parent / "edge" / "tether.py"
 STOP_SECONDS: Final = 30.0
 """More than a child takes to drain."""
 READY: Final = b"."
@@ -104,7 +104,7 @@ class Child:
         """Starts it and returns when it serves. Raises ServerProcessFailed."""
         command = (sys.executable, "-m", "server", "serve-one", str(self._number))
         self._process = process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *command),
+            *(sys.executable, "-I", "-S", str(DIE_WITH_PARENT), str(os.getpid()), *command),
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

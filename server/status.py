@@ -44,20 +44,20 @@ def check_published() -> None:
 def to_status(error: DeclaredError, request_id: str) -> status_pb2.Status:
     """The rich status of an error: ErrorInfo and RequestInfo always, the rest where it fits."""
     status = status_pb2.Status(code=error.code.value, message=error.text)
-    status.details.extend(_packed(detail) for detail in _details(error, request_id))
+    status.details.extend(_pack_detail(detail) for detail in _details(error, request_id))
     return status
 
 
 def declared_errors() -> Iterator[type[DeclaredError]]:
     """Yields every declared error that has a reason."""
-    yield from _declared(DeclaredError)
+    yield from _walk_declared(DeclaredError)
 
 
-def _declared(error: type[DeclaredError]) -> Iterator[type[DeclaredError]]:
+def _walk_declared(error: type[DeclaredError]) -> Iterator[type[DeclaredError]]:
     if "reason" in vars(error):
         yield error
     for narrower in error.__subclasses__():
-        yield from _declared(narrower)
+        yield from _walk_declared(narrower)
 
 
 def _details(error: DeclaredError, request_id: str) -> Iterator[Message]:
@@ -80,7 +80,7 @@ def _details(error: DeclaredError, request_id: str) -> Iterator[Message]:
         yield error_details_pb2.PreconditionFailure(violations=[violation])
 
 
-def _packed(detail: Message) -> AnyMessage:
+def _pack_detail(detail: Message) -> AnyMessage:
     packed = AnyMessage()
     packed.Pack(detail)
     return packed

@@ -79,7 +79,7 @@ class UnitOfWork:
         if joined is not None:
             yield joined
             return
-        with _declared():
+        with _translate_failures():
             async with self._engine.begin() as connection:
                 transaction = Transaction(connection, self._builders)
                 yield transaction
@@ -95,7 +95,7 @@ class UnitOfWork:
         if joined is not None:
             yield joined
             return
-        with _declared():
+        with _translate_failures():
             async with self._autocommit.connect() as connection:
                 yield Transaction(connection, self._builders)
 
@@ -116,7 +116,7 @@ class UnitOfWork:
 
 
 @contextmanager
-def _declared() -> Iterator[None]:
+def _translate_failures() -> Iterator[None]:
     try:
         yield
     except (OSError, TimeoutError, DBAPIError, PoolTimeout) as error:

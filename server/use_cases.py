@@ -13,11 +13,11 @@ from server.auth.email_confirmation import EmailConfirmation
 from server.auth.lifetimes import Lifetimes
 from server.auth.password_service import PasswordService
 from server.auth.passwords import Passwords, hashing_threads
-from server.auth.present_password import PresentPassword
+from server.auth.present_password import CurrentPasswordCheck
 from server.auth.profile_service import ProfileService
 from server.auth.session_service import SessionService
 from server.auth.sign_in_attempts import SignInAttempts
-from server.auth.standing import Standing
+from server.auth.standing import RevocationCache
 from server.clinical.history_service import HistoryService
 from server.clinical.patient_service import PatientService
 from server.clinical.prescription_service import PrescriptionService
@@ -40,7 +40,7 @@ class Services:
 
     access_tokens: AccessTokens
     lifetimes: Lifetimes
-    standing: Standing
+    revocations: RevocationCache
     budgets: Budgets
     sessions: SessionService
     accounts: AccountService
@@ -65,33 +65,33 @@ def use_cases(core: Core) -> Iterator[Services]:
     ring = core.ring
     page_tokens = PageTokens(*(derived_key(root, "page tokens") for root in (ring.root, *ring.former_roots)))
     access_tokens = AccessTokens(ring, clock, timedelta(seconds=settings.jwt_expires_in))
-    standing = Standing(work, clock)
+    revocations = RevocationCache(work, clock)
     networks = known_networks(settings.rate_limit_networks)
     budgets = Budgets(settings.rate_limits, settings.rate_limit_factor, networks)
     attempts = SignInAttempts(work, derived_key(ring.root, "sign-in counters"))
     cap = settings.email_daily_cap
     mailed_codes = CodeService(derived_key(ring.root, "one-time codes"), code_seal(ring), cap)
-    confirmation = EmailConfirmation(mailed_codes, core.meter, budgets.later("confirmation"))
+    confirmation = EmailConfirmation(mailed_codes, core.limiter, budgets.limit_named("confirmation"))
     lifetimes = Lifetimes(staff_idle=timedelta(minutes=settings.staff_idle_minutes))
     patients = PatientService(work, clock, page_tokens)
     with hashing_threads() as hashing:
         passwords = Passwords(hashing)
-        present_password = PresentPassword(work, passwords, attempts)
+        current_password = CurrentPasswordCheck(work, passwords, attempts)
         sessions = SessionService(
             work,
             passwords,
             access_tokens,
             derived_key(ring.root, "refresh-token successor hmac-sha256"),
-            standing,
+            revocations,
             attempts,
             lifetimes,
-            core.meter,
-            budgets.later("refresh"),
+            core.limiter,
+            budgets.limit_named("refresh"),
         )
         yield Services(
             access_tokens=access_tokens,
             lifetimes=lifetimes,
-            standing=standing,
+            revocations=revocations,
             budgets=budgets,
             sessions=sessions,
             accounts=AccountService(
@@ -100,13 +100,13 @@ def use_cases(core: Core) -> Iterator[Services]:
                 sessions,
                 page_tokens,
                 patients.open_record,
-                standing,
+                revocations,
                 confirmation,
                 confirms_email=settings.confirms_email,
             ),
             mailed_codes=mailed_codes,
-            passwords=PasswordService(work, passwords, mailed_codes, attempts, present_password, standing),
-            profiles=ProfileService(work, present_password, confirmation, patients.record_phone),
+            passwords=PasswordService(work, passwords, mailed_codes, attempts, current_password, revocations),
+            profiles=ProfileService(work, current_password, confirmation, patients.record_phone),
             patients=patients,
             visits=VisitService(work, clock, page_tokens),
             prescriptions=PrescriptionService(
@@ -119,11 +119,11 @@ def use_cases(core: Core) -> Iterator[Services]:
                 clock,
                 core.issuer.keys,
                 page_tokens,
-                LookupMisses(core.meter, budgets.later("lookup_misses")),
+                LookupMisses(core.limiter, budgets.limit_named("lookup_misses")),
                 lease=timedelta(minutes=settings.claim_minutes),
                 currency=settings.currency,
             ),
             events=EventsService(work, clock, page_tokens),
-            rate_limits=RateLimitUsage(budgets, core.meter, core.metrics, clock),
+            rate_limits=RateLimitUsage(budgets, core.limiter, core.metrics, clock),
             audit=AuditService(work, clock, page_tokens),
         )

@@ -7,11 +7,11 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.events.repository import EventRepository
-from server.events.subscriptions import mails_of
+from server.events.subscriptions import emails_of
 from server.mail.outbox import Outbox
 from server.unit_of_work import Builders, Transaction, UnitOfWork
 
-BUILDERS: Final[Builders] = {EventRepository: partial(EventRepository, mails_of=mails_of)}
+BUILDERS: Final[Builders] = {EventRepository: partial(EventRepository, emails_of=emails_of)}
 """Repositories that need more than the connection."""
 
 

@@ -13,13 +13,13 @@ from server.db.engine import create_engine
 from server.pharmacy.service import PharmacyService
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import QuickPasswords
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.clinical import Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.counter import prescribe
 from tests.fixtures.database import TEMPLATE, copied_database, migrated_server, rolled_back_work
 from tests.fixtures.instance import RunningInstance, running_instance
-from tests.fixtures.pharmacy import Ward, Written, a_service, open_ward
+from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, open_pharmacy
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -67,16 +67,16 @@ async def work(template_engine: AsyncEngine) -> AsyncIterator[UnitOfWork]:
 
 
 @pytest.fixture
-async def ward(work: UnitOfWork) -> Ward:
+async def pharmacy_people(work: UnitOfWork) -> PharmacyPeople:
     """The people of the pharmacy's tests, as rows."""
     async with work.begin() as tx:
-        return await open_ward(tx.connection)
+        return await open_pharmacy(tx.connection)
 
 
 @pytest.fixture
-async def written(work: UnitOfWork, ward: Ward) -> Written:
+async def written(work: UnitOfWork, pharmacy_people: PharmacyPeople) -> Written:
     """A pending prescription of the ward's patient."""
-    return await prescribe(work, ward)
+    return await prescribe(work, pharmacy_people)
 
 
 @pytest.fixture
@@ -110,9 +110,9 @@ def instance(postgres: EmbeddedPostgres) -> Iterator[RunningInstance]:
 
 
 @pytest.fixture(scope="session")
-def cast(instance: RunningInstance) -> Iterator[Cast]:
+def actors(instance: RunningInstance) -> Iterator[Actors]:
     """Signed-in accounts of every role on the shared instance."""
-    with Cast(instance) as actors:
+    with Actors(instance) as actors:
         yield actors
 
 

@@ -31,7 +31,7 @@ NOTHING: Final = Subject()
 
 
 @dataclass(slots=True)
-class Occasion:
+class AuditContext:
     """A call as the audit sees it."""
 
     rpc: str = ""
@@ -50,15 +50,15 @@ class Occasion:
     """Whether the use case has recorded itself why it fails."""
 
 
-_occasion: ContextVar[Occasion | None] = ContextVar("audit_occasion", default=None)
+_occasion: ContextVar[AuditContext | None] = ContextVar("audit_occasion", default=None)
 
 
-def current() -> Occasion | None:
+def current() -> AuditContext | None:
     """The occasion of the call that runs now; None outside a call."""
     return _occasion.get()
 
 
-def about(subject: Subject) -> None:
+def set_subject(subject: Subject) -> None:
     """State what the call is about that runs now, for the record of its failure."""
     occasion = current()
     if occasion is not None:
@@ -66,7 +66,7 @@ def about(subject: Subject) -> None:
 
 
 @contextmanager
-def entered(occasion: Occasion) -> Iterator[Occasion]:
+def use(occasion: AuditContext) -> Iterator[AuditContext]:
     """Let it be the current occasion until the block is left."""
     token = _occasion.set(occasion)
     try:

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.audit.entities import Access, AuditFilter, AuditRecord
 from server.audit.events import Action, AuditEvent, Outcome
 from server.audit.tables import audit_records
-from server.audit.trail_repository import NO_ACCOUNT, reading_page, values
+from server.audit.trail_repository import NO_ACCOUNT, audit_params, audited_page
 from server.auth.tables import user_named_at
 from server.clinical.tables import patients, prescriptions
-from server.db.list_query import ListQuery
+from server.db.list_query import KeysetQuery
 from server.identity import Role
 from server.period import Period
 
@@ -37,7 +37,7 @@ _period: Final = {
 _actor: Final = user_named_at(_record.actor_id, _record.occurred_at, "actor")
 """The records hold ids alone; what those were named at the time stands beside them."""
 
-_RECORDS: Final = ListQuery(
+_RECORDS: Final = KeysetQuery(
     select(audit_records, func.coalesce(_actor.c.full_name, "").label("actor_name")).select_from(
         audit_records.outerjoin(_actor, true())
     ),
@@ -54,11 +54,11 @@ _RECORDS: Final = ListQuery(
     },
     order=_order,
     cursor=_cursor_values,
-    sought={"patient_id"},
-    recorded=lambda page: reading_page(page, "audit"),
+    selective={"patient_id"},
+    with_audit=lambda page: audited_page(page, "audit"),
 )
 _own_id: Final = select(patients.c.id).where(patients.c.user_id == bindparam("reader_id", type_=Uuid)).scalar_subquery()
-_ACCESSES: Final = ListQuery(
+_ACCESSES: Final = KeysetQuery(
     select(
         _record.id,
         _record.occurred_at,
@@ -82,12 +82,12 @@ _ACCESSES: Final = ListQuery(
     },
     order=_order,
     cursor=_cursor_values,
-    sought={"reader_id"},
-    recorded=lambda page: reading_page(page, "access_log", patient_id="patient_id"),
+    selective={"reader_id"},
+    with_audit=lambda page: audited_page(page, "access_log", patient_id="patient_id"),
 )
 
 
-class AuditRepository:
+class AuditLogReader:
     """Lists of records, through one connection; each reading is recorded.
 
     zone: where the filter's days are judged. Both answer up to `size` + 1 records behind a cursor, newest first, and
@@ -110,7 +110,7 @@ class AuditRepository:
             "action": wanted.action,
             "outcome": wanted.outcome,
         }
-        record = values(AuditEvent.AUDIT_READ)
+        record = audit_params(AuditEvent.AUDIT_READ)
         rows, found = await _RECORDS.fetch(self._connection, filters, _cursor(after), size, record)
         return [_record_of(row) for row in rows], found
 
@@ -125,7 +125,7 @@ class AuditRepository:
     ) -> tuple[list[Access], int]:
         """Who saw or changed the record of the patient with this account."""
         filters = {**_days(period, zone), "reader_id": reader_id, "event": event}
-        record = values(AuditEvent.ACCESS_LOG_READ)
+        record = audit_params(AuditEvent.ACCESS_LOG_READ)
         rows, found = await _ACCESSES.fetch(self._connection, filters, _cursor(after), size, record)
         return [_access_of(row) for row in rows], found
 

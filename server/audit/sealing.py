@@ -51,7 +51,7 @@ class HeadKeeper:
         await self.sink.write(line_of(self.key.sign(head), self.clock.now().isoformat(timespec="milliseconds")))
 
 
-class Sealing:
+class SealWorker:
     """Seals records while it runs; of several processes one does it at a time.
 
     sealed, kept: called after each round that left nothing to do: all records are sealed, their head is kept.
@@ -78,8 +78,8 @@ class Sealing:
     async def running(self) -> AsyncIterator[None]:
         """Seals every half second, and logs the signed head each minute, until the block is left."""
         async with (
-            background.running(_repeated(self._round, PAUSE_SECONDS)),
-            background.running(_repeated(self.log_head, HEAD_SECONDS)),
+            background.running(_repeat_work(self._round, PAUSE_SECONDS)),
+            background.running(_repeat_work(self.log_head, HEAD_SECONDS)),
         ):
             yield
 
@@ -152,7 +152,7 @@ def links(head: Head, records: Iterable[Mapping[str, Any]]) -> Iterator[Seal]:
         yield Seal(position, record["id"], record["transaction_id"], covered, record)
 
 
-async def _repeated(work: Callable[[], Awaitable[None]], pause: float) -> None:
+async def _repeat_work(work: Callable[[], Awaitable[None]], pause: float) -> None:
     while True:
         try:
             await work()

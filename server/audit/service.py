@@ -2,7 +2,7 @@
 
 from server.audit.entities import Access, AuditFilter, AuditRecord
 from server.audit.events import AuditEvent
-from server.audit.repository import AuditRepository
+from server.audit.repository import AuditLogReader
 from server.clock import Clock
 from server.identity import Caller
 from server.pagination import Page, PageRequest, PageTokens, page_of
@@ -24,7 +24,7 @@ class AuditService:
         scope = f"{caller.user_id}|ListAuditRecords|{wanted}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            rows, found = await tx[AuditRepository].records(wanted, self._clock.zone, after, page.size)
+            rows, found = await tx[AuditLogReader].records(wanted, self._clock.zone, after, page.size)
         return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
 
     async def list_accesses(
@@ -35,7 +35,7 @@ class AuditService:
         scope = f"{caller.user_id}|ListAccessLog|{period}|{event}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            rows, found = await tx[AuditRepository].accesses(
+            rows, found = await tx[AuditLogReader].accesses(
                 caller.user_id, period, event, self._clock.zone, after, page.size
             )
         return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))

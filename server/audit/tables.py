@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from server.db.metadata import APPEND_ONLY, identifier, metadata, moment, words
+from server.db.metadata import APPEND_ONLY, metadata, text_column, timestamp_column, uuid_pk
 
 RARE: Final = (
     ("unsuccessful", "outcome", "outcome <> 0"),
@@ -30,7 +30,7 @@ RARE: Final = (
 audit_records = Table(
     "audit_records",
     metadata,
-    identifier(),
+    uuid_pk(),
     Column("transaction_id", BigInteger, nullable=False, server_default=text("(pg_current_xact_id()::text)::bigint")),
     Column("occurred_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("action", Text, nullable=False),
@@ -39,15 +39,15 @@ audit_records = Table(
     Column("actor_id", Uuid),
     Column("actor_role", Text, nullable=False),
     Column("session_id", Uuid),
-    words("address"),
-    words("user_agent"),
-    words("rpc"),
-    words("object_kind"),
+    text_column("address"),
+    text_column("user_agent"),
+    text_column("rpc"),
+    text_column("object_kind"),
     Column("object_id", Uuid),
     Column("patient_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
-    words("purpose"),
-    words("request_id"),
-    words("reason"),
+    text_column("purpose"),
+    text_column("request_id"),
+    text_column("reason"),
     CheckConstraint("action IN ('C', 'R', 'U', 'D', 'E')", name="action"),
     CheckConstraint("outcome IN (0, 4, 8, 12)", name="outcome"),
     CheckConstraint(
@@ -76,7 +76,7 @@ audit_seals = Table(
     Column("record_id", Uuid, ForeignKey("audit_records.id"), nullable=False, unique=True),
     Column("transaction_id", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
-    moment("sealed_at", now=True),
+    timestamp_column("sealed_at", now=True),
     CheckConstraint("position > 0", name="position"),
     CheckConstraint("octet_length(hash) = 32", name="hash"),
     info=APPEND_ONLY,

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit import occasion
 from server.audit.events import PURPOSES, AuditEvent, Outcome
-from server.audit.occasion import LONGEST, NOTHING, Occasion, Subject
+from server.audit.occasion import LONGEST, NOTHING, AuditContext, Subject
 from server.audit.tables import audit_records
 from server.db.identifiers import new_id
 from server.identity import Caller
@@ -45,7 +45,7 @@ _INSERT: Final = insert(audit_records).inline().values(_BINDS)
 
 _NAMES: Final = ", ".join(_BINDS)
 _VALUES: Final = ", ".join(f":{bind.key}" for bind in _BINDS.values())
-RECORDED: Final = f"recorded AS (INSERT INTO audit_records ({_NAMES}) VALUES ({_VALUES}))"  # noqa: S608 - constants
+AUDIT_CTE: Final = f"recorded AS (INSERT INTO audit_records ({_NAMES}) VALUES ({_VALUES}))"  # noqa: S608 - constants
 """For the WITH of a statement that is written as text, so that it writes a record as well; see `with_record`."""
 
 # Whose data a refused call was about is known only to the database, if the object is there at all.
@@ -60,12 +60,12 @@ _INSERT_REFUSED: Final = text(
 ).bindparams(*_BINDS.values())
 
 
-def with_record(statement: TextClause) -> TextClause:
+def with_audit_binds(statement: TextClause) -> TextClause:
     """A statement whose WITH holds RECORDED, knowing the types of the parameters that `values` fills."""
     return statement.bindparams(*_BINDS.values())
 
 
-def reading_one(rows: Select[Any], kind: str, *, object_id: str = "id", patient_id: str | None = None) -> Select[Any]:
+def audited_row(rows: Select[Any], kind: str, *, object_id: str = "id", patient_id: str | None = None) -> Select[Any]:
     """A reading of one row that writes its record; where there is no row, there is no record.
 
     kind, object_id, patient_id: what is read, and the columns in which its id and its patient's stand.
@@ -73,10 +73,10 @@ def reading_one(rows: Select[Any], kind: str, *, object_id: str = "id", patient_
     found = rows.cte("found")
     patients: ColumnElement[Any] = _no_ids() if patient_id is None else array([found.c[patient_id]])
     own = {"object_kind": literal(kind), "object_id": found.c[object_id], "patient_ids": patients}
-    return _recorded(found, select(*_columns(own)).select_from(found))
+    return _with_audit_insert(found, select(*_columns(own)).select_from(found))
 
 
-def reading_page(page: Select[Any], kind: str, *, patient_id: str | None = None, empty: bool = True) -> Select[Any]:
+def audited_page(page: Select[Any], kind: str, *, patient_id: str | None = None, empty: bool = True) -> Select[Any]:
     """A page of a list that writes one record, with the ids of all patients whom it shows.
 
     page: in its order, with one row more than is shown (parameter `limit`); a CTE's rows come as they are.
@@ -89,14 +89,14 @@ def reading_page(page: Select[Any], kind: str, *, patient_id: str | None = None,
         patients = func.coalesce(select(func.array_agg(shown.c[0].distinct())).scalar_subquery(), _no_ids())
     own = {"object_kind": literal(kind), "patient_ids": patients}
     record = select(*_columns(own))
-    return _recorded(found, record if empty else record.where(exists(select(found))))
+    return _with_audit_insert(found, record if empty else record.where(exists(select(found))))
 
 
 def _columns(own: dict[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
     return [own.get(name, bind) for name, bind in _BINDS.items()]
 
 
-def _recorded(found: CTE, record: Select[Any]) -> Select[Any]:
+def _with_audit_insert(found: CTE, record: Select[Any]) -> Select[Any]:
     written = insert(audit_records).from_select(list(_BINDS), record, include_defaults=False).cte("recorded")
     return select(found).add_cte(written)
 
@@ -105,7 +105,7 @@ def _no_ids() -> ColumnElement[Any]:
     return cast(array([]), ARRAY(Uuid))
 
 
-class AuditTrail:
+class AuditWriter:
     """Writes the records of the present call, through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -124,14 +124,16 @@ class AuditTrail:
 
         actor: who acts, where the call came without a token (he signs in by it). reason: why it failed.
         """
-        await self._connection.execute(_INSERT, values(event, subject, actor=actor, outcome=outcome, reason=reason))
+        await self._connection.execute(
+            _INSERT, audit_params(event, subject, actor=actor, outcome=outcome, reason=reason)
+        )
 
     async def refused(self, event: AuditEvent, subject: Subject, outcome: Outcome, reason: str) -> None:
         """Write the record of a call that failed; the patients are those of the subject, if it exists."""
-        await self._connection.execute(_INSERT_REFUSED, values(event, subject, outcome=outcome, reason=reason))
+        await self._connection.execute(_INSERT_REFUSED, audit_params(event, subject, outcome=outcome, reason=reason))
 
 
-def values(
+def audit_params(
     event: AuditEvent,
     subject: Subject = NOTHING,
     *,
@@ -145,7 +147,7 @@ def values(
         call.recorded = subject
         call.failure_recorded = outcome is not Outcome.SUCCESS
     acting = actor or (call.caller if call else None)
-    call = call or Occasion()
+    call = call or AuditContext()
     return {
         "audit_id": new_id(),
         "audit_action": event.action,

@@ -41,7 +41,7 @@ class ChainBroken(Exception):
         self.broken = Broken(position, record_id, fault)
 
 
-class Walk:
+class ChainVerifier:
     """A walk along the chain; heads: hashes that the chain had at some positions, by the kept log."""
 
     def __init__(self, heads: Iterable[Head]) -> None:
@@ -87,7 +87,7 @@ class Walk:
 
 async def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verified:
     """Walk over the whole chain and what is not sealed yet. Raises Unavailable."""
-    walk = Walk(heads)
+    walk = ChainVerifier(heads)
     broken: Broken | None = None
     unsealed, since = 0, None
     async with work.begin() as tx:
@@ -106,7 +106,7 @@ async def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verified:
     return Verified(walk.head.position, walk.head, broken, unsealed, since)
 
 
-async def _follow_all(walk: Walk, seals: AsyncIterable[Seal]) -> None:
+async def _follow_all(walk: ChainVerifier, seals: AsyncIterable[Seal]) -> None:
     async for seal in seals:
         walk.follow(seal)
     walk.finish()

@@ -27,12 +27,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import name_search
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import reading_one, reading_page, values
+from server.audit.trail_repository import audit_params, audited_page, audited_row
 from server.auth.account_change import CHANGEABLE
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
 from server.auth.tables import users
 from server.db.identifiers import new_id
-from server.db.list_query import ListQuery
+from server.db.list_query import KeysetQuery
 from server.errors import EmailTaken, NotFound
 from server.identity import Role
 
@@ -60,7 +60,7 @@ _INSERT: Final = (
     .returning(*USER_COLUMNS)
 )
 _GET: Final = select(*USER_COLUMNS).where(users.c.id == bindparam("user_id"))
-_READ: Final = reading_one(_GET, "account")
+_READ: Final = audited_row(_GET, "account")
 _CREDENTIALS: Final = select(*USER_COLUMNS, users.c.password_hash)
 _CREDENTIALS_OF: Final = _CREDENTIALS.where(users.c.id == bindparam("user_id"))
 _BY_EMAIL: Final = _CREDENTIALS.where(users.c.email == bindparam("address"))
@@ -135,7 +135,7 @@ _NOT_ACTIVE: Final = select(users.c.id, users.c.status).where(
 _STATUS_CHANGES: Final = select(users.c.id, users.c.status).where(
     users.c.status_changed_at > func.now() - bindparam("within", type_=Interval)
 )
-_LIST: Final = ListQuery(
+_LIST: Final = KeysetQuery(
     select(*USER_COLUMNS),
     users,
     conditions={
@@ -146,8 +146,8 @@ _LIST: Final = ListQuery(
     },
     order=(users.c.created_at, users.c.id),
     cursor=(bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)),
-    sought={"name_query"},
-    recorded=lambda page: reading_page(page, "account"),
+    selective={"name_query"},
+    with_audit=lambda page: audited_page(page, "account"),
 )
 
 
@@ -202,12 +202,12 @@ class AccountRepository:
 
     async def get(self, user_id: UUID) -> User:
         """The account of that id. Raises NotFound."""
-        return self._one((await self._connection.execute(_GET, {"user_id": user_id})).one_or_none())
+        return self._require_user((await self._connection.execute(_GET, {"user_id": user_id})).one_or_none())
 
     async def read(self, user_id: UUID) -> User:
         """The account of that id, for somebody else; the reading is recorded. Raises NotFound."""
-        parameters = {"user_id": user_id, **values(AuditEvent.ACCOUNT_READ)}
-        return self._one((await self._connection.execute(_READ, parameters)).one_or_none())
+        parameters = {"user_id": user_id, **audit_params(AuditEvent.ACCOUNT_READ)}
+        return self._require_user((await self._connection.execute(_READ, parameters)).one_or_none())
 
     async def credentials(self, email: str) -> Credentials | None:
         """The account whose own address that is (in lower case) with its password hash; None if there is none."""
@@ -230,23 +230,23 @@ class AccountRepository:
 
     async def save(self, user: User) -> User:
         """Store what its holder may change of a locked account (`account_change.CHANGEABLE`)."""
-        return await self._changed(_SAVE, user.id, **{f"new_{name}": getattr(user, name) for name in CHANGEABLE})
+        return await self._change_account(_SAVE, user.id, **{f"new_{name}": getattr(user, name) for name in CHANGEABLE})
 
     async def await_email(self, user_id: UUID, email: str | None) -> User:
         """Let a locked account wait for the code of an address (in lower case); None: for none any more."""
-        return await self._changed(_AWAIT_EMAIL, user_id, awaited=email)
+        return await self._change_account(_AWAIT_EMAIL, user_id, awaited=email)
 
     async def confirm_email(self, user_id: UUID) -> User:
         """Make the address that a locked account waits for its own. Raises EmailTaken; the transaction goes on."""
         try:
             async with self._connection.begin_nested():
-                return await self._changed(_CONFIRM_EMAIL, user_id)
+                return await self._change_account(_CONFIRM_EMAIL, user_id)
         except IntegrityError as error:
             raise EmailTaken() from error
 
     async def verify(self, user_id: UUID) -> User:
         """Make a doctor or pharmacist active, if not so already. Raises NotFound for others and closed accounts."""
-        return await self._changed(_VERIFY, user_id)
+        return await self._change_account(_VERIFY, user_id)
 
     async def active_admins_for_update(self) -> Set[UUID]:
         """All admins who may act, locked against being closed by each other."""
@@ -254,11 +254,11 @@ class AccountRepository:
 
     async def deactivate(self, user_id: UUID) -> User:
         """Close an account, if it is not closed already. Raises NotFound."""
-        return await self._changed(_DEACTIVATE, user_id)
+        return await self._change_account(_DEACTIVATE, user_id)
 
     async def reactivate(self, user_id: UUID) -> User:
         """Give a closed account the status back that it had. Raises NotFound."""
-        return await self._changed(_REACTIVATE, user_id)
+        return await self._change_account(_REACTIVATE, user_id)
 
     async def newest(
         self, wanted: UserFilter, after: tuple[datetime, UUID] | None, size: int
@@ -269,7 +269,7 @@ class AccountRepository:
         """
         filters = {"role": wanted.role, "status": wanted.status, **_search(wanted.search)}
         cursor = {"after_moment": after[0], "after_id": after[1]} if after else {}
-        record = values(AuditEvent.ACCOUNTS_LISTED)
+        record = audit_params(AuditEvent.ACCOUNTS_LISTED)
         rows, found = await _LIST.fetch(self._connection, filters, cursor, size, record)
         return [user_of(row) for row in rows], found
 
@@ -281,12 +281,12 @@ class AccountRepository:
         """Whether there is an admin, active or not."""
         return bool(await self._connection.scalar(_HAS_ADMIN))
 
-    async def _changed(self, statement: Executable, user_id: UUID, **more: str | None) -> User:
+    async def _change_account(self, statement: Executable, user_id: UUID, **more: str | None) -> User:
         found = await self._connection.execute(statement, {"user_id": user_id, **more})
-        return self._one(found.one_or_none())
+        return self._require_user(found.one_or_none())
 
     @staticmethod
-    def _one(row: Row[*tuple[Any, ...]] | None) -> User:
+    def _require_user(row: Row[*tuple[Any, ...]] | None) -> User:
         if row is None:
             raise NotFound("account")
         return user_of(row)

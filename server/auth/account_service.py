@@ -7,7 +7,7 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.auth.email_confirmation import EmailConfirmation
 from server.auth.enrolment import check_application
@@ -24,12 +24,12 @@ from server.auth.password_rule import check_new_password
 from server.auth.passwords import Passwords
 from server.auth.session_repository import SessionRepository
 from server.auth.session_service import SessionService
-from server.auth.standing import Standing
+from server.auth.standing import RevocationCache
 from server.errors import LastAdmin, OwnAccount
 from server.events.catalog import UserRegistered
 from server.events.repository import EventRepository
 from server.identity import Caller, Role
-from server.mail.entities import MailKind
+from server.mail.entities import EmailKind
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.patient_details import PatientDetails, PatientRecord
 from server.unit_of_work import Transaction, UnitOfWork
@@ -54,7 +54,7 @@ class AccountService:
         sessions: SessionService,
         page_tokens: PageTokens,
         new_patient: NewPatient,
-        standing: Standing,
+        revocations: RevocationCache,
         confirmation: EmailConfirmation,
         *,
         confirms_email: bool,
@@ -64,7 +64,7 @@ class AccountService:
         self._sessions = sessions
         self._page_tokens = page_tokens
         self._new_patient = new_patient
-        self._standing = standing
+        self._revocations = revocations
         self._confirmation = confirmation
         self._confirms_email = confirms_email
 
@@ -90,9 +90,9 @@ class AccountService:
         async with self._work.begin() as tx:
             opened = await self._with_record(tx, await self.open(tx, account), application)
             if self._confirms_email:
-                await self._confirmation.ask(tx, opened.user, MailKind.WELCOME)
+                await self._confirmation.ask(tx, opened.user, EmailKind.WELCOME)
             caller, tokens = await self._sessions.open(tx, opened.user)
-            await tx[AuditTrail].record(AuditEvent.ACCOUNT_REGISTERED, _subject(opened), actor=caller)
+            await tx[AuditWriter].record(AuditEvent.ACCOUNT_REGISTERED, _subject(opened), actor=caller)
         return opened, tokens
 
     async def create_user(self, application: Application) -> OpenedAccount:
@@ -100,7 +100,7 @@ class AccountService:
         account = await self._account(application, UserStatus.ACTIVE)
         async with self._work.begin() as tx:
             opened = await self._with_record(tx, await self.open(tx, account), application)
-            await tx[AuditTrail].record(AuditEvent.ACCOUNT_CREATED, _subject(opened))
+            await tx[AuditWriter].record(AuditEvent.ACCOUNT_CREATED, _subject(opened))
         return opened
 
     async def current_user(self, caller: Caller) -> User:
@@ -123,7 +123,7 @@ class AccountService:
         """
         async with self._work.begin() as tx:
             user = await tx[AccountRepository].verify(user_id)
-            await tx[AuditTrail].record(AuditEvent.ACCOUNT_VERIFIED, user.subject)
+            await tx[AuditWriter].record(AuditEvent.ACCOUNT_VERIFIED, user.subject)
         return user
 
     async def get(self, user_id: UUID) -> User:
@@ -140,16 +140,16 @@ class AccountService:
                 raise LastAdmin()
             user = await tx[AccountRepository].deactivate(user_id)
             ended = await tx[SessionRepository].end_all(user_id)
-            await tx[AuditTrail].record(AuditEvent.ACCOUNT_DEACTIVATED, user.subject)
-        self._standing.revoked(*ended)
+            await tx[AuditWriter].record(AuditEvent.ACCOUNT_DEACTIVATED, user.subject)
+        self._revocations.revoked(*ended)
         return user
 
     async def reactivate(self, user_id: UUID) -> User:
         """Open a closed account again, as it was before; any other stays as it is. Raises NotFound."""
         async with self._work.begin() as tx:
             user = await tx[AccountRepository].reactivate(user_id)
-            await tx[AuditTrail].record(AuditEvent.ACCOUNT_REACTIVATED, user.subject)
-        self._standing.reopened(user_id)
+            await tx[AuditWriter].record(AuditEvent.ACCOUNT_REACTIVATED, user.subject)
+        self._revocations.reopened(user_id)
         return user
 
     async def ensure_first_admin(self, email: str, password: str | None) -> str | None:
@@ -176,7 +176,7 @@ class AccountService:
             if await tx[AccountRepository].has_admin():
                 return None
             user = await tx[AccountRepository].insert(admin)
-            await tx[AuditTrail].record(AuditEvent.ACCOUNT_CREATED, user.subject)
+            await tx[AuditWriter].record(AuditEvent.ACCOUNT_CREATED, user.subject)
         return None if password else chosen
 
     async def _account(

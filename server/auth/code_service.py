@@ -8,8 +8,8 @@ from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.one_time_codes import CodeScope
 from server.events.catalog import OtpRequested
 from server.events.repository import EventRepository
-from server.mail.entities import MailKind
-from server.mail.outbox import MAILS_A_DAY, Outbox
+from server.mail.entities import EmailKind
+from server.mail.outbox import EMAILS_PER_DAY, Outbox
 from server.mail.sealed_codes import CodeSeal
 from server.unit_of_work import Transaction
 
@@ -21,13 +21,13 @@ class CodeService:
     account is sent before no more codes are.
     """
 
-    def __init__(self, hash_key: bytes, seal: CodeSeal, mails_a_day: int = MAILS_A_DAY) -> None:
+    def __init__(self, hash_key: bytes, seal: CodeSeal, mails_a_day: int = EMAILS_PER_DAY) -> None:
         self._hash_key = hash_key
         self._seal = seal
         self._mails_a_day = mails_a_day
 
     async def send(
-        self, tx: Transaction, user: User, scope: CodeScope, kind: MailKind, *, to: str | None = None
+        self, tx: Transaction, user: User, scope: CodeScope, kind: EmailKind, *, to: str | None = None
     ) -> datetime:
         """Mail a new code to an account that is locked, or `to` an address that it asks for.
 

@@ -7,10 +7,10 @@ from server.auth.code_service import CodeService
 from server.auth.entities import User
 from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.one_time_codes import CodeScope, Purpose
-from server.mail.entities import MailKind, NewMail
+from server.mail.entities import EmailKind, NewEmail
 from server.mail.outbox import Outbox
 from server.rate_limits.bucket import Limit
-from server.rate_limits.meter import Meter
+from server.rate_limits.meter import RateLimiter
 from server.unit_of_work import Transaction
 
 
@@ -20,9 +20,9 @@ class EmailConfirmation:
     entries: how often an address may be entered.
     """
 
-    def __init__(self, codes: CodeService, meter: Meter, entries: Limit) -> None:
+    def __init__(self, codes: CodeService, limiter: RateLimiter, entries: Limit) -> None:
         self._codes = codes
-        self._meter = meter
+        self._limiter = limiter
         self._entries = entries
 
     async def admit(self, address: str, *, confirmed: bool) -> None:
@@ -34,9 +34,9 @@ class EmailConfirmation:
         """
         kind = "change" if confirmed else "registration"
         key = hashlib.sha256(f"{kind}|{address}".encode()).hexdigest()
-        await self._meter.charge_quietly([(self._entries, key)])
+        await self._limiter.charge_also([(self._entries, key)])
 
-    async def ask(self, tx: Transaction, user: User, kind: MailKind) -> None:
+    async def ask(self, tx: Transaction, user: User, kind: EmailKind) -> None:
         """Mail a code to the address that a locked account waits for; if it has an owner, tell him so instead.
 
         Both are the same work, and whoever asked is answered the same. kind: of the mail with the code. Raises
@@ -47,7 +47,7 @@ class EmailConfirmation:
             await self._codes.send(tx, user, _scope(user), kind, to=user.new_email)
             return
         await self._codes.issue(tx, _scope(user))
-        await tx[Outbox].add(NewMail(MailKind.ADDRESS_TAKEN, owner.user.id, owner.user.email))
+        await tx[Outbox].add(NewEmail(EmailKind.ADDRESS_TAKEN, owner.user.id, owner.user.email))
 
     async def confirmed(self, tx: Transaction, user: User, code: str) -> User | None:
         """A locked account with the address that it waits for as its own; None for a wrong code, which counts.

@@ -28,7 +28,7 @@ _REQUIRED: Final[Mapping[Role, tuple[str, ...]]] = {
 
 def check_application(application: Application) -> None:
     """Raise ValidationFailed, naming every field that the role needs and lacks, or that does not belong to it."""
-    given = _given(application)
+    given = _list_given(application)
     role = application.role
     violations = [
         FieldViolation(_json_name(name), f"is required of a {role}") for name in _REQUIRED[role] if name not in given
@@ -40,7 +40,7 @@ def check_application(application: Application) -> None:
         raise ValidationFailed(violations=violations)
 
 
-def _given(application: Application) -> list[str]:
+def _list_given(application: Application) -> list[str]:
     return [name for name in _WORK if getattr(application, name)] + [
         name for name in _MEDICAL if getattr(application.patient, name)
     ]

@@ -69,7 +69,7 @@ def read(path: Path) -> KeyRing:
 
 def create(path: Path, ring: KeyRing) -> None:
     """Write a new file. Raises FileExistsError: a ring that is lost logs everybody out."""
-    with _locked(path) as file:
+    with _lock_file(path) as file:
         if file.exists():
             raise FileExistsError(f"{path} exists already")
         _write(file, ring)
@@ -77,7 +77,7 @@ def create(path: Path, ring: KeyRing) -> None:
 
 def change(path: Path, step: Callable[[KeyRing], KeyRing]) -> KeyRing:
     """Replace the ring by what a step makes of it; answers that. Raises what `read` and the step raise."""
-    with _locked(path) as file:
+    with _lock_file(path) as file:
         ring = step(read(file))
         _write(file, ring)
     return ring
@@ -117,7 +117,7 @@ def _version(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[Path]:
+def _lock_file(path: Path) -> Iterator[Path]:
     """Let one command at a time change the file; answers where it lies, if links lead there."""
     file = path.resolve()
     folder = os.open(file.parent, os.O_RDONLY)

@@ -38,7 +38,7 @@ def check_new_password(password: str, email: str, full_name: str = "", *, field:
     """
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise ValidationFailed.of(field, f"must have {MIN_LENGTH} to {MAX_LENGTH} characters")
-    folded = _folded(password)
+    folded = _fold_text(password)
     if any(word in folded for word in _known_words(email, full_name)):
         raise PasswordContext.of(field, "must not contain the e-mail's first part, the name, or the service's name")
     if _is_common(folded):
@@ -46,12 +46,12 @@ def check_new_password(password: str, email: str, full_name: str = "", *, field:
 
 
 def _known_words(email: str, full_name: str) -> list[str]:
-    address = _folded(email)
-    own = [address.partition("@")[0], *_folded(full_name).split()]
+    address = _fold_text(email)
+    own = [address.partition("@")[0], *_fold_text(full_name).split()]
     return [*SERVICE_WORDS, address, *(word for word in own if len(word) >= NAMED_PART_LENGTH)]
 
 
-def _folded(text: str) -> str:
+def _fold_text(text: str) -> str:
     """Without regard to case, and to the other ways in which Unicode writes the same letters."""
     return unicodedata.normalize("NFKC", text).casefold()
 

@@ -8,22 +8,22 @@ from typing import Final
 from uuid import UUID
 
 from server.audit.events import AuditEvent, Outcome
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.auth.code_service import CodeService
 from server.auth.entities import Credentials, User, UserStatus
 from server.auth.one_time_codes import CodeScope, Purpose
 from server.auth.password_rule import check_new_password
 from server.auth.passwords import Passwords
-from server.auth.present_password import PresentPassword
+from server.auth.present_password import CurrentPasswordCheck
 from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_attempts import SignInAttempts
-from server.auth.standing import Standing
+from server.auth.standing import RevocationCache
 from server.errors import OtpInvalid, RateLimitExceeded
 from server.events.catalog import PasswordChanged
 from server.events.repository import EventRepository
 from server.identity import Caller
-from server.mail.entities import MailKind
+from server.mail.entities import EmailKind
 from server.unit_of_work import Transaction, UnitOfWork
 
 ANSWER_SECONDS: Final = 0.1
@@ -41,16 +41,16 @@ class PasswordService:
         passwords: Passwords,
         codes: CodeService,
         attempts: SignInAttempts,
-        present_password: PresentPassword,
-        standing: Standing,
+        current_password: CurrentPasswordCheck,
+        revocations: RevocationCache,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._work = work
         self._passwords = passwords
         self._codes = codes
         self._attempts = attempts
-        self._present_password = present_password
-        self._standing = standing
+        self._current_password = current_password
+        self._revocations = revocations
         self._answer_seconds = answer_seconds
 
     async def forgot(self, email: str, address: str = "", nonce: str = "") -> None:
@@ -64,8 +64,8 @@ class PasswordService:
             if known is not None:
                 scope = await self._scope(tx, known.user, address, nonce)
                 with suppress(RateLimitExceeded):
-                    await self._codes.send(tx, known.user, scope, MailKind.PASSWORD_RESET)
-                await tx[AuditTrail].record(AuditEvent.PASSWORD_RESET_REQUESTED, known.user.subject)
+                    await self._codes.send(tx, known.user, scope, EmailKind.PASSWORD_RESET)
+                await tx[AuditWriter].record(AuditEvent.PASSWORD_RESET_REQUESTED, known.user.subject)
 
     async def reset(self, email: str, code: str, password: str, address: str = "", nonce: str = "") -> None:
         """Set a new password with a mailed code, and end all sessions.
@@ -85,9 +85,9 @@ class PasswordService:
                     check_new_password(password, email, known.user.full_name, field=_NEW)
                     ended = await self._replace(tx, known.user, password_hash)
                     await self._attempts.forgive(tx, known.user.email)
-                    await tx[AuditTrail].record(AuditEvent.PASSWORD_RESET, known.user.subject)
+                    await tx[AuditWriter].record(AuditEvent.PASSWORD_RESET, known.user.subject)
                 elif known is not None:
-                    await tx[AuditTrail].record(
+                    await tx[AuditWriter].record(
                         AuditEvent.PASSWORD_RESET,
                         known.user.subject,
                         outcome=Outcome.FAILURE,
@@ -95,22 +95,22 @@ class PasswordService:
                     )
             if not right:  # raised here, behind the commit: the try counts
                 raise OtpInvalid()
-        self._standing.revoked(*ended)
+        self._revocations.revoked(*ended)
 
     async def change(self, caller: Caller, present: str, password: str, address: str) -> None:
         """Set a new password for who knows the present one, and end the other sessions.
 
         Raises PasswordWrong, RateLimitExceeded, PasswordBreached, PasswordContext and ValidationFailed.
         """
-        known = await self._present_password.check(caller, present, address)
+        known = await self._current_password.check(caller, present, address)
         user = known.credentials.user
         check_new_password(password, user.email, user.full_name, field=_NEW)
         password_hash = await self._passwords.hash(password)
         async with self._work.begin() as tx:
-            current = await self._present_password.locked(tx, known)
+            current = await self._current_password.locked(tx, known)
             ended = await self._replace(tx, current.user, password_hash, but=caller.session_id)
-            await tx[AuditTrail].record(AuditEvent.PASSWORD_CHANGED, current.user.subject)
-        self._standing.revoked(*ended)
+            await tx[AuditWriter].record(AuditEvent.PASSWORD_CHANGED, current.user.subject)
+        self._revocations.revoked(*ended)
 
     async def _scope(self, tx: Transaction, user: User, address: str, nonce: str) -> CodeScope:
         asker = await self._attempts.asker(tx, user.email, address, nonce)

@@ -13,14 +13,14 @@ from server.unit_of_work import Transaction, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
-class KnownPassword:
+class VerifiedPassword:
     """A password that was found right."""
 
     credentials: Credentials
     attempt: Attempt
 
 
-class PresentPassword:
+class CurrentPasswordCheck:
     """Checks it; wrong ones count as failed sign-ins."""
 
     def __init__(self, work: UnitOfWork, passwords: Passwords, attempts: SignInAttempts) -> None:
@@ -28,7 +28,7 @@ class PresentPassword:
         self._passwords = passwords
         self._attempts = attempts
 
-    async def check(self, caller: Caller, password: str, address: str) -> KnownPassword:
+    async def check(self, caller: Caller, password: str, address: str) -> VerifiedPassword:
         """Compare it for a call from that address. Raises PasswordWrong, and RateLimitExceeded while it is delayed."""
         arrived = time.monotonic()
         async with self._work.read() as tx:
@@ -37,9 +37,9 @@ class PresentPassword:
             if not (await self._passwords.check(password, found.password_hash)).matches:
                 raise PasswordWrong()
             await self._attempts.give_back(attempt)  # the change itself may still be refused
-        return KnownPassword(found, attempt)
+        return VerifiedPassword(found, attempt)
 
-    async def locked(self, tx: Transaction, known: KnownPassword) -> Credentials:
+    async def locked(self, tx: Transaction, known: VerifiedPassword) -> Credentials:
         """The account, locked. Raises PasswordWrong if somebody else has changed the password since it was checked."""
         current = await tx[AccountRepository].credentials_for_update(known.credentials.user.id)
         if current.password_hash != known.credentials.password_hash:

@@ -5,15 +5,15 @@ from dataclasses import replace
 from uuid import UUID
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.auth.account_change import changed
 from server.auth.account_repository import AccountRepository
 from server.auth.email_confirmation import EmailConfirmation
 from server.auth.entities import AccountChange, User
-from server.auth.present_password import PresentPassword
+from server.auth.present_password import CurrentPasswordCheck
 from server.errors import OtpInvalid, ValidationFailed
 from server.identity import Caller, Role
-from server.mail.entities import MailKind, NewMail
+from server.mail.entities import EmailKind, NewEmail
 from server.mail.outbox import Outbox
 from server.unit_of_work import Transaction, UnitOfWork
 
@@ -31,12 +31,12 @@ class ProfileService:
     def __init__(
         self,
         work: UnitOfWork,
-        present_password: PresentPassword,
+        current_password: CurrentPasswordCheck,
         confirmation: EmailConfirmation,
         record_phone: RecordPhone,
     ) -> None:
         self._work = work
-        self._present_password = present_password
+        self._current_password = current_password
         self._confirmation = confirmation
         self._record_phone = record_phone
 
@@ -52,11 +52,11 @@ class ProfileService:
                 return await self._update(tx, caller, change)
         if not change.current_password:
             raise ValidationFailed.of("currentPassword", "is required for another e-mail address")
-        known = await self._present_password.check(caller, change.current_password, address)
+        known = await self._current_password.check(caller, change.current_password, address)
         await self._confirmation.admit(change.email.lower(), confirmed=known.credentials.user.email_confirmed)
         async with self._work.begin() as tx:
             user = await self._update(tx, caller, change)
-            await self._present_password.locked(tx, known)
+            await self._current_password.locked(tx, known)
             return await self._await(tx, user, change.email.lower())
 
     async def confirm_email(self, caller: Caller, code: str) -> User:
@@ -65,7 +65,7 @@ class ProfileService:
             waiting = await tx[AccountRepository].credentials_for_update(caller.user_id)
             user = await self._confirmation.confirmed(tx, waiting.user, code)
             if user is not None:
-                await tx[AuditTrail].record(AuditEvent.EMAIL_CONFIRMED, user.subject)
+                await tx[AuditWriter].record(AuditEvent.EMAIL_CONFIRMED, user.subject)
         if user is None:  # raised here, behind the commit: the try counts
             raise OtpInvalid()
         return user
@@ -79,14 +79,14 @@ class ProfileService:
             patient_id = await self._record_phone(tx, caller.user_id, after.phone)
             subject = replace(subject, patient_ids=(patient_id,))
         locked = await tx[AccountRepository].credentials_for_update(caller.user_id)
-        await tx[AuditTrail].record(AuditEvent.ACCOUNT_UPDATED, subject)
+        await tx[AuditWriter].record(AuditEvent.ACCOUNT_UPDATED, subject)
         return await tx[AccountRepository].save(changed(locked.user, change))
 
     async def _await(self, tx: Transaction, user: User, email: str) -> User:
         if user.email_confirmed and email == user.email:
             return await tx[AccountRepository].await_email(user.id, None)
         waiting = await tx[AccountRepository].await_email(user.id, email)
-        await self._confirmation.ask(tx, waiting, MailKind.EMAIL_CODE)
+        await self._confirmation.ask(tx, waiting, EmailKind.EMAIL_CODE)
         if user.email_confirmed:
-            await tx[Outbox].add(NewMail(MailKind.EMAIL_CHANGE, user.id, user.email))
+            await tx[Outbox].add(NewEmail(EmailKind.EMAIL_CHANGE, user.id, user.email))
         return waiting

@@ -6,7 +6,7 @@ from uuid import UUID
 from server.audit import occasion
 from server.audit.events import AuditEvent, Outcome
 from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_repository import AccountRepository
 from server.auth.entities import PresentedToken, SignedIn, Tokens, User, UserStatus
@@ -15,12 +15,12 @@ from server.auth.passwords import Passwords
 from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
 from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_attempts import Attempt, SignInAttempts
-from server.auth.standing import Standing
+from server.auth.standing import RevocationCache
 from server.db.identifiers import new_id
 from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Caller
 from server.rate_limits.bucket import Limit
-from server.rate_limits.meter import Meter
+from server.rate_limits.meter import RateLimiter
 from server.unit_of_work import Transaction, UnitOfWork
 
 
@@ -37,20 +37,20 @@ class SessionService:
         passwords: Passwords,
         access_tokens: AccessTokens,
         successor_key: bytes,
-        standing: Standing,
+        revocations: RevocationCache,
         attempts: SignInAttempts,
         lifetimes: Lifetimes,
-        meter: Meter,
+        limiter: RateLimiter,
         refreshes: Limit,
     ) -> None:
         self._work = work
         self._passwords = passwords
         self._access_tokens = access_tokens
         self._successor_key = successor_key
-        self._standing = standing
+        self._revocations = revocations
         self._attempts = attempts
         self._lifetimes = lifetimes
-        self._meter = meter
+        self._limiter = limiter
         self._refreshes = refreshes
 
     async def login(self, email: str, password: str, address: str = "") -> SignedIn:
@@ -66,7 +66,7 @@ class SessionService:
         async with self._work.read() as tx:
             known = await tx[AccountRepository].credentials(email)
         if known is not None:
-            occasion.about(known.user.subject)
+            occasion.set_subject(known.user.subject)
         checked_hash = known.password_hash if known else None
         check = await self._passwords.check(password, checked_hash)
         if known is None or not check.matches:
@@ -81,11 +81,11 @@ class SessionService:
                     await tx[AccountRepository].replace_password_hash(current.user.id, check.replacement)
                 ended = await tx[SessionRepository].end_oldest(current.user.id, kept=MAX_SESSIONS - 1)
                 caller, tokens = await self.open(tx, current.user)
-                await tx[AuditTrail].record(AuditEvent.SIGNED_IN, current.user.subject, actor=caller)
+                await tx[AuditWriter].record(AuditEvent.SIGNED_IN, current.user.subject, actor=caller)
                 await self._attempts.succeeded(tx, attempt)
         if not still_valid:  # changed, or re-hashed by another sign-in, since it was checked
             return await self._login(email, password, attempt)
-        self._standing.revoked(*ended)
+        self._revocations.revoked(*ended)
         return SignedIn(current.user, tokens)
 
     async def open(self, tx: Transaction, user: User) -> tuple[Caller, Tokens]:
@@ -107,13 +107,13 @@ class SessionService:
             presented = await tx[SessionRepository].presented_for_update(token_hash, stored_hash(next_token))
             if presented is None:
                 raise RefreshTokenInvalid()
-            await self._meter.charge_instead([(self._refreshes, str(presented.session_id))])
+            await self._limiter.replace_charge([(self._refreshes, str(presented.session_id))])
             if not _may_go_on(presented):
                 raise RefreshTokenInvalid()
             reused = presented.used and not presented.repeatable
             if reused:
                 await tx[SessionRepository].revoke(presented.session_id)
-                await tx[AuditTrail].record(
+                await tx[AuditWriter].record(
                     AuditEvent.REFRESH_TOKEN_REUSED,
                     presented.user.subject,
                     outcome=Outcome.DENIED,
@@ -123,7 +123,7 @@ class SessionService:
                 idle = self._lifetimes.of(presented.user.role).idle
                 await tx[SessionRepository].rotate(token_hash, stored_hash(next_token), idle)
         if reused:  # raised here, behind the commit
-            self._standing.revoked(presented.session_id)
+            self._revocations.revoked(presented.session_id)
             raise RefreshTokenInvalid()
         tokens = self._tokens(presented.user, presented.session_id, next_token, presented.session_ends)
         return SignedIn(presented.user, tokens)
@@ -132,8 +132,8 @@ class SessionService:
         """End the caller's session: none of its tokens is accepted any more."""
         async with self._work.begin() as tx:
             await tx[SessionRepository].revoke(caller.session_id)
-            await tx[AuditTrail].record(AuditEvent.SIGNED_OUT, Subject("account", caller.user_id))
-        self._standing.revoked(caller.session_id)
+            await tx[AuditWriter].record(AuditEvent.SIGNED_OUT, Subject("account", caller.user_id))
+        self._revocations.revoked(caller.session_id)
 
     def _tokens(self, user: User, session_id: UUID, refresh_token: str, session_ends: datetime) -> Tokens:
         access_token, expires_at = self._access_tokens.issue(user, session_id, session_ends)

@@ -40,7 +40,7 @@ REMEMBERED_FOR: Final = MAX_LIFETIME + timedelta(minutes=1)
 _log = structlog.get_logger()
 
 
-class Standing:
+class RevocationCache:
     """The memory of one process."""
 
     def __init__(self, work: UnitOfWork, clock: Clock) -> None:
@@ -49,7 +49,7 @@ class Standing:
         self._revoked: set[UUID] = set()
         self._revoked_here: set[UUID] = set()
         self._deactivated: set[UUID] = set()
-        self._vouched: set[UUID] = set()
+        self._confirmed_active: set[UUID] = set()
         """Who was found active and with an address of his own since the last reload; who is missing is asked for."""
         self._read_at = float("-inf")
         self._reloaded_at = float("-inf")
@@ -63,7 +63,7 @@ class Standing:
         """
         if self.has_ended(caller):
             raise Unauthenticated()
-        vouched_for = caller.user_id in self._vouched or not (confirmed or verified)
+        vouched_for = caller.user_id in self._confirmed_active or not (confirmed or verified)
         if not vouched_for or self._monotonic() - self._read_at > STALE_SECONDS:
             await self._ask(caller, confirmed=confirmed, verified=verified)
 
@@ -81,7 +81,7 @@ class Standing:
         self._deactivated.discard(user_id)
 
     @asynccontextmanager
-    async def followed(self) -> AsyncIterator[None]:
+    async def kept_fresh(self) -> AsyncIterator[None]:
         """Load the memory and let it follow the database while the block runs."""
         await self.refresh()
         async with background.running(self._follow()):
@@ -124,12 +124,12 @@ class Standing:
             statuses = await tx[AccountRepository].not_active()
         self._revoked = self._revoked_here | revoked
         self._deactivated = set()
-        self._vouched = set()
+        self._confirmed_active = set()
         self._restrict(statuses)
 
     def _restrict(self, statuses: Mapping[UUID, UserStatus]) -> None:
         restricted = {user_id for user_id, status in statuses.items() if status is not UserStatus.ACTIVE}
-        self._vouched -= restricted
+        self._confirmed_active -= restricted
         self._deactivated |= {id_ for id_ in restricted if statuses[id_] is UserStatus.DEACTIVATED}
 
     async def _ask(self, caller: Caller, *, confirmed: bool, verified: bool) -> None:
@@ -142,4 +142,4 @@ class Standing:
         if verified and found.status is not UserStatus.ACTIVE:
             raise AccountNotVerified()
         if found.email_confirmed and found.status is UserStatus.ACTIVE:
-            self._vouched.add(caller.user_id)
+            self._confirmed_active.add(caller.user_id)

@@ -23,27 +23,27 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from server.db.metadata import APPEND_ONLY, identifier, metadata, moment, words
+from server.db.metadata import APPEND_ONLY, metadata, text_column, timestamp_column, uuid_pk
 
 users = Table(
     "users",
     metadata,
-    identifier(),
+    uuid_pk(),
     Column("email", Text, unique=True),
     Column("new_email", Text),
     Column("password_hash", Text),
     Column("full_name", Text, nullable=False),
     Column("name_words", TSVECTOR, nullable=False),
-    words("phone"),
+    text_column("phone"),
     Column("role", Text, nullable=False),
     Column("status", Text, nullable=False),
-    words("license_number"),
-    words("specialization"),
-    words("hospital_name"),
-    words("pharmacy_name"),
-    words("pharmacy_address"),
-    moment("created_at", now=True),
-    moment("status_changed_at", now=True),
+    text_column("license_number"),
+    text_column("specialization"),
+    text_column("hospital_name"),
+    text_column("pharmacy_name"),
+    text_column("pharmacy_address"),
+    timestamp_column("created_at", now=True),
+    timestamp_column("status_changed_at", now=True),
     Column("deactivated_from", Text),
     CheckConstraint("email = lower(email)", name="email_lower"),
     CheckConstraint("new_email = lower(new_email)", name="new_email_lower"),
@@ -75,10 +75,10 @@ user_names = Table(
     Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True),
     Column("since", DateTime(timezone=True), primary_key=True),
     Column("full_name", Text, nullable=False),
-    words("license_number"),
-    words("hospital_name"),
-    words("pharmacy_name"),
-    words("pharmacy_address"),
+    text_column("license_number"),
+    text_column("hospital_name"),
+    text_column("pharmacy_name"),
+    text_column("pharmacy_address"),
     info=APPEND_ONLY,
 )
 """How each account was named, and since when: what a past act shows of whoever did it.
@@ -104,12 +104,12 @@ def named_at(names: Table, of_person: ColumnElement[bool], at: ColumnElement[dat
 sessions = Table(
     "sessions",
     metadata,
-    identifier(),
+    uuid_pk(),
     Column("user_id", Uuid, ForeignKey("users.id"), nullable=False, index=True),
-    moment("created_at", now=True),
-    moment("expires_at"),
-    moment("revoked_at", nullable=True),
-    moment("history_until", nullable=True),
+    timestamp_column("created_at", now=True),
+    timestamp_column("expires_at"),
+    timestamp_column("revoked_at", nullable=True),
+    timestamp_column("history_until", nullable=True),
     Index("ix_sessions_expires_at", "expires_at"),
     Index("ix_sessions_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
 )
@@ -120,9 +120,9 @@ refresh_tokens = Table(
     metadata,
     Column("token_hash", LargeBinary, primary_key=True),
     Column("session_id", Uuid, ForeignKey("sessions.id"), nullable=False, index=True),
-    moment("issued_at", now=True),
-    moment("expires_at"),
-    moment("used_at", nullable=True),
+    timestamp_column("issued_at", now=True),
+    timestamp_column("expires_at"),
+    timestamp_column("used_at", nullable=True),
     Index("ix_refresh_tokens_expires_at", "expires_at"),
 )
 """SHA-256 of each refresh token; the tokens themselves are stored nowhere."""
@@ -130,7 +130,7 @@ refresh_tokens = Table(
 one_time_codes = Table(
     "one_time_codes",
     metadata,
-    identifier(),
+    uuid_pk(),
     Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
     Column("purpose", Text, nullable=False),
     Column("session_id", Uuid, ForeignKey("sessions.id")),
@@ -140,9 +140,9 @@ one_time_codes = Table(
     Column("code_hash", LargeBinary, nullable=False),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("stray_tries", Integer, nullable=False, server_default=text("0")),
-    moment("created_at", now=True),
-    moment("expires_at"),
-    moment("ended_at", nullable=True),
+    timestamp_column("created_at", now=True),
+    timestamp_column("expires_at"),
+    timestamp_column("ended_at", nullable=True),
     CheckConstraint("purpose IN ('password_reset', 'history_access', 'email_confirmation')", name="purpose"),
     CheckConstraint("(purpose = 'history_access') = (session_id IS NOT NULL)", name="session"),
     CheckConstraint("tries BETWEEN 0 AND 5 AND (tries < 5 OR ended_at IS NOT NULL)", name="tries"),
@@ -164,9 +164,9 @@ sign_in_counters = Table(
     Column("account", LargeBinary, primary_key=True),
     Column("address", LargeBinary, primary_key=True),
     Column("failures", Integer, nullable=False),
-    moment("blocked_until"),
-    moment("signed_in_at", nullable=True),
-    moment("touched_at"),
+    timestamp_column("blocked_until"),
+    timestamp_column("signed_in_at", nullable=True),
+    timestamp_column("touched_at"),
     Index("ix_sign_in_counters_touched_at", "touched_at"),
 )
 """Failed sign-ins by keyed hash of the e-mail, known or not: a counter for everybody (the address is empty), and one

@@ -11,20 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
-from server.audit.trail_repository import RECORDED, values, with_record
+from server.audit.trail_repository import AUDIT_CTE, audit_params, with_audit_binds
 from server.clinical.entities import HistoryEntry
 from server.clinical.prescription_row import prescription_of
-from server.clinical.tables import prescription_reading, prescriptions, visits
-from server.clinical.visit_repository import visit_of, visit_reading
+from server.clinical.tables import prescriptions, select_prescription, visits
+from server.clinical.visit_repository import select_visit, visit_of
 from server.pagination import COUNT_LIMIT
 
 E = TypeVar("E")
 
 # Ids are drawn in the order of time (UUIDv7), so that within a day what was recorded last comes first.
-_PAGE: Final = with_record(
+_PAGE: Final = with_audit_binds(
     text(
         f"""
-    WITH {RECORDED}, entries AS (
+    WITH {AUDIT_CTE}, entries AS (
         SELECT id, visit_date AS day FROM visits WHERE patient_id = :patient_id
         UNION ALL
         SELECT id, CAST(created_at AT TIME ZONE :zone AS date) FROM prescriptions WHERE patient_id = :patient_id
@@ -44,8 +44,8 @@ _PAGE: Final = with_record(
     bindparam("count_limit", COUNT_LIMIT + 1, type_=Integer),
 )
 _ids = any_(bindparam("ids", type_=ARRAY(Uuid)))
-_VISITS: Final = visit_reading.where(visits.c.id == _ids)
-_PRESCRIPTIONS: Final = prescription_reading.where(prescriptions.c.id == _ids)
+_VISITS: Final = select_visit.where(visits.c.id == _ids)
+_PRESCRIPTIONS: Final = select_prescription.where(prescriptions.c.id == _ids)
 
 
 class HistoryRepository:
@@ -64,7 +64,7 @@ class HistoryRepository:
         """
         day, entry_id = after or (None, None)
         wanted = {"patient_id": patient_id, "zone": zone, "after": day, "after_id": entry_id, "limit": size + 1}
-        record = values(AuditEvent.HISTORY_READ, Subject("patient", patient_id, (patient_id,)))
+        record = audit_params(AuditEvent.HISTORY_READ, Subject("patient", patient_id, (patient_id,)))
         rows = (await self._connection.execute(_PAGE, {**wanted, **record})).all()
         ids = [row.id for row in rows]
         happened = await self._by_id(_VISITS, visit_of, ids)

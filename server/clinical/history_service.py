@@ -7,7 +7,7 @@ from uuid import UUID
 from server.audit import occasion
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.auth.code_service import CodeService
 from server.auth.one_time_codes import CodeScope, Purpose
@@ -18,7 +18,7 @@ from server.clinical.patient_repository import PatientRepository
 from server.clock import Clock
 from server.errors import OtpInvalid, OtpRequired, PageTokenInvalid, Unauthenticated
 from server.identity import Caller
-from server.mail.entities import MailKind
+from server.mail.entities import EmailKind
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.unit_of_work import Transaction, UnitOfWork
 
@@ -48,8 +48,8 @@ class HistoryService:
         async with self._work.begin() as tx:
             subject = await _subject(tx, caller)
             account = await tx[AccountRepository].credentials_for_update(caller.user_id)
-            expires_at = await self._codes.send(tx, account.user, _scope(caller), MailKind.HISTORY_CODE)
-            await tx[AuditTrail].record(AuditEvent.HISTORY_ACCESS_REQUESTED, subject)
+            expires_at = await self._codes.send(tx, account.user, _scope(caller), EmailKind.HISTORY_CODE)
+            await tx[AuditWriter].record(AuditEvent.HISTORY_ACCESS_REQUESTED, subject)
         return expires_at
 
     async def confirm_access(self, caller: Caller, code: str) -> datetime:
@@ -64,7 +64,7 @@ class HistoryService:
             if right:
                 until = await tx[SessionRepository].open_history(caller.session_id)
             if until is not None:
-                await tx[AuditTrail].record(AuditEvent.HISTORY_OPENED, subject)
+                await tx[AuditWriter].record(AuditEvent.HISTORY_OPENED, subject)
         if not right:  # raised here, behind the commit: the try counts
             raise OtpInvalid()
         if until is None:
@@ -75,7 +75,7 @@ class HistoryService:
         """The calling patient's history, newest first. Raises OtpRequired unless it is open, and PageTokenInvalid."""
         async with self._work.read() as tx:
             patient = await tx[PatientRepository].by_user(caller.user_id)
-            occasion.about(_record_of(patient))
+            occasion.set_subject(_record_of(patient))
             if not await tx[SessionRepository].history_is_open(caller.session_id):
                 raise OtpRequired()
             entries = await self._page(tx, patient.id, page, f"{caller.user_id}|GetMedicalHistory")
@@ -108,7 +108,7 @@ class HistoryService:
 async def _subject(tx: Transaction, caller: Caller) -> Subject:
     """The calling patient's record; the record of a refusal names it too."""
     subject = _record_of(await tx[PatientRepository].by_user(caller.user_id))
-    occasion.about(subject)
+    occasion.set_subject(subject)
     return subject
 
 

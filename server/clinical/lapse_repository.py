@@ -33,12 +33,12 @@ _SETTLE = (
 )
 
 
-class LapseRepository:
+class ExpiryRepository:
     """Claims and validities that are over by the database's clock."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def settle(self) -> int:
+    async def expire_due(self) -> int:
         """Write them down; answers how many there were, AT_ONCE meaning that there may be more."""
         return (await self._connection.execute(_SETTLE)).rowcount

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from server import background
-from server.clinical.lapse_repository import AT_ONCE, LapseRepository
+from server.clinical.lapse_repository import AT_ONCE, ExpiryRepository
 from server.unit_of_work import UnitOfWork
 
 PAUSE_SECONDS: Final = 30.0
@@ -16,7 +16,7 @@ PAUSE_SECONDS: Final = 30.0
 _log = structlog.get_logger()
 
 
-class Lapses:
+class ExpiryJob:
     """Writes down lapsed claims and lapsed validity; any number of processes may do it at once.
 
     Until it has done so, every statement judges them by itself: answers do not depend on it. done: called after each
@@ -28,22 +28,22 @@ class Lapses:
         self._done = done
 
     @asynccontextmanager
-    async def written_down(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Write down now and every 30 s until the block is left."""
         async with background.running(self._repeat()):
             yield
 
-    async def write_down(self) -> None:
+    async def expire_due(self) -> None:
         """Write down all that has lapsed, some hundred rows a transaction. Raises Unavailable."""
         settled = AT_ONCE
         while settled == AT_ONCE:
             async with self._work.begin() as tx:
-                settled = await tx[LapseRepository].settle()
+                settled = await tx[ExpiryRepository].expire_due()
 
     async def _repeat(self) -> None:
         while True:
             try:
-                await self.write_down()
+                await self.expire_due()
                 await self._done()
             except Exception as error:  # whatever it is, answers do not depend on it, and it is tried again
                 _log.warning("lapses_not_written_down", error=type(error).__name__)

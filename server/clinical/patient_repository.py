@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import name_search
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import reading_one, reading_page, values
+from server.audit.trail_repository import audit_params, audited_page, audited_row
 from server.auth.tables import users
 from server.clinical.entities import Patient, PatientEmailStatus, PatientSummary
 from server.clinical.tables import email_status, patients
 from server.db.identifiers import new_id
-from server.db.list_query import ListQuery
+from server.db.list_query import KeysetQuery
 from server.errors import NotFound
 from server.patient_details import DETAIL_NAMES, Gender, PatientDetails, PatientRecord
 
@@ -27,8 +27,8 @@ _READ: Select[Any] = select(
 ).select_from(patients.outerjoin(users, users.c.id == _column.user_id))
 _BY_ID = _READ.where(_column.id == bindparam("id"))
 _BY_USER = _READ.where(_column.user_id == bindparam("user_id"))
-_READ_BY_ID = reading_one(_BY_ID, "patient", patient_id="id")
-_READ_BY_USER = reading_one(_BY_USER, "patient", patient_id="id")
+_READ_BY_ID = audited_row(_BY_ID, "patient", patient_id="id")
+_READ_BY_USER = audited_row(_BY_USER, "patient", patient_id="id")
 _LOCK_BY_ID = _BY_ID.with_for_update(of=patients, key_share=True)
 _LOCK_BY_USER = _BY_USER.with_for_update(of=patients, key_share=True)
 
@@ -51,7 +51,7 @@ _RENAME_ACCOUNT = (
 )
 
 _cursor_row = patients.alias("cursor_row")
-_LIST = ListQuery(
+_LIST = KeysetQuery(
     select(_column.id, _column.reference_number, _column.full_name, _column.date_of_birth),
     patients,
     conditions={
@@ -66,8 +66,8 @@ _LIST = ListQuery(
         bindparam("after_id", type_=Uuid),
     ),
     descending=False,
-    sought={"name_query"},
-    recorded=lambda page: reading_page(page, "patient", patient_id="id"),
+    selective={"name_query"},
+    with_audit=lambda page: audited_page(page, "patient", patient_id="id"),
 )
 
 
@@ -79,27 +79,27 @@ class PatientRepository:
 
     async def get(self, patient_id: UUID) -> Patient:
         """The record."""
-        return await self._one(_BY_ID, id=patient_id)
+        return await self._read_one(_BY_ID, id=patient_id)
 
     async def by_user(self, user_id: UUID) -> Patient:
         """The record of the patient with this account."""
-        return await self._one(_BY_USER, user_id=user_id)
+        return await self._read_one(_BY_USER, user_id=user_id)
 
     async def read(self, patient_id: UUID) -> Patient:
         """The record, for a caller; the reading is recorded."""
-        return await self._one(_READ_BY_ID, id=patient_id, **values(AuditEvent.PATIENT_READ))
+        return await self._read_one(_READ_BY_ID, id=patient_id, **audit_params(AuditEvent.PATIENT_READ))
 
     async def read_by_user(self, user_id: UUID) -> Patient:
         """The record of the patient with this account, for a caller; the reading is recorded."""
-        return await self._one(_READ_BY_USER, user_id=user_id, **values(AuditEvent.PATIENT_READ))
+        return await self._read_one(_READ_BY_USER, user_id=user_id, **audit_params(AuditEvent.PATIENT_READ))
 
     async def get_for_update(self, patient_id: UUID) -> Patient:
         """The record, locked."""
-        return await self._one(_LOCK_BY_ID, id=patient_id)
+        return await self._read_one(_LOCK_BY_ID, id=patient_id)
 
     async def by_user_for_update(self, user_id: UUID) -> Patient:
         """The record of the patient with this account, locked."""
-        return await self._one(_LOCK_BY_USER, user_id=user_id)
+        return await self._read_one(_LOCK_BY_USER, user_id=user_id)
 
     async def page(
         self, search: Mapping[str, str | None], after: UUID | None, size: int
@@ -110,7 +110,7 @@ class PatientRepository:
         recorded.
         """
         cursor = {} if after is None else {"after_id": after}
-        record = values(AuditEvent.PATIENTS_LISTED)
+        record = audit_params(AuditEvent.PATIENTS_LISTED)
         rows, found = await _LIST.fetch(self._connection, search, cursor, size, record)
         return tuple(_summary(row) for row in rows), found
 
@@ -139,7 +139,7 @@ class PatientRepository:
             await self._connection.execute(_RENAME_ACCOUNT, account | {"words": name["words"]})
         return await self.get(patient.id)
 
-    async def _one(self, statement: Select[Any], **values: object) -> Patient:
+    async def _read_one(self, statement: Select[Any], **values: object) -> Patient:
         row = (await self._connection.execute(statement, values)).first()
         if row is None:
             raise NotFound("patient")

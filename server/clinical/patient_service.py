@@ -8,7 +8,7 @@ from uuid import UUID
 from server import name_search
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.auth.account_service import AccountService
 from server.auth.entities import NewAccount, User, UserStatus
 from server.clinical import reference_number
@@ -57,7 +57,7 @@ class PatientService:
         async with self._work.begin() as tx:
             user_id = None if email is None else (await _open_account(tx, email, full_name, phone)).id
             record = await self.open_record(tx, user_id, full_name, phone, details)
-            await tx[AuditTrail].record(AuditEvent.PATIENT_CREATED, _subject(record.id))
+            await tx[AuditWriter].record(AuditEvent.PATIENT_CREATED, _subject(record.id))
             return await tx[PatientRepository].get(record.id)
 
     async def search(self, caller: Caller, text: str | None, page: PageRequest) -> Page[PatientSummary]:
@@ -88,7 +88,7 @@ class PatientService:
             patient = changed(present, change, self._clock.today())
             if email is not None and email.lower() != patient.email:
                 patient = await _with_account(tx, patient, email)
-            await tx[AuditTrail].record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
+            await tx[AuditWriter].record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
             return present if patient == present else await tx[PatientRepository].save(patient)
 
     async def update_profile(self, caller: Caller, change: PatientChange) -> Patient:
@@ -96,7 +96,7 @@ class PatientService:
         async with self._work.begin() as tx:
             present = await tx[PatientRepository].by_user_for_update(caller.user_id)
             patient = changed(present, change, self._clock.today())
-            await tx[AuditTrail].record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
+            await tx[AuditWriter].record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
             return present if patient == present else await tx[PatientRepository].save(patient)
 
     @staticmethod

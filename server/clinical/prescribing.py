@@ -16,7 +16,7 @@ from server.errors import (
     PrescriptionRejected,
     RecipientDeactivated,
 )
-from server.mail.entities import MailKind, NewMail
+from server.mail.entities import EmailKind, NewEmail
 
 FINAL_STATES: Final[Mapping[PrescriptionStatus, type[FailedPrecondition]]] = {
     PrescriptionStatus.DISPENSED: PrescriptionDispensed,
@@ -49,10 +49,10 @@ def claimed_refusal(claim: Claim, pharmacist: User) -> PrescriptionClaimed:
     )
 
 
-def mail_to_patient(kind: MailKind, prescription: Prescription, **details: str) -> NewMail:
+def mail_to_patient(kind: EmailKind, prescription: Prescription, **details: str) -> NewEmail:
     """Returns an email about it to its patient. Raises PatientHasNoEmail and RecipientDeactivated."""
     if prescription.patient_email_status is PatientEmailStatus.ACCOUNT_DEACTIVATED:
         raise RecipientDeactivated()
     if prescription.patient_user_id is None or not prescription.patient_email:  # none, or none that is confirmed
         raise PatientHasNoEmail()
-    return NewMail(kind, prescription.patient_user_id, prescription.patient_email, prescription.id, details)
+    return NewEmail(kind, prescription.patient_user_id, prescription.patient_email, prescription.id, details)

@@ -10,16 +10,16 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import reading_page, values
+from server.audit.trail_repository import audit_params, audited_page
 from server.clinical.entities import Prescription, PrescriptionFilter
 from server.clinical.prescription_row import prescription_of
-from server.clinical.tables import patients, prescription_reading, prescriptions, status_now
-from server.db.list_query import ListQuery
+from server.clinical.tables import patients, prescriptions, select_prescription, status_now
+from server.db.list_query import KeysetQuery
 
 _column = prescriptions.c
 
-_LIST: Final = ListQuery(
-    prescription_reading,
+_LIST: Final = KeysetQuery(
+    select_prescription,
     prescriptions,
     conditions={
         "doctor_id": _column.doctor_id == bindparam("doctor_id"),
@@ -32,7 +32,7 @@ _LIST: Final = ListQuery(
     },
     order=(_column.created_at, _column.id),
     cursor=(bindparam("after", type_=_column.created_at.type), bindparam("after_id", type_=Uuid)),
-    recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id"),
+    with_audit=lambda page: audited_page(page, "prescription", patient_id="patient_id"),
 )
 
 
@@ -69,6 +69,6 @@ class PrescriptionListRepository:
             "written_before": narrowed.written_before,
         }
         cursor = {} if after is None else {"after": after[0], "after_id": after[1]}
-        record = values(AuditEvent.PRESCRIPTIONS_LISTED)
+        record = audit_params(AuditEvent.PRESCRIPTIONS_LISTED)
         rows, found = await _LIST.fetch(self._connection, filters, cursor, size, record)
         return tuple(prescription_of(row) for row in rows), found

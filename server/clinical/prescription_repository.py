@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import reading_one, values
+from server.audit.trail_repository import audit_params, audited_row
 from server.clinical.entities import (
     Claim,
     NewPrescription,
@@ -37,9 +37,9 @@ from server.clinical.entities import (
 from server.clinical.prescription_row import prescription_of
 from server.clinical.tables import (
     patients,
-    prescription_reading,
     prescriptions,
     qr_codes,
+    select_prescription,
     status_now,
     visits,
 )
@@ -71,14 +71,14 @@ def lock_where(holds: ColumnElement[bool]) -> Select[Any]:
     return _locking(_BY_ID.where(holds))
 
 
-_BY_ID = prescription_reading.where(_column.id == bindparam("id"))
+_BY_ID = select_prescription.where(_column.id == bindparam("id"))
 _OF_DOCTOR = _BY_ID.where(_column.doctor_id == bindparam("doctor_id"))
 _OF_READER = _BY_ID.where(or_(_column.doctor_id == bindparam("user_id"), patients.c.user_id == bindparam("user_id")))
-_READ_OF_DOCTOR = reading_one(_OF_DOCTOR, "prescription", patient_id="patient_id")
-_READ_OF_READER = reading_one(_OF_READER, "prescription", patient_id="patient_id")
-_READ_BY_ID = reading_one(_BY_ID, "prescription", patient_id="patient_id")
+_READ_OF_DOCTOR = audited_row(_OF_DOCTOR, "prescription", patient_id="patient_id")
+_READ_OF_READER = audited_row(_OF_READER, "prescription", patient_id="patient_id")
+_READ_BY_ID = audited_row(_BY_ID, "prescription", patient_id="patient_id")
 _LOCK_BY_ID = _locking(_BY_ID)
-_LOCK_BY_NUMBER = _locking(prescription_reading.where(_column.number == bindparam("number")))
+_LOCK_BY_NUMBER = _locking(select_prescription.where(_column.number == bindparam("number")))
 _LOCK_OF_DOCTOR = _locking(_OF_DOCTOR)
 _LOCK_OF_READER = _locking(_OF_READER)
 
@@ -93,7 +93,7 @@ _LOCK_OPEN_OF_PATIENT = (
     .limit(OPEN_AT_ONCE)
     .with_for_update(of=prescriptions, key_share=True)
 )
-_OPEN_BY_IDS = prescription_reading.where(
+_OPEN_BY_IDS = select_prescription.where(
     _column.id == any_(bindparam("ids", type_=ARRAY(Uuid))), status_now == any_(bindparam("open", type_=ARRAY(Text)))
 ).order_by(_column.created_at.desc(), _column.id.desc())
 _PATIENT_ID = select(patients.c.id).where(patients.c.reference_number == bindparam("reference"))
@@ -169,41 +169,41 @@ class PrescriptionRepository:
 
     async def get(self, prescription_id: UUID) -> Prescription:
         """The prescription, whoever asks."""
-        return await self._one(_BY_ID, id=prescription_id)
+        return await self._read_one(_BY_ID, id=prescription_id)
 
     async def read_of_doctor(self, prescription_id: UUID, doctor_id: UUID) -> Prescription:
         """The prescription, if this doctor wrote it; the reading is recorded."""
-        record = values(AuditEvent.PRESCRIPTION_READ)
-        return await self._one(_READ_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id, **record)
+        record = audit_params(AuditEvent.PRESCRIPTION_READ)
+        return await self._read_one(_READ_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id, **record)
 
     async def read_code_of_reader(self, prescription_id: UUID, user_id: UUID) -> Prescription:
         """The prescription, to show its code to the account of its doctor or of its patient; that is recorded."""
-        record = values(AuditEvent.QR_CODE_READ)
-        return await self._one(_READ_OF_READER, id=prescription_id, user_id=user_id, **record)
+        record = audit_params(AuditEvent.QR_CODE_READ)
+        return await self._read_one(_READ_OF_READER, id=prescription_id, user_id=user_id, **record)
 
     async def read_for_receipt(self, prescription_id: UUID, reader: Caller) -> Prescription:
         """The prescription, for its patient or a pharmacist who dispensed on it; the reading is recorded."""
         statement = _READ_OF_READER if reader.role is Role.PATIENT else _READ_BY_ID
-        record = values(AuditEvent.RECEIPT_READ)
-        return await self._one(statement, id=prescription_id, user_id=reader.user_id, **record)
+        record = audit_params(AuditEvent.RECEIPT_READ)
+        return await self._read_one(statement, id=prescription_id, user_id=reader.user_id, **record)
 
     async def get_for_update(
         self, prescription_id: UUID, lock: Select[Any] = _LOCK_BY_ID, **values: object
     ) -> Prescription:
         """The prescription, locked; `lock` is one of `lock_where`, with the values of its condition."""
-        return await self._locked(lock, id=prescription_id, **values)
+        return await self._lock_one(lock, id=prescription_id, **values)
 
     async def by_number_for_update(self, number: str) -> Prescription:
         """The prescription of that number (in its canonical spelling), locked."""
-        return await self._locked(_LOCK_BY_NUMBER, number=number)
+        return await self._lock_one(_LOCK_BY_NUMBER, number=number)
 
     async def of_doctor_for_update(self, prescription_id: UUID, doctor_id: UUID) -> Prescription:
         """The prescription, locked, if this doctor wrote it."""
-        return await self._locked(_LOCK_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id)
+        return await self._lock_one(_LOCK_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id)
 
     async def of_reader_for_update(self, prescription_id: UUID, user_id: UUID) -> Prescription:
         """The prescription, locked, if this is the account of its doctor or of its patient."""
-        return await self._locked(_LOCK_OF_READER, id=prescription_id, user_id=user_id)
+        return await self._lock_one(_LOCK_OF_READER, id=prescription_id, user_id=user_id)
 
     async def open_of_patient_for_update(self, reference_number: str) -> tuple[UUID, tuple[Prescription, ...]]:
         """The patient with this reference number; what is open of him, locked, newest first, at most OPEN_AT_ONCE.
@@ -295,13 +295,13 @@ class PrescriptionRepository:
         values = {"ids": list(quantities), "quantities": list(quantities.values())}
         await self._connection.execute(_ADD_DISPENSED, values)
 
-    async def _one(self, statement: Select[Any], **values: object) -> Prescription:
+    async def _read_one(self, statement: Select[Any], **values: object) -> Prescription:
         row = (await self._connection.execute(statement, values)).first()
         if row is None:
             raise NotFound("prescription")
         return prescription_of(row)
 
-    async def _locked(self, statement: Select[Any], **values: object) -> Prescription:
+    async def _lock_one(self, statement: Select[Any], **values: object) -> Prescription:
         """Lock by the statement that reads; read again in the rare case that it had to wait for somebody's change.
 
         PostgreSQL then answers the new rows of the locked tables, but the items as they were when the statement began,
@@ -309,5 +309,5 @@ class PrescriptionRepository:
         """
         row = (await self._connection.execute(statement, values)).first()
         if row is None or not row.unchanged:
-            return await self._one(statement, **values)
+            return await self._read_one(statement, **values)
         return prescription_of(row)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.clinical import prescribing
 from server.clinical.entities import (
@@ -59,7 +59,7 @@ class PrescriptionService:
             prescription_id = await self._insert(tx, caller, new)
             prescription = await tx[PrescriptionRepository].get(prescription_id)
             await tx[EventRepository].record(PrescriptionCreated(prescription))
-            await tx[AuditTrail].record(AuditEvent.PRESCRIPTION_CREATED, prescribing.subject_of(prescription))
+            await tx[AuditWriter].record(AuditEvent.PRESCRIPTION_CREATED, prescribing.subject_of(prescription))
         return prescription
 
     async def list_own(
@@ -111,7 +111,7 @@ class PrescriptionService:
                 raise prescribing.claimed_refusal(prescription.claim, pharmacist)
             cancelled = await tx[PrescriptionRepository].move(prescription, PrescriptionStatus.CANCELLED, reason=reason)
             await tx[EventRepository].record(PrescriptionCancelled(cancelled))
-            await tx[AuditTrail].record(AuditEvent.PRESCRIPTION_CANCELLED, prescribing.subject_of(cancelled))
+            await tx[AuditWriter].record(AuditEvent.PRESCRIPTION_CANCELLED, prescribing.subject_of(cancelled))
         return cancelled
 
     async def _insert(self, tx: Transaction, caller: Caller, new: NewPrescription) -> UUID:

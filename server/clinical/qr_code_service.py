@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.clinical import prescribing
 from server.clinical.entities import Prescription
 from server.clinical.prescription_repository import PrescriptionRepository
@@ -14,8 +14,8 @@ from server.clinical.qr_code_repository import QrCodeRepository
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.identity import Caller
-from server.mail.entities import MailKind
-from server.mail.outbox import MAILS_A_DAY, Outbox
+from server.mail.entities import EmailKind
+from server.mail.outbox import EMAILS_PER_DAY, Outbox
 from server.unit_of_work import Transaction, UnitOfWork
 
 LEAST_LIFE_IN_MAIL: Final = timedelta(hours=24)
@@ -38,7 +38,7 @@ class QrCodeService:
     """
 
     def __init__(
-        self, work: UnitOfWork, issuer: QrIssuer, pictures: QrPictures, mails_a_day: int = MAILS_A_DAY
+        self, work: UnitOfWork, issuer: QrIssuer, pictures: QrPictures, mails_a_day: int = EMAILS_PER_DAY
     ) -> None:
         self._work = work
         self._issuer = issuer
@@ -50,7 +50,7 @@ class QrCodeService:
         async with self._work.read() as tx:
             prescription = await tx[PrescriptionRepository].read_code_of_reader(prescription_id, caller.user_id)
         if not self._issuer.can_read(prescription.qr_code):
-            prescription = await self._renewed(caller, prescription_id)
+            prescription = await self._renew_code(caller, prescription_id)
         text = self._issuer.text(prescription.qr_code)
         png = await self._pictures.png(prescription.qr_code.qr_hash, text)
         return ShownQrCode(prescription, text, png)
@@ -60,7 +60,7 @@ class QrCodeService:
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
             prescribing.check_not_final(prescription)
-            return await self._replaced(tx, prescription)
+            return await self._replace_code(tx, prescription)
 
     async def send_by_mail(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """Mail the prescription to its patient, with a code that lives for another day at least if it can.
@@ -70,25 +70,25 @@ class QrCodeService:
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
             prescribing.check_not_final(prescription)
-            mail = prescribing.mail_to_patient(MailKind.PRESCRIPTION, prescription)
+            mail = prescribing.mail_to_patient(EmailKind.PRESCRIPTION, prescription)
             await tx[Outbox].check_room(mail.recipient_id, self._mails_a_day)
             code = prescription.qr_code
             if code.expires_at < prescription.as_of + LEAST_LIFE_IN_MAIL or not self._issuer.can_read(code):
-                prescription = await self._replaced(tx, prescription)
+                prescription = await self._replace_code(tx, prescription)
             await tx[Outbox].add(mail)
-            await tx[AuditTrail].record(AuditEvent.PRESCRIPTION_MAILED, prescribing.subject_of(prescription))
+            await tx[AuditWriter].record(AuditEvent.PRESCRIPTION_MAILED, prescribing.subject_of(prescription))
         return prescription
 
-    async def _renewed(self, caller: Caller, prescription_id: UUID) -> Prescription:
+    async def _renew_code(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """Replace a code whose key is gone, unless somebody was faster."""
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
             if self._issuer.can_read(prescription.qr_code):
                 return prescription
-            return await self._replaced(tx, prescription)
+            return await self._replace_code(tx, prescription)
 
-    async def _replaced(self, tx: Transaction, prescription: Prescription) -> Prescription:
+    async def _replace_code(self, tx: Transaction, prescription: Prescription) -> Prescription:
         code = self._issuer.issue(prescription.id, prescription.as_of, prescription.expires_at)
         await tx[QrCodeRepository].replace(code)
-        await tx[AuditTrail].record(AuditEvent.QR_CODE_REISSUED, prescribing.subject_of(prescription))
+        await tx[AuditWriter].record(AuditEvent.QR_CODE_REISSUED, prescribing.subject_of(prescription))
         return replace(prescription, qr_code=code)

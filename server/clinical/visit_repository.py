@@ -10,12 +10,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import reading_page, values
+from server.audit.trail_repository import audit_params, audited_page
 from server.auth.tables import user_named_at, users
 from server.clinical.entities import NewVisit, Visit, VisitType, VitalSigns
 from server.clinical.tables import patient_named_at, patients, visits
 from server.db.identifiers import new_id
-from server.db.list_query import ListQuery
+from server.db.list_query import KeysetQuery
 from server.errors import NotFound
 from server.period import Period
 
@@ -24,11 +24,11 @@ _column = visits.c
 _doctor = user_named_at(_column.doctor_id, _column.created_at, "doctor")
 _patient = patient_named_at(_column.patient_id, _column.created_at, "patient")
 
-visit_reading: Select[Any] = select(
+select_visit: Select[Any] = select(
     *visits.c, _patient.c.full_name.label("patient_name"), _doctor.c.full_name.label("doctor_name")
 ).select_from(visits.join(_doctor, true()).join(_patient, true()))
 """A visit with the names of those who met, as they were when it was recorded."""
-_BY_ID = visit_reading.where(_column.id == bindparam("id"))
+_BY_ID = select_visit.where(_column.id == bindparam("id"))
 
 _GIVEN: Final = (
     "visit_date",
@@ -55,8 +55,8 @@ _INSERT = insert(visits).from_select(
     .where(patients.c.id == bindparam("patient_id")),
 )
 
-_LIST = ListQuery(
-    visit_reading,
+_LIST = KeysetQuery(
+    select_visit,
     visits,
     conditions={
         "doctor_id": _column.doctor_id == bindparam("doctor_id"),
@@ -66,7 +66,7 @@ _LIST = ListQuery(
     },
     order=(_column.visit_date, _column.id),
     cursor=(bindparam("after", type_=Date), bindparam("after_id", type_=Uuid)),
-    recorded=lambda page: reading_page(page, "visit", patient_id="patient_id"),
+    with_audit=lambda page: audited_page(page, "visit", patient_id="patient_id"),
 )
 
 
@@ -113,7 +113,7 @@ class VisitRepository:
             "last": period.last,
         }
         cursor = {} if after is None else {"after": after[0], "after_id": after[1]}
-        record = values(AuditEvent.VISITS_LISTED)
+        record = audit_params(AuditEvent.VISITS_LISTED)
         rows, found = await _LIST.fetch(self._connection, filters, cursor, size, record)
         return tuple(visit_of(row) for row in rows), found
 

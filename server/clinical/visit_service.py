@@ -5,7 +5,7 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.clinical.entities import NewVisit, Visit
 from server.clinical.visit_repository import VisitRepository
 from server.clock import Clock
@@ -30,7 +30,7 @@ class VisitService:
         check_past_date(new.visit_date, "visitDate", self._clock.today())
         async with self._work.begin() as tx:
             visit = await tx[VisitRepository].insert(caller.user_id, new)
-            await tx[AuditTrail].record(AuditEvent.VISIT_CREATED, Subject("visit", visit.id, (visit.patient_id,)))
+            await tx[AuditWriter].record(AuditEvent.VISIT_CREATED, Subject("visit", visit.id, (visit.patient_id,)))
         return visit
 
     async def list_own(self, caller: Caller, patient_id: UUID | None, period: Period, page: PageRequest) -> Page[Visit]:

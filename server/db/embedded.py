@@ -76,7 +76,7 @@ async def running(home: Path, *, settings: Mapping[str, str] = _DURABLE) -> Asyn
     the block, and within moments when this process is killed; it is restarted when it dies. Raises DatabaseInUse,
     DatabaseStartFailed, and KeepsDying from the block.
     """
-    with _locked(home) as folder:
+    with _lock_home(home) as folder:
         programs = await asyncio.to_thread(Programs.of, folder)
         cluster = await _cluster(folder, programs, settings)
         with _socket_directory(cluster, programs.account) as directory:
@@ -88,7 +88,7 @@ async def running(home: Path, *, settings: Mapping[str, str] = _DURABLE) -> Asyn
 
 
 @contextmanager
-def _locked(home: Path) -> Iterator[Path]:
+def _lock_home(home: Path) -> Iterator[Path]:
     """Makes the folder if need be, and yields its real path."""
     home = home.resolve()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)

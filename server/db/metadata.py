@@ -21,17 +21,17 @@ APPEND_ONLY: Final[dict[str, bool]] = {"append_only": True}
 """The `info` of a table to which rows are only added: its migration gives it the trigger `append_only`."""
 
 
-def identifier() -> Column[UUID]:
+def uuid_pk() -> Column[UUID]:
     """The primary key `id`: a UUIDv7 made by the service, so that newer rows sort behind older ones."""
     return Column("id", Uuid, primary_key=True)
 
 
-def moment(name: str, *, nullable: bool = False, now: bool = False) -> Column[datetime]:
+def timestamp_column(name: str, *, nullable: bool = False, now: bool = False) -> Column[datetime]:
     """A point in time with its zone; `now` fills it with the database's time."""
     default = text("now()") if now else None
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
 
 
-def words(name: str) -> Column[str]:
+def text_column(name: str) -> Column[str]:
     """A text that is empty rather than NULL when it was not given."""
     return Column(name, Text, nullable=False, server_default="")

@@ -45,13 +45,13 @@ class Notifications:
         self._to_ring: set[Channel] = set()
         self._wake = asyncio.Event()
 
-    def ring(self, channel: Channel) -> None:
+    def notify(self, channel: Channel) -> None:
         """Let everybody who listens know, in a moment; however often it is called meanwhile, they hear it once."""
         self._to_ring.add(channel)
         self._wake.set()
 
     @contextmanager
-    def heard(self, channel: Channel, callback: Heard) -> Iterator[None]:
+    def subscribe(self, channel: Channel, callback: Heard) -> Iterator[None]:
         """Call back at each ring, whichever process rang, while the block runs."""
         self._heard[channel].append(callback)
         try:
@@ -68,12 +68,12 @@ class Notifications:
     async def _stay_connected(self) -> None:
         while True:
             try:
-                await self._listen_and_ring()
+                await self._listen_and_wake()
             except Exception as error:  # whatever it is: those who listen do without, and it is tried again
                 _log.info("notifications_lost", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _listen_and_ring(self) -> None:
+    async def _listen_and_wake(self) -> None:
         """Raises what the driver raises, OSError when the connection is lost."""
         async with self._engine.connect() as connection:
             raw: Any = (await connection.get_raw_connection()).driver_connection

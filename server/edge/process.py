@@ -22,7 +22,7 @@ from server.supervision.environment import BARE
 from server.supervision.progress import IDLE_SECONDS, while_it_works
 from server.supervision.restarts import StartFailed
 
-TETHER: Final = Path(__file__).parent / "tether.py"
+DIE_WITH_PARENT: Final = Path(__file__).parent / "tether.py"
 STOP_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.02
 ACTIVE_CALLS: Final = ("http.rest.downstream_rq_active", "http.grpc.downstream_rq_active")
@@ -155,7 +155,7 @@ async def _spawn(config: EdgeConfig, log_mode: str) -> asyncio.subprocess.Proces
     options = ["--disable-hot-restart", "--drain-time-s", "1", *LOGGING]
     with log_file(config).open(log_mode) as log:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(TETHER), str(os.getpid())),
+            *(sys.executable, "-I", "-S", str(DIE_WITH_PARENT), str(os.getpid())),
             *(envoy + options),
             env=BARE,
             stdin=asyncio.subprocess.DEVNULL,

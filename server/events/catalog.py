@@ -13,7 +13,7 @@ from uuid import UUID
 
 from server.auth.entities import User
 from server.clinical.entities import Prescription
-from server.mail.entities import MailKind
+from server.mail.entities import EmailKind
 
 
 class EventType(StrEnum):
@@ -41,7 +41,7 @@ class Event(ABC):
         """The account or the prescription that it happened to."""
 
     @property
-    def changed(self) -> Mapping[str, object]:
+    def payload(self) -> Mapping[str, object]:
         """What changed, as JSON."""
         return {}
 
@@ -66,7 +66,7 @@ class UserRegistered(AccountEvent):
     invited: bool
 
     @property
-    def changed(self) -> Mapping[str, object]:
+    def payload(self) -> Mapping[str, object]:
         """As what, and how."""
         return {"role": self.user.role.value, "status": self.user.status.value, "invited": self.invited}
 
@@ -76,7 +76,7 @@ class OtpRequested(AccountEvent):
     """A one-time code was asked for, to be sent in a mail of that kind."""
 
     type = EventType.OTP_REQUESTED
-    mail: MailKind
+    mail: EmailKind
     to: str = field(repr=False)
     """The address: the account's, or one that it asks for."""
     expires_at: datetime
@@ -84,7 +84,7 @@ class OtpRequested(AccountEvent):
     """By `CodeSeal`; the mail keeps it until it is finished, the event never does."""
 
     @property
-    def changed(self) -> Mapping[str, object]:
+    def payload(self) -> Mapping[str, object]:
         """What for, and until when it is good."""
         return {"mail": self.mail.value, "expiresAt": self.expires_at.isoformat()}
 
@@ -108,7 +108,7 @@ class PrescriptionEvent(Event):
         return self.prescription.id
 
     @property
-    def changed(self) -> Mapping[str, object]:
+    def payload(self) -> Mapping[str, object]:
         """The state it is in since."""
         return {"status": self.prescription.status.value}
 
@@ -128,7 +128,7 @@ class PrescriptionDispensed(PrescriptionEvent):
     log_id: UUID
 
     @property
-    def changed(self) -> Mapping[str, object]:
+    def payload(self) -> Mapping[str, object]:
         """The state it is in since, and the entry of the log."""
         return {"status": self.prescription.status.value, "logId": str(self.log_id)}
 
@@ -148,7 +148,7 @@ class PrescriptionCancelled(PrescriptionEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class TrialEvent(AccountEvent):
+class AdminTestEvent(AccountEvent):
     """An admin tries the machinery; whatever event is named, it goes to that admin and to nobody else."""
 
     type = EventType.TEST
@@ -156,6 +156,6 @@ class TrialEvent(AccountEvent):
     data: Mapping[str, str]
 
     @property
-    def changed(self) -> Mapping[str, object]:
+    def payload(self) -> Mapping[str, object]:
         """What the admin gave."""
         return {"eventType": self.named, "data": dict(self.data)}

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from server.events.feed import LONGEST_SILENCE_SECONDS, SharedReading
+from server.events.feed import LONGEST_SILENCE_SECONDS, CoalescedPoll
 from server.events.repository import EventRepository
-from server.mail.entities import MailChange
+from server.mail.entities import EmailChange
 from server.unit_of_work import UnitOfWork
 
 IN_HAND: Final = 64
@@ -19,11 +19,11 @@ RECENT: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class FeedItem:
     """How far a watcher has come, and what happened there; None: nothing, but the stream lives."""
 
     sequence: int
-    change: MailChange | None
+    change: EmailChange | None
 
 
 class EmailFeed:
@@ -36,40 +36,40 @@ class EmailFeed:
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
         self._watchers = 0
-        self._recent: deque[MailChange] = deque()
+        self._recent: deque[EmailChange] = deque()
         self._complete_behind = 0
         """`_recent` holds all changes with a greater sequence, up to `_head`."""
         self._head = 0
-        self._reading = SharedReading(self._read_on)
+        self._reading = CoalescedPoll(self._read_on)
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Some changes have probably got their places in the feed."""
-        self._reading.nudge()
+        self._reading.wake()
 
     async def end(self) -> None:
         """Let the reading that watchers have left behind come to its end."""
         await self._reading.end()
 
-    async def watch(self, after: int | None) -> AsyncGenerator[Watched, None]:
+    async def watch(self, after: int | None) -> AsyncGenerator[FeedItem, None]:
         """Where the feed stands at once, then each change behind `after` (None: from now on), until the caller leaves.
 
         Raises Unavailable when the database fails: the caller resumes behind what he has seen.
         """
-        async with self._joined() as last:
+        async with self._join_watchers() as last:
             sequence = last if after is None else min(after, last)
             spoken = _now()
-            yield Watched(sequence, None)
+            yield FeedItem(sequence, None)
             while True:
-                sequence, changes = await self._behind(sequence)
+                sequence, changes = await self._changes_after(sequence)
                 for change in changes:
                     sequence, spoken = change.sequence, _now()
-                    yield Watched(sequence, change)
+                    yield FeedItem(sequence, change)
                 if _now() - spoken >= LONGEST_SILENCE_SECONDS:
                     spoken = _now()
-                    yield Watched(sequence, None)
+                    yield FeedItem(sequence, None)
 
     @asynccontextmanager
-    async def _joined(self) -> AsyncIterator[int]:
+    async def _join_watchers(self) -> AsyncIterator[int]:
         """Count a watcher, and answer where the feed stands; the first one finds nothing held."""
         async with self._work.read() as tx:
             last = await tx[EventRepository].last_position()
@@ -82,7 +82,7 @@ class EmailFeed:
         finally:
             self._watchers -= 1
 
-    async def _behind(self, sequence: int) -> tuple[int, Sequence[MailChange]]:
+    async def _changes_after(self, sequence: int) -> tuple[int, Sequence[EmailChange]]:
         """Up to IN_HAND changes behind that one, none when a second has passed without; and from where they count."""
         held_behind = self._complete_behind
         if sequence < held_behind:

@@ -16,7 +16,7 @@ LONGEST_SILENCE_SECONDS: Final = 18.0
 T = TypeVar("T")
 
 
-class SharedReading(Generic[T]):
+class CoalescedPoll(Generic[T]):
     """However many wait for the next reading, the database is asked once, and not at all when nobody waits."""
 
     def __init__(
@@ -28,7 +28,7 @@ class SharedReading(Generic[T]):
         self._changed = asyncio.Event()
         self._reading: asyncio.Task[T] | None = None
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Something has probably changed: the next reading need not wait for its time."""
         self._changed.set()
 
@@ -41,7 +41,7 @@ class SharedReading(Generic[T]):
     async def end(self) -> None:
         """Let the reading that watchers have left behind come to its end: it holds a connection."""
         if self._reading is not None:
-            self.nudge()
+            self.wake()
             await asyncio.wait([self._reading])
 
     async def _read_when_due(self) -> T:

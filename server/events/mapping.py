@@ -7,15 +7,15 @@ from typing import Final
 from medconnect.events.v1 import email_pb2, rate_limit_pb2
 from medconnect.events.v1 import events_service_pb2 as pb
 
-from server.events.email_feed import Watched
+from server.events.email_feed import FeedItem
 from server.events.rate_limit_usage import LimitUsage, Usage
-from server.mail.entities import MailChange, MailKind, MailState, QueueStatus, ShownMail
+from server.mail.entities import EmailChange, EmailKind, EmailState, ListedEmail, QueueStatus
 from server.pagination import Page
 from server.rate_limits.store import Bucket
 from server.wire import enum_pair, fill_page, timestamp
 
-STATUS_NUMBERS, STATES = enum_pair(email_pb2.EmailStatus, MailState, "EMAIL_STATUS")
-KIND_NUMBERS, _ = enum_pair(email_pb2.EmailKind, MailKind, "EMAIL_KIND")
+STATUS_NUMBERS, STATES = enum_pair(email_pb2.EmailStatus, EmailState, "EMAIL_STATUS")
+KIND_NUMBERS, _ = enum_pair(email_pb2.EmailKind, EmailKind, "EMAIL_KIND")
 
 MOST: Final = 2**31 - 1
 """What a counter on the wire holds; 64 bits would be texts in JSON."""
@@ -52,18 +52,18 @@ def after_sequence(request: pb.WatchEmailsRequest) -> int | None:
     return request.after_sequence if request.HasField("after_sequence") else None
 
 
-def watch_emails_response(watched: Watched) -> pb.WatchEmailsResponse:
+def watch_emails_response(watched: FeedItem) -> pb.WatchEmailsResponse:
     """A message of WatchEmails."""
     change = None if watched.change is None else _change(watched.change)
     return pb.WatchEmailsResponse(sequence=watched.sequence, email=change)
 
 
-def states(request: pb.ListEmailsRequest) -> Sequence[MailState]:
+def states(request: pb.ListEmailsRequest) -> Sequence[EmailState]:
     """The states that a list is narrowed to."""
     return [STATES[number] for number in request.status]
 
 
-def list_response(page: Page[ShownMail]) -> pb.ListEmailsResponse:
+def list_response(page: Page[ListedEmail]) -> pb.ListEmailsResponse:
     """The answer of ListEmails."""
     response = pb.ListEmailsResponse(emails=map(email, page.items))
     fill_page(response, page)
@@ -80,7 +80,7 @@ def emit_response(request: pb.EmitTestEventRequest, moment: datetime) -> pb.Emit
     return pb.EmitTestEventResponse(event_type=request.event_type, data=request.data, emitted_at=timestamp(moment))
 
 
-def email(mail: ShownMail) -> email_pb2.Email:
+def email(mail: ListedEmail) -> email_pb2.Email:
     """A mail."""
     return email_pb2.Email(
         id=str(mail.id),
@@ -90,12 +90,12 @@ def email(mail: ShownMail) -> email_pb2.Email:
         attempts=mail.attempts,
         error=mail.error,
         created_at=timestamp(mail.created_at),
-        due_at=timestamp(mail.due_at) if mail.state is MailState.PENDING else None,
+        due_at=timestamp(mail.due_at) if mail.state is EmailState.PENDING else None,
         finished_at=None if mail.finished_at is None else timestamp(mail.finished_at),
     )
 
 
-def _change(change: MailChange) -> email_pb2.EmailChange:
+def _change(change: EmailChange) -> email_pb2.EmailChange:
     return email_pb2.EmailChange(
         id=str(change.mail_id),
         kind=KIND_NUMBERS[change.kind],

@@ -9,7 +9,7 @@ from server.clock import Clock
 from server.metrics import Metrics
 from server.rate_limits.bucket import Limit
 from server.rate_limits.budgets import Budgets
-from server.rate_limits.meter import Meter
+from server.rate_limits.meter import RateLimiter
 from server.rate_limits.store import Bucket
 
 SHOWN: Final = 20
@@ -37,16 +37,16 @@ class Usage:
 class RateLimitUsage:
     """The use case of looking at the limits."""
 
-    def __init__(self, budgets: Budgets, meter: Meter, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, budgets: Budgets, limiter: RateLimiter, metrics: Metrics, clock: Clock) -> None:
         self._limits = budgets.limits()
-        self._meter = meter
+        self._limiter = limiter
         self._metrics = metrics
         self._now = clock.now
         self._since = clock.now()
 
     async def read(self) -> Usage:
         """Counts of this process, buckets of every store. Raises Unavailable without the database."""
-        fullest = await self._meter.fullest(self._limits, SHOWN)
+        fullest = await self._limiter.fullest(self._limits, SHOWN)
         counts = self._metrics.limit_counts
         limits = [
             LimitUsage(limit, counts.allowed.get(name, 0), counts.refused.get(name, 0))

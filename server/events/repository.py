@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.events.catalog import Event
 from server.events.tables import events
-from server.mail.entities import MailChange, MailKind, MailState, NewMail
-from server.mail.outbox import INSERT_MAILS, columns
+from server.mail.entities import EmailChange, EmailKind, EmailState, NewEmail
+from server.mail.outbox import INSERT_EMAILS, columns
 
 AT_ONCE: Final = 1000
 """Events that one statement places."""
@@ -23,7 +23,7 @@ _RECORD: Final = text(
         VALUES (:type, :subject_id, CAST(CAST(:changed AS text) AS jsonb))
         RETURNING id
     )
-    {INSERT_MAILS}
+    {INSERT_EMAILS}
     """  # noqa: S608 - put together out of constants
 )
 
@@ -57,15 +57,15 @@ _LAST: Final = text("SELECT coalesce(max(position), 0) FROM events")
 _UNPLACED: Final = text("SELECT EXISTS (SELECT FROM events WHERE position IS NULL)")
 
 
-MailsOf = Callable[[Event], Sequence[NewMail]]
+EmailsOf = Callable[[Event], Sequence[NewEmail]]
 
 
 class EventRepository:
-    """Events, through one connection. mails_of: which mails follow from an event."""
+    """Events, through one connection. emails_of: which emails follow from an event."""
 
-    def __init__(self, connection: AsyncConnection, mails_of: MailsOf) -> None:
+    def __init__(self, connection: AsyncConnection, emails_of: EmailsOf) -> None:
         self._connection = connection
-        self._mails_of = mails_of
+        self._emails_of = emails_of
         self.recorded = False
         """Whether this transaction has recorded events."""
 
@@ -74,13 +74,13 @@ class EventRepository:
         values = {
             "type": event.type.value,
             "subject_id": event.subject_id,
-            "changed": json.dumps(event.changed),
-            **columns(self._mails_of(event)),
+            "changed": json.dumps(event.payload),
+            **columns(self._emails_of(event)),
         }
         await self._connection.execute(_RECORD, values)
         self.recorded = True
 
-    async def place(self) -> int:
+    async def assign_positions(self) -> int:
         """Give committed events their places in the feed, in a transaction of its own; answers how many got one."""
         await self._connection.execute(_ONE_AT_A_TIME)
         return (await self._connection.execute(_PLACE)).rowcount
@@ -89,7 +89,7 @@ class EventRepository:
         """Where the feed ends for the moment; 0 while it is empty."""
         return int(await self._connection.scalar(_LAST))
 
-    async def mail_changes(self, after: int, limit: int) -> tuple[MailChange, ...]:
+    async def mail_changes(self, after: int, limit: int) -> tuple[EmailChange, ...]:
         """The first so many changes of mails' states behind a place in the feed."""
         rows = await self._connection.execute(_MAIL_CHANGES, {"after": after, "limit": limit})
         return tuple(_mail_change(row) for row in rows)
@@ -99,13 +99,13 @@ class EventRepository:
         return bool(await self._connection.scalar(_UNPLACED))
 
 
-def _mail_change(row: Row[Any]) -> MailChange:
-    return MailChange(
+def _mail_change(row: Row[Any]) -> EmailChange:
+    return EmailChange(
         sequence=row.position,
         mail_id=row.subject_id,
-        kind=MailKind(row.details["kind"]),
+        kind=EmailKind(row.details["kind"]),
         recipient=row.details["recipient"],
-        state=MailState(row.state),
+        state=EmailState(row.state),
         attempts=row.details["attempts"],
         error=row.details["error"],
         changed_at=row.occurred_at,

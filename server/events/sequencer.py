@@ -35,7 +35,7 @@ class Sequencer:
         self._placed = placed
         self._wake = asyncio.Event()
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Look for events now rather than within a second: some were probably committed."""
         self._wake.set()
 
@@ -45,12 +45,12 @@ class Sequencer:
         async with background.running(self._repeat()):
             yield
 
-    async def place(self) -> bool:
+    async def assign_positions(self) -> bool:
         """Place all that can be; whether some had to be left. Raises Unavailable."""
         placed = AT_ONCE
         while placed == AT_ONCE:
             async with self._work.begin() as tx:
-                placed = await tx[EventRepository].place()
+                placed = await tx[EventRepository].assign_positions()
             if placed:
                 self._placed()
         async with self._work.read() as tx:
@@ -61,7 +61,7 @@ class Sequencer:
             self._wake.clear()
             pause = POLL_SECONDS
             try:
-                if await self.place():
+                if await self.assign_positions():
                     pause = RETRY_SECONDS
                 await self._done()
             except Exception as error:  # whatever it is, nothing is lost, and it is tried again

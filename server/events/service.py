@@ -7,18 +7,18 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.clock import Clock
-from server.events.catalog import TrialEvent
-from server.events.email_feed import EmailFeed, Watched
-from server.events.feed import LONGEST_SILENCE_SECONDS, SharedReading
+from server.events.catalog import AdminTestEvent
+from server.events.email_feed import EmailFeed, FeedItem
+from server.events.feed import LONGEST_SILENCE_SECONDS, CoalescedPoll
 from server.events.repository import EventRepository
 from server.identity import Caller
-from server.mail.entities import MailState, QueueStatus, ShownMail
-from server.mail.listing_repository import AT_ONCE, MailListingRepository
+from server.mail.entities import EmailState, ListedEmail, QueueStatus
+from server.mail.listing_repository import AT_ONCE, EmailListRepository
 from server.mail.outbox import Outbox
-from server.mail.repository import MailRepository
+from server.mail.repository import EmailQueue
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.unit_of_work import UnitOfWork
 
@@ -30,13 +30,13 @@ class EventsService:
         self._work = work
         self._clock = clock
         self._page_tokens = page_tokens
-        self._states = SharedReading(self.status)
+        self._states = CoalescedPoll(self.status)
         self._emails = EmailFeed(work)
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Let those who watch see at once what has changed: somebody rang."""
-        self._states.nudge()
-        self._emails.nudge()
+        self._states.wake()
+        self._emails.wake()
 
     async def end(self) -> None:
         """Nobody watches any more: let the readings that watchers have left behind come to their end."""
@@ -46,7 +46,7 @@ class EventsService:
     async def status(self) -> QueueStatus:
         """The queue as it is now."""
         async with self._work.read() as tx:
-            return await tx[MailRepository].status()
+            return await tx[EmailQueue].status()
 
     async def watch_status(self) -> AsyncGenerator[QueueStatus, None]:
         """The queue at once, then again whenever it has changed and at least every 20 s, until the caller leaves.
@@ -62,44 +62,46 @@ class EventsService:
                 yield reading
                 shown = reading
 
-    def watch_emails(self, after: int | None) -> AsyncGenerator[Watched, None]:
+    def watch_emails(self, after: int | None) -> AsyncGenerator[FeedItem, None]:
         """Each mail's change of state behind a place in the feed, None: from now on. See EmailFeed.watch."""
         return self._emails.watch(after)
 
-    async def list_emails(self, caller: Caller, states: Sequence[MailState], page: PageRequest) -> Page[ShownMail]:
+    async def list_emails(self, caller: Caller, states: Sequence[EmailState], page: PageRequest) -> Page[ListedEmail]:
         """Mails, newest first. Raises PageTokenInvalid."""
         narrowed = sorted(set(states))
         scope = f"{caller.user_id}|ListEmails|{narrowed}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
-            mails, found = await tx[MailListingRepository].newest(narrowed, after, page.size)
+            mails, found = await tx[EmailListRepository].newest(narrowed, after, page.size)
         return page_of(
             mails, found, page.size, lambda last: self._page_tokens.issue_after(last.created_at, last.id, scope)
         )
 
-    async def retry(self, mail_id: UUID) -> ShownMail:
+    async def retry(self, mail_id: UUID) -> ListedEmail:
         """Put a failed mail back into the queue. Raises NotFound, EmailNotFailed and EmailExpired."""
         async with self._work.begin() as tx:
             await tx[Outbox].put_back(mail_id)
-            await tx[AuditTrail].record(AuditEvent.EMAIL_RETRIED, Subject("email", mail_id))
-            return await tx[MailListingRepository].get(mail_id)
+            await tx[AuditWriter].record(AuditEvent.EMAIL_RETRIED, Subject("email", mail_id))
+            return await tx[EmailListRepository].get(mail_id)
 
     async def clear_completed(self) -> tuple[int, datetime]:
         """Forget the mails that were sent; answers how many, and when."""
         cleared, lately = 0, AT_ONCE
         async with self._work.begin() as tx:
             while lately == AT_ONCE:
-                lately = await tx[MailListingRepository].clear_completed()
+                lately = await tx[EmailListRepository].clear_completed()
                 cleared += lately
-            await tx[AuditTrail].record(AuditEvent.EMAILS_CLEARED, Subject("emails"))
-        self.nudge()
+            await tx[AuditWriter].record(AuditEvent.EMAILS_CLEARED, Subject("emails"))
+        self.wake()
         return cleared, self._clock.now()
 
     async def emit_test(self, caller: Caller, named: str, data: Mapping[str, str]) -> datetime:
         """Record an event of which the caller is mailed, and nobody else; answers when."""
         async with self._work.begin() as tx:
-            await tx[EventRepository].record(TrialEvent(await tx[AccountRepository].get(caller.user_id), named, data))
-            await tx[AuditTrail].record(AuditEvent.TEST_EVENT_EMITTED, Subject("account", caller.user_id))
+            await tx[EventRepository].record(
+                AdminTestEvent(await tx[AccountRepository].get(caller.user_id), named, data)
+            )
+            await tx[AuditWriter].record(AuditEvent.TEST_EVENT_EMITTED, Subject("account", caller.user_id))
         return self._clock.now()
 
 

@@ -5,6 +5,7 @@ import json
 from server.clinical.entities import PatientEmailStatus, Prescription
 from server.clinical.prescribing import mail_to_patient
 from server.events.catalog import (
+    AdminTestEvent,
     Event,
     OtpRequested,
     PasswordChanged,
@@ -12,41 +13,40 @@ from server.events.catalog import (
     PrescriptionCreated,
     PrescriptionDispensed,
     PrescriptionRejected,
-    TrialEvent,
     UserRegistered,
 )
-from server.mail.entities import MailKind, NewMail
+from server.mail.entities import EmailKind, NewEmail
 
 
-def mails_of(event: Event) -> tuple[NewMail, ...]:
+def emails_of(event: Event) -> tuple[NewEmail, ...]:
     """Returns the emails to send because of it; patients without an address or with a closed account get none."""
     match event:
         case UserRegistered(user) | PasswordChanged(user) if not user.email_confirmed:
             return ()  # it would tell a stranger; the code that confirms the address is a welcome, too
         case UserRegistered(user, invited):
-            return (NewMail(MailKind.WELCOME, user.id, user.email, details={"invited": "yes"} if invited else {}),)
+            return (NewEmail(EmailKind.WELCOME, user.id, user.email, details={"invited": "yes"} if invited else {}),)
         case OtpRequested(user, kind, to, expires_at, sealed_code):
-            return (NewMail(kind, user.id, to, sealed_code=sealed_code, expires_at=expires_at),)
+            return (NewEmail(kind, user.id, to, sealed_code=sealed_code, expires_at=expires_at),)
         case PasswordChanged(user):
-            return (NewMail(MailKind.PASSWORD_CHANGED, user.id, user.email),)
+            return (NewEmail(EmailKind.PASSWORD_CHANGED, user.id, user.email),)
         case PrescriptionCreated(prescription):
-            return _to_patient(MailKind.PRESCRIPTION, prescription)
+            return _to_patient(EmailKind.PRESCRIPTION, prescription)
         case PrescriptionDispensed(prescription, log_id):
-            return _to_patient(MailKind.DISPENSED, prescription, log_id=str(log_id))
+            return _to_patient(EmailKind.DISPENSED, prescription, log_id=str(log_id))
         case PrescriptionRejected(prescription):
-            return (*_to_patient(MailKind.REJECTED, prescription), _to_doctor(MailKind.REJECTED, prescription))
+            return (*_to_patient(EmailKind.REJECTED, prescription), _to_doctor(EmailKind.REJECTED, prescription))
         case PrescriptionCancelled(prescription):
-            return _to_patient(MailKind.CANCELLED, prescription)
-        case TrialEvent(user, named, data):
+            return _to_patient(EmailKind.CANCELLED, prescription)
+        case AdminTestEvent(user, named, data):
             details = {"event_type": named, "data": json.dumps(dict(data), ensure_ascii=False)}
-            return (NewMail(MailKind.TEST, user.id, user.email, details=details),)
+            return (NewEmail(EmailKind.TEST, user.id, user.email, details=details),)
     return ()
 
 
-def _to_patient(kind: MailKind, prescription: Prescription, **details: str) -> tuple[NewMail, ...]:
+def _to_patient(kind: EmailKind, prescription: Prescription, **details: str) -> tuple[NewEmail, ...]:
     reachable = prescription.patient_email_status is PatientEmailStatus.REACHABLE
     return (mail_to_patient(kind, prescription, **details),) if reachable else ()
 
 
-def _to_doctor(kind: MailKind, prescription: Prescription) -> NewMail:
-    return NewMail(kind, prescription.doctor_id, prescription.doctor_email, prescription.id)
+def _to_doctor(kind: EmailKind, prescription: Prescription) -> NewEmail:
+    return NewEmail(kind, prescription.doctor_id, prescription.doctor_email, prescription.id)

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Column, Identity, Index, Sequence, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from server.db.metadata import APPEND_ONLY, metadata, moment
+from server.db.metadata import APPEND_ONLY, metadata, timestamp_column
 
 event_positions = Sequence("event_positions", metadata=metadata)
 """Places in the feed."""
@@ -15,7 +15,7 @@ events = Table(
     Column("type", Text, nullable=False),
     Column("subject_id", Uuid, nullable=False),
     Column("details", JSONB, nullable=False),
-    moment("occurred_at", now=True),
+    timestamp_column("occurred_at", now=True),
     Column(
         "transaction_id", BigInteger, nullable=False, server_default=text("CAST(pg_current_xact_id()::text AS bigint)")
     ),

@@ -19,7 +19,7 @@ _KEEP_MAILS: Final = bindparam("keep_mails", type_=Interval)
 # Rows that somebody holds are left for the next time. Of sessions and codes a day is kept: access tokens, revocations
 # and the number of codes a day are judged by them. What slows callers down lies further ahead than a bucket takes to
 # fill, or an hour, only where the clock was ahead and has been put right: it would go on refusing until then.
-CHORES: Final[Mapping[str, TextClause]] = {
+PURGES: Final[Mapping[str, TextClause]] = {
     "refresh tokens": text(
         """
         DELETE FROM refresh_tokens WHERE token_hash IN (
@@ -99,15 +99,15 @@ CHORES: Final[Mapping[str, TextClause]] = {
 """What there is to do, in this order: tokens and codes go before the sessions they belong to."""
 
 
-class HousekeepingRepository:
+class PurgeRepository:
     """The chores, through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def do(self, chore: str, keep_mails: timedelta) -> int:
+    async def purge(self, chore: str, keep_mails: timedelta) -> int:
         """Delete up to AT_ONCE rows and return how many. keep_mails: how long finished emails are kept."""
-        statement = CHORES[chore]
+        statement = PURGES[chore]
         values: dict[str, object] = {"at_once": AT_ONCE}
         if "keep_mails" in statement.compile().params:
             values["keep_mails"] = keep_mails

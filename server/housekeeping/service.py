@@ -10,7 +10,7 @@ import structlog
 
 from server import background
 from server.housekeeping import repository
-from server.housekeeping.repository import CHORES, HousekeepingRepository
+from server.housekeeping.repository import PURGES, PurgeRepository
 from server.unit_of_work import UnitOfWork
 
 PAUSE_SECONDS: Final = 600.0
@@ -18,7 +18,7 @@ PAUSE_SECONDS: Final = 600.0
 _log = structlog.get_logger()
 
 
-class Housekeeping:
+class Retention:
     """Deletes what nobody needs any more; any number of processes may do it at once.
 
     keep_mails: how long a finished mail, and what became of it, is kept. done: called after each round.
@@ -32,26 +32,26 @@ class Housekeeping:
         self._keep_mails = keep_mails
 
     @asynccontextmanager
-    async def done_regularly(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Tidy up now and every ten minutes until the block is left."""
         async with background.running(self._repeat()):
             yield
 
-    async def tidy_up(self) -> Mapping[str, int]:
+    async def purge(self) -> Mapping[str, int]:
         """Do every chore, some rows a transaction; answers how many each has deleted. Raises Unavailable."""
-        deleted = dict.fromkeys(CHORES, 0)
-        for chore in CHORES:
+        deleted = dict.fromkeys(PURGES, 0)
+        for chore in PURGES:
             lately = repository.AT_ONCE
             while lately == repository.AT_ONCE:
                 async with self._work.begin() as tx:
-                    lately = await tx[HousekeepingRepository].do(chore, self._keep_mails)
+                    lately = await tx[PurgeRepository].purge(chore, self._keep_mails)
                 deleted[chore] += lately
         return deleted
 
     async def _repeat(self) -> None:
         while True:
             try:
-                deleted = await self.tidy_up()
+                deleted = await self.purge()
                 await self._done()
                 _log.info("tidied_up", **{name.replace(" ", "_"): count for name, count in deleted.items() if count})
             except Exception as error:  # whatever it is, nothing depends on it, and it is tried again

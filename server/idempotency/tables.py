@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Index, LargeBinary, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from server.db.metadata import metadata, moment, words
+from server.db.metadata import metadata, text_column, timestamp_column
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -13,10 +13,10 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     Column("request_hash", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=False),
-    words("object_kind"),
+    text_column("object_kind"),
     Column("object_id", Uuid),
     Column("patient_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
-    moment("created_at", now=True),
+    timestamp_column("created_at", now=True),
     Index("ix_idempotency_keys_created_at", "created_at"),
 )
 """The first success of each keyed write, stored in that write's own transaction.

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from server.auth.standing import Standing
+from server.auth.standing import RevocationCache
 from server.errors import RoleNotAllowed, Unauthenticated
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 
 OPEN_SERVICES: Final = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
@@ -26,10 +26,10 @@ class Access:
     What only certain roles may call shows or changes what is somebody's: it is for accounts whose address is confirmed.
     """
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
+    def __init__(self, revocations: RevocationCache) -> None:
+        self._revocations = revocations
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Raise Unauthenticated, RoleNotAllowed, EmailNotConfirmed or AccountNotVerified, or let the call on."""
         await self.check(call)
         await proceed(call)
@@ -41,7 +41,7 @@ class Access:
         if call.caller is None:
             raise Unauthenticated()
         allowed = call.caller.role in call.method.roles
-        await self._standing.check(
+        await self._revocations.check(
             call.caller,
             confirmed=allowed and call.method.for_roles,
             verified=allowed and call.method.verified,

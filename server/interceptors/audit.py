@@ -9,10 +9,10 @@ from google.protobuf.message import DecodeError
 
 from server.audit import occasion
 from server.audit.events import AuditEvent, Outcome
-from server.audit.occasion import NOTHING, Occasion, Subject
-from server.audit.trail_repository import AuditTrail
+from server.audit.occasion import NOTHING, AuditContext, Subject
+from server.audit.trail_repository import AuditWriter
 from server.errors import Code, DeclaredError, Internal
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.unit_of_work import UnitOfWork
 
@@ -50,22 +50,24 @@ class Audit:
         self._work = work
         self._recording: set[asyncio.Task[None]] = set()
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Raise NotRecorded for a success without its record; what is raised inside passes through."""
-        here = Occasion(call.method.full_name, call.request_id, call.host, call.first("user-agent") or "", call.caller)
-        with occasion.entered(here):
+        here = AuditContext(
+            call.method.full_name, call.request_id, call.host, call.first("user-agent") or "", call.caller
+        )
+        with occasion.use(here):
             try:
                 await proceed(call)
             except DeclaredError as error:
-                await self._refused(call, here, error)
+                await self._record_refusal(call, here, error)
                 raise
             except Exception:
-                await self._refused(call, here, Internal())
+                await self._record_refusal(call, here, Internal())
                 raise
             if call.method.audit is not None and here.recorded is None:
                 raise NotRecorded(call.method.full_name)
 
-    async def _refused(self, call: Call, here: Occasion, error: DeclaredError) -> None:
+    async def _record_refusal(self, call: Call, here: AuditContext, error: DeclaredError) -> None:
         """Record a refusal, in a task of its own: it goes on when the caller hangs up before he was told."""
         event, outcome = _event_of(call, error), _OUTCOMES.get(error.code)
         if event is None or outcome is None or here.failure_recorded or not _concerns_somebody(call, event, error):
@@ -79,7 +81,7 @@ class Audit:
     async def _record(self, call: Call, event: AuditEvent, subject: Subject, outcome: Outcome, reason: str) -> None:
         try:
             async with asyncio.timeout(RECORD_SECONDS), self._work.begin() as tx:
-                await tx[AuditTrail].refused(event, subject, outcome, reason)
+                await tx[AuditWriter].refused(event, subject, outcome, reason)
         except Exception as fault:  # the call is refused anyway, and the refusal stands in the log
             _log.error("refusal_not_recorded", request_id=call.request_id, error=type(fault).__name__)
 

@@ -5,7 +5,7 @@ from typing import Final
 from server.auth.access_tokens import AccessTokens
 from server.errors import Unauthenticated
 from server.identity import Caller, set_caller
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 
 SCHEME: Final = "bearer"
@@ -17,7 +17,7 @@ class Authentication:
     def __init__(self, tokens: AccessTokens) -> None:
         self._tokens = tokens
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Fill in `caller` if a valid access token came with the call."""
         call.caller = self.caller(call)
         if call.caller is not None:

@@ -22,7 +22,7 @@ READ_SECONDS: Final = 30.0
 GONE_SECONDS: Final = 5.0
 """By then gRPC has cancelled a call whose caller has gone."""
 
-Proceed = Callable[[Call], Coroutine[Any, Any, None]]
+Next = Callable[[Call], Coroutine[Any, Any, None]]
 """The rest of the chain, down to the handler."""
 
 
@@ -32,12 +32,12 @@ class Interceptor(Protocol):
     A plain coroutine: as async context managers the chain would cost three times as much.
     """
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Surround the rest of the chain; what the handler raises comes through here."""
         ...
 
 
-class Chain(grpc.aio.ServerInterceptor):
+class InterceptorChain(grpc.aio.ServerInterceptor):
     """Wraps each handler once in all interceptors, outermost first.
 
     The shells work on raw bytes: nothing is parsed before the caller is known and let in. And they read for themselves,
@@ -137,9 +137,9 @@ class Chain(grpc.aio.ServerInterceptor):
         return answer
 
     @staticmethod
-    def _surround(handle: Proceed, interceptors: Sequence[Interceptor]) -> Proceed:
+    def _surround(handle: Next, interceptors: Sequence[Interceptor]) -> Next:
         for interceptor in reversed(interceptors):
-            handle = partial(interceptor.around, proceed=handle)
+            handle = partial(interceptor.intercept, proceed=handle)
         return handle
 
 

@@ -36,7 +36,7 @@ class Call:
         self.context = context
         self.request_id = request_id
         """Names this call in answers and in the log."""
-        self.metadata: Mapping[str, tuple[Any, ...]] = _grouped(context.invocation_metadata() or ())
+        self.metadata: Mapping[str, tuple[Any, ...]] = _group_metadata(context.invocation_metadata() or ())
         """The caller's metadata: all values of each key, in order."""
         self.rest = False
         """Whether it came through the edge as REST (client_address)."""
@@ -72,7 +72,7 @@ class Call:
         return values[0] if len(values) == 1 and isinstance(values[0], str) else None
 
 
-def _grouped(metadata: Any) -> dict[str, tuple[Any, ...]]:  # noqa: ANN401 - grpc types keys and values loosely
+def _group_metadata(metadata: Any) -> dict[str, tuple[Any, ...]]:  # noqa: ANN401 - grpc types keys and values loosely
     grouped: dict[str, tuple[Any, ...]] = {}
     for key, value in metadata:
         grouped[key] = (*grouped.get(key, ()), value)

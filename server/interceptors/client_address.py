@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from server.identity import set_address
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 
 EDGE: Final = "unix:"
@@ -16,7 +16,7 @@ UNKNOWN: Final = "unknown"
 class ClientAddress:
     """Believes the edge, which calls through the Unix socket, and nobody else."""
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Fill in `host`, `address` and `rest`; take over the edge's request id."""
         peer = call.context.peer()
         if peer.startswith(EDGE):

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from server.errors import DeadlineExceeded
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 
 DEFAULT_SECONDS: Final = 10.0
@@ -21,7 +21,7 @@ class Deadline:
     Streams have no deadline but the caller's own, which grpc keeps.
     """
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Raise DeadlineExceeded when the time is over, cancelling what runs inside."""
         if call.method.streaming:
             await proceed(call)

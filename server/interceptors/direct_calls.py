@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from server.errors import ServerBusy
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.interceptors.client_address import EDGE, peer_address
 
@@ -29,7 +29,7 @@ class DirectCalls:
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Raises ServerBusy when the address, or all direct clients together, have their share."""
         peer = call.context.peer()
         if peer.startswith(EDGE):

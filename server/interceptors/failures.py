@@ -7,17 +7,17 @@ import grpc.aio
 import structlog
 
 from server.errors import DeclaredError, Internal, ServerBusy
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.status import CODES, DETAILS_KEY, to_status
 
 _log = structlog.get_logger()
 
 
-class Failures:
+class ErrorMapping:
     """Answers declared errors as they say; logs what is not declared and hides it behind INTERNAL."""
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Turn whatever is raised inside into an aborted call; a caller's own cancellation passes."""
         try:
             await proceed(call)

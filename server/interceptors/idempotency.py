@@ -5,10 +5,10 @@ from typing import Final
 
 from server.audit import occasion
 from server.audit.occasion import NOTHING, Subject
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from server.idempotency.repository import UNKNOWN_REQUEST, FirstSuccess, IdempotencyRepository, KeyedCall
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.interceptors.request_hash import request_hash
 from server.unit_of_work import UnitOfWork
@@ -29,7 +29,7 @@ class Idempotency:
         self._work = work
         self._hash_key = hash_key
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Fill in `reply` from the first success, or let the call on and keep its reply.
 
         Raises IdempotencyKeyInvalid, IdempotencyKeyReused or RequestInProgress. Failures are not kept.
@@ -47,13 +47,15 @@ class Idempotency:
                 call.reply = first.response
                 call.headers[REPLAYED] = "true"
                 if call.method.audit is not None:
-                    await transaction[AuditTrail].record(call.method.audit, first.subject, reason=REPLAYED)
+                    await transaction[AuditWriter].record(call.method.audit, first.subject, reason=REPLAYED)
             await proceed(call)
             if first is None and call.reply is not None:
-                await transaction[IdempotencyRepository].keep(keyed, FirstSuccess(asked, call.reply, _recorded()))
+                await transaction[IdempotencyRepository].keep(
+                    keyed, FirstSuccess(asked, call.reply, _recorded_subject())
+                )
 
 
-def _recorded() -> Subject:
+def _recorded_subject() -> Subject:
     """What the record of the call is about that has just succeeded."""
     here = occasion.current()
     return (here and here.recorded) or NOTHING

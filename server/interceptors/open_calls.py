@@ -3,7 +3,7 @@
 from typing import Final
 
 from server.errors import ServerBusy
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.interceptors.client_address import EDGE
 
@@ -11,13 +11,13 @@ OPEN_CALLS: Final = 100
 """Whoever watches the health does it without end, and holds one of the places of all calls."""
 
 
-class OpenCalls:
+class HealthCallLimit:
     """Keeps the other places free. The edge's own questions are not counted: without answers it would let nobody in."""
 
     def __init__(self) -> None:
         self._open = 0
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Raise ServerBusy, or let the call on."""
         if call.context.peer().startswith(EDGE) and "x-client-ip" not in call.metadata:
             await proceed(call)

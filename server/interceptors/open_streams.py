@@ -14,7 +14,7 @@ from server.errors import Draining, TooManyStreams
 from server.identity import Caller
 from server.interceptors.access import Access
 from server.interceptors.authentication import Authentication
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 
 CHECK_SECONDS: Final = 0.4
@@ -25,7 +25,7 @@ SPREAD_SECONDS: Final = 3 * 60
 """Streams that were opened together end apart, and are opened anew apart."""
 
 
-class OpenStreams:
+class StreamLifetime:
     """Asks authentication and access, for as long as a stream is open, what they were asked when it was opened.
 
     stopping: set when the server is about to stop: streams would keep it waiting.
@@ -38,7 +38,7 @@ class OpenStreams:
         self._stopping = stopping
         self._open: Counter[UUID] = Counter()
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Raise TooManyStreams or Draining at once, or what forbids the call as soon as anything does.
 
         A stream that has grown old ends without an error, as does one that is open when the server stops.
@@ -48,10 +48,10 @@ class OpenStreams:
             return
         if self._stopping.is_set():
             raise Draining()
-        with self._counted(call.caller):
+        with self._count_stream(call.caller):
             await self._watch(call, proceed)
 
-    async def _watch(self, call: Call, proceed: Proceed) -> None:
+    async def _watch(self, call: Call, proceed: Next) -> None:
         ends = self._monotonic() + OLDEST_SECONDS + secrets.randbelow(SPREAD_SECONDS)
         async with background.running(proceed(call)) as stream:
             while self._monotonic() < ends and not self._stopping.is_set():
@@ -63,7 +63,7 @@ class OpenStreams:
                 await self._access.check(call)
 
     @contextmanager
-    def _counted(self, caller: Caller | None) -> Iterator[None]:
+    def _count_stream(self, caller: Caller | None) -> Iterator[None]:
         if caller is None:  # of a public method
             yield
             return

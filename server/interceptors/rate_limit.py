@@ -2,36 +2,36 @@
 
 from math import ceil
 
-from server.auth.standing import Standing
+from server.auth.standing import RevocationCache
 from server.clock import Clock
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.rate_limits.bucket import Decision
 from server.rate_limits.budgets import Budgets
-from server.rate_limits.meter import Meter, refusal
+from server.rate_limits.meter import RateLimiter, refusal
 
 
 class RateLimit:
     """Takes a token from each budget of the call; the strictest decides and is reported.
 
-    standing: who calls with a token of a session that has ended is charged like one without, and costs nobody else.
+    revocations: who calls with a token of a session that has ended is charged like one without, and costs nobody else.
     """
 
-    def __init__(self, budgets: Budgets, meter: Meter, clock: Clock, standing: Standing) -> None:
+    def __init__(self, budgets: Budgets, limiter: RateLimiter, clock: Clock, revocations: RevocationCache) -> None:
         self._budgets = budgets
-        self._meter = meter
-        self._standing = standing
+        self._limiter = limiter
+        self._revocations = revocations
         self._clock = clock
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Raise RateLimitExceeded, or let the call on; what only failures shall cost is given back after a success.
 
         What a use case charges or gives back is reported too, except by streams, whose headers have been sent by then.
         """
         group = call.method.limit_group
-        ended = call.caller is not None and self._standing.has_ended(call.caller)
+        ended = call.caller is not None and self._revocations.has_ended(call.caller)
         budgets = self._budgets.of(None if ended else call.caller, group, call.address)
-        bill = await self._meter.charge_call(budgets)
+        bill = await self._limiter.charge_call(budgets)
         strictest = bill.strictest
         self._report(call, strictest)
         if not strictest.allowed:
@@ -40,7 +40,7 @@ class RateLimit:
             await proceed(call)
             returned = self._budgets.returned_on_success(group, budgets)
             if returned:
-                await self._meter.refund(returned)
+                await self._limiter.refund(returned)
         finally:
             if bill.changed:
                 self._report(call, bill.strictest)

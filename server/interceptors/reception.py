@@ -4,17 +4,17 @@ import asyncio
 from typing import Final
 
 from server.errors import DeadlineExceeded, MalformedBody
-from server.interceptors.base import GONE_SECONDS, Proceed
+from server.interceptors.base import GONE_SECONDS, Next
 from server.interceptors.call import Call
 
 RECEIVE_SECONDS: Final = 10.0
 """How slowly is the caller's choice, and meanwhile he holds one of our places."""
 
 
-class Reception:
+class ReceiveRequest:
     """Behind the rate limits: who has none left need not send anything, and holds no place."""
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Fill in `body`. Raises DeadlineExceeded when it does not come in time."""
         try:
             async with asyncio.timeout(RECEIVE_SECONDS):

@@ -14,7 +14,7 @@ from medconnect.auth.v1 import auth_service_pb2 as pb
 from server.auth.lifetimes import Lifetimes
 from server.auth.mapping import ROLES
 from server.errors import RefreshTokenInvalid
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 
 HEADER: Final = "x-refresh-cookie"
@@ -55,7 +55,7 @@ class RefreshCookie:
         host = "Path=/; HttpOnly; SameSite=Strict; Secure"
         self._attributes = {HOST_COOKIE: host, COOKIE: f"{plain}; Secure"} if secure else {COOKIE: plain}
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Let the call on; raise RefreshTokenInvalid for a refresh that brings no token at all.
 
         The cookie ends with its session: at Logout, and when its token is refused.

@@ -6,7 +6,7 @@ import structlog
 
 from server.clock import Clock
 from server.errors import DeclaredError, Reason
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.metrics import UNKNOWN_METHOD, Metrics
 
@@ -20,7 +20,7 @@ class RequestLog:
         self._clock = clock
         self._metrics = metrics
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Measure, watch the end, write."""
         started = self._clock.monotonic()
         outcome = "OK"

@@ -40,13 +40,13 @@ def _step(field: FieldDescriptor) -> _Step | None:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         step = _pairs(field)
     elif field.message_type is not None:
-        step = _nested(field, field.message_type)
+        step = _build_nested(field, field.message_type)
     elif field.type == FieldDescriptor.TYPE_STRING:
         step = _text(field)
-    return _bounded(field, step) if field.is_repeated else step
+    return _bound_items(field, step) if field.is_repeated else step
 
 
-def _bounded(field: FieldDescriptor, step: _Step | None) -> _Step:
+def _bound_items(field: FieldDescriptor, step: _Step | None) -> _Step:
     rules = field.GetOptions().Extensions[validate_pb2.field]
     most = rules.repeated.max_items or rules.map.max_pairs
 
@@ -66,7 +66,7 @@ def _text(field: FieldDescriptor) -> _Step:
     def repeated(message: Message, prefix: str) -> Iterator[FieldViolation]:
         values: Any = getattr(message, field.name)
         for index, text in enumerate(values):
-            normal, wrong = _judged(text, option)
+            normal, wrong = _check_text(text, option)
             if wrong:
                 yield FieldViolation(f"{prefix}{field.json_name}[{index}]", wrong)
             elif normal is not text:
@@ -74,7 +74,7 @@ def _text(field: FieldDescriptor) -> _Step:
 
     def single(message: Message, prefix: str) -> Iterator[FieldViolation]:
         text: str = getattr(message, field.name)
-        normal, wrong = _judged(text, option)
+        normal, wrong = _check_text(text, option)
         if address and _NOT_MAILABLE.search(normal):
             wrong = "must be a valid email address"
         if wrong:
@@ -90,7 +90,7 @@ def _pairs(field: FieldDescriptor) -> _Step:
 
     def pairs(message: Message, prefix: str) -> Iterator[FieldViolation]:
         given: Any = getattr(message, field.name)
-        judged = [_judged(text, access_pb2.TEXT_UNSPECIFIED) for pair in given.items() for text in pair]
+        judged = [_check_text(text, access_pb2.TEXT_UNSPECIFIED) for pair in given.items() for text in pair]
         if wrong := next(filter(None, (wrong for _, wrong in judged)), ""):
             yield FieldViolation(f"{prefix}{field.json_name}", wrong)
             return
@@ -101,7 +101,7 @@ def _pairs(field: FieldDescriptor) -> _Step:
     return pairs
 
 
-def _nested(field: FieldDescriptor, inner_type: Descriptor) -> _Step:
+def _build_nested(field: FieldDescriptor, inner_type: Descriptor) -> _Step:
     rules = TextRules(inner_type)
 
     def repeated(message: Message, prefix: str) -> Iterator[FieldViolation]:
@@ -115,7 +115,7 @@ def _nested(field: FieldDescriptor, inner_type: Descriptor) -> _Step:
     return repeated if field.is_repeated else single
 
 
-def _judged(text: str, option: access_pb2.Text.ValueType) -> tuple[str, str]:
+def _check_text(text: str, option: access_pb2.Text.ValueType) -> tuple[str, str]:
     """A text as it goes on, and what is wrong with it; empty: nothing is."""
     if option == access_pb2.TEXT_VERBATIM:
         return text, "must not hold the NUL character" if "\0" in text else ""

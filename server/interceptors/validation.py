@@ -7,7 +7,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
 
 from server.errors import FieldViolation, MalformedBody, ValidationFailed
-from server.interceptors.base import Proceed
+from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.interceptors.text_rules import TextRules
 
@@ -32,7 +32,7 @@ class Validation:
         for request_type in request_types:
             self._validator.collect_violations(request_type())
 
-    async def around(self, call: Call, proceed: Proceed) -> None:
+    async def intercept(self, call: Call, proceed: Next) -> None:
         """Raise MalformedBody or ValidationFailed, or let the call on."""
         if call.method.request_type is not None:
             call.message = self._read(call.method.request_type, call.body)

@@ -2,12 +2,12 @@
 
 from sqlalchemy import Column, Table, Text
 
-from server.db.metadata import metadata, moment
+from server.db.metadata import metadata, timestamp_column
 
 background_tasks = Table(
     "background_tasks",
     metadata,
     Column("name", Text, primary_key=True),
-    moment("succeeded_at"),
+    timestamp_column("succeeded_at"),
 )
 """When each kind of work last succeeded, in any process."""

@@ -8,7 +8,7 @@ PROBE_SECONDS: Final = 5.0
 """How often the mail server is asked while it is open."""
 
 
-class Circuit:
+class CircuitBreaker:
     """Open while nothing is to be sent."""
 
     def __init__(self) -> None:

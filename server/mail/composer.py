@@ -14,28 +14,28 @@ from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.errors import RecipientDeactivated
 from server.identity import Role
-from server.mail.entities import ClaimedMail, MailKind
-from server.mail.envelope import envelop, picture_id, sender_domain
-from server.mail.handed_out_repository import HandedOutRepository
-from server.mail.letters import ENDED, Contents, LetterWriter
+from server.mail.entities import ClaimedEmail, EmailKind
+from server.mail.envelope import build_message, picture_id, sender_domain
+from server.mail.handed_out_repository import DispenseRepository
+from server.mail.letters import ENDED, EmailRenderer, TemplateData
 from server.mail.sealed_codes import CodeSeal
 from server.unit_of_work import Transaction, UnitOfWork
 
 _OF_ACCOUNTS: Final = frozenset(
     {
-        MailKind.WELCOME,
-        MailKind.PASSWORD_RESET,
-        MailKind.PASSWORD_CHANGED,
-        MailKind.HISTORY_CODE,
-        MailKind.EMAIL_CODE,
-        MailKind.EMAIL_CHANGE,
-        MailKind.ADDRESS_TAKEN,
+        EmailKind.WELCOME,
+        EmailKind.PASSWORD_RESET,
+        EmailKind.PASSWORD_CHANGED,
+        EmailKind.HISTORY_CODE,
+        EmailKind.EMAIL_CODE,
+        EmailKind.EMAIL_CHANGE,
+        EmailKind.ADDRESS_TAKEN,
     }
 )
 """The mails that name no prescription."""
 
 
-class MailComposer:
+class EmailComposer:
     """Composes mails at the moment of sending, so that they say what holds then.
 
     sender: the From header, `Name <address>`. seal: opens the codes that wait in the queue.
@@ -44,7 +44,7 @@ class MailComposer:
     def __init__(
         self,
         work: UnitOfWork,
-        letters: LetterWriter,
+        letters: EmailRenderer,
         codes: QrIssuer,
         pictures: QrPictures,
         sender: str,
@@ -58,18 +58,18 @@ class MailComposer:
         self._seal = seal
         self._domain = sender_domain(sender)
 
-    async def compose(self, mail: ClaimedMail) -> EmailMessage:
+    async def compose(self, mail: ClaimedEmail) -> EmailMessage:
         """The mail. Raises NotFound when something it names is gone, Unavailable when the database is.
 
         Raises RecipientDeactivated when its recipient's account is closed by now.
         """
-        if mail.kind is MailKind.PRESCRIPTION:
+        if mail.kind is EmailKind.PRESCRIPTION:
             return await self._compose_prescription(mail)
         async with self._work.read() as tx:
             contents = await self._contents(tx, mail)
-        return envelop(mail, self._sender, self._letters.write(mail.kind, contents), None)
+        return build_message(mail, self._sender, self._letters.write(mail.kind, contents), None)
 
-    async def _compose_prescription(self, mail: ClaimedMail) -> EmailMessage:
+    async def _compose_prescription(self, mail: ClaimedEmail) -> EmailMessage:
         async with self._work.read() as tx:
             prescription = await tx[PrescriptionRepository].get(_prescription_id(mail))
             recipient = await _recipient(tx, mail)
@@ -77,28 +77,28 @@ class MailComposer:
         text = qr_text(prescription, self._codes)
         drawn = None if text is None else await self._pictures.png(prescription.qr_code.qr_hash, text)
         cid = "" if drawn is None else picture_id(mail, self._domain)
-        contents = Contents(recipient, patient=patient, prescription=prescription, picture_id=cid)
-        return envelop(mail, self._sender, self._letters.write(mail.kind, contents), drawn)
+        contents = TemplateData(recipient, patient=patient, prescription=prescription, picture_id=cid)
+        return build_message(mail, self._sender, self._letters.write(mail.kind, contents), drawn)
 
-    async def _contents(self, tx: Transaction, mail: ClaimedMail) -> Contents:
+    async def _contents(self, tx: Transaction, mail: ClaimedEmail) -> TemplateData:
         recipient = await _recipient(tx, mail)
-        if mail.kind is MailKind.TEST:
+        if mail.kind is EmailKind.TEST:
             data = json.loads(mail.details["data"])
-            return Contents(recipient, event_type=mail.details["event_type"], event_data=data)
+            return TemplateData(recipient, event_type=mail.details["event_type"], event_data=data)
         if mail.kind in _OF_ACCOUNTS:
             return await self._of_account(tx, mail, recipient)
         prescription = await tx[PrescriptionRepository].get(_prescription_id(mail))
-        if mail.kind is not MailKind.DISPENSED:
-            return Contents(recipient, prescription=prescription)
-        dispensed = tx[HandedOutRepository]
+        if mail.kind is not EmailKind.DISPENSED:
+            return TemplateData(recipient, prescription=prescription)
+        dispensed = tx[DispenseRepository]
         handed_out = await dispensed.get(UUID(mail.details["log_id"]), prescription.id)
         code_works = qr_text(prescription, self._codes) is not None
-        return Contents(recipient, prescription=prescription, handed_out=handed_out, code_works=code_works)
+        return TemplateData(recipient, prescription=prescription, handed_out=handed_out, code_works=code_works)
 
-    async def _of_account(self, tx: Transaction, mail: ClaimedMail, recipient: User) -> Contents:
-        shows_record = mail.kind is MailKind.WELCOME and recipient.role is Role.PATIENT
+    async def _of_account(self, tx: Transaction, mail: ClaimedEmail, recipient: User) -> TemplateData:
+        shows_record = mail.kind is EmailKind.WELCOME and recipient.role is Role.PATIENT
         sealed = mail.sealed_code
-        return Contents(
+        return TemplateData(
             recipient,
             patient=await tx[PatientRepository].by_user(recipient.id) if shows_record else None,
             invited=mail.details.get("invited") == "yes",
@@ -116,14 +116,14 @@ def qr_text(prescription: Prescription, codes: QrIssuer) -> str | None:
     return None if over or not codes.can_read(code) else codes.text(code)
 
 
-async def _recipient(tx: Transaction, mail: ClaimedMail) -> User:
+async def _recipient(tx: Transaction, mail: ClaimedEmail) -> User:
     recipient = await tx[AccountRepository].get(mail.recipient_id)
     if recipient.status is UserStatus.DEACTIVATED:
         raise RecipientDeactivated()
     return recipient
 
 
-def _prescription_id(mail: ClaimedMail) -> UUID:
+def _prescription_id(mail: ClaimedEmail) -> UUID:
     if mail.prescription_id is None:
         raise ValueError(f"a {mail.kind.value} mail names a prescription")
     return mail.prescription_id

@@ -7,23 +7,23 @@ from email.message import EmailMessage
 import structlog
 
 from server.errors import RecipientDeactivated, Unavailable
-from server.mail.circuit import Circuit
-from server.mail.entities import ClaimedMail
+from server.mail.circuit import CircuitBreaker
+from server.mail.entities import ClaimedEmail
 from server.mail.mailer import DeliveryFailed, Mailer, MailSystemAway
 from server.mail.outcome import (
     EXPIRED,
     FIRST_PAUSES_SECONDS,
     LEAST_SPREAD,
     MOST_SPREAD,
+    DeliveryOutcome,
     GivenUp,
-    Outcome,
     Postponed,
     Sent,
     after_failed_composing,
     after_failed_delivery,
 )
 
-Compose = Callable[[ClaimedMail], Awaitable[EmailMessage]]
+Compose = Callable[[ClaimedEmail], Awaitable[EmailMessage]]
 
 _log = structlog.get_logger()
 _random = secrets.SystemRandom()
@@ -36,12 +36,12 @@ class Delivery:
     """
 
     def __init__(self, compose: Compose, mailer: Mailer, *, max_attempts: int) -> None:
-        self.circuit = Circuit()
+        self.circuit = CircuitBreaker()
         self.mailer = mailer
         self._compose = compose
         self._max_attempts = max_attempts
 
-    async def attempt(self, mail: ClaimedMail) -> Outcome:
+    async def attempt(self, mail: ClaimedEmail) -> DeliveryOutcome:
         """Try once. Raises nothing: whatever is wrong with one mail, the others must flow."""
         if mail.expired:
             return GivenUp(EXPIRED, harmless=True, counted=False)
@@ -66,7 +66,7 @@ class Delivery:
         self.circuit.succeeded()
         return True
 
-    async def _send(self, mail: ClaimedMail, message: EmailMessage, spread: float) -> Outcome:
+    async def _send(self, mail: ClaimedEmail, message: EmailMessage, spread: float) -> DeliveryOutcome:
         try:
             await self.mailer.send(message)
         except MailSystemAway as failure:
@@ -81,6 +81,6 @@ class Delivery:
         self.circuit.succeeded()
         return Sent()
 
-    def _after_fault(self, mail: ClaimedMail, done: str, fault: Exception, spread: float) -> Outcome:
+    def _after_fault(self, mail: ClaimedEmail, done: str, fault: Exception, spread: float) -> DeliveryOutcome:
         error = f"could not be {done}: {type(fault).__name__}"
         return after_failed_composing(mail, error, self._max_attempts, spread)

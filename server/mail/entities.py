@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 
-class MailKind(StrEnum):
+class EmailKind(StrEnum):
     """What a mail is about; each kind has its templates."""
 
     WELCOME = "welcome"
@@ -38,10 +38,10 @@ class MailKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NewMail:
+class NewEmail:
     """A mail to send: ids, from which it is rendered at the moment of sending."""
 
-    kind: MailKind
+    kind: EmailKind
     recipient_id: UUID
     """The account it goes to."""
     recipient: str
@@ -55,11 +55,11 @@ class NewMail:
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimedMail:
+class ClaimedEmail:
     """A mail that a worker has in hand until its lease ends."""
 
     id: UUID
-    kind: MailKind
+    kind: EmailKind
     recipient_id: UUID
     recipient: str
     prescription_id: UUID | None
@@ -88,7 +88,7 @@ class ClaimedMail:
         return self.expires_at is not None and self.expires_at <= self.claimed_at
 
 
-class MailState(StrEnum):
+class EmailState(StrEnum):
     """How a mail stands."""
 
     PENDING = "pending"
@@ -98,14 +98,14 @@ class MailState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ShownMail:
+class ListedEmail:
     """A mail as admins see it: not what it says, nor quite to whom."""
 
     id: UUID
-    kind: MailKind
+    kind: EmailKind
     recipient: str
     """Masked."""
-    state: MailState
+    state: EmailState
     attempts: int
     error: str
     created_at: datetime
@@ -114,15 +114,15 @@ class ShownMail:
 
 
 @dataclass(frozen=True, slots=True)
-class MailChange:
+class EmailChange:
     """A mail came into a state; `sequence` is the change's place in the feed."""
 
     sequence: int
     mail_id: UUID
-    kind: MailKind
+    kind: EmailKind
     recipient: str
     """Masked."""
-    state: MailState
+    state: EmailState
     attempts: int
     error: str
     changed_at: datetime
@@ -148,7 +148,7 @@ class QueueStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class HandedOutLine:
+class DispensedMedicine:
     """How many units of a medicine were handed out."""
 
     medicine_name: str
@@ -156,9 +156,9 @@ class HandedOutLine:
 
 
 @dataclass(frozen=True, slots=True)
-class HandedOut:
+class Dispense:
     """What a pharmacy handed out at one time."""
 
     pharmacy_name: str
     occurred_at: datetime
-    lines: tuple[HandedOutLine, ...]
+    lines: tuple[DispensedMedicine, ...]

@@ -7,14 +7,14 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Final
 
-from server.mail.entities import ClaimedMail
+from server.mail.entities import ClaimedEmail
 
 POLICY: Final = SMTP.clone(cte_type="7bit")
 """RFC 5321 line ends; bodies encoded so that every server on the way passes them on unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class RenderedEmail:
     """What a mail says, twice: a reader sees the HTML or the text."""
 
     subject: str
@@ -35,12 +35,12 @@ def sender_domain(sender: str) -> str:
     return domains[0]
 
 
-def picture_id(mail: ClaimedMail, domain: str) -> str:
+def picture_id(mail: ClaimedEmail, domain: str) -> str:
     """The Content-ID of a mail's picture, without its angle brackets."""
     return f"qr.{mail.id}@{domain}"
 
 
-def envelop(mail: ClaimedMail, sender: str, letter: Letter, picture: bytes | None) -> EmailMessage:
+def build_message(mail: ClaimedEmail, sender: str, letter: RenderedEmail, picture: bytes | None) -> EmailMessage:
     """The mail, ready to be sent to its one recipient; the same mail always has the same Message-ID and Date.
 
     picture: a PNG that the HTML shows as `cid:` + picture_id. Raises ValueError, or an email.errors defect, when the

@@ -5,9 +5,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.mail.entities import HandedOut, HandedOutLine
+from server.mail.entities import Dispense, DispensedMedicine
 
-HANDED_OUT = text(
+DISPENSE = text(
     """
     SELECT pharmacist.pharmacy_name, log.occurred_at, item.medicine_name, line.quantity
     FROM pharmacy_log AS log
@@ -24,17 +24,17 @@ HANDED_OUT = text(
 )
 
 
-class HandedOutRepository:
+class DispenseRepository:
     """One dispense by its entry in the pharmacies' log."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def get(self, log_id: UUID, prescription_id: UUID) -> HandedOut:
+    async def get(self, log_id: UUID, prescription_id: UUID) -> Dispense:
         """What that entry of that prescription handed out. Raises LookupError if there is no such dispense."""
         values = {"log_id": log_id, "prescription_id": prescription_id}
-        rows = (await self._connection.execute(HANDED_OUT, values)).all()
+        rows = (await self._connection.execute(DISPENSE, values)).all()
         if not rows:
             raise LookupError(f"log entry {log_id} handed nothing out")
-        lines = tuple(HandedOutLine(row.medicine_name, row.quantity) for row in rows)
-        return HandedOut(rows[0].pharmacy_name, rows[0].occurred_at, lines)
+        lines = tuple(DispensedMedicine(row.medicine_name, row.quantity) for row in rows)
+        return Dispense(rows[0].pharmacy_name, rows[0].occurred_at, lines)

@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from server.auth.entities import User
 from server.clinical.entities import Patient, Prescription, PrescriptionStatus
-from server.mail.entities import HandedOut, MailKind
-from server.mail.envelope import Letter
+from server.mail.entities import Dispense, EmailKind
+from server.mail.envelope import RenderedEmail
 
 ENDED: Final = frozenset(
     {
@@ -30,14 +30,14 @@ _SPACES: Final = re.compile("^ +| {2,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class TemplateData:
     """What the templates may name."""
 
     recipient: User
     patient: Patient | None = None
     """The record of the patient the mail is about, or who is its recipient."""
     prescription: Prescription | None = None
-    handed_out: HandedOut | None = None
+    handed_out: Dispense | None = None
     """The dispense that the mail tells of."""
     code_works: bool = False
     """Pharmacies still take the prescription's QR code."""
@@ -64,7 +64,7 @@ class Contents:
         return status.value if status in ENDED else ""
 
 
-class LetterWriter:
+class EmailRenderer:
     """Fills in the templates.
 
     full: whether diagnosis, medicines and reasons are named. zone: where moments are told. frontend_url: where links
@@ -84,9 +84,9 @@ class LetterWriter:
         self._templates.filters.update(moment=self._moment, indented=_indented, as_lines=_as_lines)
         self._templates.globals.update(full=full, frontend_url=frontend_url.rstrip("/"))
 
-    def write(self, kind: MailKind, contents: Contents) -> Letter:
+    def write(self, kind: EmailKind, contents: TemplateData) -> RenderedEmail:
         """The letter of that kind. Raises jinja2.UndefinedError when the contents lack what its templates name."""
-        return Letter(
+        return RenderedEmail(
             subject=_subject(kind, contents),
             text=self._templates.get_template(f"{kind.value}.txt").render(it=contents),
             html=self._templates.get_template(f"{kind.value}.html").render(it=contents),
@@ -125,23 +125,23 @@ def _hard_spaces(spaces: re.Match[str]) -> str:
     return "\N{NO-BREAK SPACE}" * len(spaces[0])
 
 
-def _subject(kind: MailKind, contents: Contents) -> str:
+def _subject(kind: EmailKind, contents: TemplateData) -> str:
     """Holds nothing that people typed."""
     number = "" if contents.prescription is None else f" {contents.prescription.number}"
     return SUBJECTS[kind] + number
 
 
 SUBJECTS: Final = {
-    MailKind.WELCOME: "Welcome to MedConnect",
-    MailKind.PRESCRIPTION: "Your prescription",
-    MailKind.DISPENSED: "Medicines handed out for prescription",
-    MailKind.REJECTED: "A pharmacy rejected prescription",
-    MailKind.CANCELLED: "Your doctor cancelled prescription",
-    MailKind.PASSWORD_RESET: "Your code for a new MedConnect password",
-    MailKind.PASSWORD_CHANGED: "Your MedConnect password was changed",
-    MailKind.TEST: "A test of MedConnect's mails",
-    MailKind.HISTORY_CODE: "Your code for your medical history",
-    MailKind.EMAIL_CODE: "Your code to confirm this address for MedConnect",
-    MailKind.EMAIL_CHANGE: "A new address for your MedConnect account",
-    MailKind.ADDRESS_TAKEN: "Your address was entered at MedConnect",
+    EmailKind.WELCOME: "Welcome to MedConnect",
+    EmailKind.PRESCRIPTION: "Your prescription",
+    EmailKind.DISPENSED: "Medicines handed out for prescription",
+    EmailKind.REJECTED: "A pharmacy rejected prescription",
+    EmailKind.CANCELLED: "Your doctor cancelled prescription",
+    EmailKind.PASSWORD_RESET: "Your code for a new MedConnect password",
+    EmailKind.PASSWORD_CHANGED: "Your MedConnect password was changed",
+    EmailKind.TEST: "A test of MedConnect's mails",
+    EmailKind.HISTORY_CODE: "Your code for your medical history",
+    EmailKind.EMAIL_CODE: "Your code to confirm this address for MedConnect",
+    EmailKind.EMAIL_CHANGE: "A new address for your MedConnect account",
+    EmailKind.ADDRESS_TAKEN: "Your address was entered at MedConnect",
 }

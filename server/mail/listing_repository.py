@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Text, any_, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.db.list_query import ListQuery
+from server.db.list_query import KeysetQuery
 from server.errors import NotFound
-from server.mail.entities import MailKind, MailState, ShownMail
+from server.mail.entities import EmailKind, EmailState, ListedEmail
 from server.mail.tables import emails
 
 AT_ONCE: Final = 5000
@@ -28,7 +28,7 @@ _SHOWN: Final = select(
     emails.c.finished_at,
 )
 _ONE: Final = _SHOWN.where(emails.c.id == bindparam("id"))
-_LIST: Final = ListQuery(
+_LIST: Final = KeysetQuery(
     _SHOWN,
     emails,
     conditions={"states": emails.c.state == any_(bindparam("states", type_=ARRAY(Text)))},
@@ -37,7 +37,7 @@ _LIST: Final = ListQuery(
         bindparam("after_created_at", type_=emails.c.created_at.type),
         bindparam("after_id", type_=emails.c.id.type),
     ),
-    recorded=lambda page: page,
+    with_audit=lambda page: page,
 )
 _CLEAR: Final = text(
     """
@@ -49,33 +49,33 @@ _CLEAR: Final = text(
 ).bindparams(at_once=AT_ONCE)
 
 
-class MailListingRepository:
+class EmailListRepository:
     """Mails, through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def get(self, mail_id: UUID) -> ShownMail:
+    async def get(self, mail_id: UUID) -> ListedEmail:
         """One of them. Raises NotFound."""
         row = (await self._connection.execute(_ONE, {"id": mail_id})).mappings().one_or_none()
         if row is None:
             raise NotFound("email")
-        return _shown(row)
+        return _read_email(row)
 
     async def newest(
-        self, states: Sequence[MailState], after: tuple[datetime, UUID] | None, size: int
-    ) -> tuple[list[ShownMail], int]:
+        self, states: Sequence[EmailState], after: tuple[datetime, UUID] | None, size: int
+    ) -> tuple[list[ListedEmail], int]:
         """Up to `size` + 1 of them, newest first, in these states or all; and how many there are."""
         cursor = {} if after is None else {"after_created_at": after[0], "after_id": after[1]}
         filters = {"states": [state.value for state in states] or None}
         rows, found = await _LIST.fetch(self._connection, filters, cursor, size, {})
-        return [_shown(row._mapping) for row in rows], found
+        return [_read_email(row._mapping) for row in rows], found
 
     async def clear_completed(self) -> int:
         """Forget up to AT_ONCE sent mails; answers how many."""
         return (await self._connection.execute(_CLEAR)).rowcount
 
 
-def _shown(row: Mapping[Any, Any]) -> ShownMail:
-    values = {name: row[name] for name in ShownMail.__slots__}
-    return ShownMail(**{**values, "kind": MailKind(row["kind"]), "state": MailState(row["state"])})
+def _read_email(row: Mapping[Any, Any]) -> ListedEmail:
+    values = {name: row[name] for name in ListedEmail.__slots__}
+    return ListedEmail(**{**values, "kind": EmailKind(row["kind"]), "state": EmailState(row["state"])})

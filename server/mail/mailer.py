@@ -86,13 +86,13 @@ class SmtpMailer:
 
     async def send(self, message: EmailMessage) -> None:
         """See Mailer."""
-        with _told():
+        with _translate_failures():
             async with asyncio.timeout(TOTAL_SECONDS), self._connection() as client:
                 await client.sendmail(_address(message, "From"), [_address(message, "To")], message.as_bytes())
 
     async def check(self) -> None:
         """See Mailer."""
-        with _told():
+        with _translate_failures():
             async with asyncio.timeout(TOTAL_SECONDS), self._connection():
                 pass
 
@@ -105,7 +105,7 @@ class SmtpMailer:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[SMTP]:
         """A connection that works, kept for the next mail unless it breaks; a refused mail does not break it."""
-        client = await self._kept() or await self._opened()
+        client = await self._reuse_connection() or await self._open_connection()
         try:
             yield client
         except (SMTPResponseException, SMTPRecipientsRefused) as error:
@@ -119,7 +119,7 @@ class SmtpMailer:
             if client.is_connected:
                 self._idle.append(client)
 
-    async def _kept(self) -> SMTP | None:
+    async def _reuse_connection(self) -> SMTP | None:
         """One that was kept and that the server has not closed meanwhile."""
         while self._idle:
             client = self._idle.pop()
@@ -131,7 +131,7 @@ class SmtpMailer:
                 return client
         return None
 
-    async def _opened(self) -> SMTP:
+    async def _open_connection(self) -> SMTP:
         client = self._client()
         try:
             await client.connect()
@@ -189,7 +189,7 @@ def _address(message: EmailMessage, header: Literal["From", "To"]) -> str:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translate_failures() -> Iterator[None]:
     """What goes wrong inside, as a DeliveryFailed."""
     try:
         yield

@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.db.identifiers import new_id
 from server.errors import EmailExpired, EmailLimitExceeded, EmailNotFailed, NotFound
-from server.mail.entities import MailState, NewMail
+from server.mail.entities import EmailState, NewEmail
 from server.mail.masking import masked
 from server.mail.tables import emails
 
-INSERT_MAILS: Final = """
+INSERT_EMAILS: Final = """
     INSERT INTO emails (id, kind, recipient_id, recipient, masked_recipient, prescription_id, details, sealed_code,
                         expires_at, event_id)
     SELECT mail.id, mail.kind, mail.recipient_id, mail.recipient, mail.masked_recipient, mail.prescription_id,
@@ -27,7 +27,7 @@ INSERT_MAILS: Final = """
 """
 """Stores mails with the `event` that they follow from, a query of that name before it."""
 
-MAILS_A_DAY: Final = 20
+EMAILS_PER_DAY: Final = 20
 """How many mails an account is sent before no more can be asked for."""
 
 # Of requests at the same time each sees the mails of those before. The row is that of the mail whose day must be over.
@@ -48,7 +48,7 @@ _PUT_BACK = (
     .values(state="pending", attempts=0, deferrals=0, error="", harmless=False, finished_at=None)
     .values(due_at=func.now(), queued_at=func.now())
 )
-ADD = text(f"WITH event AS (SELECT CAST(NULL AS bigint) AS id) {INSERT_MAILS}")
+ADD = text(f"WITH event AS (SELECT CAST(NULL AS bigint) AS id) {INSERT_EMAILS}")
 
 
 class Outbox:
@@ -81,21 +81,21 @@ class Outbox:
         row = (await self._connection.execute(_TO_PUT_BACK, {"id": mail_id})).one_or_none()
         if row is None:
             raise NotFound("email")
-        if row.state != MailState.FAILED:
+        if row.state != EmailState.FAILED:
             raise EmailNotFailed(status=row.state)
         if row.expires_at is not None:
             raise EmailExpired()
         await self._connection.execute(_PUT_BACK, {"mail_id": mail_id})
         self.added = True
 
-    async def add(self, *mails: NewMail) -> None:
+    async def add(self, *mails: NewEmail) -> None:
         """Leave mails to be sent as soon as a worker sees them: one statement, none for no mails."""
         if mails:
             await self._connection.execute(ADD, columns(mails))
             self.added = True
 
 
-def columns(mails: Sequence[NewMail]) -> dict[str, object]:
+def columns(mails: Sequence[NewEmail]) -> dict[str, object]:
     """The parameters of INSERT_MAILS."""
     return {
         "ids": [new_id() for _ in mails],

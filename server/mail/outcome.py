@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from server.mail.entities import ClaimedMail
+from server.mail.entities import ClaimedEmail
 from server.mail.mailer import DeliveryFailed, MailRefused, MailSystemAway, RecipientRefused
 from server.mail.masking import without_address
 
@@ -48,10 +48,10 @@ class GivenUp:
     """It was tried."""
 
 
-Outcome = Sent | Postponed | GivenUp
+DeliveryOutcome = Sent | Postponed | GivenUp
 
 
-def after_failed_delivery(mail: ClaimedMail, failure: DeliveryFailed, spread: float) -> Outcome:
+def after_failed_delivery(mail: ClaimedEmail, failure: DeliveryFailed, spread: float) -> DeliveryOutcome:
     """Returns what follows from a failure of the mailer. `spread`: a random factor from LEAST_SPREAD to MOST_SPREAD."""
     error = without_address(str(failure), mail.recipient)
     late = mail.claimed_at - mail.queued_at >= LONGEST_WAIT
@@ -66,7 +66,7 @@ def after_failed_delivery(mail: ClaimedMail, failure: DeliveryFailed, spread: fl
     return Postponed(_before_expiry(mail, pause_seconds(mail.deferrals)) * spread, error, counted=True, deferred=True)
 
 
-def after_failed_composing(mail: ClaimedMail, error: str, max_attempts: int, spread: float) -> Outcome:
+def after_failed_composing(mail: ClaimedEmail, error: str, max_attempts: int, spread: float) -> DeliveryOutcome:
     """Returns what follows when a mail cannot be made: it is set aside after a few tries, and others flow on.
 
     The fault may lie in a moment, or in the mail.
@@ -82,7 +82,7 @@ def pause_seconds(tries: int) -> float:
     return FIRST_PAUSES_SECONDS[tries] if tries < len(FIRST_PAUSES_SECONDS) else LATER_PAUSE_SECONDS
 
 
-def _before_expiry(mail: ClaimedMail, seconds: float) -> float:
+def _before_expiry(mail: ClaimedEmail, seconds: float) -> float:
     """Returns the pause, cut to half of what is left of a code's life, so that another try falls into it."""
     if mail.expires_at is None:
         return seconds

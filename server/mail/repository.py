@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import DateTime, column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.mail.entities import ClaimedMail, MailKind, QueueStatus
-from server.mail.outcome import EXPIRED, GivenUp, Outcome, Postponed, Sent
+from server.mail.entities import ClaimedEmail, EmailKind, QueueStatus
+from server.mail.outcome import EXPIRED, DeliveryOutcome, GivenUp, Postponed, Sent
 from server.mail.tables import emails
 
 LEASE_SECONDS: Final = 30
@@ -127,29 +127,29 @@ STATUS = text(
 )
 
 
-class MailRepository:
+class EmailQueue:
     """The queue on one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def claim(self, room: int, bulk_room: int) -> tuple[ClaimedMail, ...]:
+    async def claim(self, room: int, bulk_room: int) -> tuple[ClaimedEmail, ...]:
         """Up to `room` mails that are due or whose lease has lapsed, the caller's alone for LEASE_SECONDS.
 
         bulk_room: how many of them may be mails that nobody sits and waits for.
         """
         rows = (await self._connection.execute(_CLAIM, {"room": room, "bulk_room": bulk_room})).mappings()
-        return tuple(ClaimedMail(**{**row, "kind": MailKind(row["kind"])}) for row in rows)
+        return tuple(ClaimedEmail(**{**row, "kind": EmailKind(row["kind"])}) for row in rows)
 
-    async def renew(self, mails: Iterable[ClaimedMail]) -> None:
+    async def renew(self, mails: Iterable[ClaimedEmail]) -> None:
         """Begin the leases of these claims anew; those that others have taken over stay theirs."""
         held = tuple(mails)
         values = {"ids": [mail.id for mail in held], "fences": [mail.fence for mail in held]}
         await self._connection.execute(_RENEW, values)
 
-    async def settle(self, outcomes: Iterable[tuple[ClaimedMail, Outcome]]) -> Set[UUID]:
+    async def settle(self, outcomes: Iterable[tuple[ClaimedEmail, DeliveryOutcome]]) -> Set[UUID]:
         """Write down what became of mails; answers of which. The others are no longer the caller's, and left alone."""
-        rows = [(mail.id, mail.fence, *_said(outcome)) for mail, outcome in outcomes]
+        rows = [(mail.id, mail.fence, *_encode_outcome(outcome)) for mail, outcome in outcomes]
         names = ("ids", "fences", "states", "errors", "harmless", "counted", "deferred", "seconds")
         values = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         return set(await self._connection.scalars(_SETTLE, values))
@@ -158,9 +158,9 @@ class MailRepository:
         """Give up waiting mails whose code has ended, and erase the codes; answers how many."""
         return (await self._connection.execute(_EXPIRE)).rowcount
 
-    async def show_life(self, worker_id: UUID, *, circuit_open: bool = False, stands_in: bool = False) -> None:
+    async def show_life(self, worker_id: UUID, *, circuit_open: bool = False, is_fallback: bool = False) -> None:
         """This worker lives; workers not seen for a day are forgotten."""
-        values = {"id": worker_id, "circuit_open": circuit_open, "stands_in": stands_in}
+        values = {"id": worker_id, "circuit_open": circuit_open, "stands_in": is_fallback}
         await self._connection.execute(SHOW_LIFE, values)
 
     async def is_worked(self) -> bool:
@@ -176,7 +176,7 @@ class MailRepository:
         return QueueStatus(**(await self._connection.execute(STATUS)).mappings().one())
 
 
-def _said(outcome: Outcome) -> tuple[str, str, bool, int, int, float]:
+def _encode_outcome(outcome: DeliveryOutcome) -> tuple[str, str, bool, int, int, float]:
     """Returns state, error, whether that is harmless, whether it was a try and a deferral, and seconds to the next."""
     match outcome:
         case Sent():

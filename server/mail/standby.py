@@ -9,7 +9,7 @@ import structlog
 
 from server import background
 from server.errors import Unavailable
-from server.mail.repository import MailRepository
+from server.mail.repository import EmailQueue
 from server.unit_of_work import UnitOfWork
 
 SILENCE_SECONDS: Final = 30.0
@@ -20,7 +20,7 @@ LOOK_SECONDS: Final = 5.0
 _log = structlog.get_logger()
 
 
-class Standby:
+class FallbackWorker:
     """Stands by in a serving process. `sending`: does a worker's work while its block runs."""
 
     def __init__(self, work: UnitOfWork, sending: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
@@ -29,7 +29,7 @@ class Standby:
         self._stop = asyncio.Event()
 
     @asynccontextmanager
-    async def ready(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Stand in whenever it is needed, until the block is left; then finish what is in hand. For one use."""
         async with background.running(self._watch(), self._stop.set):
             yield
@@ -48,6 +48,6 @@ class Standby:
     async def _is_needed(self) -> bool:
         try:
             async with self._work.read() as tx:
-                return not await tx[MailRepository].is_worked()
+                return not await tx[EmailQueue].is_worked()
         except Unavailable:
             return False

@@ -17,12 +17,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from server.db.metadata import identifier, metadata, moment, words
+from server.db.metadata import metadata, text_column, timestamp_column, uuid_pk
 
 emails = Table(
     "emails",
     metadata,
-    identifier(),
+    uuid_pk(),
     Column("kind", Text, nullable=False),
     Column("recipient_id", Uuid, ForeignKey("users.id"), nullable=False),
     Column("recipient", Text, nullable=False),
@@ -30,16 +30,16 @@ emails = Table(
     Column("details", JSONB, nullable=False, server_default=text("'{}'")),
     Column("state", Text, nullable=False, server_default="pending"),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    moment("due_at", now=True),
-    moment("lease_expires_at", nullable=True),
+    timestamp_column("due_at", now=True),
+    timestamp_column("lease_expires_at", nullable=True),
     Column("fence", Integer, nullable=False, server_default=text("0")),
-    words("error"),
-    moment("created_at", now=True),
-    moment("finished_at", nullable=True),
+    text_column("error"),
+    timestamp_column("created_at", now=True),
+    timestamp_column("finished_at", nullable=True),
     Column("sealed_code", LargeBinary),
-    moment("expires_at", nullable=True),
-    words("masked_recipient"),
-    moment("queued_at", now=True),
+    timestamp_column("expires_at", nullable=True),
+    text_column("masked_recipient"),
+    timestamp_column("queued_at", now=True),
     Column("harmless", Boolean, nullable=False, server_default=text("false")),
     Column("event_id", BigInteger, ForeignKey("events.id")),
     Column("deferrals", Integer, nullable=False, server_default=text("0")),
@@ -68,8 +68,8 @@ emails = Table(
 mail_workers = Table(
     "mail_workers",
     metadata,
-    identifier(),
-    moment("seen_at", now=True),
+    uuid_pk(),
+    timestamp_column("seen_at", now=True),
     Column("circuit_open", Boolean, nullable=False, server_default=text("false")),
     Column("stands_in", Boolean, nullable=False, server_default=text("false")),
 )

@@ -13,9 +13,9 @@ from server.db.identifiers import new_id
 from server.errors import Unavailable
 from server.mail.circuit import PROBE_SECONDS
 from server.mail.delivery import Delivery
-from server.mail.entities import ClaimedMail
-from server.mail.outcome import Outcome
-from server.mail.repository import MailRepository
+from server.mail.entities import ClaimedEmail
+from server.mail.outcome import DeliveryOutcome
+from server.mail.repository import EmailQueue
 from server.unit_of_work import UnitOfWork
 
 MAX_AT_ONCE: Final = 8
@@ -31,22 +31,22 @@ RECORD_AGAIN_SECONDS: Final = 0.5
 _log = structlog.get_logger()
 
 
-class MailWorker:
+class EmailWorker:
     """One worker; any number may share the queue, in this process and others.
 
-    changed: called when mails have come into another state. stands_in: it works only because no other one does.
+    changed: called when mails have come into another state. is_fallback: it works only because no other one does.
     """
 
     def __init__(
-        self, work: UnitOfWork, delivery: Delivery, changed: Callable[[], None], *, stands_in: bool = False
+        self, work: UnitOfWork, delivery: Delivery, changed: Callable[[], None], *, is_fallback: bool = False
     ) -> None:
         self._work = work
         self._delivery = delivery
         self._changed = changed
-        self._stands_in = stands_in
+        self._is_fallback = is_fallback
         self._id = new_id()
-        self._in_hand: dict[UUID, ClaimedMail] = {}
-        self._outcomes: list[tuple[ClaimedMail, Outcome]] = []
+        self._in_hand: dict[UUID, ClaimedEmail] = {}
+        self._outcomes: list[tuple[ClaimedEmail, DeliveryOutcome]] = []
         self._wake = asyncio.Event()
         self._to_record = asyncio.Event()
         self._to_show = asyncio.Event()
@@ -60,9 +60,9 @@ class MailWorker:
 
     def _stop(self) -> None:
         self._stopping = True
-        self.nudge()
+        self.wake()
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Look for mails now rather than within a second: one was probably added."""
         self._wake.set()
 
@@ -76,7 +76,7 @@ class MailWorker:
             await self._write_down()
         with suppress(Unavailable):
             async with self._work.begin() as tx:
-                await tx[MailRepository].forget_worker(self._id)
+                await tx[EmailQueue].forget_worker(self._id)
         await self._delivery.mailer.close()
 
     async def _send_until_stopped(self) -> None:
@@ -88,14 +88,14 @@ class MailWorker:
                 await background.set_within(self._wake, POLL_SECONDS)
                 self._wake.clear()
 
-    async def _claim(self) -> tuple[ClaimedMail, ...]:
+    async def _claim(self) -> tuple[ClaimedEmail, ...]:
         room = MAX_AT_ONCE - len(self._in_hand)
         bulk = sum(not mail.urgent for mail in self._in_hand.values())
         if room == 0 or self._delivery.circuit.open:
             return ()
         try:
             async with self._work.begin() as tx:
-                claimed = await tx[MailRepository].claim(room, min(room, MAX_BULK - bulk))
+                claimed = await tx[EmailQueue].claim(room, min(room, MAX_BULK - bulk))
         except Exception as error:  # a schema that is being migrated, say: whatever it is, the queue is asked again
             _log.warning("mails_not_claimed", error=type(error).__name__)
             return ()
@@ -103,7 +103,7 @@ class MailWorker:
             self._changed()
         return claimed
 
-    async def _handle(self, mail: ClaimedMail) -> None:
+    async def _handle(self, mail: ClaimedEmail) -> None:
         was_open = self._delivery.circuit.open
         outcome = await self._delivery.attempt(mail)
         self._outcomes.append((mail, outcome))
@@ -132,13 +132,13 @@ class MailWorker:
         if not outcomes:
             return
         async with self._work.begin() as tx:
-            settled = await tx[MailRepository].settle(outcomes)
+            settled = await tx[EmailQueue].settle(outcomes)
         del self._outcomes[: len(outcomes)]
         for mail, outcome in outcomes:
             del self._in_hand[mail.id]
             written = mail.id in settled
             _log.info("mail_handled", mail=str(mail.id), outcome=type(outcome).__name__, written=written)
-        self.nudge()
+        self.wake()
         self._changed()
 
     async def _show_life(self) -> None:
@@ -147,8 +147,10 @@ class MailWorker:
             self._to_show.clear()
             try:
                 async with self._work.begin() as tx:
-                    queue = tx[MailRepository]
-                    await queue.show_life(self._id, circuit_open=self._delivery.circuit.open, stands_in=self._stands_in)
+                    queue = tx[EmailQueue]
+                    await queue.show_life(
+                        self._id, circuit_open=self._delivery.circuit.open, is_fallback=self._is_fallback
+                    )
                     await queue.renew(self._in_hand.values())
                     expired = await queue.expire()
                 if expired:
@@ -163,4 +165,4 @@ class MailWorker:
             await asyncio.sleep(PROBE_SECONDS)
             if self._delivery.circuit.open and await self._delivery.probe():
                 self._to_show.set()
-                self.nudge()
+                self.wake()

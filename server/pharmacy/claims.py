@@ -17,7 +17,7 @@ CLAIMABLE: Final = frozenset({PrescriptionStatus.SCANNED, PrescriptionStatus.PAR
 """The states that a claim starts from, and returns to."""
 
 
-def held_by(prescription: Prescription, pharmacist_id: UUID) -> Claim:
+def require_holder(prescription: Prescription, pharmacist_id: UUID) -> Claim:
     """The claim that this pharmacist has. Raises the errors of final states, PrescriptionInState, ClaimedByOther."""
     check_not_final(prescription)
     claim = prescription.claim
@@ -28,7 +28,7 @@ def held_by(prescription: Prescription, pharmacist_id: UUID) -> Claim:
     return claim
 
 
-def claimed(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -> Claim:
+def claim(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -> Claim:
     """The claim that validating gives.
 
     A claim taken in time may be finished until its lease ends, past the prescription's validity too; a renewal never
@@ -38,17 +38,17 @@ def claimed(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -
     check_not_final(prescription)
     if prescription.status in CLAIMABLE:
         return Claim(pharmacist_id, prescription.status, prescription.as_of + lease)
-    present = held_by(prescription, pharmacist_id)
+    present = require_holder(prescription, pharmacist_id)
     renewed = min(prescription.as_of + lease, prescription.expires_at)
     return replace(present, expires_at=max(present.expires_at, renewed))
 
 
-def released(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+def release(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
     """The state that giving the claim back leads to. Raises as `held_by` does."""
-    return unclaimed(prescription, held_by(prescription, pharmacist_id).claimed_from)
+    return status_without_claim(prescription, require_holder(prescription, pharmacist_id).claimed_from)
 
 
-def unclaimed(prescription: Prescription, status: PrescriptionStatus) -> PrescriptionStatus:
+def status_without_claim(prescription: Prescription, status: PrescriptionStatus) -> PrescriptionStatus:
     """What an open state amounts to once no claim keeps the prescription alive: past its validity it is expired."""
     return PrescriptionStatus.EXPIRED if prescription.expires_at <= prescription.as_of else status
 

@@ -31,7 +31,7 @@ from server.errors import (
     QrCodeReplaced,
     ValidationFailed,
 )
-from server.pharmacy.claims import held_by, unclaimed
+from server.pharmacy.claims import require_holder, status_without_claim
 from server.pharmacy.entities import DispenseLine, Dispensing
 
 MAX_UNIT_PRICE: Final = Decimal(1_000_000)
@@ -54,7 +54,7 @@ def check_code(prescription: Prescription, code: QrCode | None) -> None:
         raise QrCodeExpired(expired_at=code.expires_at)
 
 
-def seen(prescription: Prescription) -> PrescriptionStatus:
+def status_after_scan(prescription: Prescription) -> PrescriptionStatus:
     """The state after a scan or lookup. Raises the errors of final states."""
     check_not_final(prescription)
     if prescription.status is PrescriptionStatus.PENDING:
@@ -62,25 +62,23 @@ def seen(prescription: Prescription) -> PrescriptionStatus:
     return prescription.status
 
 
-def rejected(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+def reject(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
     """The state after a rejection. Raises the errors of final states, ClaimedByOther, PrescriptionInState."""
     check_not_final(prescription)
     if prescription.status is not PrescriptionStatus.SCANNED:
-        held_by(prescription, pharmacist_id)
+        require_holder(prescription, pharmacist_id)
     if any(item.dispensed_quantity for item in prescription.items):
         raise PrescriptionInState(state=prescription.status)
     return PrescriptionStatus.REJECTED
 
 
-def dispensed(
-    prescription: Prescription, pharmacist_id: UUID, lines: Sequence[DispenseLine], today: date
-) -> Dispensing:
+def dispense(prescription: Prescription, pharmacist_id: UUID, lines: Sequence[DispenseLine], today: date) -> Dispensing:
     """What handing out these lines makes of a prescription that the pharmacist holds.
 
     today: the calendar day at the hospital. Raises the errors of final states, ClaimedByOther, PrescriptionInState, and
     ValidationFailed with every violation of every line.
     """
-    held_by(prescription, pharmacist_id)
+    require_holder(prescription, pharmacist_id)
     violations = list(_violations(prescription, lines, today))
     if violations:
         raise ValidationFailed(violations=violations)
@@ -90,7 +88,7 @@ def dispensed(
         for item in prescription.items
     )
     if any(item.remaining_quantity for item in items):
-        status = unclaimed(prescription, PrescriptionStatus.PARTIALLY_DISPENSED)
+        status = status_without_claim(prescription, PrescriptionStatus.PARTIALLY_DISPENSED)
     else:
         status = PrescriptionStatus.DISPENSED
     total = sum((line.quantity * line.unit_price for line in lines), Decimal(0))

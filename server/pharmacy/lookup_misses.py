@@ -6,7 +6,7 @@ from uuid import UUID
 
 from server.errors import NotFound
 from server.rate_limits.bucket import Limit
-from server.rate_limits.meter import Meter
+from server.rate_limits.meter import RateLimiter
 
 
 class LookupMisses:
@@ -16,15 +16,15 @@ class LookupMisses:
     pharmacist who has used his budget up is told nothing, not even of a number that exists.
     """
 
-    def __init__(self, meter: Meter, limit: Limit) -> None:
-        self._meter = meter
+    def __init__(self, limiter: RateLimiter, limit: Limit) -> None:
+        self._limiter = limiter
         self._limit = limit
 
     @asynccontextmanager
     async def counted(self, pharmacist_id: UUID) -> AsyncIterator[None]:
         """Let the lookup in the block run; NotFound leaving the block is a miss. Raises RateLimitExceeded."""
         budget = [(self._limit, str(pharmacist_id))]
-        await self._meter.charge_quietly(budget)
+        await self._limiter.charge_also(budget)
         missed = False
         try:
             yield
@@ -33,4 +33,4 @@ class LookupMisses:
             raise
         finally:
             if not missed:
-                await self._meter.refund(budget)
+                await self._limiter.refund(budget)

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
 from server.audit.occasion import Subject
-from server.audit.trail_repository import RECORDED, reading_page, values, with_record
+from server.audit.trail_repository import AUDIT_CTE, audit_params, audited_page, with_audit_binds
 from server.auth.tables import user_named_at
 from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.prescription_repository import PrescriptionRepository, lock_where
 from server.clinical.tables import patient_named_at, patients, prescription_items, prescriptions
-from server.db.list_query import ListQuery
+from server.db.list_query import KeysetQuery
 from server.errors import NotFound
 from server.identity import Caller, Role
 from server.pharmacy.entities import (
@@ -36,10 +36,10 @@ Cursor = tuple[datetime, UUID]
 # The audit's record is written by the same statement: where there is the one, there is the other. Entries carry the
 # moment at which they are written, not that at which their transaction began: on a locked prescription this is the
 # order in which things happened.
-_ADD_ENTRIES: Final = with_record(
+_ADD_ENTRIES: Final = with_audit_binds(
     text(
         f"""
-        WITH {RECORDED}
+        WITH {AUDIT_CTE}
         INSERT INTO pharmacy_log
             (id, prescription_id, pharmacist_id, action, from_status, to_status, notes, occurred_at)
         SELECT entry.*, clock_timestamp()
@@ -51,10 +51,10 @@ _ADD_ENTRIES: Final = with_record(
         """  # noqa: S608 - RECORDED is a constant
     )
 )
-_ADD_DISPENSING: Final = with_record(
+_ADD_DISPENSING: Final = with_audit_binds(
     text(
         f"""
-        WITH {RECORDED}, entry AS (
+        WITH {AUDIT_CTE}, entry AS (
             INSERT INTO pharmacy_log
                 (id, prescription_id, pharmacist_id, action, from_status, to_status, notes, occurred_at)
             VALUES
@@ -94,7 +94,7 @@ _pharmacist: Final = user_named_at(pharmacy_log.c.pharmacist_id, pharmacy_log.c.
 _patient: Final = patient_named_at(prescriptions.c.patient_id, prescriptions.c.created_at, "patient")
 """As the prescription names the patient."""
 
-_HISTORY: Final = ListQuery(
+_HISTORY: Final = KeysetQuery(
     select(pharmacy_log, prescriptions.c.number, prescriptions.c.patient_id, _patient.c.full_name)
     .join_from(pharmacy_log, prescriptions)
     .join(_patient, true()),
@@ -107,9 +107,9 @@ _HISTORY: Final = ListQuery(
     },
     order=_order,
     cursor=_cursor_values,
-    recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id"),
+    with_audit=lambda page: audited_page(page, "prescription", patient_id="patient_id"),
 )
-_LOG: Final = ListQuery(
+_LOG: Final = KeysetQuery(
     select(pharmacy_log, prescriptions.c.patient_id, _pharmacist.c.full_name, _pharmacist.c.pharmacy_name)
     .join_from(pharmacy_log, _pharmacist, true())
     .join(prescriptions, prescriptions.c.id == pharmacy_log.c.prescription_id),
@@ -124,7 +124,7 @@ _LOG: Final = ListQuery(
     order=_order,
     cursor=_cursor_values,
     descending=False,
-    recorded=lambda page: reading_page(page, "prescription", patient_id="patient_id", empty=False),
+    with_audit=lambda page: audited_page(page, "prescription", patient_id="patient_id", empty=False),
 )
 
 
@@ -176,7 +176,7 @@ class PharmacyRepository:
         await self._connection.execute(
             _ADD_ENTRIES,
             {
-                **values(event, subject),
+                **audit_params(event, subject),
                 "ids": [entry.id for entry in entries],
                 "prescription_ids": [entry.prescription_id for entry in entries],
                 "pharmacist_ids": [entry.pharmacist_id for entry in entries],
@@ -192,7 +192,7 @@ class PharmacyRepository:
         await self._connection.execute(
             _ADD_DISPENSING,
             {
-                **values(AuditEvent.PRESCRIPTION_DISPENSED, subject),
+                **audit_params(AuditEvent.PRESCRIPTION_DISPENSED, subject),
                 "id": entry.id,
                 "prescription_id": entry.prescription_id,
                 "pharmacist_id": entry.pharmacist_id,
@@ -213,15 +213,15 @@ class PharmacyRepository:
 
     async def seen_lately_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
         """The prescription, locked, if the pharmacist scanned it or looked it up in the last 24 hours."""
-        return await self._locked(_LOCK_SEEN_LATELY, prescription_id, pharmacist_id)
+        return await self._lock_all(_LOCK_SEEN_LATELY, prescription_id, pharmacist_id)
 
     async def seen_lately_or_claimed_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
         """The same; but if somebody holds it, whoever asks: a claim is what keeps him off then."""
-        return await self._locked(_LOCK_SEEN_LATELY_OR_CLAIMED, prescription_id, pharmacist_id)
+        return await self._lock_all(_LOCK_SEEN_LATELY_OR_CLAIMED, prescription_id, pharmacist_id)
 
     async def acted_on_or_claimed_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
         """The prescription, locked, if the pharmacist ever did anything with it, or if somebody holds it."""
-        return await self._locked(_LOCK_ACTED_ON_OR_CLAIMED, prescription_id, pharmacist_id)
+        return await self._lock_all(_LOCK_ACTED_ON_OR_CLAIMED, prescription_id, pharmacist_id)
 
     async def history(
         self, pharmacist_id: UUID, wanted: HistoryFilter, zone: ZoneInfo, after: Cursor | None, size: int
@@ -236,7 +236,7 @@ class PharmacyRepository:
             "until": wanted.period.ends_before(zone),
             "action": wanted.action,
         }
-        record = values(AuditEvent.DISPENSING_HISTORY_READ)
+        record = audit_params(AuditEvent.DISPENSING_HISTORY_READ)
         rows, found = await _HISTORY.fetch(self._connection, filters, _cursor(after), size, record)
         lines = await self._lines_of([row.id for row in rows if row.action == PharmacyAction.DISPENSE])
         return [_history_entry(row, lines.get(row.id, ())) for row in rows], found
@@ -249,7 +249,7 @@ class PharmacyRepository:
         For a pharmacist who acted on it, whose reading is recorded; raises NotFound for anybody else.
         """
         filters = {"prescription_id": prescription_id, "acquainted_id": pharmacist_id}
-        record = values(AuditEvent.PRESCRIPTION_LOG_READ, Subject("prescription", prescription_id))
+        record = audit_params(AuditEvent.PRESCRIPTION_LOG_READ, Subject("prescription", prescription_id))
         rows, found = await _LOG.fetch(self._connection, filters, _cursor(after), size, record)
         if not found:
             raise NotFound("prescription")
@@ -272,7 +272,7 @@ class PharmacyRepository:
             lines[line.log_id] = (*lines.get(line.log_id, ()), line)
         return lines
 
-    async def _locked(self, lock: Select[Any], prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
+    async def _lock_all(self, lock: Select[Any], prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
         clinical = PrescriptionRepository(self._connection)
         return await clinical.get_for_update(prescription_id, lock, pharmacist_id=pharmacist_id)
 

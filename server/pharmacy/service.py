@@ -77,13 +77,13 @@ class PharmacyService:
         """
         content = signed_code.decode(text, self._qr_keys)
         async with self._work.begin() as tx:
-            prescription = await _behind(content, tx)
-            (seen,) = await _seen((prescription,), tx)
+            prescription = await _lock_scanned(content, tx)
+            (seen,) = await _mark_scanned((prescription,), tx)
             scan_count = await tx[QrCodeRepository].count_scan(content.code_id)
-            entry = _entry(PharmacyAction.SCAN, caller, prescription, seen.status)
+            entry = _build_entry(PharmacyAction.SCAN, caller, prescription, seen.status)
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_SCANNED, subject_of(prescription), entry)
         counted = replace(seen.qr_code, scan_count=scan_count)
-        return _found(replace(seen, qr_code=counted), caller)
+        return _build_found(replace(seen, qr_code=counted), caller)
 
     async def look_up(self, caller: Caller, number: str) -> tuple[FoundPrescription, ...]:
         """Find a prescription by its number, or a patient's open ones by his reference, and count each as seen.
@@ -93,13 +93,14 @@ class PharmacyService:
         """
         reference = reference_number.normalize(number)
         async with self._lookup_misses.counted(caller.user_id), self._work.begin() as tx:
-            subject, found = await _named(reference, tx)
-            seen = await _seen(found, tx)
+            subject, found = await _lock_named(reference, tx)
+            seen = await _mark_scanned(found, tx)
             entries = [
-                _entry(PharmacyAction.LOOKUP, caller, was, now.status) for was, now in zip(found, seen, strict=True)
+                _build_entry(PharmacyAction.LOOKUP, caller, was, now.status)
+                for was, now in zip(found, seen, strict=True)
             ]
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_LOOKED_UP, subject, *entries)
-        return tuple(_found(prescription, caller) for prescription in seen)
+        return tuple(_build_found(prescription, caller) for prescription in seen)
 
     async def validate(self, caller: Caller, prescription_id: UUID, notes: str) -> Validation:
         """Claim a prescription for the caller, or renew his claim.
@@ -108,10 +109,10 @@ class PharmacyService:
         """
         async with self._work.begin() as tx:
             prescription = await tx[PharmacyRepository].seen_lately_for_update(prescription_id, caller.user_id)
-            claim = claims.claimed(prescription, caller.user_id, self._lease)
+            claim = claims.claim(prescription, caller.user_id, self._lease)
             status = PrescriptionStatus.VALIDATED
             validated = await tx[PrescriptionRepository].move(prescription, status, claim=claim)
-            entry = _entry(PharmacyAction.VALIDATE, caller, prescription, status, notes)
+            entry = _build_entry(PharmacyAction.VALIDATE, caller, prescription, status, notes)
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_VALIDATED, subject_of(prescription), entry)
         return Validation(validated, claim.expires_at)
 
@@ -124,8 +125,8 @@ class PharmacyService:
         """
         async with self._work.begin() as tx:
             prescription = await tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, caller.user_id)
-            outcome = dispensing.dispensed(prescription, caller.user_id, lines, self._clock.today())
-            entry = _entry(PharmacyAction.DISPENSE, caller, prescription, outcome.status, notes)
+            outcome = dispensing.dispense(prescription, caller.user_id, lines, self._clock.today())
+            entry = _build_entry(PharmacyAction.DISPENSE, caller, prescription, outcome.status, notes)
             await tx[PharmacyRepository].add_dispensing(
                 subject_of(prescription), entry, self._new_lines(prescription, lines)
             )
@@ -145,9 +146,9 @@ class PharmacyService:
             prescription = await tx[PharmacyRepository].seen_lately_or_claimed_for_update(
                 prescription_id, caller.user_id
             )
-            status = dispensing.rejected(prescription, caller.user_id)
+            status = dispensing.reject(prescription, caller.user_id)
             rejected = await tx[PrescriptionRepository].move(prescription, status, reason=reason)
-            entry = _entry(PharmacyAction.REJECT, caller, prescription, status, reason)
+            entry = _build_entry(PharmacyAction.REJECT, caller, prescription, status, reason)
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_REJECTED, subject_of(prescription), entry)
             await tx[EventRepository].record(PrescriptionRejected(rejected))
         return rejected
@@ -159,9 +160,9 @@ class PharmacyService:
         """
         async with self._work.begin() as tx:
             prescription = await tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, caller.user_id)
-            status = claims.released(prescription, caller.user_id)
+            status = claims.release(prescription, caller.user_id)
             released = await tx[PrescriptionRepository].move(prescription, status)
-            entry = _entry(PharmacyAction.RELEASE, caller, prescription, status)
+            entry = _build_entry(PharmacyAction.RELEASE, caller, prescription, status)
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_RELEASED, subject_of(prescription), entry)
         return released
 
@@ -221,43 +222,45 @@ class PharmacyService:
         ]
 
 
-async def _behind(content: QrContent, tx: Transaction) -> Prescription:
+async def _lock_scanned(content: QrContent, tx: Transaction) -> Prescription:
     """The locked prescription of a scanned code, whose stored row is the authority."""
     try:
         prescription = await tx[PrescriptionRepository].get_for_update(content.prescription_id)
     except NotFound:
         raise QrCodeInvalid() from None
-    occasion.about(subject_of(prescription))
+    occasion.set_subject(subject_of(prescription))
     present = prescription.qr_code
     code = present if present.id == content.code_id else await tx[QrCodeRepository].get(content.code_id)
     dispensing.check_code(prescription, code)
     return prescription
 
 
-async def _named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subject, tuple[Prescription, ...]]:
+async def _lock_named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subject, tuple[Prescription, ...]]:
     """What a reference number names, and the locked prescriptions that it finds."""
     if reference.kind is ReferenceKind.PATIENT:
         patient_id, found = await tx[PrescriptionRepository].open_of_patient_for_update(reference.text)
         return Subject("patient", patient_id, (patient_id,)), found
     prescription = await tx[PrescriptionRepository].by_number_for_update(reference.text)
     subject = subject_of(prescription)
-    occasion.about(subject)
+    occasion.set_subject(subject)
     return subject, (prescription,)
 
 
-async def _seen(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Prescription, ...]:
+async def _mark_scanned(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Prescription, ...]:
     """The same prescriptions after a scan or lookup. Raises the errors of final states."""
-    pending = [prescription for prescription in found if dispensing.seen(prescription) is not prescription.status]
+    pending = [
+        prescription for prescription in found if dispensing.status_after_scan(prescription) is not prescription.status
+    ]
     scanned = await tx[PrescriptionRepository].move_all(pending, PrescriptionStatus.SCANNED)
     moved = {prescription.id: prescription for prescription in scanned}
     return tuple(moved.get(prescription.id, prescription) for prescription in found)
 
 
-def _found(prescription: Prescription, caller: Caller) -> FoundPrescription:
+def _build_found(prescription: Prescription, caller: Caller) -> FoundPrescription:
     return FoundPrescription(prescription, claims.can_dispense(prescription, caller.user_id))
 
 
-def _entry(
+def _build_entry(
     action: PharmacyAction, caller: Caller, was: Prescription, status: PrescriptionStatus, notes: str = ""
 ) -> NewEntry:
     return NewEntry(new_id(), was.id, caller.user_id, action, was.status, status, notes)

@@ -14,19 +14,19 @@ from sqlalchemy import (
     Uuid,
 )
 
-from server.db.metadata import identifier, metadata, moment, words
+from server.db.metadata import metadata, text_column, timestamp_column, uuid_pk
 
 pharmacy_log = Table(
     "pharmacy_log",
     metadata,
-    identifier(),
+    uuid_pk(),
     Column("prescription_id", Uuid, ForeignKey("prescriptions.id"), nullable=False),
     Column("pharmacist_id", Uuid, ForeignKey("users.id"), nullable=False),
     Column("action", Text, nullable=False),
     Column("from_status", Text, nullable=False),
     Column("to_status", Text, nullable=False),
-    words("notes"),
-    moment("occurred_at", now=True),
+    text_column("notes"),
+    timestamp_column("occurred_at", now=True),
     CheckConstraint("action IN ('scan', 'lookup', 'validate', 'dispense', 'reject', 'release')", name="action"),
     Index("ix_pharmacy_log_pharmacist_id_occurred_at_id", "pharmacist_id", "occurred_at", "id"),
     Index("ix_pharmacy_log_prescription_id_occurred_at_id", "prescription_id", "occurred_at", "id"),
@@ -36,7 +36,7 @@ pharmacy_log = Table(
 dispensed_lines = Table(
     "dispensed_lines",
     metadata,
-    identifier(),
+    uuid_pk(),
     Column("log_id", Uuid, ForeignKey("pharmacy_log.id"), nullable=False),
     Column("item_id", Uuid, ForeignKey("prescription_items.id"), nullable=False),
     Column("dispensed_before", Integer, nullable=False),

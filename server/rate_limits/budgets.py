@@ -96,9 +96,9 @@ class Budgets:
             raise ValueError(f"RATE_LIMITS names no limit: {', '.join(unknown)}")
         self._overrides = overrides
         self._factor = factor
-        self._by_user = self._configured(BY_USER)
-        self._roles = self._configured(ROLES)
-        self._later = self._configured(LATER)
+        self._by_user = self._scale_limits(BY_USER)
+        self._roles = self._scale_limits(ROLES)
+        self._later = self._scale_limits(LATER)
         self._anywhere = self._address_limits(1)
         self._networks = [(known, self._address_limits(known.factor)) for known in networks]
         self._in_network = lru_cache(maxsize=4096)(self._find_network)
@@ -115,7 +115,7 @@ class Budgets:
         budgets.append((self._roles[caller.role], user))
         return budgets
 
-    def later(self, name: str) -> Limit:
+    def limit_named(self, name: str) -> Limit:
         """A limit that a use case charges."""
         return self._later[name]
 
@@ -137,10 +137,10 @@ class Budgets:
         return next((limits for known, limits in self._networks if known.holds(counted)), self._anywhere)
 
     def _address_limits(self, factor: float) -> AddressLimits:
-        of_group = {name: limit.scaled(factor) for name, limit in self._configured(BY_ADDRESS).items()}
+        of_group = {name: limit.scaled(factor) for name, limit in self._scale_limits(BY_ADDRESS).items()}
         return AddressLimits(of_group, [self._limit(limit).scaled(factor) for limit in (GLOBAL, ANONYMOUS)])
 
-    def _configured(self, limits: Mapping[str, Limit]) -> dict[str, Limit]:
+    def _scale_limits(self, limits: Mapping[str, Limit]) -> dict[str, Limit]:
         return {name: self._limit(limit) for name, limit in limits.items()}
 
     def _limit(self, limit: Limit) -> Limit:

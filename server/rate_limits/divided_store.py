@@ -13,7 +13,7 @@ from server.rate_limits.store import Bucket, BucketStore, nearest_to_refusing
 _log = structlog.get_logger()
 
 
-class DividedStore:
+class RoutingStore:
     """See BucketStore. The limits named `strict` are kept in PostgreSQL, which refuses when it fails; others elsewhere.
 
     The others are asked first: whom they refuse does not reach the database, and its buckets are answered as full.
@@ -47,7 +47,7 @@ class DividedStore:
             try:
                 await self._strict.refund(strict)
             except Unavailable:
-                self._failed()
+                self._note_failure()
 
     async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
         """See BucketStore. Raises Unavailable without the database."""
@@ -64,7 +64,7 @@ class DividedStore:
             decisions = await self._strict.take(strict, now)
             taken = all(decision.allowed for decision in decisions)
         except Unavailable:
-            self._failed()
+            self._note_failure()
             raise
         finally:
             if not taken:
@@ -80,6 +80,6 @@ class DividedStore:
             return (), requests
         return strict, [request for request in requests if request[0].name not in names]
 
-    def _failed(self) -> None:
+    def _note_failure(self) -> None:
         self._metrics.store_failed("postgresql")
         _log.warning("rate_limit_store_away", store="postgresql")

@@ -12,7 +12,7 @@ from server.rate_limits.budgets import Budget
 from server.rate_limits.store import Bucket, BucketStore
 
 
-class Bill:
+class Charge:
     """What the call that runs now was charged, for its headers."""
 
     __slots__ = ("_budgets", "_decisions", "changed")
@@ -48,10 +48,10 @@ class Bill:
         self.changed = True
 
 
-_bill: ContextVar[Bill | None] = ContextVar("bill", default=None)
+_bill: ContextVar[Charge | None] = ContextVar("bill", default=None)
 
 
-class Meter:
+class RateLimiter:
     """Takes tokens out of the store and gives them back, writes the call's bill, counts for the metrics."""
 
     def __init__(self, store: BucketStore, clock: Clock, metrics: Metrics) -> None:
@@ -59,24 +59,24 @@ class Meter:
         self._monotonic = clock.monotonic
         self._metrics = metrics
 
-    async def charge_call(self, budgets: Sequence[Budget]) -> Bill:
+    async def charge_call(self, budgets: Sequence[Budget]) -> Charge:
         """Charge a call that begins. What is charged and given back later is written on its bill too.
 
         Whether it may go on is for the caller to see on the bill. Raises Unavailable.
         """
-        bill = Bill(budgets, await self._take(budgets))
+        bill = Charge(budgets, await self._take(budgets))
         _bill.set(bill)
         return bill
 
-    async def charge_instead(self, budgets: Sequence[Budget]) -> None:
+    async def replace_charge(self, budgets: Sequence[Budget]) -> None:
         """Charge these, and give back what the call was charged at its beginning. Raises RateLimitExceeded."""
-        bill = _bill.get() or Bill()
+        bill = _bill.get() or Charge()
         await self._store.refund(bill.budgets)
         decisions = await self._take(budgets)
         bill.write(budgets, decisions)
         _refuse_if_empty(decisions)
 
-    async def charge_quietly(self, budgets: Sequence[Budget]) -> None:
+    async def charge_also(self, budgets: Sequence[Budget]) -> None:
         """Charge these as well, and speak of it only when they refuse. Raises RateLimitExceeded."""
         decisions = await self._take(budgets)
         bill = _bill.get()

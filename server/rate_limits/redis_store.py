@@ -113,19 +113,19 @@ class RedisStore:
             return []
         different = list(dict.fromkeys(requests))
         sizes = [number for limit, _ in different for number in (limit.interval, limit.tokens)]
-        async with self._asked():
+        async with self._translate_errors():
             charged, *resets = await self._take(keys=_keys(different), args=[ROUNDING, *sizes])
         found = dict(zip(different, map(float, resets), strict=True))
         return decided([(limit, found[limit, key]) for limit, key in requests], charged=charged == 1)
 
     async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
         """See BucketStore. One script."""
-        async with self._asked():
+        async with self._translate_errors():
             await self._refund(keys=_keys(requests), args=[limit.interval for limit, _ in requests])
 
     async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
         """See BucketStore. Of very many buckets some are not looked at."""
-        async with self._asked():
+        async with self._translate_errors():
             names = [key for key in await self._some_keys() if _limit_of(key) in limits]
             resets = await self._remaining(keys=names) if names else []
         buckets = (
@@ -135,7 +135,7 @@ class RedisStore:
         return nearest_to_refusing((bucket for bucket in buckets if bucket.reset_after > 0), count)
 
     @asynccontextmanager
-    async def _asked(self) -> AsyncIterator[None]:
+    async def _translate_errors(self) -> AsyncIterator[None]:
         try:
             yield
         except (RedisError, OSError, TimeoutError) as error:

@@ -10,7 +10,7 @@ from medconnect_client import AsyncClient, DispenseLine, RetryPolicy, TokenStore
 from medconnect_client.models import PharmacyPrescription
 from sqlalchemy import text
 
-from tests.fixtures.cast import PASSWORD, Cast
+from tests.fixtures.cast import PASSWORD, Actors
 from tests.fixtures.instance import RunningInstance
 
 PATIENT: Final = RetryPolicy(attempts=12, throttled=False)
@@ -40,25 +40,25 @@ NEVER: Final = Truth(dispenses=0, units=0)
 class Dispensary:
     """Writes prescriptions, and looks behind the service."""
 
-    def __init__(self, cast: Cast) -> None:
-        self._cast = cast
-        self._patient_id = cast.new_patient().patient_id
+    def __init__(self, actors: Actors) -> None:
+        self._actors = actors
+        self._patient_id = actors.new_patient().patient_id
 
     @property
     def instance(self) -> RunningInstance:
         """The instance behind the network."""
-        return self._cast.instance
+        return self._actors.instance
 
     def prescribe(self, units: int = 2 * UNITS) -> str:
         """The number of a new prescription."""
-        return self._cast.prescribe(self._patient_id, units).prescription_number
+        return self._actors.prescribe(self._patient_id, units).prescription_number
 
     async def signed_in(
         self, address: str, *, tokens: TokenStore | None = None, attempt_timeout: float = 5.0
     ) -> AsyncClient:
         """A client of a new pharmacist that calls through this address."""
         client = AsyncClient(address, retry=PATIENT, tokens=tokens, timeout=30.0, attempt_timeout=attempt_timeout)
-        await client.sign_in(self._cast.new_pharmacist().email, PASSWORD)
+        await client.sign_in(self._actors.new_pharmacist().email, PASSWORD)
         return client
 
     def truth(self, prescription_id: str) -> Truth:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from tests.client.conftest import Service
 from tests.client.messages import DISPENSED, RELEASED, VALIDATED, signed_in
-from tests.fixtures.cast import PASSWORD, Cast
+from tests.fixtures.cast import PASSWORD, Actors
 from tests.fixtures.scripted_service import refusal
 
 
@@ -42,9 +42,9 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(cast: Cast, tmp_path: Path) -> Terminal:
-    found = Terminal(cast.instance.grpc, tmp_path)
-    pharmacist = cast.new_pharmacist()
+def terminal(actors: Actors, tmp_path: Path) -> Terminal:
+    found = Terminal(actors.instance.grpc, tmp_path)
+    pharmacist = actors.new_pharmacist()
     assert (
         found.json(f"sign-in --email {pharmacist.email} --password-stdin", PASSWORD + "\n")["id"] == pharmacist.user_id
     )
@@ -52,8 +52,8 @@ def terminal(cast: Cast, tmp_path: Path) -> Terminal:
 
 
 @pytest.fixture
-def number(cast: Cast) -> str:
-    return cast.prescribe(cast.new_patient("Paula Patient").patient_id, 20, 1).prescription_number
+def number(actors: Actors) -> str:
+    return actors.prescribe(actors.new_patient("Paula Patient").patient_id, 20, 1).prescription_number
 
 
 def test_a_prescription_by_commands_alone(terminal: Terminal, number: str) -> None:
@@ -93,8 +93,8 @@ def test_what_people_see_fits_into_80_columns(terminal: Terminal, number: str) -
         assert max(map(len, result.output.splitlines())) <= 80
 
 
-def test_without_a_session_one_is_told_to_sign_in(cast: Cast, tmp_path: Path) -> None:
-    terminal = Terminal(cast.instance.grpc, tmp_path)
+def test_without_a_session_one_is_told_to_sign_in(actors: Actors, tmp_path: Path) -> None:
+    terminal = Terminal(actors.instance.grpc, tmp_path)
     assert terminal.refused("history", Exit.SIGN_IN)["message"] == "Sign in first."
     result = terminal.run("sign-in --email nobody@example.org --password-stdin --json", "wrong\n")
     assert (result.exit_code, json.loads(result.stdout)["error"]["reason"]) == (Exit.SIGN_IN, "INVALID_CREDENTIALS")

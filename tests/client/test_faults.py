@@ -15,7 +15,7 @@ from medconnect_client._session import Session
 from medconnect_client.models import PharmacyPrescription, PrescriptionStatus
 
 from tests.client.dispensary import NEVER, ONCE, PATIENT, Dispensary, Truth, found, part_of
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.duplicating_network import duplicating_network
 from tests.fixtures.faulty_network import Fault, FaultyNetwork, faulty_network
 from tests.fixtures.instance import RunningInstance
@@ -26,8 +26,8 @@ LONG, SHORT = 5.0, 0.6
 
 
 @pytest.fixture(scope="module")
-def dispensary(cast: Cast) -> Dispensary:
-    return Dispensary(cast)
+def dispensary(actors: Actors) -> Dispensary:
+    return Dispensary(actors)
 
 
 async def dispense_under(fault: Fault, network: FaultyNetwork, client: AsyncClient, number: str) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from medconnect_client import Client, DispenseLine, MemoryTokens, errors, models
 
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance
 
 STAFF = {
@@ -189,7 +189,11 @@ def test_what_a_patient_does(instance: RunningInstance) -> None:
 
 
 def test_a_patient_reads_his_history(
-    doctor: Client, patient: models.Patient, prescription: models.Prescription, instance: RunningInstance, cast: Cast
+    doctor: Client,
+    patient: models.Patient,
+    prescription: models.Prescription,
+    instance: RunningInstance,
+    actors: Actors,
 ) -> None:
     assert prescription in [entry.prescription for entry in doctor.clinical.patient_history(patient.id)]
     tokens = MemoryTokens()
@@ -202,7 +206,7 @@ def test_a_patient_reads_his_history(
         assert client.clinical.request_history_access().tzinfo is UTC
         kept = tokens.load()
         assert kept is not None
-        code = cast.history_code(Actor(made.user.id, account.email, kept.access_token))
+        code = actors.history_code(Actor(made.user.id, account.email, kept.access_token))
         assert client.clinical.confirm_history_access(code).tzinfo is UTC
         assert list(client.clinical.medical_history()) == []
         assert client.clinical.existing_conditions() == ()
@@ -215,13 +219,13 @@ def test_a_patient_reads_his_history(
         assert entry.date == entry.prescription.created_at.date()
 
 
-def test_an_account_is_changed_by_its_holder(admin: Client, instance: RunningInstance, cast: Cast) -> None:
+def test_an_account_is_changed_by_its_holder(admin: Client, instance: RunningInstance, actors: Actors) -> None:
     with hired(admin, instance, models.Role.PHARMACIST) as client:
         changed = client.auth.update_current_user(models.AccountChanges(pharmacy_address="2 Harbour Street"))
         assert changed.pharmacy_address == "2 Harbour Street"
         with pytest.raises(errors.PasswordWrong):
             client.auth.update_current_user(models.AccountChanges(email=new_email(), current_password="wrong one 7"))
-        code = cast.confirmation_code(Actor(changed.id, changed.email, ""))
+        code = actors.confirmation_code(Actor(changed.id, changed.email, ""))
         assert client.auth.confirm_email(code).email_confirmed
 
 

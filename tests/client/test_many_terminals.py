@@ -8,7 +8,7 @@ from medconnect_client import AsyncClient, MedConnectError, MemoryTokens
 from medconnect_client.models import PharmacyPrescription
 
 from tests.client.dispensary import PATIENT, Dispensary, found, part_of
-from tests.fixtures.cast import PASSWORD, Cast
+from tests.fixtures.cast import PASSWORD, Actors
 
 TERMINALS = 100
 ACCOUNTS = 10
@@ -43,9 +43,9 @@ class Terminal:
         self.acknowledged += 1
 
 
-async def test_a_hundred_terminals_at_once(cast: Cast, terminal_seconds: float) -> None:
-    dispensary = Dispensary(cast)
-    terminals = [Terminal(client, dispensary.prescribe(MANY_UNITS)) for client in await open_clients(cast)]
+async def test_a_hundred_terminals_at_once(actors: Actors, terminal_seconds: float) -> None:
+    dispensary = Dispensary(actors)
+    terminals = [Terminal(client, dispensary.prescribe(MANY_UNITS)) for client in await open_clients(actors)]
     started = time.monotonic()
     await asyncio.gather(*(terminal.work(started + terminal_seconds) for terminal in terminals))
     failed = sum((terminal.failed for terminal in terminals), Counter())
@@ -59,15 +59,15 @@ async def test_a_hundred_terminals_at_once(cast: Cast, terminal_seconds: float) 
     assert all(reason.isupper() for reason in failed), "only what the service declares"
 
 
-async def open_clients(cast: Cast) -> list[AsyncClient]:
+async def open_clients(actors: Actors) -> list[AsyncClient]:
     """A hundred clients; ten share an account, as the terminals of a pharmacy may."""
     clients: list[AsyncClient] = []
     for _ in range(ACCOUNTS):
         store = MemoryTokens()
-        first = AsyncClient(cast.instance.grpc, retry=PATIENT, timeout=30, tokens=store)
-        await first.sign_in(cast.new_pharmacist().email, PASSWORD)
+        first = AsyncClient(actors.instance.grpc, retry=PATIENT, timeout=30, tokens=store)
+        await first.sign_in(actors.new_pharmacist().email, PASSWORD)
         others = [
-            AsyncClient(cast.instance.grpc, retry=PATIENT, timeout=30, tokens=MemoryTokens(store.load()))
+            AsyncClient(actors.instance.grpc, retry=PATIENT, timeout=30, tokens=MemoryTokens(store.load()))
             for _ in range(TERMINALS // ACCOUNTS - 1)
         ]
         clients += [first, *others]

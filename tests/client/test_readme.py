@@ -8,20 +8,20 @@ import pytest
 
 from clients.integration import hospital
 from server import example_hospital
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "clients/python/README.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def seeded(cast: Cast) -> Cast:
+def seeded(actors: Actors) -> Actors:
     """The example hospital of `make seed`."""
-    cast.instance.run(example_hospital.load(cast.instance.services))
-    return cast
+    actors.instance.run(example_hospital.load(actors.instance.services))
+    return actors
 
 
-def test_the_first_example(seeded: Cast, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_example(seeded: Actors, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     (example, *_) = re.findall(r"```python\n(.*?)```", README, re.S)
     assert sum(map(bool, example.splitlines())) <= 11
     number = seeded.prescribe(seeded.new_patient("Ines Duarte").patient_id, 3).prescription_number
@@ -30,7 +30,7 @@ def test_the_first_example(seeded: Cast, capsys: pytest.CaptureFixture[str], mon
     assert capsys.readouterr().out == "Ines Duarte, allergies: Penicillin\n2.55\n"
 
 
-def test_the_hospital_with_stubs_alone(seeded: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_hospital_with_stubs_alone(seeded: Actors, capsys: pytest.CaptureFixture[str]) -> None:
     hospital.main(seeded.instance.grpc)
     first, second, third = capsys.readouterr().out.splitlines()
     number = re.fullmatch(r"Ines Duarte \(PAT-.{17}\) has (RX-.{17})", first)
@@ -39,7 +39,7 @@ def test_the_hospital_with_stubs_alone(seeded: Cast, capsys: pytest.CaptureFixtu
     assert third == "refused: VALIDATION_FAILED"
 
 
-def test_tutorial_commands_dispense_a_prescription(seeded: Cast) -> None:
+def test_tutorial_commands_dispense_a_prescription(seeded: Actors) -> None:
     tutorial = (ROOT / "docs/tutorial.md").read_text()
     blocks = re.findall(r"```sh\n(.*?)```", tutorial, re.S)
     assert blocks[:2] == ["make run\n", "make seed\n"]  # the fixture's part
@@ -52,7 +52,7 @@ def test_tutorial_commands_dispense_a_prescription(seeded: Cast) -> None:
     assert (total, refusal) == ("17.00", "PRESCRIPTION_DISPENSED")
 
 
-def test_tutorial_client_lists_the_history(seeded: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tutorial_client_lists_the_history(seeded: Actors, capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/tutorial.md").read_text(), re.S)
     exec(example.replace("127.0.0.1:50051", seeded.instance.grpc), {})  # noqa: S102 - our own page
     assert "dispense" in capsys.readouterr().out

@@ -15,7 +15,7 @@ from medconnect.clinical.v1 import clinical_service_pb2
 from tests.client.conftest import Service
 from tests.client.dispensary import Dispensary
 from tests.client.messages import DISPENSED, RELEASED, VALIDATED, found, signed_in
-from tests.fixtures.cast import PASSWORD, Cast
+from tests.fixtures.cast import PASSWORD, Actors
 
 COLUMNS = 80
 SECONDS = 20
@@ -67,21 +67,21 @@ class Screen:
 
 
 @pytest.fixture
-def screen(cast: Cast, tmp_path: Path) -> Iterator[Screen]:
-    opened = Screen(cast.instance.grpc, tmp_path)
+def screen(actors: Actors, tmp_path: Path) -> Iterator[Screen]:
+    opened = Screen(actors.instance.grpc, tmp_path)
     yield opened
     opened.close()
 
 
-def test_the_whole_story(screen: Screen, cast: Cast, tmp_path: Path) -> None:
-    pharmacist, patient = cast.new_pharmacist(), cast.new_patient("María Núñez")
-    first, second = (cast.prescribe(patient.patient_id, 20, 1) for _ in range(2))
+def test_the_whole_story(screen: Screen, actors: Actors, tmp_path: Path) -> None:
+    pharmacist, patient = actors.new_pharmacist(), actors.new_patient("María Núñez")
+    first, second = (actors.prescribe(patient.patient_id, 20, 1) for _ in range(2))
     picture = tmp_path / "code.png"
     request = clinical_service_pb2.GetQrCodeImageRequest(prescription_id=second.id)
-    picture.write_bytes(cast.clinical.GetQrCodeImage(request, metadata=cast.doctor.metadata).image.data)
+    picture.write_bytes(actors.clinical.GetQrCodeImage(request, metadata=actors.doctor.metadata).image.data)
     _sign_in(screen, pharmacist.email)
 
-    screen.type(cast.qr_text(first.id))
+    screen.type(actors.qr_text(first.id))
     screen.see("María Núñez", "Penicillin", "Medicine 0", "20 of 20", "1 of 1", MENU)
     screen.type("v")
     screen.see("Claimed until", " give claim back", MENU)
@@ -114,27 +114,27 @@ def test_the_whole_story(screen: Screen, cast: Cast, tmp_path: Path) -> None:
     assert [line for line in lines if _width(line) > COLUMNS] == []
 
 
-def test_a_code_scanned_over_a_prescription_gives_its_claim_back(screen: Screen, cast: Cast) -> None:
-    pharmacist, patient = cast.new_pharmacist(), cast.new_patient()
-    first, second = (cast.prescribe(patient.patient_id) for _ in range(2))
+def test_a_code_scanned_over_a_prescription_gives_its_claim_back(screen: Screen, actors: Actors) -> None:
+    pharmacist, patient = actors.new_pharmacist(), actors.new_patient()
+    first, second = (actors.prescribe(patient.patient_id) for _ in range(2))
     _sign_in(screen, pharmacist.email)
     screen.type(first.prescription_number)
     screen.see(MENU)
     screen.type("v")
     screen.see("Claimed until", MENU)
-    screen.type(cast.qr_text(second.id))
+    screen.type(actors.qr_text(second.id))
     screen.see("Claim released", second.prescription_number, MENU)
     get = clinical_service_pb2.GetPrescriptionRequest(prescription_id=first.id)
-    seen = cast.clinical.GetPrescription(get, metadata=cast.doctor.metadata).prescription
+    seen = actors.clinical.GetPrescription(get, metadata=actors.doctor.metadata).prescription
     assert seen.status == 2, "scanned, and free for others"
 
 
-def test_signed_in_once_is_signed_in_the_next_morning(cast: Cast, screen: Screen, tmp_path: Path) -> None:
-    pharmacist = cast.new_pharmacist()
+def test_signed_in_once_is_signed_in_the_next_morning(actors: Actors, screen: Screen, tmp_path: Path) -> None:
+    pharmacist = actors.new_pharmacist()
     _sign_in(screen, pharmacist.email)
     screen.type("q")
     screen.child.expect(pexpect.EOF)
-    again = Screen(cast.instance.grpc, tmp_path)
+    again = Screen(actors.instance.grpc, tmp_path)
     again.see("Corner Pharmacy", MAIN)
     again.type("o")
     again.child.expect(pexpect.EOF)
@@ -161,14 +161,14 @@ def test_a_lost_answer_is_asked_for_until_it_is_known(service: Service, tmp_path
     assert len(dispenses) == 9
 
 
-def test_a_lost_claim_is_told_and_can_be_taken_anew(screen: Screen, cast: Cast) -> None:
-    pharmacist = cast.new_pharmacist()
-    prescription = cast.prescribe(cast.new_patient().patient_id, 5)
+def test_a_lost_claim_is_told_and_can_be_taken_anew(screen: Screen, actors: Actors) -> None:
+    pharmacist = actors.new_pharmacist()
+    prescription = actors.prescribe(actors.new_patient().patient_id, 5)
     _sign_in(screen, pharmacist.email)
     screen.type(prescription.prescription_number)
     screen.see(MENU)
     screen.type("d")
-    Dispensary(cast).lose_claim(prescription.id)
+    Dispensary(actors).lose_claim(prescription.id)
     _dispense(screen, {"Medicine 0": ("", "B-1", "12/2031", "1")})
     screen.see("Dispense these for 5.00?")
     screen.type("y")

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from tests.fixtures.cast import Actor, Cast, new_email
+from tests.fixtures.cast import Actor, Actors, new_email
 
 COUNT = 5
 """How many rows each list holds."""
@@ -44,35 +44,35 @@ class People:
     other_admin: Actor
 
 
-def written(cast: Cast) -> Mapping[str, Listing]:
+def written(actors: Actors) -> Mapping[str, Listing]:
     """COUNT rows for every list there is, by its RPC."""
     people = People(
-        cast.new_doctor(),
-        cast.new_doctor(),
-        cast.new_pharmacist(),
-        cast.new_pharmacist(),
-        cast.new_patient("Lara Listed"),
-        cast.new_patient(),
-        cast.new_patient("Hanna Historic"),
-        cast.admin,
-        cast.new_admin(),
+        actors.new_doctor(),
+        actors.new_doctor(),
+        actors.new_pharmacist(),
+        actors.new_pharmacist(),
+        actors.new_patient("Lara Listed"),
+        actors.new_patient(),
+        actors.new_patient("Hanna Historic"),
+        actors.admin,
+        actors.new_admin(),
     )
-    record_history(cast, people)
+    record_history(actors, people)
     family = f"Zz{uuid4().hex[:10]}"
     for number in range(COUNT):
-        record_patient(cast, people.doctor, f"Number{number} {family}")
-        record_visit(cast, people, f"2026-01-{number + 1:02}")
-    prescriptions = [cast.prescribe(people.patient.patient_id, doctor=people.doctor).id for _ in range(COUNT)]
+        record_patient(actors, people.doctor, f"Number{number} {family}")
+        record_visit(actors, people, f"2026-01-{number + 1:02}")
+    prescriptions = [actors.prescribe(people.patient.patient_id, doctor=people.doctor).id for _ in range(COUNT)]
     for prescription_id in prescriptions:
-        scan(cast, people, prescription_id, people.pharmacist)
+        scan(actors, people, prescription_id, people.pharmacist)
     for _ in range(COUNT - 1):
-        scan(cast, people, prescriptions[-1], people.other_pharmacist)
-    scan(cast, people, prescriptions[1], people.other_pharmacist)
+        scan(actors, people, prescriptions[-1], people.other_pharmacist)
+    scan(actors, people, prescriptions[1], people.other_pharmacist)
     cancel = f"/doctors/prescriptions/{prescriptions[0]}/cancel"
-    assert cast.rest("POST", cancel, people.doctor, {"reason": "Not needed"})[0] == 200
-    cast.instance.run(settle_failed(cast))
+    assert actors.rest("POST", cancel, people.doctor, {"reason": "Not needed"})[0] == 200
+    actors.instance.run(settle_failed(actors))
     for _ in range(COUNT):
-        cast.failed_mail()
+        actors.failed_mail()
     return described(people, family, prescriptions)
 
 
@@ -134,37 +134,37 @@ def described(people: People, family: str, prescriptions: list[str]) -> Mapping[
     }
 
 
-async def settle_failed(cast: Cast) -> None:
+async def settle_failed(actors: Actors) -> None:
     """No mail has failed any more, whatever other tests have left."""
-    async with cast.instance.core.work.begin() as tx:
+    async with actors.instance.core.work.begin() as tx:
         await tx.connection.execute(text("UPDATE emails SET state = 'completed' WHERE state = 'failed'"))
 
 
-def record_patient(cast: Cast, doctor: Actor, full_name: str) -> None:
+def record_patient(actors: Actors, doctor: Actor, full_name: str) -> None:
     body = {"email": new_email(), "fullName": full_name, "dateOfBirth": "1990-01-01", "gender": "other"}
-    assert cast.rest("POST", "/doctors/patients", doctor, body)[0] == 201
+    assert actors.rest("POST", "/doctors/patients", doctor, body)[0] == 201
 
 
-def record_visit(cast: Cast, people: People, day: str, patient: Actor | None = None) -> None:
+def record_visit(actors: Actors, people: People, day: str, patient: Actor | None = None) -> None:
     body = {
         "patientId": (patient or people.patient).patient_id,
         "visitDate": day,
         "visitType": "consultation",
         "chiefComplaint": "Cough at night",
     }
-    assert cast.rest("POST", "/doctors/medical-visits", people.doctor, body)[0] == 201
+    assert actors.rest("POST", "/doctors/medical-visits", people.doctor, body)[0] == 201
 
 
-def record_history(cast: Cast, people: People) -> None:
+def record_history(actors: Actors, people: People) -> None:
     """Visits and prescriptions, COUNT in all; whoever looks at his own may do so."""
     for day in ("2026-01-02", "2026-01-04", "2026-01-04"):
-        record_visit(cast, people, day, people.historic)
+        record_visit(actors, people, day, people.historic)
     for _ in range(COUNT - 3):
-        cast.prescribe(people.historic.patient_id, doctor=people.other_doctor)
+        actors.prescribe(people.historic.patient_id, doctor=people.other_doctor)
     for patient in (people.historic, people.other_patient):
-        cast.open_history(patient)
+        actors.open_history(patient)
 
 
-def scan(cast: Cast, people: People, prescription_id: str, pharmacist: Actor) -> None:
-    body = {"qrCode": cast.qr_text(prescription_id, people.doctor)}
-    assert cast.rest("POST", "/pharmacy/scan", pharmacist, body)[0] == 200
+def scan(actors: Actors, people: People, prescription_id: str, pharmacist: Actor) -> None:
+    body = {"qrCode": actors.qr_text(prescription_id, people.doctor)}
+    assert actors.rest("POST", "/pharmacy/scan", pharmacist, body)[0] == 200

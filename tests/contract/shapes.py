@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 
 
 class Form(str):
@@ -34,10 +34,10 @@ LIMIT_HEADERS: Final = {"x-ratelimit-limit": r"\d+", "x-ratelimit-remaining": r"
 
 
 def succeeded(
-    cast: Cast, status: int, message: str, call: str, actor: Actor | None = None, body: Any = None
+    actors: Actors, status: int, message: str, call: str, actor: Actor | None = None, body: Any = None
 ) -> dict[str, Any]:
     """Make a call, such as `GET /users`; its data, after status, headers and envelope were found right."""
-    answer = called(cast, call, actor, body)
+    answer = called(actors, call, actor, body)
     assert (answer.status_code, answer.json().get("message")) == (status, message), answer.text
     envelope = answer.json()
     data: dict[str, Any] = envelope.pop("data")
@@ -46,10 +46,10 @@ def succeeded(
 
 
 def refused(
-    cast: Cast, status: int, type_: str, call: str, actor: Actor | None = None, body: Any = None, **expected: Any
+    actors: Actors, status: int, type_: str, call: str, actor: Actor | None = None, body: Any = None, **expected: Any
 ) -> dict[str, Any]:
     """Make a call that fails in exactly this way; the error. Its details name `fields`; others are members."""
-    answer = called(cast, call, actor, body, limited=expected.pop("limited", True))
+    answer = called(actors, call, actor, body, limited=expected.pop("limited", True))
     details = [{"field": field, "message": TEXT} for field in expected.pop("fields", [])]
     error = {"message": TEXT, "statusCode": status, "type": type_, "requestId": REQUEST_ID, "details": details}
     assert answer.json() == {"success": False, "error": {**error, **expected}}, answer.text
@@ -59,13 +59,13 @@ def refused(
     return found
 
 
-def called(cast: Cast, call: str, actor: Actor | None = None, body: Any = None, *, limited: bool = True) -> Any:
+def called(actors: Actors, call: str, actor: Actor | None = None, body: Any = None, *, limited: bool = True) -> Any:
     """Make a call, such as `GET /users`; the response, after its headers were found right.
 
     limited: it gets as far as the limits, and is told of them; else the edge answers it.
     """
     method, path = call.split(" ", 1)
-    answer = cast.http.request(method, path, headers=actor.headers if actor else {}, json=body)
+    answer = actors.http.request(method, path, headers=actor.headers if actor else {}, json=body)
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
     assert answer.headers["x-request-id"] == REQUEST_ID
     told = {name for name, form in LIMIT_HEADERS.items() if re.fullmatch(form, answer.headers.get(name, ""))}

@@ -19,7 +19,7 @@ from tests.contract.shapes import (
     refused,
     succeeded,
 )
-from tests.fixtures.cast import Actor, Cast, new_email
+from tests.fixtures.cast import Actor, Actors, new_email
 
 PATIENT: Final[dict[str, Any]] = {
     "fullName": "Nina Novak",
@@ -54,8 +54,8 @@ NOBODY: Final = "0193d1c0-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient()
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient()
 
 
 def as_its_patient_sees_it(*items: dict[str, Any], **known: Any) -> dict[str, Any]:
@@ -84,42 +84,42 @@ def visit_of(patient: Actor) -> dict[str, Any]:
     return {"id": ID, **names, **VISIT, "createdAt": TIME}
 
 
-def test_a_patient_is_recorded_found_and_changed(cast: Cast) -> None:
+def test_a_patient_is_recorded_found_and_changed(actors: Actors) -> None:
     body = {"email": new_email(), **PATIENT}
-    made = succeeded(cast, 201, "Patient created successfully", "POST /doctors/patients", cast.doctor, body)
+    made = succeeded(actors, 201, "Patient created successfully", "POST /doctors/patients", actors.doctor, body)
     record = {"id": ID, "referenceNumber": REFERENCE, "version": 1, "createdAt": TIME, "updatedAt": TIME, **body}
     record["emailStatus"] = "reachable"
     assert made == {"patient": record}
     path = f"/doctors/patients/{made['patient']['id']}"
-    assert succeeded(cast, 200, "Patient retrieved successfully", f"GET {path}", cast.doctor) == made
+    assert succeeded(actors, 200, "Patient retrieved successfully", f"GET {path}", actors.doctor) == made
     change = {"version": 1, "address": "Lane 3", "clear": ["allergies"]}
-    changed = succeeded(cast, 200, "Patient updated successfully", f"PUT {path}", cast.doctor, change)
+    changed = succeeded(actors, 200, "Patient updated successfully", f"PUT {path}", actors.doctor, change)
     assert changed == {"patient": {**record, "address": "Lane 3", "allergies": [], "version": 2}}
-    refused(cast, 409, "VERSION_CONFLICT", f"PUT {path}", cast.doctor, change, version=2)
+    refused(actors, 409, "VERSION_CONFLICT", f"PUT {path}", actors.doctor, change, version=2)
     search = f"GET /doctors/patients?search={made['patient']['referenceNumber']}"
-    found = succeeded(cast, 200, "Patients retrieved successfully", search, cast.doctor)
+    found = succeeded(actors, 200, "Patients retrieved successfully", search, actors.doctor)
     row = {name: record[name] for name in ("id", "referenceNumber", "fullName", "dateOfBirth")}
     assert found == {"patients": [row], "totalSize": 1, **WHOLE_PAGE}
 
 
-def test_a_visit_is_recorded_and_listed(cast: Cast, patient: Actor) -> None:
+def test_a_visit_is_recorded_and_listed(actors: Actors, patient: Actor) -> None:
     body = {"patientId": patient.patient_id, **VISIT}
     path = "/doctors/medical-visits"
-    made = succeeded(cast, 201, "Medical visit created successfully", f"POST {path}", cast.doctor, body)
+    made = succeeded(actors, 201, "Medical visit created successfully", f"POST {path}", actors.doctor, body)
     assert made == {"visit": visit_of(patient)}
     query = f"GET {path}?patientId={patient.patient_id}&from=2026-11-20&to=2026-11-20"
-    listed = succeeded(cast, 200, "Medical visits retrieved successfully", query, cast.doctor)
+    listed = succeeded(actors, 200, "Medical visits retrieved successfully", query, actors.doctor)
     assert listed == {"visits": [made["visit"]], "totalSize": 1, **WHOLE_PAGE}
     wrong = {**body, "visitType": "party", "chiefComplaint": "Ow"}
-    refused(cast, 400, "VALIDATION_FAILED", f"POST {path}", cast.doctor, wrong, fields=["visitType"], limited=False)
+    refused(actors, 400, "VALIDATION_FAILED", f"POST {path}", actors.doctor, wrong, fields=["visitType"], limited=False)
     wrong = {**body, "visitDate": "2026-02-30"}
-    refused(cast, 400, "VALIDATION_FAILED", f"POST {path}", cast.doctor, wrong, fields=["visitDate"])
+    refused(actors, 400, "VALIDATION_FAILED", f"POST {path}", actors.doctor, wrong, fields=["visitDate"])
 
 
-def test_a_prescription_of_two_medicines_is_written_seen_and_cancelled(cast: Cast, patient: Actor) -> None:
+def test_a_prescription_of_two_medicines_is_written_seen_and_cancelled(actors: Actors, patient: Actor) -> None:
     said, path = "Medical visit created successfully", "/doctors/prescriptions"
     visit_body = {"patientId": patient.patient_id, **VISIT}
-    visit_id = succeeded(cast, 201, said, "POST /doctors/medical-visits", cast.doctor, visit_body)["visit"]["id"]
+    visit_id = succeeded(actors, 201, said, "POST /doctors/medical-visits", actors.doctor, visit_body)["visit"]["id"]
     body = {
         "patientId": patient.patient_id,
         "visitId": visit_id,
@@ -127,44 +127,46 @@ def test_a_prescription_of_two_medicines_is_written_seen_and_cancelled(cast: Cas
         "doctorNotes": "After meals",
         "items": [{**TABLETS, **HOW}, SPRAY],
     }
-    made = succeeded(cast, 201, "Prescription created successfully", f"POST {path}", cast.doctor, body)
+    made = succeeded(actors, 201, "Prescription created successfully", f"POST {path}", actors.doctor, body)
     items = item("Doxycycline", 20, **HOW), item("Spray", 1)
     expected = as_its_doctor_sees_it(patient, *items, visitId=visit_id, doctorNotes="After meals")
     assert made == {"prescription": expected}
     own = f"{path}/{made['prescription']['id']}"
-    assert succeeded(cast, 200, "Prescription retrieved successfully", f"GET {own}", cast.doctor) == made
+    assert succeeded(actors, 200, "Prescription retrieved successfully", f"GET {own}", actors.doctor) == made
     page = {"totalSize": 1, **WHOLE_PAGE}
     query = f"GET {path}?patientId={patient.patient_id}&status=pending&status=scanned"
     said = "Prescriptions retrieved successfully"
-    assert succeeded(cast, 200, said, query, cast.doctor) == {"prescriptions": [expected], **page}
-    seen = succeeded(cast, 200, said, "GET /patients/prescriptions", patient)
+    assert succeeded(actors, 200, said, query, actors.doctor) == {"prescriptions": [expected], **page}
+    seen = succeeded(actors, 200, said, "GET /patients/prescriptions", patient)
     assert seen == {"prescriptions": [as_its_patient_sees_it(*items)], **page}
     reason = {"reason": "Another medicine is better"}
-    cancelled = succeeded(cast, 200, "Prescription cancelled successfully", f"POST {own}/cancel", cast.doctor, reason)
+    cancelled = succeeded(
+        actors, 200, "Prescription cancelled successfully", f"POST {own}/cancel", actors.doctor, reason
+    )
     assert cancelled == {"prescription": {**expected, "status": "cancelled", "statusReason": reason["reason"]}}
     refused(
-        cast,
+        actors,
         400,
         "PRESCRIPTION_CANCELLED",
         f"POST {own}/cancel",
-        cast.doctor,
+        actors.doctor,
         reason,
         state="cancelled",
         changedAt=TIME,
     )
 
 
-def test_a_prescription_that_makes_no_sense_is_refused_field_by_field(cast: Cast, patient: Actor) -> None:
+def test_a_prescription_that_makes_no_sense_is_refused_field_by_field(actors: Actors, patient: Actor) -> None:
     call = "POST /doctors/prescriptions"
     body = {"patientId": patient.patient_id, "diagnosis": "S", "items": [TABLETS, {**SPRAY, "quantity": 0}]}
-    refused(cast, 400, "VALIDATION_FAILED", call, cast.doctor, body, fields=["diagnosis", "items[1].quantity"])
-    refused(cast, 400, "VALIDATION_FAILED", call, cast.doctor, {**body, "items": []}, fields=["diagnosis", "items"])
+    refused(actors, 400, "VALIDATION_FAILED", call, actors.doctor, body, fields=["diagnosis", "items[1].quantity"])
+    refused(actors, 400, "VALIDATION_FAILED", call, actors.doctor, {**body, "items": []}, fields=["diagnosis", "items"])
     body = {"patientId": NOBODY, "diagnosis": "Sinusitis", "items": [TABLETS]}
-    refused(cast, 404, "RESOURCE_NOT_FOUND", call, cast.doctor, body, resource="patient")
-    refused(cast, 403, "ROLE_NOT_ALLOWED", call, patient, body)
+    refused(actors, 404, "RESOURCE_NOT_FOUND", call, actors.doctor, body, resource="patient")
+    refused(actors, 403, "ROLE_NOT_ALLOWED", call, patient, body)
 
 
-def test_a_patient_sees_and_changes_his_record(cast: Cast, patient: Actor) -> None:
+def test_a_patient_sees_and_changes_his_record(actors: Actors, patient: Actor) -> None:
     record = {
         **dict.fromkeys(("phone", "bloodType", "address", "emergencyContact", "emergencyPhone"), ""),
         **dict.fromkeys(("insuranceProvider", "insuranceNumber"), ""),
@@ -180,62 +182,66 @@ def test_a_patient_sees_and_changes_his_record(cast: Cast, patient: Actor) -> No
         "updatedAt": TIME,
     }
     said = "Profile retrieved successfully"
-    assert succeeded(cast, 200, said, "GET /patients/profile", patient) == {"patient": record}
+    assert succeeded(actors, 200, said, "GET /patients/profile", patient) == {"patient": record}
     change = {"address": "Hill 4", "emergencyContact": "Paul Patient"}
-    changed = succeeded(cast, 200, "Profile updated successfully", "PUT /patients/profile", patient, change)
+    changed = succeeded(actors, 200, "Profile updated successfully", "PUT /patients/profile", patient, change)
     assert changed == {"patient": {**record, **change, "version": 2}}
 
 
-def test_a_code_is_shown_drawn_replaced_and_mailed(cast: Cast, patient: Actor) -> None:
-    path = f"/qr-codes/{cast.prescribe(patient.patient_id).id}"
-    shown = succeeded(cast, 200, "QR code retrieved successfully", f"GET {path}", patient)
+def test_a_code_is_shown_drawn_replaced_and_mailed(actors: Actors, patient: Actor) -> None:
+    path = f"/qr-codes/{actors.prescribe(patient.patient_id).id}"
+    shown = succeeded(actors, 200, "QR code retrieved successfully", f"GET {path}", patient)
     picture = base64.b64decode(shown["qrCodeImage"].removeprefix("data:image/png;base64,"), validate=True)
     assert shown.pop("qrCode").startswith("MC1.")
     assert shown == {"qrCodeImage": TEXT, **qr_code()}
-    drawn = cast.http.get(f"{path}/image", headers=patient.headers)
+    drawn = actors.http.get(f"{path}/image", headers=patient.headers)
     assert (drawn.status_code, drawn.headers["content-type"], drawn.content) == (200, "image/png", picture)
-    replaced = succeeded(cast, 200, "QR code reissued successfully", f"POST {path}/reissue", patient, {})
+    replaced = succeeded(actors, 200, "QR code reissued successfully", f"POST {path}/reissue", patient, {})
     assert replaced == {"qrCode": qr_code()}
     assert replaced["qrCode"]["qrHash"] != shown["qrHash"]
     mail = path.replace("/qr-codes/", "/qr-codes/email/")
-    mailed = succeeded(cast, 200, "Prescription email queued successfully", f"POST {mail}", patient, {})
+    mailed = succeeded(actors, 200, "Prescription email queued successfully", f"POST {mail}", patient, {})
     assert mailed == {"prescriptionNumber": NUMBER, "qrCode": qr_code()}
-    refused(cast, 404, "RESOURCE_NOT_FOUND", f"GET {path}", cast.new_patient(), resource="prescription")
-    refused(cast, 404, "RESOURCE_NOT_FOUND", f"GET {path}/image", cast.new_doctor(), resource="prescription")
+    refused(actors, 404, "RESOURCE_NOT_FOUND", f"GET {path}", actors.new_patient(), resource="prescription")
+    refused(actors, 404, "RESOURCE_NOT_FOUND", f"GET {path}/image", actors.new_doctor(), resource="prescription")
 
 
-def test_a_history_opens_with_a_mailed_code_to_its_patient_and_at_once_to_a_doctor(cast: Cast, patient: Actor) -> None:
+def test_a_history_opens_with_a_mailed_code_to_its_patient_and_at_once_to_a_doctor(
+    actors: Actors, patient: Actor
+) -> None:
     said = "Medical visit created successfully"
     body = {"patientId": patient.patient_id, **VISIT}
-    succeeded(cast, 201, said, "POST /doctors/medical-visits", cast.doctor, body)
-    cast.prescribe(patient.patient_id)
-    refused(cast, 403, "OTP_REQUIRED", f"GET {HISTORY}", patient, requiresOtp=True)
+    succeeded(actors, 201, said, "POST /doctors/medical-visits", actors.doctor, body)
+    actors.prescribe(patient.patient_id)
+    refused(actors, 403, "OTP_REQUIRED", f"GET {HISTORY}", patient, requiresOtp=True)
     said = "A code is on its way to your email address"
-    assert succeeded(cast, 200, said, f"POST {HISTORY}/otp", patient, {}) == {"expiresAt": TIME}
+    assert succeeded(actors, 200, said, f"POST {HISTORY}/otp", patient, {}) == {"expiresAt": TIME}
     wrong = {"otpCode": "000000"}
-    code = {"otpCode": cast.history_code(patient)}
+    code = {"otpCode": actors.history_code(patient)}
     if code != wrong:
-        refused(cast, 400, "OTP_INVALID", f"POST {HISTORY}/confirm", patient, wrong, fields=["otpCode"])
+        refused(actors, 400, "OTP_INVALID", f"POST {HISTORY}/confirm", patient, wrong, fields=["otpCode"])
     said = "Medical history opened successfully"
-    assert succeeded(cast, 200, said, f"POST {HISTORY}/confirm", patient, code) == {"expiresAt": TIME}
+    assert succeeded(actors, 200, said, f"POST {HISTORY}/confirm", patient, code) == {"expiresAt": TIME}
     said, medicine = "Medical history retrieved successfully", item("Medicine 0", 10)
     visited = {"date": "2026-11-20", "visit": visit_of(patient)}
     page = {"totalSize": 2, **WHOLE_PAGE}
     own = {"date": DATE, "prescription": as_its_patient_sees_it(medicine)}
-    assert succeeded(cast, 200, said, f"GET {HISTORY}", patient) == {
+    assert succeeded(actors, 200, said, f"GET {HISTORY}", patient) == {
         **page,
         "entries": [own, visited],
         "existingConditions": [],
     }
     theirs = {"date": DATE, "prescription": as_its_doctor_sees_it(patient, medicine)}
     query = f"GET /doctors/patients/{patient.patient_id}/medical-history"
-    assert succeeded(cast, 200, said, query, cast.new_doctor()) == {"entries": [theirs, visited], **page}
+    assert succeeded(actors, 200, said, query, actors.new_doctor()) == {"entries": [theirs, visited], **page}
 
 
-def test_a_patient_is_told_who_saw_his_record(cast: Cast, patient: Actor) -> None:
-    succeeded(cast, 200, "Patient retrieved successfully", f"GET /doctors/patients/{patient.patient_id}", cast.doctor)
+def test_a_patient_is_told_who_saw_his_record(actors: Actors, patient: Actor) -> None:
+    succeeded(
+        actors, 200, "Patient retrieved successfully", f"GET /doctors/patients/{patient.patient_id}", actors.doctor
+    )
     call = "GET /patients/access-log?pageSize=1"
-    answered = succeeded(cast, 200, "Access log retrieved successfully", call, patient)
+    answered = succeeded(actors, 200, "Access log retrieved successfully", call, patient)
     entry = {
         "id": ID,
         "occurredAt": TIME,

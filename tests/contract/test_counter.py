@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from tests.contract.shapes import ID, NUMBER, PAGE_TOKEN, TIME, item, qr_code, refused, succeeded
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 
 PERSON: Final = {
     "patientName": "Pat Patient",
@@ -24,7 +24,7 @@ REASON: Final = {"reason": "The dosage is unclear"}
 class Counter:
     """A pharmacist, and a prescription of 20 and of 1 that lies before her."""
 
-    cast: Cast
+    actors: Actors
     patient: Actor
     pharmacist: Actor
     id: str
@@ -34,22 +34,22 @@ class Counter:
     def does(self, action: str, said: str, body: Any) -> dict[str, Any]:
         """The answer to an action that succeeds."""
         message = f"Prescription {said} successfully"
-        return succeeded(self.cast, 200, message, f"POST /pharmacy/{action}", self.pharmacist, body)
+        return succeeded(self.actors, 200, message, f"POST /pharmacy/{action}", self.pharmacist, body)
 
     def validates(self) -> dict[str, Any]:
         return self.does(f"validate/{self.id}", "validated", {"notes": "Seen"})
 
     def fails(self, type_: str, action: str, body: Any, **expected: Any) -> None:
         """An action is refused with 400."""
-        refused(self.cast, 400, type_, f"POST /pharmacy/{action}/{self.id}", self.pharmacist, body, **expected)
+        refused(self.actors, 400, type_, f"POST /pharmacy/{action}/{self.id}", self.pharmacist, body, **expected)
 
 
 @pytest.fixture
-def counter(cast: Cast) -> Counter:
-    patient = cast.new_patient()
-    written = cast.prescribe(patient.patient_id, 20, 1)
+def counter(actors: Actors) -> Counter:
+    patient = actors.new_patient()
+    written = actors.prescribe(patient.patient_id, 20, 1)
     ids = tuple(line.id for line in written.items)
-    return Counter(cast, patient, cast.new_pharmacist(), written.id, written.prescription_number, ids)
+    return Counter(actors, patient, actors.new_pharmacist(), written.id, written.prescription_number, ids)
 
 
 def prescription(status: str, dispensed: tuple[int, int] = (0, 0), scans: int = 1, **known: Any) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def line(item_id: str, quantity: int, price: str) -> dict[str, Any]:
 
 
 def test_a_prescription_is_dispensed_in_two_parts(counter: Counter) -> None:
-    text = {"qrCode": counter.cast.qr_text(counter.id)}
+    text = {"qrCode": counter.actors.qr_text(counter.id)}
     scanned = counter.does("scan", "scanned", text)
     assert scanned == {"prescription": prescription("scanned"), "isValid": True, "canDispense": True}
     assert counter.validates() == {"prescription": prescription("validated"), "claimExpiresAt": TIME}
@@ -92,7 +92,7 @@ def test_a_prescription_is_dispensed_in_two_parts(counter: Counter) -> None:
         "currency": "USD",
     }
     over = {"state": "dispensed", "changedAt": TIME}
-    refused(counter.cast, 400, "PRESCRIPTION_DISPENSED", "POST /pharmacy/scan", counter.pharmacist, text, **over)
+    refused(counter.actors, 400, "PRESCRIPTION_DISPENSED", "POST /pharmacy/scan", counter.pharmacist, text, **over)
     counter.fails("PRESCRIPTION_DISPENSED", "dispense", rest, **over)
     assert_receipt(counter)
     assert_log(counter)
@@ -108,7 +108,7 @@ def assert_receipt(counter: Counter) -> None:
     tablets, spray = counter.item_ids
     for actor in (counter.pharmacist, counter.patient):
         call, said = f"GET /pharmacy/dispensing-summary/{counter.id}", "Dispensing summary retrieved successfully"
-        assert succeeded(counter.cast, 200, said, call, actor) == {
+        assert succeeded(counter.actors, 200, said, call, actor) == {
             "prescriptionNumber": counter.number,
             "patientName": "Pat Patient",
             "status": "dispensed",
@@ -125,7 +125,7 @@ def assert_receipt(counter: Counter) -> None:
 def assert_log(counter: Counter) -> None:
     """What was done to the prescription, oldest first, and what the pharmacist did, newest first."""
     call, said = f"GET /pharmacy/logs/{counter.id}?pageSize=1", "Prescription log retrieved successfully"
-    logged = succeeded(counter.cast, 200, said, call, counter.pharmacist)
+    logged = succeeded(counter.actors, 200, said, call, counter.pharmacist)
     entry = {
         "id": ID,
         "action": "scan",
@@ -154,14 +154,14 @@ def assert_log(counter: Counter) -> None:
         "notes": "",
         "occurredAt": TIME,
     }
-    history = succeeded(counter.cast, 200, said, call, counter.pharmacist)
+    history = succeeded(counter.actors, 200, said, call, counter.pharmacist)
     assert history == {"entries": [latest], "totalSize": 2, **page}
 
 
 def test_a_prescription_is_looked_up_released_and_rejected(counter: Counter) -> None:
     number = {"referenceNumber": counter.number.lower()}
     said, call = "Prescriptions retrieved successfully", "POST /pharmacy/lookup"
-    found = succeeded(counter.cast, 200, said, call, counter.pharmacist, number)
+    found = succeeded(counter.actors, 200, said, call, counter.pharmacist, number)
     seen = prescription("scanned", scans=0)
     assert found == {"prescriptions": [{"prescription": seen, "isValid": True, "canDispense": True}]}
     counter.validates()
@@ -173,7 +173,7 @@ def test_a_prescription_is_looked_up_released_and_rejected(counter: Counter) -> 
 
 
 def test_what_cannot_be_dispensed_is_said_line_by_line(counter: Counter) -> None:
-    counter.does("scan", "scanned", {"qrCode": counter.cast.qr_text(counter.id)})
+    counter.does("scan", "scanned", {"qrCode": counter.actors.qr_text(counter.id)})
     tablets, spray = counter.item_ids
     good = line(tablets, 20, "0.5")
     counter.fails("PRESCRIPTION_STATE", "dispense", {"items": [good]}, state="scanned")
@@ -188,23 +188,23 @@ def test_what_cannot_be_dispensed_is_said_line_by_line(counter: Counter) -> None
 
 
 def test_a_prescription_that_another_pharmacy_holds_is_shown_and_not_given_away(counter: Counter) -> None:
-    text = {"qrCode": counter.cast.qr_text(counter.id)}
+    text = {"qrCode": counter.actors.qr_text(counter.id)}
     counter.does("scan", "scanned", text)
     counter.validates()
-    other = counter.cast.new_pharmacist()
+    other = counter.actors.new_pharmacist()
     said, call = "Prescription scanned successfully", "POST /pharmacy/scan"
-    seen = succeeded(counter.cast, 200, said, call, other, text)
+    seen = succeeded(counter.actors, 200, said, call, other, text)
     assert seen == {"prescription": prescription("validated", scans=2), "isValid": True, "canDispense": False}
     call = f"POST /pharmacy/validate/{counter.id}"
-    refused(counter.cast, 400, "CLAIMED_BY_OTHER", call, other, {}, state="validated", claimExpiresAt=TIME)
-    never_seen = counter.cast.new_pharmacist()
-    refused(counter.cast, 404, "RESOURCE_NOT_FOUND", call, never_seen, {}, resource="prescription")
+    refused(counter.actors, 400, "CLAIMED_BY_OTHER", call, other, {}, state="validated", claimExpiresAt=TIME)
+    never_seen = counter.actors.new_pharmacist()
+    refused(counter.actors, 404, "RESOURCE_NOT_FOUND", call, never_seen, {}, resource="prescription")
 
 
 @pytest.mark.parametrize("text", ["MC1.x.y", "hello"])
 def test_a_text_that_is_no_code_of_ours_is_refused(counter: Counter, text: str) -> None:
     refused(
-        counter.cast,
+        counter.actors,
         400,
         "QR_CODE_INVALID",
         "POST /pharmacy/scan",

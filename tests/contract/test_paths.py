@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from tests.contract.shapes import REQUEST_ID
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.rpc.methods import RPCS
 
 PATHS: Final = {
@@ -80,10 +80,10 @@ def test_the_protos_have_the_contracts_methods_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_every_method_is_served_at_its_path(cast: Cast, name: str) -> None:
+def test_every_method_is_served_at_its_path(actors: Actors, name: str) -> None:
     method, path = PATHS[name].split(" ")
     filled = path.replace("{", "").replace("}", "")
-    answer = cast.http.request(method, filled, json=None if method == "GET" else {})
+    answer = actors.http.request(method, filled, json=None if method == "GET" else {})
     assert answer.status_code == TAKES_STRANGERS.get(name, 401), answer.text
     assert answer.headers["x-request-id"] == REQUEST_ID
     assert answer.headers["x-ratelimit-limit"].isdecimal()

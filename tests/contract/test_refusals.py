@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.contract.shapes import LIMIT_HEADERS, REQUEST_ID, TEXT, TIME, refused, succeeded
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.fixtures.instance import ADMIN_EMAIL, RunningInstance, running_instance
 
 ITEM: Final = {"medicineName": "Doxycycline", "dosage": "1", "frequency": "daily", "quantity": 20}
@@ -16,8 +16,8 @@ LIMITED: Final = "Too many requests, please try again later."
 
 
 @pytest.fixture
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient()
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient()
 
 
 @pytest.fixture(scope="module")
@@ -59,49 +59,51 @@ def told(answer: httpx.Response, **more: Any) -> tuple[int, str, tuple[str, ...]
     ],
 )
 def test_what_cannot_be_read_is_refused_by_the_edge_whoever_calls(
-    cast: Cast, method: str, path: str, content: str, status: int, type_: str, fields: list[str]
+    actors: Actors, method: str, path: str, content: str, status: int, type_: str, fields: list[str]
 ) -> None:
-    headers = {**cast.admin.headers, "content-type": "application/json"} if content else cast.admin.headers
-    answer = cast.http.request(method, path, content=content, headers=headers)
+    headers = {**actors.admin.headers, "content-type": "application/json"} if content else actors.admin.headers
+    answer = actors.http.request(method, path, content=content, headers=headers)
     assert told(answer) == (status, type_, tuple(fields))
     assert not LIMIT_HEADERS.keys() & set(answer.headers)
     assert answer.headers.get("allow") == ("POST" if status == 405 else None)
 
 
-def test_a_body_of_another_type_is_refused(cast: Cast) -> None:
-    assert told(cast.http.post("/auth/login", data={"email": "x"})) == (415, "UNSUPPORTED_MEDIA_TYPE", ())
+def test_a_body_of_another_type_is_refused(actors: Actors) -> None:
+    assert told(actors.http.post("/auth/login", data={"email": "x"})) == (415, "UNSUPPORTED_MEDIA_TYPE", ())
 
 
-def test_head_is_told_what_the_path_takes(cast: Cast) -> None:
-    answer = cast.http.head("/users", headers=cast.admin.headers)
+def test_head_is_told_what_the_path_takes(actors: Actors) -> None:
+    answer = actors.http.head("/users", headers=actors.admin.headers)
     assert (answer.status_code, answer.headers["allow"], answer.content) == (405, "GET, POST", b"")
 
 
 @pytest.mark.parametrize("token", ["", "Bearer", "Bearer x.y.z", "Basic YTpi"])
-def test_without_a_token_that_holds_nobody_gets_in(cast: Cast, token: str) -> None:
-    answer = cast.http.get("/auth/profile", headers={"authorization": token} if token else {})
+def test_without_a_token_that_holds_nobody_gets_in(actors: Actors, token: str) -> None:
+    answer = actors.http.get("/auth/profile", headers={"authorization": token} if token else {})
     assert told(answer) == (401, "UNAUTHENTICATED", ())
 
 
-def test_unknown_fields_of_a_body_are_ignored_and_unknown_words_are_not(cast: Cast, patient: Actor) -> None:
+def test_unknown_fields_of_a_body_are_ignored_and_unknown_words_are_not(actors: Actors, patient: Actor) -> None:
     body = {"address": "Hill 4", "no_such_field": 1}
     said = "Profile updated successfully"
-    assert succeeded(cast, 200, said, "PUT /patients/profile", patient, body)["patient"]["address"] == "Hill 4"
+    assert succeeded(actors, 200, said, "PUT /patients/profile", patient, body)["patient"]["address"] == "Hill 4"
     body = {"gender": "unspecified"}
-    refused(cast, 400, "VALIDATION_FAILED", "PUT /patients/profile", patient, body, fields=["gender"], limited=False)
+    refused(actors, 400, "VALIDATION_FAILED", "PUT /patients/profile", patient, body, fields=["gender"], limited=False)
 
 
-def test_a_repeated_write_is_answered_again_and_another_one_under_its_key_is_not(cast: Cast, patient: Actor) -> None:
+def test_a_repeated_write_is_answered_again_and_another_one_under_its_key_is_not(
+    actors: Actors, patient: Actor
+) -> None:
     body: dict[str, Any] = {"patientId": patient.patient_id, "diagnosis": "Sinusitis", "items": [ITEM]}
-    headers = {**cast.doctor.headers, "Idempotency-Key": str(uuid4())}
-    first, again = (cast.http.post("/doctors/prescriptions", json=body, headers=headers) for _ in range(2))
+    headers = {**actors.doctor.headers, "Idempotency-Key": str(uuid4())}
+    first, again = (actors.http.post("/doctors/prescriptions", json=body, headers=headers) for _ in range(2))
     assert [answer.status_code for answer in (first, again)] == [201, 201]
     assert first.content == again.content
     assert [answer.headers.get("idempotent-replayed") for answer in (first, again)] == [None, "true"]
-    other = cast.http.post("/doctors/prescriptions", json={**body, "diagnosis": "Otitis"}, headers=headers)
+    other = actors.http.post("/doctors/prescriptions", json={**body, "diagnosis": "Otitis"}, headers=headers)
     assert told(other) == (400, "IDEMPOTENCY_KEY_REUSED", ())
     headers["Idempotency-Key"] = "short"
-    assert told(cast.http.post("/doctors/prescriptions", json=body, headers=headers)) == (
+    assert told(actors.http.post("/doctors/prescriptions", json=body, headers=headers)) == (
         400,
         "IDEMPOTENCY_KEY_INVALID",
         (),
@@ -109,13 +111,13 @@ def test_a_repeated_write_is_answered_again_and_another_one_under_its_key_is_not
 
 
 def test_what_the_pharmacy_holds_cannot_be_cancelled_and_the_doctor_is_told_whom_to_call(
-    cast: Cast, patient: Actor
+    actors: Actors, patient: Actor
 ) -> None:
-    written = cast.prescribe(patient.patient_id)
-    cast.claim(written.id, cast.pharmacist)
+    written = actors.prescribe(patient.patient_id)
+    actors.claim(written.id, actors.pharmacist)
     call = f"POST /doctors/prescriptions/{written.id}/cancel"
     pharmacy = {"pharmacyName": "Corner Pharmacy", "pharmacyPhone": "", "claimExpiresAt": TIME, "state": "validated"}
-    refused(cast, 400, "PRESCRIPTION_CLAIMED", call, cast.doctor, {"reason": "A mistake"}, **pharmacy)
+    refused(actors, 400, "PRESCRIPTION_CLAIMED", call, actors.doctor, {"reason": "A mistake"}, **pharmacy)
 
 
 def test_limits_are_told_on_success_and_refusal(strict: RunningInstance) -> None:

@@ -2,17 +2,17 @@
 
 import re
 
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
 
 
-def test_a_scan_answers_exactly_the_contracts_shape(cast: Cast) -> None:
-    patient = cast.new_patient()
-    prescription = cast.prescribe(patient.patient_id, 20)
-    text = cast.qr_text(prescription.id)
+def test_a_scan_answers_exactly_the_contracts_shape(actors: Actors) -> None:
+    patient = actors.new_patient()
+    prescription = actors.prescribe(patient.patient_id, 20)
+    text = actors.qr_text(prescription.id)
 
-    status, answer = cast.rest("POST", "/pharmacy/scan", cast.pharmacist, {"qrCode": text})
+    status, answer = actors.rest("POST", "/pharmacy/scan", actors.pharmacist, {"qrCode": text})
 
     assert status == 200
     assert answer.keys() == {"success", "message", "data"}
@@ -55,8 +55,8 @@ def test_a_scan_answers_exactly_the_contracts_shape(cast: Cast) -> None:
     }
 
 
-def test_the_queue_status_answers_exactly_the_contracts_shape(cast: Cast) -> None:
-    status, answer = cast.rest("GET", "/events/email-queue/status", cast.admin)
+def test_the_queue_status_answers_exactly_the_contracts_shape(actors: Actors) -> None:
+    status, answer = actors.rest("GET", "/events/email-queue/status", actors.admin)
 
     assert status == 200
     data = answer.pop("data")
@@ -69,9 +69,9 @@ def test_the_queue_status_answers_exactly_the_contracts_shape(cast: Cast) -> Non
     assert data == {}
 
 
-def test_a_creation_answers_201_and_a_failure_one_shape(cast: Cast) -> None:
+def test_a_creation_answers_201_and_a_failure_one_shape(actors: Actors) -> None:
     body = {"email": "not an address", "password": "short", "fullName": "X"}
-    status, answer = cast.rest("POST", "/auth/register", None, body)
+    status, answer = actors.rest("POST", "/auth/register", None, body)
 
     assert status == 400
     assert answer["success"] is False
@@ -80,10 +80,10 @@ def test_a_creation_answers_201_and_a_failure_one_shape(cast: Cast) -> None:
     assert (error["statusCode"], error["type"]) == (400, "VALIDATION_FAILED")
     assert [detail["field"] for detail in error["details"]] == ["email", "password", "fullName"]
 
-    status, answer = cast.rest(
+    status, answer = actors.rest(
         "POST",
         "/doctors/patients",
-        cast.doctor,
+        actors.doctor,
         {"fullName": "No Mail", "dateOfBirth": "2001-02-03", "gender": "female", "bloodType": "AB-"},
     )
     assert (status, answer["message"]) == (201, "Patient created successfully")

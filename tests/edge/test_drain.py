@@ -85,8 +85,8 @@ async def read_natively(address: str, admin: Actor, begun: asyncio.Event) -> grp
 
 
 def people(process: Process) -> tuple[Actor, Actor]:
-    with process.cast() as cast:
-        return cast.admin, cast.doctor
+    with process.actors() as actors:
+        return actors.admin, actors.doctor
 
 
 @pytest.mark.parametrize("processes", [1, 2])

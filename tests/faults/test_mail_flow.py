@@ -20,10 +20,10 @@ from server.events.service import EventsService
 from server.identity import Role
 from server.mail import worker as worker_module
 from server.mail.delivery import Delivery
-from server.mail.entities import ClaimedMail, QueueStatus
+from server.mail.entities import ClaimedEmail, QueueStatus
 from server.mail.mailer import SmtpMailer
-from server.mail.repository import MailRepository
-from server.mail.worker import MailWorker
+from server.mail.repository import EmailQueue
+from server.mail.worker import EmailWorker
 from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
 from tests.fixtures.auth import a_user
@@ -53,13 +53,13 @@ async def sink() -> AsyncIterator[MailSink]:
         yield listening
 
 
-def a_worker(queue: UnitOfWork, sink: MailSink) -> MailWorker:
-    return MailWorker(queue, Delivery(compose, SmtpMailer(sink.server), max_attempts=3), lambda: None)
+def a_worker(queue: UnitOfWork, sink: MailSink) -> EmailWorker:
+    return EmailWorker(queue, Delivery(compose, SmtpMailer(sink.server), max_attempts=3), lambda: None)
 
 
 async def status(queue: UnitOfWork) -> QueueStatus:
     async with queue.read() as tx:
-        return await tx[MailRepository].status()
+        return await tx[EmailQueue].status()
 
 
 async def settled(queue: UnitOfWork, seconds: float = 120) -> QueueStatus:
@@ -102,7 +102,7 @@ async def ringing(url: str) -> AsyncIterator[tuple[UnitOfWork, Notifications]]:
     notifications = Notifications(ears)
     try:
         async with notifications.running():
-            yield unit_of_work(engine, lambda: notifications.ring(Channel.MAIL)), notifications
+            yield unit_of_work(engine, lambda: notifications.notify(Channel.MAIL)), notifications
     finally:
         await ears.dispose()
         await engine.dispose()
@@ -117,7 +117,7 @@ async def test_r11_a_mail_is_at_the_mail_server_soon_after_its_commit(
     delays = []
     async with ringing(database_url) as (server, _), ringing(database_url) as (work, ears):
         worker = a_worker(work, sink)
-        with ears.heard(Channel.MAIL, worker.nudge):
+        with ears.subscribe(Channel.MAIL, worker.wake):
             async with worker.running():
                 await asyncio.sleep(0.3)
                 for number in range(min(mails, 1000) // 5):
@@ -205,7 +205,7 @@ async def test_r17_workers_share_the_work_and_send_nothing_twice(queue: UnitOfWo
 
 
 async def test_r15_poison_is_set_aside_and_the_others_flow(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
-    async def stumble(mail: ClaimedMail) -> EmailMessage:
+    async def stumble(mail: ClaimedEmail) -> EmailMessage:
         if mail.recipient == "7@example.org":
             raise KeyError("poison")
         return await compose(mail)
@@ -213,7 +213,7 @@ async def test_r15_poison_is_set_aside_and_the_others_flow(queue: UnitOfWork, si
     async with queue.begin() as tx:
         await add_mails(tx, mails)
     begun = time.monotonic()
-    worker = MailWorker(queue, Delivery(stumble, SmtpMailer(sink.server), max_attempts=3), lambda: None)
+    worker = EmailWorker(queue, Delivery(stumble, SmtpMailer(sink.server), max_attempts=3), lambda: None)
     async with worker.running(), asyncio.timeout(30):
         while (found := await status(queue)).completed < mails - 1:
             await asyncio.sleep(0.02)

@@ -19,7 +19,7 @@ from medconnect.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from sqlalchemy import text
 
 from server.db.identifiers import new_id
-from server.mail.entities import MailKind, NewMail
+from server.mail.entities import EmailKind, NewEmail
 from server.mail.outbox import Outbox
 from server.mail.worker import MAX_AT_ONCE
 from server.unit_of_work import UnitOfWork
@@ -65,7 +65,7 @@ class Post:
         """So many mails to addresses of a domain."""
         async with self.queue.begin() as tx:
             account = await add_account(tx.connection)
-            mails = (NewMail(MailKind.WELCOME, account, f"{n}.{new_id().hex[-6:]}@{domain}") for n in range(count))
+            mails = (NewEmail(EmailKind.WELCOME, account, f"{n}.{new_id().hex[-6:]}@{domain}") for n in range(count))
             await tx[Outbox].add(*mails)
 
     async def value(self, statement: str, **values: str) -> object:

@@ -13,7 +13,7 @@ from medconnect.events.v1 import events_service_pb2_grpc
 
 from server.identity import Role
 from tests.fixtures.auth import a_user
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.instance import RunningInstance
 
 STREAMS_A_CONNECTION = 90
@@ -26,11 +26,11 @@ def resident() -> float:
     return pages * 4096 / 2**20
 
 
-def call_times(cast: Cast, count: int) -> list[float]:
+def call_times(actors: Actors, count: int) -> list[float]:
     times = []
     for _ in range(count):
         begun = time.monotonic()
-        cast.events.GetEmailQueueStatus(events.GetEmailQueueStatusRequest(), metadata=cast.admin.metadata)
+        actors.events.GetEmailQueueStatus(events.GetEmailQueueStatusRequest(), metadata=actors.admin.metadata)
         times.append(time.monotonic() - begun)
     return times
 
@@ -42,21 +42,21 @@ def an_admin(instance: RunningInstance) -> tuple[tuple[str, str], ...]:
 
 
 def test_r31_watchers_that_never_read_cost_the_others_nothing(
-    instance: RunningInstance, cast: Cast, watchers: int
+    instance: RunningInstance, actors: Actors, watchers: int
 ) -> None:
-    before, room = call_times(cast, 50), resident()
+    before, room = call_times(actors, 50), resident()
     channels, unread = [], []
     for number in range(watchers):
         if number % STREAMS_A_CONNECTION == 0:
             channels.append(grpc.insecure_channel(instance.grpc, options=[("grpc.use_local_subchannel_pool", 1)]))
         stub = events_service_pb2_grpc.EventsServiceStub(channels[-1])
         unread.append(stub.WatchEmails(events.WatchEmailsRequest(after_sequence=0), metadata=an_admin(instance)))
-    reading = cast.events.WatchEmails(events.WatchEmailsRequest(), metadata=cast.admin.metadata, timeout=60)
+    reading = actors.events.WatchEmails(events.WatchEmailsRequest(), metadata=actors.admin.metadata, timeout=60)
     next(reading)
     for _ in range(20):
         emit = events.EmitTestEventRequest(event_type="watched.by_many")
-        cast.events.EmitTestEvent(emit, metadata=cast.admin.metadata)
-    meanwhile = call_times(cast, 50)
+        actors.events.EmitTestEvent(emit, metadata=actors.admin.metadata)
+    meanwhile = call_times(actors, 50)
     seen: list[Any] = []
     while len(seen) < 60:
         message = next(reading)

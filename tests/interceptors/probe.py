@@ -24,14 +24,14 @@ from server import app
 from server.auth.access_tokens import AccessTokens
 from server.auth.keys import KeyRing
 from server.auth.lifetimes import Lifetimes
-from server.auth.standing import Standing
+from server.auth.standing import RevocationCache
 from server.events.servicer import EventsServicer
 from server.identity import Role
 from server.interceptors.contract import Method
 from server.listening import OPTIONS
 from server.metrics import Metrics
 from server.rate_limits.budgets import Budgets
-from server.rate_limits.meter import Meter
+from server.rate_limits.meter import RateLimiter
 from server.rate_limits.store import BucketStore, MemoryStore
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import a_user
@@ -129,9 +129,9 @@ class House:
     probe: Probe
     methods: dict[str, Method]
     tokens: AccessTokens
-    standing: Standing
+    revocations: RevocationCache
     clock: SettableClock
-    meter: Meter
+    limiter: RateLimiter
     metrics: Metrics
     edge: grpc.aio.Channel
     """Through the Unix socket."""
@@ -220,18 +220,18 @@ async def running_house(
     """Serve the probe behind the chain that `app.py` builds; only the table of methods is the test's."""
     probe, methods = Probe(), _methods()
     tokens = AccessTokens(KeyRing.derived("k" * 32), clock.clock, timedelta(minutes=15))
-    standing = Standing(work, clock.clock)
-    await standing.refresh()
+    revocations = RevocationCache(work, clock.clock)
+    await revocations.refresh()
     metrics = Metrics()
-    meter = Meter(store or MemoryStore(), clock.clock, metrics)
+    limiter = RateLimiter(store or MemoryStore(), clock.clock, metrics)
     settings = SimpleNamespace(browsers_use_tls=False)
     ring = KeyRing.derived("a secret for the probe, 32 bytes long")
     core: Any = SimpleNamespace(
-        settings=settings, clock=clock.clock, work=work, metrics=metrics, meter=meter, ring=ring
+        settings=settings, clock=clock.clock, work=work, metrics=metrics, limiter=limiter, ring=ring
     )
     budgets = Budgets(limits, limit_factor)
     lifetimes = Lifetimes(timedelta(minutes=30))
-    services: Any = SimpleNamespace(access_tokens=tokens, lifetimes=lifetimes, standing=standing, budgets=budgets)
+    services: Any = SimpleNamespace(access_tokens=tokens, lifetimes=lifetimes, revocations=revocations, budgets=budgets)
     stopping = asyncio.Event()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "read_methods", lambda _: methods)
@@ -244,6 +244,6 @@ async def running_house(
     await server.start()
     try:
         async with grpc.aio.insecure_channel(socket) as edge, grpc.aio.insecure_channel(tcp) as direct:
-            yield House(probe, methods, tokens, standing, clock, meter, metrics, edge, direct, port, stopping)
+            yield House(probe, methods, tokens, revocations, clock, limiter, metrics, edge, direct, port, stopping)
     finally:
         await server.stop(None)

@@ -114,7 +114,7 @@ async def test_a_revoked_session_is_refused_whatever_its_role(house: House, face
     for role in Role:
         session_id = new_id()
         token, _ = house.tokens.issue(a_user(role), session_id, FAR)
-        house.standing.revoked(session_id)
+        house.revocations.revoked(session_id)
         answer = await house.call(face, [("authorization", f"Bearer {token}")])
         assert answer.code is CODE.UNAUTHENTICATED
 

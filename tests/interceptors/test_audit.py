@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from server.audit.events import AuditEvent, Outcome
-from server.audit.trail_repository import AuditTrail
+from server.audit.trail_repository import AuditWriter
 from server.identity import Role
 from server.interceptors import deadline
 from server.unit_of_work import UnitOfWork
@@ -35,7 +35,7 @@ async def test_s48_a_refusal_is_recorded_even_if_its_caller_has_hung_up(
     house: House, work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    refused = AuditTrail.refused
+    refused = AuditWriter.refused
 
     async def slowly(*values: Any) -> None:
         begun.set()
@@ -43,7 +43,7 @@ async def test_s48_a_refusal_is_recorded_even_if_its_caller_has_hung_up(
         await refused(*values)
         ended.set()
 
-    monkeypatch.setattr(AuditTrail, "refused", slowly)
+    monkeypatch.setattr(AuditWriter, "refused", slowly)
     through: Any = house.direct  # the stubs want serializers, and raw bytes need none
     call = through.unary_unary(PATHS["unary"])(BODY, metadata=house.bearer(Role.PATIENT))
     await begun.wait()

@@ -89,5 +89,5 @@ async def test_every_way_grpc_writes_a_peer_is_read(peer: str, counted: str) -> 
         seen.append((call.address, call.rest))
 
     call: Any = Call()
-    await ClientAddress().around(call, proceed)
+    await ClientAddress().intercept(call, proceed)
     assert seen == [(counted, False)]

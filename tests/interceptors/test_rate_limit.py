@@ -49,7 +49,7 @@ async def test_s27_a_token_whose_session_has_ended_costs_its_account_nothing(hou
     token, _ = house.tokens.issue(a_user(Role.DOCTOR, id=user_id), session_id, FAR)
     stolen = [("authorization", f"Bearer {token}")]
     assert await codes(house, 1, metadata=stolen) == [CODE.OK]
-    house.standing.revoked(session_id)
+    house.revocations.revoked(session_id)
     assert await codes(house, 11, metadata=stolen) == [CODE.UNAUTHENTICATED] * 10 + [CODE.RESOURCE_EXHAUSTED]
     assert await codes(house, 49, metadata=house.bearer(Role.DOCTOR, user_id)) == [CODE.OK] * 49
 
@@ -108,7 +108,7 @@ class Refresh:
     async def __call__(self) -> None:
         if self.session is None:
             raise RefreshTokenInvalid
-        await self.house.meter.charge_instead([(BUDGETS.later("refresh"), self.session)])
+        await self.house.limiter.replace_charge([(BUDGETS.limit_named("refresh"), self.session)])
         if self.error is not None:
             raise self.error
 
@@ -136,7 +136,7 @@ async def test_what_a_use_case_gives_back_is_told(house: House) -> None:
 
 async def test_a_budget_of_a_use_case_is_spoken_of_when_it_refuses(house: House) -> None:
     async def look_up() -> None:
-        await house.meter.charge_quietly([(BUDGETS.later("lookup_misses"), "a pharmacist")])
+        await house.limiter.charge_also([(BUDGETS.limit_named("lookup_misses"), "a pharmacist")])
 
     house.probe.act = look_up
     token = house.bearer(Role.DOCTOR)

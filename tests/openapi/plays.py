@@ -7,12 +7,12 @@ from typing import Any, Final
 import httpx
 
 from protos.openapi.example import Example
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.rpc.access_table import CELLS
 from tests.rpc.methods import RPCS, WRITES, json_of, rest_request
 from tests.rpc.requests import request_for
 from tests.rpc.sound_requests import World, sound
-from tests.rpc.stage import Stage
+from tests.rpc.stage import SignedInStage
 
 REAL: Final = frozenset(
     {
@@ -53,9 +53,9 @@ class Play:
 class Plays:
     """Sets the scene of each method."""
 
-    def __init__(self, cast: Cast) -> None:
-        self._stage = Stage(cast)
-        self._world = World(cast)
+    def __init__(self, actors: Actors) -> None:
+        self._stage = SignedInStage(actors)
+        self._world = World(actors)
         self._stage.prescription("history", fresh=False)  # now: an account is sent ten codes a day
 
     def of(self, name: str, example: Example) -> Play:
@@ -73,7 +73,7 @@ class Plays:
         request = request_for(self._stage, name, self._stage.prescription(cell.scene, fresh=False))
         if name == "Logout":  # in a session that nobody needs
             return {}, self._stage.another_session(self._stage.lodger)[0]
-        return json_of(request), self._stage.actors[cell.first_allowed]
+        return json_of(request), self._stage.by_name[cell.first_allowed]
 
 
 def _with_real(example: Any, known: Any, real: frozenset[str]) -> Any:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition
 from schemathesis import Case, GenerationMode
 
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.openapi.conftest import API_EXAMPLES
 from tests.openapi.documented import EVENTS, read_document
 from tests.openapi.plays import Plays
@@ -33,14 +33,14 @@ CALLS = schemathesis.openapi.from_dict(dict(DOCUMENT.document))
 
 
 @pytest.fixture(scope="module")
-def plays(cast: Cast) -> Plays:
-    return Plays(cast)
+def plays(actors: Actors) -> Plays:
+    return Plays(actors)
 
 
 @pytest.fixture(scope="module")
-def everybody(cast: Cast) -> list[Actor | None]:
+def everybody(actors: Actors) -> list[Actor | None]:
     """Nobody, and somebody of each role."""
-    return [None, cast.new_patient(), cast.new_doctor(), cast.new_pharmacist(), cast.new_admin()]
+    return [None, actors.new_patient(), actors.new_doctor(), actors.new_pharmacist(), actors.new_admin()]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def tally() -> Iterator[Counter[int]]:
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize("name", RPCS)
 def test_every_call_is_answered_as_documented(
-    cast: Cast,
+    actors: Actors,
     plays: Plays,
     everybody: list[Actor | None],
     http: requests.Session,
@@ -89,7 +89,7 @@ def test_every_call_is_answered_as_documented(
         if name == "Logout" and actor is not None:  # in a session that nobody needs
             _, actor = plays.known(name)
         put_in(case, {member: known[member] for member in real})
-        sent = case.as_transport_kwargs(cast.instance.rest)
+        sent = case.as_transport_kwargs(actors.instance.rest)
         sent["headers"].update(actor.headers if actor else {})
         with http.request(**sent, stream=True, timeout=30) as response:
             tally[response.status_code] += 1

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from protos.openapi.example import read_examples
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.openapi.documented import EVENTS, JSON, Document, first_event, read_document
 from tests.openapi.plays import Plays
 from tests.rpc.methods import RPCS, access_of
@@ -18,15 +18,15 @@ def document() -> Document:
 
 
 @pytest.fixture(scope="module")
-def plays(cast: Cast) -> Plays:
-    return Plays(cast)
+def plays(actors: Actors) -> Plays:
+    return Plays(actors)
 
 
 @pytest.mark.parametrize("name", RPCS)
 def test_an_example_works_and_is_answered_as_documented(
-    cast: Cast, plays: Plays, document: Document, name: str
+    actors: Actors, plays: Plays, document: Document, name: str
 ) -> None:
-    response = cast.http.send(plays.of(name, EXAMPLES[name]).request(cast.http), stream=True)
+    response = actors.http.send(plays.of(name, EXAMPLES[name]).request(actors.http), stream=True)
     try:
         events = response.headers["content-type"] == EVENTS
         text = next(response.iter_text()) if events else response.read().decode(errors="replace")
@@ -41,10 +41,10 @@ def test_an_example_works_and_is_answered_as_documented(
         assert response.json()["data"].keys() == EXAMPLES[name].data.keys()
 
 
-def test_a_browser_refreshes_by_its_cookie_as_documented(cast: Cast, plays: Plays, document: Document) -> None:
+def test_a_browser_refreshes_by_its_cookie_as_documented(actors: Actors, plays: Plays, document: Document) -> None:
     cookie = {"x-refresh-cookie": "true"}
-    request = plays.of("Login", EXAMPLES["Login"]).request(cast.http)
-    with httpx.Client(base_url=cast.http.base_url, headers=cookie) as browser:
+    request = plays.of("Login", EXAMPLES["Login"]).request(actors.http)
+    with httpx.Client(base_url=actors.http.base_url, headers=cookie) as browser:
         signed_in = browser.post("auth/login", content=request.content, headers={"content-type": JSON})
         refreshed = browser.post("auth/refresh")
     for name, response in (("Login", signed_in), ("RefreshToken", refreshed)):
@@ -53,8 +53,8 @@ def test_a_browser_refreshes_by_its_cookie_as_documented(cast: Cast, plays: Play
         assert response.headers["set-cookie"]
 
 
-def test_health_is_answered_as_documented(cast: Cast, document: Document) -> None:
-    response = httpx.get(f"{cast.instance.rest}/health")
+def test_health_is_answered_as_documented(actors: Actors, document: Document) -> None:
+    response = httpx.get(f"{actors.instance.rest}/health")
     assert response.json() == {"status": "SERVING"}
     assert document.faults("Health", response) == []
 

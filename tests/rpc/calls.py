@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.fixtures.revealing import assert_reveals_nothing
 from tests.rpc.methods import Rpc, access_of, json_of, rest_request
 
@@ -67,40 +67,40 @@ def ok_status(face: str, rpc: Rpc) -> grpc.StatusCode | int:
     return grpc.StatusCode.OK if face == "grpc" else access_of(rpc).http_status or 200
 
 
-def native(cast: Cast, rpc: Rpc) -> Any:
+def native(actors: Actors, rpc: Rpc) -> Any:
     """The gRPC method, from bytes to bytes; a stream for a streaming one."""
     path = f"/{rpc.descriptor.containing_service.full_name}/{rpc.name}"
-    return cast.channel.unary_stream(path) if rpc.descriptor.server_streaming else cast.channel.unary_unary(path)
+    return actors.channel.unary_stream(path) if rpc.descriptor.server_streaming else actors.channel.unary_unary(path)
 
 
-def over_grpc(cast: Cast, rpc: Rpc, request: Message | bytes, actor: Actor | None, **headers: str) -> Answer:
+def over_grpc(actors: Actors, rpc: Rpc, request: Message | bytes, actor: Actor | None, **headers: str) -> Answer:
     """Call natively; underscores in header names stand for hyphens."""
     body = request if isinstance(request, bytes) else request.SerializeToString()
     metadata = tuple(_headers(actor, headers).items())
     try:
         if rpc.descriptor.server_streaming:
-            return _first_message(rpc, native(cast, rpc)(body, timeout=SECONDS, metadata=metadata))
-        raw, call = native(cast, rpc).with_call(body, timeout=SECONDS, metadata=metadata)
+            return _first_message(rpc, native(actors, rpc)(body, timeout=SECONDS, metadata=metadata))
+        raw, call = native(actors, rpc).with_call(body, timeout=SECONDS, metadata=metadata)
     except grpc.RpcError as error:
         return refusal(error)
     return success(rpc, raw, call)
 
 
-def over_rest(cast: Cast, rpc: Rpc, request: Message, actor: Actor | None, **headers: str) -> Answer:
+def over_rest(actors: Actors, rpc: Rpc, request: Message, actor: Actor | None, **headers: str) -> Answer:
     """Call through the edge; underscores in header names stand for hyphens."""
-    return send(cast, rpc, _set_fields(request), _headers(actor, headers))
+    return send(actors, rpc, _set_fields(request), _headers(actor, headers))
 
 
-def send(cast: Cast, rpc: Rpc, fields: Mapping[str, Any], headers: Headers) -> Answer:
+def send(actors: Actors, rpc: Rpc, fields: Mapping[str, Any], headers: Headers) -> Answer:
     """Call through the edge with these fields, by JSON names, in path, query or body."""
     path, content = rest_request(rpc, fields)
     if rpc.verb == "GET":
         query = {name: value for name, value in fields.items() if name not in rpc.in_path}
-        request = cast.http.build_request("GET", path, params=query, headers=headers)
+        request = actors.http.build_request("GET", path, params=query, headers=headers)
     else:
         sent = {**headers, "content-type": "application/json"}
-        request = cast.http.build_request(rpc.verb, path, content=content, headers=sent)
-    response = cast.http.send(request, stream=True)
+        request = actors.http.build_request(rpc.verb, path, content=content, headers=sent)
+    response = actors.http.send(request, stream=True)
     try:
         return _first_event(response) if rpc.descriptor.server_streaming else rest_answer(response)
     finally:

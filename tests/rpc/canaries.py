@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 
 PERSON: Final[Mapping[str, Any]] = {
     "fullName": "Canaria Birdsong",
@@ -117,25 +117,25 @@ def names(value: Any) -> Iterator[str]:
             yield from names(inner)
 
 
-def play(cast: Cast) -> Story:
+def play(actors: Actors) -> Story:
     """A doctor records the patient, a visit and a prescription; a pharmacist hands out a part; others look on."""
     people = {
-        "PX": cast.new_patient("Per Stranger"),
-        "DO": cast.new_doctor(),
-        "DX": cast.new_doctor(),
-        "HC": cast.new_pharmacist(),
-        "HX": cast.new_pharmacist(),
-        "A": cast.admin,
+        "PX": actors.new_patient("Per Stranger"),
+        "DO": actors.new_doctor(),
+        "DX": actors.new_doctor(),
+        "HC": actors.new_pharmacist(),
+        "HX": actors.new_pharmacist(),
+        "A": actors.admin,
     }
-    people["PO"] = _registered(cast)
+    people["PO"] = _registered(actors)
     patient_id = people["PO"].patient_id
-    _data(cast, "PUT", f"/doctors/patients/{patient_id}", people["DO"], PERSON)
-    _data(cast, "POST", "/doctors/medical-visits", people["DO"], {"patientId": patient_id, **VISIT})
-    made = _data(cast, "POST", "/doctors/prescriptions", people["DO"], {"patientId": patient_id, **PRESCRIPTION})
+    _data(actors, "PUT", f"/doctors/patients/{patient_id}", people["DO"], PERSON)
+    _data(actors, "POST", "/doctors/medical-visits", people["DO"], {"patientId": patient_id, **VISIT})
+    made = _data(actors, "POST", "/doctors/prescriptions", people["DO"], {"patientId": patient_id, **PRESCRIPTION})
     prescription = made["prescription"]
-    qr_text = cast.qr_text(prescription["id"], people["DO"])
-    _hand_out(cast, people["HC"], prescription, qr_text)
-    patient = _data(cast, "GET", f"/doctors/patients/{patient_id}", people["DO"])["patient"]
+    qr_text = actors.qr_text(prescription["id"], people["DO"])
+    _hand_out(actors, people["HC"], prescription, qr_text)
+    patient = _data(actors, "GET", f"/doctors/patients/{patient_id}", people["DO"])["patient"]
     return Story(
         people=people,
         patient_id=patient_id,
@@ -147,22 +147,22 @@ def play(cast: Cast) -> Story:
     )
 
 
-def _registered(cast: Cast) -> Actor:
+def _registered(actors: Actors) -> Actor:
     body = {"email": new_email(), "password": PASSWORD, "fullName": PERSON["fullName"]}
-    answer = _data(cast, "POST", "/auth/register", None, body)
+    answer = _data(actors, "POST", "/auth/register", None, body)
     return Actor(answer["user"]["id"], body["email"], answer["accessToken"], answer["patient"]["id"])
 
 
-def _hand_out(cast: Cast, pharmacist: Actor, prescription: Mapping[str, Any], qr_text: str) -> None:
-    _data(cast, "POST", "/pharmacy/scan", pharmacist, {"qrCode": qr_text})
-    _data(cast, "POST", f"/pharmacy/validate/{prescription['id']}", pharmacist, {"notes": PHARMACY_NOTE})
+def _hand_out(actors: Actors, pharmacist: Actor, prescription: Mapping[str, Any], qr_text: str) -> None:
+    _data(actors, "POST", "/pharmacy/scan", pharmacist, {"qrCode": qr_text})
+    _data(actors, "POST", f"/pharmacy/validate/{prescription['id']}", pharmacist, {"notes": PHARMACY_NOTE})
     lines = [{"itemId": prescription["items"][0]["id"], **LINE}]
     body = {"items": lines, "notes": PHARMACY_NOTE}
-    _data(cast, "POST", f"/pharmacy/dispense/{prescription['id']}", pharmacist, body)
+    _data(actors, "POST", f"/pharmacy/dispense/{prescription['id']}", pharmacist, body)
 
 
-def _data(cast: Cast, method: str, path: str, actor: Actor | None, body: Any = None) -> dict[str, Any]:
-    status, answer = cast.rest(method, path, actor, body)
+def _data(actors: Actors, method: str, path: str, actor: Actor | None, body: Any = None) -> dict[str, Any]:
+    status, answer = actors.rest(method, path, actor, body)
     assert status < 300, answer
     data: dict[str, Any] = answer["data"]
     return data

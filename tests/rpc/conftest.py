@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.fixtures.cast import Cast
-from tests.rpc.stage import Stage
+from tests.fixtures.cast import Actors
+from tests.rpc.stage import SignedInStage
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,6 +18,6 @@ def rounds(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="module")
-def stage(cast: Cast) -> Stage:
+def stage(actors: Actors) -> SignedInStage:
     """The people of the access table, on the shared instance; anew for each module, so that lists stay short."""
-    return Stage(cast)
+    return SignedInStage(actors)

@@ -9,8 +9,8 @@ from medconnect.clinical.v1 import patient_pb2, prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
-from server.clinical.lapse_repository import LapseRepository
-from tests.fixtures.cast import Actor, Cast, new_email
+from server.clinical.lapse_repository import ExpiryRepository
+from tests.fixtures.cast import Actor, Actors, new_email
 from tests.fixtures.instance import RunningInstance
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
@@ -58,14 +58,14 @@ class Specimen:
         return request
 
 
-class Laboratory:
+class PrescriptionStates:
     """Brings prescriptions into every situation, by the API where it can and by SQL where only time could."""
 
-    def __init__(self, cast: Cast, instance: RunningInstance) -> None:
-        self._cast = cast
+    def __init__(self, actors: Actors, instance: RunningInstance) -> None:
+        self._actors = actors
         self._instance = instance
-        self._caller = cast.pharmacist
-        self._other = cast.new_pharmacist()
+        self._caller = actors.pharmacist
+        self._other = actors.new_pharmacist()
         self._kept: dict[str, Specimen] = {}
 
     def fresh(self, situation: str, email: str | None = None) -> Specimen:
@@ -87,7 +87,7 @@ class Laboratory:
     def state(self, specimen: Specimen) -> str:
         """The state that its doctor sees."""
         request = clinical.GetPrescriptionRequest(prescription_id=specimen.id)
-        answer = over_grpc(self._cast, RPCS["GetPrescription"], request, self._cast.doctor)
+        answer = over_grpc(self._actors, RPCS["GetPrescription"], request, self._actors.doctor)
         return str(answer.body["prescription"]["status"])
 
     def open_quantity(self, specimen: Specimen) -> int:
@@ -101,7 +101,7 @@ class Laboratory:
 
     def act(self, name: str, request: Message, actor: Actor) -> None:
         """Do something that must succeed."""
-        answer = over_grpc(self._cast, RPCS[name], request, actor)
+        answer = over_grpc(self._actors, RPCS[name], request, actor)
         assert answer.ok, (name, answer)
 
     def see(self, specimen: Specimen, actor: Actor | None = None) -> None:
@@ -119,9 +119,9 @@ class Laboratory:
         request = clinical.CreatePatientRequest(
             email=email, full_name="Table Patient", date_of_birth="1980-01-31", gender=patient_pb2.GENDER_OTHER
         )
-        patient = self._cast.clinical.CreatePatient(request, metadata=self._cast.doctor.metadata).patient
-        written = self._cast.prescribe(patient.id, PRESCRIBED)
-        return Specimen(written, patient.reference_number, self._cast.qr_text(written.id), self._caller)
+        patient = self._actors.clinical.CreatePatient(request, metadata=self._actors.doctor.metadata).patient
+        written = self._actors.prescribe(patient.id, PRESCRIBED)
+        return Specimen(written, patient.reference_number, self._actors.qr_text(written.id), self._caller)
 
     def _pending(self, specimen: Specimen) -> None:
         self.see(specimen)
@@ -157,7 +157,7 @@ class Laboratory:
     def _cancelled(self, specimen: Specimen) -> None:
         self.see(specimen)
         request = clinical.CancelPrescriptionRequest(prescription_id=specimen.id, reason="written twice")
-        self.act("CancelPrescription", request, self._cast.doctor)
+        self.act("CancelPrescription", request, self._actors.doctor)
 
     def _expired(self, specimen: Specimen) -> None:
         self._old_scanned(specimen)
@@ -209,7 +209,7 @@ class Laboratory:
     async def _rows(self, prescription_id: str) -> Any:
         async with self._instance.core.work.begin() as tx:
             look = await tx.connection.begin_nested()
-            await tx[LapseRepository].settle()
+            await tx[ExpiryRepository].expire_due()
             found = (await tx.connection.execute(SNAPSHOT, {"id": prescription_id})).scalar_one()
             await look.rollback()
         return found

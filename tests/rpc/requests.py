@@ -11,38 +11,40 @@ from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
-from tests.rpc.stage import PART, Prescription, Stage, dispense_line
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.rpc.stage import PART, Prescription, SignedInStage, dispense_line
 
 REASON: Final = "Not what was meant"
 NO_CODE: Final = "000000"
 
 
-def request_for(stage: Stage, rpc: str, prescription: Prescription | None, actor: Actor | None = None) -> Message:
+def request_for(
+    stage: SignedInStage, rpc: str, prescription: Prescription | None, actor: Actor | None = None
+) -> Message:
     """The request of an RPC, about this prescription if it is about one, with a code if the actor needs one."""
     if rpc in _WITH_CODE:
         request_type, issue = _WITH_CODE[rpc]
-        return request_type(otp_code=NO_CODE if actor is None else issue(stage.cast, actor))
+        return request_type(otp_code=NO_CODE if actor is None else issue(stage.actors, actor))
     if prescription is None:
         return _ABOUT_PEOPLE[rpc](stage)
     return _ABOUT_PRESCRIPTIONS[rpc](stage, prescription)
 
 
-def _named(request_type: Callable[..., Message], **more: Any) -> Callable[[Stage, Prescription], Message]:
+def _named(request_type: Callable[..., Message], **more: Any) -> Callable[[SignedInStage, Prescription], Message]:
     return lambda _, prescription: request_type(prescription_id=prescription.id, **more)
 
 
-def _plain(request_type: Callable[..., Message], **fields: Any) -> Callable[[Stage], Message]:
+def _plain(request_type: Callable[..., Message], **fields: Any) -> Callable[[SignedInStage], Message]:
     return lambda _: request_type(**fields)
 
 
-def _create_patient(_: Stage) -> Message:
+def _create_patient(_: SignedInStage) -> Message:
     gender = patient_pb2.GENDER_FEMALE
     email = new_email()
     return clinical.CreatePatientRequest(email=email, full_name="Nora New", date_of_birth="1990-05-01", gender=gender)
 
 
-def _create_visit(stage: Stage) -> Message:
+def _create_visit(stage: SignedInStage) -> Message:
     return clinical.CreateMedicalVisitRequest(
         patient_id=stage["PO"].patient_id,
         visit_date="2026-01-06",
@@ -51,30 +53,30 @@ def _create_visit(stage: Stage) -> Message:
     )
 
 
-def _create_prescription(stage: Stage, **visit: str) -> Message:
+def _create_prescription(stage: SignedInStage, **visit: str) -> Message:
     medicine = clinical.NewPrescriptionItem(medicine_name="Codeine", dosage="15 mg", frequency="at night", quantity=5)
     patient_id = stage["PO"].patient_id
     return clinical.CreatePrescriptionRequest(patient_id=patient_id, diagnosis="Cough", items=[medicine], **visit)
 
 
-def _dispense(_: Stage, prescription: Prescription) -> Message:
+def _dispense(_: SignedInStage, prescription: Prescription) -> Message:
     lines = [dispense_line(prescription, PART)]
     return pharmacy.DispensePrescriptionRequest(prescription_id=prescription.id, items=lines)
 
 
-def _reset_password(stage: Stage) -> Message:
+def _reset_password(stage: SignedInStage) -> Message:
     """Of somebody new: an account is sent ten codes a day."""
-    actor = stage.cast.new_patient()
-    code = stage.cast.reset_code(actor)
+    actor = stage.actors.new_patient()
+    code = stage.actors.reset_code(actor)
     return auth.ResetPasswordRequest(email=actor.email, otp_code=code, new_password=PASSWORD)
 
 
-def _verify_user(stage: Stage) -> Message:
+def _verify_user(stage: SignedInStage) -> Message:
     """Somebody new, so that UP stays unverified."""
-    return auth.VerifyUserRequest(user_id=stage.cast.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
+    return auth.VerifyUserRequest(user_id=stage.actors.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
 
 
-_ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
+_ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     "Register": lambda _: auth.RegisterRequest(email=new_email(), password=PASSWORD, full_name="Nils New"),
     "Login": lambda stage: auth.LoginRequest(email=stage.lodger.email, password=PASSWORD),
     "RefreshToken": lambda stage: auth.RefreshTokenRequest(refresh_token=stage.another_session(stage.lodger)[1]),
@@ -86,8 +88,8 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
     "ChangePassword": _plain(auth.ChangePasswordRequest, current_password=PASSWORD, new_password=PASSWORD),
     "GetKeySet": _plain(auth.GetKeySetRequest),
     "GetUser": lambda stage: auth.GetUserRequest(user_id=stage["PO"].user_id),
-    "DeactivateUser": lambda stage: auth.DeactivateUserRequest(user_id=stage.cast.new_patient().user_id),
-    "ReactivateUser": lambda stage: auth.ReactivateUserRequest(user_id=stage.cast.new_patient().user_id),
+    "DeactivateUser": lambda stage: auth.DeactivateUserRequest(user_id=stage.actors.new_patient().user_id),
+    "ReactivateUser": lambda stage: auth.ReactivateUserRequest(user_id=stage.actors.new_patient().user_id),
     "CreateUser": lambda _: auth.CreateUserRequest(
         email=new_email(), full_name="Nick New", role=access_pb2.ROLE_DOCTOR, license_number="MD-9"
     ),
@@ -110,18 +112,18 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[Stage], Message]]] = {
     "WatchEmailQueueStatus": _plain(events.WatchEmailQueueStatusRequest),
     "WatchEmails": _plain(events.WatchEmailsRequest),
     "ListEmails": _plain(events.ListEmailsRequest),
-    "RetryEmail": lambda stage: events.RetryEmailRequest(email_id=stage.cast.failed_mail()),
+    "RetryEmail": lambda stage: events.RetryEmailRequest(email_id=stage.actors.failed_mail()),
     "ClearCompletedEmails": _plain(events.ClearCompletedEmailsRequest),
     "EmitTestEvent": _plain(events.EmitTestEventRequest, event_type="prescription.created", data={"ward": "3"}),
     "GetRateLimitUsage": _plain(events.GetRateLimitUsageRequest),
 }
 
-_WITH_CODE: Final[Mapping[str, tuple[Callable[..., Message], Callable[[Cast, Actor], str]]]] = {
-    "ConfirmEmail": (auth.ConfirmEmailRequest, Cast.confirmation_code),
-    "ConfirmHistoryAccess": (clinical.ConfirmHistoryAccessRequest, Cast.history_code),
+_WITH_CODE: Final[Mapping[str, tuple[Callable[..., Message], Callable[[Actors, Actor], str]]]] = {
+    "ConfirmEmail": (auth.ConfirmEmailRequest, Actors.confirmation_code),
+    "ConfirmHistoryAccess": (clinical.ConfirmHistoryAccessRequest, Actors.history_code),
 }
 
-_ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[Stage, Prescription], Message]]] = {
+_ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[SignedInStage, Prescription], Message]]] = {
     "CreatePrescription": lambda stage, _: _create_prescription(stage, visit_id=stage.visit_id),
     "ListPrescriptions": lambda stage, _: clinical.ListPrescriptionsRequest(
         patient_id=stage["PO"].patient_id, page_size=100

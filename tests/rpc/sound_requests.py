@@ -12,7 +12,7 @@ from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 
 NONCE: Final = "kN3v0Qm5Yt8Zr1Xw6Bc2Da"
 """Identifies the client that asks for a reset code."""
@@ -40,50 +40,50 @@ class Sound:
 class World:
     """The things that requests name."""
 
-    def __init__(self, cast: Cast) -> None:
-        self.cast = cast
-        self.patient = cast.new_patient()
-        self.visitor = cast.new_patient()
+    def __init__(self, actors: Actors) -> None:
+        self.actors = actors
+        self.patient = actors.new_patient()
+        self.visitor = actors.new_patient()
         self.record_id = self.record()
-        self.visit_id = self._visit(self.patient.patient_id, cast.doctor)
+        self.visit_id = self._visit(self.patient.patient_id, actors.doctor)
 
     def record(self) -> str:
         """The id of a new patient record without an account."""
         request = clinical.CreatePatientRequest(
             full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
         )
-        return self.cast.clinical.CreatePatient(request, metadata=self.cast.doctor.metadata).patient.id
+        return self.actors.clinical.CreatePatient(request, metadata=self.actors.doctor.metadata).patient.id
 
     def version(self, patient_id: str) -> int:
         """The present one of a patient record."""
         request = clinical.GetPatientRequest(patient_id=patient_id)
-        return self.cast.clinical.GetPatient(request, metadata=self.cast.doctor.metadata).patient.version
+        return self.actors.clinical.GetPatient(request, metadata=self.actors.doctor.metadata).patient.version
 
     def foreign_ids(self) -> tuple[str, ...]:
         """Ids of what is nobody's business here: another doctor's prescription, item and visit, a patient's account."""
-        doctor, patient_id = self.cast.new_doctor(), self.record()
-        written = self.cast.prescribe(patient_id, doctor=doctor)
+        doctor, patient_id = self.actors.new_doctor(), self.record()
+        written = self.actors.prescribe(patient_id, doctor=doctor)
         return written.id, written.items[0].id, self._visit(patient_id, doctor), self.patient.user_id
 
     def written(self) -> str:
         """The id of a prescription by the doctor."""
-        return self.cast.prescribe(self.record_id).id
+        return self.actors.prescribe(self.record_id).id
 
     def mailable(self) -> str:
         """The id of one whose patient has an address."""
-        return self.cast.prescribe(self.patient.patient_id).id
+        return self.actors.prescribe(self.patient.patient_id).id
 
     def held(self, *quantities: int) -> Any:
         """A prescription that the pharmacist holds."""
-        written = self.cast.prescribe(self.record_id, *quantities)
-        self.cast.claim(written.id, self.cast.pharmacist)
+        written = self.actors.prescribe(self.record_id, *quantities)
+        self.actors.claim(written.id, self.actors.pharmacist)
         return written
 
     def scanned(self) -> str:
         """The id of a prescription that the pharmacist has scanned."""
-        written = self.cast.prescribe(self.record_id)
-        scan = pharmacy.ScanQrCodeRequest(qr_code=self.cast.qr_text(written.id))
-        self.cast.pharmacy.ScanQrCode(scan, metadata=self.cast.pharmacist.metadata)
+        written = self.actors.prescribe(self.record_id)
+        scan = pharmacy.ScanQrCodeRequest(qr_code=self.actors.qr_text(written.id))
+        self.actors.pharmacy.ScanQrCode(scan, metadata=self.actors.pharmacist.metadata)
         return written.id
 
     def _visit(self, patient_id: str, doctor: Actor) -> str:
@@ -93,7 +93,7 @@ class World:
             visit_type=visit_pb2.VISIT_TYPE_CONSULTATION,
             chief_complaint="headache",
         )
-        return self.cast.clinical.CreateMedicalVisit(request, metadata=doctor.metadata).visit.id
+        return self.actors.clinical.CreateMedicalVisit(request, metadata=doctor.metadata).visit.id
 
 
 DETAILS: Final[Mapping[str, Any]] = {
@@ -132,12 +132,12 @@ def _login(world: World) -> auth.LoginRequest:
 
 
 def _refresh_token(world: World) -> auth.RefreshTokenRequest:
-    return auth.RefreshTokenRequest(refresh_token=world.cast.auth.Login(_login(world)).refresh_token)
+    return auth.RefreshTokenRequest(refresh_token=world.actors.auth.Login(_login(world)).refresh_token)
 
 
 def _reset_password(world: World, nonce: str = "") -> auth.ResetPasswordRequest:
-    actor = world.cast.new_patient()
-    code = world.cast.reset_code(actor, nonce)
+    actor = world.actors.new_patient()
+    code = world.actors.reset_code(actor, nonce)
     return auth.ResetPasswordRequest(
         email=actor.email, otp_code=code, new_password=PASSWORD, client_nonce=nonce or None
     )
@@ -155,7 +155,7 @@ def _change_password(_: World) -> auth.ChangePasswordRequest:
 
 def _updates_of_account(world: World) -> Sound:
     update = auth.UpdateCurrentUserRequest
-    pharmacist, doctor = world.cast.new_pharmacist(), world.cast.new_doctor()
+    pharmacist, doctor = world.actors.new_pharmacist(), world.actors.new_doctor()
     workplace = {"pharmacy_name": "Harbour", "pharmacy_address": "Quay 1"}
     email = {"email": new_email(), "current_password": PASSWORD}
     requests = (
@@ -167,17 +167,17 @@ def _updates_of_account(world: World) -> Sound:
 
 
 def _confirmation(world: World) -> Sound:
-    patient = world.cast.new_patient()
-    return Sound(patient, (auth.ConfirmEmailRequest(otp_code=world.cast.confirmation_code(patient)),))
+    patient = world.actors.new_patient()
+    return Sound(patient, (auth.ConfirmEmailRequest(otp_code=world.actors.confirmation_code(patient)),))
 
 
 def _history_access(world: World) -> Sound:
-    patient = world.cast.new_patient()
-    return Sound(patient, (clinical.ConfirmHistoryAccessRequest(otp_code=world.cast.history_code(patient)),))
+    patient = world.actors.new_patient()
+    return Sound(patient, (clinical.ConfirmHistoryAccessRequest(otp_code=world.actors.history_code(patient)),))
 
 
 def _unverified(world: World) -> auth.VerifyUserRequest:
-    return auth.VerifyUserRequest(user_id=world.cast.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
+    return auth.VerifyUserRequest(user_id=world.actors.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
 
 
 def _prescription(world: World) -> clinical.CreatePrescriptionRequest:
@@ -244,7 +244,7 @@ def _new_patient(_: World) -> clinical.CreatePatientRequest:
 
 def _reference(world: World) -> pharmacy.LookupPrescriptionsRequest:
     request = clinical.GetPrescriptionRequest(prescription_id=world.written())
-    found = world.cast.clinical.GetPrescription(request, metadata=world.cast.doctor.metadata).prescription
+    found = world.actors.clinical.GetPrescription(request, metadata=world.actors.doctor.metadata).prescription
     return pharmacy.LookupPrescriptionsRequest(reference_number=found.prescription_number)
 
 
@@ -254,48 +254,48 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "RefreshToken": lambda w: Sound(None, (_refresh_token(w),)),
     "ForgotPassword": _forgot_password,
     "ResetPassword": lambda w: Sound(None, (_reset_password(w), _reset_password(w, NONCE))),
-    "ChangePassword": lambda w: Sound(w.cast.new_patient(), (_change_password(w),)),
+    "ChangePassword": lambda w: Sound(w.actors.new_patient(), (_change_password(w),)),
     "UpdateCurrentUser": _updates_of_account,
     "ConfirmEmail": _confirmation,
     "DeactivateUser": lambda w: Sound(
-        w.cast.admin, (auth.DeactivateUserRequest(user_id=w.cast.new_patient().user_id),)
+        w.actors.admin, (auth.DeactivateUserRequest(user_id=w.actors.new_patient().user_id),)
     ),
     "ReactivateUser": lambda w: Sound(
-        w.cast.admin, (auth.ReactivateUserRequest(user_id=w.cast.new_patient().user_id),)
+        w.actors.admin, (auth.ReactivateUserRequest(user_id=w.actors.new_patient().user_id),)
     ),
-    "CreateUser": lambda w: Sound(w.cast.admin, _accounts(auth.CreateUserRequest)),
-    "VerifyUser": lambda w: Sound(w.cast.admin, (_unverified(w),)),
-    "CreatePatient": lambda w: Sound(w.cast.doctor, (_new_patient(w),)),
-    "UpdatePatient": lambda w: Sound(w.cast.doctor, _updates_of_record(w)),
-    "CreatePrescription": lambda w: Sound(w.cast.doctor, (_prescription(w),)),
+    "CreateUser": lambda w: Sound(w.actors.admin, _accounts(auth.CreateUserRequest)),
+    "VerifyUser": lambda w: Sound(w.actors.admin, (_unverified(w),)),
+    "CreatePatient": lambda w: Sound(w.actors.doctor, (_new_patient(w),)),
+    "UpdatePatient": lambda w: Sound(w.actors.doctor, _updates_of_record(w)),
+    "CreatePrescription": lambda w: Sound(w.actors.doctor, (_prescription(w),)),
     "CancelPrescription": lambda w: Sound(
-        w.cast.doctor, (clinical.CancelPrescriptionRequest(prescription_id=w.written(), reason="no longer needed"),)
+        w.actors.doctor, (clinical.CancelPrescriptionRequest(prescription_id=w.written(), reason="no longer needed"),)
     ),
-    "CreateMedicalVisit": lambda w: Sound(w.cast.doctor, (_visit(w),)),
+    "CreateMedicalVisit": lambda w: Sound(w.actors.doctor, (_visit(w),)),
     "UpdateProfile": lambda w: Sound(w.patient, _updates_of_profile(w)),
     "RequestHistoryAccess": lambda w: Sound(w.visitor, (clinical.RequestHistoryAccessRequest(),)),
     "ConfirmHistoryAccess": _history_access,
-    "ReissueQrCode": lambda w: Sound(w.cast.doctor, (clinical.ReissueQrCodeRequest(prescription_id=w.written()),)),
+    "ReissueQrCode": lambda w: Sound(w.actors.doctor, (clinical.ReissueQrCodeRequest(prescription_id=w.written()),)),
     "SendPrescriptionEmail": lambda w: Sound(
-        w.cast.doctor, (clinical.SendPrescriptionEmailRequest(prescription_id=w.mailable()),)
+        w.actors.doctor, (clinical.SendPrescriptionEmailRequest(prescription_id=w.mailable()),)
     ),
-    "RetryEmail": lambda w: Sound(w.cast.admin, (events.RetryEmailRequest(email_id=w.cast.failed_mail()),)),
-    "ClearCompletedEmails": lambda w: Sound(w.cast.admin, (events.ClearCompletedEmailsRequest(),)),
+    "RetryEmail": lambda w: Sound(w.actors.admin, (events.RetryEmailRequest(email_id=w.actors.failed_mail()),)),
+    "ClearCompletedEmails": lambda w: Sound(w.actors.admin, (events.ClearCompletedEmailsRequest(),)),
     "EmitTestEvent": lambda w: Sound(
-        w.cast.admin, (events.EmitTestEventRequest(event_type="prescription.created", data={"ward": "3"}),)
+        w.actors.admin, (events.EmitTestEventRequest(event_type="prescription.created", data={"ward": "3"}),)
     ),
     "ScanQrCode": lambda w: Sound(
-        w.cast.pharmacist, (pharmacy.ScanQrCodeRequest(qr_code=w.cast.qr_text(w.written())),)
+        w.actors.pharmacist, (pharmacy.ScanQrCodeRequest(qr_code=w.actors.qr_text(w.written())),)
     ),
-    "LookupPrescriptions": lambda w: Sound(w.cast.pharmacist, (_reference(w),)),
+    "LookupPrescriptions": lambda w: Sound(w.actors.pharmacist, (_reference(w),)),
     "ValidatePrescription": lambda w: Sound(
-        w.cast.pharmacist, (pharmacy.ValidatePrescriptionRequest(prescription_id=w.scanned(), notes="fine"),)
+        w.actors.pharmacist, (pharmacy.ValidatePrescriptionRequest(prescription_id=w.scanned(), notes="fine"),)
     ),
-    "DispensePrescription": lambda w: Sound(w.cast.pharmacist, (_dispense(w),)),
+    "DispensePrescription": lambda w: Sound(w.actors.pharmacist, (_dispense(w),)),
     "RejectPrescription": lambda w: Sound(
-        w.cast.pharmacist, (pharmacy.RejectPrescriptionRequest(prescription_id=w.scanned(), reason="wrong dose"),)
+        w.actors.pharmacist, (pharmacy.RejectPrescriptionRequest(prescription_id=w.scanned(), reason="wrong dose"),)
     ),
     "ReleasePrescription": lambda w: Sound(
-        w.cast.pharmacist, (pharmacy.ReleasePrescriptionRequest(prescription_id=w.held().id),)
+        w.actors.pharmacist, (pharmacy.ReleasePrescriptionRequest(prescription_id=w.held().id),)
     ),
 }

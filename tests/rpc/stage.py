@@ -14,7 +14,7 @@ from sqlalchemy import text
 from server.auth.account_repository import AccountRepository
 from server.auth.entities import Tokens
 from server.db.metadata import metadata
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 
 Prescription = prescription_pb2.Prescription
 QUANTITY: Final = 10
@@ -45,22 +45,22 @@ _WRITTEN: Final = text(
 )
 
 
-class Stage:
+class SignedInStage:
     """Signs everybody in once; scenes are set up when they are first asked for."""
 
-    def __init__(self, cast: Cast) -> None:
-        self.cast = cast
-        self.actors: Mapping[str, Actor | None] = {
+    def __init__(self, actors: Actors) -> None:
+        self.actors = actors
+        self.by_name: Mapping[str, Actor | None] = {
             "0": None,
-            "PO": cast.new_patient("Pia Owner"),
-            "PX": cast.new_patient("Per Stranger"),
-            "DO": cast.new_doctor(),
-            "DX": cast.new_doctor(),
-            "UD": cast.new_unverified(access_pb2.ROLE_DOCTOR),
-            "UP": cast.new_unverified(access_pb2.ROLE_PHARMACIST),
-            "HC": cast.new_pharmacist(),
-            "HX": cast.new_pharmacist(),
-            "A": cast.admin,
+            "PO": actors.new_patient("Pia Owner"),
+            "PX": actors.new_patient("Per Stranger"),
+            "DO": actors.new_doctor(),
+            "DX": actors.new_doctor(),
+            "UD": actors.new_unverified(access_pb2.ROLE_DOCTOR),
+            "UP": actors.new_unverified(access_pb2.ROLE_PHARMACIST),
+            "HC": actors.new_pharmacist(),
+            "HX": actors.new_pharmacist(),
+            "A": actors.admin,
         }
         self._shared: dict[str, Prescription | None] = {}
         self._scenes: Mapping[str, Callable[[], Prescription | None]] = {
@@ -74,7 +74,7 @@ class Stage:
         }
 
     def __getitem__(self, name: str) -> Actor:
-        actor = self.actors[name]
+        actor = self.by_name[name]
         assert actor is not None
         return actor
 
@@ -88,13 +88,13 @@ class Stage:
 
     def another_session(self, actor: Actor) -> tuple[Actor, str]:
         """The actor in a new session, and its refresh token."""
-        tokens = self.cast.instance.run(self._open_session(actor.user_id))
+        tokens = self.actors.instance.run(self._open_session(actor.user_id))
         return replace(actor, token=tokens.access_token), tokens.refresh_token
 
     @functools.cached_property
     def lodger(self) -> Actor:
         """Who signs in again and again: of an account's sessions only the newest five live."""
-        return self.cast.new_patient("Lou Lodger")
+        return self.actors.new_patient("Lou Lodger")
 
     @functools.cached_property
     def visit_id(self) -> str:
@@ -105,34 +105,34 @@ class Stage:
             visit_type=visit_pb2.VISIT_TYPE_CONSULTATION,
             chief_complaint="Cough at night",
         )
-        return self.cast.clinical.CreateMedicalVisit(request, metadata=self["DO"].metadata).visit.id
+        return self.actors.clinical.CreateMedicalVisit(request, metadata=self["DO"].metadata).visit.id
 
     @functools.cached_property
     def reference_number(self) -> str:
         """PO's."""
         request = clinical_service_pb2.GetProfileRequest()
-        return self.cast.clinical.GetProfile(request, metadata=self["PO"].metadata).patient.reference_number
+        return self.actors.clinical.GetProfile(request, metadata=self["PO"].metadata).patient.reference_number
 
     def qr_text(self, prescription: Prescription) -> str:
         """What the prescription's code says."""
-        return self.cast.qr_text(prescription.id, self["DO"])
+        return self.actors.qr_text(prescription.id, self["DO"])
 
     def written(self) -> Any:
         """A value that differs after anything was written but sessions and the sending of mails."""
-        return self.cast.instance.run(self._written())
+        return self.actors.instance.run(self._written())
 
     async def _written(self) -> Any:
-        async with self.cast.instance.core.work.read() as tx:
+        async with self.actors.instance.core.work.read() as tx:
             return (await tx.connection.execute(_WRITTEN)).all()
 
     async def _open_session(self, user_id: str) -> Tokens:
-        instance = self.cast.instance
+        instance = self.actors.instance
         async with instance.core.work.begin() as tx:
             _, tokens = await instance.services.sessions.open(tx, await tx[AccountRepository].get(UUID(user_id)))
         return tokens
 
     def _open(self) -> Prescription:
-        return self.cast.prescribe(self["PO"].patient_id, QUANTITY, doctor=self["DO"])
+        return self.actors.prescribe(self["PO"].patient_id, QUANTITY, doctor=self["DO"])
 
     def _scanned(self) -> Prescription:
         prescription = self._open()
@@ -150,22 +150,22 @@ class Stage:
         self._validate(prescription)
         request = pharmacy_service_pb2.DispensePrescriptionRequest(prescription_id=prescription.id)
         request.items.append(dispense_line(prescription, PART))
-        self.cast.pharmacy.DispensePrescription(request, metadata=self["HC"].metadata)
+        self.actors.pharmacy.DispensePrescription(request, metadata=self["HC"].metadata)
         self._validate(prescription)
         return prescription
 
     def _history(self) -> Prescription:
         for name in ("PO", "PX"):
-            self.cast.open_history(self[name])
+            self.actors.open_history(self[name])
         return self._held()
 
     def _scan(self, prescription: Prescription, pharmacist: Actor) -> None:
         request = pharmacy_service_pb2.ScanQrCodeRequest(qr_code=self.qr_text(prescription))
-        self.cast.pharmacy.ScanQrCode(request, metadata=pharmacist.metadata)
+        self.actors.pharmacy.ScanQrCode(request, metadata=pharmacist.metadata)
 
     def _validate(self, prescription: Prescription) -> None:
         request = pharmacy_service_pb2.ValidatePrescriptionRequest(prescription_id=prescription.id)
-        self.cast.pharmacy.ValidatePrescription(request, metadata=self["HC"].metadata)
+        self.actors.pharmacy.ValidatePrescription(request, metadata=self["HC"].metadata)
 
 
 def dispense_line(prescription: Prescription, quantity: int) -> pharmacy_service_pb2.DispenseLine:

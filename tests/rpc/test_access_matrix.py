@@ -15,7 +15,7 @@ from tests.rpc.access_table import CELLS, OK, OWN_ONLY, PUBLIC, REFUSALS, Cell
 from tests.rpc.calls import FACES, NOBODY, Answer, ok_status, over_grpc
 from tests.rpc.methods import RPCS, WRITES
 from tests.rpc.requests import request_for
-from tests.rpc.stage import Stage
+from tests.rpc.stage import SignedInStage
 
 OWN_THINGS = {(cell.rpc, cell.scene) for cell in CELLS if cell.expected == OWN_ONLY}
 OF_A_SESSION = {("Logout", "-"), ("ConfirmHistoryAccess", "-"), ("GetMedicalHistory", "-")}
@@ -43,7 +43,7 @@ def test_only_the_public_methods_let_nobody_in() -> None:
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("cell", CELLS, ids=str)
-def test_an_actor_is_answered_as_the_table_says(stage: Stage, face: str, cell: Cell) -> None:
+def test_an_actor_is_answered_as_the_table_says(stage: SignedInStage, face: str, cell: Cell) -> None:
     rpc = RPCS[cell.rpc]
     prescription = stage.prescription(cell.scene, fresh=cell.allowed and rpc in WRITES)
     actor = acting(stage, cell)
@@ -51,7 +51,7 @@ def test_an_actor_is_answered_as_the_table_says(stage: Stage, face: str, cell: C
     refused_write = rpc in WRITES and not cell.allowed
     before = stage.written() if refused_write else None
 
-    answer = FACES[face](stage.cast, rpc, request, actor)
+    answer = FACES[face](stage.actors, rpc, request, actor)
 
     if cell.allowed:
         assert (answer.status, answer.reason) == (ok_status(face, rpc), "")
@@ -67,16 +67,18 @@ def test_an_actor_is_answered_as_the_table_says(stage: Stage, face: str, cell: C
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("cell", HIDDEN, ids=str)
-def test_s33_what_is_not_the_callers_is_answered_like_what_does_not_exist(stage: Stage, face: str, cell: Cell) -> None:
+def test_s33_what_is_not_the_callers_is_answered_like_what_does_not_exist(
+    stage: SignedInStage, face: str, cell: Cell
+) -> None:
     requests = foreign_and_absent(stage, cell)
 
-    answers = [FACES[face](stage.cast, RPCS[cell.rpc], request, stage[cell.actor]) for request in requests]
+    answers = [FACES[face](stage.actors, RPCS[cell.rpc], request, stage[cell.actor]) for request in requests]
 
     assert said(answers[0]) == said(answers[1])
 
 
 @pytest.mark.parametrize("cell", {(cell.rpc, cell.scene): cell for cell in HIDDEN}.values(), ids=str)
-def test_s33_what_is_not_the_callers_takes_as_long_as_what_does_not_exist(stage: Stage, cell: Cell) -> None:
+def test_s33_what_is_not_the_callers_takes_as_long_as_what_does_not_exist(stage: SignedInStage, cell: Cell) -> None:
     """The share of foreign objects that are answered later than absent ones stays near one half.
 
     Of 40 and 40 equal ones it leaves these bounds in one try of fifty; a difference leaves them each time.
@@ -94,7 +96,7 @@ def test_s33_what_is_not_the_callers_takes_as_long_as_what_does_not_exist(stage:
     assert 0.35 <= shares[-1] <= 0.65, shares
 
 
-def foreign_and_absent(stage: Stage, cell: Cell) -> tuple[Message, Message]:
+def foreign_and_absent(stage: SignedInStage, cell: Cell) -> tuple[Message, Message]:
     """The request about what is somebody else's, and the same about what does not exist."""
     prescription = stage.prescription(cell.scene, fresh=False)
     foreign = request_for(stage, cell.rpc, prescription)
@@ -103,10 +105,10 @@ def foreign_and_absent(stage: Stage, cell: Cell) -> tuple[Message, Message]:
     return foreign, absent
 
 
-def seconds(stage: Stage, cell: Cell, request: Message) -> float:
+def seconds(stage: SignedInStage, cell: Cell, request: Message) -> float:
     """How long a refusal takes."""
     begun = time.perf_counter()
-    assert not over_grpc(stage.cast, RPCS[cell.rpc], request, stage[cell.actor]).ok
+    assert not over_grpc(stage.actors, RPCS[cell.rpc], request, stage[cell.actor]).ok
     return time.perf_counter() - begun
 
 
@@ -115,17 +117,17 @@ def share_later(first: Sequence[float], second: Sequence[float]) -> float:
     return sum(one > other for one in first for other in second) / (len(first) * len(second))
 
 
-def acting(stage: Stage, cell: Cell) -> Actor | None:
+def acting(stage: SignedInStage, cell: Cell) -> Actor | None:
     """The cell's actor; what changes a session, or needs one that is as it was, is done in one that nobody needs."""
     if cell.actor == "Z":
         revoked, _ = stage.another_session(stage[cell.first_allowed])
-        assert stage.cast.rest("POST", "/auth/logout", revoked)[0] == 200
+        assert stage.actors.rest("POST", "/auth/logout", revoked)[0] == 200
         return revoked
-    actor = stage.actors[cell.actor]
+    actor = stage.by_name[cell.actor]
     return stage.another_session(actor)[0] if actor and (cell.rpc, cell.scene) in OF_A_SESSION else actor
 
 
-def owners_marks(stage: Stage) -> list[str]:
+def owners_marks(stage: SignedInStage) -> list[str]:
     """What shows that an answer is about PO, or of the doings of DO and HC with him."""
     held = stage.prescription("held", fresh=False)
     assert held is not None

@@ -10,8 +10,8 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
-from tests.fixtures.postman import Postman
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.postman import Sender
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 
@@ -19,49 +19,51 @@ NEW: Final = "a fresh start, 2041"
 
 
 @pytest.fixture
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient()
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient()
 
 
-def called(cast: Cast, method: str, path: str, body: Any = None, actor: Actor | None = None) -> Mapping[str, Any]:
+def called(actors: Actors, method: str, path: str, body: Any = None, actor: Actor | None = None) -> Mapping[str, Any]:
     """The data of a successful REST call."""
-    status, answer = cast.rest(method, path, actor, body)
+    status, answer = actors.rest(method, path, actor, body)
     assert status == 200, answer
     data: Mapping[str, Any] = answer["data"]
     return data
 
 
-def refused(cast: Cast, method: str, path: str, body: Any, actor: Actor | None = None) -> tuple[int, str, list[str]]:
+def refused(
+    actors: Actors, method: str, path: str, body: Any, actor: Actor | None = None
+) -> tuple[int, str, list[str]]:
     """Status, type and fields of a failed REST call."""
-    status, answer = cast.rest(method, path, actor, body)
+    status, answer = actors.rest(method, path, actor, body)
     error = answer["error"]
     return status, error["type"], [detail["field"] for detail in error["details"]]
 
 
-def test_the_key_set_is_answered_bare_and_verifies_access_tokens(cast: Cast, patient: Actor) -> None:
-    response = cast.http.get("/auth/jwks")
+def test_the_key_set_is_answered_bare_and_verifies_access_tokens(actors: Actors, patient: Actor) -> None:
+    response = actors.http.get("/auth/jwks")
     assert response.status_code == 200
     (key,) = response.json()["keys"]
     assert key.keys() == {"kty", "crv", "x", "kid", "use", "alg"}
     assert jwt.get_unverified_header(patient.token)["kid"] == key["kid"]
     claims = jwt.decode(patient.token, jwt.PyJWK(key), algorithms=["EdDSA"], audience="medconnect-api")
     assert claims["sub"] == patient.user_id
-    native = over_grpc(cast, RPCS["GetKeySet"], auth.GetKeySetRequest(), None)
+    native = over_grpc(actors, RPCS["GetKeySet"], auth.GetKeySetRequest(), None)
     assert native.body == response.json()
 
 
-def test_a_forgotten_password_is_set_anew_with_the_mailed_code(cast: Cast, patient: Actor) -> None:
-    assert called(cast, "POST", "/auth/forgot-password", {"email": patient.email}) == {}
-    postman = Postman(cast.instance.home)
-    code = postman.code(patient.email, "Your code for a new MedConnect password")
+def test_a_forgotten_password_is_set_anew_with_the_mailed_code(actors: Actors, patient: Actor) -> None:
+    assert called(actors, "POST", "/auth/forgot-password", {"email": patient.email}) == {}
+    sender = Sender(actors.instance.home)
+    code = sender.code(patient.email, "Your code for a new MedConnect password")
 
     reset = {"email": patient.email, "otpCode": code, "newPassword": NEW}
-    assert called(cast, "POST", "/auth/reset-password", reset) == {}  # and no token
-    assert refused(cast, "POST", "/auth/reset-password", reset) == (400, "OTP_INVALID", ["otpCode"])
-    assert cast.rest("GET", "/auth/profile", patient)[0] == 401
-    assert refused(cast, "POST", "/auth/login", {"email": patient.email, "password": PASSWORD})[0] == 401
-    cast.sign_in(patient.email, NEW)
-    postman.wait(patient.email, "Your MedConnect password was changed")
+    assert called(actors, "POST", "/auth/reset-password", reset) == {}  # and no token
+    assert refused(actors, "POST", "/auth/reset-password", reset) == (400, "OTP_INVALID", ["otpCode"])
+    assert actors.rest("GET", "/auth/profile", patient)[0] == 401
+    assert refused(actors, "POST", "/auth/login", {"email": patient.email, "password": PASSWORD})[0] == 401
+    actors.sign_in(patient.email, NEW)
+    sender.wait(patient.email, "Your MedConnect password was changed")
 
 
 @pytest.mark.parametrize(
@@ -75,68 +77,71 @@ def test_a_forgotten_password_is_set_anew_with_the_mailed_code(cast: Cast, patie
     ],
 )
 def test_s05_a_guessable_password_is_refused_wherever_one_is_set(
-    cast: Cast, patient: Actor, password: str, reason: str
+    actors: Actors, patient: Actor, password: str, reason: str
 ) -> None:
     def of(address: str) -> str:
         return password.format(local=address.partition("@")[0])
 
     address = new_email()
     account = {"email": address, "fullName": "Zoe Young", "password": of(address)}
-    assert refused(cast, "POST", "/auth/register", account) == (400, reason, ["password"])
+    assert refused(actors, "POST", "/auth/register", account) == (400, reason, ["password"])
     made = {**account, "role": "patient"}
-    assert refused(cast, "POST", "/users", made, cast.admin) == (400, reason, ["password"])
+    assert refused(actors, "POST", "/users", made, actors.admin) == (400, reason, ["password"])
     change = {"currentPassword": PASSWORD, "newPassword": of(patient.email)}
-    assert refused(cast, "PUT", "/auth/change-password", change, patient) == (400, reason, ["newPassword"])
-    reset = {"email": patient.email, "otpCode": cast.reset_code(patient), "newPassword": of(patient.email)}
-    assert refused(cast, "POST", "/auth/reset-password", reset) == (400, reason, ["newPassword"])
+    assert refused(actors, "PUT", "/auth/change-password", change, patient) == (400, reason, ["newPassword"])
+    reset = {"email": patient.email, "otpCode": actors.reset_code(patient), "newPassword": of(patient.email)}
+    assert refused(actors, "POST", "/auth/reset-password", reset) == (400, reason, ["newPassword"])
 
 
-def test_a_changed_password_keeps_this_session_and_ends_the_others(cast: Cast, patient: Actor) -> None:
-    other = cast.sign_in(patient.email)
+def test_a_changed_password_keeps_this_session_and_ends_the_others(actors: Actors, patient: Actor) -> None:
+    other = actors.sign_in(patient.email)
     wrong = {"currentPassword": "not the present one", "newPassword": NEW}
-    told = refused(cast, "PUT", "/auth/change-password", wrong, patient)
+    told = refused(actors, "PUT", "/auth/change-password", wrong, patient)
     assert told == (400, "PASSWORD_WRONG", ["currentPassword"])
     right = {"currentPassword": PASSWORD, "newPassword": NEW}
-    assert called(cast, "PUT", "/auth/change-password", right, patient) == {}
-    assert cast.rest("GET", "/auth/profile", patient)[0] == 200
-    assert cast.rest("GET", "/auth/profile", other)[0] == 401
+    assert called(actors, "PUT", "/auth/change-password", right, patient) == {}
+    assert actors.rest("GET", "/auth/profile", patient)[0] == 200
+    assert actors.rest("GET", "/auth/profile", other)[0] == 401
 
 
-def test_s09_the_sixth_wrong_password_has_to_wait_with_and_without_an_account(cast: Cast, patient: Actor) -> None:
+def test_s09_the_sixth_wrong_password_has_to_wait_with_and_without_an_account(actors: Actors, patient: Actor) -> None:
     told = []
     for address in (patient.email, new_email()):
         attempt = {"email": address, "password": "not the present one"}
         for _ in range(5):
-            assert refused(cast, "POST", "/auth/login", attempt)[:2] == (401, "INVALID_CREDENTIALS")
-        response = cast.http.post("/auth/login", json=attempt)
+            assert refused(actors, "POST", "/auth/login", attempt)[:2] == (401, "INVALID_CREDENTIALS")
+        response = actors.http.post("/auth/login", json=attempt)
         assert (response.status_code, response.json()["error"]["type"]) == (429, "RATE_LIMIT_EXCEEDED")
         told.append((response.headers["retry-after"], response.json()["error"]["message"]))
     assert told[0] == told[1] == ("1", "Too many requests, please try again later.")
 
 
-def test_an_admin_reads_closes_and_opens_an_account_and_it_counts_at_once(cast: Cast, patient: Actor) -> None:
+def test_an_admin_reads_closes_and_opens_an_account_and_it_counts_at_once(actors: Actors, patient: Actor) -> None:
     path = f"/users/{patient.user_id}"
-    assert called(cast, "GET", path, actor=cast.admin)["user"]["email"] == patient.email
-    assert called(cast, "PUT", f"{path}/deactivate", {}, cast.admin)["user"]["status"] == "deactivated"
-    assert cast.rest("GET", "/auth/profile", patient)[0] == 401
-    assert refused(cast, "POST", "/auth/login", {"email": patient.email, "password": PASSWORD})[0] == 401
-    assert called(cast, "PUT", f"{path}/reactivate", {}, cast.admin)["user"]["status"] == "active"
-    assert cast.rest("GET", "/auth/profile", patient)[0] == 401
-    assert cast.rest("GET", "/auth/profile", cast.sign_in(patient.email))[0] == 200
+    assert called(actors, "GET", path, actor=actors.admin)["user"]["email"] == patient.email
+    assert called(actors, "PUT", f"{path}/deactivate", {}, actors.admin)["user"]["status"] == "deactivated"
+    assert actors.rest("GET", "/auth/profile", patient)[0] == 401
+    assert refused(actors, "POST", "/auth/login", {"email": patient.email, "password": PASSWORD})[0] == 401
+    assert called(actors, "PUT", f"{path}/reactivate", {}, actors.admin)["user"]["status"] == "active"
+    assert actors.rest("GET", "/auth/profile", patient)[0] == 401
+    assert actors.rest("GET", "/auth/profile", actors.sign_in(patient.email))[0] == 200
 
 
-def test_an_admin_cannot_close_the_account_he_acts_with(cast: Cast) -> None:
-    path = f"/users/{cast.admin.user_id}/deactivate"
-    assert refused(cast, "PUT", path, {}, cast.admin)[:2] == (400, "OWN_ACCOUNT")
-    assert cast.rest("GET", "/auth/profile", cast.admin)[0] == 200
+def test_an_admin_cannot_close_the_account_he_acts_with(actors: Actors) -> None:
+    path = f"/users/{actors.admin.user_id}/deactivate"
+    assert refused(actors, "PUT", path, {}, actors.admin)[:2] == (400, "OWN_ACCOUNT")
+    assert actors.rest("GET", "/auth/profile", actors.admin)[0] == 200
 
 
-def test_a_stream_of_a_closed_admin_is_not_opened_again(cast: Cast) -> None:
+def test_a_stream_of_a_closed_admin_is_not_opened_again(actors: Actors) -> None:
     request = auth.CreateUserRequest(
         email=new_email(), password=PASSWORD, full_name="Ada Second", role=access_pb2.ROLE_ADMIN
     )
-    cast.auth.CreateUser(request, metadata=cast.admin.metadata)
-    second = cast.sign_in(request.email)
-    assert called(cast, "PUT", f"/users/{second.user_id}/deactivate", {}, cast.admin)["user"]["status"] == "deactivated"
-    watch = over_grpc(cast, RPCS["WatchEmailQueueStatus"], events.WatchEmailQueueStatusRequest(), second)
+    actors.auth.CreateUser(request, metadata=actors.admin.metadata)
+    second = actors.sign_in(request.email)
+    assert (
+        called(actors, "PUT", f"/users/{second.user_id}/deactivate", {}, actors.admin)["user"]["status"]
+        == "deactivated"
+    )
+    watch = over_grpc(actors, RPCS["WatchEmailQueueStatus"], events.WatchEmailQueueStatusRequest(), second)
     assert watch.status is grpc.StatusCode.UNAUTHENTICATED

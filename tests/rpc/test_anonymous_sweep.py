@@ -6,7 +6,7 @@ import grpc
 import pytest
 from medconnect.options.v1 import access_pb2
 
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.rpc.access_table import PUBLIC
 from tests.rpc.calls import NOBODY, over_grpc, send
 from tests.rpc.methods import RPCS, access_of
@@ -28,12 +28,12 @@ UNKNOWN = [
 
 
 @pytest.fixture(scope="module")
-def by_role(cast: Cast) -> dict[int, Actor]:
+def by_role(actors: Actors) -> dict[int, Actor]:
     return {
-        Role.ROLE_PATIENT: cast.new_patient(),
-        Role.ROLE_DOCTOR: cast.doctor,
-        Role.ROLE_PHARMACIST: cast.pharmacist,
-        Role.ROLE_ADMIN: cast.admin,
+        Role.ROLE_PATIENT: actors.new_patient(),
+        Role.ROLE_DOCTOR: actors.doctor,
+        Role.ROLE_PHARMACIST: actors.pharmacist,
+        Role.ROLE_ADMIN: actors.admin,
     }
 
 
@@ -43,35 +43,35 @@ def test_the_methods_declared_public_are_those_written_down() -> None:
 
 @pytest.mark.parametrize("name", CLOSED)
 @pytest.mark.parametrize("body", [b"", MALFORMED], ids=["empty", "malformed"])
-def test_s31_nobody_is_told_to_sign_in_whatever_he_sends(cast: Cast, name: str, body: bytes) -> None:
-    answer = over_grpc(cast, RPCS[name], body, None)
+def test_s31_nobody_is_told_to_sign_in_whatever_he_sends(actors: Actors, name: str, body: bytes) -> None:
+    answer = over_grpc(actors, RPCS[name], body, None)
     assert (answer.status, answer.reason) == (CODE.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("name", CLOSED)
-def test_s31_nobody_is_told_to_sign_in_over_rest(cast: Cast, name: str) -> None:
-    answer = send(cast, RPCS[name], dict.fromkeys(RPCS[name].in_path, NOBODY), {})
+def test_s31_nobody_is_told_to_sign_in_over_rest(actors: Actors, name: str) -> None:
+    answer = send(actors, RPCS[name], dict.fromkeys(RPCS[name].in_path, NOBODY), {})
     assert (answer.status, answer.reason) == (401, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("name", sorted(name for name in PUBLIC if RPCS[name].descriptor.input_type.fields))
-def test_a_public_method_looks_at_what_nobody_sent(cast: Cast, name: str) -> None:
-    answer = over_grpc(cast, RPCS[name], b"", None)
+def test_a_public_method_looks_at_what_nobody_sent(actors: Actors, name: str) -> None:
+    answer = over_grpc(actors, RPCS[name], b"", None)
     assert (answer.status, answer.reason) == (CODE.INVALID_ARGUMENT, "VALIDATION_FAILED")
-    rest = send(cast, RPCS[name], {}, {})
+    rest = send(actors, RPCS[name], {}, {})
     assert (rest.status, rest.reason) == (400, "VALIDATION_FAILED")
 
 
 @pytest.mark.parametrize("path", OPEN_TO_ALL)
-def test_health_answers_nobody(cast: Cast, path: str) -> None:
-    call: Any = cast.channel.unary_unary(path)
+def test_health_answers_nobody(actors: Actors, path: str) -> None:
+    call: Any = actors.channel.unary_unary(path)
     assert call(b"", timeout=5)
 
 
 @pytest.mark.parametrize("path", UNKNOWN)
-def test_s30_whether_a_method_exists_is_told_only_to_who_is_signed_in(cast: Cast, path: str) -> None:
-    call: Any = cast.channel.unary_unary(path)
-    for metadata, code in ((None, CODE.UNAUTHENTICATED), (cast.doctor.metadata, CODE.UNIMPLEMENTED)):
+def test_s30_whether_a_method_exists_is_told_only_to_who_is_signed_in(actors: Actors, path: str) -> None:
+    call: Any = actors.channel.unary_unary(path)
+    for metadata, code in ((None, CODE.UNAUTHENTICATED), (actors.doctor.metadata, CODE.UNIMPLEMENTED)):
         with pytest.raises(grpc.RpcError) as refused:
             call(b"", timeout=5, metadata=metadata)
         assert refused.value.code() is code
@@ -80,25 +80,25 @@ def test_s30_whether_a_method_exists_is_told_only_to_who_is_signed_in(cast: Cast
 @pytest.mark.parametrize("body", [b"", MALFORMED], ids=["empty", "malformed"])
 @pytest.mark.parametrize(("name", "role"), FORBIDDEN, ids=str)
 def test_s32_the_role_is_judged_before_the_body(
-    cast: Cast, by_role: dict[int, Actor], name: str, role: Role.ValueType, body: bytes
+    actors: Actors, by_role: dict[int, Actor], name: str, role: Role.ValueType, body: bytes
 ) -> None:
-    answer = over_grpc(cast, RPCS[name], body, by_role[role])
+    answer = over_grpc(actors, RPCS[name], body, by_role[role])
     assert (answer.status, answer.reason) == (CODE.PERMISSION_DENIED, "ROLE_NOT_ALLOWED")
 
 
 @pytest.mark.parametrize(("name", "role"), PERMITTED, ids=str)
 def test_a_body_that_cannot_be_read_is_refused_as_such_to_who_may_call(
-    cast: Cast, by_role: dict[int, Actor], name: str, role: Role.ValueType
+    actors: Actors, by_role: dict[int, Actor], name: str, role: Role.ValueType
 ) -> None:
-    answer = over_grpc(cast, RPCS[name], MALFORMED, by_role[role])
+    answer = over_grpc(actors, RPCS[name], MALFORMED, by_role[role])
     assert (answer.status, answer.reason) == (CODE.INVALID_ARGUMENT, "MALFORMED_BODY")
 
 
 @pytest.mark.parametrize("role", [Role.ROLE_DOCTOR, Role.ROLE_PHARMACIST], ids=Role.Name)
-def test_a_licence_is_asked_for_before_the_body_is_read(cast: Cast, role: Role.ValueType) -> None:
-    newcomer = cast.new_unverified(role)
+def test_a_licence_is_asked_for_before_the_body_is_read(actors: Actors, role: Role.ValueType) -> None:
+    newcomer = actors.new_unverified(role)
     names = [name for name in FOR_ROLES if role in access_of(RPCS[name]).roles]
     for name in names:
-        answer = over_grpc(cast, RPCS[name], MALFORMED, newcomer)
+        answer = over_grpc(actors, RPCS[name], MALFORMED, newcomer)
         assert (name, answer.status, answer.reason) == (name, CODE.PERMISSION_DENIED, "ACCOUNT_NOT_VERIFIED")
     assert len(names) > 5

@@ -9,7 +9,7 @@ from tests.rpc.access_table import CELLS, OK, OWN_ONLY, REFUSALS, Cell
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS, access_of
 from tests.rpc.requests import request_for
-from tests.rpc.stage import Stage
+from tests.rpc.stage import SignedInStage
 from tests.rpc.test_access_matrix import acting
 
 DENIED = {"P", "V", "N", "O"}
@@ -32,14 +32,14 @@ def declared(cell: Cell) -> str | None:
 
 
 @pytest.mark.parametrize("cell", one_of_each_kind(), ids=str)
-def test_s48_a_call_leaves_the_record_that_its_access_option_names(stage: Stage, cell: Cell) -> None:
+def test_s48_a_call_leaves_the_record_that_its_access_option_names(stage: SignedInStage, cell: Cell) -> None:
     rpc = RPCS[cell.rpc]
     prescription = stage.prescription(cell.scene, fresh=cell.expected in (OK, OWN_ONLY))
     actor = acting(stage, cell)
     request = request_for(stage, cell.rpc, prescription, actor if cell.allowed else None)
-    records = Records(stage.cast.instance)
+    records = Records(stage.actors.instance)
 
-    answer = over_grpc(stage.cast, rpc, request, actor)
+    answer = over_grpc(stage.actors, rpc, request, actor)
 
     event, rows = declared(cell) or ("access_denied" if cell.expected in DENIED else None), records.rows()
     if cell.expected == "U" or event is None:

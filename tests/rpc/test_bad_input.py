@@ -11,9 +11,9 @@ from google.protobuf.message import Message
 from medconnect.options.v1 import access_pb2
 from sqlalchemy import text
 
-from server.clinical.lapse_repository import LapseRepository
+from server.clinical.lapse_repository import ExpiryRepository
 from server.db.metadata import metadata
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.instance import RunningInstance
 from tests.rpc import bad_values
 from tests.rpc.calls import FACES, Answer, over_grpc, rest_answer, send
@@ -108,8 +108,8 @@ def filled(place: Place, request: Message) -> bool:
 
 
 @pytest.fixture(scope="module")
-def world(cast: Cast) -> World:
-    return World(cast)
+def world(actors: Actors) -> World:
+    return World(actors)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def requests(rpc: Rpc, world: World, instance: RunningInstance) -> Iterator[Soun
     yield found
     assert stored(instance) == before
     for request, actor in found.sent():
-        answer = over_grpc(world.cast, rpc, request, actor)
+        answer = over_grpc(world.actors, rpc, request, actor)
         assert answer.ok, answer
 
 
@@ -143,7 +143,7 @@ def stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
 async def _stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
     found = {}
     async with instance.core.work.read() as tx:
-        await tx[LapseRepository].settle()  # else it is written down by itself between two looks
+        await tx[ExpiryRepository].expire_due()  # else it is written down by itself between two looks
         for table in metadata.tables:
             contents = "0" if table in IN_MOTION else "coalesce(sum(hashtext(row::text)), 0)"
             row = await tx.connection.execute(text(f"SELECT count(*), {contents} FROM {table} AS row"))  # noqa: S608
@@ -174,7 +174,7 @@ def assert_none(faults: Iterable[tuple[str, Any, str | None]]) -> None:
 
 
 def test_s69_every_field_is_refused_what_it_must_not_hold(
-    rpc: Rpc, requests: Sound, cast: Cast, foreign_ids: tuple[str, ...]
+    rpc: Rpc, requests: Sound, actors: Actors, foreign_ids: tuple[str, ...]
 ) -> None:
     faults = []
     for place in places(rpc.descriptor.input_type):
@@ -185,12 +185,12 @@ def test_s69_every_field_is_refused_what_it_must_not_hold(
         if rpc.name in ABOUT_ANY_ACCOUNT:
             others = others[:-1]  # a patient's account is not foreign here
         for value in [*bad_values.of_field(place.field), *others]:
-            answer = over_grpc(cast, rpc, place.fed(base, value), requests.actor)
+            answer = over_grpc(actors, rpc, place.fed(base, value), requests.actor)
             faults.append((place.element, value, fault(answer, place.element)))
     assert_none(faults)
 
 
-def test_s69_every_field_is_refused_what_only_json_can_say(rpc: Rpc, requests: Sound, cast: Cast) -> None:
+def test_s69_every_field_is_refused_what_only_json_can_say(rpc: Rpc, requests: Sound, actors: Actors) -> None:
     faults = []
     for place in places(rpc.descriptor.input_type):
         if place.field.json_name in rpc.in_path:
@@ -198,7 +198,7 @@ def test_s69_every_field_is_refused_what_only_json_can_say(rpc: Rpc, requests: S
         base = base_of(place, requests)
         for value, element in json_values(place):
             body = place.fed_json(base, value, element=element)
-            answer = send(cast, rpc, body, requests.headers)
+            answer = send(actors, rpc, body, requests.headers)
             unreadable = answer.reason == "MALFORMED_BODY" and bad_values.unreadable(value)
             found = None if unreadable else fault(answer, *place.roughly)
             faults.append((place.element, value, found))
@@ -220,7 +220,7 @@ def json_values(place: Place) -> Iterator[tuple[Any, bool]]:
 @pytest.mark.parametrize("face", FACES)
 def test_s89_every_text_is_taken_with_what_is_pasted_unseen(rpc: Rpc, world: World, face: str) -> None:
     for request, actor in sound(rpc.name, world).sent():
-        answer = FACES[face](world.cast, rpc, pasted(request), actor)
+        answer = FACES[face](world.actors, rpc, pasted(request), actor)
         assert answer.ok, (face, answer)
 
 
@@ -251,7 +251,7 @@ def nested(field: FieldDescriptor) -> bool:
     return field.message_type is not None and not field.message_type.GetOptions().map_entry
 
 
-def test_a_list_is_refused_more_elements_than_it_may_have(rpc: Rpc, requests: Sound, cast: Cast) -> None:
+def test_a_list_is_refused_more_elements_than_it_may_have(rpc: Rpc, requests: Sound, actors: Actors) -> None:
     for place in places(rpc.descriptor.input_type):
         if not place.field.is_repeated:
             continue
@@ -261,26 +261,26 @@ def test_a_list_is_refused_more_elements_than_it_may_have(rpc: Rpc, requests: So
             crowded = copy.deepcopy(base)
             crowded.ClearField(place.field.name)
             getattr(crowded, place.field.name).extend([elements[0]] * count)
-            answer = over_grpc(cast, rpc, crowded, requests.actor)
+            answer = over_grpc(actors, rpc, crowded, requests.actor)
             assert (answer.http, answer.reason, answer.fields) == (400, "VALIDATION_FAILED", (place.whole,))
 
 
-def test_a_field_in_the_path_is_refused_what_it_must_not_hold(rpc: Rpc, requests: Sound, cast: Cast) -> None:
+def test_a_field_in_the_path_is_refused_what_it_must_not_hold(rpc: Rpc, requests: Sound, actors: Actors) -> None:
     faults = []
     base = json_of(requests.requests[0])
     for name in rpc.in_path:
         for value in (*bad_values.IDENTIFIERS, bad_values.NUL, "x" * 2_000, "..", "%", "/", "a/../b", "é"):
-            answer = send(cast, rpc, {**base, name: value}, requests.headers)
+            answer = send(actors, rpc, {**base, name: value}, requests.headers)
             unrouted = answer.http in (404, 400) and answer.reason in ("ROUTE_UNKNOWN", "MALFORMED_REQUEST")
             faults.append((name, value, None if unrouted else fault(answer, name)))
     assert_none(faults)
 
 
-def test_a_body_that_is_no_object_is_refused(rpc: Rpc, requests: Sound, cast: Cast) -> None:
+def test_a_body_that_is_no_object_is_refused(rpc: Rpc, requests: Sound, actors: Actors) -> None:
     path, _ = rest_request(rpc, json_of(requests.requests[0]))
     headers = {**requests.headers, "content-type": "application/json"}
     for body in bad_values.BODIES:
-        answer = rest_answer(cast.http.request(rpc.verb, path, headers=headers, content=body))
+        answer = rest_answer(actors.http.request(rpc.verb, path, headers=headers, content=body))
         assert (answer.http, answer.reason) == (400, "MALFORMED_BODY"), body[:20]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.rpc.canaries import CANARIES, Story, names, play, texts
 
 IDENTITY = {"name", "birth"}
@@ -83,15 +83,15 @@ PERMITTED_NAMES = {"qrHash", "nextPageToken"}
 
 
 @pytest.fixture(scope="module")
-def story(cast: Cast) -> Story:
-    return play(cast)
+def story(actors: Actors) -> Story:
+    return play(actors)
 
 
 @pytest.fixture(scope="module")
-def answers(cast: Cast, story: Story) -> Mapping[tuple[str, str], Any]:
+def answers(actors: Actors, story: Story) -> Mapping[tuple[str, str], Any]:
     for who in ("PO", "PX"):
-        cast.open_history(story.people[who])
-    return {view: answer(cast, story, *view) for view in SEEN}
+        actors.open_history(story.people[who])
+    return {view: answer(actors, story, *view) for view in SEEN}
 
 
 def test_the_table_asks_for_nothing_that_is_never_shown() -> None:
@@ -117,19 +117,19 @@ def test_s35_no_answer_holds_anything_that_opens_something(
 
 
 @pytest.mark.parametrize("who", ["PX", "DX", "HC", "HX", "A"])
-def test_a_refusal_shows_nothing_of_what_it_refuses(cast: Cast, story: Story, who: str) -> None:
+def test_a_refusal_shows_nothing_of_what_it_refuses(actors: Actors, story: Story, who: str) -> None:
     refused = 0
     for view in {view for _, view in SEEN if not is_act(view)}:
-        status, told = call(cast, story, who, view)
+        status, told = call(actors, story, who, view)
         if status >= 400:
             assert story.seen_in(told) == set()
             refused += 1
     assert refused > 5
 
 
-def answer(cast: Cast, story: Story, who: str, view: str) -> Any:
+def answer(actors: Actors, story: Story, who: str, view: str) -> Any:
     """What the actor is answered: the whole body, which must be a success."""
-    status, told = call(cast, story, who, view)
+    status, told = call(actors, story, who, view)
     assert status == 200, told
     return told["data"]
 
@@ -139,7 +139,7 @@ def is_act(view: str) -> bool:
     return view.startswith(("/pharmacy/scan", "/pharmacy/lookup", "/pharmacy/validate", "/pharmacy/release"))
 
 
-def call(cast: Cast, story: Story, who: str, view: str) -> tuple[int, dict[str, Any]]:
+def call(actors: Actors, story: Story, who: str, view: str) -> tuple[int, dict[str, Any]]:
     """Get the path, or post to it if it is a pharmacy's act."""
     path, _, body = view.format(
         prescription=story.prescription_id,
@@ -152,5 +152,5 @@ def call(cast: Cast, story: Story, who: str, view: str) -> tuple[int, dict[str, 
     ).partition(" ")
     if is_act(view):
         field = "qrCode" if "scan" in path else "referenceNumber"
-        return cast.rest("POST", path, story.people[who], {field: body} if body else {})
-    return cast.rest("GET", path, story.people[who])
+        return actors.rest("POST", path, story.people[who], {field: body} if body else {})
+    return actors.rest("GET", path, story.people[who])

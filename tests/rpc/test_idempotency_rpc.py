@@ -17,7 +17,7 @@ from tests.rpc.calls import FACES, Answer, native, ok_status, over_grpc, over_re
 from tests.rpc.methods import RPCS, access_of, json_of
 from tests.rpc.methods import WRITES as METHODS
 from tests.rpc.requests import request_for
-from tests.rpc.stage import Stage
+from tests.rpc.stage import SignedInStage
 
 CODE = grpc.StatusCode
 CREATE = RPCS["CreatePrescription"]
@@ -43,18 +43,18 @@ def test_every_write_says_whether_it_takes_a_key() -> None:
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("cell", WRITES, ids=lambda cell: cell.rpc)
-def test_a_repeat_answers_the_same_and_changes_nothing(stage: Stage, face: str, cell: Cell) -> None:
+def test_a_repeat_answers_the_same_and_changes_nothing(stage: SignedInStage, face: str, cell: Cell) -> None:
     request, actor = keyed_write(stage, cell)
     key = str(uuid4())
     untouched = stage.written()
 
-    first = FACES[face](stage.cast, RPCS[cell.rpc], request, actor, idempotency_key=key)
+    first = FACES[face](stage.actors, RPCS[cell.rpc], request, actor, idempotency_key=key)
     assert first.status == ok_status(face, RPCS[cell.rpc]), first.body
     assert REPLAYED not in first.headers
     written = stage.written()
     assert written != untouched
 
-    again = FACES[face](stage.cast, RPCS[cell.rpc], request, actor, idempotency_key=key)
+    again = FACES[face](stage.actors, RPCS[cell.rpc], request, actor, idempotency_key=key)
     assert (again.status, again.raw) == (first.status, first.raw)
     assert again.headers[REPLAYED] == "true"
     assert stage.written() == written
@@ -62,7 +62,7 @@ def test_a_repeat_answers_the_same_and_changes_nothing(stage: Stage, face: str, 
     if not RPCS[cell.rpc].descriptor.input_type.fields:
         return  # there is no other request
     other = another_request(request)
-    reused = FACES[face](stage.cast, RPCS[cell.rpc], other, actor, idempotency_key=key)
+    reused = FACES[face](stage.actors, RPCS[cell.rpc], other, actor, idempotency_key=key)
     assert reused.reason == "IDEMPOTENCY_KEY_REUSED"
     assert reused.status in (CODE.INVALID_ARGUMENT, 400)
     assert stage.written() == written
@@ -70,69 +70,69 @@ def test_a_repeat_answers_the_same_and_changes_nothing(stage: Stage, face: str, 
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("cell", WRITES, ids=lambda cell: cell.rpc)
-def test_a_short_key_is_refused_and_nothing_is_done(stage: Stage, face: str, cell: Cell) -> None:
+def test_a_short_key_is_refused_and_nothing_is_done(stage: SignedInStage, face: str, cell: Cell) -> None:
     refuses_key(stage, face, cell, "k" * 15)
 
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("key", ["k" * 256, "with spaces in the middle", ""], ids=["long", "spaced", "empty"])
-def test_a_key_of_another_form_is_refused_too(stage: Stage, face: str, key: str) -> None:
+def test_a_key_of_another_form_is_refused_too(stage: SignedInStage, face: str, key: str) -> None:
     refuses_key(stage, face, FIRST_CELLS["CreatePrescription"], key)
 
 
 @pytest.mark.parametrize("name", sorted(OTHERS - OF_WHO_IS_SIGNED_IN))
-def test_an_answer_that_holds_secrets_is_never_replayed(stage: Stage, name: str) -> None:
+def test_an_answer_that_holds_secrets_is_never_replayed(stage: SignedInStage, name: str) -> None:
     for key in ("short", str(uuid4())):
         request = request_for(stage, name, None)
-        answer = over_grpc(stage.cast, RPCS[name], request, None, idempotency_key=key)
+        answer = over_grpc(stage.actors, RPCS[name], request, None, idempotency_key=key)
         assert (answer.status, REPLAYED in answer.headers) == (CODE.OK, False)
 
 
-def test_a_call_over_grpc_may_be_repeated_over_rest(stage: Stage) -> None:
+def test_a_call_over_grpc_may_be_repeated_over_rest(stage: SignedInStage) -> None:
     request, actor = keyed_write(stage, FIRST_CELLS["CreatePatient"])
     key = str(uuid4())
     rpc = RPCS["CreatePatient"]
 
-    first = over_grpc(stage.cast, rpc, request, actor, idempotency_key=key)
-    rest = over_rest(stage.cast, rpc, request, actor, idempotency_key=key)
+    first = over_grpc(stage.actors, rpc, request, actor, idempotency_key=key)
+    rest = over_rest(stage.actors, rpc, request, actor, idempotency_key=key)
 
     assert (rest.status, rest.headers[REPLAYED]) == (201, "true")
     assert rest.body == first.body
 
 
-def test_a_key_belongs_to_its_caller_and_its_method(stage: Stage) -> None:
+def test_a_key_belongs_to_its_caller_and_its_method(stage: SignedInStage) -> None:
     key = str(uuid4())
     create = request_for(stage, "CreatePrescription", None)
-    made = [made_id(over_grpc(stage.cast, CREATE, create, stage[who], idempotency_key=key)) for who in ("DO", "DX")]
+    made = [made_id(over_grpc(stage.actors, CREATE, create, stage[who], idempotency_key=key)) for who in ("DO", "DX")]
     assert len(set(made)) == 2
 
     visit = request_for(stage, "CreateMedicalVisit", None)
-    answer = over_grpc(stage.cast, RPCS["CreateMedicalVisit"], visit, stage["DO"], idempotency_key=key)
+    answer = over_grpc(stage.actors, RPCS["CreateMedicalVisit"], visit, stage["DO"], idempotency_key=key)
     assert (answer.status, REPLAYED in answer.headers) == (CODE.OK, False)
 
 
-def test_a_failure_is_not_kept_under_its_key(stage: Stage) -> None:
+def test_a_failure_is_not_kept_under_its_key(stage: SignedInStage) -> None:
     prescription = stage.prescription("open", fresh=True)
     key = str(uuid4())
     validate = request_for(stage, "ValidatePrescription", prescription)
 
-    unseen = over_grpc(stage.cast, RPCS["ValidatePrescription"], validate, stage["HX"], idempotency_key=key)
+    unseen = over_grpc(stage.actors, RPCS["ValidatePrescription"], validate, stage["HX"], idempotency_key=key)
     assert unseen.status is CODE.NOT_FOUND
-    over_grpc(stage.cast, RPCS["ScanQrCode"], request_for(stage, "ScanQrCode", prescription), stage["HX"])
-    seen = over_grpc(stage.cast, RPCS["ValidatePrescription"], validate, stage["HX"], idempotency_key=key)
+    over_grpc(stage.actors, RPCS["ScanQrCode"], request_for(stage, "ScanQrCode", prescription), stage["HX"])
+    seen = over_grpc(stage.actors, RPCS["ValidatePrescription"], validate, stage["HX"], idempotency_key=key)
     assert (seen.status, REPLAYED in seen.headers) == (CODE.OK, False)
 
 
-def test_who_may_no_longer_act_gets_no_replay(stage: Stage) -> None:
+def test_who_may_no_longer_act_gets_no_replay(stage: SignedInStage) -> None:
     leaver, _ = stage.another_session(stage["DO"])
     request, key = request_for(stage, "CreatePrescription", None), str(uuid4())
-    assert over_grpc(stage.cast, CREATE, request, leaver, idempotency_key=key).status is CODE.OK
-    assert stage.cast.rest("POST", "/auth/logout", leaver)[0] == 200
-    assert over_grpc(stage.cast, CREATE, request, leaver, idempotency_key=key).status is CODE.UNAUTHENTICATED
+    assert over_grpc(stage.actors, CREATE, request, leaver, idempotency_key=key).status is CODE.OK
+    assert stage.actors.rest("POST", "/auth/logout", leaver)[0] == 200
+    assert over_grpc(stage.actors, CREATE, request, leaver, idempotency_key=key).status is CODE.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_a_create_whose_answers_are_lost_makes_one_prescription_and_one_mail(stage: Stage, face: str) -> None:
+def test_a_create_whose_answers_are_lost_makes_one_prescription_and_one_mail(stage: SignedInStage, face: str) -> None:
     diagnosis = f"Lost answers {uuid4()}"
     chance = random.Random(41)
     longest = MARGIN * usual_seconds(stage, face)
@@ -148,27 +148,27 @@ def test_a_create_whose_answers_are_lost_makes_one_prescription_and_one_mail(sta
 
     assert lost > len(made) / 8, "the answers came too early to be lost"
     assert len(set(made)) == ROUNDS[face]
-    assert stage.cast.instance.run(prescriptions_and_mails(stage, diagnosis)) == (set(map(UUID, made)), len(made))
+    assert stage.actors.instance.run(prescriptions_and_mails(stage, diagnosis)) == (set(map(UUID, made)), len(made))
 
 
-def keyed_write(stage: Stage, cell: Cell) -> tuple[Message, Actor]:
+def keyed_write(stage: SignedInStage, cell: Cell) -> tuple[Message, Actor]:
     """A request that will change something, and who may make it."""
     prescription = stage.prescription(cell.scene, fresh=True)
     return request_for(stage, cell.rpc, prescription), stage[cell.actor]
 
 
-def shared_write(stage: Stage, cell: Cell) -> tuple[Message, Actor]:
+def shared_write(stage: SignedInStage, cell: Cell) -> tuple[Message, Actor]:
     """A request that will not come so far as to change anything."""
     prescription = stage.prescription(cell.scene, fresh=False)
     return request_for(stage, cell.rpc, prescription), stage[cell.actor]
 
 
-def refuses_key(stage: Stage, face: str, cell: Cell, key: str) -> None:
+def refuses_key(stage: SignedInStage, face: str, cell: Cell, key: str) -> None:
     """Check that a call with this key is refused for it, and does nothing."""
     request, actor = shared_write(stage, cell)
     before = stage.written()
 
-    answer = FACES[face](stage.cast, RPCS[cell.rpc], request, actor, idempotency_key=key)
+    answer = FACES[face](stage.actors, RPCS[cell.rpc], request, actor, idempotency_key=key)
 
     assert answer.reason == "IDEMPOTENCY_KEY_INVALID"
     assert answer.status in (CODE.INVALID_ARGUMENT, 400)
@@ -184,9 +184,9 @@ def another_request(request: Message) -> Message:
     return other
 
 
-def hang_up_grpc(stage: Stage, request: Message, key: str, patience: float) -> bool:
+def hang_up_grpc(stage: SignedInStage, request: Message, key: str, patience: float) -> bool:
     """Call, and hang up after so many seconds; say whether that was before the answer came."""
-    call = native(stage.cast, CREATE).future(
+    call = native(stage.actors, CREATE).future(
         request.SerializeToString(), metadata=(*stage["DO"].metadata, ("idempotency-key", key))
     )
     time.sleep(patience)
@@ -194,11 +194,13 @@ def hang_up_grpc(stage: Stage, request: Message, key: str, patience: float) -> b
     return hung_up
 
 
-def hang_up_rest(stage: Stage, request: Message, key: str, patience: float) -> bool:
+def hang_up_rest(stage: SignedInStage, request: Message, key: str, patience: float) -> bool:
     """The same through the edge."""
     headers = {**stage["DO"].headers, "idempotency-key": key}
     try:
-        answer = stage.cast.http.post(CREATE.path, headers=headers, json=json_of(request), timeout=max(patience, 0.001))
+        answer = stage.actors.http.post(
+            CREATE.path, headers=headers, json=json_of(request), timeout=max(patience, 0.001)
+        )
         assert answer.status_code == 201, answer.text
     except httpx.TimeoutException:
         return True
@@ -208,7 +210,7 @@ def hang_up_rest(stage: Stage, request: Message, key: str, patience: float) -> b
 HANG_UP = {"grpc": hang_up_grpc, "rest": hang_up_rest}
 
 
-def usual_seconds(stage: Stage, face: str) -> float:
+def usual_seconds(stage: SignedInStage, face: str) -> float:
     """How long a create takes here, and now: the least of a few, because the first opens connections."""
     taken = []
     for _ in range(5):
@@ -219,10 +221,10 @@ def usual_seconds(stage: Stage, face: str) -> float:
     return min(taken)
 
 
-def insist(stage: Stage, face: str, request: Message, key: str) -> Answer:
+def insist(stage: SignedInStage, face: str, request: Message, key: str) -> Answer:
     """Repeat until it is answered; meanwhile the first call may still be running."""
     ends = time.monotonic() + 10
-    while (answer := FACES[face](stage.cast, CREATE, request, stage["DO"], idempotency_key=key)).reason:
+    while (answer := FACES[face](stage.actors, CREATE, request, stage["DO"], idempotency_key=key)).reason:
         assert answer.reason == "REQUEST_IN_PROGRESS"
         assert answer.status in (CODE.ABORTED, 409)
         assert time.monotonic() < ends
@@ -235,9 +237,9 @@ def made_id(answer: Answer) -> str:
     return prescription_id
 
 
-async def prescriptions_and_mails(stage: Stage, diagnosis: str) -> tuple[set[UUID], int]:
+async def prescriptions_and_mails(stage: SignedInStage, diagnosis: str) -> tuple[set[UUID], int]:
     """The ids of the prescriptions with this diagnosis, and how many mails tell of them."""
-    async with stage.cast.instance.core.work.read() as tx:
+    async with stage.actors.instance.core.work.read() as tx:
         found = await tx.connection.execute(
             text("SELECT id FROM prescriptions WHERE diagnosis = :diagnosis"), {"diagnosis": diagnosis}
         )

@@ -17,25 +17,25 @@ from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from PIL import Image
 
-from tests.fixtures.cast import Actor, Cast, new_email
+from tests.fixtures.cast import Actor, Actors, new_email
 from tests.fixtures.instance import RunningInstance
-from tests.fixtures.postman import PATIENCE_SECONDS, Postman, body
+from tests.fixtures.postman import PATIENCE_SECONDS, Sender, body
 
 COUNTS: Final = ("pendingJobs", "processingJobs", "completedJobs", "failedJobs")
 
 
 @pytest.fixture(scope="module")
-def postman(instance: RunningInstance) -> Postman:
-    return Postman(instance.home)
+def sender(instance: RunningInstance) -> Sender:
+    return Sender(instance.home)
 
 
 @pytest.fixture
-def patient(cast: Cast) -> patient_pb2.Patient:
+def patient(actors: Actors) -> patient_pb2.Patient:
     """A patient whom the doctor recorded, with an address."""
     request = clinical.CreatePatientRequest(
         email=new_email(), full_name="María Núñez", date_of_birth="1984-02-29", gender=patient_pb2.GENDER_FEMALE
     )
-    return cast.clinical.CreatePatient(request, metadata=cast.doctor.metadata).patient
+    return actors.clinical.CreatePatient(request, metadata=actors.doctor.metadata).patient
 
 
 def picture(mail: EmailMessage) -> tuple[str, bytes]:
@@ -45,19 +45,19 @@ def picture(mail: EmailMessage) -> tuple[str, bytes]:
     return part["Content-ID"].strip("<>"), part.get_content()
 
 
-def test_a_patient_whom_a_doctor_records_is_welcomed(patient: patient_pb2.Patient, postman: Postman) -> None:
-    mail = postman.wait(patient.email, "Welcome")
+def test_a_patient_whom_a_doctor_records_is_welcomed(patient: patient_pb2.Patient, sender: Sender) -> None:
+    mail = sender.wait(patient.email, "Welcome")
     for subtype in ("plain", "html"):
         assert "María Núñez" in body(mail, subtype)
         assert patient.email in body(mail, subtype)
 
 
 def test_the_mail_of_a_prescription_has_its_number_and_a_picture_whose_text_scans(
-    cast: Cast, patient: patient_pb2.Patient, postman: Postman
+    actors: Actors, patient: patient_pb2.Patient, sender: Sender
 ) -> None:
-    written = cast.prescribe(patient.id, 20)
+    written = actors.prescribe(patient.id, 20)
 
-    mail = postman.wait(patient.email, written.prescription_number)
+    mail = sender.wait(patient.email, written.prescription_number)
 
     for subtype in ("plain", "html"):
         words = body(mail, subtype)
@@ -67,26 +67,30 @@ def test_the_mail_of_a_prescription_has_its_number_and_a_picture_whose_text_scan
     assert f"cid:{content_id}" in body(mail, "html")
     (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(png)))
     scan = pharmacy.ScanQrCodeRequest(qr_code=code.text)
-    found = cast.pharmacy.ScanQrCode(scan, metadata=cast.pharmacist.metadata).prescription
+    found = actors.pharmacy.ScanQrCode(scan, metadata=actors.pharmacist.metadata).prescription
     assert (found.id, found.qr_code.scan_count) == (written.id, 1)
 
 
-def test_who_asks_for_the_mail_again_gets_it_again(cast: Cast, patient: patient_pb2.Patient, postman: Postman) -> None:
-    written = cast.prescribe(patient.id)
-    status, _ = cast.rest("POST", f"/qr-codes/email/{written.id}", cast.doctor, {})
+def test_who_asks_for_the_mail_again_gets_it_again(
+    actors: Actors, patient: patient_pb2.Patient, sender: Sender
+) -> None:
+    written = actors.prescribe(patient.id)
+    status, _ = actors.rest("POST", f"/qr-codes/email/{written.id}", actors.doctor, {})
     assert status == 200
     subject = f"Your prescription {written.prescription_number}"
-    wait_until(lambda: [mail["Subject"] for mail in postman.mails(patient.email)].count(subject) == 2)
+    wait_until(lambda: [mail["Subject"] for mail in sender.mails(patient.email)].count(subject) == 2)
 
 
-def test_of_what_was_handed_out_the_patient_is_told(cast: Cast, patient: patient_pb2.Patient, postman: Postman) -> None:
-    written = cast.prescribe(patient.id, 20)
-    cast.claim(written.id, cast.pharmacist)
+def test_of_what_was_handed_out_the_patient_is_told(
+    actors: Actors, patient: patient_pb2.Patient, sender: Sender
+) -> None:
+    written = actors.prescribe(patient.id, 20)
+    actors.claim(written.id, actors.pharmacist)
     line = {"itemId": written.items[0].id, "quantity": 12, "unitPrice": "1", "batchNumber": "B-1"}
     lines = {"items": [line | {"expiryDate": "2099-01-01"}]}
-    assert cast.rest("POST", f"/pharmacy/dispense/{written.id}", cast.pharmacist, lines)[0] == 200
+    assert actors.rest("POST", f"/pharmacy/dispense/{written.id}", actors.pharmacist, lines)[0] == 200
 
-    mail = postman.wait(patient.email, f"handed out for prescription {written.prescription_number}")
+    mail = sender.wait(patient.email, f"handed out for prescription {written.prescription_number}")
 
     assert "Medicine 0: 12" in body(mail, "plain")
     assert "Corner Pharmacy" in body(mail, "plain")
@@ -94,82 +98,82 @@ def test_of_what_was_handed_out_the_patient_is_told(cast: Cast, patient: patient
 
 
 def test_of_a_rejection_patient_and_doctor_are_told_why(
-    cast: Cast, patient: patient_pb2.Patient, postman: Postman
+    actors: Actors, patient: patient_pb2.Patient, sender: Sender
 ) -> None:
-    doctor = cast.new_doctor()
-    written = cast.prescribe(patient.id, doctor=doctor)
+    doctor = actors.new_doctor()
+    written = actors.prescribe(patient.id, doctor=doctor)
     look = pharmacy.LookupPrescriptionsRequest(reference_number=written.prescription_number)
-    cast.pharmacy.LookupPrescriptions(look, metadata=cast.pharmacist.metadata)
+    actors.pharmacy.LookupPrescriptions(look, metadata=actors.pharmacist.metadata)
     reject = pharmacy.RejectPrescriptionRequest(prescription_id=written.id, reason="two that do not go together")
-    cast.pharmacy.RejectPrescription(reject, metadata=cast.pharmacist.metadata)
+    actors.pharmacy.RejectPrescription(reject, metadata=actors.pharmacist.metadata)
     for address in (patient.email, doctor.email):
-        mail = postman.wait(address, f"rejected prescription {written.prescription_number}")
+        mail = sender.wait(address, f"rejected prescription {written.prescription_number}")
         assert "two that do not go together" in body(mail, "plain")
 
 
 def test_of_a_cancellation_the_patient_is_told_and_nobody_else(
-    cast: Cast, patient: patient_pb2.Patient, postman: Postman
+    actors: Actors, patient: patient_pb2.Patient, sender: Sender
 ) -> None:
-    doctor = cast.new_doctor()
-    written = cast.prescribe(patient.id, doctor=doctor)
+    doctor = actors.new_doctor()
+    written = actors.prescribe(patient.id, doctor=doctor)
     cancel = clinical.CancelPrescriptionRequest(prescription_id=written.id, reason="written twice")
-    cast.clinical.CancelPrescription(cancel, metadata=doctor.metadata)
-    mail = postman.wait(patient.email, f"cancelled prescription {written.prescription_number}")
+    actors.clinical.CancelPrescription(cancel, metadata=doctor.metadata)
+    mail = sender.wait(patient.email, f"cancelled prescription {written.prescription_number}")
     assert "written twice" in body(mail, "plain")
-    assert [letter["Subject"] for letter in postman.mails(doctor.email)] == ["Welcome to MedConnect"]
+    assert [letter["Subject"] for letter in sender.mails(doctor.email)] == ["Welcome to MedConnect"]
 
 
-def test_a_patient_without_an_address_gets_no_mail_and_the_doctor_is_told_so(cast: Cast) -> None:
+def test_a_patient_without_an_address_gets_no_mail_and_the_doctor_is_told_so(actors: Actors) -> None:
     request = clinical.CreatePatientRequest(
         full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
     )
-    patient = cast.clinical.CreatePatient(request, metadata=cast.doctor.metadata).patient
-    written = cast.prescribe(patient.id)
-    status, answer = cast.rest("POST", f"/qr-codes/email/{written.id}", cast.doctor, {})
+    patient = actors.clinical.CreatePatient(request, metadata=actors.doctor.metadata).patient
+    written = actors.prescribe(patient.id)
+    status, answer = actors.rest("POST", f"/qr-codes/email/{written.id}", actors.doctor, {})
     assert (status, answer["error"]["type"]) == (400, "PATIENT_HAS_NO_EMAIL")
 
 
-def test_a_deactivated_patient_gets_no_mail_and_the_doctor_is_told_so(cast: Cast, postman: Postman) -> None:
-    patient = cast.new_patient()
-    postman.wait(patient.email, "Welcome")
-    assert cast.rest("PUT", f"/users/{patient.user_id}/deactivate", cast.admin, {})[0] == 200
-    written = cast.prescribe(patient.patient_id)
+def test_a_deactivated_patient_gets_no_mail_and_the_doctor_is_told_so(actors: Actors, sender: Sender) -> None:
+    patient = actors.new_patient()
+    sender.wait(patient.email, "Welcome")
+    assert actors.rest("PUT", f"/users/{patient.user_id}/deactivate", actors.admin, {})[0] == 200
+    written = actors.prescribe(patient.patient_id)
     assert written.patient_email_status == patient_pb2.PATIENT_EMAIL_STATUS_ACCOUNT_DEACTIVATED
-    status, answer = cast.rest("POST", f"/qr-codes/email/{written.id}", cast.doctor, {})
+    status, answer = actors.rest("POST", f"/qr-codes/email/{written.id}", actors.doctor, {})
     assert (status, answer["error"]["type"]) == (400, "RECIPIENT_DEACTIVATED")
     with pytest.raises(grpc.RpcError) as refused:
         request = clinical.SendPrescriptionEmailRequest(prescription_id=written.id)
-        cast.clinical.SendPrescriptionEmail(request, metadata=cast.doctor.metadata)
+        actors.clinical.SendPrescriptionEmail(request, metadata=actors.doctor.metadata)
     assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert [mail["Subject"] for mail in postman.mails(patient.email)] == ["Welcome to MedConnect"]
+    assert [mail["Subject"] for mail in sender.mails(patient.email)] == ["Welcome to MedConnect"]
 
 
 def test_the_watched_queue_shows_itself_at_once_and_each_change_over_rest(
-    cast: Cast, patient: patient_pb2.Patient
+    actors: Actors, patient: patient_pb2.Patient
 ) -> None:
     begun = time.monotonic()
-    with server_sent_events(cast, "/events/email-queue/status/stream", cast.admin) as states:
+    with server_sent_events(actors, "/events/email-queue/status/stream", actors.admin) as states:
         first = next(states)
         assert time.monotonic() - begun < 3  # a state that says nothing new comes after 19 s
-        cast.prescribe(patient.id)
+        actors.prescribe(patient.id)
         seen = [first]
         while seen[-1]["completedJobs"] == first["completedJobs"] or seen[-1]["totalJobs"] == first["totalJobs"]:
             seen.append(next(states))
     assert all(state["totalJobs"] == sum(state[name] for name in COUNTS) for state in seen)
     assert sorted(seen, key=lambda state: state["lastUpdated"]) == seen
-    _, answer = cast.rest("GET", "/events/email-queue/status", cast.admin)
+    _, answer = actors.rest("GET", "/events/email-queue/status", actors.admin)
     assert answer["data"].keys() == first.keys()
 
 
 def test_the_watched_queue_shows_itself_at_once_and_each_change_over_grpc(
-    cast: Cast, patient: patient_pb2.Patient
+    actors: Actors, patient: patient_pb2.Patient
 ) -> None:
     request = events.WatchEmailQueueStatusRequest()
-    states = cast.events.WatchEmailQueueStatus(request, metadata=cast.admin.metadata, timeout=PATIENCE_SECONDS)
+    states = actors.events.WatchEmailQueueStatus(request, metadata=actors.admin.metadata, timeout=PATIENCE_SECONDS)
     begun = time.monotonic()
     first = next(states)
     assert time.monotonic() - begun < 3  # a state that says nothing new comes after 19 s
-    cast.prescribe(patient.id)
+    actors.prescribe(patient.id)
     changed = next(states)
     while changed.completed_jobs == first.completed_jobs or changed.total_jobs == first.total_jobs:
         changed = next(states)
@@ -178,9 +182,9 @@ def test_the_watched_queue_shows_itself_at_once_and_each_change_over_grpc(
 
 
 @contextmanager
-def server_sent_events(cast: Cast, path: str, actor: Actor) -> Iterator[Iterator[dict[str, Any]]]:
+def server_sent_events(actors: Actors, path: str, actor: Actor) -> Iterator[Iterator[dict[str, Any]]]:
     """The events of a stream, each the JSON that it carries; none for so long is a failure."""
-    with cast.http.stream("GET", path, headers=actor.headers, timeout=PATIENCE_SECONDS) as response:
+    with actors.http.stream("GET", path, headers=actor.headers, timeout=PATIENCE_SECONDS) as response:
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
         yield (json.loads(line.removeprefix("data:")) for line in response.iter_lines() if line.startswith("data:"))

@@ -12,7 +12,7 @@ from medconnect.clinical.v1 import visit_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS, WRITES, json_of
 from tests.rpc.stage import Prescription, dispense_line
@@ -35,19 +35,19 @@ REASON: Final = "Not what was meant"
 class Story:
     """What two professionals did for a patient, and its readings, each with whoever may read it."""
 
-    def __init__(self, cast: Cast) -> None:
-        self.cast = cast
-        self.patient = cast.new_patient("Paula Former")
-        self.doctor, self.pharmacist = cast.new_doctor(), cast.new_pharmacist()
+    def __init__(self, actors: Actors) -> None:
+        self.actors = actors
+        self.patient = actors.new_patient("Paula Former")
+        self.doctor, self.pharmacist = actors.new_doctor(), actors.new_pharmacist()
         workplace = auth.UpdateCurrentUserRequest(hospital_name="Old Hospital")
-        cast.auth.UpdateCurrentUser(workplace, metadata=self.doctor.metadata)
-        cast.open_history(self.patient)
+        actors.auth.UpdateCurrentUser(workplace, metadata=self.doctor.metadata)
+        actors.open_history(self.patient)
         self._visit()
         self.dispensed, self.rejected, self.cancelled, self.open = (
-            cast.prescribe(self.patient.patient_id, 10, doctor=self.doctor) for _ in range(4)
+            actors.prescribe(self.patient.patient_id, 10, doctor=self.doctor) for _ in range(4)
         )
         self._dispense()
-        self._at_the_counter("ScanQrCode", qr_code=cast.qr_text(self.rejected.id, self.doctor))
+        self._at_the_counter("ScanQrCode", qr_code=actors.qr_text(self.rejected.id, self.doctor))
         self._at_the_counter("RejectPrescription", prescription_id=self.rejected.id, reason=REASON)
         for request_type, prescription in (
             (clinical.CancelPrescriptionRequest, self.cancelled),
@@ -55,12 +55,12 @@ class Story:
         ):
             more = {"reason": REASON} if prescription is self.cancelled else {}
             rpc = request_type.DESCRIPTOR.name.removesuffix("Request")
-            self._call(cast.clinical, rpc, request_type(prescription_id=prescription.id, **more), self.doctor)
+            self._call(actors.clinical, rpc, request_type(prescription_id=prescription.id, **more), self.doctor)
 
     def readings(self) -> Iterator[tuple[str, Message, Actor]]:
         """Every reading of what happened."""
         about: Any = {"patient_id": self.patient.patient_id, "page_size": 100}
-        yield "ListAuditRecords", auth.ListAuditRecordsRequest(**about), self.cast.admin
+        yield "ListAuditRecords", auth.ListAuditRecordsRequest(**about), self.actors.admin
         yield "ListMedicalVisits", clinical.ListMedicalVisitsRequest(**about), self.doctor
         yield "ListPrescriptions", clinical.ListPrescriptionsRequest(**about), self.doctor
         yield "GetPatientHistory", clinical.GetPatientHistoryRequest(**about), self.doctor
@@ -84,18 +84,18 @@ class Story:
 
     def rename_everybody(self) -> None:
         """Change all that names patient, doctor and pharmacist: what they can themselves, and what nobody can yet."""
-        cast = self.cast
+        actors = self.actors
         name = clinical.UpdatePatientRequest(patient_id=self.patient.patient_id, full_name="Renamed Patient")
-        cast.clinical.UpdatePatient(name, metadata=self.doctor.metadata)
+        actors.clinical.UpdatePatient(name, metadata=self.doctor.metadata)
         hospital = auth.UpdateCurrentUserRequest(hospital_name="Renamed Hospital", phone="+49 30 4712")
-        cast.auth.UpdateCurrentUser(hospital, metadata=self.doctor.metadata)
+        actors.auth.UpdateCurrentUser(hospital, metadata=self.doctor.metadata)
         shop = {"pharmacy_name": "Renamed Pharmacy", "pharmacy_address": "Renamed Street", "phone": "+49 30 4713"}
-        cast.auth.UpdateCurrentUser(auth.UpdateCurrentUserRequest(**shop), metadata=self.pharmacist.metadata)
-        cast.instance.run(self._rename_staff())
+        actors.auth.UpdateCurrentUser(auth.UpdateCurrentUserRequest(**shop), metadata=self.pharmacist.metadata)
+        actors.instance.run(self._rename_staff())
 
     async def _rename_staff(self) -> None:
         renamed = "full_name = 'Renamed Staff', license_number = 'Renamed-1', specialization = 'Renamed'"
-        async with self.cast.instance.core.work.begin() as tx:
+        async with self.actors.instance.core.work.begin() as tx:
             for actor in (self.doctor, self.pharmacist):
                 statement = text(f"UPDATE users SET {renamed} WHERE id = CAST(:id AS uuid)")  # noqa: S608 - a constant
                 await tx.connection.execute(statement, {"id": actor.user_id})
@@ -107,19 +107,19 @@ class Story:
             visit_type=visit_pb2.VISIT_TYPE_CONSULTATION,
             chief_complaint="Cough at night",
         )
-        self.cast.clinical.CreateMedicalVisit(visit, metadata=self.doctor.metadata)
+        self.actors.clinical.CreateMedicalVisit(visit, metadata=self.doctor.metadata)
 
     def _dispense(self) -> None:
         """In two parts."""
         prescription = self.dispensed
-        self._at_the_counter("ScanQrCode", qr_code=self.cast.qr_text(prescription.id, self.doctor))
+        self._at_the_counter("ScanQrCode", qr_code=self.actors.qr_text(prescription.id, self.doctor))
         for quantity in (4, 6):
             self._at_the_counter("ValidatePrescription", prescription_id=prescription.id)
             lines = [dispense_line(prescription, quantity)]
             self._at_the_counter("DispensePrescription", prescription_id=prescription.id, items=lines)
 
     def _at_the_counter(self, rpc: str, **fields: Any) -> None:
-        self._call(self.cast.pharmacy, rpc, getattr(pharmacy, f"{rpc}Request")(**fields), self.pharmacist)
+        self._call(self.actors.pharmacy, rpc, getattr(pharmacy, f"{rpc}Request")(**fields), self.pharmacist)
 
     @staticmethod
     def _call(stub: Any, rpc: str, request: Message, actor: Actor) -> None:
@@ -127,8 +127,8 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(cast: Cast) -> Story:
-    return Story(cast)
+def story(actors: Actors) -> Story:
+    return Story(actors)
 
 
 def read(story: Story) -> list[tuple[str, str, Any]]:
@@ -136,7 +136,7 @@ def read(story: Story) -> list[tuple[str, str, Any]]:
     found = []
     for rpc, request, actor in story.readings():
         for face, call in FACES.items():
-            answer = call(story.cast, RPCS[rpc], request, actor)
+            answer = call(story.actors, RPCS[rpc], request, actor)
             assert answer.ok, (rpc, face, answer)
             found.append((rpc, face, by_id(answer.body) if rpc in GROWING else answer.raw))
     return found
@@ -166,22 +166,22 @@ def test_a_past_act_is_read_with_the_names_of_its_time(story: Story) -> None:
 
 
 def test_what_happens_later_is_read_with_the_later_names(story: Story) -> None:
-    cast = story.cast
-    written = cast.prescribe(story.patient.patient_id, 10, doctor=story.doctor)
-    scan = pharmacy.ScanQrCodeRequest(qr_code=cast.qr_text(written.id, story.doctor))
-    seen = cast.pharmacy.ScanQrCode(scan, metadata=story.pharmacist.metadata).prescription
+    actors = story.actors
+    written = actors.prescribe(story.patient.patient_id, 10, doctor=story.doctor)
+    scan = pharmacy.ScanQrCodeRequest(qr_code=actors.qr_text(written.id, story.doctor))
+    seen = actors.pharmacy.ScanQrCode(scan, metadata=story.pharmacist.metadata).prescription
     assert (seen.patient_name, seen.doctor_name) == ("Renamed Patient", "Renamed Staff")
     assert seen.doctor_license_number == "Renamed-1"
     log = pharmacy.ListPrescriptionLogRequest(prescription_id=written.id)
-    [entry] = cast.pharmacy.ListPrescriptionLog(log, metadata=story.pharmacist.metadata).entries
+    [entry] = actors.pharmacy.ListPrescriptionLog(log, metadata=story.pharmacist.metadata).entries
     assert (entry.pharmacist_name, entry.pharmacy_name) == ("Renamed Staff", "Renamed Pharmacy")
     accesses = clinical.ListAccessLogRequest(page_size=4)
-    listed = cast.clinical.ListAccessLog(accesses, metadata=story.patient.metadata).entries
+    listed = actors.clinical.ListAccessLog(accesses, metadata=story.patient.metadata).entries
     assert {entry.actor_workplace for entry in listed} == {"Renamed Pharmacy", "Renamed Hospital"}
 
 
 def test_an_open_prescription_names_its_doctor_and_patient_at_the_counter_as_it_was_written(story: Story) -> None:
-    scan = pharmacy.ScanQrCodeRequest(qr_code=story.cast.qr_text(story.open.id, story.doctor))
-    seen = story.cast.pharmacy.ScanQrCode(scan, metadata=story.pharmacist.metadata).prescription
+    scan = pharmacy.ScanQrCodeRequest(qr_code=story.actors.qr_text(story.open.id, story.doctor))
+    seen = story.actors.pharmacy.ScanQrCode(scan, metadata=story.pharmacist.metadata).prescription
     assert (seen.patient_name, seen.doctor_name, seen.doctor_license_number) == FORMER[:3]
     assert json_of(seen)["patientAllergies"] == ["Penicillin"]

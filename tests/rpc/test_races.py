@@ -17,7 +17,7 @@ from medconnect.clinical.v1 import prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.fixtures.instance import RunningInstance
 from tests.rpc.calls import Answer, native, over_grpc, over_rest, refusal, rest_answer, success
 from tests.rpc.methods import RPCS, Rpc, json_of, rest_request
@@ -46,19 +46,19 @@ class Outcome:
     seconds: float
 
 
-async def race(cast: Cast, calls: Sequence[Call]) -> list[Outcome]:
+async def race(actors: Actors, calls: Sequence[Call]) -> list[Outcome]:
     """Send all at once: every other one over gRPC, the rest over REST on a connection each."""
     limits = httpx.Limits(max_connections=len(calls), max_keepalive_connections=0)
-    async with httpx.AsyncClient(base_url=cast.http.base_url, timeout=30, limits=limits) as http:
-        runners = [_over_grpc(cast, call) if turn % 2 else _over_rest(http, call) for turn, call in enumerate(calls)]
+    async with httpx.AsyncClient(base_url=actors.http.base_url, timeout=30, limits=limits) as http:
+        runners = [_over_grpc(actors, call) if turn % 2 else _over_rest(http, call) for turn, call in enumerate(calls)]
         return await asyncio.gather(*runners)
 
 
-async def _over_grpc(cast: Cast, call: Call) -> Outcome:
+async def _over_grpc(actors: Actors, call: Call) -> Outcome:
     begun, done = time.monotonic(), asyncio.Event()
     loop = asyncio.get_running_loop()
     body = call.request.SerializeToString()
-    future = native(cast, call.rpc).future(body, metadata=call.actor.metadata, timeout=30)
+    future = native(actors, call.rpc).future(body, metadata=call.actor.metadata, timeout=30)
     future.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
     await done.wait()
     taken = time.monotonic() - begun
@@ -104,8 +104,8 @@ def dispense(written: prescription_pb2.Prescription, actor: Actor, *quantities: 
 class Books:
     """What is written down about a prescription, and what its readers are shown."""
 
-    def __init__(self, cast: Cast, instance: RunningInstance) -> None:
-        self._cast = cast
+    def __init__(self, actors: Actors, instance: RunningInstance) -> None:
+        self._actors = actors
         self._instance = instance
 
     def count(self, statement: str, prescription_id: str) -> Any:
@@ -128,53 +128,53 @@ class Books:
     def entries(self, prescription_id: str, pharmacist: Actor) -> Counter[str]:
         """The pharmacist's own history of it, by action."""
         request = pharmacy.ListDispensingHistoryRequest(page_size=100)
-        answer = over_rest(self._cast, RPCS["ListDispensingHistory"], request, pharmacist)
+        answer = over_rest(self._actors, RPCS["ListDispensingHistory"], request, pharmacist)
         return Counter(e["action"] for e in answer.body["entries"] if e["prescriptionId"] == prescription_id)
 
     def receipt(self, prescription_id: str, reader: Actor) -> Answer:
         """The receipt as that person sees it."""
         request = pharmacy.GetDispensingSummaryRequest(prescription_id=prescription_id)
-        return over_grpc(self._cast, RPCS["GetDispensingSummary"], request, reader)
+        return over_grpc(self._actors, RPCS["GetDispensingSummary"], request, reader)
 
     def states(self, written: prescription_pb2.Prescription, patient: Actor, pharmacist: Actor) -> set[str]:
         """The states in which it stands for its doctor, its patient, the pharmacy's log and the table's row."""
         one = clinical.GetPrescriptionRequest(prescription_id=written.id)
         log = pharmacy.ListPrescriptionLogRequest(prescription_id=written.id, page_size=100)
         row = self.count("SELECT status FROM prescriptions WHERE id = :id", written.id)
-        listed = over_rest(self._cast, RPCS["ListMyPrescriptions"], clinical.ListMyPrescriptionsRequest(), patient)
+        listed = over_rest(self._actors, RPCS["ListMyPrescriptions"], clinical.ListMyPrescriptionsRequest(), patient)
         shown = {entry["id"]: entry["status"] for entry in listed.body["prescriptions"]}
-        last = over_grpc(self._cast, RPCS["ListPrescriptionLog"], log, pharmacist).body["entries"][-1]["toStatus"]
+        last = over_grpc(self._actors, RPCS["ListPrescriptionLog"], log, pharmacist).body["entries"][-1]["toStatus"]
         return {
             row,
-            over_grpc(self._cast, RPCS["GetPrescription"], one, self._cast.doctor).body["prescription"]["status"],
+            over_grpc(self._actors, RPCS["GetPrescription"], one, self._actors.doctor).body["prescription"]["status"],
             shown[written.id],
             row if row == "cancelled" else last,  # the doctor's cancelling is no entry of a pharmacy
         }
 
 
 @pytest.fixture(scope="module")
-def books(cast: Cast, instance: RunningInstance) -> Books:
-    return Books(cast, instance)
+def books(actors: Actors, instance: RunningInstance) -> Books:
+    return Books(actors, instance)
 
 
 @pytest.fixture(scope="module")
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient()
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient()
 
 
 @pytest.fixture
-def pharmacist(cast: Cast) -> Actor:
-    return cast.new_pharmacist()
+def pharmacist(actors: Actors) -> Actor:
+    return actors.new_pharmacist()
 
 
 async def test_of_64_dispenses_at_once_exactly_one_succeeds(
-    cast: Cast, books: Books, patient: Actor, pharmacist: Actor, rounds: int
+    actors: Actors, books: Books, patient: Actor, pharmacist: Actor, rounds: int
 ) -> None:
     for _ in range(rounds):
-        written = cast.prescribe(patient.patient_id, 20, 10)
-        cast.claim(written.id, pharmacist)
+        written = actors.prescribe(patient.patient_id, 20, 10)
+        actors.claim(written.id, pharmacist)
 
-        (winner,) = winners(await race(cast, [dispense(written, pharmacist, 20, 10)] * AT_ONCE))
+        (winner,) = winners(await race(actors, [dispense(written, pharmacist, 20, 10)] * AT_ONCE))
 
         assert winner.answer.body["totalAmount"] == "60.00"
         assert books.handed_out(written.id) == (30, 30)
@@ -190,32 +190,32 @@ async def test_of_64_dispenses_at_once_exactly_one_succeeds(
 
 
 async def test_partial_dispenses_at_once_never_exceed_what_was_prescribed(
-    cast: Cast, books: Books, patient: Actor, pharmacist: Actor, rounds: int
+    actors: Actors, books: Books, patient: Actor, pharmacist: Actor, rounds: int
 ) -> None:
     """A part gives the claim back, so each claim lets one of 20 through; a fourth part of 3 is more than is left."""
     for _ in range(-(-rounds // 3)):
-        written = cast.prescribe(patient.patient_id, 10)
+        written = actors.prescribe(patient.patient_id, 10)
         for dispensed in (3, 6, 9):
-            cast.claim(written.id, pharmacist)
-            outcomes = await race(cast, [dispense(written, pharmacist, 3)] * 20)
+            actors.claim(written.id, pharmacist)
+            outcomes = await race(actors, [dispense(written, pharmacist, 3)] * 20)
             assert len(winners(outcomes)) == 1
             assert books.handed_out(written.id) == (dispensed, dispensed)
-        cast.claim(written.id, pharmacist)
-        outcomes = await race(cast, [dispense(written, pharmacist, 3)] * 20)
+        actors.claim(written.id, pharmacist)
+        outcomes = await race(actors, [dispense(written, pharmacist, 3)] * 20)
         assert {(o.answer.http, o.answer.fields) for o in outcomes} == {(400, ("items[0].quantity",))}
         assert books.handed_out(written.id) == (9, 9)
-        assert len(winners(await race(cast, [dispense(written, pharmacist, 1)] * 20))) == 1
+        assert len(winners(await race(actors, [dispense(written, pharmacist, 1)] * 20))) == 1
         assert books.handed_out(written.id) == (10, 10)
         assert books.states(written, patient, pharmacist) == {"dispensed"}
 
 
 async def test_dispense_reject_release_and_cancel_at_once_have_one_end_on_which_all_readers_agree(
-    cast: Cast, books: Books, patient: Actor, pharmacist: Actor, rounds: int
+    actors: Actors, books: Books, patient: Actor, pharmacist: Actor, rounds: int
 ) -> None:
     """A release ends nothing: after it, rejecting or cancelling may still win."""
     for seed in range(rounds):
-        written = cast.prescribe(patient.patient_id, 20, 10)
-        cast.claim(written.id, pharmacist)
+        written = actors.prescribe(patient.patient_id, 20, 10)
+        actors.claim(written.id, pharmacist)
         reject = pharmacy.RejectPrescriptionRequest(prescription_id=written.id, reason="wrong dose")
         release = pharmacy.ReleasePrescriptionRequest(prescription_id=written.id)
         cancel = clinical.CancelPrescriptionRequest(prescription_id=written.id, reason="written twice")
@@ -223,11 +223,11 @@ async def test_dispense_reject_release_and_cancel_at_once_have_one_end_on_which_
             dispense(written, pharmacist, 20, 10),
             Call(RPCS["RejectPrescription"], reject, pharmacist),
             Call(RPCS["ReleasePrescription"], release, pharmacist),
-            Call(RPCS["CancelPrescription"], cancel, cast.doctor),
+            Call(RPCS["CancelPrescription"], cancel, actors.doctor),
         ] * 4
         random.Random(seed).shuffle(calls)
 
-        won = [outcome.call.rpc.name for outcome in winners(await race(cast, calls))]
+        won = [outcome.call.rpc.name for outcome in winners(await race(actors, calls))]
 
         ends = {
             "DispensePrescription": "dispensed",
@@ -245,18 +245,18 @@ async def test_dispense_reject_release_and_cancel_at_once_have_one_end_on_which_
 
 
 async def test_of_all_who_validate_at_once_one_holds_the_claim(
-    cast: Cast, patient: Actor, pharmacist: Actor, rounds: int
+    actors: Actors, patient: Actor, pharmacist: Actor, rounds: int
 ) -> None:
-    colleague = cast.new_pharmacist()
+    colleague = actors.new_pharmacist()
     for _ in range(rounds):
-        written = cast.prescribe(patient.patient_id)
+        written = actors.prescribe(patient.patient_id)
         for actor in (pharmacist, colleague):
             look = pharmacy.LookupPrescriptionsRequest(reference_number=written.prescription_number)
-            assert over_rest(cast, RPCS["LookupPrescriptions"], look, actor).ok
+            assert over_rest(actors, RPCS["LookupPrescriptions"], look, actor).ok
         request = pharmacy.ValidatePrescriptionRequest(prescription_id=written.id)
         calls = [Call(RPCS["ValidatePrescription"], request, actor) for actor in (pharmacist, colleague) * 8]
 
-        outcomes = await race(cast, calls)
+        outcomes = await race(actors, calls)
 
         assert {outcome.call.actor for outcome in winners(outcomes)} in ({pharmacist}, {colleague})
         lost = {outcome.answer.reason for outcome in outcomes if not outcome.answer.ok}

@@ -9,10 +9,10 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
-from tests.fixtures.cast import Actor, Cast, new_email
+from tests.fixtures.cast import Actor, Actors, new_email
 from tests.fixtures.instance import RunningInstance
 from tests.rpc.calls import Answer, over_grpc, over_rest
-from tests.rpc.laboratory import PRESCRIBED, Laboratory, Specimen
+from tests.rpc.laboratory import PRESCRIBED, PrescriptionStates, Specimen
 from tests.rpc.methods import RPCS
 
 TABLE: Final = """
@@ -61,8 +61,8 @@ MORE_METADATA: Final[Mapping[str, frozenset[str]]] = {
 
 
 @pytest.fixture(scope="module")
-def laboratory(cast: Cast, instance: RunningInstance) -> Laboratory:
-    return Laboratory(cast, instance)
+def prescription_states(actors: Actors, instance: RunningInstance) -> PrescriptionStates:
+    return PrescriptionStates(actors, instance)
 
 
 Act = Callable[[Specimen, int], tuple[str, Message]]
@@ -123,8 +123,8 @@ def test_the_table_has_a_row_for_every_state_and_a_column_for_every_action() -> 
 
 @pytest.mark.parametrize(("situation", "state", "action", "outcome", "face"), list(cells()))
 def test_s37_an_action_does_what_the_table_says(
-    laboratory: Laboratory,
-    cast: Cast,
+    prescription_states: PrescriptionStates,
+    actors: Actors,
     situation: str,
     state: str,
     action: str,
@@ -133,30 +133,30 @@ def test_s37_an_action_does_what_the_table_says(
 ) -> None:
     refused = outcome in REFUSALS
     if refused or outcome == "none":
-        specimen = laboratory.kept(situation)
+        specimen = prescription_states.kept(situation)
     else:
-        specimen = laboratory.fresh(situation, new_email() if action == "mail" else None)
-    assert laboratory.state(specimen) == state
-    name, request = ACTS[action](specimen, laboratory.open_quantity(specimen))
-    actor = cast.doctor if action in BY_DOCTOR else specimen.pharmacist
-    before = laboratory.rows(specimen)
+        specimen = prescription_states.fresh(situation, new_email() if action == "mail" else None)
+    assert prescription_states.state(specimen) == state
+    name, request = ACTS[action](specimen, prescription_states.open_quantity(specimen))
+    actor = actors.doctor if action in BY_DOCTOR else specimen.pharmacist
+    before = prescription_states.rows(specimen)
 
-    answer = face(cast, RPCS[name], request, actor)
+    answer = face(actors, RPCS[name], request, actor)
 
     if refused:
         assert (answer.http, answer.reason) == (400, REFUSALS[outcome].format(state=state.upper()))
         assert answer.metadata.keys() == MORE_METADATA[outcome]
         assert answer.metadata.get("state", state) == state
-        assert laboratory.rows(specimen) == before
+        assert prescription_states.rows(specimen) == before
     elif outcome == "none":
         assert (answer.ok, answer.body["prescriptions"]) == (True, [])
-        assert laboratory.rows(specimen) == before
+        assert prescription_states.rows(specimen) == before
     else:
         reached = state if outcome == "=" else outcome
         assert answer.ok, answer
         assert shown_state(answer, reached) == reached
-        assert laboratory.state(specimen) == reached
-        assert laboratory.rows(specimen) != before
+        assert prescription_states.state(specimen) == reached
+        assert prescription_states.rows(specimen) != before
 
 
 def shown_state(answer: Answer, otherwise: str) -> str:
@@ -171,33 +171,35 @@ def shown_state(answer: Answer, otherwise: str) -> str:
     "situation", ["pending", "scanned", "part_dispensed", "lease_over", "dispensed", "old_scanned"]
 )
 def test_to_a_pharmacist_who_never_saw_it_a_prescription_does_not_exist(
-    laboratory: Laboratory, cast: Cast, stranger: Actor, situation: str, action: str
+    prescription_states: PrescriptionStates, actors: Actors, stranger: Actor, situation: str, action: str
 ) -> None:
-    specimen = laboratory.kept(situation)
+    specimen = prescription_states.kept(situation)
     name, request = ACTS[action](specimen, PRESCRIBED)
-    before = laboratory.rows(specimen)
+    before = prescription_states.rows(specimen)
     for face in (over_grpc, over_rest):
-        answer = face(cast, RPCS[name], request, stranger)
+        answer = face(actors, RPCS[name], request, stranger)
         assert (answer.http, answer.reason) == (404, "RESOURCE_NOT_FOUND")
-    assert laboratory.rows(specimen) == before
+    assert prescription_states.rows(specimen) == before
 
 
 @pytest.fixture(scope="module")
-def stranger(cast: Cast) -> Actor:
-    return cast.new_pharmacist()
+def stranger(actors: Actors) -> Actor:
+    return actors.new_pharmacist()
 
 
 @pytest.mark.parametrize("action", ["validate", "reject"])
-def test_what_was_seen_over_a_day_ago_must_be_scanned_again(laboratory: Laboratory, cast: Cast, action: str) -> None:
-    specimen = laboratory.fresh("scanned")
-    laboratory.alter(
+def test_what_was_seen_over_a_day_ago_must_be_scanned_again(
+    prescription_states: PrescriptionStates, actors: Actors, action: str
+) -> None:
+    specimen = prescription_states.fresh("scanned")
+    prescription_states.alter(
         specimen,
         "UPDATE pharmacy_log SET occurred_at = occurred_at - interval '24 h 1 s' WHERE prescription_id = :id",
     )
     name, request = ACTS[action](specimen, PRESCRIBED)
-    before = laboratory.rows(specimen)
-    refused = over_rest(cast, RPCS[name], request, specimen.pharmacist)
+    before = prescription_states.rows(specimen)
+    refused = over_rest(actors, RPCS[name], request, specimen.pharmacist)
     assert (refused.http, refused.reason) == (404, "RESOURCE_NOT_FOUND")
-    assert laboratory.rows(specimen) == before
-    laboratory.see(specimen)
-    assert over_rest(cast, RPCS[name], request, specimen.pharmacist).ok
+    assert prescription_states.rows(specimen) == before
+    prescription_states.see(specimen)
+    assert over_rest(actors, RPCS[name], request, specimen.pharmacist).ok

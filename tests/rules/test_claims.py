@@ -20,12 +20,12 @@ HOLDER, OTHER = new_id(), new_id()
 @pytest.mark.parametrize("status", [S.SCANNED, S.PARTIALLY_DISPENSED])
 def test_a_first_claim_lasts_a_lease_and_remembers_where_it_came_from(status: PrescriptionStatus) -> None:
     prescription = a_prescription(status=status)
-    assert claims.claimed(prescription, HOLDER, LEASE) == Claim(HOLDER, status, NOW + LEASE)
+    assert claims.claim(prescription, HOLDER, LEASE) == Claim(HOLDER, status, NOW + LEASE)
 
 
 def test_a_claim_taken_in_the_last_minute_outlives_the_validity() -> None:
     prescription = a_prescription(status=S.SCANNED, expires_at=NOW + timedelta(minutes=1))
-    assert claims.claimed(prescription, HOLDER, LEASE).expires_at == NOW + LEASE
+    assert claims.claim(prescription, HOLDER, LEASE).expires_at == NOW + LEASE
 
 
 @pytest.mark.parametrize(
@@ -45,24 +45,24 @@ def test_renewals(lease_left: int, validity_left: int, renewed_to: int) -> None:
         claimed_from=S.PARTIALLY_DISPENSED,
         expires_at=NOW + timedelta(minutes=lease_left),
     )
-    renewed = claims.claimed(prescription, HOLDER, LEASE)
+    renewed = claims.claim(prescription, HOLDER, LEASE)
     assert renewed == Claim(HOLDER, S.PARTIALLY_DISPENSED, NOW + timedelta(minutes=renewed_to))
 
 
 def test_a_claim_keeps_others_off_and_says_until_when() -> None:
     prescription = held(a_prescription(), HOLDER)
     with pytest.raises(ClaimedByOther) as refusal:
-        claims.claimed(prescription, OTHER, LEASE)
+        claims.claim(prescription, OTHER, LEASE)
     assert refusal.value.metadata == {"state": S.VALIDATED, "claim_expires_at": NOW + timedelta(minutes=20)}
 
 
 @pytest.mark.parametrize("source", [S.SCANNED, S.PARTIALLY_DISPENSED])
 def test_a_release_leads_back_to_where_the_claim_came_from(source: PrescriptionStatus) -> None:
-    assert claims.released(held(a_prescription(), HOLDER, claimed_from=source), HOLDER) is source
+    assert claims.release(held(a_prescription(), HOLDER, claimed_from=source), HOLDER) is source
 
 
 def test_a_release_past_the_validity_leaves_an_expired_prescription() -> None:
-    assert claims.released(held(a_prescription(expires_at=NOW), HOLDER), HOLDER) is S.EXPIRED
+    assert claims.release(held(a_prescription(expires_at=NOW), HOLDER), HOLDER) is S.EXPIRED
 
 
 @pytest.mark.parametrize("pharmacist_id", [HOLDER, OTHER])
@@ -73,9 +73,9 @@ def test_can_dispense_is_the_truth(status: PrescriptionStatus, pharmacist_id: UU
         prescription = held(prescription, HOLDER)
     could = True
     try:
-        claim = claims.claimed(prescription, pharmacist_id, LEASE)
+        claim = claims.claim(prescription, pharmacist_id, LEASE)
         mine = replace(prescription, status=S.VALIDATED, claim=claim)
-        dispensing.dispensed(mine, pharmacist_id, [line(mine.items[0], 1)], TODAY)
+        dispensing.dispense(mine, pharmacist_id, [line(mine.items[0], 1)], TODAY)
     except DeclaredError:
         could = False
     assert claims.can_dispense(prescription, pharmacist_id) is could

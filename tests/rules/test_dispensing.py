@@ -34,21 +34,21 @@ HOLDER, OTHER = new_id(), new_id()
 
 
 def _validate(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
-    claims.claimed(prescription, pharmacist_id, LEASE)
+    claims.claim(prescription, pharmacist_id, LEASE)
     return S.VALIDATED
 
 
 def _dispense_all(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
     lines = [line(item) for item in prescription.items]
-    return dispensing.dispensed(prescription, pharmacist_id, lines, TODAY).status
+    return dispensing.dispense(prescription, pharmacist_id, lines, TODAY).status
 
 
 def _dispense_some(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
-    return dispensing.dispensed(prescription, pharmacist_id, [line(prescription.items[0], 1)], TODAY).status
+    return dispensing.dispense(prescription, pharmacist_id, [line(prescription.items[0], 1)], TODAY).status
 
 
 def _scan(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
-    return dispensing.seen(prescription)
+    return dispensing.status_after_scan(prescription)
 
 
 ACTIONS: dict[str, Callable[[Prescription, UUID], PrescriptionStatus]] = {
@@ -56,8 +56,8 @@ ACTIONS: dict[str, Callable[[Prescription, UUID], PrescriptionStatus]] = {
     "validate": _validate,
     "dispense all": _dispense_all,
     "dispense some": _dispense_some,
-    "reject": dispensing.rejected,
-    "release": claims.released,
+    "reject": dispensing.reject,
+    "release": claims.release,
 }
 
 STATES: dict[str, Prescription] = {
@@ -132,7 +132,7 @@ def test_a_dispense_reports_quantities_items_and_total() -> None:
     prescription = held(partly_dispensed(a_prescription()), HOLDER)
     first, second = prescription.items
     lines = [line(first, 3, unit_price=Decimal("0.10")), line(second, 10, unit_price=Decimal("2.5"))]
-    outcome = dispensing.dispensed(prescription, HOLDER, lines, TODAY)
+    outcome = dispensing.dispense(prescription, HOLDER, lines, TODAY)
     assert outcome.status is S.PARTIALLY_DISPENSED
     assert outcome.quantities == {first.id: 3, second.id: 10}
     assert [item.dispensed_quantity for item in outcome.items] == [8, 10]
@@ -142,9 +142,9 @@ def test_a_dispense_reports_quantities_items_and_total() -> None:
 def test_the_last_open_unit_completes_a_prescription() -> None:
     prescription = held(partly_dispensed(a_prescription()), HOLDER)
     first, second = prescription.items
-    most = dispensing.dispensed(prescription, HOLDER, [line(first, 15), line(second, 9)], TODAY)
+    most = dispensing.dispense(prescription, HOLDER, [line(first, 15), line(second, 9)], TODAY)
     rest = held(replace(prescription, items=most.items), HOLDER)
-    outcome = dispensing.dispensed(rest, HOLDER, [line(rest.items[1], 1)], TODAY)
+    outcome = dispensing.dispense(rest, HOLDER, [line(rest.items[1], 1)], TODAY)
     assert (most.status, outcome.status) == (S.PARTIALLY_DISPENSED, S.DISPENSED)
 
 
@@ -164,7 +164,7 @@ def test_every_violation_of_every_line_is_named_at_once() -> None:
         replace(line(second), item_id=new_id(), expiry_date=date(2101, 1, 1)),
     ]
     with pytest.raises(ValidationFailed) as refusal:
-        dispensing.dispensed(prescription, HOLDER, lines, TODAY)
+        dispensing.dispense(prescription, HOLDER, lines, TODAY)
     assert [violation.field for violation in refusal.value.violations] == [
         "items[0].quantity",
         "items[1].itemId",
@@ -200,7 +200,7 @@ def test_a_batch_may_be_used_on_its_last_day_and_not_after() -> None:
 def _violated(**changes: Any) -> list[str]:
     prescription = held(a_prescription(), HOLDER)
     try:
-        dispensing.dispensed(prescription, HOLDER, [line(prescription.items[0], **changes)], TODAY)
+        dispensing.dispense(prescription, HOLDER, [line(prescription.items[0], **changes)], TODAY)
     except ValidationFailed as refusal:
         return [violation.field for violation in refusal.violations]
     return []

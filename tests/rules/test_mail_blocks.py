@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from server.clinical.entities import Prescription
-from server.mail.entities import MailKind
+from server.mail.entities import EmailKind
 from tests.fixtures.letters import AMOXICILLIN, FULL, contents_of
 
 BLOCK: Final = "Week 1: 1 tablet\r\n2 tablets from week 2\n\n  - after meals\n\tnot <b>with</b>  milk"
@@ -26,16 +26,16 @@ def with_reason(prescription: Prescription) -> Prescription:
     return replace(prescription, status_reason=BLOCK)
 
 
-PLACES: Final[dict[MailKind, tuple[Callable[[Prescription], Prescription], int]]] = {
-    MailKind.PRESCRIPTION: (with_instructions, 5),
-    MailKind.REJECTED: (with_reason, 17),
-    MailKind.CANCELLED: (with_reason, 17),
+PLACES: Final[dict[EmailKind, tuple[Callable[[Prescription], Prescription], int]]] = {
+    EmailKind.PRESCRIPTION: (with_instructions, 5),
+    EmailKind.REJECTED: (with_reason, 17),
+    EmailKind.CANCELLED: (with_reason, 17),
 }
 """Where such texts stand, and how far their lines are indented."""
 
 
 @pytest.mark.parametrize("kind", PLACES)
-def test_a_block_keeps_its_lines_and_indents(kind: MailKind) -> None:
+def test_a_block_keeps_its_lines_and_indents(kind: EmailKind) -> None:
     change, columns = PLACES[kind]
     contents = contents_of(kind)
     assert contents.prescription is not None

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server.clinical.entities import PrescriptionStatus
-from server.mail.entities import MailKind
-from server.mail.letters import Contents, LetterWriter
-from tests.fixtures.letters import CODE, FULL, HANDED_OUT, PRESCRIPTION, contents_of
+from server.mail.entities import EmailKind
+from server.mail.letters import EmailRenderer, TemplateData
+from tests.fixtures.letters import CODE, DISPENSE, FULL, PRESCRIPTION, contents_of
 
 DATE: Final = re.compile(r"\d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d UTC")
 WRITTEN: Final = datetime(2026, 1, 1, 8, 1, tzinfo=UTC)
@@ -32,32 +32,32 @@ AFTER_A_PART: Final = (
     ("The prescription is valid until", PRESCRIPTION_ENDS),
     ("You can use the same QR code until", CODE_ENDS),
 )
-EXPECTED: Final[dict[MailKind, tuple[tuple[str, datetime], ...]]] = {
-    MailKind.WELCOME: ONE_TIME_CODE,
-    MailKind.PRESCRIPTION: (("Valid until", PRESCRIPTION_ENDS), ("You can use it until", CODE_ENDS)),
-    MailKind.DISPENSED: AFTER_A_PART,
-    MailKind.REJECTED: WHEN_IT_CHANGED,
-    MailKind.CANCELLED: WHEN_IT_CHANGED,
-    MailKind.PASSWORD_RESET: ONE_TIME_CODE,
-    MailKind.PASSWORD_CHANGED: (("When", ASKED_FOR),),
-    MailKind.HISTORY_CODE: ONE_TIME_CODE,
-    MailKind.EMAIL_CODE: ONE_TIME_CODE,
-    MailKind.EMAIL_CHANGE: (("Requested", ASKED_FOR),),
-    MailKind.ADDRESS_TAKEN: (("When", ASKED_FOR),),
-    MailKind.TEST: (),
+EXPECTED: Final[dict[EmailKind, tuple[tuple[str, datetime], ...]]] = {
+    EmailKind.WELCOME: ONE_TIME_CODE,
+    EmailKind.PRESCRIPTION: (("Valid until", PRESCRIPTION_ENDS), ("You can use it until", CODE_ENDS)),
+    EmailKind.DISPENSED: AFTER_A_PART,
+    EmailKind.REJECTED: WHEN_IT_CHANGED,
+    EmailKind.CANCELLED: WHEN_IT_CHANGED,
+    EmailKind.PASSWORD_RESET: ONE_TIME_CODE,
+    EmailKind.PASSWORD_CHANGED: (("When", ASKED_FOR),),
+    EmailKind.HISTORY_CODE: ONE_TIME_CODE,
+    EmailKind.EMAIL_CODE: ONE_TIME_CODE,
+    EmailKind.EMAIL_CHANGE: (("Requested", ASKED_FOR),),
+    EmailKind.ADDRESS_TAKEN: (("When", ASKED_FOR),),
+    EmailKind.TEST: (),
 }
 
 
-def dated(kind: MailKind) -> Contents:
+def dated(kind: EmailKind) -> TemplateData:
     """What an email of that kind is written from, with a date of its own for each meaning."""
     contents = replace(
         contents_of(kind), changed_at=ASKED_FOR, code="042871", code_expires_at=MAILED_CODE_ENDS, code_works=True
     )
     if contents.handed_out is not None:
-        contents = replace(contents, handed_out=replace(HANDED_OUT, occurred_at=HANDED_OUT_AT))
+        contents = replace(contents, handed_out=replace(DISPENSE, occurred_at=HANDED_OUT_AT))
     if contents.prescription is None:
         return contents
-    part = PrescriptionStatus.PARTIALLY_DISPENSED if kind is MailKind.DISPENSED else contents.prescription.status
+    part = PrescriptionStatus.PARTIALLY_DISPENSED if kind is EmailKind.DISPENSED else contents.prescription.status
     prescription = replace(
         contents.prescription,
         status=part,
@@ -75,7 +75,7 @@ def told(moment: datetime) -> str:
     return f"{moment:%-d %B %Y, %H:%M} UTC"
 
 
-def bodies(kind: MailKind, contents: Contents, writer: LetterWriter = FULL) -> tuple[str, str]:
+def bodies(kind: EmailKind, contents: TemplateData, writer: EmailRenderer = FULL) -> tuple[str, str]:
     """Both parts as one line each, without tags and colons."""
     letter = writer.write(kind, contents)
     html = re.sub(r"<[^>]+>", " ", letter.html)
@@ -83,16 +83,16 @@ def bodies(kind: MailKind, contents: Contents, writer: LetterWriter = FULL) -> t
     return text, html
 
 
-@pytest.mark.parametrize("kind", MailKind)
-def test_each_date_stands_beside_what_it_speaks_of(kind: MailKind) -> None:
+@pytest.mark.parametrize("kind", EmailKind)
+def test_each_date_stands_beside_what_it_speaks_of(kind: EmailKind) -> None:
     for body in bodies(kind, dated(kind)):
         assert DATE.findall(body) == [told(moment) for _, moment in EXPECTED[kind]]
         for words, moment in EXPECTED[kind]:
             assert f"{words} {told(moment)}" in body
 
 
-@pytest.mark.parametrize("kind", [MailKind.PRESCRIPTION, MailKind.DISPENSED])
-def test_a_code_that_ends_with_its_prescription_is_not_said_to_be_renewable(kind: MailKind) -> None:
+@pytest.mark.parametrize("kind", [EmailKind.PRESCRIPTION, EmailKind.DISPENSED])
+def test_a_code_that_ends_with_its_prescription_is_not_said_to_be_renewable(kind: EmailKind) -> None:
     contents = dated(kind)
     assert contents.prescription is not None
     ending = replace(contents.prescription, qr_code=replace(CODE, expires_at=PRESCRIPTION_ENDS.replace(microsecond=0)))
@@ -102,7 +102,7 @@ def test_a_code_that_ends_with_its_prescription_is_not_said_to_be_renewable(kind
 
 
 def test_after_a_part_a_code_that_no_longer_works_is_not_said_to_be_scannable() -> None:
-    for body in bodies(MailKind.DISPENSED, replace(dated(MailKind.DISPENSED), code_works=False)):
+    for body in bodies(EmailKind.DISPENSED, replace(dated(EmailKind.DISPENSED), code_works=False)):
         assert DATE.findall(body) == [told(HANDED_OUT_AT), told(PRESCRIPTION_ENDS)]
         assert "Its QR code no longer works; get a new one in MedConnect." in body
 
@@ -116,7 +116,7 @@ def test_after_a_part_a_code_that_no_longer_works_is_not_said_to_be_scannable() 
     ],
 )
 def test_a_date_names_its_zone(zone: str, said: str) -> None:
-    writer = LetterWriter(full=True, zone=ZoneInfo(zone), frontend_url="https://med.example")
-    contents = replace(contents_of(MailKind.PRESCRIPTION), prescription=PRESCRIPTION)
-    for body in bodies(MailKind.PRESCRIPTION, contents, writer):
+    writer = EmailRenderer(full=True, zone=ZoneInfo(zone), frontend_url="https://med.example")
+    contents = replace(contents_of(EmailKind.PRESCRIPTION), prescription=PRESCRIPTION)
+    for body in bodies(EmailKind.PRESCRIPTION, contents, writer):
         assert f"Valid until {said}" in body

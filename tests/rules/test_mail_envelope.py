@@ -12,8 +12,8 @@ import zxingcpp
 from PIL import Image
 
 from server.mail.composer import qr_text
-from server.mail.entities import MailKind
-from server.mail.envelope import envelop, picture_id, sender_domain
+from server.mail.entities import EmailKind
+from server.mail.envelope import build_message, picture_id, sender_domain
 from server.qr import picture
 from server.qr.signed_code import decode
 from tests.fixtures.letters import (
@@ -45,9 +45,9 @@ def part(mail: EmailMessage, subtype: str) -> str:
 
 
 @pytest.mark.parametrize("words", HOSTILE)
-@pytest.mark.parametrize("kind", MailKind)
-def test_s58_hostile_words_reach_one_recipient_escaped_and_literal(words: str, kind: MailKind) -> None:
-    raw = envelop(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None)
+@pytest.mark.parametrize("kind", EmailKind)
+def test_s58_hostile_words_reach_one_recipient_escaped_and_literal(words: str, kind: EmailKind) -> None:
+    raw = build_message(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None)
     assert b"\r\n.\r\n" not in raw.as_bytes()
     mail = sent(raw)
     assert [mail["To"], mail["From"]] == ["maria@example.org", SENDER]
@@ -70,14 +70,14 @@ def test_s58_hostile_words_reach_one_recipient_escaped_and_literal(words: str, k
     ],
 )
 def test_s57_what_is_not_exactly_one_address_is_no_recipient(address: str) -> None:
-    letter = FULL.write(MailKind.WELCOME, contents_of(MailKind.WELCOME))
+    letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
     with pytest.raises((ValueError, LookupError, HeaderParseError)):
-        envelop(replace(MAIL, recipient=address), SENDER, letter, None)
+        build_message(replace(MAIL, recipient=address), SENDER, letter, None)
 
 
 def test_the_same_mail_always_has_the_same_message_id_and_says_that_nobody_wrote_it() -> None:
-    letter = FULL.write(MailKind.WELCOME, contents_of(MailKind.WELCOME))
-    first, second = (envelop(replace(MAIL, fence=fence), SENDER, letter, None) for fence in (1, 2))
+    letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
+    first, second = (build_message(replace(MAIL, fence=fence), SENDER, letter, None) for fence in (1, 2))
     assert first["Message-ID"] == second["Message-ID"] == f"<{MAIL.id}@hospital.example>"
     assert first["Date"] == second["Date"] == "Thu, 26 Nov 2026 10:30:00 +0000"
     assert first["Auto-Submitted"] == "auto-generated"
@@ -87,8 +87,8 @@ def test_the_picture_in_the_mail_decodes_to_the_codes_text() -> None:
     text = qr_text(PRESCRIPTION, CODES)
     assert text is not None
     cid = picture_id(MAIL, sender_domain(SENDER))
-    letter = FULL.write(MailKind.PRESCRIPTION, prescription_contents(picture_id=cid))
-    mail = sent(envelop(MAIL, SENDER, letter, picture.png(text)))
+    letter = FULL.write(EmailKind.PRESCRIPTION, prescription_contents(picture_id=cid))
+    mail = sent(build_message(MAIL, SENDER, letter, picture.png(text)))
     (png,) = [found for found in mail.walk() if found.get_content_type() == "image/png"]
     assert png["Content-ID"] == f"<{cid}>"
     assert png.get_content_disposition() == "inline"

@@ -10,8 +10,8 @@ from server.auth.entities import UserStatus
 from server.clinical.entities import PrescriptionStatus
 from server.clinical.qr_issuer import QrIssuer
 from server.mail.composer import qr_text
-from server.mail.entities import MailKind
-from server.mail.letters import Contents, LetterWriter
+from server.mail.entities import EmailKind
+from server.mail.letters import EmailRenderer, TemplateData
 from server.qr.signed_code import QrKeyRing
 from tests.fixtures.letters import (
     CODE,
@@ -116,15 +116,15 @@ If the patient still needs the medicines, write a new prescription.
 
 def test_the_text_alone_says_everything() -> None:
     doctor = replace(DOCTOR_USER, status=UserStatus.UNVERIFIED)
-    to_doctor = replace(contents_of(MailKind.REJECTED), recipient=DOCTOR_USER)
-    assert FULL.write(MailKind.PRESCRIPTION, prescription_contents()).text == PRESCRIPTION_TEXT + FOOTER
-    assert FULL.write(MailKind.WELCOME, Contents(doctor, invited=True)).text == INVITATION_TEXT + FOOTER
-    assert FULL.write(MailKind.DISPENSED, contents_of(MailKind.DISPENSED)).text == DISPENSED_TEXT + FOOTER
-    assert FULL.write(MailKind.REJECTED, to_doctor).text == REJECTED_TEXT + FOOTER
+    to_doctor = replace(contents_of(EmailKind.REJECTED), recipient=DOCTOR_USER)
+    assert FULL.write(EmailKind.PRESCRIPTION, prescription_contents()).text == PRESCRIPTION_TEXT + FOOTER
+    assert FULL.write(EmailKind.WELCOME, TemplateData(doctor, invited=True)).text == INVITATION_TEXT + FOOTER
+    assert FULL.write(EmailKind.DISPENSED, contents_of(EmailKind.DISPENSED)).text == DISPENSED_TEXT + FOOTER
+    assert FULL.write(EmailKind.REJECTED, to_doctor).text == REJECTED_TEXT + FOOTER
 
 
-@pytest.mark.parametrize("kind", MailKind)
-def test_the_html_says_what_the_text_says(kind: MailKind) -> None:
+@pytest.mark.parametrize("kind", EmailKind)
+def test_the_html_says_what_the_text_says(kind: EmailKind) -> None:
     letter = FULL.write(kind, contents_of(kind))
     facts = [
         line.partition(":")[2].strip() for line in letter.text.splitlines() if line.startswith("  ") and ":" in line
@@ -134,7 +134,7 @@ def test_the_html_says_what_the_text_says(kind: MailKind) -> None:
 
 
 def test_the_welcome_of_a_patient_names_the_reference_number_and_where_to_sign_in() -> None:
-    letter = FULL.write(MailKind.WELCOME, contents_of(MailKind.WELCOME))
+    letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
     for body in (letter.text, letter.html):
         assert PATIENT.reference_number in body
         assert "https://med.example" in body
@@ -142,7 +142,7 @@ def test_the_welcome_of_a_patient_names_the_reference_number_and_where_to_sign_i
 
 
 def test_the_welcome_of_an_account_whose_address_is_not_confirmed_has_its_code_and_no_link_to_sign_in() -> None:
-    letter = FULL.write(MailKind.WELCOME, replace(contents_of(MailKind.WELCOME), code="042871", code_expires_at=NOW))
+    letter = FULL.write(EmailKind.WELCOME, replace(contents_of(EmailKind.WELCOME), code="042871", code_expires_at=NOW))
     for body in (letter.text, letter.html):
         assert "042871" in body
         assert "26 November 2026, 10:30 UTC" in body
@@ -150,8 +150,8 @@ def test_the_welcome_of_an_account_whose_address_is_not_confirmed_has_its_code_a
         assert "https://med.example" not in body
 
 
-@pytest.mark.parametrize("kind", [MailKind.PASSWORD_RESET, MailKind.HISTORY_CODE, MailKind.EMAIL_CODE])
-def test_a_mail_with_a_code_says_until_when_it_is_good_and_to_tell_it_nobody(kind: MailKind) -> None:
+@pytest.mark.parametrize("kind", [EmailKind.PASSWORD_RESET, EmailKind.HISTORY_CODE, EmailKind.EMAIL_CODE])
+def test_a_mail_with_a_code_says_until_when_it_is_good_and_to_tell_it_nobody(kind: EmailKind) -> None:
     letter = FULL.write(kind, contents_of(kind))
     for body in (letter.text, letter.html):
         for said in ("042871", "26 November 2026, 10:30 UTC", "Never share"):
@@ -160,13 +160,13 @@ def test_a_mail_with_a_code_says_until_when_it_is_good_and_to_tell_it_nobody(kin
 
 
 def test_a_mail_about_an_address_is_to_that_address() -> None:
-    letter = FULL.write(MailKind.EMAIL_CODE, contents_of(MailKind.EMAIL_CODE))
+    letter = FULL.write(EmailKind.EMAIL_CODE, contents_of(EmailKind.EMAIL_CODE))
     assert "new@example.org" in letter.text
     assert "maria@example.org" not in letter.text + letter.html
 
 
-@pytest.mark.parametrize("kind", [MailKind.PRESCRIPTION, MailKind.DISPENSED, MailKind.REJECTED, MailKind.CANCELLED])
-def test_s59_minimal_mails_name_no_diagnosis_no_medicine_and_no_reason(kind: MailKind) -> None:
+@pytest.mark.parametrize("kind", [EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED])
+def test_s59_minimal_mails_name_no_diagnosis_no_medicine_and_no_reason(kind: EmailKind) -> None:
     full, minimal = FULL.write(kind, contents_of(kind)), MINIMAL.write(kind, contents_of(kind))
     for canary in ("Acute sinusitis", "Amoxicillin", "500 mg"):
         assert canary not in minimal.text + minimal.html
@@ -176,10 +176,10 @@ def test_s59_minimal_mails_name_no_diagnosis_no_medicine_and_no_reason(kind: Mai
 
 
 def test_moments_are_told_in_the_hospitals_zone() -> None:
-    writer = LetterWriter(full=True, zone=ZoneInfo("Asia/Tokyo"), frontend_url="https://med.example")
+    writer = EmailRenderer(full=True, zone=ZoneInfo("Asia/Tokyo"), frontend_url="https://med.example")
     assert (
         "Valid until:   26 December 2026, 19:30 JST"
-        in writer.write(MailKind.PRESCRIPTION, prescription_contents()).text
+        in writer.write(EmailKind.PRESCRIPTION, prescription_contents()).text
     )
 
 
@@ -189,7 +189,7 @@ def test_moments_are_told_in_the_hospitals_zone() -> None:
 def test_a_prescription_that_ended_meanwhile_is_mailed_without_a_code_and_says_why(status: PrescriptionStatus) -> None:
     ended = replace(PRESCRIPTION, status=status)
     assert qr_text(ended, CODES) is None
-    letter = FULL.write(MailKind.PRESCRIPTION, prescription_contents(ended, picture_id=""))
+    letter = FULL.write(EmailKind.PRESCRIPTION, prescription_contents(ended, picture_id=""))
     for body in (letter.text, letter.html):
         assert f"This prescription is {status.value} now" in body
         assert "cid:" not in body
@@ -202,7 +202,7 @@ def test_a_code_that_is_over_or_whose_key_is_retired_is_not_mailed() -> None:
     assert qr_text(replace(over, as_of=CODE.expires_at - timedelta(seconds=1)), CODES) is not None
     assert qr_text(over, CODES) is None
     assert qr_text(PRESCRIPTION, QrIssuer(QrKeyRing.parse("two:" + "k" * 32), timedelta(days=7))) is None
-    letter = FULL.write(MailKind.PRESCRIPTION, prescription_contents(over, picture_id=""))
+    letter = FULL.write(EmailKind.PRESCRIPTION, prescription_contents(over, picture_id=""))
     assert "This email contains no QR code" in letter.text
     assert "This email contains no QR code" in letter.html
     assert PATIENT.reference_number in letter.text

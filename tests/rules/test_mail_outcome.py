@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from server.mail.entities import ClaimedMail, MailKind
+from server.mail.entities import ClaimedEmail, EmailKind
 from server.mail.mailer import MailDeferred, MailRefused, MailSystemAway, RecipientRefused
 from server.mail.outcome import GivenUp, Postponed, after_failed_composing, after_failed_delivery
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
-MAIL = ClaimedMail(UUID(int=1), MailKind.WELCOME, UUID(int=2), "a@b.example", None, {}, 0, 1, NOW, NOW, NOW)
+MAIL = ClaimedEmail(UUID(int=1), EmailKind.WELCOME, UUID(int=2), "a@b.example", None, {}, 0, 1, NOW, NOW, NOW)
 LATE = replace(MAIL, claimed_at=NOW + timedelta(hours=24))
 
 

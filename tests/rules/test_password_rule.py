@@ -15,7 +15,7 @@ def test_s05_the_list_holds_more_than_ten_thousand_passwords_that_are_long_enoug
     words = gzip.decompress(password_rule._COMMON.read_bytes()).decode().split("\n")
     assert len([word for word in words if len(word) >= password_rule.MIN_LENGTH]) > 10_000
     assert words == sorted(set(words), key=lambda word: (word == "", word))
-    assert all(word == password_rule._folded(word) for word in words)
+    assert all(word == password_rule._fold_text(word) for word in words)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from server.errors import (
     PrescriptionRejected,
 )
 from server.identity import Role
-from server.mail.entities import MailKind, NewMail
+from server.mail.entities import EmailKind, NewEmail
 from tests.fixtures.auth import a_user
 from tests.fixtures.pharmacy import a_prescription
 
@@ -61,13 +61,13 @@ def test_a_doctor_who_comes_too_late_learns_whom_to_call_and_until_when() -> Non
 
 def test_a_mail_goes_to_the_patients_account_and_names_the_prescription_alone() -> None:
     prescription = a_prescription()
-    mail = mail_to_patient(MailKind.CANCELLED, prescription)
+    mail = mail_to_patient(EmailKind.CANCELLED, prescription)
     assert prescription.patient_user_id is not None
-    expected = NewMail(MailKind.CANCELLED, prescription.patient_user_id, "paula@example.org", prescription.id)
+    expected = NewEmail(EmailKind.CANCELLED, prescription.patient_user_id, "paula@example.org", prescription.id)
     assert mail == expected
 
 
 def test_a_patient_without_an_account_cannot_be_mailed() -> None:
     prescription = a_prescription(patient_user_id=None, patient_email="")
     with pytest.raises(PatientHasNoEmail):
-        mail_to_patient(MailKind.PRESCRIPTION, prescription)
+        mail_to_patient(EmailKind.PRESCRIPTION, prescription)

@@ -8,11 +8,11 @@ import pytest
 
 from server.db.embedded import EmbeddedPostgres
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import copied_database
 from tests.fixtures.instance import RunningInstance, running_instance
-from tests.fixtures.postman import Postman
+from tests.fixtures.postman import Sender
 from tests.interceptors.probe import House, running_house
 
 OPTIONS = {
@@ -94,17 +94,17 @@ async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> Async
 
 
 @pytest.fixture(scope="package")
-def confirming(postgres: EmbeddedPostgres) -> Iterator[Cast]:
+def confirming(postgres: EmbeddedPostgres) -> Iterator[Actors]:
     """People on an instance with REGISTRATION_CONFIRM_EMAIL."""
     with asyncio.Runner() as runner:
         database = copied_database(postgres)
         url = runner.run(database.__aenter__())
-        with running_instance(url, registration_confirm_email=True) as running, Cast(running) as actors:
+        with running_instance(url, registration_confirm_email=True) as running, Actors(running) as actors:
             yield actors
         runner.run(database.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="package")
-def postman(instance: RunningInstance) -> Postman:
+def sender(instance: RunningInstance) -> Sender:
     """Who delivers the mails of the shared instance."""
-    return Postman(instance.home)
+    return Sender(instance.home)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
-from tests.fixtures.postman import Postman, body
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.postman import Sender, body
 
 NEW = "a fresh start, 2041"
 WRONG = "not the present one"
@@ -13,83 +13,83 @@ CHANGED = "Your MedConnect password was changed"
 
 
 @pytest.fixture
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient()
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient()
 
 
-def call(cast: Cast, method: str, path: str, sent: Any, actor: Actor | None) -> tuple[int, str]:
+def call(actors: Actors, method: str, path: str, sent: Any, actor: Actor | None) -> tuple[int, str]:
     """Status, and the reason of a refusal."""
-    status, answer = cast.rest(method, path, actor, sent)
+    status, answer = actors.rest(method, path, actor, sent)
     return status, "" if status < 300 else answer["error"]["type"]
 
 
-def subjects(postman: Postman, address: str) -> list[str]:
-    return [str(mail["Subject"]) for mail in postman.mails(address)]
+def subjects(sender: Sender, address: str) -> list[str]:
+    return [str(mail["Subject"]) for mail in sender.mails(address)]
 
 
-def test_s15_a_new_password_needs_the_present_one_and_wrong_ones_are_limited(cast: Cast, patient: Actor) -> None:
+def test_s15_a_new_password_needs_the_present_one_and_wrong_ones_are_limited(actors: Actors, patient: Actor) -> None:
     change = {"currentPassword": WRONG, "newPassword": NEW}
     for _ in range(5):
-        assert call(cast, "PUT", "/auth/change-password", change, patient) == (400, "PASSWORD_WRONG")
+        assert call(actors, "PUT", "/auth/change-password", change, patient) == (400, "PASSWORD_WRONG")
     change["currentPassword"] = PASSWORD
-    assert call(cast, "PUT", "/auth/change-password", change, patient) == (429, "RATE_LIMIT_EXCEEDED")
+    assert call(actors, "PUT", "/auth/change-password", change, patient) == (429, "RATE_LIMIT_EXCEEDED")
 
 
-def test_s15_whoever_sets_a_new_password_the_owner_is_told(cast: Cast, patient: Actor, postman: Postman) -> None:
+def test_s15_whoever_sets_a_new_password_the_owner_is_told(actors: Actors, patient: Actor, sender: Sender) -> None:
     change = {"currentPassword": PASSWORD, "newPassword": NEW}
-    assert call(cast, "PUT", "/auth/change-password", change, patient) == (200, "")
-    postman.wait(patient.email, CHANGED)
-    sent = {"email": patient.email, "otpCode": cast.reset_code(patient), "newPassword": PASSWORD}
-    status, answer = cast.rest("POST", "/auth/reset-password", None, sent)
+    assert call(actors, "PUT", "/auth/change-password", change, patient) == (200, "")
+    sender.wait(patient.email, CHANGED)
+    sent = {"email": patient.email, "otpCode": actors.reset_code(patient), "newPassword": PASSWORD}
+    status, answer = actors.rest("POST", "/auth/reset-password", None, sent)
     assert (status, answer["data"]) == (200, {})  # and no token: who resets is not signed in
-    postman.wait(patient.email, CHANGED, 2)
+    sender.wait(patient.email, CHANGED, 2)
 
 
 @pytest.mark.parametrize(
     ("more", "reason"), [({}, "VALIDATION_FAILED"), ({"currentPassword": WRONG}, "PASSWORD_WRONG")]
 )
 def test_s15_a_new_address_needs_the_present_password(
-    cast: Cast, patient: Actor, postman: Postman, more: dict[str, str], reason: str
+    actors: Actors, patient: Actor, sender: Sender, more: dict[str, str], reason: str
 ) -> None:
     address = new_email()
-    assert call(cast, "PUT", "/auth/profile", {"email": address, **more}, patient) == (400, reason)
-    cast.sign_in(patient.email)
-    assert subjects(postman, address) == []
+    assert call(actors, "PUT", "/auth/profile", {"email": address, **more}, patient) == (400, reason)
+    actors.sign_in(patient.email)
+    assert subjects(sender, address) == []
 
 
 def test_s15_a_new_address_counts_after_its_code_and_the_old_one_is_told(
-    cast: Cast, patient: Actor, postman: Postman
+    actors: Actors, patient: Actor, sender: Sender
 ) -> None:
     address = new_email()
-    status, answer = cast.rest(
+    status, answer = actors.rest(
         "PUT", "/auth/profile", patient, {"email": address.upper(), "currentPassword": PASSWORD, "phone": "+49 30 99"}
     )
     user = answer["data"]["user"]
     assert (status, user["email"], user["newEmail"], user["phone"]) == (200, patient.email, address, "+49 30 99")
-    notice = postman.wait(patient.email, "A new address for your MedConnect account")
+    notice = sender.wait(patient.email, "A new address for your MedConnect account")
     assert address not in body(notice, "plain") + body(notice, "html")
-    code = postman.code(address, "Your code to confirm this address")
-    assert call(cast, "POST", "/auth/login", {"email": address, "password": PASSWORD}, None)[0] == 401
-    assert call(cast, "POST", "/auth/confirm-email", {"otpCode": code}, cast.new_patient()) == (400, "OTP_INVALID")
-    status, answer = cast.rest("POST", "/auth/confirm-email", patient, {"otpCode": code})
+    code = sender.code(address, "Your code to confirm this address")
+    assert call(actors, "POST", "/auth/login", {"email": address, "password": PASSWORD}, None)[0] == 401
+    assert call(actors, "POST", "/auth/confirm-email", {"otpCode": code}, actors.new_patient()) == (400, "OTP_INVALID")
+    status, answer = actors.rest("POST", "/auth/confirm-email", patient, {"otpCode": code})
     user = answer["data"]["user"]
     assert (status, user["email"], user["newEmail"], user["emailConfirmed"]) == (200, address, "", True)
-    cast.sign_in(address)
-    assert call(cast, "POST", "/auth/login", {"email": patient.email, "password": PASSWORD}, None)[0] == 401
-    profile = cast.rest("GET", "/patients/profile", patient)[1]["data"]["patient"]
+    actors.sign_in(address)
+    assert call(actors, "POST", "/auth/login", {"email": patient.email, "password": PASSWORD}, None)[0] == 401
+    profile = actors.rest("GET", "/patients/profile", patient)[1]["data"]["patient"]
     assert (profile["email"], profile["phone"]) == (address, "+49 30 99")
 
 
-def test_s16_a_new_password_ends_every_session(cast: Cast) -> None:
+def test_s16_a_new_password_ends_every_session(actors: Actors) -> None:
     email = new_email()
     account = {"email": email, "password": PASSWORD}
-    registered = cast.rest("POST", "/auth/register", None, account | {"fullName": "Zoe Young"})
-    signed_in = [cast.rest("POST", "/auth/login", None, account) for _ in range(2)]
+    registered = actors.rest("POST", "/auth/register", None, account | {"fullName": "Zoe Young"})
+    signed_in = [actors.rest("POST", "/auth/login", None, account) for _ in range(2)]
     answers = [answer["data"] for _, answer in (registered, *signed_in)]
     sessions = [Actor(answer["user"]["id"], email, answer["accessToken"]) for answer in answers]
-    reset = {"email": email, "otpCode": cast.reset_code(sessions[0]), "newPassword": NEW}
-    assert call(cast, "POST", "/auth/reset-password", reset, None) == (200, "")
+    reset = {"email": email, "otpCode": actors.reset_code(sessions[0]), "newPassword": NEW}
+    assert call(actors, "POST", "/auth/reset-password", reset, None) == (200, "")
     for answer, session in zip(answers, sessions, strict=True):
-        assert call(cast, "GET", "/auth/profile", None, session) == (401, "UNAUTHENTICATED")
-        refresh = call(cast, "POST", "/auth/refresh", {"refreshToken": answer["refreshToken"]}, None)
+        assert call(actors, "GET", "/auth/profile", None, session) == (401, "UNAUTHENTICATED")
+        refresh = call(actors, "POST", "/auth/refresh", {"refreshToken": answer["refreshToken"]}, None)
         assert refresh == (401, "REFRESH_TOKEN_INVALID")

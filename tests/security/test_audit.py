@@ -11,7 +11,7 @@ from medconnect.auth.v1 import auth_service_pb2
 from sqlalchemy import text
 
 from server.audit.events import Outcome
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.database import as_owner
 from tests.fixtures.instance import RunningInstance, running_instance
 from tests.fixtures.records import Records
@@ -19,24 +19,24 @@ from tests.rpc.access_table import CELLS, OK
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS, WRITES, access_of
 from tests.rpc.requests import request_for
-from tests.rpc.stage import Stage
+from tests.rpc.stage import SignedInStage
 from tests.rpc.test_access_matrix import acting, owners_marks
 
 
 @pytest.fixture
-def alone(database_url: str) -> Iterator[Cast]:
+def alone(database_url: str) -> Iterator[Actors]:
     """The actors of an instance whose database a test may break."""
-    with running_instance(database_url) as instance, Cast(instance) as cast:
-        yield cast
+    with running_instance(database_url) as instance, Actors(instance) as actors:
+        yield actors
 
 
-def records_of(cast: Cast, **filters: Any) -> list[dict[str, Any]]:
+def records_of(actors: Actors, **filters: Any) -> list[dict[str, Any]]:
     """The audit as an admin reads it, over REST, page by page."""
     found: list[dict[str, Any]] = []
     token = ""
     while True:
         query = {**filters, "pageSize": 100, "pageToken": token}
-        answer = cast.http.get("/audit", params=query, headers=cast.admin.headers).json()["data"]
+        answer = actors.http.get("/audit", params=query, headers=actors.admin.headers).json()["data"]
         found += answer["entries"]
         token = answer["nextPageToken"]
         if not token:
@@ -58,12 +58,12 @@ def medicine() -> dict[str, Any]:
     ],
 )
 def test_s48_the_list_is_narrowed_by_each_filter(
-    cast: Cast, filters: dict[str, str], holds: Callable[[dict[str, Any]], bool]
+    actors: Actors, filters: dict[str, str], holds: Callable[[dict[str, Any]], bool]
 ) -> None:
-    patient = cast.new_patient()
-    cast.prescribe(patient.patient_id)
-    cast.rest("GET", f"/doctors/patients/{patient.patient_id}", patient)
-    everything, narrowed = records_of(cast, patientId=patient.patient_id), records_of(cast, **filters)
+    patient = actors.new_patient()
+    actors.prescribe(patient.patient_id)
+    actors.rest("GET", f"/doctors/patients/{patient.patient_id}", patient)
+    everything, narrowed = records_of(actors, patientId=patient.patient_id), records_of(actors, **filters)
     assert all(map(holds, narrowed))
     assert bool(narrowed) == ("to" not in filters)
     assert {entry["event"] for entry in everything} == {"account_registered", "prescription_created", "patient_read"}
@@ -71,20 +71,20 @@ def test_s48_the_list_is_narrowed_by_each_filter(
 
 
 @pytest.mark.parametrize("scanned", [False, True], ids=["written", "scanned"])
-def test_s48_a_repeated_write_is_recorded_as_a_repeat_of_the_same(cast: Cast, scanned: bool) -> None:
-    patient, key = cast.new_patient(), {"idempotency-key": "audit-0123456789abcdef"}
-    actor, path = cast.doctor, "/doctors/prescriptions"
+def test_s48_a_repeated_write_is_recorded_as_a_repeat_of_the_same(actors: Actors, scanned: bool) -> None:
+    patient, key = actors.new_patient(), {"idempotency-key": "audit-0123456789abcdef"}
+    actor, path = actors.doctor, "/doctors/prescriptions"
     body: dict[str, Any] = {"patientId": patient.patient_id, "diagnosis": "Flu", "items": [medicine()]}
     if scanned:
-        actor, path = cast.new_pharmacist(), "/pharmacy/scan"
-        body = {"qrCode": cast.qr_text(cast.prescribe(patient.patient_id).id)}
-    records = Records(cast.instance)
+        actor, path = actors.new_pharmacist(), "/pharmacy/scan"
+        body = {"qrCode": actors.qr_text(actors.prescribe(patient.patient_id).id)}
+    records = Records(actors.instance)
     for _ in range(2):
-        cast.http.post(path, headers={**actor.headers, **key}, json=body)
+        actors.http.post(path, headers={**actor.headers, **key}, json=body)
     first, again = records.told()
     assert first.patient_ids == (patient.patient_id,)
     assert again == replace(first, reason="idempotent-replayed")
-    told = cast.rest("GET", "/patients/access-log", patient)[1]["data"]["entries"]
+    told = actors.rest("GET", "/patients/access-log", patient)[1]["data"]["entries"]
     assert [entry["event"] for entry in told].count(first.event) == 1
 
 
@@ -94,32 +94,32 @@ def test_s48_a_repeated_write_is_recorded_as_a_repeat_of_the_same(cast: Cast, sc
     [("Login", "signed_in", "INVALID_CREDENTIALS"), ("ResetPassword", "password_reset", "OTP_INVALID")],
 )
 def test_s48_a_wrong_secret_is_recorded_once_of_who_calls_with_a_token_of_his_own(
-    cast: Cast, face: str, rpc: str, event: str, reason: str
+    actors: Actors, face: str, rpc: str, event: str, reason: str
 ) -> None:
-    intruder, victim, records = cast.new_patient(), cast.new_doctor(), Records(cast.instance)
+    intruder, victim, records = actors.new_patient(), actors.new_doctor(), Records(actors.instance)
     requests: dict[str, Message] = {
         "Login": auth_service_pb2.LoginRequest(email=victim.email, password="wrong"),
         "ResetPassword": auth_service_pb2.ResetPasswordRequest(
             email=victim.email, otp_code="000000", new_password="a fresh start, 2041"
         ),
     }
-    assert FACES[face](cast, RPCS[rpc], requests[rpc], intruder).reason == reason
+    assert FACES[face](actors, RPCS[rpc], requests[rpc], intruder).reason == reason
     [told] = records.told()
     assert (told.event, told.reason, told.outcome) == (event, reason, Outcome.FAILURE)
     assert (told.actor_id, told.object_id) == (intruder.user_id, victim.user_id)
 
 
-def test_s48_limits_strangers_and_unreadable_requests_are_not_recorded(cast: Cast) -> None:
-    doctor, records = cast.doctor, Records(cast.instance)
-    assert cast.rest("GET", "/doctors/patients", None)[0] == 401
-    assert cast.rest("GET", "/doctors/patients/nonsense", doctor)[0] == 400
-    assert cast.rest("POST", "/auth/login", None, {"email": "nobody"})[0] == 400
+def test_s48_limits_strangers_and_unreadable_requests_are_not_recorded(actors: Actors) -> None:
+    doctor, records = actors.doctor, Records(actors.instance)
+    assert actors.rest("GET", "/doctors/patients", None)[0] == 401
+    assert actors.rest("GET", "/doctors/patients/nonsense", doctor)[0] == 400
+    assert actors.rest("POST", "/auth/login", None, {"email": "nobody"})[0] == 400
     assert records.rows() == []
 
 
-def test_s49_what_cannot_be_recorded_is_neither_shown_nor_done(alone: Cast, database_url: str) -> None:
+def test_s49_what_cannot_be_recorded_is_neither_shown_nor_done(alone: Actors, database_url: str) -> None:
     """Every method whose successes are recorded, called by the first who may, on both faces in turn."""
-    stage = Stage(alone)
+    stage = SignedInStage(alone)
     allowed = {(cell.rpc, cell.scene): cell for cell in reversed(CELLS) if cell.expected == OK}
     prepared = []
     for cell in allowed.values():
@@ -171,14 +171,14 @@ async def acting_role(instance: RunningInstance) -> tuple[str, int]:
     return row[0], row[1]
 
 
-def test_s52_a_patient_sees_who_touched_his_record_and_nothing_of_others(cast: Cast) -> None:
-    mine, other, doctor = cast.new_patient("Mia Mine"), cast.new_patient("Otto Other"), cast.new_doctor()
+def test_s52_a_patient_sees_who_touched_his_record_and_nothing_of_others(actors: Actors) -> None:
+    mine, other, doctor = actors.new_patient("Mia Mine"), actors.new_patient("Otto Other"), actors.new_doctor()
     for patient in (mine, other):
-        cast.rest("GET", f"/doctors/patients/{patient.patient_id}", doctor)
-    written = cast.prescribe(mine.patient_id, doctor=doctor)
-    cast.rest("GET", f"/doctors/patients/{mine.patient_id}", other)  # refused: no access, so not listed
+        actors.rest("GET", f"/doctors/patients/{patient.patient_id}", doctor)
+    written = actors.prescribe(mine.patient_id, doctor=doctor)
+    actors.rest("GET", f"/doctors/patients/{mine.patient_id}", other)  # refused: no access, so not listed
 
-    status, body = cast.rest("GET", "/patients/access-log", mine)
+    status, body = actors.rest("GET", "/patients/access-log", mine)
     entries = body["data"]["entries"]
     assert status == 200
     assert [(entry["event"], entry["actorRole"], entry["action"]) for entry in entries] == [
@@ -188,10 +188,10 @@ def test_s52_a_patient_sees_who_touched_his_record_and_nothing_of_others(cast: C
     ]
     assert entries[0]["prescriptionNumber"] == written.prescription_number
     assert entries[1]["actorName"] == "Sam Staff"
-    again = cast.rest("GET", "/patients/access-log", mine)[1]["data"]["entries"]
+    again = actors.rest("GET", "/patients/access-log", mine)[1]["data"]["entries"]
     assert again[0]["event"] == "access_log_read"
-    assert cast.rest("GET", "/patients/access-log", doctor)[0] == 403
-    page = cast.http.get("/patients/access-log", params={"pageSize": 2}, headers=mine.headers).json()["data"]
+    assert actors.rest("GET", "/patients/access-log", doctor)[0] == 403
+    page = actors.http.get("/patients/access-log", params={"pageSize": 2}, headers=mine.headers).json()["data"]
     assert len(page["entries"]) == 2
     stolen = {"pageSize": 2, "pageToken": page["nextPageToken"]}
-    assert cast.http.get("/patients/access-log", params=stolen, headers=other.headers).status_code == 400
+    assert actors.http.get("/patients/access-log", params=stolen, headers=other.headers).status_code == 400

@@ -15,7 +15,7 @@ from server.audit.chain import Head, HeadKey
 from server.audit.head_sinks import HeadSink
 from server.audit.heads import DAMAGED, read_heads
 from server.audit.seal_repository import NO_SEAL, SealRepository
-from server.audit.sealing import ChainAhead, HeadKeeper, Sealing, links
+from server.audit.sealing import ChainAhead, HeadKeeper, SealWorker, links
 from server.audit.tables import audit_records
 from server.audit.verification import verify
 from server.clock import Clock
@@ -54,8 +54,8 @@ class Kept(list[str]):
         self.append(line)
 
 
-def a_sealer(work: UnitOfWork, sink: HeadSink | None = None) -> Sealing:
-    return Sealing(work, HeadKeeper(KEY, Kept() if sink is None else sink, Clock()))
+def a_sealer(work: UnitOfWork, sink: HeadSink | None = None) -> SealWorker:
+    return SealWorker(work, HeadKeeper(KEY, Kept() if sink is None else sink, Clock()))
 
 
 async def fetch(url: str, statement: str) -> Sequence[Any]:

@@ -13,7 +13,7 @@ from server.audit.chain import Head
 from server.audit.head_keys import HeadKeysWrong, current_key, public_file, read_public, replace_key
 from server.audit.head_sinks import FileSink, SyslogSink, head_sink
 from server.audit.heads import read_heads
-from server.audit.sealing import ChainCut, HeadKeeper, Sealing
+from server.audit.sealing import ChainCut, HeadKeeper, SealWorker
 from server.clock import Clock
 from server.settings import ConfigurationWrong, read_settings
 from server.unit_of_work import UnitOfWork
@@ -80,7 +80,7 @@ async def test_s95_a_head_that_was_not_kept_is_kept_as_soon_as_it_can_be(work: U
     def fail() -> None:
         failures[0] += 1
 
-    sealer = Sealing(work, HeadKeeper(KEY, sink, Clock()), kept=note, failed=fail)
+    sealer = SealWorker(work, HeadKeeper(KEY, sink, Clock()), kept=note, failed=fail)
     await as_owner(database_url, FILL.format(3))
     async with sealer.running():
         await _until(lambda: failures[0] > 1)

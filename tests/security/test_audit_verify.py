@@ -10,7 +10,7 @@ from server import cli, logs
 from server.audit import head_keys
 from server.audit.chain import HeadKey, base64url
 from server.audit.head_sinks import head_sink
-from server.audit.sealing import HeadKeeper, Sealing
+from server.audit.sealing import HeadKeeper, SealWorker
 from server.clock import Clock
 from server.secret_files import derived_key
 from server.unit_of_work import UnitOfWork
@@ -39,10 +39,10 @@ async def asked(url: str, home: Path, *arguments: str, secret: str = SECRET) -> 
     return await asyncio.to_thread(CliRunner().invoke, cli.commands, command, env=environment)
 
 
-def a_sealer(work: UnitOfWork, home: Path) -> Sealing:
+def a_sealer(work: UnitOfWork, home: Path) -> SealWorker:
     """As an instance in that home makes it."""
     clock = Clock()
-    return Sealing(work, HeadKeeper(head_keys.current_key(home, clock.now()), head_sink(None, home), clock))
+    return SealWorker(work, HeadKeeper(head_keys.current_key(home, clock.now()), head_sink(None, home), clock))
 
 
 async def test_s51_the_command_tells_what_it_found_by_its_exit_code(database_url: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import visit_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
-from tests.fixtures.cast import PASSWORD, Actor, Cast
+from tests.fixtures.cast import PASSWORD, Actor, Actors
 from tests.fixtures.records import Records
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS
@@ -48,15 +48,15 @@ class Step:
 class Day:
     """The people of a day, and what they do."""
 
-    def __init__(self, cast: Cast) -> None:
-        self.patient, self.stranger = cast.new_patient("Paul Dayman"), cast.new_patient("Sonja Dayman")
-        self.doctor, self.other_doctor = cast.new_doctor(), cast.new_doctor()
-        self.pharmacist, self.other = cast.new_pharmacist(), cast.new_pharmacist()
-        self.admin = cast.admin
+    def __init__(self, actors: Actors) -> None:
+        self.patient, self.stranger = actors.new_patient("Paul Dayman"), actors.new_patient("Sonja Dayman")
+        self.doctor, self.other_doctor = actors.new_doctor(), actors.new_doctor()
+        self.pharmacist, self.other = actors.new_pharmacist(), actors.new_pharmacist()
+        self.admin = actors.admin
         self.first, self.second, self.third = (
-            cast.prescribe(self.patient.patient_id, doctor=self.doctor) for _ in range(3)
+            actors.prescribe(self.patient.patient_id, doctor=self.doctor) for _ in range(3)
         )
-        self.qr_text = cast.qr_text(self.first.id, self.doctor)
+        self.qr_text = actors.qr_text(self.first.id, self.doctor)
 
     def steps(self) -> list[Step]:
         """All forty."""
@@ -195,16 +195,16 @@ def _named(request_type: Any, prescription: Prescription, **more: Any) -> Messag
     return request
 
 
-def test_s48_forty_calls_of_a_day_leave_forty_records_without_a_word_of_health(cast: Cast) -> None:
-    steps, records = Day(cast).steps(), Records(cast.instance)
+def test_s48_forty_calls_of_a_day_leave_forty_records_without_a_word_of_health(actors: Actors) -> None:
+    steps, records = Day(actors).steps(), Records(actors.instance)
     expected = []
     for number, step in enumerate(steps):
         face = ("grpc", "rest")[number % 2]
-        answer = FACES[face](cast, RPCS[step.rpc], step.request, step.actor)
+        answer = FACES[face](actors, RPCS[step.rpc], step.request, step.actor)
         assert (step.rpc, answer.reason) == (step.rpc, step.reason)
         expected.append(record_of(step, answer.headers["x-request-id"]))
 
-    listed = cast.http.get("/audit", params={"pageSize": 100}, headers=cast.admin.headers).json()["data"]["entries"]
+    listed = actors.http.get("/audit", params={"pageSize": 100}, headers=actors.admin.headers).json()["data"]["entries"]
     written = records.rows()
     ids = {str(row["id"]) for row in written}
     assert len(steps) == len(expected) == 40

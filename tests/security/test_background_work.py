@@ -15,7 +15,7 @@ from server.health import NOT_SERVING, SERVING, Health
 from server.liveness.service import AUDIT, LONGEST_SILENCE, WORK, BackgroundTask, BackgroundWatch, Reports
 from server.metrics import Metrics
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.database import as_owner, committing_work
 from tests.security.test_audit_chain import FILL, UNGUARDED, a_sealer
 
@@ -133,8 +133,8 @@ async def test_s95_a_forged_seal_that_stops_the_chain_shows(
     assert (observed.metric("medconnect_audit_seal_lag_seconds") or 0) >= 70
 
 
-def test_s95_an_instance_reports_its_parts_beside_the_whole(cast: Cast) -> None:
-    states = cast.instance.run(_states(cast.instance.grpc))
+def test_s95_an_instance_reports_its_parts_beside_the_whole(actors: Actors) -> None:
+    states = actors.instance.run(_states(actors.instance.grpc))
     assert states == {"": SERVING, AUDIT: SERVING, WORK: SERVING}
 
 

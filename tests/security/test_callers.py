@@ -10,19 +10,19 @@ import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
-from tests.fixtures.cast import PASSWORD, Actor, Cast
+from tests.fixtures.cast import PASSWORD, Actor, Actors
 from tests.security.test_forged_tokens import FORGERIES
 
 SENDABLE = re.compile(r"[ -~]{1,4000}")
 """What headers can hold."""
 
 Headers = list[tuple[str, str]]
-Ask = Callable[[Cast, Headers], tuple[Any, str, str]]
+Ask = Callable[[Actors, Headers], tuple[Any, str, str]]
 """Asks for the caller's own account; answers status, reason or account id, and the rest of what is told."""
 
 
-def ask_grpc(cast: Cast, headers: Headers) -> tuple[Any, str, str]:
-    stub = auth_service_pb2_grpc.AuthServiceStub(cast.channel)
+def ask_grpc(actors: Actors, headers: Headers) -> tuple[Any, str, str]:
+    stub = auth_service_pb2_grpc.AuthServiceStub(actors.channel)
     try:
         answer = stub.GetCurrentUser(auth.GetCurrentUserRequest(), metadata=tuple(headers), timeout=10)
     except grpc.RpcError as error:
@@ -30,8 +30,8 @@ def ask_grpc(cast: Cast, headers: Headers) -> tuple[Any, str, str]:
     return grpc.StatusCode.OK, answer.user.id, ""
 
 
-def ask_rest(cast: Cast, headers: Headers) -> tuple[Any, str, str]:
-    answer = cast.http.send(httpx.Request("GET", f"{cast.instance.rest}/api/v1/auth/profile", headers=headers))
+def ask_rest(actors: Actors, headers: Headers) -> tuple[Any, str, str]:
+    answer = actors.http.send(httpx.Request("GET", f"{actors.instance.rest}/api/v1/auth/profile", headers=headers))
     told = answer.json()
     if told["success"]:
         return answer.status_code, told["data"]["user"]["id"], ""
@@ -52,50 +52,50 @@ TWINS: dict[str, Callable[[str], str]] = {
 
 
 @FACES
-def test_s27_after_the_logout_no_twin_of_the_token_is_accepted(cast: Cast, ask: Ask) -> None:
-    signed_in = cast.new_patient()
-    cast.auth.Logout(auth.LogoutRequest(), metadata=signed_in.metadata)
-    refusal = ask(cast, [])
+def test_s27_after_the_logout_no_twin_of_the_token_is_accepted(actors: Actors, ask: Ask) -> None:
+    signed_in = actors.new_patient()
+    actors.auth.Logout(auth.LogoutRequest(), metadata=signed_in.metadata)
+    refusal = ask(actors, [])
     assert refusal[0] in (grpc.StatusCode.UNAUTHENTICATED, 401)
-    told = {name: ask(cast, [("authorization", twin(signed_in.token))]) for name, twin in TWINS.items()}
+    told = {name: ask(actors, [("authorization", twin(signed_in.token))]) for name, twin in TWINS.items()}
     assert told == dict.fromkeys(TWINS, refusal)
 
 
 @FACES
-def test_s20_forged_tokens_are_answered_like_none(cast: Cast, ask: Ask) -> None:
-    token, refusal = cast.doctor.token, ask(cast, [])
+def test_s20_forged_tokens_are_answered_like_none(actors: Actors, ask: Ask) -> None:
+    token, refusal = actors.doctor.token, ask(actors, [])
     forged = {name: forge(token) for name, forge in FORGERIES.items()}
     sendable = {name: text for name, text in forged.items() if SENDABLE.fullmatch(text)}
     assert len(sendable) > 40
-    told = {name: ask(cast, [("authorization", f"Bearer {text}")]) for name, text in sendable.items()}
+    told = {name: ask(actors, [("authorization", f"Bearer {text}")]) for name, text in sendable.items()}
     assert told == dict.fromkeys(sendable, refusal)
 
 
 @FACES
-def test_s22_neither_token_is_taken_for_the_other(cast: Cast, ask: Ask) -> None:
-    answer = cast.auth.Login(auth.LoginRequest(email=cast.new_patient().email, password=PASSWORD))
-    assert ask(cast, [("authorization", f"Bearer {answer.refresh_token}")]) == ask(cast, [])
-    status, refused = cast.rest("POST", "/auth/refresh", None, {"refreshToken": answer.access_token[:200]})
+def test_s22_neither_token_is_taken_for_the_other(actors: Actors, ask: Ask) -> None:
+    answer = actors.auth.Login(auth.LoginRequest(email=actors.new_patient().email, password=PASSWORD))
+    assert ask(actors, [("authorization", f"Bearer {answer.refresh_token}")]) == ask(actors, [])
+    status, refused = actors.rest("POST", "/auth/refresh", None, {"refreshToken": answer.access_token[:200]})
     assert (status, refused["error"]["type"]) == (401, "REFRESH_TOKEN_INVALID")
-    assert ask(cast, [("authorization", f"Bearer {answer.access_token}")])[1] == answer.user.id
+    assert ask(actors, [("authorization", f"Bearer {answer.access_token}")])[1] == answer.user.id
 
 
 @FACES
-def test_s29_headers_that_claim_an_identity_change_nothing(cast: Cast, ask: Ask) -> None:
-    patient: Actor = cast.new_patient()
+def test_s29_headers_that_claim_an_identity_change_nothing(actors: Actors, ask: Ask) -> None:
+    patient: Actor = actors.new_patient()
     claims = [
-        *(("x-role", "admin"), ("x-user-id", cast.admin.user_id), ("x-forwarded-user", "admin")),
+        *(("x-role", "admin"), ("x-user-id", actors.admin.user_id), ("x-forwarded-user", "admin")),
         *(("x-envoy-internal", "true"), ("x-client-ip", "203.0.113.9"), ("x-envoy-original-path", "/api/v1/users")),
     ]
-    assert ask(cast, [*claims, *patient.metadata])[1] == patient.user_id
-    assert ask(cast, claims) == ask(cast, [])
-    listing = cast.http.get("/users", headers=[*claims, *patient.metadata])
+    assert ask(actors, [*claims, *patient.metadata])[1] == patient.user_id
+    assert ask(actors, claims) == ask(actors, [])
+    listing = actors.http.get("/users", headers=[*claims, *patient.metadata])
     assert (listing.status_code, listing.json()["error"]["type"]) == (403, "ROLE_NOT_ALLOWED")
 
 
 @FACES
 @pytest.mark.parametrize("order", [1, -1], ids=["good first", "bad first"])
-def test_s29_two_authorization_values_are_none(cast: Cast, ask: Ask, order: int) -> None:
-    values = [*cast.doctor.metadata, ("authorization", "Bearer bad")][::order]
-    assert ask(cast, values) == ask(cast, [])
-    assert ask(cast, [*cast.doctor.metadata, *cast.doctor.metadata]) == ask(cast, [])
+def test_s29_two_authorization_values_are_none(actors: Actors, ask: Ask, order: int) -> None:
+    values = [*actors.doctor.metadata, ("authorization", "Bearer bad")][::order]
+    assert ask(actors, values) == ask(actors, [])
+    assert ask(actors, [*actors.doctor.metadata, *actors.doctor.metadata]) == ask(actors, [])

@@ -10,8 +10,8 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from sqlalchemy import text
 
 from server.auth.one_time_codes import CodeScope, Purpose, issue
-from tests.fixtures.cast import PASSWORD, Actor, Cast
-from tests.fixtures.postman import Postman
+from tests.fixtures.cast import PASSWORD, Actor, Actors
+from tests.fixtures.postman import Sender
 from tests.rpc.methods import RPCS
 
 HISTORY_MAIL = "Your code for your medical history"
@@ -21,28 +21,28 @@ NO_SECRET = {"page_token"}
 
 
 @pytest.fixture
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient()
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient()
 
 
 def another(code: str) -> str:
     return f"{(int(code) + 1) % 10**6:06d}"
 
 
-def confirm(cast: Cast, actor: Actor, code: str) -> tuple[int, str]:
+def confirm(actors: Actors, actor: Actor, code: str) -> tuple[int, str]:
     """Status, and the reason of a refusal."""
-    status, answer = cast.rest("POST", "/patients/medical-history/confirm", actor, {"otpCode": code})
+    status, answer = actors.rest("POST", "/patients/medical-history/confirm", actor, {"otpCode": code})
     return status, "" if status == 200 else answer["error"]["type"]
 
 
-def reset(cast: Cast, actor: Actor, code: str) -> tuple[int, str]:
+def reset(actors: Actors, actor: Actor, code: str) -> tuple[int, str]:
     body = {"email": actor.email, "otpCode": code, "newPassword": PASSWORD}
-    status, answer = cast.rest("POST", "/auth/reset-password", None, body)
+    status, answer = actors.rest("POST", "/auth/reset-password", None, body)
     return status, "" if status == 200 else answer["error"]["type"]
 
 
-def reads(cast: Cast, actor: Actor) -> bool:
-    status, answer = cast.rest("GET", "/patients/medical-history", actor)
+def reads(actors: Actors, actor: Actor) -> bool:
+    status, answer = actors.rest("GET", "/patients/medical-history", actor)
     if status == 200:
         return True
     error = answer["error"]
@@ -50,7 +50,7 @@ def reads(cast: Cast, actor: Actor) -> bool:
     return False
 
 
-def test_s10_codes_are_six_digits_that_begin_with_any(postman: Postman, cast: Cast, patient: Actor) -> None:
+def test_s10_codes_are_six_digits_that_begin_with_any(sender: Sender, actors: Actors, patient: Actor) -> None:
     codes = [issue(CodeScope(UUID(int=1), Purpose.HISTORY_ACCESS, UUID(int=2)), b"k" * 32).text for _ in range(300)]
     assert all(re.fullmatch(r"[0-9]{6}", code) for code in codes)
     assert any(code.startswith("0") for code in codes)  # by chance none in 2 of 10^14 runs
@@ -58,50 +58,50 @@ def test_s10_codes_are_six_digits_that_begin_with_any(postman: Postman, cast: Ca
     assert sum((seen[digit] - 180) ** 2 / 180 for digit in "0123456789") < 45  # chi-square: above in one run of 10^6
     mailed = []
     for number in range(1, 4):
-        assert cast.rest("POST", "/patients/medical-history/otp", patient, {})[0] == 200
-        mailed.append(postman.code(patient.email, HISTORY_MAIL, number))
+        assert actors.rest("POST", "/patients/medical-history/otp", patient, {})[0] == 200
+        mailed.append(sender.code(patient.email, HISTORY_MAIL, number))
     assert len(set(mailed)) == 3
 
 
-def test_s11_a_mailed_code_opens_once_and_a_new_one_ends_it(cast: Cast, patient: Actor, postman: Postman) -> None:
+def test_s11_a_mailed_code_opens_once_and_a_new_one_ends_it(actors: Actors, patient: Actor, sender: Sender) -> None:
     for number, code in ((1, "first"), (2, "second")):
-        assert cast.rest("POST", "/patients/medical-history/otp", patient, {})[0] == 200
-        code = postman.code(patient.email, HISTORY_MAIL, number)
+        assert actors.rest("POST", "/patients/medical-history/otp", patient, {})[0] == 200
+        code = sender.code(patient.email, HISTORY_MAIL, number)
         if number == 1:
             first = code
     if first != code:
-        assert confirm(cast, patient, first) == (400, "OTP_INVALID")
-    assert confirm(cast, patient, code) == (200, "")
-    assert confirm(cast, patient, code) == (400, "OTP_INVALID")
+        assert confirm(actors, patient, first) == (400, "OTP_INVALID")
+    assert confirm(actors, patient, code) == (200, "")
+    assert confirm(actors, patient, code) == (400, "OTP_INVALID")
 
 
-def test_s11_five_wrong_tries_end_a_code(cast: Cast, patient: Actor) -> None:
-    code = cast.history_code(patient)
+def test_s11_five_wrong_tries_end_a_code(actors: Actors, patient: Actor) -> None:
+    code = actors.history_code(patient)
     for _ in range(5):
-        assert confirm(cast, patient, another(code)) == (400, "OTP_INVALID")
-    assert confirm(cast, patient, code) == (400, "OTP_INVALID")
+        assert confirm(actors, patient, another(code)) == (400, "OTP_INVALID")
+    assert confirm(actors, patient, code) == (400, "OTP_INVALID")
 
 
-def test_s11_of_fifty_uses_at_once_one_succeeds(cast: Cast, patient: Actor) -> None:
-    request = clinical.ConfirmHistoryAccessRequest(otp_code=cast.history_code(patient))
-    calls = [cast.clinical.ConfirmHistoryAccess.future(request, metadata=patient.metadata) for _ in range(50)]
+def test_s11_of_fifty_uses_at_once_one_succeeds(actors: Actors, patient: Actor) -> None:
+    request = clinical.ConfirmHistoryAccessRequest(otp_code=actors.history_code(patient))
+    calls = [actors.clinical.ConfirmHistoryAccess.future(request, metadata=patient.metadata) for _ in range(50)]
     codes = Counter(call.code() for call in calls)
     assert codes == {grpc.StatusCode.OK: 1, grpc.StatusCode.INVALID_ARGUMENT: 49}
 
 
-def test_s12_a_code_opens_only_for_its_purpose_its_account_and_its_session(cast: Cast, patient: Actor) -> None:
-    other, elsewhere = cast.new_patient(), cast.sign_in(patient.email)
-    history, forgotten = cast.history_code(patient), cast.reset_code(patient)
-    cast.history_code(other)
+def test_s12_a_code_opens_only_for_its_purpose_its_account_and_its_session(actors: Actors, patient: Actor) -> None:
+    other, elsewhere = actors.new_patient(), actors.sign_in(patient.email)
+    history, forgotten = actors.history_code(patient), actors.reset_code(patient)
+    actors.history_code(other)
     for answer in (
-        reset(cast, patient, history),
-        confirm(cast, patient, forgotten),
-        confirm(cast, other, history),
-        confirm(cast, elsewhere, history),
+        reset(actors, patient, history),
+        confirm(actors, patient, forgotten),
+        confirm(actors, other, history),
+        confirm(actors, elsewhere, history),
     ):
         assert answer == (400, "OTP_INVALID")
-    assert confirm(cast, patient, history) == (200, "")
-    assert reset(cast, patient, forgotten) == (200, "")
+    assert confirm(actors, patient, history) == (200, "")
+    assert reset(actors, patient, forgotten) == (200, "")
 
 
 @pytest.mark.parametrize("name", RPCS)
@@ -118,17 +118,17 @@ def test_s14_the_sweep_recognises_secrets() -> None:
     assert {name for name in names if SECRETS.search(name)} == secrets | NO_SECRET
 
 
-def test_s14_a_history_is_open_to_one_session_for_ten_minutes(cast: Cast, patient: Actor) -> None:
-    elsewhere = cast.sign_in(patient.email)
-    assert not reads(cast, patient)
-    cast.open_history(patient)
-    assert reads(cast, patient)
-    assert not reads(cast, elsewhere)
+def test_s14_a_history_is_open_to_one_session_for_ten_minutes(actors: Actors, patient: Actor) -> None:
+    elsewhere = actors.sign_in(patient.email)
+    assert not reads(actors, patient)
+    actors.open_history(patient)
+    assert reads(actors, patient)
+    assert not reads(actors, elsewhere)
 
     async def ten_minutes_later() -> None:
-        async with cast.instance.core.work.begin() as tx:
+        async with actors.instance.core.work.begin() as tx:
             earlier = "UPDATE sessions SET history_until = history_until - interval '10 min' WHERE user_id = :id"
             await tx.connection.execute(text(earlier), {"id": UUID(patient.user_id)})
 
-    cast.instance.run(ten_minutes_later())
-    assert not reads(cast, patient)
+    actors.instance.run(ten_minutes_later())
+    assert not reads(actors, patient)

@@ -17,7 +17,7 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from server.edge.admin import Admin
 from server.interceptors.open_calls import OPEN_CALLS
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.instance import RunningInstance
@@ -34,7 +34,7 @@ OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
 SLOWEST_SECONDS = 5.0
 
 
-def prescription(cast: Cast, patient: Actor, items: int = 1, **fields: Any) -> clinical.CreatePrescriptionRequest:
+def prescription(actors: Actors, patient: Actor, items: int = 1, **fields: Any) -> clinical.CreatePrescriptionRequest:
     request = clinical.CreatePrescriptionRequest(patient_id=patient.patient_id, diagnosis="Sinusitis", **fields)
     for _ in range(items):
         request.items.add(medicine_name="Doxycycline", dosage="1", frequency="daily", quantity=1)
@@ -42,39 +42,39 @@ def prescription(cast: Cast, patient: Actor, items: int = 1, **fields: Any) -> c
 
 
 @pytest.fixture(scope="module")
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient()
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient()
 
 
-def test_s68_a_body_over_256_kib_is_refused(cast: Cast) -> None:
+def test_s68_a_body_over_256_kib_is_refused(actors: Actors) -> None:
     request = pharmacy.ScanQrCodeRequest(qr_code="x" * (MOST_BYTES + 1024))
-    answer = over_grpc(cast, RPCS["ScanQrCode"], request, cast.pharmacist)
+    answer = over_grpc(actors, RPCS["ScanQrCode"], request, actors.pharmacist)
     assert answer.status is CODE.RESOURCE_EXHAUSTED
-    rest = cast.http.post("/pharmacy/scan", json={"qrCode": request.qr_code}, headers=cast.pharmacist.headers)
+    rest = actors.http.post("/pharmacy/scan", json={"qrCode": request.qr_code}, headers=actors.pharmacist.headers)
     assert (rest.status_code, rest.json()["error"]["type"]) == (413, "BODY_TOO_LARGE")
 
 
-def test_s68_metadata_over_16_kib_is_refused(cast: Cast) -> None:
+def test_s68_metadata_over_16_kib_is_refused(actors: Actors) -> None:
     request = RPCS["GetCurrentUser"].request()
-    answer = over_grpc(cast, RPCS["GetCurrentUser"], request, cast.doctor, x_filler="x" * 20_000)
+    answer = over_grpc(actors, RPCS["GetCurrentUser"], request, actors.doctor, x_filler="x" * 20_000)
     assert answer.status is CODE.RESOURCE_EXHAUSTED
-    assert over_grpc(cast, RPCS["GetCurrentUser"], request, cast.doctor, x_filler="x" * 4_000).status is CODE.OK
+    assert over_grpc(actors, RPCS["GetCurrentUser"], request, actors.doctor, x_filler="x" * 4_000).status is CODE.OK
     for size in (100, 20_000):  # a limit counts once the edge's connection has been told of it
-        rest = cast.http.get("/auth/profile", headers={**cast.doctor.headers, "x-filler": "x" * size})
+        rest = actors.http.get("/auth/profile", headers={**actors.doctor.headers, "x-filler": "x" * size})
     assert (rest.status_code, rest.json()["error"]["type"]) == (431, "HEADERS_TOO_LARGE")
     assert rest.json()["error"]["message"] == "The headers are too large."
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_s68_lists_and_texts_are_bounded(cast: Cast, patient: Actor, face: str) -> None:
+def test_s68_lists_and_texts_are_bounded(actors: Actors, patient: Actor, face: str) -> None:
     def refusal(request: clinical.CreatePrescriptionRequest) -> str:
-        return FACES[face](cast, RPCS["CreatePrescription"], request, cast.doctor).reason
+        return FACES[face](actors, RPCS["CreatePrescription"], request, actors.doctor).reason
 
-    assert refusal(prescription(cast, patient, items=50, doctor_notes="x" * 4_000)) == ""
-    assert refusal(prescription(cast, patient, items=51)) == "VALIDATION_FAILED"
-    assert refusal(prescription(cast, patient, doctor_notes="x" * 4_001)) == "VALIDATION_FAILED"
+    assert refusal(prescription(actors, patient, items=50, doctor_notes="x" * 4_000)) == ""
+    assert refusal(prescription(actors, patient, items=51)) == "VALIDATION_FAILED"
+    assert refusal(prescription(actors, patient, doctor_notes="x" * 4_001)) == "VALIDATION_FAILED"
     pages = clinical.ListPatientsRequest(page_size=101)
-    assert FACES[face](cast, RPCS["ListPatients"], pages, cast.doctor).reason == "VALIDATION_FAILED"
+    assert FACES[face](actors, RPCS["ListPatients"], pages, actors.doctor).reason == "VALIDATION_FAILED"
 
 
 async def test_s70_a_connection_that_pings_without_pause_is_sent_away(house: House) -> None:
@@ -117,7 +117,7 @@ async def test_s71_opening_and_resetting_streams_starves_nobody(lasting_house: H
     assert (await house.call("unary", other)).code is CODE.OK
 
 
-async def test_s71_watching_the_health_takes_no_place_from_anybody(instance: RunningInstance, cast: Cast) -> None:
+async def test_s71_watching_the_health_takes_no_place_from_anybody(instance: RunningInstance, actors: Actors) -> None:
     async with AsyncExitStack() as stack:
         ports = 2 * (instance.grpc, instance.rest.removeprefix("http://"))  # a connection has 32 streams
         channels = [grpc.aio.insecure_channel(port, OWN_CONNECTION) for port in ports]
@@ -129,7 +129,7 @@ async def test_s71_watching_the_health_takes_no_place_from_anybody(instance: Run
         assert len(refused) == 20
         answer = await asyncio.to_thread(httpx.get, f"{instance.rest}/health")
         assert answer.status_code == 200  # the edge asks the server itself each second
-        assert over_grpc(cast, RPCS["GetCurrentUser"], RPCS["GetCurrentUser"].request(), cast.doctor).ok
+        assert over_grpc(actors, RPCS["GetCurrentUser"], RPCS["GetCurrentUser"].request(), actors.doctor).ok
     await asyncio.sleep(0.1)
     async with grpc.aio.insecure_channel(instance.grpc) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
@@ -138,14 +138,14 @@ async def test_s71_watching_the_health_takes_no_place_from_anybody(instance: Run
 
 
 async def test_s71_headers_that_never_end_end_the_connection_or_cost_nothing(
-    instance: RunningInstance, cast: Cast
+    instance: RunningInstance, actors: Actors
 ) -> None:
     async with connected(httpx.URL(instance.rest).port or 0) as raw:
         assert await raw.send_headers_without_end(MOST_HEADERS) < MOST_HEADERS
     async with connected(int(instance.grpc.rpartition(":")[2])) as raw:
         began = time.process_time()  # of the server too, which runs in this process
         await raw.send_headers_without_end(MOST_HEADERS)
-        assert over_grpc(cast, RPCS["GetCurrentUser"], RPCS["GetCurrentUser"].request(), cast.doctor).ok
+        assert over_grpc(actors, RPCS["GetCurrentUser"], RPCS["GetCurrentUser"].request(), actors.doctor).ok
         assert time.process_time() - began < 2
 
 

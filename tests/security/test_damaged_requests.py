@@ -21,7 +21,7 @@ from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, Stre
 from h2.exceptions import ProtocolError
 
 from server.edge.admin import Admin
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.rpc.methods import RPCS
 from tests.security.damaged_requests import RawRequest, damaged, damaged_bytes
 
@@ -34,9 +34,9 @@ STATUS: Final = re.compile(rb"(?:^|\n|\})HTTP/1\.1 (\d{3}) ")
 
 
 @pytest.fixture(scope="module")
-def people(cast: Cast) -> list[Actor]:
+def people(actors: Actors) -> list[Actor]:
     """People whom nobody else needs."""
-    return [cast.new_doctor(), cast.new_pharmacist(), cast.new_patient()]
+    return [actors.new_doctor(), actors.new_pharmacist(), actors.new_patient()]
 
 
 @pytest.fixture
@@ -48,20 +48,20 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture
-async def unharmed(cast: Cast) -> AsyncIterator[tuple[str, int]]:
+async def unharmed(actors: Actors) -> AsyncIterator[tuple[str, int]]:
     """Yield where REST listens; after the test no script has failed and nobody has waited for long."""
-    admin = Admin(cast.instance.home / "envoy/admin.sock")
+    admin = Admin(actors.instance.home / "envoy/admin.sock")
     names = [f"http.rest.lua.{script}.errors" for script in ("envelope", "drain")]
     before = [await admin.counter(name) for name in names]
-    watching = asyncio.create_task(slowest_health(cast.instance.rest))
-    host, _, port = cast.instance.rest.removeprefix("http://").partition(":")
+    watching = asyncio.create_task(slowest_health(actors.instance.rest))
+    host, _, port = actors.instance.rest.removeprefix("http://").partition(":")
     yield host, int(port)
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
     assert [await admin.counter(name) for name in names] == before
     async with httpx.AsyncClient() as http:
-        assert (await http.get(f"{cast.instance.rest}/health")).status_code == 200
+        assert (await http.get(f"{actors.instance.rest}/health")).status_code == 200
 
 
 async def slowest_health(rest: str) -> None:

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2
 
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 
 ROOT: Final = Path(__file__).parents[2]
 PUBLIC_METHODS: Final = Path(__file__).parent / "public_methods.txt"
@@ -50,9 +50,9 @@ async def test_s30_a_server_with_a_method_without_an_option_does_not_start(
     assert "gRPC on port" not in ended.stdout
 
 
-def test_s31_nobody_is_let_in_anywhere_but_by_the_checked_in_list(cast: Cast) -> None:
+def test_s31_nobody_is_let_in_anywhere_but_by_the_checked_in_list(actors: Actors) -> None:
     answered = {
-        path for path, streaming in published() if code_for_nobody(cast, path, streaming) is not UNAUTHENTICATED
+        path for path, streaming in published() if code_for_nobody(actors, path, streaming) is not UNAUTHENTICATED
     }
     assert sorted(answered) == PUBLIC_METHODS.read_text().split()
 
@@ -71,10 +71,10 @@ def published() -> Iterator[tuple[str, bool]]:
                 yield f"/{file.package}.{service.name}/{method.name}", method.server_streaming
 
 
-def code_for_nobody(cast: Cast, path: str, streaming: bool) -> grpc.StatusCode:
+def code_for_nobody(actors: Actors, path: str, streaming: bool) -> grpc.StatusCode:
     """How an empty request without a token ends; a stream that begins has let the caller in."""
-    call: Any = cast.channel.unary_unary(path)  # the stubs want serializers, and raw bytes need none
-    open_stream: Any = cast.channel.unary_stream(path)
+    call: Any = actors.channel.unary_unary(path)  # the stubs want serializers, and raw bytes need none
+    open_stream: Any = actors.channel.unary_stream(path)
     try:
         if streaming:
             stream = open_stream(b"", timeout=10)

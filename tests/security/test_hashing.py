@@ -19,7 +19,7 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import clinical_service_pb2_grpc
 from sqlalchemy import text
 
-from tests.fixtures.cast import PASSWORD, Cast
+from tests.fixtures.cast import PASSWORD, Actors
 from tests.fixtures.instance import RunningInstance
 from tests.fixtures.serving_process import serving_process
 
@@ -37,9 +37,9 @@ CORES = os.cpu_count() or 1
 MOST_GROWTH = (19 * 2 * CORES + 32) * MEBIBYTE
 
 
-def test_s01_every_stored_password_is_argon2id_of_at_least_19_mib(cast: Cast, instance: RunningInstance) -> None:
-    cast.new_patient()
-    cast.new_pharmacist()
+def test_s01_every_stored_password_is_argon2id_of_at_least_19_mib(actors: Actors, instance: RunningInstance) -> None:
+    actors.new_patient()
+    actors.new_pharmacist()
 
     async def stored() -> list[str]:
         async with instance.core.work.read() as tx:

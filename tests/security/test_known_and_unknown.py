@@ -10,8 +10,8 @@ import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from sqlalchemy import text
 
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
-from tests.fixtures.postman import Postman
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.postman import Sender
 from tests.fixtures.ranks import told_apart
 
 WRONG = "not the present one"
@@ -24,15 +24,15 @@ def said(response: httpx.Response) -> tuple[int, bytes, Mapping[str, str]]:
     return response.status_code, re.sub(rb'"requestId":"[^"]*"', b"", response.content), headers
 
 
-def closed(cast: Cast) -> Actor:
-    actor = cast.new_patient()
-    assert cast.rest("PUT", f"/users/{actor.user_id}/deactivate", cast.admin, {})[0] == 200
+def closed(actors: Actors) -> Actor:
+    actor = actors.new_patient()
+    assert actors.rest("PUT", f"/users/{actor.user_id}/deactivate", actors.admin, {})[0] == 200
     return actor
 
 
-def test_s07_unknown_wrong_and_closed_are_answered_alike_to_the_byte(cast: Cast) -> None:
-    tries = [(new_email(), PASSWORD), (cast.new_patient().email, WRONG), (closed(cast).email, PASSWORD)]
-    answers = [said(cast.http.post("/auth/login", json={"email": e, "password": p})) for e, p in tries]
+def test_s07_unknown_wrong_and_closed_are_answered_alike_to_the_byte(actors: Actors) -> None:
+    tries = [(new_email(), PASSWORD), (actors.new_patient().email, WRONG), (closed(actors).email, PASSWORD)]
+    answers = [said(actors.http.post("/auth/login", json={"email": e, "password": p})) for e, p in tries]
     assert answers[0][0] == 401
     assert answers[0] == answers[1] == answers[2]
 
@@ -41,21 +41,21 @@ def test_s07_unknown_wrong_and_closed_are_answered_alike_to_the_byte(cast: Cast)
     ("path", "more", "status"),
     [("/auth/forgot-password", {}, 200), ("/auth/reset-password", {"otpCode": "000000", "newPassword": WRONG}, 400)],
 )
-def test_s07_forgot_and_reset_answer_alike_to_the_byte(cast: Cast, path: str, more: Any, status: int) -> None:
-    addresses = (new_email(), cast.new_patient().email, closed(cast).email)
-    answers = [said(cast.http.post(path, json={"email": address, **more})) for address in addresses]
+def test_s07_forgot_and_reset_answer_alike_to_the_byte(actors: Actors, path: str, more: Any, status: int) -> None:
+    addresses = (new_email(), actors.new_patient().email, closed(actors).email)
+    answers = [said(actors.http.post(path, json={"email": address, **more})) for address in addresses]
     assert answers[0][0] == status
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_s07_without_confirmation_a_taken_address_is_refused(cast: Cast) -> None:
-    body = {"email": cast.new_patient().email, "password": PASSWORD, "fullName": "Zoe Young"}
-    status, answer = cast.rest("POST", "/auth/register", None, body)
+def test_s07_without_confirmation_a_taken_address_is_refused(actors: Actors) -> None:
+    body = {"email": actors.new_patient().email, "password": PASSWORD, "fullName": "Zoe Young"}
+    status, answer = actors.rest("POST", "/auth/register", None, body)
     assert (status, answer["error"]["type"]) == (409, "EMAIL_TAKEN")
 
 
 def test_s07_with_confirmation_a_taken_address_is_answered_like_a_new_one_and_its_owner_is_told(
-    confirming: Cast,
+    confirming: Actors,
 ) -> None:
     owner = confirming.new_doctor()
     free, taken = (registered(confirming, address) for address in (new_email(), owner.email))
@@ -70,12 +70,12 @@ def test_s07_with_confirmation_a_taken_address_is_answered_like_a_new_one_and_it
         assert refreshed == 200
         login = {"email": answer["user"]["email"], "password": WRONG}
         assert confirming.rest("POST", "/auth/login", None, login)[0] == 401
-    Postman(confirming.instance.home).wait(owner.email, "Your address was entered at MedConnect")
+    Sender(confirming.instance.home).wait(owner.email, "Your address was entered at MedConnect")
 
 
-def registered(cast: Cast, email: str) -> Mapping[str, Any]:
+def registered(actors: Actors, email: str) -> Mapping[str, Any]:
     body = {"email": email, "password": WRONG, "fullName": "Zoe Young"}
-    status, answer = cast.rest("POST", "/auth/register", None, body)
+    status, answer = actors.rest("POST", "/auth/register", None, body)
     assert status == 201, answer
     data: Mapping[str, Any] = answer["data"]
     return data
@@ -88,14 +88,14 @@ def shape(value: Any) -> Any:
     return value if isinstance(value, bool) or value in ("patient", "active", "Zoe Young", "") else len(str(value))
 
 
-def forgive(cast: Cast) -> None:
+def forgive(actors: Actors) -> None:
     """Nobody waits for his next try."""
 
     async def forget() -> None:
-        async with cast.instance.core.work.begin() as tx:
+        async with actors.instance.core.work.begin() as tx:
             await tx.connection.execute(text("DELETE FROM sign_in_counters"))
 
-    cast.instance.run(forget())
+    actors.instance.run(forget())
 
 
 def refused(call: Callable[[], object]) -> None:
@@ -104,34 +104,34 @@ def refused(call: Callable[[], object]) -> None:
     assert error.value.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT)
 
 
-def test_s08_a_sign_in_takes_as_long_with_and_without_an_account(cast: Cast) -> None:
-    known = [cast.new_patient().email for _ in range(15)]  # after five failures one has to wait
+def test_s08_a_sign_in_takes_as_long_with_and_without_an_account(actors: Actors) -> None:
+    known = [actors.new_patient().email for _ in range(15)]  # after five failures one has to wait
     unknown = [new_email() for _ in known]
 
     def sign_in(email: str) -> None:
-        refused(lambda: cast.auth.Login(auth.LoginRequest(email=email, password=WRONG)))
+        refused(lambda: actors.auth.Login(auth.LoginRequest(email=email, password=WRONG)))
 
     shares = told_apart(
-        lambda turn: sign_in(known[turn % 15]), lambda turn: sign_in(unknown[turn % 15]), before=lambda: forgive(cast)
+        lambda turn: sign_in(known[turn % 15]), lambda turn: sign_in(unknown[turn % 15]), before=lambda: forgive(actors)
     )
-    forgive(cast)
+    forgive(actors)
     assert not shares
 
 
-def test_s08_a_forgotten_password_takes_as_long_with_and_without_an_account(cast: Cast) -> None:
-    known = [cast.new_patient().email for _ in range(12)]
+def test_s08_a_forgotten_password_takes_as_long_with_and_without_an_account(actors: Actors) -> None:
+    known = [actors.new_patient().email for _ in range(12)]
 
     def forget(email: str) -> None:
-        cast.auth.ForgotPassword(auth.ForgotPasswordRequest(email=email))
+        actors.auth.ForgotPassword(auth.ForgotPasswordRequest(email=email))
 
     assert not told_apart(lambda turn: forget(known[turn % 12]), lambda _: forget(new_email()), at_once=4)
 
 
-def test_s08_a_reset_takes_as_long_with_and_without_an_account(cast: Cast) -> None:
-    known = [cast.new_patient().email for _ in range(12)]
+def test_s08_a_reset_takes_as_long_with_and_without_an_account(actors: Actors) -> None:
+    known = [actors.new_patient().email for _ in range(12)]
 
     def reset(email: str) -> None:
         request = auth.ResetPasswordRequest(email=email, otp_code="000000", new_password=WRONG)
-        refused(lambda: cast.auth.ResetPassword(request))
+        refused(lambda: actors.auth.ResetPassword(request))
 
     assert not told_apart(lambda turn: reset(known[turn % 12]), lambda _: reset(new_email()), at_once=4)

@@ -17,7 +17,7 @@ import grpc
 import pytest
 
 from server.interceptors.refresh_cookie import COOKIE, HEADER
-from tests.fixtures.cast import PASSWORD, Cast
+from tests.fixtures.cast import PASSWORD, Actors
 from tests.fixtures.instance import ADMIN_PASSWORD
 from tests.fixtures.process import process_up
 from tests.rpc.canaries import PHARMACY_NOTE, VISIT, Story, play
@@ -51,8 +51,8 @@ class Day:
 def day(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Day:
     """The story of a patient from the first visit to the pharmacy, with all that goes wrong on a day."""
     home = tmp_path_factory.mktemp("day")
-    with process_up(shared_database_url, home, LOG_LEVEL="debug") as process, process.cast() as cast:
-        story = play(cast)
+    with process_up(shared_database_url, home, LOG_LEVEL="debug") as process, process.actors() as actors:
+        story = play(actors)
         secrets = {
             **{
                 f"{field} {number}": mark
@@ -60,16 +60,16 @@ def day(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> D
                 for number, mark in enumerate(marks)
             },
             **{f"token of {who}": actor.token for who, actor in story.people.items()},
-            **dict(go_astray(cast, story)),
-            "mailed code": set_new_password(cast, story, home),
-            **dict(open_and_close_sessions(cast, story)),
+            **dict(go_astray(actors, story)),
+            "mailed code": set_new_password(actors, story, home),
+            **dict(open_and_close_sessions(actors, story)),
             "password": PASSWORD,
             "admin's password": ADMIN_PASSWORD,
             "new password": NEW_PASSWORD,
             "database's password": urlsplit(shared_database_url).password or "",
             **{path.name: path.read_text() for path in (home / "secrets").iterdir()},
         }
-        asyncio.run(break_down(shared_database_url, cast, story))
+        asyncio.run(break_down(shared_database_url, actors, story))
     logged = [json.loads(line) for line in process.logged]
     for line in logged:
         line.pop("timestamp")  # six of its digits may be the mailed code
@@ -78,32 +78,32 @@ def day(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> D
     return Day(logged, written, secrets)
 
 
-def go_astray(cast: Cast, story: Story) -> Iterator[tuple[str, str]]:
+def go_astray(actors: Actors, story: Story) -> Iterator[tuple[str, str]]:
     """Calls that are refused, in whose bodies and headers there is something."""
     doctor = story.people["DO"]
     visit = f"/doctors/medical-visits?notes={VISIT['diagnosis']}"
-    assert cast.rest("POST", visit, doctor, {"patientId": "x", **VISIT})[0] == 400
+    assert actors.rest("POST", visit, doctor, {"patientId": "x", **VISIT})[0] == 400
     assert (
-        cast.rest("POST", "/auth/login", None, {"email": story.people["PO"].email, "password": "a canary too"})[0]
+        actors.rest("POST", "/auth/login", None, {"email": story.people["PO"].email, "password": "a canary too"})[0]
         == 401
     )
     hostile = {"user-agent": HOSTILE, "authorization": "Bearer canary.token.sings", "x-request-id": HOSTILE}
-    assert cast.http.get("/auth/profile", headers=hostile).status_code == 401
-    unknown: Any = cast.channel.unary_unary(f"/x/{HOSTILE}")
+    assert actors.http.get("/auth/profile", headers=hostile).status_code == 401
+    unknown: Any = actors.channel.unary_unary(f"/x/{HOSTILE}")
     with pytest.raises(grpc.RpcError):
         unknown(b"", metadata=doctor.metadata, timeout=5)
     yield "wrong password", "a canary too"
     yield "wrong token", "canary.token.sings"
 
 
-def set_new_password(cast: Cast, story: Story, home: Path) -> str:
+def set_new_password(actors: Actors, story: Story, home: Path) -> str:
     """Forget the password and set a new one with the mailed code; the code."""
     address = story.people["PO"].email
-    assert cast.rest("POST", "/auth/forgot-password", None, {"email": address})[0] == 200
+    assert actors.rest("POST", "/auth/forgot-password", None, {"email": address})[0] == 200
     code = mailed_code(home, address)
     body = {"email": address, "otpCode": code, "newPassword": NEW_PASSWORD}
-    assert cast.rest("POST", "/auth/reset-password", None, body)[0] == 200
-    assert cast.rest("POST", "/auth/reset-password", None, body)[0] == 400
+    assert actors.rest("POST", "/auth/reset-password", None, body)[0] == 200
+    assert actors.rest("POST", "/auth/reset-password", None, body)[0] == 400
     return code
 
 
@@ -127,33 +127,33 @@ def plain_text(mail: Mail) -> str:
     return content.decode()
 
 
-def open_and_close_sessions(cast: Cast, story: Story) -> Iterator[tuple[str, str]]:
+def open_and_close_sessions(actors: Actors, story: Story) -> Iterator[tuple[str, str]]:
     """Sign in, refresh, use the former token again, and sign out."""
     body = {"email": story.people["PO"].email, "password": NEW_PASSWORD}
-    first = cast.rest("POST", "/auth/login", None, body)[1]["data"]
-    second = cast.rest("POST", "/auth/refresh", None, {"refreshToken": first["refreshToken"]})[1]["data"]
-    browser = cast.http.post("/auth/login", json=body, headers={HEADER: "true"})
+    first = actors.rest("POST", "/auth/login", None, body)[1]["data"]
+    second = actors.rest("POST", "/auth/refresh", None, {"refreshToken": first["refreshToken"]})[1]["data"]
+    browser = actors.http.post("/auth/login", json=body, headers={HEADER: "true"})
     cookie = str(browser.cookies[COOKIE])
-    cast.http.cookies.clear()
-    renewed = cast.http.post("/auth/refresh", headers={HEADER: "true", "cookie": f"{COOKIE}={cookie}"})
+    actors.http.cookies.clear()
+    renewed = actors.http.post("/auth/refresh", headers={HEADER: "true", "cookie": f"{COOKIE}={cookie}"})
     assert renewed.status_code == 200
     yield "cookie", cookie
     yield "next cookie", str(renewed.cookies[COOKIE])
-    cast.http.cookies.clear()
+    actors.http.cookies.clear()
     bearer = {"authorization": f"Bearer {second['accessToken']}"}
-    assert cast.http.post("/auth/logout", headers=bearer).status_code == 200
-    assert cast.rest("POST", "/auth/refresh", None, {"refreshToken": second["refreshToken"]})[0] == 401
+    assert actors.http.post("/auth/logout", headers=bearer).status_code == 200
+    assert actors.rest("POST", "/auth/refresh", None, {"refreshToken": second["refreshToken"]})[0] == 401
     for number, tokens in enumerate((first, second)):
         yield f"access token {number}", tokens["accessToken"]
         yield f"refresh token {number}", tokens["refreshToken"]
 
 
-async def break_down(database_url: str, cast: Cast, story: Story) -> None:
+async def break_down(database_url: str, actors: Actors, story: Story) -> None:
     """Let the database refuse rows with a patient's words in them: the driver's error tells the whole row."""
     connection = await asyncpg.connect(database_url)
     await connection.execute("ALTER TABLE visits ADD CONSTRAINT broken CHECK (chief_complaint = '') NOT VALID")
     body = {"patientId": story.patient_id, **VISIT}
-    status, _ = await asyncio.to_thread(cast.rest, "POST", "/doctors/medical-visits", story.people["DO"], body)
+    status, _ = await asyncio.to_thread(actors.rest, "POST", "/doctors/medical-visits", story.people["DO"], body)
     assert status == 500
     await connection.execute("ALTER TABLE visits DROP CONSTRAINT broken")
     await connection.close()

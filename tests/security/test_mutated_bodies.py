@@ -20,13 +20,13 @@ from grpc_health.v1 import health_pb2
 from medconnect.auth.v1 import auth_service_pb2
 from medconnect.options.v1 import access_pb2
 
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 from tests.rpc.access_table import CELLS
 from tests.rpc.calls import refusal, rest_answer
 from tests.rpc.methods import RPCS, WRITES, Rpc, access_of, json_of, rest_request
 from tests.rpc.requests import request_for
 from tests.rpc.sound_requests import World, sound
-from tests.rpc.stage import Stage
+from tests.rpc.stage import SignedInStage
 from tests.security.mutations import mutated, mutated_json, mutated_text
 
 CODE: Final = grpc.StatusCode
@@ -47,7 +47,7 @@ HASHING: Final = frozenset({"Login", "Register", "CreateUser", "ChangePassword",
 class Crowd:
     """People of every role, whom nobody else needs, and a good request of every method."""
 
-    stage: Stage
+    stage: SignedInStage
     people: Mapping[access_pb2.Role.ValueType, Actor]
     requests: Mapping[str, Sequence[Message]]
 
@@ -67,14 +67,14 @@ class Crowd:
 
 
 @pytest.fixture(scope="module")
-def crowd(cast: Cast) -> Crowd:
-    stage, world = Stage(cast), World(cast)
+def crowd(actors: Actors) -> Crowd:
+    stage, world = SignedInStage(actors), World(actors)
     role = access_pb2.Role
     people = {
-        role.ROLE_PATIENT: cast.new_patient(),
-        role.ROLE_DOCTOR: cast.new_doctor(),
-        role.ROLE_PHARMACIST: cast.new_pharmacist(),
-        role.ROLE_ADMIN: another_admin(cast),
+        role.ROLE_PATIENT: actors.new_patient(),
+        role.ROLE_DOCTOR: actors.new_doctor(),
+        role.ROLE_PHARMACIST: actors.new_pharmacist(),
+        role.ROLE_ADMIN: another_admin(actors),
     }
     scenes = {cell.rpc: cell.scene for cell in CELLS}
     requests: dict[str, Sequence[Message]] = {}
@@ -86,12 +86,12 @@ def crowd(cast: Cast) -> Crowd:
     return Crowd(stage, people, requests)
 
 
-def another_admin(cast: Cast) -> Actor:
+def another_admin(actors: Actors) -> Actor:
     request = auth_service_pb2.CreateUserRequest(
         email=new_email(), password=PASSWORD, full_name="Ada Admin", role=access_pb2.ROLE_ADMIN
     )
-    cast.auth.CreateUser(request, metadata=cast.admin.metadata)
-    return cast.sign_in(request.email)
+    actors.auth.CreateUser(request, metadata=actors.admin.metadata)
+    return actors.sign_in(request.email)
 
 
 @pytest.fixture
@@ -111,10 +111,10 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 async def test_mutated_protobuf_bodies_are_refused_politely(
-    cast: Cast, crowd: Crowd, seed: int, mutations: int | None
+    actors: Actors, crowd: Crowd, seed: int, mutations: int | None
 ) -> None:
     chance = random.Random(seed)
-    async with grpc.aio.insecure_channel(cast.instance.grpc) as channel:
+    async with grpc.aio.insecure_channel(actors.instance.grpc) as channel:
 
         async def send() -> str:
             rpc, request, actor = crowd.draw(chance)
@@ -131,13 +131,13 @@ async def test_mutated_protobuf_bodies_are_refused_politely(
 
 
 async def test_mutated_json_bodies_paths_and_queries_are_refused_politely(
-    cast: Cast, crowd: Crowd, seed: int, mutations: int | None
+    actors: Actors, crowd: Crowd, seed: int, mutations: int | None
 ) -> None:
     chance = random.Random(seed)
-    base_url = str(cast.http.base_url)
+    base_url = str(actors.http.base_url)
     async with (
         httpx.AsyncClient(timeout=30) as http,
-        grpc.aio.insecure_channel(cast.instance.grpc) as channel,
+        grpc.aio.insecure_channel(actors.instance.grpc) as channel,
     ):
 
         async def send() -> str:

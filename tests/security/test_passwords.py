@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.cast import Cast, new_email
+from tests.fixtures.cast import Actors, new_email
 
 
-def register(cast: Cast, password: str) -> tuple[str, int, dict[str, Any]]:
+def register(actors: Actors, password: str) -> tuple[str, int, dict[str, Any]]:
     """The address, and how registering it with that password is answered."""
     email = new_email()
-    return email, *cast.rest("POST", "/auth/register", None, {"email": email, "password": password, "fullName": "Zoe"})
+    return email, *actors.rest(
+        "POST", "/auth/register", None, {"email": email, "password": password, "fullName": "Zoe"}
+    )
 
 
-def opens(cast: Cast, email: str, password: str) -> bool:
-    status, _ = cast.rest("POST", "/auth/login", None, {"email": email, "password": password})
+def opens(actors: Actors, email: str, password: str) -> bool:
+    status, _ = actors.rest("POST", "/auth/login", None, {"email": email, "password": password})
     assert status in (200, 401)
     return status == 200
 
@@ -23,32 +25,32 @@ def opens(cast: Cast, email: str, password: str) -> bool:
 @pytest.mark.parametrize(
     "password", ["qwhgzjkl", "qwhgzjkl" * 16, "   spaces   and 🔑 🚪  ", "ключ от 鍵 مفتاح", "🔑" * 128]
 )
-def test_s04_any_8_to_128_characters_are_a_password(cast: Cast, password: str) -> None:
-    email, status, answer = register(cast, password)
+def test_s04_any_8_to_128_characters_are_a_password(actors: Actors, password: str) -> None:
+    email, status, answer = register(actors, password)
     assert status == 201, answer
-    assert opens(cast, email, password)
+    assert opens(actors, email, password)
 
 
 @pytest.mark.parametrize("password", ["seven77", "x" * 129, "🔑" * 129, "é" * 7])
-def test_s04_fewer_or_more_are_not(cast: Cast, password: str) -> None:
-    _, status, answer = register(cast, password)
+def test_s04_fewer_or_more_are_not(actors: Actors, password: str) -> None:
+    _, status, answer = register(actors, password)
     assert (status, answer["error"]["type"]) == (400, "VALIDATION_FAILED")
     assert [detail["field"] for detail in answer["error"]["details"]] == ["password"]
 
 
-def test_s04_a_password_of_1025_bytes_is_refused_before_any_work(cast: Cast) -> None:
+def test_s04_a_password_of_1025_bytes_is_refused_before_any_work(actors: Actors) -> None:
     took = []
     for _ in range(5):
         begun = time.monotonic()
-        assert register(cast, "x" * 1025)[1] == 400
+        assert register(actors, "x" * 1025)[1] == 400
         took.append(time.monotonic() - begun)
     assert min(took) < 0.05
 
 
-def test_s06_a_password_is_compared_as_it_was_sent(cast: Cast) -> None:
+def test_s06_a_password_is_compared_as_it_was_sent(actors: Actors) -> None:
     password = "no password that anybody would guess, however long he tries, is cut anywhere in it"[:79] + "a"
-    email, status, _ = register(cast, password)
+    email, status, _ = register(actors, password)
     assert (status, len(password)) == (201, 80)
     for other in (password[:-1] + "b", password + " ", " " + password, password.upper()):
-        assert not opens(cast, email, other)
-    assert opens(cast, email, password)
+        assert not opens(actors, email, other)
+    assert opens(actors, email, password)

@@ -16,7 +16,7 @@ from server.edge.config import TEMPLATE, filled_in
 from server.edge.sites import PAGE_SITES, SITES, Site
 from server.instance import edge_config
 from server.settings import read_settings
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.instance import RunningInstance, running_instance
 
 REFLECTION = [
@@ -41,14 +41,14 @@ def production(shared_database_url: str) -> Iterator[RunningInstance]:
 
 
 @pytest.fixture(scope="module")
-def actors(production: RunningInstance) -> Iterator[Cast]:
-    with Cast(production) as cast:
-        yield cast
+def actors(production: RunningInstance) -> Iterator[Actors]:
+    with Actors(production) as actors:
+        yield actors
 
 
-def code(cast: Cast, path: str, metadata: Any) -> grpc.StatusCode:
+def code(actors: Actors, path: str, metadata: Any) -> grpc.StatusCode:
     """How a call ends that the server must refuse."""
-    call: Any = cast.channel.unary_unary(path)
+    call: Any = actors.channel.unary_unary(path)
     with pytest.raises(grpc.RpcError) as refused:
         call(b"", timeout=5, metadata=metadata)
     found: grpc.StatusCode = refused.value.code()
@@ -56,13 +56,13 @@ def code(cast: Cast, path: str, metadata: Any) -> grpc.StatusCode:
 
 
 @pytest.mark.parametrize("path", [*REFLECTION, *CHANNELZ])
-def test_s76_reflection_and_channelz_are_not_served(actors: Cast, path: str) -> None:
+def test_s76_reflection_and_channelz_are_not_served(actors: Actors, path: str) -> None:
     assert code(actors, path, actors.admin.metadata) is grpc.StatusCode.UNIMPLEMENTED
     assert code(actors, path, None) in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.UNAUTHENTICATED)
 
 
 @pytest.mark.parametrize("path", ["/stats", "/config_dump", "/server_info", "/ready", "/quitquitquit", "/debug"])
-def test_s76_the_edge_serves_no_admin_interface(actors: Cast, path: str) -> None:
+def test_s76_the_edge_serves_no_admin_interface(actors: Actors, path: str) -> None:
     for method in ("GET", "POST"):
         response = actors.http.request(method, f"{actors.instance.rest}{path}")
         assert response.status_code in (404, 405, 415)
@@ -70,7 +70,7 @@ def test_s76_the_edge_serves_no_admin_interface(actors: Cast, path: str) -> None
 
 
 @pytest.mark.parametrize("path", ["/api-docs", "/api-docs/", "/api-docs/init.js", "/api-docs/openapi.json"])
-def test_s76_api_docs_are_served_in_development_only(actors: Cast, instance: RunningInstance, path: str) -> None:
+def test_s76_api_docs_are_served_in_development_only(actors: Actors, instance: RunningInstance, path: str) -> None:
     assert httpx.get(f"{actors.instance.rest}{path}").status_code == 404
     assert httpx.get(f"{instance.rest}{path}").status_code == 200
     assert httpx.get(f"{actors.instance.rest}/").status_code == 200, "the page itself is for everybody"

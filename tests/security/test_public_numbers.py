@@ -18,10 +18,10 @@ from server.errors import NotFound, RateLimitExceeded
 from server.identity import Caller, Role
 from server.pagination import PageTokens
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.instance import RunningInstance
-from tests.fixtures.pharmacy import TODAY, Ward, Written, a_service
+from tests.fixtures.pharmacy import TODAY, PharmacyPeople, Written, a_service
 
 PRESCRIPTIONS_OF_A_DAY: Final = 2_000
 NUMBERS_OF_A_DAY: Final = 4_096
@@ -30,46 +30,46 @@ GUESSES: Final = 500
 
 
 async def test_s40_after_five_misses_in_a_minute_nothing_is_told_to_that_pharmacist(
-    work: UnitOfWork, ward: Ward, written: Written, clock: SettableClock
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written, clock: SettableClock
 ) -> None:
     pharmacy = a_service(work, clock.clock)
     for number in (new_prescription_number(TODAY), new_patient_reference(TODAY)) * 2:
         with pytest.raises(NotFound):
-            await pharmacy.look_up(ward.pharmacist, number)
+            await pharmacy.look_up(pharmacy_people.pharmacist, number)
     for _ in range(10):
-        assert await pharmacy.look_up(ward.pharmacist, written.number)
+        assert await pharmacy.look_up(pharmacy_people.pharmacist, written.number)
     with pytest.raises(NotFound):
-        await pharmacy.look_up(ward.pharmacist, new_prescription_number(TODAY))
+        await pharmacy.look_up(pharmacy_people.pharmacist, new_prescription_number(TODAY))
     for number in (new_prescription_number(TODAY), written.number):
         with pytest.raises(RateLimitExceeded) as refusal:
-            await pharmacy.look_up(ward.pharmacist, number)
+            await pharmacy.look_up(pharmacy_people.pharmacist, number)
         assert refusal.value.metadata == {"limit": "lookup_misses"}
         assert refusal.value.retry_after == pytest.approx(12)
-    assert await pharmacy.look_up(ward.colleague, written.number)
+    assert await pharmacy.look_up(pharmacy_people.colleague, written.number)
     clock.forward(seconds=12.1)
-    assert await pharmacy.look_up(ward.pharmacist, written.number)
+    assert await pharmacy.look_up(pharmacy_people.pharmacist, written.number)
 
 
 async def test_s40_five_hundred_guesses_find_nothing_and_five_are_answered(
-    work: UnitOfWork, ward: Ward, written: Written, clock: SettableClock
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written, clock: SettableClock
 ) -> None:
     pharmacy = a_service(work, clock.clock)
     answers: list[type[Exception]] = []
     for _ in range(GUESSES):
         with pytest.raises((NotFound, RateLimitExceeded)) as told:
-            await pharmacy.look_up(ward.pharmacist, new_prescription_number(TODAY))
+            await pharmacy.look_up(pharmacy_people.pharmacist, new_prescription_number(TODAY))
         answers.append(told.type)
     assert answers == [NotFound] * 5 + [RateLimitExceeded] * (GUESSES - 5)
 
 
 def test_s40_of_2000_prescriptions_of_one_day_no_collision_reaches_a_caller(
-    cast: Cast, instance: RunningInstance
+    actors: Actors, instance: RunningInstance
 ) -> None:
-    doctor = cast.new_doctor()
+    doctor = actors.new_doctor()
     request = clinical.CreatePatientRequest(
         full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
     )
-    patient_id = cast.clinical.CreatePatient(request, metadata=doctor.metadata).patient.id
+    patient_id = actors.clinical.CreatePatient(request, metadata=doctor.metadata).patient.id
     drawn: list[str] = []
     numbers = instance.run(write_many(instance, UUID(doctor.user_id), UUID(patient_id), drawn))
     assert len(set(numbers)) == len(numbers) == PRESCRIPTIONS_OF_A_DAY

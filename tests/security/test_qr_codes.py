@@ -15,9 +15,9 @@ from server.pharmacy.service import PharmacyService
 from server.qr import signed_code
 from server.qr.signed_code import QrContent, QrKeyRing
 from server.unit_of_work import UnitOfWork
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, current, run
-from tests.fixtures.pharmacy import QR_KEYS, QR_SECRET, Ward, Written, a_service
+from tests.fixtures.pharmacy import QR_KEYS, QR_SECRET, PharmacyPeople, Written, a_service
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS
 
@@ -32,11 +32,11 @@ def sealed(prescription_id: UUID, code_id: UUID, keys: QrKeyRing = QR_KEYS) -> s
 
 
 async def test_s44_after_a_rotation_old_codes_are_scanned_until_their_key_is_taken_out(
-    work: UnitOfWork, ward: Ward, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written
 ) -> None:
     old_kid = QR_KEYS.key_ids[0]
     rotated = QrKeyRing.parse(f"k2:{NEW_SECRET},{old_kid}:{QR_SECRET}")
-    found = await a_service(work, keys=rotated).scan(ward.pharmacist, written.qr_text)
+    found = await a_service(work, keys=rotated).scan(pharmacy_people.pharmacist, written.qr_text)
     assert found.prescription.qr_code.scan_count == 1
     assert sealed(written.id, written.code_id, rotated).startswith("MC1.k2.")
 
@@ -44,14 +44,14 @@ async def test_s44_after_a_rotation_old_codes_are_scanned_until_their_key_is_tak
     refusals = set()
     for text in (written.qr_text, written.qr_text[:-1], "MC1.k2." + "A" * 91):
         with pytest.raises(QrCodeInvalid) as refusal:
-            await retired.scan(ward.pharmacist, text)
+            await retired.scan(pharmacy_people.pharmacist, text)
         refusals.add((refusal.value.text, refusal.value.violations, str(refusal.value.metadata)))
     assert len(refusals) == 1
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_s42_every_kind_of_damage_is_answered_alike_on_both_faces(cast: Cast, face: str) -> None:
-    text = cast.qr_text(cast.prescribe(cast.new_patient().patient_id).id)
+def test_s42_every_kind_of_damage_is_answered_alike_on_both_faces(actors: Actors, face: str) -> None:
+    text = actors.qr_text(actors.prescribe(actors.new_patient().patient_id).id)
     version, kid, body = text.split(".")
     damaged = [
         *(text[:place] + ("B" if text[place] == "A" else "A") + text[place + 1 :] for place in range(0, len(text), 9)),
@@ -64,13 +64,13 @@ def test_s42_every_kind_of_damage_is_answered_alike_on_both_faces(cast: Cast, fa
         "x",
     ]
     requests = [pb.ScanQrCodeRequest(qr_code=each) for each in damaged]
-    answers = [FACES[face](cast, RPCS["ScanQrCode"], request, cast.pharmacist) for request in requests]
+    answers = [FACES[face](actors, RPCS["ScanQrCode"], request, actors.pharmacist) for request in requests]
     assert {answer.reason for answer in answers} == {"QR_CODE_INVALID"}
     assert len({(answer.status, str(answer.body)) for answer in answers}) == 1
 
 
 async def test_s46_a_replaced_code_is_refused_and_the_new_one_works(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     new_code = new_id()
     await run(work, "UPDATE qr_codes SET replaced_at = now() WHERE id = :id", id=written.code_id)
@@ -82,34 +82,39 @@ async def test_s46_a_replaced_code_is_refused_and_the_new_one_works(
         prescription=written.id,
     )
     with pytest.raises(QrCodeReplaced):
-        await pharmacy.scan(ward.pharmacist, written.qr_text)
-    found = await pharmacy.scan(ward.pharmacist, sealed(written.id, new_code))
+        await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
+    found = await pharmacy.scan(pharmacy_people.pharmacist, sealed(written.id, new_code))
     assert found.prescription.qr_code.scan_count == 1
 
 
 async def test_s45_the_stored_expiry_of_a_code_wins_over_what_its_text_says(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    found = await pharmacy.scan(ward.pharmacist, written.qr_text)
+    found = await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
     assert found.prescription.qr_code.scan_count == 1
     await run(work, "UPDATE qr_codes SET expires_at = now() + interval '1 s' WHERE id = :id", id=written.code_id)
-    await pharmacy.scan(ward.pharmacist, written.qr_text)
+    await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
     await run(work, "UPDATE qr_codes SET expires_at = now() WHERE id = :id", id=written.code_id)
     with pytest.raises(QrCodeExpired) as refusal:
-        await pharmacy.scan(ward.pharmacist, written.qr_text)
+        await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
     assert set(refusal.value.metadata) == {"expired_at"}
     assert (await current(work, written)).qr_code.scan_count == 2
 
 
 @pytest.mark.parametrize(("changes", "error"), ENDS)
 async def test_s46_scan_and_lookup_of_a_final_prescription_say_what_ended_it_and_count_nothing(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written, changes: str, error: type[DeclaredError]
+    work: UnitOfWork,
+    pharmacy_people: PharmacyPeople,
+    pharmacy: PharmacyService,
+    written: Written,
+    changes: str,
+    error: type[DeclaredError],
 ) -> None:
     await alter(work, written, changes)
     with pytest.raises(error) as scanned:
-        await pharmacy.scan(ward.pharmacist, written.qr_text)
+        await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
     with pytest.raises(error):
-        await pharmacy.look_up(ward.pharmacist, written.number)
+        await pharmacy.look_up(pharmacy_people.pharmacist, written.number)
     assert set(scanned.value.metadata) == {"state", "changed_at"}
     assert (await current(work, written)).qr_code.scan_count == 0
-    assert (await pharmacy.history(ward.pharmacist, EVERYTHING, FIRST_PAGE)).items == ()
+    assert (await pharmacy.history(pharmacy_people.pharmacist, EVERYTHING, FIRST_PAGE)).items == ()

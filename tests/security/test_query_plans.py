@@ -14,14 +14,14 @@ from sqlalchemy import Engine, event
 
 from server.db.engine import create_engine
 from server.db.metadata import metadata
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.instance import running_instance
 from tests.fixtures.large_hospital import FILLED, SMALL, fill
 from tests.rpc.access_table import CELLS
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS, WRITES
 from tests.rpc.requests import request_for
-from tests.rpc.stage import Stage
+from tests.rpc.stage import SignedInStage
 
 EXPLAINABLE: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 MEANS_ALL: Final = ("AS is_healthy", "WHERE state = 'completed' AND finished_at IS NOT NULL")
@@ -51,29 +51,29 @@ def plans(shared_database_url: str) -> Mapping[str, Any]:
     with (
         overheard() as sent,
         running_instance(shared_database_url) as instance,
-        Cast(instance) as cast,
+        Actors(instance) as actors,
     ):
-        call_everything(cast)
-        narrow(cast)
+        call_everything(actors)
+        narrow(actors)
     return asyncio.run(explained(shared_database_url, sent))
 
 
-def call_everything(cast: Cast) -> None:
+def call_everything(actors: Actors) -> None:
     """Every row of the access table, by the first who may."""
-    stage = Stage(cast)
+    stage = SignedInStage(actors)
     for cell in CELLS:
         if cell.allowed and cell.actor == cell.first_allowed:
             actor = stage.another_session(stage[cell.actor])[0] if cell.rpc == "Logout" else stage[cell.actor]
             prescription = stage.prescription(cell.scene, fresh=RPCS[cell.rpc] in WRITES)
             request = request_for(stage, cell.rpc, prescription, actor)
-            answer = over_grpc(cast, RPCS[cell.rpc], request, actor, idempotency_key=str(uuid4()))
+            answer = over_grpc(actors, RPCS[cell.rpc], request, actor, idempotency_key=str(uuid4()))
             assert answer.ok, (cell, answer)
 
 
-def narrow(cast: Cast) -> None:
+def narrow(actors: Actors) -> None:
     """Lists, by filters that let few lines through."""
-    cast.clinical.ListPatients(clinical.ListPatientsRequest(search="zz"), metadata=cast.doctor.metadata)
-    cast.auth.ListUsers(auth.ListUsersRequest(search="zz"), metadata=cast.admin.metadata)
+    actors.clinical.ListPatients(clinical.ListPatientsRequest(search="zz"), metadata=actors.doctor.metadata)
+    actors.auth.ListUsers(auth.ListUsersRequest(search="zz"), metadata=actors.admin.metadata)
     for request in (
         auth.ListAuditRecordsRequest(patient_id=str(uuid4())),
         auth.ListAuditRecordsRequest(event=audit_pb2.AUDIT_EVENT_KEYS_CHANGED),
@@ -81,7 +81,7 @@ def narrow(cast: Cast) -> None:
         auth.ListAuditRecordsRequest(action=audit_pb2.AUDIT_ACTION_DELETE),
         auth.ListAuditRecordsRequest(outcome=audit_pb2.AUDIT_OUTCOME_DENIED),
     ):
-        cast.auth.ListAuditRecords(request, metadata=cast.admin.metadata)
+        actors.auth.ListAuditRecords(request, metadata=actors.admin.metadata)
 
 
 async def explained(database_url: str, statements: Mapping[str, Any]) -> dict[str, Any]:

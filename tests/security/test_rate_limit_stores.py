@@ -19,14 +19,14 @@ from server.errors import DatabaseUnavailable, Unavailable
 from server.metrics import Metrics
 from server.rate_limits import postgres_store
 from server.rate_limits.bucket import Limit
-from server.rate_limits.divided_store import DividedStore
+from server.rate_limits.divided_store import RoutingStore
 from server.rate_limits.fallback_store import FallbackStore
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.store import MemoryStore
 from server.settings import read_settings
 from server.unit_of_work import Transaction, UnitOfWork
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.instance import RunningInstance
@@ -79,7 +79,7 @@ async def test_s67_sign_in_limits_refuse_while_their_store_is_silent(
     monkeypatch.setattr(postgres_store, "ANSWER_SECONDS", 0.3)
     metrics, memory = Metrics(), MemoryStore()
     async with committing_work(database_url) as work, committing_work(database_url) as other:
-        store = DividedStore(PostgresStore(work), memory, {"login"}, metrics)
+        store = RoutingStore(PostgresStore(work), memory, {"login"}, metrics)
         async with other.begin() as tx:
             await tx.connection.execute(text("LOCK TABLE rate_limit_buckets IN ACCESS EXCLUSIVE MODE"))
             with pytest.raises(Unavailable):
@@ -92,18 +92,18 @@ async def test_s67_sign_in_limits_refuse_while_their_store_is_silent(
 
 
 def test_s67_nobody_signs_in_while_limits_cannot_be_judged_and_others_go_on(
-    cast: Cast, instance: RunningInstance, monkeypatch: pytest.MonkeyPatch
+    actors: Actors, instance: RunningInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_store, "ANSWER_SECONDS", 0.3)
     request = RPCS["Login"].request(email="nobody@example.org", password="a wrong password")
-    doctor = cast.doctor
+    doctor = actors.doctor
     with unusable_buckets(instance):
-        answer = over_grpc(cast, RPCS["Login"], request, None)
+        answer = over_grpc(actors, RPCS["Login"], request, None)
         assert (answer.status, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
-        rest = cast.http.post("/auth/login", json={"email": "nobody@example.org", "password": "a wrong password"})
+        rest = actors.http.post("/auth/login", json={"email": "nobody@example.org", "password": "a wrong password"})
         assert rest.status_code == 503
-        assert cast.rest("GET", "/doctors/patients", doctor)[0] == 200
-    assert over_grpc(cast, RPCS["Login"], request, None).status is grpc.StatusCode.UNAUTHENTICATED
+        assert actors.rest("GET", "/doctors/patients", doctor)[0] == 200
+    assert over_grpc(actors, RPCS["Login"], request, None).status is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_s67_a_flood_of_refused_sign_ins_does_not_reach_the_database(work: UnitOfWork) -> None:
@@ -154,7 +154,7 @@ async def test_s67_with_redis_every_process_counts_the_same_calls(database_url: 
             _env_file=None, medconnect_home=tmp_path, database_url=database_url, rate_limit_redis_url=url
         )
         async with app.core(settings, database_url) as first, app.core(settings, database_url) as second:
-            bills = [await core.meter.charge_call([(ROLE, "a")]) for core in (first, first, second)]
+            bills = [await core.limiter.charge_call([(ROLE, "a")]) for core in (first, first, second)]
     assert [bill.strictest.remaining for bill in bills] == [49, 48, 47]
 
 

@@ -13,7 +13,7 @@ from server.errors import InvalidCredentials
 from server.identity import Role
 from server.metrics import Metrics
 from server.rate_limits.budgets import NAMES, SHARED
-from server.rate_limits.divided_store import DividedStore
+from server.rate_limits.divided_store import RoutingStore
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.store import MemoryStore
 from server.unit_of_work import UnitOfWork
@@ -81,7 +81,7 @@ class Street:
         statement = text("UPDATE rate_limit_buckets SET full_at = full_at - make_interval(secs => :seconds)")
         async with self._work.begin() as tx:
             await tx.connection.execute(statement, {"seconds": float(seconds)})
-        await self.house.standing.refresh()
+        await self.house.revocations.refresh()
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def street(
     request: pytest.FixtureRequest, work: UnitOfWork, clock: SettableClock, tmp_path: Path
 ) -> AsyncIterator[Street]:
     limits = OUT_OF_THE_WAY if request.node.callspec.params["case"].limit == "global" else {}
-    store = DividedStore(PostgresStore(work), MemoryStore(), SHARED, Metrics())
+    store = RoutingStore(PostgresStore(work), MemoryStore(), SHARED, Metrics())
     async with running_house(work, clock, tmp_path, limit_factor=1, limits=limits, store=store) as house:
         yield Street(house, work)
 

@@ -16,7 +16,7 @@ from medconnect.options.v1 import access_pb2
 
 from server.auth.lifetimes import Lifetimes
 from server.interceptors.refresh_cookie import COOKIE, HEADER, HOST_COOKIE, RefreshCookie
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 
 ASKING = {HEADER: "true"}
 ORIGIN = "http://localhost:3000"
@@ -25,15 +25,15 @@ OLD, NEW = "o" * 43, "n" * 43
 
 
 @pytest.fixture
-def browser(cast: Cast) -> Iterator[httpx.Client]:
+def browser(actors: Actors) -> Iterator[httpx.Client]:
     """Keeps no cookies by itself, so that each test says which ones it sends."""
-    with httpx.Client(base_url=f"{cast.instance.rest}/api/v1/auth", timeout=30) as client:
+    with httpx.Client(base_url=f"{actors.instance.rest}/api/v1/auth", timeout=30) as client:
         yield client
 
 
 @pytest.fixture
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient()
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient()
 
 
 def login(browser: httpx.Client, actor: Actor, **headers: str) -> httpx.Response:
@@ -82,8 +82,8 @@ def test_s81_the_token_is_in_the_cookie_and_in_no_body(browser: httpx.Client, pa
         assert not [token for token in tokens if token in answer.text]
 
 
-def test_s81_no_script_reads_it_and_no_other_site_or_path_brings_it(browser: httpx.Client, cast: Cast) -> None:
-    for actor, hours in ((cast.new_patient(), 24.0), (cast.doctor, 0.5)):
+def test_s81_no_script_reads_it_and_no_other_site_or_path_brings_it(browser: httpx.Client, actors: Actors) -> None:
+    for actor, hours in ((actors.new_patient(), 24.0), (actors.doctor, 0.5)):
         cookie = morsel(login(browser, actor))
         assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/api/v1/auth")
         assert (cookie["max-age"], cookie["domain"], cookie["secure"]) == (str(int(hours * 3600)), "", "")
@@ -108,7 +108,7 @@ async def answered(method: str, *cookies: str, secure: bool = True) -> Any:
             user = user_pb2.User(role=access_pb2.ROLE_PATIENT)
             call.reply = pb.RefreshTokenResponse(user=user, refresh_token=NEW).SerializeToString()
 
-    await RefreshCookie(Lifetimes(timedelta(minutes=30)), secure=secure).around(call, proceed)
+    await RefreshCookie(Lifetimes(timedelta(minutes=30)), secure=secure).intercept(call, proceed)
     return call
 
 
@@ -220,16 +220,16 @@ def test_a_wrong_password_leaves_the_cookie_alone(browser: httpx.Client, patient
     assert "set-cookie" not in refused.headers
 
 
-def test_s81_native_grpc_and_grpc_web_know_no_cookies(cast: Cast, browser: httpx.Client, patient: Actor) -> None:
+def test_s81_native_grpc_and_grpc_web_know_no_cookies(actors: Actors, browser: httpx.Client, patient: Actor) -> None:
     cookie = held(login(browser, patient))
     metadata = ((HEADER, "true"), ("cookie", cookie), ("x-envoy-original-path", "/api/v1/auth/refresh"))
-    for target in (cast.instance.grpc, cast.instance.rest.removeprefix("http://")):
+    for target in (actors.instance.grpc, actors.instance.rest.removeprefix("http://")):
         with grpc.insecure_channel(target) as channel, pytest.raises(grpc.RpcError) as refused:
             AuthServiceStub(channel).RefreshToken(pb.RefreshTokenRequest(), metadata=metadata)
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     web = {**ASKING, "cookie": cookie, "content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
     answer = httpx.post(
-        f"{cast.instance.rest}/medconnect.auth.v1.AuthService/RefreshToken", content=bytes(5), headers=web
+        f"{actors.instance.rest}/medconnect.auth.v1.AuthService/RefreshToken", content=bytes(5), headers=web
     )
     assert answer.headers["grpc-status"] == "3"
     assert refresh(browser, cookie).status_code == 200

@@ -22,7 +22,7 @@ KEY = b"a key for tests that has 32 byte"
 @pytest.fixture
 async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
     built = Auth.build(work, clock.clock, passwords)
-    await built.standing.refresh()
+    await built.revocations.refresh()
     return built
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from server.app import SERVICES
 from server.interceptors.request_hash import is_secret, request_hash
 from tests.architecture.test_protos import fields
-from tests.fixtures.cast import Cast, new_email
+from tests.fixtures.cast import Actors, new_email
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 
@@ -52,11 +52,11 @@ def traces(data: bytes) -> set[str]:
     return found | {data.decode(errors="replace")}
 
 
-def dump(cast: Cast) -> str:
+def dump(actors: Actors) -> str:
     """Every column of every table; bytes are hexadecimal."""
 
     async def read() -> str:
-        async with cast.instance.core.work.read() as tx:
+        async with actors.instance.core.work.read() as tx:
             tables = (await tx.connection.execute(text(TABLES))).scalars().all()
             rows = [
                 (await tx.connection.execute(text(f'SELECT to_jsonb(t)::text FROM "{table}" t'))).scalars().all()  # noqa: S608
@@ -64,35 +64,35 @@ def dump(cast: Cast) -> str:
             ]
         return "\n".join(row for table in rows for row in table)
 
-    return cast.instance.run(read())
+    return actors.instance.run(read())
 
 
 def found(stored: str, *data: bytes) -> list[str]:
     return [trace for each in data for trace in traces(each) if trace in stored]
 
 
-def test_s92_no_column_gives_a_password_away(cast: Cast) -> None:
+def test_s92_no_column_gives_a_password_away(actors: Actors) -> None:
     created = auth.CreateUserRequest(
         email=new_email(), password=FIRST, full_name="Ann Other", role=access_pb2.ROLE_ADMIN
     )
     key = str(uuid4())
-    answers = [over_grpc(cast, RPCS["CreateUser"], created, cast.admin, idempotency_key=key) for _ in range(2)]
+    answers = [over_grpc(actors, RPCS["CreateUser"], created, actors.admin, idempotency_key=key) for _ in range(2)]
     assert answers[1].headers["idempotent-replayed"] == "true"
     registered = auth.RegisterRequest(email=new_email(), password=FIRST, full_name="Ann Other")
-    actor = cast.rest(
+    actor = actors.rest(
         "POST", "/auth/register", None, {"email": new_email(), "password": FIRST, "fullName": "Zoe Young"}
     )
     bearer = {"authorization": f"Bearer {actor[1]['data']['accessToken']}"}
     patient = actor[1]["data"]["user"]["email"]
-    cast.auth.Register(registered)
-    changed = cast.http.put(
+    actors.auth.Register(registered)
+    changed = actors.http.put(
         "/auth/change-password", json={"currentPassword": FIRST, "newPassword": SECOND}, headers=bearer
     )
-    wrong = cast.http.post("/auth/login", json={"email": patient, "password": WRONG})
-    moved = cast.http.put("/auth/profile", json={"email": new_email(), "currentPassword": SECOND}, headers=bearer)
+    wrong = actors.http.post("/auth/login", json={"email": patient, "password": WRONG})
+    moved = actors.http.put("/auth/profile", json={"email": new_email(), "currentPassword": SECOND}, headers=bearer)
     assert (changed.status_code, wrong.status_code, moved.status_code) == (200, 401, 200)
 
-    stored = dump(cast)
+    stored = dump(actors)
     requests = [each.SerializeToString(deterministic=True) for each in (created, registered)]
     assert str(key) in stored
     assert not found(stored, *(each.encode() for each in (FIRST, SECOND, THIRD, WRONG)), *requests)

@@ -8,10 +8,10 @@ import pytest
 
 from server.db.embedded import EmbeddedPostgres
 from server.rate_limits import postgres_store
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.database import copied_database
 from tests.fixtures.instance import running_instance
-from tests.fixtures.postman import Postman
+from tests.fixtures.postman import Sender
 
 STRANGERS = [f"203.0.113.{number}" for number in range(1, 5)]
 HOME, ABROAD = "198.51.100.7", "192.0.2.9"
@@ -23,14 +23,14 @@ RESET = "Your code for a new MedConnect password"
 class House:
     """An instance with the contract's limits, behind a proxy that says whence each call comes."""
 
-    def __init__(self, cast: Cast) -> None:
-        self.cast = cast
-        self.postman = Postman(cast.instance.home)
+    def __init__(self, actors: Actors) -> None:
+        self.actors = actors
+        self.sender = Sender(actors.instance.home)
 
     def call(self, method: str, path: str, address: str, body: Any, actor: Actor | None = None) -> tuple[int, Any]:
         """Status and answer."""
         headers = {"x-forwarded-for": address, **(actor.headers if actor else {})}
-        answer = self.cast.http.request(method, path, json=body, headers=headers)
+        answer = self.actors.http.request(method, path, json=body, headers=headers)
         return answer.status_code, answer.json()
 
     def forgot(self, email: str, address: str, **more: str) -> int:
@@ -41,7 +41,7 @@ class House:
         return self.call("POST", "/auth/reset-password", address, body)[0]
 
     def newest_code(self, email: str, number: int) -> str:
-        return self.postman.code(email, RESET, number)
+        return self.sender.code(email, RESET, number)
 
     def attack(self, email: str) -> None:
         """Twelve requests from four addresses, and as many guesses as the limits let through."""
@@ -61,15 +61,15 @@ def house(postgres: EmbeddedPostgres) -> Iterator[House]:
             "email_daily_cap": 20,
             "rate_limits": "registration=99,anonymous=99",
         }
-        with running_instance(url, **settings) as running, Cast(running) as actors:
+        with running_instance(url, **settings) as running, Actors(running) as actors:
             yield House(actors)
         runner.run(database.__aexit__(None, None, None))
 
 
 @pytest.fixture
 def owner(house: House) -> Actor:
-    house.cast.instance.run(an_hour_later(house.cast))
-    return house.cast.new_patient()
+    house.actors.instance.run(an_hour_later(house.actors))
+    return house.actors.new_patient()
 
 
 @pytest.mark.parametrize("nonce", [{}, {"clientNonce": NONCE}], ids=["by address", "by nonce"])
@@ -84,14 +84,14 @@ def test_s91_a_code_in_hand_survives_the_strangers(house: House, owner: Actor, n
 def test_s91_the_owner_opens_the_history_and_moves_after_the_strangers(house: House, owner: Actor) -> None:
     house.attack(owner.email)
     assert house.call("POST", "/patients/medical-history/otp", HOME, {}, owner)[0] == 200
-    history = house.postman.code(owner.email, "Your code for your medical history")
+    history = house.sender.code(owner.email, "Your code for your medical history")
     assert house.call("POST", "/patients/medical-history/confirm", HOME, {"otpCode": history}, owner)[0] == 200
     assert house.call("GET", "/patients/medical-history", HOME, None, owner)[0] == 200
 
     email = new_email()
     change = {"email": email, "currentPassword": PASSWORD}
     assert house.call("PUT", "/auth/profile", HOME, change, owner)[0] == 200
-    confirmation = house.postman.code(email, "Your code to confirm this address")
+    confirmation = house.sender.code(email, "Your code to confirm this address")
     assert house.call("POST", "/auth/confirm-email", HOME, {"otpCode": confirmation}, owner)[0] == 200
 
 
@@ -101,8 +101,8 @@ def test_s91_the_owner_gets_a_code_after_the_strangers(house: House, owner: Acto
     assert house.reset(owner.email, house.newest_code(owner.email, 13), ABROAD) == 200
 
 
-async def an_hour_later(cast: Cast) -> None:
+async def an_hour_later(actors: Actors) -> None:
     """The limits by address are forgotten, after the second for which a process remembers refusals by itself."""
     await asyncio.sleep(postgres_store.REMEMBERED_SECONDS)
-    async with cast.instance.core.work.begin() as tx:
+    async with actors.instance.core.work.begin() as tx:
         await tx.connection.exec_driver_sql("DELETE FROM rate_limit_buckets")

@@ -21,8 +21,8 @@ from server.metrics import Metrics
 from server.pharmacy.lookup_misses import LookupMisses
 from server.rate_limits import postgres_store
 from server.rate_limits.budgets import SHARED
-from server.rate_limits.divided_store import DividedStore
-from server.rate_limits.meter import Meter
+from server.rate_limits.divided_store import RoutingStore
+from server.rate_limits.meter import RateLimiter
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.store import MemoryStore
 from server.work import unit_of_work
@@ -199,11 +199,11 @@ async def test_s90_of_200_lookups_at_once_five_are_judged(
 ) -> None:
     """A call with an idempotency key rolls its transaction back when it misses; the charge stays."""
     clock, metrics, judged, pharmacist = SettableClock().clock, Metrics(), [], new_id()
-    limit = BUDGETS.later("lookup_misses")
+    limit = BUDGETS.limit_named("lookup_misses")
     engines = [create_engine(database_url, pool_size=4) for _ in processes]
     stores = [PostgresStore(unit_of_work(engine, joins=False)) for engine in engines]
-    meters = [Meter(DividedStore(store, MemoryStore(), SHARED, metrics), clock, metrics) for store in stores]
-    budgets = [LookupMisses(meter, limit) for meter in meters]
+    meters = [RateLimiter(RoutingStore(store, MemoryStore(), SHARED, metrics), clock, metrics) for store in stores]
+    budgets = [LookupMisses(limiter, limit) for limiter in meters]
 
     async def look_up(number: int) -> None:
         each = processes[number % 2].work

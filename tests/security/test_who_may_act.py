@@ -9,9 +9,9 @@ from server.auth.passwords import Passwords
 from server.errors import InvalidCredentials
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import Auth
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.clock import SettableClock
-from tests.fixtures.postman import Postman
+from tests.fixtures.postman import Sender
 from tests.rpc.calls import FACES, NOBODY, over_grpc, send
 from tests.rpc.methods import RPCS, access_of
 
@@ -20,9 +20,9 @@ DEFAULTS = ("", "admin", "admin123", "Admin123!", "administrator", "password", "
 FOR_ROLES = [(name, role) for name, rpc in RPCS.items() for role in access_of(rpc).roles if role != Role.ROLE_ADMIN]
 
 
-def test_s17_nobody_registers_as_an_admin(cast: Cast) -> None:
+def test_s17_nobody_registers_as_an_admin(actors: Actors) -> None:
     body = {"email": new_email(), "password": PASSWORD, "fullName": "Zoe Young", "role": "admin"}
-    status, answer = cast.rest("POST", "/auth/register", None, body)
+    status, answer = actors.rest("POST", "/auth/register", None, body)
     assert (status, answer["error"]["type"]) == (400, "VALIDATION_FAILED")
     assert [detail["field"] for detail in answer["error"]["details"]] == ["role"]
 
@@ -35,13 +35,13 @@ def test_s17_nobody_registers_as_an_admin(cast: Cast) -> None:
     ],
 )
 def test_s17_who_registers_as_staff_signs_in_and_may_nothing_until_verified(
-    cast: Cast, role: Role.ValueType, method: str, path: str, body: None
+    actors: Actors, role: Role.ValueType, method: str, path: str, body: None
 ) -> None:
-    actor = cast.sign_in(cast.new_unverified(role).email)
-    status, answer = cast.rest(method, path, actor, body)
+    actor = actors.sign_in(actors.new_unverified(role).email)
+    status, answer = actors.rest(method, path, actor, body)
     assert (status, answer["error"]["type"]) == (403, "ACCOUNT_NOT_VERIFIED")
-    assert cast.rest("PUT", f"/users/{actor.user_id}/verify", cast.admin, {})[0] == 200
-    assert cast.rest(method, path, actor, body)[0] == 200
+    assert actors.rest("PUT", f"/users/{actor.user_id}/verify", actors.admin, {})[0] == 200
+    assert actors.rest(method, path, actor, body)[0] == 200
 
 
 async def test_s18_the_first_admin_has_no_password_that_anybody_knows(
@@ -60,7 +60,7 @@ async def test_s18_the_first_admin_has_no_password_that_anybody_knows(
 
 
 @pytest.fixture(scope="module")
-def unconfirmed(confirming: Cast) -> dict[int, Actor]:
+def unconfirmed(confirming: Actors) -> dict[int, Actor]:
     """Of each role one who registered and has not entered his code; admins have checked the licences."""
     actors: dict[int, Actor] = {
         Role.ROLE_PATIENT: confirming.new_patient(),
@@ -76,7 +76,7 @@ def unconfirmed(confirming: Cast) -> dict[int, Actor]:
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize(("name", "role"), FOR_ROLES, ids=str)
 def test_before_its_code_an_account_may_nothing_that_is_for_certain_roles(
-    confirming: Cast, unconfirmed: dict[int, Actor], face: str, name: str, role: Role.ValueType
+    confirming: Actors, unconfirmed: dict[int, Actor], face: str, name: str, role: Role.ValueType
 ) -> None:
     rpc, actor = RPCS[name], unconfirmed[role]
     if face == "grpc":
@@ -86,12 +86,12 @@ def test_before_its_code_an_account_may_nothing_that_is_for_certain_roles(
     assert answer.reason == "EMAIL_NOT_CONFIRMED"
 
 
-def test_with_its_code_an_account_may_and_signs_in(confirming: Cast) -> None:
+def test_with_its_code_an_account_may_and_signs_in(confirming: Actors) -> None:
     email = f"{uuid4().hex[:12]}@Example.org"
     body = {"email": email, "password": PASSWORD, "fullName": "Zoe Young"}
     answer = confirming.rest("POST", "/auth/register", None, body)[1]["data"]
     actor = Actor(answer["user"]["id"], email.lower(), answer["accessToken"])
-    code = Postman(confirming.instance.home).code(email.lower(), "Welcome to MedConnect")
+    code = Sender(confirming.instance.home).code(email.lower(), "Welcome to MedConnect")
     status, answer = confirming.rest("POST", "/auth/confirm-email", actor, {"otpCode": code})
     assert (status, answer["data"]["user"]["emailConfirmed"]) == (200, True)
     assert confirming.rest("GET", "/patients/profile", actor)[0] == 200

@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 
@@ -48,10 +48,10 @@ CHANGES = {"updatedAt", "version"}
 """What every change of a record changes."""
 
 
-def seen(cast: Cast, actor: Actor) -> dict[str, Any]:
+def seen(actors: Actors, actor: Actor) -> dict[str, Any]:
     """The account as an admin sees it, and the record as a doctor does."""
-    user = cast.rest("GET", f"/users/{actor.user_id}", cast.admin)[1]["data"]["user"]
-    record = cast.rest("GET", f"/doctors/patients/{actor.patient_id}", cast.doctor)[1]["data"]["patient"]
+    user = actors.rest("GET", f"/users/{actor.user_id}", actors.admin)[1]["data"]["user"]
+    record = actors.rest("GET", f"/doctors/patients/{actor.patient_id}", actors.doctor)[1]["data"]["patient"]
     whole = {f"user.{name}": value for name, value in user.items()}
     return whole | {name: value for name, value in record.items() if name not in CHANGES}
 
@@ -62,30 +62,30 @@ def differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", UPDATES)
-def test_s36_what_an_update_does_not_list_is_ignored_over_rest(cast: Cast, name: str) -> None:
-    actor, (path, listed, _) = cast.new_patient(), UPDATES[name]
+def test_s36_what_an_update_does_not_list_is_ignored_over_rest(actors: Actors, name: str) -> None:
+    actor, (path, listed, _) = actors.new_patient(), UPDATES[name]
     by_doctor = "{" in path
     unlisted = {key: value for key, value in UNLISTED.items() if not by_doctor or key not in LISTED_BY_DOCTORS}
-    before = seen(cast, actor)
-    path, caller = path.format(patient_id=actor.patient_id), cast.doctor if by_doctor else actor
-    assert cast.rest("PUT", path, caller, {**unlisted, **listed})[0] == 200
-    assert differing(before, seen(cast, actor)) == listed
-    cast.sign_in(actor.email)
+    before = seen(actors, actor)
+    path, caller = path.format(patient_id=actor.patient_id), actors.doctor if by_doctor else actor
+    assert actors.rest("PUT", path, caller, {**unlisted, **listed})[0] == 200
+    assert differing(before, seen(actors, actor)) == listed
+    actors.sign_in(actor.email)
 
 
 @pytest.mark.parametrize("name", UPDATES)
-def test_s36_unknown_fields_are_ignored_over_grpc(cast: Cast, name: str) -> None:
-    actor, (_, listed, template) = cast.new_patient(), UPDATES[name]
+def test_s36_unknown_fields_are_ignored_over_grpc(actors: Actors, name: str) -> None:
+    actor, (_, listed, template) = actors.new_patient(), UPDATES[name]
     request, caller = type(template).FromString(template.SerializeToString()), actor
     if isinstance(request, clinical.UpdatePatientRequest):
-        request.patient_id, caller = actor.patient_id, cast.doctor
-    before = seen(cast, actor)
+        request.patient_id, caller = actor.patient_id, actors.doctor
+    before = seen(actors, actor)
     known = {field.number for field in request.DESCRIPTOR.fields}
     unknown = [number for number in (*range(1, 60), 1000, 50001) if number not in known]
     extra = b"".join(text_field(number, b"admin") + varint(number << 3) + b"\x04" for number in unknown)
-    answer = over_grpc(cast, RPCS[name], request.SerializeToString() + extra, caller)
+    answer = over_grpc(actors, RPCS[name], request.SerializeToString() + extra, caller)
     assert answer.reason == ""
-    assert differing(before, seen(cast, actor)) == listed
+    assert differing(before, seen(actors, actor)) == listed
 
 
 def text_field(number: int, value: bytes) -> bytes:

@@ -28,7 +28,7 @@ from tests.fixtures.clock import SettableClock
 @pytest.fixture
 async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
     built = Auth.build(work, clock.clock, passwords)
-    await built.standing.refresh()
+    await built.revocations.refresh()
     return built
 
 
@@ -59,7 +59,7 @@ async def test_a_reopened_account_signs_in_at_once_and_its_former_sessions_stay_
     user = await auth.open()
     signed_in = await auth.sign_in(user)
     await auth.accounts.deactivate(as_admin(), user.id)
-    await auth.standing.refresh()
+    await auth.revocations.refresh()
     assert (await auth.accounts.reactivate(user.id)).status is UserStatus.ACTIVE
     await auth.check(await auth.sign_in(user))
     with pytest.raises(Unauthenticated):

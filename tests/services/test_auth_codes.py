@@ -20,7 +20,7 @@ from server.auth.one_time_codes import (
 from server.auth.passwords import Passwords
 from server.db.engine import create_engine
 from server.errors import EmailLimitExceeded, RateLimitExceeded
-from server.mail.entities import MailKind, NewMail
+from server.mail.entities import EmailKind, NewEmail
 from server.mail.outbox import Outbox
 from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
@@ -206,7 +206,7 @@ async def test_s11_of_fifty_guesses_at_once_five_are_looked_at(database_url: str
 
 async def test_s13_neither_table_holds_the_code_and_the_mail_opens_with_the_key(auth: Auth, user: User) -> None:
     async with auth.work.begin() as tx:
-        await auth.codes.send(tx, user, reset_of(user), MailKind.PASSWORD_RESET)
+        await auth.codes.send(tx, user, reset_of(user), EmailKind.PASSWORD_RESET)
     ((sealed, late),) = await execute(
         auth.work, "SELECT sealed_code, expires_at - created_at FROM emails WHERE kind = 'password_reset'"
     )
@@ -220,7 +220,7 @@ async def test_s13_neither_table_holds_the_code_and_the_mail_opens_with_the_key(
 
 async def test_an_account_that_was_sent_20_mails_today_is_sent_no_code(auth: Auth, user: User) -> None:
     async with auth.work.begin() as tx:
-        await tx[Outbox].add(*[NewMail(MailKind.WELCOME, user.id, user.email)] * 20)
+        await tx[Outbox].add(*[NewEmail(EmailKind.WELCOME, user.id, user.email)] * 20)
         with pytest.raises(EmailLimitExceeded):
-            await auth.codes.send(tx, user, reset_of(user), MailKind.PASSWORD_RESET)
+            await auth.codes.send(tx, user, reset_of(user), EmailKind.PASSWORD_RESET)
     assert await execute(auth.work, "SELECT 1 FROM one_time_codes") == []

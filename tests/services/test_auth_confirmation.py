@@ -30,7 +30,7 @@ HOME, EVIL = "192.0.2.1", "203.0.113.66"
 @pytest.fixture
 async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
     built = Auth.build(work, clock.clock, passwords, confirms_email=True)
-    await built.standing.refresh()
+    await built.revocations.refresh()
     return built
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from server.auth.entities import SignedIn, User, UserStatus
 from server.auth.password_service import PasswordService
 from server.auth.passwords import Passwords
-from server.auth.present_password import PresentPassword
+from server.auth.present_password import CurrentPasswordCheck
 from server.auth.sign_in_attempts import SignInAttempts
 from server.errors import (
     InvalidCredentials,
@@ -31,7 +31,7 @@ NEW = "a fresh start, 2041"
 @pytest.fixture
 async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
     built = Auth.build(work, clock.clock, passwords)
-    await built.standing.refresh()
+    await built.revocations.refresh()
     return built
 
 
@@ -152,8 +152,8 @@ async def test_what_strangers_ask_takes_its_time_whatever_the_answer(
     work: UnitOfWork, auth: Auth, user: User, passwords: Passwords
 ) -> None:
     attempts = SignInAttempts(work, SECRET)
-    present = PresentPassword(work, passwords, attempts)
-    slow = PasswordService(work, passwords, auth.codes, attempts, present, auth.standing, answer_seconds=0.2)
+    present = CurrentPasswordCheck(work, passwords, attempts)
+    slow = PasswordService(work, passwords, auth.codes, attempts, present, auth.revocations, answer_seconds=0.2)
     for email in (user.email, "nobody@example.org"):
         begun = time.monotonic()
         await slow.forgot(email)

@@ -206,7 +206,7 @@ async def test_an_admin_finds_an_account_by_the_address_that_it_waits_for(auth: 
 
 async def test_a_password_that_was_changed_since_it_was_checked_is_wrong(auth: Auth) -> None:
     user = await auth.open()
-    present = auth.profiles._present_password
+    present = auth.profiles._current_password
     known = await present.check(await caller_of(auth, user), PASSWORD, HOME)
     await execute(auth.work, "UPDATE users SET password_hash = 'another'")
     with pytest.raises(PasswordWrong):

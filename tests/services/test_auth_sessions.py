@@ -26,7 +26,7 @@ WEAKER = PasswordHasher(time_cost=3, memory_cost=12288, parallelism=1).hash(PASS
 @pytest.fixture
 async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
     built = Auth.build(work, clock.clock, passwords)
-    await built.standing.refresh()
+    await built.revocations.refresh()
     return built
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.auth.entities import SignedIn, UserStatus
 from server.auth.passwords import Passwords
-from server.auth.standing import Standing
+from server.auth.standing import RevocationCache
 from server.clock import Clock
 from server.db.engine import create_engine
 from server.errors import AccountNotVerified, DatabaseUnavailable, Unauthenticated
@@ -85,7 +85,7 @@ async def test_a_check_asks_the_database_nothing_until_the_memory_is_stale(
 ) -> None:
     patient = await committing.sign_in(await committing.open())
     doctor = await committing.sign_in(await committing.open(Role.DOCTOR))
-    await committing.standing.refresh()
+    await committing.revocations.refresh()
     for signed_in in (patient, doctor):
         await committing.check(signed_in, verified=True, confirmed=True)
     statements.clear()
@@ -101,10 +101,10 @@ async def test_a_check_asks_the_database_nothing_until_the_memory_is_stale(
 
 async def test_a_logout_elsewhere_is_known_after_the_next_poll(here: Auth, elsewhere: Auth) -> None:
     signed_in = await here.sign_in(await here.open())
-    await here.standing.refresh()
+    await here.revocations.refresh()
     await elsewhere.sessions.logout(caller_of(here, signed_in))
     assert not await refused(here, signed_in)
-    await here.standing.refresh()
+    await here.revocations.refresh()
     assert await refused(here, signed_in)
 
 
@@ -114,25 +114,25 @@ async def test_s27_a_revocation_before_the_start_is_loaded_while_any_token_may_l
     signed_in = await elsewhere.sign_in(await elsewhere.open())
     await elsewhere.sessions.logout(caller_of(here, signed_in))
     await execute(here.work, "UPDATE sessions SET revoked_at = now() - interval '60 minutes 30 s'")
-    await here.standing.refresh()
+    await here.revocations.refresh()
     assert await refused(here, signed_in)
 
 
 async def test_an_account_closed_and_opened_again_elsewhere(here: Auth) -> None:
     user = await here.open(Role.DOCTOR)
     signed_in = await here.sign_in(user)
-    await here.standing.refresh()
+    await here.revocations.refresh()
     await here.check(signed_in, verified=True)
     await set_status(here.work, user, UserStatus.DEACTIVATED)
-    await here.standing.refresh()
+    await here.revocations.refresh()
     assert await refused(here, signed_in)
     await set_status(here.work, user, UserStatus.ACTIVE)
-    await here.standing.refresh()
+    await here.revocations.refresh()
     await here.check(signed_in, verified=True)
 
 
 async def test_a_doctor_who_registered_this_moment_may_not_act(here: Auth, elsewhere: Auth) -> None:
-    await here.standing.refresh()
+    await here.revocations.refresh()
     signed_in = await elsewhere.sign_in(await elsewhere.open(Role.DOCTOR, verified=False))
     assert await unverified(here, signed_in)
 
@@ -140,7 +140,7 @@ async def test_a_doctor_who_registered_this_moment_may_not_act(here: Auth, elsew
 async def test_a_verification_acts_at_once_in_every_process(here: Auth, elsewhere: Auth) -> None:
     user = await here.open(Role.PHARMACIST, verified=False)
     signed_in = await here.sign_in(user)
-    await here.standing.refresh()
+    await here.revocations.refresh()
     assert await unverified(here, signed_in)
     await elsewhere.accounts.verify(user.id)
     await here.check(signed_in, verified=True)
@@ -150,10 +150,10 @@ async def test_a_verification_acts_at_once_in_every_process(here: Auth, elsewher
 async def test_a_licence_withdrawn_elsewhere_is_known_after_the_next_poll(here: Auth) -> None:
     user = await here.open(Role.DOCTOR)
     signed_in = await here.sign_in(user)
-    await here.standing.refresh()
+    await here.revocations.refresh()
     await here.check(signed_in, verified=True)
     await set_status(here.work, user, UserStatus.UNVERIFIED)
-    await here.standing.refresh()
+    await here.revocations.refresh()
     assert await unverified(here, signed_in)
 
 
@@ -161,7 +161,7 @@ async def test_a_stale_memory_knows_a_logout_elsewhere_from_the_database(
     here: Auth, elsewhere: Auth, clock: SettableClock
 ) -> None:
     signed_in, logged_out = await here.sign_in(await here.open()), await here.sign_in(await here.open())
-    await here.standing.refresh()
+    await here.revocations.refresh()
     await elsewhere.sessions.logout(caller_of(here, logged_out))
     clock.forward(seconds=2.1)
     await here.check(signed_in)
@@ -181,10 +181,10 @@ async def test_a_stale_memory_refuses_a_closed_and_an_unverified_account(here: A
 async def test_without_database_a_stale_memory_lets_nobody_through(here: Auth) -> None:
     caller = caller_of(here, await here.sign_in(await here.open()))
     engine = create_engine("postgresql://nobody@127.0.0.1:1/none", pool_size=1)
-    standing = Standing(unit_of_work(engine), Clock())
-    async with standing.followed():
+    revocations = RevocationCache(unit_of_work(engine), Clock())
+    async with revocations.kept_fresh():
         with pytest.raises(DatabaseUnavailable):
-            await standing.check(caller, confirmed=False, verified=False)
+            await revocations.check(caller, confirmed=False, verified=False)
     await engine.dispose()
 
 
@@ -194,20 +194,20 @@ async def test_a_database_that_does_not_answer_refuses_the_call(committing: Auth
         await blocking.exec_driver_sql("LOCK TABLE sessions")
         began = time.monotonic()
         with pytest.raises(DatabaseUnavailable):
-            await committing.standing.check(caller, confirmed=False, verified=False)
+            await committing.revocations.check(caller, confirmed=False, verified=False)
         assert time.monotonic() - began < 1.5
 
 
 async def test_what_a_poll_missed_heals_within_a_minute(here: Auth, elsewhere: Auth, clock: SettableClock) -> None:
     signed_in = await here.sign_in(await here.open())
-    await here.standing.refresh()
+    await here.revocations.refresh()
     await elsewhere.sessions.logout(caller_of(here, signed_in))
     await execute(here.work, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
     for _ in range(6):
-        await here.standing.refresh()
+        await here.revocations.refresh()
         assert not await refused(here, signed_in)
         clock.forward(seconds=10)
-    await here.standing.refresh()
+    await here.revocations.refresh()
     assert await refused(here, signed_in)
 
 
@@ -215,11 +215,11 @@ async def test_after_a_longer_silence_everything_is_read_again(
     here: Auth, elsewhere: Auth, clock: SettableClock
 ) -> None:
     signed_in = await here.sign_in(await here.open())
-    await here.standing.refresh()
+    await here.revocations.refresh()
     await elsewhere.sessions.logout(caller_of(here, signed_in))
     await execute(here.work, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
     clock.forward(seconds=41)
-    await here.standing.refresh()
+    await here.revocations.refresh()
     assert await refused(here, signed_in)
 
 
@@ -227,18 +227,18 @@ async def test_a_logout_during_a_reload_is_not_forgotten(committing: Auth, engin
     signed_in = await committing.sign_in(await committing.open())
     async with engine.begin() as blocking:
         await blocking.exec_driver_sql("LOCK TABLE sessions")
-        reload = asyncio.create_task(committing.standing.refresh())
+        reload = asyncio.create_task(committing.revocations.refresh())
         await asyncio.sleep(0.1)
-        committing.standing.revoked(caller_of(committing, signed_in).session_id)
+        committing.revocations.revoked(caller_of(committing, signed_in).session_id)
     await reload
     assert await refused(committing, signed_in)
 
 
 async def test_the_memory_follows_by_itself_and_stops_with_its_block(committing: Auth) -> None:
     signed_in = await committing.sign_in(await committing.open())
-    here = replace(committing, standing=Standing(committing.work, Clock()))
+    here = replace(committing, revocations=RevocationCache(committing.work, Clock()))
     tasks = len(asyncio.all_tasks())
-    async with here.standing.followed(), asyncio.timeout(5):
+    async with here.revocations.kept_fresh(), asyncio.timeout(5):
         await here.check(signed_in)
         began = time.monotonic()
         await committing.sessions.logout(caller_of(committing, signed_in))

@@ -1,6 +1,6 @@
 """What time has ended is written down as it is answered."""
 
-from server.clinical.lapses import Lapses
+from server.clinical.lapses import ExpiryJob
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clinical import Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
@@ -20,7 +20,7 @@ async def test_lapsed_claims_go_back_and_lapsed_validity_ends(work: UnitOfWork, 
     await clinic.alter(past.id, expires_at="now() - interval '1 second'")
     answered = {p.id: await clinic.prescriptions.get(clinic.doctor, p.id) for p in (held, lapsed, partly, past)}
 
-    await Lapses(work).write_down()
+    await ExpiryJob(work).expire_due()
 
     assert await stored(clinic) == {
         held.number: "validated",
@@ -43,7 +43,7 @@ async def test_a_claim_that_outlived_its_prescription_ends_expired(work: UnitOfW
     await clinic.claim(prescription.id, lease="-1 minute")
     await clinic.alter(prescription.id, expires_at="now() - interval '1 second'")
 
-    await Lapses(work).write_down()
+    await ExpiryJob(work).expire_due()
 
     assert await stored(clinic) == {prescription.number: "expired"}
 
@@ -60,6 +60,6 @@ async def test_more_than_one_round_is_written_down(work: UnitOfWork, clock: Sett
         doctor=clinic.doctor.user_id,
     )
 
-    await Lapses(work).write_down()
+    await ExpiryJob(work).expire_due()
 
     assert set((await stored(clinic)).values()) == {"expired"}

@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack, aclosing
 import pytest
 
 from server.events import email_feed as module
-from server.events.email_feed import IN_HAND, EmailFeed, Watched
+from server.events.email_feed import IN_HAND, EmailFeed, FeedItem
 from server.events.sequencer import Sequencer
-from server.mail.entities import MailState
+from server.mail.entities import EmailState
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.mails import add_mails, change, empty_queue
 
@@ -17,7 +17,7 @@ SEND = (
     "UPDATE emails SET state = 'processing', lease_expires_at = now() WHERE state = 'pending'",
     "UPDATE emails SET state = 'completed', lease_expires_at = NULL, finished_at = now() WHERE state = 'processing'",
 )
-Watching = AsyncGenerator[Watched, None]
+Watching = AsyncGenerator[FeedItem, None]
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def queue(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
 
 
 async def place(queue: UnitOfWork) -> None:
-    while await Sequencer(queue, lambda: None).place():
+    while await Sequencer(queue, lambda: None).assign_positions():
         await asyncio.sleep(0.01)
 
 
@@ -40,12 +40,12 @@ async def send(queue: UnitOfWork, count: int) -> None:
     await place(queue)
 
 
-async def next_of(watching: Watching, seconds: float = 5) -> Watched:
+async def next_of(watching: Watching, seconds: float = 5) -> FeedItem:
     async with asyncio.timeout(seconds):
         return await anext(watching)
 
 
-async def take(watching: Watching, count: int) -> list[Watched]:
+async def take(watching: Watching, count: int) -> list[FeedItem]:
     return [await next_of(watching) for _ in range(count)]
 
 
@@ -57,9 +57,9 @@ async def test_a_watcher_is_told_where_the_feed_stands_and_then_each_change_in_o
         await send(queue, 1)
         seen = await take(watching, 3)
     assert [watched.change.state for watched in seen if watched.change] == [
-        MailState.PENDING,
-        MailState.PROCESSING,
-        MailState.COMPLETED,
+        EmailState.PENDING,
+        EmailState.PROCESSING,
+        EmailState.COMPLETED,
     ]
     assert start.sequence < seen[0].sequence < seen[1].sequence < seen[2].sequence
     assert {watched.change.recipient for watched in seen if watched.change} == {"0***@example.org"}
@@ -101,7 +101,7 @@ async def test_no_more_is_held_for_a_watcher_than_a_handful(queue: UnitOfWork) -
     feed = EmailFeed(queue)
     async with aclosing(feed.watch(0)) as watching:
         first = await next_of(watching)
-        assert len((await feed._behind(first.sequence))[1]) == IN_HAND
+        assert len((await feed._changes_after(first.sequence))[1]) == IN_HAND
         assert len(feed._recent) == 0
 
 
@@ -123,7 +123,7 @@ async def test_changes_reach_a_watcher_at_once_when_somebody_rings(queue: UnitOf
         waiting = asyncio.create_task(next_of(watching))
         await asyncio.sleep(0.05)
         await send(queue, 1)
-        feed.nudge()
+        feed.wake()
         begun = asyncio.get_running_loop().time()
         await waiting
         assert asyncio.get_running_loop().time() - begun < 0.5

@@ -12,7 +12,7 @@ from medconnect.events.v1 import events_service_pb2 as pb
 from server.clock import Clock
 from server.errors import DatabaseUnavailable
 from server.events import mapping
-from server.events.feed import SharedReading
+from server.events.feed import CoalescedPoll
 from server.events.service import EventsService, is_news
 from server.mail.entities import QueueStatus
 from server.unit_of_work import UnitOfWork
@@ -103,7 +103,7 @@ async def test_however_many_wait_the_queue_is_read_once() -> None:
         readings += 1
         return STATUS
 
-    feed = SharedReading(read, poll=0.05, least_pause=0.01)
+    feed = CoalescedPoll(read, poll=0.05, least_pause=0.01)
     assert await asyncio.gather(*(feed.next() for _ in range(50))) == [STATUS] * 50
     assert readings == 1
     await asyncio.sleep(0.2)
@@ -121,7 +121,7 @@ async def test_a_reading_that_its_watchers_have_left_comes_to_its_end_before_the
         reading.clear()
         return STATUS
 
-    feed = SharedReading(read, poll=60, least_pause=0.01)
+    feed = CoalescedPoll(read, poll=60, least_pause=0.01)
     left = asyncio.create_task(feed.next())
     await asyncio.sleep(0)
     left.cancel()
@@ -141,7 +141,7 @@ async def test_a_reading_that_fails_ends_every_stream_and_the_next_is_tried_anew
             raise outcomes.pop()
         return STATUS
 
-    feed = SharedReading(read, poll=0.02, least_pause=0.01)
+    feed = CoalescedPoll(read, poll=0.02, least_pause=0.01)
     seen = await asyncio.gather(feed.next(), feed.next(), return_exceptions=True)
     assert [type(outcome) for outcome in seen] == [DatabaseUnavailable, DatabaseUnavailable]
     assert await feed.next() == STATUS

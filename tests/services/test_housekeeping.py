@@ -8,8 +8,8 @@ from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, text
 
 from server.db.identifiers import new_id
 from server.housekeeping import repository
-from server.housekeeping.repository import CHORES
-from server.housekeeping.service import Housekeeping
+from server.housekeeping.repository import PURGES
+from server.housekeeping.service import Retention
 from server.unit_of_work import Transaction, UnitOfWork
 from tests.fixtures.mails import add_account, add_mails
 
@@ -61,7 +61,7 @@ async def lay_out(tx: Transaction, old: timedelta) -> None:
     [
         (timedelta(hours=23), set()),
         (timedelta(hours=25), {"refresh tokens", "one-time codes", "sessions", "rate limits", "idempotency keys"}),
-        (timedelta(days=31), set(CHORES)),
+        (timedelta(days=31), set(PURGES)),
     ],
 )
 async def test_what_ended_long_enough_ago_is_deleted_and_nothing_else(
@@ -69,8 +69,8 @@ async def test_what_ended_long_enough_ago_is_deleted_and_nothing_else(
 ) -> None:
     async with work.begin() as tx:
         await lay_out(tx, old)
-    counts = await Housekeeping(work, KEEP).tidy_up()
-    assert counts == {chore: int(chore in deleted) for chore in CHORES}
+    counts = await Retention(work, KEEP).purge()
+    assert counts == {chore: int(chore in deleted) for chore in PURGES}
     async with work.read() as tx:
         assert await tx.connection.scalar(text("SELECT count(*) FROM events WHERE type = 'test'")) == 1
         assert await tx.connection.scalar(text("SELECT count(*) FROM users")) == 2
@@ -86,7 +86,7 @@ async def test_what_a_clock_that_was_ahead_has_left_refuses_nobody_any_more(work
         await run(tx, "INSERT INTO rate_limit_buckets VALUES ('login', 'b', now() + interval '31 minutes')")
         await run(tx, "INSERT INTO rate_limit_buckets VALUES ('registration', 'c', now() + interval '1 hour')")
         await run(tx, "INSERT INTO rate_limit_buckets VALUES ('confirmation', 'd', now() + interval '23 hours')")
-    counts = await Housekeeping(work, KEEP).tidy_up()
+    counts = await Retention(work, KEEP).purge()
     assert (counts["sign-in counters"], counts["rate limits"]) == (1, 2)
 
 
@@ -97,7 +97,7 @@ async def test_a_mail_that_waits_is_kept_however_old_it_is_and_so_is_a_session_t
         await lay_out(tx, timedelta(days=40))
         await run(tx, "UPDATE emails SET state = 'pending', finished_at = NULL, created_at = now() - interval '1 year'")
         await run(tx, "UPDATE one_time_codes SET created_at = now()")
-    counts = await Housekeeping(work, KEEP).tidy_up()
+    counts = await Retention(work, KEEP).purge()
     assert (counts["finished mails"], counts["sessions"], counts["refresh tokens"]) == (0, 0, 1)
 
 
@@ -106,5 +106,5 @@ async def test_however_much_there_is_all_of_it_goes(work: UnitOfWork, monkeypatc
     async with work.begin() as tx:
         for _ in range(3):
             await lay_out(tx, timedelta(days=2))
-    counts = await Housekeeping(work, KEEP).tidy_up()
+    counts = await Retention(work, KEEP).purge()
     assert counts["idempotency keys"] == 3

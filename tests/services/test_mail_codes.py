@@ -14,14 +14,14 @@ from sqlalchemy import text
 
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
-from server.mail.composer import MailComposer
+from server.mail.composer import EmailComposer
 from server.mail.delivery import Delivery
-from server.mail.entities import ClaimedMail, MailKind, NewMail, QueueStatus
-from server.mail.letters import LetterWriter
+from server.mail.entities import ClaimedEmail, EmailKind, NewEmail, QueueStatus
+from server.mail.letters import EmailRenderer
 from server.mail.mailer import SmtpMailer
 from server.mail.outbox import Outbox
-from server.mail.repository import MailRepository
-from server.mail.worker import MailWorker
+from server.mail.repository import EmailQueue
+from server.mail.worker import EmailWorker
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import SEAL
 from tests.fixtures.database import committing_work
@@ -46,11 +46,11 @@ async def sink() -> AsyncIterator[MailSink]:
 
 
 @pytest.fixture
-def composer(queue: UnitOfWork) -> Iterator[MailComposer]:
-    letters = LetterWriter(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
+def composer(queue: UnitOfWork) -> Iterator[EmailComposer]:
+    letters = EmailRenderer(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
     with ThreadPoolExecutor(1) as executor:
         codes, pictures = QrIssuer(QR_KEYS, timedelta(days=7)), QrPictures(executor)
-        yield MailComposer(queue, letters, codes, pictures, "MedConnect <no-reply@hospital.example>", SEAL)
+        yield EmailComposer(queue, letters, codes, pictures, "MedConnect <no-reply@hospital.example>", SEAL)
 
 
 async def add_code_mail(queue: UnitOfWork, *, good_for: str = "10 min", sealed_for: UUID | None = None) -> UUID:
@@ -58,22 +58,22 @@ async def add_code_mail(queue: UnitOfWork, *, good_for: str = "10 min", sealed_f
         user_id = await add_account(tx.connection)
         late = await tx.connection.scalar(text("SELECT now() + CAST(:age AS text)::interval"), {"age": good_for})
         sealed = SEAL.close(CODE, sealed_for or user_id)
-        kind = MailKind.PASSWORD_RESET
-        await tx[Outbox].add(NewMail(kind, user_id, "p@example.org", sealed_code=sealed, expires_at=late))
+        kind = EmailKind.PASSWORD_RESET
+        await tx[Outbox].add(NewEmail(kind, user_id, "p@example.org", sealed_code=sealed, expires_at=late))
     return user_id
 
 
-async def claimed(queue: UnitOfWork) -> ClaimedMail:
+async def claimed(queue: UnitOfWork) -> ClaimedEmail:
     async with queue.begin() as tx:
-        (mail,) = await tx[MailRepository].claim(1, 1)
+        (mail,) = await tx[EmailQueue].claim(1, 1)
         return mail
 
 
-def a_worker(queue: UnitOfWork, composer: MailComposer, sink: MailSink) -> MailWorker:
-    return MailWorker(queue, Delivery(composer.compose, SmtpMailer(sink.server), max_attempts=3), lambda: None)
+def a_worker(queue: UnitOfWork, composer: EmailComposer, sink: MailSink) -> EmailWorker:
+    return EmailWorker(queue, Delivery(composer.compose, SmtpMailer(sink.server), max_attempts=3), lambda: None)
 
 
-async def sent_by_a_worker(queue: UnitOfWork, composer: MailComposer, sink: MailSink) -> tuple[str, int, str]:
+async def sent_by_a_worker(queue: UnitOfWork, composer: EmailComposer, sink: MailSink) -> tuple[str, int, str]:
     """How the only mail stands when a worker has finished it."""
     async with a_worker(queue, composer, sink).running(), asyncio.timeout(SECONDS):
         while (await rows(queue))[0][0] not in ("completed", "failed"):
@@ -83,7 +83,7 @@ async def sent_by_a_worker(queue: UnitOfWork, composer: MailComposer, sink: Mail
 
 async def status(queue: UnitOfWork) -> QueueStatus:
     async with queue.read() as tx:
-        return await tx[MailRepository].status()
+        return await tx[EmailQueue].status()
 
 
 async def sealed(queue: UnitOfWork) -> bytes | None:
@@ -97,7 +97,7 @@ def bodies(mail: EmailMessage) -> list[str]:
 
 
 async def test_a_code_is_told_in_text_and_html_with_its_end_and_a_warning(
-    queue: UnitOfWork, composer: MailComposer
+    queue: UnitOfWork, composer: EmailComposer
 ) -> None:
     await add_code_mail(queue)
     mail = await composer.compose(await claimed(queue))
@@ -109,13 +109,15 @@ async def test_a_code_is_told_in_text_and_html_with_its_end_and_a_warning(
         assert "Never share" in body
 
 
-async def test_a_code_that_was_sealed_for_somebody_else_is_not_told(queue: UnitOfWork, composer: MailComposer) -> None:
+async def test_a_code_that_was_sealed_for_somebody_else_is_not_told(queue: UnitOfWork, composer: EmailComposer) -> None:
     await add_code_mail(queue, sealed_for=UUID(int=7))
     with pytest.raises(InvalidTag):
         await composer.compose(await claimed(queue))
 
 
-async def test_nothing_stays_of_a_code_that_was_sent(queue: UnitOfWork, composer: MailComposer, sink: MailSink) -> None:
+async def test_nothing_stays_of_a_code_that_was_sent(
+    queue: UnitOfWork, composer: EmailComposer, sink: MailSink
+) -> None:
     await add_code_mail(queue)
     assert await sent_by_a_worker(queue, composer, sink) == ("completed", 1, "")
     assert CODE.encode() in sink.contents[0]
@@ -123,7 +125,7 @@ async def test_nothing_stays_of_a_code_that_was_sent(queue: UnitOfWork, composer
 
 
 async def test_nothing_stays_of_a_code_that_was_refused(
-    queue: UnitOfWork, composer: MailComposer, sink: MailSink
+    queue: UnitOfWork, composer: EmailComposer, sink: MailSink
 ) -> None:
     sink.answers["rcpt"] = ["550 no such mailbox"]
     await add_code_mail(queue)
@@ -132,7 +134,7 @@ async def test_nothing_stays_of_a_code_that_was_refused(
 
 
 async def test_s60_a_code_that_has_ended_is_never_sent_and_the_queue_stays_healthy(
-    queue: UnitOfWork, composer: MailComposer, sink: MailSink
+    queue: UnitOfWork, composer: EmailComposer, sink: MailSink
 ) -> None:
     await add_code_mail(queue, good_for="-1 s")
     async with a_worker(queue, composer, sink).running(), asyncio.timeout(SECONDS):
@@ -144,7 +146,7 @@ async def test_s60_a_code_that_has_ended_is_never_sent_and_the_queue_stays_healt
 
 
 async def test_a_mail_whose_recipient_was_deactivated_while_it_waited_fails_unsent(
-    queue: UnitOfWork, composer: MailComposer, sink: MailSink
+    queue: UnitOfWork, composer: EmailComposer, sink: MailSink
 ) -> None:
     user_id = await add_code_mail(queue)
     async with queue.begin() as tx:
@@ -156,10 +158,10 @@ async def test_a_mail_whose_recipient_was_deactivated_while_it_waited_fails_unse
         assert await tx.connection.scalar(text("SELECT harmless FROM emails"))
 
 
-async def test_a_new_password_is_told_to_its_owner(queue: UnitOfWork, composer: MailComposer) -> None:
+async def test_a_new_password_is_told_to_its_owner(queue: UnitOfWork, composer: EmailComposer) -> None:
     async with queue.begin() as tx:
         user_id = await add_account(tx.connection)
-        await tx[Outbox].add(NewMail(MailKind.PASSWORD_CHANGED, user_id, "p@example.org"))
+        await tx[Outbox].add(NewEmail(EmailKind.PASSWORD_CHANGED, user_id, "p@example.org"))
     mail = await composer.compose(await claimed(queue))
     assert mail["Subject"] == "Your MedConnect password was changed"
     assert all("all others were signed out" in body for body in bodies(mail))

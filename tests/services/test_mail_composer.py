@@ -18,45 +18,49 @@ from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.db.identifiers import new_id
 from server.errors import RecipientDeactivated
-from server.mail.composer import MailComposer
-from server.mail.entities import ClaimedMail, MailKind, NewMail
-from server.mail.letters import LetterWriter
+from server.mail.composer import EmailComposer
+from server.mail.entities import ClaimedEmail, EmailKind, NewEmail
+from server.mail.letters import EmailRenderer
 from server.mail.outbox import Outbox
-from server.mail.repository import MailRepository
+from server.mail.repository import EmailQueue
 from server.pharmacy.tables import dispensed_lines, pharmacy_log
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import SEAL
-from tests.fixtures.pharmacy import QR_KEYS, Ward, Written, open_ward
+from tests.fixtures.pharmacy import QR_KEYS, PharmacyPeople, Written, open_pharmacy
 
 
 @pytest.fixture
-def composer(work: UnitOfWork) -> Iterator[MailComposer]:
-    letters = LetterWriter(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
+def composer(work: UnitOfWork) -> Iterator[EmailComposer]:
+    letters = EmailRenderer(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
     with ThreadPoolExecutor(1) as executor:
         codes = QrIssuer(QR_KEYS, timedelta(days=7))
-        yield MailComposer(work, letters, codes, QrPictures(executor), "MedConnect <no-reply@hospital.example>", SEAL)
+        yield EmailComposer(work, letters, codes, QrPictures(executor), "MedConnect <no-reply@hospital.example>", SEAL)
 
 
-async def claimed(work: UnitOfWork, mail: NewMail) -> ClaimedMail:
+async def claimed(work: UnitOfWork, mail: NewEmail) -> ClaimedEmail:
     async with work.begin() as tx:
         await tx[Outbox].add(mail)
-        (claimed,) = await tx[MailRepository].claim(1, 1)
+        (claimed,) = await tx[EmailQueue].claim(1, 1)
         return claimed
 
 
-async def prescribed(work: UnitOfWork) -> tuple[Ward, Written]:
+async def prescribed(work: UnitOfWork) -> tuple[PharmacyPeople, Written]:
     async with work.begin() as tx:
-        ward = await open_ward(tx.connection)
-        return ward, await ward.prescribe(tx.connection)
+        pharmacy_people = await open_pharmacy(tx.connection)
+        return pharmacy_people, await pharmacy_people.prescribe(tx.connection)
 
 
 async def hand_out(
-    connection: AsyncConnection, written: Written, ward: Ward, item: PrescriptionItem, quantity: int
+    connection: AsyncConnection,
+    written: Written,
+    pharmacy_people: PharmacyPeople,
+    item: PrescriptionItem,
+    quantity: int,
 ) -> UUID:
     entry = {
         "id": new_id(),
         "prescription_id": written.id,
-        "pharmacist_id": ward.pharmacist.user_id,
+        "pharmacist_id": pharmacy_people.pharmacist.user_id,
         "action": "dispense",
         "from_status": "validated",
         "to_status": "partially_dispensed",
@@ -89,48 +93,57 @@ def types_of(mail: EmailMessage) -> list[str]:
 
 
 async def test_the_mail_of_a_prescription_holds_its_facts_and_its_code(
-    work: UnitOfWork, composer: MailComposer
+    work: UnitOfWork, composer: EmailComposer
 ) -> None:
-    ward, written = await prescribed(work)
-    new = NewMail(MailKind.PRESCRIPTION, ward.patient.user_id, "paula@example.org", written.id)
+    pharmacy_people, written = await prescribed(work)
+    new = NewEmail(EmailKind.PRESCRIPTION, pharmacy_people.patient.user_id, "paula@example.org", written.id)
     mail = await composer.compose(await claimed(work, new))
     assert mail["To"] == "paula@example.org"
     assert mail["Subject"] == f"Your prescription {written.number}"
-    for fact in ("Paula Patient", "Dora Doctor", "Bronchitis", "Medicine 1", written.number, ward.reference_number):
+    for fact in (
+        "Paula Patient",
+        "Dora Doctor",
+        "Bronchitis",
+        "Medicine 1",
+        written.number,
+        pharmacy_people.reference_number,
+    ):
         assert fact in text_of(mail)
     assert "image/png" in types_of(mail)
 
 
 async def test_a_prescription_cancelled_before_its_mail_was_sent_is_mailed_without_a_code(
-    work: UnitOfWork, composer: MailComposer
+    work: UnitOfWork, composer: EmailComposer
 ) -> None:
-    ward, written = await prescribed(work)
+    pharmacy_people, written = await prescribed(work)
     async with work.begin() as tx:
         await written.alter(tx.connection, "status = 'cancelled'")
-    new = NewMail(MailKind.PRESCRIPTION, ward.patient.user_id, "paula@example.org", written.id)
+    new = NewEmail(EmailKind.PRESCRIPTION, pharmacy_people.patient.user_id, "paula@example.org", written.id)
     mail = await composer.compose(await claimed(work, new))
     assert "image/png" not in types_of(mail)
     assert "This prescription is cancelled now" in text_of(mail)
 
 
-async def test_the_welcome_of_a_patient_and_of_an_invited_doctor(work: UnitOfWork, composer: MailComposer) -> None:
-    ward, _ = await prescribed(work)
-    own = NewMail(MailKind.WELCOME, ward.patient.user_id, "paula@example.org")
-    assert ward.reference_number in text_of(await composer.compose(await claimed(work, own)))
-    invited = NewMail(MailKind.WELCOME, ward.doctor.user_id, "dora@example.org", details={"invited": "yes"})
+async def test_the_welcome_of_a_patient_and_of_an_invited_doctor(work: UnitOfWork, composer: EmailComposer) -> None:
+    pharmacy_people, _ = await prescribed(work)
+    own = NewEmail(EmailKind.WELCOME, pharmacy_people.patient.user_id, "paula@example.org")
+    assert pharmacy_people.reference_number in text_of(await composer.compose(await claimed(work, own)))
+    invited = NewEmail(
+        EmailKind.WELCOME, pharmacy_people.doctor.user_id, "dora@example.org", details={"invited": "yes"}
+    )
     assert "https://med.example/#/set-password" in text_of(await composer.compose(await claimed(work, invited)))
 
 
 async def test_the_notice_of_a_dispense_tells_what_that_dispense_handed_out(
-    work: UnitOfWork, composer: MailComposer
+    work: UnitOfWork, composer: EmailComposer
 ) -> None:
-    ward, written = await prescribed(work)
+    pharmacy_people, written = await prescribed(work)
     async with work.begin() as tx:
         first, second = (await tx[PrescriptionRepository].get(written.id)).items
-        await hand_out(tx.connection, written, ward, first, 3)
-        log_id = await hand_out(tx.connection, written, ward, second, 4)
+        await hand_out(tx.connection, written, pharmacy_people, first, 3)
+        log_id = await hand_out(tx.connection, written, pharmacy_people, second, 4)
     details = {"log_id": str(log_id)}
-    new = NewMail(MailKind.DISPENSED, ward.patient.user_id, "paula@example.org", written.id, details)
+    new = NewEmail(EmailKind.DISPENSED, pharmacy_people.patient.user_id, "paula@example.org", written.id, details)
     text = text_of(await composer.compose(await claimed(work, new)))
     assert "Medicine 2: 4" in text
     assert "Medicine 1" not in text
@@ -140,13 +153,13 @@ async def test_the_notice_of_a_dispense_tells_what_that_dispense_handed_out(
 
 @pytest.mark.parametrize("to_doctor", [True, False])
 async def test_the_notice_of_a_rejection_speaks_to_its_reader(
-    work: UnitOfWork, composer: MailComposer, to_doctor: bool
+    work: UnitOfWork, composer: EmailComposer, to_doctor: bool
 ) -> None:
-    ward, written = await prescribed(work)
+    pharmacy_people, written = await prescribed(work)
     async with work.begin() as tx:
         await written.alter(tx.connection, "status = 'rejected', status_reason = 'Dose too high'")
-    reader = ward.doctor if to_doctor else ward.patient
-    new = NewMail(MailKind.REJECTED, reader.user_id, "reader@example.org", written.id)
+    reader = pharmacy_people.doctor if to_doctor else pharmacy_people.patient
+    new = NewEmail(EmailKind.REJECTED, reader.user_id, "reader@example.org", written.id)
     text = text_of(await composer.compose(await claimed(work, new)))
     assert "Dose too high" in text
     assert ("a prescription that you wrote" in text) is to_doctor
@@ -154,48 +167,50 @@ async def test_the_notice_of_a_rejection_speaks_to_its_reader(
 
 
 async def test_the_notice_of_a_cancellation_names_the_doctor_and_the_reason(
-    work: UnitOfWork, composer: MailComposer
+    work: UnitOfWork, composer: EmailComposer
 ) -> None:
-    ward, written = await prescribed(work)
+    pharmacy_people, written = await prescribed(work)
     async with work.begin() as tx:
         await written.alter(tx.connection, "status = 'cancelled', status_reason = 'Written by mistake'")
-    new = NewMail(MailKind.CANCELLED, ward.patient.user_id, "paula@example.org", written.id)
+    new = NewEmail(EmailKind.CANCELLED, pharmacy_people.patient.user_id, "paula@example.org", written.id)
     text = text_of(await composer.compose(await claimed(work, new)))
     assert "Your doctor Dora Doctor has cancelled your prescription" in text
     assert "Written by mistake" in text
 
 
-@pytest.mark.parametrize("kind", MailKind)
+@pytest.mark.parametrize("kind", EmailKind)
 async def test_no_mail_is_composed_for_a_deactivated_account(
-    work: UnitOfWork, composer: MailComposer, kind: MailKind
+    work: UnitOfWork, composer: EmailComposer, kind: EmailKind
 ) -> None:
-    ward, written = await prescribed(work)
+    pharmacy_people, written = await prescribed(work)
     details = {"data": "{}", "event_type": "", "log_id": str(new_id())}
-    mail = await claimed(work, NewMail(kind, ward.patient.user_id, "paula@example.org", written.id, details))
+    mail = await claimed(
+        work, NewEmail(kind, pharmacy_people.patient.user_id, "paula@example.org", written.id, details)
+    )
     async with work.begin() as tx:
-        await tx[AccountRepository].deactivate(ward.patient.user_id)
+        await tx[AccountRepository].deactivate(pharmacy_people.patient.user_id)
     with pytest.raises(RecipientDeactivated):
         await composer.compose(mail)
 
 
-async def test_what_a_mail_names_and_is_not_there_is_an_error(work: UnitOfWork, composer: MailComposer) -> None:
-    ward, written = await prescribed(work)
+async def test_what_a_mail_names_and_is_not_there_is_an_error(work: UnitOfWork, composer: EmailComposer) -> None:
+    pharmacy_people, written = await prescribed(work)
     details = {"log_id": str(new_id())}
-    new = NewMail(MailKind.DISPENSED, ward.patient.user_id, "paula@example.org", written.id, details)
+    new = NewEmail(EmailKind.DISPENSED, pharmacy_people.patient.user_id, "paula@example.org", written.id, details)
     mail = await claimed(work, new)
     with pytest.raises(LookupError):
         await composer.compose(mail)
 
 
-@pytest.mark.parametrize("kind", [MailKind.PRESCRIPTION, MailKind.DISPENSED, MailKind.REJECTED, MailKind.CANCELLED])
+@pytest.mark.parametrize("kind", [EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED])
 async def test_an_email_about_a_past_act_names_people_as_they_were_then(
-    work: UnitOfWork, composer: MailComposer, kind: MailKind
+    work: UnitOfWork, composer: EmailComposer, kind: EmailKind
 ) -> None:
-    ward, written = await prescribed(work)
+    pharmacy_people, written = await prescribed(work)
     async with work.begin() as tx:
         prescription = await tx[PrescriptionRepository].get(written.id)
-        log_id = await hand_out(tx.connection, written, ward, prescription.items[0], 5)
-    new = NewMail(kind, ward.patient.user_id, "paula@example.org", written.id, {"log_id": str(log_id)})
+        log_id = await hand_out(tx.connection, written, pharmacy_people, prescription.items[0], 5)
+    new = NewEmail(kind, pharmacy_people.patient.user_id, "paula@example.org", written.id, {"log_id": str(log_id)})
     mail = await claimed(work, new)
     before = text_of(await composer.compose(mail)).splitlines()
     async with work.begin() as tx:

@@ -9,15 +9,15 @@ import pytest
 from sqlalchemy import text
 
 from server.mail.delivery import Delivery
-from server.mail.entities import MailKind, NewMail
+from server.mail.entities import EmailKind, NewEmail
 from server.mail.mailer import SmtpMailer
 from server.mail.outbox import Outbox
 from server.mail.outcome import Sent
-from server.mail.repository import MailRepository
+from server.mail.repository import EmailQueue
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.mail_sink import MailSink
 from tests.fixtures.mails import add_account, empty_queue, rows
-from tests.fixtures.pharmacy import Ward, Written
+from tests.fixtures.pharmacy import PharmacyPeople, Written
 from tests.services.test_mail_worker import compose
 
 GREYLISTED = "450 4.2.0 greylisted"
@@ -65,12 +65,12 @@ class Post:
 
     async def _try_due(self) -> bool:
         async with self._queue.begin() as tx:
-            await tx[MailRepository].expire()
-            claimed = await tx[MailRepository].claim(8, 6)
+            await tx[EmailQueue].expire()
+            claimed = await tx[EmailQueue].claim(8, 6)
         outcomes = [(mail, await self._delivery.attempt(mail)) for mail in claimed]
         if outcomes:
             async with self._queue.begin() as tx:
-                await tx[MailRepository].settle(outcomes)
+                await tx[EmailQueue].settle(outcomes)
         return any(state == "pending" for state, _, _ in await rows(self._queue))
 
     async def _pause(self) -> timedelta:
@@ -93,7 +93,7 @@ class Post:
 async def add(queue: UnitOfWork, **fields: Any) -> None:
     async with queue.begin() as tx:
         account = await add_account(tx.connection)
-        await tx[Outbox].add(NewMail(MailKind.WELCOME, account, "p@example.org", **fields))
+        await tx[Outbox].add(NewEmail(EmailKind.WELCOME, account, "p@example.org", **fields))
 
 
 async def add_code(queue: UnitOfWork, minutes: int) -> None:
@@ -157,21 +157,23 @@ async def test_a_code_that_is_always_deferred_fails_when_it_expires(queue: UnitO
 
 
 async def test_a_deferred_email_holds_up_no_later_one_and_no_code(
-    work: UnitOfWork, sink: MailSink, ward: Ward, written: Written
+    work: UnitOfWork, sink: MailSink, pharmacy_people: PharmacyPeople, written: Written
 ) -> None:
-    patient = ward.patient.user_id
+    patient = pharmacy_people.patient.user_id
     delivery = Delivery(compose, SmtpMailer(sink.server), max_attempts=3)
     sink.answers["rcpt"] = [GREYLISTED]
     async with work.begin() as tx:
-        queue = tx[MailRepository]
-        for kind in (MailKind.PRESCRIPTION, MailKind.CANCELLED):
-            await tx[Outbox].add(NewMail(kind, patient, "p@example.org", written.id))
+        queue = tx[EmailQueue]
+        for kind in (EmailKind.PRESCRIPTION, EmailKind.CANCELLED):
+            await tx[Outbox].add(NewEmail(kind, patient, "p@example.org", written.id))
         (first,) = await queue.claim(8, 6)
-        assert first.kind is MailKind.PRESCRIPTION
+        assert first.kind is EmailKind.PRESCRIPTION
         await queue.settle([(first, await delivery.attempt(first))])
         late = await tx.connection.scalar(text("SELECT now() + interval '10 min'"))
-        await tx[Outbox].add(NewMail(MailKind.EMAIL_CODE, patient, "p@example.org", sealed_code=b"x", expires_at=late))
+        await tx[Outbox].add(
+            NewEmail(EmailKind.EMAIL_CODE, patient, "p@example.org", sealed_code=b"x", expires_at=late)
+        )
         claimed = await queue.claim(8, 6)
-        assert {mail.kind for mail in claimed} == {MailKind.CANCELLED, MailKind.EMAIL_CODE}
+        assert {mail.kind for mail in claimed} == {EmailKind.CANCELLED, EmailKind.EMAIL_CODE}
         assert [await delivery.attempt(mail) for mail in claimed] == [Sent(), Sent()]
     await delivery.mailer.close()

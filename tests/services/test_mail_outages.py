@@ -14,17 +14,17 @@ from server.mail import standby as standby_module
 from server.mail import worker as worker_module
 from server.mail.circuit import FAILURES
 from server.mail.delivery import Delivery
-from server.mail.entities import ClaimedMail, MailKind, NewMail
+from server.mail.entities import ClaimedEmail, EmailKind, NewEmail
 from server.mail.mailer import SmtpMailer
 from server.mail.outbox import Outbox
 from server.mail.outcome import Sent
-from server.mail.repository import MailRepository
-from server.mail.standby import Standby
-from server.mail.worker import MAX_AT_ONCE, MAX_BULK, MailWorker
+from server.mail.repository import EmailQueue
+from server.mail.standby import FallbackWorker
+from server.mail.worker import MAX_AT_ONCE, MAX_BULK, EmailWorker
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.mail_sink import HANG, RESET, MailSink
 from tests.fixtures.mails import add_account, add_mails, change, empty_queue, rows
-from tests.fixtures.pharmacy import Ward, Written
+from tests.fixtures.pharmacy import PharmacyPeople, Written
 from tests.services.test_mail_worker import DUE, a_worker, compose, stands, status, until
 
 
@@ -50,7 +50,7 @@ async def add_code(queue: UnitOfWork, age: str = "10 min") -> None:
     async with queue.begin() as tx:
         account = await add_account(tx.connection)
         late = await tx.connection.scalar(text("SELECT now() + CAST(:age AS text)::interval"), {"age": age})
-        new = NewMail(MailKind.PASSWORD_RESET, account, "code@example.org", sealed_code=b"x", expires_at=late)
+        new = NewEmail(EmailKind.PASSWORD_RESET, account, "code@example.org", sealed_code=b"x", expires_at=late)
         await tx[Outbox].add(new)
 
 
@@ -86,7 +86,7 @@ async def test_a_dialog_that_breaks_off_costs_no_attempt(
         await until(lambda: tried(queue))
         assert [(state, attempts) for state, attempts, _ in await rows(queue)] == [("pending", 0)]
         await change(queue, DUE)
-        worker.nudge()
+        worker.wake()
         await until(lambda: stands(queue, ("completed", 1, "")))
     assert len(sink.contents) == 1
 
@@ -139,20 +139,20 @@ async def test_a_code_does_not_wait_behind_mails_for_which_nobody_waits(queue: U
 async def test_a_code_that_ends_while_the_mail_server_is_away_is_erased(queue: UnitOfWork) -> None:
     await add_code(queue, "-1 s")
     async with queue.begin() as tx:
-        assert await tx[MailRepository].expire() == 1
-        assert await tx[MailRepository].expire() == 0
+        assert await tx[EmailQueue].expire() == 1
+        assert await tx[EmailQueue].expire() == 0
     assert await rows(queue) == [("failed", 0, "EXPIRED")]
     assert await values(queue, "SELECT sealed_code, harmless FROM emails") == [(None, True)]
 
 
 async def test_mails_about_one_prescription_reach_a_reader_in_the_order_in_which_they_were_asked_for(
-    work: UnitOfWork, ward: Ward, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written
 ) -> None:
-    patient, doctor = ward.patient.user_id, ward.doctor.user_id
+    patient, doctor = pharmacy_people.patient.user_id, pharmacy_people.doctor.user_id
     async with work.begin() as tx:
         for recipient in (patient, patient, doctor):
-            await tx[Outbox].add(NewMail(MailKind.CANCELLED, recipient, "p@example.org", written.id))
-        queue = tx[MailRepository]
+            await tx[Outbox].add(NewEmail(EmailKind.CANCELLED, recipient, "p@example.org", written.id))
+        queue = tx[EmailQueue]
         claimed = await queue.claim(8, 8)
         assert sorted(mail.recipient_id for mail in claimed) == sorted([patient, doctor])
         assert await queue.claim(8, 8) == ()
@@ -165,14 +165,14 @@ async def test_what_became_of_a_mail_is_written_down_when_the_database_is_back_a
     queue: UnitOfWork, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "RECORD_AGAIN_SECONDS", 0.05)
-    settle, failures = MailRepository.settle, [OSError(), OSError()]
+    settle, failures = EmailQueue.settle, [OSError(), OSError()]
 
-    async def fail_twice(repository: MailRepository, *outcomes: object) -> object:
+    async def fail_twice(repository: EmailQueue, *outcomes: object) -> object:
         if failures:
             raise failures.pop()
         return await settle(repository, *outcomes)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(MailRepository, "settle", fail_twice)
+    monkeypatch.setattr(EmailQueue, "settle", fail_twice)
     await add(queue, 3)
     async with a_worker(queue, SmtpMailer(sink.server)).running():
         await until(lambda: done(queue, 3))
@@ -185,21 +185,21 @@ async def test_the_serving_process_sends_while_no_worker_does_and_stops_when_one
 ) -> None:
     monkeypatch.setattr(standby_module, "SILENCE_SECONDS", 0.1)
     monkeypatch.setattr(standby_module, "LOOK_SECONDS", 0.1)
-    stood_in: list[MailWorker] = []
+    stood_in: list[EmailWorker] = []
 
     @asynccontextmanager
     async def sending() -> AsyncIterator[None]:
         delivery = Delivery(compose, SmtpMailer(sink.server), max_attempts=3)
-        stood_in.append(MailWorker(queue, delivery, lambda: None, stands_in=True))
+        stood_in.append(EmailWorker(queue, delivery, lambda: None, is_fallback=True))
         async with stood_in[-1].running():
             yield
 
-    async with Standby(queue, sending).ready():
+    async with FallbackWorker(queue, sending).running():
         await add(queue, 2)
         await until(lambda: done(queue, 2))
         await until(lambda: healthy(queue))
         async with queue.begin() as tx:
-            await tx[MailRepository].show_life(new_id())
+            await tx[EmailQueue].show_life(new_id())
         await until(lambda: nobody_stands_in(queue))
         await change(queue, "UPDATE mail_workers SET seen_at = now() - interval '31 s'")
         await add(queue, 1)
@@ -211,9 +211,9 @@ async def test_the_serving_process_sends_while_no_worker_does_and_stops_when_one
 async def test_s60_a_recipient_is_sent_20_mails_a_day_at_his_own_or_others_asking(queue: UnitOfWork) -> None:
     async with queue.begin() as tx:
         account = await add_account(tx.connection)
-        await tx[Outbox].add(*[NewMail(MailKind.WELCOME, account, "p@example.org")] * 19)
+        await tx[Outbox].add(*[NewEmail(EmailKind.WELCOME, account, "p@example.org")] * 19)
         await tx[Outbox].check_room(account, 20)
-        await tx[Outbox].add(NewMail(MailKind.WELCOME, account, "p@example.org"))
+        await tx[Outbox].add(NewEmail(EmailKind.WELCOME, account, "p@example.org"))
         with pytest.raises(EmailLimitExceeded) as refused:
             await tx[Outbox].check_room(account, 20)
         assert refused.value.retry_after == pytest.approx(86_400, abs=60)
@@ -227,7 +227,7 @@ async def test_s60_a_recipient_is_sent_20_mails_a_day_at_his_own_or_others_askin
 async def busy(queue: UnitOfWork, sink: MailSink) -> AsyncIterator[None]:
     """A worker that is not waited for: its mail server does not come to an end."""
 
-    async def without_a_body(mail: ClaimedMail) -> EmailMessage:
+    async def without_a_body(mail: ClaimedEmail) -> EmailMessage:
         return await compose(mail)
 
     run = asyncio.create_task(a_worker(queue, SmtpMailer(sink.server), without_a_body)._run())

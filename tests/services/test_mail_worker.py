@@ -11,11 +11,11 @@ import pytest
 
 from server.errors import Unavailable
 from server.mail.delivery import Compose, Delivery
-from server.mail.entities import ClaimedMail, QueueStatus
-from server.mail.envelope import Letter, envelop
+from server.mail.entities import ClaimedEmail, QueueStatus
+from server.mail.envelope import RenderedEmail, build_message
 from server.mail.mailer import Mailer, SmtpMailer, SmtpServer
-from server.mail.repository import MailRepository
-from server.mail.worker import MAX_BULK, MailWorker
+from server.mail.repository import EmailQueue
+from server.mail.worker import MAX_BULK, EmailWorker
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.mail_sink import MailSink, free_port
@@ -36,12 +36,14 @@ async def sink() -> AsyncIterator[MailSink]:
         yield listening
 
 
-async def compose(mail: ClaimedMail) -> EmailMessage:
-    return envelop(mail, "MedConnect <no-reply@hospital.example>", Letter("Test", "text\n", "<p>html</p>"), None)
+async def compose(mail: ClaimedEmail) -> EmailMessage:
+    return build_message(
+        mail, "MedConnect <no-reply@hospital.example>", RenderedEmail("Test", "text\n", "<p>html</p>"), None
+    )
 
 
-def a_worker(queue: UnitOfWork, mailer: Mailer, composing: Compose = compose) -> MailWorker:
-    return MailWorker(queue, Delivery(composing, mailer, max_attempts=3), lambda: None)
+def a_worker(queue: UnitOfWork, mailer: Mailer, composing: Compose = compose) -> EmailWorker:
+    return EmailWorker(queue, Delivery(composing, mailer, max_attempts=3), lambda: None)
 
 
 async def add(queue: UnitOfWork, count: int) -> None:
@@ -51,7 +53,7 @@ async def add(queue: UnitOfWork, count: int) -> None:
 
 async def status(queue: UnitOfWork) -> QueueStatus:
     async with queue.read() as tx:
-        return await tx[MailRepository].status()
+        return await tx[EmailQueue].status()
 
 
 async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
@@ -83,7 +85,7 @@ async def test_a_nudged_worker_sends_at_once_and_is_seen_to_live(queue: UnitOfWo
     async with worker.running():
         await asyncio.sleep(0.2)
         await add(queue, 1)
-        worker.nudge()
+        worker.wake()
         await until(lambda: arrived(sink, 1), seconds=0.6)
         await until(lambda: completed(queue, 1))
         assert (await status(queue)).is_healthy
@@ -102,7 +104,7 @@ async def test_the_mail_of_a_killed_worker_is_sent_by_another_when_its_lease_has
 ) -> None:
     await add(queue, 1)
     async with queue.begin() as tx:
-        await tx[MailRepository].claim(1, 1)  # and its worker is heard of no more
+        await tx[EmailQueue].claim(1, 1)  # and its worker is heard of no more
     async with a_worker(queue, SmtpMailer(sink.server)).running():
         await asyncio.sleep(0.3)
         assert sink.contents == []
@@ -119,7 +121,7 @@ async def test_a_mail_deferred_twice_is_delivered_once(queue: UnitOfWork, sink: 
         for attempts in (1, 2):
             await until(partial(stands, queue, ("pending", attempts, "451 4.7.1 greylisted")))
             await change(queue, DUE)
-            worker.nudge()
+            worker.wake()
         await until(lambda: stands(queue, ("completed", 3, "")))
     assert len(sink.contents) == 1
 
@@ -149,12 +151,12 @@ async def test_a_mail_server_that_is_away_uses_up_no_attempt(queue: UnitOfWork) 
         for _ in range(4):
             await until(lambda: stands_pending_with_error(queue))
             await change(queue, "UPDATE emails SET due_at = now(), error = ''")
-            worker.nudge()
+            worker.wake()
         await until(lambda: stands_pending_with_error(queue))
         assert [attempts for _, attempts, _ in await rows(queue)] == [0]
         async with sink.listening():
             await change(queue, DUE)
-            worker.nudge()
+            worker.wake()
             await until(lambda: stands(queue, ("completed", 1, "")))
     assert len(sink.contents) == 1
 
@@ -162,7 +164,7 @@ async def test_a_mail_server_that_is_away_uses_up_no_attempt(queue: UnitOfWork) 
 async def test_a_mail_that_cannot_be_composed_is_set_aside_and_the_others_flow(
     queue: UnitOfWork, sink: MailSink
 ) -> None:
-    async def stumble(mail: ClaimedMail) -> EmailMessage:
+    async def stumble(mail: ClaimedEmail) -> EmailMessage:
         if mail.recipient == "3@example.org":
             raise KeyError("a name that must not be stored")
         return await compose(mail)
@@ -174,7 +176,7 @@ async def test_a_mail_that_cannot_be_composed_is_set_aside_and_the_others_flow(
         for attempts in (1, 2):
             await until(partial(tried, queue, attempts))
             await change(queue, DUE)
-            worker.nudge()
+            worker.wake()
         await until(lambda: failed(queue, 1))
     assert ("failed", 3, "could not be composed: KeyError") in await rows(queue)
     assert len(sink.contents) == 19
@@ -183,7 +185,7 @@ async def test_a_mail_that_cannot_be_composed_is_set_aside_and_the_others_flow(
 async def test_a_worker_that_is_stopped_finishes_what_it_has_in_hand(queue: UnitOfWork, sink: MailSink) -> None:
     composing, released = asyncio.Event(), asyncio.Event()
 
-    async def compose_slowly(mail: ClaimedMail) -> EmailMessage:
+    async def compose_slowly(mail: ClaimedEmail) -> EmailMessage:
         composing.set()
         await released.wait()
         return await compose(mail)

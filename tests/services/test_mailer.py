@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from server.mail import mailer as mailer_module
-from server.mail.entities import MailKind
-from server.mail.envelope import envelop
+from server.mail.entities import EmailKind
+from server.mail.envelope import build_message
 from server.mail.mailer import (
     MailDeferred,
     MaildirMailer,
@@ -86,10 +86,10 @@ async def test_what_is_sent_arrives_as_it_is(place: Place) -> None:
     assert mail.get_content().splitlines() == ["Olá", ".", "last line"]
 
 
-@pytest.mark.parametrize("kind", MailKind)
-async def test_s57_words_of_people_reach_no_header_and_end_no_mail(place: Place, kind: MailKind) -> None:
+@pytest.mark.parametrize("kind", EmailKind)
+async def test_s57_words_of_people_reach_no_header_and_end_no_mail(place: Place, kind: EmailKind) -> None:
     for words in HOSTILE:
-        await place.mailer.send(envelop(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None))
+        await place.mailer.send(build_message(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None))
     mails = place.arrived()
     assert len(mails) == len(HOSTILE)
     assert {tuple(mail.get_all("To", [])) for mail in mails} == {(MAIL.recipient,)}

@@ -54,7 +54,7 @@ async def test_a_socket_that_a_killed_server_left_is_taken_over(core: app.Core, 
 
 
 async def test_a_reset_beside_a_running_instance_ends_neither(core: app.Core, database_url: str) -> None:
-    async with app.serving(core, address="127.0.0.1:0") as server, app.sending(core):
+    async with app.serving(core, address="127.0.0.1:0") as server, app.background_jobs(core):
         await schema.reset(database_url)
         await server.services.accounts.ensure_first_admin("first@example.org", "a-long-password-41")
         async with core.work.read() as tx:

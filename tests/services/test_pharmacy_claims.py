@@ -17,21 +17,21 @@ from server.pharmacy.entities import PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, current, run, scan_and_validate
-from tests.fixtures.pharmacy import Ward, Written, line
+from tests.fixtures.pharmacy import PharmacyPeople, Written, line
 
 S = PrescriptionStatus
 A = PharmacyAction
 
 
 async def test_validating_gives_a_lease_by_database_time_and_logs_the_notes(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    await pharmacy.scan(ward.pharmacist, written.qr_text)
-    validation = await pharmacy.validate(ward.pharmacist, written.id, "checked")
+    await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
+    validation = await pharmacy.validate(pharmacy_people.pharmacist, written.id, "checked")
     assert validation.claim_expires_at == validation.prescription.as_of + timedelta(minutes=30)
     stored = await current(work, written)
     assert stored.claim == validation.prescription.claim
-    log = await pharmacy.log(ward.pharmacist, written.id, FIRST_PAGE)
+    log = await pharmacy.log(pharmacy_people.pharmacist, written.id, FIRST_PAGE)
     last = log.items[-1]
     assert (last.action, last.from_status, last.to_status) == (A.VALIDATE, S.SCANNED, S.VALIDATED)
     assert (last.notes, last.pharmacist_name, last.pharmacy_name) == (
@@ -65,95 +65,95 @@ STEPS = [_validate, _dispense, _reject, _release]
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_who_never_saw_a_prescription_cannot_tell_it_from_one_that_does_not_exist(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written, step: Step
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written, step: Step
 ) -> None:
     absent = Written(new_id(), "", new_id(), "")
-    await pharmacy.scan(ward.pharmacist, written.qr_text)
+    await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
     for target in (written, absent):
         with pytest.raises(NotFound) as refusal:
-            await step(pharmacy, ward.colleague, target)
+            await step(pharmacy, pharmacy_people.colleague, target)
         assert refusal.value.metadata == {"resource": "prescription"}
     for changes, _ in ENDS:
         await alter(work, written, changes)
         with pytest.raises(NotFound):
-            await step(pharmacy, ward.colleague, written)
+            await step(pharmacy, pharmacy_people.colleague, written)
         await alter(work, written, "status = 'scanned', fulfilled_at = NULL")
 
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_who_saw_it_long_ago_must_look_again_before_he_validates_or_rejects(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written, step: Step
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written, step: Step
 ) -> None:
-    await pharmacy.scan(ward.pharmacist, written.qr_text)
+    await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
     await run(work, "UPDATE pharmacy_log SET occurred_at = now() - interval '24 hours'")
     expected = NotFound if step in (_validate, _reject) else PrescriptionInState
     with pytest.raises(expected):
-        await step(pharmacy, ward.pharmacist, written)
+        await step(pharmacy, pharmacy_people.pharmacist, written)
 
 
 async def test_a_validation_is_no_look_at_the_prescription(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    await scan_and_validate(pharmacy, written, ward.pharmacist)
+    await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     await run(work, "UPDATE pharmacy_log SET occurred_at = now() - interval '25 hours' WHERE action = 'scan'")
     with pytest.raises(NotFound):
-        await pharmacy.validate(ward.pharmacist, written.id, "")
+        await pharmacy.validate(pharmacy_people.pharmacist, written.id, "")
 
 
 @pytest.mark.parametrize("step", STEPS[1:])
 async def test_s38_a_claim_keeps_off_even_those_who_never_saw_the_prescription(
-    ward: Ward, pharmacy: PharmacyService, written: Written, step: Step
+    pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written, step: Step
 ) -> None:
-    await scan_and_validate(pharmacy, written, ward.pharmacist)
+    await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     with pytest.raises(ClaimedByOther):
-        await step(pharmacy, ward.colleague, written)
+        await step(pharmacy, pharmacy_people.colleague, written)
 
 
 async def test_validating_what_another_holds_tells_who_has_seen_it_and_nobody_else(
-    ward: Ward, pharmacy: PharmacyService, written: Written
+    pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    await scan_and_validate(pharmacy, written, ward.pharmacist)
+    await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     with pytest.raises(NotFound):
-        await pharmacy.validate(ward.colleague, written.id, "")
-    await pharmacy.scan(ward.colleague, written.qr_text)
+        await pharmacy.validate(pharmacy_people.colleague, written.id, "")
+    await pharmacy.scan(pharmacy_people.colleague, written.qr_text)
     with pytest.raises(ClaimedByOther) as refusal:
-        await pharmacy.validate(ward.colleague, written.id, "")
+        await pharmacy.validate(pharmacy_people.colleague, written.id, "")
     assert set(refusal.value.metadata) == {"state", "claim_expires_at"}
 
 
 async def test_s38_a_lapsed_lease_lets_another_validate_and_refuses_the_former_holder(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     await alter(work, written, "claim_expires_at = now()")
     lines = [line(item) for item in prescription.items]
     with pytest.raises(PrescriptionInState) as lapsed:
-        await pharmacy.dispense(ward.pharmacist, written.id, lines, "")
+        await pharmacy.dispense(pharmacy_people.pharmacist, written.id, lines, "")
     assert lapsed.value.metadata == {"state": S.SCANNED}
-    assert (await pharmacy.scan(ward.colleague, written.qr_text)).can_dispense
-    await pharmacy.validate(ward.colleague, written.id, "")
+    assert (await pharmacy.scan(pharmacy_people.colleague, written.qr_text)).can_dispense
+    await pharmacy.validate(pharmacy_people.colleague, written.id, "")
     with pytest.raises(ClaimedByOther):
-        await pharmacy.dispense(ward.pharmacist, written.id, lines, "")
-    dispensed = await pharmacy.dispense(ward.colleague, written.id, lines, "")
+        await pharmacy.dispense(pharmacy_people.pharmacist, written.id, lines, "")
+    dispensed = await pharmacy.dispense(pharmacy_people.colleague, written.id, lines, "")
     assert dispensed.prescription.status is S.DISPENSED
 
 
 async def test_a_claim_taken_in_time_may_be_finished_after_the_validity(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     await alter(work, written, "expires_at = now() - interval '1 minute'")
-    some = await pharmacy.dispense(ward.pharmacist, written.id, [line(prescription.items[0])], "")
+    some = await pharmacy.dispense(pharmacy_people.pharmacist, written.id, [line(prescription.items[0])], "")
     assert some.prescription.status is S.EXPIRED
     assert (await current(work, written)).status is S.EXPIRED
 
 
 async def test_releasing_gives_back_what_was_claimed(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    await scan_and_validate(pharmacy, written, ward.pharmacist)
-    released = await pharmacy.release(ward.pharmacist, written.id)
+    await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
+    released = await pharmacy.release(pharmacy_people.pharmacist, written.id)
     stored = await current(work, written)
     assert (released.status, stored.status, stored.claim) == (S.SCANNED, S.SCANNED, None)
     with pytest.raises(PrescriptionInState):
-        await pharmacy.release(ward.pharmacist, written.id)
+        await pharmacy.release(pharmacy_people.pharmacist, written.id)

@@ -15,18 +15,20 @@ from server.pharmacy.service import PharmacyService
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.counter import FIRST_PAGE, current, mails, run, scan_and_validate
-from tests.fixtures.pharmacy import Ward, Written, a_service, line
+from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line
 
 S = PrescriptionStatus
 A = PharmacyAction
 
 
 async def test_dispensing_in_two_parts_ends_dispensed_and_keeps_a_receipt(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     first, second = prescription.items
-    some = await pharmacy.dispense(ward.pharmacist, written.id, [line(first, 8, unit_price=Decimal("0.10"))], "half")
+    some = await pharmacy.dispense(
+        pharmacy_people.pharmacist, written.id, [line(first, 8, unit_price=Decimal("0.10"))], "half"
+    )
     assert (some.prescription.status, some.total_amount, some.currency) == (
         S.PARTIALLY_DISPENSED,
         Decimal("0.80"),
@@ -34,16 +36,18 @@ async def test_dispensing_in_two_parts_ends_dispensed_and_keeps_a_receipt(
     )
     assert [item.remaining_quantity for item in some.prescription.items] == [12, 10]
 
-    prescription = await scan_and_validate(pharmacy, written, ward.colleague)
-    rest = await pharmacy.dispense(ward.colleague, written.id, [line(item) for item in prescription.items], "")
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.colleague)
+    rest = await pharmacy.dispense(
+        pharmacy_people.colleague, written.id, [line(item) for item in prescription.items], ""
+    )
     assert (rest.prescription.status, rest.total_amount) == (S.DISPENSED, Decimal("275.00"))
     stored = await current(work, written)
     assert (stored.status, stored.claim) == (S.DISPENSED, None)
     assert stored.fulfilled_at == rest.prescription.fulfilled_at is not None
     assert stored.items == rest.prescription.items
 
-    mine = await pharmacy.receipt(ward.pharmacist, written.id)
-    whole = await pharmacy.receipt(ward.patient, written.id)
+    mine = await pharmacy.receipt(pharmacy_people.pharmacist, written.id)
+    whole = await pharmacy.receipt(pharmacy_people.patient, written.id)
     assert [(item.medicine_name, item.quantity, item.total) for item in mine.lines] == [
         ("Medicine 1", 8, Decimal("0.80"))
     ]
@@ -57,45 +61,47 @@ async def test_dispensing_in_two_parts_ends_dispensed_and_keeps_a_receipt(
 
 
 async def test_the_patient_is_told_of_a_dispense_by_a_mail_that_names_its_log_entry(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
-    await pharmacy.dispense(ward.pharmacist, written.id, [line(prescription.items[0])], "")
-    (entry,) = (await pharmacy.history(ward.pharmacist, HistoryFilter(Period(), A.DISPENSE), FIRST_PAGE)).items
-    assert await mails(work) == [("dispensed", ward.patient.user_id, written.id, {"log_id": str(entry.id)})]
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
+    await pharmacy.dispense(pharmacy_people.pharmacist, written.id, [line(prescription.items[0])], "")
+    (entry,) = (
+        await pharmacy.history(pharmacy_people.pharmacist, HistoryFilter(Period(), A.DISPENSE), FIRST_PAGE)
+    ).items
+    assert await mails(work) == [("dispensed", pharmacy_people.patient.user_id, written.id, {"log_id": str(entry.id)})]
 
 
 async def test_a_patient_without_an_account_gets_no_mail(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    await run(work, "UPDATE patients SET user_id = NULL WHERE id = :id", id=ward.patient_id)
-    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
-    await pharmacy.dispense(ward.pharmacist, written.id, [line(prescription.items[0])], "")
+    await run(work, "UPDATE patients SET user_id = NULL WHERE id = :id", id=pharmacy_people.patient_id)
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
+    await pharmacy.dispense(pharmacy_people.pharmacist, written.id, [line(prescription.items[0])], "")
     assert await mails(work) == []
 
 
 async def test_one_bad_line_leaves_everything_as_it_was(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     lines = [line(prescription.items[0]), line(prescription.items[1], 11)]
     with pytest.raises(ValidationFailed):
-        await pharmacy.dispense(ward.pharmacist, written.id, lines, "")
+        await pharmacy.dispense(pharmacy_people.pharmacist, written.id, lines, "")
     stored = await current(work, written)
     assert (stored.status, stored.items) == (S.VALIDATED, prescription.items)
     assert await mails(work) == []
     with pytest.raises(NotFound):
-        await pharmacy.receipt(ward.pharmacist, written.id)
+        await pharmacy.receipt(pharmacy_people.pharmacist, written.id)
 
 
 async def test_a_batch_is_judged_by_the_hospitals_day(
-    work: UnitOfWork, ward: Ward, written: Written, clock: SettableClock
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written, clock: SettableClock
 ) -> None:
     pharmacy = a_service(work, clock.clock)
-    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     last_day = [line(prescription.items[0], 1, expiry_date=clock.clock.today())]
     clock.forward(days=1)
     with pytest.raises(ValidationFailed):
-        await pharmacy.dispense(ward.pharmacist, written.id, last_day, "")
+        await pharmacy.dispense(pharmacy_people.pharmacist, written.id, last_day, "")
     clock.forward(days=-1)
-    await pharmacy.dispense(ward.pharmacist, written.id, last_day, "")
+    await pharmacy.dispense(pharmacy_people.pharmacist, written.id, last_day, "")

@@ -20,49 +20,49 @@ from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.counter import FIRST_PAGE, run, scan_and_validate
-from tests.fixtures.pharmacy import Ward, Written, a_service, line, open_ward
+from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line, open_pharmacy
 
 A = PharmacyAction
 EVERYTHING = HistoryFilter(Period(), None)
 
 
 async def test_history_shows_own_actions_newest_first_with_the_lines_of_dispenses(
-    ward: Ward, pharmacy: PharmacyService, written: Written
+    pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
-    await pharmacy.dispense(ward.pharmacist, written.id, [line(item) for item in prescription.items], "all")
-    page = await pharmacy.history(ward.pharmacist, EVERYTHING, FIRST_PAGE)
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
+    await pharmacy.dispense(pharmacy_people.pharmacist, written.id, [line(item) for item in prescription.items], "all")
+    page = await pharmacy.history(pharmacy_people.pharmacist, EVERYTHING, FIRST_PAGE)
     assert [entry.action for entry in page.items] == [A.DISPENSE, A.VALIDATE, A.SCAN]
     assert [len(entry.lines) for entry in page.items] == [2, 0, 0]
     dispense = page.items[0]
     assert (dispense.prescription_number, dispense.patient_name) == (written.number, "Paula Patient")
     assert (dispense.notes, page.total_size) == ("all", 3)
-    assert (await pharmacy.history(ward.colleague, EVERYTHING, FIRST_PAGE)).items == ()
+    assert (await pharmacy.history(pharmacy_people.colleague, EVERYTHING, FIRST_PAGE)).items == ()
 
 
 async def test_history_pages_hold_every_entry_once_and_belong_to_their_reader_and_filter(
-    ward: Ward, pharmacy: PharmacyService, written: Written
+    pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     for _ in range(5):
-        await pharmacy.scan(ward.pharmacist, written.qr_text)
-    pages = [await pharmacy.history(ward.pharmacist, EVERYTHING, PageRequest(2, ""))]
+        await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
+    pages = [await pharmacy.history(pharmacy_people.pharmacist, EVERYTHING, PageRequest(2, ""))]
     while pages[-1].next_page_token:
         token = pages[-1].next_page_token
-        pages.append(await pharmacy.history(ward.pharmacist, EVERYTHING, PageRequest(2, token)))
+        pages.append(await pharmacy.history(pharmacy_people.pharmacist, EVERYTHING, PageRequest(2, token)))
     assert [(len(page.items), page.total_size) for page in pages] == [(2, 5), (2, 5), (1, 5)]
     assert len({entry.id for page in pages for entry in page.items}) == 5
     second = PageRequest(2, pages[0].next_page_token)
     with pytest.raises(PageTokenInvalid):
-        await pharmacy.history(ward.colleague, EVERYTHING, second)
+        await pharmacy.history(pharmacy_people.colleague, EVERYTHING, second)
     with pytest.raises(PageTokenInvalid):
-        await pharmacy.history(ward.pharmacist, HistoryFilter(Period(), A.SCAN), second)
+        await pharmacy.history(pharmacy_people.pharmacist, HistoryFilter(Period(), A.SCAN), second)
 
 
 async def test_history_is_narrowed_by_action_and_by_days_of_the_hospitals_zone(
-    work: UnitOfWork, ward: Ward, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written
 ) -> None:
     pharmacy = a_service(work, replace(Clock(), zone=ZoneInfo("Asia/Tokyo")))
-    await scan_and_validate(pharmacy, written, ward.pharmacist)
+    await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     # 23:30 in Tokyo on the 9th, and 00:30 on the 10th.
     for action, moment in (("scan", "2026-03-09 14:30+00"), ("validate", "2026-03-09 15:30+00")):
         await run(
@@ -73,7 +73,9 @@ async def test_history_is_narrowed_by_action_and_by_days_of_the_hospitals_zone(
         )
 
     async def actions(first: date | None, last: date | None, action: PharmacyAction | None = None) -> list[A]:
-        page = await pharmacy.history(ward.pharmacist, HistoryFilter(Period(first, last), action), FIRST_PAGE)
+        page = await pharmacy.history(
+            pharmacy_people.pharmacist, HistoryFilter(Period(first, last), action), FIRST_PAGE
+        )
         return [entry.action for entry in page.items]
 
     ninth, tenth = date(2026, 3, 9), date(2026, 3, 10)
@@ -86,32 +88,32 @@ async def test_history_is_narrowed_by_action_and_by_days_of_the_hospitals_zone(
 
 
 async def test_the_log_is_for_pharmacists_who_acted_and_runs_oldest_first(
-    ward: Ward, pharmacy: PharmacyService, written: Written
+    pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    await scan_and_validate(pharmacy, written, ward.pharmacist)
-    await pharmacy.release(ward.pharmacist, written.id)
+    await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
+    await pharmacy.release(pharmacy_people.pharmacist, written.id)
     with pytest.raises(NotFound):
-        await pharmacy.log(ward.colleague, written.id, FIRST_PAGE)
-    await pharmacy.look_up(ward.colleague, written.number)
-    page = await pharmacy.log(ward.colleague, written.id, PageRequest(3, ""))
-    rest = await pharmacy.log(ward.colleague, written.id, PageRequest(3, page.next_page_token))
+        await pharmacy.log(pharmacy_people.colleague, written.id, FIRST_PAGE)
+    await pharmacy.look_up(pharmacy_people.colleague, written.number)
+    page = await pharmacy.log(pharmacy_people.colleague, written.id, PageRequest(3, ""))
+    rest = await pharmacy.log(pharmacy_people.colleague, written.id, PageRequest(3, page.next_page_token))
     assert [entry.action for entry in (*page.items, *rest.items)] == [A.SCAN, A.VALIDATE, A.RELEASE, A.LOOKUP]
     assert (page.total_size, rest.total_size, rest.next_page_token) == (4, 4, "")
 
 
 async def test_a_receipt_is_for_the_patient_and_for_who_dispensed(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    empty = await pharmacy.receipt(ward.patient, written.id)
+    empty = await pharmacy.receipt(pharmacy_people.patient, written.id)
     assert not empty.lines
     assert (empty.total_amount, empty.currency) == (Decimal(0), "EUR")
-    prescription = await scan_and_validate(pharmacy, written, ward.pharmacist)
-    await pharmacy.dispense(ward.pharmacist, written.id, [line(prescription.items[0])], "")
-    await pharmacy.scan(ward.colleague, written.qr_text)
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
+    await pharmacy.dispense(pharmacy_people.pharmacist, written.id, [line(prescription.items[0])], "")
+    await pharmacy.scan(pharmacy_people.colleague, written.qr_text)
     async with work.begin() as tx:
-        stranger = (await open_ward(tx.connection)).patient
-    for reader in (ward.colleague, stranger, ward.doctor):
+        stranger = (await open_pharmacy(tx.connection)).patient
+    for reader in (pharmacy_people.colleague, stranger, pharmacy_people.doctor):
         with pytest.raises(NotFound):
             await pharmacy.receipt(reader, written.id)
     with pytest.raises(NotFound):
-        await pharmacy.receipt(ward.patient, new_id())
+        await pharmacy.receipt(pharmacy_people.patient, new_id())

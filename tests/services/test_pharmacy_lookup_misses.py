@@ -8,14 +8,14 @@ from server.db.identifiers import new_id
 from server.errors import DatabaseUnavailable, NotFound, PrescriptionDispensed, RateLimitExceeded
 from server.pharmacy.lookup_misses import LookupMisses
 from tests.fixtures.clock import SettableClock
-from tests.fixtures.limits import BUDGETS, a_meter
+from tests.fixtures.limits import BUDGETS, a_limiter
 
 PHARMACIST = new_id()
 
 
 @pytest.fixture
 def misses(clock: SettableClock) -> LookupMisses:
-    return LookupMisses(a_meter(clock.clock), BUDGETS.later("lookup_misses"))
+    return LookupMisses(a_limiter(clock.clock), BUDGETS.limit_named("lookup_misses"))
 
 
 async def look_up(misses: LookupMisses, outcome: BaseException | None = None) -> None:

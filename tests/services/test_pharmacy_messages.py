@@ -14,7 +14,7 @@ from server.pharmacy.service import PharmacyService
 from server.pharmacy.servicer import Context, PharmacyServicer
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.counter import prescribe
-from tests.fixtures.pharmacy import Ward, Written
+from tests.fixtures.pharmacy import PharmacyPeople, Written
 
 NO_CONTEXT = cast(Context, None)
 
@@ -25,8 +25,8 @@ def servicer(pharmacy: PharmacyService) -> PharmacyServicer:
 
 
 @pytest.fixture
-async def written(work: UnitOfWork, ward: Ward) -> Written:
-    return await prescribe(work, ward, doctor_notes="CANARY notes")
+async def written(work: UnitOfWork, pharmacy_people: PharmacyPeople) -> Written:
+    return await prescribe(work, pharmacy_people, doctor_notes="CANARY notes")
 
 
 def as_json(message: Message) -> dict[str, Any]:
@@ -45,8 +45,10 @@ def dispense_request(written: Written, items: list[dict[str, Any]], **line: str)
     return pb.DispensePrescriptionRequest(prescription_id=str(written.id), items=lines)
 
 
-async def test_a_scan_answers_the_published_shape(ward: Ward, servicer: PharmacyServicer, written: Written) -> None:
-    answer = await scan(servicer, ward.pharmacist, written)
+async def test_a_scan_answers_the_published_shape(
+    pharmacy_people: PharmacyPeople, servicer: PharmacyServicer, written: Written
+) -> None:
+    answer = await scan(servicer, pharmacy_people.pharmacist, written)
     assert set(answer) == {"prescription", "isValid", "canDispense"}
     assert (answer["isValid"], answer["canDispense"]) == (True, True)
     prescription = answer["prescription"]
@@ -65,8 +67,10 @@ async def test_a_scan_answers_the_published_shape(ward: Ward, servicer: Pharmacy
     assert "CANARY" not in json.dumps(answer)
 
 
-async def test_the_whole_way_in_messages(ward: Ward, servicer: PharmacyServicer, written: Written) -> None:
-    items = (await scan(servicer, ward.pharmacist, written))["prescription"]["items"]
+async def test_the_whole_way_in_messages(
+    pharmacy_people: PharmacyPeople, servicer: PharmacyServicer, written: Written
+) -> None:
+    items = (await scan(servicer, pharmacy_people.pharmacist, written))["prescription"]["items"]
     prescription_id = str(written.id)
     validated = as_json(
         await servicer.ValidatePrescription(pb.ValidatePrescriptionRequest(prescription_id=prescription_id), NO_CONTEXT)
@@ -113,9 +117,9 @@ async def test_the_whole_way_in_messages(ward: Ward, servicer: PharmacyServicer,
 
 
 async def test_a_history_entry_holds_neither_diagnosis_nor_allergies(
-    ward: Ward, servicer: PharmacyServicer, written: Written
+    pharmacy_people: PharmacyPeople, servicer: PharmacyServicer, written: Written
 ) -> None:
-    await scan(servicer, ward.pharmacist, written)
+    await scan(servicer, pharmacy_people.pharmacist, written)
     request = pb.ListDispensingHistoryRequest(from_date="2000-01-01", to_date="2100-12-31", action=1)  # type: ignore[arg-type]
     history = json.dumps(as_json(await servicer.ListDispensingHistory(request, NO_CONTEXT)))
     assert written.number in history
@@ -123,8 +127,10 @@ async def test_a_history_entry_holds_neither_diagnosis_nor_allergies(
     assert "Penicillin" not in history
 
 
-async def test_a_lookup_and_a_rejection_in_messages(ward: Ward, servicer: PharmacyServicer, written: Written) -> None:
-    set_caller(ward.pharmacist)
+async def test_a_lookup_and_a_rejection_in_messages(
+    pharmacy_people: PharmacyPeople, servicer: PharmacyServicer, written: Written
+) -> None:
+    set_caller(pharmacy_people.pharmacist)
     request = pb.LookupPrescriptionsRequest(reference_number=written.number)
     (found,) = as_json(await servicer.LookupPrescriptions(request, NO_CONTEXT))["prescriptions"]
     assert (found["prescription"]["id"], found["isValid"], found["canDispense"]) == (str(written.id), True, True)
@@ -134,9 +140,9 @@ async def test_a_lookup_and_a_rejection_in_messages(ward: Ward, servicer: Pharma
 
 
 async def test_a_date_that_does_not_exist_is_named_by_its_path(
-    ward: Ward, servicer: PharmacyServicer, written: Written
+    pharmacy_people: PharmacyPeople, servicer: PharmacyServicer, written: Written
 ) -> None:
-    items = (await scan(servicer, ward.pharmacist, written))["prescription"]["items"]
+    items = (await scan(servicer, pharmacy_people.pharmacist, written))["prescription"]["items"]
     with pytest.raises(ValidationFailed) as line:
         await servicer.DispensePrescription(dispense_request(written, items, expiry_date="2026-02-30"), NO_CONTEXT)
     with pytest.raises(ValidationFailed) as day:

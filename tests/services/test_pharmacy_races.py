@@ -18,7 +18,7 @@ from server.pharmacy.tables import dispensed_lines, pharmacy_log
 from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
 from tests.fixtures.counter import current, prescribe, scan_and_validate
-from tests.fixtures.pharmacy import Ward, Written, line, open_ward
+from tests.fixtures.pharmacy import PharmacyPeople, Written, line, open_pharmacy
 
 S = PrescriptionStatus
 
@@ -62,11 +62,11 @@ async def assert_log_is_a_chain(pharmacy: PharmacyService, written: Written, rea
 
 
 async def test_of_thirty_dispenses_of_one_claim_exactly_one_succeeds(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
+    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
-    written = await prescribe(work, ward)
-    lines = [line(item) for item in (await scan_and_validate(pharmacy, written, ward.pharmacist)).items]
-    attempts = (pharmacy.dispense(ward.pharmacist, written.id, lines, "") for _ in range(30))
+    written = await prescribe(work, pharmacy_people)
+    lines = [line(item) for item in (await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)).items]
+    attempts = (pharmacy.dispense(pharmacy_people.pharmacist, written.id, lines, "") for _ in range(30))
     successes, refusals = await race(attempts)
     assert len(successes) == 1
     assert {type(refusal) for refusal in refusals} == {PrescriptionDispensed}
@@ -76,11 +76,11 @@ async def test_of_thirty_dispenses_of_one_claim_exactly_one_succeeds(
 
 
 async def test_of_twenty_partial_dispenses_of_one_claim_exactly_one_succeeds(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
+    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
-    written = await prescribe(work, ward, (10,))
-    (item,) = (await scan_and_validate(pharmacy, written, ward.pharmacist)).items
-    attempts = (pharmacy.dispense(ward.pharmacist, written.id, [line(item, 3)], "") for _ in range(20))
+    written = await prescribe(work, pharmacy_people, (10,))
+    (item,) = (await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)).items
+    attempts = (pharmacy.dispense(pharmacy_people.pharmacist, written.id, [line(item, 3)], "") for _ in range(20))
     successes, refusals = await race(attempts)
     assert len(successes) == 1
     assert {type(refusal) for refusal in refusals} == {PrescriptionInState}
@@ -88,11 +88,11 @@ async def test_of_twenty_partial_dispenses_of_one_claim_exactly_one_succeeds(
 
 
 async def test_twenty_who_claim_and_dispense_parts_never_hand_out_more_than_was_prescribed(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
+    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
-    written = await prescribe(work, ward, (10,))
+    written = await prescribe(work, pharmacy_people, (10,))
     async with engine.begin() as connection:
-        callers = [ward.pharmacist, ward.colleague, (await open_ward(connection)).pharmacist]
+        callers = [pharmacy_people.pharmacist, pharmacy_people.colleague, (await open_pharmacy(connection)).pharmacist]
     for caller in callers:
         await pharmacy.scan(caller, written.qr_text)
     (item,) = (await current(work, written)).items
@@ -107,21 +107,21 @@ async def test_twenty_who_claim_and_dispense_parts_never_hand_out_more_than_was_
         taken += len(successes)
     assert taken == 3
     assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(engine, written) == 9
-    await assert_log_is_a_chain(pharmacy, written, ward.pharmacist)
+    await assert_log_is_a_chain(pharmacy, written, pharmacy_people.pharmacist)
 
 
 @pytest.mark.parametrize("first", range(4))
 async def test_dispense_reject_and_release_at_once_leave_one_outcome_that_all_readers_see(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, first: int
+    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, first: int
 ) -> None:
-    written = await prescribe(work, ward)
-    lines = [line(item) for item in (await scan_and_validate(pharmacy, written, ward.pharmacist)).items]
+    written = await prescribe(work, pharmacy_people)
+    lines = [line(item) for item in (await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)).items]
     reading = asyncio.create_task(read_until_final(work, written))
     attempts = [
-        pharmacy.dispense(ward.pharmacist, written.id, lines, ""),
-        pharmacy.reject(ward.pharmacist, written.id, "wrong dose"),
-        pharmacy.release(ward.pharmacist, written.id),
-        pharmacy.dispense(ward.pharmacist, written.id, lines, ""),
+        pharmacy.dispense(pharmacy_people.pharmacist, written.id, lines, ""),
+        pharmacy.reject(pharmacy_people.pharmacist, written.id, "wrong dose"),
+        pharmacy.release(pharmacy_people.pharmacist, written.id),
+        pharmacy.dispense(pharmacy_people.pharmacist, written.id, lines, ""),
     ]
     successes, _ = await race(attempts[first:] + attempts[:first])
     end = (await current(work, written)).status
@@ -131,7 +131,7 @@ async def test_dispense_reject_and_release_at_once_leave_one_outcome_that_all_re
     states = await asyncio.wait_for(reading, 5)
     assert states[-1] is end
     assert set(states[:-1]) <= {S.VALIDATED, S.SCANNED}
-    await assert_log_is_a_chain(pharmacy, written, ward.pharmacist)
+    await assert_log_is_a_chain(pharmacy, written, pharmacy_people.pharmacist)
 
 
 async def read_until_final(work: UnitOfWork, written: Written) -> list[PrescriptionStatus]:
@@ -143,17 +143,19 @@ async def read_until_final(work: UnitOfWork, written: Written) -> list[Prescript
 
 
 async def test_of_all_who_validate_at_once_one_gets_the_claim(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
+    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
-    written = await prescribe(work, ward)
-    for caller in (ward.pharmacist, ward.colleague):
+    written = await prescribe(work, pharmacy_people)
+    for caller in (pharmacy_people.pharmacist, pharmacy_people.colleague):
         await pharmacy.scan(caller, written.qr_text)
 
     async def validate(caller: Caller) -> Caller:
         await pharmacy.validate(caller, written.id, "")
         return caller
 
-    winners, refusals = await race(validate(caller) for caller in (ward.pharmacist, ward.colleague) * 8)
+    winners, refusals = await race(
+        validate(caller) for caller in (pharmacy_people.pharmacist, pharmacy_people.colleague) * 8
+    )
     claim = (await current(work, written)).claim
     assert claim is not None
     assert {caller.user_id for caller in winners if isinstance(caller, Caller)} == {claim.pharmacist_id}
@@ -161,23 +163,27 @@ async def test_of_all_who_validate_at_once_one_gets_the_claim(
 
 
 async def test_s46_fifty_scans_at_once_are_counted_as_fifty(
-    engine: AsyncEngine, work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
+    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
-    written = await prescribe(work, ward)
-    found, _ = await race(pharmacy.scan(ward.pharmacist, written.qr_text) for _ in range(50))
+    written = await prescribe(work, pharmacy_people)
+    found, _ = await race(pharmacy.scan(pharmacy_people.pharmacist, written.qr_text) for _ in range(50))
     assert len(found) == 50
     assert (await current(work, written)).qr_code.scan_count == 50
-    log = await pharmacy.log(ward.pharmacist, written.id, PageRequest(100, ""))
+    log = await pharmacy.log(pharmacy_people.pharmacist, written.id, PageRequest(100, ""))
     assert log.total_size == 50
-    await assert_log_is_a_chain(pharmacy, written, ward.pharmacist)
+    await assert_log_is_a_chain(pharmacy, written, pharmacy_people.pharmacist)
 
 
 async def test_a_reference_looked_up_by_many_at_once_neither_fails_nor_deadlocks(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     for _ in range(5):
-        await prescribe(work, ward)
+        await prescribe(work, pharmacy_people)
     async with work.begin() as tx:
-        callers = [ward.pharmacist, ward.colleague, (await open_ward(tx.connection)).pharmacist]
-    found, _ = await race(pharmacy.look_up(caller, ward.reference_number) for caller in callers * 4)
+        callers = [
+            pharmacy_people.pharmacist,
+            pharmacy_people.colleague,
+            (await open_pharmacy(tx.connection)).pharmacist,
+        ]
+    found, _ = await race(pharmacy.look_up(caller, pharmacy_people.reference_number) for caller in callers * 4)
     assert [len(prescriptions) for prescriptions in found if isinstance(prescriptions, tuple)] == [5] * 12

@@ -18,7 +18,7 @@ from server.qr import signed_code
 from server.qr.signed_code import QrContent
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.counter import FIRST_PAGE, current, prescribe, scan_and_validate
-from tests.fixtures.pharmacy import QR_KEYS, Ward, Written
+from tests.fixtures.pharmacy import QR_KEYS, PharmacyPeople, Written
 
 S = PrescriptionStatus
 A = PharmacyAction
@@ -26,15 +26,15 @@ EVERYTHING = HistoryFilter(Period(), None)
 
 
 async def test_a_first_scan_makes_a_pending_prescription_scanned_and_counts(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    found = await pharmacy.scan(ward.pharmacist, written.qr_text)
-    again = await pharmacy.scan(ward.colleague, f"{written.qr_text}\r\n")
+    found = await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
+    again = await pharmacy.scan(pharmacy_people.colleague, f"{written.qr_text}\r\n")
     assert (found.prescription.status, found.can_dispense) == (S.SCANNED, True)
     assert (found.prescription.qr_code.scan_count, again.prescription.qr_code.scan_count) == (1, 2)
     stored = await current(work, written)
     assert (stored.status, stored.qr_code.scan_count) == (S.SCANNED, 2)
-    log = await pharmacy.log(ward.pharmacist, written.id, FIRST_PAGE)
+    log = await pharmacy.log(pharmacy_people.pharmacist, written.id, FIRST_PAGE)
     assert [(entry.action, entry.from_status, entry.to_status) for entry in log.items] == [
         (A.SCAN, S.PENDING, S.SCANNED),
         (A.SCAN, S.SCANNED, S.SCANNED),
@@ -42,11 +42,11 @@ async def test_a_first_scan_makes_a_pending_prescription_scanned_and_counts(
 
 
 async def test_a_claimed_prescription_can_be_dispensed_by_its_holder_only(
-    ward: Ward, pharmacy: PharmacyService, written: Written
+    pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    await scan_and_validate(pharmacy, written, ward.pharmacist)
-    assert (await pharmacy.scan(ward.pharmacist, written.qr_text)).can_dispense
-    (seen_by_other,) = await pharmacy.look_up(ward.colleague, written.number)
+    await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
+    assert (await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)).can_dispense
+    (seen_by_other,) = await pharmacy.look_up(pharmacy_people.colleague, written.number)
     assert (seen_by_other.prescription.status, seen_by_other.can_dispense) == (S.VALIDATED, False)
 
 
@@ -57,9 +57,9 @@ def sealed(prescription_id: UUID, code_id: UUID) -> str:
 
 
 async def test_a_code_that_the_database_does_not_know_is_invalid(
-    work: UnitOfWork, ward: Ward, pharmacy: PharmacyService, written: Written
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    other = await prescribe(work, ward)
+    other = await prescribe(work, pharmacy_people)
     texts = [
         sealed(written.id, new_id()),
         sealed(new_id(), new_id()),
@@ -69,5 +69,5 @@ async def test_a_code_that_the_database_does_not_know_is_invalid(
     ]
     for qr_text in texts:
         with pytest.raises(QrCodeInvalid):
-            await pharmacy.scan(ward.pharmacist, qr_text)
+            await pharmacy.scan(pharmacy_people.pharmacist, qr_text)
     assert (await current(work, written)).status is S.PENDING

@@ -13,7 +13,7 @@ from server.period import Period
 from server.pharmacy.entities import HistoryFilter
 from server.pharmacy.service import PharmacyService
 from server.work import unit_of_work
-from tests.fixtures.pharmacy import Ward, Written, a_service, line, open_ward
+from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line, open_pharmacy
 
 MANY = tuple(range(1, 51))
 FIRST = PageRequest(20, "")
@@ -47,9 +47,9 @@ def statements(engine: AsyncEngine, at_most: int) -> Iterator[None]:
     assert 0 < len(sent) <= at_most, sent
 
 
-async def written_in(engine: AsyncEngine, ward: Ward, quantities: tuple[int, ...]) -> Written:
+async def written_in(engine: AsyncEngine, pharmacy_people: PharmacyPeople, quantities: tuple[int, ...]) -> Written:
     async with engine.begin() as connection:
-        return await ward.prescribe(connection, quantities)
+        return await pharmacy_people.prescribe(connection, quantities)
 
 
 @pytest.mark.parametrize("quantities", [(5,), MANY], ids=["one item", "fifty items"])
@@ -57,8 +57,8 @@ async def test_the_way_to_the_counter_and_back_keeps_its_budget(
     engine: AsyncEngine, pharmacy: PharmacyService, quantities: tuple[int, ...]
 ) -> None:
     async with engine.begin() as connection:
-        ward = await open_ward(connection)
-    caller, written = ward.pharmacist, await written_in(engine, ward, quantities)
+        pharmacy_people = await open_pharmacy(connection)
+    caller, written = pharmacy_people.pharmacist, await written_in(engine, pharmacy_people, quantities)
     with statements(engine, at_most=4):
         await pharmacy.scan(caller, written.qr_text)
     with statements(engine, at_most=5):
@@ -73,17 +73,17 @@ async def test_the_way_to_the_counter_and_back_keeps_its_budget(
     with statements(engine, at_most=1):
         await pharmacy.log(caller, written.id, FIRST)
     with statements(engine, at_most=2):
-        receipt = await pharmacy.receipt(ward.patient, written.id)
+        receipt = await pharmacy.receipt(pharmacy_people.patient, written.id)
     assert len(page.items[0].lines) == len(receipt.lines) == len(quantities)
 
 
 async def test_a_rejection_with_its_two_mails_keeps_its_budget(engine: AsyncEngine, pharmacy: PharmacyService) -> None:
     async with engine.begin() as connection:
-        ward = await open_ward(connection)
-    written = await written_in(engine, ward, (5,))
-    await pharmacy.scan(ward.pharmacist, written.qr_text)
+        pharmacy_people = await open_pharmacy(connection)
+    written = await written_in(engine, pharmacy_people, (5,))
+    await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
     with statements(engine, at_most=5):
-        await pharmacy.reject(ward.pharmacist, written.id, "wrong dose")
+        await pharmacy.reject(pharmacy_people.pharmacist, written.id, "wrong dose")
 
 
 @pytest.mark.parametrize("number", [1, 12])
@@ -91,9 +91,9 @@ async def test_a_lookup_takes_as_many_statements_for_twelve_prescriptions_as_for
     engine: AsyncEngine, pharmacy: PharmacyService, number: int
 ) -> None:
     async with engine.begin() as connection:
-        ward = await open_ward(connection)
+        pharmacy_people = await open_pharmacy(connection)
         for _ in range(number):
-            await ward.prescribe(connection, (5,))
+            await pharmacy_people.prescribe(connection, (5,))
     with statements(engine, at_most=4):
-        found = await pharmacy.look_up(ward.pharmacist, ward.reference_number)
+        found = await pharmacy.look_up(pharmacy_people.pharmacist, pharmacy_people.reference_number)
     assert len(found) == number

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from server.clinical.entities import Claim, Prescription, PrescriptionStatus
-from server.clinical.lapse_repository import LapseRepository
+from server.clinical.lapse_repository import ExpiryRepository
 from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_code_repository import QrCodeRepository
 from server.db.engine import create_engine
@@ -186,8 +186,8 @@ async def test_what_is_over_is_written_down_once_and_nothing_else_is_touched(cli
     written = [lapsed, released, held, pending, final]
     before = [await clinic.prescriptions.get(clinic.doctor, prescription.id) for prescription in written]
     async with clinic.work.begin() as tx:
-        lapses = tx[LapseRepository]
-        assert (await lapses.settle(), await lapses.settle()) == (2, 0)
+        lapses = tx[ExpiryRepository]
+        assert (await lapses.expire_due(), await lapses.expire_due()) == (2, 0)
     assert [await clinic.prescriptions.get(clinic.doctor, prescription.id) for prescription in written] == before
     rows = await clinic.execute("SELECT id, status FROM prescriptions")
     assert {row.id: row.status for row in rows} == {

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from server.events.catalog import PasswordChanged, TrialEvent
+from server.events.catalog import AdminTestEvent, PasswordChanged
 from server.events.repository import EventRepository
 from server.events.sequencer import Sequencer
 from server.identity import Role
@@ -69,7 +69,7 @@ async def test_an_event_its_mail_and_the_mails_first_state_are_recorded_together
 async def test_an_event_without_a_mail_is_recorded_too(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         user = a_user(Role.ADMIN, id=await add_account(tx.connection))
-        await tx[EventRepository].record(TrialEvent(user, "x.y", {"a": "é\u2603"}))
+        await tx[EventRepository].record(AdminTestEvent(user, "x.y", {"a": "é\u2603"}))
         await tx.connection.execute(text("DELETE FROM emails"))
     [details] = await found(work, "SELECT details FROM events WHERE type = 'test'")
     assert details == ({"eventType": "x.y", "data": {"a": "é\u2603"}},)
@@ -121,9 +121,9 @@ async def test_an_event_gets_its_place_when_nothing_can_come_to_stand_before_it(
     async with committing.begin() as slow:
         await record(slow)
         await record_in(committing)  # begun later, committed earlier
-        assert await sequencer.place()
+        assert await sequencer.assign_positions()
         assert placed == []
-    assert not await sequencer.place()
+    assert not await sequencer.assign_positions()
     assert placed == [None]
     rows = await found(committing, "SELECT id, position FROM events ORDER BY id")
     assert [position for _, position in rows] == sorted(position for _, position in rows)

@@ -46,14 +46,14 @@ async def test_every_process_hears_a_ring_and_only_those_on_its_channel(database
     heard: list[str] = []
     async with a_process(database_url) as first, a_process(database_url) as second:
         with (
-            first.heard(Channel.MAIL, lambda: heard.append("first")),
-            second.heard(Channel.MAIL, lambda: heard.append("second")),
-            second.heard(Channel.FEED, lambda: heard.append("feed")),
+            first.subscribe(Channel.MAIL, lambda: heard.append("first")),
+            second.subscribe(Channel.MAIL, lambda: heard.append("second")),
+            second.subscribe(Channel.FEED, lambda: heard.append("feed")),
         ):
             await listen(database_url, 2)
-            first.ring(Channel.MAIL)
+            first.notify(Channel.MAIL)
             await until(lambda: len(heard) == 2)
-        first.ring(Channel.MAIL)
+        first.notify(Channel.MAIL)
         await asyncio.sleep(0.1)
     assert sorted(heard) == ["first", "second"]
 
@@ -62,9 +62,9 @@ async def test_many_rings_at_once_are_heard_as_one_or_two(database_url: str) -> 
     heard: list[None] = []
     async with a_process(database_url) as process:
         await listen(database_url)
-        with process.heard(Channel.MAIL, lambda: heard.append(None)):
+        with process.subscribe(Channel.MAIL, lambda: heard.append(None)):
             for _ in range(1000):
-                process.ring(Channel.MAIL)
+                process.notify(Channel.MAIL)
             await until(lambda: heard)
             await asyncio.sleep(0.1)
     assert len(heard) <= 2
@@ -78,8 +78,8 @@ async def test_who_lost_the_connection_listens_again(database_url: str) -> None:
             await tx.connection.execute(text(CUT))
         await asyncio.sleep(module.RECONNECT_SECONDS)
         await listen(database_url)
-        with process.heard(Channel.MAIL, lambda: heard.append(None)):
-            process.ring(Channel.MAIL)
+        with process.subscribe(Channel.MAIL, lambda: heard.append(None)):
+            process.notify(Channel.MAIL)
             await until(lambda: heard)
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, text
 
-from server.mail.entities import ClaimedMail, MailKind, NewMail
+from server.mail.entities import ClaimedEmail, EmailKind, NewEmail
 from server.mail.outbox import Outbox
-from server.mail.outcome import GivenUp, Outcome, Postponed, Sent
-from server.mail.repository import MailRepository
+from server.mail.outcome import DeliveryOutcome, GivenUp, Postponed, Sent
+from server.mail.repository import EmailQueue
 from server.unit_of_work import Transaction, UnitOfWork
 from tests.fixtures.database import committing_work
 from tests.fixtures.mails import add_account, add_mails, change, rows
@@ -27,9 +27,9 @@ async def add_and_fail(work: UnitOfWork) -> None:
         raise Undone
 
 
-async def claim(work: UnitOfWork, room: int = 8) -> tuple[ClaimedMail, ...]:
+async def claim(work: UnitOfWork, room: int = 8) -> tuple[ClaimedEmail, ...]:
     async with work.begin() as tx:
-        return await tx[MailRepository].claim(room, room)
+        return await tx[EmailQueue].claim(room, room)
 
 
 async def test_work_that_is_rolled_back_leaves_no_mail(work: UnitOfWork) -> None:
@@ -45,7 +45,7 @@ async def test_any_number_of_mails_is_one_statement_and_none_is_none(work: UnitO
     statements: list[str] = []
     async with work.begin() as tx:
         account = await add_account(tx.connection)
-        mails = [NewMail(MailKind.WELCOME, account, "a@example.org", details={"invited": "yes"})] * 3
+        mails = [NewEmail(EmailKind.WELCOME, account, "a@example.org", details={"invited": "yes"})] * 3
         assert tx.connection.sync_connection is not None
         event.listen(
             tx.connection.sync_connection,
@@ -72,7 +72,7 @@ async def test_a_claimed_mail_is_claimed_by_nobody_else_until_its_lease_lapses(w
     assert await claim(work) == ()
 
 
-OUTCOMES: dict[str, Outcome] = {
+OUTCOMES: dict[str, DeliveryOutcome] = {
     "complete": Sent(),
     "postpone": Postponed(5, "451 later", counted=True),
     "give_up": GivenUp("550 no"),
@@ -87,8 +87,8 @@ async def test_what_the_holder_of_an_old_claim_says_is_ignored(work: UnitOfWork,
     await change(work, LAPSE)
     (current,) = await claim(work)
 
-    async def say(tx: Transaction, mail: ClaimedMail) -> bool:
-        queue = tx[MailRepository]
+    async def say(tx: Transaction, mail: ClaimedEmail) -> bool:
+        queue = tx[EmailQueue]
         return await queue.settle([(mail, OUTCOMES[mark])]) == {mail.id}
 
     async with work.begin() as tx:
@@ -112,7 +112,7 @@ async def test_a_renewed_lease_does_not_lapse_but_a_lost_one_stays_lost(work: Un
     await change(work, LAPSE)
     await change(work, f"UPDATE emails SET fence = fence + 1 WHERE id = '{lost.id}'")  # noqa: S608 - an id of ours
     async with work.begin() as tx:
-        await tx[MailRepository].renew([kept, lost])
+        await tx[EmailQueue].renew([kept, lost])
     assert [mail.id for mail in await claim(work)] == [lost.id]
 
 
@@ -122,7 +122,7 @@ async def test_a_postponed_mail_is_due_when_its_pause_is_over(work: UnitOfWork) 
     (mail,) = await claim(work)
     async with work.begin() as tx:
         outcome = Postponed(5, "away", counted=False)
-        assert await tx[MailRepository].settle([(mail, outcome)]) == {mail.id}
+        assert await tx[EmailQueue].settle([(mail, outcome)]) == {mail.id}
         due = await tx.connection.scalar(text("SELECT extract(epoch FROM due_at - now()) FROM emails"))
     assert float(due or 0) == pytest.approx(5)
     assert await claim(work) == ()
@@ -147,7 +147,7 @@ async def test_claims_made_at_once_share_the_queue_without_waiting(database_url:
         async with work.begin() as tx:
             await add_mails(tx, 20)
         async with work.begin() as holding:
-            first = await holding[MailRepository].claim(5, 5)
+            first = await holding[EmailQueue].claim(5, 5)
             async with asyncio.timeout(1):  # the rows of the claim before are locked, and passed by
                 second = await claim(work, 20)
         assert len(first) == 5
@@ -158,11 +158,11 @@ async def test_claims_made_at_once_share_the_queue_without_waiting(database_url:
 async def status_after(work: UnitOfWork, *statements: str) -> bool:
     worker = UUID(int=1)
     async with work.begin() as tx:
-        await tx[MailRepository].show_life(worker)
+        await tx[EmailQueue].show_life(worker)
     for statement in statements:
         await change(work, statement)
     async with work.read() as tx:
-        return (await tx[MailRepository].status()).is_healthy
+        return (await tx[EmailQueue].status()).is_healthy
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ async def test_the_queue_is_healthy_while_mails_flow(work: UnitOfWork, statement
 async def test_a_worker_that_has_stopped_or_was_not_seen_for_a_day_is_forgotten(work: UnitOfWork) -> None:
     workers = text("SELECT count(*) FROM mail_workers")
     async with work.begin() as tx:
-        queue = tx[MailRepository]
+        queue = tx[EmailQueue]
         await queue.show_life(UUID(int=1))
         await queue.show_life(UUID(int=1))
         assert await tx.connection.scalar(workers) == 1
@@ -207,7 +207,7 @@ async def test_every_mail_is_counted_in_exactly_one_state(work: UnitOfWork) -> N
         await add_mails(tx, 10)
     completed, failed, postponed, *_ = await claim(work, 5)
     async with work.begin() as tx:
-        queue = tx[MailRepository]
+        queue = tx[EmailQueue]
         again = Postponed(5, "451", counted=True)
         settled = await queue.settle([(completed, Sent()), (failed, GivenUp("550")), (postponed, again)])
         assert settled == {completed.id, failed.id, postponed.id}

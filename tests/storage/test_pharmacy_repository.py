@@ -24,18 +24,20 @@ from server.period import Period
 from server.pharmacy.entities import HistoryFilter, NewEntry, NewLine, PharmacyAction
 from server.pharmacy.repository import PharmacyRepository
 from server.unit_of_work import Transaction, UnitOfWork
-from tests.fixtures.pharmacy import Ward, open_ward
+from tests.fixtures.pharmacy import PharmacyPeople, open_pharmacy
 
 
-async def prescribed(tx: Transaction) -> tuple[Ward, UUID, tuple[PrescriptionItem, ...]]:
-    ward = await open_ward(tx.connection)
-    written = await ward.prescribe(tx.connection)
-    return ward, written.id, (await tx[PrescriptionRepository].get(written.id)).items
+async def prescribed(tx: Transaction) -> tuple[PharmacyPeople, UUID, tuple[PrescriptionItem, ...]]:
+    pharmacy_people = await open_pharmacy(tx.connection)
+    written = await pharmacy_people.prescribe(tx.connection)
+    return pharmacy_people, written.id, (await tx[PrescriptionRepository].get(written.id)).items
 
 
-def an_entry(ward: Ward, prescription_id: UUID, action: PharmacyAction = PharmacyAction.DISPENSE) -> NewEntry:
+def an_entry(
+    pharmacy_people: PharmacyPeople, prescription_id: UUID, action: PharmacyAction = PharmacyAction.DISPENSE
+) -> NewEntry:
     states = PrescriptionStatus.VALIDATED, PrescriptionStatus.PARTIALLY_DISPENSED
-    return NewEntry(new_id(), prescription_id, ward.pharmacist.user_id, action, *states, "notes")
+    return NewEntry(new_id(), prescription_id, pharmacy_people.pharmacist.user_id, action, *states, "notes")
 
 
 def a_line(item: PrescriptionItem, before: int = 0, quantity: int = 3) -> NewLine:
@@ -44,10 +46,10 @@ def a_line(item: PrescriptionItem, before: int = 0, quantity: int = 3) -> NewLin
 
 async def test_lines_come_back_as_they_were_written(work: UnitOfWork) -> None:
     async with work.begin() as tx:
-        ward, prescription_id, (first, second) = await prescribed(tx)
-        entry = an_entry(ward, prescription_id)
+        pharmacy_people, prescription_id, (first, second) = await prescribed(tx)
+        entry = an_entry(pharmacy_people, prescription_id)
         await tx[PharmacyRepository].add_dispensing(NOTHING, entry, [a_line(second), a_line(first, quantity=7)])
-        lines = await tx[PharmacyRepository].lines_for(prescription_id, ward.pharmacist)
+        lines = await tx[PharmacyRepository].lines_for(prescription_id, pharmacy_people.pharmacist)
     assert [(line.log_id, line.item_id, line.quantity) for line in lines] == [
         (entry.id, first.id, 7),
         (entry.id, second.id, 3),
@@ -58,23 +60,32 @@ async def test_lines_come_back_as_they_were_written(work: UnitOfWork) -> None:
 
 async def test_lines_are_shown_to_their_pharmacist_and_their_patient_alone(work: UnitOfWork) -> None:
     async with work.begin() as tx:
-        ward, prescription_id, (item, _) = await prescribed(tx)
+        pharmacy_people, prescription_id, (item, _) = await prescribed(tx)
         stranger, _, _ = await prescribed(tx)
-        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item)])
-        readers = (ward.pharmacist, ward.patient, ward.colleague, ward.doctor, stranger.patient, stranger.pharmacist)
+        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(pharmacy_people, prescription_id), [a_line(item)])
+        readers = (
+            pharmacy_people.pharmacist,
+            pharmacy_people.patient,
+            pharmacy_people.colleague,
+            pharmacy_people.doctor,
+            stranger.patient,
+            stranger.pharmacist,
+        )
         shown = [len(await tx[PharmacyRepository].lines_for(prescription_id, reader)) for reader in readers]
     assert shown == [1, 1, 0, 0, 0, 0]
 
 
 async def test_two_lines_of_an_item_never_start_at_the_same_quantity(work: UnitOfWork) -> None:
     async with work.begin() as tx:
-        ward, prescription_id, (item, _) = await prescribed(tx)
-        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item)])
-        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item, before=3)])
+        pharmacy_people, prescription_id, (item, _) = await prescribed(tx)
+        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(pharmacy_people, prescription_id), [a_line(item)])
+        await tx[PharmacyRepository].add_dispensing(
+            NOTHING, an_entry(pharmacy_people, prescription_id), [a_line(item, before=3)]
+        )
     with pytest.raises(IntegrityError, match="uq_dispensed_lines_item_id_dispensed_before"):
         async with work.begin() as tx:
             await tx[PharmacyRepository].add_dispensing(
-                NOTHING, an_entry(ward, prescription_id), [a_line(item, before=3)]
+                NOTHING, an_entry(pharmacy_people, prescription_id), [a_line(item, before=3)]
             )
 
 
@@ -89,21 +100,21 @@ async def test_an_item_never_counts_more_dispensed_than_prescribed(work: UnitOfW
 
 async def test_only_scans_and_lookups_of_the_last_day_count_as_seen_lately(work: UnitOfWork) -> None:
     async with work.begin() as tx:
-        ward, prescription_id, _ = await prescribed(tx)
-        pharmacist_id = ward.pharmacist.user_id
+        pharmacy_people, prescription_id, _ = await prescribed(tx)
+        pharmacist_id = pharmacy_people.pharmacist.user_id
         for action in PharmacyAction:
             await tx.connection.execute(text("DELETE FROM pharmacy_log"))
             assert not await found(
                 tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, pharmacist_id)
             )
             await tx[PharmacyRepository].add(
-                AuditEvent.PRESCRIPTION_SCANNED, NOTHING, an_entry(ward, prescription_id, action)
+                AuditEvent.PRESCRIPTION_SCANNED, NOTHING, an_entry(pharmacy_people, prescription_id, action)
             )
             looked = action in (PharmacyAction.SCAN, PharmacyAction.LOOKUP)
             assert await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, pharmacist_id))
             assert await found(tx[PharmacyRepository].seen_lately_for_update(prescription_id, pharmacist_id)) is looked
             assert not await found(
-                tx[PharmacyRepository].seen_lately_for_update(prescription_id, ward.colleague.user_id)
+                tx[PharmacyRepository].seen_lately_for_update(prescription_id, pharmacy_people.colleague.user_id)
             )
             assert not await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(new_id(), pharmacist_id))
 
@@ -112,11 +123,11 @@ async def test_what_is_claimed_is_found_by_those_who_want_to_end_it_and_by_nobod
     work: UnitOfWork,
 ) -> None:
     async with work.begin() as tx:
-        ward, prescription_id, _ = await prescribed(tx)
-        colleague_id = ward.colleague.user_id
+        pharmacy_people, prescription_id, _ = await prescribed(tx)
+        colleague_id = pharmacy_people.colleague.user_id
         prescription = await tx[PrescriptionRepository].get_for_update(prescription_id)
         until = prescription.as_of + timedelta(minutes=1)
-        claim = Claim(ward.pharmacist.user_id, PrescriptionStatus.SCANNED, until)
+        claim = Claim(pharmacy_people.pharmacist.user_id, PrescriptionStatus.SCANNED, until)
         await tx[PrescriptionRepository].move(prescription, PrescriptionStatus.VALIDATED, claim=claim)
         assert await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, colleague_id))
         assert await found(tx[PharmacyRepository].seen_lately_or_claimed_for_update(prescription_id, colleague_id))
@@ -134,17 +145,17 @@ async def found(looking: Awaitable[Prescription]) -> bool:
 
 async def test_entries_of_one_statement_all_arrive(work: UnitOfWork) -> None:
     async with work.begin() as tx:
-        ward, prescription_id, _ = await prescribed(tx)
-        entries = [an_entry(ward, prescription_id, PharmacyAction.LOOKUP) for _ in range(5)]
+        pharmacy_people, prescription_id, _ = await prescribed(tx)
+        entries = [an_entry(pharmacy_people, prescription_id, PharmacyAction.LOOKUP) for _ in range(5)]
         await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_LOOKED_UP, NOTHING, *entries)
-        stored, found = await tx[PharmacyRepository].log(prescription_id, ward.pharmacist.user_id, None, 20)
+        stored, found = await tx[PharmacyRepository].log(prescription_id, pharmacy_people.pharmacist.user_id, None, 20)
     assert {entry.id for entry in stored} == {entry.id for entry in entries}
     assert found == 5
 
 
 async def test_the_lists_find_their_rows_by_index_in_a_long_log(work: UnitOfWork) -> None:
     async with work.begin() as tx:
-        ward, prescription_id, (item, _) = await prescribed(tx)
+        pharmacy_people, prescription_id, (item, _) = await prescribed(tx)
         _, other_id, _ = await prescribed(tx)
         await tx.connection.execute(
             text(
@@ -152,19 +163,23 @@ async def test_the_lists_find_their_rows_by_index_in_a_long_log(work: UnitOfWork
                 " SELECT gen_random_uuid(), :prescription, :pharmacist, 'scan', 'scanned', 'scanned'"
                 " FROM generate_series(1, 20000)"
             ),
-            {"prescription": other_id, "pharmacist": ward.colleague.user_id},
+            {"prescription": other_id, "pharmacist": pharmacy_people.colleague.user_id},
         )
         await tx.connection.execute(text("SET LOCAL ROLE NONE"))  # statistics are the owner's business
         await tx.connection.execute(text("ANALYZE pharmacy_log"))
         await tx.connection.execute(text(f"SET LOCAL ROLE {APP_ROLE}"))
-        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(ward, prescription_id), [a_line(item)])
+        await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(pharmacy_people, prescription_id), [a_line(item)])
         async with plans(tx.connection) as explained:
             everything, zone = HistoryFilter(Period(), None), ZoneInfo("UTC")
-            await tx[PharmacyRepository].history(ward.pharmacist.user_id, everything, zone, None, 20)
-            await tx[PharmacyRepository].log(prescription_id, ward.pharmacist.user_id, None, 20)
-            await tx[PharmacyRepository].lines_for(prescription_id, ward.pharmacist)
-            await tx[PharmacyRepository].lines_for(prescription_id, ward.patient)
-            await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, ward.colleague.user_id))
+            await tx[PharmacyRepository].history(pharmacy_people.pharmacist.user_id, everything, zone, None, 20)
+            await tx[PharmacyRepository].log(prescription_id, pharmacy_people.pharmacist.user_id, None, 20)
+            await tx[PharmacyRepository].lines_for(prescription_id, pharmacy_people.pharmacist)
+            await tx[PharmacyRepository].lines_for(prescription_id, pharmacy_people.patient)
+            await found(
+                tx[PharmacyRepository].acted_on_or_claimed_for_update(
+                    prescription_id, pharmacy_people.colleague.user_id
+                )
+            )
     assert len(explained) == 7  # what is not found is looked for twice
     assert not [plan for plan in explained if "Seq Scan on pharmacy_log" in plan]
 

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.fixtures.browser import CHROMIUM, Window, chromium
-from tests.fixtures.cast import Cast
+from tests.fixtures.cast import Actors
 from tests.fixtures.instance import RunningInstance
-from tests.fixtures.postman import Postman
+from tests.fixtures.postman import Sender
 
 Windows = Callable[..., Window]
 
@@ -27,12 +27,12 @@ def _demand_chromium() -> None:
 
 
 @pytest.fixture(scope="session")
-def postman(instance: RunningInstance) -> Postman:
-    return Postman(instance.home)
+def sender(instance: RunningInstance) -> Sender:
+    return Sender(instance.home)
 
 
 @pytest.fixture(scope="module")
-def browser(instance: RunningInstance, cast: Cast) -> Iterator[Browser]:
+def browser(instance: RunningInstance, actors: Actors) -> Iterator[Browser]:
     with chromium() as running:
         yield running
 

@@ -5,14 +5,14 @@ from medconnect.options.v1 import access_pb2
 from playwright.sync_api import Page, expect
 
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Cast, new_email
+from tests.fixtures.cast import Actors, new_email
 from tests.web.conftest import Windows
 
 
 @pytest.fixture
-def admin(windows: Windows, cast: Cast) -> Window:
+def admin(windows: Windows, actors: Actors) -> Window:
     """The admin's window."""
-    return windows().sign_in(cast.new_admin())
+    return windows().sign_in(actors.new_admin())
 
 
 def press(page: Page, name: str) -> None:
@@ -20,10 +20,10 @@ def press(page: Page, name: str) -> None:
 
 
 def test_a_pharmacist_works_once_the_licence_is_verified_and_no_longer_when_the_account_is_closed(
-    admin: Window, windows: Windows, cast: Cast
+    admin: Window, windows: Windows, actors: Actors
 ) -> None:
-    pharmacist = cast.new_unverified(access_pb2.ROLE_PHARMACIST)
-    written = cast.prescribe(cast.new_patient().patient_id, 1)
+    pharmacist = actors.new_unverified(access_pb2.ROLE_PHARMACIST)
+    written = actors.prescribe(actors.new_patient().patient_id, 1)
     counter = windows().sign_in(pharmacist).page
     counter.get_by_label("Reference number").fill(written.prescription_number)
     counter.keyboard.press("Enter")
@@ -59,8 +59,8 @@ def test_an_account_is_made_and_what_was_done_stands_in_the_audit(admin: Window)
     expect(page.get_by_role("listitem").filter(has_text="created").first).to_contain_text("admin")
 
 
-def test_a_mail_is_seen_going_and_a_failed_one_is_put_back(admin: Window, cast: Cast) -> None:
-    failed = cast.failed_mail()
+def test_a_mail_is_seen_going_and_a_failed_one_is_put_back(admin: Window, actors: Actors) -> None:
+    failed = actors.failed_mail()
     page = admin.go("/emails").page
     expect(page.get_by_text("Live: changes appear automatically.")).to_be_visible()
     press(page, "Send test email")

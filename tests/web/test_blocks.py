@@ -8,7 +8,7 @@ from medconnect.options.v1 import access_pb2
 from playwright.sync_api import Page, expect
 
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.rpc.methods import RPCS
 from tests.web.conftest import Windows
 
@@ -35,38 +35,38 @@ def block(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def people(cast: Cast) -> dict[str, Actor]:
-    return {"patient": cast.new_patient(), "doctor": cast.new_doctor(), "pharmacist": cast.new_pharmacist()}
+def people(actors: Actors) -> dict[str, Actor]:
+    return {"patient": actors.new_patient(), "doctor": actors.new_doctor(), "pharmacist": actors.new_pharmacist()}
 
 
 @pytest.fixture(scope="module")
-def ids(cast: Cast, people: dict[str, Actor]) -> dict[str, str]:
+def ids(actors: Actors, people: dict[str, Actor]) -> dict[str, str]:
     """A visit, an open prescription, one that was cancelled and one that was rejected, each with every text."""
     patient, doctor, pharmacist = people["patient"].patient_id, people["doctor"], people["pharmacist"]
     texts = {name: block(name) for name in ("symptoms", "diagnosis", "treatmentNotes", "recommendations")}
     visit = {"patientId": patient, "visitDate": "2026-01-05", "visitType": "consultation", "chiefComplaint": "Cough"}
-    assert cast.rest("POST", "/doctors/medical-visits", doctor, visit | texts)[0] == 201
-    written = {name: prescribed(cast, doctor, patient) for name in ("open", "cancelled", "rejected")}
+    assert actors.rest("POST", "/doctors/medical-visits", doctor, visit | texts)[0] == 201
+    written = {name: prescribed(actors, doctor, patient) for name in ("open", "cancelled", "rejected")}
     cancel = f"/doctors/prescriptions/{written['cancelled'].id}/cancel"
-    assert cast.rest("POST", cancel, doctor, {"reason": block("reason")})[0] == 200
+    assert actors.rest("POST", cancel, doctor, {"reason": block("reason")})[0] == 200
     for name in ("open", "rejected"):
         number = {"referenceNumber": written[name].prescription_number}
-        assert cast.rest("POST", "/pharmacy/lookup", pharmacist, number)[0] == 200
+        assert actors.rest("POST", "/pharmacy/lookup", pharmacist, number)[0] == 200
     for action, text in (("validate", "notes"), ("reject", "reason")):
         path = f"/pharmacy/{action}/{written['rejected'].id}"
-        assert cast.rest("POST", path, pharmacist, {text: block(text)})[0] == 200
+        assert actors.rest("POST", path, pharmacist, {text: block(text)})[0] == 200
     numbers = {f"{name}_number": one.prescription_number for name, one in written.items()}
     return {"patient": patient, **{name: one.id for name, one in written.items()}, **numbers}
 
 
-def prescribed(cast: Cast, doctor: Actor, patient_id: str) -> Any:
+def prescribed(actors: Actors, doctor: Actor, patient_id: str) -> Any:
     item = clinical.NewPrescriptionItem(
         medicine_name="Amoxicillin", dosage="1", frequency="daily", quantity=3, instructions=block("instructions")
     )
     request = clinical.CreatePrescriptionRequest(
         patient_id=patient_id, diagnosis="Cough", doctor_notes=block("doctorNotes"), items=[item]
     )
-    return cast.clinical.CreatePrescription(request, metadata=doctor.metadata).prescription
+    return actors.clinical.CreatePrescription(request, metadata=doctor.metadata).prescription
 
 
 def test_every_field_of_several_lines_is_known_here() -> None:
@@ -122,7 +122,7 @@ def shown(page: Page, name: str) -> list[str]:
     return page.locator(".block", has_text=f"{name}: 1 tablet").all_inner_texts()
 
 
-def test_a_form_keeps_the_indent_of_the_first_line(windows: Windows, cast: Cast, people: dict[str, Actor]) -> None:
+def test_a_form_keeps_the_indent_of_the_first_line(windows: Windows, actors: Actors, people: dict[str, Actor]) -> None:
     patient = people["patient"]
     window: Window = windows().sign_in(people["doctor"]).go(f"/patients/{patient.patient_id}/visit")
     window.page.locator("[name=chiefComplaint]").fill("Cough")

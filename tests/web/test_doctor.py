@@ -4,15 +4,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Cast, new_email
-from tests.fixtures.postman import Postman
+from tests.fixtures.cast import Actors, new_email
+from tests.fixtures.postman import Sender
 from tests.web.conftest import Windows
 
 
 @pytest.fixture
-def doctor(windows: Windows, cast: Cast) -> Window:
+def doctor(windows: Windows, actors: Actors) -> Window:
     """A doctor's window."""
-    return windows().sign_in(cast.new_doctor())
+    return windows().sign_in(actors.new_doctor())
 
 
 def press(page: Page, name: str) -> None:
@@ -29,7 +29,7 @@ def expect_title(page: Page, title: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
 
 
-def test_from_a_new_patient_to_a_prescription_of_two_medicines_with_its_mail(doctor: Window, postman: Postman) -> None:
+def test_from_a_new_patient_to_a_prescription_of_two_medicines_with_its_mail(doctor: Window, sender: Sender) -> None:
     page, email = doctor.page, new_email()
     page.get_by_role("link", name="New patient").click()
     fill(page, fullName="Åsa Öberg", email=email, allergies="Latex\nPenicillin")
@@ -40,7 +40,7 @@ def test_from_a_new_patient_to_a_prescription_of_two_medicines_with_its_mail(doc
     page.get_by_label("Gender").select_option("Female")
     press(page, "Create record")
     expect_title(page, "Åsa Öberg")
-    postman.wait(email, "Welcome")
+    sender.wait(email, "Welcome")
 
     page.get_by_role("link", name="New visit").click()
     fill(page, chiefComplaint="Cough and fever", **{"vitalSigns.temperature": "38,4"})
@@ -65,17 +65,17 @@ def test_from_a_new_patient_to_a_prescription_of_two_medicines_with_its_mail(doc
     expect(page.get_by_role("row", name="Doxycycline")).to_contain_text("20")
     expect(page.get_by_role("row", name="Paracetamol")).to_contain_text("12")
     number = page.get_by_role("heading", level=1).inner_text()
-    postman.wait(email, number)
+    sender.wait(email, number)
     expect(page.get_by_role("img", name=f"QR code of prescription {number}")).to_be_visible()
     press(page, "Email to patient")
-    postman.wait(email, number, 2)
+    sender.wait(email, number, 2)
 
 
 def test_that_a_deactivated_patient_gets_no_email_is_shown_at_patient_and_prescription(
-    doctor: Window, cast: Cast
+    doctor: Window, actors: Actors
 ) -> None:
-    patient = cast.new_patient()
-    assert cast.rest("PUT", f"/users/{patient.user_id}/deactivate", cast.admin, {})[0] == 200
+    patient = actors.new_patient()
+    assert actors.rest("PUT", f"/users/{patient.user_id}/deactivate", actors.admin, {})[0] == 200
     notice = doctor.page.get_by_text("account is deactivated and gets no email: print each prescription")
     page = doctor.go(f"/patients/{patient.patient_id}").page
     expect(notice).to_be_visible()
@@ -90,8 +90,8 @@ def test_that_a_deactivated_patient_gets_no_email_is_shown_at_patient_and_prescr
     expect(page.get_by_role("alert")).to_contain_text("The patient's account is deactivated; no email goes to it.")
 
 
-def test_a_removed_medicine_takes_what_was_said_of_it_along(doctor: Window, cast: Cast) -> None:
-    page = doctor.go(f"/patients/{cast.new_patient().patient_id}/prescribe").page
+def test_a_removed_medicine_takes_what_was_said_of_it_along(doctor: Window, actors: Actors) -> None:
+    page = doctor.go(f"/patients/{actors.new_patient().patient_id}/prescribe").page
     press(page, "Add medicine")
     fill(page, diagnosis="Cough", **{"items[1].medicineName": "Second"})
     press(page, "Create prescription")
@@ -102,9 +102,9 @@ def test_a_removed_medicine_takes_what_was_said_of_it_along(doctor: Window, cast
 
 
 def test_a_patient_is_found_by_the_beginnings_of_names_and_found_again_on_the_way_back(
-    doctor: Window, cast: Cast
+    doctor: Window, actors: Actors
 ) -> None:
-    cast.new_patient("Zacharias Quillfeather")
+    actors.new_patient("Zacharias Quillfeather")
     page = doctor.page
     page.get_by_label("Find a patient").fill("zach quil")
     page.get_by_role("link", name="Zacharias Quillfeather").first.click()
@@ -115,16 +115,16 @@ def test_a_patient_is_found_by_the_beginnings_of_names_and_found_again_on_the_wa
 
 
 def test_its_state_changes_while_one_looks_and_what_a_pharmacy_holds_is_not_cancelled(
-    windows: Windows, cast: Cast
+    windows: Windows, actors: Actors
 ) -> None:
-    written = cast.prescribe(cast.new_patient().patient_id, 10)
-    page = windows().sign_in(cast.doctor).page
+    written = actors.prescribe(actors.new_patient().patient_id, 10)
+    page = windows().sign_in(actors.doctor).page
     page.clock.install()
     page.get_by_role("link", name="Prescriptions", exact=True).click()
     page.get_by_role("link", name=written.prescription_number).click()
     about = page.get_by_label("Prescription", exact=True)
     expect(about).to_contain_text("Pending")
-    cast.claim(written.id, cast.pharmacist)
+    actors.claim(written.id, actors.pharmacist)
     page.clock.fast_forward("01:00")
     expect(about).to_contain_text("Validated")
 
@@ -133,7 +133,7 @@ def test_its_state_changes_while_one_looks_and_what_a_pharmacy_holds_is_not_canc
     dialog.get_by_label("Reason").fill("Written by mistake")
     dialog.get_by_role("button", name="Cancel prescription").click()
     expect(dialog.get_by_text("A pharmacy is dispensing this prescription.")).to_be_visible()
-    cast.rest("POST", f"/pharmacy/release/{written.id}", cast.pharmacist, {})
+    actors.rest("POST", f"/pharmacy/release/{written.id}", actors.pharmacist, {})
     dialog.get_by_role("button", name="Cancel prescription").click()
     expect(about).to_contain_text("Cancelled")
     expect(about).to_contain_text("Written by mistake")

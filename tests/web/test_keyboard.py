@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.fixtures.cast import PASSWORD, Cast
+from tests.fixtures.cast import PASSWORD, Actors
 from tests.web.conftest import Windows
 
 FOCUSED = "(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()"
@@ -17,8 +17,8 @@ def tab(page: Page, *names: str) -> None:
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", name
 
 
-def test_signing_in_and_skipping_the_bar_by_keyboard(windows: Windows, cast: Cast) -> None:
-    patient = cast.new_patient("Clara Müller")
+def test_signing_in_and_skipping_the_bar_by_keyboard(windows: Windows, actors: Actors) -> None:
+    patient = actors.new_patient("Clara Müller")
     page = windows().go("/sign-in").page
     tab(page, "Email")
     page.keyboard.insert_text(patient.email)
@@ -42,9 +42,9 @@ def test_signing_in_and_skipping_the_bar_by_keyboard(windows: Windows, cast: Cas
 
 
 @pytest.mark.parametrize("way_out", ["Escape", "Back"])
-def test_a_dialog_keeps_the_focus_and_gives_it_back(windows: Windows, cast: Cast, way_out: str) -> None:
-    patient = cast.new_patient()
-    written = cast.prescribe(patient.patient_id, 1)
+def test_a_dialog_keeps_the_focus_and_gives_it_back(windows: Windows, actors: Actors, way_out: str) -> None:
+    patient = actors.new_patient()
+    written = actors.prescribe(patient.patient_id, 1)
     page = windows().sign_in(patient).go(f"/prescriptions/{written.id}").page
     opener = page.get_by_role("button", name="Issue new code")
     opener.focus()
@@ -62,9 +62,9 @@ def test_a_dialog_keeps_the_focus_and_gives_it_back(windows: Windows, cast: Cast
     expect(opener).to_be_focused()
 
 
-def test_a_prescription_is_dispensed_without_a_mouse(windows: Windows, cast: Cast) -> None:
-    written = cast.prescribe(cast.new_patient().patient_id, 3)
-    page = windows().sign_in(cast.new_pharmacist()).page
+def test_a_prescription_is_dispensed_without_a_mouse(windows: Windows, actors: Actors) -> None:
+    written = actors.prescribe(actors.new_patient().patient_id, 3)
+    page = windows().sign_in(actors.new_pharmacist()).page
     page.keyboard.insert_text(written.prescription_number)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=written.prescription_number)).to_be_focused()

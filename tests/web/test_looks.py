@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.fixtures.looks import flaws
 from tests.web.conftest import Windows
 
@@ -43,37 +43,37 @@ ADDRESSES: Final = {
 
 
 @pytest.fixture(scope="module")
-def people(cast: Cast) -> dict[str, Actor]:
+def people(actors: Actors) -> dict[str, Actor]:
     """An account of each role, with something to see for each."""
     return {
-        "patient": cast.new_patient("Clara Müller"),
-        "doctor": cast.doctor,
-        "pharmacist": cast.new_pharmacist(),
-        "admin": cast.new_admin(),
+        "patient": actors.new_patient("Clara Müller"),
+        "doctor": actors.doctor,
+        "pharmacist": actors.new_pharmacist(),
+        "admin": actors.new_admin(),
     }
 
 
 @pytest.fixture(scope="module")
-def places(cast: Cast, people: dict[str, Actor]) -> dict[str, str]:
+def places(actors: Actors, people: dict[str, Actor]) -> dict[str, str]:
     """What stands in the addresses: a prescription that is open and claimed, one that is dispensed, their patient."""
     patient, pharmacist, doctor = people["patient"], people["pharmacist"], people["doctor"]
-    claimed, done = (cast.prescribe(patient.patient_id, 10, 20) for _ in range(2))
+    claimed, done = (actors.prescribe(patient.patient_id, 10, 20) for _ in range(2))
     for written in (claimed, done):
-        cast.claim(written.id, pharmacist)
+        actors.claim(written.id, pharmacist)
     lines = [
         {"itemId": item.id, "quantity": 5, "unitPrice": "1.50", "batchNumber": "B-77", "expiryDate": "2099-01-31"}
         for item in done.items
     ]
-    assert cast.rest("POST", f"/pharmacy/dispense/{done.id}", pharmacist, {"items": lines})[0] == 200
+    assert actors.rest("POST", f"/pharmacy/dispense/{done.id}", pharmacist, {"items": lines})[0] == 200
     visit = {
         "patientId": patient.patient_id,
         "visitDate": "2026-01-31",
         "visitType": "consultation",
         "chiefComplaint": "Cough",
     }
-    assert cast.rest("POST", "/doctors/medical-visits", doctor, visit)[0] == 201
-    _, profile = cast.rest("GET", "/patients/profile", patient)
-    cast.failed_mail()
+    assert actors.rest("POST", "/doctors/medical-visits", doctor, visit)[0] == 201
+    _, profile = actors.rest("GET", "/patients/profile", patient)
+    actors.failed_mail()
     return {
         "open": claimed.id,
         "number": claimed.prescription_number,

@@ -9,14 +9,14 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.fixtures.browser import PHONE, Window
-from tests.fixtures.cast import PASSWORD, Actor, Cast, new_email
-from tests.fixtures.postman import Postman
+from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.postman import Sender
 from tests.web.conftest import Windows
 
 
 @pytest.fixture
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient("Clara Müller")
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient("Clara Müller")
 
 
 @pytest.fixture
@@ -50,31 +50,31 @@ def test_she_registers_by_the_keyboard_and_is_told_beside_the_fields_what_is_wro
     expect(page.get_by_text("There are no prescriptions here.")).to_be_visible()
 
 
-def test_her_code_fills_the_screen_and_can_be_scanned_from_it(phone: Window, cast: Cast, patient: Actor) -> None:
-    written = cast.prescribe(patient.patient_id, 10)
+def test_her_code_fills_the_screen_and_can_be_scanned_from_it(phone: Window, actors: Actors, patient: Actor) -> None:
+    written = actors.prescribe(patient.patient_id, 10)
     page = phone.sign_in(patient).page
     page.get_by_role("link", name=written.prescription_number).click()
     page.get_by_role("button", name="Full screen").click()
     screen = page.get_by_role("dialog", name="QR code")
     expect(screen.get_by_role("img")).to_be_visible()
     (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(page.screenshot())))
-    assert found.text == cast.qr_text(written.id)
+    assert found.text == actors.qr_text(written.id)
     page.keyboard.press("Escape")
     expect(screen).to_have_count(0)
     expect(page.get_by_role("button", name="Full screen")).to_be_focused()
 
 
-def test_a_new_code_ends_the_old_one_after_a_question(windows: Windows, cast: Cast, patient: Actor) -> None:
-    written = cast.prescribe(patient.patient_id, 10)
-    old = cast.qr_text(written.id)
+def test_a_new_code_ends_the_old_one_after_a_question(windows: Windows, actors: Actors, patient: Actor) -> None:
+    written = actors.prescribe(patient.patient_id, 10)
+    old = actors.qr_text(written.id)
     page = windows().sign_in(patient).go(f"/prescriptions/{written.id}").page
     page.get_by_role("button", name="Issue new code").click()
     page.get_by_role("dialog").get_by_role("button", name="Back").click()
-    assert cast.qr_text(written.id) == old
+    assert actors.qr_text(written.id) == old
     page.get_by_role("button", name="Issue new code").click()
     page.get_by_role("dialog").get_by_role("button", name="Issue new code").click()
     expect(page.get_by_text("This is the new code.").first).to_be_visible()
-    assert cast.qr_text(written.id) != old
+    assert actors.qr_text(written.id) != old
 
 
 def test_her_record_is_changed_emptied_and_never_overwritten(windows: Windows, patient: Actor) -> None:
@@ -95,18 +95,18 @@ def test_her_record_is_changed_emptied_and_never_overwritten(windows: Windows, p
 
 
 def test_her_history_opens_by_a_mailed_code_and_stays_open_over_a_reload(
-    windows: Windows, cast: Cast, patient: Actor, postman: Postman
+    windows: Windows, actors: Actors, patient: Actor, sender: Sender
 ) -> None:
-    written = cast.prescribe(patient.patient_id, 10)
+    written = actors.prescribe(patient.patient_id, 10)
     known = clinical.UpdatePatientRequest(patient_id=patient.patient_id, existing_conditions=["Asthma", "Migraine"])
-    cast.clinical.UpdatePatient(known, metadata=cast.doctor.metadata)
+    actors.clinical.UpdatePatient(known, metadata=actors.doctor.metadata)
     page = windows().sign_in(patient).go("/history").page
     page.get_by_role("button", name="Email me a code").click()
     code = page.get_by_label("Code from the email")
     code.fill("000000")
     page.get_by_role("button", name="Open history").click()
     expect(code).to_have_attribute("aria-invalid", "true")
-    code.fill(postman.code(patient.email, "code"))
+    code.fill(sender.code(patient.email, "code"))
     page.get_by_role("button", name="Open history").click()
     expect(page.get_by_role("link", name=written.prescription_number)).to_be_visible()
     page.reload()
@@ -114,9 +114,9 @@ def test_her_history_opens_by_a_mailed_code_and_stays_open_over_a_reload(
     expect(page.get_by_text("Existing conditions: Asthma, Migraine")).to_be_visible()
 
 
-def test_she_sees_who_saw_her_record(windows: Windows, cast: Cast, patient: Actor) -> None:
-    written = cast.prescribe(patient.patient_id, 10)
-    cast.claim(written.id, cast.pharmacist)
+def test_she_sees_who_saw_her_record(windows: Windows, actors: Actors, patient: Actor) -> None:
+    written = actors.prescribe(patient.patient_id, 10)
+    actors.claim(written.id, actors.pharmacist)
     page = windows().sign_in(patient).go("/access-log").page
     entry = page.get_by_role("listitem").filter(has_text="Prescription scanned")
     expect(entry).to_contain_text("Sam Staff")
@@ -124,12 +124,12 @@ def test_she_sees_who_saw_her_record(windows: Windows, cast: Cast, patient: Acto
     expect(entry).to_contain_text(written.prescription_number)
 
 
-def test_a_forgotten_password_is_set_anew_by_a_mailed_code(windows: Windows, patient: Actor, postman: Postman) -> None:
+def test_a_forgotten_password_is_set_anew_by_a_mailed_code(windows: Windows, patient: Actor, sender: Sender) -> None:
     window = windows()
     page = window.go("/set-password").page
     page.get_by_label("Email").fill(patient.email)
     page.get_by_role("button", name="Email me a code").click()
-    page.get_by_label("Code from the email").fill(postman.code(patient.email, "password"))
+    page.get_by_label("Code from the email").fill(sender.code(patient.email, "password"))
     page.get_by_label("New password").fill("seven quiet violet kettles")
     page.get_by_role("button", name="Set password").click()
     page.get_by_role("link", name="Sign in with it").click()

@@ -8,25 +8,25 @@ from medconnect.clinical.v1 import prescription_pb2
 from playwright.sync_api import Page, Route, expect
 
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Actor, Cast
-from tests.fixtures.postman import Postman
+from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.postman import Sender
 from tests.web.conftest import Windows
 
 
 @pytest.fixture
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient("Clara Müller")
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient("Clara Müller")
 
 
 @pytest.fixture
-def written(cast: Cast, patient: Actor) -> prescription_pb2.Prescription:
+def written(actors: Actors, patient: Actor) -> prescription_pb2.Prescription:
     """A prescription of 10 and 20 units."""
-    return cast.prescribe(patient.patient_id, 10, 20)
+    return actors.prescribe(patient.patient_id, 10, 20)
 
 
 @pytest.fixture
-def pharmacist(cast: Cast) -> Actor:
-    return cast.new_pharmacist()
+def pharmacist(actors: Actors) -> Actor:
+    return actors.new_pharmacist()
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def leave_out(page: Page, medicine: str) -> None:
 
 
 def test_a_picture_from_the_mail_is_scanned_and_dispensed_in_two_parts(
-    counter: Window, written: prescription_pb2.Prescription, patient: Actor, postman: Postman
+    counter: Window, written: prescription_pb2.Prescription, patient: Actor, sender: Sender
 ) -> None:
     page = counter.page
-    mail = postman.wait(patient.email, written.prescription_number)
+    mail = sender.wait(patient.email, written.prescription_number)
     page.get_by_label("Picture of the code").set_input_files(
         {"name": "code.png", "mimeType": "image/png", "buffer": picture(mail)}
     )
@@ -131,7 +131,7 @@ def test_no_line_at_all_is_refused_by_the_service_and_told(held: Page) -> None:
 
 
 def test_a_lost_answer_is_asked_for_again_by_the_same_press_and_nothing_is_handed_out_twice(
-    held: Page, counter: Window, cast: Cast, pharmacist: Actor, written: prescription_pb2.Prescription
+    held: Page, counter: Window, actors: Actors, pharmacist: Actor, written: prescription_pb2.Prescription
 ) -> None:
     keys = []
 
@@ -155,7 +155,7 @@ def test_a_lost_answer_is_asked_for_again_by_the_same_press_and_nothing_is_hande
     counter.forgive("net::ERR_FAILED")
     assert len(keys) == 4
     assert len(set(keys)) == 1
-    _, body = cast.rest("GET", "/pharmacy/history?action=dispense", pharmacist)
+    _, body = actors.rest("GET", "/pharmacy/history?action=dispense", pharmacist)
     assert [entry["prescriptionNumber"] for entry in body["data"]["entries"]] == [written.prescription_number]
 
 

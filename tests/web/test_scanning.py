@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from server.clinical.reference_number import new_prescription_number
 from server.qr import picture
 from tests.fixtures.browser import Window, chromium
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.fixtures.instance import RunningInstance
 
 SCREEN: Final = (640, 480)
@@ -47,14 +47,14 @@ HAND_OVER: Final = """([kind, name, type, bytes]) => {
 
 
 @pytest.fixture(scope="module")
-def written(cast: Cast) -> prescription_pb2.Prescription:
-    return cast.prescribe(cast.new_patient().patient_id, 10)
+def written(actors: Actors) -> prescription_pb2.Prescription:
+    return actors.prescribe(actors.new_patient().patient_id, 10)
 
 
 @pytest.fixture(scope="module")
-def code(cast: Cast, written: prescription_pb2.Prescription) -> str:
+def code(actors: Actors, written: prescription_pb2.Prescription) -> str:
     """The text of the prescription's QR code."""
-    return cast.qr_text(written.id)
+    return actors.qr_text(written.id)
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,9 @@ def browser(instance: RunningInstance, code: str, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def window(browser: Browser, instance: RunningInstance, cast: Cast) -> Iterator[Window]:
+def window(browser: Browser, instance: RunningInstance, actors: Actors) -> Iterator[Window]:
     """The window of a pharmacist who stays signed in."""
-    opened = Window(browser, instance.rest).sign_in(cast.new_pharmacist())
+    opened = Window(browser, instance.rest).sign_in(actors.new_pharmacist())
     yield opened
     opened.close()
 
@@ -237,10 +237,10 @@ def test_a_codes_text_is_scanned_once_and_a_reload_looks_its_number_up(
     assert asked == ["scan", "lookup"]
 
 
-def test_of_a_patients_prescriptions_one_is_chosen_without_another_lookup(page: Page, cast: Cast) -> None:
-    patient = cast.new_patient("Ada Quist")
-    first, second = cast.prescribe(patient.patient_id, 1), cast.prescribe(patient.patient_id, 2)
-    _, body = cast.rest("GET", "/patients/profile", patient)
+def test_of_a_patients_prescriptions_one_is_chosen_without_another_lookup(page: Page, actors: Actors) -> None:
+    patient = actors.new_patient("Ada Quist")
+    first, second = actors.prescribe(patient.patient_id, 1), actors.prescribe(patient.patient_id, 2)
+    _, body = actors.rest("GET", "/patients/profile", patient)
     asked: list[str] = []
     page.on("request", lambda request: asked.extend(re.findall(r"/pharmacy/(\w+)", request.url)))
     page.keyboard.insert_text(body["data"]["patient"]["referenceNumber"].lower())
@@ -263,30 +263,30 @@ def test_a_number_without_a_prescription_is_told_beside_the_field(page: Page) ->
     expect(page.get_by_label("Reference number")).to_be_focused()
 
 
-def test_an_old_code_and_a_cancelled_prescription_are_refused_in_words(page: Page, cast: Cast) -> None:
-    written = cast.prescribe(cast.new_patient().patient_id, 1)
-    old = cast.qr_text(written.id)
+def test_an_old_code_and_a_cancelled_prescription_are_refused_in_words(page: Page, actors: Actors) -> None:
+    written = actors.prescribe(actors.new_patient().patient_id, 1)
+    old = actors.qr_text(written.id)
     reissue = clinical_service_pb2.ReissueQrCodeRequest(prescription_id=written.id)
-    cast.clinical.ReissueQrCode(reissue, metadata=cast.doctor.metadata)
+    actors.clinical.ReissueQrCode(reissue, metadata=actors.doctor.metadata)
     choose(page, picture.png(old))
     expect(page.get_by_text("A newer QR code was issued")).to_be_visible()
     expect(page.get_by_text("Ask for the current code")).to_be_visible()
     cancel = clinical_service_pb2.CancelPrescriptionRequest(prescription_id=written.id, reason="Written by mistake")
-    cast.clinical.CancelPrescription(cancel, metadata=cast.doctor.metadata)
+    actors.clinical.CancelPrescription(cancel, metadata=actors.doctor.metadata)
     page.get_by_label("Reference number").fill(written.prescription_number)
     page.keyboard.press("Enter")
     expect(page.get_by_text("The prescription has been cancelled by its doctor.")).to_be_visible()
 
 
-def test_what_another_pharmacist_holds_is_not_offered_until_he_lets_it_go(page: Page, cast: Cast) -> None:
-    written = cast.prescribe(cast.new_patient().patient_id, 1)
-    other: Actor = cast.new_pharmacist()
-    cast.claim(written.id, other)
+def test_what_another_pharmacist_holds_is_not_offered_until_he_lets_it_go(page: Page, actors: Actors) -> None:
+    written = actors.prescribe(actors.new_patient().patient_id, 1)
+    other: Actor = actors.new_pharmacist()
+    actors.claim(written.id, other)
     page.keyboard.insert_text(written.prescription_number)
     page.keyboard.press("Enter")
     expect(page.get_by_text("Another pharmacist has validated this prescription.")).to_be_visible()
     for offered in ("Validate", "Dispense", "Renew"):
         expect(page.get_by_role("button", name=offered)).to_have_count(0)
-    cast.rest("POST", f"/pharmacy/release/{written.id}", other, {})
+    actors.rest("POST", f"/pharmacy/release/{written.id}", other, {})
     page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_role("button", name="Validate")).to_be_visible()

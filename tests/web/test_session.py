@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Actor, Cast
+from tests.fixtures.cast import Actor, Actors
 from tests.web.conftest import Windows
 
 
 @pytest.fixture
-def patient(cast: Cast) -> Actor:
-    return cast.new_patient()
+def patient(actors: Actors) -> Actor:
+    return actors.new_patient()
 
 
 @pytest.fixture
@@ -51,13 +51,13 @@ def test_tabs_that_refresh_at_once_stay_signed_in(window: Window) -> None:
 
 
 def test_a_session_that_was_ended_elsewhere_leads_to_signing_in_with_a_word_and_back(
-    window: Window, cast: Cast, patient: Actor
+    window: Window, actors: Actors, patient: Actor
 ) -> None:
     page = window.page
     page.get_by_role("link", name="Record").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your record")
     change = {"currentPassword": "correct horse battery staple", "newPassword": "seven quiet violet kettles"}
-    assert cast.rest("PUT", "/auth/change-password", patient, change)[0] == 200
+    assert actors.rest("PUT", "/auth/change-password", patient, change)[0] == 200
     page.get_by_role("link", name="Access log").click()
     expect_sign_in(page)
     expect(page.get_by_text("Your session has ended. Sign in again to continue.")).to_be_visible()

@@ -94,7 +94,7 @@ def iterating(
             while (found := LOOP.run(step())) is not end:
                 yield found
         finally:
-            LOOP.start(_closed(steps))
+            LOOP.start(_close_iterator(steps))
 
     functools.update_wrapper(call, method)
     return call
@@ -108,23 +108,23 @@ class Entered(Generic[A, B]):
         self._face = face
 
     def __enter__(self) -> B:
-        return self._face(LOOP.run(_entered(self._block)))
+        return self._face(LOOP.run(_enter_block(self._block)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        LOOP.run(_left(self._block, kind, error, traceback))
+        LOOP.run(_leave_block(self._block, kind, error, traceback))
 
 
-async def _entered(block: AbstractAsyncContextManager[A]) -> A:
+async def _enter_block(block: AbstractAsyncContextManager[A]) -> A:
     return await block.__aenter__()
 
 
-async def _left(block: AbstractAsyncContextManager[Any], *raised: Any) -> None:  # noqa: ANN401 - an exception's parts
+async def _leave_block(block: AbstractAsyncContextManager[Any], *raised: Any) -> None:  # noqa: ANN401 - an exception's parts
     await block.__aexit__(*raised)
 
 
-async def _closed(steps: AsyncIterator[Any]) -> None:
+async def _close_iterator(steps: AsyncIterator[Any]) -> None:
     close = getattr(steps, "aclose", None)
     if close is not None:
         await close()

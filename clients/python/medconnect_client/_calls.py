@@ -169,7 +169,7 @@ class Calls:
         state = self._stream_state(request_after(None))
         while True:
             try:
-                async with aclosing(self._opened(state, request_after(last), answer)) as messages:
+                async with aclosing(self._open_stream(state, request_after(last), answer)) as messages:
                     async for message in messages:
                         state.attempt, state.refused = 1, None
                         last = message
@@ -180,9 +180,9 @@ class Calls:
     def _stream_state(self, request: Message) -> _CallState:
         return _CallState(method_of(request.DESCRIPTOR.full_name), ends_at=float("inf"), key=None, repeatable=True)
 
-    async def _opened(self, state: _CallState, request: Message, answer: type[R]) -> AsyncGenerator[R, None]:
+    async def _open_stream(self, state: _CallState, request: Message, answer: type[R]) -> AsyncGenerator[R, None]:
         """Yields the messages of one stream. Raises MedConnectError when the stream ends, for any reason."""
-        await self._prepared(state)
+        await self._prepare_call(state)
         multicallable = self._wire.channel.unary_stream(
             state.method.path,
             request_serializer=type(request).SerializeToString,
@@ -204,7 +204,7 @@ class Calls:
             call.cancel()
 
     async def _attempt(self, state: _CallState, request: Message, answer: type[R]) -> R:
-        await self._prepared(state)
+        await self._prepare_call(state)
         left = state.ends_at - self._wire.clock.monotonic()
         multicallable = self._wire.channel.unary_unary(
             state.method.path,
@@ -217,11 +217,11 @@ class Calls:
         except grpc.aio.AioRpcError as failed:
             raise to_error(failed) from None
 
-    async def _prepared(self, state: _CallState) -> None:
+    async def _prepare_call(self, state: _CallState) -> None:
         """Connects and gets an access token; an attempt that fails here was never sent."""
         state.sent = False
         self._tell(state)
-        await self._connected()
+        await self._await_connection()
         if self._credentials is not None and not state.method.public:
             if state.refused is not None and state.token is None:
                 state.token = await self._credentials.renewed(state.refused)
@@ -229,7 +229,7 @@ class Calls:
                 state.token = await self._credentials.token()
         state.sent = True
 
-    async def _connected(self) -> None:
+    async def _await_connection(self) -> None:
         """Waits for the connection, at most REFUSED_SECONDS once it is refused. Raises Unavailable."""
         channel, loop = self._wire.channel, asyncio.get_running_loop()
         try:

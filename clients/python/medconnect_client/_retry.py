@@ -35,10 +35,10 @@ class RetryPolicy:
     throttled: bool = True
     """Whether retries stop while most calls fail: for programs that make many calls, not for interactive ones."""
 
-    def delay(self, failures: int, chance: float) -> float:
-        """Returns the seconds to wait after a number of consecutive failures; chance: 0 to 1, for jitter."""
+    def delay(self, failures: int, jitter: float) -> float:
+        """Returns the seconds to wait after a number of consecutive failures; jitter: 0 to 1, for jitter."""
         delay = min(self.first_delay * 2.0 ** (failures - 1), self.longest_delay)
-        return delay * (1 - JITTER + 2 * JITTER * chance)
+        return delay * (1 - JITTER + 2 * JITTER * jitter)
 
 
 @dataclass(slots=True)

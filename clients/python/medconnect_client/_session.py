@@ -42,7 +42,7 @@ class Session:
     def begin(self, tokens: Tokens) -> None:
         """Stores the tokens of a sign-in and uses them from now on."""
         self._store.save(tokens)
-        self._received(tokens)
+        self._store_tokens(tokens)
 
     def end(self) -> None:
         """Deletes the tokens."""
@@ -55,7 +55,7 @@ class Session:
         left = self._ends_at - self._clock.monotonic()
         if left < self._margin:
             try:
-                await self._exchanged()
+                await self._await_exchange()
             except MedConnectError as error:
                 if left <= 0 or not is_passing(error):
                     raise  # otherwise the current token is still valid, and the server may be back before it expires
@@ -64,7 +64,7 @@ class Session:
     async def renewed(self, refused: str) -> str:
         """Returns a new access token in place of one that the server rejected. Raises as `token` does."""
         if self._present().access_token == refused:
-            await self._exchanged()
+            await self._await_exchange()
         return self._present().access_token
 
     async def close(self) -> None:
@@ -74,7 +74,7 @@ class Session:
             with suppress(asyncio.CancelledError, MedConnectError):
                 await self._exchanging
 
-    async def _exchanged(self) -> None:
+    async def _await_exchange(self) -> None:
         """Waits for the single running exchange; it continues if a waiting call is cancelled."""
         if self._exchanging is None or self._exchanging.done():
             self._exchanging = asyncio.create_task(self._exchange_tokens())
@@ -91,7 +91,7 @@ class Session:
             kept = self._store.load()
             if kept is None or kept.refresh_token == mine.refresh_token:
                 kept = await self._exchange_for(mine.refresh_token)
-        self._received(kept)
+        self._store_tokens(kept)
 
     async def _exchange_for(self, refresh_token: str) -> Tokens:
         try:
@@ -107,7 +107,7 @@ class Session:
             raise Unauthenticated(Failure("Sign in first."))
         return self._tokens
 
-    def _received(self, tokens: Tokens) -> None:
+    def _store_tokens(self, tokens: Tokens) -> None:
         life = life_of(tokens.access_token)
         self._tokens = tokens
         if life is None:

@@ -82,10 +82,10 @@ def _details(failed: grpc.aio.AioRpcError) -> status_pb2.Status:
 
 
 def _first(status: status_pb2.Status, kind: type[D]) -> D | None:
-    return next(_unpacked(status, kind), None)
+    return next(_unpack_details(status, kind), None)
 
 
-def _unpacked(status: status_pb2.Status, kind: type[D]) -> Iterator[D]:
+def _unpack_details(status: status_pb2.Status, kind: type[D]) -> Iterator[D]:
     for detail in status.details:
         message = kind()
         if detail.Unpack(message):

@@ -99,14 +99,14 @@ def _word(described: EnumType, number: int) -> str:
 
 def _put(message: Message, field: Field, value: Any) -> None:  # noqa: ANN401
     if field.is_repeated:
-        getattr(message, field.name).extend(_wired(field, one) for one in value)
+        getattr(message, field.name).extend(_to_wire(field, one) for one in value)
     elif field.message_type is not None:
-        getattr(message, field.name).CopyFrom(_wired(field, value))
+        getattr(message, field.name).CopyFrom(_to_wire(field, value))
     else:
-        setattr(message, field.name, _wired(field, value))
+        setattr(message, field.name, _to_wire(field, value))
 
 
-def _wired(field: Field, value: Any) -> Any:  # noqa: ANN401
+def _to_wire(field: Field, value: Any) -> Any:  # noqa: ANN401
     if field.message_type is not None:
         return filled(GetMessageClass(field.message_type), value)
     if field.enum_type is not None:

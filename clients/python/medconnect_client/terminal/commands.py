@@ -102,7 +102,7 @@ def scan(
 ) -> None:
     """Show the prescriptions of a QR code, a number or a picture."""
     with open_desk(context.obj, as_json=as_json) as desk:
-        found = _found(desk, sys.stdin.readline() if entry == "-" else entry)
+        found = _find_prescriptions(desk, sys.stdin.readline() if entry == "-" else entry)
         shown = screens.prescription_panel(found[0].prescription) if len(found) == 1 else screens.found_table(found)
         desk.answer(found, shown)
 
@@ -194,7 +194,7 @@ def receipt(context: typer.Context, prescription: Prescription, as_json: AsJson 
         desk.answer(found, screens.receipt_table(found))
 
 
-def _found(desk: Desk, text: str) -> tuple[FoundPrescription, ...]:
+def _find_prescriptions(desk: Desk, text: str) -> tuple[FoundPrescription, ...]:
     entry = read_entry(text)
     if entry.kind is Kind.REFERENCE:
         return desk.call("Looking up", lambda: desk.client.pharmacy.lookup(entry.text))
@@ -208,7 +208,7 @@ def _id(desk: Desk, named: str) -> str:
         return str(UUID(named))
     except ValueError:
         pass
-    found = _found(desk, named)
+    found = _find_prescriptions(desk, named)
     if len(found) != 1:
         raise EntryWrong(f"{named} matches {len(found)} prescriptions; enter the number (RX-…) of one.")
     return found[0].prescription.id

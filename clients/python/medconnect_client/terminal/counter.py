@@ -107,20 +107,20 @@ class Counter:
 
     def _serve(self, text: str) -> str:
         """Opens the prescription of an entry; returns the next entry if one was scanned there, otherwise empty text."""
-        found = self._found(read_entry(text))
+        found = self._find_prescription(read_entry(text))
         if found is None:
             return ""
         desk = PrescriptionDesk(self._client, self._console, self._prompts, self._waiting, found.prescription)
         return desk.serve()
 
-    def _found(self, entry: Entry) -> FoundPrescription | None:
+    def _find_prescription(self, entry: Entry) -> FoundPrescription | None:
         if entry.kind is Kind.REFERENCE:
             found = self._call("Looking up", lambda: self._client.pharmacy.lookup(entry.text))
-            return found[0] if len(found) == 1 else self._chosen(found)
+            return found[0] if len(found) == 1 else self._choose_prescription(found)
         text = read_picture(Path(entry.text)) if entry.kind is Kind.PICTURE else entry.text
         return self._call("Scanning", lambda: self._client.pharmacy.scan(text))
 
-    def _chosen(self, found: tuple[FoundPrescription, ...]) -> FoundPrescription | None:
+    def _choose_prescription(self, found: tuple[FoundPrescription, ...]) -> FoundPrescription | None:
         """Lets the pharmacist choose a prescription; returns None if they choose none."""
         self._show(screens.found_table(found))
         place = self._prompts.until("Number of the prescription (Enter: none): ", lambda text: _place(text, len(found)))

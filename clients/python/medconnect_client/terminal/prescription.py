@@ -101,10 +101,10 @@ class PrescriptionDesk:
             self._console.print(screens.bad("Cancelled."))
 
     def _validate(self) -> None:
-        claim = self._claimed()
+        claim = self._ensure_claim()
         self._console.print(screens.good(f"Claimed until {screens.moment(claim.expires_at)}."))
 
-    def _claimed(self) -> Claim:
+    def _ensure_claim(self) -> Claim:
         if self._claim is None:
             with self._waiting.doing("Claiming"):
                 self._claim = self._held.enter_context(self._client.pharmacy.claim(self._prescription.id))
@@ -122,7 +122,7 @@ class PrescriptionDesk:
             self._held.close()
 
     def _dispense(self) -> None:
-        claim = self._claimed()
+        claim = self._ensure_claim()
         lines = [line for item in claim.prescription.items if item.remaining_quantity and (line := self._ask_for(item))]
         if not lines:
             self._console.print(screens.bad("Nothing to dispense."))
@@ -130,8 +130,8 @@ class PrescriptionDesk:
         self._console.print(screens.lines_table(lines, claim.prescription.items))
         if not self._prompts.agrees(f"Dispense these for {screens.total(lines):.2f}?"):
             return
-        done = self._settled("Dispensing", lambda key: claim.dispense(lines, idempotency_key=key))
-        self._ended(done.prescription)
+        done = self._settle_command("Dispensing", lambda key: claim.dispense(lines, idempotency_key=key))
+        self._finish_with(done.prescription)
         self._console.print(screens.dispensed(done))
 
     def _ask_for(self, item: PrescriptionItem) -> DispenseLine | None:
@@ -152,9 +152,9 @@ class PrescriptionDesk:
         reason = self._prompts.line("Reason (patient and doctor see it; Enter: do not reject): ").strip()
         if not reason:
             return
-        claim = self._claimed()
-        rejected = self._settled("Rejecting", lambda key: claim.reject(reason, idempotency_key=key))
-        self._ended(rejected)
+        claim = self._ensure_claim()
+        rejected = self._settle_command("Rejecting", lambda key: claim.reject(reason, idempotency_key=key))
+        self._finish_with(rejected)
         self._console.print(screens.good("Rejected. The patient and the doctor are notified."))
 
     def _log(self) -> None:
@@ -162,11 +162,11 @@ class PrescriptionDesk:
             found = list(self._client.pharmacy.log(self._prescription.id))
         self._console.print(screens.log_table(found))
 
-    def _ended(self, prescription: PharmacyPrescription) -> None:
+    def _finish_with(self, prescription: PharmacyPrescription) -> None:
         self._prescription = prescription
         self._claim = None
 
-    def _settled(self, doing: str, command: Callable[[str], T]) -> T:
+    def _settle_command(self, doing: str, command: Callable[[str], T]) -> T:
         """Runs a command until its outcome is known: without a response it offers to repeat it with the same key.
 
         Raises MedConnectError if the service rejects the command, or if the pharmacist stops waiting and nothing was

@@ -37,7 +37,7 @@ def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
     """Returns a panel with all that a pharmacist needs before dispensing."""
     allergies = ", ".join(prescription.patient_allergies)
     lines: list[RenderableType] = [
-        Text.assemble((prescription.patient_name, "bold"), _born(prescription), _insured(prescription)),
+        Text.assemble((prescription.patient_name, "bold"), _born(prescription), _insurance_text(prescription)),
         Text.assemble("Allergies: ", (allergies, "bold white on red") if allergies else "not recorded"),
         Text(f"{prescription.diagnosis} · {prescription.doctor_name}, licence {prescription.doctor_license_number}"),
         Text(f"written {moment(prescription.created_at)}, valid until {moment(prescription.expires_at)}"),
@@ -187,7 +187,7 @@ def _born(prescription: PharmacyPrescription) -> str:
     return f", born {born}" if born else ", date of birth unknown"
 
 
-def _insured(prescription: PharmacyPrescription) -> str:
+def _insurance_text(prescription: PharmacyPrescription) -> str:
     insured = f"{prescription.insurance_provider} {prescription.insurance_number}".strip()
     return f" · {insured}" if insured else ""
 
