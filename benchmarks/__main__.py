@@ -19,8 +19,8 @@ from benchmarks.processes import running
 from benchmarks.rehearsal import rehearse, restore
 from benchmarks.report import TARGETS, Measured, Variant, report
 from server import app, logs, schema
+from server.config.settings import Settings, read_settings
 from server.db import embedded
-from server.settings import Settings, read_settings
 
 OUT: Final = Path(__file__).parent / "out" / "first.md"
 LEAST_WARM_UP_SECONDS: Final = 0.1

@@ -15,8 +15,8 @@ from benchmarks.plan import RehearsedCall
 from server import app, logs
 from server.audit import occasion
 from server.audit.occasion import NOTHING
+from server.config.settings import Settings
 from server.listening import OPTIONS
-from server.settings import Settings
 
 if TYPE_CHECKING:
     from benchmarks.baselines import Context, Handler

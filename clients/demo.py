@@ -29,8 +29,8 @@ from PIL import Image
 from rich.console import Console
 
 from server import instance, logs
+from server.config.settings import read_settings
 from server.qr import picture
-from server.settings import read_settings
 
 MAIL_SECONDS = 20.0
 console = Console(highlight=False, emoji=False)

@@ -29,6 +29,8 @@ from server.auth import key_file
 from server.auth.servicer import AuthServicer
 from server.clinical.lapses import ExpiryJob
 from server.clinical.servicer import ClinicalServicer
+from server.config.secrets import derived_key
+from server.config.settings import Settings
 from server.core import Core, SchemaOutdated, code_seal, core, head_keeper
 from server.db.notifications import Channel
 from server.errors import Unavailable
@@ -62,8 +64,6 @@ from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
 from server.mail.standby import FallbackWorker
 from server.mail.worker import EmailWorker
 from server.pharmacy.servicer import PharmacyServicer
-from server.secret_files import derived_key
-from server.settings import Settings
 from server.status import check_published
 from server.unit_of_work import UnitOfWork
 from server.use_cases import Services, use_cases

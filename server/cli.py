@@ -15,9 +15,9 @@ from rich.console import Console
 from server import app, cli_audit, cli_keys, configuration, example_hospital, instance, logs, processes, schema
 from server.audit.head_keys import HeadKeysWrong
 from server.auth.keys import KeyNotUsable
+from server.config.settings import ConfigurationWrong, Settings
 from server.db.embedded import DatabaseInUse
 from server.interceptors.contract import AccessUndeclared
-from server.settings import ConfigurationWrong, Settings
 from server.status import UnpublishedError
 from server.supervision import core_dumps
 from server.supervision.restarts import KeepsDying, StartFailed

@@ -13,7 +13,7 @@ from server.audit import head_keys, verification
 from server.audit.head_sinks import head_file
 from server.audit.heads import KeptHeads, read_heads
 from server.audit.verification import Verified
-from server.settings import Settings
+from server.config.settings import Settings
 
 console: Final = Console(highlight=False, emoji=False, soft_wrap=True)
 errors: Final = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)

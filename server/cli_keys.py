@@ -14,8 +14,8 @@ from server.audit import head_keys
 from server.auth import key_file
 from server.auth.keys import KeyRing, KeyState
 from server.clock import Clock
-from server.secret_files import SECRET_BYTES
-from server.settings import ConfigurationWrong, read_settings
+from server.config.secrets import SECRET_BYTES
+from server.config.settings import ConfigurationWrong, read_settings
 
 commands = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
 console = Console(highlight=False, emoji=False, soft_wrap=True)

@@ -19,6 +19,8 @@ from server.auth.keys import KeyRing
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.clock import Clock
+from server.config.secrets import derived_key, kept_secret
+from server.config.settings import ConfigurationWrong, Settings
 from server.db import logins
 from server.db.engine import APP_ROLE, SEALER_ROLE, create_engine
 from server.db.notifications import Channel, Notifications
@@ -32,8 +34,6 @@ from server.rate_limits.meter import RateLimiter
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.store import BucketStore, MemoryStore
-from server.secret_files import derived_key, kept_secret
-from server.settings import ConfigurationWrong, Settings
 from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from server import app, processes, schema
 from server.app import Core, Services
+from server.config.settings import Settings, environment_of_child
 from server.db import embedded, logins
 from server.db.logins import DatabaseUrls
 from server.edge import process as edge
 from server.edge.config import EdgeConfig
 from server.edge.sites import PAGE_SITES, SITES
-from server.settings import Settings, environment_of_child
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 import structlog
 
-from server.tls_files import TlsFiles
+from server.config.tls import TlsFiles
 
 _log = structlog.get_logger()
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from server.date_range import EARLIEST_DATE
 from server.errors import ValidationFailed
-from server.period import EARLIEST_DATE
 
 
 class Gender(StrEnum):

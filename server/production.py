@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import SecretStr
 
 from server.auth import key_file
+from server.config.settings import Settings
 from server.qr.signed_code import secrets_of
-from server.settings import Settings
 
 LEAST_DIFFERENT_BYTES: Final = 16
 """32 random bytes have fewer about once in 10 ** 12 times."""

@@ -23,6 +23,7 @@ from server.clinical.patient_service import PatientService
 from server.clinical.prescription_service import PrescriptionService
 from server.clinical.qr_code_service import QrCodeService
 from server.clinical.visit_service import VisitService
+from server.config.secrets import derived_key
 from server.core import Core, code_seal
 from server.events.rate_limit_usage import RateLimitUsage
 from server.events.service import EventsService
@@ -31,7 +32,6 @@ from server.pharmacy.lookup_misses import LookupMisses
 from server.pharmacy.service import PharmacyService
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks
-from server.secret_files import derived_key
 
 
 @dataclass(frozen=True, slots=True)

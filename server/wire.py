@@ -8,9 +8,9 @@ from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from server.date_range import Period
 from server.errors import ValidationFailed
 from server.pagination import DEFAULT_PAGE_SIZE, Page, PageRequest
-from server.period import Period
 
 E_ = TypeVar("E_", bound=Enum)
 T = TypeVar("T")

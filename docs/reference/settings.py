@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from docs.reference.markdown import page, table
-from server import settings as module
-from server.settings import SECRETS, Settings
+from server.config import settings as module
+from server.config.settings import SECRETS, Settings
 
 INTRODUCTION: Final = """Settings are environment variables or lines of a file `.env`. A setting with "file" may also
 stand in a file whose path `NAME_FILE` holds. `env.example` is the same list to copy from."""

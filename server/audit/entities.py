@@ -5,8 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from server.audit.events import Action, AuditEvent, Outcome
+from server.date_range import Period
 from server.identity import Role
-from server.period import Period
 
 
 @dataclass(frozen=True, slots=True)

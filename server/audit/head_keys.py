@@ -18,7 +18,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from server.audit.chain import HeadKey, base64url, key_id
-from server.secret_files import SECRET_BYTES, kept_secret
+from server.config.secrets import SECRET_BYTES, kept_secret
 
 FOLDER: Final = "audit"
 _PRIVATE: Final = "head_key"

@@ -15,9 +15,9 @@ from server.audit.tables import audit_records
 from server.audit.trail_repository import NO_ACCOUNT, audit_params, audited_page
 from server.auth.tables import user_named_at
 from server.clinical.tables import patients, prescriptions
+from server.date_range import Period
 from server.db.list_query import KeysetQuery
 from server.identity import Role
-from server.period import Period
 
 Cursor = tuple[datetime, UUID]
 """The time and the id of the record behind which a page begins."""

@@ -4,9 +4,9 @@ from server.audit.entities import Access, AuditFilter, AuditRecord
 from server.audit.events import AuditEvent
 from server.audit.repository import AuditLogReader
 from server.clock import Clock
+from server.date_range import Period
 from server.identity import Caller
 from server.pagination import Page, PageRequest, PageTokens, page_of
-from server.period import Period
 from server.unit_of_work import UnitOfWork
 
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from server import background
 from server.auth.keys import KeyNotUsable, KeyRing, KeyState, SigningKey, base64url
-from server.settings import LEAST_SECRET_BYTES
+from server.config.settings import LEAST_SECRET_BYTES
 
 POLL_SECONDS: Final = 1.0
 OTHERS: Final = 0o077

@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from server.secret_files import derived_key
+from server.config.secrets import derived_key
 
 MAX_LIFETIME: Final = timedelta(hours=1)
 """No access token lives longer, whatever the setting."""

@@ -14,10 +14,10 @@ from server.audit.trail_repository import audit_params, audited_page
 from server.auth.tables import user_named_at, users
 from server.clinical.entities import NewVisit, Visit, VisitType, VitalSigns
 from server.clinical.tables import patient_named_at, patients, visits
+from server.date_range import Period
 from server.db.identifiers import new_id
 from server.db.list_query import KeysetQuery
 from server.errors import NotFound
-from server.period import Period
 
 _column = visits.c
 

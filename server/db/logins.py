@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import asyncpg
 
+from server.config.secrets import derived_key
 from server.db.engine import APP_ROLE, CONNECT_SECONDS, SEALER_ROLE
-from server.secret_files import derived_key
 
 SERVER_LOGIN: Final = "medconnect_server"
 SEALER_LOGIN: Final = "medconnect_seal_worker"

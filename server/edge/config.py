@@ -9,8 +9,8 @@ from typing import Final
 
 from google.protobuf import descriptor_pb2
 
+from server.config.tls import TlsFiles
 from server.edge.sites import SITES, ServedFile, Site, served
-from server.tls_files import TlsFiles
 
 LUA: Final = Path(__file__).parent
 ROOT: Final = LUA.parents[1]

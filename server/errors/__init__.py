@@ -31,7 +31,7 @@ from server.errors.declared import (
     ResourceExhausted,
     Unavailable,
 )
-from server.errors.mails import EmailExpired, EmailLimitExceeded, EmailNotFailed, RecipientDeactivated, SlowConsumer
+from server.errors.emails import EmailExpired, EmailLimitExceeded, EmailNotFailed, RecipientDeactivated, SlowConsumer
 from server.errors.prescriptions import (
     ClaimedByOther,
     PatientHasNoEmail,

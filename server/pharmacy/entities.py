@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from server.clinical.entities import Prescription, PrescriptionItem, PrescriptionStatus
-from server.period import Period
+from server.date_range import Period
 
 
 class PharmacyAction(StrEnum):

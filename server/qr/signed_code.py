@@ -23,9 +23,9 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from server.config.secrets import derived_key
 from server.errors import QrCodeInvalid
 from server.plain_text import without_unseen
-from server.secret_files import derived_key
 
 VERSION: Final = "MC1"
 MAX_TEXT_LENGTH: Final = 130

@@ -132,7 +132,7 @@ CONVENTIONS: Final = (
     Convention(
         "environment",
         "declare a setting in settings.py and let app.py pass it on",
-        frozenset({"settings.py", "__init__.py"}),  # the package's own, which silences gRPC before it is loaded
+        frozenset({"config/settings.py", "__init__.py"}),  # the package's own, which silences gRPC before it is loaded
         _names("os.environ", "os.getenv", "os.environb"),
     ),
     Convention(

@@ -72,5 +72,5 @@ def test_an_offence_names_its_line() -> None:
 
 def test_the_check_reads_every_kind_of_file() -> None:
     paths = {path for path, _ in written_files()}
-    assert {"README.md", "Makefile", "envoy.yaml", "server/settings.py", "clients/web/js/api.js"} <= paths
+    assert {"README.md", "Makefile", "envoy.yaml", "server/config/settings.py", "clients/web/js/api.js"} <= paths
     assert not [path for path in paths if "/vendor/" in path or path.startswith("generated/")]

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from server.date_range import Period
 from server.errors import ValidationFailed
-from server.period import Period
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from server.settings import SECRETS, ConfigurationWrong, Settings, read_settings
+from server.config.settings import SECRETS, ConfigurationWrong, Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
 SECRET = "an example secret of 32 bytes or more"

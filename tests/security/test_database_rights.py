@@ -10,11 +10,11 @@ import pytest
 
 from server import app, schema
 from server.auth.account_repository import AccountRepository
+from server.config.settings import ConfigurationWrong, read_settings
 from server.db import grants, logins
 from server.db.embedded import EmbeddedPostgres
 from server.db.engine import APP_ROLE, SEALER_ROLE
 from server.db.logins import DatabaseUrls
-from server.settings import ConfigurationWrong, read_settings
 from tests.fixtures.database import as_owner
 
 # Not by the functions with which the rights are given: by the standard's views.

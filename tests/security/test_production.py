@@ -22,8 +22,8 @@ from server import cli, configuration
 from server.auth import key_file
 from server.auth.keys import KeyRing
 from server.clock import Clock
+from server.config.settings import ConfigurationWrong, Settings
 from server.db.logins import DatabaseUrls
-from server.settings import ConfigurationWrong, Settings
 from tests.fixtures.certificates import Authority
 
 EXIT_CONFIG = 78

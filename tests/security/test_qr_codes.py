@@ -7,9 +7,9 @@ import pytest
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 
 from server.clock import Clock
+from server.date_range import Period
 from server.db.identifiers import new_id
 from server.errors import DeclaredError, QrCodeExpired, QrCodeInvalid, QrCodeReplaced
-from server.period import Period
 from server.pharmacy.entities import HistoryFilter
 from server.pharmacy.service import PharmacyService
 from server.qr import signed_code

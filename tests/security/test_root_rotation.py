@@ -10,11 +10,11 @@ from server import cli
 from server.auth import key_file
 from server.auth.access_tokens import AccessTokens
 from server.auth.keys import KeyRing, KeyState
+from server.config.secrets import derived_key
 from server.db.identifiers import new_id
 from server.errors import PageTokenInvalid, Unauthenticated
 from server.identity import Role
 from server.pagination import PageTokens
-from server.secret_files import derived_key
 from tests.fixtures.auth import a_user
 from tests.fixtures.clock import SettableClock
 

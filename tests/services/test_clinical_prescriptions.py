@@ -10,6 +10,7 @@ import pytest
 from server.clinical.entities import NewPrescription, NewVisit, PrescriptionFilter, PrescriptionStatus, VisitType
 from server.clinical.prescription_list_repository import PrescriptionListRepository
 from server.clinical.reference_number import new_prescription_number, normalize
+from server.date_range import Period
 from server.errors import (
     NotFound,
     PageTokenInvalid,
@@ -21,7 +22,6 @@ from server.errors import (
     ValidationFailed,
 )
 from server.pagination import PageRequest
-from server.period import Period
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clinical import FIRST_PAGE, ITEM, Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from server.clinical.entities import NewVisit, VisitType, VitalSigns
+from server.date_range import Period
 from server.errors import NotFound, PageTokenInvalid, ValidationFailed
 from server.pagination import PageRequest
-from server.period import Period
 from server.unit_of_work import UnitOfWork
 from tests.fixtures.clinical import FIRST_PAGE, Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock

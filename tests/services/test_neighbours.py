@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from server import app, schema
-from server.settings import Settings, read_settings
+from server.config.settings import Settings, read_settings
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from decimal import Decimal
 import pytest
 
 from server.clinical.entities import PrescriptionStatus
+from server.date_range import Period
 from server.errors import (
     NotFound,
     ValidationFailed,
 )
-from server.period import Period
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.unit_of_work import UnitOfWork

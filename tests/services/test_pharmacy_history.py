@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server.clock import Clock
+from server.date_range import Period
 from server.db.identifiers import new_id
 from server.errors import (
     NotFound,
@@ -15,7 +16,6 @@ from server.errors import (
     ValidationFailed,
 )
 from server.pagination import PageRequest
-from server.period import Period
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.unit_of_work import UnitOfWork

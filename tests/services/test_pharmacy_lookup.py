@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import text
 
 from server.clinical.entities import PrescriptionStatus
+from server.date_range import Period
 from server.errors import (
     ReferenceNumberInvalid,
 )
-from server.period import Period
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.unit_of_work import UnitOfWork

@@ -7,11 +7,11 @@ import pytest
 
 from server.clinical.entities import PrescriptionStatus
 from server.clock import Clock
+from server.date_range import Period
 from server.db.identifiers import new_id
 from server.errors import (
     QrCodeInvalid,
 )
-from server.period import Period
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.qr import signed_code

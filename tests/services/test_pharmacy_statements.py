@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from server.date_range import Period
 from server.db.engine import create_engine
 from server.pagination import PageRequest
-from server.period import Period
 from server.pharmacy.entities import HistoryFilter
 from server.pharmacy.service import PharmacyService
 from server.work import unit_of_work

@@ -17,10 +17,10 @@ from server.audit.events import AuditEvent
 from server.audit.occasion import NOTHING
 from server.clinical.entities import Claim, Prescription, PrescriptionItem, PrescriptionStatus
 from server.clinical.prescription_repository import PrescriptionRepository
+from server.date_range import Period
 from server.db.engine import APP_ROLE
 from server.db.identifiers import new_id
 from server.errors import NotFound
-from server.period import Period
 from server.pharmacy.entities import HistoryFilter, NewEntry, NewLine, PharmacyAction
 from server.pharmacy.repository import PharmacyRepository
 from server.unit_of_work import Transaction, UnitOfWork

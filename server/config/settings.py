@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from server.tls_files import TlsFiles
+from server.config.tls import TlsFiles
 
 SECRETS: Final = (
     "DATABASE_URL",

@@ -1,0 +1,1 @@
+"""Settings from the environment, the service's secrets, and its TLS files."""
