@@ -1,6 +1,6 @@
 """Several serving processes on one port: starts them, restarts one that ended, ends them all.
 
-A child is this same command in a process of its own. It dies with the parent, whatever ends that (edge/tether.py), and
+A child is this same command in a process of its own. It dies with the parent, whatever ends that (die_with_parent), and
 says by a byte on its standard output that it serves.
 """
 
@@ -19,7 +19,7 @@ from server.supervision import restarts
 from server.supervision.progress import IDLE_SECONDS, while_it_works
 from server.supervision.restarts import StartFailed
 
-DIE_WITH_PARENT: Final = Path(__file__).parent / "edge" / "tether.py"
+DIE_WITH_PARENT: Final = Path(__file__).parent / "supervision" / "die_with_parent.py"
 STOP_SECONDS: Final = 30.0
 """More than a child takes to drain."""
 READY: Final = b"."

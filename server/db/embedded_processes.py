@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO, cast
 
-from server.db import guardian
 from server.db.postgres_binaries import Account, Binaries
+from server.supervision import postgres_guard
 from server.supervision.environment import BARE
 from server.supervision.restarts import StartFailed
 
@@ -101,7 +101,7 @@ class Guardian:
     def __init__(self, cluster: Path, directory: Path) -> None:
         temporary = [] if directory == cluster else [str(directory)]
         self._data = cluster / "data"
-        self._arguments = ["-I", "-S", str(guardian.__file__), str(self._data), *temporary]
+        self._arguments = ["-I", "-S", str(postgres_guard.__file__), str(self._data), *temporary]
         self._process: Process | None = None
 
     @property
@@ -129,8 +129,8 @@ class Guardian:
     async def stop(self) -> None:
         """Sends it away, or leaves a server that did not stop to it."""
         if self._process is not None:
-            stopped = guardian.find_server(self._data) is None
-            await self._process.communicate(guardian.FAREWELL if stopped else b"")
+            stopped = postgres_guard.find_server(self._data) is None
+            await self._process.communicate(postgres_guard.FAREWELL if stopped else b"")
 
 
 class Server:
@@ -177,7 +177,7 @@ class Server:
             return
         process.send_signal(signal.SIGINT)
         try:
-            async with asyncio.timeout(guardian.STOP_SECONDS):
+            async with asyncio.timeout(postgres_guard.STOP_SECONDS):
                 await process.wait()
         except TimeoutError:
             process.kill()
@@ -208,7 +208,7 @@ async def _wait_until_ready(process: Process, data: Path, programs: Programs) ->
 
 def _is_ready(process: int, data: Path) -> bool:
     """Reads the state that the server keeps in line 8 of postmaster.pid, as pg_ctl does."""
-    record = guardian.read_record(data)
+    record = postgres_guard.read_record(data)
     return record[:1] == [str(process)] and record[7:8] == ["ready"]
 
 
@@ -218,9 +218,9 @@ def _clear_leftovers(data: Path) -> None:
     A server refuses to start while the recorded number belongs to a living process. It takes its own parent's
     number for a stale one, and still looks for sessions left over: safer than removing the record.
     """
-    guardian.stop_server(data)
-    recorded = guardian.recorded_process(data)
-    if recorded is None or guardian.is_postgres(recorded):
+    postgres_guard.stop_server(data)
+    recorded = postgres_guard.recorded_process(data)
+    if recorded is None or postgres_guard.is_postgres(recorded):
         return
     with open_private(data / "postmaster.pid", "r+") as record:
         _, _, rest = record.read().partition("\n")

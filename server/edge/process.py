@@ -1,6 +1,6 @@
 """Runs Envoy as a child process: writes its configuration, waits until it serves, restarts it, drains it at the end.
 
-The child dies with this process, however this process ends (tether.py).
+The child dies with this process, however this process ends (die_with_parent.py).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from server.supervision.environment import BARE
 from server.supervision.progress import IDLE_SECONDS, while_it_works
 from server.supervision.restarts import StartFailed
 
-DIE_WITH_PARENT: Final = Path(__file__).parent / "tether.py"
+DIE_WITH_PARENT: Final = Path(__file__).parents[1] / "supervision" / "die_with_parent.py"
 STOP_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.02
 ACTIVE_CALLS: Final = ("http.rest.downstream_rq_active", "http.grpc.downstream_rq_active")

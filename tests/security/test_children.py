@@ -29,7 +29,7 @@ KILLED_SECONDS: Final = 0.1
 """By then everybody has noticed."""
 PATIENCE_SECONDS: Final = 60.0
 MARKS: Final = {
-    "guardian": b"guardian.py",
+    "guardian": b"postgres_guard.py",
     "postgres": b"postgres\0-D\0",
     "envoy": b"envoy.yaml",
     "server process 0": b"serve-one\x000",

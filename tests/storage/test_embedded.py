@@ -165,7 +165,7 @@ async def test_the_server_of_a_supervisor_killed_with_its_guardian_is_ended_by_t
 
 
 def is_guardian(process: int) -> bool:
-    return b"guardian.py" in Path("/proc", str(process), "cmdline").read_bytes()
+    return b"postgres_guard.py" in Path("/proc", str(process), "cmdline").read_bytes()
 
 
 async def test_a_recorded_process_number_that_another_process_has_now_is_no_obstacle(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs a program that dies with its parent process: `tether.py PARENT_PID PROGRAM ARGUMENTS…`.
+"""Runs a program that dies with its parent process: `die_with_parent.py PARENT_PID PROGRAM ARGUMENTS…`.
 
 This is a separate program, run without site packages, because only async-signal-safe code may run between fork and
 exec, and Python is not async-signal-safe.
