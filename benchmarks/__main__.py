@@ -20,7 +20,7 @@ from benchmarks.rehearsal import rehearse, restore
 from benchmarks.report import TARGETS, Measured, Variant, report
 from server import app, logs, schema
 from server.config.settings import Settings, read_settings
-from server.db import embedded
+from server.db.embedded import cluster
 
 OUT: Final = Path(__file__).parent / "out" / "first.md"
 LEAST_WARM_UP_SECONDS: Final = 0.1
@@ -57,7 +57,7 @@ async def _database() -> AsyncIterator[tuple[Path, str]]:
     with tempfile.TemporaryDirectory(prefix="medconnect-bench-") as folder:
         home = Path(folder)
         home.chmod(0o711)  # the database's account has to reach its folder
-        async with embedded.running(home / "postgres") as postgres:
+        async with cluster.running(home / "postgres") as postgres:
             await schema.upgrade(postgres.url())
             yield home, postgres.url()
 

@@ -33,6 +33,7 @@ from server.config.secrets import derived_key
 from server.config.settings import Settings
 from server.core import Core, SchemaOutdated, code_seal, core, head_keeper
 from server.db.notifications import Channel
+from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
 from server.events.sequencer import Sequencer
 from server.events.servicer import EventsServicer
@@ -65,7 +66,6 @@ from server.mail.standby import FallbackWorker
 from server.mail.worker import EmailWorker
 from server.pharmacy.servicer import PharmacyServicer
 from server.status import check_published
-from server.unit_of_work import UnitOfWork
 from server.use_cases import Services, use_cases
 
 __all__ = [

@@ -24,6 +24,7 @@ from server.config.settings import ConfigurationWrong, Settings
 from server.db import logins
 from server.db.engine import APP_ROLE, SEALER_ROLE, create_engine
 from server.db.notifications import Channel, Notifications
+from server.db.unit_of_work import UnitOfWork
 from server.mail.sealed_codes import CodeSeal
 from server.metrics import Metrics
 from server.qr.signed_code import QrKeyRing
@@ -34,7 +35,6 @@ from server.rate_limits.meter import RateLimiter
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.store import BucketStore, MemoryStore
-from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
 
 PICTURE_THREADS: Final = 1

@@ -9,7 +9,8 @@ from pathlib import Path
 from server import app, processes, schema
 from server.app import Core, Services
 from server.config.settings import Settings, environment_of_child
-from server.db import embedded, logins
+from server.db import logins
+from server.db.embedded import cluster
 from server.db.logins import DatabaseUrls
 from server.edge import process as edge
 from server.edge.config import EdgeConfig
@@ -121,7 +122,7 @@ async def first_admin(settings: Settings, services: Services) -> str | None:
 async def database(settings: Settings) -> AsyncIterator[DatabaseUrls]:
     """The database: the user's own, the embedded one that another process runs, or one run for this block.
 
-    Raises what `server.db.embedded.running` raises.
+    Raises what `server.db.embedded.cluster.running` raises.
     """
     server = settings.external_database
     if server is not None:
@@ -131,11 +132,11 @@ async def database(settings: Settings) -> AsyncIterator[DatabaseUrls]:
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     note = home / "run" / "database_url"
     try:
-        async with embedded.running(home / "postgres") as postgres:
+        async with cluster.running(home / "postgres") as postgres:
             await logins.make(postgres.url())
             with _publish_url(note, postgres.url()):
                 yield DatabaseUrls.embedded(postgres.url())
-    except embedded.DatabaseInUse:
+    except cluster.DatabaseInUse:
         if not note.exists():
             raise
         yield DatabaseUrls.embedded(note.read_text())

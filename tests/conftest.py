@@ -8,10 +8,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.auth.passwords import Passwords, hashing_threads
-from server.db.embedded import EmbeddedPostgres
+from server.db.embedded.cluster import EmbeddedPostgres
 from server.db.engine import create_engine
+from server.db.unit_of_work import UnitOfWork
 from server.pharmacy.service import PharmacyService
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import QuickPasswords
 from tests.fixtures.cast import Actors
 from tests.fixtures.clinical import Clinic, open_clinic

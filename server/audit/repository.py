@@ -16,7 +16,7 @@ from server.audit.trail_repository import NO_ACCOUNT, audit_params, audited_page
 from server.auth.tables import user_named_at
 from server.clinical.tables import patients, prescriptions
 from server.date_range import Period
-from server.db.list_query import KeysetQuery
+from server.db.keyset_query import KeysetQuery
 from server.identity import Role
 
 Cursor = tuple[datetime, UUID]

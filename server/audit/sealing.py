@@ -18,7 +18,7 @@ from server.audit.head_sinks import HeadSink
 from server.audit.heads import HEAD_EVENT, line_of
 from server.audit.seal_repository import AT_ONCE, Seal, SealRepository
 from server.clock import Clock
-from server.unit_of_work import UnitOfWork
+from server.db.unit_of_work import UnitOfWork
 
 PAUSE_SECONDS: Final = 0.5
 HEAD_SECONDS: Final = 60.0

@@ -5,9 +5,9 @@ from server.audit.events import AuditEvent
 from server.audit.repository import AuditLogReader
 from server.clock import Clock
 from server.date_range import Period
+from server.db.unit_of_work import UnitOfWork
 from server.identity import Caller
 from server.pagination import Page, PageRequest, PageTokens, page_of
-from server.unit_of_work import UnitOfWork
 
 
 class AuditService:

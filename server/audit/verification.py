@@ -7,7 +7,7 @@ from uuid import UUID
 
 from server.audit.chain import START, Head, next_hash
 from server.audit.seal_repository import NO_SEAL, Seal, SealRepository
-from server.unit_of_work import UnitOfWork
+from server.db.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)

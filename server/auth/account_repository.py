@@ -32,7 +32,7 @@ from server.auth.account_change import CHANGEABLE
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
 from server.auth.tables import users
 from server.db.identifiers import new_id
-from server.db.list_query import KeysetQuery
+from server.db.keyset_query import KeysetQuery
 from server.errors import EmailTaken, NotFound
 from server.identity import Role
 

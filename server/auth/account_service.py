@@ -25,6 +25,7 @@ from server.auth.passwords import Passwords
 from server.auth.session_repository import SessionRepository
 from server.auth.session_service import SessionService
 from server.auth.standing import RevocationCache
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import LastAdmin, OwnAccount
 from server.events.catalog import UserRegistered
 from server.events.repository import EventRepository
@@ -32,7 +33,6 @@ from server.identity import Caller, Role
 from server.mail.entities import EmailKind
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.patient_details import PatientDetails, PatientRecord
-from server.unit_of_work import Transaction, UnitOfWork
 
 FIRST_ADMIN_NAME: Final = "Administrator"
 

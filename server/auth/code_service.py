@@ -6,12 +6,12 @@ from server.auth import one_time_codes
 from server.auth.entities import User
 from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.one_time_codes import CodeScope
+from server.db.unit_of_work import Transaction
 from server.events.catalog import OtpRequested
 from server.events.repository import EventRepository
 from server.mail.entities import EmailKind
 from server.mail.outbox import EMAILS_PER_DAY, Outbox
 from server.mail.sealed_codes import CodeSeal
-from server.unit_of_work import Transaction
 
 
 class CodeService:

@@ -19,12 +19,12 @@ from server.auth.present_password import CurrentPasswordCheck
 from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_attempts import SignInAttempts
 from server.auth.standing import RevocationCache
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, RateLimitExceeded
 from server.events.catalog import PasswordChanged
 from server.events.repository import EventRepository
 from server.identity import Caller
 from server.mail.entities import EmailKind
-from server.unit_of_work import Transaction, UnitOfWork
 
 ANSWER_SECONDS: Final = 0.1
 """What strangers ask about an account is answered no sooner: longer than the longest way takes, so that the time does

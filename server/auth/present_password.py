@@ -7,9 +7,9 @@ from server.auth.account_repository import AccountRepository
 from server.auth.entities import Credentials
 from server.auth.passwords import Passwords
 from server.auth.sign_in_attempts import Attempt, SignInAttempts
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import PasswordWrong
 from server.identity import Caller
-from server.unit_of_work import Transaction, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from server.auth.account_repository import AccountRepository
 from server.auth.email_confirmation import EmailConfirmation
 from server.auth.entities import AccountChange, User
 from server.auth.present_password import CurrentPasswordCheck
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, ValidationFailed
 from server.identity import Caller, Role
 from server.mail.entities import EmailKind, NewEmail
 from server.mail.outbox import Outbox
-from server.unit_of_work import Transaction, UnitOfWork
 
 RecordPhone = Callable[[Transaction, UUID, str], Awaitable[UUID]]
 """Writes a patient's phone number into his record: transaction, user id, phone; answers the patient's id. The clinic

@@ -17,11 +17,11 @@ from server.auth.session_repository import SessionRepository
 from server.auth.sign_in_attempts import Attempt, SignInAttempts
 from server.auth.standing import RevocationCache
 from server.db.identifiers import new_id
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Caller
 from server.rate_limits.bucket import Limit
 from server.rate_limits.meter import RateLimiter
-from server.unit_of_work import Transaction, UnitOfWork
 
 
 class SessionService:

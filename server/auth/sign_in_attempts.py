@@ -20,8 +20,8 @@ from weakref import WeakValueDictionary
 from server.auth.one_time_codes import Asker
 from server.auth.passwords import LONGEST_WAIT_SECONDS
 from server.auth.sign_in_repository import FREE_FAILURES, SignInRepository
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RateLimitExceeded, ServerBusy, Unavailable
-from server.unit_of_work import Transaction, UnitOfWork
 
 LIMIT: Final = "sign_in"
 """What the refusal names as its limit."""

@@ -21,9 +21,9 @@ from server.auth.entities import UserStatus
 from server.auth.keys import MAX_LIFETIME
 from server.auth.session_repository import SessionRepository
 from server.clock import Clock
+from server.db.unit_of_work import UnitOfWork
 from server.errors import AccountNotVerified, EmailNotConfirmed, Unauthenticated, Unavailable
 from server.identity import Caller
-from server.unit_of_work import UnitOfWork
 
 POLL_SECONDS: Final = 0.5
 STALE_SECONDS: Final = 2.0

@@ -16,11 +16,11 @@ from server.clinical.entities import HistoryEntry, Patient
 from server.clinical.history_repository import HistoryRepository
 from server.clinical.patient_repository import PatientRepository
 from server.clock import Clock
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, OtpRequired, PageTokenInvalid, Unauthenticated
 from server.identity import Caller
 from server.mail.entities import EmailKind
 from server.pagination import Page, PageRequest, PageTokens, page_of
-from server.unit_of_work import Transaction, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)

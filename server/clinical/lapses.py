@@ -9,7 +9,7 @@ import structlog
 
 from server import background
 from server.clinical.lapse_repository import AT_ONCE, ExpiryRepository
-from server.unit_of_work import UnitOfWork
+from server.db.unit_of_work import UnitOfWork
 
 PAUSE_SECONDS: Final = 30.0
 

@@ -15,7 +15,7 @@ from server.auth.tables import users
 from server.clinical.entities import Patient, PatientEmailStatus, PatientSummary
 from server.clinical.tables import email_status, patients
 from server.db.identifiers import new_id
-from server.db.list_query import KeysetQuery
+from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
 from server.patient_details import DETAIL_NAMES, Gender, PatientDetails, PatientRecord
 

@@ -17,11 +17,11 @@ from server.clinical.patient_record import changed
 from server.clinical.patient_repository import PatientRepository
 from server.clinical.reference_number import ReferenceKind, new_patient_reference
 from server.clock import Clock
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import PageTokenInvalid, ReferenceNumberInvalid, ValidationFailed
 from server.identity import Caller, Role
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.patient_details import PatientDetails, PatientRecord, check_past_date
-from server.unit_of_work import Transaction, UnitOfWork
 
 
 class PatientService:

@@ -14,7 +14,7 @@ from server.audit.trail_repository import audit_params, audited_page
 from server.clinical.entities import Prescription, PrescriptionFilter
 from server.clinical.prescription_row import prescription_of
 from server.clinical.tables import patients, prescriptions, select_prescription, status_now
-from server.db.list_query import KeysetQuery
+from server.db.keyset_query import KeysetQuery
 
 _column = prescriptions.c
 

@@ -22,11 +22,11 @@ from server.clinical.reference_number import new_prescription_number
 from server.clock import Clock
 from server.date_range import Period
 from server.db.identifiers import new_id
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.events.catalog import PrescriptionCancelled, PrescriptionCreated
 from server.events.repository import EventRepository
 from server.identity import Caller
 from server.pagination import Page, PageRequest, PageTokens, page_of
-from server.unit_of_work import Transaction, UnitOfWork
 
 
 class PrescriptionService:

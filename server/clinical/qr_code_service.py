@@ -13,10 +13,10 @@ from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_code_repository import QrCodeRepository
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.identity import Caller
 from server.mail.entities import EmailKind
 from server.mail.outbox import EMAILS_PER_DAY, Outbox
-from server.unit_of_work import Transaction, UnitOfWork
 
 LEAST_LIFE_IN_MAIL: Final = timedelta(hours=24)
 """A code that ends sooner is replaced before it is mailed."""

@@ -16,7 +16,7 @@ from server.clinical.entities import NewVisit, Visit, VisitType, VitalSigns
 from server.clinical.tables import patient_named_at, patients, visits
 from server.date_range import Period
 from server.db.identifiers import new_id
-from server.db.list_query import KeysetQuery
+from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
 
 _column = visits.c

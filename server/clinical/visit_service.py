@@ -10,11 +10,11 @@ from server.clinical.entities import NewVisit, Visit
 from server.clinical.visit_repository import VisitRepository
 from server.clock import Clock
 from server.date_range import Period
+from server.db.unit_of_work import UnitOfWork
 from server.errors import PageTokenInvalid
 from server.identity import Caller
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.patient_details import check_past_date
-from server.unit_of_work import UnitOfWork
 
 
 class VisitService:

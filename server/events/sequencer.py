@@ -13,8 +13,8 @@ from typing import Final
 import structlog
 
 from server import background
+from server.db.unit_of_work import UnitOfWork
 from server.events.repository import AT_ONCE, EventRepository
-from server.unit_of_work import UnitOfWork
 
 POLL_SECONDS: Final = 1.0
 """How long an event waits for its place if nobody says that it is there."""

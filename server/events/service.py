@@ -10,6 +10,7 @@ from server.audit.occasion import Subject
 from server.audit.trail_repository import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.clock import Clock
+from server.db.unit_of_work import UnitOfWork
 from server.events.catalog import AdminTestEvent
 from server.events.email_feed import EmailFeed, FeedItem
 from server.events.feed import LONGEST_SILENCE_SECONDS, CoalescedPoll
@@ -20,7 +21,6 @@ from server.mail.listing_repository import AT_ONCE, EmailListRepository
 from server.mail.outbox import Outbox
 from server.mail.repository import EmailQueue
 from server.pagination import Page, PageRequest, PageTokens, page_of
-from server.unit_of_work import UnitOfWork
 
 
 class EventsService:

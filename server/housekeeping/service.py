@@ -9,9 +9,9 @@ from typing import Final
 import structlog
 
 from server import background
+from server.db.unit_of_work import UnitOfWork
 from server.housekeeping import repository
 from server.housekeeping.repository import PURGES, PurgeRepository
-from server.unit_of_work import UnitOfWork
 
 PAUSE_SECONDS: Final = 600.0
 

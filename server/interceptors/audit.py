@@ -11,10 +11,10 @@ from server.audit import occasion
 from server.audit.events import AuditEvent, Outcome
 from server.audit.occasion import NOTHING, AuditContext, Subject
 from server.audit.trail_repository import AuditWriter
+from server.db.unit_of_work import UnitOfWork
 from server.errors import Code, DeclaredError, Internal
 from server.interceptors.base import Next
 from server.interceptors.call import Call
-from server.unit_of_work import UnitOfWork
 
 RECORD_SECONDS: Final = 2.0
 """How long a refusal waits for its record."""

@@ -6,12 +6,12 @@ from typing import Final
 from server.audit import occasion
 from server.audit.occasion import NOTHING, Subject
 from server.audit.trail_repository import AuditWriter
+from server.db.unit_of_work import UnitOfWork
 from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from server.idempotency.repository import UNKNOWN_REQUEST, FirstSuccess, IdempotencyRepository, KeyedCall
 from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.interceptors.request_hash import request_hash
-from server.unit_of_work import UnitOfWork
 
 HEADER: Final = "idempotency-key"
 REPLAYED: Final = "idempotent-replayed"

@@ -16,9 +16,9 @@ import structlog
 from server import background
 from server.audit.seal_repository import SealRepository
 from server.clock import Clock
+from server.db.unit_of_work import UnitOfWork
 from server.liveness.repository import LivenessRepository
 from server.metrics import Metrics
-from server.unit_of_work import UnitOfWork
 
 REPORT_SECONDS: Final = 10.0
 """A success is stored once in this time."""

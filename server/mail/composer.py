@@ -12,6 +12,7 @@ from server.clinical.patient_repository import PatientRepository
 from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RecipientDeactivated
 from server.identity import Role
 from server.mail.entities import ClaimedEmail, EmailKind
@@ -19,7 +20,6 @@ from server.mail.envelope import build_message, picture_id, sender_domain
 from server.mail.handed_out_repository import DispenseRepository
 from server.mail.letters import ENDED, EmailRenderer, TemplateData
 from server.mail.sealed_codes import CodeSeal
-from server.unit_of_work import Transaction, UnitOfWork
 
 _OF_ACCOUNTS: Final = frozenset(
     {

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Text, any_, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.db.list_query import KeysetQuery
+from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
 from server.mail.entities import EmailKind, EmailState, ListedEmail
 from server.mail.tables import emails

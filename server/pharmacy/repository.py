@@ -16,7 +16,7 @@ from server.auth.tables import user_named_at
 from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.prescription_repository import PrescriptionRepository, lock_where
 from server.clinical.tables import patient_named_at, patients, prescription_items, prescriptions
-from server.db.list_query import KeysetQuery
+from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
 from server.identity import Caller, Role
 from server.pharmacy.entities import (

@@ -17,6 +17,7 @@ from server.clinical.qr_code_repository import QrCodeRepository
 from server.clinical.reference_number import ReferenceKind, ReferenceNumber
 from server.clock import Clock
 from server.db.identifiers import new_id
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import NotFound, QrCodeInvalid
 from server.events.catalog import PrescriptionDispensed, PrescriptionRejected
 from server.events.repository import EventRepository
@@ -40,7 +41,6 @@ from server.pharmacy.lookup_misses import LookupMisses
 from server.pharmacy.repository import PharmacyRepository
 from server.qr import signed_code
 from server.qr.signed_code import QrContent, QrKeyRing
-from server.unit_of_work import Transaction, UnitOfWork
 
 _RESOURCE: Final = "prescription"
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from server.db.unit_of_work import UnitOfWork
 from server.errors import DatabaseUnavailable
 from server.rate_limits.bucket import Decision, Limit, decided, take_all
 from server.rate_limits.repository import BucketRepository
 from server.rate_limits.store import Bucket
-from server.unit_of_work import UnitOfWork
 
 ANSWER_SECONDS: Final = 2.0
 """How long the database may take: limits are judged before the call's own deadline is."""

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from server.db.engine import create_engine
 from server.db.notifications import Channel, Notifications
+from server.db.unit_of_work import UnitOfWork
 from server.events.catalog import UserRegistered
 from server.events.repository import EventRepository
 from server.events.service import EventsService
@@ -24,7 +25,6 @@ from server.mail.entities import ClaimedEmail, QueueStatus
 from server.mail.mailer import SmtpMailer
 from server.mail.repository import EmailQueue
 from server.mail.worker import EmailWorker
-from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
 from tests.fixtures.auth import a_user
 from tests.fixtures.clinical import TOKENS

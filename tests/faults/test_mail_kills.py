@@ -19,10 +19,10 @@ from medconnect.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from sqlalchemy import text
 
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.mail.entities import EmailKind, NewEmail
 from server.mail.outbox import Outbox
 from server.mail.worker import MAX_AT_ONCE
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.database import committing_work
 from tests.fixtures.mail_sink import ACCEPTED, HANG, MailSink, free_port
 from tests.fixtures.mails import add_account, change

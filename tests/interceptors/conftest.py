@@ -11,8 +11,8 @@ import pytest
 import structlog
 
 from server import logs
+from server.db.unit_of_work import UnitOfWork
 from server.interceptors import failures, request_log
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
 from tests.interceptors.probe import House, running_house
 

@@ -25,6 +25,7 @@ from server.auth.access_tokens import AccessTokens
 from server.auth.keys import KeyRing
 from server.auth.lifetimes import Lifetimes
 from server.auth.standing import RevocationCache
+from server.db.unit_of_work import UnitOfWork
 from server.events.servicer import EventsServicer
 from server.identity import Role
 from server.interceptors.contract import Method
@@ -33,7 +34,6 @@ from server.metrics import Metrics
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.meter import RateLimiter
 from server.rate_limits.store import BucketStore, MemoryStore
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import a_user
 from tests.fixtures.clock import FAR, SettableClock
 

@@ -11,8 +11,8 @@ from server.auth.entities import NewAccount, UserStatus
 from server.auth.lifetimes import Lifetime
 from server.auth.session_repository import SessionRepository
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.identity import Caller, Role, current_caller
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import a_user
 from tests.fixtures.clock import FAR
 from tests.interceptors.probe import FACES, MALFORMED, SERVICE, House, Metadata

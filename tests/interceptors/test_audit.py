@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from server.audit.events import AuditEvent, Outcome
 from server.audit.trail_repository import AuditWriter
+from server.db.unit_of_work import UnitOfWork
 from server.identity import Role
 from server.interceptors import deadline
-from server.unit_of_work import UnitOfWork
 from tests.interceptors.probe import BODY, PATHS, House
 
 

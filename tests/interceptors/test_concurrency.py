@@ -5,7 +5,7 @@ from pathlib import Path
 
 import grpc
 
-from server.unit_of_work import UnitOfWork
+from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
 from tests.interceptors.probe import running_house
 

@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import VersionConflict
 from server.identity import Role
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import CommittingWork, as_owner
 from tests.interceptors.probe import BODY, EDGE, PATHS, House, Metadata, running_house

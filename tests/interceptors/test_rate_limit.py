@@ -7,9 +7,9 @@ import grpc
 import pytest
 
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Role
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import a_user
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.limits import BUDGETS

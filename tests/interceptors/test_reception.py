@@ -8,8 +8,8 @@ import grpc
 import grpc.aio
 import pytest
 
+from server.db.unit_of_work import UnitOfWork
 from server.interceptors import reception
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
 from tests.interceptors.probe import FACES, PATHS, Answer, House, Metadata, answer, running_house
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from server.db.embedded import EmbeddedPostgres
-from server.unit_of_work import UnitOfWork
+from server.db.embedded.cluster import EmbeddedPostgres
+from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.cast import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import copied_database

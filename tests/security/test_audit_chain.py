@@ -19,7 +19,7 @@ from server.audit.sealing import ChainAhead, HeadKeeper, SealWorker, links
 from server.audit.tables import audit_records
 from server.audit.verification import verify
 from server.clock import Clock
-from server.unit_of_work import UnitOfWork
+from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
 
 KEY = HeadKey(b"k" * 32)

@@ -16,7 +16,7 @@ from server.audit.heads import read_heads
 from server.audit.sealing import ChainCut, HeadKeeper, SealWorker
 from server.clock import Clock
 from server.config.settings import ConfigurationWrong, read_settings
-from server.unit_of_work import UnitOfWork
+from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
 from tests.security.test_audit_chain import FILL, KEY, UNGUARDED, Kept, a_sealer
 

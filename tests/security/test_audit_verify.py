@@ -13,7 +13,7 @@ from server.audit.head_sinks import head_sink
 from server.audit.sealing import HeadKeeper, SealWorker
 from server.clock import Clock
 from server.config.secrets import derived_key
-from server.unit_of_work import UnitOfWork
+from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
 from tests.security.test_audit_chain import FILL, MANY, UNGUARDED
 

@@ -11,10 +11,10 @@ from grpc_health.v1 import health_pb2
 
 from server.audit.sealing import ChainAhead
 from server.clock import Clock
+from server.db.unit_of_work import UnitOfWork
 from server.health import NOT_SERVING, SERVING, Health
 from server.liveness.service import AUDIT, LONGEST_SILENCE, WORK, BackgroundTask, BackgroundWatch, Reports
 from server.metrics import Metrics
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.cast import Actors
 from tests.fixtures.database import as_owner, committing_work
 from tests.security.test_audit_chain import FILL, UNGUARDED, a_sealer

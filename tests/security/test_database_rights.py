@@ -12,7 +12,7 @@ from server import app, schema
 from server.auth.account_repository import AccountRepository
 from server.config.settings import ConfigurationWrong, read_settings
 from server.db import grants, logins
-from server.db.embedded import EmbeddedPostgres
+from server.db.embedded.cluster import EmbeddedPostgres
 from server.db.engine import APP_ROLE, SEALER_ROLE
 from server.db.logins import DatabaseUrls
 from tests.fixtures.database import as_owner

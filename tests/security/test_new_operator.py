@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from server.cli import EXIT_CONFIG
-from server.db.embedded import EmbeddedPostgres
+from server.db.embedded.cluster import EmbeddedPostgres
 from tests.fixtures.database import as_owner
 from tests.fixtures.process import process_up
 

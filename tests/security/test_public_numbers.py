@@ -14,10 +14,10 @@ from server.clinical import reference_number
 from server.clinical.entities import NewPrescription, NewPrescriptionItem
 from server.clinical.prescription_service import PrescriptionService
 from server.clinical.reference_number import new_patient_reference, new_prescription_number
+from server.db.unit_of_work import UnitOfWork
 from server.errors import NotFound, RateLimitExceeded
 from server.identity import Caller, Role
 from server.pagination import PageTokens
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.cast import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.instance import RunningInstance

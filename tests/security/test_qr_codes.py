@@ -9,12 +9,12 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 from server.clock import Clock
 from server.date_range import Period
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import DeclaredError, QrCodeExpired, QrCodeInvalid, QrCodeReplaced
 from server.pharmacy.entities import HistoryFilter
 from server.pharmacy.service import PharmacyService
 from server.qr import signed_code
 from server.qr.signed_code import QrContent, QrKeyRing
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.cast import Actors
 from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, current, run
 from tests.fixtures.pharmacy import QR_KEYS, QR_SECRET, PharmacyPeople, Written, a_service

@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from server import app
 from server.config.settings import read_settings
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import DatabaseUnavailable, Unavailable
 from server.metrics import Metrics
 from server.rate_limits import postgres_store
@@ -25,7 +26,6 @@ from server.rate_limits.fallback_store import FallbackStore
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.store import MemoryStore
-from server.unit_of_work import Transaction, UnitOfWork
 from tests.fixtures.cast import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work

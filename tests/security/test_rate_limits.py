@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials
 from server.identity import Role
 from server.metrics import Metrics
@@ -16,7 +17,6 @@ from server.rate_limits.budgets import NAMES, SHARED
 from server.rate_limits.divided_store import RoutingStore
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.store import MemoryStore
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
 from tests.interceptors.probe import Answer, House, Metadata, running_house
 

@@ -10,8 +10,8 @@ from server.audit.events import Outcome
 from server.auth.entities import SignedIn
 from server.auth.passwords import Passwords
 from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
+from server.db.unit_of_work import UnitOfWork
 from server.errors import Unauthenticated
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import Auth, process
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import age, execute, is_refused

@@ -16,7 +16,7 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 
-from server.db.embedded import EmbeddedPostgres
+from server.db.embedded.cluster import EmbeddedPostgres
 from server.interceptors.open_streams import STREAMS_PER_USER
 from tests.fixtures.auth import PASSWORD
 from tests.fixtures.database import copied_database

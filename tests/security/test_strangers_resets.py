@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.db.embedded import EmbeddedPostgres
+from server.db.embedded.cluster import EmbeddedPostgres
 from server.rate_limits import postgres_store
 from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.database import copied_database

@@ -6,8 +6,8 @@ import pytest
 from medconnect.options.v1 import access_pb2
 
 from server.auth.passwords import Passwords
+from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import Auth
 from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.clock import SettableClock

@@ -11,10 +11,10 @@ import pytest
 from server.auth.entities import User, UserFilter, UserStatus
 from server.auth.passwords import Passwords
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailTaken, InvalidCredentials, NotFound, PageTokenInvalid, ValidationFailed
 from server.identity import Caller, Role
 from server.pagination import PageRequest
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import NO_DETAILS, PASSWORD, Auth, an_application, process, set_status
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import execute

@@ -9,6 +9,7 @@ from server.auth.entities import User, UserStatus
 from server.auth.passwords import Passwords
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     AccountNotVerified,
     InvalidCredentials,
@@ -19,7 +20,6 @@ from server.errors import (
     Unauthenticated,
 )
 from server.identity import Caller, Role
-from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
 from tests.fixtures.auth import Auth
 from tests.fixtures.clock import SettableClock

@@ -19,10 +19,10 @@ from server.auth.one_time_codes import (
 )
 from server.auth.passwords import Passwords
 from server.db.engine import create_engine
+from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailLimitExceeded, RateLimitExceeded
 from server.mail.entities import EmailKind, NewEmail
 from server.mail.outbox import Outbox
-from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
 from tests.fixtures.auth import SEAL, Auth
 from tests.fixtures.clock import SettableClock

@@ -8,6 +8,7 @@ import pytest
 from server.auth.entities import AccountChange, OpenedAccount, SignedIn, Tokens, User, UserStatus
 from server.auth.passwords import Passwords
 from server.clinical.patient_repository import PatientRepository
+from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     AccountNotVerified,
     EmailNotConfirmed,
@@ -17,7 +18,6 @@ from server.errors import (
     RateLimitExceeded,
 )
 from server.identity import Role
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import PASSWORD, SEAL, Auth, an_application
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.limits import BUDGETS

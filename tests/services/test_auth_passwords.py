@@ -11,6 +11,7 @@ from server.auth.password_service import PasswordService
 from server.auth.passwords import Passwords
 from server.auth.present_password import CurrentPasswordCheck
 from server.auth.sign_in_attempts import SignInAttempts
+from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     InvalidCredentials,
     OtpInvalid,
@@ -21,7 +22,6 @@ from server.errors import (
     RefreshTokenInvalid,
     Unauthenticated,
 )
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import PASSWORD, SEAL, SECRET, Auth, set_status
 from tests.fixtures.clock import SettableClock
 

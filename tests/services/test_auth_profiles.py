@@ -9,9 +9,9 @@ import pytest
 from server.auth.account_repository import AccountRepository
 from server.auth.entities import AccountChange, User, UserFilter
 from server.auth.passwords import Passwords
+from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailTaken, OtpInvalid, PasswordWrong, RateLimitExceeded, ValidationFailed
 from server.identity import Caller, Role
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import PASSWORD, SEAL, Auth, an_application, process
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import execute

@@ -11,9 +11,9 @@ from server.auth.entities import User, UserStatus
 from server.auth.lifetimes import MAX_SESSIONS
 from server.auth.passwords import Passwords
 from server.auth.refresh_tokens import stored_hash
+from server.db.unit_of_work import UnitOfWork
 from server.errors import AccountNotVerified, InvalidCredentials, Unauthenticated
 from server.identity import Role
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import PASSWORD, Auth, process, set_status
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import age, execute, is_refused

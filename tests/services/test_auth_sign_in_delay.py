@@ -8,8 +8,8 @@ from server.auth.entities import User
 from server.auth.passwords import Passwords
 from server.auth.sign_in_repository import FREE_FAILURES, LONGEST_DELAY_SECONDS
 from server.db.engine import create_engine
+from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials, RateLimitExceeded
-from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
 from tests.fixtures.auth import PASSWORD, SEAL, Auth
 from tests.fixtures.clock import SettableClock

@@ -14,9 +14,9 @@ from server.auth.passwords import Passwords
 from server.auth.standing import RevocationCache
 from server.clock import Clock
 from server.db.engine import create_engine
+from server.db.unit_of_work import UnitOfWork
 from server.errors import AccountNotVerified, DatabaseUnavailable, Unauthenticated
 from server.identity import Caller, Role
-from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
 from tests.fixtures.auth import Auth, set_status
 from tests.fixtures.clock import SettableClock

@@ -10,11 +10,11 @@ import pytest
 
 from server.clinical.entities import Patient, PatientChange, PatientSummary
 from server.clinical.reference_number import new_patient_reference, normalize
+from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailTaken, NotFound, PageTokenInvalid, ValidationFailed, VersionConflict
 from server.identity import Role
 from server.pagination import PageRequest
 from server.patient_details import Gender, PatientDetails
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.clinical import FIRST_PAGE, NO_DETAILS, Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock
 

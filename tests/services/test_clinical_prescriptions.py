@@ -11,6 +11,7 @@ from server.clinical.entities import NewPrescription, NewVisit, PrescriptionFilt
 from server.clinical.prescription_list_repository import PrescriptionListRepository
 from server.clinical.reference_number import new_prescription_number, normalize
 from server.date_range import Period
+from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     NotFound,
     PageTokenInvalid,
@@ -22,7 +23,6 @@ from server.errors import (
     ValidationFailed,
 )
 from server.pagination import PageRequest
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.clinical import FIRST_PAGE, ITEM, Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock
 

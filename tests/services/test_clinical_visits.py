@@ -8,9 +8,9 @@ import pytest
 
 from server.clinical.entities import NewVisit, VisitType, VitalSigns
 from server.date_range import Period
+from server.db.unit_of_work import UnitOfWork
 from server.errors import NotFound, PageTokenInvalid, ValidationFailed
 from server.pagination import PageRequest
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.clinical import FIRST_PAGE, Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock
 

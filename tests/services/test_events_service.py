@@ -10,12 +10,12 @@ import pytest
 from medconnect.events.v1 import events_service_pb2 as pb
 
 from server.clock import Clock
+from server.db.unit_of_work import UnitOfWork
 from server.errors import DatabaseUnavailable
 from server.events import mapping
 from server.events.feed import CoalescedPoll
 from server.events.service import EventsService, is_news
 from server.mail.entities import QueueStatus
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.clinical import TOKENS
 from tests.fixtures.mails import add_mails, change, empty_queue
 

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, text
 
 from server.db.identifiers import new_id
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.housekeeping import repository
 from server.housekeeping.repository import PURGES
 from server.housekeeping.service import Retention
-from server.unit_of_work import Transaction, UnitOfWork
 from tests.fixtures.mails import add_account, add_mails
 
 KEEP = timedelta(days=30)

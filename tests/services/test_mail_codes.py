@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
+from server.db.unit_of_work import UnitOfWork
 from server.mail.composer import EmailComposer
 from server.mail.delivery import Delivery
 from server.mail.entities import ClaimedEmail, EmailKind, NewEmail, QueueStatus
@@ -22,7 +23,6 @@ from server.mail.mailer import SmtpMailer
 from server.mail.outbox import Outbox
 from server.mail.repository import EmailQueue
 from server.mail.worker import EmailWorker
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import SEAL
 from tests.fixtures.database import committing_work
 from tests.fixtures.mail_sink import MailSink

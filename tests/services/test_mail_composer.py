@@ -17,6 +17,7 @@ from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import RecipientDeactivated
 from server.mail.composer import EmailComposer
 from server.mail.entities import ClaimedEmail, EmailKind, NewEmail
@@ -24,7 +25,6 @@ from server.mail.letters import EmailRenderer
 from server.mail.outbox import Outbox
 from server.mail.repository import EmailQueue
 from server.pharmacy.tables import dispensed_lines, pharmacy_log
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.auth import SEAL
 from tests.fixtures.pharmacy import QR_KEYS, PharmacyPeople, Written, open_pharmacy
 

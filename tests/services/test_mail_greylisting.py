@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from server.db.unit_of_work import UnitOfWork
 from server.mail.delivery import Delivery
 from server.mail.entities import EmailKind, NewEmail
 from server.mail.mailer import SmtpMailer
 from server.mail.outbox import Outbox
 from server.mail.outcome import Sent
 from server.mail.repository import EmailQueue
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.mail_sink import MailSink
 from tests.fixtures.mails import add_account, empty_queue, rows
 from tests.fixtures.pharmacy import PharmacyPeople, Written

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailLimitExceeded
 from server.mail import standby as standby_module
 from server.mail import worker as worker_module
@@ -21,7 +22,6 @@ from server.mail.outcome import Sent
 from server.mail.repository import EmailQueue
 from server.mail.standby import FallbackWorker
 from server.mail.worker import MAX_AT_ONCE, MAX_BULK, EmailWorker
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.mail_sink import HANG, RESET, MailSink
 from tests.fixtures.mails import add_account, add_mails, change, empty_queue, rows
 from tests.fixtures.pharmacy import PharmacyPeople, Written

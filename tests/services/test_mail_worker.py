@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
 from server.mail.delivery import Compose, Delivery
 from server.mail.entities import ClaimedEmail, QueueStatus
@@ -16,7 +17,6 @@ from server.mail.envelope import RenderedEmail, build_message
 from server.mail.mailer import Mailer, SmtpMailer, SmtpServer
 from server.mail.repository import EmailQueue
 from server.mail.worker import MAX_BULK, EmailWorker
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.mail_sink import MailSink, free_port
 from tests.fixtures.mails import add_mails, change, empty_queue, rows

@@ -7,6 +7,7 @@ import pytest
 
 from server.clinical.entities import PrescriptionStatus
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     ClaimedByOther,
     NotFound,
@@ -15,7 +16,6 @@ from server.errors import (
 from server.identity import Caller
 from server.pharmacy.entities import PharmacyAction
 from server.pharmacy.service import PharmacyService
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, current, run, scan_and_validate
 from tests.fixtures.pharmacy import PharmacyPeople, Written, line
 

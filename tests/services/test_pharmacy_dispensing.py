@@ -6,13 +6,13 @@ import pytest
 
 from server.clinical.entities import PrescriptionStatus
 from server.date_range import Period
+from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     NotFound,
     ValidationFailed,
 )
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.counter import FIRST_PAGE, current, mails, run, scan_and_validate
 from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line

@@ -10,6 +10,7 @@ import pytest
 from server.clock import Clock
 from server.date_range import Period
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     NotFound,
     PageTokenInvalid,
@@ -18,7 +19,6 @@ from server.errors import (
 from server.pagination import PageRequest
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.counter import FIRST_PAGE, run, scan_and_validate
 from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line, open_pharmacy
 

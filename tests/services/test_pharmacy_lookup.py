@@ -5,12 +5,12 @@ from sqlalchemy import text
 
 from server.clinical.entities import PrescriptionStatus
 from server.date_range import Period
+from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     ReferenceNumberInvalid,
 )
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, prescribe
 from tests.fixtures.pharmacy import PharmacyPeople, Written
 

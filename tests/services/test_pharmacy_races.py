@@ -9,13 +9,13 @@ from sqlalchemy import func, make_url, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from server.clinical.entities import PrescriptionStatus
+from server.db.unit_of_work import UnitOfWork
 from server.errors import ClaimedByOther, DeclaredError, PrescriptionDispensed, PrescriptionInState
 from server.identity import Caller
 from server.pagination import PageRequest
 from server.pharmacy.entities import DispensedPrescription
 from server.pharmacy.service import PharmacyService
 from server.pharmacy.tables import dispensed_lines, pharmacy_log
-from server.unit_of_work import UnitOfWork
 from server.work import unit_of_work
 from tests.fixtures.counter import current, prescribe, scan_and_validate
 from tests.fixtures.pharmacy import PharmacyPeople, Written, line, open_pharmacy

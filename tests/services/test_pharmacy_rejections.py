@@ -3,11 +3,11 @@
 import pytest
 
 from server.clinical.entities import PrescriptionStatus
+from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     PrescriptionInState,
 )
 from server.pharmacy.service import PharmacyService
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.counter import current, mails, scan_and_validate
 from tests.fixtures.pharmacy import PharmacyPeople, Written, line
 

@@ -9,6 +9,7 @@ from server.clinical.entities import PrescriptionStatus
 from server.clock import Clock
 from server.date_range import Period
 from server.db.identifiers import new_id
+from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     QrCodeInvalid,
 )
@@ -16,7 +17,6 @@ from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.service import PharmacyService
 from server.qr import signed_code
 from server.qr.signed_code import QrContent
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.counter import FIRST_PAGE, current, prescribe, scan_and_validate
 from tests.fixtures.pharmacy import QR_KEYS, PharmacyPeople, Written
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from server.db.unit_of_work import UnitOfWork
 from server.rate_limits.bucket import Decision, Limit
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.store import BucketStore, MemoryStore
-from server.unit_of_work import UnitOfWork
 
 LOGIN = Limit("login", 5, 900)
 ROLE = Limit("role", 50, 60)

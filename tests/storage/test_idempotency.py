@@ -8,9 +8,9 @@ from sqlalchemy import text
 from server.audit.occasion import Subject
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RequestInProgress
 from server.idempotency.repository import FirstSuccess, IdempotencyRepository, KeyedCall
-from server.unit_of_work import Transaction, UnitOfWork
 from server.work import unit_of_work
 
 CALL = KeyedCall(new_id(), "ScanQrCode", "0123456789abcdef")

@@ -20,10 +20,10 @@ from server.clinical.prescription_repository import PrescriptionRepository
 from server.date_range import Period
 from server.db.engine import APP_ROLE
 from server.db.identifiers import new_id
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import NotFound
 from server.pharmacy.entities import HistoryFilter, NewEntry, NewLine, PharmacyAction
 from server.pharmacy.repository import PharmacyRepository
-from server.unit_of_work import Transaction, UnitOfWork
 from tests.fixtures.pharmacy import PharmacyPeople, open_pharmacy
 
 

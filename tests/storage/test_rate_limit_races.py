@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from server.db.unit_of_work import UnitOfWork
 from server.rate_limits.bucket import Limit
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.database import committing_work
 from tests.storage.buckets import LOGIN, Shelf, in_postgres
 

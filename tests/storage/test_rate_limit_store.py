@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from server.db.unit_of_work import UnitOfWork
 from server.rate_limits.bucket import Limit
-from server.unit_of_work import UnitOfWork
 from tests.fixtures.database import committing_work
 from tests.fixtures.valkey import running_valkey
 from tests.storage.buckets import LOGIN, ROLE, Shelf, in_memory, in_postgres, in_redis

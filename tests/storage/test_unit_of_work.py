@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from server.db.engine import create_engine
+from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import VersionConflict
-from server.unit_of_work import Transaction, UnitOfWork
 from server.work import unit_of_work
 from tests.fixtures.database import as_owner
 

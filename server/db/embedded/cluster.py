@@ -27,8 +27,8 @@ from urllib.parse import quote
 
 import asyncpg
 
-from server.db.embedded_processes import PORT, Guardian, Programs, Server, open_private
-from server.db.postgres_binaries import Account
+from server.db.embedded.binaries import Account
+from server.db.embedded.processes import PORT, Guardian, Programs, Server, open_private
 from server.supervision import restarts
 
 OWNER: Final = "medconnect"

@@ -18,8 +18,8 @@ class KeysetQuery:
 
     rows: the select of a line. table: whose rows are lines, and the only one that conditions name, so that totals are
     counted without joins. conditions: by the parameter that each takes. order: the columns by which lines stand, the
-    last one tells them apart. cursor: what these are in the line that a page begins behind. selective: filters whose index
-    finds their lines in no order. with_audit: makes a page's statement one that also records the reading.
+    last one tells them apart. cursor: what these are in the line that a page begins behind. selective: filters whose
+    index finds their lines in no order. with_audit: makes a page's statement one that also records the reading.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class KeysetQuery:
     ) -> tuple[Sequence[Row[Any]], int]:
         """Up to `size` + 1 lines behind the cursor, and how many lines the filters find, counted to COUNT_LIMIT + 1.
 
-        An empty cursor starts the list; filters that are None do not narrow it. record: what `with_audit` wants to know.
+        An empty cursor starts the list; filters that are None do not narrow it. record: what `with_audit` records.
         """
         given = {name: value for name, value in filters.items() if value is not None}
         statement = self._page(frozenset(given), continued=bool(cursor))

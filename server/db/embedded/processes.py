@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO, cast
 
-from server.db.postgres_binaries import Account, Binaries
+from server.db.embedded.binaries import Account, Binaries
 from server.supervision import postgres_guard
 from server.supervision.environment import BARE
 from server.supervision.restarts import StartFailed

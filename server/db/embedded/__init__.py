@@ -1,0 +1,1 @@
+"""The PostgreSQL that `medconnect up` starts for itself."""
