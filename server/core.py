@@ -29,11 +29,11 @@ from server.mail.sealed_codes import CodeSeal
 from server.metrics import Metrics
 from server.qr.signed_code import QrKeyRing
 from server.rate_limits.budgets import SHARED
-from server.rate_limits.divided_store import RoutingStore
 from server.rate_limits.fallback_store import FallbackStore
-from server.rate_limits.meter import RateLimiter
 from server.rate_limits.postgres_store import PostgresStore
+from server.rate_limits.rate_limiter import RateLimiter
 from server.rate_limits.redis_store import RedisStore
+from server.rate_limits.routing_store import RoutingStore
 from server.rate_limits.store import BucketStore, MemoryStore
 from server.work import unit_of_work
 

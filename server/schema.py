@@ -25,7 +25,7 @@ from server.idempotency import tables as idempotency_tables
 from server.liveness import tables as liveness_tables
 from server.mail import tables as mail_tables
 from server.pharmacy import tables as pharmacy_tables
-from server.rate_limits import tables as rate_limit_tables
+from server.rate_limits.storage import tables as rate_limit_tables
 
 TABLES: Final = (
     *(auth_tables, clinical_tables, pharmacy_tables, events_tables, mail_tables),

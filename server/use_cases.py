@@ -25,13 +25,13 @@ from server.clinical.qr_code_service import QrCodeService
 from server.clinical.visit_service import VisitService
 from server.config.secrets import derived_key
 from server.core import Core, code_seal
-from server.events.rate_limit_usage import RateLimitUsage
 from server.events.service import EventsService
 from server.pagination import PageTokens
 from server.pharmacy.lookup_misses import LookupMisses
 from server.pharmacy.service import PharmacyService
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks
+from server.rate_limits.usage import RateLimitUsage
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from server.db.unit_of_work import Transaction
 from server.mail.entities import EmailKind, NewEmail
 from server.mail.outbox import Outbox
 from server.rate_limits.bucket import Limit
-from server.rate_limits.meter import RateLimiter
+from server.rate_limits.rate_limiter import RateLimiter
 
 
 class EmailConfirmation:

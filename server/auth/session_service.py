@@ -21,7 +21,7 @@ from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Caller
 from server.rate_limits.bucket import Limit
-from server.rate_limits.meter import RateLimiter
+from server.rate_limits.rate_limiter import RateLimiter
 
 
 class SessionService:

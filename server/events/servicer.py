@@ -9,9 +9,9 @@ from medconnect.events.v1 import events_service_pb2 as pb
 from medconnect.events.v1 import events_service_pb2_grpc
 
 from server.events import mapping
-from server.events.rate_limit_usage import RateLimitUsage
 from server.events.service import EventsService
 from server.identity import current_caller
+from server.rate_limits.usage import RateLimitUsage
 from server.wire import page_request, read_uuid
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -8,7 +8,7 @@ from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.rate_limits.bucket import Decision
 from server.rate_limits.budgets import Budgets
-from server.rate_limits.meter import RateLimiter, refusal
+from server.rate_limits.rate_limiter import RateLimiter, refusal
 
 
 class RateLimit:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from server.errors import NotFound
 from server.rate_limits.bucket import Limit
-from server.rate_limits.meter import RateLimiter
+from server.rate_limits.rate_limiter import RateLimiter
 
 
 class LookupMisses:

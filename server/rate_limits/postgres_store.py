@@ -7,7 +7,7 @@ from typing import Final
 from server.db.unit_of_work import UnitOfWork
 from server.errors import DatabaseUnavailable
 from server.rate_limits.bucket import Decision, Limit, decided, take_all
-from server.rate_limits.repository import BucketRepository
+from server.rate_limits.storage.buckets import BucketRepository
 from server.rate_limits.store import Bucket
 
 ANSWER_SECONDS: Final = 2.0

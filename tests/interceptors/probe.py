@@ -32,7 +32,7 @@ from server.interceptors.contract import Method
 from server.listening import OPTIONS
 from server.metrics import Metrics
 from server.rate_limits.budgets import Budgets
-from server.rate_limits.meter import RateLimiter
+from server.rate_limits.rate_limiter import RateLimiter
 from server.rate_limits.store import BucketStore, MemoryStore
 from tests.fixtures.auth import a_user
 from tests.fixtures.clock import FAR, SettableClock

@@ -21,10 +21,10 @@ from server.errors import DatabaseUnavailable, Unavailable
 from server.metrics import Metrics
 from server.rate_limits import postgres_store
 from server.rate_limits.bucket import Limit
-from server.rate_limits.divided_store import RoutingStore
 from server.rate_limits.fallback_store import FallbackStore
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
+from server.rate_limits.routing_store import RoutingStore
 from server.rate_limits.store import MemoryStore
 from tests.fixtures.cast import Actors
 from tests.fixtures.clock import SettableClock
@@ -42,7 +42,7 @@ import asyncio, json, os, sys
 from server.clock import Clock
 from server.metrics import Metrics
 from server.rate_limits.budgets import Budgets
-from server.rate_limits.meter import Meter
+from server.rate_limits.rate_limiter import Meter
 from server.rate_limits.store import MemoryStore
 from server.settings import read_settings
 

@@ -14,8 +14,8 @@ from server.errors import InvalidCredentials
 from server.identity import Role
 from server.metrics import Metrics
 from server.rate_limits.budgets import NAMES, SHARED
-from server.rate_limits.divided_store import RoutingStore
 from server.rate_limits.postgres_store import PostgresStore
+from server.rate_limits.routing_store import RoutingStore
 from server.rate_limits.store import MemoryStore
 from tests.fixtures.clock import SettableClock
 from tests.interceptors.probe import Answer, House, Metadata, running_house

@@ -21,9 +21,9 @@ from server.metrics import Metrics
 from server.pharmacy.lookup_misses import LookupMisses
 from server.rate_limits import postgres_store
 from server.rate_limits.budgets import SHARED
-from server.rate_limits.divided_store import RoutingStore
-from server.rate_limits.meter import RateLimiter
 from server.rate_limits.postgres_store import PostgresStore
+from server.rate_limits.rate_limiter import RateLimiter
+from server.rate_limits.routing_store import RoutingStore
 from server.rate_limits.store import MemoryStore
 from server.work import unit_of_work
 from tests.fixtures.auth import PASSWORD, Auth, process

@@ -9,7 +9,7 @@ from server.clock import Clock
 from server.metrics import Metrics
 from server.rate_limits.bucket import Limit
 from server.rate_limits.budgets import Budgets
-from server.rate_limits.meter import RateLimiter
+from server.rate_limits.rate_limiter import RateLimiter
 from server.rate_limits.store import Bucket
 
 SHOWN: Final = 20
