@@ -13,8 +13,8 @@ from google.protobuf.message import Message
 from benchmarks.baselines import Handlers, answering
 from benchmarks.plan import RehearsedCall
 from server import app, logs
-from server.audit import occasion
-from server.audit.occasion import NOTHING
+from server.audit import audit_context
+from server.audit.audit_context import NOTHING
 from server.config.settings import Settings
 from server.listening import OPTIONS
 
@@ -58,7 +58,7 @@ def _recorded(known: RehearsedCall) -> "Handler":
     bare: Any = answering(known)
 
     async def answer(request: Message, context: "Context") -> Message:
-        call = occasion.current()
+        call = audit_context.current()
         if call is not None:
             call.recorded = NOTHING
         response: Message = await bare.unary_unary(request, context)

@@ -21,10 +21,10 @@ from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
 from server import background
+from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
-from server.audit.occasion import Subject
-from server.audit.sealing import SealWorker
-from server.audit.trail_repository import AuditWriter
+from server.audit.seal_worker import SealWorker
+from server.audit.storage.audit_writer import AuditWriter
 from server.auth import key_file
 from server.auth.servicer import AuthServicer
 from server.clinical.lapses import ExpiryJob

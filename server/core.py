@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from server import schema
 from server.audit import head_keys
-from server.audit.chain import HeadKey
+from server.audit.hash_chain import HeadKey
 from server.audit.head_sinks import head_sink
-from server.audit.sealing import HeadKeeper
+from server.audit.seal_worker import HeadKeeper
 from server.auth import key_file
 from server.auth.keys import KeyRing
 from server.clinical.qr_issuer import QrIssuer

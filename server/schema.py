@@ -12,7 +12,7 @@ from sqlalchemy import DDL, Executable, delete, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 import migrations
-from server.audit import tables as audit_tables
+from server.audit.storage import tables as audit_tables
 from server.auth import tables as auth_tables
 from server.clinical import tables as clinical_tables
 from server.db import grants

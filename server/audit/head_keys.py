@@ -17,7 +17,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from server.audit.chain import HeadKey, base64url, key_id
+from server.audit.hash_chain import HeadKey, base64url, key_id
 from server.config.secrets import SECRET_BYTES, kept_secret
 
 FOLDER: Final = "audit"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from server.audit.chain import Head, SignedHead, is_signed
+from server.audit.hash_chain import Head, SignedHead, is_signed
 
 HEAD_EVENT: Final = "audit_head"
 """The log event that carries a signed head."""

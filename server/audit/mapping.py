@@ -6,7 +6,7 @@ from medconnect.clinical.v1 import access_log_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical_pb
 from medconnect.options.v1 import access_pb2, audit_pb2
 
-from server.audit.entities import Access, AuditFilter, AuditRecord
+from server.access_log.entities import Access, AuditFilter, AuditRecord
 from server.audit.events import Action, AuditEvent, Outcome
 from server.identity import Role
 from server.pagination import Page

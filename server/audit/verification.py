@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from server.audit.chain import START, Head, next_hash
-from server.audit.seal_repository import NO_SEAL, Seal, SealRepository
+from server.audit.hash_chain import START, Head, next_hash
+from server.audit.storage.seals import NO_SEAL, Seal, SealRepository
 from server.db.unit_of_work import UnitOfWork
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import name_search
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import audit_params, audited_page, audited_row
+from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
 from server.auth.account_change import CHANGEABLE
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
 from server.auth.tables import users

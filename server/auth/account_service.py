@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
+from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
-from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.auth.email_confirmation import EmailConfirmation
 from server.auth.enrolment import check_application

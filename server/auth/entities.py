@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from server.audit.occasion import Subject
+from server.audit.audit_context import Subject
 from server.identity import Role
 from server.patient_details import PatientDetails, PatientRecord
 

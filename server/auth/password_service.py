@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from server.audit.events import AuditEvent, Outcome
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.auth.code_service import CodeService
 from server.auth.entities import Credentials, User, UserStatus

@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.auth.account_change import changed
 from server.auth.account_repository import AccountRepository
 from server.auth.email_confirmation import EmailConfirmation

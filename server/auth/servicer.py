@@ -6,8 +6,8 @@ import grpc
 from medconnect.auth.v1 import auth_service_pb2 as pb
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
+from server.access_log.service import AuditService
 from server.audit import mapping as audit_mapping
-from server.audit.service import AuditService
 from server.auth import mapping
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_service import AccountService

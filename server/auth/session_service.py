@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from server.audit import occasion
+from server.audit import audit_context
+from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent, Outcome
-from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.auth.access_tokens import AccessTokens
 from server.auth.account_repository import AccountRepository
 from server.auth.entities import PresentedToken, SignedIn, Tokens, User, UserStatus
@@ -66,7 +66,7 @@ class SessionService:
         async with self._work.read() as tx:
             known = await tx[AccountRepository].credentials(email)
         if known is not None:
-            occasion.set_subject(known.user.subject)
+            audit_context.set_subject(known.user.subject)
         checked_hash = known.password_hash if known else None
         check = await self._passwords.check(password, checked_hash)
         if known is None or not check.matches:

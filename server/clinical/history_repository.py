@@ -9,9 +9,9 @@ from sqlalchemy import Date, Integer, Row, Select, Text, Uuid, any_, bindparam, 
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
-from server.audit.occasion import Subject
-from server.audit.trail_repository import AUDIT_CTE, audit_params, with_audit_binds
+from server.audit.storage.audit_writer import AUDIT_CTE, audit_params, with_audit_binds
 from server.clinical.entities import HistoryEntry
 from server.clinical.prescription_row import prescription_of
 from server.clinical.tables import prescriptions, select_prescription, visits

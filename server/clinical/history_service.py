@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from server.audit import occasion
+from server.audit import audit_context
+from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
-from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.auth.code_service import CodeService
 from server.auth.one_time_codes import CodeScope, Purpose
@@ -75,7 +75,7 @@ class HistoryService:
         """The calling patient's history, newest first. Raises OtpRequired unless it is open, and PageTokenInvalid."""
         async with self._work.read() as tx:
             patient = await tx[PatientRepository].by_user(caller.user_id)
-            occasion.set_subject(_record_of(patient))
+            audit_context.set_subject(_record_of(patient))
             if not await tx[SessionRepository].history_is_open(caller.session_id):
                 raise OtpRequired()
             entries = await self._page(tx, patient.id, page, f"{caller.user_id}|GetMedicalHistory")
@@ -108,7 +108,7 @@ class HistoryService:
 async def _subject(tx: Transaction, caller: Caller) -> Subject:
     """The calling patient's record; the record of a refusal names it too."""
     subject = _record_of(await tx[PatientRepository].by_user(caller.user_id))
-    occasion.set_subject(subject)
+    audit_context.set_subject(subject)
     return subject
 
 

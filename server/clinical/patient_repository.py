@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import name_search
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import audit_params, audited_page, audited_row
+from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
 from server.auth.tables import users
 from server.clinical.entities import Patient, PatientEmailStatus, PatientSummary
 from server.clinical.tables import email_status, patients

@@ -6,9 +6,9 @@ from datetime import date
 from uuid import UUID
 
 from server import name_search
+from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
-from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.auth.account_service import AccountService
 from server.auth.entities import NewAccount, User, UserStatus
 from server.clinical import reference_number

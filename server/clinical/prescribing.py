@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from server.audit.occasion import Subject
+from server.audit.audit_context import Subject
 from server.auth.entities import User
 from server.clinical.entities import Claim, PatientEmailStatus, Prescription, PrescriptionStatus
 from server.errors import (

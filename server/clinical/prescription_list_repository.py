@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import audit_params, audited_page
+from server.audit.storage.audit_writer import audit_params, audited_page
 from server.clinical.entities import Prescription, PrescriptionFilter
 from server.clinical.prescription_row import prescription_of
 from server.clinical.tables import patients, prescriptions, select_prescription, status_now

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import audit_params, audited_row
+from server.audit.storage.audit_writer import audit_params, audited_row
 from server.clinical.entities import (
     Claim,
     NewPrescription,

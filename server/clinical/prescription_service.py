@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.clinical import prescribing
 from server.clinical.entities import (

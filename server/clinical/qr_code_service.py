@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from server.audit.events import AuditEvent
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.clinical import prescribing
 from server.clinical.entities import Prescription
 from server.clinical.prescription_repository import PrescriptionRepository

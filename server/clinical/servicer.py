@@ -6,8 +6,8 @@ import grpc
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
 from medconnect.clinical.v1 import clinical_service_pb2_grpc
 
+from server.access_log.service import AuditService
 from server.audit import mapping as audit_mapping
-from server.audit.service import AuditService
 from server.auth.mapping import patient_details
 from server.clinical import history_mapping, mapping
 from server.clinical.history_service import HistoryService

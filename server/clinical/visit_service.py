@@ -3,9 +3,9 @@
 from datetime import date
 from uuid import UUID
 
+from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
-from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.clinical.entities import NewVisit, Visit
 from server.clinical.visit_repository import VisitRepository
 from server.clock import Clock

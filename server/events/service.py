@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
-from server.audit.occasion import Subject
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.auth.account_repository import AccountRepository
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.audit.occasion import NOTHING, Subject
+from server.audit.audit_context import NOTHING, Subject
 from server.errors import RequestInProgress
 
 UNKNOWN_REQUEST: Final = b""

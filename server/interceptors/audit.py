@@ -7,10 +7,10 @@ from uuid import UUID
 import structlog
 from google.protobuf.message import DecodeError
 
-from server.audit import occasion
+from server.audit import audit_context
+from server.audit.audit_context import NOTHING, AuditContext, Subject
 from server.audit.events import AuditEvent, Outcome
-from server.audit.occasion import NOTHING, AuditContext, Subject
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Code, DeclaredError, Internal
 from server.interceptors.base import Next
@@ -55,7 +55,7 @@ class Audit:
         here = AuditContext(
             call.method.full_name, call.request_id, call.host, call.first("user-agent") or "", call.caller
         )
-        with occasion.use(here):
+        with audit_context.use(here):
             try:
                 await proceed(call)
             except DeclaredError as error:

@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
-from server.audit import occasion
-from server.audit.occasion import NOTHING, Subject
-from server.audit.trail_repository import AuditWriter
+from server.audit import audit_context
+from server.audit.audit_context import NOTHING, Subject
+from server.audit.storage.audit_writer import AuditWriter
 from server.db.unit_of_work import UnitOfWork
 from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from server.idempotency.repository import UNKNOWN_REQUEST, FirstSuccess, IdempotencyRepository, KeyedCall
@@ -57,7 +57,7 @@ class Idempotency:
 
 def _recorded_subject() -> Subject:
     """What the record of the call is about that has just succeeded."""
-    here = occasion.current()
+    here = audit_context.current()
     return (here and here.recorded) or NOTHING
 
 

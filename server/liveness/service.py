@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from server import background
-from server.audit.seal_repository import SealRepository
+from server.audit.storage.seals import SealRepository
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.liveness.repository import LivenessRepository

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import DateTime, Row, Select, Uuid, bindparam, exists, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
-from server.audit.occasion import Subject
-from server.audit.trail_repository import AUDIT_CTE, audit_params, audited_page, with_audit_binds
+from server.audit.storage.audit_writer import AUDIT_CTE, audit_params, audited_page, with_audit_binds
 from server.auth.tables import user_named_at
 from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.prescription_repository import PrescriptionRepository, lock_where

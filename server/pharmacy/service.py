@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from server.audit import occasion
+from server.audit import audit_context
+from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
-from server.audit.occasion import Subject
 from server.clinical import reference_number
 from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.prescribing import subject_of
@@ -228,7 +228,7 @@ async def _lock_scanned(content: QrContent, tx: Transaction) -> Prescription:
         prescription = await tx[PrescriptionRepository].get_for_update(content.prescription_id)
     except NotFound:
         raise QrCodeInvalid() from None
-    occasion.set_subject(subject_of(prescription))
+    audit_context.set_subject(subject_of(prescription))
     present = prescription.qr_code
     code = present if present.id == content.code_id else await tx[QrCodeRepository].get(content.code_id)
     dispensing.check_code(prescription, code)
@@ -242,7 +242,7 @@ async def _lock_named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subj
         return Subject("patient", patient_id, (patient_id,)), found
     prescription = await tx[PrescriptionRepository].by_number_for_update(reference.text)
     subject = subject_of(prescription)
-    occasion.set_subject(subject)
+    audit_context.set_subject(subject)
     return subject, (prescription,)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from server.audit.events import AuditEvent, Outcome
-from server.audit.trail_repository import AuditWriter
+from server.audit.storage.audit_writer import AuditWriter
 from server.db.unit_of_work import UnitOfWork
 from server.identity import Role
 from server.interceptors import deadline

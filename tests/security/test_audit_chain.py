@@ -11,12 +11,12 @@ import asyncpg
 import pytest
 from sqlalchemy import select
 
-from server.audit.chain import Head, HeadKey
+from server.audit.hash_chain import Head, HeadKey
 from server.audit.head_sinks import HeadSink
 from server.audit.heads import DAMAGED, read_heads
-from server.audit.seal_repository import NO_SEAL, SealRepository
-from server.audit.sealing import ChainAhead, HeadKeeper, SealWorker, links
-from server.audit.tables import audit_records
+from server.audit.seal_worker import ChainAhead, HeadKeeper, SealWorker, links
+from server.audit.storage.seals import NO_SEAL, SealRepository
+from server.audit.storage.tables import audit_records
 from server.audit.verification import verify
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from server.audit.chain import Head
+from server.audit.hash_chain import Head
 from server.audit.head_keys import HeadKeysWrong, current_key, public_file, read_public, replace_key
 from server.audit.head_sinks import FileSink, SyslogSink, head_sink
 from server.audit.heads import read_heads
-from server.audit.sealing import ChainCut, HeadKeeper, SealWorker
+from server.audit.seal_worker import ChainCut, HeadKeeper, SealWorker
 from server.clock import Clock
 from server.config.settings import ConfigurationWrong, read_settings
 from server.db.unit_of_work import UnitOfWork

@@ -8,9 +8,9 @@ from typer.testing import CliRunner, Result
 
 from server import cli, logs
 from server.audit import head_keys
-from server.audit.chain import HeadKey, base64url
+from server.audit.hash_chain import HeadKey, base64url
 from server.audit.head_sinks import head_sink
-from server.audit.sealing import HeadKeeper, SealWorker
+from server.audit.seal_worker import HeadKeeper, SealWorker
 from server.clock import Clock
 from server.config.secrets import derived_key
 from server.db.unit_of_work import UnitOfWork

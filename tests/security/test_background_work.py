@@ -9,7 +9,7 @@ import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2
 
-from server.audit.sealing import ChainAhead
+from server.audit.seal_worker import ChainAhead
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.health import NOT_SERVING, SERVING, Health

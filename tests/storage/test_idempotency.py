@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from server.audit.occasion import Subject
+from server.audit.audit_context import Subject
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork

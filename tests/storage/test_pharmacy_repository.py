@@ -13,8 +13,8 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.audit.audit_context import NOTHING
 from server.audit.events import AuditEvent
-from server.audit.occasion import NOTHING
 from server.clinical.entities import Claim, Prescription, PrescriptionItem, PrescriptionStatus
 from server.clinical.prescription_repository import PrescriptionRepository
 from server.date_range import Period

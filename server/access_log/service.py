@@ -1,8 +1,8 @@
 """What admins and patients ask of the audit."""
 
-from server.audit.entities import Access, AuditFilter, AuditRecord
+from server.access_log.entities import Access, AuditFilter, AuditRecord
+from server.access_log.storage.audit_log import AuditLogReader
 from server.audit.events import AuditEvent
-from server.audit.repository import AuditLogReader
 from server.clock import Clock
 from server.date_range import Period
 from server.db.unit_of_work import UnitOfWork

@@ -9,10 +9,10 @@ from sqlalchemy import DateTime, Row, SmallInteger, Text, Uuid, bindparam, func,
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.audit.entities import Access, AuditFilter, AuditRecord
+from server.access_log.entities import Access, AuditFilter, AuditRecord
 from server.audit.events import Action, AuditEvent, Outcome
-from server.audit.tables import audit_records
-from server.audit.trail_repository import NO_ACCOUNT, audit_params, audited_page
+from server.audit.storage.audit_writer import NO_ACCOUNT, audit_params, audited_page
+from server.audit.storage.tables import audit_records
 from server.auth.tables import user_named_at
 from server.clinical.tables import patients, prescriptions
 from server.date_range import Period

@@ -13,10 +13,10 @@ from typing import Any, Final
 import structlog
 
 from server import background
-from server.audit.chain import Head, HeadKey, next_hash
+from server.audit.hash_chain import Head, HeadKey, next_hash
 from server.audit.head_sinks import HeadSink
 from server.audit.heads import HEAD_EVENT, line_of
-from server.audit.seal_repository import AT_ONCE, Seal, SealRepository
+from server.audit.storage.seals import AT_ONCE, Seal, SealRepository
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, case, insert, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.audit.chain import START, Head
-from server.audit.tables import audit_records, audit_seals
+from server.audit.hash_chain import START, Head
+from server.audit.storage.tables import audit_records, audit_seals
 
 AT_ONCE: Final = 1000
 """Records that one transaction seals."""

@@ -24,10 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.audit import occasion
+from server.audit import audit_context
+from server.audit.audit_context import LONGEST, NOTHING, AuditContext, Subject
 from server.audit.events import PURPOSES, AuditEvent, Outcome
-from server.audit.occasion import LONGEST, NOTHING, AuditContext, Subject
-from server.audit.tables import audit_records
+from server.audit.storage.tables import audit_records
 from server.db.identifiers import new_id
 from server.identity import Caller
 
@@ -142,7 +142,7 @@ def audit_params(
     reason: str = "",
 ) -> dict[str, object]:
     """The parameters of a statement that writes a record of the present call as well."""
-    call = occasion.current()
+    call = audit_context.current()
     if call is not None:
         call.recorded = subject
         call.failure_recorded = outcome is not Outcome.SUCCESS
