@@ -21,7 +21,7 @@ from server.db.failures import unavailable
 from server.db.metadata import metadata
 from server.errors import ServerBusy
 from server.events import tables as events_tables
-from server.idempotency import tables as idempotency_tables
+from server.idempotency.storage import tables as idempotency_tables
 from server.liveness import tables as liveness_tables
 from server.mail import tables as mail_tables
 from server.pharmacy import tables as pharmacy_tables

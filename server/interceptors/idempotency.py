@@ -8,7 +8,7 @@ from server.audit.audit_context import NOTHING, Subject
 from server.audit.storage.audit_writer import AuditWriter
 from server.db.unit_of_work import UnitOfWork
 from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
-from server.idempotency.repository import UNKNOWN_REQUEST, FirstSuccess, IdempotencyRepository, KeyedCall
+from server.idempotency.storage.idempotency_keys import UNKNOWN_REQUEST, FirstSuccess, IdempotencyRepository, KeyedCall
 from server.interceptors.base import Next
 from server.interceptors.call import Call
 from server.interceptors.request_hash import request_hash

@@ -10,7 +10,7 @@ from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RequestInProgress
-from server.idempotency.repository import FirstSuccess, IdempotencyRepository, KeyedCall
+from server.idempotency.storage.idempotency_keys import FirstSuccess, IdempotencyRepository, KeyedCall
 from server.work import unit_of_work
 
 CALL = KeyedCall(new_id(), "ScanQrCode", "0123456789abcdef")

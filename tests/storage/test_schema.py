@@ -9,7 +9,7 @@ import server
 from server import schema
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
-from server.idempotency.repository import FirstSuccess, IdempotencyRepository, KeyedCall
+from server.idempotency.storage.idempotency_keys import FirstSuccess, IdempotencyRepository, KeyedCall
 from server.work import unit_of_work
 
 
