@@ -60,10 +60,10 @@ from server.listening import OPTIONS, listen, listening_on_socket
 from server.liveness.service import BackgroundTask, BackgroundWatch, Reports
 from server.mail.composer import EmailComposer
 from server.mail.delivery import Delivery
-from server.mail.letters import EmailRenderer
-from server.mail.mailer import MaildirMailer, Mailer, SmtpMailer, SmtpServer
-from server.mail.standby import FallbackWorker
 from server.mail.worker import EmailWorker
+from server.mailer.fallback import FallbackWorker
+from server.mailer.rendering import EmailRenderer
+from server.mailer.transport import MaildirMailer, Mailer, SmtpMailer, SmtpServer
 from server.pharmacy.servicer import PharmacyServicer
 from server.status import check_published
 from server.use_cases import Services, use_cases

@@ -9,7 +9,7 @@ from server.auth import key_file
 from server.auth.password_rule import check_new_password
 from server.config.settings import ConfigurationWrong, Settings, files_with_secrets, read_leniently
 from server.errors import ValidationFailed
-from server.mail.envelope import sender_domain
+from server.mailer.message import sender_domain
 from server.qr.signed_code import QrKeyRing
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks

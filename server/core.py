@@ -25,8 +25,8 @@ from server.db import logins
 from server.db.engine import APP_ROLE, SEALER_ROLE, create_engine
 from server.db.notifications import Channel, Notifications
 from server.db.unit_of_work import UnitOfWork
-from server.mail.sealed_codes import CodeSeal
 from server.metrics import Metrics
+from server.outbox.sealed_codes import CodeSeal
 from server.qr.signed_code import QrKeyRing
 from server.rate_limits.budgets import SHARED
 from server.rate_limits.fallback_store import FallbackStore

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from server.db.unit_of_work import Builders, Transaction, UnitOfWork
 from server.events.repository import EventRepository
 from server.events.subscriptions import emails_of
-from server.mail.outbox import Outbox
+from server.outbox.storage.outbox import Outbox
 
 BUILDERS: Final[Builders] = {EventRepository: partial(EventRepository, emails_of=emails_of)}
 """Repositories that need more than the connection."""

@@ -30,7 +30,7 @@ from server.errors import LastAdmin, OwnAccount
 from server.events.catalog import UserRegistered
 from server.events.repository import EventRepository
 from server.identity import Caller, Role
-from server.mail.entities import EmailKind
+from server.outbox.entities import EmailKind
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.patient_details import PatientDetails, PatientRecord
 

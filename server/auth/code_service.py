@@ -9,9 +9,9 @@ from server.auth.one_time_codes import CodeScope
 from server.db.unit_of_work import Transaction
 from server.events.catalog import OtpRequested
 from server.events.repository import EventRepository
-from server.mail.entities import EmailKind
-from server.mail.outbox import EMAILS_PER_DAY, Outbox
-from server.mail.sealed_codes import CodeSeal
+from server.outbox.entities import EmailKind
+from server.outbox.sealed_codes import CodeSeal
+from server.outbox.storage.outbox import EMAILS_PER_DAY, Outbox
 
 
 class CodeService:

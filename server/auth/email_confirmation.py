@@ -8,8 +8,8 @@ from server.auth.entities import User
 from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.one_time_codes import CodeScope, Purpose
 from server.db.unit_of_work import Transaction
-from server.mail.entities import EmailKind, NewEmail
-from server.mail.outbox import Outbox
+from server.outbox.entities import EmailKind, NewEmail
+from server.outbox.storage.outbox import Outbox
 from server.rate_limits.bucket import Limit
 from server.rate_limits.rate_limiter import RateLimiter
 

@@ -24,7 +24,7 @@ from server.errors import OtpInvalid, RateLimitExceeded
 from server.events.catalog import PasswordChanged
 from server.events.repository import EventRepository
 from server.identity import Caller
-from server.mail.entities import EmailKind
+from server.outbox.entities import EmailKind
 
 ANSWER_SECONDS: Final = 0.1
 """What strangers ask about an account is answered no sooner: longer than the longest way takes, so that the time does

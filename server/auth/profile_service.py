@@ -14,8 +14,8 @@ from server.auth.present_password import CurrentPasswordCheck
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, ValidationFailed
 from server.identity import Caller, Role
-from server.mail.entities import EmailKind, NewEmail
-from server.mail.outbox import Outbox
+from server.outbox.entities import EmailKind, NewEmail
+from server.outbox.storage.outbox import Outbox
 
 RecordPhone = Callable[[Transaction, UUID, str], Awaitable[UUID]]
 """Writes a patient's phone number into his record: transaction, user id, phone; answers the patient's id. The clinic

@@ -19,7 +19,7 @@ from server.clock import Clock
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, OtpRequired, PageTokenInvalid, Unauthenticated
 from server.identity import Caller
-from server.mail.entities import EmailKind
+from server.outbox.entities import EmailKind
 from server.pagination import Page, PageRequest, PageTokens, page_of
 
 

@@ -16,7 +16,7 @@ from server.errors import (
     PrescriptionRejected,
     RecipientDeactivated,
 )
-from server.mail.entities import EmailKind, NewEmail
+from server.outbox.entities import EmailKind, NewEmail
 
 FINAL_STATES: Final[Mapping[PrescriptionStatus, type[FailedPrecondition]]] = {
     PrescriptionStatus.DISPENSED: PrescriptionDispensed,

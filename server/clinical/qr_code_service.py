@@ -15,8 +15,8 @@ from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.identity import Caller
-from server.mail.entities import EmailKind
-from server.mail.outbox import EMAILS_PER_DAY, Outbox
+from server.outbox.entities import EmailKind
+from server.outbox.storage.outbox import EMAILS_PER_DAY, Outbox
 
 LEAST_LIFE_IN_MAIL: Final = timedelta(hours=24)
 """A code that ends sooner is replaced before it is mailed."""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from server.auth.entities import User
 from server.clinical.entities import Prescription
-from server.mail.entities import EmailKind
+from server.outbox.entities import EmailKind
 
 
 class EventType(StrEnum):

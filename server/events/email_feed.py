@@ -10,7 +10,7 @@ from typing import Final
 from server.db.unit_of_work import UnitOfWork
 from server.events.feed import LONGEST_SILENCE_SECONDS, CoalescedPoll
 from server.events.repository import EventRepository
-from server.mail.entities import EmailChange
+from server.outbox.entities import EmailChange
 
 IN_HAND: Final = 64
 """Changes that are held for one watcher."""

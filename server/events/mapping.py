@@ -8,7 +8,7 @@ from medconnect.events.v1 import email_pb2, rate_limit_pb2
 from medconnect.events.v1 import events_service_pb2 as pb
 
 from server.events.email_feed import FeedItem
-from server.mail.entities import EmailChange, EmailKind, EmailState, ListedEmail, QueueStatus
+from server.outbox.entities import EmailChange, EmailKind, EmailState, ListedEmail, QueueStatus
 from server.pagination import Page
 from server.rate_limits.store import Bucket
 from server.rate_limits.usage import LimitUsage, Usage

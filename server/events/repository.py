@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.events.catalog import Event
 from server.events.tables import events
-from server.mail.entities import EmailChange, EmailKind, EmailState, NewEmail
-from server.mail.outbox import INSERT_EMAILS, columns
+from server.outbox.entities import EmailChange, EmailKind, EmailState, NewEmail
+from server.outbox.storage.outbox import INSERT_EMAILS, columns
 
 AT_ONCE: Final = 1000
 """Events that one statement places."""

@@ -16,11 +16,11 @@ from server.events.email_feed import EmailFeed, FeedItem
 from server.events.feed import LONGEST_SILENCE_SECONDS, CoalescedPoll
 from server.events.repository import EventRepository
 from server.identity import Caller
-from server.mail.entities import EmailState, ListedEmail, QueueStatus
-from server.mail.listing_repository import AT_ONCE, EmailListRepository
-from server.mail.outbox import Outbox
-from server.mail.repository import EmailQueue
+from server.mailer.storage.queue import EmailQueue
+from server.outbox.entities import EmailState, ListedEmail, QueueStatus
+from server.outbox.storage.outbox import Outbox
 from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.queue_admin.storage.emails import AT_ONCE, EmailListRepository
 
 
 class EventsService:

@@ -15,7 +15,7 @@ from server.events.catalog import (
     PrescriptionRejected,
     UserRegistered,
 )
-from server.mail.entities import EmailKind, NewEmail
+from server.outbox.entities import EmailKind, NewEmail
 
 
 def emails_of(event: Event) -> tuple[NewEmail, ...]:

@@ -15,11 +15,11 @@ from server.clinical.qr_pictures import QrPictures
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RecipientDeactivated
 from server.identity import Role
-from server.mail.entities import ClaimedEmail, EmailKind
-from server.mail.envelope import build_message, picture_id, sender_domain
-from server.mail.handed_out_repository import DispenseRepository
-from server.mail.letters import ENDED, EmailRenderer, TemplateData
-from server.mail.sealed_codes import CodeSeal
+from server.mailer.message import build_message, picture_id, sender_domain
+from server.mailer.rendering import ENDED, EmailRenderer, TemplateData
+from server.mailer.storage.dispenses import DispenseRepository
+from server.outbox.entities import ClaimedEmail, EmailKind
+from server.outbox.sealed_codes import CodeSeal
 
 _OF_ACCOUNTS: Final = frozenset(
     {

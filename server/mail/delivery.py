@@ -7,9 +7,6 @@ from email.message import EmailMessage
 import structlog
 
 from server.errors import RecipientDeactivated, Unavailable
-from server.mail.circuit import CircuitBreaker
-from server.mail.entities import ClaimedEmail
-from server.mail.mailer import DeliveryFailed, Mailer, MailSystemAway
 from server.mail.outcome import (
     EXPIRED,
     FIRST_PAUSES_SECONDS,
@@ -22,6 +19,9 @@ from server.mail.outcome import (
     after_failed_composing,
     after_failed_delivery,
 )
+from server.mailer.circuit_breaker import CircuitBreaker
+from server.mailer.transport import DeliveryFailed, Mailer, MailSystemAway
+from server.outbox.entities import ClaimedEmail
 
 Compose = Callable[[ClaimedEmail], Awaitable[EmailMessage]]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from server.mail.entities import ClaimedEmail
-from server.mail.mailer import DeliveryFailed, MailRefused, MailSystemAway, RecipientRefused
-from server.mail.masking import without_address
+from server.mailer.transport import DeliveryFailed, MailRefused, MailSystemAway, RecipientRefused
+from server.outbox.entities import ClaimedEmail
+from server.outbox.masking import without_address
 
 FIRST_PAUSES_SECONDS: Final = (5.0, 30.0, 120.0, 600.0, 1800.0)
 """The pauses after the first tries. Greylisting servers refuse for minutes, full mailboxes for hours."""

@@ -12,11 +12,11 @@ from server import background
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
-from server.mail.circuit import PROBE_SECONDS
 from server.mail.delivery import Delivery
-from server.mail.entities import ClaimedEmail
 from server.mail.outcome import DeliveryOutcome
-from server.mail.repository import EmailQueue
+from server.mailer.circuit_breaker import PROBE_SECONDS
+from server.mailer.storage.queue import EmailQueue
+from server.outbox.entities import ClaimedEmail
 
 MAX_AT_ONCE: Final = 8
 """Mails that one worker has in hand, and so its connections to the mail server."""

@@ -21,10 +21,10 @@ from server.events.service import EventsService
 from server.identity import Role
 from server.mail import worker as worker_module
 from server.mail.delivery import Delivery
-from server.mail.entities import ClaimedEmail, QueueStatus
-from server.mail.mailer import SmtpMailer
-from server.mail.repository import EmailQueue
 from server.mail.worker import EmailWorker
+from server.mailer.storage.queue import EmailQueue
+from server.mailer.transport import SmtpMailer
+from server.outbox.entities import ClaimedEmail, QueueStatus
 from server.work import unit_of_work
 from tests.fixtures.auth import a_user
 from tests.fixtures.clinical import TOKENS

@@ -20,9 +20,9 @@ from sqlalchemy import text
 
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
-from server.mail.entities import EmailKind, NewEmail
-from server.mail.outbox import Outbox
 from server.mail.worker import MAX_AT_ONCE
+from server.outbox.entities import EmailKind, NewEmail
+from server.outbox.storage.outbox import Outbox
 from tests.fixtures.database import committing_work
 from tests.fixtures.mail_sink import ACCEPTED, HANG, MailSink, free_port
 from tests.fixtures.mails import add_account, change

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from server.clinical.entities import Prescription
-from server.mail.entities import EmailKind
+from server.outbox.entities import EmailKind
 from tests.fixtures.letters import AMOXICILLIN, FULL, contents_of
 
 BLOCK: Final = "Week 1: 1 tablet\r\n2 tablets from week 2\n\n  - after meals\n\tnot <b>with</b>  milk"

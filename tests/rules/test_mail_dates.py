@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server.clinical.entities import PrescriptionStatus
-from server.mail.entities import EmailKind
-from server.mail.letters import EmailRenderer, TemplateData
+from server.mailer.rendering import EmailRenderer, TemplateData
+from server.outbox.entities import EmailKind
 from tests.fixtures.letters import CODE, DISPENSE, FULL, PRESCRIPTION, contents_of
 
 DATE: Final = re.compile(r"\d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d UTC")

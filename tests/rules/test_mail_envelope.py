@@ -12,8 +12,8 @@ import zxingcpp
 from PIL import Image
 
 from server.mail.composer import qr_text
-from server.mail.entities import EmailKind
-from server.mail.envelope import build_message, picture_id, sender_domain
+from server.mailer.message import build_message, picture_id, sender_domain
+from server.outbox.entities import EmailKind
 from server.qr import picture
 from server.qr.signed_code import decode
 from tests.fixtures.letters import (

@@ -10,8 +10,8 @@ from server.auth.entities import UserStatus
 from server.clinical.entities import PrescriptionStatus
 from server.clinical.qr_issuer import QrIssuer
 from server.mail.composer import qr_text
-from server.mail.entities import EmailKind
-from server.mail.letters import EmailRenderer, TemplateData
+from server.mailer.rendering import EmailRenderer, TemplateData
+from server.outbox.entities import EmailKind
 from server.qr.signed_code import QrKeyRing
 from tests.fixtures.letters import (
     CODE,

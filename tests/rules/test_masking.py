@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.mail.masking import masked, without_address
+from server.outbox.masking import masked, without_address
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 
 from server.auth.one_time_codes import CodeScope, Purpose, issue, stored_hash
-from server.mail.sealed_codes import CodeSeal
+from server.outbox.sealed_codes import CodeSeal
 
 KEY = b"k" * 32
 SCOPE = CodeScope(UUID(int=1), Purpose.PASSWORD_RESET)

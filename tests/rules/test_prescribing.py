@@ -19,7 +19,7 @@ from server.errors import (
     PrescriptionRejected,
 )
 from server.identity import Role
-from server.mail.entities import EmailKind, NewEmail
+from server.outbox.entities import EmailKind, NewEmail
 from tests.fixtures.auth import a_user
 from tests.fixtures.pharmacy import a_prescription
 

@@ -23,7 +23,7 @@ from server.events.catalog import (
 )
 from server.events.subscriptions import emails_of
 from server.identity import Role
-from server.mail.entities import EmailKind, NewEmail
+from server.outbox.entities import EmailKind, NewEmail
 from tests.fixtures.auth import a_user
 from tests.fixtures.pharmacy import a_prescription
 

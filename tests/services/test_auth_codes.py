@@ -21,8 +21,8 @@ from server.auth.passwords import Passwords
 from server.db.engine import create_engine
 from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailLimitExceeded, RateLimitExceeded
-from server.mail.entities import EmailKind, NewEmail
-from server.mail.outbox import Outbox
+from server.outbox.entities import EmailKind, NewEmail
+from server.outbox.storage.outbox import Outbox
 from server.work import unit_of_work
 from tests.fixtures.auth import SEAL, Auth
 from tests.fixtures.clock import SettableClock

@@ -15,7 +15,7 @@ from server.errors import DatabaseUnavailable
 from server.events import mapping
 from server.events.feed import CoalescedPoll
 from server.events.service import EventsService, is_news
-from server.mail.entities import QueueStatus
+from server.outbox.entities import QueueStatus
 from tests.fixtures.clinical import TOKENS
 from tests.fixtures.mails import add_mails, change, empty_queue
 

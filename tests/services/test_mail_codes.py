@@ -17,12 +17,12 @@ from server.clinical.qr_pictures import QrPictures
 from server.db.unit_of_work import UnitOfWork
 from server.mail.composer import EmailComposer
 from server.mail.delivery import Delivery
-from server.mail.entities import ClaimedEmail, EmailKind, NewEmail, QueueStatus
-from server.mail.letters import EmailRenderer
-from server.mail.mailer import SmtpMailer
-from server.mail.outbox import Outbox
-from server.mail.repository import EmailQueue
 from server.mail.worker import EmailWorker
+from server.mailer.rendering import EmailRenderer
+from server.mailer.storage.queue import EmailQueue
+from server.mailer.transport import SmtpMailer
+from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail, QueueStatus
+from server.outbox.storage.outbox import Outbox
 from tests.fixtures.auth import SEAL
 from tests.fixtures.database import committing_work
 from tests.fixtures.mail_sink import MailSink

@@ -20,10 +20,10 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import RecipientDeactivated
 from server.mail.composer import EmailComposer
-from server.mail.entities import ClaimedEmail, EmailKind, NewEmail
-from server.mail.letters import EmailRenderer
-from server.mail.outbox import Outbox
-from server.mail.repository import EmailQueue
+from server.mailer.rendering import EmailRenderer
+from server.mailer.storage.queue import EmailQueue
+from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
+from server.outbox.storage.outbox import Outbox
 from server.pharmacy.tables import dispensed_lines, pharmacy_log
 from tests.fixtures.auth import SEAL
 from tests.fixtures.pharmacy import QR_KEYS, PharmacyPeople, Written, open_pharmacy

@@ -10,11 +10,11 @@ from sqlalchemy import text
 
 from server.db.unit_of_work import UnitOfWork
 from server.mail.delivery import Delivery
-from server.mail.entities import EmailKind, NewEmail
-from server.mail.mailer import SmtpMailer
-from server.mail.outbox import Outbox
 from server.mail.outcome import Sent
-from server.mail.repository import EmailQueue
+from server.mailer.storage.queue import EmailQueue
+from server.mailer.transport import SmtpMailer
+from server.outbox.entities import EmailKind, NewEmail
+from server.outbox.storage.outbox import Outbox
 from tests.fixtures.mail_sink import MailSink
 from tests.fixtures.mails import add_account, empty_queue, rows
 from tests.fixtures.pharmacy import PharmacyPeople, Written

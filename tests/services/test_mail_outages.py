@@ -11,17 +11,17 @@ from sqlalchemy import text
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailLimitExceeded
-from server.mail import standby as standby_module
 from server.mail import worker as worker_module
-from server.mail.circuit import FAILURES
 from server.mail.delivery import Delivery
-from server.mail.entities import ClaimedEmail, EmailKind, NewEmail
-from server.mail.mailer import SmtpMailer
-from server.mail.outbox import Outbox
 from server.mail.outcome import Sent
-from server.mail.repository import EmailQueue
-from server.mail.standby import FallbackWorker
 from server.mail.worker import MAX_AT_ONCE, MAX_BULK, EmailWorker
+from server.mailer import fallback as standby_module
+from server.mailer.circuit_breaker import FAILURES
+from server.mailer.fallback import FallbackWorker
+from server.mailer.storage.queue import EmailQueue
+from server.mailer.transport import SmtpMailer
+from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
+from server.outbox.storage.outbox import Outbox
 from tests.fixtures.mail_sink import HANG, RESET, MailSink
 from tests.fixtures.mails import add_account, add_mails, change, empty_queue, rows
 from tests.fixtures.pharmacy import PharmacyPeople, Written
@@ -95,7 +95,7 @@ async def test_a_dialog_that_breaks_off_costs_no_attempt(
 async def test_a_server_that_hangs_holds_the_worker_for_the_time_of_a_stage(
     queue: UnitOfWork, sink: MailSink, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.mail.mailer.STAGE_SECONDS", 0.3)
+    monkeypatch.setattr("server.mailer.transport.STAGE_SECONDS", 0.3)
     sink.answers[stage] = [HANG]
     await add(queue, 1)
     async with a_worker(queue, SmtpMailer(sink.server)).running():

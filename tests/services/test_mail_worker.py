@@ -12,11 +12,11 @@ import pytest
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
 from server.mail.delivery import Compose, Delivery
-from server.mail.entities import ClaimedEmail, QueueStatus
-from server.mail.envelope import RenderedEmail, build_message
-from server.mail.mailer import Mailer, SmtpMailer, SmtpServer
-from server.mail.repository import EmailQueue
 from server.mail.worker import MAX_BULK, EmailWorker
+from server.mailer.message import RenderedEmail, build_message
+from server.mailer.storage.queue import EmailQueue
+from server.mailer.transport import Mailer, SmtpMailer, SmtpServer
+from server.outbox.entities import ClaimedEmail, QueueStatus
 from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.mail_sink import MailSink, free_port
 from tests.fixtures.mails import add_mails, change, empty_queue, rows

@@ -20,10 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from server.mail import mailer as mailer_module
-from server.mail.entities import EmailKind
-from server.mail.envelope import build_message
-from server.mail.mailer import (
+from server.mailer import transport as mailer_module
+from server.mailer.message import build_message
+from server.mailer.transport import (
     MailDeferred,
     MaildirMailer,
     Mailer,
@@ -32,6 +31,7 @@ from server.mail.mailer import (
     SmtpMailer,
     SmtpServer,
 )
+from server.outbox.entities import EmailKind
 from tests.fixtures.letters import FULL, HOSTILE, MAIL, SENDER, spoken_by
 from tests.fixtures.mail_sink import MailSink, free_port
 

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import event, text
 
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.mail.entities import ClaimedEmail, EmailKind, NewEmail
-from server.mail.outbox import Outbox
 from server.mail.outcome import DeliveryOutcome, GivenUp, Postponed, Sent
-from server.mail.repository import EmailQueue
+from server.mailer.storage.queue import EmailQueue
+from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
+from server.outbox.storage.outbox import Outbox
 from tests.fixtures.database import committing_work
 from tests.fixtures.mails import add_account, add_mails, change, rows
 

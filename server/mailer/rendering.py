@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from server.auth.entities import User
 from server.clinical.entities import Patient, Prescription, PrescriptionStatus
-from server.mail.entities import Dispense, EmailKind
-from server.mail.envelope import RenderedEmail
+from server.mailer.message import RenderedEmail
+from server.outbox.entities import Dispense, EmailKind
 
 ENDED: Final = frozenset(
     {

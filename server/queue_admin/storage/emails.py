@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
-from server.mail.entities import EmailKind, EmailState, ListedEmail
-from server.mail.tables import emails
+from server.outbox.entities import EmailKind, EmailState, ListedEmail
+from server.outbox.storage.tables import emails
 
 AT_ONCE: Final = 5000
 """Mails that one statement forgets."""

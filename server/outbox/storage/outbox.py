@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.db.identifiers import new_id
 from server.errors import EmailExpired, EmailLimitExceeded, EmailNotFailed, NotFound
-from server.mail.entities import EmailState, NewEmail
-from server.mail.masking import masked
-from server.mail.tables import emails
+from server.outbox.entities import EmailState, NewEmail
+from server.outbox.masking import masked
+from server.outbox.storage.tables import emails
 
 INSERT_EMAILS: Final = """
     INSERT INTO emails (id, kind, recipient_id, recipient, masked_recipient, prescription_id, details, sealed_code,

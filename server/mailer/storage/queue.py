@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import DateTime, column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.mail.entities import ClaimedEmail, EmailKind, QueueStatus
 from server.mail.outcome import EXPIRED, DeliveryOutcome, GivenUp, Postponed, Sent
-from server.mail.tables import emails
+from server.outbox.entities import ClaimedEmail, EmailKind, QueueStatus
+from server.outbox.storage.tables import emails
 
 LEASE_SECONDS: Final = 30
 """How long a claimed mail is left to its worker; then any worker may claim it again."""

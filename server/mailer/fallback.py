@@ -10,7 +10,7 @@ import structlog
 from server import background
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
-from server.mail.repository import EmailQueue
+from server.mailer.storage.queue import EmailQueue
 
 SILENCE_SECONDS: Final = 30.0
 """So long it waits for a worker at first; and so long a worker may be silent before it counts as dead."""

@@ -1,0 +1,1 @@
+"""The email queue in PostgreSQL, as workers share it."""

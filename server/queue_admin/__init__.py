@@ -1,0 +1,1 @@
+"""The email queue, as admins watch and mend it."""
