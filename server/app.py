@@ -35,7 +35,6 @@ from server.core import Core, SchemaOutdated, code_seal, core, head_keeper
 from server.db.notifications import Channel
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
-from server.events.sequencer import Sequencer
 from server.events.servicer import EventsServicer
 from server.health import Health
 from server.housekeeping.service import Retention
@@ -58,13 +57,14 @@ from server.interceptors.request_log import RequestLog
 from server.interceptors.validation import Validation
 from server.listening import OPTIONS, listen, listening_on_socket
 from server.liveness.service import BackgroundTask, BackgroundWatch, Reports
-from server.mail.composer import EmailComposer
-from server.mail.delivery import Delivery
-from server.mail.worker import EmailWorker
+from server.mailer.composer import EmailComposer
+from server.mailer.delivery import Delivery
 from server.mailer.fallback import FallbackWorker
 from server.mailer.rendering import EmailRenderer
 from server.mailer.transport import MaildirMailer, Mailer, SmtpMailer, SmtpServer
+from server.mailer.worker import EmailWorker
 from server.pharmacy.servicer import PharmacyServicer
+from server.queue_admin.sequencer import Sequencer
 from server.status import check_published
 from server.use_cases import Services, use_cases
 

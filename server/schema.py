@@ -20,7 +20,7 @@ from server.db.engine import create_engine
 from server.db.failures import unavailable
 from server.db.metadata import metadata
 from server.errors import ServerBusy
-from server.events import tables as events_tables
+from server.events.storage import tables as events_tables
 from server.idempotency.storage import tables as idempotency_tables
 from server.liveness import tables as liveness_tables
 from server.outbox.storage import tables as mail_tables

@@ -25,10 +25,10 @@ from server.clinical.qr_code_service import QrCodeService
 from server.clinical.visit_service import VisitService
 from server.config.secrets import derived_key
 from server.core import Core, code_seal
-from server.events.service import EventsService
 from server.pagination import PageTokens
 from server.pharmacy.lookup_misses import LookupMisses
 from server.pharmacy.service import PharmacyService
+from server.queue_admin.service import EventsService
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks
 from server.rate_limits.usage import RateLimitUsage

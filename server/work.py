@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.db.unit_of_work import Builders, Transaction, UnitOfWork
-from server.events.repository import EventRepository
-from server.events.subscriptions import emails_of
+from server.events.storage.events import EventRepository
+from server.mailer.subscriptions import emails_of
 from server.outbox.storage.outbox import Outbox
 
 BUILDERS: Final[Builders] = {EventRepository: partial(EventRepository, emails_of=emails_of)}

@@ -28,7 +28,7 @@ from server.auth.standing import RevocationCache
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import LastAdmin, OwnAccount
 from server.events.catalog import UserRegistered
-from server.events.repository import EventRepository
+from server.events.storage.events import EventRepository
 from server.identity import Caller, Role
 from server.outbox.entities import EmailKind
 from server.pagination import Page, PageRequest, PageTokens, page_of

@@ -8,7 +8,7 @@ from server.auth.one_time_code_repository import OneTimeCodeRepository
 from server.auth.one_time_codes import CodeScope
 from server.db.unit_of_work import Transaction
 from server.events.catalog import OtpRequested
-from server.events.repository import EventRepository
+from server.events.storage.events import EventRepository
 from server.outbox.entities import EmailKind
 from server.outbox.sealed_codes import CodeSeal
 from server.outbox.storage.outbox import EMAILS_PER_DAY, Outbox

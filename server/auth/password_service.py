@@ -22,7 +22,7 @@ from server.auth.standing import RevocationCache
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, RateLimitExceeded
 from server.events.catalog import PasswordChanged
-from server.events.repository import EventRepository
+from server.events.storage.events import EventRepository
 from server.identity import Caller
 from server.outbox.entities import EmailKind
 

@@ -24,7 +24,7 @@ from server.date_range import Period
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.events.catalog import PrescriptionCancelled, PrescriptionCreated
-from server.events.repository import EventRepository
+from server.events.storage.events import EventRepository
 from server.identity import Caller
 from server.pagination import Page, PageRequest, PageTokens, page_of
 

@@ -7,9 +7,9 @@ from typing import Final
 from medconnect.events.v1 import email_pb2, rate_limit_pb2
 from medconnect.events.v1 import events_service_pb2 as pb
 
-from server.events.email_feed import FeedItem
 from server.outbox.entities import EmailChange, EmailKind, EmailState, ListedEmail, QueueStatus
 from server.pagination import Page
+from server.queue_admin.feed import FeedItem
 from server.rate_limits.store import Bucket
 from server.rate_limits.usage import LimitUsage, Usage
 from server.wire import enum_pair, fill_page, timestamp

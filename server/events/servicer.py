@@ -9,8 +9,8 @@ from medconnect.events.v1 import events_service_pb2 as pb
 from medconnect.events.v1 import events_service_pb2_grpc
 
 from server.events import mapping
-from server.events.service import EventsService
 from server.identity import current_caller
+from server.queue_admin.service import EventsService
 from server.rate_limits.usage import RateLimitUsage
 from server.wire import page_request, read_uuid
 

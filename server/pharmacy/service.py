@@ -20,7 +20,7 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import NotFound, QrCodeInvalid
 from server.events.catalog import PrescriptionDispensed, PrescriptionRejected
-from server.events.repository import EventRepository
+from server.events.storage.events import EventRepository
 from server.identity import Caller, Role
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.pharmacy import claims, dispensing

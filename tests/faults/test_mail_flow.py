@@ -16,15 +16,15 @@ from server.db.engine import create_engine
 from server.db.notifications import Channel, Notifications
 from server.db.unit_of_work import UnitOfWork
 from server.events.catalog import UserRegistered
-from server.events.repository import EventRepository
-from server.events.service import EventsService
+from server.events.storage.events import EventRepository
 from server.identity import Role
-from server.mail import worker as worker_module
-from server.mail.delivery import Delivery
-from server.mail.worker import EmailWorker
+from server.mailer import worker as worker_module
+from server.mailer.delivery import Delivery
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import SmtpMailer
+from server.mailer.worker import EmailWorker
 from server.outbox.entities import ClaimedEmail, QueueStatus
+from server.queue_admin.service import EventsService
 from server.work import unit_of_work
 from tests.fixtures.auth import a_user
 from tests.fixtures.clinical import TOKENS

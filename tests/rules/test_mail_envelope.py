@@ -11,7 +11,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from server.mail.composer import qr_text
+from server.mailer.composer import qr_text
 from server.mailer.message import build_message, picture_id, sender_domain
 from server.outbox.entities import EmailKind
 from server.qr import picture

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from server.mail.outcome import GivenUp, Postponed, after_failed_composing, after_failed_delivery
+from server.mailer.outcome import GivenUp, Postponed, after_failed_composing, after_failed_delivery
 from server.mailer.transport import MailDeferred, MailRefused, MailSystemAway, RecipientRefused
 from server.outbox.entities import ClaimedEmail, EmailKind
 

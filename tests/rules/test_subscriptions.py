@@ -21,8 +21,8 @@ from server.events.catalog import (
     PrescriptionRejected,
     UserRegistered,
 )
-from server.events.subscriptions import emails_of
 from server.identity import Role
+from server.mailer.subscriptions import emails_of
 from server.outbox.entities import EmailKind, NewEmail
 from tests.fixtures.auth import a_user
 from tests.fixtures.pharmacy import a_prescription

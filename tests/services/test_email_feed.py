@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack, aclosing
 import pytest
 
 from server.db.unit_of_work import UnitOfWork
-from server.events import email_feed as module
-from server.events.email_feed import IN_HAND, EmailFeed, FeedItem
-from server.events.sequencer import Sequencer
 from server.outbox.entities import EmailState
+from server.queue_admin import feed as module
+from server.queue_admin.feed import IN_HAND, EmailFeed, FeedItem
+from server.queue_admin.sequencer import Sequencer
 from tests.fixtures.mails import add_mails, change, empty_queue
 
 SEND = (

@@ -13,9 +13,9 @@ from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.errors import DatabaseUnavailable
 from server.events import mapping
-from server.events.feed import CoalescedPoll
-from server.events.service import EventsService, is_news
 from server.outbox.entities import QueueStatus
+from server.queue_admin.coalesced_poll import CoalescedPoll
+from server.queue_admin.service import EventsService, is_news
 from tests.fixtures.clinical import TOKENS
 from tests.fixtures.mails import add_mails, change, empty_queue
 

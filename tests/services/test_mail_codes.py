@@ -15,12 +15,12 @@ from sqlalchemy import text
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.db.unit_of_work import UnitOfWork
-from server.mail.composer import EmailComposer
-from server.mail.delivery import Delivery
-from server.mail.worker import EmailWorker
+from server.mailer.composer import EmailComposer
+from server.mailer.delivery import Delivery
 from server.mailer.rendering import EmailRenderer
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import SmtpMailer
+from server.mailer.worker import EmailWorker
 from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail, QueueStatus
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.auth import SEAL

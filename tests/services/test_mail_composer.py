@@ -19,7 +19,7 @@ from server.clinical.qr_pictures import QrPictures
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import RecipientDeactivated
-from server.mail.composer import EmailComposer
+from server.mailer.composer import EmailComposer
 from server.mailer.rendering import EmailRenderer
 from server.mailer.storage.queue import EmailQueue
 from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from server.db.unit_of_work import UnitOfWork
-from server.mail.delivery import Delivery
-from server.mail.outcome import Sent
+from server.mailer.delivery import Delivery
+from server.mailer.outcome import Sent
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import SmtpMailer
 from server.outbox.entities import EmailKind, NewEmail

@@ -11,15 +11,15 @@ from sqlalchemy import text
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailLimitExceeded
-from server.mail import worker as worker_module
-from server.mail.delivery import Delivery
-from server.mail.outcome import Sent
-from server.mail.worker import MAX_AT_ONCE, MAX_BULK, EmailWorker
 from server.mailer import fallback as standby_module
+from server.mailer import worker as worker_module
 from server.mailer.circuit_breaker import FAILURES
+from server.mailer.delivery import Delivery
 from server.mailer.fallback import FallbackWorker
+from server.mailer.outcome import Sent
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import SmtpMailer
+from server.mailer.worker import MAX_AT_ONCE, MAX_BULK, EmailWorker
 from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.mail_sink import HANG, RESET, MailSink

@@ -11,11 +11,11 @@ import pytest
 
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
-from server.mail.delivery import Compose, Delivery
-from server.mail.worker import MAX_BULK, EmailWorker
+from server.mailer.delivery import Compose, Delivery
 from server.mailer.message import RenderedEmail, build_message
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import Mailer, SmtpMailer, SmtpServer
+from server.mailer.worker import MAX_BULK, EmailWorker
 from server.outbox.entities import ClaimedEmail, QueueStatus
 from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.mail_sink import MailSink, free_port

@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError
 
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.events.catalog import AdminTestEvent, PasswordChanged
-from server.events.repository import EventRepository
-from server.events.sequencer import Sequencer
+from server.events.storage.events import EventRepository
 from server.identity import Role
+from server.queue_admin.sequencer import Sequencer
 from tests.fixtures.auth import a_user
 from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.mails import add_account, add_mails, change

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, text
 
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.mail.outcome import DeliveryOutcome, GivenUp, Postponed, Sent
+from server.mailer.outcome import DeliveryOutcome, GivenUp, Postponed, Sent
 from server.mailer.storage.queue import EmailQueue
 from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox

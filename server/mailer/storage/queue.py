@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.mail.outcome import EXPIRED, DeliveryOutcome, GivenUp, Postponed, Sent
+from server.mailer.outcome import EXPIRED, DeliveryOutcome, GivenUp, Postponed, Sent
 from server.outbox.entities import ClaimedEmail, EmailKind, QueueStatus
 from server.outbox.storage.tables import emails
 

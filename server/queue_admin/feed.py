@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from server.db.unit_of_work import UnitOfWork
-from server.events.feed import LONGEST_SILENCE_SECONDS, CoalescedPoll
-from server.events.repository import EventRepository
+from server.events.storage.events import EventRepository
 from server.outbox.entities import EmailChange
+from server.queue_admin.coalesced_poll import LONGEST_SILENCE_SECONDS, CoalescedPoll
 
 IN_HAND: Final = 64
 """Changes that are held for one watcher."""

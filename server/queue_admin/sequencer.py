@@ -14,7 +14,7 @@ import structlog
 
 from server import background
 from server.db.unit_of_work import UnitOfWork
-from server.events.repository import AT_ONCE, EventRepository
+from server.events.storage.events import AT_ONCE, EventRepository
 
 POLL_SECONDS: Final = 1.0
 """How long an event waits for its place if nobody says that it is there."""

@@ -7,7 +7,8 @@ from email.message import EmailMessage
 import structlog
 
 from server.errors import RecipientDeactivated, Unavailable
-from server.mail.outcome import (
+from server.mailer.circuit_breaker import CircuitBreaker
+from server.mailer.outcome import (
     EXPIRED,
     FIRST_PAUSES_SECONDS,
     LEAST_SPREAD,
@@ -19,7 +20,6 @@ from server.mail.outcome import (
     after_failed_composing,
     after_failed_delivery,
 )
-from server.mailer.circuit_breaker import CircuitBreaker
 from server.mailer.transport import DeliveryFailed, Mailer, MailSystemAway
 from server.outbox.entities import ClaimedEmail
 

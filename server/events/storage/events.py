@@ -8,7 +8,7 @@ from sqlalchemy import Row, Text, column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.events.catalog import Event
-from server.events.tables import events
+from server.events.storage.tables import events
 from server.outbox.entities import EmailChange, EmailKind, EmailState, NewEmail
 from server.outbox.storage.outbox import INSERT_EMAILS, columns
 

@@ -12,9 +12,9 @@ from server import background
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
-from server.mail.delivery import Delivery
-from server.mail.outcome import DeliveryOutcome
 from server.mailer.circuit_breaker import PROBE_SECONDS
+from server.mailer.delivery import Delivery
+from server.mailer.outcome import DeliveryOutcome
 from server.mailer.storage.queue import EmailQueue
 from server.outbox.entities import ClaimedEmail
 

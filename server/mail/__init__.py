@@ -1,1 +1,0 @@
-"""Mails: the outbox they wait in, and the worker that sends them."""
