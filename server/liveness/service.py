@@ -17,7 +17,7 @@ from server import background
 from server.audit.storage.seals import SealRepository
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
-from server.liveness.repository import LivenessRepository
+from server.liveness.storage.background_tasks import LivenessRepository
 from server.metrics import Metrics
 
 REPORT_SECONDS: Final = 10.0

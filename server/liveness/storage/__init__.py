@@ -1,0 +1,1 @@
+"""What background work has reported, in PostgreSQL."""
