@@ -13,10 +13,10 @@ from google.protobuf.message import Message
 from benchmarks.baselines import Handlers, answering
 from benchmarks.plan import RehearsedCall
 from server import app, logs
+from server.api.listening import OPTIONS
 from server.audit import audit_context
 from server.audit.audit_context import NOTHING
 from server.config.settings import Settings
-from server.listening import OPTIONS
 
 if TYPE_CHECKING:
     from benchmarks.baselines import Context, Handler

@@ -21,41 +21,43 @@ from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
 from server import background
+from server.api.auth.servicer import AuthServicer
+from server.api.clinical.servicer import ClinicalServicer
+from server.api.events.servicer import EventsServicer
+from server.api.health import Health
+from server.api.interceptors.access import OPEN_METHODS, Access
+from server.api.interceptors.audit import Audit
+from server.api.interceptors.authentication import Authentication
+from server.api.interceptors.base import InterceptorChain
+from server.api.interceptors.client_address import ClientAddress
+from server.api.interceptors.contract import read_methods
+from server.api.interceptors.deadline import Deadline
+from server.api.interceptors.direct_calls import DirectCalls
+from server.api.interceptors.error_mapping import ErrorMapping
+from server.api.interceptors.health_call_limit import HealthCallLimit
+from server.api.interceptors.idempotency import Idempotency
+from server.api.interceptors.rate_limit import RateLimit
+from server.api.interceptors.receive_request import ReceiveRequest
+from server.api.interceptors.refresh_cookie import RefreshCookie
+from server.api.interceptors.request_log import RequestLog
+from server.api.interceptors.stream_lifetime import StreamLifetime
+from server.api.interceptors.validation import Validation
+from server.api.listening import OPTIONS, listen, listening_on_socket
+from server.api.pharmacy.servicer import PharmacyServicer
+from server.api.status import check_published
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.seal_worker import SealWorker
 from server.audit.storage.audit_writer import AuditWriter
 from server.auth import key_file
-from server.auth.servicer import AuthServicer
 from server.clinical.lapses import ExpiryJob
-from server.clinical.servicer import ClinicalServicer
 from server.config.secrets import derived_key
 from server.config.settings import Settings
 from server.core import Core, SchemaOutdated, code_seal, core, head_keeper
 from server.db.notifications import Channel
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
-from server.events.servicer import EventsServicer
-from server.health import Health
 from server.housekeeping.service import Retention
-from server.interceptors.access import OPEN_METHODS, Access
-from server.interceptors.audit import Audit
-from server.interceptors.authentication import Authentication
-from server.interceptors.base import InterceptorChain
-from server.interceptors.client_address import ClientAddress
-from server.interceptors.contract import read_methods
-from server.interceptors.deadline import Deadline
-from server.interceptors.direct_calls import DirectCalls
-from server.interceptors.failures import ErrorMapping
-from server.interceptors.idempotency import Idempotency
-from server.interceptors.open_calls import HealthCallLimit
-from server.interceptors.open_streams import StreamLifetime
-from server.interceptors.rate_limit import RateLimit
-from server.interceptors.reception import ReceiveRequest
-from server.interceptors.refresh_cookie import RefreshCookie
-from server.interceptors.request_log import RequestLog
-from server.interceptors.validation import Validation
-from server.listening import OPTIONS, listen, listening_on_socket
 from server.liveness.service import BackgroundTask, BackgroundWatch, Reports
 from server.mailer.composer import EmailComposer
 from server.mailer.delivery import Delivery
@@ -63,9 +65,7 @@ from server.mailer.fallback import FallbackWorker
 from server.mailer.rendering import EmailRenderer
 from server.mailer.transport import MaildirMailer, Mailer, SmtpMailer, SmtpServer
 from server.mailer.worker import EmailWorker
-from server.pharmacy.servicer import PharmacyServicer
 from server.queue_admin.sequencer import Sequencer
-from server.status import check_published
 from server.use_cases import Services, use_cases
 
 __all__ = [

@@ -13,12 +13,12 @@ import typer
 from rich.console import Console
 
 from server import app, cli_audit, cli_keys, configuration, example_hospital, instance, logs, processes, schema
+from server.api.interceptors.contract import AccessUndeclared
+from server.api.status import UnpublishedError
 from server.audit.head_keys import HeadKeysWrong
 from server.auth.keys import KeyNotUsable
 from server.config.settings import ConfigurationWrong, Settings
 from server.db.embedded.cluster import DatabaseInUse
-from server.interceptors.contract import AccessUndeclared
-from server.status import UnpublishedError
 from server.supervision import core_dumps
 from server.supervision.restarts import KeepsDying, StartFailed
 

@@ -10,8 +10,8 @@ from medconnect.errors.v1 import error_reason_pb2
 
 from docs.reference.markdown import page, table
 from docs.reference.paths import ROOT
+from server.api.status import declared_errors
 from server.errors import DeclaredError
-from server.status import declared_errors
 
 INTRODUCTION: Final = """A failure names one of these reasons: in gRPC `google.rpc.ErrorInfo.reason` (domain
 `medconnect`), in REST `error.type`. Metadata keys are members of `ErrorInfo.metadata` and of the REST error."""

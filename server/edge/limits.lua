@@ -10,7 +10,7 @@ local HEADERS = 8192 -- bytes; as in HTTP/2 (RFC 9113, 6.5.2), a header counts i
 local HEADER_OVERHEAD = 32
 
 -- Returns the status, error type and message of a request whose path or headers are too large; nil for other requests.
--- The server accepts 16 KiB (server/listening.py): room for headers of 8 KiB and everything that the edge adds to them.
+-- The server accepts 16 KiB (server/api/listening.py): room for headers of 8 KiB and everything that the edge adds to them.
 function limits.problem(headers, path)
   if #path > PATH then return 414, "PATH_TOO_LONG", "The path is longer than 4096 bytes." end
   local size = 0

@@ -120,7 +120,7 @@ CONVENTIONS: Final = (
     Convention(
         "abort",
         "raise a declared error (server/errors.py); interceptors/failures.py is the one place that aborts a call",
-        frozenset({"interceptors/failures.py"}),
+        frozenset({"api/interceptors/error_mapping.py"}),
         _calls_method("abort", "abort_with_status"),
     ),
     Convention(

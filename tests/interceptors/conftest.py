@@ -11,8 +11,8 @@ import pytest
 import structlog
 
 from server import logs
+from server.api.interceptors import error_mapping, request_log
 from server.db.unit_of_work import UnitOfWork
-from server.interceptors import failures, request_log
 from tests.fixtures.clock import SettableClock
 from tests.interceptors.probe import House, running_house
 
@@ -31,7 +31,7 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dic
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     logs.configure("info")
-    for module in (failures, request_log):
+    for module in (error_mapping, request_log):
         monkeypatch.setattr(module, "_log", structlog.get_logger())
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     structlog.configure(**before)

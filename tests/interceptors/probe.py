@@ -21,15 +21,15 @@ from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
 
 from server import app
+from server.api.events.servicer import EventsServicer
+from server.api.interceptors.contract import Method
+from server.api.listening import OPTIONS
 from server.auth.access_tokens import AccessTokens
 from server.auth.keys import KeyRing
 from server.auth.lifetimes import Lifetimes
 from server.auth.standing import RevocationCache
 from server.db.unit_of_work import UnitOfWork
-from server.events.servicer import EventsServicer
 from server.identity import Role
-from server.interceptors.contract import Method
-from server.listening import OPTIONS
 from server.metrics import Metrics
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.rate_limiter import RateLimiter

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from server.api.interceptors import deadline
 from server.audit.events import AuditEvent, Outcome
 from server.audit.storage.audit_writer import AuditWriter
 from server.db.unit_of_work import UnitOfWork
 from server.identity import Role
-from server.interceptors import deadline
 from tests.interceptors.probe import BODY, PATHS, House
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server.interceptors.client_address import UNKNOWN, ClientAddress, limit_address
+from server.api.interceptors.client_address import UNKNOWN, ClientAddress, limit_address
 from tests.interceptors.probe import EDGE, FACES, House, Metadata
 
 Logged = Callable[[], list[dict[str, Any]]]

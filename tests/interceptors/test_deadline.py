@@ -6,7 +6,7 @@ import time
 import grpc
 import pytest
 
-from server.interceptors import deadline
+from server.api.interceptors import deadline
 from tests.interceptors.probe import FACES, House
 
 DEADLINE = grpc.StatusCode.DEADLINE_EXCEEDED

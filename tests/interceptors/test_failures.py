@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 import pytest
 
+from server.api.interceptors import base
 from server.errors import (
     DeclaredError,
     FieldViolation,
@@ -19,7 +20,6 @@ from server.errors import (
     ValidationFailed,
     VersionConflict,
 )
-from server.interceptors import base
 from tests.fixtures.revealing import assert_reveals_nothing
 from tests.interceptors.probe import BODY, EDGE, FACES, MALFORMED, PATHS, House
 

@@ -8,8 +8,8 @@ import grpc
 import grpc.aio
 import pytest
 
+from server.api.interceptors import receive_request
 from server.db.unit_of_work import UnitOfWork
-from server.interceptors import reception
 from tests.fixtures.clock import SettableClock
 from tests.interceptors.probe import FACES, PATHS, Answer, House, Metadata, answer, running_house
 
@@ -31,7 +31,7 @@ async def begun(house: House, face: str, metadata: Metadata, *, ended: bool = Fa
 async def test_s71_a_request_that_does_not_come_is_not_waited_for_any_longer(
     house: House, face: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reception, "RECEIVE_SECONDS", 0.2)
+    monkeypatch.setattr(receive_request, "RECEIVE_SECONDS", 0.2)
     refused = await begun(house, face, house.bearer())
     assert (refused.code, refused.reason) == (CODE.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
     assert house.probe.requests == []
@@ -46,7 +46,7 @@ async def test_s71_who_has_no_call_left_is_not_waited_for(
         assert (await house.call(face)).code is CODE.UNAUTHENTICATED
         began = time.monotonic()
         refused = await begun(house, face, ())
-        assert time.monotonic() - began < reception.RECEIVE_SECONDS / 2
+        assert time.monotonic() - began < receive_request.RECEIVE_SECONDS / 2
         long = await house.call(face, (), bytes(200_000))
     assert (refused.code, refused.reason) == (CODE.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED")
     assert (long.code, long.reason) == (CODE.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED")
@@ -56,5 +56,5 @@ async def test_s71_who_has_no_call_left_is_not_waited_for(
 async def test_a_call_without_any_request_is_malformed(
     house: House, face: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reception, "GONE_SECONDS", 0.05)
+    monkeypatch.setattr(receive_request, "GONE_SECONDS", 0.05)
     assert (await begun(house, face, house.bearer(), ended=True)).reason == "MALFORMED_BODY"

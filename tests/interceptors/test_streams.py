@@ -9,8 +9,8 @@ import grpc
 import pytest
 from medconnect.events.v1 import events_service_pb2 as pb
 
+from server.api.interceptors import base
 from server.db.unit_of_work import UnitOfWork
-from server.interceptors import base
 from tests.fixtures.clock import SettableClock
 from tests.interceptors.probe import BODY, PATHS, House, running_house
 

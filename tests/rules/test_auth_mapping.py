@@ -10,7 +10,7 @@ from medconnect.auth.v1 import user_pb2
 from medconnect.clinical.v1 import patient_pb2
 from medconnect.options.v1 import access_pb2
 
-from server.auth import mapping
+from server.api.auth import mapping
 from server.auth.entities import AccountChange, OpenedAccount, SignedIn, Tokens, UserFilter, UserStatus
 from server.errors import ValidationFailed
 from server.identity import Role

@@ -10,7 +10,8 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from medconnect.errors.v1 import error_reason_pb2
 
-from server import status
+from server.api import status
+from server.api.status import CODES, UnpublishedError, check_published, to_status
 from server.errors import (
     DeclaredError,
     FieldViolation,
@@ -22,7 +23,6 @@ from server.errors import (
     ValidationFailed,
 )
 from server.errors.reasons import Code, Reason
-from server.status import CODES, UnpublishedError, check_published, to_status
 
 
 def details(error: DeclaredError) -> dict[str, Message]:

@@ -11,7 +11,7 @@ from medconnect.clinical.v1 import clinical_service_pb2
 from medconnect.events.v1 import events_service_pb2
 from medconnect.options.v1 import access_pb2
 
-from server.interceptors.text_rules import TextRules
+from server.api.interceptors.text_rules import TextRules
 
 NFD = unicodedata.normalize("NFD", "Zoë")
 NFC = unicodedata.normalize("NFC", "Zoë")

@@ -8,7 +8,7 @@ import pytest
 from medconnect.clinical.v1 import clinical_service_pb2, patient_pb2
 from medconnect.options.v1 import access_pb2
 
-from server import wire
+from server.api import wire
 from server.errors import ValidationFailed
 from server.identity import Role
 from server.pagination import DEFAULT_PAGE_SIZE, Page

@@ -9,10 +9,10 @@ import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2
 
+from server.api.health import NOT_SERVING, SERVING, Health
 from server.audit.seal_worker import ChainAhead
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
-from server.health import NOT_SERVING, SERVING, Health
 from server.liveness.service import AUDIT, LONGEST_SILENCE, WORK, BackgroundTask, BackgroundWatch, Reports
 from server.metrics import Metrics
 from tests.fixtures.cast import Actors

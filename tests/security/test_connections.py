@@ -15,8 +15,8 @@ from h2.errors import ErrorCodes
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
+from server.api.interceptors.health_call_limit import OPEN_CALLS
 from server.edge.admin import Admin
-from server.interceptors.open_calls import OPEN_CALLS
 from tests.fixtures.cast import Actor, Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work

@@ -16,7 +16,7 @@ import asyncpg
 import grpc
 import pytest
 
-from server.interceptors.refresh_cookie import COOKIE, HEADER
+from server.api.interceptors.refresh_cookie import COOKIE, HEADER
 from tests.fixtures.cast import PASSWORD, Actors
 from tests.fixtures.instance import ADMIN_PASSWORD
 from tests.fixtures.process import process_up

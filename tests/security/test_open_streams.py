@@ -6,7 +6,7 @@ from datetime import timedelta
 import grpc
 import pytest
 
-from server.interceptors import open_streams
+from server.api.interceptors import stream_lifetime
 from tests.interceptors.probe import House
 
 PROMPT_SECONDS = 1.2
@@ -44,8 +44,8 @@ async def test_s39_a_stream_ends_when_nobody_can_say_whether_its_session_stands(
 
 
 async def test_a_stream_of_half_an_hour_ends_without_an_error(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_streams, "OLDEST_SECONDS", 0.2)
-    monkeypatch.setattr(open_streams, "SPREAD_SECONDS", 1)
+    monkeypatch.setattr(stream_lifetime, "OLDEST_SECONDS", 0.2)
+    monkeypatch.setattr(stream_lifetime, "SPREAD_SECONDS", 1)
     house.probe.act = forever
     call = asyncio.create_task(house.call("stream", house.bearer()))
     await asyncio.sleep(0.1)

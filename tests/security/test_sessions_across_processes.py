@@ -16,8 +16,8 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 
+from server.api.interceptors.stream_lifetime import STREAMS_PER_USER
 from server.db.embedded.cluster import EmbeddedPostgres
-from server.interceptors.open_streams import STREAMS_PER_USER
 from tests.fixtures.auth import PASSWORD
 from tests.fixtures.database import copied_database
 from tests.fixtures.processes import Process, bearer, processes

@@ -14,8 +14,8 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.options.v1 import access_pb2
 from sqlalchemy import text
 
+from server.api.interceptors.request_hash import is_secret, request_hash
 from server.app import SERVICES
-from server.interceptors.request_hash import is_secret, request_hash
 from tests.architecture.test_protos import fields
 from tests.fixtures.cast import Actors, new_email
 from tests.rpc.calls import over_grpc

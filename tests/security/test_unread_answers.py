@@ -20,7 +20,7 @@ from h2.exceptions import ProtocolError
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
-from server.interceptors import direct_calls
+from server.api.interceptors import direct_calls
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.process import Process, process_up

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
 from medconnect.clinical.v1 import patient_pb2, prescription_pb2, visit_pb2
 
-from server.clinical.servicer import ClinicalServicer
+from server.api.clinical.servicer import ClinicalServicer
 from server.errors import ValidationFailed
 from server.identity import Caller, set_caller
 from tests.fixtures.clinical import Clinic

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from medconnect.events.v1 import events_service_pb2 as pb
 
+from server.api.events import mapping
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.errors import DatabaseUnavailable
-from server.events import mapping
 from server.outbox.entities import QueueStatus
 from server.queue_admin.coalesced_poll import CoalescedPoll
 from server.queue_admin.service import EventsService, is_news

@@ -8,11 +8,11 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 
+from server.api.pharmacy.servicer import Context, PharmacyServicer
 from server.db.unit_of_work import UnitOfWork
 from server.errors import ValidationFailed
 from server.identity import Caller, set_caller
 from server.pharmacy.service import PharmacyService
-from server.pharmacy.servicer import Context, PharmacyServicer
 from tests.fixtures.counter import prescribe
 from tests.fixtures.pharmacy import PharmacyPeople, Written
 

@@ -10,10 +10,10 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from server.api.health import NOT_SERVING, SERVING, Health
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import DatabaseUnavailable, ServerBusy
-from server.health import NOT_SERVING, SERVING, Health
 from tests.fixtures.database import as_owner, committing_work
 
 
@@ -259,7 +259,7 @@ async def test_a_value_that_the_driver_cannot_send_is_a_fault_of_ours(work: Unit
 
 
 async def test_health_follows_the_database(wire: Wire, wired: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.health.INTERVAL_SECONDS", 0.02)
+    monkeypatch.setattr("server.api.health.INTERVAL_SECONDS", 0.02)
     health = Health(wired.ping)
     context: Any = None  # the health service does not use it
 

@@ -1,0 +1,179 @@
+"""Messages of accounts and sessions, and their entities, both directions."""
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from medconnect.auth.v1 import auth_service_pb2 as pb
+from medconnect.auth.v1 import user_pb2
+from medconnect.clinical.v1 import patient_pb2
+from medconnect.options.v1 import access_pb2
+
+from server.api.wire import enum_pair, fill_page, read_date, timestamp
+from server.auth.account_change import CHANGEABLE
+from server.auth.entities import (
+    AccountChange,
+    Application,
+    OpenedAccount,
+    SignedIn,
+    Tokens,
+    User,
+    UserFilter,
+    UserStatus,
+)
+from server.auth.keys import PublishedKey
+from server.identity import Role
+from server.pagination import Page
+from server.patient_details import Gender, PatientDetails, PatientRecord
+
+ROLE_NUMBERS, ROLES = enum_pair(access_pb2.Role, Role, "ROLE")
+STATUS_NUMBERS, STATUSES = enum_pair(user_pb2.UserStatus, UserStatus, "USER_STATUS")
+_CHANGEABLE: Final = (*CHANGEABLE, "email")
+_GENDERS: Final = enum_pair(patient_pb2.Gender, Gender, "GENDER")[1]
+
+
+class PatientFields(Protocol):
+    """A request with the fields of a new patient record."""
+
+    date_of_birth: str
+    blood_type: str
+    address: str
+    emergency_contact: str
+    emergency_phone: str
+    insurance_provider: str
+    insurance_number: str
+
+    @property
+    def gender(self) -> int:
+        """Its number; 0 if it was left out."""
+
+    @property
+    def allergies(self) -> Iterable[str]:
+        """None if it was left out."""
+
+    @property
+    def existing_conditions(self) -> Iterable[str]:
+        """None if it was left out."""
+
+
+def patient_details(message: PatientFields) -> PatientDetails:
+    """What a request says about a new record. Raises ValidationFailed for a date that does not exist."""
+    born = message.date_of_birth
+    return PatientDetails(
+        date_of_birth=read_date(born, "dateOfBirth") if born else None,
+        gender=_GENDERS.get(message.gender),
+        blood_type=message.blood_type,
+        address=message.address,
+        emergency_contact=message.emergency_contact,
+        emergency_phone=message.emergency_phone,
+        insurance_provider=message.insurance_provider,
+        insurance_number=message.insurance_number,
+        allergies=tuple(message.allergies),
+        existing_conditions=tuple(message.existing_conditions),
+    )
+
+
+def application(request: pb.RegisterRequest | pb.CreateUserRequest) -> Application:
+    """Who asks for an account. Register's role is patient if it was left out. Raises ValidationFailed."""
+    return Application(
+        email=request.email,
+        password=request.password or None,
+        full_name=request.full_name,
+        phone=request.phone,
+        role=ROLES.get(request.role, Role.PATIENT),
+        license_number=request.license_number,
+        specialization=request.specialization,
+        hospital_name=request.hospital_name,
+        pharmacy_name=request.pharmacy_name,
+        pharmacy_address=request.pharmacy_address,
+        patient=patient_details(request),
+    )
+
+
+def account_change(request: pb.UpdateCurrentUserRequest) -> AccountChange:
+    """What a holder asks to change."""
+    given = {name: getattr(request, name) for name in _CHANGEABLE if request.HasField(name)}
+    return AccountChange(**given, current_password=request.current_password, clear=frozenset(request.clear))
+
+
+def user_filter(request: pb.ListUsersRequest) -> UserFilter:
+    """Which accounts a list is asked for."""
+    return UserFilter(
+        role=ROLES.get(request.role),
+        status=STATUSES.get(request.status),
+        search=request.search or None,
+    )
+
+
+def user_message(user: User) -> user_pb2.User:
+    """An account as its owner and admins see it."""
+    return user_pb2.User(
+        id=str(user.id),
+        email=user.email,
+        full_name=user.full_name,
+        role=ROLE_NUMBERS[user.role],
+        phone=user.phone,
+        status=STATUS_NUMBERS[user.status],
+        license_number=user.license_number,
+        specialization=user.specialization,
+        hospital_name=user.hospital_name,
+        pharmacy_name=user.pharmacy_name,
+        pharmacy_address=user.pharmacy_address,
+        created_at=timestamp(user.created_at),
+        email_confirmed=user.email_confirmed,
+        new_email=user.new_email,
+    )
+
+
+def register_response(opened: OpenedAccount, tokens: Tokens) -> pb.RegisterResponse:
+    """A new account, signed in."""
+    return pb.RegisterResponse(
+        user=user_message(opened.user),
+        patient=_record(opened.patient),
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+        expires_at=timestamp(tokens.expires_at),
+    )
+
+
+def create_user_response(opened: OpenedAccount) -> pb.CreateUserResponse:
+    """A new account."""
+    return pb.CreateUserResponse(user=user_message(opened.user), patient=_record(opened.patient))
+
+
+def login_response(signed_in: SignedIn) -> pb.LoginResponse:
+    """An account and its tokens."""
+    return pb.LoginResponse(
+        user=user_message(signed_in.user),
+        access_token=signed_in.tokens.access_token,
+        refresh_token=signed_in.tokens.refresh_token,
+        expires_at=timestamp(signed_in.tokens.expires_at),
+    )
+
+
+def refresh_response(signed_in: SignedIn) -> pb.RefreshTokenResponse:
+    """An account and its next tokens."""
+    return pb.RefreshTokenResponse(
+        user=user_message(signed_in.user),
+        access_token=signed_in.tokens.access_token,
+        refresh_token=signed_in.tokens.refresh_token,
+        expires_at=timestamp(signed_in.tokens.expires_at),
+    )
+
+
+def list_response(page: Page[User]) -> pb.ListUsersResponse:
+    """A page of accounts."""
+    response = pb.ListUsersResponse(users=map(user_message, page.items))
+    fill_page(response, page)
+    return response
+
+
+def key_set_response(keys: Iterable[PublishedKey]) -> pb.GetKeySetResponse:
+    """Keys as a JSON Web Key Set."""
+    jwks = (pb.JsonWebKey(kty="OKP", crv="Ed25519", x=key.x, kid=key.key_id, use="sig", alg="EdDSA") for key in keys)
+    return pb.GetKeySetResponse(keys=jwks)
+
+
+def _record(record: PatientRecord | None) -> user_pb2.PatientRecord | None:
+    if record is None:
+        return None
+    return user_pb2.PatientRecord(id=str(record.id), reference_number=record.reference_number)

@@ -1,0 +1,320 @@
+"""Clinical messages and entities, both directions."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from medconnect.clinical.v1 import clinical_service_pb2 as pb
+from medconnect.clinical.v1 import patient_pb2, prescription_pb2, visit_pb2
+
+from server.api.wire import date_text, enum_pair, fill_page, read_date, read_uuid, timestamp
+from server.clinical.entities import (
+    NewPrescription,
+    NewPrescriptionItem,
+    NewVisit,
+    Patient,
+    PatientChange,
+    PatientEmailStatus,
+    PatientSummary,
+    Prescription,
+    PrescriptionItem,
+    PrescriptionStatus,
+    QrCode,
+    Visit,
+    VisitType,
+    VitalSigns,
+)
+from server.clinical.qr_code_service import ShownQrCode
+from server.pagination import Page
+from server.patient_details import Gender
+from server.qr import picture
+
+STATUS_NUMBERS, STATUSES = enum_pair(prescription_pb2.PrescriptionStatus, PrescriptionStatus, "PRESCRIPTION_STATUS")
+EMAIL_STATUS_NUMBERS, _ = enum_pair(patient_pb2.PatientEmailStatus, PatientEmailStatus, "PATIENT_EMAIL_STATUS")
+GENDER_NUMBERS, GENDERS = enum_pair(patient_pb2.Gender, Gender, "GENDER")
+VISIT_TYPE_NUMBERS, VISIT_TYPES = enum_pair(visit_pb2.VisitType, VisitType, "VISIT_TYPE")
+
+_SCALARS: Final = (
+    "phone",
+    "blood_type",
+    "address",
+    "emergency_contact",
+    "emergency_phone",
+    "insurance_provider",
+    "insurance_number",
+)
+
+
+def optional_text(message: Message, field: str) -> str | None:
+    """The text of an optional field; None if it was left out."""
+    return getattr(message, field) if message.HasField(field) else None
+
+
+def patient_change(request: pb.UpdatePatientRequest | pb.UpdateProfileRequest) -> PatientChange:
+    """What an update asks for. Raises ValidationFailed for a date that does not exist."""
+    given: dict[str, Any] = {name: optional_text(request, name) for name in _SCALARS}
+    if request.HasField("date_of_birth"):
+        given["date_of_birth"] = read_date(request.date_of_birth, "dateOfBirth")
+    if request.HasField("gender"):
+        given["gender"] = GENDERS[request.gender]
+    if isinstance(request, pb.UpdatePatientRequest):
+        given["full_name"] = request.full_name if request.HasField("full_name") else None
+        given["existing_conditions"] = tuple(request.existing_conditions) or None
+    return PatientChange(
+        **given,
+        allergies=tuple(request.allergies) or None,
+        clear=frozenset(request.clear),
+        version=request.version if request.HasField("version") else None,
+    )
+
+
+def patient_message(patient: Patient) -> patient_pb2.Patient:
+    """The whole record, for doctors."""
+    return patient_pb2.Patient(
+        **_record(patient),
+        existing_conditions=patient.existing_conditions,
+        email_status=EMAIL_STATUS_NUMBERS[patient.email_status],
+    )
+
+
+def profile_message(patient: Patient) -> patient_pb2.PatientProfile:
+    """The record as its patient sees it without a one-time code."""
+    return patient_pb2.PatientProfile(**_record(patient))
+
+
+def _record(patient: Patient) -> dict[str, Any]:
+    return {
+        "id": str(patient.id),
+        "reference_number": patient.reference_number,
+        "full_name": patient.full_name,
+        "email": patient.email,
+        **{name: getattr(patient, name) for name in _SCALARS},
+        "date_of_birth": date_text(patient.date_of_birth),
+        "gender": None if patient.gender is None else GENDER_NUMBERS[patient.gender],
+        "allergies": patient.allergies,
+        "version": patient.version,
+        "created_at": timestamp(patient.created_at),
+        "updated_at": timestamp(patient.updated_at),
+    }
+
+
+def patients_response(page: Page[PatientSummary]) -> pb.ListPatientsResponse:
+    """A page of patients."""
+    response = pb.ListPatientsResponse(patients=map(_summary, page.items))
+    fill_page(response, page)
+    return response
+
+
+def _summary(patient: PatientSummary) -> patient_pb2.PatientSummary:
+    return patient_pb2.PatientSummary(
+        id=str(patient.id),
+        reference_number=patient.reference_number,
+        full_name=patient.full_name,
+        date_of_birth=date_text(patient.date_of_birth),
+    )
+
+
+def filtered_patient(request: pb.ListPrescriptionsRequest | pb.ListMedicalVisitsRequest) -> UUID | None:
+    """The patient to whom a list is narrowed."""
+    return read_uuid(request.patient_id) if request.HasField("patient_id") else None
+
+
+def statuses(
+    request: pb.ListPrescriptionsRequest | pb.ListMyPrescriptionsRequest,
+) -> tuple[PrescriptionStatus, ...]:
+    """The states to which a list is narrowed."""
+    return tuple(STATUSES[number] for number in request.status)
+
+
+def new_visit(request: pb.CreateMedicalVisitRequest) -> NewVisit:
+    """The visit to record. Raises ValidationFailed for a date that does not exist."""
+    return NewVisit(
+        patient_id=read_uuid(request.patient_id),
+        visit_date=read_date(request.visit_date, "visitDate"),
+        visit_type=VISIT_TYPES[request.visit_type],
+        chief_complaint=request.chief_complaint,
+        symptoms=request.symptoms,
+        diagnosis=request.diagnosis,
+        treatment_notes=request.treatment_notes,
+        recommendations=request.recommendations,
+        hospital_name=request.hospital_name,
+        vital_signs=_vital_signs(request.vital_signs) if request.HasField("vital_signs") else None,
+    )
+
+
+def _vital_signs(message: visit_pb2.VitalSigns) -> VitalSigns:
+    return VitalSigns(
+        blood_pressure=message.blood_pressure if message.HasField("blood_pressure") else None,
+        heart_rate=message.heart_rate if message.HasField("heart_rate") else None,
+        temperature=message.temperature if message.HasField("temperature") else None,
+        weight=message.weight if message.HasField("weight") else None,
+        height=message.height if message.HasField("height") else None,
+    )
+
+
+def visit_message(visit: Visit) -> visit_pb2.MedicalVisit:
+    """A visit."""
+    return visit_pb2.MedicalVisit(
+        id=str(visit.id),
+        patient_id=str(visit.patient_id),
+        patient_name=visit.patient_name,
+        doctor_name=visit.doctor_name,
+        visit_date=visit.visit_date.isoformat(),
+        visit_type=VISIT_TYPE_NUMBERS[visit.visit_type],
+        chief_complaint=visit.chief_complaint,
+        symptoms=visit.symptoms,
+        diagnosis=visit.diagnosis,
+        treatment_notes=visit.treatment_notes,
+        recommendations=visit.recommendations,
+        hospital_name=visit.hospital_name,
+        vital_signs=None if visit.vital_signs is None else _vital_signs_message(visit.vital_signs),
+        created_at=timestamp(visit.created_at),
+    )
+
+
+def _vital_signs_message(measured: VitalSigns) -> visit_pb2.VitalSigns:
+    return visit_pb2.VitalSigns(
+        blood_pressure=measured.blood_pressure,
+        heart_rate=measured.heart_rate,
+        temperature=measured.temperature,
+        weight=measured.weight,
+        height=measured.height,
+    )
+
+
+def visits_response(page: Page[Visit]) -> pb.ListMedicalVisitsResponse:
+    """A page of visits."""
+    response = pb.ListMedicalVisitsResponse(visits=map(visit_message, page.items))
+    fill_page(response, page)
+    return response
+
+
+def new_prescription(request: pb.CreatePrescriptionRequest) -> NewPrescription:
+    """The prescription to write."""
+    return NewPrescription(
+        patient_id=read_uuid(request.patient_id),
+        visit_id=read_uuid(request.visit_id) if request.HasField("visit_id") else None,
+        diagnosis=request.diagnosis,
+        doctor_notes=request.doctor_notes,
+        items=tuple(map(_new_item, request.items)),
+    )
+
+
+def _new_item(message: pb.NewPrescriptionItem) -> NewPrescriptionItem:
+    return NewPrescriptionItem(
+        medicine_name=message.medicine_name,
+        dosage=message.dosage,
+        frequency=message.frequency,
+        quantity=message.quantity,
+        instructions=message.instructions,
+        route=message.route,
+        duration_days=message.duration_days if message.HasField("duration_days") else None,
+    )
+
+
+def item_message(item: PrescriptionItem) -> prescription_pb2.PrescriptionItem:
+    """A medicine of a prescription."""
+    return prescription_pb2.PrescriptionItem(
+        id=str(item.id),
+        medicine_name=item.medicine_name,
+        dosage=item.dosage,
+        frequency=item.frequency,
+        quantity=item.quantity,
+        instructions=item.instructions,
+        route=item.route,
+        duration_days=item.duration_days,
+        dispensed_quantity=item.dispensed_quantity,
+        remaining_quantity=item.remaining_quantity,
+    )
+
+
+def qr_code_info(code: QrCode, is_used: bool) -> prescription_pb2.QrCodeInfo:
+    """What may be told of a code to whoever may see its prescription."""
+    return prescription_pb2.QrCodeInfo(
+        qr_hash=code.qr_hash,
+        is_used=is_used,
+        scan_count=code.scan_count,
+        expires_at=timestamp(code.expires_at),
+    )
+
+
+def present_code(prescription: Prescription) -> prescription_pb2.QrCodeInfo:
+    """The same of a prescription's present code."""
+    return qr_code_info(prescription.qr_code, _is_used(prescription))
+
+
+def prescription_message(prescription: Prescription) -> prescription_pb2.Prescription:
+    """A prescription as the doctor who wrote it sees it."""
+    return prescription_pb2.Prescription(
+        **_shared_fields(prescription),
+        patient_id=str(prescription.patient_id),
+        patient_name=prescription.patient_name,
+        visit_id="" if prescription.visit_id is None else str(prescription.visit_id),
+        doctor_notes=prescription.doctor_notes,
+        patient_email_status=EMAIL_STATUS_NUMBERS[prescription.patient_email_status],
+    )
+
+
+def prescriptions_response(page: Page[Prescription]) -> pb.ListPrescriptionsResponse:
+    """A page of a doctor's prescriptions."""
+    response = pb.ListPrescriptionsResponse(prescriptions=map(prescription_message, page.items))
+    fill_page(response, page)
+    return response
+
+
+def my_prescriptions_response(page: Page[Prescription]) -> pb.ListMyPrescriptionsResponse:
+    """A page of a patient's prescriptions."""
+    response = pb.ListMyPrescriptionsResponse(prescriptions=map(patient_prescription_message, page.items))
+    fill_page(response, page)
+    return response
+
+
+def patient_prescription_message(prescription: Prescription) -> prescription_pb2.PatientPrescription:
+    """A prescription as its patient sees it."""
+    return prescription_pb2.PatientPrescription(**_shared_fields(prescription))
+
+
+def _shared_fields(prescription: Prescription) -> dict[str, Any]:
+    return {
+        "id": str(prescription.id),
+        "prescription_number": prescription.number,
+        "doctor_name": prescription.doctor_name,
+        "diagnosis": prescription.diagnosis,
+        "status": STATUS_NUMBERS[prescription.status],
+        "items": map(item_message, prescription.items),
+        "qr_code": present_code(prescription),
+        "created_at": timestamp(prescription.created_at),
+        "expires_at": timestamp(prescription.expires_at),
+        "fulfilled_at": _fulfilled_at(prescription),
+        "status_reason": prescription.status_reason,
+    }
+
+
+def _fulfilled_at(prescription: Prescription) -> Timestamp | None:
+    return None if prescription.fulfilled_at is None else timestamp(prescription.fulfilled_at)
+
+
+def _is_used(prescription: Prescription) -> bool:
+    return prescription.status is PrescriptionStatus.DISPENSED
+
+
+def qr_code_response(shown: ShownQrCode) -> pb.GetQrCodeResponse:
+    """A code as text and as a picture."""
+    code = shown.prescription.qr_code
+    return pb.GetQrCodeResponse(
+        qr_code_image=picture.data_url(shown.png),
+        qr_code=shown.text,
+        qr_hash=code.qr_hash,
+        expires_at=timestamp(code.expires_at),
+        scan_count=code.scan_count,
+        is_used=_is_used(shown.prescription),
+    )
+
+
+def qr_code_image_response(shown: ShownQrCode) -> pb.GetQrCodeImageResponse:
+    """A code as a picture."""
+    response = pb.GetQrCodeImageResponse()
+    response.image.content_type = "image/png"
+    response.image.data = shown.png
+    return response

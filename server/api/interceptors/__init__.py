@@ -1,0 +1,1 @@
+"""What surrounds every call: one decision a file."""

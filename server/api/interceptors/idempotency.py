@@ -1,0 +1,68 @@
+"""Innermost: a write that is repeated with its key answers what the first one answered, and is executed once."""
+
+import re
+from typing import Final
+
+from server.api.interceptors.base import Next
+from server.api.interceptors.call import Call
+from server.api.interceptors.request_hash import request_hash
+from server.audit import audit_context
+from server.audit.audit_context import NOTHING, Subject
+from server.audit.storage.audit_writer import AuditWriter
+from server.db.unit_of_work import UnitOfWork
+from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
+from server.idempotency.storage.idempotency_keys import UNKNOWN_REQUEST, FirstSuccess, IdempotencyRepository, KeyedCall
+
+HEADER: Final = "idempotency-key"
+REPLAYED: Final = "idempotent-replayed"
+
+_KEY: Final = re.compile(r"[\x21-\x7e]{16,255}")
+
+
+class Idempotency:
+    """Opens the transaction that the use case joins, and stores its response there.
+
+    The two are committed together or not at all. hash_key: 32 bytes, under which requests are hashed.
+    """
+
+    def __init__(self, work: UnitOfWork, hash_key: bytes) -> None:
+        self._work = work
+        self._hash_key = hash_key
+
+    async def intercept(self, call: Call, proceed: Next) -> None:
+        """Fill in `reply` from the first success, or let the call on and keep its reply.
+
+        Raises IdempotencyKeyInvalid, IdempotencyKeyReused or RequestInProgress. Failures are not kept.
+        """
+        if not call.method.idempotent or HEADER not in call.metadata or call.caller is None or call.message is None:
+            await proceed(call)
+            return
+        keyed = KeyedCall(call.caller.user_id, call.method.full_name, _key(call))
+        asked = request_hash(call.message, self._hash_key)
+        async with self._work.shared() as transaction:
+            first = await transaction[IdempotencyRepository].claim(keyed)
+            if first is not None:
+                if first.request_hash not in (asked, UNKNOWN_REQUEST):
+                    raise IdempotencyKeyReused()
+                call.reply = first.response
+                call.headers[REPLAYED] = "true"
+                if call.method.audit is not None:
+                    await transaction[AuditWriter].record(call.method.audit, first.subject, reason=REPLAYED)
+            await proceed(call)
+            if first is None and call.reply is not None:
+                await transaction[IdempotencyRepository].keep(
+                    keyed, FirstSuccess(asked, call.reply, _recorded_subject())
+                )
+
+
+def _recorded_subject() -> Subject:
+    """What the record of the call is about that has just succeeded."""
+    here = audit_context.current()
+    return (here and here.recorded) or NOTHING
+
+
+def _key(call: Call) -> str:
+    key = call.first(HEADER)
+    if key is None or not _KEY.fullmatch(key):
+        raise IdempotencyKeyInvalid()
+    return key

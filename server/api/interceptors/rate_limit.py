@@ -1,0 +1,52 @@
+"""Charges every call to its budgets before anything else is done for it."""
+
+from math import ceil
+
+from server.api.interceptors.base import Next
+from server.api.interceptors.call import Call
+from server.auth.standing import RevocationCache
+from server.clock import Clock
+from server.rate_limits.bucket import Decision
+from server.rate_limits.budgets import Budgets
+from server.rate_limits.rate_limiter import RateLimiter, refusal
+
+
+class RateLimit:
+    """Takes a token from each budget of the call; the strictest decides and is reported.
+
+    revocations: who calls with a token of a session that has ended is charged like one without, and costs nobody else.
+    """
+
+    def __init__(self, budgets: Budgets, limiter: RateLimiter, clock: Clock, revocations: RevocationCache) -> None:
+        self._budgets = budgets
+        self._limiter = limiter
+        self._revocations = revocations
+        self._clock = clock
+
+    async def intercept(self, call: Call, proceed: Next) -> None:
+        """Raise RateLimitExceeded, or let the call on; what only failures shall cost is given back after a success.
+
+        What a use case charges or gives back is reported too, except by streams, whose headers have been sent by then.
+        """
+        group = call.method.limit_group
+        ended = call.caller is not None and self._revocations.has_ended(call.caller)
+        budgets = self._budgets.of(None if ended else call.caller, group, call.address)
+        bill = await self._limiter.charge_call(budgets)
+        strictest = bill.strictest
+        self._report(call, strictest)
+        if not strictest.allowed:
+            raise refusal(strictest)
+        try:
+            await proceed(call)
+            returned = self._budgets.returned_on_success(group, budgets)
+            if returned:
+                await self._limiter.refund(returned)
+        finally:
+            if bill.changed:
+                self._report(call, bill.strictest)
+
+    def _report(self, call: Call, decision: Decision) -> None:
+        reset = ceil(self._clock.now().timestamp() + decision.reset_after)
+        call.headers["x-ratelimit-limit"] = str(decision.limit.tokens)
+        call.headers["x-ratelimit-remaining"] = str(decision.remaining)
+        call.headers["x-ratelimit-reset"] = str(reset)

@@ -1,0 +1,112 @@
+"""Browsers' refresh tokens: who asks for it by a header gets them in a cookie that no script reads, and out of no body.
+
+The header keeps other sites out: no form sends one, and CORS does not allow this one to pages of other origins. Without
+it cookies are neither read nor written.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from medconnect.auth.v1 import auth_service_pb2 as pb
+
+from server.api.auth.mapping import ROLES
+from server.api.interceptors.base import Next
+from server.api.interceptors.call import Call
+from server.auth.lifetimes import Lifetimes
+from server.errors import RefreshTokenInvalid
+
+HEADER: Final = "x-refresh-cookie"
+ASKED: Final = "true"
+COOKIE: Final = "medconnect_refresh"
+"""The cookie's name without TLS. Over TLS, sessions that were opened under it go on: their next answer replaces it."""
+PATH: Final = "/api/v1/auth"
+"""Browsers send that cookie below this path only."""
+HOST_COOKIE: Final = f"__Host-{COOKIE}"
+"""The cookie's name over TLS. Browsers take a name with this prefix from the host itself and over TLS only, so no
+neighbouring host can plant one (RFC 6265bis, 4.1.3.2). In return its path is `/`; elsewhere the edge drops cookies."""
+CLEARED: Final = '"cache", "storage"'
+"""What a browser forgets of this origin at sign-out. `"cookies"` is not among it: that would delete those of all hosts
+of the domain, and ours is deleted by itself."""
+
+_SERVICE: Final = "/medconnect.auth.v1.AuthService"
+_REFRESH: Final = f"{_SERVICE}/RefreshToken"
+_LOGOUT: Final = f"{_SERVICE}/Logout"
+_ANSWERS: Final[Mapping[str, type[pb.RegisterResponse | pb.LoginResponse | pb.RefreshTokenResponse]]] = {
+    f"{_SERVICE}/Register": pb.RegisterResponse,
+    f"{_SERVICE}/Login": pb.LoginResponse,
+    _REFRESH: pb.RefreshTokenResponse,
+}
+"""What these calls answer: each holds an account and its refresh token."""
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+class RefreshCookie:
+    """Puts the cookie's token into the request, and the answer's token into the cookie.
+
+    lifetimes: how long an unused token lives, and its cookie with it.
+    secure: browsers reach this instance over TLS only, and shall send the cookie over nothing else.
+    """
+
+    def __init__(self, lifetimes: Lifetimes, *, secure: bool) -> None:
+        self._lifetimes = lifetimes
+        plain = f"Path={PATH}; HttpOnly; SameSite=Strict"
+        host = "Path=/; HttpOnly; SameSite=Strict; Secure"
+        self._attributes = {HOST_COOKIE: host, COOKIE: f"{plain}; Secure"} if secure else {COOKIE: plain}
+
+    async def intercept(self, call: Call, proceed: Next) -> None:
+        """Let the call on; raise RefreshTokenInvalid for a refresh that brings no token at all.
+
+        The cookie ends with its session: at Logout, and when its token is refused.
+        """
+        if not call.rest or call.first(HEADER) != ASKED:
+            await proceed(call)
+            return
+        try:
+            if call.method.path == _REFRESH:
+                self._fill_in(call)
+            await proceed(call)
+        except RefreshTokenInvalid:
+            self._set(call, "", timedelta(0))
+            raise
+        if call.method.path == _LOGOUT:
+            self._set(call, "", timedelta(0))
+            call.headers["clear-site-data"] = CLEARED
+        elif call.method.path in _ANSWERS and call.reply is not None:
+            answer = _ANSWERS[call.method.path].FromString(call.reply)
+            self._set(call, answer.refresh_token, self._lifetimes.of(ROLES[answer.user.role]).idle)
+            answer.ClearField("refresh_token")
+            call.reply = answer.SerializeToString()
+
+    def _set(self, call: Call, token: str, age: timedelta) -> None:
+        """Write the cookie under its present name, and delete the one under the former name that the call brought."""
+        present, *former = self._attributes
+        call.cookies = [self._written(present, token, age)]
+        call.cookies += [self._written(name, "", timedelta(0)) for name in former if _values(call, name)]
+
+    def _written(self, name: str, token: str, age: timedelta) -> str:
+        return f"{name}={token}; Max-Age={int(age.total_seconds())}; {self._attributes[name]}"
+
+    def _fill_in(self, call: Call) -> None:
+        """Write the cookie's token before the body: of a field that comes twice the last one counts, the body's own."""
+        token = self._token(call)
+        if token:
+            call.body = pb.RefreshTokenRequest(refresh_token=token).SerializeToString() + call.body
+        elif not call.body:
+            raise RefreshTokenInvalid()
+
+    def _token(self, call: Call) -> str:
+        """Return the token in the call's one cookie; empty if there is none, several, or what is no token.
+
+        The first name that the call brings counts alone.
+        """
+        found = next(filter(None, (_values(call, name) for name in self._attributes)), [])
+        return found[0] if len(found) == 1 and _TOKEN.fullmatch(found[0]) else ""
+
+
+def _values(call: Call, name: str) -> list[str]:
+    """Return the values of the call's cookies of that name."""
+    cookies = "; ".join(value for value in call.metadata.get("cookie", ()) if isinstance(value, str))
+    pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
+    return [value for found, _, value in pairs if found == name]

@@ -1,0 +1,57 @@
+"""One line per call: who, what, how it ended, how long it took. No bodies, no names, no tokens."""
+
+import asyncio
+
+import structlog
+
+from server.api.interceptors.base import Next
+from server.api.interceptors.call import Call
+from server.clock import Clock
+from server.errors import DeclaredError, Reason
+from server.metrics import UNKNOWN_METHOD, Metrics
+
+_log = structlog.get_logger()
+
+
+class RequestLog:
+    """Writes the line when the call ends, in whatever way."""
+
+    def __init__(self, clock: Clock, metrics: Metrics) -> None:
+        self._clock = clock
+        self._metrics = metrics
+
+    async def intercept(self, call: Call, proceed: Next) -> None:
+        """Measure, watch the end, write."""
+        started = self._clock.monotonic()
+        outcome = "OK"
+        try:
+            await proceed(call)
+        except DeclaredError as error:
+            outcome = error.reason.value
+            raise
+        except asyncio.CancelledError:
+            outcome = "CANCELLED"
+            raise
+        except Exception as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            seconds = self._clock.monotonic() - started
+            self._count(call, outcome, seconds)
+            _log.info(
+                "call",
+                request_id=call.request_id,
+                method=call.method.name,
+                outcome=outcome,
+                milliseconds=round(1000 * seconds, 1),
+                user_id=str(call.caller.user_id) if call.caller else None,
+                address=call.address,
+            )
+
+    def _count(self, call: Call, outcome: str, seconds: float) -> None:
+        method = call.method.name if call.method.request_type is not None else UNKNOWN_METHOD
+        self._metrics.call_ended(method, outcome)
+        if not call.method.streaming:
+            self._metrics.call_took(method, seconds)
+        if call.caller is None and outcome == Reason.UNAUTHENTICATED:
+            self._metrics.anonymous_denied(method)

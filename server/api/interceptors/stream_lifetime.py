@@ -1,0 +1,78 @@
+"""Ends a stream when its caller may not be told more or the server stops, and bounds how many there are and how old."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from uuid import UUID
+
+from server import background
+from server.api.interceptors.access import Access
+from server.api.interceptors.authentication import Authentication
+from server.api.interceptors.base import Next
+from server.api.interceptors.call import Call
+from server.clock import Clock
+from server.errors import Draining, TooManyStreams
+from server.identity import Caller
+
+CHECK_SECONDS: Final = 0.4
+"""Between two looks at the caller; with the half second in which the memory of sessions follows, less than a second."""
+STREAMS_PER_USER: Final = 5
+OLDEST_SECONDS: Final = 30 * 60
+SPREAD_SECONDS: Final = 3 * 60
+"""Streams that were opened together end apart, and are opened anew apart."""
+
+
+class StreamLifetime:
+    """Asks authentication and access, for as long as a stream is open, what they were asked when it was opened.
+
+    stopping: set when the server is about to stop: streams would keep it waiting.
+    """
+
+    def __init__(self, authentication: Authentication, access: Access, clock: Clock, stopping: asyncio.Event) -> None:
+        self._authentication = authentication
+        self._access = access
+        self._monotonic = clock.monotonic
+        self._stopping = stopping
+        self._open: Counter[UUID] = Counter()
+
+    async def intercept(self, call: Call, proceed: Next) -> None:
+        """Raise TooManyStreams or Draining at once, or what forbids the call as soon as anything does.
+
+        A stream that has grown old ends without an error, as does one that is open when the server stops.
+        """
+        if not call.method.streaming:
+            await proceed(call)
+            return
+        if self._stopping.is_set():
+            raise Draining()
+        with self._count_stream(call.caller):
+            await self._watch(call, proceed)
+
+    async def _watch(self, call: Call, proceed: Next) -> None:
+        ends = self._monotonic() + OLDEST_SECONDS + secrets.randbelow(SPREAD_SECONDS)
+        async with background.running(proceed(call)) as stream:
+            while self._monotonic() < ends and not self._stopping.is_set():
+                await asyncio.wait({stream}, timeout=CHECK_SECONDS)
+                if stream.done():
+                    await stream  # raises what it raised
+                    return
+                call.caller = self._authentication.caller(call)
+                await self._access.check(call)
+
+    @contextmanager
+    def _count_stream(self, caller: Caller | None) -> Iterator[None]:
+        if caller is None:  # of a public method
+            yield
+            return
+        if self._open[caller.user_id] >= STREAMS_PER_USER:
+            raise TooManyStreams()
+        self._open[caller.user_id] += 1
+        try:
+            yield
+        finally:
+            self._open[caller.user_id] -= 1
+            if not self._open[caller.user_id]:
+                del self._open[caller.user_id]

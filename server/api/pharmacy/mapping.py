@@ -1,0 +1,179 @@
+"""Between the pharmacy's messages and its entities."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from medconnect.pharmacy.v1 import dispensing_pb2
+from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
+
+from server.api.clinical.mapping import STATUS_NUMBERS, item_message, present_code
+from server.api.wire import date_text, enum_pair, fill_page, read_date, read_period, read_uuid, timestamp
+from server.clinical.entities import Prescription
+from server.pagination import Page
+from server.pharmacy.entities import (
+    DispensedLine,
+    DispensedPrescription,
+    DispenseLine,
+    FoundPrescription,
+    HistoryEntry,
+    HistoryFilter,
+    LogEntry,
+    PharmacyAction,
+    Receipt,
+    Validation,
+    total_of,
+)
+
+ACTION_NUMBERS, ACTIONS = enum_pair(dispensing_pb2.PharmacyAction, PharmacyAction, "PHARMACY_ACTION")
+
+
+def dispense_lines(request: pb.DispensePrescriptionRequest) -> list[DispenseLine]:
+    """The lines to hand out. Raises ValidationFailed for a date that does not exist."""
+    return [
+        DispenseLine(
+            item_id=read_uuid(line.item_id),
+            quantity=line.quantity,
+            unit_price=Decimal(line.unit_price),
+            batch_number=line.batch_number,
+            expiry_date=read_date(line.expiry_date, f"items[{position}].expiryDate"),
+        )
+        for position, line in enumerate(request.items)
+    ]
+
+
+def history_filter(request: pb.ListDispensingHistoryRequest) -> HistoryFilter:
+    """Which actions to list. Raises ValidationFailed for a date that does not exist."""
+    return HistoryFilter(
+        period=read_period(request),
+        action=ACTIONS[request.action] if request.HasField("action") else None,
+    )
+
+
+def prescription_message(prescription: Prescription) -> dispensing_pb2.PharmacyPrescription:
+    """What a pharmacist may see of a prescription: no address, no phone, no doctor's notes."""
+    return dispensing_pb2.PharmacyPrescription(
+        id=str(prescription.id),
+        prescription_number=prescription.number,
+        patient_name=prescription.patient_name,
+        doctor_name=prescription.doctor_name,
+        diagnosis=prescription.diagnosis,
+        status=STATUS_NUMBERS[prescription.status],
+        items=[item_message(item) for item in prescription.items],
+        qr_code=present_code(prescription),
+        patient_allergies=prescription.patient_allergies,
+        patient_date_of_birth=date_text(prescription.patient_date_of_birth),
+        insurance_provider=prescription.insurance_provider,
+        insurance_number=prescription.insurance_number,
+        doctor_license_number=prescription.doctor_license_number,
+        created_at=timestamp(prescription.created_at),
+        expires_at=timestamp(prescription.expires_at),
+        fulfilled_at=timestamp(prescription.fulfilled_at) if prescription.fulfilled_at else None,
+    )
+
+
+def scan_response(found: FoundPrescription) -> pb.ScanQrCodeResponse:
+    """The answer to a scan: what is not valid has raised before."""
+    return pb.ScanQrCodeResponse(
+        prescription=prescription_message(found.prescription), is_valid=True, can_dispense=found.can_dispense
+    )
+
+
+def lookup_response(found: Iterable[FoundPrescription]) -> pb.LookupPrescriptionsResponse:
+    """The answer to a lookup."""
+    return pb.LookupPrescriptionsResponse(
+        prescriptions=[
+            dispensing_pb2.FoundPrescription(
+                prescription=prescription_message(one.prescription), is_valid=True, can_dispense=one.can_dispense
+            )
+            for one in found
+        ]
+    )
+
+
+def validate_response(validation: Validation) -> pb.ValidatePrescriptionResponse:
+    """The answer to a validation."""
+    return pb.ValidatePrescriptionResponse(
+        prescription=prescription_message(validation.prescription),
+        claim_expires_at=timestamp(validation.claim_expires_at),
+    )
+
+
+def dispense_response(dispensed: DispensedPrescription) -> pb.DispensePrescriptionResponse:
+    """The answer to a dispense."""
+    return pb.DispensePrescriptionResponse(
+        prescription=prescription_message(dispensed.prescription),
+        total_amount=_amount(dispensed.total_amount),
+        currency=dispensed.currency,
+    )
+
+
+def history_response(page: Page[HistoryEntry]) -> pb.ListDispensingHistoryResponse:
+    """A page of a pharmacist's own actions."""
+    response = pb.ListDispensingHistoryResponse(entries=[_history_entry(entry) for entry in page.items])
+    fill_page(response, page)
+    return response
+
+
+def log_response(page: Page[LogEntry]) -> pb.ListPrescriptionLogResponse:
+    """A page of a prescription's log."""
+    response = pb.ListPrescriptionLogResponse(entries=[_log_entry(entry) for entry in page.items])
+    fill_page(response, page)
+    return response
+
+
+def summary_response(receipt: Receipt) -> pb.GetDispensingSummaryResponse:
+    """The receipt."""
+    return pb.GetDispensingSummaryResponse(
+        prescription_number=receipt.prescription_number,
+        patient_name=receipt.patient_name,
+        status=STATUS_NUMBERS[receipt.status],
+        lines=[_line(line) for line in receipt.lines],
+        total_amount=_amount(receipt.total_amount),
+        currency=receipt.currency,
+    )
+
+
+def _history_entry(entry: HistoryEntry) -> dispensing_pb2.DispensingHistoryEntry:
+    return dispensing_pb2.DispensingHistoryEntry(
+        id=str(entry.id),
+        action=ACTION_NUMBERS[entry.action],
+        prescription_id=str(entry.prescription_id),
+        prescription_number=entry.prescription_number,
+        patient_name=entry.patient_name,
+        lines=[_line(line) for line in entry.lines],
+        total_amount=_amount(total_of(entry.lines)) if entry.lines else "",
+        currency=entry.lines[0].currency if entry.lines else "",
+        notes=entry.notes,
+        occurred_at=timestamp(entry.occurred_at),
+    )
+
+
+def _log_entry(entry: LogEntry) -> dispensing_pb2.PrescriptionLogEntry:
+    return dispensing_pb2.PrescriptionLogEntry(
+        id=str(entry.id),
+        action=ACTION_NUMBERS[entry.action],
+        pharmacist_name=entry.pharmacist_name,
+        pharmacy_name=entry.pharmacy_name,
+        from_status=STATUS_NUMBERS[entry.from_status],
+        to_status=STATUS_NUMBERS[entry.to_status],
+        notes=entry.notes,
+        occurred_at=timestamp(entry.occurred_at),
+    )
+
+
+def _line(line: DispensedLine) -> dispensing_pb2.DispensedLine:
+    return dispensing_pb2.DispensedLine(
+        item_id=str(line.item_id),
+        medicine_name=line.medicine_name,
+        quantity=line.quantity,
+        unit_price=_amount(line.unit_price),
+        line_total=_amount(line.total),
+        batch_number=line.batch_number,
+        expiry_date=date_text(line.expiry_date),
+        pharmacy_name=line.pharmacy_name,
+        dispensed_at=timestamp(line.dispensed_at),
+    )
+
+
+def _amount(amount: Decimal) -> str:
+    return f"{amount:.2f}"
