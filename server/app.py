@@ -49,7 +49,7 @@ from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.seal_worker import SealWorker
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth import key_file
+from server.auth.tokens import key_file
 from server.clinical.lapses import ExpiryJob
 from server.config.secrets import derived_key
 from server.config.settings import Settings

@@ -16,7 +16,7 @@ from server import app, cli_audit, cli_keys, configuration, example_hospital, in
 from server.api.interceptors.contract import AccessUndeclared
 from server.api.status import UnpublishedError
 from server.audit.head_keys import HeadKeysWrong
-from server.auth.keys import KeyNotUsable
+from server.auth.tokens.keys import KeyNotUsable
 from server.config.settings import ConfigurationWrong, Settings
 from server.db.embedded.cluster import DatabaseInUse
 from server.supervision import core_dumps

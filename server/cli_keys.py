@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from server.audit import head_keys
-from server.auth import key_file
-from server.auth.keys import KeyRing, KeyState
+from server.auth.tokens import key_file
+from server.auth.tokens.keys import KeyRing, KeyState
 from server.clock import Clock
 from server.config.secrets import SECRET_BYTES
 from server.config.settings import ConfigurationWrong, read_settings

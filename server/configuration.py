@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from server import instance, production
-from server.auth import key_file
-from server.auth.password_rule import check_new_password
+from server.auth.rules.passwords import check_new_password
+from server.auth.tokens import key_file
 from server.config.settings import ConfigurationWrong, Settings, files_with_secrets, read_leniently
 from server.errors import ValidationFailed
 from server.mailer.message import sender_domain

@@ -14,8 +14,8 @@ from server.audit import head_keys
 from server.audit.hash_chain import HeadKey
 from server.audit.head_sinks import head_sink
 from server.audit.seal_worker import HeadKeeper
-from server.auth import key_file
-from server.auth.keys import KeyRing
+from server.auth.tokens import key_file
+from server.auth.tokens.keys import KeyRing
 from server.clinical.qr_issuer import QrIssuer
 from server.clinical.qr_pictures import QrPictures
 from server.clock import Clock

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
-from server.auth import key_file
+from server.auth.tokens import key_file
 from server.config.settings import Settings
 from server.qr.signed_code import secrets_of
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from server.access_log.service import AuditService
-from server.auth.access_tokens import AccessTokens
-from server.auth.account_service import AccountService
-from server.auth.code_service import CodeService
-from server.auth.email_confirmation import EmailConfirmation
-from server.auth.lifetimes import Lifetimes
-from server.auth.password_service import PasswordService
-from server.auth.passwords import Passwords, hashing_threads
-from server.auth.present_password import CurrentPasswordCheck
-from server.auth.profile_service import ProfileService
-from server.auth.session_service import SessionService
-from server.auth.sign_in_attempts import SignInAttempts
-from server.auth.standing import RevocationCache
+from server.auth.password_hashing import Passwords, hashing_threads
+from server.auth.rules.lifetimes import Lifetimes
+from server.auth.services.accounts import AccountService
+from server.auth.services.current_password import CurrentPasswordCheck
+from server.auth.services.email_confirmation import EmailConfirmation
+from server.auth.services.one_time_codes import CodeService
+from server.auth.services.passwords import PasswordService
+from server.auth.services.profiles import ProfileService
+from server.auth.services.revocation_cache import RevocationCache
+from server.auth.services.sessions import SessionService
+from server.auth.services.sign_in_attempts import SignInAttempts
+from server.auth.tokens.access_tokens import AccessTokens
 from server.clinical.history_service import HistoryService
 from server.clinical.patient_service import PatientService
 from server.clinical.prescription_service import PrescriptionService

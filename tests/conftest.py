@@ -7,7 +7,7 @@ import pytest
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from server.auth.passwords import Passwords, hashing_threads
+from server.auth.password_hashing import Passwords, hashing_threads
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.db.engine import create_engine
 from server.db.unit_of_work import UnitOfWork

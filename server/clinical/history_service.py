@@ -8,10 +8,10 @@ from server.audit import audit_context
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.account_repository import AccountRepository
-from server.auth.code_service import CodeService
-from server.auth.one_time_codes import CodeScope, Purpose
-from server.auth.session_repository import SessionRepository
+from server.auth.rules.one_time_codes import CodeScope, Purpose
+from server.auth.services.one_time_codes import CodeService
+from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.sessions import SessionRepository
 from server.clinical.entities import HistoryEntry, Patient
 from server.clinical.history_repository import HistoryRepository
 from server.clinical.patient_repository import PatientRepository

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server import name_search
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
-from server.auth.tables import users
+from server.auth.storage.tables import users
 from server.clinical.entities import Patient, PatientEmailStatus, PatientSummary
 from server.clinical.tables import email_status, patients
 from server.db.identifiers import new_id

@@ -9,8 +9,8 @@ from server import name_search
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.account_service import AccountService
 from server.auth.entities import NewAccount, User, UserStatus
+from server.auth.services.accounts import AccountService
 from server.clinical import reference_number
 from server.clinical.entities import Patient, PatientChange, PatientSummary
 from server.clinical.patient_record import changed

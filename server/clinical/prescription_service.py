@@ -6,7 +6,7 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.account_repository import AccountRepository
+from server.auth.storage.accounts import AccountRepository
 from server.clinical import prescribing
 from server.clinical.entities import (
     NewPrescription,

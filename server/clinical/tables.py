@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
-from server.auth.tables import named_at, user_named_at, users
+from server.auth.storage.tables import named_at, user_named_at, users
 from server.db.metadata import APPEND_ONLY, metadata, text_column, timestamp_column, uuid_pk
 
 patients = Table(

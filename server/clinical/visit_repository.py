@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page
-from server.auth.tables import user_named_at, users
+from server.auth.storage.tables import user_named_at, users
 from server.clinical.entities import NewVisit, Visit, VisitType, VitalSigns
 from server.clinical.tables import patient_named_at, patients, visits
 from server.date_range import Period

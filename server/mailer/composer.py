@@ -5,8 +5,8 @@ from email.message import EmailMessage
 from typing import Final
 from uuid import UUID
 
-from server.auth.account_repository import AccountRepository
 from server.auth.entities import User, UserStatus
+from server.auth.storage.accounts import AccountRepository
 from server.clinical.entities import Prescription
 from server.clinical.patient_repository import PatientRepository
 from server.clinical.prescription_repository import PrescriptionRepository

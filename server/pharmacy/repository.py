@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AUDIT_CTE, audit_params, audited_page, with_audit_binds
-from server.auth.tables import user_named_at
+from server.auth.storage.tables import user_named_at
 from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.prescription_repository import PrescriptionRepository, lock_where
 from server.clinical.tables import patient_named_at, patients, prescription_items, prescriptions

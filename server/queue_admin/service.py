@@ -8,7 +8,7 @@ from uuid import UUID
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.account_repository import AccountRepository
+from server.auth.storage.accounts import AccountRepository
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.events.catalog import AdminTestEvent

@@ -24,10 +24,10 @@ from server import app
 from server.api.events.servicer import EventsServicer
 from server.api.interceptors.contract import Method
 from server.api.listening import OPTIONS
-from server.auth.access_tokens import AccessTokens
-from server.auth.keys import KeyRing
-from server.auth.lifetimes import Lifetimes
-from server.auth.standing import RevocationCache
+from server.auth.rules.lifetimes import Lifetimes
+from server.auth.services.revocation_cache import RevocationCache
+from server.auth.tokens.access_tokens import AccessTokens
+from server.auth.tokens.keys import KeyRing
 from server.db.unit_of_work import UnitOfWork
 from server.identity import Role
 from server.metrics import Metrics

@@ -6,10 +6,10 @@ from uuid import UUID
 import grpc
 import pytest
 
-from server.auth.account_repository import AccountRepository
 from server.auth.entities import NewAccount, UserStatus
-from server.auth.lifetimes import Lifetime
-from server.auth.session_repository import SessionRepository
+from server.auth.rules.lifetimes import Lifetime
+from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.sessions import SessionRepository
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.identity import Caller, Role, current_caller

@@ -11,8 +11,8 @@ from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
 from sqlalchemy import text
 
-from server.auth.account_repository import AccountRepository
 from server.auth.entities import Tokens
+from server.auth.storage.accounts import AccountRepository
 from server.db.metadata import metadata
 from tests.fixtures.cast import Actor, Actors
 

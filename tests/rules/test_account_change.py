@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from server.auth.account_change import changed
 from server.auth.entities import AccountChange
+from server.auth.rules.accounts import changed
 from server.errors import ValidationFailed
 from server.identity import Role
 from tests.fixtures.auth import a_user

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from server.auth.enrolment import check_application
 from server.auth.entities import Application
+from server.auth.rules.registration import check_application
 from server.errors import ValidationFailed
 from server.identity import Role
 from server.patient_details import Gender, PatientDetails

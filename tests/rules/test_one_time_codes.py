@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from server.auth.one_time_codes import CodeScope, Purpose, issue, stored_hash
+from server.auth.rules.one_time_codes import CodeScope, Purpose, issue, stored_hash
 from server.outbox.sealed_codes import CodeSeal
 
 KEY = b"k" * 32

@@ -4,18 +4,18 @@ import gzip
 
 import pytest
 
-from server.auth import password_rule
-from server.auth.password_rule import check_new_password
+from server.auth.rules import passwords
+from server.auth.rules.passwords import check_new_password
 from server.errors import PasswordBreached, PasswordContext, ValidationFailed
 
 EMAIL, NAME = "maria.silva@example.org", "Maria da Silva-Örnsköld"
 
 
 def test_s05_the_list_holds_more_than_ten_thousand_passwords_that_are_long_enough_to_be_chosen() -> None:
-    words = gzip.decompress(password_rule._COMMON.read_bytes()).decode().split("\n")
-    assert len([word for word in words if len(word) >= password_rule.MIN_LENGTH]) > 10_000
+    words = gzip.decompress(passwords._COMMON.read_bytes()).decode().split("\n")
+    assert len([word for word in words if len(word) >= passwords.MIN_LENGTH]) > 10_000
     assert words == sorted(set(words), key=lambda word: (word == "", word))
-    assert all(word == password_rule._fold_text(word) for word in words)
+    assert all(word == passwords._fold_text(word) for word in words)
 
 
 @pytest.mark.parametrize(

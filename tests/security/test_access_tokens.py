@@ -7,9 +7,9 @@ from typing import Any
 import jwt
 import pytest
 
-from server.auth import access_tokens
-from server.auth.access_tokens import AccessTokens
-from server.auth.keys import KeyRing
+from server.auth.tokens import access_tokens
+from server.auth.tokens.access_tokens import AccessTokens
+from server.auth.tokens.keys import KeyRing
 from server.identity import Role
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.tokens import (

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from server import app, schema
-from server.auth.account_repository import AccountRepository
+from server.auth.storage.accounts import AccountRepository
 from server.config.settings import ConfigurationWrong, read_settings
 from server.db import grants, logins
 from server.db.embedded.cluster import EmbeddedPostgres

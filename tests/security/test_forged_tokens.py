@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from server.auth.access_tokens import AccessTokens
+from server.auth.tokens.access_tokens import AccessTokens
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.tokens import (
     DOCTOR,

@@ -19,8 +19,8 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
 from server import cli, configuration
-from server.auth import key_file
-from server.auth.keys import KeyRing
+from server.auth.tokens import key_file
+from server.auth.tokens.keys import KeyRing
 from server.clock import Clock
 from server.config.settings import ConfigurationWrong, Settings
 from server.db.logins import DatabaseUrls

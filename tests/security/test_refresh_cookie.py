@@ -15,7 +15,7 @@ from medconnect.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from medconnect.options.v1 import access_pb2
 
 from server.api.interceptors.refresh_cookie import COOKIE, HEADER, HOST_COOKIE, RefreshCookie
-from server.auth.lifetimes import Lifetimes
+from server.auth.rules.lifetimes import Lifetimes
 from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 
 ASKING = {HEADER: "true"}

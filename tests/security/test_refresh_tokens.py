@@ -8,8 +8,8 @@ import pytest
 
 from server.audit.events import Outcome
 from server.auth.entities import SignedIn
-from server.auth.passwords import Passwords
-from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
+from server.auth.password_hashing import Passwords
+from server.auth.tokens.refresh_tokens import new_refresh_token, stored_hash, successor
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unauthenticated
 from tests.fixtures.auth import Auth, process

@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from server import cli
-from server.auth import key_file
-from server.auth.access_tokens import AccessTokens
-from server.auth.keys import KeyRing, KeyState
+from server.auth.tokens import key_file
+from server.auth.tokens.access_tokens import AccessTokens
+from server.auth.tokens.keys import KeyRing, KeyState
 from server.config.secrets import derived_key
 from server.db.identifiers import new_id
 from server.errors import PageTokenInvalid, Unauthenticated

@@ -14,10 +14,10 @@ import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 
 from server import cli
-from server.auth import key_file
-from server.auth.access_tokens import AccessTokens
-from server.auth.key_file import KeyFileWrong
-from server.auth.keys import KeyNotUsable, KeyRing, KeyState
+from server.auth.tokens import key_file
+from server.auth.tokens.access_tokens import AccessTokens
+from server.auth.tokens.key_file import KeyFileWrong
+from server.auth.tokens.keys import KeyNotUsable, KeyRing, KeyState
 from server.clock import Clock
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.processes import Process, processes

@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack, nullcontext, suppress
 
 import pytest
 
-from server.auth import passwords as passwords_module
-from server.auth import sign_in_attempts
+from server.auth import password_hashing as passwords_module
 from server.auth.entities import User
-from server.auth.one_time_codes import MAX_TRIES, Asker, CodeScope, Purpose
-from server.auth.passwords import PasswordCheck, Passwords, hashing_threads
-from server.auth.sign_in_repository import FREE_FAILURES
+from server.auth.password_hashing import PasswordCheck, Passwords, hashing_threads
+from server.auth.rules.one_time_codes import MAX_TRIES, Asker, CodeScope, Purpose
+from server.auth.services import sign_in_attempts
+from server.auth.storage.sign_ins import FREE_FAILURES
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.errors import NotFound, Unavailable

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from server.auth import access_tokens
+from server.auth.tokens import access_tokens
 from server.qr.signed_code import NONCE_BYTES, QrKeyRing
 
 KEY_BITS = 256

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from medconnect.options.v1 import access_pb2
 
-from server.auth.passwords import Passwords
+from server.auth.password_hashing import Passwords
 from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials
 from tests.fixtures.auth import Auth

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from server.auth.entities import User, UserFilter, UserStatus
-from server.auth.passwords import Passwords
+from server.auth.password_hashing import Passwords
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailTaken, InvalidCredentials, NotFound, PageTokenInvalid, ValidationFailed

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from server.auth.entities import User, UserStatus
-from server.auth.passwords import Passwords
+from server.auth.password_hashing import Passwords
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork

@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from server.auth.entities import User
-from server.auth.one_time_codes import (
+from server.auth.password_hashing import Passwords
+from server.auth.rules.one_time_codes import (
     MAX_PER_DAY,
     MAX_TRIES,
     STRANGERS_CODES,
@@ -17,7 +18,6 @@ from server.auth.one_time_codes import (
     CodeScope,
     Purpose,
 )
-from server.auth.passwords import Passwords
 from server.db.engine import create_engine
 from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailLimitExceeded, RateLimitExceeded

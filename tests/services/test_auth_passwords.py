@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text
 
 from server.auth.entities import SignedIn, User, UserStatus
-from server.auth.password_service import PasswordService
-from server.auth.passwords import Passwords
-from server.auth.present_password import CurrentPasswordCheck
-from server.auth.sign_in_attempts import SignInAttempts
+from server.auth.password_hashing import Passwords
+from server.auth.services.current_password import CurrentPasswordCheck
+from server.auth.services.passwords import PasswordService
+from server.auth.services.sign_in_attempts import SignInAttempts
 from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     InvalidCredentials,

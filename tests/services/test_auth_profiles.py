@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from server.auth.account_repository import AccountRepository
 from server.auth.entities import AccountChange, User, UserFilter
-from server.auth.passwords import Passwords
+from server.auth.password_hashing import Passwords
+from server.auth.storage.accounts import AccountRepository
 from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailTaken, OtpInvalid, PasswordWrong, RateLimitExceeded, ValidationFailed
 from server.identity import Caller, Role

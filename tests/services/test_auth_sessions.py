@@ -8,9 +8,9 @@ import pytest
 from argon2 import PasswordHasher
 
 from server.auth.entities import User, UserStatus
-from server.auth.lifetimes import MAX_SESSIONS
-from server.auth.passwords import Passwords
-from server.auth.refresh_tokens import stored_hash
+from server.auth.password_hashing import Passwords
+from server.auth.rules.lifetimes import MAX_SESSIONS
+from server.auth.tokens.refresh_tokens import stored_hash
 from server.db.unit_of_work import UnitOfWork
 from server.errors import AccountNotVerified, InvalidCredentials, Unauthenticated
 from server.identity import Role
@@ -120,7 +120,7 @@ async def test_s26_one_session_too_many_ends_the_oldest(auth: Auth) -> None:
 async def test_s26_sign_ins_at_once_leave_no_more_than_five_sessions(
     database_url: str, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.auth.passwords.LONGEST_WAIT_SECONDS", 30)  # however busy the machine is
+    monkeypatch.setattr("server.auth.password_hashing.LONGEST_WAIT_SECONDS", 30)  # however busy the machine is
     async with process(database_url, passwords) as auth:
         user = await auth.open()
         await asyncio.gather(*(auth.sign_in(user) for _ in range(MAX_SESSIONS + 3)))

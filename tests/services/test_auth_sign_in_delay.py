@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from server.auth.entities import User
-from server.auth.passwords import Passwords
-from server.auth.sign_in_repository import FREE_FAILURES, LONGEST_DELAY_SECONDS
+from server.auth.password_hashing import Passwords
+from server.auth.storage.sign_ins import FREE_FAILURES, LONGEST_DELAY_SECONDS
 from server.db.engine import create_engine
 from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials, RateLimitExceeded

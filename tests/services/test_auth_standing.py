@@ -10,8 +10,8 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.auth.entities import SignedIn, UserStatus
-from server.auth.passwords import Passwords
-from server.auth.standing import RevocationCache
+from server.auth.password_hashing import Passwords
+from server.auth.services.revocation_cache import RevocationCache
 from server.clock import Clock
 from server.db.engine import create_engine
 from server.db.unit_of_work import UnitOfWork

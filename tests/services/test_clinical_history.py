@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server.api.clinical import history_mapping
-from server.auth.lifetimes import Lifetime
-from server.auth.session_repository import SessionRepository
+from server.auth.rules.lifetimes import Lifetime
+from server.auth.storage.sessions import SessionRepository
 from server.clinical.entities import HistoryEntry, NewVisit, PatientChange, VisitType
 from server.clinical.history_service import HistoryService
 from server.db.identifiers import new_id

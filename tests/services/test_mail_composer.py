@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.auth.account_repository import AccountRepository
+from server.auth.storage.accounts import AccountRepository
 from server.clinical.entities import PrescriptionItem
 from server.clinical.prescription_repository import PrescriptionRepository
 from server.clinical.qr_issuer import QrIssuer

@@ -10,7 +10,7 @@ import bcrypt
 import pytest
 from passlib.context import CryptContext
 
-from server.auth.passwords import PasswordCheck, Passwords, hashing_threads
+from server.auth.password_hashing import PasswordCheck, Passwords, hashing_threads
 from server.errors import ServerBusy
 
 PRESENT = re.compile(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
@@ -118,7 +118,7 @@ async def test_the_event_loop_goes_on_while_a_password_is_hashed(passwords: Pass
 async def test_who_waits_too_long_for_a_thread_is_told_that_the_service_is_busy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("server.auth.passwords.LONGEST_WAIT_SECONDS", 0.02)
+    monkeypatch.setattr("server.auth.password_hashing.LONGEST_WAIT_SECONDS", 0.02)
     free = threading.Event()
     with ThreadPoolExecutor(1) as thread:
         passwords = Passwords(thread)

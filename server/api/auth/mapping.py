@@ -9,7 +9,6 @@ from medconnect.clinical.v1 import patient_pb2
 from medconnect.options.v1 import access_pb2
 
 from server.api.wire import enum_pair, fill_page, read_date, timestamp
-from server.auth.account_change import CHANGEABLE
 from server.auth.entities import (
     AccountChange,
     Application,
@@ -20,7 +19,8 @@ from server.auth.entities import (
     UserFilter,
     UserStatus,
 )
-from server.auth.keys import PublishedKey
+from server.auth.rules.accounts import CHANGEABLE
+from server.auth.tokens.keys import PublishedKey
 from server.identity import Role
 from server.pagination import Page
 from server.patient_details import Gender, PatientDetails, PatientRecord

@@ -10,11 +10,11 @@ from server.access_log.service import AuditService
 from server.api.access_log import mapping as audit_mapping
 from server.api.auth import mapping
 from server.api.wire import page_request, read_uuid
-from server.auth.access_tokens import AccessTokens
-from server.auth.account_service import AccountService
-from server.auth.password_service import PasswordService
-from server.auth.profile_service import ProfileService
-from server.auth.session_service import SessionService
+from server.auth.services.accounts import AccountService
+from server.auth.services.passwords import PasswordService
+from server.auth.services.profiles import ProfileService
+from server.auth.services.sessions import SessionService
+from server.auth.tokens.access_tokens import AccessTokens
 from server.identity import current_address, current_caller
 
 Context = grpc.aio.ServicerContext[Any, Any]

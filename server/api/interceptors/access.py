@@ -4,7 +4,7 @@ from typing import Final
 
 from server.api.interceptors.base import Next
 from server.api.interceptors.call import Call
-from server.auth.standing import RevocationCache
+from server.auth.services.revocation_cache import RevocationCache
 from server.errors import RoleNotAllowed, Unauthenticated
 
 OPEN_SERVICES: Final = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")

@@ -4,7 +4,7 @@ from typing import Final
 
 from server.api.interceptors.base import Next
 from server.api.interceptors.call import Call
-from server.auth.access_tokens import AccessTokens
+from server.auth.tokens.access_tokens import AccessTokens
 from server.errors import Unauthenticated
 from server.identity import Caller, set_caller
 

@@ -4,7 +4,7 @@ from math import ceil
 
 from server.api.interceptors.base import Next
 from server.api.interceptors.call import Call
-from server.auth.standing import RevocationCache
+from server.auth.services.revocation_cache import RevocationCache
 from server.clock import Clock
 from server.rate_limits.bucket import Decision
 from server.rate_limits.budgets import Budgets

@@ -14,7 +14,7 @@ from medconnect.auth.v1 import auth_service_pb2 as pb
 from server.api.auth.mapping import ROLES
 from server.api.interceptors.base import Next
 from server.api.interceptors.call import Call
-from server.auth.lifetimes import Lifetimes
+from server.auth.rules.lifetimes import Lifetimes
 from server.errors import RefreshTokenInvalid
 
 HEADER: Final = "x-refresh-cookie"

@@ -9,16 +9,16 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent, Outcome
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.account_repository import AccountRepository
-from server.auth.code_service import CodeService
 from server.auth.entities import Credentials, User, UserStatus
-from server.auth.one_time_codes import CodeScope, Purpose
-from server.auth.password_rule import check_new_password
-from server.auth.passwords import Passwords
-from server.auth.present_password import CurrentPasswordCheck
-from server.auth.session_repository import SessionRepository
-from server.auth.sign_in_attempts import SignInAttempts
-from server.auth.standing import RevocationCache
+from server.auth.password_hashing import Passwords
+from server.auth.rules.one_time_codes import CodeScope, Purpose
+from server.auth.rules.passwords import check_new_password
+from server.auth.services.current_password import CurrentPasswordCheck
+from server.auth.services.one_time_codes import CodeService
+from server.auth.services.revocation_cache import RevocationCache
+from server.auth.services.sign_in_attempts import SignInAttempts
+from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.sessions import SessionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, RateLimitExceeded
 from server.events.catalog import PasswordChanged

@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass
 
-from server.auth.account_repository import AccountRepository
 from server.auth.entities import Credentials
-from server.auth.passwords import Passwords
-from server.auth.sign_in_attempts import Attempt, SignInAttempts
+from server.auth.password_hashing import Passwords
+from server.auth.services.sign_in_attempts import Attempt, SignInAttempts
+from server.auth.storage.accounts import AccountRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import PasswordWrong
 from server.identity import Caller

@@ -2,11 +2,11 @@
 
 import hashlib
 
-from server.auth.account_repository import AccountRepository
-from server.auth.code_service import CodeService
 from server.auth.entities import User
-from server.auth.one_time_code_repository import OneTimeCodeRepository
-from server.auth.one_time_codes import CodeScope, Purpose
+from server.auth.rules.one_time_codes import CodeScope, Purpose
+from server.auth.services.one_time_codes import CodeService
+from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.one_time_codes import OneTimeCodeRepository
 from server.db.unit_of_work import Transaction
 from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, Integer, Interval, LargeBinary, Text, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.auth.one_time_codes import (
+from server.auth.rules.one_time_codes import (
     LIFETIME,
     MAX_PER_DAY,
     MAX_TRIES,

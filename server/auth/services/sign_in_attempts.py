@@ -17,9 +17,9 @@ from math import ceil
 from typing import Final
 from weakref import WeakValueDictionary
 
-from server.auth.one_time_codes import Asker
-from server.auth.passwords import LONGEST_WAIT_SECONDS
-from server.auth.sign_in_repository import FREE_FAILURES, SignInRepository
+from server.auth.password_hashing import LONGEST_WAIT_SECONDS
+from server.auth.rules.one_time_codes import Asker
+from server.auth.storage.sign_ins import FREE_FAILURES, SignInRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RateLimitExceeded, ServerBusy, Unavailable
 

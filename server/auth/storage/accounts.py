@@ -28,9 +28,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server import name_search
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
-from server.auth.account_change import CHANGEABLE
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
-from server.auth.tables import users
+from server.auth.rules.accounts import CHANGEABLE
+from server.auth.storage.tables import users
 from server.db.identifiers import new_id
 from server.db.keyset_query import KeysetQuery
 from server.errors import EmailTaken, NotFound

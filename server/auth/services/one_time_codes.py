@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from server.auth import one_time_codes
 from server.auth.entities import User
-from server.auth.one_time_code_repository import OneTimeCodeRepository
-from server.auth.one_time_codes import CodeScope
+from server.auth.rules import one_time_codes
+from server.auth.rules.one_time_codes import CodeScope
+from server.auth.storage.one_time_codes import OneTimeCodeRepository
 from server.db.unit_of_work import Transaction
 from server.events.catalog import OtpRequested
 from server.events.storage.events import EventRepository

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from server import background
-from server.auth.keys import KeyNotUsable, KeyRing, KeyState, SigningKey, base64url
+from server.auth.tokens.keys import KeyNotUsable, KeyRing, KeyState, SigningKey, base64url
 from server.config.settings import LEAST_SECRET_BYTES
 
 POLL_SECONDS: Final = 1.0

@@ -8,9 +8,6 @@ from uuid import UUID
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.account_repository import AccountRepository
-from server.auth.email_confirmation import EmailConfirmation
-from server.auth.enrolment import check_application
 from server.auth.entities import (
     Application,
     NewAccount,
@@ -20,11 +17,14 @@ from server.auth.entities import (
     UserFilter,
     UserStatus,
 )
-from server.auth.password_rule import check_new_password
-from server.auth.passwords import Passwords
-from server.auth.session_repository import SessionRepository
-from server.auth.session_service import SessionService
-from server.auth.standing import RevocationCache
+from server.auth.password_hashing import Passwords
+from server.auth.rules.passwords import check_new_password
+from server.auth.rules.registration import check_application
+from server.auth.services.email_confirmation import EmailConfirmation
+from server.auth.services.revocation_cache import RevocationCache
+from server.auth.services.sessions import SessionService
+from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.sessions import SessionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import LastAdmin, OwnAccount
 from server.events.catalog import UserRegistered

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.account_change import changed
-from server.auth.account_repository import AccountRepository
-from server.auth.email_confirmation import EmailConfirmation
 from server.auth.entities import AccountChange, User
-from server.auth.present_password import CurrentPasswordCheck
+from server.auth.rules.accounts import changed
+from server.auth.services.current_password import CurrentPasswordCheck
+from server.auth.services.email_confirmation import EmailConfirmation
+from server.auth.storage.accounts import AccountRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, ValidationFailed
 from server.identity import Caller, Role

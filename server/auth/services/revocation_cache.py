@@ -16,10 +16,10 @@ from uuid import UUID
 import structlog
 
 from server import background
-from server.auth.account_repository import AccountRepository
 from server.auth.entities import UserStatus
-from server.auth.keys import MAX_LIFETIME
-from server.auth.session_repository import SessionRepository
+from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.sessions import SessionRepository
+from server.auth.tokens.keys import MAX_LIFETIME
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.errors import AccountNotVerified, EmailNotConfirmed, Unauthenticated, Unavailable

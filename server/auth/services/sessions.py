@@ -7,15 +7,15 @@ from server.audit import audit_context
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent, Outcome
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.access_tokens import AccessTokens
-from server.auth.account_repository import AccountRepository
 from server.auth.entities import PresentedToken, SignedIn, Tokens, User, UserStatus
-from server.auth.lifetimes import MAX_SESSIONS, Lifetimes
-from server.auth.passwords import Passwords
-from server.auth.refresh_tokens import new_refresh_token, stored_hash, successor
-from server.auth.session_repository import SessionRepository
-from server.auth.sign_in_attempts import Attempt, SignInAttempts
-from server.auth.standing import RevocationCache
+from server.auth.password_hashing import Passwords
+from server.auth.rules.lifetimes import MAX_SESSIONS, Lifetimes
+from server.auth.services.revocation_cache import RevocationCache
+from server.auth.services.sign_in_attempts import Attempt, SignInAttempts
+from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.sessions import SessionRepository
+from server.auth.tokens.access_tokens import AccessTokens
+from server.auth.tokens.refresh_tokens import new_refresh_token, stored_hash, successor
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import InvalidCredentials, RefreshTokenInvalid

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.auth.account_repository import USER_COLUMNS, user_of
 from server.auth.entities import PresentedToken, SessionStanding, UserStatus
-from server.auth.lifetimes import Lifetime
-from server.auth.tables import refresh_tokens, sessions, users
+from server.auth.rules.lifetimes import Lifetime
+from server.auth.storage.accounts import USER_COLUMNS, user_of
+from server.auth.storage.tables import refresh_tokens, sessions, users
 
 HISTORY_OPEN: Final = timedelta(minutes=10)
 """So long a medical history stays open to the session that has entered the code."""

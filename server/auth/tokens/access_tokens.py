@@ -16,7 +16,7 @@ import jwt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server.auth.entities import User
-from server.auth.keys import LEEWAY, MAX_LIFETIME, KeyRing, PublishedKey, SigningKey, base64url
+from server.auth.tokens.keys import LEEWAY, MAX_LIFETIME, KeyRing, PublishedKey, SigningKey, base64url
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import Unauthenticated

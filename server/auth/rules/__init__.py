@@ -1,0 +1,1 @@
+"""Rules of accounts, passwords and codes: plain functions over values."""

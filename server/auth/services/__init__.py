@@ -1,0 +1,1 @@
+"""Use cases of accounts and sessions: one transaction each."""

@@ -1,0 +1,1 @@
+"""Accounts, sessions and codes in PostgreSQL."""
