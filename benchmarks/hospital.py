@@ -15,7 +15,7 @@ from server import example_hospital
 from server.app import Core, Services
 from server.auth.entities import SignedIn
 from server.clinical.entities import NewPrescription, NewPrescriptionItem, Prescription
-from server.clinical.patient_repository import PatientRepository
+from server.clinical.storage.patients import PatientRepository
 from server.identity import Caller, Role
 
 MOST_SCANS: Final = 500

@@ -50,7 +50,7 @@ from server.audit.events import AuditEvent
 from server.audit.seal_worker import SealWorker
 from server.audit.storage.audit_writer import AuditWriter
 from server.auth.tokens import key_file
-from server.clinical.lapses import ExpiryJob
+from server.clinical.jobs.expiry import ExpiryJob
 from server.config.secrets import derived_key
 from server.config.settings import Settings
 from server.core import Core, SchemaOutdated, code_seal, core, head_keeper

@@ -16,8 +16,8 @@ from server.audit.head_sinks import head_sink
 from server.audit.seal_worker import HeadKeeper
 from server.auth.tokens import key_file
 from server.auth.tokens.keys import KeyRing
-from server.clinical.qr_issuer import QrIssuer
-from server.clinical.qr_pictures import QrPictures
+from server.clinical.services.qr_issuer import QrIssuer
+from server.clinical.services.qr_pictures import QrPictures
 from server.clock import Clock
 from server.config.secrets import derived_key, kept_secret
 from server.config.settings import ConfigurationWrong, Settings

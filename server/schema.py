@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 import migrations
 from server.audit.storage import tables as audit_tables
 from server.auth.storage import tables as auth_tables
-from server.clinical import tables as clinical_tables
+from server.clinical.storage import tables as clinical_tables
 from server.db import grants
 from server.db.engine import create_engine
 from server.db.failures import unavailable

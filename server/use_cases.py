@@ -18,11 +18,11 @@ from server.auth.services.revocation_cache import RevocationCache
 from server.auth.services.sessions import SessionService
 from server.auth.services.sign_in_attempts import SignInAttempts
 from server.auth.tokens.access_tokens import AccessTokens
-from server.clinical.history_service import HistoryService
-from server.clinical.patient_service import PatientService
-from server.clinical.prescription_service import PrescriptionService
-from server.clinical.qr_code_service import QrCodeService
-from server.clinical.visit_service import VisitService
+from server.clinical.services.histories import HistoryService
+from server.clinical.services.patients import PatientService
+from server.clinical.services.prescriptions import PrescriptionService
+from server.clinical.services.qr_codes import QrCodeService
+from server.clinical.services.visits import VisitService
 from server.config.secrets import derived_key
 from server.core import Core, code_seal
 from server.pagination import PageTokens

@@ -8,10 +8,10 @@ from uuid import UUID
 from server.auth.entities import User, UserStatus
 from server.auth.storage.accounts import AccountRepository
 from server.clinical.entities import Prescription
-from server.clinical.patient_repository import PatientRepository
-from server.clinical.prescription_repository import PrescriptionRepository
-from server.clinical.qr_issuer import QrIssuer
-from server.clinical.qr_pictures import QrPictures
+from server.clinical.services.qr_issuer import QrIssuer
+from server.clinical.services.qr_pictures import QrPictures
+from server.clinical.storage.patients import PatientRepository
+from server.clinical.storage.prescriptions import PrescriptionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RecipientDeactivated
 from server.identity import Role

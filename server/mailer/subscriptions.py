@@ -3,7 +3,7 @@
 import json
 
 from server.clinical.entities import PatientEmailStatus, Prescription
-from server.clinical.prescribing import mail_to_patient
+from server.clinical.rules.prescribing import mail_to_patient
 from server.events.catalog import (
     AdminTestEvent,
     Event,

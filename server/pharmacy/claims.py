@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from server.clinical.entities import Claim, Prescription, PrescriptionStatus
-from server.clinical.prescribing import check_not_final
+from server.clinical.rules.prescribing import check_not_final
 from server.errors import ClaimedByOther, PrescriptionInState
 
 CLAIMABLE: Final = frozenset({PrescriptionStatus.SCANNED, PrescriptionStatus.PARTIALLY_DISPENSED})

@@ -22,7 +22,7 @@ from typing import Final
 from uuid import UUID
 
 from server.clinical.entities import Prescription, PrescriptionItem, PrescriptionStatus, QrCode
-from server.clinical.prescribing import check_not_final
+from server.clinical.rules.prescribing import check_not_final
 from server.errors import (
     FieldViolation,
     PrescriptionInState,

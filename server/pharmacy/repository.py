@@ -14,8 +14,8 @@ from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AUDIT_CTE, audit_params, audited_page, with_audit_binds
 from server.auth.storage.tables import user_named_at
 from server.clinical.entities import Prescription, PrescriptionStatus
-from server.clinical.prescription_repository import PrescriptionRepository, lock_where
-from server.clinical.tables import patient_named_at, patients, prescription_items, prescriptions
+from server.clinical.storage.prescriptions import PrescriptionRepository, lock_where
+from server.clinical.storage.tables import patient_named_at, patients, prescription_items, prescriptions
 from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
 from server.identity import Caller, Role

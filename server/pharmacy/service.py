@@ -9,12 +9,12 @@ from uuid import UUID
 from server.audit import audit_context
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
-from server.clinical import reference_number
 from server.clinical.entities import Prescription, PrescriptionStatus
-from server.clinical.prescribing import subject_of
-from server.clinical.prescription_repository import PrescriptionRepository
-from server.clinical.qr_code_repository import QrCodeRepository
-from server.clinical.reference_number import ReferenceKind, ReferenceNumber
+from server.clinical.rules import reference_number
+from server.clinical.rules.prescribing import subject_of
+from server.clinical.rules.reference_number import ReferenceKind, ReferenceNumber
+from server.clinical.storage.prescriptions import PrescriptionRepository
+from server.clinical.storage.qr_codes import QrCodeRepository
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork

@@ -9,7 +9,7 @@ from medconnect.clinical.v1 import patient_pb2, prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
-from server.clinical.lapse_repository import ExpiryRepository
+from server.clinical.storage.expiry import ExpiryRepository
 from tests.fixtures.cast import Actor, Actors, new_email
 from tests.fixtures.instance import RunningInstance
 from tests.rpc.calls import over_grpc

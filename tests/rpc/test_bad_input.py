@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from medconnect.options.v1 import access_pb2
 from sqlalchemy import text
 
-from server.clinical.lapse_repository import ExpiryRepository
+from server.clinical.storage.expiry import ExpiryRepository
 from server.db.metadata import metadata
 from tests.fixtures.cast import Actors
 from tests.fixtures.instance import RunningInstance

@@ -8,7 +8,7 @@ import pytest
 
 from server.auth.entities import UserStatus
 from server.clinical.entities import PrescriptionStatus
-from server.clinical.qr_issuer import QrIssuer
+from server.clinical.services.qr_issuer import QrIssuer
 from server.mailer.composer import qr_text
 from server.mailer.rendering import EmailRenderer, TemplateData
 from server.outbox.entities import EmailKind

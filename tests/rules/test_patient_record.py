@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from server.clinical.entities import Patient, PatientChange, PatientEmailStatus
-from server.clinical.patient_record import CHANGEABLE, CLEARABLE, changed
+from server.clinical.rules.patients import CHANGEABLE, CLEARABLE, changed
 from server.errors import ValidationFailed, VersionConflict
 from server.patient_details import Gender
 

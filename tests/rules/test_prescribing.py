@@ -5,12 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from server.clinical.entities import Claim, PrescriptionStatus
-from server.clinical.prescribing import (
-    FINAL_STATES,
-    check_not_final,
-    claimed_refusal,
-    mail_to_patient,
-)
+from server.clinical.rules.prescribing import FINAL_STATES, check_not_final, claimed_refusal, mail_to_patient
 from server.errors import (
     PatientHasNoEmail,
     PrescriptionCancelled,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from server.clinical.qr_issuer import QrIssuer
+from server.clinical.services.qr_issuer import QrIssuer
 from server.qr import signed_code
 from server.qr.signed_code import QrContent, QrKeyRing
 

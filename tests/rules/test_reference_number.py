@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from server.clinical.reference_number import (
+from server.clinical.rules.reference_number import (
     ALPHABET,
     ReferenceKind,
     ReferenceNumber,

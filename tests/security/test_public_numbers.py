@@ -10,10 +10,10 @@ import pytest
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import patient_pb2
 
-from server.clinical import reference_number
 from server.clinical.entities import NewPrescription, NewPrescriptionItem
-from server.clinical.prescription_service import PrescriptionService
-from server.clinical.reference_number import new_patient_reference, new_prescription_number
+from server.clinical.rules import reference_number
+from server.clinical.rules.reference_number import new_patient_reference, new_prescription_number
+from server.clinical.services.prescriptions import PrescriptionService
 from server.db.unit_of_work import UnitOfWork
 from server.errors import NotFound, RateLimitExceeded
 from server.identity import Caller, Role

@@ -7,7 +7,7 @@ import pytest
 
 from server.auth.entities import AccountChange, OpenedAccount, SignedIn, Tokens, User, UserStatus
 from server.auth.password_hashing import Passwords
-from server.clinical.patient_repository import PatientRepository
+from server.clinical.storage.patients import PatientRepository
 from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     AccountNotVerified,

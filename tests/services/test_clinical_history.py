@@ -12,7 +12,7 @@ from server.api.clinical import history_mapping
 from server.auth.rules.lifetimes import Lifetime
 from server.auth.storage.sessions import SessionRepository
 from server.clinical.entities import HistoryEntry, NewVisit, PatientChange, VisitType
-from server.clinical.history_service import HistoryService
+from server.clinical.services.histories import HistoryService
 from server.db.identifiers import new_id
 from server.errors import NotFound, OtpInvalid, OtpRequired, PageTokenInvalid, Unauthenticated
 from server.identity import Caller

@@ -1,6 +1,6 @@
 """What time has ended is written down as it is answered."""
 
-from server.clinical.lapses import ExpiryJob
+from server.clinical.jobs.expiry import ExpiryJob
 from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.clinical import Clinic, open_clinic
 from tests.fixtures.clock import SettableClock

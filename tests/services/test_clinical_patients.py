@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from server.clinical.entities import Patient, PatientChange, PatientSummary
-from server.clinical.reference_number import new_patient_reference, normalize
+from server.clinical.rules.reference_number import new_patient_reference, normalize
 from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailTaken, NotFound, PageTokenInvalid, ValidationFailed, VersionConflict
 from server.identity import Role

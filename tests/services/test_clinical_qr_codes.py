@@ -12,10 +12,10 @@ import zxingcpp
 from PIL import Image
 
 from server.clinical.entities import PatientEmailStatus, PrescriptionStatus, QrCode
-from server.clinical.qr_code_repository import QrCodeRepository
-from server.clinical.qr_code_service import QrCodeService
-from server.clinical.qr_issuer import QrIssuer
-from server.clinical.qr_pictures import QrPictures
+from server.clinical.services.qr_codes import QrCodeService
+from server.clinical.services.qr_issuer import QrIssuer
+from server.clinical.services.qr_pictures import QrPictures
+from server.clinical.storage.qr_codes import QrCodeRepository
 from server.db.engine import create_engine
 from server.errors import (
     EmailLimitExceeded,

@@ -12,8 +12,8 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import text
 
-from server.clinical.qr_issuer import QrIssuer
-from server.clinical.qr_pictures import QrPictures
+from server.clinical.services.qr_issuer import QrIssuer
+from server.clinical.services.qr_pictures import QrPictures
 from server.db.unit_of_work import UnitOfWork
 from server.mailer.composer import EmailComposer
 from server.mailer.delivery import Delivery

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.auth.storage.accounts import AccountRepository
 from server.clinical.entities import PrescriptionItem
-from server.clinical.prescription_repository import PrescriptionRepository
-from server.clinical.qr_issuer import QrIssuer
-from server.clinical.qr_pictures import QrPictures
+from server.clinical.services.qr_issuer import QrIssuer
+from server.clinical.services.qr_pictures import QrPictures
+from server.clinical.storage.prescriptions import PrescriptionRepository
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import RecipientDeactivated

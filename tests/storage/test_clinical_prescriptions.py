@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from server.clinical.entities import Claim, Prescription, PrescriptionStatus
-from server.clinical.lapse_repository import ExpiryRepository
-from server.clinical.prescription_repository import PrescriptionRepository
-from server.clinical.qr_code_repository import QrCodeRepository
+from server.clinical.storage.expiry import ExpiryRepository
+from server.clinical.storage.prescriptions import PrescriptionRepository
+from server.clinical.storage.qr_codes import QrCodeRepository
 from server.db.engine import create_engine
 from server.errors import NotFound
 from server.work import unit_of_work

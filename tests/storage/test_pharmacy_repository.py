@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.audit.audit_context import NOTHING
 from server.audit.events import AuditEvent
 from server.clinical.entities import Claim, Prescription, PrescriptionItem, PrescriptionStatus
-from server.clinical.prescription_repository import PrescriptionRepository
+from server.clinical.storage.prescriptions import PrescriptionRepository
 from server.date_range import Period
 from server.db.engine import APP_ROLE
 from server.db.identifiers import new_id

@@ -13,7 +13,7 @@ from medconnect.clinical.v1 import clinical_service_pb2, prescription_pb2
 from PIL import Image, ImageFilter
 from playwright.sync_api import Browser, Page, expect
 
-from server.clinical.reference_number import new_prescription_number
+from server.clinical.rules.reference_number import new_prescription_number
 from server.qr import picture
 from tests.fixtures.browser import Window, chromium
 from tests.fixtures.cast import Actor, Actors

@@ -14,7 +14,7 @@ from server.audit.events import Action, AuditEvent, Outcome
 from server.audit.storage.audit_writer import NO_ACCOUNT, audit_params, audited_page
 from server.audit.storage.tables import audit_records
 from server.auth.storage.tables import user_named_at
-from server.clinical.tables import patients, prescriptions
+from server.clinical.storage.tables import patients, prescriptions
 from server.date_range import Period
 from server.db.keyset_query import KeysetQuery
 from server.identity import Role

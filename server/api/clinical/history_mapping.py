@@ -9,7 +9,7 @@ from medconnect.clinical.v1 import history_pb2, prescription_pb2
 from server.api.clinical.mapping import patient_prescription_message, prescription_message, visit_message
 from server.api.wire import fill_page
 from server.clinical.entities import HistoryEntry, Prescription
-from server.clinical.history_service import OwnHistory
+from server.clinical.services.histories import OwnHistory
 from server.pagination import Page
 
 

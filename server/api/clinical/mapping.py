@@ -25,7 +25,7 @@ from server.clinical.entities import (
     VisitType,
     VitalSigns,
 )
-from server.clinical.qr_code_service import ShownQrCode
+from server.clinical.services.qr_codes import ShownQrCode
 from server.pagination import Page
 from server.patient_details import Gender
 from server.qr import picture

@@ -11,11 +11,11 @@ from server.api.access_log import mapping as audit_mapping
 from server.api.auth.mapping import patient_details
 from server.api.clinical import history_mapping, mapping
 from server.api.wire import page_request, read_period, read_uuid, timestamp
-from server.clinical.history_service import HistoryService
-from server.clinical.patient_service import PatientService
-from server.clinical.prescription_service import PrescriptionService
-from server.clinical.qr_code_service import QrCodeService
-from server.clinical.visit_service import VisitService
+from server.clinical.services.histories import HistoryService
+from server.clinical.services.patients import PatientService
+from server.clinical.services.prescriptions import PrescriptionService
+from server.clinical.services.qr_codes import QrCodeService
+from server.clinical.services.visits import VisitService
 from server.identity import current_caller
 
 Context = grpc.aio.ServicerContext[Any, Any]

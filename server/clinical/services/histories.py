@@ -13,8 +13,8 @@ from server.auth.services.one_time_codes import CodeService
 from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.sessions import SessionRepository
 from server.clinical.entities import HistoryEntry, Patient
-from server.clinical.history_repository import HistoryRepository
-from server.clinical.patient_repository import PatientRepository
+from server.clinical.storage.histories import HistoryRepository
+from server.clinical.storage.patients import PatientRepository
 from server.clock import Clock
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, OtpRequired, PageTokenInvalid, Unauthenticated

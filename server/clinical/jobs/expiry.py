@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from server import background
-from server.clinical.lapse_repository import AT_ONCE, ExpiryRepository
+from server.clinical.storage.expiry import AT_ONCE, ExpiryRepository
 from server.db.unit_of_work import UnitOfWork
 
 PAUSE_SECONDS: Final = 30.0

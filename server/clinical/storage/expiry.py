@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.clinical.tables import changed_now, prescriptions, status_now
+from server.clinical.storage.tables import changed_now, prescriptions, status_now
 
 AT_ONCE: Final = 500
 """Rows that one statement changes, so that none is locked for long."""

@@ -7,7 +7,7 @@ from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
 from server.clinical.entities import NewVisit, Visit
-from server.clinical.visit_repository import VisitRepository
+from server.clinical.storage.visits import VisitRepository
 from server.clock import Clock
 from server.date_range import Period
 from server.db.unit_of_work import UnitOfWork

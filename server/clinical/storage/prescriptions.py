@@ -34,15 +34,8 @@ from server.clinical.entities import (
     PrescriptionStatus,
     Validity,
 )
-from server.clinical.prescription_row import prescription_of
-from server.clinical.tables import (
-    patients,
-    prescriptions,
-    qr_codes,
-    select_prescription,
-    status_now,
-    visits,
-)
+from server.clinical.storage.prescription_row import prescription_of
+from server.clinical.storage.tables import patients, prescriptions, qr_codes, select_prescription, status_now, visits
 from server.db.identifiers import new_id
 from server.errors import NotFound
 from server.identity import Caller, Role

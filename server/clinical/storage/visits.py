@@ -13,7 +13,7 @@ from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page
 from server.auth.storage.tables import user_named_at, users
 from server.clinical.entities import NewVisit, Visit, VisitType, VitalSigns
-from server.clinical.tables import patient_named_at, patients, visits
+from server.clinical.storage.tables import patient_named_at, patients, visits
 from server.date_range import Period
 from server.db.identifiers import new_id
 from server.db.keyset_query import KeysetQuery

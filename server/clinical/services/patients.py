@@ -11,11 +11,11 @@ from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
 from server.auth.entities import NewAccount, User, UserStatus
 from server.auth.services.accounts import AccountService
-from server.clinical import reference_number
 from server.clinical.entities import Patient, PatientChange, PatientSummary
-from server.clinical.patient_record import changed
-from server.clinical.patient_repository import PatientRepository
-from server.clinical.reference_number import ReferenceKind, new_patient_reference
+from server.clinical.rules import reference_number
+from server.clinical.rules.patients import changed
+from server.clinical.rules.reference_number import ReferenceKind, new_patient_reference
+from server.clinical.storage.patients import PatientRepository
 from server.clock import Clock
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import PageTokenInvalid, ReferenceNumberInvalid, ValidationFailed

@@ -7,18 +7,18 @@ from uuid import UUID
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
 from server.auth.storage.accounts import AccountRepository
-from server.clinical import prescribing
 from server.clinical.entities import (
     NewPrescription,
     Prescription,
     PrescriptionFilter,
     PrescriptionStatus,
 )
-from server.clinical.prescription_list_repository import PrescriptionListRepository
-from server.clinical.prescription_repository import PrescriptionRepository
-from server.clinical.qr_code_repository import QrCodeRepository
-from server.clinical.qr_issuer import QrIssuer
-from server.clinical.reference_number import new_prescription_number
+from server.clinical.rules import prescribing
+from server.clinical.rules.reference_number import new_prescription_number
+from server.clinical.services.qr_issuer import QrIssuer
+from server.clinical.storage.prescription_lists import PrescriptionListRepository
+from server.clinical.storage.prescriptions import PrescriptionRepository
+from server.clinical.storage.qr_codes import QrCodeRepository
 from server.clock import Clock
 from server.date_range import Period
 from server.db.identifiers import new_id

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page
 from server.clinical.entities import Prescription, PrescriptionFilter
-from server.clinical.prescription_row import prescription_of
-from server.clinical.tables import patients, prescriptions, select_prescription, status_now
+from server.clinical.storage.prescription_row import prescription_of
+from server.clinical.storage.tables import patients, prescriptions, select_prescription, status_now
 from server.db.keyset_query import KeysetQuery
 
 _column = prescriptions.c

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.clinical.entities import QrCode
-from server.clinical.tables import qr_codes
+from server.clinical.storage.tables import qr_codes
 
 _GET = select(
     qr_codes.c.id,

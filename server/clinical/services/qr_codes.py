@@ -7,12 +7,12 @@ from uuid import UUID
 
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
-from server.clinical import prescribing
 from server.clinical.entities import Prescription
-from server.clinical.prescription_repository import PrescriptionRepository
-from server.clinical.qr_code_repository import QrCodeRepository
-from server.clinical.qr_issuer import QrIssuer
-from server.clinical.qr_pictures import QrPictures
+from server.clinical.rules import prescribing
+from server.clinical.services.qr_issuer import QrIssuer
+from server.clinical.services.qr_pictures import QrPictures
+from server.clinical.storage.prescriptions import PrescriptionRepository
+from server.clinical.storage.qr_codes import QrCodeRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.identity import Caller
 from server.outbox.entities import EmailKind

@@ -13,7 +13,7 @@ from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
 from server.auth.storage.tables import users
 from server.clinical.entities import Patient, PatientEmailStatus, PatientSummary
-from server.clinical.tables import email_status, patients
+from server.clinical.storage.tables import email_status, patients
 from server.db.identifiers import new_id
 from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound

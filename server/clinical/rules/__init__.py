@@ -1,0 +1,1 @@
+"""Rules of patients and prescriptions: plain functions over values."""

@@ -1,0 +1,1 @@
+"""Use cases of patients, visits and prescriptions: one transaction each."""

@@ -1,0 +1,1 @@
+"""Patients, visits, prescriptions and QR codes in PostgreSQL."""
