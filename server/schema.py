@@ -24,7 +24,7 @@ from server.events.storage import tables as events_tables
 from server.idempotency.storage import tables as idempotency_tables
 from server.liveness.storage import tables as liveness_tables
 from server.outbox.storage import tables as mail_tables
-from server.pharmacy import tables as pharmacy_tables
+from server.pharmacy.storage import tables as pharmacy_tables
 from server.rate_limits.storage import tables as rate_limit_tables
 
 TABLES: Final = (

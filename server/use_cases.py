@@ -26,8 +26,8 @@ from server.clinical.services.visits import VisitService
 from server.config.secrets import derived_key
 from server.core import Core, code_seal
 from server.pagination import PageTokens
-from server.pharmacy.lookup_misses import LookupMisses
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.lookup_misses import LookupMisses
+from server.pharmacy.services.pharmacy import PharmacyService
 from server.queue_admin.service import EventsService
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks

@@ -11,7 +11,7 @@ from server.auth.password_hashing import Passwords, hashing_threads
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.db.engine import create_engine
 from server.db.unit_of_work import UnitOfWork
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.auth import QuickPasswords
 from tests.fixtures.cast import Actors
 from tests.fixtures.clinical import Clinic, open_clinic

@@ -9,7 +9,7 @@ import pytest
 from server.clinical.entities import Claim, PrescriptionStatus
 from server.db.identifiers import new_id
 from server.errors import ClaimedByOther, DeclaredError
-from server.pharmacy import claims, dispensing
+from server.pharmacy.rules import claims, dispensing
 from tests.fixtures.pharmacy import LEASE, NOW, TODAY, a_prescription, held, line, partly_dispensed
 
 S = PrescriptionStatus

@@ -24,7 +24,7 @@ from server.errors import (
     QrCodeReplaced,
     ValidationFailed,
 )
-from server.pharmacy import claims, dispensing
+from server.pharmacy.rules import claims, dispensing
 from tests.fixtures.pharmacy import LEASE, NOW, TODAY, a_prescription, held, line, partly_dispensed
 
 S = PrescriptionStatus

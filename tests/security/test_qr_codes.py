@@ -12,7 +12,7 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import DeclaredError, QrCodeExpired, QrCodeInvalid, QrCodeReplaced
 from server.pharmacy.entities import HistoryFilter
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.pharmacy import PharmacyService
 from server.qr import signed_code
 from server.qr.signed_code import QrContent, QrKeyRing
 from tests.fixtures.cast import Actors

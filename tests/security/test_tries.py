@@ -18,7 +18,7 @@ from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.errors import NotFound, Unavailable
 from server.metrics import Metrics
-from server.pharmacy.lookup_misses import LookupMisses
+from server.pharmacy.services.lookup_misses import LookupMisses
 from server.rate_limits import postgres_store
 from server.rate_limits.budgets import SHARED
 from server.rate_limits.postgres_store import PostgresStore

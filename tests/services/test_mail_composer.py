@@ -24,7 +24,7 @@ from server.mailer.rendering import EmailRenderer
 from server.mailer.storage.queue import EmailQueue
 from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
-from server.pharmacy.tables import dispensed_lines, pharmacy_log
+from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
 from tests.fixtures.auth import SEAL
 from tests.fixtures.pharmacy import QR_KEYS, PharmacyPeople, Written, open_pharmacy
 

@@ -15,7 +15,7 @@ from server.errors import (
 )
 from server.identity import Caller
 from server.pharmacy.entities import PharmacyAction
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, current, run, scan_and_validate
 from tests.fixtures.pharmacy import PharmacyPeople, Written, line
 

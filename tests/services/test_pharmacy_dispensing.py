@@ -12,7 +12,7 @@ from server.errors import (
     ValidationFailed,
 )
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.counter import FIRST_PAGE, current, mails, run, scan_and_validate
 from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line

@@ -10,7 +10,7 @@ from server.errors import (
     ReferenceNumberInvalid,
 )
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, prescribe
 from tests.fixtures.pharmacy import PharmacyPeople, Written
 

@@ -6,7 +6,7 @@ import pytest
 
 from server.db.identifiers import new_id
 from server.errors import DatabaseUnavailable, NotFound, PrescriptionDispensed, RateLimitExceeded
-from server.pharmacy.lookup_misses import LookupMisses
+from server.pharmacy.services.lookup_misses import LookupMisses
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.limits import BUDGETS, a_limiter
 

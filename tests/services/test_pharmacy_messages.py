@@ -12,7 +12,7 @@ from server.api.pharmacy.servicer import Context, PharmacyServicer
 from server.db.unit_of_work import UnitOfWork
 from server.errors import ValidationFailed
 from server.identity import Caller, set_caller
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.counter import prescribe
 from tests.fixtures.pharmacy import PharmacyPeople, Written
 

@@ -14,8 +14,8 @@ from server.errors import ClaimedByOther, DeclaredError, PrescriptionDispensed, 
 from server.identity import Caller
 from server.pagination import PageRequest
 from server.pharmacy.entities import DispensedPrescription
-from server.pharmacy.service import PharmacyService
-from server.pharmacy.tables import dispensed_lines, pharmacy_log
+from server.pharmacy.services.pharmacy import PharmacyService
+from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
 from server.work import unit_of_work
 from tests.fixtures.counter import current, prescribe, scan_and_validate
 from tests.fixtures.pharmacy import PharmacyPeople, Written, line, open_pharmacy

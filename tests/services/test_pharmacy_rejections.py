@@ -7,7 +7,7 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     PrescriptionInState,
 )
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.counter import current, mails, scan_and_validate
 from tests.fixtures.pharmacy import PharmacyPeople, Written, line
 

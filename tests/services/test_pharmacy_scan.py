@@ -14,7 +14,7 @@ from server.errors import (
     QrCodeInvalid,
 )
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.pharmacy import PharmacyService
 from server.qr import signed_code
 from server.qr.signed_code import QrContent
 from tests.fixtures.counter import FIRST_PAGE, current, prescribe, scan_and_validate

@@ -11,7 +11,7 @@ from server.date_range import Period
 from server.db.engine import create_engine
 from server.pagination import PageRequest
 from server.pharmacy.entities import HistoryFilter
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.pharmacy import PharmacyService
 from server.work import unit_of_work
 from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line, open_pharmacy
 

@@ -23,7 +23,7 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import NotFound
 from server.pharmacy.entities import HistoryFilter, NewEntry, NewLine, PharmacyAction
-from server.pharmacy.repository import PharmacyRepository
+from server.pharmacy.storage.pharmacy import PharmacyRepository
 from tests.fixtures.pharmacy import PharmacyPeople, open_pharmacy
 
 

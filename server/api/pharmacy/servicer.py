@@ -9,7 +9,7 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 from server.api.pharmacy import mapping
 from server.api.wire import page_request, read_uuid
 from server.identity import current_caller
-from server.pharmacy.service import PharmacyService
+from server.pharmacy.services.pharmacy import PharmacyService
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

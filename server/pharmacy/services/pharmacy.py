@@ -23,7 +23,6 @@ from server.events.catalog import PrescriptionDispensed, PrescriptionRejected
 from server.events.storage.events import EventRepository
 from server.identity import Caller, Role
 from server.pagination import Page, PageRequest, PageTokens, page_of
-from server.pharmacy import claims, dispensing
 from server.pharmacy.entities import (
     DispensedPrescription,
     DispenseLine,
@@ -37,8 +36,9 @@ from server.pharmacy.entities import (
     Receipt,
     Validation,
 )
-from server.pharmacy.lookup_misses import LookupMisses
-from server.pharmacy.repository import PharmacyRepository
+from server.pharmacy.rules import claims, dispensing
+from server.pharmacy.services.lookup_misses import LookupMisses
+from server.pharmacy.storage.pharmacy import PharmacyRepository
 from server.qr import signed_code
 from server.qr.signed_code import QrContent, QrKeyRing
 

@@ -31,8 +31,8 @@ from server.errors import (
     QrCodeReplaced,
     ValidationFailed,
 )
-from server.pharmacy.claims import require_holder, status_without_claim
 from server.pharmacy.entities import DispenseLine, Dispensing
+from server.pharmacy.rules.claims import require_holder, status_without_claim
 
 MAX_UNIT_PRICE: Final = Decimal(1_000_000)
 LATEST_EXPIRY_DATE: Final = date(2100, 12, 31)

@@ -28,7 +28,7 @@ from server.pharmacy.entities import (
     NewLine,
     PharmacyAction,
 )
-from server.pharmacy.tables import dispensed_lines, pharmacy_log
+from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
 
 Cursor = tuple[datetime, UUID]
 """The time and the id of the entry behind which a page begins."""

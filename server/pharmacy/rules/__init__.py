@@ -1,0 +1,1 @@
+"""Rules of claims and dispenses: plain functions over values."""

@@ -1,0 +1,1 @@
+"""Scans, dispenses and the prescription log in PostgreSQL."""
