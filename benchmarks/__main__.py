@@ -18,9 +18,11 @@ from benchmarks.plan import Call, RehearsedCall
 from benchmarks.processes import running
 from benchmarks.rehearsal import rehearse, restore
 from benchmarks.report import TARGETS, Measured, Variant, report
-from server import app, logs, schema
+from server import logs
 from server.config.settings import Settings, read_settings
 from server.db.embedded import cluster
+from server.runtime import server as app
+from server.runtime.storage import schema
 
 OUT: Final = Path(__file__).parent / "out" / "first.md"
 LEAST_WARM_UP_SECONDS: Final = 0.1

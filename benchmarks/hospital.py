@@ -11,12 +11,12 @@ from medconnect.clinical.v1 import clinical_service_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
 
 from benchmarks.plan import Call, Metadata
-from server import example_hospital
-from server.app import Core, Services
 from server.auth.entities import SignedIn
 from server.clinical.entities import NewPrescription, NewPrescriptionItem, Prescription
 from server.clinical.storage.patients import PatientRepository
 from server.identity import Caller, Role
+from server.runtime import example_hospital
+from server.runtime.server import Core, Services
 
 MOST_SCANS: Final = 500
 """Prescriptions per second of a round: more first scans than a Python process can serve."""

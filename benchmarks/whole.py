@@ -12,11 +12,12 @@ from google.protobuf.message import Message
 
 from benchmarks.baselines import Handlers, answering
 from benchmarks.plan import RehearsedCall
-from server import app, logs
+from server import logs
 from server.api.listening import OPTIONS
 from server.audit import audit_context
 from server.audit.audit_context import NOTHING
 from server.config.settings import Settings
+from server.runtime import server as app
 
 if TYPE_CHECKING:
     from benchmarks.baselines import Context, Handler

@@ -28,9 +28,10 @@ from medconnect.options.v1 import access_pb2
 from PIL import Image
 from rich.console import Console
 
-from server import instance, logs
+from server import logs
 from server.config.settings import read_settings
 from server.qr import picture
+from server.runtime import instance
 
 MAIL_SECONDS = 20.0
 console = Console(highlight=False, emoji=False)

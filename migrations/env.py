@@ -1,4 +1,4 @@
-"""Alembic's environment: the URL comes from `server.schema`, and each revision runs in one transaction."""
+"""Alembic's environment: the URL comes from `server.runtime.storage.schema`, and each revision runs in one transaction."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from server.db.engine import DRIVER, connector
-from server.schema import metadata
+from server.runtime.storage.schema import metadata
 
 LOCK_TIMEOUT = "SET lock_timeout = '2s'"
 """A migration that waits longer for a lock fails, because all later statements on the table queue behind it."""

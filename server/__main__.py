@@ -1,5 +1,5 @@
 """`python -m server` is the `medconnect` command."""
 
-from server.cli import main
+from server.cli.commands import main
 
 main()

@@ -7,7 +7,7 @@ from typing import Final
 
 from docs.reference.markdown import page, table
 from docs.reference.paths import ROOT
-from server import app
+from server.runtime import server
 
 INTRODUCTION: Final = """Each interceptor makes one decision about a call: it proceeds or raises a declared error.
 The order below is that of the code; the reason stands beside each line there."""
@@ -21,7 +21,7 @@ def interceptors() -> str:
 
 def chain() -> list[tuple[str, str]]:
     """Returns name and comment of each line of the chain in the composition root."""
-    source = inspect.getsource(app.chain)
+    source = inspect.getsource(server.chain)
     body = source[source.index("Chain(\n        [") :].split("],\n        methods")[0]
     lines = re.findall(r"^            (\w+)[^#\n]*(?:#\s*(.*))?$", body, re.MULTILINE)
     files = {_class(path.read_text()): path.stem for path in (ROOT / "server/interceptors").glob("*.py")}

@@ -11,7 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from docs.reference.markdown import page, table
 from docs.reference.paths import ROOT
 from server.api.interceptors.contract import Method, read_methods
-from server.app import SERVICES
+from server.runtime.server import SERVICES
 
 INTRODUCTION: Final = """Requests, responses, field rules and errors of each method stand in the `.proto` files and
 in `generated/openapi.json`."""

@@ -8,7 +8,7 @@ from buf.validate import validate_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from server.app import SERVICES
+from server.runtime.server import SERVICES
 
 
 def request_types() -> list[Descriptor]:

@@ -9,7 +9,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 from medconnect_client._contract import method_of
 
-from server.app import SERVICES
+from server.runtime.server import SERVICES
 
 FACES = ("_auth", "_clinical", "_pharmacy", "_events", "_client")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clients.integration import hospital
-from server import example_hospital
+from server.runtime import example_hospital
 from tests.fixtures.cast import Actors
 
 ROOT = Path(__file__).parents[2]

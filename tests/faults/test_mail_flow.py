@@ -25,7 +25,7 @@ from server.mailer.transport import SmtpMailer
 from server.mailer.worker import EmailWorker
 from server.outbox.entities import ClaimedEmail, QueueStatus
 from server.queue_admin.service import EventsService
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.auth import a_user
 from tests.fixtures.clinical import TOKENS
 from tests.fixtures.clock import SettableClock

@@ -20,7 +20,6 @@ from medconnect.events.v1 import events_service_pb2 as pb
 from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
 
-from server import app
 from server.api.events.servicer import EventsServicer
 from server.api.interceptors.contract import Method
 from server.api.listening import OPTIONS
@@ -34,6 +33,7 @@ from server.metrics import Metrics
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.rate_limiter import RateLimiter
 from server.rate_limits.store import BucketStore, MemoryStore
+from server.runtime import server as app
 from tests.fixtures.auth import a_user
 from tests.fixtures.clock import FAR, SettableClock
 

@@ -9,8 +9,8 @@ import pytest
 from server.config.settings import read_settings
 from server.errors import PrescriptionInState, RoleNotAllowed
 from server.identity import Role
-from server.instance import metrics_address_of
 from server.metrics import Metrics
+from server.runtime.instance import metrics_address_of
 from tests.interceptors.probe import FACES, SERVICE, House
 
 METHODS = {"unary": "GetEmailQueueStatus", "stream": "WatchEmailQueueStatus"}

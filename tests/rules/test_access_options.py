@@ -10,9 +10,9 @@ from medconnect.options.v1 import access_pb2, audit_pb2
 
 from server.api.interceptors.access import OPEN_METHODS, OPEN_SERVICES
 from server.api.interceptors.contract import AccessUndeclared, Method, read_methods, unknown_method
-from server.app import SERVICES
 from server.audit.events import AuditEvent
 from server.identity import Role
+from server.runtime.server import SERVICES
 
 PUBLIC = {"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"}
 SIGNED_IN = {"Logout", "GetCurrentUser", "UpdateCurrentUser", "ConfirmEmail", "ChangePassword"}

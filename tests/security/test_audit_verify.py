@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from server import cli, logs
+from server import logs
 from server.audit import head_keys
 from server.audit.hash_chain import HeadKey, base64url
 from server.audit.head_sinks import head_sink
 from server.audit.seal_worker import HeadKeeper, SealWorker
+from server.cli import commands
 from server.clock import Clock
 from server.config.secrets import derived_key
 from server.db.unit_of_work import UnitOfWork
@@ -36,7 +37,7 @@ async def asked(url: str, home: Path, *arguments: str, secret: str = SECRET) -> 
     """The command, in a thread of its own: it runs a loop of its own."""
     environment = {"DATABASE_URL": url, "MEDCONNECT_HOME": str(home), "JWT_SECRET": secret, "NO_COLOR": "1"}
     command = ["audit", "verify", *arguments]
-    return await asyncio.to_thread(CliRunner().invoke, cli.commands, command, env=environment)
+    return await asyncio.to_thread(CliRunner().invoke, commands.commands, command, env=environment)
 
 
 def a_sealer(work: UnitOfWork, home: Path) -> SealWorker:

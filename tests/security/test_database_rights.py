@@ -8,13 +8,14 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from server import app, schema
 from server.auth.storage.accounts import AccountRepository
 from server.config.settings import ConfigurationWrong, read_settings
 from server.db import grants, logins
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.db.engine import APP_ROLE, SEALER_ROLE
 from server.db.logins import DatabaseUrls
+from server.runtime import server as app
+from server.runtime.storage import schema
 from tests.fixtures.database import as_owner
 
 # Not by the functions with which the rights are given: by the standard's views.

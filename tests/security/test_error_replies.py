@@ -17,7 +17,7 @@ REVEALING = [
     "Error parsing 'medconnect.auth.v1.LoginRequest'",
     "[SQL: SELECT users.id FROM users]",
     "/app/.venv/lib/python3.11/site-packages/grpc",
-    "in server/app.py line 3",
+    "in server/runtime/server.py line 3",
     "could not connect to postgresql://medconnect:hunter2@db/medconnect",
     "could not connect to postgres://db",
     "Unexpected <class 'ValueError'>: x",

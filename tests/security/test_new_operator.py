@@ -12,7 +12,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from server.cli import EXIT_CONFIG
+from server.cli.commands import EXIT_CONFIG
 from server.db.embedded.cluster import EmbeddedPostgres
 from tests.fixtures.database import as_owner
 from tests.fixtures.process import process_up

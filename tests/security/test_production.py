@@ -18,17 +18,18 @@ import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
-from server import cli, configuration
 from server.auth.tokens import key_file
 from server.auth.tokens.keys import KeyRing
+from server.cli import commands
 from server.clock import Clock
 from server.config.settings import ConfigurationWrong, Settings
 from server.db.logins import DatabaseUrls
+from server.runtime import validation
 from tests.fixtures.certificates import Authority
 
 EXIT_CONFIG = 78
 SECONDS = 5.0
-ROOT = Path(cli.__file__).parents[1]
+ROOT = Path(commands.__file__).parents[2]
 JWT = "pZ8Q0vYk3sT6wB9eR2uX5aD7gJ1mN4hLcVfKtOiUyGE"
 QR = "Lk2Jh9Gf4Ds7Aq1Wz6Xe3Cr8Vt5By0NuMiOpTgRbEwQ"
 OTHER = "b7Kd2Fq9Zx4Mv1Ls8Hw3Tn6Yc5Rj0GpEuAiOoBtSfXe"
@@ -195,7 +196,7 @@ def test_s78_a_bad_configuration_is_refused_by_name_and_never_shown(
     monkeypatch.setattr("sys.argv", ["medconnect", "serve"])
     began = time.monotonic()
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        commands.main()
     output = capsys.readouterr()
     assert (ended.value.code, output.out) == (EXIT_CONFIG, "")
     assert time.monotonic() - began < SECONDS
@@ -215,10 +216,10 @@ def test_s78_secrets_in_an_env_file_of_everybody_are_refused(
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
     (tmp_path / ".env").chmod(mode)
     if not mode & 0o007:
-        assert configuration.read().production
+        assert validation.read().production
         return
     with pytest.raises(ConfigurationWrong) as refused:
-        configuration.read()
+        validation.read()
     assert refused.value.faults.keys() == {
         "DATABASE_URL",
         "SEALER_DATABASE_URL",

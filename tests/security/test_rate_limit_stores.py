@@ -14,7 +14,6 @@ import structlog
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from server import app
 from server.config.settings import read_settings
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import DatabaseUnavailable, Unavailable
@@ -26,6 +25,7 @@ from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.routing_store import RoutingStore
 from server.rate_limits.store import MemoryStore
+from server.runtime import server as app
 from tests.fixtures.cast import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work

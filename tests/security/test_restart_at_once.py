@@ -18,7 +18,7 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
 from server.edge import EdgeConfig, EdgeFailed, running
-from server.processes import reserved_port
+from server.runtime.processes import reserved_port
 from tests.security.test_server_processes import PATIENCE_SECONDS, ROOT, environment_of
 
 HOST = "127.0.0.1"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from server import cli
 from server.auth.tokens import key_file
 from server.auth.tokens.access_tokens import AccessTokens
 from server.auth.tokens.keys import KeyRing, KeyState
+from server.cli import commands
 from server.config.secrets import derived_key
 from server.db.identifiers import new_id
 from server.errors import PageTokenInvalid, Unauthenticated
@@ -57,7 +57,7 @@ def test_s93_a_key_file_gets_another_root_and_keeps_its_signing_keys(
     monkeypatch.setenv("JWT_KEYS_FILE", str(path))
     for _ in range(2):
         page = page_tokens(key_file.read(path)).issue((1,), "scope")
-        assert CliRunner().invoke(cli.commands, ["keys", "rotate-root"]).exit_code == 0
+        assert CliRunner().invoke(commands.commands, ["keys", "rotate-root"]).exit_code == 0
         assert page_tokens(key_file.read(path)).read(page, "scope") == (1,)
     after = key_file.read(path)
     assert after.active.key_id == before.active.key_id
@@ -72,7 +72,7 @@ def test_s93_the_heads_key_is_replaced_at_command_and_its_public_half_stays(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MEDCONNECT_HOME", str(tmp_path))
     run = CliRunner().invoke
-    assert [run(cli.commands, ["keys", "rotate-head"]).exit_code for _ in range(2)] == [0, 0]
-    shown = run(cli.commands, ["keys", "heads"]).output.split("\n")
+    assert [run(commands.commands, ["keys", "rotate-head"]).exit_code for _ in range(2)] == [0, 0]
+    shown = run(commands.commands, ["keys", "heads"]).output.split("\n")
     assert len(shown) == 4
     assert len({line.split()[0] for line in shown if line}) == 3

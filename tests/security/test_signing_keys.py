@@ -13,11 +13,11 @@ import asyncpg
 import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 
-from server import cli
 from server.auth.tokens import key_file
 from server.auth.tokens.access_tokens import AccessTokens
 from server.auth.tokens.key_file import KeyFileWrong
 from server.auth.tokens.keys import KeyNotUsable, KeyRing, KeyState
+from server.cli import commands
 from server.clock import Clock
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.processes import Process, processes
@@ -54,7 +54,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     """Run `medconnect …`; answers its exit code."""
     monkeypatch.setattr("sys.argv", ["medconnect", *words])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        commands.main()
     return int(ended.value.code or 0)
 
 

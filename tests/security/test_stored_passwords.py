@@ -15,7 +15,7 @@ from medconnect.options.v1 import access_pb2
 from sqlalchemy import text
 
 from server.api.interceptors.request_hash import is_secret, request_hash
-from server.app import SERVICES
+from server.runtime.server import SERVICES
 from tests.architecture.test_protos import fields
 from tests.fixtures.cast import Actors, new_email
 from tests.rpc.calls import over_grpc

@@ -25,7 +25,7 @@ from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.rate_limiter import RateLimiter
 from server.rate_limits.routing_store import RoutingStore
 from server.rate_limits.store import MemoryStore
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.auth import PASSWORD, Auth, process
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.limits import BUDGETS

@@ -20,7 +20,7 @@ from server.errors import (
     Unauthenticated,
 )
 from server.identity import Caller, Role
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.auth import Auth
 from tests.fixtures.clock import SettableClock
 

@@ -23,7 +23,7 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailLimitExceeded, RateLimitExceeded
 from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.auth import SEAL, Auth
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import execute

@@ -10,7 +10,7 @@ from server.auth.storage.sign_ins import FREE_FAILURES, LONGEST_DELAY_SECONDS
 from server.db.engine import create_engine
 from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials, RateLimitExceeded
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.auth import PASSWORD, SEAL, Auth
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import execute

@@ -17,7 +17,7 @@ from server.db.engine import create_engine
 from server.db.unit_of_work import UnitOfWork
 from server.errors import AccountNotVerified, DatabaseUnavailable, Unauthenticated
 from server.identity import Caller, Role
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.auth import Auth, set_status
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import execute

@@ -30,7 +30,7 @@ from server.errors import (
 from server.identity import Caller, Role
 from server.qr import signed_code
 from server.qr.signed_code import QrKeyRing
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.clinical import QR_KEYS, Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.config.settings import ConfigurationWrong, read_settings
-from server.configuration import check
+from server.runtime.validation import check
 
 WRONG_FOR_ITS_PART: Mapping[str, Sequence[object]] = {
     "qr_encryption_key": ["too-short-Canary", "a b:" + "x" * 40, f"k1:{'a' * 32},k1:{'b' * 32}"],

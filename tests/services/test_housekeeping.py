@@ -8,9 +8,9 @@ from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, text
 
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.housekeeping import repository
-from server.housekeeping.repository import PURGES
-from server.housekeeping.service import Retention
+from server.runtime.retention import Retention
+from server.runtime.storage import purges
+from server.runtime.storage.purges import PURGES
 from tests.fixtures.mails import add_account, add_mails
 
 KEEP = timedelta(days=30)
@@ -102,7 +102,7 @@ async def test_a_mail_that_waits_is_kept_however_old_it_is_and_so_is_a_session_t
 
 
 async def test_however_much_there_is_all_of_it_goes(work: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository, "AT_ONCE", 1)
+    monkeypatch.setattr(purges, "AT_ONCE", 1)
     async with work.begin() as tx:
         for _ in range(3):
             await lay_out(tx, timedelta(days=2))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from server import app, schema
 from server.config.settings import Settings, read_settings
+from server.runtime import server as app
+from server.runtime.storage import schema
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from server.db.engine import create_engine
 from server.pagination import PageRequest
 from server.pharmacy.entities import HistoryFilter
 from server.pharmacy.services.pharmacy import PharmacyService
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line, open_pharmacy
 
 MANY = tuple(range(1, 51))

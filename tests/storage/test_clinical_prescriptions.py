@@ -15,7 +15,7 @@ from server.clinical.storage.prescriptions import PrescriptionRepository
 from server.clinical.storage.qr_codes import QrCodeRepository
 from server.db.engine import create_engine
 from server.errors import NotFound
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.clinical import Clinic, open_clinic, statements_of
 from tests.fixtures.clock import SettableClock
 

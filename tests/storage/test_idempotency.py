@@ -11,7 +11,7 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RequestInProgress
 from server.idempotency.storage.idempotency_keys import FirstSuccess, IdempotencyRepository, KeyedCall
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 
 CALL = KeyedCall(new_id(), "ScanQrCode", "0123456789abcdef")
 SUCCESS = FirstSuccess(bytes(32), b"answer", Subject("prescription", new_id(), (new_id(), new_id())))

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from migrations import versions
-from server import schema
 from server.db.embedded.cluster import EmbeddedPostgres
+from server.runtime.storage import schema
 from tests.fixtures.database import copied_database
 
 VERSIONS = sorted((Path(__file__).parents[2] / "migrations" / "versions").glob("0*.py"))

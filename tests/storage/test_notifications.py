@@ -9,7 +9,7 @@ from sqlalchemy import text
 from server.db import notifications as module
 from server.db.engine import create_engine
 from server.db.notifications import Channel, Notifications
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.database import committing_work
 from tests.fixtures.mails import add_mails
 

@@ -6,16 +6,16 @@ import pytest
 from sqlalchemy import text
 
 import server
-from server import schema
 from server.db.engine import create_engine
 from server.db.identifiers import new_id
 from server.idempotency.storage.idempotency_keys import FirstSuccess, IdempotencyRepository, KeyedCall
-from server.work import unit_of_work
+from server.runtime.storage import schema
+from server.runtime.work import unit_of_work
 
 
 def test_every_module_with_tables_is_part_of_it() -> None:
     folder = Path(server.__file__).parent
-    found = {f"server.{path.parent.name}.tables" for path in folder.glob("*/tables.py")}
+    found = {f"server.{path.parents[1].name}.storage.tables" for path in folder.glob("*/storage/tables.py")}
     assert {module.__name__ for module in schema.TABLES} == found
 
 
@@ -69,7 +69,7 @@ async def test_every_connection_has_the_time_limits_of_the_reliability_page(data
 
 
 async def test_no_revision_is_written_when_the_tables_and_the_database_agree(database_url: str) -> None:
-    versions = Path(schema.__file__).parents[1] / "migrations" / "versions"
+    versions = Path(schema.__file__).parents[3] / "migrations" / "versions"
     before = sorted(versions.glob("*.py"))
     assert await schema.new_revision(database_url, "nothing") is False
     assert sorted(versions.glob("*.py")) == before

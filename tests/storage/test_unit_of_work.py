@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from server.db.engine import create_engine
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import VersionConflict
-from server.work import unit_of_work
+from server.runtime.work import unit_of_work
 from tests.fixtures.database import as_owner
 
 POOL = 2

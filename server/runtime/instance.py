@@ -6,8 +6,6 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server import app, processes, schema
-from server.app import Core, Services
 from server.config.settings import Settings, environment_of_child
 from server.db import logins
 from server.db.embedded import cluster
@@ -15,6 +13,10 @@ from server.db.logins import DatabaseUrls
 from server.edge import process as edge
 from server.edge.config import EdgeConfig
 from server.edge.sites import PAGE_SITES, SITES
+from server.runtime import processes
+from server.runtime import server as app
+from server.runtime.server import Core, Services
+from server.runtime.storage import schema
 
 
 @dataclass(frozen=True, slots=True)

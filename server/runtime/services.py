@@ -24,7 +24,6 @@ from server.clinical.services.prescriptions import PrescriptionService
 from server.clinical.services.qr_codes import QrCodeService
 from server.clinical.services.visits import VisitService
 from server.config.secrets import derived_key
-from server.core import Core, code_seal
 from server.pagination import PageTokens
 from server.pharmacy.services.lookup_misses import LookupMisses
 from server.pharmacy.services.pharmacy import PharmacyService
@@ -32,6 +31,7 @@ from server.queue_admin.service import EventsService
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks
 from server.rate_limits.usage import RateLimitUsage
+from server.runtime.resources import Core, code_seal
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from server.supervision import restarts
 from server.supervision.progress import IDLE_SECONDS, while_it_works
 from server.supervision.restarts import StartFailed
 
-DIE_WITH_PARENT: Final = Path(__file__).parent / "supervision" / "die_with_parent.py"
+DIE_WITH_PARENT: Final = Path(__file__).parents[1] / "supervision" / "die_with_parent.py"
 STOP_SECONDS: Final = 30.0
 """More than a child takes to drain."""
 READY: Final = b"."

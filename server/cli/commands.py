@@ -12,13 +12,17 @@ import structlog
 import typer
 from rich.console import Console
 
-from server import app, cli_audit, cli_keys, configuration, example_hospital, instance, logs, processes, schema
+from server import logs
 from server.api.interceptors.contract import AccessUndeclared
 from server.api.status import UnpublishedError
 from server.audit.head_keys import HeadKeysWrong
 from server.auth.tokens.keys import KeyNotUsable
+from server.cli import audit as cli_audit
+from server.cli import keys as cli_keys
 from server.config.settings import ConfigurationWrong, Settings
 from server.db.embedded.cluster import DatabaseInUse
+from server.runtime import example_hospital, instance, processes, server, validation
+from server.runtime.storage import schema
 from server.supervision import core_dumps
 from server.supervision.restarts import KeepsDying, StartFailed
 
@@ -55,7 +59,7 @@ def main() -> None:
         KeyNotUsable,
         StartFailed,
         UnpublishedError,
-        app.SchemaOutdated,
+        server.SchemaOutdated,
         OSError,
     ) as problem:
         errors.print(f"medconnect: {problem}", style="red", markup=False)
@@ -90,7 +94,7 @@ def serve() -> None:
         stop = _stop_signal()
         async with (
             instance.database(settings) as urls,
-            app.core(settings, urls.server, urls.sealer) as core,
+            server.core(settings, urls.server, urls.sealer) as core,
             instance.serving(core, urls, settings.grpc_direct_address or settings.grpc_address) as servers,
         ):
             _tell_password(settings, servers.new_admin_password)
@@ -122,8 +126,8 @@ def worker() -> None:
         stop = _stop_signal()
         async with (
             instance.database(settings) as urls,
-            app.core(settings, urls.server, urls.sealer) as core,
-            app.background_jobs(core),
+            server.core(settings, urls.server, urls.sealer) as core,
+            server.background_jobs(core),
         ):
             console.print("Sending mails.")
             await stop.wait()
@@ -164,8 +168,8 @@ def seed() -> None:
     async def run(settings: Settings) -> None:
         async with instance.database(settings) as urls:
             await schema.upgrade(urls.owner)
-            async with app.core(settings, urls.server, urls.sealer) as core:
-                with app.use_cases(core) as services:
+            async with server.core(settings, urls.server, urls.sealer) as core:
+                with server.use_cases(core) as services:
                     people = await example_hospital.load(services)
         for person in people:
             console.print(f"{person.role:<10} {person.email:<32} {person.password}", markup=False)
@@ -178,8 +182,8 @@ def cleanup() -> None:
     """Delete what nobody needs any more: expired tokens, sessions, codes and keys, mails finished long ago."""
 
     async def run(settings: Settings) -> None:
-        async with instance.database(settings) as urls, app.core(settings, urls.server, urls.sealer) as core:
-            for things, count in (await app.retention(core).purge()).items():
+        async with instance.database(settings) as urls, server.core(settings, urls.server, urls.sealer) as core:
+            for things, count in (await server.retention(core).purge()).items():
                 console.print(f"{count:>8} {things}")
 
     _run(run)
@@ -214,7 +218,7 @@ Work = Callable[[Settings], Awaitable[None]]
 
 
 def _run(work: Work) -> None:
-    settings = configuration.read()
+    settings = validation.read()
     logs.configure(settings.log_level)
     core_dumps.forbid()
     if settings.production:

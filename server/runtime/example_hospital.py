@@ -5,12 +5,12 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from server.app import Services
 from server.auth.entities import Application, OpenedAccount
 from server.clinical.entities import NewPrescription, NewPrescriptionItem, NewVisit, VisitType
 from server.errors import EmailTaken
 from server.identity import Caller, Role
 from server.patient_details import Gender, PatientDetails
+from server.runtime.server import Services
 
 PASSWORD: Final = "example-only-7Qd2"  # noqa: S105 - an example's password is public; production refuses the command
 NO_DETAILS: Final = PatientDetails(None, None, "", "", "", "", "", "", (), ())

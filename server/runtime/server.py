@@ -53,11 +53,9 @@ from server.auth.tokens import key_file
 from server.clinical.jobs.expiry import ExpiryJob
 from server.config.secrets import derived_key
 from server.config.settings import Settings
-from server.core import Core, SchemaOutdated, code_seal, core, head_keeper
 from server.db.notifications import Channel
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
-from server.housekeeping.service import Retention
 from server.liveness.service import BackgroundTask, BackgroundWatch, Reports
 from server.mailer.composer import EmailComposer
 from server.mailer.delivery import Delivery
@@ -66,7 +64,9 @@ from server.mailer.rendering import EmailRenderer
 from server.mailer.transport import MaildirMailer, Mailer, SmtpMailer, SmtpServer
 from server.mailer.worker import EmailWorker
 from server.queue_admin.sequencer import Sequencer
-from server.use_cases import Services, use_cases
+from server.runtime.resources import Core, SchemaOutdated, code_seal, core, head_keeper
+from server.runtime.retention import Retention
+from server.runtime.services import Services, use_cases
 
 __all__ = [
     "Core",

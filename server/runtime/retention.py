@@ -10,8 +10,8 @@ import structlog
 
 from server import background
 from server.db.unit_of_work import UnitOfWork
-from server.housekeeping import repository
-from server.housekeeping.repository import PURGES, PurgeRepository
+from server.runtime.storage import purges
+from server.runtime.storage.purges import PURGES, PurgeRepository
 
 PAUSE_SECONDS: Final = 600.0
 
@@ -41,8 +41,8 @@ class Retention:
         """Do every chore, some rows a transaction; answers how many each has deleted. Raises Unavailable."""
         deleted = dict.fromkeys(PURGES, 0)
         for chore in PURGES:
-            lately = repository.AT_ONCE
-            while lately == repository.AT_ONCE:
+            lately = purges.AT_ONCE
+            while lately == purges.AT_ONCE:
                 async with self._work.begin() as tx:
                     lately = await tx[PurgeRepository].purge(chore, self._keep_mails)
                 deleted[chore] += lately

@@ -8,12 +8,12 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from rich.console import Console
 
-from server import app, instance
 from server.audit import head_keys, verification
 from server.audit.head_sinks import head_file
 from server.audit.heads import KeptHeads, read_heads
 from server.audit.verification import Verified
 from server.config.settings import Settings
+from server.runtime import instance, server
 
 console: Final = Console(highlight=False, emoji=False, soft_wrap=True)
 errors: Final = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
@@ -40,7 +40,7 @@ async def verify(
     kept = read_heads(_lines(sources), _known_keys(keys or [head_keys.public_file(settings.medconnect_home)]))
     async with (
         instance.database(settings) as urls,
-        app.core(settings, urls.server, urls.sealer) as core,
+        server.core(settings, urls.server, urls.sealer) as core,
     ):
         found = await verification.verify(core.work, kept.heads)
     faults = [*_chain_faults(found), *_head_faults(kept, frozenset(excused or ()))]

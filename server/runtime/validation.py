@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from server import instance, production
 from server.auth.rules.passwords import check_new_password
 from server.auth.tokens import key_file
 from server.config.settings import ConfigurationWrong, Settings, files_with_secrets, read_leniently
@@ -13,6 +12,7 @@ from server.mailer.message import sender_domain
 from server.qr.signed_code import QrKeyRing
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks
+from server.runtime import instance, production
 
 LONGEST_SOCKET_PATH: Final = 107
 """Of Unix (sun_path)."""

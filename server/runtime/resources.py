@@ -9,7 +9,6 @@ from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from server import schema
 from server.audit import head_keys
 from server.audit.hash_chain import HeadKey
 from server.audit.head_sinks import head_sink
@@ -35,7 +34,8 @@ from server.rate_limits.rate_limiter import RateLimiter
 from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.routing_store import RoutingStore
 from server.rate_limits.store import BucketStore, MemoryStore
-from server.work import unit_of_work
+from server.runtime.storage import schema
+from server.runtime.work import unit_of_work
 
 PICTURE_THREADS: Final = 1
 LIMIT_CONNECTIONS: Final = 4

@@ -1,1 +1,0 @@
-"""What nobody needs any more is deleted."""

@@ -1,0 +1,1 @@
+"""Builds the service out of its parts and runs it."""
