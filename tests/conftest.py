@@ -12,14 +12,14 @@ from server.db.embedded.cluster import EmbeddedPostgres
 from server.db.engine import create_engine
 from server.db.unit_of_work import UnitOfWork
 from server.pharmacy.services.pharmacy import PharmacyService
+from tests.fixtures.actors import Actors
 from tests.fixtures.auth import QuickPasswords
-from tests.fixtures.cast import Actors
 from tests.fixtures.clinical import Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
-from tests.fixtures.counter import prescribe
 from tests.fixtures.database import TEMPLATE, copied_database, migrated_server, rolled_back_work
 from tests.fixtures.instance import RunningInstance, running_instance
 from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, open_pharmacy
+from tests.fixtures.pharmacy_steps import prescribe
 
 
 @pytest.fixture(scope="session", autouse=True)

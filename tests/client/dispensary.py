@@ -10,7 +10,7 @@ from medconnect_client import AsyncClient, DispenseLine, RetryPolicy, TokenStore
 from medconnect_client.models import PharmacyPrescription
 from sqlalchemy import text
 
-from tests.fixtures.cast import PASSWORD, Actors
+from tests.fixtures.actors import PASSWORD, Actors
 from tests.fixtures.instance import RunningInstance
 
 PATIENT: Final = RetryPolicy(attempts=12, throttled=False)

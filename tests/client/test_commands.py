@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from tests.client.conftest import Service
 from tests.client.messages import DISPENSED, RELEASED, VALIDATED, signed_in
-from tests.fixtures.cast import PASSWORD, Actors
+from tests.fixtures.actors import PASSWORD, Actors
 from tests.fixtures.scripted_service import refusal
 
 

@@ -15,7 +15,7 @@ from medconnect_client._session import Session
 from medconnect_client.models import PharmacyPrescription, PrescriptionStatus
 
 from tests.client.dispensary import NEVER, ONCE, PATIENT, Dispensary, Truth, found, part_of
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.fixtures.duplicating_network import duplicating_network
 from tests.fixtures.faulty_network import Fault, FaultyNetwork, faulty_network
 from tests.fixtures.instance import RunningInstance

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from medconnect_client import Client, DispenseLine, MemoryTokens, errors, models
 
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance
 
 STAFF = {

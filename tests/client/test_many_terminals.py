@@ -8,7 +8,7 @@ from medconnect_client import AsyncClient, MedConnectError, MemoryTokens
 from medconnect_client.models import PharmacyPrescription
 
 from tests.client.dispensary import PATIENT, Dispensary, found, part_of
-from tests.fixtures.cast import PASSWORD, Actors
+from tests.fixtures.actors import PASSWORD, Actors
 
 TERMINALS = 100
 ACCOUNTS = 10

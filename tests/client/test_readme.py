@@ -8,7 +8,7 @@ import pytest
 
 from clients.integration import hospital
 from server.runtime import example_hospital
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "clients/python/README.md").read_text()

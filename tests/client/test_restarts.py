@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from medconnect_client import AsyncClient, DispenseLine, MedConnectError, RetryPolicy, models
 
-from tests.fixtures.cast import PASSWORD, new_email
+from tests.fixtures.actors import PASSWORD, new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD
 from tests.fixtures.serving_process import ServingProcess, serving_process
 

@@ -15,7 +15,7 @@ from medconnect.clinical.v1 import clinical_service_pb2
 from tests.client.conftest import Service
 from tests.client.dispensary import Dispensary
 from tests.client.messages import DISPENSED, RELEASED, VALIDATED, found, signed_in
-from tests.fixtures.cast import PASSWORD, Actors
+from tests.fixtures.actors import PASSWORD, Actors
 
 COLUMNS = 80
 SECONDS = 20

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from tests.fixtures.cast import Actor, Actors, new_email
+from tests.fixtures.actors import Actor, Actors, new_email
 
 COUNT = 5
 """How many rows each list holds."""

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 
 
 class Form(str):

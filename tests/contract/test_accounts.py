@@ -18,7 +18,7 @@ from tests.contract.shapes import (
     succeeded,
     user,
 )
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 
 TOKENS: Final = {"accessToken": ACCESS_TOKEN, "refreshToken": REFRESH_TOKEN, "expiresAt": TIME}
 DOCTOR: Final = {"licenseNumber": "MD-9", "specialization": "Surgery", "hospitalName": "St. Luke's"}

@@ -19,7 +19,7 @@ from tests.contract.shapes import (
     refused,
     succeeded,
 )
-from tests.fixtures.cast import Actor, Actors, new_email
+from tests.fixtures.actors import Actor, Actors, new_email
 
 PATIENT: Final[dict[str, Any]] = {
     "fullName": "Nina Novak",

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from tests.contract.shapes import ID, NUMBER, PAGE_TOKEN, TIME, item, qr_code, refused, succeeded
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 
 PERSON: Final = {
     "patientName": "Pat Patient",

@@ -8,7 +8,7 @@ import pytest
 from medconnect.clinical.v1 import clinical_service_pb2
 
 from tests.contract.listings import COUNT, Listing, written
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 from tests.rpc.methods import RPCS
 
 UNFILTERED = {"GetMedicalHistory", "GetPatientHistory"}

@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from tests.contract.shapes import REQUEST_ID
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.rpc.methods import RPCS
 
 PATHS: Final = {

@@ -4,7 +4,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from tests.contract.shapes import ID, TEXT, TIME, refused, succeeded
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 
 MAIL: Final[dict[str, Any]] = {
     "id": ID,

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.contract.shapes import LIMIT_HEADERS, REQUEST_ID, TEXT, TIME, refused, succeeded
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.instance import ADMIN_EMAIL, RunningInstance, running_instance
 
 ITEM: Final = {"medicineName": "Doxycycline", "dosage": "1", "frequency": "daily", "quantity": 20}

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
 

@@ -15,7 +15,7 @@ import pytest
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.events.v1.events_service_pb2_grpc import EventsServiceStub
 
-from tests.fixtures.cast import Actor
+from tests.fixtures.actors import Actor
 from tests.fixtures.process import Process, process_up
 
 BUSY_SECONDS: Final = 1.0

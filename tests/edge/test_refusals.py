@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.edge.conftest import Stand
-from tests.fixtures.revealing import assert_reveals_nothing
+from tests.fixtures.leak_detector import assert_reveals_nothing
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

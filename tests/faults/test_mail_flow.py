@@ -30,8 +30,8 @@ from tests.fixtures.auth import a_user
 from tests.fixtures.clinical import TOKENS
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
+from tests.fixtures.emails import add_account, add_mails, change, rows
 from tests.fixtures.mail_sink import MailSink
-from tests.fixtures.mails import add_account, add_mails, change, rows
 from tests.services.test_mail_worker import compose
 
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ears'"

@@ -24,8 +24,8 @@ from server.mailer.worker import MAX_AT_ONCE
 from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.database import committing_work
+from tests.fixtures.emails import add_account, change
 from tests.fixtures.mail_sink import ACCEPTED, HANG, MailSink, free_port
-from tests.fixtures.mails import add_account, change
 from tests.fixtures.service_process import ServiceProcess, service_process
 
 MAILS_A_POINT: Final = 20

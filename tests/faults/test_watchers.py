@@ -12,8 +12,8 @@ from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.events.v1 import events_service_pb2_grpc
 
 from server.identity import Role
+from tests.fixtures.actors import Actors
 from tests.fixtures.auth import a_user
-from tests.fixtures.cast import Actors
 from tests.fixtures.instance import RunningInstance
 
 STREAMS_A_CONNECTION = 90

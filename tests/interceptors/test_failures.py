@@ -20,7 +20,7 @@ from server.errors import (
     ValidationFailed,
     VersionConflict,
 )
-from tests.fixtures.revealing import assert_reveals_nothing
+from tests.fixtures.leak_detector import assert_reveals_nothing
 from tests.interceptors.probe import BODY, EDGE, FACES, MALFORMED, PATHS, House
 
 DSN = "postgresql://medconnect:hunter2@db.internal:5432/medconnect"

@@ -7,12 +7,12 @@ from typing import Any, Final
 import httpx
 
 from protos.openapi.example import Example
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 from tests.rpc.access_table import CELLS
 from tests.rpc.methods import RPCS, WRITES, json_of, rest_request
 from tests.rpc.requests import request_for
+from tests.rpc.signed_in_stage import SignedInStage
 from tests.rpc.sound_requests import World, sound
-from tests.rpc.stage import SignedInStage
 
 REAL: Final = frozenset(
     {

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition
 from schemathesis import Case, GenerationMode
 
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 from tests.openapi.conftest import API_EXAMPLES
 from tests.openapi.documented import EVENTS, read_document
 from tests.openapi.plays import Plays

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from protos.openapi.example import read_examples
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.openapi.documented import EVENTS, JSON, Document, first_event, read_document
 from tests.openapi.plays import Plays
 from tests.rpc.methods import RPCS, access_of

@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
-from tests.fixtures.cast import Actor, Actors
-from tests.fixtures.revealing import assert_reveals_nothing
+from tests.fixtures.actors import Actor, Actors
+from tests.fixtures.leak_detector import assert_reveals_nothing
 from tests.rpc.methods import Rpc, access_of, json_of, rest_request
 
 SECONDS: Final = 20.0

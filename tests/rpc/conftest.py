@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.fixtures.cast import Actors
-from tests.rpc.stage import SignedInStage
+from tests.fixtures.actors import Actors
+from tests.rpc.signed_in_stage import SignedInStage
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,8 +11,8 @@ from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
-from tests.rpc.stage import PART, Prescription, SignedInStage, dispense_line
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
+from tests.rpc.signed_in_stage import PART, Prescription, SignedInStage, dispense_line
 
 REASON: Final = "Not what was meant"
 NO_CODE: Final = "000000"

@@ -12,7 +12,7 @@ from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 
 NONCE: Final = "kN3v0Qm5Yt8Zr1Xw6Bc2Da"
 """Identifies the client that asks for a reset code."""

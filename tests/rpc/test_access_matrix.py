@@ -10,12 +10,12 @@ from google.protobuf import descriptor_pb2
 from google.protobuf.message import Message
 
 from server.runtime.server import SERVICES
-from tests.fixtures.cast import Actor
+from tests.fixtures.actors import Actor
 from tests.rpc.access_table import CELLS, OK, OWN_ONLY, PUBLIC, REFUSALS, Cell
 from tests.rpc.calls import FACES, NOBODY, Answer, ok_status, over_grpc
 from tests.rpc.methods import RPCS, WRITES
 from tests.rpc.requests import request_for
-from tests.rpc.stage import SignedInStage
+from tests.rpc.signed_in_stage import SignedInStage
 
 OWN_THINGS = {(cell.rpc, cell.scene) for cell in CELLS if cell.expected == OWN_ONLY}
 OF_A_SESSION = {("Logout", "-"), ("ConfirmHistoryAccess", "-"), ("GetMedicalHistory", "-")}

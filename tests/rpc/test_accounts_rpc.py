@@ -10,8 +10,8 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
-from tests.fixtures.postman import Sender
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.sender import Sender
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 

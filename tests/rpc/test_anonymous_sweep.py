@@ -6,7 +6,7 @@ import grpc
 import pytest
 from medconnect.options.v1 import access_pb2
 
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 from tests.rpc.access_table import PUBLIC
 from tests.rpc.calls import NOBODY, over_grpc, send
 from tests.rpc.methods import RPCS, access_of

@@ -9,7 +9,7 @@ from tests.rpc.access_table import CELLS, OK, OWN_ONLY, REFUSALS, Cell
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS, access_of
 from tests.rpc.requests import request_for
-from tests.rpc.stage import SignedInStage
+from tests.rpc.signed_in_stage import SignedInStage
 from tests.rpc.test_access_matrix import acting
 
 DENIED = {"P", "V", "N", "O"}

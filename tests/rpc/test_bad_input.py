@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from server.clinical.storage.expiry import ExpiryRepository
 from server.db.metadata import metadata
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.fixtures.instance import RunningInstance
 from tests.rpc import bad_values
 from tests.rpc.calls import FACES, Answer, over_grpc, rest_answer, send

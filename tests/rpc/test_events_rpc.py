@@ -14,8 +14,8 @@ from medconnect.events.v1 import email_pb2
 from medconnect.events.v1 import events_service_pb2 as events
 from sqlalchemy import text
 
-from tests.fixtures.cast import Actors
-from tests.fixtures.postman import PATIENCE_SECONDS, Sender, body
+from tests.fixtures.actors import Actors
+from tests.fixtures.sender import PATIENCE_SECONDS, Sender, body
 from tests.rpc.test_mail_flow import sender, server_sent_events
 
 __all__ = ["sender"]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.cast import Actors
-from tests.rpc.canaries import CANARIES, Story, names, play, texts
+from tests.fixtures.actors import Actors
+from tests.rpc.pii_markers import CANARIES, Story, names, play, texts
 
 IDENTITY = {"name", "birth"}
 CONTACT = {"mail", "phone", "address", "emergency", "insurance"}

@@ -11,13 +11,13 @@ from google.protobuf.message import Message
 from medconnect.clinical.v1 import clinical_service_pb2
 from sqlalchemy import text
 
-from tests.fixtures.cast import Actor
+from tests.fixtures.actors import Actor
 from tests.rpc.access_table import CELLS, OK, Cell
 from tests.rpc.calls import FACES, Answer, native, ok_status, over_grpc, over_rest
 from tests.rpc.methods import RPCS, access_of, json_of
 from tests.rpc.methods import WRITES as METHODS
 from tests.rpc.requests import request_for
-from tests.rpc.stage import SignedInStage
+from tests.rpc.signed_in_stage import SignedInStage
 
 CODE = grpc.StatusCode
 CREATE = RPCS["CreatePrescription"]

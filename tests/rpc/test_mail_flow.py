@@ -17,9 +17,9 @@ from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from PIL import Image
 
-from tests.fixtures.cast import Actor, Actors, new_email
+from tests.fixtures.actors import Actor, Actors, new_email
 from tests.fixtures.instance import RunningInstance
-from tests.fixtures.postman import PATIENCE_SECONDS, Sender, body
+from tests.fixtures.sender import PATIENCE_SECONDS, Sender, body
 
 COUNTS: Final = ("pendingJobs", "processingJobs", "completedJobs", "failedJobs")
 

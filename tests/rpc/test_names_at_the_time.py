@@ -12,10 +12,10 @@ from medconnect.clinical.v1 import visit_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS, WRITES, json_of
-from tests.rpc.stage import Prescription, dispense_line
+from tests.rpc.signed_in_stage import Prescription, dispense_line
 
 READINGS: Final = RPCS.keys() - {rpc.name for rpc in WRITES}
 OF_TODAY: Final = frozenset(

@@ -17,7 +17,7 @@ from medconnect.clinical.v1 import prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.instance import RunningInstance
 from tests.rpc.calls import Answer, native, over_grpc, over_rest, refusal, rest_answer, success
 from tests.rpc.methods import RPCS, Rpc, json_of, rest_request

@@ -10,7 +10,7 @@ from medconnect.events.v1 import events_service_pb2 as events
 
 from server.rate_limits.bucket import Limit
 from server.rate_limits.budgets import NAMES
-from tests.fixtures.cast import Actors, new_email
+from tests.fixtures.actors import Actors, new_email
 
 FULL = Limit("login", 5, 900)
 """As if the contract's numbers held: the shared instance has a hundred thousand times as many."""

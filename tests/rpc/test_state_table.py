@@ -9,11 +9,11 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
-from tests.fixtures.cast import Actor, Actors, new_email
+from tests.fixtures.actors import Actor, Actors, new_email
 from tests.fixtures.instance import RunningInstance
 from tests.rpc.calls import Answer, over_grpc, over_rest
-from tests.rpc.laboratory import PRESCRIBED, PrescriptionStates, Specimen
 from tests.rpc.methods import RPCS
+from tests.rpc.prescription_states import PRESCRIBED, PrescriptionStates, Specimen
 
 TABLE: Final = """
 situation            state      scan      number    patient   validate  all       part      reject    release   cancel    reissue   mail

@@ -8,7 +8,7 @@ import pytest
 
 from server.clinical.entities import Prescription
 from server.outbox.entities import EmailKind
-from tests.fixtures.letters import AMOXICILLIN, FULL, contents_of
+from tests.fixtures.rendered_emails import AMOXICILLIN, FULL, contents_of
 
 BLOCK: Final = "Week 1: 1 tablet\r\n2 tablets from week 2\n\n  - after meals\n\tnot <b>with</b>  milk"
 IN_HTML: Final = (

@@ -11,7 +11,7 @@ import pytest
 from server.clinical.entities import PrescriptionStatus
 from server.mailer.rendering import EmailRenderer, TemplateData
 from server.outbox.entities import EmailKind
-from tests.fixtures.letters import CODE, DISPENSE, FULL, PRESCRIPTION, contents_of
+from tests.fixtures.rendered_emails import CODE, DISPENSE, FULL, PRESCRIPTION, contents_of
 
 DATE: Final = re.compile(r"\d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d UTC")
 WRITTEN: Final = datetime(2026, 1, 1, 8, 1, tzinfo=UTC)

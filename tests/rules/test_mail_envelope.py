@@ -16,7 +16,7 @@ from server.mailer.message import build_message, picture_id, sender_domain
 from server.outbox.entities import EmailKind
 from server.qr import picture
 from server.qr.signed_code import decode
-from tests.fixtures.letters import (
+from tests.fixtures.rendered_emails import (
     CODES,
     FULL,
     HOSTILE,

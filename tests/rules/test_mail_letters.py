@@ -13,7 +13,7 @@ from server.mailer.composer import qr_text
 from server.mailer.rendering import EmailRenderer, TemplateData
 from server.outbox.entities import EmailKind
 from server.qr.signed_code import QrKeyRing
-from tests.fixtures.letters import (
+from tests.fixtures.rendered_emails import (
     CODE,
     CODES,
     DOCTOR_USER,

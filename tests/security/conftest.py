@@ -8,11 +8,11 @@ import pytest
 
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.db.unit_of_work import UnitOfWork
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import copied_database
 from tests.fixtures.instance import RunningInstance, running_instance
-from tests.fixtures.postman import Sender
+from tests.fixtures.sender import Sender
 from tests.interceptors.probe import House, running_house
 
 OPTIONS = {

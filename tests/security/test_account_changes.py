@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
-from tests.fixtures.postman import Sender, body
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.sender import Sender, body
 
 NEW = "a fresh start, 2041"
 WRONG = "not the present one"

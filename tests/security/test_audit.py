@@ -11,7 +11,7 @@ from medconnect.auth.v1 import auth_service_pb2
 from sqlalchemy import text
 
 from server.audit.events import Outcome
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.fixtures.database import as_owner
 from tests.fixtures.instance import RunningInstance, running_instance
 from tests.fixtures.records import Records
@@ -19,7 +19,7 @@ from tests.rpc.access_table import CELLS, OK
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS, WRITES, access_of
 from tests.rpc.requests import request_for
-from tests.rpc.stage import SignedInStage
+from tests.rpc.signed_in_stage import SignedInStage
 from tests.rpc.test_access_matrix import acting, owners_marks
 
 

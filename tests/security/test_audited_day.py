@@ -10,11 +10,11 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import visit_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
-from tests.fixtures.cast import PASSWORD, Actor, Actors
+from tests.fixtures.actors import PASSWORD, Actor, Actors
 from tests.fixtures.records import Records
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS
-from tests.rpc.stage import Prescription, dispense_line
+from tests.rpc.signed_in_stage import Prescription, dispense_line
 
 REASON: Final = "Not what was meant"
 DIAGNOSIS: Final = "Fluenza"

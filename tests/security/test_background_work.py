@@ -15,7 +15,7 @@ from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.liveness.service import AUDIT, LONGEST_SILENCE, WORK, BackgroundTask, BackgroundWatch, Reports
 from server.metrics import Metrics
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.fixtures.database import as_owner, committing_work
 from tests.security.test_audit_chain import FILL, UNGUARDED, a_sealer
 

@@ -10,7 +10,7 @@ import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
-from tests.fixtures.cast import PASSWORD, Actor, Actors
+from tests.fixtures.actors import PASSWORD, Actor, Actors
 from tests.security.test_forged_tokens import FORGERIES
 
 SENDABLE = re.compile(r"[ -~]{1,4000}")

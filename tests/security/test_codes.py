@@ -10,8 +10,8 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from sqlalchemy import text
 
 from server.auth.rules.one_time_codes import CodeScope, Purpose, issue
-from tests.fixtures.cast import PASSWORD, Actor, Actors
-from tests.fixtures.postman import Sender
+from tests.fixtures.actors import PASSWORD, Actor, Actors
+from tests.fixtures.sender import Sender
 from tests.rpc.methods import RPCS
 
 HISTORY_MAIL = "Your code for your medical history"

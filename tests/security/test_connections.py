@@ -17,7 +17,7 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from server.api.interceptors.health_call_limit import OPEN_CALLS
 from server.edge.admin import Admin
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.instance import RunningInstance

@@ -21,7 +21,7 @@ from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, Stre
 from h2.exceptions import ProtocolError
 
 from server.edge.admin import Admin
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 from tests.rpc.methods import RPCS
 from tests.security.damaged_requests import RawRequest, damaged, damaged_bytes
 

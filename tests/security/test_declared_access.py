@@ -12,7 +12,7 @@ import grpc
 from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2
 
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 
 ROOT: Final = Path(__file__).parents[2]
 PUBLIC_METHODS: Final = Path(__file__).parent / "public_methods.txt"

@@ -7,7 +7,7 @@ import grpc
 import httpx
 import pytest
 
-from tests.fixtures.revealing import assert_reveals_nothing
+from tests.fixtures.leak_detector import assert_reveals_nothing
 from tests.rpc.calls import refusal, rest_answer
 
 REVEALING = [

@@ -19,7 +19,7 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import clinical_service_pb2_grpc
 from sqlalchemy import text
 
-from tests.fixtures.cast import PASSWORD, Actors
+from tests.fixtures.actors import PASSWORD, Actors
 from tests.fixtures.instance import RunningInstance
 from tests.fixtures.serving_process import serving_process
 

@@ -10,9 +10,9 @@ import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from sqlalchemy import text
 
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
-from tests.fixtures.postman import Sender
-from tests.fixtures.ranks import told_apart
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.sender import Sender
+from tests.fixtures.timing_ranks import told_apart
 
 WRONG = "not the present one"
 VOLATILE = {"x-request-id", "date", "x-ratelimit-reset", "x-ratelimit-remaining"}

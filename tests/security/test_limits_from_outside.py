@@ -8,7 +8,7 @@ import pytest
 from medconnect.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 
 from server.api.interceptors.refresh_cookie import HEADER
-from tests.fixtures.cast import new_email
+from tests.fixtures.actors import new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance, running_instance
 
 FORGED = ("x-client-ip", "x-forwarded-for", "x-real-ip", "x-envoy-external-address")

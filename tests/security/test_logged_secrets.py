@@ -17,10 +17,10 @@ import grpc
 import pytest
 
 from server.api.interceptors.refresh_cookie import COOKIE, HEADER
-from tests.fixtures.cast import PASSWORD, Actors
+from tests.fixtures.actors import PASSWORD, Actors
 from tests.fixtures.instance import ADMIN_PASSWORD
 from tests.fixtures.process import process_up
-from tests.rpc.canaries import PHARMACY_NOTE, VISIT, Story, play
+from tests.rpc.pii_markers import PHARMACY_NOTE, VISIT, Story, play
 
 NEW_PASSWORD: Final = "another canary sings, 2041"
 HOSTILE: Final = 'x"}\\n{"level":"info","fake":1}'

@@ -20,13 +20,13 @@ from grpc_health.v1 import health_pb2
 from medconnect.auth.v1 import auth_service_pb2
 from medconnect.options.v1 import access_pb2
 
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 from tests.rpc.access_table import CELLS
 from tests.rpc.calls import refusal, rest_answer
 from tests.rpc.methods import RPCS, WRITES, Rpc, access_of, json_of, rest_request
 from tests.rpc.requests import request_for
+from tests.rpc.signed_in_stage import SignedInStage
 from tests.rpc.sound_requests import World, sound
-from tests.rpc.stage import SignedInStage
 from tests.security.mutations import mutated, mutated_json, mutated_text
 
 CODE: Final = grpc.StatusCode

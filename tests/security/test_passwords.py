@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.cast import Actors, new_email
+from tests.fixtures.actors import Actors, new_email
 
 
 def register(actors: Actors, password: str) -> tuple[str, int, dict[str, Any]]:

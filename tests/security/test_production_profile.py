@@ -16,7 +16,7 @@ from server.config.settings import read_settings
 from server.edge.config import TEMPLATE, filled_in
 from server.edge.sites import PAGE_SITES, SITES, Site
 from server.runtime.instance import edge_config
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.fixtures.instance import RunningInstance, running_instance
 
 REFLECTION = [

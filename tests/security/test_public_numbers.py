@@ -18,7 +18,7 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import NotFound, RateLimitExceeded
 from server.identity import Caller, Role
 from server.pagination import PageTokens
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.instance import RunningInstance
 from tests.fixtures.pharmacy import TODAY, PharmacyPeople, Written, a_service

@@ -15,9 +15,9 @@ from server.pharmacy.entities import HistoryFilter
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.qr import signed_code
 from server.qr.signed_code import QrContent, QrKeyRing
-from tests.fixtures.cast import Actors
-from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, current, run
+from tests.fixtures.actors import Actors
 from tests.fixtures.pharmacy import QR_KEYS, QR_SECRET, PharmacyPeople, Written, a_service
+from tests.fixtures.pharmacy_steps import ENDS, FIRST_PAGE, alter, current, run
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS
 

@@ -14,14 +14,14 @@ from sqlalchemy import Engine, event
 
 from server.db.engine import create_engine
 from server.db.metadata import metadata
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.fixtures.instance import running_instance
 from tests.fixtures.large_hospital import FILLED, SMALL, fill
 from tests.rpc.access_table import CELLS
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS, WRITES
 from tests.rpc.requests import request_for
-from tests.rpc.stage import SignedInStage
+from tests.rpc.signed_in_stage import SignedInStage
 
 EXPLAINABLE: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 MEANS_ALL: Final = ("AS is_healthy", "WHERE state = 'completed' AND finished_at IS NOT NULL")

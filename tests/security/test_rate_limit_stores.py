@@ -26,7 +26,7 @@ from server.rate_limits.redis_store import RedisStore
 from server.rate_limits.routing_store import RoutingStore
 from server.rate_limits.store import MemoryStore
 from server.runtime import server as app
-from tests.fixtures.cast import Actors
+from tests.fixtures.actors import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.instance import RunningInstance

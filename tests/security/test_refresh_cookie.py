@@ -16,7 +16,7 @@ from medconnect.options.v1 import access_pb2
 
 from server.api.interceptors.refresh_cookie import COOKIE, HEADER, HOST_COOKIE, RefreshCookie
 from server.auth.rules.lifetimes import Lifetimes
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 
 ASKING = {HEADER: "true"}
 ORIGIN = "http://localhost:3000"

@@ -18,7 +18,7 @@ import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
-from tests.fixtures.cast import new_email
+from tests.fixtures.actors import new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from server.api.interceptors.request_hash import is_secret, request_hash
 from server.runtime.server import SERVICES
 from tests.architecture.test_protos import fields
-from tests.fixtures.cast import Actors, new_email
+from tests.fixtures.actors import Actors, new_email
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 

@@ -8,10 +8,10 @@ import pytest
 
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.rate_limits import postgres_store
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.database import copied_database
 from tests.fixtures.instance import running_instance
-from tests.fixtures.postman import Sender
+from tests.fixtures.sender import Sender
 
 STRANGERS = [f"203.0.113.{number}" for number in range(1, 5)]
 HOME, ABROAD = "198.51.100.7", "192.0.2.9"

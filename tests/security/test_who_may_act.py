@@ -8,10 +8,10 @@ from medconnect.options.v1 import access_pb2
 from server.auth.password_hashing import Passwords
 from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.auth import Auth
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.clock import SettableClock
-from tests.fixtures.postman import Sender
+from tests.fixtures.sender import Sender
 from tests.rpc.calls import FACES, NOBODY, over_grpc, send
 from tests.rpc.methods import RPCS, access_of
 

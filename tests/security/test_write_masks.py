@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 

@@ -11,7 +11,7 @@ from server.outbox.entities import EmailState
 from server.queue_admin import feed as module
 from server.queue_admin.feed import IN_HAND, EmailFeed, FeedItem
 from server.queue_admin.sequencer import Sequencer
-from tests.fixtures.mails import add_mails, change, empty_queue
+from tests.fixtures.emails import add_mails, change, empty_queue
 
 SEND = (
     "UPDATE emails SET state = 'processing', lease_expires_at = now() WHERE state = 'pending'",

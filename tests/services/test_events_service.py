@@ -17,7 +17,7 @@ from server.outbox.entities import QueueStatus
 from server.queue_admin.coalesced_poll import CoalescedPoll
 from server.queue_admin.service import EventsService, is_news
 from tests.fixtures.clinical import TOKENS
-from tests.fixtures.mails import add_mails, change, empty_queue
+from tests.fixtures.emails import add_mails, change, empty_queue
 
 NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
 STATUS = QueueStatus(pending=2, processing=1, completed=2, failed=0, is_healthy=True, as_of=NOW)

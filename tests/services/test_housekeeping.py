@@ -11,7 +11,7 @@ from server.db.unit_of_work import Transaction, UnitOfWork
 from server.runtime.retention import Retention
 from server.runtime.storage import purges
 from server.runtime.storage.purges import PURGES
-from tests.fixtures.mails import add_account, add_mails
+from tests.fixtures.emails import add_account, add_mails
 
 KEEP = timedelta(days=30)
 

@@ -25,8 +25,8 @@ from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail, QueueStatu
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.auth import SEAL
 from tests.fixtures.database import committing_work
+from tests.fixtures.emails import add_account, rows
 from tests.fixtures.mail_sink import MailSink
-from tests.fixtures.mails import add_account, rows
 from tests.fixtures.pharmacy import QR_KEYS
 
 CODE = "042871"

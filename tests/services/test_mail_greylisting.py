@@ -15,8 +15,8 @@ from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import SmtpMailer
 from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
+from tests.fixtures.emails import add_account, empty_queue, rows
 from tests.fixtures.mail_sink import MailSink
-from tests.fixtures.mails import add_account, empty_queue, rows
 from tests.fixtures.pharmacy import PharmacyPeople, Written
 from tests.services.test_mail_worker import compose
 

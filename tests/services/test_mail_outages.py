@@ -22,8 +22,8 @@ from server.mailer.transport import SmtpMailer
 from server.mailer.worker import MAX_AT_ONCE, MAX_BULK, EmailWorker
 from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
+from tests.fixtures.emails import add_account, add_mails, change, empty_queue, rows
 from tests.fixtures.mail_sink import HANG, RESET, MailSink
-from tests.fixtures.mails import add_account, add_mails, change, empty_queue, rows
 from tests.fixtures.pharmacy import PharmacyPeople, Written
 from tests.services.test_mail_worker import DUE, a_worker, compose, stands, status, until
 

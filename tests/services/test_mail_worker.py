@@ -18,8 +18,8 @@ from server.mailer.transport import Mailer, SmtpMailer, SmtpServer
 from server.mailer.worker import MAX_BULK, EmailWorker
 from server.outbox.entities import ClaimedEmail, QueueStatus
 from tests.fixtures.database import as_owner, committing_work
+from tests.fixtures.emails import add_mails, change, empty_queue, rows
 from tests.fixtures.mail_sink import MailSink, free_port
-from tests.fixtures.mails import add_mails, change, empty_queue, rows
 
 DUE = "UPDATE emails SET due_at = now() WHERE state = 'pending'"
 

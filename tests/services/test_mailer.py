@@ -32,8 +32,8 @@ from server.mailer.transport import (
     SmtpServer,
 )
 from server.outbox.entities import EmailKind
-from tests.fixtures.letters import FULL, HOSTILE, MAIL, SENDER, spoken_by
 from tests.fixtures.mail_sink import MailSink, free_port
+from tests.fixtures.rendered_emails import FULL, HOSTILE, MAIL, SENDER, spoken_by
 
 
 @dataclass

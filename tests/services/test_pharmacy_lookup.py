@@ -11,8 +11,8 @@ from server.errors import (
 )
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.services.pharmacy import PharmacyService
-from tests.fixtures.counter import ENDS, FIRST_PAGE, alter, prescribe
 from tests.fixtures.pharmacy import PharmacyPeople, Written
+from tests.fixtures.pharmacy_steps import ENDS, FIRST_PAGE, alter, prescribe
 
 S = PrescriptionStatus
 A = PharmacyAction

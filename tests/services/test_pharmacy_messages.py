@@ -13,8 +13,8 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import ValidationFailed
 from server.identity import Caller, set_caller
 from server.pharmacy.services.pharmacy import PharmacyService
-from tests.fixtures.counter import prescribe
 from tests.fixtures.pharmacy import PharmacyPeople, Written
+from tests.fixtures.pharmacy_steps import prescribe
 
 NO_CONTEXT = cast(Context, None)
 

@@ -8,8 +8,8 @@ from server.errors import (
     PrescriptionInState,
 )
 from server.pharmacy.services.pharmacy import PharmacyService
-from tests.fixtures.counter import current, mails, scan_and_validate
 from tests.fixtures.pharmacy import PharmacyPeople, Written, line
+from tests.fixtures.pharmacy_steps import current, mails, scan_and_validate
 
 S = PrescriptionStatus
 

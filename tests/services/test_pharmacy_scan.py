@@ -17,8 +17,8 @@ from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.qr import signed_code
 from server.qr.signed_code import QrContent
-from tests.fixtures.counter import FIRST_PAGE, current, prescribe, scan_and_validate
 from tests.fixtures.pharmacy import QR_KEYS, PharmacyPeople, Written
+from tests.fixtures.pharmacy_steps import FIRST_PAGE, current, prescribe, scan_and_validate
 
 S = PrescriptionStatus
 A = PharmacyAction

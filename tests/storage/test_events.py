@@ -16,7 +16,7 @@ from server.identity import Role
 from server.queue_admin.sequencer import Sequencer
 from tests.fixtures.auth import a_user
 from tests.fixtures.database import as_owner, committing_work
-from tests.fixtures.mails import add_account, add_mails, change
+from tests.fixtures.emails import add_account, add_mails, change
 
 PLACED = "SELECT type, position FROM events ORDER BY position"
 

@@ -11,7 +11,7 @@ from server.db.engine import create_engine
 from server.db.notifications import Channel, Notifications
 from server.runtime.work import unit_of_work
 from tests.fixtures.database import committing_work
-from tests.fixtures.mails import add_mails
+from tests.fixtures.emails import add_mails
 
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ears' AND query LIKE 'LISTEN%'"
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ears'"

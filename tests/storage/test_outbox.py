@@ -12,7 +12,7 @@ from server.mailer.storage.queue import EmailQueue
 from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.database import committing_work
-from tests.fixtures.mails import add_account, add_mails, change, rows
+from tests.fixtures.emails import add_account, add_mails, change, rows
 
 LAPSE = "UPDATE emails SET lease_expires_at = now() - interval '1 s' WHERE state = 'processing'"
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from tests.fixtures.actors import Actors
 from tests.fixtures.browser import CHROMIUM, Window, chromium
-from tests.fixtures.cast import Actors
 from tests.fixtures.instance import RunningInstance
-from tests.fixtures.postman import Sender
+from tests.fixtures.sender import Sender
 
 Windows = Callable[..., Window]
 

@@ -4,8 +4,8 @@ import pytest
 from medconnect.options.v1 import access_pb2
 from playwright.sync_api import Page, expect
 
+from tests.fixtures.actors import Actors, new_email
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Actors, new_email
 from tests.web.conftest import Windows
 
 

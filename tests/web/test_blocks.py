@@ -7,8 +7,8 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.options.v1 import access_pb2
 from playwright.sync_api import Page, expect
 
+from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Actor, Actors
 from tests.rpc.methods import RPCS
 from tests.web.conftest import Windows
 

@@ -3,9 +3,9 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.fixtures.actors import Actors, new_email
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Actors, new_email
-from tests.fixtures.postman import Sender
+from tests.fixtures.sender import Sender
 from tests.web.conftest import Windows
 
 

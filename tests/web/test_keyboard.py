@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.fixtures.cast import PASSWORD, Actors
+from tests.fixtures.actors import PASSWORD, Actors
 from tests.web.conftest import Windows
 
 FOCUSED = "(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()"

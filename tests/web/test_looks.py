@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
+from tests.fixtures.accessibility import flaws
+from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Actor, Actors
-from tests.fixtures.looks import flaws
 from tests.web.conftest import Windows
 
 ROOT: Final = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.browser import PHONE, Window
-from tests.fixtures.cast import PASSWORD, Actor, Actors, new_email
-from tests.fixtures.postman import Sender
+from tests.fixtures.sender import Sender
 from tests.web.conftest import Windows
 
 

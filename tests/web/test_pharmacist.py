@@ -7,9 +7,9 @@ import pytest
 from medconnect.clinical.v1 import prescription_pb2
 from playwright.sync_api import Page, Route, expect
 
+from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Actor, Actors
-from tests.fixtures.postman import Sender
+from tests.fixtures.sender import Sender
 from tests.web.conftest import Windows
 
 

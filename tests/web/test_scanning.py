@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from server.clinical.rules.reference_number import new_prescription_number
 from server.qr import picture
+from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.browser import Window, chromium
-from tests.fixtures.cast import Actor, Actors
 from tests.fixtures.instance import RunningInstance
 
 SCREEN: Final = (640, 480)

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.browser import Window
-from tests.fixtures.cast import Actor, Actors
 from tests.web.conftest import Windows
 
 

@@ -10,7 +10,7 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from sqlalchemy import text
 
 from server.clinical.storage.expiry import ExpiryRepository
-from tests.fixtures.cast import Actor, Actors, new_email
+from tests.fixtures.actors import Actor, Actors, new_email
 from tests.fixtures.instance import RunningInstance
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from server.auth.entities import Tokens
 from server.auth.storage.accounts import AccountRepository
 from server.db.metadata import metadata
-from tests.fixtures.cast import Actor, Actors
+from tests.fixtures.actors import Actor, Actors
 
 Prescription = prescription_pb2.Prescription
 QUANTITY: Final = 10
