@@ -15,10 +15,11 @@ from server.clinical.storage.prescriptions import PrescriptionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RecipientDeactivated
 from server.identity import Role
+from server.mailer.entities import ClaimedEmail
 from server.mailer.message import build_message, picture_id, sender_domain
 from server.mailer.rendering import ENDED, EmailRenderer, TemplateData
 from server.mailer.storage.dispenses import DispenseRepository
-from server.outbox.entities import ClaimedEmail, EmailKind
+from server.outbox.entities import EmailKind
 from server.outbox.sealed_codes import CodeSeal
 
 _OF_ACCOUNTS: Final = frozenset(

@@ -8,6 +8,7 @@ import structlog
 
 from server.errors import RecipientDeactivated, Unavailable
 from server.mailer.circuit_breaker import CircuitBreaker
+from server.mailer.entities import ClaimedEmail
 from server.mailer.outcome import (
     EXPIRED,
     FIRST_PAUSES_SECONDS,
@@ -21,7 +22,6 @@ from server.mailer.outcome import (
     after_failed_delivery,
 )
 from server.mailer.transport import DeliveryFailed, Mailer, MailSystemAway
-from server.outbox.entities import ClaimedEmail
 
 Compose = Callable[[ClaimedEmail], Awaitable[EmailMessage]]
 

@@ -7,7 +7,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Final
 
-from server.outbox.entities import ClaimedEmail
+from server.mailer.entities import ClaimedEmail
 
 POLICY: Final = SMTP.clone(cte_type="7bit")
 """RFC 5321 line ends; bodies encoded so that every server on the way passes them on unchanged."""

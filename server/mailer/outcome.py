@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from server.mailer.entities import ClaimedEmail
 from server.mailer.transport import DeliveryFailed, MailRefused, MailSystemAway, RecipientRefused
-from server.outbox.entities import ClaimedEmail
 from server.outbox.masking import without_address
 
 FIRST_PAUSES_SECONDS: Final = (5.0, 30.0, 120.0, 600.0, 1800.0)

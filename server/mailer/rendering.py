@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from server.auth.entities import User
 from server.clinical.entities import Patient, Prescription, PrescriptionStatus
+from server.mailer.entities import Dispense
 from server.mailer.message import RenderedEmail
-from server.outbox.entities import Dispense, EmailKind
+from server.outbox.entities import EmailKind
 
 ENDED: Final = frozenset(
     {

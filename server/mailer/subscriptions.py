@@ -2,19 +2,17 @@
 
 import json
 
+from server.auth.events import OtpRequested, PasswordChanged, UserRegistered
 from server.clinical.entities import PatientEmailStatus, Prescription
-from server.clinical.rules.prescribing import mail_to_patient
-from server.events.catalog import (
-    AdminTestEvent,
-    Event,
-    OtpRequested,
-    PasswordChanged,
+from server.clinical.events import (
     PrescriptionCancelled,
     PrescriptionCreated,
     PrescriptionDispensed,
     PrescriptionRejected,
-    UserRegistered,
 )
+from server.clinical.rules.prescribing import mail_to_patient
+from server.events.catalog import Event
+from server.mailer.events import AdminTestEvent
 from server.outbox.entities import EmailKind, NewEmail
 
 

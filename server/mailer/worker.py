@@ -14,9 +14,9 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
 from server.mailer.circuit_breaker import PROBE_SECONDS
 from server.mailer.delivery import Delivery
+from server.mailer.entities import ClaimedEmail
 from server.mailer.outcome import DeliveryOutcome
 from server.mailer.storage.queue import EmailQueue
-from server.outbox.entities import ClaimedEmail
 
 MAX_AT_ONCE: Final = 8
 """Mails that one worker has in hand, and so its connections to the mail server."""

@@ -11,14 +11,16 @@ from server.audit.storage.audit_writer import AuditWriter
 from server.auth.storage.accounts import AccountRepository
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
-from server.events.catalog import AdminTestEvent
 from server.events.storage.events import EventRepository
 from server.identity import Caller
+from server.mailer.entities import QueueStatus
+from server.mailer.events import AdminTestEvent
 from server.mailer.storage.queue import EmailQueue
-from server.outbox.entities import EmailState, ListedEmail, QueueStatus
+from server.outbox.entities import EmailState
 from server.outbox.storage.outbox import Outbox
 from server.pagination import Page, PageRequest, PageTokens, page_of
 from server.queue_admin.coalesced_poll import LONGEST_SILENCE_SECONDS, CoalescedPoll
+from server.queue_admin.entities import ListedEmail
 from server.queue_admin.feed import EmailFeed, FeedItem
 from server.queue_admin.storage.emails import AT_ONCE, EmailListRepository
 

@@ -12,18 +12,18 @@ from email.message import EmailMessage
 import pytest
 from sqlalchemy import text
 
+from server.auth.events import UserRegistered
 from server.db.engine import create_engine
 from server.db.notifications import Channel, Notifications
 from server.db.unit_of_work import UnitOfWork
-from server.events.catalog import UserRegistered
 from server.events.storage.events import EventRepository
 from server.identity import Role
 from server.mailer import worker as worker_module
 from server.mailer.delivery import Delivery
+from server.mailer.entities import ClaimedEmail, QueueStatus
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import SmtpMailer
 from server.mailer.worker import EmailWorker
-from server.outbox.entities import ClaimedEmail, QueueStatus
 from server.queue_admin.service import EventsService
 from server.runtime.work import unit_of_work
 from tests.fixtures.auth import a_user

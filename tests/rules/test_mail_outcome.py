@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from server.mailer.entities import ClaimedEmail
 from server.mailer.outcome import GivenUp, Postponed, after_failed_composing, after_failed_delivery
 from server.mailer.transport import MailDeferred, MailRefused, MailSystemAway, RecipientRefused
-from server.outbox.entities import ClaimedEmail, EmailKind
+from server.outbox.entities import EmailKind
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 MAIL = ClaimedEmail(UUID(int=1), EmailKind.WELCOME, UUID(int=2), "a@b.example", None, {}, 0, 1, NOW, NOW, NOW)

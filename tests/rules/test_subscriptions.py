@@ -8,20 +8,17 @@ from uuid import UUID
 
 import pytest
 
+from server.auth.events import OtpRequested, PasswordChanged, UserRegistered
 from server.clinical.entities import PatientEmailStatus
-from server.events.catalog import (
-    AdminTestEvent,
-    Event,
-    EventType,
-    OtpRequested,
-    PasswordChanged,
+from server.clinical.events import (
     PrescriptionCancelled,
     PrescriptionCreated,
     PrescriptionDispensed,
     PrescriptionRejected,
-    UserRegistered,
 )
+from server.events.catalog import Event, EventType
 from server.identity import Role
+from server.mailer.events import AdminTestEvent
 from server.mailer.subscriptions import emails_of
 from server.outbox.entities import EmailKind, NewEmail
 from tests.fixtures.auth import a_user

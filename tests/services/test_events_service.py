@@ -13,7 +13,7 @@ from server.api.events import mapping
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.errors import DatabaseUnavailable
-from server.outbox.entities import QueueStatus
+from server.mailer.entities import QueueStatus
 from server.queue_admin.coalesced_poll import CoalescedPoll
 from server.queue_admin.service import EventsService, is_news
 from tests.fixtures.clinical import TOKENS

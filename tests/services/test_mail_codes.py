@@ -17,11 +17,12 @@ from server.clinical.services.qr_pictures import QrPictures
 from server.db.unit_of_work import UnitOfWork
 from server.mailer.composer import EmailComposer
 from server.mailer.delivery import Delivery
+from server.mailer.entities import ClaimedEmail, QueueStatus
 from server.mailer.rendering import EmailRenderer
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import SmtpMailer
 from server.mailer.worker import EmailWorker
-from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail, QueueStatus
+from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.auth import SEAL
 from tests.fixtures.database import committing_work

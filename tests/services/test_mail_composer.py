@@ -20,9 +20,10 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import RecipientDeactivated
 from server.mailer.composer import EmailComposer
+from server.mailer.entities import ClaimedEmail
 from server.mailer.rendering import EmailRenderer
 from server.mailer.storage.queue import EmailQueue
-from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
+from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
 from tests.fixtures.auth import SEAL

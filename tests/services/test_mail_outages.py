@@ -15,12 +15,13 @@ from server.mailer import fallback as standby_module
 from server.mailer import worker as worker_module
 from server.mailer.circuit_breaker import FAILURES
 from server.mailer.delivery import Delivery
+from server.mailer.entities import ClaimedEmail
 from server.mailer.fallback import FallbackWorker
 from server.mailer.outcome import Sent
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import SmtpMailer
 from server.mailer.worker import MAX_AT_ONCE, MAX_BULK, EmailWorker
-from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
+from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.emails import add_account, add_mails, change, empty_queue, rows
 from tests.fixtures.mail_sink import HANG, RESET, MailSink

@@ -12,11 +12,11 @@ import pytest
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
 from server.mailer.delivery import Compose, Delivery
+from server.mailer.entities import ClaimedEmail, QueueStatus
 from server.mailer.message import RenderedEmail, build_message
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import Mailer, SmtpMailer, SmtpServer
 from server.mailer.worker import MAX_BULK, EmailWorker
-from server.outbox.entities import ClaimedEmail, QueueStatus
 from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.emails import add_mails, change, empty_queue, rows
 from tests.fixtures.mail_sink import MailSink, free_port

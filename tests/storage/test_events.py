@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from server.auth.events import PasswordChanged
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.events.catalog import AdminTestEvent, PasswordChanged
 from server.events.storage.events import EventRepository
 from server.identity import Role
+from server.mailer.events import AdminTestEvent
 from server.queue_admin.sequencer import Sequencer
 from tests.fixtures.auth import a_user
 from tests.fixtures.database import as_owner, committing_work

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import event, text
 
 from server.db.unit_of_work import Transaction, UnitOfWork
+from server.mailer.entities import ClaimedEmail
 from server.mailer.outcome import DeliveryOutcome, GivenUp, Postponed, Sent
 from server.mailer.storage.queue import EmailQueue
-from server.outbox.entities import ClaimedEmail, EmailKind, NewEmail
+from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.database import committing_work
 from tests.fixtures.emails import add_account, add_mails, change, rows

@@ -8,8 +8,10 @@ from medconnect.events.v1 import email_pb2, rate_limit_pb2
 from medconnect.events.v1 import events_service_pb2 as pb
 
 from server.api.wire import enum_pair, fill_page, timestamp
-from server.outbox.entities import EmailChange, EmailKind, EmailState, ListedEmail, QueueStatus
+from server.mailer.entities import QueueStatus
+from server.outbox.entities import EmailChange, EmailKind, EmailState
 from server.pagination import Page
+from server.queue_admin.entities import ListedEmail
 from server.queue_admin.feed import FeedItem
 from server.rate_limits.store import Bucket
 from server.rate_limits.usage import LimitUsage, Usage

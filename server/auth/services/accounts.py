@@ -17,6 +17,7 @@ from server.auth.entities import (
     UserFilter,
     UserStatus,
 )
+from server.auth.events import UserRegistered
 from server.auth.password_hashing import Passwords
 from server.auth.rules.passwords import check_new_password
 from server.auth.rules.registration import check_application
@@ -27,7 +28,6 @@ from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.sessions import SessionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import LastAdmin, OwnAccount
-from server.events.catalog import UserRegistered
 from server.events.storage.events import EventRepository
 from server.identity import Caller, Role
 from server.outbox.entities import EmailKind

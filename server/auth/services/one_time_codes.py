@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from server.auth.entities import User
+from server.auth.events import OtpRequested
 from server.auth.rules import one_time_codes
 from server.auth.rules.one_time_codes import CodeScope
 from server.auth.storage.one_time_codes import OneTimeCodeRepository
 from server.db.unit_of_work import Transaction
-from server.events.catalog import OtpRequested
 from server.events.storage.events import EventRepository
 from server.outbox.entities import EmailKind
 from server.outbox.sealed_codes import CodeSeal

@@ -10,6 +10,7 @@ from uuid import UUID
 from server.audit.events import AuditEvent, Outcome
 from server.audit.storage.audit_writer import AuditWriter
 from server.auth.entities import Credentials, User, UserStatus
+from server.auth.events import PasswordChanged
 from server.auth.password_hashing import Passwords
 from server.auth.rules.one_time_codes import CodeScope, Purpose
 from server.auth.rules.passwords import check_new_password
@@ -21,7 +22,6 @@ from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.sessions import SessionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, RateLimitExceeded
-from server.events.catalog import PasswordChanged
 from server.events.storage.events import EventRepository
 from server.identity import Caller
 from server.outbox.entities import EmailKind

@@ -13,6 +13,7 @@ from server.clinical.entities import (
     PrescriptionFilter,
     PrescriptionStatus,
 )
+from server.clinical.events import PrescriptionCancelled, PrescriptionCreated
 from server.clinical.rules import prescribing
 from server.clinical.rules.reference_number import new_prescription_number
 from server.clinical.services.qr_issuer import QrIssuer
@@ -23,7 +24,6 @@ from server.clock import Clock
 from server.date_range import Period
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.events.catalog import PrescriptionCancelled, PrescriptionCreated
 from server.events.storage.events import EventRepository
 from server.identity import Caller
 from server.pagination import Page, PageRequest, PageTokens, page_of

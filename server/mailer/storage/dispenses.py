@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.outbox.entities import Dispense, DispensedMedicine
+from server.mailer.entities import Dispense, DispensedMedicine
 
 DISPENSE = text(
     """

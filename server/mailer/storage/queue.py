@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy import DateTime, column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.mailer.entities import ClaimedEmail, QueueStatus
 from server.mailer.outcome import EXPIRED, DeliveryOutcome, GivenUp, Postponed, Sent
-from server.outbox.entities import ClaimedEmail, EmailKind, QueueStatus
+from server.outbox.entities import EmailKind
 from server.outbox.storage.tables import emails
 
 LEASE_SECONDS: Final = 30

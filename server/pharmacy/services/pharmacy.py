@@ -10,6 +10,7 @@ from server.audit import audit_context
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.clinical.entities import Prescription, PrescriptionStatus
+from server.clinical.events import PrescriptionDispensed, PrescriptionRejected
 from server.clinical.rules import reference_number
 from server.clinical.rules.prescribing import subject_of
 from server.clinical.rules.reference_number import ReferenceKind, ReferenceNumber
@@ -19,7 +20,6 @@ from server.clock import Clock
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import NotFound, QrCodeInvalid
-from server.events.catalog import PrescriptionDispensed, PrescriptionRejected
 from server.events.storage.events import EventRepository
 from server.identity import Caller, Role
 from server.pagination import Page, PageRequest, PageTokens, page_of

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
-from server.outbox.entities import EmailKind, EmailState, ListedEmail
+from server.outbox.entities import EmailKind, EmailState
 from server.outbox.storage.tables import emails
+from server.queue_admin.entities import ListedEmail
 
 AT_ONCE: Final = 5000
 """Mails that one statement forgets."""
