@@ -7,9 +7,6 @@ from server.api.interceptors.call import Call
 from server.auth.services.revocation_cache import RevocationCache
 from server.errors import RoleNotAllowed, Unauthenticated
 
-OPEN_SERVICES: Final = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
-"""The only services without an access option: everybody may call them."""
-
 OPEN_METHODS: Final = frozenset(
     {
         "/grpc.health.v1.Health/Check",
@@ -18,6 +15,7 @@ OPEN_METHODS: Final = frozenset(
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     }
 )
+"""Health and reflection: the only methods without an access option. Everyone may call them."""
 
 
 class Access:
