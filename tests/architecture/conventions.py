@@ -119,7 +119,7 @@ def _is_constant(value: ast.AST) -> bool:
 CONVENTIONS: Final = (
     Convention(
         "abort",
-        "raise a declared error (server/errors.py); interceptors/failures.py is the one place that aborts a call",
+        "raise a declared error (server/errors); error_mapping.py is the one place that aborts a call",
         frozenset({"api/interceptors/error_mapping.py"}),
         _calls_method("abort", "abort_with_status"),
     ),
@@ -131,7 +131,7 @@ CONVENTIONS: Final = (
     ),
     Convention(
         "environment",
-        "declare a setting in settings.py and let app.py pass it on",
+        "declare a setting in config/settings.py and let the runtime pass it on",
         frozenset({"config/settings.py", "__init__.py"}),  # the package's own, which silences gRPC before it is loaded
         _names("os.environ", "os.getenv", "os.environb"),
     ),

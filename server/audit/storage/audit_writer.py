@@ -46,7 +46,7 @@ _INSERT: Final = insert(audit_records).inline().values(_BINDS)
 _NAMES: Final = ", ".join(_BINDS)
 _VALUES: Final = ", ".join(f":{bind.key}" for bind in _BINDS.values())
 AUDIT_CTE: Final = f"recorded AS (INSERT INTO audit_records ({_NAMES}) VALUES ({_VALUES}))"  # noqa: S608 - constants
-"""For the WITH of a statement that is written as text, so that it writes a record as well; see `with_record`."""
+"""For the WITH of a statement that is written as text, so that it writes a record as well; see `with_audit_binds`."""
 
 # Whose data a refused call was about is known only to the database, if the object is there at all.
 _CONCERNED: Final = """ARRAY(

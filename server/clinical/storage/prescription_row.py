@@ -1,4 +1,4 @@
-"""The prescription of a row that `prescription_reading` selects."""
+"""The prescription of a row that `select_prescription` selects."""
 
 from typing import Any
 from uuid import UUID

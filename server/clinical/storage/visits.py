@@ -119,7 +119,7 @@ class VisitRepository:
 
 
 def visit_of(row: Row[Any]) -> Visit:
-    """The visit of a row that `visit_reading` selects."""
+    """The visit of a row that `select_visit` selects."""
     measured = VitalSigns(row.blood_pressure, row.heart_rate, row.temperature, row.weight, row.height)
     return Visit(
         id=row.id,

@@ -96,7 +96,7 @@ class Outbox:
 
 
 def columns(mails: Sequence[NewEmail]) -> dict[str, object]:
-    """The parameters of INSERT_MAILS."""
+    """The parameters of INSERT_EMAILS."""
     return {
         "ids": [new_id() for _ in mails],
         "kinds": [mail.kind.value for mail in mails],
