@@ -1,4 +1,4 @@
-"""Alembic's environment: the URL comes from `server.runtime.storage.schema`, and each revision runs in one transaction."""
+"""Alembic's environment: `server.runtime.storage.schema` gives the URL, each revision is one transaction."""
 
 import asyncio
 
