@@ -1,14 +1,14 @@
-# MedConnect: `make run` serves, `make test` tests; both set up what they need.
+# MedConnect: `make run` starts an instance, `make test` runs the tests; both create the virtual environment first.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-# Programs start two to four times faster with compiled modules; these are kept out of the tree.
+# Compiled modules make programs start two to four times faster; they are stored outside the source tree.
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 T ?= tests
-# What `make protos-breaking` compares the contracts with: those of the last release.
+# The contracts that `make protos-breaking` compares with: those of the last release.
 AGAINST ?= protos/released.binpb
 
 .PHONY: help setup run test check quick docs docs-check format-check lint types imports protos-check fix protos protos-breaking protos-release \
@@ -28,20 +28,20 @@ $(READY): requirements-dev.lock pyproject.toml generated/pyproject.toml clients/
 	fi
 	@touch $@
 
-setup: $(READY) ## Make the virtual environment
+setup: $(READY) ## Create the virtual environment
 
-run: $(READY) ## Serve gRPC on 127.0.0.1:50051 and REST on 127.0.0.1:3000, with everything they need
+run: $(READY) ## Start an instance: gRPC on 127.0.0.1:50051, REST on 127.0.0.1:3000
 	@$(BIN)/medconnect up
 
-dev: $(READY) ## Serve, and start anew whenever a file changes
+dev: $(READY) ## Start an instance, and restart it whenever a file changes
 	@$(BIN)/watchfiles "$(BIN)/medconnect up" server generated clients/web envoy.yaml
 
 test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(T)
 
-check: format-check lint types imports protos-check protos-breaking docs-check test demo ## All that must hold before a change lands
+check: format-check lint types imports protos-check protos-breaking docs-check test demo ## Run all checks and tests that must pass before a change is merged
 
-quick: format-check lint types imports protos-check ## What takes under a minute: all checks, and the tests of rules and wording
+quick: format-check lint types imports protos-check ## Run the checks and the tests of rules and wording, in under a minute
 	@$(BIN)/python -m pytest tests/rules tests/architecture/test_conventions.py tests/architecture/test_language.py \
 	  tests/architecture/test_commits.py
 
@@ -64,13 +64,13 @@ imports: $(READY)
 protos-check: $(READY)
 	@$(BIN)/python -m protos.generate --check
 
-fix: $(READY) ## Format, and mend what can be mended by itself
+fix: $(READY) ## Format, and apply automatic fixes
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q . ; $(BIN)/buf format -w
 
 protos: $(READY) ## Rebuild generated/ from protos/
 	@$(BIN)/python -m protos.generate
 
-protos-breaking: $(READY) ## Compare the contracts with those of the last release; AGAINST=… with others
+protos-breaking: $(READY) ## Check that the contracts are compatible with the last release, or with AGAINST=…
 	@$(BIN)/buf breaking --against '$(AGAINST)'
 
 docs: $(READY) ## Write the reference pages from the code and build the site in dist/docs
@@ -81,54 +81,54 @@ docs-check: $(READY)
 	@$(BIN)/python -m docs.generate --check
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
-protos-release: $(READY) ## Make the present contracts those that nothing may break any more
+protos-release: $(READY) ## Release the current contracts: later changes must be compatible with them
 	@$(BIN)/buf build -o protos/released.binpb
 
-migration: $(READY) ## Write a migration from what the tables have and the database lacks: m="what it does"
-	@test -n "$(m)" || { echo 'usage: make migration m="what it does"'; exit 2; }
+migration: $(READY) ## Generate a migration from the difference between the tables and the database; m="its title"
+	@test -n "$(m)" || { echo 'usage: make migration m="its title"'; exit 2; }
 	@$(BIN)/medconnect revision "$(m)"
 
-migrate: $(READY) ## Bring the database up to date
+migrate: $(READY) ## Apply all migrations to the database
 	@$(BIN)/medconnect migrate
 
-rollback: $(READY) ## Take the last migration back
+rollback: $(READY) ## Revert the last migration
 	@$(BIN)/medconnect rollback
 
-demo: $(READY) ## Play a prescription's life against an instance of its own, or ADDRESS=host:port of a running one
+demo: $(READY) ## Play a prescription from creation to dispense, on a new instance or on ADDRESS=host:port
 	@$(BIN)/python -m clients.demo $(if $(ADDRESS),--grpc $(ADDRESS))
 
 seed: $(READY) ## Load a small example hospital (development only)
 	@$(BIN)/medconnect seed
 
-cleanup-tokens: $(READY) ## Delete expired tokens, sessions, codes and keys, and mails finished long ago
+cleanup-tokens: $(READY) ## Delete expired tokens, sessions, codes and keys, and old finished emails
 	@$(BIN)/medconnect cleanup
 
 db-clear: $(READY) ## Empty every table (development only)
 	@$(BIN)/medconnect clear
 
-db-reset: $(READY) ## Drop everything and migrate from nothing (development only)
+db-reset: $(READY) ## Drop all tables and apply all migrations (development only)
 	@$(BIN)/medconnect reset
 
 db-fresh: db-reset seed ## Reset, then load the example hospital (development only)
 
-sbom: $(READY) ## List what the service is made of in dist/medconnect.cdx.json (CycloneDX)
+sbom: $(READY) ## Write the bill of materials to dist/medconnect.cdx.json (CycloneDX)
 	@mkdir -p dist
 	@$(BIN)/python -m clients.sbom dist/medconnect.cdx.json
 
-audit: $(READY) ## Ask the vulnerability databases about both locks (needs the internet)
+audit: $(READY) ## Check both lock files for known vulnerabilities (requires internet access)
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock
 
-build: sbom ## Build the three wheels (server, contracts, client) into dist/, with the list of what is in them
+build: sbom ## Build the three wheels (server, contracts, client) and the bill of materials in dist/
 	@$(BIN)/python -m hatchling build -t wheel -d dist
 	@cd generated && ../$(BIN)/python -m hatchling build -t wheel -d ../dist
 	@cd clients/python && ../../$(BIN)/python -m hatchling build -t wheel -d ../../dist
 
-bench: $(READY) ## Measure the server against its floors; the table goes to benchmarks/out
+bench: $(READY) ## Measure the server against its baselines; the report goes to benchmarks/out
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-coverage: $(READY) ## Run the tests and show which lines they missed
+coverage: $(READY) ## Run the tests and show the lines that they do not cover
 	@$(BIN)/coverage run -m pytest -q && $(BIN)/coverage report --skip-covered --sort=cover
 
-clean: ## Remove everything that was made, except the database and the mails in var/
+clean: ## Remove all generated files, except the database and the emails in var/
 	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage benchmarks/out
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

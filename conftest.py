@@ -1,8 +1,8 @@
-"""What must stand before anything imports gRPC, and options that are known wherever a run begins.
+"""Settings that gRPC reads when it is imported, and pytest options for every start folder.
 
-gRPC's handlers around fork() break a child that is made while channels are open (one in three dies of signal 11 before
-it runs its program). Only a child that changes its account is forked: the embedded database of root, whom some tests
-start beside an instance. A server starts its database first, and gRPC after it.
+gRPC's fork handlers break a child process that is forked while channels are open: one in three dies of signal 11 before
+it runs its program. Only a child that changes its account is forked: the embedded database, if root runs the tests.
+Some tests start one while an instance runs. A server is not affected, because it starts its database before gRPC.
 """
 
 import os
@@ -13,6 +13,6 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/security -k mutated --mutations=100000` sends so many damaged bodies."""
-    parser.addoption("--mutations", type=int, help="damaged protobuf bodies to send; of JSON a twentieth")
-    parser.addoption("--seed", type=int, help="what decides on the damage")
+    """Adds options for the fuzz tests: `pytest tests/security -k mutated --mutations=100000` sends 100,000 bodies."""
+    parser.addoption("--mutations", type=int, help="number of damaged protobuf bodies to send; a twentieth as many JSON bodies")
+    parser.addoption("--seed", type=int, help="seed of the random damage")
