@@ -14,5 +14,7 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds options for the fuzz tests: `pytest tests/security -k mutated --mutations=100000` sends 100,000 bodies."""
-    parser.addoption("--mutations", type=int, help="number of damaged protobuf bodies to send; a twentieth as many JSON bodies")
+    parser.addoption(
+        "--mutations", type=int, help="number of damaged protobuf bodies to send; a twentieth as many JSON bodies"
+    )
     parser.addoption("--seed", type=int, help="seed of the random damage")

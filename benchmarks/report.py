@@ -88,9 +88,9 @@ def report(measured: Sequence[Measured], setting: str) -> str:
     )
     targets = _table(("target", "measured", "limit", ""), (line for call in measured for line in _answers(call)))
     notes = (
-        "CPU microseconds of the server process per call; PostgreSQL and the client are other processes. F0: a bare"
-        " grpc.aio server with the same messages. F1: F0 and the same statements with asyncpg. Chain: the server's"
-        " interceptors before F0. BEGIN and COMMIT are not counted. Calls per second and latencies are the server's."
+        "CPU microseconds of the server process per call; PostgreSQL and the client are other processes.\nF0: a bare"
+        " grpc.aio server with the same messages. F1: F0 and the same statements with asyncpg.\nChain: the server's"
+        " interceptors before F0. BEGIN and COMMIT are not counted.\nCalls per second and latencies are the server's."
     )
     return (
         "\n\n".join(("# The server against its baselines", f"{notes}\n\n{setting}", figures, "## Targets", targets))
