@@ -1,1 +1,1 @@
-"""Reading the audit log, for admins and patients."""
+"""Access log slice: admins and patients read the audit log."""

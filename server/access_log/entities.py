@@ -1,4 +1,4 @@
-"""The audit as it is read."""
+"""Audit records as admins and patients read them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from server.identity import Role
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """A record as admins read it; texts are empty where there is nothing to say."""
+    """A record as admins read it; texts without a value are empty."""
 
     id: UUID
     occurred_at: datetime
@@ -19,7 +19,7 @@ class AuditRecord:
     action: Action
     outcome: Outcome
     actor_id: UUID | None
-    """None: a stranger, or the service itself."""
+    """None for a caller without an account, and for the service itself."""
     actor_name: str
     actor_role: Role | None
     session_id: UUID | None
@@ -36,7 +36,7 @@ class AuditRecord:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which records are listed; None takes all."""
+    """Filter of audit records; a field that is None does not filter."""
 
     period: Period
     actor_id: UUID | None = None
@@ -55,7 +55,7 @@ class Access:
     occurred_at: datetime
     event: AuditEvent
     actor_name: str
-    """Empty for the service itself, and so is the workplace."""
+    """Empty for the service itself; so is the workplace."""
     actor_role: Role | None
     actor_workplace: str
     prescription_number: str

@@ -1,4 +1,4 @@
-"""What admins and patients ask of the audit."""
+"""Use cases of reading the audit log, for admins and patients."""
 
 from server.access_log.entities import Access, AuditFilter, AuditRecord
 from server.access_log.storage.audit_log import AuditLogReader
@@ -11,7 +11,7 @@ from server.pagination import Page, PageRequest, PageTokens, page_of
 
 
 class AuditService:
-    """The use cases of reading the audit."""
+    """The use cases of reading the audit log."""
 
     def __init__(self, work: UnitOfWork, clock: Clock, page_tokens: PageTokens) -> None:
         self._work = work
@@ -19,7 +19,7 @@ class AuditService:
         self._page_tokens = page_tokens
 
     async def list_records(self, caller: Caller, wanted: AuditFilter, page: PageRequest) -> Page[AuditRecord]:
-        """Records, newest first. Raises ValidationFailed and PageTokenInvalid."""
+        """Lists records, newest first. Raises ValidationFailed and PageTokenInvalid."""
         wanted.period.check()
         scope = f"{caller.user_id}|ListAuditRecords|{wanted}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
@@ -30,7 +30,7 @@ class AuditService:
     async def list_accesses(
         self, caller: Caller, period: Period, event: AuditEvent | None, page: PageRequest
     ) -> Page[Access]:
-        """Who saw or changed the calling patient's record, newest first. Raises ValidationFailed, PageTokenInvalid."""
+        """Lists accesses to the calling patient's record, newest first. Raises ValidationFailed, PageTokenInvalid."""
         period.check()
         scope = f"{caller.user_id}|ListAccessLog|{period}|{event}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None

@@ -1,1 +1,1 @@
-"""Whether the work beside the calls is done, by whichever process does it."""
+"""Watches that background work runs, in any process."""

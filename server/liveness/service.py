@@ -1,7 +1,7 @@
-"""Reports successes of background work, and watches that each comes often enough.
+"""Reports successes of background work, and checks that each kind of work succeeds often enough.
 
-The reports go through the database, so that any serving process sees the worker's, wherever that runs, and misses them
-when it has died. The lag of the seals is measured on the records themselves: no report can hide it.
+Reports are stored in the database, so every serving process sees those of the worker, wherever it runs, and notices
+when it has died. The lag of the seals is measured on the records themselves, independently of any report.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ from server.liveness.storage.background_tasks import LivenessRepository
 from server.metrics import Metrics
 
 REPORT_SECONDS: Final = 10.0
-"""A success is stored once in this time."""
+"""Shortest interval between two stored successes of the same work."""
 LOOK_SECONDS: Final = 5.0
 LONGEST_LAG_SECONDS: Final = 60.0
-"""How long a record may wait for its seal: half a second is usual, and a transaction that is older ends within 15 s."""
+"""How long a record may wait for its seal: usually half a second, and up to 15 s while an older transaction runs."""
 AUDIT: Final = "medconnect.audit"
-"""The health service of the sealing: NOT_SERVING when records are not sealed or heads not kept."""
+"""The health service of the audit chain: NOT_SERVING when records are not sealed or heads not kept."""
 WORK: Final = "medconnect.background"
 """The health service of all other background work."""
 
@@ -34,7 +34,7 @@ _log = structlog.get_logger()
 
 
 class BackgroundTask(StrEnum):
-    """Work that is done without a caller, by whichever process does it."""
+    """Work that runs without a caller, in any process."""
 
     SEALING = "sealing"
     HEADS = "audit_heads"
@@ -54,7 +54,7 @@ LONGEST_SILENCE: Final[Mapping[BackgroundTask, float]] = {
 }
 """Seconds without a success after which work counts as dead.
 
-A serving process takes a dead worker's place within 40 s: then nothing shows but the log.
+A serving process takes over from a dead worker within 40 s; then only the log shows the failure.
 """
 _OF_AUDIT: Final = frozenset({BackgroundTask.SEALING, BackgroundTask.HEADS})
 
@@ -68,7 +68,7 @@ class Reports:
         self._reported: dict[BackgroundTask, float] = {}
 
     def of(self, task: BackgroundTask) -> Callable[[], Awaitable[None]]:
-        """Returns what that work calls after each success. It raises Unavailable."""
+        """Returns the callback that the work calls after each success; it raises Unavailable."""
         return partial(self._succeeded, task)
 
     async def _succeeded(self, task: BackgroundTask) -> None:
@@ -81,9 +81,9 @@ class Reports:
 
 
 class BackgroundWatch:
-    """Looks every five seconds whether all background work is done.
+    """Checks every five seconds whether all background work succeeds.
 
-    report: is told of each health service whether it serves.
+    report: called for each health service with its name and whether it is serving.
     """
 
     def __init__(
@@ -98,16 +98,16 @@ class BackgroundWatch:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Looks until the block is left."""
+        """Checks repeatedly until the block is left."""
         async with background.running(self._repeat()):
             yield
 
     async def look(self) -> None:
-        """Measures, and sets metrics and health. Raises Unavailable."""
+        """Measures once and updates metrics and health. Raises Unavailable."""
         async with self._work.read() as tx:
             ages = await tx[LivenessRepository].ages()
             lag = await tx[SealRepository].lag()
-        up = self._clock.monotonic() - self._began  # what happened before this start is not held against the work
+        up = self._clock.monotonic() - self._began  # silence before this process started does not count
         silence = {task.value: min(ages.get(task, up), up) for task in BackgroundTask}
         dead = {task for task, longest in LONGEST_SILENCE.items() if silence[task] > longest}
         behind = min(lag, up) > LONGEST_LAG_SECONDS
@@ -126,6 +126,6 @@ class BackgroundWatch:
         while True:
             try:
                 await self.look()
-            except Exception as error:  # the health of the whole speaks of a database that is away
+            except Exception as error:  # the overall health check reports an unreachable database
                 _log.warning("background_work_not_seen", error=type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)

@@ -1,1 +1,1 @@
-"""What pharmacists do with prescriptions: scans, claims, dispensing, the log."""
+"""Pharmacy slice: scans, claims, dispensing and the prescription log."""

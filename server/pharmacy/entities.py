@@ -1,4 +1,4 @@
-"""What happens at pharmacies, as the rules and the service see it."""
+"""Entities of pharmacies, as the rules and the service use them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from server.date_range import Period
 
 
 class PharmacyAction(StrEnum):
-    """What a pharmacist did."""
+    """The kind of a pharmacist's action."""
 
     SCAN = "scan"
     LOOKUP = "lookup"
@@ -28,12 +28,12 @@ class FoundPrescription:
 
     prescription: Prescription
     can_dispense: bool
-    """Whether the caller could now go on to dispense."""
+    """Whether the caller could dispense now: see `claims.can_dispense`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """A prescription that the caller holds now."""
+    """A prescription that the caller has claimed, and when the claim expires."""
 
     prescription: Prescription
     claim_expires_at: datetime
@@ -41,7 +41,7 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class DispenseLine:
-    """One item that a pharmacist wants to hand out."""
+    """One item to dispense."""
 
     item_id: UUID
     quantity: int
@@ -54,13 +54,13 @@ class DispenseLine:
 
 @dataclass(frozen=True, slots=True)
 class Dispensing:
-    """What a permitted dispense makes of a prescription."""
+    """The result of a permitted dispense."""
 
     status: PrescriptionStatus
     items: tuple[PrescriptionItem, ...]
-    """All items of the prescription, as they stand afterwards."""
+    """All items of the prescription after the dispense."""
     quantities: Mapping[UUID, int]
-    """What is handed out now, by item id."""
+    """The quantities dispensed now, by item id."""
     total_amount: Decimal
 
 
@@ -75,7 +75,7 @@ class DispensedPrescription:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An action to be logged."""
+    """An action to log."""
 
     id: UUID
     prescription_id: UUID
@@ -88,12 +88,12 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class NewLine:
-    """A line to be stored with its dispense."""
+    """A line to store with its dispense."""
 
     id: UUID
     item_id: UUID
     dispensed_before: int
-    """How many units of the item had been handed out earlier."""
+    """How many units of the item had been dispensed before."""
     quantity: int
     unit_price: Decimal
     currency: str
@@ -103,7 +103,7 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True)
 class DispensedLine:
-    """One item that was handed out."""
+    """One dispensed item."""
 
     log_id: UUID
     item_id: UUID
@@ -118,18 +118,18 @@ class DispensedLine:
 
     @property
     def total(self) -> Decimal:
-        """The price of all units."""
+        """The price of all units of the line."""
         return self.quantity * self.unit_price
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """Which of his own actions a pharmacist asks for."""
+    """Filter of a pharmacist's own actions."""
 
     period: Period
-    """By the calendar of the hospital's zone."""
+    """Calendar days in the hospital's time zone."""
     action: PharmacyAction | None
-    """None: all of them."""
+    """None includes all actions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class HistoryEntry:
     notes: str
     occurred_at: datetime
     lines: tuple[DispensedLine, ...] = ()
-    """What was handed out; empty unless the action is a dispense."""
+    """The dispensed lines; empty unless the action is a dispense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was handed out on a prescription, as far as its reader may see it; oldest line first."""
+    """The dispensed lines of a prescription that its reader may see, oldest first."""
 
     prescription_number: str
     patient_name: str
@@ -178,5 +178,5 @@ class Receipt:
 
 
 def total_of(lines: tuple[DispensedLine, ...]) -> Decimal:
-    """The price of the lines together."""
+    """Returns the total price of the lines."""
     return sum((line.total for line in lines), Decimal(0))

@@ -1,4 +1,4 @@
-"""The audit read: by admins, and by patients what is about them."""
+"""Queries of the audit log: admins read all records, patients those about themselves."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -20,7 +20,7 @@ from server.db.keyset_query import KeysetQuery
 from server.identity import Role
 
 Cursor = tuple[datetime, UUID]
-"""The time and the id of the record behind which a page begins."""
+"""The time and the id of the record after which a page begins."""
 
 _record = audit_records.c
 _order: Final = (_record.occurred_at, _record.id)
@@ -35,7 +35,7 @@ _period: Final = {
 }
 
 _actor: Final = user_named_at(_record.actor_id, _record.occurred_at, "actor")
-"""The records hold ids alone; what those were named at the time stands beside them."""
+"""Records hold only ids; the query joins the names that the accounts had at that time."""
 
 _RECORDS: Final = KeysetQuery(
     select(audit_records, func.coalesce(_actor.c.full_name, "").label("actor_name")).select_from(
@@ -47,7 +47,7 @@ _RECORDS: Final = KeysetQuery(
         "actor_id": _record.actor_id == bindparam("actor_id"),
         "patient_id": _record.patient_ids.contains(array([bindparam("patient_id", type_=Uuid)])),
         "event": _event,
-        # These are written into the statement: the planner has to see that a value is one of the rare ones.
+        # Literals in the statement: the planner must see a rare value to choose its partial index.
         "role": _record.actor_role == bindparam("role", type_=Text, literal_execute=True),
         "action": _record.action == bindparam("action", type_=Text, literal_execute=True),
         "outcome": _record.outcome == bindparam("outcome", type_=SmallInteger, literal_execute=True),
@@ -74,7 +74,7 @@ _ACCESSES: Final = KeysetQuery(
     audit_records,
     conditions={
         **_period,
-        # A success has no reason but one: that a call was repeated, and answered from memory as it was before.
+        # Only a repeated call that returned its stored response is a success with a reason; it is left out.
         "reader_id": _record.patient_ids.contains(array([_own_id]))
         & (_record.outcome == Outcome.SUCCESS)
         & (_record.reason == ""),
@@ -88,10 +88,10 @@ _ACCESSES: Final = KeysetQuery(
 
 
 class AuditLogReader:
-    """Lists of records, through one connection; each reading is recorded.
+    """Lists audit records through one connection; each read is audited.
 
-    zone: where the filter's days are judged. Both answer up to `size` + 1 records behind a cursor, newest first, and
-    how many the filter finds.
+    zone: the time zone of the filter's days. Both methods return up to `size` + 1 records after a cursor, newest first,
+    and how many the filter finds.
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -100,7 +100,7 @@ class AuditLogReader:
     async def records(
         self, wanted: AuditFilter, zone: ZoneInfo, after: Cursor | None, size: int
     ) -> tuple[list[AuditRecord], int]:
-        """What was recorded."""
+        """Lists records for admins."""
         filters = {
             **_days(wanted.period, zone),
             "actor_id": wanted.actor_id,
@@ -123,7 +123,7 @@ class AuditLogReader:
         after: Cursor | None,
         size: int,
     ) -> tuple[list[Access], int]:
-        """Who saw or changed the record of the patient with this account."""
+        """Lists successful accesses to the record of the patient with this account."""
         filters = {**_days(period, zone), "reader_id": reader_id, "event": event}
         record = audit_params(AuditEvent.ACCESS_LOG_READ)
         rows, found = await _ACCESSES.fetch(self._connection, filters, _cursor(after), size, record)

@@ -1,1 +1,1 @@
-"""What background work has reported, in PostgreSQL."""
+"""Reports of background work in PostgreSQL."""

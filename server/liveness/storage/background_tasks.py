@@ -1,4 +1,4 @@
-"""When background work last succeeded, through one connection. All time is the database's."""
+"""Times of the last successes of background work, by the database's clock."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,7 +12,7 @@ _SUCCEEDED: Final = text(
     ON CONFLICT (name) DO UPDATE SET succeeded_at = now()
     """
 )
-# Workers that send emails show their lives in a table of their own.
+# Workers that send emails report their heartbeats in `mail_workers`.
 _AGES: Final = text(
     """
     SELECT name, CAST(extract(epoch FROM now() - succeeded_at) AS float) AS age FROM background_tasks
@@ -23,7 +23,7 @@ _AGES: Final = text(
 
 
 class LivenessRepository:
-    """Successes of background work by its name."""
+    """Stores and reads successes of background work by name, through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -33,5 +33,5 @@ class LivenessRepository:
         await self._connection.execute(_SUCCEEDED, {"name": name})
 
     async def ages(self) -> Mapping[str, float]:
-        """Returns how many seconds ago each work last succeeded; work that never did is missing."""
+        """Returns how many seconds ago each kind of work last succeeded; work that never succeeded is missing."""
         return {row.name: row.age for row in await self._connection.execute(_AGES)}

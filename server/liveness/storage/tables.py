@@ -1,4 +1,4 @@
-"""Table of the background work."""
+"""Table of background work."""
 
 from sqlalchemy import Column, Table, Text
 
@@ -10,4 +10,4 @@ background_tasks = Table(
     Column("name", Text, primary_key=True),
     timestamp_column("succeeded_at"),
 )
-"""When each kind of work last succeeded, in any process."""
+"""The time at which each kind of work last succeeded, in any process."""

@@ -1,1 +1,1 @@
-"""Rules of claims and dispenses: plain functions over values."""
+"""Rules of claims and dispensing: pure functions over values."""

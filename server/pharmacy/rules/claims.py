@@ -1,7 +1,7 @@
-"""Who holds a prescription, and until when.
+"""Rules of claims: the right of one pharmacist to dispense a prescription until a lease ends.
 
-Plain functions over a prescription as it stands at `as_of`: they answer what becomes of it, or raise why nothing may.
-A lease that is over is no claim any more when a prescription gets here. Source: the product contract (states).
+Pure functions over a prescription as it is at `as_of`: they return its next state or claim, or raise the reason for
+refusal. A `Prescription` never carries an expired claim. Source: the domain page (states).
 """
 
 from dataclasses import replace
@@ -14,11 +14,11 @@ from server.clinical.rules.prescribing import check_not_final
 from server.errors import ClaimedByOther, PrescriptionInState
 
 CLAIMABLE: Final = frozenset({PrescriptionStatus.SCANNED, PrescriptionStatus.PARTIALLY_DISPENSED})
-"""The states that a claim starts from, and returns to."""
+"""The states in which a prescription can be claimed; it returns to the same state afterwards."""
 
 
 def require_holder(prescription: Prescription, pharmacist_id: UUID) -> Claim:
-    """The claim that this pharmacist has. Raises the errors of final states, PrescriptionInState, ClaimedByOther."""
+    """Returns this pharmacist's claim. Raises the errors of final states, PrescriptionInState, ClaimedByOther."""
     check_not_final(prescription)
     claim = prescription.claim
     if claim is None:
@@ -29,11 +29,11 @@ def require_holder(prescription: Prescription, pharmacist_id: UUID) -> Claim:
 
 
 def claim(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -> Claim:
-    """The claim that validating gives.
+    """Returns the claim that validating takes or renews.
 
-    A claim taken in time may be finished until its lease ends, past the prescription's validity too; a renewal never
-    goes past the validity, and never shortens the lease. Raises the errors of final states, PrescriptionInState,
-    ClaimedByOther.
+    A claim taken within the prescription's validity may be used until its lease ends, even if the validity ends
+    meanwhile; a renewal never extends beyond the validity, and never shortens the lease. Raises the errors of final
+    states, PrescriptionInState, ClaimedByOther.
     """
     check_not_final(prescription)
     if prescription.status in CLAIMABLE:
@@ -44,19 +44,19 @@ def claim(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -> 
 
 
 def release(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
-    """The state that giving the claim back leads to. Raises as `held_by` does."""
+    """Returns the state after the claim is released. Raises as `require_holder` does."""
     return status_without_claim(prescription, require_holder(prescription, pharmacist_id).claimed_from)
 
 
 def status_without_claim(prescription: Prescription, status: PrescriptionStatus) -> PrescriptionStatus:
-    """What an open state amounts to once no claim keeps the prescription alive: past its validity it is expired."""
+    """Returns the state without a claim: expired after the end of the validity, otherwise the given open state."""
     return PrescriptionStatus.EXPIRED if prescription.expires_at <= prescription.as_of else status
 
 
 def can_dispense(prescription: Prescription, pharmacist_id: UUID, recently_seen: bool = True) -> bool:
-    """Whether this pharmacist could now go on to dispense: he holds the claim, or could take it.
+    """Returns whether this pharmacist could dispense now: they hold the claim, or could take it.
 
-    recently_seen: whether he scanned it or looked it up within the time that validating asks for.
+    recently_seen: whether they scanned it or looked it up within the time that validating requires.
     """
     if prescription.claim is not None:
         return prescription.claim.pharmacist_id == pharmacist_id

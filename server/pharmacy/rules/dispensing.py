@@ -1,4 +1,4 @@
-"""What scanning, rejecting and dispensing make of a prescription.
+"""State transitions of a prescription when it is scanned, rejected or dispensed.
 
 | from                                  | action           | to                                |
 |---------------------------------------|------------------|-----------------------------------|
@@ -6,12 +6,12 @@
 | validated, partially dispensed        | scan, lookup     | unchanged                         |
 | scanned, partially dispensed          | validate         | validated: the caller's claim     |
 | validated                             | holder validates | validated, the lease renewed      |
-| validated                             | holder releases  | what it was validated from        |
+| validated                             | holder releases  | the state before the claim        |
 | validated                             | holder dispenses | dispensed or partially dispensed  |
-| scanned, validated with nothing given | reject           | rejected                          |
+| scanned, validated, nothing dispensed | reject           | rejected                          |
 
-Anything else raises: the error of a final state, ClaimedByOther, or PrescriptionInState. Claims stand in `claims.py`.
-Plain functions over values. Source: the product contract (states).
+Every other combination raises the error of a final state, ClaimedByOther or PrescriptionInState. Claims are in
+`claims.py`. Pure functions over values. Source: the domain page (states).
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ _CENT: Final = Decimal("0.01")
 
 
 def check_code(prescription: Prescription, code: QrCode | None) -> None:
-    """Judge the stored code behind a scanned text; None if there is none.
+    """Checks the stored code that a scanned text names; `code` is None if there is none.
 
     Raises QrCodeInvalid, QrCodeReplaced, the errors of final states, QrCodeExpired.
     """
@@ -55,7 +55,7 @@ def check_code(prescription: Prescription, code: QrCode | None) -> None:
 
 
 def status_after_scan(prescription: Prescription) -> PrescriptionStatus:
-    """The state after a scan or lookup. Raises the errors of final states."""
+    """Returns the state after a scan or lookup. Raises the errors of final states."""
     check_not_final(prescription)
     if prescription.status is PrescriptionStatus.PENDING:
         return PrescriptionStatus.SCANNED
@@ -63,7 +63,7 @@ def status_after_scan(prescription: Prescription) -> PrescriptionStatus:
 
 
 def reject(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
-    """The state after a rejection. Raises the errors of final states, ClaimedByOther, PrescriptionInState."""
+    """Returns the state after a rejection. Raises the errors of final states, ClaimedByOther, PrescriptionInState."""
     check_not_final(prescription)
     if prescription.status is not PrescriptionStatus.SCANNED:
         require_holder(prescription, pharmacist_id)
@@ -73,7 +73,7 @@ def reject(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatu
 
 
 def dispense(prescription: Prescription, pharmacist_id: UUID, lines: Sequence[DispenseLine], today: date) -> Dispensing:
-    """What handing out these lines makes of a prescription that the pharmacist holds.
+    """Returns the result of dispensing these lines of a prescription that the pharmacist has claimed.
 
     today: the calendar day at the hospital. Raises the errors of final states, ClaimedByOther, PrescriptionInState, and
     ValidationFailed with every violation of every line.

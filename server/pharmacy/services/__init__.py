@@ -1,1 +1,1 @@
-"""Use cases of pharmacies: one transaction each."""
+"""Use cases of pharmacies; each runs in one transaction."""

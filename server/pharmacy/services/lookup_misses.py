@@ -1,4 +1,4 @@
-"""How many reference numbers a pharmacist may guess wrong."""
+"""Limits how many unknown reference numbers a pharmacist may look up."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,10 +10,10 @@ from server.rate_limits.rate_limiter import RateLimiter
 
 
 class LookupMisses:
-    """The budget of lookups that find nothing: numbers are not to be found by trying.
+    """Rate limit on lookups that find nothing, so that numbers cannot be enumerated.
 
-    A token is taken before each lookup and given back unless it misses: parallel guesses cannot outrun the count, and a
-    pharmacist who has used his budget up is told nothing, not even of a number that exists.
+    A token is taken before each lookup and refunded unless the lookup misses, so parallel guesses cannot exceed the
+    limit. Once the limit is reached, lookups of existing numbers are rejected too.
     """
 
     def __init__(self, limiter: RateLimiter, limit: Limit) -> None:
@@ -22,7 +22,7 @@ class LookupMisses:
 
     @asynccontextmanager
     async def counted(self, pharmacist_id: UUID) -> AsyncIterator[None]:
-        """Let the lookup in the block run; NotFound leaving the block is a miss. Raises RateLimitExceeded."""
+        """Runs the lookup in the block; a NotFound that leaves the block is a miss. Raises RateLimitExceeded."""
         budget = [(self._limit, str(pharmacist_id))]
         await self._limiter.charge_also(budget)
         missed = False

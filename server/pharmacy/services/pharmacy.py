@@ -1,4 +1,4 @@
-"""What pharmacists do with prescriptions: each use case one transaction, the prescription's row locked first."""
+"""Use cases of pharmacists: each runs in one transaction and locks the prescription's row first."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -46,7 +46,7 @@ _RESOURCE: Final = "prescription"
 
 
 class PharmacyService:
-    """The use cases of pharmacies; the state table stands in `dispensing.py`.
+    """The use cases of pharmacies; the state table is in `dispensing.py`.
 
     lease: how long a claim lasts. currency: ISO 4217 code of every price.
     """
@@ -71,7 +71,7 @@ class PharmacyService:
         self._currency = currency
 
     async def scan(self, caller: Caller, text: str) -> FoundPrescription:
-        """Read a QR code: count the scan and show the prescription.
+        """Reads a QR code, counts the scan and returns the prescription.
 
         Raises QrCodeInvalid, QrCodeReplaced, QrCodeExpired and the errors of final states.
         """
@@ -86,7 +86,7 @@ class PharmacyService:
         return _build_found(replace(seen, qr_code=counted), caller)
 
     async def look_up(self, caller: Caller, number: str) -> tuple[FoundPrescription, ...]:
-        """Find a prescription by its number, or a patient's open ones by his reference, and count each as seen.
+        """Finds a prescription by its number, or a patient's open ones by their reference, and marks each as scanned.
 
         Raises ReferenceNumberInvalid, RateLimitExceeded after too many misses, NotFound, and for a single prescription
         the errors of final states.
@@ -103,9 +103,10 @@ class PharmacyService:
         return tuple(_build_found(prescription, caller) for prescription in seen)
 
     async def validate(self, caller: Caller, prescription_id: UUID, notes: str) -> Validation:
-        """Claim a prescription for the caller, or renew his claim.
+        """Claims a prescription for the caller, or renews the caller's claim.
 
-        Raises NotFound unless he has seen it lately, ClaimedByOther, PrescriptionInState, the errors of final states.
+        Raises NotFound unless the caller scanned it in the last 24 hours, ClaimedByOther, PrescriptionInState and the
+        errors of final states.
         """
         async with self._work.begin() as tx:
             prescription = await tx[PharmacyRepository].seen_lately_for_update(prescription_id, caller.user_id)
@@ -119,7 +120,7 @@ class PharmacyService:
     async def dispense(
         self, caller: Caller, prescription_id: UUID, lines: Sequence[DispenseLine], notes: str
     ) -> DispensedPrescription:
-        """Hand out all of these lines, or none; the patient is told.
+        """Dispenses all of these lines or none; the patient is notified.
 
         Raises NotFound, ValidationFailed, ClaimedByOther, PrescriptionInState and the errors of final states.
         """
@@ -138,9 +139,10 @@ class PharmacyService:
         return DispensedPrescription(dispensed, outcome.total_amount, self._currency)
 
     async def reject(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
-        """Refuse a prescription of which nothing was handed out; its patient and its doctor are told.
+        """Rejects a prescription of which nothing was dispensed; its patient and its doctor are notified.
 
-        Raises NotFound unless he has seen it lately, ClaimedByOther, PrescriptionInState, the errors of final states.
+        Raises NotFound unless the caller scanned it in the last 24 hours, ClaimedByOther, PrescriptionInState and the
+        errors of final states.
         """
         async with self._work.begin() as tx:
             prescription = await tx[PharmacyRepository].seen_lately_or_claimed_for_update(
@@ -154,7 +156,7 @@ class PharmacyService:
         return rejected
 
     async def release(self, caller: Caller, prescription_id: UUID) -> Prescription:
-        """Give the caller's claim back.
+        """Releases the caller's claim.
 
         Raises NotFound, ClaimedByOther, PrescriptionInState and the errors of final states.
         """
@@ -167,7 +169,7 @@ class PharmacyService:
         return released
 
     async def history(self, caller: Caller, wanted: HistoryFilter, page: PageRequest) -> Page[HistoryEntry]:
-        """The caller's own actions, newest first. Raises ValidationFailed, PageTokenInvalid."""
+        """Lists the caller's own actions, newest first. Raises ValidationFailed, PageTokenInvalid."""
         wanted.period.check()
         scope = f"{caller.user_id}|ListDispensingHistory|{wanted.period}|{wanted.action}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
@@ -180,7 +182,7 @@ class PharmacyService:
         )
 
     async def log(self, caller: Caller, prescription_id: UUID, page: PageRequest) -> Page[LogEntry]:
-        """What happened to a prescription at pharmacies, oldest first, for a pharmacist who acted on it.
+        """Lists the pharmacies' actions on a prescription, oldest first, for a pharmacist who acted on it.
 
         Raises NotFound, PageTokenInvalid.
         """
@@ -193,9 +195,10 @@ class PharmacyService:
         )
 
     async def receipt(self, caller: Caller, prescription_id: UUID) -> Receipt:
-        """What was handed out: to its patient every line, to a pharmacist his own. Raises NotFound for anybody else.
+        """Returns the dispensed lines: all for the patient, their own for a pharmacist; otherwise raises NotFound.
 
-        The lines come first, so that a foreign prescription takes as many statements as one that does not exist.
+        The lines are read first, so that another person's prescription takes as many statements as one that does not
+        exist.
         """
         async with self._work.read() as tx:
             lines = await tx[PharmacyRepository].lines_for(prescription_id, caller)
@@ -223,7 +226,7 @@ class PharmacyService:
 
 
 async def _lock_scanned(content: QrContent, tx: Transaction) -> Prescription:
-    """The locked prescription of a scanned code, whose stored row is the authority."""
+    """Locks and returns the prescription of a scanned code; the code's stored row is authoritative."""
     try:
         prescription = await tx[PrescriptionRepository].get_for_update(content.prescription_id)
     except NotFound:
@@ -236,7 +239,7 @@ async def _lock_scanned(content: QrContent, tx: Transaction) -> Prescription:
 
 
 async def _lock_named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subject, tuple[Prescription, ...]]:
-    """What a reference number names, and the locked prescriptions that it finds."""
+    """Returns the audit subject that a reference number names, and the prescriptions it finds, locked."""
     if reference.kind is ReferenceKind.PATIENT:
         patient_id, found = await tx[PrescriptionRepository].open_of_patient_for_update(reference.text)
         return Subject("patient", patient_id, (patient_id,)), found
@@ -247,7 +250,7 @@ async def _lock_named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subj
 
 
 async def _mark_scanned(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Prescription, ...]:
-    """The same prescriptions after a scan or lookup. Raises the errors of final states."""
+    """Moves pending prescriptions to scanned and returns all, in order. Raises the errors of final states."""
     pending = [
         prescription for prescription in found if dispensing.status_after_scan(prescription) is not prescription.status
     ]

@@ -1,4 +1,4 @@
-"""The pharmacies' log and the lines that were handed out."""
+"""The pharmacies' log and the dispensed lines, in the database."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -31,11 +31,10 @@ from server.pharmacy.entities import (
 from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
 
 Cursor = tuple[datetime, UUID]
-"""The time and the id of the entry behind which a page begins."""
+"""The time and the id of the entry after which a page begins."""
 
-# The audit's record is written by the same statement: where there is the one, there is the other. Entries carry the
-# moment at which they are written, not that at which their transaction began: on a locked prescription this is the
-# order in which things happened.
+# The same statement writes the audit record, so neither exists without the other. Entries carry the time at which they
+# are written (clock_timestamp), not the start of their transaction: on a locked prescription that is the true order.
 _ADD_ENTRIES: Final = with_audit_binds(
     text(
         f"""
@@ -48,7 +47,7 @@ _ADD_ENTRIES: Final = with_audit_binds(
             CAST(:actions AS text[]), CAST(:from_statuses AS text[]), CAST(:to_statuses AS text[]),
             CAST(:notes AS text[])
         ) AS entry
-        """  # noqa: S608 - RECORDED is a constant
+        """  # noqa: S608 - AUDIT_CTE is a constant
     )
 )
 _ADD_DISPENSING: Final = with_audit_binds(
@@ -70,12 +69,12 @@ _ADD_DISPENSING: Final = with_audit_binds(
             CAST(:quantities AS integer[]), CAST(:unit_prices AS numeric[]), CAST(:currencies AS text[]),
             CAST(:batch_numbers AS text[]), CAST(:expiry_dates AS date[])
         ) AS line (id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date)
-        """  # noqa: S608 - RECORDED is a constant
+        """  # noqa: S608 - AUDIT_CTE is a constant
     )
 )
 
-# Whether a pharmacist may know of a prescription is part of the statement that looks for it: to others it is as absent,
-# in the same time, and without a lock, as one that was never written.
+# The statement that finds a prescription also checks that the pharmacist may see it. For others the prescription is
+# indistinguishable from one that does not exist: same result, same time, no lock.
 _acted_on: Final = exists().where(
     pharmacy_log.c.prescription_id == bindparam("id"), pharmacy_log.c.pharmacist_id == bindparam("pharmacist_id")
 )
@@ -92,7 +91,7 @@ _cursor_values: Final = (bindparam("after_moment", type_=DateTime(timezone=True)
 _acted: Final = pharmacy_log.alias("acted")
 _pharmacist: Final = user_named_at(pharmacy_log.c.pharmacist_id, pharmacy_log.c.occurred_at, "pharmacist")
 _patient: Final = patient_named_at(prescriptions.c.patient_id, prescriptions.c.created_at, "patient")
-"""As the prescription names the patient."""
+"""The patient as named when the prescription was written."""
 
 _HISTORY: Final = KeysetQuery(
     select(pharmacy_log, prescriptions.c.number, prescriptions.c.patient_id, _patient.c.full_name)
@@ -166,13 +165,13 @@ _LINES_OF_PATIENT: Final = (
 
 
 class PharmacyRepository:
-    """Questions and additions to the log; nothing in it is ever changed."""
+    """Reads and appends to the log; entries are never changed."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def add(self, event: AuditEvent, subject: Subject, *entries: NewEntry) -> None:
-        """Log actions, and the call that did them in the audit, all in one statement."""
+        """Logs actions and writes the call's audit record, in one statement."""
         await self._connection.execute(
             _ADD_ENTRIES,
             {
@@ -188,7 +187,7 @@ class PharmacyRepository:
         )
 
     async def add_dispensing(self, subject: Subject, entry: NewEntry, lines: Sequence[NewLine]) -> None:
-        """Log a dispense with its lines, and in the audit, all in one statement."""
+        """Logs a dispense with its lines and writes the audit record, in one statement."""
         await self._connection.execute(
             _ADD_DISPENSING,
             {
@@ -212,23 +211,26 @@ class PharmacyRepository:
         )
 
     async def seen_lately_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
-        """The prescription, locked, if the pharmacist scanned it or looked it up in the last 24 hours."""
+        """Locks and returns the prescription if the pharmacist scanned it or looked it up in the last 24 hours."""
         return await self._lock_all(_LOCK_SEEN_LATELY, prescription_id, pharmacist_id)
 
     async def seen_lately_or_claimed_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
-        """The same; but if somebody holds it, whoever asks: a claim is what keeps him off then."""
+        """Locks and returns the prescription if the pharmacist scanned it in the last 24 hours or if it is claimed.
+
+        For a claimed prescription the rules check that the caller holds the claim.
+        """
         return await self._lock_all(_LOCK_SEEN_LATELY_OR_CLAIMED, prescription_id, pharmacist_id)
 
     async def acted_on_or_claimed_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
-        """The prescription, locked, if the pharmacist ever did anything with it, or if somebody holds it."""
+        """Locks and returns the prescription if the pharmacist ever acted on it or if it is claimed."""
         return await self._lock_all(_LOCK_ACTED_ON_OR_CLAIMED, prescription_id, pharmacist_id)
 
     async def history(
         self, pharmacist_id: UUID, wanted: HistoryFilter, zone: ZoneInfo, after: Cursor | None, size: int
     ) -> tuple[list[HistoryEntry], int]:
-        """Up to `size` + 1 of his own actions, newest first, with the lines of dispenses; and how many there are.
+        """Returns up to `size` + 1 of the pharmacist's actions, newest first, and how many there are.
 
-        zone: where the filter's days are judged. The reading is recorded.
+        Dispenses come with their lines. zone: the time zone of the filter's days. The read is audited.
         """
         filters = {
             "pharmacist_id": pharmacist_id,
@@ -244,9 +246,9 @@ class PharmacyRepository:
     async def log(
         self, prescription_id: UUID, pharmacist_id: UUID, after: Cursor | None, size: int
     ) -> tuple[list[LogEntry], int]:
-        """Up to `size` + 1 entries of a prescription, oldest first, and how many there are.
+        """Returns up to `size` + 1 entries of a prescription, oldest first, and how many there are.
 
-        For a pharmacist who acted on it, whose reading is recorded; raises NotFound for anybody else.
+        The read is audited. Raises NotFound unless the pharmacist acted on the prescription.
         """
         filters = {"prescription_id": prescription_id, "acquainted_id": pharmacist_id}
         record = audit_params(AuditEvent.PRESCRIPTION_LOG_READ, Subject("prescription", prescription_id))
@@ -256,7 +258,7 @@ class PharmacyRepository:
         return [_log_entry(row) for row in rows], found
 
     async def lines_for(self, prescription_id: UUID, reader: Caller) -> tuple[DispensedLine, ...]:
-        """What was handed out on a prescription, oldest first: to its patient all of it, to a pharmacist his own."""
+        """Returns dispensed lines, oldest first: all for the prescription's patient, their own for a pharmacist."""
         statement = _LINES_OF_PATIENT if reader.role is Role.PATIENT else _LINES_BY_PHARMACIST
         parameters = {"prescription_id": prescription_id, "reader_id": reader.user_id}
         rows = await self._connection.execute(statement, parameters)

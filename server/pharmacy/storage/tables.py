@@ -1,4 +1,4 @@
-"""Tables of what happened at pharmacies."""
+"""Tables of the pharmacies' log and of dispensed lines."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -31,7 +31,7 @@ pharmacy_log = Table(
     Index("ix_pharmacy_log_pharmacist_id_occurred_at_id", "pharmacist_id", "occurred_at", "id"),
     Index("ix_pharmacy_log_prescription_id_occurred_at_id", "prescription_id", "occurred_at", "id"),
 )
-"""What pharmacists did; rows are only added."""
+"""Actions of pharmacists; append-only."""
 
 dispensed_lines = Table(
     "dispensed_lines",
@@ -51,7 +51,8 @@ dispensed_lines = Table(
     UniqueConstraint("log_id", "item_id"),
     UniqueConstraint("item_id", "dispensed_before"),
 )
-"""What was handed out.
+"""Dispensed lines.
 
-No two lines of an item start at the same quantity: however wrong the code, none is dispensed twice.
+The unique constraint lets no two lines of an item start at the same quantity, so even a defect in the code cannot
+dispense an item twice.
 """
