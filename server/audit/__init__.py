@@ -1,1 +1,1 @@
-"""Who did what to whose record: written together with what it tells of, sealed into a chain, never changed."""
+"""Append-only audit log: records commit with the action they describe and are sealed into a hash chain."""

@@ -1,6 +1,6 @@
-"""The occasion of a record: which call runs now, and what of it the audit tells.
+"""Context of an audit record: the current call, as far as the audit records it.
 
-An interceptor states it before the use case runs. Outside a call (`medconnect up` makes the first admin) the actor is
+An interceptor sets it before the use case runs. Outside a call (`medconnect up` creates the first admin) the actor is
 the system.
 """
 
@@ -14,15 +14,15 @@ from uuid import UUID
 from server.identity import Caller
 
 LONGEST: Final = 256
-"""Characters of a text that a caller chooses, such as the user agent."""
+"""Maximum length in characters of a text that a caller chooses, such as the user agent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a record is about: an object, by kind and id, and the patients whose data it is or shows."""
+    """The subject of a record: an object, by kind and id, and the patients whose data it contains."""
 
     kind: str = ""
-    """Such as `prescription`; empty when nothing single is meant."""
+    """Such as `prescription`; empty when the record is not about a single object."""
     id: UUID | None = None
     patient_ids: tuple[UUID, ...] = ()
 
@@ -32,34 +32,34 @@ NOTHING: Final = Subject()
 
 @dataclass(slots=True)
 class AuditContext:
-    """A call as the audit sees it."""
+    """A call as far as the audit records it."""
 
     rpc: str = ""
     """The method's name; empty outside a call."""
     request_id: str = ""
     address: str = ""
-    """Whence the caller calls, in full."""
+    """The full client address of the caller."""
     user_agent: str = ""
     caller: Caller | None = None
-    """Who calls; None for strangers."""
+    """The caller; None without a valid token."""
     subject: Subject = field(default=NOTHING)
-    """What the call is about, as far as is known when it fails."""
+    """The subject of the call, as far as it is known if the call fails."""
     recorded: Subject | None = None
-    """What the call's record is about, as far as the use case said so; None if no record was written."""
+    """The subject of the record that the use case has written; None if it has written none."""
     failure_recorded: bool = False
-    """Whether the use case has recorded itself why it fails."""
+    """True if the use case itself has recorded its failure."""
 
 
 _occasion: ContextVar[AuditContext | None] = ContextVar("audit_occasion", default=None)
 
 
 def current() -> AuditContext | None:
-    """The occasion of the call that runs now; None outside a call."""
+    """Returns the context of the current call; None outside a call."""
     return _occasion.get()
 
 
 def set_subject(subject: Subject) -> None:
-    """State what the call is about that runs now, for the record of its failure."""
+    """Sets the subject of the current call, for the record of a failure."""
     occasion = current()
     if occasion is not None:
         occasion.subject = subject
@@ -67,7 +67,7 @@ def set_subject(subject: Subject) -> None:
 
 @contextmanager
 def use(occasion: AuditContext) -> Iterator[AuditContext]:
-    """Let it be the current occasion until the block is left."""
+    """Makes the context current until the block is left."""
     token = _occasion.set(occasion)
     try:
         yield occasion

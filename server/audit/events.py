@@ -1,4 +1,4 @@
-"""What the audit tells of, in the words of FHIR AuditEvent and IHE BALP.
+"""Audit events, in the terms of FHIR AuditEvent and IHE BALP.
 
 The names are those of `AuditEvent` in `medconnect/options/v1/audit.proto`, where each is described.
 """
@@ -21,24 +21,24 @@ class Action(StrEnum):
 
 
 class Outcome(IntEnum):
-    """How it ended (FHIR audit-event-outcome)."""
+    """The outcome of an event (FHIR audit-event-outcome)."""
 
     SUCCESS = 0
     FAILURE = 4
-    """Refused for its content or the present state: a wrong code, a wrong password, a prescription in another state."""
+    """Rejected for its content or the current state: a wrong code or password, a prescription in another state."""
     DENIED = 8
-    """The caller may not do this, or what he named is not there for him."""
+    """The caller is not permitted to do this, or may not see the object that they named."""
     FAULT = 12
-    """It failed on our side."""
+    """An error of the service."""
 
 
 class AuditEvent(StrEnum):
-    """What happened, and the kind of it."""
+    """An event of the audit, with its action."""
 
     action: Action
 
     def __new__(cls, word: str, action: Action) -> Self:
-        """A word that carries its action."""
+        """Creates a member whose value is the name, with the action as an attribute."""
         event = str.__new__(cls, word)
         event._value_ = word
         event.action = action
@@ -99,4 +99,4 @@ PURPOSES: Final[Mapping[Role, str]] = {
     Role.PHARMACIST: "TREAT",
     Role.ADMIN: "HSYSADMIN",
 }
-"""Why somebody of that role acts (HL7 v3 PurposeOfUse); the service has one purpose for each role."""
+"""The purpose of use by role (HL7 v3 PurposeOfUse); the service has one purpose for each role."""

@@ -1,8 +1,8 @@
-"""The chain over the audit's records, without storage: what is hashed, and how its head is signed.
+"""Hash chain over the audit records, without storage: hashing of records and signing of heads.
 
-Each hash is SHA-256 over the hash before it and the record in canonical form, so that whoever changes, removes, inserts
-or swaps sealed records would have to write all later hashes anew; the signed heads, one for each sealed batch and kept
-outside the database, show that too. Sources: RFC 8785 (canonical JSON: sorted keys, no spaces); RFC 8032 (Ed25519).
+Each hash is SHA-256 over the previous hash and the record in canonical form: changing, removing, inserting or swapping
+sealed records requires rewriting all later hashes. The signed heads, one for each sealed batch and kept outside the
+database, reveal even that. Sources: RFC 8785 (canonical JSON: sorted keys, no spaces); RFC 8032 (Ed25519).
 """
 
 import base64
@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 START: Final = bytes(32)
-"""The hash before the first record's."""
+"""The hash that precedes the first record's."""
 
 _PURPOSE: Final = "medconnect audit head 1"
 _KEY_ID_BYTES: Final = 8
@@ -26,7 +26,7 @@ _KEY_ID_BYTES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the chain at some moment: so many records, and the hash of the last."""
+    """The end of the chain at some time: the number of records, and the hash of the last."""
 
     position: int
     hash: bytes
@@ -34,19 +34,19 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class SignedHead:
-    """A head as it is written to its sink and to the log; all texts."""
+    """A head as written to its sink and to the log."""
 
     position: int
     hash: str
     """64 hexadecimal digits."""
     key: str
-    """The id of the key that signed it; empty in heads of before keys had ids."""
+    """The id of the key that signed it; empty in heads that were signed before keys had ids."""
     signature: str
     """Ed25519, base64url without padding."""
 
 
 def next_hash(before: bytes, record: Mapping[str, Any]) -> bytes:
-    """The hash of a record (its columns by name) that follows the record with the hash `before`."""
+    """Returns the hash of a record (its columns by name) that follows the record with the hash `before`."""
     canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_text)
     return hashlib.sha256(before + canonical.encode()).digest()
 
@@ -57,7 +57,7 @@ class HeadKey:
     def __init__(self, secret: bytes) -> None:
         self._private = Ed25519PrivateKey.from_private_bytes(secret)
         self.public = self._private.public_key()
-        """With which anyone verifies its heads, also when the key itself is long gone."""
+        """The public half; it verifies heads even after the key itself was replaced."""
         self.key_id = key_id(self.public)
 
     def sign(self, head: Head) -> SignedHead:
@@ -91,11 +91,11 @@ def _signed_bytes(head: Head) -> bytes:
 
 
 def _text(value: object) -> str:
-    """What JSON has no form for: moments to the microsecond in UTC, and ids."""
+    """Returns the text of values that JSON lacks: UTC timestamps to the microsecond, and ids."""
     match value:
         case datetime():
             return value.astimezone(UTC).isoformat(timespec="microseconds")
         case UUID():
             return str(value)
         case _:
-            raise TypeError(f"the audit does not know how to write a {type(value).__name__}")
+            raise TypeError(f"the audit cannot serialize a {type(value).__name__}")

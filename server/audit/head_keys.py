@@ -1,10 +1,10 @@
-"""The key that signs the chain's heads, and the public keys of all that ever did.
+"""The key that signs the chain's heads, and the public keys of all keys that ever signed.
 
-    home/audit/head_key         the key, made at the first start: only its owner reads it
-    home/audit/head_keys.pub    a line for each key that has signed here: id, public key, since when; only added to
+    home/audit/head_key         the private key, created at the first start, readable only by its owner
+    home/audit/head_keys.pub    append-only: id, public key and start time of each key that has signed here
 
-The key is derived from no other secret: rotating those leaves it alone, and heads stay verifiable by public keys for
-ever, also after the head key itself was replaced. Keep a copy of the public file with the heads.
+The key is derived from no other secret, so rotating those does not affect it. Heads stay verifiable by the public keys,
+also after the head key itself was replaced. Keep a copy of the public file with the heads.
 """
 
 import os
@@ -26,23 +26,23 @@ _PUBLIC: Final = "head_keys.pub"
 
 
 class HeadKeysWrong(ValueError):
-    """A file of public keys cannot be read; the text names its line."""
+    """A file of public keys is invalid; the message names the line."""
 
 
 def public_file(home: Path) -> Path:
-    """Returns where an instance publishes the public keys of its heads."""
+    """Returns the path of the file that holds the public keys of an instance's heads."""
     return home / FOLDER / _PUBLIC
 
 
 def current_key(home: Path, now: datetime) -> HeadKey:
-    """Returns the key that signs, made and published if need be."""
+    """Returns the signing key; creates and publishes it if it does not exist."""
     key = HeadKey(bytes.fromhex(kept_secret(home / FOLDER, _PRIVATE)))
     publish(home, key, now)
     return key
 
 
 def replace_key(home: Path, now: datetime) -> HeadKey:
-    """Makes another key sign from the next start on; heads of the former one stay verifiable."""
+    """Creates a new signing key, used from the next start; heads of the former key stay verifiable."""
     current_key(home, now)
     staged = home / FOLDER / f"{_PRIVATE}.{secrets.token_hex(4)}"
     with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -54,7 +54,7 @@ def replace_key(home: Path, now: datetime) -> HeadKey:
 
 
 def publish(home: Path, key: HeadKey, since: datetime) -> None:
-    """Adds the public half of a key to the file of all, once."""
+    """Appends a key's public half to the file of public keys, unless it is there already."""
     path = public_file(home)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and key.key_id in read_public(path):
@@ -66,7 +66,7 @@ def publish(home: Path, key: HeadKey, since: datetime) -> None:
 
 
 def read_public(path: Path) -> Mapping[str, Ed25519PublicKey]:
-    """Returns the keys of such a file by their ids. Raises HeadKeysWrong, and OSError when it cannot be read."""
+    """Returns the keys of a file of public keys by id. Raises HeadKeysWrong, and OSError when it cannot be read."""
     return dict(_keys(path))
 
 
@@ -76,7 +76,7 @@ def _keys(path: Path) -> Iterator[tuple[str, Ed25519PublicKey]]:
             kid, text, *_ = line.split()
             public = Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(text + "=="))
         except ValueError:
-            raise HeadKeysWrong(f"{path}, line {number}: is no public key") from None
+            raise HeadKeysWrong(f"{path}, line {number}: not a public key") from None
         if kid != key_id(public):
-            raise HeadKeysWrong(f"{path}, line {number}: the id is not that of the key")
+            raise HeadKeysWrong(f"{path}, line {number}: the id does not match the key")
         yield kid, public

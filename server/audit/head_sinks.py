@@ -1,6 +1,6 @@
-"""Where the chain's heads are kept, apart from database and log: a file, or a syslog daemon.
+"""Sinks that keep the chain's heads outside the database and the log: a file, or a syslog daemon.
 
-A head that cannot be written is written again with the next round, and meanwhile the health of the audit says so.
+A failed write is retried in the next round; meanwhile the health of the audit is NOT_SERVING.
 """
 
 import asyncio
@@ -21,21 +21,21 @@ _PRIORITY: Final = _FACILITY_AUDIT * 8 + _SEVERITY_NOTICE
 
 
 class HeadSink(Protocol):
-    """Keeps lines."""
+    """Destination that keeps lines of heads."""
 
     async def write(self, line: str) -> None:
-        """Keeps one line for good, or raises OSError."""
+        """Keeps one line durably. Raises OSError."""
         ...
 
 
 class FileSink:
-    """A file to which lines are only added, each on disk before `write` returns; a missing one is made."""
+    """An append-only file, created if missing; each line is on disk before `write` returns."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     async def write(self, line: str) -> None:
-        """Adds a line. The file is opened anew each time, so that it may be moved away and archived."""
+        """Appends a line. The file is reopened for each line, so that it can be moved away and archived."""
         await asyncio.to_thread(self._write, line.encode() + b"\n")
 
     def _write(self, data: bytes) -> None:
@@ -43,16 +43,16 @@ class FileSink:
         handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             if os.write(handle, data) != len(data):
-                raise OSError("the line was written in part")
+                raise OSError("the line was written partially")
             os.fsync(handle)
         finally:
             os.close(handle)
 
 
 class SyslogSink:
-    """A syslog daemon: the path of its socket, or `host:port` over TCP (RFC 6587, a line for each message).
+    """A syslog daemon: the path of its socket, or `host:port` over TCP (RFC 6587, one line per message).
 
-    Plain UDP is not offered: nothing would say that a head got lost.
+    Plain UDP is not offered, because a lost head would go unnoticed.
     """
 
     def __init__(self, address: str) -> None:
@@ -75,13 +75,13 @@ class SyslogSink:
 
 
 def head_file(setting: str | None, home: Path) -> Path | None:
-    """Returns the file that the setting AUDIT_HEADS names, None when it names a daemon; without one it is in `home`."""
+    """Returns the file that AUDIT_HEADS names, by default one in `home`; None when the setting names a daemon."""
     if setting is None:
         return home / FOLDER / "heads.log"
     return Path(setting.removeprefix(FILE)) if setting.startswith(FILE) else None
 
 
 def head_sink(setting: str | None, home: Path) -> HeadSink:
-    """Returns the sink of the setting AUDIT_HEADS."""
+    """Returns the sink that the setting AUDIT_HEADS names."""
     path = head_file(setting, home)
     return SyslogSink((setting or "").removeprefix(SYSLOG)) if path is None else FileSink(path)

@@ -1,4 +1,4 @@
-"""The kept heads of the chain, as they are read again: which of them count, and which cannot be checked."""
+"""Writes and reads kept heads of the chain: the verified ones, and counts of those that cannot be checked."""
 
 import json
 from collections import Counter
@@ -13,23 +13,23 @@ from server.audit.hash_chain import Head, SignedHead, is_signed
 HEAD_EVENT: Final = "audit_head"
 """The log event that carries a signed head."""
 DAMAGED: Final = "damaged"
-"""Stands for the key of a line that speaks of a head and holds none, or whose signature is wrong."""
+"""Replaces the key id of a line that should hold a head but does not, or whose signature is invalid."""
 UNNAMED: Final = "unnamed"
-"""Stands for the key of a head that names none and that no known key signed."""
+"""Replaces the key id of a head that names no key and that no known key signed."""
 
 
 @dataclass(slots=True)
 class KeptHeads:
-    """The heads in kept lines."""
+    """The heads found in kept lines."""
 
     heads: list[Head] = field(default_factory=list)
-    """Those that a known key signed."""
+    """The heads that a known key signed."""
     unchecked: Counter[str] = field(default_factory=Counter)
-    """How many could not be checked, by the id of their key, UNNAMED or DAMAGED."""
+    """Number of heads that could not be checked, by key id, UNNAMED or DAMAGED."""
 
 
 def line_of(signed: SignedHead, timestamp: str) -> str:
-    """Returns a head as a line of its sink, without the line's end."""
+    """Returns a head as a line of its sink, without a line break."""
     entry = {
         "event": HEAD_EVENT,
         "timestamp": timestamp,
@@ -44,7 +44,7 @@ def line_of(signed: SignedHead, timestamp: str) -> str:
 def read_heads(lines: Iterable[str], keys: Mapping[str, Ed25519PublicKey]) -> KeptHeads:
     """Returns the heads in the lines of a sink or a log, and counts those that cannot be checked.
 
-    keys: the public keys of all heads, by their ids. Lines that speak of no head are skipped.
+    keys: the public keys of all heads, by their ids. Lines about anything else are skipped.
     """
     kept = KeptHeads()
     for line in lines:
@@ -68,9 +68,9 @@ def _candidates(signed: SignedHead, keys: Mapping[str, Ed25519PublicKey]) -> Ite
 
 
 def _head_entry(line: str) -> Mapping[str, Any] | None:
-    """Returns what a line says as a head, which is nothing when it was torn; None for a line about something else.
+    """Returns the entry of a line about a head, empty if the line is truncated; None for any other line.
 
-    A log's keeper may have put words of its own before ours. What callers put into other lines makes none a head.
+    A log collector may prefix lines with its own text. Text from callers in other log lines cannot forge a head.
     """
     try:
         entry = json.loads(line[max(line.find("{"), 0) :])

@@ -1,6 +1,6 @@
-"""Seals what was recorded: the worker brings committed records into one chain, a second behind at most.
+"""Seals committed audit records into one hash chain, within about a second.
 
-After each batch the chain's new end is signed and kept in a sink of its own, and so outlives whatever is done to the
+After each batch the new end of the chain is signed and kept in a separate sink, so it survives any manipulation of the
 database.
 """
 
@@ -27,20 +27,20 @@ _log = structlog.get_logger()
 
 
 class ChainAhead(Exception):
-    """The chain ends in a transaction that this database server has not reached: it cannot go on here.
+    """The chain ends in a transaction that this database server has not reached, so it cannot be continued here.
 
-    What is recorded now would have its place before the chain's end. It happens to a dump in another server; a physical
-    copy goes on.
+    New records would be ordered before the end of the chain. This happens when a dump is restored on another server; a
+    physical copy can continue the chain.
     """
 
 
 class ChainCut(Exception):
-    """The chain does not contain what this process has sealed or seen before: its end was cut off or written anew."""
+    """The chain lacks a seal that this process has written or read before: its end was removed or rewritten."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeadKeeper:
-    """Signs heads and keeps them."""
+    """Signs heads and writes them to a sink."""
 
     key: HeadKey
     sink: HeadSink
@@ -52,9 +52,9 @@ class HeadKeeper:
 
 
 class SealWorker:
-    """Seals records while it runs; of several processes one does it at a time.
+    """Seals records while it runs; an advisory lock lets one process at a time seal.
 
-    sealed, kept: called after each round that left nothing to do: all records are sealed, their head is kept.
+    sealed: called after each round that sealed all records. kept: called when the current head is kept, too.
     failed: called when a head could not be kept.
     """
 
@@ -71,7 +71,7 @@ class SealWorker:
         self._keeper = keeper
         self._sealed, self._kept, self._failed = sealed, kept, failed
         self.end: Head | None = None
-        """The chain's end as this process knows it."""
+        """The end of the chain after this process's last round."""
         self._last_kept: Head | None = None
 
     @asynccontextmanager
@@ -84,14 +84,14 @@ class SealWorker:
             yield
 
     async def seal(self) -> None:
-        """Seals all records that no running transaction can get between any more, and keeps the head of each batch.
+        """Seals all records whose order is final (no running transaction can precede them); keeps each batch's head.
 
-        Raises ChainAhead, ChainCut, Unavailable. A head that cannot be kept stays for the next time.
+        Raises ChainAhead, ChainCut, Unavailable. A head that cannot be kept is retried in the next round.
         """
         await self._seal_all()
 
     async def log_head(self) -> None:
-        """Logs the end of the chain, signed, beside what the sink keeps."""
+        """Logs the signed end of the chain, in addition to the sink."""
         async with self._work.read() as tx:
             last = await tx[SealRepository].last()
         signed = self._keeper.key.sign(last.head)
@@ -99,13 +99,13 @@ class SealWorker:
 
     async def _round(self) -> None:
         if not await self._seal_all():
-            return  # another process did it, and reports it
+            return  # another process seals, and reports it
         await self._sealed()
         if self._last_kept == self.end:
             await self._kept()
 
     async def _seal_all(self) -> bool:
-        """Seals and keeps; returns False while another process seals."""
+        """Seals all records and keeps the heads; returns False while another process seals."""
         sealed: int | None = AT_ONCE
         while sealed == AT_ONCE:
             sealed = await self._seal_batch()
@@ -113,9 +113,9 @@ class SealWorker:
         return sealed is not None
 
     async def _seal_batch(self) -> int | None:
-        """Seals up to AT_ONCE records; returns how many, None while another process seals.
+        """Seals up to AT_ONCE records; returns how many, or None while another process seals.
 
-        The head counts only once the transaction is committed.
+        `end` is set after the commit: a head of a transaction that was rolled back must not be kept.
         """
         async with self._work.begin() as tx:
             chain = tx[SealRepository]
@@ -137,7 +137,7 @@ class SealWorker:
             return
         try:
             await self._keeper.keep(self.end)
-        except OSError as error:  # the records are sealed all the same, and the next head covers them too
+        except OSError as error:  # the records are sealed, and the next head covers them too
             _log.error("audit_head_not_kept", error=type(error).__name__)
             self._failed()
         else:
@@ -145,7 +145,7 @@ class SealWorker:
 
 
 def links(head: Head, records: Iterable[Mapping[str, Any]]) -> Iterator[Seal]:
-    """Yields the seals of records that follow a head, in their order."""
+    """Yields the seals of records that follow a head, in order."""
     position, covered = head.position, head.hash
     for record in records:
         position, covered = position + 1, next_hash(covered, record)
@@ -156,6 +156,6 @@ async def _repeat_work(work: Callable[[], Awaitable[None]], pause: float) -> Non
     while True:
         try:
             await work()
-        except Exception as error:  # whatever it is, what waits for its seal waits, and it is tried again
+        except Exception as error:  # any failure: unsealed records stay queued, and the next round retries
             _log.error("audit_not_sealed", error=type(error).__name__)
         await asyncio.sleep(pause)

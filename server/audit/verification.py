@@ -1,4 +1,4 @@
-"""Proves that nothing sealed was changed: walks the chain and names the first place where it breaks."""
+"""Verifies the chain of sealed records and reports the first position at which it is broken."""
 
 from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ from server.db.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The first place where the chain does not hold."""
+    """The first position at which the chain is broken."""
 
     position: int
-    """Counted from 1; that of the last good seal plus one."""
+    """Counted from 1; the position of the last valid seal plus one."""
     record_id: UUID | None
     fault: str
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a walk over the chain found."""
+    """The result of verifying the chain."""
 
     sealed: int
-    """Records whose seals hold."""
+    """Number of records with a valid seal."""
     head: Head
     broken: Broken | None
     unsealed: int
-    """Records that are not sealed yet: written in the last second, or no worker runs."""
+    """Number of records without a seal: written in the last second, or no worker runs."""
     unsealed_since: datetime | None
 
 
 class ChainBroken(Exception):
-    """A link does not hold."""
+    """A link of the chain is invalid."""
 
     def __init__(self, position: int, record_id: UUID | None, fault: str) -> None:
         super().__init__(fault)
@@ -42,7 +42,7 @@ class ChainBroken(Exception):
 
 
 class ChainVerifier:
-    """A walk along the chain; heads: hashes that the chain had at some positions, by the kept log."""
+    """Follows the chain link by link; heads: the kept hashes of the chain at some positions."""
 
     def __init__(self, heads: Iterable[Head]) -> None:
         self._kept: dict[int, set[bytes]] = {}
@@ -53,16 +53,16 @@ class ChainVerifier:
 
     @property
     def head(self) -> Head:
-        """Where it stands."""
+        """The head up to which the chain is verified."""
         return self._head
 
     @property
     def place(self) -> tuple[int, UUID]:
-        """The place of the last record in their order."""
+        """The order key (transaction id, record id) of the last verified record."""
         return self._place
 
     def follow(self, seal: Seal) -> None:
-        """One link further. Raises ChainBroken."""
+        """Verifies the next link. Raises ChainBroken."""
         position = self._head.position + 1
         if seal.position != position:
             raise ChainBroken(position, None, "the seal is gone")
@@ -73,20 +73,20 @@ class ChainVerifier:
         if expected != seal.hash or place[0] != seal.transaction_id:
             raise ChainBroken(position, seal.record_id, "the record or its seal was changed")
         if place <= self._place:
-            raise ChainBroken(position, seal.record_id, "the record stands in the wrong place")
+            raise ChainBroken(position, seal.record_id, "the record is in the wrong position")
         if self._kept.get(position, set()) - {expected}:
             raise ChainBroken(position, seal.record_id, "the chain up to here differs from the kept heads")
         self._head, self._place = Head(position, expected), place
 
     def finish(self) -> None:
-        """The chain ends here. Raises ChainBroken if the kept log saw more of it."""
+        """Verifies the end of the chain. Raises ChainBroken if a kept head lies beyond it."""
         longest = max(self._kept, default=0)
         if longest > self._head.position:
             raise ChainBroken(self._head.position + 1, None, f"the kept heads saw {longest} records")
 
 
 async def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verified:
-    """Walk over the whole chain and what is not sealed yet. Raises Unavailable."""
+    """Verifies the whole chain, and the order of the records without a seal. Raises Unavailable."""
     walk = ChainVerifier(heads)
     broken: Broken | None = None
     unsealed, since = 0, None
@@ -99,7 +99,9 @@ async def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verified:
                 raise ChainBroken(walk.head.position, None, "the chain is that of another database server")
             async for record in chain.unsealed():
                 if (record.transaction_id, record.record_id) <= walk.place:
-                    raise ChainBroken(walk.head.position, record.record_id, "the record was put behind the chain's end")
+                    raise ChainBroken(
+                        walk.head.position, record.record_id, "an unsealed record was inserted before the chain's end"
+                    )
                 unsealed, since = unsealed + 1, since or record.occurred_at
         except ChainBroken as found:
             broken = found.broken

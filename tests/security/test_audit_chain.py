@@ -93,7 +93,7 @@ TAMPERINGS = {
             " outcome, actor_id, actor_role FROM audit_records WHERE id = '{ids[9]}'"
         ],
         40,
-        "put behind the chain's end",
+        "inserted before the chain's end",
     ),
     "a record inserted with a seal": (
         [

@@ -1,6 +1,6 @@
-"""How records are written: with a change in its transaction, with a reading in its statement.
+"""Writes audit records: for a change in the same transaction, for a read in the same statement.
 
-A reading that could not be recorded answers nothing, because it is the same statement.
+A read that cannot be recorded returns nothing, because both are one statement.
 """
 
 from typing import Any, Final
@@ -34,7 +34,7 @@ from server.identity import Caller
 ANONYMOUS: Final = "anonymous"
 SYSTEM: Final = "system"
 NO_ACCOUNT: Final = frozenset({ANONYMOUS, SYSTEM})
-"""What stands for the role where no account acted: a stranger, or the service itself."""
+"""Values of `actor_role` where no account acted: a caller without an account, or the service itself."""
 
 _BINDS: Final = {
     c.name: bindparam(f"audit_{c.name}", type_=c.type)
@@ -46,9 +46,9 @@ _INSERT: Final = insert(audit_records).inline().values(_BINDS)
 _NAMES: Final = ", ".join(_BINDS)
 _VALUES: Final = ", ".join(f":{bind.key}" for bind in _BINDS.values())
 AUDIT_CTE: Final = f"recorded AS (INSERT INTO audit_records ({_NAMES}) VALUES ({_VALUES}))"  # noqa: S608 - constants
-"""For the WITH of a statement that is written as text, so that it writes a record as well; see `with_audit_binds`."""
+"""CTE for the WITH of a textual statement, so that it writes a record as well; see `with_audit_binds`."""
 
-# Whose data a refused call was about is known only to the database, if the object is there at all.
+# The patients concerned by a refused call: only the database can resolve them, and only if the object exists.
 _CONCERNED: Final = """ARRAY(
         SELECT unnest(CAST(:audit_patient_ids AS uuid[]))
         UNION SELECT patient_id FROM prescriptions WHERE id = :audit_object_id
@@ -61,14 +61,14 @@ _INSERT_REFUSED: Final = text(
 
 
 def with_audit_binds(statement: TextClause) -> TextClause:
-    """A statement whose WITH holds RECORDED, knowing the types of the parameters that `values` fills."""
+    """Returns a statement that contains AUDIT_CTE, with typed parameters; `audit_params` supplies their values."""
     return statement.bindparams(*_BINDS.values())
 
 
 def audited_row(rows: Select[Any], kind: str, *, object_id: str = "id", patient_id: str | None = None) -> Select[Any]:
-    """A reading of one row that writes its record; where there is no row, there is no record.
+    """Returns a query of one row that also writes its audit record; without a row it writes none.
 
-    kind, object_id, patient_id: what is read, and the columns in which its id and its patient's stand.
+    kind: the kind of object that is read. object_id, patient_id: the columns of its id and of its patient's id.
     """
     found = rows.cte("found")
     patients: ColumnElement[Any] = _no_ids() if patient_id is None else array([found.c[patient_id]])
@@ -77,10 +77,10 @@ def audited_row(rows: Select[Any], kind: str, *, object_id: str = "id", patient_
 
 
 def audited_page(page: Select[Any], kind: str, *, patient_id: str | None = None, empty: bool = True) -> Select[Any]:
-    """A page of a list that writes one record, with the ids of all patients whom it shows.
+    """Returns a query of a page that also writes one audit record, with the ids of all patients on the page.
 
-    page: in its order, with one row more than is shown (parameter `limit`); a CTE's rows come as they are.
-    empty: whether an empty page is recorded; it is not where it means that there is no such object.
+    page: in its order, with one row more than is shown (parameter `limit`); the rows of a CTE keep that order.
+    empty: whether an empty page is recorded; false where it means that there is no such object.
     """
     found = page.cte("found")
     patients: ColumnElement[Any] = _no_ids()
@@ -106,7 +106,7 @@ def _no_ids() -> ColumnElement[Any]:
 
 
 class AuditWriter:
-    """Writes the records of the present call, through one connection."""
+    """Writes the audit records of the current call, through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -120,16 +120,16 @@ class AuditWriter:
         outcome: Outcome = Outcome.SUCCESS,
         reason: str = "",
     ) -> None:
-        """Write a record; it stays if the transaction does.
+        """Writes a record, which commits or rolls back with the transaction.
 
-        actor: who acts, where the call came without a token (he signs in by it). reason: why it failed.
+        actor: the account that acts, in a call without a token such as a sign-in. reason: why the call failed.
         """
         await self._connection.execute(
             _INSERT, audit_params(event, subject, actor=actor, outcome=outcome, reason=reason)
         )
 
     async def refused(self, event: AuditEvent, subject: Subject, outcome: Outcome, reason: str) -> None:
-        """Write the record of a call that failed; the patients are those of the subject, if it exists."""
+        """Writes the record of a call that failed; the patients are those of the subject, if it exists."""
         await self._connection.execute(_INSERT_REFUSED, audit_params(event, subject, outcome=outcome, reason=reason))
 
 
@@ -141,7 +141,7 @@ def audit_params(
     outcome: Outcome = Outcome.SUCCESS,
     reason: str = "",
 ) -> dict[str, object]:
-    """The parameters of a statement that writes a record of the present call as well."""
+    """Returns the parameters of a statement that also writes a record of the current call."""
     call = audit_context.current()
     if call is not None:
         call.recorded = subject

@@ -1,4 +1,4 @@
-"""The chain in the database: which records wait for their seals, and how both are read again."""
+"""The chain in the database: stores seals, finds unsealed records, and reads both for verification."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from server.audit.hash_chain import START, Head
 from server.audit.storage.tables import audit_records, audit_seals
 
 AT_ONCE: Final = 1000
-"""Records that one transaction seals."""
+"""Number of records that one transaction seals."""
 BEFORE_ALL: Final = UUID(int=0)
 
 _COLUMNS: Final = tuple(column.name for column in audit_records.c)
@@ -35,10 +35,10 @@ _LAST: Final = (
 _behind_last = tuple_(_record.transaction_id, _record.id) > tuple_(
     bindparam("transaction_id", type_=_record.transaction_id.type), bindparam("record_id", type_=_record.id.type)
 )
-# Below the oldest transaction that still runs nothing can be committed any more: this order is final.
+# Nothing below the oldest running transaction (xmin) can still be committed, so the order of these records is final.
 _settled = _record.transaction_id < text("(pg_snapshot_xmin(pg_current_snapshot())::text)::bigint")
-# A moment that has no form here (infinity, before the year 1), which only a forger writes, must not stop who seals or
-# verifies: it is read as none, and so differs from what was sealed.
+# A timestamp that Python cannot represent (infinity, before the year 1) can only be forged. It must not stop sealing or
+# verifying: it is read as NULL, and so differs from the sealed value.
 _moment = case(
     (
         (_record.occurred_at >= text("'0001-01-01 00:00+00'")) & (_record.occurred_at < text("'10000-01-01 00:00+00'")),
@@ -63,7 +63,7 @@ _UNSEALED: Final = (
 
 
 _HASH_AT: Final = select(_seal.hash).where(_seal.position == bindparam("position"))
-# A chain that cannot go on is as far behind as its last seal is old: what waits then cannot be found by its place.
+# The lag of a chain that cannot continue is the age of its last seal: waiting records cannot be found by order then.
 _LAG: Final = text(
     """
     WITH last AS (
@@ -87,18 +87,18 @@ _LAG: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class LastSeal:
-    """The end of the chain, and the place of its record in their order."""
+    """The end of the chain, and the order key of its record."""
 
     head: Head
     transaction_id: int
     record_id: UUID
     ahead: bool
-    """Whether this database server has not reached that transaction: a dump of another one was loaded into it."""
+    """True if this database server has not reached that transaction: a dump of another server was restored here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """A link of the chain with the record that it covers; None if the record is gone."""
+    """A link of the chain with the record that it covers; `record` is None if the record is missing."""
 
     position: int
     record_id: UUID
@@ -120,39 +120,39 @@ NO_SEAL: Final = LastSeal(Head(0, START), -1, BEFORE_ALL, ahead=False)
 
 
 class SealRepository:
-    """The chain, through one connection."""
+    """Reads and extends the chain, through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def lock(self) -> bool:
-        """Be the one who seals until the transaction ends; False while somebody else is."""
+        """Acquires the sealing lock until the transaction ends; returns False while another process holds it."""
         return bool(await self._connection.scalar(_LOCK))
 
     async def last(self) -> LastSeal:
-        """The end of the chain."""
+        """Returns the end of the chain."""
         row = (await self._connection.execute(_LAST)).first()
         if row is None:
             return NO_SEAL
         return LastSeal(Head(row.position, row.hash), row.transaction_id, row.record_id, row.ahead)
 
     async def contains(self, head: Head) -> bool:
-        """Returns whether the chain has this hash at this position."""
+        """Returns whether the chain has this head's hash at its position."""
         found = await self._connection.scalar(_HASH_AT, {"position": head.position})
         return head.position == 0 or found == head.hash
 
     async def lag(self) -> float:
-        """Returns for how many seconds the first record without a seal has been waiting; 0 when none is."""
+        """Returns for how many seconds the first unsealed record has been waiting; 0 if there is none."""
         return max(0.0, await self._connection.scalar(_LAG) or 0.0)
 
     async def waiting(self, last: LastSeal) -> list[Mapping[str, Any]]:
-        """The next records to seal, at most AT_ONCE, in their final order."""
+        """Returns the next records to seal, at most AT_ONCE, in their final order."""
         values = {"transaction_id": last.transaction_id, "record_id": last.record_id}
         rows = await self._connection.execute(_WAITING, values)
         return [dict(row) for row in rows.mappings()]
 
     async def add(self, seals: Iterable[Seal]) -> None:
-        """Store seals."""
+        """Stores seals of waiting records."""
         rows = [
             {"position": s.position, "record_id": s.record_id, "transaction_id": s.transaction_id, "hash": s.hash}
             for s in seals
@@ -160,18 +160,18 @@ class SealRepository:
         await self._connection.execute(_SEAL, rows)
 
     async def take_time(self) -> None:
-        """Let the statements of this transaction take as long as they need."""
+        """Disables the statement timeout for this transaction."""
         await self._connection.execute(_TAKE_TIME)
 
     async def sealed(self) -> AsyncIterator[Seal]:
-        """The whole chain from its beginning, AT_ONCE links in memory at a time."""
+        """Yields the whole chain from its beginning, with AT_ONCE links in memory at a time."""
         async with self._connection.stream(_SEALED) as found:
-            async for rows in found.partitions(AT_ONCE):  # one by one they would take half as long again
+            async for rows in found.partitions(AT_ONCE):  # row by row would take half as long again
                 for row in rows:
                     yield _seal_of(row)
 
     async def unsealed(self) -> AsyncIterator[Unsealed]:
-        """All records without a seal, in their order."""
+        """Yields all records without a seal, in their order."""
         async with self._connection.stream(_UNSEALED) as rows:
             async for row in rows:
                 yield Unsealed(row.id, row.transaction_id, row.occurred_at)

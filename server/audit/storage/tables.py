@@ -1,4 +1,4 @@
-"""Tables of the audit: rows are only added, and a trigger refuses anything else."""
+"""Tables of the audit log: append-only, which a trigger enforces."""
 
 from typing import Final
 
@@ -25,7 +25,7 @@ RARE: Final = (
     ("changes", "action", "action <> 'R'"),
     ("other_roles", "actor_role", "actor_role IN ('admin', 'anonymous', 'system')"),
 )
-"""By which columns records are looked for, and which of their values are too rare to be met on the way through all."""
+"""Partial indexes (name, column, condition) for values too rare to be found by scanning the records in time order."""
 
 audit_records = Table(
     "audit_records",
@@ -64,9 +64,9 @@ audit_records = Table(
     Index("ix_audit_records_patient_ids", "patient_ids", postgresql_using="gin"),
     info=APPEND_ONLY,
 )
-"""What happened. No names, no health data: ids, by which they are looked up where that is allowed.
+"""Audit records. They hold ids but no names or health data; permitted readers look those up.
 
-transaction_id: by which records are put in an order that no later commit can get into.
+transaction_id: orders records so that no later commit can precede sealed ones.
 """
 
 audit_seals = Table(
