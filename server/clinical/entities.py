@@ -1,4 +1,4 @@
-"""Patients, visits, prescriptions and QR codes as the rules and services see them."""
+"""Entities of patients, visits, prescriptions and QR codes, as the rules and services use them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,7 +9,7 @@ from server.patient_details import Gender
 
 
 class VisitType(StrEnum):
-    """Why a patient came."""
+    """The kind of a medical visit."""
 
     CONSULTATION = "consultation"
     EMERGENCY = "emergency"
@@ -17,7 +17,7 @@ class VisitType(StrEnum):
 
 
 class PrescriptionStatus(StrEnum):
-    """Where a prescription is in its life; the state table stands in `prescribing.py` and in the pharmacy's rules."""
+    """The states of a prescription; the transitions are in `prescribing.py` and in the pharmacy's rules."""
 
     PENDING = "pending"
     SCANNED = "scanned"
@@ -30,7 +30,7 @@ class PrescriptionStatus(StrEnum):
 
 
 class PatientEmailStatus(StrEnum):
-    """Whether a patient can be emailed."""
+    """The ways in which a patient can or cannot be emailed."""
 
     REACHABLE = "reachable"
     NO_ADDRESS = "no_address"
@@ -47,7 +47,7 @@ class Patient:
     reference_number: str
     full_name: str
     email: str
-    """That of the account; empty without one."""
+    """The account's email address; empty without an account."""
     email_status: PatientEmailStatus
     phone: str
     date_of_birth: date | None
@@ -77,7 +77,7 @@ class PatientSummary:
 
 @dataclass(frozen=True, slots=True)
 class VitalSigns:
-    """What was measured at a visit."""
+    """The measurements taken at a visit."""
 
     blood_pressure: str | None
     """Systolic/diastolic in mmHg."""
@@ -127,13 +127,13 @@ class PrescriptionItem:
 
     @property
     def remaining_quantity(self) -> int:
-        """How many units are still open."""
+        """Number of units not dispensed yet."""
         return self.quantity - self.dispensed_quantity
 
 
 @dataclass(frozen=True, slots=True)
 class QrCode:
-    """A QR code by what its text is rebuilt from; the text itself is stored nowhere."""
+    """A QR code by the values from which its text is rebuilt; the text itself is never stored."""
 
     id: UUID
     prescription_id: UUID
@@ -148,20 +148,20 @@ class QrCode:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The hold that a pharmacist has on a prescription while he dispenses it."""
+    """The right of one pharmacist to dispense a prescription until a lease ends."""
 
     pharmacist_id: UUID
     claimed_from: PrescriptionStatus
-    """The state to return to: scanned or partially dispensed."""
+    """The state after the claim: scanned or partially dispensed."""
     expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Prescription:
-    """A prescription with all that any of its readers may see; each reader's message takes his part of it.
+    """A prescription with everything that any of its readers may see; each reader's message contains a part of it.
 
-    `status` and `claim` are what holds at `as_of`, the database's time of the reading: a claim whose lease is over is
-    gone, an open prescription past `expires_at` is expired, whatever the row says until the worker writes it down.
+    `status` and `claim` are current at `as_of`, the database's time of the read: an expired claim is absent, and an
+    open prescription past `expires_at` is expired, even before the worker has persisted that in the row.
     """
 
     id: UUID
@@ -187,7 +187,7 @@ class Prescription:
     claim: Claim | None
     items: tuple[PrescriptionItem, ...]
     qr_code: QrCode
-    """The present, open code."""
+    """The current code, which is open."""
     created_at: datetime
     expires_at: datetime
     changed_at: datetime
@@ -197,19 +197,19 @@ class Prescription:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """A line of a patient's history: of the two events it holds one."""
+    """An entry of a patient's history: either a visit or a prescription."""
 
     day: date
-    """Of the visit, or of writing the prescription, at the hospital."""
+    """The day of the visit, or on which the prescription was written, in the hospital's time zone."""
     visit: Visit | None
     prescription: Prescription | None
 
     @property
     def id(self) -> UUID:
-        """That of the event."""
+        """The id of the visit or prescription."""
         event = self.visit or self.prescription
         if event is None:
-            raise ValueError("an entry tells of an event")
+            raise ValueError("an entry needs a visit or a prescription")
         return event.id
 
 
@@ -245,7 +245,7 @@ class NewPrescriptionItem:
 
 @dataclass(frozen=True, slots=True)
 class NewPrescription:
-    """A prescription to write."""
+    """A prescription to create."""
 
     patient_id: UUID
     visit_id: UUID | None
@@ -256,7 +256,7 @@ class NewPrescription:
 
 @dataclass(frozen=True, slots=True)
 class PatientChange:
-    """What an update of a record asks for: None and the names that are not in `clear` stay as they are."""
+    """An update of a record: fields that are None and not named in `clear` stay unchanged."""
 
     full_name: str | None = None
     phone: str | None = None
@@ -271,14 +271,14 @@ class PatientChange:
     allergies: tuple[str, ...] | None = None
     existing_conditions: tuple[str, ...] | None = None
     clear: frozenset[str] = frozenset()
-    """Fields to empty, by their JSON names."""
+    """Fields to clear, by their JSON names."""
     version: int | None = None
-    """The version that the caller has seen; None changes whichever is there."""
+    """The version that the caller has read; None updates any version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """From when until when a prescription may be dispensed."""
+    """The period in which a prescription may be dispensed."""
 
     created_at: datetime
     expires_at: datetime
@@ -286,7 +286,7 @@ class Validity:
 
 @dataclass(frozen=True, slots=True)
 class PrescriptionFilter:
-    """What a list of prescriptions is narrowed to; what is empty or None does not narrow."""
+    """Filter of a list of prescriptions; a field that is empty or None does not filter."""
 
     statuses: tuple[PrescriptionStatus, ...] = ()
     patient_id: UUID | None = None

@@ -10,18 +10,18 @@ from server.events.catalog import Event, EventType
 
 @dataclass(frozen=True, slots=True)
 class PrescriptionEvent(Event):
-    """Something that happened to a prescription, which is as the event left it."""
+    """An event of a prescription, with the prescription in its state after the event."""
 
     prescription: Prescription
 
     @property
     def subject_id(self) -> UUID:
-        """The prescription."""
+        """The id of the prescription."""
         return self.prescription.id
 
     @property
     def payload(self) -> Mapping[str, object]:
-        """The state it is in since."""
+        """The state after the event."""
         return {"status": self.prescription.status.value}
 
 
@@ -34,26 +34,26 @@ class PrescriptionCreated(PrescriptionEvent):
 
 @dataclass(frozen=True, slots=True)
 class PrescriptionDispensed(PrescriptionEvent):
-    """A pharmacy handed out a prescription or a part of it; the pharmacies' log tells what."""
+    """A pharmacy dispensed all or a part of a prescription; the pharmacies' log holds the lines."""
 
     type = EventType.PRESCRIPTION_DISPENSED
     log_id: UUID
 
     @property
     def payload(self) -> Mapping[str, object]:
-        """The state it is in since, and the entry of the log."""
+        """The state after the event, and the id of the log entry."""
         return {"status": self.prescription.status.value, "logId": str(self.log_id)}
 
 
 @dataclass(frozen=True, slots=True)
 class PrescriptionRejected(PrescriptionEvent):
-    """A pharmacy refused a prescription."""
+    """A pharmacy rejected a prescription."""
 
     type = EventType.PRESCRIPTION_REJECTED
 
 
 @dataclass(frozen=True, slots=True)
 class PrescriptionCancelled(PrescriptionEvent):
-    """Its doctor took a prescription back."""
+    """The doctor cancelled their prescription."""
 
     type = EventType.PRESCRIPTION_CANCELLED

@@ -1,4 +1,4 @@
-"""The upkeep of prescriptions: what time has ended is written down within a minute."""
+"""Persists expired claims and prescriptions within a minute."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,9 +17,9 @@ _log = structlog.get_logger()
 
 
 class ExpiryJob:
-    """Writes down lapsed claims and lapsed validity; any number of processes may do it at once.
+    """Persists expired claims and expired prescriptions; any number of processes may run it at once.
 
-    Until it has done so, every statement judges them by itself: answers do not depend on it. done: called after each
+    Every statement derives the current state by itself, so responses do not depend on this job. done: called after each
     round.
     """
 
@@ -29,12 +29,12 @@ class ExpiryJob:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write down now and every 30 s until the block is left."""
+        """Runs the job now and every 30 s until the block is left."""
         async with background.running(self._repeat()):
             yield
 
     async def expire_due(self) -> None:
-        """Write down all that has lapsed, some hundred rows a transaction. Raises Unavailable."""
+        """Persists everything that has expired, up to AT_ONCE rows per transaction. Raises Unavailable."""
         settled = AT_ONCE
         while settled == AT_ONCE:
             async with self._work.begin() as tx:
@@ -45,6 +45,6 @@ class ExpiryJob:
             try:
                 await self.expire_due()
                 await self._done()
-            except Exception as error:  # whatever it is, answers do not depend on it, and it is tried again
+            except Exception as error:  # any failure: responses do not depend on it, and the next round retries
                 _log.warning("lapses_not_written_down", error=type(error).__name__)
             await asyncio.sleep(PAUSE_SECONDS)

@@ -1,1 +1,1 @@
-"""Rules of patients and prescriptions: plain functions over values."""
+"""Rules of patients and prescriptions, without storage."""

@@ -1,4 +1,4 @@
-"""What an update makes of a patient record: only what is present changes."""
+"""Applies updates to patient records: only the given fields change."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +10,7 @@ from server.errors import FieldViolation, ValidationFailed, VersionConflict
 from server.patient_details import DETAIL_NAMES, check_past_date
 
 CHANGEABLE: Final = ("full_name", "phone", *DETAIL_NAMES)
-"""The fields of a record that an update may name."""
+"""The fields of a record that an update may set."""
 
 CLEARABLE: Final[Mapping[str, str]] = {
     "phone": "phone",
@@ -23,16 +23,16 @@ CLEARABLE: Final[Mapping[str, str]] = {
     "allergies": "allergies",
     "existingConditions": "existing_conditions",
 }
-"""The fields that an update may empty, by their JSON names."""
+"""The fields that an update may clear, by their JSON names."""
 
 _LISTS: Final = frozenset({"allergies", "existing_conditions"})
 
 
 def changed(patient: Patient, change: PatientChange, today: date) -> Patient:
-    """The record after the change.
+    """Returns the record after the change.
 
-    Raises VersionConflict if it has another version than the caller has seen, ValidationFailed for a field that is both
-    given and cleared and for a date of birth that cannot be.
+    Raises VersionConflict if its version differs from the one that the caller has read, and ValidationFailed for a
+    field that is both given and cleared, or for an impossible date of birth.
     """
     if change.version not in (None, patient.version):
         raise VersionConflict(version=patient.version)

@@ -1,4 +1,4 @@
-"""The doctor's side of the state table: when a prescription may be cancelled, its code replaced, its mail sent."""
+"""Rules of the doctor's actions: when a prescription may be cancelled, its code replaced, its email sent."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -24,23 +24,23 @@ FINAL_STATES: Final[Mapping[PrescriptionStatus, type[FailedPrecondition]]] = {
     PrescriptionStatus.CANCELLED: PrescriptionCancelled,
     PrescriptionStatus.EXPIRED: PrescriptionExpired,
 }
-"""The states that nothing leads out of, with the error that refuses to try."""
+"""The final states, each with the error that rejects further actions."""
 
 
 def subject_of(prescription: Prescription) -> Subject:
-    """What the audit says that an action on it is about."""
+    """Returns the audit subject of an action on the prescription."""
     return Subject("prescription", prescription.id, (prescription.patient_id,))
 
 
 def check_not_final(prescription: Prescription) -> None:
-    """Raise PrescriptionDispensed, -Rejected, -Cancelled or -Expired if nothing can happen to it any more."""
+    """Raises PrescriptionDispensed, -Rejected, -Cancelled or -Expired if the prescription is in a final state."""
     refusal = FINAL_STATES.get(prescription.status)
     if refusal is not None:
         raise refusal(state=prescription.status, changed_at=prescription.changed_at)
 
 
 def claimed_refusal(claim: Claim, pharmacist: User) -> PrescriptionClaimed:
-    """Why it cannot be cancelled now, with what its doctor needs in order to call the pharmacy."""
+    """Returns the error that rejects cancelling, with the name and phone number of the pharmacy for the doctor."""
     return PrescriptionClaimed(
         state=PrescriptionStatus.VALIDATED,
         pharmacy_name=pharmacist.pharmacy_name,
@@ -50,9 +50,9 @@ def claimed_refusal(claim: Claim, pharmacist: User) -> PrescriptionClaimed:
 
 
 def mail_to_patient(kind: EmailKind, prescription: Prescription, **details: str) -> NewEmail:
-    """Returns an email about it to its patient. Raises PatientHasNoEmail and RecipientDeactivated."""
+    """Returns an email about the prescription to its patient. Raises PatientHasNoEmail and RecipientDeactivated."""
     if prescription.patient_email_status is PatientEmailStatus.ACCOUNT_DEACTIVATED:
         raise RecipientDeactivated()
-    if prescription.patient_user_id is None or not prescription.patient_email:  # none, or none that is confirmed
+    if prescription.patient_user_id is None or not prescription.patient_email:  # no address, or an unconfirmed one
         raise PatientHasNoEmail()
     return NewEmail(kind, prescription.patient_user_id, prescription.patient_email, prescription.id, details)

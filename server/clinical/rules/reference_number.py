@@ -1,8 +1,8 @@
-"""Reference numbers that people read out and type: prescriptions (RX) and patients (PAT).
+"""Creates and parses the reference numbers of prescriptions (RX) and patients (PAT).
 
 ``RX-YYYYMMDD-XXXXXXXC``: the day of issue, seven random Crockford base32 characters (35 bits), and a Luhn mod
 32 check character over the eight digits and the seven. It catches every wrong character, and every swap of
-two neighbours except ``0`` with ``Z``. Source: the product contract (formats);
+two neighbours except ``0`` with ``Z``. Source: the domain page (formats);
 https://www.crockford.com/base32.html; ISO/IEC 7812-1 (Luhn), taken mod 32.
 """
 
@@ -24,7 +24,7 @@ _LOOKALIKES: Final = str.maketrans("ILO", "110")
 
 
 class ReferenceKind(StrEnum):
-    """What a reference number names; the value is its prefix."""
+    """The kind of object that a reference number names; the value is its prefix."""
 
     PRESCRIPTION = "RX"
     PATIENT = "PAT"
@@ -39,17 +39,17 @@ class ReferenceNumber:
 
 
 def new_prescription_number(day: date) -> str:
-    """A fresh ``RX-…`` number of that day. Two may collide (1 in 2^35): the caller then draws again."""
+    """Returns a random ``RX-…`` number for a day. Two may collide (1 in 2^35): the caller then draws another."""
     return _new_number(ReferenceKind.PRESCRIPTION, day)
 
 
 def new_patient_reference(day: date) -> str:
-    """A fresh ``PAT-…`` number of that day. Two may collide (1 in 2^35): the caller then draws again."""
+    """Returns a random ``PAT-…`` number for a day. Two may collide (1 in 2^35): the caller then draws another."""
     return _new_number(ReferenceKind.PATIENT, day)
 
 
 def normalize(text: str) -> ReferenceNumber:
-    """Read a number as people type it: any case, spaces around it, I or L for 1 and O for 0 after the prefix.
+    """Parses a number as typed: any case, spaces around it, I or L for 1 and O for 0 after the prefix.
 
     Raises ReferenceNumberInvalid when shape, day or check character is wrong.
     """
@@ -64,7 +64,10 @@ def normalize(text: str) -> ReferenceNumber:
 
 
 def check_character(payload: str) -> str:
-    """Luhn mod 32 of text in ALPHABET: from the right every other value doubled, its digits added."""
+    """Returns the Luhn mod 32 check character of text in ALPHABET.
+
+    From the right, every other value is doubled and its digits are added.
+    """
     total = 0
     for position, character in enumerate(reversed(payload)):
         value = ALPHABET.index(character) * (1 if position % 2 else 2)

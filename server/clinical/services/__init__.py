@@ -1,1 +1,1 @@
-"""Use cases of patients, visits and prescriptions: one transaction each."""
+"""Use cases of patients, visits and prescriptions; each runs in one transaction."""

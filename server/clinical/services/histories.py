@@ -1,4 +1,4 @@
-"""Medical histories: open to every doctor, and to their patient in a session that has entered a mailed code."""
+"""Use cases of medical histories: doctors read any; patients read theirs after entering an emailed code."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,7 +25,7 @@ from server.pagination import Page, PageRequest, PageTokens, page_of
 
 @dataclass(frozen=True, slots=True)
 class OwnHistory:
-    """What a patient reads of himself when the history is open."""
+    """A patient's own opened history, with their existing conditions."""
 
     entries: Page[HistoryEntry]
     existing_conditions: tuple[str, ...]
@@ -41,9 +41,9 @@ class HistoryService:
         self._page_tokens = page_tokens
 
     async def request_access(self, caller: Caller) -> datetime:
-        """Mail the calling patient a code that opens his history to this session; answers when it expires.
+        """Emails the calling patient a code that opens their history in this session; returns when it expires.
 
-        Raises RateLimitExceeded when the account got too many codes today.
+        Raises RateLimitExceeded when too many codes were sent to the account today.
         """
         async with self._work.begin() as tx:
             subject = await _subject(tx, caller)
@@ -53,7 +53,7 @@ class HistoryService:
         return expires_at
 
     async def confirm_access(self, caller: Caller, code: str) -> datetime:
-        """Open the calling patient's history to this session; answers until when.
+        """Opens the calling patient's history in this session; returns when the grant ends.
 
         Raises OtpInvalid, and Unauthenticated for a session that has ended meanwhile.
         """
@@ -65,14 +65,14 @@ class HistoryService:
                 until = await tx[SessionRepository].open_history(caller.session_id)
             if until is not None:
                 await tx[AuditWriter].record(AuditEvent.HISTORY_OPENED, subject)
-        if not right:  # raised here, behind the commit: the try counts
+        if not right:  # raised after the commit, so that the attempt counts
             raise OtpInvalid()
         if until is None:
             raise Unauthenticated()
         return until
 
     async def own(self, caller: Caller, page: PageRequest) -> OwnHistory:
-        """The calling patient's history, newest first. Raises OtpRequired unless it is open, and PageTokenInvalid."""
+        """Lists the calling patient's history, newest first. Raises OtpRequired unless open, and PageTokenInvalid."""
         async with self._work.read() as tx:
             patient = await tx[PatientRepository].by_user(caller.user_id)
             audit_context.set_subject(_record_of(patient))
@@ -82,7 +82,7 @@ class HistoryService:
         return OwnHistory(entries, patient.existing_conditions)
 
     async def of_patient(self, caller: Caller, patient_id: UUID, page: PageRequest) -> Page[HistoryEntry]:
-        """A patient's history for a doctor, newest first. Raises NotFound and PageTokenInvalid."""
+        """Lists a patient's history for a doctor, newest first. Raises NotFound and PageTokenInvalid."""
         async with self._work.read() as tx:
             await tx[PatientRepository].get(patient_id)
             return await self._page(tx, patient_id, page, f"{caller.user_id}|GetPatientHistory|{patient_id}")
@@ -106,7 +106,7 @@ class HistoryService:
 
 
 async def _subject(tx: Transaction, caller: Caller) -> Subject:
-    """The calling patient's record; the record of a refusal names it too."""
+    """Returns the calling patient's record as the subject, and sets it for the audit record of a refusal."""
     subject = _record_of(await tx[PatientRepository].by_user(caller.user_id))
     audit_context.set_subject(subject)
     return subject

@@ -1,4 +1,4 @@
-"""Patient records: opened by doctors and with accounts, searched, read, changed."""
+"""Use cases of patient records: create (by a doctor or with an account), search, read and update."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ from server.patient_details import PatientDetails, PatientRecord, check_past_dat
 
 
 class PatientService:
-    """The use cases of patient records. new_reference: draws a reference number of a day."""
+    """The use cases of patient records. new_reference: draws a random reference number for a day."""
 
     def __init__(
         self,
@@ -42,7 +42,10 @@ class PatientService:
     async def open_record(
         self, tx: Transaction, user_id: UUID | None, full_name: str, phone: str, details: PatientDetails
     ) -> PatientRecord:
-        """Open the record of a new patient, who may have an account. Raises ValidationFailed for a birth to come."""
+        """Creates the record of a new patient, with or without an account.
+
+        Raises ValidationFailed for a date of birth in the future.
+        """
         today = self._clock.today()
         if details.date_of_birth is not None:
             check_past_date(details.date_of_birth, "dateOfBirth", today)
@@ -53,7 +56,7 @@ class PatientService:
                 return record
 
     async def create(self, email: str | None, full_name: str, phone: str, details: PatientDetails) -> Patient:
-        """Open a record, and with an e-mail address the account too. Raises ValidationFailed and EmailTaken."""
+        """Creates a record, and an account if an email address is given. Raises ValidationFailed and EmailTaken."""
         async with self._work.begin() as tx:
             user_id = None if email is None else (await _open_account(tx, email, full_name, phone)).id
             record = await self.open_record(tx, user_id, full_name, phone, details)
@@ -61,7 +64,7 @@ class PatientService:
             return await tx[PatientRepository].get(record.id)
 
     async def search(self, caller: Caller, text: str | None, page: PageRequest) -> Page[PatientSummary]:
-        """Patients by name: all, or those whom the text finds. Raises PageTokenInvalid."""
+        """Lists patients by name: all, or those that match the text. Raises PageTokenInvalid."""
         scope = f"{caller.user_id}|ListPatients|{text!r}"
         after = self._cursor(page, scope)
         async with self._work.read() as tx:
@@ -69,17 +72,17 @@ class PatientService:
         return page_of(rows, found, page.size, lambda last: self._page_tokens.issue((str(last.id),), scope))
 
     async def get(self, patient_id: UUID) -> Patient:
-        """The record. Raises NotFound."""
+        """Gets a patient record. Raises NotFound."""
         async with self._work.read() as tx:
             return await tx[PatientRepository].read(patient_id)
 
     async def profile(self, caller: Caller) -> Patient:
-        """The calling patient's own record."""
+        """Gets the calling patient's own record."""
         async with self._work.read() as tx:
             return await tx[PatientRepository].read_by_user(caller.user_id)
 
     async def update(self, patient_id: UUID, email: str | None, change: PatientChange) -> Patient:
-        """Change what is present; an e-mail address where there was none opens the account.
+        """Updates the given fields; an email address for a record without an account creates the account.
 
         Raises NotFound, VersionConflict, ValidationFailed and EmailTaken.
         """
@@ -92,7 +95,7 @@ class PatientService:
             return present if patient == present else await tx[PatientRepository].save(patient)
 
     async def update_profile(self, caller: Caller, change: PatientChange) -> Patient:
-        """Change what is present in the calling patient's own record. Raises VersionConflict and ValidationFailed."""
+        """Updates the given fields of the calling patient's own record. Raises VersionConflict and ValidationFailed."""
         async with self._work.begin() as tx:
             present = await tx[PatientRepository].by_user_for_update(caller.user_id)
             patient = changed(present, change, self._clock.today())
@@ -101,7 +104,7 @@ class PatientService:
 
     @staticmethod
     async def record_phone(tx: Transaction, user_id: UUID, phone: str) -> UUID:
-        """Write the phone number of a patient's account into his record too; answers the patient's id."""
+        """Copies the phone number of a patient's account to their record; returns the patient's id."""
         present = await tx[PatientRepository].by_user_for_update(user_id)
         return (await tx[PatientRepository].save(replace(present, phone=phone))).id
 
@@ -120,7 +123,7 @@ def _subject(patient_id: UUID) -> Subject:
 
 
 def _condition(text: str | None) -> Mapping[str, str | None]:
-    """What the text of a search asks for; a name without any word asks for nobody."""
+    """Returns the filter for a search text; a text without any word matches no patient."""
     if text is None:
         return {}
     if "@" in text:
@@ -134,7 +137,7 @@ def _condition(text: str | None) -> Mapping[str, str | None]:
 
 async def _with_account(tx: Transaction, patient: Patient, email: str) -> Patient:
     if patient.user_id is not None:
-        raise ValidationFailed.of("email", "can be given only where the record has none yet")
+        raise ValidationFailed.of("email", "can be set only if the record has no account yet")
     user = await _open_account(tx, email, patient.full_name, patient.phone)
     return replace(patient, user_id=user.id)
 

@@ -1,4 +1,4 @@
-"""Prescriptions: written, listed, read and cancelled by their doctor, listed by their patient."""
+"""Use cases of prescriptions: doctors create, list, read and cancel them; patients list theirs."""
 
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
@@ -32,7 +32,7 @@ from server.pagination import Page, PageRequest, PageTokens, page_of
 class PrescriptionService:
     """The use cases of prescriptions.
 
-    valid: how long a prescription may be dispensed. new_number: draws a prescription number of a day.
+    valid: how long a prescription may be dispensed. new_number: draws a random prescription number for a day.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class PrescriptionService:
         self._new_number = new_number
 
     async def create(self, caller: Caller, new: NewPrescription) -> Prescription:
-        """Write a prescription of the caller; its patient is mailed. Raises NotFound for the patient or the visit."""
+        """Creates a prescription by the caller and emails its patient. Raises NotFound for the patient or the visit."""
         async with self._work.begin() as tx:
             await tx[PrescriptionRepository].check_subject(new.patient_id, new.visit_id, caller.user_id)
             prescription_id = await self._insert(tx, caller, new)
@@ -70,7 +70,7 @@ class PrescriptionService:
         period: Period,
         page: PageRequest,
     ) -> Page[Prescription]:
-        """The prescriptions that the caller wrote, newest first. Raises ValidationFailed and PageTokenInvalid."""
+        """Lists the prescriptions that the caller wrote, newest first. Raises ValidationFailed and PageTokenInvalid."""
         period.check()
         zone = self._clock.zone
         narrowed = PrescriptionFilter(
@@ -85,7 +85,7 @@ class PrescriptionService:
     async def list_mine(
         self, caller: Caller, statuses: Iterable[PrescriptionStatus], page: PageRequest
     ) -> Page[Prescription]:
-        """The calling patient's prescriptions, newest first. Raises PageTokenInvalid."""
+        """Lists the calling patient's prescriptions, newest first. Raises PageTokenInvalid."""
         narrowed = PrescriptionFilter(_each_once(statuses))
         scope = f"{caller.user_id}|ListMyPrescriptions|{narrowed.statuses}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
@@ -94,14 +94,14 @@ class PrescriptionService:
         return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
 
     async def get(self, caller: Caller, prescription_id: UUID) -> Prescription:
-        """A prescription that the caller wrote. Raises NotFound."""
+        """Gets a prescription that the caller wrote. Raises NotFound."""
         async with self._work.read() as tx:
             return await tx[PrescriptionRepository].read_of_doctor(prescription_id, caller.user_id)
 
     async def cancel(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
-        """Cancel a prescription that the caller wrote; its patient is told.
+        """Cancels a prescription that the caller wrote and notifies its patient.
 
-        Raises NotFound, PrescriptionClaimed while a pharmacy holds it, and the errors of final states.
+        Raises NotFound, PrescriptionClaimed while a pharmacist holds a claim, and the errors of final states.
         """
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_doctor_for_update(prescription_id, caller.user_id)
@@ -115,7 +115,7 @@ class PrescriptionService:
         return cancelled
 
     async def _insert(self, tx: Transaction, caller: Caller, new: NewPrescription) -> UUID:
-        """Write the prescription with its items and its first code, under a number that is free."""
+        """Stores the prescription with its items and its first QR code; draws numbers until one is free."""
         prescription_id = new_id()
         validity = None
         while validity is None:

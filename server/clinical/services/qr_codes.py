@@ -1,4 +1,4 @@
-"""A prescription's present QR code: shown to, replaced by and mailed for its patient and its doctor."""
+"""Use cases of a prescription's current QR code: its patient and its doctor show, replace and email it."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,12 +19,12 @@ from server.outbox.entities import EmailKind
 from server.outbox.storage.outbox import EMAILS_PER_DAY, Outbox
 
 LEAST_LIFE_IN_MAIL: Final = timedelta(hours=24)
-"""A code that ends sooner is replaced before it is mailed."""
+"""A code that expires sooner is replaced before it is emailed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownQrCode:
-    """A prescription with the text and the picture of its present code: whoever sees them can use the code."""
+    """A prescription with the text and the picture of its current code; anyone who sees either can use the code."""
 
     prescription: Prescription
     text: str
@@ -32,9 +32,9 @@ class ShownQrCode:
 
 
 class QrCodeService:
-    """The use cases of QR codes; to anybody but the prescription's patient and doctor it does not exist.
+    """The use cases of QR codes; raises NotFound for all but the prescription's patient and doctor.
 
-    mails_a_day: how many mails a patient is sent before no more can be asked for.
+    mails_a_day: daily number of emails to a patient above which further requests are rejected.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class QrCodeService:
         self._mails_a_day = mails_a_day
 
     async def show(self, caller: Caller, prescription_id: UUID) -> ShownQrCode:
-        """The present code as text and picture. Raises NotFound."""
+        """Returns the current code as text and picture. Raises NotFound."""
         async with self._work.read() as tx:
             prescription = await tx[PrescriptionRepository].read_code_of_reader(prescription_id, caller.user_id)
         if not self._issuer.can_read(prescription.qr_code):
@@ -56,14 +56,14 @@ class QrCodeService:
         return ShownQrCode(prescription, text, png)
 
     async def reissue(self, caller: Caller, prescription_id: UUID) -> Prescription:
-        """Replace the code. Raises NotFound and the errors of final states."""
+        """Replaces the current code. Raises NotFound and the errors of final states."""
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
             prescribing.check_not_final(prescription)
             return await self._replace_code(tx, prescription)
 
     async def send_by_mail(self, caller: Caller, prescription_id: UUID) -> Prescription:
-        """Mail the prescription to its patient, with a code that lives for another day at least if it can.
+        """Emails the prescription to its patient, with a code that is valid for at least another day if possible.
 
         Raises NotFound, PatientHasNoEmail, RecipientDeactivated, EmailLimitExceeded and the errors of final states.
         """
@@ -80,7 +80,7 @@ class QrCodeService:
         return prescription
 
     async def _renew_code(self, caller: Caller, prescription_id: UUID) -> Prescription:
-        """Replace a code whose key is gone, unless somebody was faster."""
+        """Replaces a code whose key is gone, unless a concurrent call has already replaced it."""
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
             if self._issuer.can_read(prescription.qr_code):

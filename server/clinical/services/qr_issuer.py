@@ -1,4 +1,4 @@
-"""New QR codes, and the texts of stored ones."""
+"""Issues QR codes, and rebuilds the texts of stored ones."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,14 +12,14 @@ from server.qr.signed_code import QrContent, QrKeyRing
 
 @dataclass(frozen=True, slots=True)
 class QrIssuer:
-    """Issues codes that are sealed with the ring's first key."""
+    """Issues codes that are encrypted with the first key of the key ring."""
 
     keys: QrKeyRing
     valid: timedelta
-    """How long a code can be scanned; never longer than its prescription is valid."""
+    """How long a code can be scanned, at most until its prescription expires."""
 
     def issue(self, prescription_id: UUID, now: datetime, prescription_expires_at: datetime) -> QrCode:
-        """A new code, not stored yet. Its times are whole seconds, because its text holds no parts of them."""
+        """Returns a new code, not stored yet. Its times are whole seconds, because its text holds no fractions."""
         issued_at = now.replace(microsecond=0)
         content = QrContent(
             prescription_id=prescription_id,
@@ -42,10 +42,10 @@ class QrIssuer:
         )
 
     def can_read(self, code: QrCode) -> bool:
-        """Whether the key of a stored code is still in the ring, so that its text can be rebuilt."""
+        """Returns True if the key of a stored code is still in the ring, so that its text can be rebuilt."""
         return code.key_id in self.keys.key_ids
 
     def text(self, code: QrCode) -> str:
-        """The text of a stored code that can be read."""
+        """Returns the text of a stored code for which `can_read` holds."""
         content = QrContent(code.prescription_id, code.id, code.issued_at, code.expires_at)
         return signed_code.encode(content, code.nonce, code.key_id, self.keys)

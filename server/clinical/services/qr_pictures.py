@@ -1,4 +1,4 @@
-"""Pictures of QR codes, drawn in worker threads and kept for a while."""
+"""Pictures of QR codes, drawn in worker threads and cached."""
 
 import asyncio
 from collections import OrderedDict
@@ -8,13 +8,13 @@ from typing import Final
 from server.qr import picture
 
 KEPT: Final = 1000
-"""So many pictures are kept, of one or two kilobytes each."""
+"""Number of cached pictures, of one or two kilobytes each."""
 
 
 class QrPictures:
-    """The pictures that were asked for last, by the hash of their code.
+    """LRU cache of pictures, by the hash of their code.
 
-    A picture opens its prescription: it is kept in this process's memory and nowhere else.
+    A picture gives access to its prescription, so it is kept only in this process's memory.
     """
 
     def __init__(self, executor: Executor, kept: int = KEPT) -> None:
@@ -23,7 +23,7 @@ class QrPictures:
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
 
     async def png(self, qr_hash: str, text: str) -> bytes:
-        """The PNG of the code with that hash, which has that text."""
+        """Returns the PNG of the code with this hash and text."""
         drawn = self._pictures.get(qr_hash)
         if drawn is None:
             drawn = await asyncio.get_running_loop().run_in_executor(self._executor, picture.png, text)

@@ -1,4 +1,4 @@
-"""Medical visits: recorded once, listed by the doctor who recorded them."""
+"""Use cases of medical visits: a doctor records visits and lists their own."""
 
 from datetime import date
 from uuid import UUID
@@ -26,7 +26,7 @@ class VisitService:
         self._page_tokens = page_tokens
 
     async def record(self, caller: Caller, new: NewVisit) -> Visit:
-        """Write down a visit to the caller. Raises ValidationFailed for a day to come, NotFound for the patient."""
+        """Records a visit to the caller. Raises ValidationFailed for a future date, NotFound for the patient."""
         check_past_date(new.visit_date, "visitDate", self._clock.today())
         async with self._work.begin() as tx:
             visit = await tx[VisitRepository].insert(caller.user_id, new)
@@ -34,7 +34,7 @@ class VisitService:
         return visit
 
     async def list_own(self, caller: Caller, patient_id: UUID | None, period: Period, page: PageRequest) -> Page[Visit]:
-        """The visits that the caller recorded, newest first. Raises ValidationFailed and PageTokenInvalid."""
+        """Lists the visits that the caller recorded, newest first. Raises ValidationFailed and PageTokenInvalid."""
         period.check()
         scope = f"{caller.user_id}|ListMedicalVisits|{patient_id}|{period}"
         after = self._cursor(page, scope)

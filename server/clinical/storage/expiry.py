@@ -1,4 +1,4 @@
-"""Writing down what time has ended; until then every statement judges it by itself."""
+"""Persists expired claims and prescriptions; until then every statement derives the current state by itself."""
 
 from typing import Final
 
@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.clinical.storage.tables import changed_now, prescriptions, status_now
 
 AT_ONCE: Final = 500
-"""Rows that one statement changes, so that none is locked for long."""
+"""Number of rows that one statement changes, so that none is locked for long."""
 
 _column = prescriptions.c
 
-# Each half walks its own partial index. Rows that somebody else holds are his to judge; they are found again next time.
+# Each half uses its own partial index. Rows locked by another transaction are skipped and found in the next round.
 _LAPSED = (
     select(_column.id, status_now.label("status"), changed_now.label("changed_at"))
     .where(
@@ -34,11 +34,11 @@ _SETTLE = (
 
 
 class ExpiryRepository:
-    """Claims and validities that are over by the database's clock."""
+    """Finds expired claims and prescriptions by the database's clock."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def expire_due(self) -> int:
-        """Write them down; answers how many there were, AT_ONCE meaning that there may be more."""
+        """Persists them; returns how many there were. AT_ONCE means that there may be more."""
         return (await self._connection.execute(_SETTLE)).rowcount

@@ -20,7 +20,7 @@ from server.pagination import COUNT_LIMIT
 
 E = TypeVar("E")
 
-# Ids are drawn in the order of time (UUIDv7), so that within a day what was recorded last comes first.
+# Ids are ordered by time (UUIDv7), so the newest entry of a day comes first.
 _PAGE: Final = with_audit_binds(
     text(
         f"""
@@ -33,7 +33,7 @@ _PAGE: Final = with_audit_binds(
     FROM entries
     WHERE CAST(:after AS date) IS NULL OR (day, id) < (:after, :after_id)
     ORDER BY day DESC, id DESC LIMIT :limit
-    """  # noqa: S608 - RECORDED is a constant
+    """  # noqa: S608 - AUDIT_CTE is a constant
     )
 ).bindparams(
     bindparam("patient_id", type_=Uuid),
@@ -49,7 +49,7 @@ _PRESCRIPTIONS: Final = select_prescription.where(prescriptions.c.id == _ids)
 
 
 class HistoryRepository:
-    """Reads histories."""
+    """Reads medical histories, through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -57,10 +57,10 @@ class HistoryRepository:
     async def page(
         self, patient_id: UUID, zone: str, after: tuple[date, UUID] | None, size: int
     ) -> tuple[tuple[HistoryEntry, ...], int]:
-        """Up to `size` + 1 entries behind a cursor, newest first, and how many there are, counted to COUNT_LIMIT + 1.
+        """Returns up to `size` + 1 entries after a cursor, newest first, and their number, counted to COUNT_LIMIT + 1.
 
-        zone: the IANA zone in which the days of prescriptions are told. The reading is recorded, by the statement
-        without which the others have nothing to read.
+        zone: the IANA time zone of the days of prescriptions. The first statement audits the read; the others depend on
+        its result.
         """
         day, entry_id = after or (None, None)
         wanted = {"patient_id": patient_id, "zone": zone, "after": day, "after_id": entry_id, "limit": size + 1}

@@ -60,7 +60,7 @@ _LIST = KeysetQuery(
         "name_query": _column.name_words.bool_op("@@")(cast(bindparam("name_query", type_=Text), TSQUERY)),
     },
     order=(_column.sort_name, _column.id),
-    # A token names its row by the id alone: names do not belong into URLs.
+    # A page token contains only the id of its row: names must not appear in URLs.
     cursor=(
         select(_cursor_row.c.sort_name).where(_cursor_row.c.id == bindparam("after_id")).scalar_subquery(),
         bindparam("after_id", type_=Uuid),
@@ -72,42 +72,41 @@ _LIST = KeysetQuery(
 
 
 class PatientRepository:
-    """Reads and writes patient records; what is not found raises NotFound("patient")."""
+    """Reads and writes patient records; raises NotFound("patient") for one that is missing."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def get(self, patient_id: UUID) -> Patient:
-        """The record."""
+        """Returns the patient record."""
         return await self._read_one(_BY_ID, id=patient_id)
 
     async def by_user(self, user_id: UUID) -> Patient:
-        """The record of the patient with this account."""
+        """Returns the record of the patient with this account."""
         return await self._read_one(_BY_USER, user_id=user_id)
 
     async def read(self, patient_id: UUID) -> Patient:
-        """The record, for a caller; the reading is recorded."""
+        """Returns the record for a caller; the read is audited."""
         return await self._read_one(_READ_BY_ID, id=patient_id, **audit_params(AuditEvent.PATIENT_READ))
 
     async def read_by_user(self, user_id: UUID) -> Patient:
-        """The record of the patient with this account, for a caller; the reading is recorded."""
+        """Returns the record of the patient with this account, for a caller; the read is audited."""
         return await self._read_one(_READ_BY_USER, user_id=user_id, **audit_params(AuditEvent.PATIENT_READ))
 
     async def get_for_update(self, patient_id: UUID) -> Patient:
-        """The record, locked."""
+        """Locks and returns the record."""
         return await self._read_one(_LOCK_BY_ID, id=patient_id)
 
     async def by_user_for_update(self, user_id: UUID) -> Patient:
-        """The record of the patient with this account, locked."""
+        """Locks and returns the record of the patient with this account."""
         return await self._read_one(_LOCK_BY_USER, user_id=user_id)
 
     async def page(
         self, search: Mapping[str, str | None], after: UUID | None, size: int
     ) -> tuple[tuple[PatientSummary, ...], int]:
-        """Up to `size` + 1 patients by name, behind the one of that id, and how many the search finds.
+        """Returns up to `size` + 1 patients by name, after the one with the id `after`, and how many the search finds.
 
-        search: at most one of `reference_number`, `email` and `name_query` (`name_search.query`). The reading is
-        recorded.
+        search: at most one of `reference_number`, `email` and `name_query` (`name_search.query`). The read is audited.
         """
         cursor = {} if after is None else {"after_id": after}
         record = audit_params(AuditEvent.PATIENTS_LISTED)
@@ -117,7 +116,7 @@ class PatientRepository:
     async def insert(
         self, user_id: UUID | None, reference_number: str, full_name: str, phone: str, details: PatientDetails
     ) -> PatientRecord | None:
-        """Write a new record; None, and nothing written, if the reference number is taken."""
+        """Stores a new record; returns None and stores nothing if the reference number is taken."""
         values = {
             "id": new_id(),
             "user_id": user_id,
@@ -130,7 +129,7 @@ class PatientRepository:
         return None if patient_id is None else PatientRecord(patient_id, reference_number)
 
     async def save(self, patient: Patient) -> Patient:
-        """Write a locked record as its next version, and its name and phone to its account; answers it as stored."""
+        """Stores a locked record as its next version, with name and phone in its account too; returns it as stored."""
         name = _name(patient.full_name)
         values = {"saved_id": patient.id, "user_id": patient.user_id, **name, "phone": patient.phone}
         await self._connection.execute(_SAVE, values | _details(patient))

@@ -1,4 +1,4 @@
-"""Lists of prescriptions: each page by one statement, its reading recorded."""
+"""Lists of prescriptions: one statement reads and audits each page."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -37,7 +37,7 @@ _LIST: Final = KeysetQuery(
 
 
 class PrescriptionListRepository:
-    """Prescriptions by the page, through one connection."""
+    """Reads pages of prescriptions, through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -45,13 +45,13 @@ class PrescriptionListRepository:
     async def of_doctor(
         self, doctor_id: UUID, narrowed: PrescriptionFilter, after: tuple[datetime, UUID] | None, size: int
     ) -> tuple[tuple[Prescription, ...], int]:
-        """Up to `size` + 1 of the doctor's behind a cursor, newest first, and how many the filter finds."""
+        """Returns up to `size` + 1 of the doctor's after a cursor, newest first, and how many the filter finds."""
         return await self._page({"doctor_id": doctor_id}, narrowed, after, size)
 
     async def of_patient(
         self, user_id: UUID, narrowed: PrescriptionFilter, after: tuple[datetime, UUID] | None, size: int
     ) -> tuple[tuple[Prescription, ...], int]:
-        """Up to `size` + 1 of the patient's with this account behind a cursor, newest first, and how many there are."""
+        """Returns up to `size` + 1 of the patient's after a cursor, newest first, and how many the filter finds."""
         return await self._page({"patient_user_id": user_id}, narrowed, after, size)
 
     async def _page(

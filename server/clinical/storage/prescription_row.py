@@ -1,4 +1,4 @@
-"""The prescription of a row that `select_prescription` selects."""
+"""Builds prescriptions from rows of `select_prescription`."""
 
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from server.clinical.entities import (
 
 
 def prescription_of(row: Row[Any]) -> Prescription:
-    """The entity; a claim is in it only while it holds."""
+    """Returns the entity of a row; it contains a claim only while that is valid."""
     status = PrescriptionStatus(row.status)
     held = status is PrescriptionStatus.VALIDATED
     return Prescription(

@@ -1,4 +1,4 @@
-"""Prescriptions in the database: each read with its items and its open QR code by one statement."""
+"""Prescriptions in the database; one statement reads each with its items and its open QR code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -41,7 +41,7 @@ from server.errors import NotFound
 from server.identity import Caller, Role
 
 OPEN_AT_ONCE: Final = 50
-"""So many open prescriptions of one patient are looked up, the newest; hardly anybody has more."""
+"""Limit on the open prescriptions found for one patient, the newest first; patients rarely have more."""
 
 _OPEN: Final = ["pending", "scanned", "validated", "partially_dispensed"]
 
@@ -50,17 +50,17 @@ _column = prescriptions.c
 _UNCHANGED = literal_column(
     "prescriptions.ctid = (SELECT seen.ctid FROM prescriptions AS seen WHERE seen.id = prescriptions.id)", Boolean
 )
-"""False when the row that was locked is newer than the one this statement has seen."""
+"""False if the locked row is newer than the statement's snapshot of it."""
 
 
 def _locking(rows: Select[Any]) -> Select[Any]:
-    """The same rows, locked against other changes, but not against foreign keys that point at them."""
+    """Returns the same query with row locks that block changes but not foreign key checks."""
     locked = rows.add_columns(_UNCHANGED.label("unchanged"))
     return locked.with_for_update(of=(prescriptions, qr_codes), key_share=True)
 
 
 def lock_where(holds: ColumnElement[bool]) -> Select[Any]:
-    """A lock for `get_for_update` that finds a prescription only if this holds of it: for slices that know what."""
+    """Returns a query for `get_for_update` that finds a prescription only if a condition of another slice holds."""
     return _locking(_BY_ID.where(holds))
 
 
@@ -155,27 +155,27 @@ _MOVE = text(
 
 
 class PrescriptionRepository:
-    """Reads and writes prescriptions; what is not found, or not the asker's, raises NotFound("prescription")."""
+    """Reads and writes prescriptions; raises NotFound("prescription") for one that is missing or not permitted."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def get(self, prescription_id: UUID) -> Prescription:
-        """The prescription, whoever asks."""
+        """Returns the prescription, without a check of the caller."""
         return await self._read_one(_BY_ID, id=prescription_id)
 
     async def read_of_doctor(self, prescription_id: UUID, doctor_id: UUID) -> Prescription:
-        """The prescription, if this doctor wrote it; the reading is recorded."""
+        """Returns the prescription if this doctor wrote it; the read is audited."""
         record = audit_params(AuditEvent.PRESCRIPTION_READ)
         return await self._read_one(_READ_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id, **record)
 
     async def read_code_of_reader(self, prescription_id: UUID, user_id: UUID) -> Prescription:
-        """The prescription, to show its code to the account of its doctor or of its patient; that is recorded."""
+        """Returns the prescription to show its code, for its doctor's or patient's account; the read is audited."""
         record = audit_params(AuditEvent.QR_CODE_READ)
         return await self._read_one(_READ_OF_READER, id=prescription_id, user_id=user_id, **record)
 
     async def read_for_receipt(self, prescription_id: UUID, reader: Caller) -> Prescription:
-        """The prescription, for its patient or a pharmacist who dispensed on it; the reading is recorded."""
+        """Returns the prescription for its patient, or for a pharmacist who dispensed it; the read is audited."""
         statement = _READ_OF_READER if reader.role is Role.PATIENT else _READ_BY_ID
         record = audit_params(AuditEvent.RECEIPT_READ)
         return await self._read_one(statement, id=prescription_id, user_id=reader.user_id, **record)
@@ -183,26 +183,26 @@ class PrescriptionRepository:
     async def get_for_update(
         self, prescription_id: UUID, lock: Select[Any] = _LOCK_BY_ID, **values: object
     ) -> Prescription:
-        """The prescription, locked; `lock` is one of `lock_where`, with the values of its condition."""
+        """Locks and returns the prescription; `lock` comes from `lock_where`, `values` are its parameters."""
         return await self._lock_one(lock, id=prescription_id, **values)
 
     async def by_number_for_update(self, number: str) -> Prescription:
-        """The prescription of that number (in its canonical spelling), locked."""
+        """Locks and returns the prescription with this number (in its canonical form)."""
         return await self._lock_one(_LOCK_BY_NUMBER, number=number)
 
     async def of_doctor_for_update(self, prescription_id: UUID, doctor_id: UUID) -> Prescription:
-        """The prescription, locked, if this doctor wrote it."""
+        """Locks and returns the prescription if this doctor wrote it."""
         return await self._lock_one(_LOCK_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id)
 
     async def of_reader_for_update(self, prescription_id: UUID, user_id: UUID) -> Prescription:
-        """The prescription, locked, if this is the account of its doctor or of its patient."""
+        """Locks and returns the prescription for the account of its doctor or of its patient."""
         return await self._lock_one(_LOCK_OF_READER, id=prescription_id, user_id=user_id)
 
     async def open_of_patient_for_update(self, reference_number: str) -> tuple[UUID, tuple[Prescription, ...]]:
-        """The patient with this reference number; what is open of him, locked, newest first, at most OPEN_AT_ONCE.
+        """Locks a patient's open prescriptions; returns the patient's id and the prescriptions, newest first.
 
-        Raises NotFound("patient") if nobody has the number. Locks first and reads then: a list that waits for locks
-        would show items and codes as they were before.
+        Returns at most OPEN_AT_ONCE. Raises NotFound("patient") if no patient has the number. Locks first and then
+        reads: a single locking statement that waits would return items and codes as they were before the wait.
         """
         values = {"reference": reference_number, "open": _OPEN}
         ids = (await self._connection.execute(_LOCK_OPEN_OF_PATIENT, values)).scalars().all()
@@ -216,7 +216,7 @@ class PrescriptionRepository:
         return patient_id, ()
 
     async def check_subject(self, patient_id: UUID, visit_id: UUID | None, doctor_id: UUID) -> None:
-        """Raise NotFound("patient"), or NotFound("visit") for one that is not the patient's with this doctor."""
+        """Raises NotFound("patient"), or NotFound("visit") for a visit not of this patient with this doctor."""
         values = {"patient_id": patient_id, "visit_id": visit_id, "doctor_id": doctor_id}
         row = (await self._connection.execute(_SUBJECT, values)).first()
         if row is None:
@@ -227,7 +227,7 @@ class PrescriptionRepository:
     async def insert(
         self, prescription_id: UUID, number: str, doctor_id: UUID, new: NewPrescription, valid: timedelta
     ) -> Validity | None:
-        """Write the prescription without its items and its code; None, and nothing written, if the number is taken."""
+        """Stores the prescription without items and code; returns None and stores nothing if the number is taken."""
         values = {
             "id": prescription_id,
             "number": number,
@@ -242,7 +242,7 @@ class PrescriptionRepository:
         return None if row is None else Validity(row.created_at, row.expires_at)
 
     async def insert_items(self, prescription_id: UUID, items: Sequence[NewPrescriptionItem]) -> None:
-        """Write the items in their order, by one statement however many there are."""
+        """Stores the items in their order, by one statement for all."""
         values = {
             "prescription_id": prescription_id,
             "ids": [new_id() for _ in items],
@@ -264,7 +264,7 @@ class PrescriptionRepository:
         claim: Claim | None = None,
         reason: str = "",
     ) -> Prescription:
-        """Write the state of a locked prescription and answer it as it is now; without `claim` nobody holds it."""
+        """Stores the state of a locked prescription and returns the new one; without `claim` it is unclaimed."""
         values = {
             "id": prescription.id,
             "status": to,
@@ -277,14 +277,14 @@ class PrescriptionRepository:
         return replace(prescription, status=to, status_reason=reason, claim=claim, **row._asdict())
 
     async def move_all(self, prescriptions: Sequence[Prescription], to: PrescriptionStatus) -> tuple[Prescription, ...]:
-        """Write the same state to locked prescriptions that nobody holds: one statement, none for no prescriptions."""
+        """Stores the same state for locked, unclaimed prescriptions, by one statement (none if there are none)."""
         if prescriptions:
             values = {"ids": [prescription.id for prescription in prescriptions], "status": to}
             await self._connection.execute(_MOVE_ALL, values)
         return tuple(replace(moved, status=to, changed_at=moved.as_of) for moved in prescriptions)
 
     async def add_dispensed(self, quantities: Mapping[UUID, int]) -> None:
-        """Add to what has been dispensed of each item, by one statement; the prescription must be locked."""
+        """Adds to the dispensed quantity of each item, by one statement; the prescription must be locked."""
         values = {"ids": list(quantities), "quantities": list(quantities.values())}
         await self._connection.execute(_ADD_DISPENSED, values)
 
@@ -295,10 +295,11 @@ class PrescriptionRepository:
         return prescription_of(row)
 
     async def _lock_one(self, statement: Select[Any], **values: object) -> Prescription:
-        """Lock by the statement that reads; read again in the rare case that it had to wait for somebody's change.
+        """Locks and reads in one statement; reads again in the rare case that it waited for a concurrent change.
 
-        PostgreSQL then answers the new rows of the locked tables, but the items as they were when the statement began,
-        and no row at all if the open code was replaced. The second time the lock is held, so nothing can move.
+        After a wait PostgreSQL returns the new rows of the locked tables, but the items of the statement's old
+        snapshot, and no row at all if the open code was replaced. The second read already holds the lock, so it is
+        consistent.
         """
         row = (await self._connection.execute(statement, values)).first()
         if row is None or not row.unchanged:

@@ -34,23 +34,23 @@ _OPEN = insert(qr_codes)
 
 
 class QrCodeRepository:
-    """Reads and writes QR codes; whoever replaces or scans one has locked its prescription."""
+    """Reads and writes QR codes; the caller of `count_scan` and `replace` must have locked the prescription."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def get(self, code_id: UUID) -> QrCode | None:
-        """The code, open or replaced; None if it was never issued."""
+        """Returns the code, open or replaced; None if it was never issued."""
         row = (await self._connection.execute(_GET, {"code_id": code_id})).first()
         return None if row is None else QrCode(*row)
 
     async def count_scan(self, code_id: UUID) -> int:
-        """Count a scan of the code and answer how many there were with it."""
+        """Counts a scan of the code and returns the new number of scans."""
         scans: int = (await self._connection.execute(_COUNT_SCAN, {"code_id": code_id})).scalar_one()
         return scans
 
     async def open_new(self, code: QrCode) -> None:
-        """Store the first code of a new prescription."""
+        """Stores the first code of a new prescription."""
         values = {
             "id": code.id,
             "prescription_id": code.prescription_id,
@@ -63,6 +63,6 @@ class QrCodeRepository:
         await self._connection.execute(_OPEN, values)
 
     async def replace(self, code: QrCode) -> None:
-        """Store a new code of a prescription, whose open one stops working."""
+        """Stores a new code of a prescription and closes its open one."""
         await self._connection.execute(_CLOSE, {"owner_id": code.prescription_id})
         await self.open_new(code)

@@ -65,7 +65,7 @@ patients = Table(
     Index("ix_patients_name_words", "name_words", postgresql_using="gin"),
     Index("ix_patients_sort_name_id", "sort_name", "id"),
 )
-"""Patient records; the e-mail address is that of the account, so a patient without an account has none."""
+"""Patient records; the email address belongs to the account, so a patient without an account has none."""
 
 patient_names = Table(
     "patient_names",
@@ -75,11 +75,11 @@ patient_names = Table(
     Column("full_name", Text, nullable=False),
     info=APPEND_ONLY,
 )
-"""How each patient was named, and since when; kept as `user_names` is, by triggers on `patients`."""
+"""Names of each patient over time; maintained like `user_names`, by triggers on `patients`."""
 
 
 def patient_named_at(patient_id: ColumnElement[UUID], at: ColumnElement[datetime], alias: str) -> Lateral:
-    """Returns the row of `patient_names` that held for a patient at a time, to be joined ON true."""
+    """Returns the row of `patient_names` that was valid for a patient at a time, to be joined ON true."""
     return named_at(patient_names, patient_names.c.patient_id == patient_id, at, alias)
 
 
@@ -108,7 +108,7 @@ visits = Table(
     Index("ix_visits_doctor_id_visit_date_id", "doctor_id", "visit_date", "id"),
     Index("ix_visits_patient_id_visit_date_id", "patient_id", "visit_date", "id"),
 )
-"""Medical visits; written once, never changed."""
+"""Medical visits; inserted once, never changed."""
 
 prescriptions = Table(
     "prescriptions",
@@ -192,7 +192,7 @@ qr_codes = Table(
     CheckConstraint("scan_count >= 0", name="scan_count"),
     Index("uq_qr_codes_open", "prescription_id", unique=True, postgresql_where=text("replaced_at IS NULL")),
 )
-"""QR codes by what their text is rebuilt from; at most one per prescription is open."""
+"""QR codes by the values from which their text is rebuilt; at most one per prescription is open."""
 
 status_now = literal_column(
     """CASE
@@ -203,8 +203,8 @@ status_now = literal_column(
     END""",
     Text,
 )
-"""The state that holds in this moment, whatever the row says until the worker writes it down: every answer, filter
-and count uses it. A claim outlives the validity, because what was taken in time may be finished.
+"""The current state, even before the worker has persisted an expiry in the row: every result, filter and count uses
+it. A claim outlives the validity, because a claim taken in time may be finished.
 """
 
 changed_now = literal_column(
@@ -216,7 +216,7 @@ changed_now = literal_column(
     END""",
     DateTime(timezone=True),
 )
-"""Since when `status_now` holds."""
+"""The time since which `status_now` is valid."""
 
 
 def email_status(account: FromClause) -> ColumnElement[str]:
@@ -298,8 +298,8 @@ select_prescription: Select[Any] = select(
     .join(_patient_then, true())
     .join(qr_codes, (qr_codes.c.prescription_id == prescriptions.c.id) & qr_codes.c.replaced_at.is_(None))
 )
-"""A prescription with all that any of its readers may see, its items and its open QR code: one row, one statement.
+"""A prescription with everything that any of its readers may see, its items and its open QR code, in one row.
 
-Doctor and patient are named as they were when it was written. Addresses are those of today, because emails go there;
-so are date of birth, allergies and insurance, by which the counter knows the patient and keeps them safe.
+Names of doctor and patient are those at the time of writing. Email addresses are current, because emails go there; so
+are date of birth, allergies and insurance, by which the pharmacy identifies the patient and checks for risks.
 """

@@ -27,7 +27,7 @@ _patient = patient_named_at(_column.patient_id, _column.created_at, "patient")
 select_visit: Select[Any] = select(
     *visits.c, _patient.c.full_name.label("patient_name"), _doctor.c.full_name.label("doctor_name")
 ).select_from(visits.join(_doctor, true()).join(_patient, true()))
-"""A visit with the names of those who met, as they were when it was recorded."""
+"""A visit with the names of patient and doctor at the time it was recorded."""
 _BY_ID = select_visit.where(_column.id == bindparam("id"))
 
 _GIVEN: Final = (
@@ -77,7 +77,7 @@ class VisitRepository:
         self._connection = connection
 
     async def insert(self, doctor_id: UUID, new: NewVisit) -> Visit:
-        """Write a visit and answer it. Raises NotFound("patient")."""
+        """Stores a visit and returns it. Raises NotFound("patient")."""
         visit_id = new_id()
         measured = astuple(new.vital_signs or _NOTHING)
         values = {
@@ -102,9 +102,9 @@ class VisitRepository:
         after: tuple[date, UUID] | None,
         size: int,
     ) -> tuple[tuple[Visit, ...], int]:
-        """Up to `size` + 1 of the doctor's visits behind a cursor, newest first, and how many the filter finds.
+        """Returns up to `size` + 1 of the doctor's visits after a cursor, newest first, and how many the filter finds.
 
-        The reading is recorded.
+        The read is audited.
         """
         filters = {
             "doctor_id": doctor_id,
@@ -119,7 +119,7 @@ class VisitRepository:
 
 
 def visit_of(row: Row[Any]) -> Visit:
-    """The visit of a row that `select_visit` selects."""
+    """Returns the visit of a row of `select_visit`."""
     measured = VitalSigns(row.blood_pressure, row.heart_rate, row.temperature, row.weight, row.height)
     return Visit(
         id=row.id,
