@@ -1,4 +1,4 @@
-"""`python -m server` is the `medconnect` command."""
+"""Makes `python -m server` run the `medconnect` command."""
 
 from server.cli.commands import main
 

@@ -1,4 +1,4 @@
-"""Work that goes on beside the calls, and waiting in it."""
+"""Runs background tasks while a block lasts, and waits within them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -10,10 +10,11 @@ from typing import Any
 async def running(
     work: Coroutine[Any, Any, None], stop: Callable[[], None] | None = None
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """Runs work until the block is left, or it ends by itself.
+    """Runs work until the block is left, or until the work ends by itself.
 
-    An error of the work cancels the block and is raised from it: a process whose background work died unnoticed would
-    go on without being of use. stop: asks the work to finish when the block is left; without it the work is cancelled.
+    An error of the work cancels the block and is raised from it, because a process whose background task has died
+    unnoticed would keep running without being useful. stop: asks the work to finish when the block is left; without it
+    the work is cancelled.
     """
     block = asyncio.current_task()
     if block is None:
@@ -35,7 +36,7 @@ async def running(
             await _ended(task, stop or task.cancel)
     except asyncio.CancelledError:
         if not interrupted or block.uncancel() > cancellations:
-            raise  # another cancellation than ours
+            raise  # a cancellation from elsewhere
     if not task.cancelled():
         task.result()
 
@@ -50,10 +51,10 @@ async def _ended(task: asyncio.Task[None], stop: Callable[[], object]) -> None:
 
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait until it is set, for at most so long; whether it is.
+    """Waits until the event is set, for at most this many seconds, and returns whether it is set.
 
-    `asyncio.wait_for` would lose a cancellation that comes together with the event on Python 3.11 (cpython#86296), and
-    who stops the work would wait for its end for ever.
+    With Python 3.11, `asyncio.wait_for` loses a cancellation that arrives together with the event (cpython#86296); a
+    caller that stops the work would then wait for its end forever.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -62,4 +63,4 @@ async def set_within(event: asyncio.Event, seconds: float) -> bool:
 
 
 async def unwatched() -> None:
-    """Does nothing: stands for the report of work whose success nobody waits for."""
+    """Does nothing; the default for a success report that no caller needs."""

@@ -1,4 +1,4 @@
-"""The one place that reads the time."""
+"""The only module that reads the time."""
 
 import time
 from collections.abc import Callable
@@ -13,18 +13,19 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Tells the time; passed in wherever time matters, so that a test can stop or turn it.
+    """Returns the time. It is passed in wherever time matters, so that a test can stop or set it.
 
-    Validity, leases and expiry of stored things are judged by the database's clock instead (`now()` in the statement).
+    Validity, leases and the expiry of stored rows are judged by the database's clock instead (`now()` in the
+    statement).
     """
 
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    """Where calendar days are judged (`HOSPITAL_TIME_ZONE`)."""
+    """The time zone in which calendar days are judged (`HOSPITAL_TIME_ZONE`)."""
     now: Callable[[], datetime] = _utc_now
-    """The present moment, aware, in UTC."""
+    """Returns the current time, timezone-aware, in UTC."""
     monotonic: Callable[[], float] = time.monotonic
-    """Seconds that only grow, for durations and rate limits."""
+    """Returns seconds that never decrease, for durations and rate limits."""
 
     def today(self) -> date:
-        """The present calendar day at the hospital."""
+        """Returns the current calendar day at the hospital."""
         return self.now().astimezone(self.zone).date()

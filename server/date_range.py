@@ -1,4 +1,4 @@
-"""The days that a list is narrowed to."""
+"""The range of days that filters a list."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -9,18 +9,18 @@ from server.errors import ValidationFailed
 
 EARLIEST_DATE: Final = date(1900, 1, 1)
 LATEST_DATE: Final = date(2100, 12, 31)
-"""Before the one and behind the other nothing happened, and no list looks."""
+"""The bounds of a filter; no stored date lies outside them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From the first to the last day, both included; None leaves that end open."""
+    """A range of days, both ends included; None leaves that end open."""
 
     first: date | None = None
     last: date | None = None
 
     def check(self) -> None:
-        """Raise ValidationFailed unless both days lie between 1900 and 2100 and the first is not behind the last."""
+        """Raises ValidationFailed unless both days lie between 1900 and 2100 and the first is not after the last."""
         for field, day in (("from", self.first), ("to", self.last)):
             if day is not None and not EARLIEST_DATE <= day <= LATEST_DATE:
                 raise ValidationFailed.of(field, "must be a date between 1900-01-01 and 2100-12-31")
@@ -28,9 +28,9 @@ class Period:
             raise ValidationFailed.of("from", "must not be after `to`")
 
     def starts_at(self, zone: ZoneInfo) -> datetime | None:
-        """The moment in which the first day begins there."""
+        """Returns the moment at which the first day begins in this time zone."""
         return None if self.first is None else datetime.combine(self.first, time.min, zone)
 
     def ends_before(self, zone: ZoneInfo) -> datetime | None:
-        """The moment in which the day after the last one begins there."""
+        """Returns the moment at which the day after the last one begins in this time zone."""
         return None if self.last is None else datetime.combine(self.last + timedelta(days=1), time.min, zone)

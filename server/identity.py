@@ -1,4 +1,4 @@
-"""Who calls."""
+"""The caller of the current call: account, role, session and client address."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class Role(StrEnum):
-    """What an account is; decides which methods it may call."""
+    """The kind of an account; it decides which methods the account may call."""
 
     PATIENT = "patient"
     DOCTOR = "doctor"
@@ -29,20 +29,20 @@ _address: ContextVar[str] = ContextVar("address", default="")
 
 
 def current_caller() -> Caller:
-    """The caller of the call that runs now; LookupError outside a call that needs one."""
+    """Returns the caller of the current call. Raises LookupError outside a call that needs a caller."""
     return _caller.get()
 
 
 def set_caller(caller: Caller) -> None:
-    """State who calls, for the rest of this call's task; done by the authentication interceptor alone."""
+    """Sets the caller for the rest of the call's task; only the authentication interceptor calls this."""
     _caller.set(caller)
 
 
 def current_address() -> str:
-    """Whence the call comes that runs now, as limits count it; empty outside a call."""
+    """Returns the client address of the current call, as rate limits count it; empty outside a call."""
     return _address.get()
 
 
 def set_address(address: str) -> None:
-    """State whence the call comes, for the rest of its task; done by the client-address interceptor alone."""
+    """Sets the client address for the rest of the call's task; only the client-address interceptor calls this."""
     _address.set(address)

@@ -1,4 +1,4 @@
-"""Logs as JSON lines on standard error."""
+"""Logging as JSON lines on standard error."""
 
 import logging
 import sys
@@ -8,11 +8,11 @@ from typing import Final
 import structlog
 
 LONGEST: Final = 256
-"""Characters of any logged text: a caller chooses some of them."""
+"""The maximum length of a logged text in characters; callers choose some of these texts."""
 
 
 def configure(level: str) -> None:
-    """Set the process's logging up once; level is `debug`, `info`, `warning` or `error`."""
+    """Configures the process's logging, once; level is `debug`, `info`, `warning` or `error`."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -30,13 +30,14 @@ def configure(level: str) -> None:
 
 
 class _Libraries(logging.Handler):
-    """Writes what libraries log (asyncio of a task that nobody awaited, for one) as lines of ours.
+    """Writes what libraries log (for example asyncio, about a task that was never awaited) as JSON lines.
 
-    Only their own words: what they put into them, such as an exception's text, may be about a patient.
+    Only the message itself is written: what libraries format into it, such as an exception's text, may hold patient
+    data.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line, with the words as far as the first line break, behind which asyncio shows exceptions."""
+        """Writes one line with the message up to its first line break; asyncio puts exceptions after it."""
         words, _, _ = str(record.msg).partition("\n")
         structlog.get_logger().log(
             record.levelno,
@@ -53,7 +54,7 @@ def _cut(_logger: object, _method: str, event: structlog.typing.EventDict) -> st
 
 
 def _place_of_exception(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Say which exception it was and where, never its text: a driver's holds the row that a constraint refused."""
+    """Adds the exception's type and location, never its text: a driver's text holds the row that was refused."""
     given = event.pop("exc_info", None)
     if not given:
         return event

@@ -1,4 +1,4 @@
-"""What Prometheus reads of this process: calls, rate limits, stores that failed."""
+"""The Prometheus metrics of this process: calls, rate limits, failed stores."""
 
 import asyncio
 from collections import defaultdict
@@ -13,13 +13,13 @@ from prometheus_client.registry import Collector
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 UNKNOWN_METHOD: Final = "unknown"
-"""The one name of all methods that do not exist: their names are chosen by callers."""
+"""The one label of all methods that do not exist, because callers choose their names."""
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
 
 class _Children(Generic[M], dict[tuple[str, ...], M]):
-    """A metric's children by the values of its labels, each looked up once: looking up costs more than counting."""
+    """A metric's children by the values of its labels, each looked up once: a lookup costs more than counting."""
 
     def __init__(self, metric: M) -> None:
         self._metric = metric
@@ -30,37 +30,37 @@ class _Children(Generic[M], dict[tuple[str, ...], M]):
 
 
 class Named(Protocol):
-    """What has a name."""
+    """An object with a name."""
 
     @property
     def name(self) -> str:
-        """It."""
+        """The name, used as a label."""
         ...
 
 
 class Decision(Protocol):
-    """What is counted of a limit's decision."""
+    """A limit's decision, as far as it is counted."""
 
     @property
     def limit(self) -> Named:
-        """Whose bucket it was."""
+        """The limit whose bucket was charged."""
         ...
 
     @property
     def allowed(self) -> bool:
-        """Whether it let the call on."""
+        """True if the limit allowed the call."""
         ...
 
 
 class LimitCounts(Collector):
-    """How often each limit allowed and refused, by its name: every call counts twice, so these are plain numbers."""
+    """How often each limit allowed and refused calls, by name; plain numbers, because every call counts twice."""
 
     def __init__(self) -> None:
         self.allowed: dict[str, int] = defaultdict(int)
         self.refused: dict[str, int] = defaultdict(int)
 
     def collect(self) -> Iterable[Metric]:
-        """As Prometheus reads them."""
+        """Returns the counts as Prometheus metrics."""
         family = CounterMetricFamily("medconnect_rate_limits", "Tokens taken and refused.", labels=["limit", "outcome"])
         for outcome, counts in (("allowed", self.allowed), ("refused", self.refused)):
             for name, count in list(counts.items()):
@@ -118,26 +118,26 @@ class Metrics:
         self._failure = _Children(failures)
 
     def call_ended(self, method: str, reason: str) -> None:
-        """A call ended: OK, or with the reason of its failure."""
+        """Counts a call that ended: OK, or with the reason of its failure."""
         self._call[method, reason].inc()
 
     def call_took(self, method: str, seconds: float) -> None:
-        """How long a unary call took."""
+        """Records how long a unary call took."""
         self._seconds[method,].observe(seconds)
 
     def anonymous_denied(self, method: str) -> None:
-        """Somebody without a valid token was refused."""
+        """Counts a refused call without a valid token."""
         self._denial[method,].inc()
 
     def limits_judged(self, decisions: Sequence[Decision]) -> None:
-        """A call took a token out of each bucket, or out of none because some refused it."""
+        """Counts a call that took a token from each bucket, or from none because some bucket refused it."""
         refusals = [decision for decision in decisions if not decision.allowed]
         counts = self._limits.refused if refusals else self._limits.allowed
         for decision in refusals or decisions:
             counts[decision.limit.name] += 1
 
     def store_failed(self, store: str) -> None:
-        """A store of rate limits did not answer."""
+        """Counts a rate limit store that did not answer."""
         self._failure[store,].inc()
 
     def head_not_kept(self) -> None:
@@ -145,7 +145,7 @@ class Metrics:
         self._head_failures.inc()
 
     def background_seen(self, silence: Mapping[str, float], dead: Set[str], lag: float) -> None:
-        """Sets how long each background task is silent, which is dead, and how far the seals are behind; seconds."""
+        """Sets how long each background task has been silent, which are dead, and the seals' delay; in seconds."""
         self._lag.set(lag)
         for task, seconds in silence.items():
             self._silence[task,].set(seconds)
@@ -153,12 +153,12 @@ class Metrics:
 
     @property
     def limit_counts(self) -> LimitCounts:
-        """What each limit did so far."""
+        """Returns the counts of each limit since the process started."""
         return self._limits
 
     @asynccontextmanager
     async def served(self, address: str) -> AsyncIterator[int]:
-        """Answer Prometheus at `host:port` until the block is left; yields the port. Raises OSError if it is taken."""
+        """Serves metrics at `host:port` until the block is left; yields the port. Raises OSError if it is taken."""
         host, _, port = address.rpartition(":")
         server, thread = start_http_server(int(port), host.strip("[]"), self.registry)
         try:

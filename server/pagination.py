@@ -1,4 +1,4 @@
-"""Keyset pages: what a list answers, and the opaque tokens that continue it."""
+"""Keyset pagination: the pages of a list, and the opaque tokens that continue it."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from server.errors import PageTokenInvalid
 
 DEFAULT_PAGE_SIZE: Final = 20
 COUNT_LIMIT: Final = 1000
-"""Totals are exact up to here; beyond, this number is the answer, marked as a minimum."""
+"""Totals are exact up to this number; beyond it this number is returned and marked as a minimum."""
 
 CursorValue: TypeAlias = str | int | bool | None
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page is asked for: so many rows after those of the token; an empty token is the first page."""
+    """A requested page: the number of rows, and the token they follow; an empty token means the first page."""
 
     size: int
     token: str
@@ -46,9 +46,10 @@ class Page(Generic[T]):
 
 
 def page_of(rows: Sequence[T], found: int, size: int, token_after: Callable[[T], str]) -> Page[T]:
-    """The page of a query that asked for one row more than `size`: the extra row says that there is a next page.
+    """Returns the page of a query that fetched one row more than `size`, which proves that there is a next page.
 
-    found: how many rows the filter finds, counted to COUNT_LIMIT + 1. token_after: the token of the page behind a row.
+    found: how many rows the filter finds, counted to COUNT_LIMIT + 1. token_after: returns the token of the page that
+    follows a row.
     """
     more = len(rows) > size
     items = tuple(rows[:size])
@@ -57,11 +58,11 @@ def page_of(rows: Sequence[T], found: int, size: int, token_after: Callable[[T],
 
 
 class PageTokens:
-    """Makes and reads page tokens: base64url of a truncated HMAC-SHA256 (16 bytes) and the cursor as JSON.
+    """Issues and reads page tokens: base64url of a truncated HMAC-SHA256 (16 bytes) and the cursor as JSON.
 
-    The scope ties a token to its list: caller id, RPC and canonical filter in one text. A token is authentic,
-    not secret: whoever holds it can read the cursor, and URLs are logged, so a cursor names rows by id and
-    time, never a person. former: keys of before, whose tokens are still read.
+    The scope ties a token to its list: caller id, RPC and canonical filter in one text. A token is authentic, not
+    secret: its holder can read the cursor, and URLs are logged, so a cursor names rows by id and time, never a person.
+    former: previous keys, whose tokens are still accepted.
     """
 
     def __init__(self, key: bytes, *former: bytes) -> None:
@@ -70,12 +71,12 @@ class PageTokens:
         self._keys = (key, *former)
 
     def issue(self, cursor: tuple[CursorValue, ...], scope: str) -> str:
-        """The token that continues a list after this cursor (the sort key of its last row)."""
+        """Returns the token that continues a list after this cursor (the sort key of its last row)."""
         payload = json.dumps(cursor, separators=(",", ":")).encode()
         return _to_base64url(_mac(self._keys[0], payload, scope) + payload)
 
     def read(self, token: str, scope: str) -> tuple[CursorValue, ...]:
-        """The cursor of a token issued for the same scope. Raises PageTokenInvalid for anything else."""
+        """Returns the cursor of a token issued for the same scope. Raises PageTokenInvalid for any other token."""
         if not _TOKEN.fullmatch(token) or len(token) % 4 == 1:
             raise PageTokenInvalid()
         data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
@@ -86,15 +87,15 @@ class PageTokens:
         return tuple(json.loads(payload))
 
     def issue_after(self, moment: datetime, row_id: UUID, scope: str) -> str:
-        """The token of the usual cursor: rows in order of time, then id. Keeps microseconds and offset."""
+        """Returns the token of the usual cursor: rows ordered by time, then id. Keeps microseconds and UTC offset."""
         return self.issue((moment.isoformat(), str(row_id)), scope)
 
     def read_after(self, token: str, scope: str) -> tuple[datetime, UUID]:
-        """The cursor that issue_after wrote. Raises PageTokenInvalid."""
+        """Returns the cursor that issue_after wrote. Raises PageTokenInvalid."""
         match self.read(token, scope):
             case (str() as moment, str() as row_id):
                 return datetime.fromisoformat(moment), UUID(row_id)
-            case _:  # a list whose cursor had another shape when the token was issued, before an upgrade
+            case _:  # the token was issued before an upgrade that changed this list's cursor
                 raise PageTokenInvalid()
 
 

@@ -1,4 +1,4 @@
-"""What a patient record is opened with: by a patient who registers, or by a doctor."""
+"""The data of a new patient record, from a patient who registers or from a doctor."""
 
 from dataclasses import dataclass, fields
 from datetime import date
@@ -20,7 +20,7 @@ class Gender(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PatientDetails:
-    """The medical and insurance side of a new record; texts are empty and lists are empty where nothing was given."""
+    """The medical and insurance data of a new record; texts and lists that were not given are empty."""
 
     date_of_birth: date | None
     gender: Gender | None
@@ -35,18 +35,18 @@ class PatientDetails:
 
 
 DETAIL_NAMES: Final = tuple(field.name for field in fields(PatientDetails))
-"""The names of the details, which columns and requests share."""
+"""The names of the details, shared by columns and requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatientRecord:
-    """What the holder of a new account is told of his record."""
+    """The part of a new patient record that is returned to the holder of the new account."""
 
     id: UUID
     reference_number: str
 
 
 def check_past_date(day: date, field: str, today: date) -> None:
-    """Raise ValidationFailed for `field` unless the day lies between 1900 and today."""
+    """Raises ValidationFailed for `field` unless the day lies between 1900 and today."""
     if not EARLIEST_DATE <= day <= today:
         raise ValidationFailed.of(field, "must be a date between 1900-01-01 and today")

@@ -1,8 +1,8 @@
-"""Texts as they are stored: what a reader sees, and the joiners and selectors that its script needs.
+"""Normalizes texts for storage: visible characters, and the joiners and selectors that their script needs.
 
-Classes of characters rather than lists: Unicode's properties (UAX 44), and where a joiner is needed RFC 5892's rules
-CONTEXTJ, as PRECIS has them (RFC 8264, FreeformClass). What is unseen comes with pasted text, so it is dropped and not
-refused; what would show something else to its reader than it holds is refused.
+Characters are classified by Unicode properties (UAX 44), not by lists; joiners are accepted where RFC 5892's CONTEXTJ
+rules need them, as in PRECIS (RFC 8264, FreeformClass). Invisible characters come with pasted text, so they are dropped
+and not refused; a text that would display something other than it holds is refused.
 """
 
 import unicodedata
@@ -12,8 +12,10 @@ from typing import Final
 import regex
 
 MOST_MARKS: Final = 30
-"""On one letter, as Unicode's Stream-Safe Text Format has it (UAX 15): the time that it takes to bring marks into their
-order grows by the square of their number, and 100,000 take half a minute."""
+"""The maximum number of marks on one letter, as in Unicode's Stream-Safe Text Format (UAX 15).
+
+The time to sort marks grows with the square of their number; 100,000 marks take half a minute.
+"""
 
 _MARKS_OF_DIRECTION: Final = "\u061c\u200e\u200f"
 _EMBEDDINGS: Final = "\u202a-\u202e\u2066-\u2069"
@@ -26,10 +28,10 @@ _NEEDED: Final = (
     r"(?<=\p{Extended_Pictographic}[\ufe0f\p{Emoji_Modifier}]?)\u200d(?=\p{Extended_Pictographic})",
     r"(?<=\p{Extended_Pictographic})[\ufe0e\ufe0f]",
     r"(?<=[0-9#*])\ufe0f(?=\u20e3)",
-    r"(?<=\p{Script=Han})[\ufe00-\ufe02\U000e0100-\U000e01ef]",  # the forms in which names are registered in Japan
+    r"(?<=\p{Script=Han})[\ufe00-\ufe02\U000e0100-\U000e01ef]",  # the variants in which names are registered in Japan
     r"(?<=[\p{Script=Mongolian}&&\p{L}])[\u180b-\u180f]",
 )
-"""Where a script or an emoji needs what is unseen elsewhere: a joiner, or the selector of a form."""
+"""The contexts in which a script or an emoji needs an invisible character: a joiner or a variation selector."""
 
 
 def _pattern(text: str) -> "regex.Pattern[str]":
@@ -42,7 +44,7 @@ def _unseen(*needed: str) -> "regex.Pattern[str]":
 
 
 def _refused(controls: str) -> "regex.Pattern[str]":
-    """Formats that are seen no more than others, private and unassigned characters, and symbols that show nothing."""
+    """Matches other invisible formats, private and unassigned characters, and symbols that display nothing."""
     formats = rf"[\p{{Cf}}--\p{{Default_Ignorable_Code_Point}}]{_EMBEDDINGS}"
     return _pattern(rf"[{controls}{formats}\p{{Co}}\p{{Cn}}\p{{Cs}}\p{{Zl}}\p{{Zp}}\ufffc\U0001d159]")
 
@@ -59,14 +61,14 @@ _WORDS: Final = _pattern(r"[\p{L}\n]+")
 _DIGIT: Final = _pattern(r"\p{Nd}")
 _DIRECTION: Final = _pattern(f"[{_MARKS_OF_DIRECTION}]")
 _AROUND: Final = "".join(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
-"""Unicode's Bidi_Control: programs put it around what they copy, numbers above all."""
+"""Unicode's Bidi_Control characters; programs add them around copied text, mostly around numbers."""
 
 
 def without_unseen(text: str, *, block: bool = False) -> str:
-    """Returns the text without characters that nobody sees, but for those that its script needs.
+    """Returns the text without invisible characters, except for those that its script needs.
 
-    block: of several lines, prose: marks of direction stay too, inside it. Embeddings, overrides and isolates are
-    dropped around a text; inside it they stay, to be refused.
+    block: for prose of several lines; direction marks inside the text are kept too. Embeddings, overrides and isolates
+    are dropped around a text; inside it they are kept, and then refused.
     """
     if text.isascii():
         return text
@@ -75,9 +77,9 @@ def without_unseen(text: str, *, block: bool = False) -> str:
 
 
 def stored(text: str, *, block: bool = False) -> tuple[str, str]:
-    """Returns the text as it is stored, in Unicode form C, and what is wrong with it; empty: nothing is.
+    """Returns the text as it is stored, in Unicode form C, and the fault found in it; empty if there is none.
 
-    It takes time linear in the length. What is stored is stored again unchanged.
+    Takes time linear in the length. A stored text is stored again unchanged.
     """
     seen = without_unseen(text, block=block)
     wrong = next(_faults(text, seen, block), "")
@@ -99,7 +101,7 @@ def _faults(text: str, seen: str, block: bool) -> Iterator[str]:
 
 
 def _turns_numbers(text: str) -> bool:
-    """Whether a mark of direction stands between two digits with no letter between: `1.5` would be read as `5.1`."""
+    """Returns whether a direction mark stands between two digits without a letter: `1.5` would be read as `5.1`."""
     if not _DIRECTION.search(text):
         return False
     for part in _WORDS.split(text):

@@ -1,4 +1,4 @@
-"""Secrets in files: what a development instance keeps for itself, and the keys that are derived from a secret."""
+"""Secrets that a development instance keeps in files, and keys that are derived from a secret."""
 
 import os
 import secrets
@@ -12,7 +12,7 @@ SECRET_BYTES: Final = 32
 
 
 def kept_secret(folder: Path, name: str) -> str:
-    """The secret of this name, made at the first asking: 64 hexadecimal digits in a file that only its owner reads."""
+    """Returns the secret of this name, generated on first use: 64 hexadecimal digits in a file private to its owner."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / name
     try:
@@ -25,8 +25,8 @@ def kept_secret(folder: Path, name: str) -> str:
 
 
 def derived_key(root: str, purpose: str) -> bytes:
-    """A 32-byte key for one purpose, from a root secret, by HKDF-SHA256 (RFC 5869: `info` binds it to its purpose).
+    """Returns a 32-byte key for one purpose, derived by HKDF-SHA256 (RFC 5869; `info` binds the key to its purpose).
 
-    Keys of different purposes say nothing of each other.
+    Keys of different purposes reveal nothing about each other.
     """
     return HKDF(SHA256(), SECRET_BYTES, salt=None, info=f"medconnect {purpose}".encode()).derive(root.encode())

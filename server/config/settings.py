@@ -1,6 +1,6 @@
-"""Everything that is configured, read from the environment, a `.env` file, or for secrets `NAME_FILE`.
+"""The settings, read from the environment, a `.env` file, or for secrets from `NAME_FILE`.
 
-`env.example` shows every variable with its meaning. Nothing else reads the environment.
+`env.example` lists every variable with its meaning. No other module reads the environment.
 """
 
 import os
@@ -36,7 +36,7 @@ LEAST_SECRET_BYTES: Final = 32
 ENV_FILE: Final = ".env"
 MOST_PORT: Final = 65535
 PLACE: Final = re.compile(r"(\[[^]]*\]|[^][:]*)(:\d{0,5})?")
-"""A host, in brackets where it holds colons, and a port."""
+"""A host, in brackets if it contains colons, and a port."""
 
 
 def _host_and_port(value: str) -> str:
@@ -74,7 +74,7 @@ Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class ConfigurationWrong(Exception):
-    """Settings that cannot work; `faults` says of each variable what is wrong, without its value."""
+    """Raised for settings that cannot work; `faults` states for each variable what is wrong, without its value."""
 
     def __init__(self, faults: Mapping[str, str]) -> None:
         super().__init__(", ".join(faults))
@@ -89,16 +89,16 @@ class Settings(BaseSettings):
     )
 
     medconnect_env: Literal["development", "production"] = "development"
-    """Production refuses what is unsafe (`configuration.py`) and serves no reflection."""
+    """Production refuses unsafe settings (`server/runtime/production.py`) and serves no reflection."""
     medconnect_home: Path = Path("var")
-    """State folder: embedded database, generated keys, mails, sockets."""
+    """The state folder: embedded database, generated keys, emails, sockets."""
 
     database_url: SecretStr | None = None
     """PostgreSQL 14 or newer, `postgresql://user:password@host:port/name`; none: the embedded one."""
     migration_database_url: SecretStr | None = None
-    """The database as its owner reaches it, for migrations; none: DATABASE_URL."""
+    """The database URL of the schema's owner, for migrations; none: DATABASE_URL."""
     sealer_database_url: SecretStr | None = None
-    """The database as the account that seals the audit reaches it; none: DATABASE_URL, outside production."""
+    """The database URL of the account that seals the audit; none: DATABASE_URL, outside production."""
     db_host: str | None = None
     """With the other DB_ variables an alternative to DATABASE_URL."""
     db_port: Port = 5432
@@ -106,98 +106,98 @@ class Settings(BaseSettings):
     db_user: str = "medconnect"
     db_password: SecretStr = SecretStr("")
     db_pool_size: Annotated[int, Field(ge=1, le=100)] = 10
-    """Connections a process keeps open; half as many again for a moment when all are taken."""
+    """Connections that a process keeps open; half as many more are opened briefly when all are in use."""
 
     grpc_address: Address = "127.0.0.1:50051"
-    """Where gRPC listens, `host:port`: the edge's second port, or of `medconnect serve` the server itself."""
+    """The gRPC address, `host:port`: the edge's second port, or the server's own with `medconnect serve`."""
     grpc_direct_address: Address | None = None
-    """Where the server itself answers gRPC past the edge, `host:port`, for networks that are trusted; None: nowhere."""
+    """The address at which the server itself serves gRPC without the edge, `host:port`, for trusted networks; None:
+    none."""
     rest_address: Address = "127.0.0.1:3000"
-    """Where REST listens, `host:port`."""
+    """The REST address, `host:port`."""
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
-    """How many proxies stand before REST and append the caller's address to `x-forwarded-for`; without any it is the
-    address that connects."""
+    """How many proxies before REST append to `x-forwarded-for`; with 0, the address that connects is the client's."""
     server_processes: Annotated[int, Field(ge=1, le=64)] = 1
     """How many processes serve gRPC."""
     edge_workers: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Threads of Envoy that serve REST; none: one for each core."""
+    """Envoy's worker threads for REST; none: one per core."""
     metrics_address: LoopbackAddress | None = None
-    """Where Prometheus reads, `host:port` on loopback; of several processes the second one has the next port, and so
-    on. None: nowhere."""
+    """The address of the Prometheus metrics, `host:port` on loopback; with several processes the second one uses the
+    next port, and so on. None: no metrics are served."""
     tls_cert: Path | None = None
-    """The server's certificate (PEM), for gRPC and REST; none: they speak plainly."""
+    """The server's certificate (PEM), for gRPC and REST; none: no TLS."""
     tls_key: Path | None = None
-    """Its private key (PEM)."""
+    """The certificate's private key (PEM)."""
     tls_client_ca: Path | None = None
-    """The roots (PEM) of the certificates that gRPC callers must show; none: they need none."""
+    """The root certificates (PEM) for mandatory client certificates of gRPC; none: clients need no certificate."""
 
     admin_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] = "admin@medconnect.local"
-    """The first admin, made at the first start."""
+    """The first admin's email address; the account is created at the first start."""
     admin_password: SecretStr | None = None
-    """His password; none: generated and printed once."""
+    """The first admin's password; none: it is generated and printed once."""
 
     jwt_secret: SecretStr | None = None
     """At least 32 bytes, from which the key that signs access tokens is derived; none: generated in development."""
     jwt_former_secret: SecretStr | None = None
-    """What JWT_SECRET was before: its access tokens and page tokens stay good while it is given."""
+    """The previous JWT_SECRET: its access tokens and page tokens stay valid while it is set."""
     jwt_keys_file: Path | None = None
-    """Instead of JWT_SECRET: the key ring that `medconnect keys` makes and rotates."""
+    """Instead of JWT_SECRET: the key ring that `medconnect keys` creates and rotates."""
     jwt_expires_in: Annotated[int, Field(ge=60, le=3600)] = 900
-    """Life of an access token: seconds, or a number with s, m or h, such as `15m`."""
+    """The lifetime of an access token: seconds, or a number with s, m or h, such as `15m`."""
     qr_encryption_key: SecretStr | None = None
     """At least 32 bytes, or a ring `kid:secret,kid:secret` (the first encrypts); none: generated in development."""
 
     audit_heads: Annotated[str | None, Field(pattern=r"^(file:|syslog:/).+|^syslog:[^/].*:\d{1,5}$")] = None
-    """Where the audit's signed heads are kept: `file:PATH`, `syslog:/SOCKET` or `syslog:HOST:PORT` (TCP); none: a file
-    in MEDCONNECT_HOME/audit."""
+    """The sink of the audit's signed heads: `file:PATH`, `syslog:/SOCKET` or `syslog:HOST:PORT` (TCP); none: a file in
+    MEDCONNECT_HOME/audit."""
 
     staff_idle_minutes: Annotated[int, Field(ge=1, le=720)] = 30
-    """How long a session of a doctor, pharmacist or admin may lie unused."""
+    """The idle timeout of a session of a doctor, pharmacist or admin, in minutes."""
     registration_confirm_email: bool | None = None
-    """Whether an address belongs to an account that registered itself only after a mailed code; none: in production,
-    which refuses false."""
+    """True if registration must be confirmed by an emailed code; none: in production only, which refuses false."""
 
     smtp_host: str | None = None
-    """The outgoing mail server; none: mails are written to a maildir in MEDCONNECT_HOME/mail."""
+    """The outgoing mail server; none: emails are written to a maildir in `MEDCONNECT_HOME/mail`."""
     smtp_port: Port = 587
     smtp_user: str = ""
     smtp_pass: SecretStr = SecretStr("")
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
     email_from: str = "MedConnect <no-reply@medconnect.local>"
-    """The sender of every mail."""
+    """The sender of every email."""
     email_detail: Literal["full", "minimal"] = "full"
-    """Minimal leaves diagnosis and medicines out of mails."""
+    """`minimal` leaves diagnosis and medicines out of emails."""
     email_max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    """How often an email that cannot be made is tried; temporary refusals by the mail server are retried for a day."""
+    """How often an email that cannot be rendered is tried; temporary refusals by the mail server are retried for a
+    day."""
     email_daily_cap: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """How many mails an account is sent in 24 hours before no more can be asked for; events are always told."""
+    """How many emails an account gets in 24 hours before it can request no more; event emails are always sent."""
     email_keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
-    """How long the queue remembers a finished mail, and the feed what became of it."""
+    """How many days the queue keeps a finished email, and the feed its changes."""
 
     frontend_url: str = "http://localhost:3000"
-    """Where links in mails lead."""
+    """The base URL of links in emails."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ("http://localhost:3000",)
     """Browser origins that may call REST, separated by commas."""
     api_docs: bool | None = None
-    """Whether `/api-docs` shows Swagger UI and the OpenAPI document; none: in development only."""
+    """True to serve Swagger UI and the OpenAPI document at `/api-docs`; none: in development only."""
 
     rate_limit_factor: Annotated[float, Field(gt=0, le=1_000_000)] = 1
-    """Every rate limit times this; for load tests."""
+    """A factor for every rate limit; for load tests."""
     rate_limits: Annotated[dict[str, Tokens], NoDecode] = Field(default_factory=dict)
-    """Single limits: `login=10,scan=60`."""
+    """Overrides of single limits: `login=10,scan=60`."""
     rate_limit_networks: Annotated[tuple[str, ...], NoDecode] = ()
-    """Networks whose addresses have so many times the limits of others: `10.0.0.0/8:50,2001:db8::/32:20`."""
+    """Networks whose addresses have a multiple of the usual limits: `10.0.0.0/8:50,2001:db8::/32:20`."""
     rate_limit_redis_url: SecretStr | None = None
-    """A Redis or Valkey that several processes keep their limits in; those of signing in are in the database."""
+    """A Redis or Valkey that holds the rate limits of several processes; the sign-in limits are in the database."""
 
     prescription_valid_days: Annotated[int, Field(ge=1, le=366)] = 30
     qr_valid_days: Annotated[int, Field(ge=1, le=366)] = 7
     claim_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
-    """How long a pharmacist's claim lasts."""
+    """The duration of a pharmacist's claim, in minutes."""
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
-    """ISO 4217 code of every price."""
+    """The ISO 4217 code of every price."""
     hospital_time_zone: str = "UTC"
-    """IANA zone in which calendar days are judged."""
+    """The IANA time zone in which calendar days are judged."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("database_url", "migration_database_url", "sealer_database_url")
@@ -247,46 +247,46 @@ class Settings(BaseSettings):
 
     @property
     def production(self) -> bool:
-        """Whether this instance serves real people."""
+        """True if this instance serves real people."""
         return self.medconnect_env == "production"
 
     @property
     def confirms_email(self) -> bool:
-        """Whether registering takes a mailed code."""
+        """True if registration requires an emailed code."""
         return self.production if self.registration_confirm_email is None else self.registration_confirm_email
 
     @property
     def serves_api_docs(self) -> bool:
-        """Whether `/api-docs` is served."""
+        """True if `/api-docs` is served."""
         return not self.production if self.api_docs is None else self.api_docs
 
     @property
     def tls(self) -> TlsFiles | None:
-        """The files of TLS; none: there is no TLS."""
+        """The TLS files; None without TLS."""
         if self.tls_cert is None or self.tls_key is None:
             return None
         return TlsFiles(self.tls_cert, self.tls_key, self.tls_client_ca)
 
     @property
     def browsers_use_tls(self) -> bool:
-        """Whether browsers reach this instance over TLS: its own, or that of a proxy before it."""
+        """True if browsers reach this instance over TLS, its own or a proxy's."""
         return self.tls is not None or self.frontend_url.startswith("https://")
 
     @property
     def owner_database(self) -> str | None:
-        """The URL with which migrations reach the database; none: the embedded one is meant."""
+        """The database URL for migrations; None for the embedded database."""
         if self.migration_database_url is not None:
             return self.migration_database_url.get_secret_value()
         return self.external_database
 
     @property
     def sealer_database(self) -> str | None:
-        """The URL with which the sealer reaches the database; none: that of the server."""
+        """The sealer's database URL; None for the server's."""
         return self.sealer_database_url.get_secret_value() if self.sealer_database_url else self.external_database
 
     @property
     def external_database(self) -> str | None:
-        """The URL of the user's own PostgreSQL; none: the embedded one is meant."""
+        """The URL of the operator's own PostgreSQL; None for the embedded database."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         if self.db_host is None:
@@ -297,20 +297,20 @@ class Settings(BaseSettings):
 
 
 def secret_files() -> Mapping[str, Path]:
-    """The files from which secrets are to be read, by the secret's name."""
+    """Returns the files from which secrets are read, by the secret's name."""
     given = {**dotenv_values(ENV_FILE), **os.environ}
     return {name: Path(path) for name in SECRETS if (path := given.get(f"{name}_FILE"))}
 
 
 def files_with_secrets() -> Mapping[str, Path]:
-    """Every file in which secrets stand, by the variable that puts them there; `.env` itself may be one."""
+    """Returns every file that holds secrets, by the variable that puts them there; `.env` itself may be one."""
     noted = dotenv_values(ENV_FILE)
     held = {name: Path(ENV_FILE) for name in SECRETS if noted.get(name)}
     return held | {f"{name}_FILE": path for name, path in secret_files().items()}
 
 
 def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its own type
-    """Read the environment, with secrets from `NAME_FILE` where given; keyword arguments win.
+    """Reads the environment, with secrets from `NAME_FILE` where given; keyword arguments take precedence.
 
     Raises ConfigurationWrong, which names every variable that is wrong.
     """
@@ -321,7 +321,7 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting 
 
 
 def read_leniently(**overrides: Any) -> tuple[Settings, Mapping[str, str]]:  # noqa: ANN401
-    """The settings, with the default in place of each that is wrong, and what is wrong with those by their names."""
+    """Returns the settings, with the default for each wrong one, and what is wrong with each, by variable."""
     faults: dict[str, str] = {}
     given: dict[str, Any] = {}
     for name, path in secret_files().items():
@@ -339,7 +339,7 @@ def read_leniently(**overrides: Any) -> tuple[Settings, Mapping[str, str]]:  # n
 
 
 def environment_of_child(**overrides: str) -> Mapping[str, str]:
-    """The environment of another process of this instance: ours with these variables, and without the owner's URL."""
+    """Returns the environment of a child process: this process's with these variables, without the owner's URL."""
     kept_back = {f"{name}_FILE" for name in overrides} | {"MIGRATION_DATABASE_URL", "MIGRATION_DATABASE_URL_FILE"}
     return {name: value for name, value in {**os.environ, **overrides}.items() if name not in kept_back}
 

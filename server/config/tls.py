@@ -1,4 +1,4 @@
-"""The certificate with which the server shows who it is, as files that are replaced when it is renewed."""
+"""The server's TLS certificate, as files that are replaced when it is renewed."""
 
 import ssl
 from dataclasses import dataclass
@@ -7,31 +7,31 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Where the PEM files are."""
+    """The paths of the PEM files."""
 
     certificate: Path
-    """The server's certificate, with those between it and its root behind it."""
+    """The server's certificate, followed by its intermediate certificates."""
     key: Path
-    """Its private key."""
+    """The certificate's private key."""
     client_ca: Path | None = None
-    """The roots that callers' certificates must come from; none: callers need no certificate."""
+    """The root certificates for client certificates; None: clients need no certificate."""
 
     def check_pair(self) -> None:
-        """Raise OSError (of which ssl.SSLError is one) unless the key belongs to the certificate."""
+        """Raises OSError (of which ssl.SSLError is one) unless the key belongs to the certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self.key, password=_no_password)
 
     def check_client_ca(self) -> None:
-        """Raise OSError for roots that are none."""
+        """Raises OSError if the file holds no root certificates."""
         if self.client_ca is not None:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(self.client_ca)
 
     def versions(self) -> tuple[int, ...]:
-        """What differs after any of the files was replaced; 0 stands for one that is missing."""
+        """Returns values that change when any of the files is replaced; 0 stands for a missing file."""
         files = (self.certificate, self.key, *((self.client_ca,) if self.client_ca else ()))
         return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
 
 
 def _no_password() -> str:
-    """Nobody sits at the server to type one: a key that asks for it is refused."""
+    """Returns an empty password, so that an encrypted key is refused instead of prompting for one."""
     return ""

@@ -5,4 +5,4 @@ from types import MappingProxyType
 from typing import Final
 
 BARE: Final[Mapping[str, str]] = MappingProxyType({"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"})
-"""The environment of programs that are not ours: ours holds secrets, and PG* or LC_* change what programs do."""
+"""The environment of third-party programs: the server's own holds secrets, and PG* or LC_* change their behaviour."""

@@ -1,8 +1,8 @@
 """The process that stops the embedded PostgreSQL when `medconnect up` is killed.
 
-It is started by path with `python -I -S`, so it imports the standard library only. Its standard input is a
-pipe held by the supervisor: a byte on it is the farewell of a supervisor that stopped the server itself, and
-its end without one means that the supervisor was killed. Processes are told apart by /proc: Linux only.
+It is started by path with `python -I -S`, so it imports only the standard library. Its standard input is a pipe held by
+the supervisor: a byte on it means that the supervisor stopped the server itself, and its end without one means that the
+supervisor was killed. Processes are identified by /proc: Linux only.
 """
 
 import os
@@ -15,29 +15,29 @@ from pathlib import Path
 
 FAREWELL = b"."
 STOP_SECONDS = 20.0
-"""Time for a fast stop (sessions are ended, a checkpoint is written) before the server is killed."""
+"""The time for a fast stop (sessions are ended, a checkpoint is written) before the server is killed."""
 
 _APPEARANCE_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 
 
 def find_server(data: Path) -> int | None:
-    """The process number of the server that runs in the folder `data`, or None.
+    """Returns the process id of the server that runs in the folder `data`, or None.
 
-    The number in postmaster.pid alone proves nothing: after a crash it may belong to any other process.
+    The id in postmaster.pid alone proves nothing: after a crash it may belong to any other process.
     """
     process = recorded_process(data)
     return process if process is not None and _serves(process, data) else None
 
 
 def recorded_process(data: Path) -> int | None:
-    """The process number in `data`/postmaster.pid, living or not; None when there is none."""
+    """Returns the process id in `data`/postmaster.pid, running or not; None without the file."""
     number = "".join(read_record(data)[:1])
     return int(number) if number.isdecimal() else None
 
 
 def read_record(data: Path) -> list[str]:
-    """The lines of `data`/postmaster.pid: process number first, state eighth; empty when there is none."""
+    """Returns the lines of `data`/postmaster.pid: process id first, state eighth; empty without the file."""
     try:
         return [line.strip() for line in (data / "postmaster.pid").read_text().splitlines()]
     except FileNotFoundError:
@@ -45,7 +45,7 @@ def read_record(data: Path) -> list[str]:
 
 
 def is_postgres(process: int) -> bool:
-    """Whether the process lives and runs a program named `postgres`, in whatever folder."""
+    """Returns whether the process runs a program named `postgres`, in whatever folder."""
     return any(Path(os.fsdecode(program)).name == "postgres" for program in _command_line(process)[:1])
 
 
@@ -71,7 +71,7 @@ def _serves(process: int, data: Path) -> bool:
 
 
 def _command_line(process: int) -> list[bytes]:
-    """The arguments of a process, program first; empty when it is gone or a zombie."""
+    """Returns the arguments of a process, program first; empty when it is gone or a zombie."""
     try:
         return Path("/proc", str(process), "cmdline").read_bytes().split(b"\0")[:-1]
     except OSError:
@@ -90,7 +90,7 @@ def main(data: Path, temporary_directory: Path | None) -> None:
         signal.signal(number, signal.SIG_IGN)
     if os.read(sys.stdin.fileno(), 1) == FAREWELL:
         return
-    # The supervisor may have been killed before its new server wrote down its process number.
+    # The supervisor may have been killed before its new server wrote its process id.
     _wait(lambda: find_server(data) is not None, _APPEARANCE_SECONDS)
     stop_server(data)
     if temporary_directory is not None:

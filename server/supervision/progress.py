@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 IDLE_SECONDS: Final = 30.0
-"""A starting process that uses no processor time for this long hangs."""
+"""A starting process that uses no processor time for this long is considered hung."""
 LOOK_SECONDS: Final = 0.5
 
 T = TypeVar("T")
 
 
 async def while_it_works(pid: int, answer: Coroutine[Any, Any, T], idle_seconds: float = IDLE_SECONDS) -> T:
-    """Returns what the answer returns, awaited for as long as the process keeps using processor time.
+    """Returns the answer, waiting for as long as the process keeps using processor time.
 
-    The answer has to end by itself when the process does. Raises TimeoutError when the process is idle for
+    The answer must end by itself when the process does. Raises TimeoutError when the process is idle for
     `idle_seconds`.
     """
     loop = asyncio.get_running_loop()
@@ -34,7 +34,7 @@ async def while_it_works(pid: int, answer: Coroutine[Any, Any, T], idle_seconds:
 
 
 def _processor_time(pid: int) -> int:
-    """The clock ticks that the process has used, fields 14 and 15 of /proc/PID/stat; 0 when it is gone."""
+    """Returns the clock ticks that the process has used, fields 14 and 15 of /proc/PID/stat; 0 when it is gone."""
     try:
         fields = Path("/proc", str(pid), "stat").read_text().rpartition(") ")[2].split()
     except OSError:

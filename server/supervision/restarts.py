@@ -17,7 +17,7 @@ from server import background
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 2.0
 PERIOD_SECONDS: Final = 120.0
-"""How long a death counts."""
+"""The period in which deaths are counted."""
 MOST_DEATHS: Final = 15
 """How many deaths within the period are followed by a restart."""
 MOST_FAILED_STARTS: Final = 10
@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 
 
 class StartFailed(Exception):
-    """A child process ended before it served, or did not come to serve; the text says which and why."""
+    """A child process ended before it served, or did not begin to serve; the text states which and why."""
 
 
 class KeepsDying(Exception):
@@ -35,7 +35,7 @@ class KeepsDying(Exception):
 
 
 class Child(Protocol):
-    """A process over its lives."""
+    """A child process across its restarts."""
 
     @property
     def name(self) -> str:
@@ -44,19 +44,19 @@ class Child(Protocol):
 
     @property
     def pid(self) -> int | None:
-        """The process number of its latest life; None before the first."""
+        """The process id of the latest start; None before the first."""
         ...
 
     async def start(self) -> None:
-        """Starts it and returns when it serves. Raises StartFailed, OSError; then no process is left."""
+        """Starts the process and returns when it serves. Raises StartFailed or OSError; then no process is left."""
         ...
 
     async def wait(self) -> int:
-        """Returns the exit code of its latest life, once that has ended."""
+        """Waits until the latest process has ended and returns its exit code."""
         ...
 
     async def stop(self) -> None:
-        """Ends it if it lives, and returns when it has ended."""
+        """Stops the process if it runs, and returns when it has ended."""
         ...
 
 
@@ -64,7 +64,7 @@ class Child(Protocol):
 async def running(child: Child) -> AsyncIterator[None]:
     """Starts a child, restarts it whenever it dies, and stops it when the block is left.
 
-    Raises what its first start raises, and KeepsDying from the block.
+    Raises the errors of the first start, and KeepsDying from the block.
     """
     try:
         await child.start()
@@ -111,7 +111,7 @@ async def _restart(child: Child, pause: float) -> None:
 
 
 class _Deaths:
-    """When a child died lately."""
+    """The recent deaths of a child."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque()
