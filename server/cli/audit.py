@@ -1,4 +1,4 @@
-"""`medconnect audit`: proves that the records of the audit are those that were written."""
+"""`medconnect audit`: proves that the sealed records of the audit are unchanged."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -35,7 +35,7 @@ Excused = Annotated[
 async def verify(
     settings: Settings, heads: list[Path] | None, keys: list[Path] | None, excused: list[str] | None
 ) -> None:
-    """Compares chain, records and kept heads, and says what it found. Raises typer.Exit when anything is wrong."""
+    """Compares hash chain, records and kept heads, and prints the findings. Raises typer.Exit if anything is wrong."""
     sources = heads or _own_heads(settings)
     kept = read_heads(_lines(sources), _known_keys(keys or [head_keys.public_file(settings.medconnect_home)]))
     async with (

@@ -1,4 +1,4 @@
-"""The `medconnect` command."""
+"""The commands of `medconnect`; each reads the settings and starts what it needs."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ from server.supervision import core_dumps
 from server.supervision.restarts import KeepsDying, StartFailed
 
 EXIT_CONFIG: Final = 78
-"""EX_CONFIG of sysexits.h: the configuration is wrong, starting again cannot help."""
+"""EX_CONFIG of sysexits.h: the configuration is wrong, and a restart cannot help."""
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -35,7 +35,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     help="MedConnect: prescriptions and patient records.",
 )
-audit = typer.Typer(no_args_is_help=True, help="The audit's chain.")
+audit = typer.Typer(no_args_is_help=True, help="Verify the audit's hash chain.")
 commands.add_typer(audit, name="audit")
 commands.add_typer(cli_keys.commands, name="keys")
 console = Console(highlight=False, emoji=False, soft_wrap=True)
@@ -43,7 +43,7 @@ errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def main() -> None:
-    """Run a command; what stops it is told in a line, and of a wrong configuration in a line per variable."""
+    """Runs a command; prints one line for an error that ends it, or one line per variable of a wrong configuration."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a service's log is read while it runs
     try:
         commands()
@@ -64,7 +64,7 @@ def main() -> None:
     ) as problem:
         errors.print(f"medconnect: {problem}", style="red", markup=False)
         sys.exit(1)
-    except Exception as problem:  # background work that died, for one; its text may quote what the log must not hold
+    except Exception as problem:  # such as failed background work; the text may quote what must not be logged
         if not structlog.is_configured():
             logs.configure("error")
         structlog.get_logger().error("ended_by_error", exc_info=True)
@@ -74,7 +74,7 @@ def main() -> None:
 
 @commands.command()
 def up() -> None:
-    """Start everything from nothing: database, migrations, first admin, server, mail worker, REST edge."""
+    """Start everything from nothing: database, migrations, first admin, server, email worker, REST edge."""
 
     async def run(settings: Settings) -> None:
         stop = _stop_signal()
@@ -106,7 +106,7 @@ def serve() -> None:
 
 @commands.command(hidden=True)
 def serve_one(number: Annotated[int, typer.Argument(help="which of the processes, from 0")]) -> None:
-    """Be one of several serving processes; `up` and `serve` start them."""
+    """Run one of several serving processes; `up` and `serve` start them."""
 
     async def run(settings: Settings) -> None:
         stop = _stop_signal()
@@ -120,7 +120,7 @@ def serve_one(number: Annotated[int, typer.Argument(help="which of the processes
 
 @commands.command()
 def worker() -> None:
-    """Send mails alone."""
+    """Run the background worker alone: emails, expiry, sealing, purges."""
 
     async def run(settings: Settings) -> None:
         stop = _stop_signal()
@@ -129,7 +129,7 @@ def worker() -> None:
             server.core(settings, urls.server, urls.sealer) as core,
             server.background_jobs(core),
         ):
-            console.print("Sending mails.")
+            console.print("Sending emails.")
             await stop.wait()
 
     _run(run)
@@ -137,16 +137,16 @@ def worker() -> None:
 
 @commands.command()
 def migrate() -> None:
-    """Bring the database up to date."""
+    """Migrate the database to the newest revision."""
     _run(_on_database(schema.upgrade))
-    console.print(f"The database stands at revision {schema.head()}.")
+    console.print(f"The database is at revision {schema.head()}.")
 
 
 @commands.command()
 def rollback() -> None:
-    """Take the last migration back."""
+    """Undo the last migration."""
     _run(_on_database(schema.downgrade))
-    console.print("The last migration was taken back.")
+    console.print("The last migration was undone.")
 
 
 @commands.command()
@@ -179,7 +179,7 @@ def seed() -> None:
 
 @commands.command()
 def cleanup() -> None:
-    """Delete what nobody needs any more: expired tokens, sessions, codes and keys, mails finished long ago."""
+    """Delete expired data: tokens, sessions, codes, keys, and emails finished long ago."""
 
     async def run(settings: Settings) -> None:
         async with instance.database(settings) as urls, server.core(settings, urls.server, urls.sealer) as core:
@@ -198,7 +198,7 @@ def clear() -> None:
 
 @commands.command()
 def reset() -> None:
-    """Drop everything and migrate from nothing (development only)."""
+    """Drop everything and migrate an empty schema (development only)."""
     _run(_development_only(_on_database(schema.reset)))
     console.print("The database is new.")
 
@@ -209,7 +209,7 @@ def verify(
 ) -> None:
     """Prove that no sealed record was changed, removed, inserted or moved; exit code 1 names the first that was.
 
-    It is 1 too when kept heads cannot be checked and are not excused, or when there are none.
+    The exit code is also 1 when kept heads cannot be checked and are not excused, or when there are none.
     """
     _run(lambda settings: cli_audit.verify(settings, heads, keys, excuse))
 
@@ -224,7 +224,7 @@ def _run(work: Work) -> None:
     if settings.production:
         core_dumps.close_memory()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the usual 1,024 are soon taken by idle connections
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # idle connections soon use up the usual 1,024
     asyncio.run(_as_coroutine(work, settings))
 
 
@@ -233,7 +233,7 @@ async def _as_coroutine(work: Work, settings: Settings) -> None:
 
 
 def _on_database(work: Callable[[str], Awaitable[None]]) -> Work:
-    """Work on the database as its owner."""
+    """Returns work that runs on the database as its owner."""
 
     async def run(settings: Settings) -> None:
         if settings.owner_database is not None:
@@ -256,7 +256,7 @@ def _development_only(work: Work) -> Work:
 
 
 def _stop_signal() -> asyncio.Event:
-    """An event that Ctrl-C and SIGTERM set."""
+    """Returns an event that Ctrl-C and SIGTERM set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -267,7 +267,7 @@ def _stop_signal() -> asyncio.Event:
 def _tell_password(settings: Settings, generated: str | None) -> None:
     if generated is not None:
         console.print(f"The first admin is {settings.admin_email}, password {generated}", markup=False)
-        console.print("It is shown this once.")
+        console.print("It is shown only once.")
 
 
 def _greet(settings: Settings, running: instance.Instance) -> None:
@@ -277,5 +277,5 @@ def _greet(settings: Settings, running: instance.Instance) -> None:
     console.print(f"Open [bold]{running.rest_url}[/bold] in a browser.")
     _tell_password(settings, running.new_admin_password)
     if settings.smtp_host is None:
-        console.print(f"Mails are written to {settings.medconnect_home / 'mail'}.")
+        console.print(f"Emails are written to {settings.medconnect_home / 'mail'}.")
     console.print("Ctrl-C stops everything.")

@@ -1,6 +1,6 @@
-"""`medconnect keys`: the keys that sign access tokens, in the file that JWT_KEYS_FILE names, and the heads' key.
+"""`medconnect keys`: the keys that sign access tokens, in the file JWT_KEYS_FILE, and the key of the audit's heads.
 
-Running processes follow the file: nothing has to be started again, and nobody has to sign in again.
+Running processes reload the file: no restart is needed, and no session ends.
 """
 
 import secrets
@@ -24,7 +24,7 @@ clock = Clock()
 
 @commands.command()
 def init(path: Annotated[Path | None, typer.Argument(help="the new file; JWT_KEYS_FILE if left out")] = None) -> None:
-    """Make the file. A configured JWT_SECRET becomes its root, so that nobody is signed out."""
+    """Create the file. A configured JWT_SECRET becomes its root, so that all sessions stay valid."""
     configured = read_settings().jwt_secret
     root = configured.get_secret_value() if configured else secrets.token_hex(SECRET_BYTES)
     file = path or _file()
@@ -34,21 +34,21 @@ def init(path: Annotated[Path | None, typer.Argument(help="the new file; JWT_KEY
 
 @commands.command()
 def rotate() -> None:
-    """Let the next key sign. The former one verifies until the last token that it signed is over."""
+    """Sign with the next key. The previous one verifies until the last token that it signed has expired."""
     ring = key_file.change(_file(), lambda ring: ring.rotated(clock.now()))
     console.print(f"{ring.active.key_id} signs from now on.")
 
 
 @commands.command(context_settings={"ignore_unknown_options": True})  # an id may begin with a hyphen
 def retire(kid: Annotated[str, typer.Argument(help="the key's id, as `keys list` shows it")]) -> None:
-    """Accept nothing more that this key has signed, because it may have been stolen."""
+    """Reject everything that this key has signed, because it may have been stolen."""
     key_file.change(_file(), lambda ring: ring.without(kid, clock.now()))
     console.print(f"{kid} is retired.", markup=False)
 
 
 @commands.command()
 def rotate_root() -> None:
-    """Replace the root secret. Start server and worker again for it: they read it at their start."""
+    """Replace the root secret. Restart server and worker afterwards: they read it when they start."""
     key_file.change(_file(), lambda ring: ring.with_root(secrets.token_hex(SECRET_BYTES)))
     console.print("The root is another; the former one is kept for page tokens. Start server and worker again now.")
 
@@ -69,7 +69,7 @@ def heads() -> None:
 
 @commands.command("list")
 def list_() -> None:
-    """Show the keys, the newest first."""
+    """Show the keys, newest first."""
     now = clock.now()
     for key in key_file.read(_file()).keys:
         over = key.state is KeyState.VERIFY_ONLY and not key.verifies(now)
@@ -79,7 +79,7 @@ def list_() -> None:
 
 
 def _file() -> Path:
-    """Raises ConfigurationWrong when none is configured."""
+    """Returns the configured key file. Raises ConfigurationWrong when none is configured."""
     file = read_settings().jwt_keys_file
     if file is None:
         raise ConfigurationWrong({"JWT_KEYS_FILE": "is missing"})

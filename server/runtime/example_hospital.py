@@ -1,4 +1,4 @@
-"""A small hospital to look around in: one account of each role, a patient with a visit and two prescriptions."""
+"""An example hospital for development: one account of each role, a patient with a visit and two prescriptions."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,12 +15,12 @@ from server.runtime.server import Services
 PASSWORD: Final = "example-only-7Qd2"  # noqa: S105 - an example's password is public; production refuses the command
 NO_DETAILS: Final = PatientDetails(None, None, "", "", "", "", "", "", (), ())
 SESSION: Final = UUID(int=0)
-"""The example's doctor writes without having signed in."""
+"""The session id of the example's doctor, who writes without having signed in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who can sign in."""
+    """The credentials of one example account."""
 
     role: Role
     email: str
@@ -48,7 +48,7 @@ MEDICINES: Final = (
 
 
 async def load(services: Services) -> tuple[Person, ...]:
-    """Make the accounts, the visit and the prescriptions; loading twice changes nothing. Answers who can sign in."""
+    """Creates the accounts, the visit and the prescriptions and returns the accounts; a second load changes nothing."""
     people = tuple(Person(a.role, a.email, PASSWORD) for a in (*STAFF, PATIENT))
     try:
         doctor, _ = [await services.accounts.create_user(application) for application in STAFF]

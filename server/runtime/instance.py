@@ -1,4 +1,4 @@
-"""A whole instance from nothing: database, migrations, first admin, server, mail worker, edge."""
+"""Runs a whole instance: database, migrations, first admin, server, email worker, edge."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,35 +21,35 @@ from server.runtime.storage import schema
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A running instance."""
+    """The addresses of a running instance."""
 
     grpc_address: str
     direct_address: str | None
-    """Where gRPC is served past the edge, if anywhere."""
+    """The address at which gRPC is served without the edge; None if there is none."""
     rest_address: str
     rest_url: str
-    """Its address with `http://` or `https://` before it."""
+    """The REST address with `http://` or `https://`."""
     new_admin_password: str | None
-    """The first admin's generated password, if this start made the account."""
+    """The first admin's generated password, if this start created the account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What serves gRPC, in this process or in several others."""
+    """The processes that serve gRPC: this process alone, or several others."""
 
     port: int
-    """Where gRPC listens on TCP, past the edge; 0: nowhere."""
+    """The TCP port of gRPC without the edge; 0 if there is none."""
     sockets: tuple[Path, ...]
-    """Where each process listens for the edge."""
+    """The Unix sockets on which the processes listen for the edge."""
     new_admin_password: str | None
-    """As of an Instance."""
+    """The same as in an Instance."""
     end_streams: Callable[[], None]
-    """Lets open streams end: the edge would wait for them."""
+    """Ends open streams, which the edge would otherwise wait for."""
 
 
 @asynccontextmanager
 async def up(settings: Settings) -> AsyncIterator[Instance]:
-    """Start everything, and stop it all when the block is left."""
+    """Starts everything, and stops it when the block is left."""
     async with database(settings) as urls:
         await schema.upgrade(urls.owner)
         async with (
@@ -68,9 +68,9 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
 
 @asynccontextmanager
 async def serving(core: Core, urls: DatabaseUrls, address: str | None) -> AsyncIterator[Serving]:
-    """Serves gRPC by as many processes as the settings say; a single one is this one. Makes the first admin.
+    """Serves gRPC with SERVER_PROCESSES processes; if that is 1, with this one. Creates the first admin.
 
-    address: the `host:port` where they listen beside their sockets, past the edge; None: nowhere.
+    address: the `host:port` on which they listen in addition to their sockets, without the edge; None: no port.
     """
     settings = core.settings
     sockets = tuple(socket_of(settings, number) for number in range(settings.server_processes))
@@ -92,7 +92,7 @@ async def serving(core: Core, urls: DatabaseUrls, address: str | None) -> AsyncI
 
 @asynccontextmanager
 async def serving_as(number: int, settings: Settings) -> AsyncIterator[Callable[[], None]]:
-    """Be one of several serving processes: the one with this number, from 0; yields what ends its streams."""
+    """Runs the serving process with this number, from 0; yields a function that ends its streams."""
     own = settings.model_copy(update={"metrics_address": metrics_address_of(settings, number)})
     async with (
         app.core(own, settings.external_database or "", settings.sealer_database) as core,
@@ -102,7 +102,7 @@ async def serving_as(number: int, settings: Settings) -> AsyncIterator[Callable[
 
 
 def metrics_address_of(settings: Settings, number: int) -> str | None:
-    """Where Prometheus reads that serving process; None for nowhere."""
+    """Returns the address of that serving process's metrics; None if it serves none."""
     if settings.metrics_address is None:
         return None
     host, _, port = settings.metrics_address.rpartition(":")
@@ -110,21 +110,21 @@ def metrics_address_of(settings: Settings, number: int) -> str | None:
 
 
 def socket_of(settings: Settings, number: int) -> Path:
-    """Where the edge reaches that serving process."""
+    """Returns the socket on which the edge reaches that serving process."""
     return settings.medconnect_home / "run" / f"server-{number}.sock"
 
 
 async def first_admin(settings: Settings, services: Services) -> str | None:
-    """Make the first admin if there is none; answers the password if it was generated."""
+    """Creates the first admin if there is none; returns the password if it was generated."""
     password = settings.admin_password.get_secret_value() if settings.admin_password else None
     return await services.accounts.ensure_first_admin(settings.admin_email, password)
 
 
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[DatabaseUrls]:
-    """The database: the user's own, the embedded one that another process runs, or one run for this block.
+    """Yields the database's URLs: the operator's own, the embedded one of another process, or one run for this block.
 
-    Raises what `server.db.embedded.cluster.running` raises.
+    Raises the errors of `server.db.embedded.cluster.running`.
     """
     server = settings.external_database
     if server is not None:
@@ -146,7 +146,7 @@ async def database(settings: Settings) -> AsyncIterator[DatabaseUrls]:
 
 @contextmanager
 def _publish_url(note: Path, url: str) -> Iterator[None]:
-    """Leave the URL where this account's other commands find it, while the database runs."""
+    """Writes the URL to a file in which this account's other commands find it, while the database runs."""
     note.parent.mkdir(mode=0o700, exist_ok=True)
     with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(url)
@@ -157,7 +157,7 @@ def _publish_url(note: Path, url: str) -> Iterator[None]:
 
 
 def edge_config(settings: Settings, sockets: tuple[Path, ...]) -> EdgeConfig:
-    """Return what the edge is told by the settings; `sockets` are those of the serving processes."""
+    """Returns the edge's configuration from the settings; `sockets` are those of the serving processes."""
     host, _, port = settings.rest_address.rpartition(":")
     grpc_host, _, grpc_port = settings.grpc_address.rpartition(":")
     return EdgeConfig(
@@ -177,7 +177,7 @@ def edge_config(settings: Settings, sockets: tuple[Path, ...]) -> EdgeConfig:
 
 
 def _direct_address(settings: Settings, port: int) -> str | None:
-    """Returns GRPC_DIRECT_ADDRESS with the port that 0 stands for."""
+    """Returns GRPC_DIRECT_ADDRESS with the actual port in place of 0."""
     given = settings.grpc_direct_address
     return None if given is None else f"{given.rpartition(':')[0]}:{port}"
 

@@ -1,7 +1,7 @@
-"""Several serving processes on one port: starts them, restarts one that ended, ends them all.
+"""Runs several serving processes on one port: starts them, restarts one that ended, stops them all.
 
-A child is this same command in a process of its own. It dies with the parent, whatever ends that (die_with_parent), and
-says by a byte on its standard output that it serves.
+A child runs this same command in a process of its own. It dies with the parent, however the parent ends
+(die_with_parent), and reports by a byte on its standard output that it serves.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from server.supervision.restarts import StartFailed
 
 DIE_WITH_PARENT: Final = Path(__file__).parents[1] / "supervision" / "die_with_parent.py"
 STOP_SECONDS: Final = 30.0
-"""More than a child takes to drain."""
+"""The time for a child to drain and end; longer than the drain itself."""
 READY: Final = b"."
 END_STREAMS: Final = signal.SIGUSR1
-"""Tells a child to let its streams end: the parent is about to stop, and the edge waits for them first."""
+"""The signal by which a child ends its streams: the parent is about to stop, and the edge waits for streams first."""
 
 
 class ServerProcessFailed(StartFailed):
@@ -33,10 +33,10 @@ class ServerProcessFailed(StartFailed):
 
 @asynccontextmanager
 async def running(count: int, environment: Mapping[str, str]) -> AsyncIterator[Callable[[], None]]:
-    """Serve by `count` processes, `medconnect serve-one NUMBER` with this environment, until the block is left.
+    """Serves with `count` processes, `medconnect serve-one NUMBER` with this environment, until the block is left.
 
-    Yields what ends their streams.
-    Raises ServerProcessFailed when one of them does not start, and KeepsDying from the block.
+    Yields a function that ends their streams. Raises ServerProcessFailed when one of them does not start, and
+    KeepsDying from the block.
     """
     children = [Child(number, environment) for number in range(count)]
     try:
@@ -62,11 +62,12 @@ def _end_streams(children: Iterable["Child"]) -> None:
 
 @contextmanager
 def reserved_port(address: str) -> Iterator[str]:
-    """Keeps a `host:port` for the children, who share it; yields it with the port that 0 stands for.
+    """Reserves a `host:port` that the children share; yields it with the actual port in place of 0.
 
     Sharing needs SO_REUSEPORT on every socket of the port. Binding without it first fails when another program listens
-    there. SO_REUSEADDR lets it succeed beside connections of a former life, which stay in TIME-WAIT for a minute;
-    taken away again, it makes the next keeper of the port fail, too. Raises OSError when the port is taken.
+    there. SO_REUSEADDR lets the bind succeed despite connections of a previous run, which stay in TIME-WAIT for a
+    minute; removing the option afterwards makes the next process that reserves the port fail too. Raises OSError when
+    the port is taken.
     """
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
@@ -83,7 +84,7 @@ def reserved_port(address: str) -> Iterator[str]:
 
 
 class Child:
-    """One serving process, over its lives."""
+    """One serving process, across its restarts."""
 
     def __init__(self, number: int, environment: Mapping[str, str]) -> None:
         self._number = number
@@ -97,7 +98,7 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process number of its latest life."""
+        """The process id of the latest start."""
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
@@ -108,7 +109,7 @@ class Child:
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the parent, which then stops it
+            start_new_session=True,  # Ctrl-C reaches only the parent, which then stops the child
         )
         try:
             said = await while_it_works(process.pid, process.stdout.read(1)) if process.stdout else b""
@@ -120,18 +121,18 @@ class Child:
             raise ServerProcessFailed(f"{self.name} ended with {await process.wait()} before it served")
 
     async def wait(self) -> int:
-        """Returns the exit code of its latest life, once that has ended."""
+        """Waits until the latest process has ended and returns its exit code."""
         if self._process is None:
             raise RuntimeError("not started")
         return await self._process.wait()
 
     def end_streams(self) -> None:
-        """Lets its streams end."""
+        """Makes the child end its streams."""
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(END_STREAMS)
 
     async def stop(self) -> None:
-        """Lets it drain and end; kills it when that takes too long."""
+        """Stops the child after it has drained; kills it after STOP_SECONDS."""
         process = self._process
         if process is None or process.returncode is not None:
             return

@@ -1,4 +1,4 @@
-"""What an instance that serves real people refuses to start with.
+"""The settings that production refuses.
 
 Source: OWASP ASVS 13.1 to 13.3 (no default credentials, no debug modes, secrets of full strength).
 """
@@ -18,25 +18,25 @@ from server.config.settings import Settings
 from server.qr.signed_code import secrets_of
 
 LEAST_DIFFERENT_BYTES: Final = 16
-"""32 random bytes have fewer about once in 10 ** 12 times."""
+"""The minimum of distinct bytes in a secret; 32 random bytes have fewer about once in 10 ** 12 times."""
 WELL_KNOWN: Final = frozenset({"secret", "password", "postgres", "medconnect", "admin", "example-only-7qd2"})
-"""What stands in examples, in lower case."""
+"""Secrets and passwords from examples, in lower case."""
 WELL_KNOWN_BEGINNINGS: Final = ("your_", "your-", "changeme", "change-me", "change_me", "default-key", "default_key")
 VERIFIED: Final = frozenset({"verify-ca", "verify-full"})
-"""The values of `sslmode` with which the database must show who it is."""
+"""The values of `sslmode` that verify the database's certificate."""
 ORIGIN: Final = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?")
 WEB_ADDRESS: Final = re.compile(rf"{ORIGIN.pattern}(/\S*)?")
 EVERYBODY: Final = 0o007
 """The permission bits of all other accounts."""
 
 Faults = Iterator[tuple[str, str]]
-"""A variable, and what is wrong with it, never its value."""
+"""Pairs of a variable and what is wrong with it, never its value."""
 
 
 def faults(settings: Settings, files_with_secrets: Mapping[str, Path]) -> Faults:
-    """Everything that production refuses of these settings.
+    """Yields every variable that production refuses, and why.
 
-    files_with_secrets: in which files secrets stand, by the variable that puts them there.
+    files_with_secrets: the files that hold secrets, by the variable that puts them there.
     """
     yield from _missing(settings)
     yield from _weak_keys(settings)
@@ -55,7 +55,7 @@ def _missing(settings: Settings) -> Faults:
     if settings.qr_encryption_key is None:
         yield "QR_ENCRYPTION_KEY", "is missing"
     if settings.smtp_host is None:
-        yield "SMTP_HOST", "is missing: mails would be written to a folder"
+        yield "SMTP_HOST", "is missing: emails would be written to a folder"
     if settings.external_database is not None and settings.sealer_database_url is None:
         yield "SEALER_DATABASE_URL", "is missing: the audit is sealed by an account of its own"
     if settings.server_processes > 1 and settings.rate_limit_redis_url is None:
@@ -136,7 +136,7 @@ def _readable_by_all(settings: Settings, files_with_secrets: Mapping[str, Path])
 
 
 def _keys(settings: Settings) -> list[tuple[str, str]]:
-    """Every secret that keys are derived from, by its variable."""
+    """Returns every secret that keys are derived from, by its variable."""
     keys = [("JWT_SECRET", settings.jwt_secret.get_secret_value())] if settings.jwt_secret else []
     if settings.jwt_former_secret is not None:
         keys.append(("JWT_FORMER_SECRET", settings.jwt_former_secret.get_secret_value()))
@@ -145,7 +145,7 @@ def _keys(settings: Settings) -> list[tuple[str, str]]:
             ring = key_file.read(settings.jwt_keys_file)
             keys += [("JWT_KEYS_FILE", root) for root in (ring.root, *ring.former_roots)]
         except (OSError, key_file.KeyFileWrong):
-            keys += []  # the file as a whole is judged elsewhere
+            keys += []  # validation.py checks the file as a whole
     if settings.qr_encryption_key is not None:
         keys += [("QR_ENCRYPTION_KEY", each) for each in secrets_of(settings.qr_encryption_key.get_secret_value())]
     return keys
@@ -161,7 +161,7 @@ def _databases(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _database_hosts(url: str) -> list[str]:
-    """All that the URL names, of which the driver takes whichever answers."""
+    """Returns all hosts that the URL names; the driver uses whichever answers."""
     places = urlsplit(url).netloc.rpartition("@")[2] or _option(url, "host")
     return [re.sub(r":\d*$", "", place.lower()) for place in places.split(",")]
 
@@ -171,7 +171,7 @@ def _option(url: str, name: str) -> str:
 
 
 def _is_local(host: str) -> bool:
-    """Whether nothing leaves this machine on the way to that host: a loopback address, or a folder of sockets."""
+    """Returns whether connections to the host stay on this machine: a loopback address, or a folder of sockets."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -184,7 +184,7 @@ def _well_known(secret: str) -> bool:
 
 
 def _bytes(secret: str) -> bytes:
-    """What is random in a secret: of hexadecimal digits, the bytes that they write."""
+    """Returns the random bytes of a secret: the decoded bytes if it is hexadecimal."""
     try:
         return bytes.fromhex(secret)
     except ValueError:

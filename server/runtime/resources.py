@@ -1,4 +1,4 @@
-"""What the server and the worker are both made of: connections, clock, keys, the store of rate limits."""
+"""The resources that server and worker share: connections, clock, keys, the store of rate limits."""
 
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,26 +39,26 @@ from server.runtime.work import unit_of_work
 
 PICTURE_THREADS: Final = 1
 LIMIT_CONNECTIONS: Final = 4
-"""For the buckets in the database: a charge stays when the call's transaction is rolled back, so it has another one."""
+"""The connections for buckets in the database; a charge must survive the call's rollback, so it uses another one."""
 
 
 class SchemaOutdated(Exception):
-    """The database does not stand at the newest migration: run `medconnect migrate`."""
+    """The database is not at the newest migration: run `medconnect migrate`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What the server and the worker are both made of."""
+    """The resources that server and worker share."""
 
     settings: Settings
     clock: Clock
     work: UnitOfWork
     sealing: UnitOfWork
-    """One connection as the sealer's account, which alone may add to the audit's chain."""
+    """One connection of the sealer's account, the only account that may add to the audit's hash chain."""
     pulse: UnitOfWork
-    """A connection of its own for the health check: a busy pool is no dead database."""
+    """A separate connection for the health check, because a busy pool does not mean a failed database."""
     ring: KeyRing
-    """The keys of access tokens, and the root of every other key but those of QR codes."""
+    """The keys of access tokens, and the root of every other key except those of QR codes."""
     notifications: Notifications
     issuer: QrIssuer
     pictures: QrPictures
@@ -68,10 +68,10 @@ class Core:
 
 @asynccontextmanager
 async def core(settings: Settings, database_url: str, sealer_url: str | None = None) -> AsyncIterator[Core]:
-    """Connect to the database, as the sealer too; without a URL of its own the server's account does its work.
+    """Connects to the database, also as the sealer; without `sealer_url` the server's account seals.
 
-    Raises SchemaOutdated, ConfigurationWrong for accounts that production refuses, and what the driver raises when
-    there is no database.
+    Raises SchemaOutdated, ConfigurationWrong for accounts that production refuses, and the driver's errors when there
+    is no database.
     """
     sealer_url = sealer_url or database_url
     if settings.production:
@@ -116,7 +116,7 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
 
 
 async def _judge_logins(server: str, sealer: str) -> None:
-    """Raises ConfigurationWrong for an account that could do more than its work."""
+    """Raises ConfigurationWrong for an account with more rights than its task needs."""
     judged = {"DATABASE_URL": (server, APP_ROLE), "SEALER_DATABASE_URL": (sealer, SEALER_ROLE)}
     found = {name: await logins.faults(url, role) for name, (url, role) in judged.items()}
     if faults := {name: f"its account {'; it '.join(told)}" for name, told in found.items() if told}:
@@ -136,10 +136,10 @@ async def _bucket_store(
 
 
 def head_keeper(core: Core) -> HeadKeeper:
-    """Returns what signs the audit's heads, and keeps them where AUDIT_HEADS says.
+    """Returns the keeper that signs the audit's heads and writes them to the sink of AUDIT_HEADS.
 
-    Heads of before there was a key of their own were signed by one that was derived from the root: its public half is
-    published too, as long as the root is known.
+    Heads from before the separate key were signed with a key derived from the root: its public half is published too,
+    as long as the root is known.
     """
     home, now = core.settings.medconnect_home, core.clock.now()
     for root in (*core.ring.former_roots, core.ring.root):
@@ -148,7 +148,7 @@ def head_keeper(core: Core) -> HeadKeeper:
 
 
 def code_seal(ring: KeyRing) -> CodeSeal:
-    """The server closes it, the worker opens it."""
+    """Returns the seal of one-time codes in the outbox; the server encrypts with it, the worker decrypts."""
     return CodeSeal(derived_key(ring.root, "codes in the outbox"))
 
 
@@ -160,7 +160,7 @@ def _key_ring(settings: Settings) -> KeyRing:
 
 
 def _secret(settings: Settings, name: str) -> str:
-    """A configured secret, or in development one that the instance keeps for itself."""
+    """Returns a configured secret, or in development a generated one that the instance keeps."""
     configured = getattr(settings, name)
     if configured is not None:
         return str(configured.get_secret_value())

@@ -1,4 +1,4 @@
-"""The rounds of the housekeeping: by the worker from time to time, and at command."""
+"""Purges expired data: regularly in the worker, and on command."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -19,9 +19,9 @@ _log = structlog.get_logger()
 
 
 class Retention:
-    """Deletes what nobody needs any more; any number of processes may do it at once.
+    """Deletes data whose retention period has ended; any number of processes may do so concurrently.
 
-    keep_mails: how long a finished mail, and what became of it, is kept. done: called after each round.
+    keep_mails: how long a finished email, and its changes, are kept. done: called after each round.
     """
 
     def __init__(
@@ -33,12 +33,12 @@ class Retention:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Tidy up now and every ten minutes until the block is left."""
+        """Purges now and every ten minutes until the block is left."""
         async with background.running(self._repeat()):
             yield
 
     async def purge(self) -> Mapping[str, int]:
-        """Do every chore, some rows a transaction; answers how many each has deleted. Raises Unavailable."""
+        """Runs every purge in batches, one transaction each; returns how many rows each deleted. Raises Unavailable."""
         deleted = dict.fromkeys(PURGES, 0)
         for chore in PURGES:
             lately = purges.AT_ONCE
@@ -54,6 +54,6 @@ class Retention:
                 deleted = await self.purge()
                 await self._done()
                 _log.info("tidied_up", **{name.replace(" ", "_"): count for name, count in deleted.items() if count})
-            except Exception as error:  # whatever it is, nothing depends on it, and it is tried again
+            except Exception as error:  # nothing depends on the purge, and the next round retries it
                 _log.warning("not_tidied_up", error=type(error).__name__)
             await asyncio.sleep(PAUSE_SECONDS)

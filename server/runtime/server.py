@@ -1,6 +1,6 @@
-"""The composition root, read from top to bottom: settings → core → use cases → chain → server, and the worker.
+"""The composition root, read from top to bottom: settings → resources → services → chain → server, and the worker.
 
-`core.py` builds what both are made of, `use_cases.py` the services; nothing else constructs a dependency.
+`resources.py` builds what both share, `services.py` the services; no other module constructs a dependency.
 """
 
 import asyncio
@@ -89,28 +89,28 @@ SERVICES: Final = (
 )
 
 CALLS_AT_ONCE: Final = 1000
-"""More are refused with RESOURCE_EXHAUSTED."""
+"""The limit on concurrent calls; more are refused with RESOURCE_EXHAUSTED."""
 DRAIN_SECONDS: Final = 25.0
 """How long calls in flight may take to end when the server stops."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A serving process."""
+    """The state of a serving process."""
 
     port: int
-    """Where gRPC listens on TCP, past the edge; 0: nowhere."""
+    """The TCP port of gRPC without the edge; 0 if there is none."""
     services: Services
     end_streams: Callable[[], None]
-    """Lets open streams end, and no new ones begin; the first step of stopping."""
+    """Ends open streams and refuses new ones; the first step of stopping."""
 
 
 @asynccontextmanager
 async def serving(core: Core, socket: Path | None = None, address: str | None = None) -> AsyncIterator[Server]:
     """Serves gRPC until the block is left.
 
-    socket: for the edge. address: `host:port` for clients that call past it.
-    Leaving drains: streams end, health says NOT_SERVING, then calls in flight get 25 s to end.
+    socket: for the edge. address: `host:port` for clients that call without the edge. Leaving drains: streams end, the
+    health service reports NOT_SERVING, then calls in flight get 25 s to end.
     """
     stopping = asyncio.Event()
     check_published()
@@ -151,16 +151,16 @@ async def serving(core: Core, socket: Path | None = None, address: str | None = 
 
 
 async def _record_new_keys(work: UnitOfWork) -> None:
-    """Tell the audit that this process took up a changed key ring; an unrecorded one stands in the log."""
+    """Records in the audit that this process has loaded a changed key ring; if that fails, only the log shows it."""
     with suppress(Unavailable):
         async with work.begin() as tx:
             await tx[AuditWriter].record(AuditEvent.KEYS_CHANGED, Subject("key_ring"))
 
 
 def chain(core: Core, services: Services, stopping: asyncio.Event) -> InterceptorChain:
-    """What surrounds every call, outermost first. Raises AccessUndeclared for a method without an access option.
+    """Returns the interceptors of every call, outermost first. Raises AccessUndeclared for an undeclared method.
 
-    stopping: set when streams shall end.
+    stopping: set when streams must end.
     """
     methods = read_methods(SERVICES)
     clock = core.clock
@@ -168,17 +168,17 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Intercepto
     failures, reception, direct_calls = ErrorMapping(), ReceiveRequest(), DirectCalls()
     return InterceptorChain(
         [
-            failures,  # whatever is raised further in becomes a status here
+            failures,  # every error raised further in becomes a status here
             RequestLog(clock, core.metrics),  # sees how every call ends, refused ones too
-            ClientAddress(),  # limits and the log need to know whence
-            direct_calls,  # nothing is done for a client that has its share of all slots
-            authentication,  # limits need to know who; refuses nobody
+            ClientAddress(),  # limits and the log need the client address
+            direct_calls,  # rejects clients that already use their share of the call slots
+            authentication,  # limits need to know the caller; refuses no call
             RateLimit(services.budgets, core.limiter, clock, services.revocations),
-            reception,  # who may not call now is not waited for
-            Audit(core.work),  # sees who is refused, and why
+            reception,  # after the limits, so that refused callers hold no call slot while they upload
+            Audit(core.work),  # records refusals with their reason
             access,  # refuses before the body is parsed
-            StreamLifetime(authentication, access, clock, stopping),  # asks both again while a stream is open
-            Deadline(),  # from here on there is work that takes time
+            StreamLifetime(authentication, access, clock, stopping),  # repeats both checks while a stream is open
+            Deadline(),  # the steps from here on take time
             RefreshCookie(services.lifetimes, secure=core.settings.browsers_use_tls),  # before the body is parsed
             Validation(frozenset(method.request_type for method in methods.values() if method.request_type)),
             # Innermost: opens the transaction that the use case joins.
@@ -221,9 +221,9 @@ def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
 
 @asynccontextmanager
 async def background_jobs(core: Core, *, is_fallback: bool = False) -> AsyncIterator[None]:
-    """What happens without a caller: mails sent, events placed, lapses written down, records sealed, the house tidied.
+    """Runs the background jobs: sends emails, assigns positions, expires claims, seals records, purges.
 
-    is_fallback: a serving process does it, because no worker does.
+    is_fallback: a serving process runs the jobs because no worker does.
     """
     settings, notifications = core.settings, core.notifications
     letters = EmailRenderer(
@@ -256,7 +256,7 @@ def _sealing(core: Core, reports: Reports) -> SealWorker:
 
 
 def retention(core: Core, done: Callable[[], Awaitable[None]] = background.unwatched) -> Retention:
-    """What deletes what nobody needs any more; `done` is called after each round."""
+    """Returns the purge of expired data; `done` is called after each round."""
     return Retention(core.work, timedelta(days=core.settings.email_keep_days), done)
 
 

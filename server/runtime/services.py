@@ -1,4 +1,4 @@
-"""The use cases of every slice, built on the core: the middle of the composition."""
+"""The services of every slice, built on the shared resources: the middle of the composition."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ from server.runtime.resources import Core, code_seal
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The use cases, and what the chain needs of them."""
+    """The services, and what the interceptor chain needs of them."""
 
     access_tokens: AccessTokens
     lifetimes: Lifetimes
@@ -60,7 +60,7 @@ class Services:
 
 @contextmanager
 def use_cases(core: Core) -> Iterator[Services]:
-    """Build the services; their threads end with the block."""
+    """Builds the services; their threads end with the block."""
     settings, clock, work = core.settings, core.clock, core.work
     ring = core.ring
     page_tokens = PageTokens(*(derived_key(root, "page tokens") for root in (ring.root, *ring.former_roots)))

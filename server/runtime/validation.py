@@ -1,4 +1,4 @@
-"""The configuration as a whole: what each setting's own part says of it, and what production refuses."""
+"""Validates the configuration as a whole: each setting where it is used, and what production refuses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ from server.rate_limits.networks import known_networks
 from server.runtime import instance, production
 
 LONGEST_SOCKET_PATH: Final = 107
-"""Of Unix (sun_path)."""
+"""The limit of Unix for a socket's path (sun_path), in bytes."""
 
 
 def read(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its own type
-    """Read and judge it. Raises ConfigurationWrong naming every variable that is wrong, in whatever way, at once."""
+    """Reads and validates the settings. Raises ConfigurationWrong naming every variable that any check refuses."""
     settings, unreadable = read_leniently(**overrides)
     # A secret whose file cannot be read is not also missing.
     judged = {name: fault for name, fault in _faults(settings).items() if f"{name}_FILE" not in unreadable}
@@ -29,7 +29,7 @@ def read(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its o
 
 
 def check(settings: Settings) -> None:
-    """Try every setting on its part. Raises ConfigurationWrong naming every variable that is wrong."""
+    """Validates every setting. Raises ConfigurationWrong naming every variable that is wrong."""
     if faults := _faults(settings):
         raise ConfigurationWrong(faults)
 

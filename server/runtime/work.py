@@ -1,4 +1,4 @@
-"""The unit of work of this service: how each repository is built, and what a commit wakes."""
+"""The unit of work of this service: how each repository is built, and which commits wake the background jobs."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,11 +12,11 @@ from server.mailer.subscriptions import emails_of
 from server.outbox.storage.outbox import Outbox
 
 BUILDERS: Final[Builders] = {EventRepository: partial(EventRepository, emails_of=emails_of)}
-"""Repositories that need more than the connection."""
+"""Repositories whose constructor needs more than the connection."""
 
 
 def unit_of_work(engine: AsyncEngine, happened: Callable[[], None] = lambda: None, *, joins: bool = True) -> UnitOfWork:
-    """Return the unit of work on a pool. happened: called after each commit that leaves events or emails.
+    """Returns the unit of work on a pool. happened: called after each commit that leaves events or emails.
 
     joins: see UnitOfWork.
     """

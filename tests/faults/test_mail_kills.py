@@ -59,7 +59,7 @@ class Post:
     def worker(self) -> AbstractAsyncContextManager[ServiceProcess]:
         """A worker of its own process."""
         settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": self.sink.port, "SMTP_SECURITY": "none"}
-        return service_process("worker", "Sending mails.", self.home, self.url, **settings)
+        return service_process("worker", "Sending emails.", self.home, self.url, **settings)
 
     async def add(self, count: int, domain: str) -> None:
         """So many mails to addresses of a domain."""

@@ -98,7 +98,7 @@ async def test_a_mail_that_waits_is_kept_however_old_it_is_and_so_is_a_session_t
         await run(tx, "UPDATE emails SET state = 'pending', finished_at = NULL, created_at = now() - interval '1 year'")
         await run(tx, "UPDATE one_time_codes SET created_at = now()")
     counts = await Retention(work, KEEP).purge()
-    assert (counts["finished mails"], counts["sessions"], counts["refresh tokens"]) == (0, 0, 1)
+    assert (counts["finished emails"], counts["sessions"], counts["refresh tokens"]) == (0, 0, 1)
 
 
 async def test_however_much_there_is_all_of_it_goes(work: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> None:

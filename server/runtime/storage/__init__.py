@@ -1,1 +1,1 @@
-"""The schema as a whole: migrations, and what is purged."""
+"""The schema as a whole: migrations and purges."""

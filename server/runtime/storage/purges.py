@@ -1,4 +1,4 @@
-"""What time has made useless, by the database's clock."""
+"""Deletes expired rows, by the database's clock."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,14 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.rate_limits.budgets import SHARED_LIMITS
 
 AT_ONCE: Final = 1000
-"""Rows that one statement deletes, so that none is locked for long."""
+"""The number of rows that one statement deletes, so that no row stays locked for long."""
 
 _AT_ONCE: Final = bindparam("at_once", type_=Integer)
 _KEEP_MAILS: Final = bindparam("keep_mails", type_=Interval)
 
-# Rows that somebody holds are left for the next time. Of sessions and codes a day is kept: access tokens, revocations
-# and the number of codes a day are judged by them. What slows callers down lies further ahead than a bucket takes to
-# fill, or an hour, only where the clock was ahead and has been put right: it would go on refusing until then.
+# Locked rows are left for the next round. Sessions and codes are kept for a day after their end: access tokens,
+# revocations and the daily number of codes are judged by them. A counter or bucket lies further in the future than an
+# hour, or than its bucket takes to fill, only if the clock was ahead and has been corrected; without the purge it would
+# refuse calls until then.
 PURGES: Final[Mapping[str, TextClause]] = {
     "refresh tokens": text(
         """
@@ -77,7 +78,7 @@ PURGES: Final[Mapping[str, TextClause]] = {
         )
         """
     ).bindparams(_AT_ONCE),
-    "finished mails": text(
+    "finished emails": text(
         """
         DELETE FROM emails WHERE id IN (
             SELECT id FROM emails
@@ -86,7 +87,7 @@ PURGES: Final[Mapping[str, TextClause]] = {
         )
         """
     ).bindparams(_AT_ONCE, _KEEP_MAILS),
-    "changes of mails": text(
+    "changes of emails": text(
         """
         DELETE FROM events WHERE id IN (
             SELECT id FROM events
@@ -96,17 +97,17 @@ PURGES: Final[Mapping[str, TextClause]] = {
         """
     ).bindparams(_AT_ONCE, _KEEP_MAILS),
 }
-"""What there is to do, in this order: tokens and codes go before the sessions they belong to."""
+"""The purges in their order: tokens and codes go before the sessions that they belong to."""
 
 
 class PurgeRepository:
-    """The chores, through one connection."""
+    """Runs the purges on one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def purge(self, chore: str, keep_mails: timedelta) -> int:
-        """Delete up to AT_ONCE rows and return how many. keep_mails: how long finished emails are kept."""
+        """Deletes up to AT_ONCE rows and returns how many. keep_mails: how long finished emails are kept."""
         statement = PURGES[chore]
         values: dict[str, object] = {"at_once": AT_ONCE}
         if "keep_mails" in statement.compile().params:

@@ -1,4 +1,4 @@
-"""The schema as a whole: all tables of all slices, and the way to it."""
+"""The schema as a whole: the tables of all slices, and the migrations."""
 
 import asyncio
 from pathlib import Path
@@ -44,9 +44,9 @@ __all__ = ["TABLES", "clear", "downgrade", "head", "is_current", "metadata", "ne
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Bring a database up to a revision; at the newest one the roles get the rights of `grants`.
+    """Upgrades a database to a revision; at the newest one the roles get the rights of `grants`.
 
-    `url` is that of the schema's owner; raises PermissionError for another's when something has to be changed.
+    `url` is that of the schema's owner; raises PermissionError for another account if there is something to change.
     """
     try:
         await asyncio.to_thread(command.upgrade, _config(url), revision)
@@ -62,24 +62,24 @@ async def upgrade(url: str, revision: str = "head") -> None:
 
 
 async def downgrade(url: str, revision: str = "-1") -> None:
-    """Take a database back to a revision."""
+    """Downgrades a database to a revision."""
     await asyncio.to_thread(command.downgrade, _config(url), revision)
 
 
 async def new_revision(url: str, message: str) -> bool:
-    """Write a revision file with what the tables have and the database lacks; False if that is nothing."""
+    """Writes a revision file with what the tables have and the database lacks; returns False if they agree."""
     written = await asyncio.to_thread(command.revision, _config(url), message, autogenerate=True, rev_id=_next_number())
     return bool(written)
 
 
 async def reset(url: str) -> None:
-    """Drop everything and migrate from nothing."""
+    """Drops everything and migrates an empty schema."""
     await _change_all(url, text("DROP SCHEMA public CASCADE"), text("CREATE SCHEMA public"))
     await upgrade(url)
 
 
 async def clear(url: str) -> None:
-    """Empty every table."""
+    """Deletes all rows of every table."""
     tables = list(reversed(metadata.sorted_tables))
     guarded = [table for table in tables if table.info.get("append_only")]
     await _change_all(
@@ -91,7 +91,7 @@ async def clear(url: str) -> None:
 
 
 async def _change_all(url: str, *statements: Executable) -> None:
-    """Run statements that lock every table, again as long as somebody else's work stands in their way."""
+    """Executes statements that lock every table, and retries them while other transactions hold locks."""
     engine = create_engine(url, pool_size=1, owner=True)
     try:
         for last in (*[False] * (TRIES - 1), True):
@@ -109,7 +109,7 @@ async def _change_all(url: str, *statements: Executable) -> None:
 
 
 def head() -> str:
-    """The newest revision."""
+    """Returns the newest revision."""
     newest = ScriptDirectory.from_config(_config("")).get_current_head()
     if newest is None:
         raise LookupError("there are no migrations")
@@ -117,7 +117,7 @@ def head() -> str:
 
 
 async def is_current(url: str) -> bool:
-    """Whether the database stands at the newest revision."""
+    """Returns whether the database is at the newest revision."""
     engine = create_engine(url, pool_size=1, owner=True)  # an older revision may not have the role yet
     try:
         async with engine.connect() as connection:
