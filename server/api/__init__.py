@@ -1,1 +1,1 @@
-"""Everything that knows gRPC."""
+"""The gRPC API: servicers, message mapping, interceptors, errors, health and listening addresses."""

@@ -1,4 +1,4 @@
-"""Tells load balancers and the edge whether this process can do its work."""
+"""Reports to load balancers and the edge whether this process can serve calls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,21 +16,21 @@ from server.liveness.service import AUDIT, WORK
 
 INTERVAL_SECONDS: Final = 5.0
 RECOVERY_SECONDS: Final = 0.5
-"""Between two checks while the database does not answer: callers wait for that to end."""
+"""The seconds between two checks while the database does not answer, because callers wait for it to recover."""
 CHECK_SECONDS: Final = 4.5
 SERVING: Final[int] = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING: Final[int] = health_pb2.HealthCheckResponse.NOT_SERVING
 PARTS: Final = (AUDIT, WORK)
-"""What is reported beside the whole: it fails without stopping care, so load balancers do not act on it."""
+"""The parts reported in addition to the whole; their failure does not stop care, so load balancers ignore it."""
 
 _log = structlog.get_logger()
 
 
 class HealthServicer(health.aio.HealthServicer):
-    """The standard service, with the `List` that grpcio leaves out."""
+    """The standard health service, with the `List` method that grpcio lacks."""
 
     async def List(self, request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:  # noqa: N802
-        """Returns the state of the whole process, and of each part that is reported."""
+        """Returns the state of the whole process, and of each reported part."""
         names = ("", *PARTS)
         states = {name: await self.Check(health_pb2.HealthCheckRequest(service=name), context) for name in names}
         answer: Message = health_pb2.HealthListResponse(statuses=states)  # type: ignore[attr-defined]
@@ -38,9 +38,9 @@ class HealthServicer(health.aio.HealthServicer):
 
 
 class Health:
-    """Sets the standard gRPC health service's answer: serving while the database answers and nobody drains.
+    """Sets the state of the standard gRPC health service: serving while the database answers and nothing drains.
 
-    ping: asks the database for a sign of life, raises Unavailable without one.
+    ping: checks that the database answers; raises Unavailable if it does not.
     """
 
     def __init__(self, ping: Callable[[], Awaitable[None]]) -> None:
@@ -50,7 +50,7 @@ class Health:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Checks now and every five seconds, more often without an answer, until the block is left."""
+        """Checks now and every five seconds, more often while there is no answer, until the block is left."""
         for part in PARTS:
             await self.report(part, works=True)
         async with background.running(self._watch(await self._check())):
@@ -61,7 +61,7 @@ class Health:
         await self.servicer.set(part, SERVING if works else NOT_SERVING)
 
     async def drain(self) -> None:
-        """Answer NOT_SERVING from now on: no new calls shall come."""
+        """Reports NOT_SERVING from now on, so that no new calls arrive."""
         self._draining = True
         await self.servicer.set("", NOT_SERVING)
 
@@ -71,7 +71,7 @@ class Health:
             serving = await self._check()
 
     async def _check(self) -> bool:
-        """Asks the database, sets the answer, and returns whether there was a sign of life."""
+        """Checks the database, sets the state, and returns whether the database answered."""
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 await self._ping()

@@ -1,4 +1,4 @@
-"""The one place that turns declared errors into gRPC statuses."""
+"""Maps declared errors to gRPC statuses; no other module does."""
 
 import math
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from server.errors import DeclaredError, MetadataValue
 DOMAIN: Final = "medconnect"
 DETAILS_KEY: Final = "grpc-status-details-bin"
 MOST_VIOLATIONS: Final = 32
-"""Field violations that a status names: gRPC callers take 8 KiB of metadata, and a status is metadata."""
+"""The maximum of field violations in a status: gRPC clients accept 8 KiB of metadata, and a status is metadata."""
 
 CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -27,7 +27,7 @@ class UnpublishedError(Exception):
 
 
 def check_published() -> None:
-    """Compare every declared error with `error_reason.proto`. Raises UnpublishedError naming what differs."""
+    """Compares every declared error with `error_reason.proto`. Raises UnpublishedError naming the differences."""
     published = {
         value.name.removeprefix("ERROR_REASON_"): value.GetOptions().Extensions[error_reason_pb2.rule]
         for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values
@@ -42,7 +42,7 @@ def check_published() -> None:
 
 
 def to_status(error: DeclaredError, request_id: str) -> status_pb2.Status:
-    """The rich status of an error: ErrorInfo and RequestInfo always, the rest where it fits."""
+    """Returns the rich status of an error: ErrorInfo and RequestInfo always, other details where they apply."""
     status = status_pb2.Status(code=error.code.value, message=error.text)
     status.details.extend(_pack_detail(detail) for detail in _details(error, request_id))
     return status

@@ -1,4 +1,4 @@
-"""Values that every mapping shares: times, dates, enums, pages, between messages and entities."""
+"""Converts the values that all mappings share: times, dates, enums and pages."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -21,26 +21,26 @@ class WireEnum(Protocol[V]):
     """An enum of the protos."""
 
     def Value(self, name: str) -> V:  # noqa: N802 - protobuf's name
-        """The number of a name."""
+        """Returns the number of a name."""
         ...
 
 
 class PagedRequest(Protocol):
-    """A request of a list."""
+    """The request of a list."""
 
     page_size: int
     page_token: str
 
 
 class DatedRequest(Protocol):
-    """A request of a list that can be narrowed to some days; empty texts do not narrow it."""
+    """The request of a list with a filter by days; empty texts do not filter."""
 
     from_date: str
     to_date: str
 
 
 class PagedResponse(Protocol):
-    """A response of a list."""
+    """The response of a list."""
 
     next_page_token: str
     total_size: int
@@ -48,19 +48,19 @@ class PagedResponse(Protocol):
 
 
 def timestamp(moment: datetime) -> Timestamp:
-    """An aware datetime as a Timestamp."""
+    """Returns an aware datetime as a Timestamp."""
     message = Timestamp()
     message.FromDatetime(moment.astimezone(UTC).replace(tzinfo=None))
     return message
 
 
 def date_text(day: date | None) -> str:
-    """`YYYY-MM-DD`, empty for None."""
+    """Returns `YYYY-MM-DD`; empty for None."""
     return "" if day is None else day.isoformat()
 
 
 def read_date(text: str, field: str) -> date:
-    """The day of a `YYYY-MM-DD` text. Raises ValidationFailed for `field` if there is no such day."""
+    """Returns the day of a `YYYY-MM-DD` text. Raises ValidationFailed for `field` if there is no such day."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -68,23 +68,23 @@ def read_date(text: str, field: str) -> date:
 
 
 def read_uuid(text: str) -> UUID:
-    """The UUID of a text that validation has let through."""
+    """Returns the UUID of a text that has passed validation."""
     return UUID(text)
 
 
 def optional_id(text: str) -> UUID | None:
-    """The UUID of a text that validation has let through; None for an empty one."""
+    """Returns the UUID of a text that has passed validation; None for an empty one."""
     return UUID(text) if text else None
 
 
 def enum_pair(wire: WireEnum[V], entity: type[E_], prefix: str) -> tuple[Mapping[E_, V], Mapping[int, E_]]:
-    """Both directions of an enum, matched by name: `PREFIX_FOLLOW_UP` on the wire is `FOLLOW_UP` here."""
+    """Returns both directions of an enum, matched by name: `PREFIX_FOLLOW_UP` in the proto is `FOLLOW_UP` here."""
     numbers = {member: wire.Value(f"{prefix}_{member.name}") for member in entity}
     return numbers, {number: member for member, number in numbers.items()}
 
 
 def read_period(message: DatedRequest) -> Period:
-    """The days that a list is narrowed to. Raises ValidationFailed for a date that does not exist."""
+    """Returns the days that filter a list. Raises ValidationFailed for a date that does not exist."""
     return Period(
         first=read_date(message.from_date, "from") if message.from_date else None,
         last=read_date(message.to_date, "to") if message.to_date else None,
@@ -92,12 +92,12 @@ def read_period(message: DatedRequest) -> Period:
 
 
 def page_request(message: PagedRequest) -> PageRequest:
-    """Which page a request asks for."""
+    """Returns the page that a request asks for."""
     return PageRequest(message.page_size or DEFAULT_PAGE_SIZE, message.page_token)
 
 
 def fill_page(response: PagedResponse, page: Page[T]) -> None:
-    """Put a page's token and totals into a response."""
+    """Sets a page's token and totals in a response."""
     response.next_page_token = page.next_page_token
     response.total_size = page.total_size
     response.total_size_is_minimum = page.total_size_is_minimum

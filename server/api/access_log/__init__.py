@@ -1,1 +1,1 @@
-"""Messages of the audit log."""
+"""The messages of the audit log and the patients' access log."""

@@ -1,4 +1,4 @@
-"""Between the audit's messages and its entities."""
+"""Maps the audit's messages and entities to each other."""
 
 from medconnect.auth.v1 import audit_record_pb2
 from medconnect.auth.v1 import auth_service_pb2 as auth_pb
@@ -19,7 +19,7 @@ ROLE_NUMBERS, ROLES = enum_pair(access_pb2.Role, Role, "ROLE")
 
 
 def audit_filter(request: auth_pb.ListAuditRecordsRequest) -> AuditFilter:
-    """Which records are asked for. Raises ValidationFailed for a date that does not exist."""
+    """Returns the filter of a request. Raises ValidationFailed for a date that does not exist."""
     return AuditFilter(
         period=read_period(request),
         actor_id=optional_id(request.actor_id),
@@ -32,14 +32,14 @@ def audit_filter(request: auth_pb.ListAuditRecordsRequest) -> AuditFilter:
 
 
 def records_response(page: Page[AuditRecord]) -> auth_pb.ListAuditRecordsResponse:
-    """A page of the audit."""
+    """Returns the response with a page of the audit."""
     response = auth_pb.ListAuditRecordsResponse(entries=map(record_message, page.items))
     fill_page(response, page)
     return response
 
 
 def record_message(record: AuditRecord) -> audit_record_pb2.AuditRecord:
-    """A record as admins read it."""
+    """Returns a record as admins see it."""
     return audit_record_pb2.AuditRecord(
         id=str(record.id),
         occurred_at=timestamp(record.occurred_at),
@@ -63,14 +63,14 @@ def record_message(record: AuditRecord) -> audit_record_pb2.AuditRecord:
 
 
 def access_log_response(page: Page[Access]) -> clinical_pb.ListAccessLogResponse:
-    """A page of the accesses to a patient's record."""
+    """Returns the response with a page of the accesses to a patient's record."""
     response = clinical_pb.ListAccessLogResponse(entries=map(access_message, page.items))
     fill_page(response, page)
     return response
 
 
 def access_message(access: Access) -> access_log_pb2.AccessLogEntry:
-    """An access as the patient reads it."""
+    """Returns an access as the patient sees it."""
     return access_log_pb2.AccessLogEntry(
         id=str(access.id),
         occurred_at=timestamp(access.occurred_at),

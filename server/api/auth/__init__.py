@@ -1,1 +1,1 @@
-"""AuthService."""
+"""The gRPC side of AuthService."""

@@ -1,4 +1,4 @@
-"""Messages of accounts and sessions, and their entities, both directions."""
+"""Maps messages and entities of accounts and sessions to each other."""
 
 from collections.abc import Iterable
 from typing import Final, Protocol
@@ -44,19 +44,19 @@ class PatientFields(Protocol):
 
     @property
     def gender(self) -> int:
-        """Its number; 0 if it was left out."""
+        """The number of the gender; 0 if the field was not given."""
 
     @property
     def allergies(self) -> Iterable[str]:
-        """None if it was left out."""
+        """The allergies; empty if the field was not given."""
 
     @property
     def existing_conditions(self) -> Iterable[str]:
-        """None if it was left out."""
+        """The existing conditions; empty if the field was not given."""
 
 
 def patient_details(message: PatientFields) -> PatientDetails:
-    """What a request says about a new record. Raises ValidationFailed for a date that does not exist."""
+    """Returns the details of a new record. Raises ValidationFailed for a date that does not exist."""
     born = message.date_of_birth
     return PatientDetails(
         date_of_birth=read_date(born, "dateOfBirth") if born else None,
@@ -73,7 +73,7 @@ def patient_details(message: PatientFields) -> PatientDetails:
 
 
 def application(request: pb.RegisterRequest | pb.CreateUserRequest) -> Application:
-    """Who asks for an account. Register's role is patient if it was left out. Raises ValidationFailed."""
+    """Returns the application for an account; the default role is patient. Raises ValidationFailed for a wrong date."""
     return Application(
         email=request.email,
         password=request.password or None,
@@ -90,13 +90,13 @@ def application(request: pb.RegisterRequest | pb.CreateUserRequest) -> Applicati
 
 
 def account_change(request: pb.UpdateCurrentUserRequest) -> AccountChange:
-    """What a holder asks to change."""
+    """Returns the changes that an account holder requests."""
     given = {name: getattr(request, name) for name in _CHANGEABLE if request.HasField(name)}
     return AccountChange(**given, current_password=request.current_password, clear=frozenset(request.clear))
 
 
 def user_filter(request: pb.ListUsersRequest) -> UserFilter:
-    """Which accounts a list is asked for."""
+    """Returns the filter of a list of accounts."""
     return UserFilter(
         role=ROLES.get(request.role),
         status=STATUSES.get(request.status),
@@ -105,7 +105,7 @@ def user_filter(request: pb.ListUsersRequest) -> UserFilter:
 
 
 def user_message(user: User) -> user_pb2.User:
-    """An account as its owner and admins see it."""
+    """Returns an account as its owner and admins see it."""
     return user_pb2.User(
         id=str(user.id),
         email=user.email,
@@ -125,7 +125,7 @@ def user_message(user: User) -> user_pb2.User:
 
 
 def register_response(opened: OpenedAccount, tokens: Tokens) -> pb.RegisterResponse:
-    """A new account, signed in."""
+    """Returns the response with a new account, signed in."""
     return pb.RegisterResponse(
         user=user_message(opened.user),
         patient=_record(opened.patient),
@@ -136,12 +136,12 @@ def register_response(opened: OpenedAccount, tokens: Tokens) -> pb.RegisterRespo
 
 
 def create_user_response(opened: OpenedAccount) -> pb.CreateUserResponse:
-    """A new account."""
+    """Returns the response with a new account."""
     return pb.CreateUserResponse(user=user_message(opened.user), patient=_record(opened.patient))
 
 
 def login_response(signed_in: SignedIn) -> pb.LoginResponse:
-    """An account and its tokens."""
+    """Returns the response with an account and its tokens."""
     return pb.LoginResponse(
         user=user_message(signed_in.user),
         access_token=signed_in.tokens.access_token,
@@ -151,7 +151,7 @@ def login_response(signed_in: SignedIn) -> pb.LoginResponse:
 
 
 def refresh_response(signed_in: SignedIn) -> pb.RefreshTokenResponse:
-    """An account and its next tokens."""
+    """Returns the response with an account and its next tokens."""
     return pb.RefreshTokenResponse(
         user=user_message(signed_in.user),
         access_token=signed_in.tokens.access_token,
@@ -161,14 +161,14 @@ def refresh_response(signed_in: SignedIn) -> pb.RefreshTokenResponse:
 
 
 def list_response(page: Page[User]) -> pb.ListUsersResponse:
-    """A page of accounts."""
+    """Returns the response with a page of accounts."""
     response = pb.ListUsersResponse(users=map(user_message, page.items))
     fill_page(response, page)
     return response
 
 
 def key_set_response(keys: Iterable[PublishedKey]) -> pb.GetKeySetResponse:
-    """Keys as a JSON Web Key Set."""
+    """Returns the keys as a JSON Web Key Set."""
     jwks = (pb.JsonWebKey(kty="OKP", crv="Ed25519", x=key.x, kid=key.key_id, use="sig", alg="EdDSA") for key in keys)
     return pb.GetKeySetResponse(keys=jwks)
 

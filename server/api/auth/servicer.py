@@ -1,4 +1,4 @@
-"""AuthService as gRPC calls it."""
+"""The gRPC servicer of AuthService."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
-    """Hands each call to the services, in their own terms."""
+    """Maps each call to the services and their results to responses."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""ClinicalService."""
+"""The gRPC side of ClinicalService."""

@@ -1,4 +1,4 @@
-"""Messages of medical histories: one for the patient, one for doctors."""
+"""Maps medical histories to messages: one for the patient, one for doctors."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -14,7 +14,7 @@ from server.pagination import Page
 
 
 def own_history_response(history: OwnHistory) -> pb.GetMedicalHistoryResponse:
-    """A page of a patient's history for himself."""
+    """Returns the response with a page of the caller's own history."""
     entries = map(_own_entry, history.entries.items)
     response = pb.GetMedicalHistoryResponse(entries=entries, existing_conditions=history.existing_conditions)
     fill_page(response, history.entries)
@@ -31,7 +31,7 @@ def _own_entry(entry: HistoryEntry) -> history_pb2.HistoryEntry:
 
 
 def patient_history_response(page: Page[HistoryEntry], reader_id: UUID) -> pb.GetPatientHistoryResponse:
-    """A page of a patient's history for a doctor with this account."""
+    """Returns the response with a page of a patient's history for the doctor with this account."""
     entries = (_entry(entry, reader_id) for entry in page.items)
     response = pb.GetPatientHistoryResponse(entries=entries)
     fill_page(response, page)
@@ -48,6 +48,6 @@ def _entry(entry: HistoryEntry, reader_id: UUID) -> history_pb2.PatientHistoryEn
 
 
 def _prescription(prescription: Prescription, reader_id: UUID) -> prescription_pb2.Prescription:
-    """Its notes are for the doctor who wrote them."""
+    """Returns the prescription; its notes are included only for the doctor who wrote them."""
     seen = prescription if prescription.doctor_id == reader_id else replace(prescription, doctor_notes="")
     return prescription_message(seen)

@@ -1,4 +1,4 @@
-"""Clinical messages and entities, both directions."""
+"""Maps clinical messages and entities to each other."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -47,12 +47,12 @@ _SCALARS: Final = (
 
 
 def optional_text(message: Message, field: str) -> str | None:
-    """The text of an optional field; None if it was left out."""
+    """Returns the text of an optional field; None if it was not given."""
     return getattr(message, field) if message.HasField(field) else None
 
 
 def patient_change(request: pb.UpdatePatientRequest | pb.UpdateProfileRequest) -> PatientChange:
-    """What an update asks for. Raises ValidationFailed for a date that does not exist."""
+    """Returns the changes that an update requests. Raises ValidationFailed for a date that does not exist."""
     given: dict[str, Any] = {name: optional_text(request, name) for name in _SCALARS}
     if request.HasField("date_of_birth"):
         given["date_of_birth"] = read_date(request.date_of_birth, "dateOfBirth")
@@ -70,7 +70,7 @@ def patient_change(request: pb.UpdatePatientRequest | pb.UpdateProfileRequest) -
 
 
 def patient_message(patient: Patient) -> patient_pb2.Patient:
-    """The whole record, for doctors."""
+    """Returns the whole record, for doctors."""
     return patient_pb2.Patient(
         **_record(patient),
         existing_conditions=patient.existing_conditions,
@@ -79,7 +79,7 @@ def patient_message(patient: Patient) -> patient_pb2.Patient:
 
 
 def profile_message(patient: Patient) -> patient_pb2.PatientProfile:
-    """The record as its patient sees it without a one-time code."""
+    """Returns the record as its patient sees it without a one-time code."""
     return patient_pb2.PatientProfile(**_record(patient))
 
 
@@ -100,7 +100,7 @@ def _record(patient: Patient) -> dict[str, Any]:
 
 
 def patients_response(page: Page[PatientSummary]) -> pb.ListPatientsResponse:
-    """A page of patients."""
+    """Returns the response with a page of patients."""
     response = pb.ListPatientsResponse(patients=map(_summary, page.items))
     fill_page(response, page)
     return response
@@ -116,19 +116,19 @@ def _summary(patient: PatientSummary) -> patient_pb2.PatientSummary:
 
 
 def filtered_patient(request: pb.ListPrescriptionsRequest | pb.ListMedicalVisitsRequest) -> UUID | None:
-    """The patient to whom a list is narrowed."""
+    """Returns the patient that filters a list; None without a filter."""
     return read_uuid(request.patient_id) if request.HasField("patient_id") else None
 
 
 def statuses(
     request: pb.ListPrescriptionsRequest | pb.ListMyPrescriptionsRequest,
 ) -> tuple[PrescriptionStatus, ...]:
-    """The states to which a list is narrowed."""
+    """Returns the states that filter a list."""
     return tuple(STATUSES[number] for number in request.status)
 
 
 def new_visit(request: pb.CreateMedicalVisitRequest) -> NewVisit:
-    """The visit to record. Raises ValidationFailed for a date that does not exist."""
+    """Returns the visit to record. Raises ValidationFailed for a date that does not exist."""
     return NewVisit(
         patient_id=read_uuid(request.patient_id),
         visit_date=read_date(request.visit_date, "visitDate"),
@@ -154,7 +154,7 @@ def _vital_signs(message: visit_pb2.VitalSigns) -> VitalSigns:
 
 
 def visit_message(visit: Visit) -> visit_pb2.MedicalVisit:
-    """A visit."""
+    """Returns a visit as a message."""
     return visit_pb2.MedicalVisit(
         id=str(visit.id),
         patient_id=str(visit.patient_id),
@@ -184,14 +184,14 @@ def _vital_signs_message(measured: VitalSigns) -> visit_pb2.VitalSigns:
 
 
 def visits_response(page: Page[Visit]) -> pb.ListMedicalVisitsResponse:
-    """A page of visits."""
+    """Returns the response with a page of visits."""
     response = pb.ListMedicalVisitsResponse(visits=map(visit_message, page.items))
     fill_page(response, page)
     return response
 
 
 def new_prescription(request: pb.CreatePrescriptionRequest) -> NewPrescription:
-    """The prescription to write."""
+    """Returns the prescription to create."""
     return NewPrescription(
         patient_id=read_uuid(request.patient_id),
         visit_id=read_uuid(request.visit_id) if request.HasField("visit_id") else None,
@@ -214,7 +214,7 @@ def _new_item(message: pb.NewPrescriptionItem) -> NewPrescriptionItem:
 
 
 def item_message(item: PrescriptionItem) -> prescription_pb2.PrescriptionItem:
-    """A medicine of a prescription."""
+    """Returns a medicine of a prescription as a message."""
     return prescription_pb2.PrescriptionItem(
         id=str(item.id),
         medicine_name=item.medicine_name,
@@ -230,7 +230,7 @@ def item_message(item: PrescriptionItem) -> prescription_pb2.PrescriptionItem:
 
 
 def qr_code_info(code: QrCode, is_used: bool) -> prescription_pb2.QrCodeInfo:
-    """What may be told of a code to whoever may see its prescription."""
+    """Returns the part of a code that every reader of its prescription may see."""
     return prescription_pb2.QrCodeInfo(
         qr_hash=code.qr_hash,
         is_used=is_used,
@@ -240,12 +240,12 @@ def qr_code_info(code: QrCode, is_used: bool) -> prescription_pb2.QrCodeInfo:
 
 
 def present_code(prescription: Prescription) -> prescription_pb2.QrCodeInfo:
-    """The same of a prescription's present code."""
+    """Returns the same part of a prescription's current code."""
     return qr_code_info(prescription.qr_code, _is_used(prescription))
 
 
 def prescription_message(prescription: Prescription) -> prescription_pb2.Prescription:
-    """A prescription as the doctor who wrote it sees it."""
+    """Returns a prescription as the doctor who wrote it sees it."""
     return prescription_pb2.Prescription(
         **_shared_fields(prescription),
         patient_id=str(prescription.patient_id),
@@ -257,21 +257,21 @@ def prescription_message(prescription: Prescription) -> prescription_pb2.Prescri
 
 
 def prescriptions_response(page: Page[Prescription]) -> pb.ListPrescriptionsResponse:
-    """A page of a doctor's prescriptions."""
+    """Returns the response with a page of a doctor's prescriptions."""
     response = pb.ListPrescriptionsResponse(prescriptions=map(prescription_message, page.items))
     fill_page(response, page)
     return response
 
 
 def my_prescriptions_response(page: Page[Prescription]) -> pb.ListMyPrescriptionsResponse:
-    """A page of a patient's prescriptions."""
+    """Returns the response with a page of a patient's prescriptions."""
     response = pb.ListMyPrescriptionsResponse(prescriptions=map(patient_prescription_message, page.items))
     fill_page(response, page)
     return response
 
 
 def patient_prescription_message(prescription: Prescription) -> prescription_pb2.PatientPrescription:
-    """A prescription as its patient sees it."""
+    """Returns a prescription as its patient sees it."""
     return prescription_pb2.PatientPrescription(**_shared_fields(prescription))
 
 
@@ -300,7 +300,7 @@ def _is_used(prescription: Prescription) -> bool:
 
 
 def qr_code_response(shown: ShownQrCode) -> pb.GetQrCodeResponse:
-    """A code as text and as a picture."""
+    """Returns the response with a code as text and as a picture."""
     code = shown.prescription.qr_code
     return pb.GetQrCodeResponse(
         qr_code_image=picture.data_url(shown.png),
@@ -313,7 +313,7 @@ def qr_code_response(shown: ShownQrCode) -> pb.GetQrCodeResponse:
 
 
 def qr_code_image_response(shown: ShownQrCode) -> pb.GetQrCodeImageResponse:
-    """A code as a picture."""
+    """Returns the response with a code as a picture."""
     response = pb.GetQrCodeImageResponse()
     response.image.content_type = "image/png"
     response.image.data = shown.png

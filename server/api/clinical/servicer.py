@@ -1,4 +1,4 @@
-"""The doorman of ClinicalService: who calls, what is asked, how it is answered."""
+"""The gRPC servicer of ClinicalService."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
-    """Patients, medical visits, prescriptions, QR codes and histories."""
+    """Maps each call to the services and their results to responses."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""EventsService."""
+"""The gRPC side of EventsService."""

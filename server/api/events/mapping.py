@@ -1,4 +1,4 @@
-"""Events, mails and rate limits as messages, and back."""
+"""Maps events, emails and rate limits to messages, and requests to filters."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,11 +20,11 @@ STATUS_NUMBERS, STATES = enum_pair(email_pb2.EmailStatus, EmailState, "EMAIL_STA
 KIND_NUMBERS, _ = enum_pair(email_pb2.EmailKind, EmailKind, "EMAIL_KIND")
 
 MOST: Final = 2**31 - 1
-"""What a counter on the wire holds; 64 bits would be texts in JSON."""
+"""The maximum of a counter in a message; JSON would encode 64-bit integers as strings."""
 
 
 def get_response(status: QueueStatus) -> pb.GetEmailQueueStatusResponse:
-    """The answer of GetEmailQueueStatus."""
+    """Returns the response of GetEmailQueueStatus."""
     return pb.GetEmailQueueStatusResponse(
         total_jobs=status.total,
         pending_jobs=status.pending,
@@ -37,7 +37,7 @@ def get_response(status: QueueStatus) -> pb.GetEmailQueueStatusResponse:
 
 
 def watch_response(status: QueueStatus) -> pb.WatchEmailQueueStatusResponse:
-    """A message of WatchEmailQueueStatus."""
+    """Returns a message of WatchEmailQueueStatus."""
     return pb.WatchEmailQueueStatusResponse(
         total_jobs=status.total,
         pending_jobs=status.pending,
@@ -50,40 +50,40 @@ def watch_response(status: QueueStatus) -> pb.WatchEmailQueueStatusResponse:
 
 
 def after_sequence(request: pb.WatchEmailsRequest) -> int | None:
-    """Where a watcher goes on; None: with what happens from now on."""
+    """Returns the position after which a watch resumes; None starts with new events only."""
     return request.after_sequence if request.HasField("after_sequence") else None
 
 
 def watch_emails_response(watched: FeedItem) -> pb.WatchEmailsResponse:
-    """A message of WatchEmails."""
+    """Returns a message of WatchEmails."""
     change = None if watched.change is None else _change(watched.change)
     return pb.WatchEmailsResponse(sequence=watched.sequence, email=change)
 
 
 def states(request: pb.ListEmailsRequest) -> Sequence[EmailState]:
-    """The states that a list is narrowed to."""
+    """Returns the states that filter a list."""
     return [STATES[number] for number in request.status]
 
 
 def list_response(page: Page[ListedEmail]) -> pb.ListEmailsResponse:
-    """The answer of ListEmails."""
+    """Returns the response of ListEmails."""
     response = pb.ListEmailsResponse(emails=map(email, page.items))
     fill_page(response, page)
     return response
 
 
 def clear_response(cleared: int, moment: datetime) -> pb.ClearCompletedEmailsResponse:
-    """The answer of ClearCompletedEmails."""
+    """Returns the response of ClearCompletedEmails."""
     return pb.ClearCompletedEmailsResponse(cleared_at=timestamp(moment), cleared_jobs=cleared)
 
 
 def emit_response(request: pb.EmitTestEventRequest, moment: datetime) -> pb.EmitTestEventResponse:
-    """The answer of EmitTestEvent."""
+    """Returns the response of EmitTestEvent."""
     return pb.EmitTestEventResponse(event_type=request.event_type, data=request.data, emitted_at=timestamp(moment))
 
 
 def email(mail: ListedEmail) -> email_pb2.Email:
-    """A mail."""
+    """Returns an email as a message."""
     return email_pb2.Email(
         id=str(mail.id),
         kind=KIND_NUMBERS[mail.kind],
@@ -110,7 +110,7 @@ def _change(change: EmailChange) -> email_pb2.EmailChange:
 
 
 def usage_response(usage: Usage) -> pb.GetRateLimitUsageResponse:
-    """The answer of GetRateLimitUsage."""
+    """Returns the response of GetRateLimitUsage."""
     return pb.GetRateLimitUsageResponse(
         limits=map(_limit, usage.limits),
         fullest_buckets=[_bucket(bucket, usage.as_of) for bucket in usage.fullest],

@@ -1,4 +1,4 @@
-"""EventsService on the wire."""
+"""The gRPC servicer of EventsService."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -18,7 +18,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class EventsServicer(events_service_pb2_grpc.EventsServiceServicer):
-    """The doorman of the Events slice."""
+    """Maps each call to the services and their results to responses."""
 
     def __init__(self, service: EventsService, usage: RateLimitUsage) -> None:
         self._service = service

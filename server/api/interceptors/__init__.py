@@ -1,1 +1,1 @@
-"""What surrounds every call: one decision a file."""
+"""The interceptors of every call; each file makes one decision."""

@@ -1,4 +1,4 @@
-"""Refuses who may not call: by the access option that stands beside the method, before the body is parsed."""
+"""Enforces the method's `access` option before the body is parsed."""
 
 from typing import Final
 
@@ -15,25 +15,25 @@ OPEN_METHODS: Final = frozenset(
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     }
 )
-"""Health and reflection: the only methods without an access option. Everyone may call them."""
+"""Health and reflection: the only methods without an access option. Every client may call them."""
 
 
 class Access:
-    """Checks token, session, role, and that the account may act yet, in this order.
+    """Checks token, session, role, and that the account is active, in this order.
 
-    What only certain roles may call shows or changes what is somebody's: it is for accounts whose address is confirmed.
+    Methods for certain roles show or change personal data, so they require a confirmed email address.
     """
 
     def __init__(self, revocations: RevocationCache) -> None:
         self._revocations = revocations
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raise Unauthenticated, RoleNotAllowed, EmailNotConfirmed or AccountNotVerified, or let the call on."""
+        """Raises Unauthenticated, RoleNotAllowed, EmailNotConfirmed or AccountNotVerified, or proceeds."""
         await self.check(call)
         await proceed(call)
 
     async def check(self, call: Call) -> None:
-        """Raise what forbids this call now, if anything does."""
+        """Raises the error that forbids this call now, if there is one."""
         if call.method.public:
             return
         if call.caller is None:

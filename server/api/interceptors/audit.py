@@ -1,4 +1,4 @@
-"""Sees to it that every call leaves its record: a success wrote one itself, a refusal gets one here."""
+"""Ensures that every call is recorded in the audit: successes record themselves, refusals are recorded here."""
 
 import asyncio
 from typing import Final
@@ -17,7 +17,7 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import Code, DeclaredError, Internal
 
 RECORD_SECONDS: Final = 2.0
-"""How long a refusal waits for its record."""
+"""How long a refusal waits until it is recorded."""
 
 _OUTCOMES: Final = {
     Code.PERMISSION_DENIED: Outcome.DENIED,
@@ -30,28 +30,28 @@ _OUTCOMES: Final = {
     Code.INTERNAL: Outcome.FAULT,
     Code.DEADLINE_EXCEEDED: Outcome.FAULT,
 }
-"""How refusals are recorded. What is missing goes to the log and the metrics alone: a limit that is used up, so that a
-flood does not fill the audit, and what a database that is away could not record anyway."""
+"""How refusals are recorded. Other refusals appear only in the log and the metrics: exceeded rate limits, so that a
+flood does not fill the audit, and database failures, which could not be recorded anyway."""
 
 _OBJECTS: Final = {"user": "account", "actor": "account"}
-"""What requests call by another name than the records of successes."""
+"""Names in requests that differ from the object kinds in the records of successes."""
 
 _log = structlog.get_logger()
 
 
 class NotRecorded(Exception):
-    """A use case did what the audit should tell of, without its record: a fault of ours, so nothing is answered."""
+    """A use case succeeded without its audit record: an error of the server, so the response is withheld."""
 
 
 class Audit:
-    """States the occasion, and records refusals in a transaction of their own, after that of the call has ended."""
+    """Sets the audit context, and records refusals in their own transaction after that of the call has ended."""
 
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
         self._recording: set[asyncio.Task[None]] = set()
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raise NotRecorded for a success without its record; what is raised inside passes through."""
+        """Raises NotRecorded for a success without its record; errors raised inside pass through."""
         here = AuditContext(
             call.method.full_name, call.request_id, call.host, call.first("user-agent") or "", call.caller
         )
@@ -68,7 +68,7 @@ class Audit:
                 raise NotRecorded(call.method.full_name)
 
     async def _record_refusal(self, call: Call, here: AuditContext, error: DeclaredError) -> None:
-        """Record a refusal, in a task of its own: it goes on when the caller hangs up before he was told."""
+        """Records a refusal in a separate task, which continues if the client disconnects meanwhile."""
         event, outcome = _event_of(call, error), _OUTCOMES.get(error.code)
         if event is None or outcome is None or here.failure_recorded or not _concerns_somebody(call, event, error):
             return
@@ -82,20 +82,20 @@ class Audit:
         try:
             async with asyncio.timeout(RECORD_SECONDS), self._work.begin() as tx:
                 await tx[AuditWriter].refused(event, subject, outcome, reason)
-        except Exception as fault:  # the call is refused anyway, and the refusal stands in the log
+        except Exception as fault:  # the call is refused anyway, and the refusal is in the log
             _log.error("refusal_not_recorded", request_id=call.request_id, error=type(fault).__name__)
 
 
 def _event_of(call: Call, error: DeclaredError) -> AuditEvent | None:
-    """What a refusal is recorded as; a method whose successes are of no interest may still be one not to call."""
+    """Returns the event of a refusal; a method whose successes are not audited may still have audited refusals."""
     denied = AuditEvent.ACCESS_DENIED if error.code is Code.PERMISSION_DENIED else None
     return call.method.audit or denied
 
 
 def _subject_of(call: Call) -> Subject:
-    """What the request names: `prescription_id` names a prescription; nothing, if it names nothing or makes no sense.
+    """Returns the object that the request names (`prescription_id` names a prescription), or an empty subject.
 
-    Who is refused for his role is refused before the body is read; what he was after is read here, for the record.
+    A call refused for its role is refused before its body is read; the body is read here, only for the record.
     """
     field, request_type = call.method.subject_field, call.method.request_type
     if not field or request_type is None:
@@ -109,9 +109,9 @@ def _subject_of(call: Call) -> Subject:
 
 
 def _concerns_somebody(call: Call, event: AuditEvent, error: DeclaredError) -> bool:
-    """Whether a refusal is of somebody we know, or a failed sign-in, and not only of a request that makes no sense.
+    """Returns whether a refusal is of a known caller or a failed sign-in, and not only of an invalid request.
 
-    A token whose session has ended makes nobody known; a wrong password is a failed sign-in, whatever comes with it.
+    A token whose session has ended does not make its caller known; a wrong password is always a failed sign-in.
     """
     unreadable = error.code is Code.INVALID_ARGUMENT and call.message is None
     known = call.caller is not None and error.code is not Code.UNAUTHENTICATED

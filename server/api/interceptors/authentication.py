@@ -1,4 +1,4 @@
-"""Identifies the caller and refuses nobody: a bad token is no token, and access decides what that means."""
+"""Identifies the caller and refuses no call: an invalid token counts as none, and `access` decides on the call."""
 
 from typing import Final
 
@@ -18,14 +18,14 @@ class Authentication:
         self._tokens = tokens
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Fill in `caller` if a valid access token came with the call."""
+        """Sets `caller` if the call has a valid access token."""
         call.caller = self.caller(call)
         if call.caller is not None:
             set_caller(call.caller)
         await proceed(call)
 
     def caller(self, call: Call) -> Caller | None:
-        """Whom the call's token names, now; None without a token that is valid."""
+        """Returns the caller that the call's token names, now; None without a valid token."""
         scheme, _, token = (call.first("authorization") or "").partition(" ")
         if scheme.lower() != SCHEME:
             return None

@@ -1,4 +1,4 @@
-"""The shells around every handler, unary and streaming, and what one interceptor looks like."""
+"""Wraps every handler, unary and streaming, and defines the interface of an interceptor."""
 
 import asyncio
 import secrets
@@ -18,32 +18,33 @@ from server.errors import MethodUnknown, SlowConsumer
 
 HTTP_OK: Final = 200
 READ_SECONDS: Final = 30.0
-"""So long a caller may leave a stream unread that has more for him than the way holds."""
+"""How long a client may stop reading a stream whose send buffer is full."""
 GONE_SECONDS: Final = 5.0
-"""By then gRPC has cancelled a call whose caller has gone."""
+"""The time within which gRPC cancels a call whose client has disconnected."""
 
 Next = Callable[[Call], Coroutine[Any, Any, None]]
 """The rest of the chain, down to the handler."""
 
 
 class Interceptor(Protocol):
-    """One decision about a call: `around` proceeds to let it on, or raises a declared error to refuse it.
+    """Makes one decision about a call: `intercept` proceeds, or raises a declared error to refuse the call.
 
-    A plain coroutine: as async context managers the chain would cost three times as much.
+    Interceptors are plain coroutines: as async context managers the chain would cost three times as much.
     """
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Surround the rest of the chain; what the handler raises comes through here."""
+        """Runs the rest of the chain by `proceed`; errors of the handler pass through here."""
         ...
 
 
 class InterceptorChain(grpc.aio.ServerInterceptor):
     """Wraps each handler once in all interceptors, outermost first.
 
-    The shells work on raw bytes: nothing is parsed before the caller is known and let in. And they read for themselves,
-    of every call one message: gRPC would wait for it before anybody is asked, without end, and hold a place for it.
+    The wrappers work on raw bytes: nothing is parsed before the caller is identified and admitted. They read the one
+    message of every call themselves: gRPC would wait for it before any interceptor runs, without a limit, while the
+    call holds a slot.
 
-    open_methods: methods without a caller (health, reflection), surrounded by `for_open_methods` alone.
+    open_methods: methods without a caller (health, reflection), wrapped by `for_open_methods` alone.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class InterceptorChain(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:  # noqa: ANN401 - the handler's types differ by method
-        """The wrapped handler of a method; grpc asks for each call."""
+        """Returns the wrapped handler of a method; gRPC calls this for each call."""
         path = handler_call_details.method
         known = self._wrapped.get(path)
         if known is not None:
@@ -74,7 +75,7 @@ class InterceptorChain(grpc.aio.ServerInterceptor):
             wrapped = None if handler is None else self._wrap_open(unknown_method(path), handler)
         else:
             wrapped = self._wrap(self._methods.get(path) or unknown_method(path), handler)
-        if path in self._methods or path in self._open:  # others are the caller's choice: they would fill the memory
+        if path in self._methods or path in self._open:  # other names are chosen by callers and would fill the memory
             self._wrapped[path] = wrapped
         return wrapped
 
@@ -119,12 +120,14 @@ class InterceptorChain(grpc.aio.ServerInterceptor):
         return answer
 
     def _stream(self, method: Method, handler: Any) -> Callable[[object, Context], Awaitable[None]]:  # noqa: ANN401
-        # It writes, because a generator that is left unread is closed some time later by the garbage collector.
+        # Messages are written, because the garbage collector closes an unread generator only some time later.
         async def handle(call: Call) -> None:
             async with aclosing(handler.unary_stream(call.message, call.context)) as responses:
                 begun = False
                 async for response in responses:
-                    if not begun:  # not earlier: the edge can answer a refusal as one only if nothing was sent before
+                    if (
+                        not begun
+                    ):  # not earlier: the edge can return a refusal as an error only if nothing was sent before
                         await call.context.send_initial_metadata(call.sent_headers())
                         begun = True
                     await _write(call, handler.response_serializer(response))
@@ -144,20 +147,21 @@ class InterceptorChain(grpc.aio.ServerInterceptor):
 
 
 async def _write(call: Call, message: bytes) -> None:
-    """Send a message of a stream. It waits while the caller does not read; raises SlowConsumer when that takes long."""
+    """Sends a message of a stream, waiting while the client does not read. Raises SlowConsumer after READ_SECONDS."""
     try:
         async with asyncio.timeout(READ_SECONDS):
             await call.context.write(message)
     except TimeoutError:
         raise SlowConsumer() from None
     except grpc.aio.InternalError:
-        # Nothing can be sent to a caller who has gone. gRPC cancels this task for it, but may say this before.
+        # Nothing can be sent to a client that has disconnected. gRPC cancels this task for it, but may report it
+        # before.
         await asyncio.sleep(GONE_SECONDS)
         raise
 
 
 def _tolerant(read: Callable[[bytes], Any], body: bytes) -> Any:  # noqa: ANN401 - the message's type differs by method
-    """The message of an open method; a body that cannot be read counts as an empty one."""
+    """Returns the message of an open method; an unreadable body counts as an empty one."""
     try:
         return read(body)
     except DecodeError:
@@ -169,9 +173,9 @@ def _request_id() -> str:
 
 
 async def _send_headers(call: Call) -> None:
-    """Answer the headers where their reader finds them.
+    """Sends the headers as the kind of metadata that their reader expects.
 
-    The edge reads initial metadata; sending it costs 60 µs, so gRPC callers get trailing metadata.
+    The edge reads initial metadata; sending it costs 60 µs, so gRPC clients get trailing metadata.
     """
     if not call.rest:
         call.context.set_trailing_metadata(call.sent_headers())

@@ -1,4 +1,4 @@
-"""One call on its way through the chain."""
+"""The state of one call in the interceptor chain."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
 class Call:
-    """What the interceptors know and learn of a call; each adds its part for those behind it."""
+    """The state that interceptors share; each sets its part for those that run after it."""
 
     __slots__ = (
         "address",
@@ -35,39 +35,39 @@ class Call:
         self.method = method
         self.context = context
         self.request_id = request_id
-        """Names this call in answers and in the log."""
+        """The id of this call in responses and in the log."""
         self.metadata: Mapping[str, tuple[Any, ...]] = _group_metadata(context.invocation_metadata() or ())
-        """The caller's metadata: all values of each key, in order."""
+        """The client's metadata: all values of each key, in order."""
         self.rest = False
-        """Whether it came through the edge as REST (client_address)."""
+        """True if the call came through the edge as REST (client_address)."""
         self.host = ""
-        """The caller's address in full, for the audit (client_address)."""
+        """The full client address, for the audit (client_address)."""
         self.address = ""
-        """Whence the caller calls, as rate limits and the log name it (client_address)."""
+        """The client address as rate limits and the log use it (client_address)."""
         self.caller: Caller | None = None
-        """Who calls, if he has shown it (authentication)."""
+        """The caller, if the call has a valid token (authentication)."""
         self.body = b""
-        """The request as it came (reception)."""
+        """The unparsed request (receive_request)."""
         self.message: Message | None = None
         """The parsed request (validation)."""
         self.reply: bytes | None = None
         """The response: the handler's, or the stored one of the first call with the same key (idempotency)."""
         self.headers: dict[str, str] = {"x-request-id": request_id}
-        """What the answer's metadata will hold."""
+        """The metadata of the response."""
         self.cookies: list[str] = []
-        """The values of `set-cookie`, of which an answer may hold several (refresh_cookie)."""
+        """The values of `set-cookie`; a response may have several (refresh_cookie)."""
 
     def name(self, request_id: str) -> None:
-        """Go by another request id from now on."""
+        """Changes the request id from now on."""
         self.request_id = request_id
         self.headers["x-request-id"] = request_id
 
     def sent_headers(self) -> tuple[tuple[str, str], ...]:
-        """Return the answer's metadata, with the cookies."""
+        """Returns the response's metadata, with the cookies."""
         return (*self.headers.items(), *(("set-cookie", cookie) for cookie in self.cookies))
 
     def first(self, key: str) -> str | None:
-        """The only value of a text key; None if there is none, or more than one."""
+        """Returns the only value of a text key; None if there is none, or more than one."""
         values = self.metadata.get(key, ())
         return values[0] if len(values) == 1 and isinstance(values[0], str) else None
 

@@ -1,4 +1,4 @@
-"""Whence a call comes."""
+"""Determines the client address of a call."""
 
 from functools import lru_cache
 from ipaddress import IPv6Network, ip_address
@@ -14,15 +14,17 @@ UNKNOWN: Final = "unknown"
 
 
 class ClientAddress:
-    """Believes the edge, which calls through the Unix socket, and nobody else."""
+    """Trusts only the edge's forwarded address; the edge calls through the Unix socket."""
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Fill in `host`, `address` and `rest`; take over the edge's request id."""
+        """Sets `host`, `address` and `rest`, and adopts the edge's request id."""
         peer = call.context.peer()
         if peer.startswith(EDGE):
             call.rest = "x-envoy-original-path" in call.metadata
             call.host = call.first("x-client-ip") or UNKNOWN
-            call.name(call.first("x-request-id") or call.request_id)  # one name in the edge's answers and in our log
+            call.name(
+                call.first("x-request-id") or call.request_id
+            )  # the edge's responses and the server's log share one id
         else:
             call.host = _host(peer)
         call.address = limit_address(call.host)
@@ -31,13 +33,13 @@ class ClientAddress:
 
 
 def peer_address(peer: str) -> str:
-    """Returns the address that limits count of a client that is connected itself."""
+    """Returns the address that rate limits count for a directly connected client."""
     return limit_address(_host(peer))
 
 
 @lru_cache(maxsize=4096)
 def limit_address(host: str) -> str:
-    """The address that limits count: IPv4 as it is, IPv6 by its /64, which one household or host has to itself."""
+    """Returns the address that limits count: IPv4 unchanged, IPv6 by its /64, which one household or host owns."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -50,5 +52,5 @@ def limit_address(host: str) -> str:
 
 
 def _host(peer: str) -> str:
-    """`ipv4:127.0.0.1:4242` or `ipv6:[::1]:4242` (percent-encoded) without family, brackets and port."""
+    """Returns the host of `ipv4:127.0.0.1:4242` or `ipv6:[::1]:4242` (percent-encoded), without family and port."""
     return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]").partition("%")[0]

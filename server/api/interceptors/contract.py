@@ -1,4 +1,4 @@
-"""What the contracts say of each method, read once from the descriptors."""
+"""Reads the options of each method from the descriptors, once."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from server.identity import Role
 
 
 class AccessUndeclared(Exception):
-    """A method does not say who may call it, or what the audit tells of it; the server must not start."""
+    """A method lacks its access or audit option; the server must not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,45 +22,45 @@ class Method:
     """A method and its access option."""
 
     path: str
-    """As gRPC names it: `/medconnect.pharmacy.v1.PharmacyService/ScanQrCode`."""
+    """The path as gRPC names it: `/medconnect.pharmacy.v1.PharmacyService/ScanQrCode`."""
     request_type: type[Message] | None
-    """None: the method does not exist."""
+    """The type of the request; None if the method does not exist."""
     streaming: bool
     public: bool
     roles: frozenset[Role]
-    """Who may call it, unless it is public."""
+    """The roles that may call the method, unless it is public."""
     for_roles: bool
-    """The contract names those roles; it is not for whoever is signed in."""
+    """True if the contract names these roles; false if every signed-in account may call."""
     verified: bool
     limit_group: str
-    """The budget beside that of the caller's role, such as `scan`; empty for none."""
+    """The limit in addition to that of the caller's role, such as `scan`; empty for none."""
     idempotent: bool
     message: str
     """The success message of REST."""
     http_status: int
     audit: AuditEvent | None
-    """What the audit records of each success, and of each refusal of a known caller."""
+    """The audit event of each success, and of each refusal of a known caller."""
     subject_field: str
-    """The field of the request that names what the call is about, such as `patient_id`; empty for none."""
+    """The request field that names the object of the call, such as `patient_id`; empty for none."""
 
     @property
     def name(self) -> str:
-        """The method alone: `ScanQrCode`."""
+        """The method's name without its service: `ScanQrCode`."""
         return self.path.rpartition("/")[2]
 
     @property
     def full_name(self) -> str:
-        """Service and method: `medconnect.pharmacy.v1.PharmacyService/ScanQrCode`; no two methods share it."""
+        """Service and method: `medconnect.pharmacy.v1.PharmacyService/ScanQrCode`; unique for each method."""
         return self.path.removeprefix("/")
 
 
 def unknown_method(path: str) -> Method:
-    """A method that does not exist: answered as such to those who are signed in, and to nobody else."""
+    """Returns a method that does not exist; only signed-in callers get to know that it does not."""
     return Method(path, None, False, False, frozenset(Role), False, False, "", False, "", 200, None, "")
 
 
 def read_methods(services: Iterable[str]) -> Mapping[str, Method]:
-    """All methods of the services (full names), by path. Raises AccessUndeclared naming a method without a rule."""
+    """Returns all methods of the services (full names), by path. Raises AccessUndeclared for an undeclared method."""
     pool = descriptor_pool.Default()
     found = (method for name in services for method in pool.FindServiceByName(name).methods)
     return {method.path: method for method in map(_read, found)}
@@ -95,7 +95,7 @@ def _event(number: int) -> AuditEvent:
 
 
 def _subject_field(request: Descriptor) -> str:
-    """The first field that holds an id."""
+    """Returns the name of the first field that holds an id."""
     texts = (field for field in request.fields if field.type == field.TYPE_STRING and not field.is_repeated)
     return next((field.name for field in texts if field.name.endswith("_id")), "")
 

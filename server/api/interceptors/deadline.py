@@ -1,4 +1,4 @@
-"""Ends a call when its time is over, while there is still time to say so."""
+"""Ends a call at its deadline, early enough to report it."""
 
 import asyncio
 from typing import Final
@@ -10,19 +10,19 @@ from server.errors import DeadlineExceeded
 DEFAULT_SECONDS: Final = 10.0
 LONGEST_SECONDS: Final = 30.0
 LEAST_SECONDS: Final = 0.05
-"""With less left, the work is not begun."""
+"""With less time left, the work does not start."""
 REPLY_SECONDS: Final = 0.02
-"""Kept for the way back."""
+"""The time reserved for sending the response."""
 
 
 class Deadline:
-    """Gives a unary call the time its caller allows: 10 s if he says nothing, never more than 30 s.
+    """Gives a unary call the time its client allows: 10 s by default, never more than 30 s.
 
-    Streams have no deadline but the caller's own, which grpc keeps.
+    Streams have only the client's own deadline, which gRPC enforces.
     """
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raise DeadlineExceeded when the time is over, cancelling what runs inside."""
+        """Raises DeadlineExceeded at the deadline and cancels the rest of the chain."""
         if call.method.streaming:
             await proceed(call)
             return

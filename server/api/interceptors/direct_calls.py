@@ -1,7 +1,7 @@
-"""Bounds what clients that call past the edge hold of the server's call slots.
+"""Limits the call slots of clients that call without the edge.
 
-The edge takes every answer off the server at once. A client of the direct port takes it when it likes: with an HTTP/2
-window of 0 it would hold a slot for as long as it stays.
+The edge reads every response at once. A client of the direct port reads when it likes: with an HTTP/2 window of 0 it
+would hold a slot for as long as it stays connected.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from server.api.interceptors.client_address import EDGE, peer_address
 from server.errors import ServerBusy
 
 CALLS_PER_ADDRESS: Final = 100
-"""As many as one connection may have streams."""
+"""As many as the streams of one connection."""
 DIRECT_CALLS: Final = 500
-"""Of all slots; the others are the edge's."""
+"""The direct clients' share of all slots; the others are the edge's."""
 TAKE_SECONDS: Final = 10.0
-"""How long a client may take to read the answer of a unary call."""
+"""How long a client may take to read the response of a unary call."""
 
 
 class DirectCalls:
-    """Counts a direct call until its answer is read, and ends a unary one whose answer is not read in time."""
+    """Counts a direct call until its response is read, and ends a unary call whose response is not read in time."""
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raises ServerBusy when the address, or all direct clients together, have their share."""
+        """Raises ServerBusy when the address, or all direct clients together, use their whole share."""
         peer = call.context.peer()
         if peer.startswith(EDGE):
             await proceed(call)
@@ -50,7 +50,7 @@ class DirectCalls:
 
 
 def _end_unread(call: Call) -> None:
-    """Cancels the call's task, which sends the answer next, unless the client reads it in time."""
+    """Cancels the call's task, which sends the response next, unless the client reads it in time."""
     task = asyncio.current_task()
     if task is None or call.method.streaming:
         return

@@ -1,4 +1,4 @@
-"""Outermost: every failure becomes a declared status here, and nowhere else."""
+"""Maps every failure to a declared status; the outermost interceptor, and the only place that does so."""
 
 import asyncio
 import math
@@ -15,10 +15,10 @@ _log = structlog.get_logger()
 
 
 class ErrorMapping:
-    """Answers declared errors as they say; logs what is not declared and hides it behind INTERNAL."""
+    """Sends declared errors as declared; logs undeclared ones and sends INTERNAL without details."""
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Turn whatever is raised inside into an aborted call; a caller's own cancellation passes."""
+        """Aborts the call for any error raised inside; the client's own cancellation passes through."""
         try:
             await proceed(call)
         except DeclaredError as error:
@@ -29,7 +29,7 @@ class ErrorMapping:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # Raised by the handler itself: grpc.aio would leave the caller waiting for his deadline (grpc#29248).
+            # Raised by the handler itself: grpc.aio would leave the client waiting until its deadline (grpc#29248).
             await _abort(call, ServerBusy())
         except Exception:
             _log.exception("call_failed", request_id=call.request_id, method=call.method.name)

@@ -1,4 +1,4 @@
-"""Bounds how many calls there are at once that nobody is charged for: those of health."""
+"""Limits concurrent health calls, which no rate limit counts."""
 
 from typing import Final
 
@@ -8,17 +8,17 @@ from server.api.interceptors.client_address import EDGE
 from server.errors import ServerBusy
 
 OPEN_CALLS: Final = 100
-"""Whoever watches the health does it without end, and holds one of the places of all calls."""
+"""The maximum of concurrent health calls: a health watch lasts without limit and holds a call slot."""
 
 
 class HealthCallLimit:
-    """Keeps the other places free. The edge's own questions are not counted: without answers it would let nobody in."""
+    """Keeps the other slots free. The edge's own checks are not counted: without responses it would admit no calls."""
 
     def __init__(self) -> None:
         self._open = 0
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raise ServerBusy, or let the call on."""
+        """Raises ServerBusy, or proceeds."""
         if call.context.peer().startswith(EDGE) and "x-client-ip" not in call.metadata:
             await proceed(call)
             return

@@ -1,4 +1,4 @@
-"""Innermost: a write that is repeated with its key answers what the first one answered, and is executed once."""
+"""Executes a write once: a repetition with the same idempotency key returns the first response. Innermost."""
 
 import re
 from typing import Final
@@ -20,9 +20,9 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{16,255}")
 
 
 class Idempotency:
-    """Opens the transaction that the use case joins, and stores its response there.
+    """Opens the transaction that the use case joins, and stores its response in it.
 
-    The two are committed together or not at all. hash_key: 32 bytes, under which requests are hashed.
+    Both are committed together or not at all. hash_key: 32 bytes; the key of the hashes of requests.
     """
 
     def __init__(self, work: UnitOfWork, hash_key: bytes) -> None:
@@ -30,9 +30,9 @@ class Idempotency:
         self._hash_key = hash_key
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Fill in `reply` from the first success, or let the call on and keep its reply.
+        """Sets `reply` to the stored first success, or proceeds and stores the reply.
 
-        Raises IdempotencyKeyInvalid, IdempotencyKeyReused or RequestInProgress. Failures are not kept.
+        Raises IdempotencyKeyInvalid, IdempotencyKeyReused or RequestInProgress. Failures are not stored.
         """
         if not call.method.idempotent or HEADER not in call.metadata or call.caller is None or call.message is None:
             await proceed(call)
@@ -56,7 +56,7 @@ class Idempotency:
 
 
 def _recorded_subject() -> Subject:
-    """What the record of the call is about that has just succeeded."""
+    """Returns the subject of the audit record of the call that has just succeeded."""
     here = audit_context.current()
     return (here and here.recorded) or NOTHING
 

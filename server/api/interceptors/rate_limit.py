@@ -1,4 +1,4 @@
-"""Charges every call to its budgets before anything else is done for it."""
+"""Charges every call to its rate limits before any other work."""
 
 from math import ceil
 
@@ -12,9 +12,9 @@ from server.rate_limits.rate_limiter import RateLimiter, refusal
 
 
 class RateLimit:
-    """Takes a token from each budget of the call; the strictest decides and is reported.
+    """Takes a token from each bucket of the call; the strictest limit decides and is reported.
 
-    revocations: who calls with a token of a session that has ended is charged like one without, and costs nobody else.
+    revocations: a call with a token of a revoked session is charged like one without a token, not to its account.
     """
 
     def __init__(self, budgets: Budgets, limiter: RateLimiter, clock: Clock, revocations: RevocationCache) -> None:
@@ -24,9 +24,9 @@ class RateLimit:
         self._clock = clock
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raise RateLimitExceeded, or let the call on; what only failures shall cost is given back after a success.
+        """Raises RateLimitExceeded, or proceeds; a charge that only failures pay is refunded after a success.
 
-        What a use case charges or gives back is reported too, except by streams, whose headers have been sent by then.
+        Charges and refunds by a use case are reported too, except for streams, whose headers have been sent by then.
         """
         group = call.method.limit_group
         ended = call.caller is not None and self._revocations.has_ended(call.caller)

@@ -1,4 +1,4 @@
-"""Receives the request, which may take its time on the way, but not forever."""
+"""Receives the request within a limited time."""
 
 import asyncio
 from typing import Final
@@ -8,21 +8,21 @@ from server.api.interceptors.call import Call
 from server.errors import DeadlineExceeded, MalformedBody
 
 RECEIVE_SECONDS: Final = 10.0
-"""How slowly is the caller's choice, and meanwhile he holds one of our places."""
+"""A slow client occupies a call slot while it uploads, so the wait is bounded."""
 
 
 class ReceiveRequest:
-    """Behind the rate limits: who has none left need not send anything, and holds no place."""
+    """Runs after the rate limits, so that a call over its limit is refused before its upload and holds no slot."""
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Fill in `body`. Raises DeadlineExceeded when it does not come in time."""
+        """Sets `body`. Raises DeadlineExceeded when the request does not arrive in time."""
         try:
             async with asyncio.timeout(RECEIVE_SECONDS):
                 body = await call.context.read()
         except TimeoutError:
             raise DeadlineExceeded() from None
         if not isinstance(body, bytes):
-            # There is none: the caller has gone, or sent too much. gRPC cancels this task for it, but may say so later.
+            # No request: the client disconnected, or sent too much. gRPC cancels this task for it, but may do so later.
             await asyncio.sleep(GONE_SECONDS)
             raise MalformedBody()
         call.body = body

@@ -1,4 +1,4 @@
-"""Browsers' refresh tokens: who asks for it by a header gets them in a cookie that no script reads, and out of no body.
+"""Browsers' refresh tokens: clients that send a header get them in a cookie that no script can read, not in the body.
 
 The header keeps other sites out: no form sends one, and CORS does not allow this one to pages of other origins. Without
 it cookies are neither read nor written.
@@ -20,15 +20,16 @@ from server.errors import RefreshTokenInvalid
 HEADER: Final = "x-refresh-cookie"
 ASKED: Final = "true"
 COOKIE: Final = "medconnect_refresh"
-"""The cookie's name without TLS. Over TLS, sessions that were opened under it go on: their next answer replaces it."""
+"""The cookie's name without TLS. Over TLS, sessions opened under this name continue; the next response replaces it."""
 PATH: Final = "/api/v1/auth"
-"""Browsers send that cookie below this path only."""
+"""The path below which browsers send that cookie."""
 HOST_COOKIE: Final = f"__Host-{COOKIE}"
-"""The cookie's name over TLS. Browsers take a name with this prefix from the host itself and over TLS only, so no
-neighbouring host can plant one (RFC 6265bis, 4.1.3.2). In return its path is `/`; elsewhere the edge drops cookies."""
+"""The cookie's name over TLS. Browsers accept a name with this prefix only from the host itself and over TLS, so no
+neighbouring host can plant one (RFC 6265bis, 4.1.3.2). The prefix requires the path `/`; on other paths the edge drops
+cookies."""
 CLEARED: Final = '"cache", "storage"'
-"""What a browser forgets of this origin at sign-out. `"cookies"` is not among it: that would delete those of all hosts
-of the domain, and ours is deleted by itself."""
+"""The data of this origin that browsers delete at sign-out. `"cookies"` is not included: it would delete those of all
+hosts of the domain, and this cookie is deleted separately."""
 
 _SERVICE: Final = "/medconnect.auth.v1.AuthService"
 _REFRESH: Final = f"{_SERVICE}/RefreshToken"
@@ -38,15 +39,15 @@ _ANSWERS: Final[Mapping[str, type[pb.RegisterResponse | pb.LoginResponse | pb.Re
     f"{_SERVICE}/Login": pb.LoginResponse,
     _REFRESH: pb.RefreshTokenResponse,
 }
-"""What these calls answer: each holds an account and its refresh token."""
+"""The responses of these calls, which hold an account and its refresh token."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class RefreshCookie:
-    """Puts the cookie's token into the request, and the answer's token into the cookie.
+    """Puts the cookie's token into the request, and the response's token into the cookie.
 
     lifetimes: how long an unused token lives, and its cookie with it.
-    secure: browsers reach this instance over TLS only, and shall send the cookie over nothing else.
+    secure: true if browsers reach this instance only over TLS, and must not send the cookie without it.
     """
 
     def __init__(self, lifetimes: Lifetimes, *, secure: bool) -> None:
@@ -56,7 +57,7 @@ class RefreshCookie:
         self._attributes = {HOST_COOKIE: host, COOKIE: f"{plain}; Secure"} if secure else {COOKIE: plain}
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Let the call on; raise RefreshTokenInvalid for a refresh that brings no token at all.
+        """Proceeds; raises RefreshTokenInvalid for a refresh without any token.
 
         The cookie ends with its session: at Logout, and when its token is refused.
         """
@@ -80,7 +81,7 @@ class RefreshCookie:
             call.reply = answer.SerializeToString()
 
     def _set(self, call: Call, token: str, age: timedelta) -> None:
-        """Write the cookie under its present name, and delete the one under the former name that the call brought."""
+        """Sets the cookie under its current name, and deletes the call's cookie under the previous name."""
         present, *former = self._attributes
         call.cookies = [self._written(present, token, age)]
         call.cookies += [self._written(name, "", timedelta(0)) for name in former if _values(call, name)]
@@ -89,7 +90,7 @@ class RefreshCookie:
         return f"{name}={token}; Max-Age={int(age.total_seconds())}; {self._attributes[name]}"
 
     def _fill_in(self, call: Call) -> None:
-        """Write the cookie's token before the body: of a field that comes twice the last one counts, the body's own."""
+        """Inserts the cookie's token before the body: of a repeated field the last value counts, the body's own."""
         token = self._token(call)
         if token:
             call.body = pb.RefreshTokenRequest(refresh_token=token).SerializeToString() + call.body
@@ -97,16 +98,16 @@ class RefreshCookie:
             raise RefreshTokenInvalid()
 
     def _token(self, call: Call) -> str:
-        """Return the token in the call's one cookie; empty if there is none, several, or what is no token.
+        """Returns the token in the call's one cookie; empty if there is none, more than one, or no valid token.
 
-        The first name that the call brings counts alone.
+        Only the first name that the call has counts.
         """
         found = next(filter(None, (_values(call, name) for name in self._attributes)), [])
         return found[0] if len(found) == 1 and _TOKEN.fullmatch(found[0]) else ""
 
 
 def _values(call: Call, name: str) -> list[str]:
-    """Return the values of the call's cookies of that name."""
+    """Returns the values of the call's cookies of that name."""
     cookies = "; ".join(value for value in call.metadata.get("cookie", ()) if isinstance(value, str))
     pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
     return [value for found, _, value in pairs if found == name]

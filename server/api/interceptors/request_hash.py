@@ -1,7 +1,7 @@
-"""What a repeated request is known again by: a keyed hash of all its fields but the secret ones.
+"""Recognizes a repeated request by a keyed hash of all its fields except the secret ones.
 
-A plain hash of a request with a password in it would give the password to whoever reads the database: the rest of the
-request is known or guessed, and a common password is found in milliseconds.
+A plain hash of a request with a password would reveal the password to readers of the database: the rest of the request
+is known or guessed, and a common password is found in milliseconds.
 """
 
 import hmac
@@ -12,12 +12,12 @@ from medconnect.options.v1 import access_pb2
 
 
 def request_hash(message: Message, key: bytes) -> bytes:
-    """Returns HMAC-SHA256 of a request under a key outside the database; secret fields do not count."""
+    """Returns the HMAC-SHA256 of a request under a key outside the database; secret fields are left out."""
     return hmac.digest(key, without_secrets(message).SerializeToString(deterministic=True), "sha256")
 
 
 def without_secrets(message: Message) -> Message:
-    """Returns a copy without the fields that the contract marks as secret, however deep they stand."""
+    """Returns a copy without the fields that the contract marks as secret, at any depth."""
     copy = type(message)()
     copy.CopyFrom(message)
     _clear_secrets(copy)

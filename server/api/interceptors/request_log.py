@@ -1,4 +1,4 @@
-"""One line per call: who, what, how it ended, how long it took. No bodies, no names, no tokens."""
+"""Logs one line per call: caller, method, result, duration. No bodies, no names, no tokens."""
 
 import asyncio
 
@@ -14,14 +14,14 @@ _log = structlog.get_logger()
 
 
 class RequestLog:
-    """Writes the line when the call ends, in whatever way."""
+    """Writes the line when the call ends, however it ends."""
 
     def __init__(self, clock: Clock, metrics: Metrics) -> None:
         self._clock = clock
         self._metrics = metrics
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Measure, watch the end, write."""
+        """Measures the call and writes its log line."""
         started = self._clock.monotonic()
         outcome = "OK"
         try:

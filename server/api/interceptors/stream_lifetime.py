@@ -1,4 +1,4 @@
-"""Ends a stream when its caller may not be told more or the server stops, and bounds how many there are and how old."""
+"""Ends streams of callers who lose access, old streams and all streams at the stop; limits their number."""
 
 import asyncio
 import secrets
@@ -18,15 +18,15 @@ from server.errors import Draining, TooManyStreams
 from server.identity import Caller
 
 CHECK_SECONDS: Final = 0.4
-"""Between two looks at the caller; with the half second in which the memory of sessions follows, less than a second."""
+"""The seconds between two checks; with the half second of the revocation cache, less than a second in total."""
 STREAMS_PER_USER: Final = 5
 OLDEST_SECONDS: Final = 30 * 60
 SPREAD_SECONDS: Final = 3 * 60
-"""Streams that were opened together end apart, and are opened anew apart."""
+"""Spreads the ends of streams that were opened together, and so their reopening."""
 
 
 class StreamLifetime:
-    """Asks authentication and access, for as long as a stream is open, what they were asked when it was opened.
+    """Repeats the checks of authentication and access for as long as a stream is open.
 
     stopping: set when the server is about to stop: streams would keep it waiting.
     """
@@ -39,9 +39,9 @@ class StreamLifetime:
         self._open: Counter[UUID] = Counter()
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raise TooManyStreams or Draining at once, or what forbids the call as soon as anything does.
+        """Raises TooManyStreams or Draining at once, or the error that forbids the call as soon as there is one.
 
-        A stream that has grown old ends without an error, as does one that is open when the server stops.
+        A stream that reaches its maximum age ends without an error, as does one that is open when the server stops.
         """
         if not call.method.streaming:
             await proceed(call)
@@ -57,14 +57,14 @@ class StreamLifetime:
             while self._monotonic() < ends and not self._stopping.is_set():
                 await asyncio.wait({stream}, timeout=CHECK_SECONDS)
                 if stream.done():
-                    await stream  # raises what it raised
+                    await stream  # raises the stream's error
                     return
                 call.caller = self._authentication.caller(call)
                 await self._access.check(call)
 
     @contextmanager
     def _count_stream(self, caller: Caller | None) -> Iterator[None]:
-        if caller is None:  # of a public method
+        if caller is None:  # a public method
             yield
             return
         if self._open[caller.user_id] >= STREAMS_PER_USER:

@@ -1,4 +1,4 @@
-"""What a text may hold, whatever field it stands in."""
+"""Normalizes the texts of a request and checks them against the rules of their fields."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from server import plain_text
 from server.errors import FieldViolation
 
 _NOT_MAILABLE: Final = re.compile(r"^\.|\.\.|\.@|^=\?")
-"""What HTML's rule takes for an address and mail programs do not: RFC 5321's dots, and RFC 2047's encoded words."""
+"""Addresses that HTML's rule accepts and mail programs do not: RFC 5321's dots, and RFC 2047's encoded words."""
 
 _Step = Callable[[Message, str], Iterator[FieldViolation]]
 
@@ -22,15 +22,14 @@ class TextRules:
     """The rules of one message type, read once from its descriptor.
 
     `apply` brings every text that is not verbatim into the form in which it is stored (`plain_text`), in place, and
-    yields a violation for each that holds what it must not, and for each list that is too long: nobody shall make the
-    server walk it.
+    yields a violation for each text with forbidden characters, and for each list that is too long, without walking it.
     """
 
     def __init__(self, descriptor: Descriptor) -> None:
         self._steps: Sequence[_Step] = [step for field in descriptor.fields if (step := _step(field)) is not None]
 
     def apply(self, message: Message, prefix: str = "") -> Iterator[FieldViolation]:
-        """Normalise the texts of a message and yield what is wrong with them; `prefix` is the path that leads to it."""
+        """Normalizes the texts of a message and yields their violations; `prefix` is the message's path."""
         for step in self._steps:
             yield from step(message, prefix)
 
@@ -86,7 +85,7 @@ def _text(field: FieldDescriptor) -> _Step:
 
 
 def _pairs(field: FieldDescriptor) -> _Step:
-    """A map of texts by texts, one line each; a violation names the map, because keys are whatever a caller sends."""
+    """Checks a map of texts, one line each; a violation names only the map, because callers choose the keys."""
 
     def pairs(message: Message, prefix: str) -> Iterator[FieldViolation]:
         given: Any = getattr(message, field.name)
@@ -116,7 +115,7 @@ def _build_nested(field: FieldDescriptor, inner_type: Descriptor) -> _Step:
 
 
 def _check_text(text: str, option: access_pb2.Text.ValueType) -> tuple[str, str]:
-    """A text as it goes on, and what is wrong with it; empty: nothing is."""
+    """Returns the normalized text and its fault; the fault is empty if there is none."""
     if option == access_pb2.TEXT_VERBATIM:
         return text, "must not hold the NUL character" if "\0" in text else ""
     return plain_text.stored(text, block=option == access_pb2.TEXT_BLOCK)

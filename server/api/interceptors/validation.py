@@ -1,4 +1,4 @@
-"""Parses the body and holds it against the rules that stand in the protos."""
+"""Parses the body and validates it against the rules in the protos."""
 
 from typing import Final, cast
 
@@ -17,11 +17,11 @@ _WORDS: Final = {
     "enum.not_in": "must be given",
     "enum.defined_only": "is not one of the values allowed here",
 }
-"""What these rules say of themselves is for engineers: patterns, and numbers that REST callers never see."""
+"""Replacements for messages that only engineers understand: patterns, and numbers that REST callers never see."""
 
 
 class Validation:
-    """Fills in `message`; every broken rule is named, by the field's path in JSON names.
+    """Sets `message`; every broken rule is named by the field's path in JSON names.
 
     request_types: compiled at the start, because a type's first check takes milliseconds.
     """
@@ -33,7 +33,7 @@ class Validation:
             self._validator.collect_violations(request_type())
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raise MalformedBody or ValidationFailed, or let the call on."""
+        """Raises MalformedBody or ValidationFailed, or proceeds."""
         if call.method.request_type is not None:
             call.message = self._read(call.method.request_type, call.body)
         await proceed(call)
@@ -65,5 +65,5 @@ def _violation(message: Message, found: protovalidate.Violation) -> FieldViolati
 
 
 def _descriptor(request_type: type[Message]) -> Descriptor:
-    """The type's descriptor; the stubs know its class under two names."""
+    """Returns the type's descriptor; the stubs have its class under two names."""
     return cast(Descriptor, request_type.DESCRIPTOR)

@@ -1,1 +1,1 @@
-"""PharmacyService."""
+"""The gRPC side of PharmacyService."""

@@ -1,4 +1,4 @@
-"""Between the pharmacy's messages and its entities."""
+"""Maps the pharmacy's messages and entities to each other."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -28,7 +28,7 @@ ACTION_NUMBERS, ACTIONS = enum_pair(dispensing_pb2.PharmacyAction, PharmacyActio
 
 
 def dispense_lines(request: pb.DispensePrescriptionRequest) -> list[DispenseLine]:
-    """The lines to hand out. Raises ValidationFailed for a date that does not exist."""
+    """Returns the lines to dispense. Raises ValidationFailed for a date that does not exist."""
     return [
         DispenseLine(
             item_id=read_uuid(line.item_id),
@@ -42,7 +42,7 @@ def dispense_lines(request: pb.DispensePrescriptionRequest) -> list[DispenseLine
 
 
 def history_filter(request: pb.ListDispensingHistoryRequest) -> HistoryFilter:
-    """Which actions to list. Raises ValidationFailed for a date that does not exist."""
+    """Returns the filter of a history. Raises ValidationFailed for a date that does not exist."""
     return HistoryFilter(
         period=read_period(request),
         action=ACTIONS[request.action] if request.HasField("action") else None,
@@ -50,7 +50,7 @@ def history_filter(request: pb.ListDispensingHistoryRequest) -> HistoryFilter:
 
 
 def prescription_message(prescription: Prescription) -> dispensing_pb2.PharmacyPrescription:
-    """What a pharmacist may see of a prescription: no address, no phone, no doctor's notes."""
+    """Returns the part of a prescription that a pharmacist may see: no address, no phone, no doctor's notes."""
     return dispensing_pb2.PharmacyPrescription(
         id=str(prescription.id),
         prescription_number=prescription.number,
@@ -72,14 +72,14 @@ def prescription_message(prescription: Prescription) -> dispensing_pb2.PharmacyP
 
 
 def scan_response(found: FoundPrescription) -> pb.ScanQrCodeResponse:
-    """The answer to a scan: what is not valid has raised before."""
+    """Returns the response to a scan; a prescription that is not valid has raised an error before."""
     return pb.ScanQrCodeResponse(
         prescription=prescription_message(found.prescription), is_valid=True, can_dispense=found.can_dispense
     )
 
 
 def lookup_response(found: Iterable[FoundPrescription]) -> pb.LookupPrescriptionsResponse:
-    """The answer to a lookup."""
+    """Returns the response to a lookup."""
     return pb.LookupPrescriptionsResponse(
         prescriptions=[
             dispensing_pb2.FoundPrescription(
@@ -91,7 +91,7 @@ def lookup_response(found: Iterable[FoundPrescription]) -> pb.LookupPrescription
 
 
 def validate_response(validation: Validation) -> pb.ValidatePrescriptionResponse:
-    """The answer to a validation."""
+    """Returns the response to a validation."""
     return pb.ValidatePrescriptionResponse(
         prescription=prescription_message(validation.prescription),
         claim_expires_at=timestamp(validation.claim_expires_at),
@@ -99,7 +99,7 @@ def validate_response(validation: Validation) -> pb.ValidatePrescriptionResponse
 
 
 def dispense_response(dispensed: DispensedPrescription) -> pb.DispensePrescriptionResponse:
-    """The answer to a dispense."""
+    """Returns the response to a dispense."""
     return pb.DispensePrescriptionResponse(
         prescription=prescription_message(dispensed.prescription),
         total_amount=_amount(dispensed.total_amount),
@@ -108,21 +108,21 @@ def dispense_response(dispensed: DispensedPrescription) -> pb.DispensePrescripti
 
 
 def history_response(page: Page[HistoryEntry]) -> pb.ListDispensingHistoryResponse:
-    """A page of a pharmacist's own actions."""
+    """Returns the response with a page of a pharmacist's own actions."""
     response = pb.ListDispensingHistoryResponse(entries=[_history_entry(entry) for entry in page.items])
     fill_page(response, page)
     return response
 
 
 def log_response(page: Page[LogEntry]) -> pb.ListPrescriptionLogResponse:
-    """A page of a prescription's log."""
+    """Returns the response with a page of a prescription's log."""
     response = pb.ListPrescriptionLogResponse(entries=[_log_entry(entry) for entry in page.items])
     fill_page(response, page)
     return response
 
 
 def summary_response(receipt: Receipt) -> pb.GetDispensingSummaryResponse:
-    """The receipt."""
+    """Returns the response with the receipt."""
     return pb.GetDispensingSummaryResponse(
         prescription_number=receipt.prescription_number,
         patient_name=receipt.patient_name,

@@ -1,4 +1,4 @@
-"""PharmacyService as gRPC calls it."""
+"""The gRPC servicer of PharmacyService."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class PharmacyServicer(pharmacy_service_pb2_grpc.PharmacyServiceServicer):
-    """Hands each call to the service, in the service's own terms."""
+    """Maps each call to the service and its results to responses."""
 
     def __init__(self, service: PharmacyService) -> None:
         self._service = service
