@@ -1,7 +1,7 @@
-"""Every way in which a call can fail, declared once.
+"""All errors that a call can fail with, each declared once.
 
-Services and rules raise these; `status.py` turns them into gRPC statuses. Each reason is published in
-`error_reason.proto`, and the server does not start when the two differ.
+Services and rules raise these; `status.py` converts them to gRPC statuses. Each reason is published in
+`error_reason.proto`; the server does not start if the two differ.
 """
 
 from server.errors.accounts import (

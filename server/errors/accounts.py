@@ -1,4 +1,4 @@
-"""Who calls, and whether he may."""
+"""Errors of authentication, authorization and accounts."""
 
 from server.errors.declared import DeclaredError, FailedPrecondition, FieldViolation, InvalidArgument, PermissionDenied
 from server.errors.reasons import Code, Reason
@@ -6,7 +6,7 @@ from server.errors.requests import ValidationFailed
 
 
 class Unauthenticated(DeclaredError):
-    """No valid access token came with the call."""
+    """The call has no valid access token."""
 
     code = Code.UNAUTHENTICATED
     reason = Reason.UNAUTHENTICATED
@@ -14,10 +14,10 @@ class Unauthenticated(DeclaredError):
 
 
 class InvalidCredentials(Unauthenticated):
-    """E-mail and password do not open an account."""
+    """The email address and password do not match an account."""
 
     reason = Reason.INVALID_CREDENTIALS
-    message = "E-mail or password is wrong."
+    message = "Email or password is wrong."
 
 
 class RefreshTokenInvalid(Unauthenticated):
@@ -42,46 +42,46 @@ class AccountNotVerified(PermissionDenied):
 
 
 class EmailNotConfirmed(PermissionDenied):
-    """The code of the welcome mail has not come back yet."""
+    """The caller has not entered the code from the welcome email yet."""
 
     reason = Reason.EMAIL_NOT_CONFIRMED
-    message = "Enter the code that was mailed to you first."
+    message = "Enter the code that was emailed to you first."
 
 
 class OtpRequired(PermissionDenied):
     """The medical history is not open to this session."""
 
     reason = Reason.OTP_REQUIRED
-    message = "The medical history opens with a code that is mailed to you."
+    message = "To open the medical history, enter the code that is emailed to you."
 
     def __init__(self) -> None:
         super().__init__(requires_otp="true")
 
 
 class EmailTaken(DeclaredError):
-    """An account with this e-mail exists."""
+    """An account with this email address exists already."""
 
     code = Code.ALREADY_EXISTS
     reason = Reason.EMAIL_TAKEN
-    message = "An account with this e-mail exists."
+    message = "An account with this email address exists already."
 
 
 class PasswordBreached(ValidationFailed):
-    """A new password is among those that are tried first everywhere."""
+    """The new password is in the list of common passwords."""
 
     reason = Reason.PASSWORD_BREACHED
     message = "This password is too common."
 
 
 class PasswordContext(ValidationFailed):
-    """A new password holds a word that is tried first here."""
+    """The new password contains a word that is easy to guess for this account or service."""
 
     reason = Reason.PASSWORD_CONTEXT
-    message = "This password holds a word that is easily guessed."
+    message = "This password contains a word that is easy to guess."
 
 
 class PasswordWrong(InvalidArgument):
-    """The present password is wrong."""
+    """The current password is wrong."""
 
     reason = Reason.PASSWORD_WRONG
     message = "The current password is wrong."
@@ -91,7 +91,7 @@ class PasswordWrong(InvalidArgument):
 
 
 class OtpInvalid(InvalidArgument):
-    """Wrong, used, too old, tried too often, or nobody's: one error for all."""
+    """The code is wrong, used, expired or tried too often, or its account does not exist: one error for all cases."""
 
     reason = Reason.OTP_INVALID
     message = "The code is wrong or no longer valid."
@@ -101,14 +101,14 @@ class OtpInvalid(InvalidArgument):
 
 
 class OwnAccount(FailedPrecondition):
-    """The caller would close the account he acts with."""
+    """Callers cannot deactivate their own account."""
 
     reason = Reason.OWN_ACCOUNT
-    message = "Nobody can deactivate their own account."
+    message = "You cannot deactivate your own account."
 
 
 class LastAdmin(FailedPrecondition):
-    """No admin would be left."""
+    """Deactivating this account would leave no active admin."""
 
     reason = Reason.LAST_ADMIN
     message = "The last administrator cannot be deactivated."

@@ -1,4 +1,4 @@
-"""What every declared error is."""
+"""Base classes of all declared errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from server.errors.reasons import Code, Reason
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """A field, by its path in JSON names (`items[0].quantity`), and in words for a person what it must hold."""
+    """An invalid field, by its path in JSON names (`items[0].quantity`), and its constraint in words for people."""
 
     field: str
     message: str
@@ -20,16 +20,17 @@ MetadataValue = str | int | datetime
 
 
 class DeclaredError(Exception):
-    """A failure that callers are told about.
+    """A failure that is reported to the caller.
 
-    `message` is for people and holds nothing secret. `violations` name bad fields, `retry_after` says in seconds when
-    to try again, `metadata` holds what the reason's rule in `error_reason.proto` lists, in snake case.
+    `message` is for people and contains nothing secret. `violations` name invalid fields, `retry_after` is the number
+    of seconds to wait before trying again, `metadata` contains the keys that the comment of the reason in
+    `error_reason.proto` lists, in snake case.
     """
 
     code: ClassVar[Code]
     reason: ClassVar[Reason]
     message: ClassVar[str] = ""
-    """What is said when the raiser says nothing more precise."""
+    """The default text, used if the caller of the constructor passes none."""
 
     def __init__(
         self,
@@ -47,37 +48,37 @@ class DeclaredError(Exception):
 
 
 class InvalidArgument(DeclaredError):
-    """The request itself is wrong; repeating it cannot help."""
+    """The request itself is invalid; repeating it cannot help."""
 
     code = Code.INVALID_ARGUMENT
 
 
 class PermissionDenied(DeclaredError):
-    """The caller is known and may not do this."""
+    """The caller is authenticated but may not do this."""
 
     code = Code.PERMISSION_DENIED
 
 
 class FailedPrecondition(DeclaredError):
-    """The present state does not allow this; nothing was changed."""
+    """The current state does not allow this; nothing was changed."""
 
     code = Code.FAILED_PRECONDITION
 
 
 class Aborted(DeclaredError):
-    """Somebody else was faster; repeating the call can help."""
+    """A concurrent call was faster; repeating the call can help."""
 
     code = Code.ABORTED
 
 
 class ResourceExhausted(DeclaredError):
-    """A budget is used up."""
+    """A limit is exhausted."""
 
     code = Code.RESOURCE_EXHAUSTED
 
 
 class Unavailable(DeclaredError):
-    """Not now; the same call may succeed in a moment."""
+    """The service cannot handle the call now; the same call may succeed in a moment."""
 
     code = Code.UNAVAILABLE
 

@@ -1,4 +1,4 @@
-"""What the mail queue and its watchers are refused."""
+"""Errors of the email queue and of streams."""
 
 from server.errors.declared import FailedPrecondition, ResourceExhausted
 from server.errors.reasons import Reason
@@ -6,35 +6,35 @@ from server.errors.requests import RateLimitExceeded
 
 
 class EmailLimitExceeded(RateLimitExceeded):
-    """The recipient was sent as many mails as a day allows; `retry_after` says when there is room."""
+    """The recipient's daily limit of emails is reached; `retry_after` is the time until the next one is allowed."""
 
     reason = Reason.EMAIL_LIMIT_EXCEEDED
-    message = "This recipient has been sent too many mails today."
+    message = "This recipient has been sent too many emails today."
 
 
 class EmailNotFailed(FailedPrecondition):
-    """The mail's `status` is not failed."""
+    """The email's `status` is not failed."""
 
     reason = Reason.EMAIL_NOT_FAILED
-    message = "Only a failed mail can be put back into the queue."
+    message = "Only a failed email can be put back into the queue."
 
 
 class RecipientDeactivated(FailedPrecondition):
     """The recipient's account is deactivated."""
 
     reason = Reason.RECIPIENT_DEACTIVATED
-    message = "The patient's account is deactivated; no email goes to it."
+    message = "The patient's account is deactivated; no email is sent to it."
 
 
 class EmailExpired(FailedPrecondition):
-    """The code that the mail carried is erased."""
+    """The code that the email contained has been erased."""
 
     reason = Reason.EMAIL_EXPIRED
-    message = "The code of this mail is gone. Ask for a new one."
+    message = "The code in this email has been erased. Request a new one."
 
 
 class SlowConsumer(ResourceExhausted):
-    """The caller of a stream did not read what was sent."""
+    """The client of a stream stopped reading it."""
 
     reason = Reason.SLOW_CONSUMER
-    message = "The stream was not read. Resume it behind the last message that was received."
+    message = "You stopped reading the stream. Resume it after the last message that you received."

@@ -1,11 +1,11 @@
-"""What prescriptions, their codes and their numbers refuse."""
+"""Errors of prescriptions, QR codes and reference numbers."""
 
 from server.errors.declared import FailedPrecondition, FieldViolation, InvalidArgument
 from server.errors.reasons import Reason
 
 
 class QrCodeInvalid(InvalidArgument):
-    """The text is no QR code of this service, or a damaged one: one error for every kind of damage."""
+    """The text is not a QR code of this service, or is damaged: one error for every kind of damage."""
 
     reason = Reason.QR_CODE_INVALID
     message = "This is not a valid MedConnect QR code."
@@ -15,7 +15,7 @@ class QrCodeInvalid(InvalidArgument):
 
 
 class ReferenceNumberInvalid(InvalidArgument):
-    """Wrong shape, date or check character."""
+    """The reference number has a wrong shape, date or check character."""
 
     reason = Reason.REFERENCE_NUMBER_INVALID
     message = "This is not a valid reference number."
@@ -25,49 +25,52 @@ class ReferenceNumberInvalid(InvalidArgument):
 
 
 class PrescriptionInState(FailedPrecondition):
-    """The prescription's present `state` does not allow this."""
+    """The prescription's current `state` does not allow this."""
 
     reason = Reason.PRESCRIPTION_STATE
     message = "The prescription's state does not allow this."
 
 
 class PrescriptionDispensed(FailedPrecondition):
-    """The prescription has been dispensed in full; `state`, `changed_at`."""
+    """The prescription has been dispensed in full. Metadata: `state`, `changed_at`."""
 
     reason = Reason.PRESCRIPTION_DISPENSED
     message = "The prescription has already been dispensed."
 
 
 class PrescriptionRejected(FailedPrecondition):
-    """A pharmacist has rejected the prescription; `state`, `changed_at`."""
+    """A pharmacist has rejected the prescription. Metadata: `state`, `changed_at`."""
 
     reason = Reason.PRESCRIPTION_REJECTED
     message = "The prescription has been rejected."
 
 
 class PrescriptionCancelled(FailedPrecondition):
-    """Its doctor has cancelled the prescription; `state`, `changed_at`."""
+    """The prescription's doctor has cancelled it. Metadata: `state`, `changed_at`."""
 
     reason = Reason.PRESCRIPTION_CANCELLED
     message = "The prescription has been cancelled by its doctor."
 
 
 class PrescriptionExpired(FailedPrecondition):
-    """The prescription's validity is over; `state`, `changed_at`."""
+    """The prescription has expired. Metadata: `state`, `changed_at`."""
 
     reason = Reason.PRESCRIPTION_EXPIRED
     message = "The prescription has expired."
 
 
 class ClaimedByOther(FailedPrecondition):
-    """Another pharmacist holds the claim; `state`, `claim_expires_at`."""
+    """Another pharmacist holds the claim. Metadata: `state`, `claim_expires_at`."""
 
     reason = Reason.CLAIMED_BY_OTHER
     message = "Another pharmacist is dispensing this prescription."
 
 
 class PrescriptionClaimed(FailedPrecondition):
-    """A pharmacy holds it; `state`, `pharmacy_name`, `pharmacy_phone`, `claim_expires_at` tell its doctor."""
+    """A pharmacy has claimed the prescription, so its doctor cannot cancel it.
+
+    Metadata, for the doctor: `state`, `pharmacy_name`, `pharmacy_phone`, `claim_expires_at`.
+    """
 
     reason = Reason.PRESCRIPTION_CLAIMED
     message = "A pharmacy is dispensing this prescription."
@@ -81,14 +84,14 @@ class QrCodeReplaced(FailedPrecondition):
 
 
 class QrCodeExpired(FailedPrecondition):
-    """The QR code's validity is over; `expired_at`."""
+    """The QR code has expired. Metadata: `expired_at`."""
 
     reason = Reason.QR_CODE_EXPIRED
     message = "This QR code has expired."
 
 
 class PatientHasNoEmail(FailedPrecondition):
-    """The patient has no e-mail address."""
+    """The patient has no email address."""
 
     reason = Reason.PATIENT_HAS_NO_EMAIL
-    message = "The patient has no e-mail address."
+    message = "The patient has no email address."

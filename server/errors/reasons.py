@@ -1,4 +1,4 @@
-"""The codes and reasons of errors, as the contract publishes them."""
+"""Status codes and reasons of errors, as the contract publishes them."""
 
 from enum import Enum, StrEnum
 

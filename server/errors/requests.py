@@ -1,23 +1,23 @@
-"""What is wrong with a request itself, or with its moment."""
+"""Errors of the request itself: its format, key, version, limits and method."""
 
 from server.errors.declared import Aborted, DeclaredError, FieldViolation, InvalidArgument, ResourceExhausted
 from server.errors.reasons import Code, Reason
 
 
 class ValidationFailed(InvalidArgument):
-    """Fields do not hold what they must."""
+    """The request has invalid fields."""
 
     reason = Reason.VALIDATION_FAILED
     message = "The request has invalid fields."
 
     @classmethod
     def of(cls, field: str, message: str) -> "ValidationFailed":
-        """The failure of one field, by its path in JSON names."""
+        """Returns the error for one field, by its path in JSON names."""
         return cls(violations=[FieldViolation(field, message)])
 
 
 class MalformedBody(InvalidArgument):
-    """The body is no message of the request type."""
+    """The body is not a message of the request type."""
 
     reason = Reason.MALFORMED_BODY
     message = "The request body cannot be read."
@@ -58,7 +58,7 @@ class RequestInProgress(Aborted):
 
 
 class NotFound(DeclaredError):
-    """There is no such thing, or it is not the caller's: the two answer alike."""
+    """The resource does not exist or is not visible to the caller; the error is the same for both."""
 
     code = Code.NOT_FOUND
     reason = Reason.RESOURCE_NOT_FOUND
@@ -68,28 +68,28 @@ class NotFound(DeclaredError):
 
 
 class VersionConflict(Aborted):
-    """The record has another version by now; `version` is the present one."""
+    """The record has a newer version. Metadata: `version`, the current one."""
 
     reason = Reason.VERSION_CONFLICT
-    message = "The record was changed by somebody else."
+    message = "The record has been changed since you read it."
 
 
 class RateLimitExceeded(ResourceExhausted):
-    """Too many calls; `limit` names the budget, `retry_after` says when."""
+    """The caller made too many calls. `limit` names the rate limit, `retry_after` is the time to wait."""
 
     reason = Reason.RATE_LIMIT_EXCEEDED
     message = "Too many requests, please try again later."
 
 
 class TooManyStreams(ResourceExhausted):
-    """The caller has as many streams open as he may."""
+    """The caller has the maximum number of streams open."""
 
     reason = Reason.TOO_MANY_STREAMS
     message = "Too many streams are open, please close one first."
 
 
 class BodyTooLarge(ResourceExhausted):
-    """The request's body is larger than the server takes."""
+    """The request's body is larger than the server accepts."""
 
     reason = Reason.BODY_TOO_LARGE
     message = "The request is too large."

@@ -1,11 +1,11 @@
-"""What fails on our side."""
+"""Errors of the service itself, not of the request."""
 
 from server.errors.declared import DeclaredError, Unavailable
 from server.errors.reasons import Code, Reason
 
 
 class Internal(DeclaredError):
-    """What is not declared: logged under the request id, hidden from the caller."""
+    """An undeclared error: its details are logged with the request id and hidden from the caller."""
 
     code = Code.INTERNAL
     reason = Reason.INTERNAL
@@ -13,7 +13,7 @@ class Internal(DeclaredError):
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached, or a statement's time was over."""
+    """The database cannot be reached, or a statement timed out."""
 
     reason = Reason.DATABASE_UNAVAILABLE
     message = "The service is temporarily unavailable."
@@ -27,14 +27,14 @@ class ServerBusy(Unavailable):
 
 
 class Draining(Unavailable):
-    """The server is shutting down; another one answers."""
+    """The server is shutting down; another one can take the call."""
 
     reason = Reason.DRAINING
     message = "The server is shutting down."
 
 
 class DeadlineExceeded(DeclaredError):
-    """The call's time was over before the work was done."""
+    """The call's deadline passed before the work was done."""
 
     code = Code.DEADLINE_EXCEEDED
     reason = Reason.DEADLINE_EXCEEDED

@@ -33,7 +33,7 @@ def test_every_error_has_a_code_and_something_to_say(error: type[DeclaredError])
 
 
 def test_what_is_said_is_the_message_or_something_more_precise() -> None:
-    assert str(EmailTaken()) == EmailTaken().text == "An account with this e-mail exists."
+    assert str(EmailTaken()) == EmailTaken().text == "An account with this email address exists already."
     assert str(EmailTaken("Choose another.")) == "Choose another."
 
 

@@ -87,7 +87,7 @@ def test_that_a_deactivated_patient_gets_no_email_is_shown_at_patient_and_prescr
     expect(page.get_by_role("row", name="Doxycycline")).to_be_visible()
     expect(notice).to_be_visible()
     press(page, "Email to patient")
-    expect(page.get_by_role("alert")).to_contain_text("The patient's account is deactivated; no email goes to it.")
+    expect(page.get_by_role("alert")).to_contain_text("The patient's account is deactivated; no email is sent to it.")
 
 
 def test_a_removed_medicine_takes_what_was_said_of_it_along(doctor: Window, actors: Actors) -> None:

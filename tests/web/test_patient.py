@@ -88,7 +88,7 @@ def test_her_record_is_changed_emptied_and_never_overwritten(windows: Windows, p
     expect(page.get_by_text("Allergies: Penicillin, Latex")).to_be_visible()
     expect(page.get_by_text("Your record was saved.").first).to_be_visible()
     save(other)
-    expect(other.get_by_text("The record was changed by somebody else.")).to_be_visible()
+    expect(other.get_by_text("The record has been changed since you read it.")).to_be_visible()
     page.get_by_label("Allergies").fill("")
     save(page)
     expect(page.get_by_text("Allergies not recorded.")).to_be_visible()
