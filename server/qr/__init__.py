@@ -1,1 +1,1 @@
-"""QR codes: the sealed text a pharmacy scans, and its picture."""
+"""QR codes: the encrypted text that a pharmacy scans, and its picture."""

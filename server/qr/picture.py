@@ -1,7 +1,7 @@
-"""Pictures of QR texts: PNG for mails and screens, half blocks for a terminal.
+"""Pictures of QR texts: PNG for emails and screens, half blocks for a terminal.
 
-Drawing one takes milliseconds of pure Python and holds the interpreter: callers on the event loop run it in a
-worker thread and keep what they drew. The same text always gives the same picture.
+Drawing takes milliseconds of pure Python and holds the interpreter lock, so callers on the event loop run it in a
+worker thread and cache the result. The same text always gives the same picture.
 """
 
 import base64
@@ -15,14 +15,14 @@ from qrcode.main import QRCode
 QUIET_ZONE_MODULES: Final = 4
 WIDTH_PIXELS: Final = 450
 
-_MASK: Final = 2  # any mask is legal (ISO/IEC 18004); trying all eight for the prettiest takes three times as long
+_MASK: Final = 2  # any mask is legal (ISO/IEC 18004); choosing the best of all eight takes three times longer
 _BLACK_ON_WHITE: Final = "\x1b[38;5;16;48;5;231m"
 _RESET: Final = "\x1b[0m"
 _HALF_BLOCKS: Final = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
 
 
 def png(text: str) -> bytes:
-    """A black and white PNG, up to 450 pixels square, error correction M, with its quiet zone."""
+    """Returns a black and white PNG, up to 450 pixels square, with error correction M and a quiet zone."""
     rows = _modules(text)
     side = len(rows)
     picture = Image.new("1", (side, side))
@@ -34,14 +34,14 @@ def png(text: str) -> bytes:
 
 
 def data_url(png: bytes) -> str:
-    """The PNG as a ``data:`` URL, ready for an ``<img>``."""
+    """Returns the PNG as a ``data:`` URL for an ``<img>``."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def terminal(text: str) -> str:
-    """A drawing of half blocks, two modules to a character, that a phone can scan from a terminal.
+    """Returns a drawing of half blocks, two modules per character, that a phone can scan from a terminal.
 
-    Sets its own colours, so that it reads on dark terminals too; every line ends with them reset.
+    It sets its own colours, so that it is readable on dark terminals too, and resets them at the end of every line.
     """
     rows = _modules(text)
     if len(rows) % 2:
@@ -54,7 +54,7 @@ def terminal(text: str) -> str:
 
 
 def _modules(text: str) -> list[list[bool]]:
-    """Rows of modules, True for dark, the quiet zone around them."""
+    """Returns the rows of modules (True is dark), including the quiet zone."""
     code = QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_ZONE_MODULES, mask_pattern=_MASK)
     code.add_data(text, optimize=0)
     code.make(fit=True)

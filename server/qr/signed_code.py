@@ -1,9 +1,9 @@
-"""The text inside a prescription's QR code: sealed, short, and free of personal data.
+"""The text inside a prescription's QR code: encrypted, authenticated, short, and free of personal data.
 
 Format: ``MC1.<key id>.<base64url without padding>``. The last part is nonce (12 bytes), AES-256-GCM
-ciphertext (40) and tag (16). Version, key id, purpose and issuer are associated data, so a text made for
-anything else never opens. A text depends on its content, nonce and key alone: the three are stored with the
-code and the text is rebuilt from them.
+ciphertext (40) and tag (16). Version, key id, purpose and issuer are associated data, so a text that was made for
+another purpose cannot be decrypted. A text depends only on its content, nonce and key: the content, the nonce and the
+key id are stored with the code, and the text is rebuilt from them.
 
 Sources: the product contract (formats); OWASP ASVS 11.2 and 11.3 (one authenticated cipher, one error for all
 damage).
@@ -32,7 +32,7 @@ MAX_TEXT_LENGTH: Final = 130
 NONCE_BYTES: Final = 12
 MIN_SECRET_BYTES: Final = 32
 KEY_ID_BYTES: Final = 4
-"""Of the key id that is derived for a lone secret."""
+"""The length of the key id that is derived from a single secret."""
 
 _CIPHER_PURPOSE: Final = "prescription-qr aes-256-gcm"
 _KEY_ID_PURPOSE: Final = "prescription-qr key id"
@@ -42,12 +42,12 @@ _TEXT: Final = re.compile(rf"{VERSION}\.({_KEY_ID.pattern})\.([A-Za-z0-9_-]{{91}
 
 
 class QrKeyRetired(LookupError):
-    """The key of a stored code has left the ring: its text cannot be rebuilt; issue a new code."""
+    """The key of a stored code is no longer in the ring, so its text cannot be rebuilt; issue a new code."""
 
 
 @dataclass(frozen=True, slots=True)
 class QrContent:
-    """What a QR code says: two ids and two moments (aware, whole seconds, 1970 to 2106), no person."""
+    """The content of a QR code: two ids and two times (aware, whole seconds, 1970 to 2106), no personal data."""
 
     prescription_id: UUID
     code_id: UUID
@@ -57,16 +57,16 @@ class QrContent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QrKeyRing:
-    """The keys that open QR codes; the first one seals new codes. Never shows key material."""
+    """The keys that decrypt QR codes; the first one encrypts new codes. Its repr contains no key material."""
 
     _ciphers: Mapping[str, AESGCM] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the setting: one secret of 32 bytes or more, or a ring ``kid:secret,kid:secret``.
+        """Parses the setting: one secret of 32 bytes or more, or a ring ``kid:secret,kid:secret``.
 
-        The first of a ring seals. A secret holds no comma, a lone secret no colon either; the key id of a
-        lone secret is derived from it. Raises ValueError naming the entry by its position, never by its text.
+        The first key of a ring encrypts. A secret contains no comma, a single secret no colon either; the key id of a
+        single secret is derived from it. Raises ValueError, which names the entry by its position, never by its text.
         """
         entries = _entries(text)
         if len(entries) == 1 and ":" not in text:
@@ -84,11 +84,11 @@ class QrKeyRing:
 
     @property
     def key_ids(self) -> tuple[str, ...]:
-        """All key ids; the first one seals new codes."""
+        """All key ids; the first one encrypts new codes."""
         return tuple(self._ciphers)
 
     def cipher(self, key_id: str) -> AESGCM:
-        """The cipher of that key. Raises QrKeyRetired when the ring does not hold it."""
+        """Returns the cipher of a key. Raises QrKeyRetired if the key is not in the ring."""
         try:
             return self._ciphers[key_id]
         except KeyError:
@@ -96,23 +96,23 @@ class QrKeyRing:
 
 
 def secrets_of(text: str) -> list[str]:
-    """The secrets of the setting that `QrKeyRing.parse` reads, in its order."""
+    """Returns the secrets in the setting that `QrKeyRing.parse` reads, in the same order."""
     return [secret if colon else lone for lone, colon, secret in _entries(text)]
 
 
 def new_nonce() -> bytes:
-    """12 random bytes, drawn once per issued code and stored with it.
+    """Returns 12 random bytes, generated once per issued code and stored with it.
 
-    The same nonce must never seal two different contents under one key: that would break AES-GCM.
+    The same nonce must never encrypt two different contents under one key: that would break AES-GCM.
     """
     return secrets.token_bytes(NONCE_BYTES)
 
 
 def encode(content: QrContent, nonce: bytes, key_id: str | None, keys: QrKeyRing) -> str:
-    """The QR text (at most 130 characters) of this content; the same arguments always give the same text.
+    """Returns the QR text (at most 130 characters) of this content; the same arguments always give the same text.
 
-    key_id: the stored key id of an issued code, or None for a new one: then the first key,
-    ``keys.key_ids[0]``, is used and is to be stored. Raises QrKeyRetired when that key has left the ring.
+    key_id: the stored key id of an issued code, or None for a new one, which uses the first key,
+    ``keys.key_ids[0]``; the caller stores that id. Raises QrKeyRetired if the key is no longer in the ring.
     """
     key_id = key_id or keys.key_ids[0]
     plaintext = _CONTENT.pack(
@@ -126,17 +126,17 @@ def encode(content: QrContent, nonce: bytes, key_id: str | None, keys: QrKeyRing
 
 
 def decode(text: str, keys: QrKeyRing) -> QrContent:
-    """Open a scanned text; white space around it (a scanner's line end) and what is pasted unseen are dropped.
+    """Decrypts a scanned text, without surrounding white space (a scanner's line end) and invisible characters.
 
-    Raises QrCodeInvalid, the same for every kind of damage, forgery or foreign text. Expiry is not judged
-    here: the stored code is the authority.
+    Raises QrCodeInvalid, the same for every kind of damage, forgery or foreign text. Does not check the expiry:
+    the stored code is authoritative.
     """
     match = _TEXT.fullmatch(without_unseen(text).strip())
     if match is None:
         raise QrCodeInvalid()
     key_id, body = match.groups()
     sealed = base64.urlsafe_b64decode(body + "=")
-    if _to_base64url(sealed) != body:  # unused bits set: a second spelling of the same bytes
+    if _to_base64url(sealed) != body:  # unused bits are set: another encoding of the same bytes
         raise QrCodeInvalid()
     nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
     try:
@@ -153,7 +153,7 @@ def decode(text: str, keys: QrKeyRing) -> QrContent:
 
 
 def fingerprint(text: str) -> str:
-    """The qrHash: first 32 hex digits of SHA-256 of the QR text; names a code, opens nothing."""
+    """Returns the qrHash: the first 32 hex digits of SHA-256 of the QR text. It names a code and decrypts nothing."""
     return hashlib.sha256(text.strip().encode()).hexdigest()[:32]
 
 
