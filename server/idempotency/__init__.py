@@ -1,1 +1,1 @@
-"""Writes that are repeated with their key are executed once."""
+"""Idempotency keys: a write that is repeated with its key is executed once."""

@@ -1,1 +1,1 @@
-"""Rate limits: the token bucket arithmetic and the stores that remember buckets."""
+"""Rate limits: the token bucket arithmetic and the stores of buckets."""

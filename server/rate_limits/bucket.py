@@ -1,9 +1,9 @@
 """Token bucket arithmetic, without storage: one number per bucket.
 
-The number is the theoretical arrival time (TAT) of the generic cell rate algorithm: the moment at which the
+The number is the theoretical arrival time (TAT) of the generic cell rate algorithm: the time at which the
 bucket will be full again, in seconds of the clock that the store uses. A bucket holds ``limit.tokens`` and
-refills as many per ``limit.period``; a TAT not after now is a full bucket, which needs no memory. A burst and
-its refill together let up to twice the number through in the first period.
+refills the same number per ``limit.period``; a bucket whose TAT is not after now is full and needs no memory. A burst
+and its refill together allow up to twice the number in the first period.
 Source: ITU-T I.371 (GCRA); Boulder, ratelimits/gcra.go.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 ROUNDING: Final = 1e-3
-"""In tokens: sums of floats must not cost a caller his last token, nor refuse him who waited as told."""
+"""In tokens: float rounding must not cost a caller their last token, nor refuse them after the stated wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +29,19 @@ class Limit:
 
     @property
     def interval(self) -> float:
-        """Seconds in which one token comes back."""
+        """The seconds in which one token is refilled."""
         return self.period / self.tokens
 
     def scaled(self, factor: float) -> "Limit":
-        """The same limit with so many times its tokens, at least one."""
+        """Returns the limit with its tokens multiplied by `factor`, at least one."""
         return Limit(self.name, max(1, round(self.tokens * factor)), self.period)
 
 
 class Decision(NamedTuple):
-    """What a bucket answers (a tuple because several are made for every call, and a tuple is the cheapest).
+    """The result of a bucket (a tuple, the cheapest type, because several are created for every call).
 
-    remaining: whole tokens left. reset_after, retry_after: seconds until the bucket is full, and until the
-    refused call would be allowed (0 when it was). tat: what the store has to remember.
+    remaining: whole tokens left. reset_after, retry_after: seconds until the bucket is full, and until the refused
+    call would be allowed (0 if it was allowed). tat: the value to store.
     """
 
     limit: Limit
@@ -53,9 +53,9 @@ class Decision(NamedTuple):
 
 
 def take(tat: float, limit: Limit, now: float, cost: int = 1) -> Decision:
-    """Take cost tokens out of a bucket, or none when it holds fewer; cost 0 only looks.
+    """Takes `cost` tokens from a bucket, or none if it has fewer; cost 0 only reads.
 
-    tat: the stored value, or anything up to now for a bucket never used.
+    tat: the stored value, or any time up to now for an unused bucket.
     """
     interval = limit.interval
     before = max(tat, now)
@@ -68,9 +68,9 @@ def take(tat: float, limit: Limit, now: float, cost: int = 1) -> Decision:
 
 
 def take_all(buckets: Sequence[tuple[Limit, float]], now: float) -> list[Decision]:
-    """Take one token out of each bucket (limit and TAT), or out of none when any of them refuses.
+    """Takes one token from each bucket (limit and TAT), or from none if any of them refuses.
 
-    The answers stand in the order of the buckets; the call may go on when all of them are allowed.
+    Returns the decisions in the order of the buckets; the call is allowed if all of them are.
     """
     decisions = [take(tat, limit, now) for limit, tat in buckets]
     if all(decision.allowed for decision in decisions):
@@ -82,10 +82,10 @@ def take_all(buckets: Sequence[tuple[Limit, float]], now: float) -> list[Decisio
 
 
 def decided(buckets: Sequence[tuple[Limit, float]], *, charged: bool) -> list[Decision]:
-    """The answers of buckets that a server has judged by its own clock, taking from all of them or from none.
+    """Returns the decisions for buckets that a server has charged, all or none, by its own clock.
 
-    buckets: each limit with the seconds until the bucket would have been full before this call. The server's word
-    counts where its rounding differs from ours.
+    buckets: each limit with the seconds until the bucket would have been full before this call. The server's decision
+    applies if its rounding differs from this process's.
     """
     if charged:
         return [take(min(before, limit.period - limit.interval), limit, 0.0) for limit, before in buckets]
@@ -98,12 +98,12 @@ def decided(buckets: Sequence[tuple[Limit, float]], *, charged: bool) -> list[De
 
 
 def refund(tat: float, limit: Limit, cost: int = 1) -> float:
-    """The TAT after giving cost tokens back; a bucket never holds more than its size."""
+    """Returns the TAT after giving `cost` tokens back; a bucket never holds more than its size."""
     return tat - cost * limit.interval
 
 
 def given_back(decision: Decision) -> Decision:
-    """What an allowed call is told once its token was given back."""
+    """Returns the decision of an allowed call after its token was given back."""
     limit = decision.limit
     remaining = min(limit.tokens, decision.remaining + 1)
     reset_after = max(0.0, decision.reset_after - limit.interval)
@@ -111,8 +111,8 @@ def given_back(decision: Decision) -> Decision:
 
 
 def strictest(decisions: Sequence[Decision]) -> Decision:
-    """The one to report, of at least one: the longest refusal, else the fewest tokens left."""
-    if len(decisions) == 1:  # most calls have the budget of their role alone
+    """Returns the decision to report, of at least one: the longest refusal, else the fewest tokens left."""
+    if len(decisions) == 1:  # most calls have only the budget of their role
         return decisions[0]
     return min(decisions, key=lambda decision: (-decision.retry_after, decision.remaining))
 

@@ -1,4 +1,4 @@
-"""Which budgets a call is charged to: the contract's table."""
+"""The rate limits that a call is charged to, as the contract's table defines them."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ BY_ADDRESS: Final = {
     "registration": Limit("registration", 3, HOUR),
     "otp": Limit("otp", 3, 5 * MINUTE),
 }
-"""Budgets of what strangers may call, kept by address."""
+"""Budgets of calls that need no token, counted by address."""
 
 BY_USER: Final = {
     "otp": Limit("otp", 3, 5 * MINUTE),
@@ -32,7 +32,7 @@ BY_USER: Final = {
     "medical_history": Limit("medical_history", 10, MINUTE),
     "events": Limit("events", 30, MINUTE),
 }
-"""Budgets of single activities, kept by account."""
+"""Budgets of single activities, counted by account."""
 
 ROLES: Final = {
     "admin": Limit("admin", 100, MINUTE),
@@ -40,42 +40,42 @@ ROLES: Final = {
     "pharmacist": Limit("pharmacist", 30, MINUTE),
     "patient": Limit("patient", 20, MINUTE),
 }
-"""What an account may call in all, by its role."""
+"""The budget of all calls of an account, by its role."""
 
 GLOBAL: Final = Limit("global", 100, 15 * MINUTE)
 ANONYMOUS: Final = Limit("anonymous", 10, MINUTE)
-"""What an address may call without a valid token."""
+"""Calls without a valid token are charged to both GLOBAL and this budget, by address."""
 
 LATER: Final = {
     "refresh": Limit("refresh", 10, MINUTE),
     "lookup_misses": Limit("lookup_misses", 5, MINUTE),
     "confirmation": Limit("confirmation", 5, DAY),
 }
-"""Budgets that a use case charges once it knows whom: a session, a pharmacist whose reference number names nothing, an
-e-mail address that somebody enters as his own."""
+"""Budgets that a use case charges once the key is known: a session, a pharmacist who looked up an unknown reference
+number, an email address that a user entered as their own."""
 
 SHARED_LIMITS: Final = (*BY_ADDRESS.values(), LATER["lookup_misses"], LATER["confirmation"])
-"""Limits that hold over all processes and refuse when they cannot be judged: they slow guessing down."""
+"""Limits that apply across all processes and refuse calls if they cannot be evaluated: they slow guessing down."""
 SHARED: Final = frozenset(limit.name for limit in SHARED_LIMITS)
 
 WIDER: Final = 16
-"""How many times an address's tokens all IPv6 addresses of one /48 have together: who owns one has 65,536 of them."""
+"""A /48 of IPv6 has this many times the tokens of one address (a /64): its owner has 65,536 of those."""
 
 NAMES: Final = frozenset({*BY_ADDRESS, *BY_USER, *ROLES, *LATER, GLOBAL.name, ANONYMOUS.name})
 
 Budget = tuple[Limit, str]
-"""A limit and the key of the bucket."""
+"""A limit and the key of its bucket."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressLimits:
-    """What an address may call."""
+    """The limits of the calls from an address."""
 
     of_group: Mapping[str, Limit]
     without_token: Sequence[Limit]
 
     def budgets(self, group: str, address: str, *, stranger: bool) -> list[Budget]:
-        """Returns what a call of the group is charged to by its address; stranger: it has no valid token."""
+        """Returns the budgets by address of a call of the group; stranger: the call has no valid token."""
         limits = [self.of_group[group]] if group in self.of_group else []
         if stranger:
             limits += self.without_token
@@ -85,10 +85,10 @@ class AddressLimits:
 
 
 class Budgets:
-    """The table with this instance's numbers.
+    """The table of limits with this instance's numbers.
 
     overrides: tokens by name of limit; factor: multiplies every limit (load tests); networks: multiply the limits of
-    their addresses, the first that holds one counts. Raises ValueError for an unknown name.
+    their addresses; the first network that contains an address applies. Raises ValueError for an unknown name.
     """
 
     def __init__(self, overrides: Mapping[str, int], factor: float = 1, networks: Sequence[KnownNetwork] = ()) -> None:
@@ -104,7 +104,7 @@ class Budgets:
         self._in_network = lru_cache(maxsize=4096)(self._find_network)
 
     def of(self, caller: Caller | None, group: str, address: str) -> Sequence[Budget]:
-        """The budgets of a call: those of its caller, or of its address without one, and those of its group."""
+        """Returns the budgets of a call: those of its caller, or of its address if it has none, and of its group."""
         limits = self._in_network(address) if self._networks else self._anywhere
         budgets = limits.budgets(group, address, stranger=caller is None)
         if caller is None:
@@ -116,15 +116,15 @@ class Budgets:
         return budgets
 
     def limit_named(self, name: str) -> Limit:
-        """A limit that a use case charges."""
+        """Returns a limit that a use case charges."""
         return self._later[name]
 
     def returned_on_success(self, group: str, budgets: Sequence[Budget]) -> Sequence[Budget]:
-        """What a successful call gets back: a sign-in its own budget."""
+        """Returns the budgets that a successful call gets refunded: for a sign-in, the sign-in budget."""
         return [budget for budget in budgets if budget[0].name == group] if group == "login" else ()
 
     def limits(self) -> Mapping[str, Limit]:
-        """Every limit by its name, as it is outside of known networks."""
+        """Returns every limit by its name, as it applies outside known networks."""
         by_address = {**self._anywhere.of_group, **{limit.name: limit for limit in self._anywhere.without_token}}
         roles = {limit.name: limit for limit in self._roles.values()}
         return {**by_address, **self._by_user, **self._later, **roles}
@@ -132,7 +132,7 @@ class Budgets:
     def _find_network(self, address: str) -> AddressLimits:
         try:
             counted = ipaddress.ip_network(address)
-        except ValueError:  # an address that nobody could tell
+        except ValueError:  # the client's address is unknown
             return self._anywhere
         return next((limits for known, limits in self._networks if known.holds(counted)), self._anywhere)
 

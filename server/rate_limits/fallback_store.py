@@ -1,4 +1,4 @@
-"""A shared store that may go away: what it cannot answer, this process's memory answers meanwhile."""
+"""A shared store with a fallback: while Redis is unavailable, this process's memory is used."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -12,13 +12,13 @@ from server.rate_limits.redis_store import RedisAway, RedisStore
 from server.rate_limits.store import Bucket, MemoryStore
 
 PAUSE_SECONDS: Final = 1.0
-"""After a failure Redis is not asked for so long: calls shall not wait for it one after the other."""
+"""How long Redis is not used after a failure, so that not every call waits for its timeout."""
 
 _log = structlog.get_logger()
 
 
 class FallbackStore:
-    """See BucketStore. While Redis is away each process limits by itself: more passes than should, and nobody waits."""
+    """See BucketStore. While Redis is unavailable, each process limits by itself: more calls pass, and none waits."""
 
     def __init__(self, redis: RedisStore, memory: MemoryStore, clock: Clock, metrics: Metrics) -> None:
         self._redis = redis
@@ -28,7 +28,7 @@ class FallbackStore:
         self._asked_again_at = float("-inf")
 
     async def take(self, requests: Sequence[tuple[Limit, str]], now: float) -> list[Decision]:
-        """See BucketStore."""
+        """See BucketStore. Uses the memory if Redis is unavailable."""
         if self._may_ask():
             try:
                 return await self._redis.take(requests, now)
@@ -37,7 +37,7 @@ class FallbackStore:
         return await self._memory.take(requests, now)
 
     async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
-        """See BucketStore. What was charged to one store while Redis went or came is not given back by the other."""
+        """See BucketStore. If the store has switched since the charge, the charge is not given back."""
         if self._may_ask():
             try:
                 return await self._redis.refund(requests)
@@ -46,7 +46,7 @@ class FallbackStore:
         return await self._memory.refund(requests)
 
     async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
-        """See BucketStore."""
+        """See BucketStore. Reads the memory if Redis is unavailable."""
         if self._may_ask():
             try:
                 return await self._redis.fullest(limits, count, now)

@@ -1,4 +1,4 @@
-"""Networks whose addresses stand for many people: `10.0.0.0/8:50,2001:db8::/32:20`."""
+"""Networks whose addresses are shared by many people: `10.0.0.0/8:50,2001:db8::/32:20`."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -7,24 +7,24 @@ from functools import lru_cache
 from typing import Final
 
 WIDER_IPV6_PREFIX: Final = 48
-"""What one customer of a provider may have: 65,536 networks of the size that is counted."""
+"""The largest network that a provider gives one customer: 65,536 networks of the counted size (/64)."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LONGEST_IPV6_PREFIX: Final = 64
-"""IPv6 is counted by the /64: a smaller network has no limits of its own."""
+"""IPv6 addresses are counted by their /64, so a smaller network has no limits of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownNetwork:
-    """A network, and how many times the limits of a stranger's address each of its addresses has."""
+    """A network, and the factor that multiplies the address limits of each of its addresses."""
 
     network: Network
     factor: float
 
     @classmethod
     def parse(cls, text: str) -> "KnownNetwork":
-        """Read `network:factor`. Raises ValueError, which says what is wrong without quoting it."""
+        """Parses `network:factor`. Raises ValueError, which describes the fault without quoting the text."""
         written, separator, number = text.rpartition(":")
         try:
             network = ipaddress.ip_network(written.strip("[]"))
@@ -38,13 +38,13 @@ class KnownNetwork:
         return cls(network, factor)
 
     def holds(self, counted: Network) -> bool:
-        """Whether an address, as limits count it, lies in this network."""
+        """Returns whether an address, as limits count it, is in this network."""
         return counted.version == self.network.version and counted.subnet_of(self.network)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=4096)
 def wider_network(address: str) -> str | None:
-    """Returns the /48 of an IPv6 address, as limits count it; None for IPv4 and for what is no address."""
+    """Returns the /48 of an IPv6 address, as limits count it; None for IPv4 and for invalid addresses."""
     try:
         counted = ipaddress.ip_network(address)
     except ValueError:
@@ -53,5 +53,5 @@ def wider_network(address: str) -> str | None:
 
 
 def known_networks(texts: Sequence[str]) -> Sequence[KnownNetwork]:
-    """The networks written so, the smallest first: where two overlap the smaller one counts."""
+    """Returns the parsed networks, the smallest first: where two overlap, the smaller one applies."""
     return sorted(map(KnownNetwork.parse, texts), key=lambda known: -known.network.prefixlen)

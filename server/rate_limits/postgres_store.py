@@ -1,4 +1,4 @@
-"""Buckets that every process must agree on, in PostgreSQL. Without an answer the call is refused."""
+"""Buckets that all processes share in PostgreSQL. If the database does not respond, the call is refused."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -11,24 +11,24 @@ from server.rate_limits.storage.buckets import BucketRepository
 from server.rate_limits.store import Bucket
 
 ANSWER_SECONDS: Final = 2.0
-"""How long the database may take: limits are judged before the call's own deadline is."""
+"""The timeout of the database: limits are checked before the call's own deadline is."""
 REMEMBERED_SECONDS: Final = 1.0
-"""So long who was refused is refused again without asking: a flood of refused calls must not take the connections."""
+"""How long a refusal is cached: a flood of refused calls must not occupy the database connections."""
 MOST_REMEMBERED: Final = 10_000
 
 Request = tuple[Limit, str]
 
 
 class PostgresStore:
-    """See BucketStore; every method raises Unavailable when the database does not answer."""
+    """See BucketStore; every method raises Unavailable if the database does not respond."""
 
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
         self._refused: dict[Request, tuple[float, float]] = {}
-        """Until when each is not asked for, and when it will be full, by this process's clock."""
+        """By request: until when the refusal is cached, and when the bucket will be full, by this process's clock."""
 
     async def take(self, requests: Sequence[Request], now: float) -> list[Decision]:
-        """See BucketStore. One statement, or none."""
+        """See BucketStore. Executes one statement, or none for cached refusals."""
         if any(now < self._refused.get(request, (now, now))[0] for request in requests):
             return take_all([(request[0], self._refused.get(request, (now, now))[1]) for request in requests], now)
         decisions = await self._ask(requests) if requests else []
@@ -37,7 +37,7 @@ class PostgresStore:
         return decisions
 
     async def refund(self, requests: Sequence[Request]) -> None:
-        """See BucketStore. One statement."""
+        """See BucketStore. Executes one statement."""
         for request in requests:
             self._refused.pop(request, None)
         try:
@@ -47,7 +47,7 @@ class PostgresStore:
             raise DatabaseUnavailable() from None
 
     async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
-        """See BucketStore."""
+        """See BucketStore. Executes one statement."""
         async with self._work.read() as tx:
             found = await tx[BucketRepository].fullest(list(limits.values()), count)
         return [Bucket(limits[name], key, reset_after) for name, key, reset_after in found]
@@ -67,6 +67,6 @@ class PostgresStore:
             self._refused.pop(request, None)
             return
         if len(self._refused) >= MOST_REMEMBERED:
-            self._refused.clear()  # nothing is lost but answers that the database gives again
+            self._refused.clear()  # only cached refusals are lost; the database decides again
         wait = min(decision.retry_after, REMEMBERED_SECONDS)
         self._refused[request] = (now + wait, now + decision.reset_after)

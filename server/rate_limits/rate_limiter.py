@@ -1,4 +1,4 @@
-"""Charges a call to its budgets: when it begins, and again where a use case learns of more."""
+"""Charges a call to its budgets: when it starts, and again where a use case finds further budgets."""
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -13,7 +13,7 @@ from server.rate_limits.store import Bucket, BucketStore
 
 
 class Charge:
-    """What the call that runs now was charged, for its headers."""
+    """The budgets and decisions of the current call, for its rate limit headers."""
 
     __slots__ = ("_budgets", "_decisions", "changed")
 
@@ -21,28 +21,28 @@ class Charge:
         self._budgets = budgets
         self._decisions = decisions
         self.changed = False
-        """Whether anything was written since the call began."""
+        """Whether the charge was changed since the call started."""
 
     @property
     def strictest(self) -> Decision:
-        """What the headers report."""
+        """The decision that the headers report."""
         return strictest(self._decisions)
 
     @property
     def budgets(self) -> Sequence[Budget]:
-        """What holds a token of this call."""
+        """The budgets that were charged a token for this call."""
         return self._budgets
 
     def write(self, budgets: Sequence[Budget], decisions: Sequence[Decision]) -> None:
-        """Begin anew with these."""
+        """Replaces the budgets and decisions."""
         self._budgets, self._decisions, self.changed = budgets, decisions, True
 
     def add_refusal(self, decisions: Sequence[Decision]) -> None:
-        """Note who refused the call further in."""
+        """Adds the decisions of a later check that refused the call."""
         self._decisions, self.changed = [*self._decisions, *decisions], True
 
     def credit(self, budgets: Sequence[Budget]) -> None:
-        """Note that these were given their token back."""
+        """Marks the tokens of these budgets as given back."""
         charged = zip(self._budgets, self._decisions, strict=False)
         self._decisions = [given_back(decision) if budget in budgets else decision for budget, decision in charged]
         self.changed = True
@@ -52,7 +52,7 @@ _bill: ContextVar[Charge | None] = ContextVar("bill", default=None)
 
 
 class RateLimiter:
-    """Takes tokens out of the store and gives them back, writes the call's bill, counts for the metrics."""
+    """Takes tokens from the store and gives them back, records the call's charge, and updates the metrics."""
 
     def __init__(self, store: BucketStore, clock: Clock, metrics: Metrics) -> None:
         self._store = store
@@ -60,16 +60,16 @@ class RateLimiter:
         self._metrics = metrics
 
     async def charge_call(self, budgets: Sequence[Budget]) -> Charge:
-        """Charge a call that begins. What is charged and given back later is written on its bill too.
+        """Charges a call that starts. Returns its charge, which also records later charges and refunds.
 
-        Whether it may go on is for the caller to see on the bill. Raises Unavailable.
+        The caller checks in the charge whether the call is allowed. Raises Unavailable.
         """
         bill = Charge(budgets, await self._take(budgets))
         _bill.set(bill)
         return bill
 
     async def replace_charge(self, budgets: Sequence[Budget]) -> None:
-        """Charge these, and give back what the call was charged at its beginning. Raises RateLimitExceeded."""
+        """Charges these budgets and refunds what the call was charged at its start. Raises RateLimitExceeded."""
         bill = _bill.get() or Charge()
         await self._store.refund(bill.budgets)
         decisions = await self._take(budgets)
@@ -77,7 +77,7 @@ class RateLimiter:
         _refuse_if_empty(decisions)
 
     async def charge_also(self, budgets: Sequence[Budget]) -> None:
-        """Charge these as well, and speak of it only when they refuse. Raises RateLimitExceeded."""
+        """Charges these budgets too; the headers show them only if they refuse. Raises RateLimitExceeded."""
         decisions = await self._take(budgets)
         bill = _bill.get()
         if bill is not None and not all(decision.allowed for decision in decisions):
@@ -85,14 +85,14 @@ class RateLimiter:
         _refuse_if_empty(decisions)
 
     async def refund(self, budgets: Sequence[Budget]) -> None:
-        """Give the token back that each of these was charged."""
+        """Gives back the token that each of these budgets was charged."""
         await self._store.refund(budgets)
         bill = _bill.get()
         if bill is not None:
             bill.credit(budgets)
 
     async def fullest(self, limits: Mapping[str, Limit], count: int) -> Sequence[Bucket]:
-        """The buckets that are nearest to refusing, over all stores. Raises Unavailable."""
+        """Returns the fullest buckets (nearest to refusing) of all stores. Raises Unavailable."""
         return await self._store.fullest(limits, count, self._monotonic())
 
     async def _take(self, budgets: Sequence[Budget]) -> Sequence[Decision]:
@@ -102,7 +102,7 @@ class RateLimiter:
 
 
 def refusal(decision: Decision) -> RateLimitExceeded:
-    """What to raise for a decision that does not allow the call."""
+    """Returns the error to raise for a decision that does not allow the call."""
     return RateLimitExceeded(retry_after=max(1, ceil(decision.retry_after)), limit=decision.limit.name)
 
 

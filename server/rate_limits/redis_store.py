@@ -1,6 +1,7 @@
-"""Buckets that processes share in Redis or Valkey, one script a call.
+"""Buckets that processes share in Redis or Valkey; each operation is one script.
 
-The server's clock judges. A bucket is a key that holds when it will be full again, and that expires then.
+Times are those of the Redis server's clock. The value of a bucket's key is the time at which the bucket will be full
+again; the key expires then.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,15 +17,16 @@ from server.rate_limits.bucket import ROUNDING, Decision, Limit, decided
 from server.rate_limits.store import Bucket, nearest_to_refusing
 
 ANSWER_SECONDS: Final = 0.25
-"""How long to wait for a connection, for its making, and for an answer."""
+"""The timeout of waiting for a free connection, of connecting, and of each response."""
 CONNECTIONS: Final = 20
 MOST_LOOKED_AT: Final = 10_000
-"""Keys that `fullest` reads; with more there are fuller ones that it misses."""
+"""The maximum number of keys that `fullest` reads; if there are more, it can miss fuller ones."""
 
 PREFIX: Final = "medconnect:limit:"
 
-# KEYS: the buckets. ARGV: the rounding, then interval and size of each bucket. Numbers leave as texts: Redis cuts them.
-# A bucket that would need twice its period to fill was charged while the clock was ahead: it counts as full.
+# KEYS: the buckets. ARGV: the rounding, then interval and size of each bucket. Numbers are returned as strings because
+# Redis truncates them to integers. A bucket that would need twice its period to fill was charged while the clock was
+# ahead, and counts as full.
 _TAKE: Final = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -46,7 +48,7 @@ end
 return answer
 """
 
-# KEYS: the buckets. ARGV: the interval of each. A bucket that has expired is full.
+# KEYS: the buckets. ARGV: the interval of each bucket. A bucket whose key has expired is full.
 _REFUND: Final = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -75,11 +77,11 @@ return answer
 
 
 class RedisAway(Exception):
-    """Redis did not answer, or not in time."""
+    """Redis did not respond, or not in time."""
 
 
 class RedisStore:
-    """See BucketStore; every method raises RedisAway when the server does not answer."""
+    """See BucketStore; every method raises RedisAway if the server does not respond."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
@@ -90,7 +92,7 @@ class RedisStore:
     @classmethod
     @asynccontextmanager
     async def connected(cls, url: str) -> AsyncIterator["RedisStore"]:
-        """A store on the server of a `redis://`, `rediss://` or `unix://` URL; connects when first asked."""
+        """Opens a store on the server of a `redis://`, `rediss://` or `unix://` URL; it connects at its first use."""
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
@@ -108,7 +110,7 @@ class RedisStore:
             await pool.aclose()
 
     async def take(self, requests: Sequence[tuple[Limit, str]], now: float) -> list[Decision]:
-        """See BucketStore. One script."""
+        """See BucketStore. Runs one script."""
         if not requests:
             return []
         different = list(dict.fromkeys(requests))
@@ -119,12 +121,12 @@ class RedisStore:
         return decided([(limit, found[limit, key]) for limit, key in requests], charged=charged == 1)
 
     async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
-        """See BucketStore. One script."""
+        """See BucketStore. Runs one script."""
         async with self._translate_errors():
             await self._refund(keys=_keys(requests), args=[limit.interval for limit, _ in requests])
 
     async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
-        """See BucketStore. Of very many buckets some are not looked at."""
+        """See BucketStore. Reads at most MOST_LOOKED_AT buckets."""
         async with self._translate_errors():
             names = [key for key in await self._some_keys() if _limit_of(key) in limits]
             resets = await self._remaining(keys=names) if names else []
@@ -139,7 +141,7 @@ class RedisStore:
         try:
             yield
         except (RedisError, OSError, TimeoutError) as error:
-            if isinstance(error, ReadOnlyError):  # it has become a replica, and another server may have its name now
+            if isinstance(error, ReadOnlyError):  # the server became a replica; its name may point to another one
                 await self._client.connection_pool.disconnect(inuse_connections=False)
             raise RedisAway from error
 

@@ -1,4 +1,4 @@
-"""Two stores behind one face: limits that all processes must agree on, and those that should cost nothing."""
+"""Routes each limit to its store: shared limits to PostgreSQL, the others to a cheaper store."""
 
 from collections.abc import Mapping, Sequence, Set
 
@@ -14,9 +14,10 @@ _log = structlog.get_logger()
 
 
 class RoutingStore:
-    """See BucketStore. The limits named `strict` are kept in PostgreSQL, which refuses when it fails; others elsewhere.
+    """See BucketStore. The limits in `names` are stored in PostgreSQL and refuse if it fails; the others elsewhere.
 
-    The others are asked first: whom they refuse does not reach the database, and its buckets are answered as full.
+    The others are checked first: a call that they refuse does not reach the database, and the buckets there are
+    reported as full.
     """
 
     def __init__(self, strict: PostgresStore, others: BucketStore, names: Set[str], metrics: Metrics) -> None:
@@ -26,7 +27,7 @@ class RoutingStore:
         self._metrics = metrics
 
     async def take(self, requests: Sequence[tuple[Limit, str]], now: float) -> list[Decision]:
-        """See BucketStore. Raises Unavailable when strict limits cannot be judged: then nothing was taken."""
+        """See BucketStore. Raises Unavailable if strict limits cannot be evaluated; then nothing was taken."""
         strict, others = self._divide(requests)
         decisions = await self._others.take(others, now)
         if not strict:
@@ -39,7 +40,7 @@ class RoutingStore:
         return [found[request] for request in requests]
 
     async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
-        """See BucketStore. A token that the database does not take back costs its owner a wait, never the call."""
+        """See BucketStore. If the database fails, the token is not given back, but the call succeeds."""
         strict, others = self._divide(requests)
         if others:
             await self._others.refund(others)

@@ -1,4 +1,4 @@
-"""Where buckets are remembered between calls: the port, and the store inside one process."""
+"""The protocol of bucket stores, and the store in one process's memory."""
 
 import asyncio
 import heapq
@@ -10,11 +10,11 @@ from server.rate_limits.bucket import Decision, Limit, refund, take_all
 
 MAX_BUCKETS: Final = 200_000
 
-_SWEEP_STEPS: Final = 2  # for each bucket asked for, so that the sweep outruns any flood of new keys
+_SWEEP_STEPS: Final = 2  # per requested bucket, so that the sweep is faster than any flood of new keys
 
 
 class Bucket(NamedTuple):
-    """How a bucket stands: seconds until it is full again, of the limit's period when it is empty."""
+    """The state of a bucket: the seconds until it is full again; the limit's period if it is empty."""
 
     limit: Limit
     key: str
@@ -22,50 +22,50 @@ class Bucket(NamedTuple):
 
     @property
     def used(self) -> float:
-        """The share of its tokens that is gone, 0 to 1."""
+        """The share of its tokens that is used, 0 to 1."""
         return min(1.0, self.reset_after / self.limit.period)
 
 
 class BucketStore(Protocol):
-    """Buckets by limit and key (any text). Answers are durations, so no caller asks whose clock judged."""
+    """Stores buckets by limit and key (any text). Results are durations, so they do not depend on the store's clock."""
 
     async def take(self, requests: Sequence[tuple[Limit, str]], now: float) -> list[Decision]:
-        """Take one token out of each bucket named, or out of none when any refuses; answers in that order.
+        """Takes one token from each bucket, or from none if any refuses. Returns the decisions in the same order.
 
-        now: seconds of a clock of this process that never goes back. A store shared by several processes
-        judges by its server's clock instead. A bucket named twice is charged once.
+        now: seconds of a monotonic clock of this process. A store shared by several processes uses its server's clock
+        instead. A bucket named twice is charged once.
         """
         ...
 
     async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
-        """Give back the token that an earlier take charged to each bucket named."""
+        """Gives back the token that an earlier take charged to each bucket."""
         ...
 
     async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
-        """The buckets of these limits (by name) that are nearest to refusing, at most `count`, the nearest first."""
+        """Returns the fullest buckets of these limits (by name), at most `count`, the fullest first."""
         ...
 
 
 class MemoryStore:
-    """Buckets of one process, at most ``max_buckets`` of them and one overflow bucket per limit.
+    """Stores the buckets of one process: at most ``max_buckets``, and one overflow bucket per limit.
 
-    Full buckets are forgotten, a few looked at with every call. When there is no room, new keys share their
-    limit's overflow bucket; a key that gets its own bucket later begins where that one stands. So no flood of
-    keys makes the store forget a charge, and what it forgets would have been allowed anyway.
+    Every call checks a few buckets and deletes the full ones. If there is no room, new keys share their limit's
+    overflow bucket; a key that gets its own bucket later starts with the overflow bucket's state. So no flood of keys
+    makes the store lose a charge, and a deleted bucket would have allowed the call anyway.
     """
 
     def __init__(self, max_buckets: int = MAX_BUCKETS) -> None:
         self._max_buckets = max_buckets
         self._tats: dict[tuple[str, str], float] = {}
-        self._queue: deque[tuple[str, str]] = deque()  # each key of _tats once, the next to be looked at first
+        self._queue: deque[tuple[str, str]] = deque()  # each key of _tats once, the next to check first
         self._overflow: dict[str, float] = {}
 
     def __len__(self) -> int:
-        """Buckets remembered, overflow buckets not counted."""
+        """Returns the number of buckets, without overflow buckets."""
         return len(self._tats)
 
     async def take(self, requests: Sequence[tuple[Limit, str]], now: float) -> list[Decision]:
-        """See BucketStore. Never waits, so no other call comes between reading and charging."""
+        """See BucketStore. Never awaits, so no other call runs between reading and charging."""
         self._sweep(_SWEEP_STEPS * len(requests), now)
         decisions = take_all([(limit, self._tat(limit, key, now)) for limit, key in requests], now)
         if all(decision.allowed for decision in decisions):
@@ -74,13 +74,13 @@ class MemoryStore:
         return decisions
 
     async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
-        """See BucketStore. A charge to an overflow bucket stays: others share it."""
+        """See BucketStore. A charge to an overflow bucket is not given back, because other keys share it."""
         for limit, key in requests:
             if (limit.name, key) in self._tats:
                 self._tats[limit.name, key] = refund(self._tats[limit.name, key], limit)
 
     async def fullest(self, limits: Mapping[str, Limit], count: int, now: float) -> Sequence[Bucket]:
-        """See BucketStore. Reads a copy in a thread: there may be 200,000, and calls go on."""
+        """See BucketStore. Reads a copy in a thread: 200,000 buckets would block the event loop."""
         tats = list(self._tats.items())
         return await asyncio.to_thread(_fullest, tats, limits, count, now)
 
@@ -107,7 +107,7 @@ class MemoryStore:
 
 
 def nearest_to_refusing(buckets: Iterable[Bucket], count: int) -> Sequence[Bucket]:
-    """The `count` buckets with the greatest share used, the greatest first."""
+    """Returns the `count` buckets with the greatest used share, the greatest first."""
     return heapq.nlargest(count, buckets, key=lambda bucket: bucket.used)
 
 

@@ -1,4 +1,4 @@
-"""How the rate limits stand, for admins."""
+"""The current use of the rate limits, for admins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class LimitUsage:
-    """A limit, and how many tokens and refusals it gave."""
+    """A limit, with the number of calls that it allowed and refused."""
 
     limit: Limit
     allowed: int
@@ -26,7 +26,7 @@ class LimitUsage:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """All limits by name; the buckets that are nearest to refusing; when that was, and since when it was counted."""
+    """All limits, sorted by name, the fullest buckets, the time of the reading, and the start of the counts."""
 
     limits: Sequence[LimitUsage]
     fullest: Sequence[Bucket]
@@ -35,7 +35,7 @@ class Usage:
 
 
 class RateLimitUsage:
-    """The use case of looking at the limits."""
+    """Reports the current use of the limits."""
 
     def __init__(self, budgets: Budgets, limiter: RateLimiter, metrics: Metrics, clock: Clock) -> None:
         self._limits = budgets.limits()
@@ -45,7 +45,7 @@ class RateLimitUsage:
         self._since = clock.now()
 
     async def read(self) -> Usage:
-        """Counts of this process, buckets of every store. Raises Unavailable without the database."""
+        """Returns this process's counts and the buckets of every store. Raises Unavailable without the database."""
         fullest = await self._limiter.fullest(self._limits, SHOWN)
         counts = self._metrics.limit_counts
         limits = [

@@ -1,4 +1,4 @@
-"""First successes, by caller, method and key."""
+"""Repository of the first success of each keyed call, by caller, method and key."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,29 +11,29 @@ from server.audit.audit_context import NOTHING, Subject
 from server.errors import RequestInProgress
 
 UNKNOWN_REQUEST: Final = b""
-"""The hash of requests that were kept with one that said too much; migration 0021 erased it. They match any request."""
+"""The hash of requests whose stored hash revealed too much, so migration 0021 erased it. It matches any request."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyedCall:
-    """What a key belongs to: the same key of another caller or method is another key."""
+    """The scope of a key: the same key of another caller or method is a different key."""
 
     caller_id: UUID
     method: str
-    """With its service: `medconnect.pharmacy.v1.PharmacyService/ScanQrCode`."""
+    """The full name, with the service: `medconnect.pharmacy.v1.PharmacyService/ScanQrCode`."""
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class FirstSuccess:
-    """What the first call with a key asked and was answered, as bytes, and what that was about."""
+    """The request hash and response of the first call with a key, as bytes, and the subject of its audit record."""
 
     request_hash: bytes
     response: bytes
     subject: Subject = NOTHING
 
 
-# The lock ends with the transaction. It is tried, not awaited: who comes second is told so at once.
+# The lock ends with the transaction. It is tried, not awaited: a concurrent second call is refused at once.
 CLAIM = text(
     """
     SELECT pg_try_advisory_xact_lock(hashtextextended(:lock, 0)) AS claimed, known.request_hash, known.response,
@@ -45,7 +45,7 @@ CLAIM = text(
     """
 ).bindparams(hours=24)
 
-# A key whose day is over, but which is not cleaned up yet, may be used anew.
+# A key that has expired after a day, but has not been purged yet, can be reused.
 KEEP = text(
     """
     INSERT INTO idempotency_keys
@@ -61,15 +61,15 @@ KEEP = text(
 
 
 class IdempotencyRepository:
-    """Claims keys and keeps first successes for 24 h, in the transaction of the write itself."""
+    """Claims keys and stores first successes for 24 h, in the transaction of the write itself."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def claim(self, call: KeyedCall) -> FirstSuccess | None:
-        """The first success of this key, or None: then the key is the caller's until the transaction ends.
+        """Returns the first success of this key; if there is none, claims the key until the transaction ends.
 
-        Raises RequestInProgress while another transaction holds the key.
+        Raises RequestInProgress while another transaction has claimed the key.
         """
         lock = f"{call.caller_id}|{call.method}|{call.key}"
         row = (await self._connection.execute(CLAIM, {"lock": lock, **_names(call)})).one()
@@ -81,7 +81,7 @@ class IdempotencyRepository:
         return None
 
     async def keep(self, call: KeyedCall, success: FirstSuccess) -> None:
-        """Store the first success. Raises RequestInProgress if another was stored since `claim` looked."""
+        """Stores the first success. Raises RequestInProgress if another one was stored since `claim`."""
         values = {
             **_names(call),
             "request_hash": success.request_hash,

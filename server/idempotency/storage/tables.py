@@ -1,4 +1,4 @@
-"""The table of first successes."""
+"""The table of idempotency keys."""
 
 from sqlalchemy import Column, Index, LargeBinary, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -21,5 +21,5 @@ idempotency_keys = Table(
 )
 """The first success of each keyed write, stored in that write's own transaction.
 
-object_kind, object_id, patient_ids: what the audit's record of it is about, and so the record of each repetition.
+object_kind, object_id, patient_ids: the subject of the write's audit record, which each repetition records too.
 """

@@ -1,4 +1,4 @@
-"""The buckets in the database, through one connection. Its clock judges, so that all processes agree."""
+"""Repository of the buckets in the database. It uses the database's clock, so that all processes agree."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -15,8 +15,8 @@ _ASKED: Final = (
     bindparam("steps", type_=ARRAY(Double)),
 )
 
-# The buckets that exist are locked first, in one order, and read as they stand then. Those that do not are full, unless
-# another call makes one meanwhile: then `charged` judges that one again by itself, and lacks it when it is empty.
+# Existing buckets are locked first, in one order, and then read. A bucket without a row is full, unless a concurrent
+# call inserts it meanwhile: then `charged` checks it again, and does not return it if it is empty.
 _TAKE: Final = text(
     """
     WITH asked AS (
@@ -71,30 +71,30 @@ _FULLEST: Final = text(
 
 
 class BucketRepository:
-    """Buckets by limit and key."""
+    """Repository of buckets by limit and key."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def take(self, requests: Sequence[tuple[Limit, str]]) -> tuple[bool, Sequence[float]]:
-        """Take one token out of each bucket (none named twice), or out of none when any refuses.
+        """Takes one token from each bucket (none named twice), or from none if any refuses.
 
-        Answers whether all allowed it, and for each bucket the seconds until it would have been full before. Made of
-        one statement, and a second one if other calls filled a bucket that did not exist when it began.
+        Returns whether all allowed it, and for each bucket the seconds until it would have been full before the call.
+        Executes one statement, and a second one if other calls inserted a bucket that did not exist when it started.
         """
         values = {**_columns(requests), "periods": [limit.period for limit, _ in requests]}
         rows = (await self._connection.execute(_TAKE, values)).all()
-        if rows[0].overtaken:  # the row is there now, and will be locked
+        if rows[0].overtaken:  # the row exists now, and will be locked
             rows = (await self._connection.execute(_TAKE, values)).all()
         charged = rows[0].allowed and not rows[0].overtaken
         return charged, [row.reset_after for row in rows]
 
     async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
-        """Give one token back to each bucket; what lies before now is full, so none ever holds more than its size."""
+        """Gives one token back to each bucket; a time before now means full, so none exceeds its size."""
         await self._connection.execute(_REFUND, _columns(requests))
 
     async def fullest(self, limits: Sequence[Limit], count: int) -> Iterator[tuple[str, str, float]]:
-        """Name of the limit, key and seconds until it is full, of the buckets that are nearest to refusing."""
+        """Returns the name of the limit, the key and the seconds until full of the fullest buckets."""
         values = {"names": [limit.name for limit in limits], "periods": [limit.period for limit in limits]}
         rows = await self._connection.execute(_FULLEST, {**values, "count": count})
         return ((row.limit_name, row.key, row.reset_after) for row in rows)

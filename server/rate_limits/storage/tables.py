@@ -1,4 +1,4 @@
-"""The table of buckets that all processes share."""
+"""The table of rate-limit buckets, which all processes share."""
 
 from sqlalchemy import Column, Index, Table, Text
 
@@ -12,4 +12,4 @@ rate_limit_buckets = Table(
     timestamp_column("full_at"),
     Index("ix_rate_limit_buckets_full_at", "full_at"),
 )
-"""When each bucket will be full again (`bucket.py`); a full one needs no row. A key is an address or an account."""
+"""The time when each bucket will be full again (`bucket.py`); a full one needs no row. A key is an address or an id."""
