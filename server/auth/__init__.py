@@ -1,1 +1,1 @@
-"""Accounts, sessions and tokens."""
+"""Accounts, sessions, passwords and tokens."""

@@ -1,4 +1,4 @@
-"""Accounts and sessions as the rules and services see them."""
+"""Entities of accounts and sessions, for rules and services."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,7 @@ from server.patient_details import PatientDetails, PatientRecord
 
 
 class UserStatus(StrEnum):
-    """Whether an account may act."""
+    """The status of an account; it decides whether the account may act."""
 
     ACTIVE = "active"
     UNVERIFIED = "unverified"
@@ -24,11 +24,11 @@ class User:
 
     id: UUID
     email: str
-    """Its own address, or as long as it has none the one that waits for its code."""
+    """The confirmed address, or the unconfirmed one if no address is confirmed yet."""
     email_confirmed: bool
-    """Whether the address is its own: nobody else has it, and one can sign in with it."""
+    """Whether the address is confirmed: it is unique among accounts, and the account can sign in with it."""
     new_email: str
-    """The address that waits for its code; empty if none does."""
+    """The address that waits for confirmation by a code; empty if there is none."""
     full_name: str
     phone: str
     role: Role
@@ -42,27 +42,27 @@ class User:
 
     @property
     def sign_in_name(self) -> str:
-        """What wrong passwords are counted under: an address that is not its own may be somebody else's."""
+        """The key for counting wrong passwords; never an unconfirmed address, which may be another account's."""
         return self.email if self.email_confirmed else str(self.id)
 
     @property
     def subject(self) -> Subject:
-        """What the audit says that an action on it is about."""
+        """The subject of audit records about the account."""
         return Subject("account", self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An account with what its password is checked against."""
+    """An account with its password hash."""
 
     user: User
     password_hash: str | None
-    """None: its owner has not set a password yet, so nobody can sign in."""
+    """None: the owner has not set a password yet, so signing in is not possible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What somebody asks an account with; texts are empty where nothing was given."""
+    """The data of a request for an account; texts that were not given are empty."""
 
     email: str
     password: str | None
@@ -75,17 +75,17 @@ class Application:
     pharmacy_name: str
     pharmacy_address: str
     patient: PatientDetails
-    """Only a patient's application may fill it."""
+    """Filled only in a patient's application."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """An account to be stored; what does not belong to its role is empty."""
+    """An account to be stored; fields that do not belong to its role are empty."""
 
     email: str
     """In lower case."""
     password_hash: str | None
-    """None: the owner sets a password through the welcome mail."""
+    """None: the owner sets a password by means of the welcome email."""
     full_name: str
     phone: str
     role: Role
@@ -96,19 +96,19 @@ class NewAccount:
     pharmacy_name: str = ""
     pharmacy_address: str = ""
     email_confirmed: bool = True
-    """False: the address is only asked for, and waits for its code."""
+    """False: the address waits for confirmation by a code."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """What a holder asks to change in his account: None and the names that are not in `clear` stay as they are."""
+    """The changes that users request to their own account; fields that are None and not in `clear` do not change."""
 
     phone: str | None = None
     hospital_name: str | None = None
     pharmacy_name: str | None = None
     pharmacy_address: str | None = None
     email: str | None = None
-    """Needs `current_password`."""
+    """Requires `current_password`."""
     current_password: str = field(default="", repr=False)
     clear: frozenset[str] = frozenset()
     """Fields to empty, by their JSON names."""
@@ -116,7 +116,7 @@ class AccountChange:
 
 @dataclass(frozen=True, slots=True)
 class OpenedAccount:
-    """A new account, and the record that came with it if it is a patient's."""
+    """A new account, and the new patient record if it is a patient's account."""
 
     user: User
     patient: PatientRecord | None
@@ -124,27 +124,27 @@ class OpenedAccount:
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """Which accounts are listed; None takes all."""
+    """The filter of a list of accounts; None matches all."""
 
     role: Role | None
     status: UserStatus | None
     search: str | None
-    """An e-mail address, or words that begin words of the name."""
+    """An email address, or prefixes of words of the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a sign-in or a refresh hands out."""
+    """The tokens that a sign-in or a refresh returns."""
 
     access_token: str
     refresh_token: str
     expires_at: datetime
-    """When the access token ends."""
+    """The time when the access token expires."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """An account and the tokens that act for it."""
+    """A signed-in account and its tokens."""
 
     user: User
     tokens: Tokens
@@ -152,7 +152,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class SessionStanding:
-    """What the account of a session may do that has not ended."""
+    """The rights of the account of a session that has not ended."""
 
     status: UserStatus
     email_confirmed: bool
@@ -160,16 +160,16 @@ class SessionStanding:
 
 @dataclass(frozen=True, slots=True)
 class PresentedToken:
-    """A refresh token that somebody presents, judged by the database's time."""
+    """The state of a refresh token that a client sent, by the database's clock."""
 
     session_id: UUID
     user: User
     session_ends: datetime
     """The absolute end of the session."""
     session_open: bool
-    """Neither revoked nor past its absolute end."""
+    """The session is neither revoked nor past its absolute end."""
     used: bool
     idle_too_long: bool
-    """The time in which it had to be used is over."""
+    """The token was not used in time and has expired."""
     repeatable: bool
-    """Used a moment ago, and its successor has not been used: the reply may have been lost."""
+    """The token was used within REPEAT_WINDOW and its successor was not: the response may have been lost."""

@@ -1,4 +1,4 @@
-"""Events of accounts. They hold ids and states, no personal data."""
+"""Events of accounts. Their payloads contain ids and states, no personal data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,44 +12,44 @@ from server.outbox.entities import EmailKind
 
 @dataclass(frozen=True, slots=True)
 class AccountEvent(Event):
-    """Something that happened to an account."""
+    """An event about an account."""
 
     user: User
 
     @property
     def subject_id(self) -> UUID:
-        """The account."""
+        """The id of the account."""
         return self.user.id
 
 
 @dataclass(frozen=True, slots=True)
 class UserRegistered(AccountEvent):
-    """An account was made; `invited` by somebody else: its owner has to choose a password first."""
+    """An account was created; `invited`: another person created it, and its owner must set a password first."""
 
     type = EventType.USER_REGISTERED
     invited: bool
 
     @property
     def payload(self) -> Mapping[str, object]:
-        """As what, and how."""
+        """The account's role and status, and how it was created."""
         return {"role": self.user.role.value, "status": self.user.status.value, "invited": self.invited}
 
 
 @dataclass(frozen=True, slots=True)
 class OtpRequested(AccountEvent):
-    """A one-time code was asked for, to be sent in a mail of that kind."""
+    """A one-time code was requested, to be sent in an email of the kind `mail`."""
 
     type = EventType.OTP_REQUESTED
     mail: EmailKind
     to: str = field(repr=False)
-    """The address: the account's, or one that it asks for."""
+    """The recipient: the account's address, or one that it wants to confirm."""
     expires_at: datetime
     sealed_code: bytes = field(repr=False)
-    """By `CodeSeal`; the mail keeps it until it is finished, the event never does."""
+    """Encrypted by `CodeSeal`; stored with the email until that is finished, never with the event."""
 
     @property
     def payload(self) -> Mapping[str, object]:
-        """What for, and until when it is good."""
+        """The kind of email, and the expiry of the code."""
         return {"mail": self.mail.value, "expiresAt": self.expires_at.isoformat()}
 
 

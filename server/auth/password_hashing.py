@@ -1,4 +1,4 @@
-"""Passwords: how they are stored and checked.
+"""Hashing and verification of passwords.
 
 Source: OWASP Password Storage Cheat Sheet (argon2id, 19 MiB, 2 passes, 1 lane).
 """
@@ -20,9 +20,9 @@ from passlib.context import CryptContext
 from server.errors import ServerBusy
 
 _THREADS: Final = 2
-"""Each hash takes 20 ms and 19 MiB."""
+"""The number of hashing threads; each hash takes 20 ms and 19 MiB."""
 _NICENESS: Final = 5
-"""Where everything else wants all of the processor, a quarter of it is left for hashing (sched(7): 335 to 1,024)."""
+"""With this niceness, hashing gets a quarter of a busy processor (weights of sched(7): 335 to 1,024)."""
 LONGEST_WAIT_SECONDS: Final = 1.0
 
 _MEMORY_KIB: Final = 19 * 1024
@@ -35,15 +35,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PasswordCheck:
-    """What checking a password found."""
+    """The result of checking a password."""
 
     matches: bool
     replacement: str | None
-    """The hash to store from now on, when the stored one is of an old kind; only after a match."""
+    """The new hash to store if the password matches and the stored hash is of an old kind; otherwise None."""
 
 
 def hashing_threads() -> ThreadPoolExecutor:
-    """Where passwords are hashed. On Linux other calls go first: many sign-ins at once slow sign-ins down."""
+    """Returns the thread pool for hashing. On Linux other work has priority: many sign-ins slow down only sign-ins."""
     return ThreadPoolExecutor(_THREADS, "hashing", initializer=_give_way)
 
 
@@ -55,7 +55,7 @@ def _give_way() -> None:
 class Passwords:
     """Hashes and checks passwords outside the event loop, in `hashing_threads`.
 
-    Both raise ServerBusy when no thread was free for LONGEST_WAIT_SECONDS.
+    Both methods raise ServerBusy if no thread was free for LONGEST_WAIT_SECONDS.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -71,15 +71,15 @@ class Passwords:
         self._nobodys = self._context.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str) -> str:
-        """The text to store: an argon2id PHC string with a fresh salt."""
+        """Returns the text to store: an argon2id PHC string with a new salt."""
         return await self._off_loop(lambda: self._context.hash(password))
 
     async def check(self, password: str, stored: str | None) -> PasswordCheck:
-        """Compare a password, exactly as it was sent, with what is stored.
+        """Compares a password, exactly as it was sent, with the stored hash.
 
-        stored: None if there is no such account, or none with a password: that never matches and is the same work. A
-        hash of the system before this one (bcrypt) can match and then brings its replacement. What is no hash that we
-        know never matches: its owner sets a new password.
+        stored: None if the account does not exist or has no password; this never matches and takes the same time. A
+        hash of the previous system (bcrypt) can match; the result then contains its replacement. A hash of an unknown
+        kind never matches; its owner must set a new password.
         """
         return await self._off_loop(lambda: self._check(password, stored))
 
@@ -91,7 +91,7 @@ class Passwords:
         return PasswordCheck(matches=False, replacement=None)
 
     def _cut_by_bcrypt(self, password: str, stored: str) -> bool:
-        """Whether the comparison would ignore the end of the password."""
+        """Returns whether bcrypt would ignore the end of the password."""
         return len(password.encode()) > _BCRYPT_BYTES and self._context.identify(stored) == "bcrypt"
 
     async def _off_loop(self, work: Callable[[], T]) -> T:

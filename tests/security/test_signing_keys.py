@@ -216,7 +216,7 @@ def test_a_file_that_holds_no_ring_is_refused_and_not_shown(tmp_path: Path, cont
     path.write_text(content)
     with pytest.raises(KeyFileWrong) as refusal:
         key_file.read(path)
-    assert str(refusal.value) == "the key file holds no key ring, or one without an active key"
+    assert str(refusal.value) == "the key file contains no key ring, or one without an active key"
 
 
 def test_the_commands_make_show_and_change_the_ring(

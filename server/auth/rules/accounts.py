@@ -1,4 +1,4 @@
-"""What a holder makes of his account: only what is present changes, and only what belongs to its role."""
+"""Rules for changing one's own account: only given fields change, and only those that belong to its role."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,14 +9,14 @@ from server.errors import FieldViolation, ValidationFailed
 from server.identity import Role
 
 CHANGEABLE: Final = ("phone", "hospital_name", "pharmacy_name", "pharmacy_address")
-"""The fields of an account that its holder may change by himself."""
+"""The fields of an account that its owner may change without an admin."""
 
 CLEARABLE: Final[Mapping[str, str]] = {
     "phone": "phone",
     "hospitalName": "hospital_name",
     "pharmacyAddress": "pharmacy_address",
 }
-"""The fields that he may empty, by their JSON names."""
+"""The fields that the owner may clear, by their JSON names."""
 
 _WORKPLACE: Final[Mapping[str, tuple[str, Role]]] = {
     "hospital_name": ("hospitalName", Role.DOCTOR),
@@ -27,7 +27,7 @@ _WORKPLACE: Final[Mapping[str, tuple[str, Role]]] = {
 
 
 def changed(user: User, change: AccountChange) -> User:
-    """The account after the change.
+    """Returns the account after the change.
 
     Raises ValidationFailed for fields that do not belong to its role, and for those that are both given and cleared.
     """

@@ -1,4 +1,4 @@
-"""How long sessions last."""
+"""Lifetimes of sessions, by role."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,17 +7,17 @@ from typing import Final
 from server.identity import Role
 
 MAX_SESSIONS: Final = 5
-"""Open sessions per account; one more ends the oldest."""
+"""The maximum number of open sessions per account; one more ends the oldest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """When a session ends."""
+    """The limits after which a session ends."""
 
     absolute: timedelta
-    """After its sign-in, whatever happens."""
+    """The time after the sign-in, regardless of use."""
     idle: timedelta
-    """After its last refresh."""
+    """The time after the last refresh."""
 
 
 PATIENT: Final = Lifetime(absolute=timedelta(days=30), idle=timedelta(hours=24))
@@ -25,14 +25,14 @@ STAFF_ABSOLUTE: Final = timedelta(hours=12)
 
 
 class Lifetimes:
-    """How long sessions last, by role: staff share their screens, patients do not.
+    """The lifetimes of sessions by role; shorter for staff, who share their screens.
 
-    staff_idle: how long a session of staff may lie unused (`STAFF_IDLE_MINUTES`).
+    staff_idle: how long a staff session may stay unused (`STAFF_IDLE_MINUTES`).
     """
 
     def __init__(self, staff_idle: timedelta) -> None:
         self._staff = Lifetime(STAFF_ABSOLUTE, staff_idle)
 
     def of(self, role: Role) -> Lifetime:
-        """The lifetime of a session of that role."""
+        """Returns the lifetime of a session of a role."""
         return PATIENT if role is Role.PATIENT else self._staff

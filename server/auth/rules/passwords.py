@@ -1,4 +1,4 @@
-"""Which new passwords are refused.
+"""Rules for new passwords.
 
 Sources: NIST SP 800-63B-4 (length, no composition rules, a blocklist, no words of the account); OWASP ASVS 6.2.
 """
@@ -14,11 +14,11 @@ from server.errors import PasswordBreached, PasswordContext, ValidationFailed
 
 MIN_LENGTH: Final = 8
 MAX_LENGTH: Final = 128
-"""In code points."""
+"""The maximum length in code points."""
 NAMED_PART_LENGTH: Final = 4
-"""From so many characters on, a password may not contain a word of its owner's: shorter ones are in many words."""
+"""The minimum length of a word of the account that a password may not contain; shorter words are too common."""
 SERVICE_WORDS: Final = ("medconnect", "hospital", "prescripto")
-"""What everybody would try here first."""
+"""Words that are easy to guess for this service."""
 
 _COMMON: Final = Path(__file__).parent / "common_passwords.txt.gz"
 _ROWS: Final = (
@@ -31,18 +31,19 @@ _REPEATED: Final = re.compile(r"(.+?)\1+", re.DOTALL)
 
 
 def check_new_password(password: str, email: str, full_name: str = "", *, field: str = "password") -> None:
-    """Refuse what is too short, too long, too common, or made of its owner's words or ours.
+    """Rejects a password that is too short, too long, too common, or contains a word of the account or the service.
 
-    field: the JSON name of the field that the password came in. Raises ValidationFailed, PasswordContext or
-    PasswordBreached.
+    field: the JSON name of the password's field. Raises ValidationFailed, PasswordContext or PasswordBreached.
     """
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise ValidationFailed.of(field, f"must have {MIN_LENGTH} to {MAX_LENGTH} characters")
     folded = _fold_text(password)
     if any(word in folded for word in _known_words(email, full_name)):
-        raise PasswordContext.of(field, "must not contain the e-mail's first part, the name, or the service's name")
+        raise PasswordContext.of(
+            field, "must not contain the first part of the email address, the name, or the service's name"
+        )
     if _is_common(folded):
-        raise PasswordBreached.of(field, "is among the passwords that are tried first")
+        raise PasswordBreached.of(field, "is among the most common passwords")
 
 
 def _known_words(email: str, full_name: str) -> list[str]:
@@ -52,12 +53,12 @@ def _known_words(email: str, full_name: str) -> list[str]:
 
 
 def _fold_text(text: str) -> str:
-    """Without regard to case, and to the other ways in which Unicode writes the same letters."""
+    """Returns the text without case and without compatibility variants of Unicode characters (NFKC)."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _is_common(folded: str) -> bool:
-    """Whether it, or what it repeats, is listed, or a way along the keyboard, the alphabet or the digits."""
+    """Returns whether the password, or the unit that it repeats, is in the list or a run of keys, letters or digits."""
     repeated = _REPEATED.fullmatch(folded)
     unit = repeated[1] if repeated else folded
     along = any(unit in row or unit[::-1] in row for row in _ROWS)
@@ -66,5 +67,5 @@ def _is_common(folded: str) -> bool:
 
 @cache
 def _common() -> frozenset[str]:
-    """The 30,000 commonest passwords in lower case; read once, 15 ms."""
+    """Returns the 30,000 most common passwords in lower case; reads them once, in 15 ms."""
     return frozenset(gzip.decompress(_COMMON.read_bytes()).decode().split("\n"))

@@ -1,4 +1,4 @@
-"""Which fields an application for an account needs and may have: decided by its role."""
+"""Required and allowed fields of an application for an account, by role."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -27,7 +27,7 @@ _REQUIRED: Final[Mapping[Role, tuple[str, ...]]] = {
 
 
 def check_application(application: Application) -> None:
-    """Raise ValidationFailed, naming every field that the role needs and lacks, or that does not belong to it."""
+    """Raises ValidationFailed, which names every required field that is missing and every field not allowed."""
     given = _list_given(application)
     role = application.role
     violations = [

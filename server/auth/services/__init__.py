@@ -1,1 +1,1 @@
-"""Use cases of accounts and sessions: one transaction each."""
+"""Use cases of accounts and sessions, each in one transaction."""

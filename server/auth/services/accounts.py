@@ -1,4 +1,4 @@
-"""Accounts: opening, listing, verifying, closing."""
+"""Use cases of accounts: registering, creating, listing, verifying and deactivating them."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -37,14 +37,17 @@ from server.patient_details import PatientDetails, PatientRecord
 FIRST_ADMIN_NAME: Final = "Administrator"
 
 NewPatient = Callable[[Transaction, UUID, str, str, PatientDetails], Awaitable[PatientRecord]]
-"""Opens the record of a new account: transaction, user id, full name, phone, details. The clinic provides it."""
+"""Creates the patient record of a new account. Arguments: transaction, user id, full name, phone, details.
+
+The clinical slice provides it.
+"""
 
 
 class AccountService:
-    """The use cases of accounts.
+    """Implements the use cases of accounts.
 
-    new_patient opens the record of a patient's account. confirms_email: whether an address belongs to an account that
-    registered itself only after its code came back (`REGISTRATION_CONFIRM_EMAIL`).
+    new_patient: creates the record of a patient's account. confirms_email: whether a self-registered account must
+    confirm its address with a code (`REGISTRATION_CONFIRM_EMAIL`).
     """
 
     def __init__(
@@ -70,17 +73,17 @@ class AccountService:
 
     @staticmethod
     async def open(tx: Transaction, account: NewAccount) -> User:
-        """Store a new account; its owner is welcomed by mail if the address is known to be his. Raises EmailTaken."""
+        """Stores a new account; a confirmed address gets a welcome email. Raises EmailTaken."""
         user = await tx[AccountRepository].insert(account)
         await tx[EventRepository].record(UserRegistered(user, invited=account.password_hash is None))
         return user
 
     async def register(self, application: Application) -> tuple[OpenedAccount, Tokens]:
-        """Open the caller's own account and sign in; doctors and pharmacists wait for an admin's verification.
+        """Creates the caller's own account and signs in; doctors and pharmacists wait for an admin's verification.
 
-        Where addresses are confirmed, one that has an owner is registered like any other: the account works as far as
-        any does before its code, which nobody gets, and the owner is told. Raises ValidationFailed, and EmailTaken
-        where addresses are not confirmed; where they are, RateLimitExceeded for one that was entered too often.
+        With email confirmation on, registering a taken address looks successful: the account stays unconfirmed, no
+        code is sent, and the real owner is notified. Raises ValidationFailed; without email confirmation EmailTaken,
+        with it RateLimitExceeded if the address was entered too often.
         """
         waits = application.role in (Role.DOCTOR, Role.PHARMACIST)
         status = UserStatus.UNVERIFIED if waits else UserStatus.ACTIVE
@@ -96,7 +99,7 @@ class AccountService:
         return opened, tokens
 
     async def create_user(self, application: Application) -> OpenedAccount:
-        """Open an account for somebody else, verified at once. Raises ValidationFailed and EmailTaken."""
+        """Creates an account for another person, verified at once. Raises ValidationFailed and EmailTaken."""
         account = await self._account(application, UserStatus.ACTIVE)
         async with self._work.begin() as tx:
             opened = await self._with_record(tx, await self.open(tx, account), application)
@@ -104,12 +107,12 @@ class AccountService:
         return opened
 
     async def current_user(self, caller: Caller) -> User:
-        """The caller's own account."""
+        """Returns the caller's own account."""
         async with self._work.read() as tx:
             return await tx[AccountRepository].get(caller.user_id)
 
     async def list_users(self, caller: Caller, wanted: UserFilter, page: PageRequest) -> Page[User]:
-        """Accounts, newest first. Raises PageTokenInvalid."""
+        """Returns a page of accounts, newest first. Raises PageTokenInvalid."""
         scope = f"{caller.user_id}|ListUsers|{wanted.role}|{wanted.status}|{wanted.search!r}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
         async with self._work.read() as tx:
@@ -117,9 +120,9 @@ class AccountService:
         return page_of(users, found, page.size, lambda u: self._page_tokens.issue_after(u.created_at, u.id, scope))
 
     async def verify(self, user_id: UUID) -> User:
-        """A doctor's or pharmacist's licence was checked; again changes nothing.
+        """Marks a doctor's or pharmacist's licence as checked; repeating it changes nothing.
 
-        Raises NotFound, for other roles and closed accounts too.
+        Raises NotFound, also for other roles and deactivated accounts.
         """
         async with self._work.begin() as tx:
             user = await tx[AccountRepository].verify(user_id)
@@ -127,12 +130,15 @@ class AccountService:
         return user
 
     async def get(self, user_id: UUID) -> User:
-        """An account. Raises NotFound."""
+        """Returns an account. Raises NotFound."""
         async with self._work.read() as tx:
             return await tx[AccountRepository].read(user_id)
 
     async def deactivate(self, caller: Caller, user_id: UUID) -> User:
-        """Close an account and end its sessions; again changes nothing. Raises OwnAccount, LastAdmin and NotFound."""
+        """Deactivates an account and ends its sessions; repeating it changes nothing.
+
+        Raises OwnAccount, LastAdmin and NotFound.
+        """
         if user_id == caller.user_id:
             raise OwnAccount()
         async with self._work.begin() as tx:
@@ -145,7 +151,7 @@ class AccountService:
         return user
 
     async def reactivate(self, user_id: UUID) -> User:
-        """Open a closed account again, as it was before; any other stays as it is. Raises NotFound."""
+        """Restores the former status of a deactivated account; other accounts do not change. Raises NotFound."""
         async with self._work.begin() as tx:
             user = await tx[AccountRepository].reactivate(user_id)
             await tx[AuditWriter].record(AuditEvent.ACCOUNT_REACTIVATED, user.subject)
@@ -153,10 +159,10 @@ class AccountService:
         return user
 
     async def ensure_first_admin(self, email: str, password: str | None) -> str | None:
-        """Make an admin if there is none, of however many processes ask at once.
+        """Creates an admin if there is none; of concurrent processes, only one does.
 
-        Answers the password if one was generated: tell it to the person who started the server, it is not told again.
-        Raises ValidationFailed for a password or EmailTaken for an address that cannot be the admin's.
+        Returns the password if one was generated: show it to the person who started the server, because it cannot be
+        read again. Raises ValidationFailed for an invalid password and EmailTaken for a taken address.
         """
         async with self._work.read() as tx:
             if await tx[AccountRepository].has_admin():

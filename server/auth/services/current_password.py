@@ -1,4 +1,4 @@
-"""The present password, which somebody who is signed in must know before he changes how one signs in."""
+"""The check of the current password, which signed-in users must enter before they change their credentials."""
 
 import time
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from server.identity import Caller
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPassword:
-    """A password that was found right."""
+    """The credentials and the sign-in attempt of a password that was correct."""
 
     credentials: Credentials
     attempt: Attempt
 
 
 class CurrentPasswordCheck:
-    """Checks it; wrong ones count as failed sign-ins."""
+    """Checks the current password; a wrong one counts as a failed sign-in."""
 
     def __init__(self, work: UnitOfWork, passwords: Passwords, attempts: SignInAttempts) -> None:
         self._work = work
@@ -29,7 +29,10 @@ class CurrentPasswordCheck:
         self._attempts = attempts
 
     async def check(self, caller: Caller, password: str, address: str) -> VerifiedPassword:
-        """Compare it for a call from that address. Raises PasswordWrong, and RateLimitExceeded while it is delayed."""
+        """Checks the password of a call from an address.
+
+        Raises PasswordWrong, and RateLimitExceeded while the account is delayed.
+        """
         arrived = time.monotonic()
         async with self._work.read() as tx:
             found = await tx[AccountRepository].credentials_of(caller.user_id)
@@ -40,7 +43,7 @@ class CurrentPasswordCheck:
         return VerifiedPassword(found, attempt)
 
     async def locked(self, tx: Transaction, known: VerifiedPassword) -> Credentials:
-        """The account, locked. Raises PasswordWrong if somebody else has changed the password since it was checked."""
+        """Locks and returns the account. Raises PasswordWrong if its password has changed since the check."""
         current = await tx[AccountRepository].credentials_for_update(known.credentials.user.id)
         if current.password_hash != known.credentials.password_hash:
             raise PasswordWrong()

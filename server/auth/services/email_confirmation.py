@@ -1,4 +1,4 @@
-"""Addresses become an account's own when a code that was mailed to them comes back."""
+"""Confirmation of email addresses by codes that are sent to them."""
 
 import hashlib
 
@@ -15,9 +15,9 @@ from server.rate_limits.rate_limiter import RateLimiter
 
 
 class EmailConfirmation:
-    """Asks for and takes the codes, inside the transactions of the use cases that need them.
+    """Sends and checks the codes, in the transactions of the use cases that need them.
 
-    entries: how often an address may be entered.
+    entries: the limit of how often an address may be entered.
     """
 
     def __init__(self, codes: CodeService, limiter: RateLimiter, entries: Limit) -> None:
@@ -26,21 +26,22 @@ class EmailConfirmation:
         self._entries = entries
 
     async def admit(self, address: str, *, confirmed: bool) -> None:
-        """Count that an address is entered, before a code is mailed there; call it outside of transactions.
+        """Counts that an address was entered, before a code is sent to it; call it outside transactions.
 
-        Of however many accounts: nobody's mailbox is filled, and five tries at each code stay few. confirmed: by an
-        account that has an address of its own; those count apart from strangers who register, so that no stranger keeps
-        an owner from an address. Raises RateLimitExceeded, whether the address has an owner or not.
+        The limit applies to an address across all accounts, so that no mailbox is flooded and few codes can be guessed.
+        confirmed: the account already has a confirmed address; such accounts are counted separately from
+        registrations, so that strangers cannot use up the limit of an address's owner. Raises RateLimitExceeded,
+        whether the address is taken or not.
         """
         kind = "change" if confirmed else "registration"
         key = hashlib.sha256(f"{kind}|{address}".encode()).hexdigest()
         await self._limiter.charge_also([(self._entries, key)])
 
     async def ask(self, tx: Transaction, user: User, kind: EmailKind) -> None:
-        """Mail a code to the address that a locked account waits for; if it has an owner, tell him so instead.
+        """Emails a code to the unconfirmed address of a locked account; if the address is taken, notifies its owner.
 
-        Both are the same work, and whoever asked is answered the same. kind: of the mail with the code. Raises
-        RateLimitExceeded when the account got too many codes today.
+        Both cases take the same time and look the same to the caller. kind: the kind of the email with the code.
+        Raises RateLimitExceeded if the account got too many codes today.
         """
         owner = await tx[AccountRepository].credentials(user.new_email)
         if owner is None:
@@ -50,10 +51,10 @@ class EmailConfirmation:
         await tx[Outbox].add(NewEmail(EmailKind.ADDRESS_TAKEN, owner.user.id, owner.user.email))
 
     async def confirmed(self, tx: Transaction, user: User, code: str) -> User | None:
-        """A locked account with the address that it waits for as its own; None for a wrong code, which counts.
+        """Confirms the address of a locked account and returns the account; None for a wrong code, which counts.
 
-        What was mailed to the former address opens nothing any more. Raises EmailTaken when somebody else has confirmed
-        the address meanwhile.
+        Codes that were sent to the former address end. Raises EmailTaken if another account has confirmed the address
+        in the meantime.
         """
         if not user.new_email or not await self._codes.use(tx, _scope(user), code):
             return None

@@ -1,4 +1,4 @@
-"""Sending one-time codes by mail, and taking them back."""
+"""One-time codes: sending them by email, and checking them."""
 
 from datetime import datetime
 
@@ -15,10 +15,10 @@ from server.outbox.storage.outbox import EMAILS_PER_DAY, Outbox
 
 
 class CodeService:
-    """Issues and takes codes inside the transactions of the use cases that need them.
+    """Issues and checks codes in the transactions of the use cases that need them.
 
-    hash_key: under which codes are stored; seal: in which they wait in the outbox. mails_a_day: how many mails an
-    account is sent before no more codes are.
+    hash_key: the key of the stored hashes; seal: encrypts the codes in the outbox. mails_a_day: the number of emails
+    to an account in a day after which no more codes are sent.
     """
 
     def __init__(self, hash_key: bytes, seal: CodeSeal, mails_a_day: int = EMAILS_PER_DAY) -> None:
@@ -29,9 +29,9 @@ class CodeService:
     async def send(
         self, tx: Transaction, user: User, scope: CodeScope, kind: EmailKind, *, to: str | None = None
     ) -> datetime:
-        """Mail a new code to an account that is locked, or `to` an address that it asks for.
+        """Emails a new code to a locked account, or `to` an address that the account wants to confirm.
 
-        Answers when it expires. Raises what `issue` raises.
+        Returns the code's expiry. Raises the errors of `issue`.
         """
         code, expires_at = await self.issue(tx, scope)
         sealed = self._seal.close(code, user.id)
@@ -39,15 +39,18 @@ class CodeService:
         return expires_at
 
     async def issue(self, tx: Transaction, scope: CodeScope) -> tuple[str, datetime]:
-        """A new code for an account that is locked, and when it expires.
+        """Issues a new code for a locked account. Returns the code and its expiry.
 
-        Raises RateLimitExceeded when the account got too many, or EmailLimitExceeded when it was sent too many mails
-        today.
+        Raises RateLimitExceeded if the account got too many codes, or EmailLimitExceeded if it was sent too many
+        emails today.
         """
         await tx[Outbox].check_room(scope.user_id, self._mails_a_day)
         code = one_time_codes.issue(scope, self._hash_key)
         return code.text, await tx[OneTimeCodeRepository].add(scope, code.hash)
 
     async def use(self, tx: Transaction, scope: CodeScope, text: str) -> bool:
-        """Whether this code opens that; it is used up then. A wrong try counts, if the transaction commits."""
+        """Returns whether the code is valid for the scope, and uses it up.
+
+        A wrong try counts if the transaction commits.
+        """
         return await tx[OneTimeCodeRepository].use(scope, one_time_codes.stored_hash(text, scope, self._hash_key))

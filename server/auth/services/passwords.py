@@ -1,4 +1,4 @@
-"""Forgotten, reset and changed passwords."""
+"""Use cases of passwords: requesting a reset, resetting and changing them."""
 
 import asyncio
 import time
@@ -27,13 +27,13 @@ from server.identity import Caller
 from server.outbox.entities import EmailKind
 
 ANSWER_SECONDS: Final = 0.1
-"""What strangers ask about an account is answered no sooner: longer than the longest way takes, so that the time does
-not tell which way it was."""
+"""The minimum duration of unauthenticated calls about an account, longer than the slowest path takes, so that the
+response time does not reveal whether the account exists."""
 _NEW: Final = "newPassword"
 
 
 class PasswordService:
-    """The use cases of passwords; answer_seconds: ANSWER_SECONDS, but for tests."""
+    """Implements the use cases of passwords; answer_seconds: ANSWER_SECONDS, except in tests."""
 
     def __init__(
         self,
@@ -54,10 +54,10 @@ class PasswordService:
         self._answer_seconds = answer_seconds
 
     async def forgot(self, email: str, address: str = "", nonce: str = "") -> None:
-        """Mail a code to the account of that address, if there is an open one that did not get too many today.
+        """Emails a code to the account of an address, if it exists, is active and did not get too many codes today.
 
-        address, nonce: what the client that asks is known by when it comes back with the code. Codes that were sent
-        before stay good: a stranger who asks takes nothing from the owner.
+        address, nonce: identify the requesting client when it sends the code later. Earlier codes stay valid, so that a
+        stranger's request does not invalidate the owner's code.
         """
         async with self._no_sooner(), self._work.begin() as tx:
             known = await _open_account(tx, email.lower())
@@ -68,10 +68,10 @@ class PasswordService:
                 await tx[AuditWriter].record(AuditEvent.PASSWORD_RESET_REQUESTED, known.user.subject)
 
     async def reset(self, email: str, code: str, password: str, address: str = "", nonce: str = "") -> None:
-        """Set a new password with a mailed code, and end all sessions.
+        """Sets a new password with a code from an email, and ends all sessions.
 
-        address, nonce: of the client, as `forgot` was told them. Raises OtpInvalid, the same for an unknown address;
-        PasswordBreached, PasswordContext or ValidationFailed, after which the code is still good.
+        address, nonce: those of the client, as passed to `forgot`. Raises OtpInvalid, also for an unknown address;
+        PasswordBreached, PasswordContext or ValidationFailed, after which the code is still valid.
         """
         check_new_password(password, email, field=_NEW)
         async with self._no_sooner():
@@ -93,12 +93,12 @@ class PasswordService:
                         outcome=Outcome.FAILURE,
                         reason=OtpInvalid.reason,
                     )
-            if not right:  # raised here, behind the commit: the try counts
+            if not right:  # raised after the commit, so that the try counts
                 raise OtpInvalid()
         self._revocations.revoked(*ended)
 
     async def change(self, caller: Caller, present: str, password: str, address: str) -> None:
-        """Set a new password for who knows the present one, and end the other sessions.
+        """Sets a new password after checking the current one, and ends the caller's other sessions.
 
         Raises PasswordWrong, RateLimitExceeded, PasswordBreached, PasswordContext and ValidationFailed.
         """
@@ -118,14 +118,14 @@ class PasswordService:
 
     @staticmethod
     async def _replace(tx: Transaction, user: User, password_hash: str, but: UUID | None = None) -> set[UUID]:
-        """Store the hash of a locked account's new password; answers the sessions that end."""
+        """Stores the hash of a locked account's new password and returns the sessions that end."""
         await tx[AccountRepository].replace_password_hash(user.id, password_hash)
         await tx[EventRepository].record(PasswordChanged(user))
         return set(await tx[SessionRepository].end_all(user.id, but=but))
 
     @asynccontextmanager
     async def _no_sooner(self) -> AsyncIterator[None]:
-        """Leave the block, by whatever way, no sooner than `answer_seconds` after its beginning."""
+        """Delays the end of the block, also on errors, until `answer_seconds` after its start."""
         earliest = time.monotonic() + self._answer_seconds
         try:
             yield
@@ -134,7 +134,7 @@ class PasswordService:
 
 
 async def _open_account(tx: Transaction, email: str) -> Credentials | None:
-    """The account of an address, locked; None for none and for a closed one."""
+    """Locks and returns the account of an address; None if there is none or it is deactivated."""
     found = await tx[AccountRepository].credentials(email)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""What the holder of an account changes in it, and the confirmation of its address."""
+"""Use cases of one's own account: changing it, and confirming its email address."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -18,14 +18,16 @@ from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 
 RecordPhone = Callable[[Transaction, UUID, str], Awaitable[UUID]]
-"""Writes a patient's phone number into his record: transaction, user id, phone; answers the patient's id. The clinic
-provides it."""
+"""Stores a phone number in a patient's record and returns the patient's id. Arguments: transaction, user id, phone.
+
+The clinical slice provides it.
+"""
 
 
 class ProfileService:
-    """The use cases of holders.
+    """Implements the use cases of one's own account.
 
-    record_phone keeps a patient's record in step with his account.
+    record_phone: copies a changed phone number to the patient's record.
     """
 
     def __init__(
@@ -41,17 +43,17 @@ class ProfileService:
         self._record_phone = record_phone
 
     async def update(self, caller: Caller, change: AccountChange, address: str) -> User:
-        """Change what is present in the account of the caller, who calls from that address.
+        """Changes the given fields of the caller's account; address: the client address of the call.
 
-        With the present password it may wait for a new e-mail address: its own stays until the code comes back, and
-        its reader is told. Asking for its own ends the waiting. Raises ValidationFailed, PasswordWrong and
-        RateLimitExceeded.
+        A new email address requires the current password and a confirmation: the former address stays until the code
+        is entered, and is notified. Requesting the current address again cancels the change. Raises ValidationFailed,
+        PasswordWrong and RateLimitExceeded.
         """
         if change.email is None:
             async with self._work.begin() as tx:
                 return await self._update(tx, caller, change)
         if not change.current_password:
-            raise ValidationFailed.of("currentPassword", "is required for another e-mail address")
+            raise ValidationFailed.of("currentPassword", "is required to change the email address")
         known = await self._current_password.check(caller, change.current_password, address)
         await self._confirmation.admit(change.email.lower(), confirmed=known.credentials.user.email_confirmed)
         async with self._work.begin() as tx:
@@ -60,18 +62,18 @@ class ProfileService:
             return await self._await(tx, user, change.email.lower())
 
     async def confirm_email(self, caller: Caller, code: str) -> User:
-        """Make the address that the caller's account waits for its own. Raises OtpInvalid and EmailTaken."""
+        """Confirms the new address of the caller's account with a code. Raises OtpInvalid and EmailTaken."""
         async with self._work.begin() as tx:
             waiting = await tx[AccountRepository].credentials_for_update(caller.user_id)
             user = await self._confirmation.confirmed(tx, waiting.user, code)
             if user is not None:
                 await tx[AuditWriter].record(AuditEvent.EMAIL_CONFIRMED, user.subject)
-        if user is None:  # raised here, behind the commit: the try counts
+        if user is None:  # raised after the commit, so that the try counts
             raise OtpInvalid()
         return user
 
     async def _update(self, tx: Transaction, caller: Caller, change: AccountChange) -> User:
-        """A patient's record is locked before his account, as everywhere."""
+        """Saves the changed fields; locks a patient's record before the account, the order used everywhere."""
         before = await tx[AccountRepository].get(caller.user_id)
         after = changed(before, change)
         subject = before.subject

@@ -1,9 +1,8 @@
-"""Which sessions and accounts may act: what an access token cannot know, kept in this process's memory.
+"""In-memory cache of revoked sessions and deactivated accounts, refreshed from the database.
 
-A token is valid for minutes; a logout, a deactivation and a verification act at once. The memory follows the database
-by a poll that reads what changed lately, overlapping, and from time to time everything, so that whatever was missed
-heals. When it is too old, or nobody has vouched for an account's licence and address, the database is asked, and when
-that fails the call is refused.
+An access token is valid for minutes, but a logout, a deactivation and a verification take effect at once. A poll reads
+recent changes with an overlap, and periodically everything, which repairs missed changes. If the cache is stale, or
+does not contain the account as confirmed and active, the database is queried; if that fails, the call is refused.
 """
 
 import asyncio
@@ -27,21 +26,21 @@ from server.identity import Caller
 
 POLL_SECONDS: Final = 0.5
 STALE_SECONDS: Final = 2.0
-"""A memory older than this is not trusted."""
+"""A cache older than this is not trusted."""
 RELOAD_SECONDS: Final = 60.0
 LOOK_BACK: Final = timedelta(seconds=30)
 """How far each poll looks back: longer than any transaction takes from its `now()` to its commit."""
 ASK_SECONDS: Final = 1.0
-"""How long the database may take to answer."""
+"""The timeout of queries."""
 
 REMEMBERED_FOR: Final = MAX_LIFETIME + timedelta(minutes=1)
-"""A session that was revoked longer ago has no token left to be presented, whatever their lifetime was set to."""
+"""All access tokens of a session that was revoked longer ago have expired, regardless of the lifetime setting."""
 
 _log = structlog.get_logger()
 
 
 class RevocationCache:
-    """The memory of one process."""
+    """The revoked sessions and deactivated accounts that one process knows."""
 
     def __init__(self, work: UnitOfWork, clock: Clock) -> None:
         self._work = work
@@ -50,16 +49,16 @@ class RevocationCache:
         self._revoked_here: set[UUID] = set()
         self._deactivated: set[UUID] = set()
         self._confirmed_active: set[UUID] = set()
-        """Who was found active and with an address of his own since the last reload; who is missing is asked for."""
+        """Accounts found active with a confirmed address since the last reload; others are queried."""
         self._read_at = float("-inf")
         self._reloaded_at = float("-inf")
 
     async def check(self, caller: Caller, *, confirmed: bool, verified: bool) -> None:
-        """Refuse a caller who may not act any more, or not yet.
+        """Refuses a caller who may no longer act, or not yet.
 
-        confirmed: he needs an address of his own. verified: if he is a doctor or pharmacist, a verified licence. Raises
-        Unauthenticated for a revoked session or a closed account, EmailNotConfirmed, AccountNotVerified, and
-        DatabaseUnavailable or ServerBusy when the memory is stale and the database does not answer.
+        confirmed: the call requires a confirmed address. verified: it requires a verified licence of doctors and
+        pharmacists. Raises Unauthenticated for a revoked session or a deactivated account, EmailNotConfirmed,
+        AccountNotVerified, and DatabaseUnavailable or ServerBusy if the cache is stale and the database unavailable.
         """
         if self.has_ended(caller):
             raise Unauthenticated()
@@ -68,27 +67,27 @@ class RevocationCache:
             await self._ask(caller, confirmed=confirmed, verified=verified)
 
     def has_ended(self, caller: Caller) -> bool:
-        """Whether this process knows that the session was revoked or the account closed; asks nobody."""
+        """Returns whether the cache contains the session as revoked or the account as deactivated; never queries."""
         return caller.session_id in self._revoked or caller.user_id in self._deactivated
 
     def revoked(self, *session_ids: UUID) -> None:
-        """Sessions were revoked by this process, and that is committed."""
+        """Adds sessions that this process has revoked; call it after the commit."""
         self._revoked.update(session_ids)
         self._revoked_here.update(session_ids)
 
     def reopened(self, user_id: UUID) -> None:
-        """A closed account was opened again by this process; its former sessions stay revoked."""
+        """Removes an account that this process has reactivated; its former sessions stay revoked."""
         self._deactivated.discard(user_id)
 
     @asynccontextmanager
     async def kept_fresh(self) -> AsyncIterator[None]:
-        """Load the memory and let it follow the database while the block runs."""
+        """Loads the cache and keeps it fresh while the block runs."""
         await self.refresh()
         async with background.running(self._follow()):
             yield
 
     async def refresh(self) -> None:
-        """Read what changed, or everything when that is due; without an answer the memory stays as it is, and ages."""
+        """Reads recent changes, or everything if that is due; if the database fails, the cache keeps its age."""
         now = self._monotonic()
         missed_changes = now - self._read_at > LOOK_BACK.total_seconds() / 2
         try:
@@ -106,7 +105,7 @@ class RevocationCache:
             await asyncio.sleep(POLL_SECONDS)
             try:
                 await self.refresh()
-            except Exception as error:  # the memory grows stale, which refuses; following must not end
+            except Exception as error:  # a stale cache is not trusted; the loop must go on
                 _log.warning("standing_not_read", error=type(error).__name__)
 
     async def _catch_up(self) -> None:

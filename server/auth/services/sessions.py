@@ -1,4 +1,4 @@
-"""Signing in, staying signed in, signing out."""
+"""Use cases of sessions: signing in, refreshing and signing out."""
 
 from datetime import datetime
 from uuid import UUID
@@ -25,10 +25,10 @@ from server.rate_limits.rate_limiter import RateLimiter
 
 
 class SessionService:
-    """The use cases of sessions.
+    """Implements the use cases of sessions.
 
-    successor_key: derives the token that follows a refresh token (`keys.refresh_key`).
-    refreshes: how often a session's tokens may be exchanged.
+    successor_key: derives the successor of a refresh token.
+    refreshes: the limit of refreshes per session.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class SessionService:
         self._refreshes = refreshes
 
     async def login(self, email: str, password: str, address: str = "") -> SignedIn:
-        """Open a session for who knows the password and calls from that address; the oldest of more than five ends.
+        """Opens a session for a correct password; the oldest session ends if there are more than MAX_SESSIONS.
 
-        Raises InvalidCredentials, the same for an unknown e-mail, a wrong password and a closed account, after the
-        same work, and RateLimitExceeded while the account is delayed.
+        address: the client address of the call. Raises InvalidCredentials, equally and after the same work for an
+        unknown email, a wrong password and a deactivated account, and RateLimitExceeded while the account is delayed.
         """
         async with self._attempts.counted(email.lower(), address) as attempt:
             return await self._login(email.lower(), password, attempt)
@@ -89,18 +89,17 @@ class SessionService:
         return SignedIn(current.user, tokens)
 
     async def open(self, tx: Transaction, user: User) -> tuple[Caller, Tokens]:
-        """Open a session of an account whose right to it was checked; answers who acts in it."""
+        """Opens a session of an authenticated account. Returns its caller and its tokens."""
         session_id, token = new_id(), new_refresh_token()
         ends = await tx[SessionRepository].open(session_id, user.id, stored_hash(token), self._lifetimes.of(user.role))
         return Caller(user.id, user.role, session_id), self._tokens(user, session_id, token, ends)
 
     async def refresh(self, token: str) -> SignedIn:
-        """Exchange a refresh token for the next pair of tokens.
+        """Exchanges a refresh token for the next pair of tokens.
 
-        A repeat within 10 seconds, while the next token is unused, gets the same one: a reply was lost. Any other
-        repeat revokes the session: one of two holders of this token has stolen it. Raises RefreshTokenInvalid, and
-        RateLimitExceeded when the session has been refreshed too often; only unknown tokens cost the address that sent
-        them.
+        A repeat within 10 seconds, while the next token is unused, gets the same token again: the first response was
+        lost. Any other repeat revokes the session, because the token may be stolen. Raises RefreshTokenInvalid, and
+        RateLimitExceeded if the session was refreshed too often; only unknown tokens are charged to the client address.
         """
         token_hash, next_token = stored_hash(token), successor(token, self._successor_key)
         async with self._work.begin() as tx:
@@ -122,14 +121,14 @@ class SessionService:
             elif not presented.used:
                 idle = self._lifetimes.of(presented.user.role).idle
                 await tx[SessionRepository].rotate(token_hash, stored_hash(next_token), idle)
-        if reused:  # raised here, behind the commit
+        if reused:  # raised after the commit
             self._revocations.revoked(presented.session_id)
             raise RefreshTokenInvalid()
         tokens = self._tokens(presented.user, presented.session_id, next_token, presented.session_ends)
         return SignedIn(presented.user, tokens)
 
     async def logout(self, caller: Caller) -> None:
-        """End the caller's session: none of its tokens is accepted any more."""
+        """Ends the caller's session; its tokens are no longer accepted."""
         async with self._work.begin() as tx:
             await tx[SessionRepository].revoke(caller.session_id)
             await tx[AuditWriter].record(AuditEvent.SIGNED_OUT, Subject("account", caller.user_id))
@@ -141,6 +140,6 @@ class SessionService:
 
 
 def _may_go_on(presented: PresentedToken) -> bool:
-    """Whether the session lives; a used token is judged further, an unused one must not have lain too long."""
+    """Returns whether the session may go on; a used token is checked further, an unused one must not have expired."""
     lives = presented.session_open and presented.user.status is not UserStatus.DEACTIVATED
     return lives and (presented.used or not presented.idle_too_long)

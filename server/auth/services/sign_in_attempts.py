@@ -1,10 +1,11 @@
-"""Guessing at one account gets slower with each failure, and never impossible for its owner.
+"""Delays after failed sign-ins: each failure slows guessing down, without locking the owner out.
 
-Counted by a keyed hash of the e-mail, so that an address without an account is delayed just like one with. Where the
-account signed in during the last 30 days it has a counter of its own: others cannot keep the owner out.
+Failures are counted by a keyed hash of the email address, so that an address without an account is delayed like one
+with. A client address from which the account signed in during the last 30 days has its own counter, so that other
+clients cannot lock the owner out.
 
-A try is charged as a failure before its password is checked and given back afterwards. The number of passwords checked
-is therefore exact, however many tries and processes there are at once.
+A try is charged as a failure before its password is checked, and refunded afterwards if it was none. The number of
+passwords checked is therefore exact, regardless of the number of concurrent tries and processes.
 """
 
 import asyncio
@@ -24,17 +25,17 @@ from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RateLimitExceeded, ServerBusy, Unavailable
 
 LIMIT: Final = "sign_in"
-"""What the refusal names as its limit."""
+"""The limit that the error names."""
 AT_ONCE: Final = FREE_FAILURES - 1
-"""How many tries of one account from one address this process checks at once. More wait for their turn: the charges of
-right passwords that are still being checked must not delay an account."""
+"""The number of tries of one account from one address that this process checks at once. More tries wait: the charges
+of correct passwords that are still being checked must not delay the account."""
 SHORT_WAIT_SECONDS: Final = 0.5
-"""What a try may wait for its turn and a connection before the wait counts; less than the shortest delay."""
+"""How long a try may wait for its turn and a connection before the wait counts; less than the shortest delay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A check of a password that was let through and charged."""
+    """A try that was allowed and charged."""
 
     account: bytes
     address: bytes
@@ -43,7 +44,7 @@ class Attempt:
 
 
 class SignInAttempts:
-    """Lets checks of passwords through and counts those that fail; key: 32 bytes, for the hashes."""
+    """Allows or delays password checks, and counts the failures; key: 32 bytes, for the hashes."""
 
     def __init__(self, work: UnitOfWork, key: bytes) -> None:
         self._work = work
@@ -52,11 +53,11 @@ class SignInAttempts:
 
     @asynccontextmanager
     async def counted(self, email: str, address: str, arrived: float | None = None) -> AsyncIterator[Attempt]:
-        """Charges a try for an e-mail (in lower case) from an address; the block checks the password.
+        """Charges a try for an email (in lower case) from an address; the block checks the password.
 
-        The charge stays, unless `succeeded` or `give_back` takes it away or the block raises Unavailable, which judges
-        nothing. arrived: when the call did, by the monotonic clock; now, if it is not given. Raises RateLimitExceeded
-        while the account is delayed, and ServerBusy.
+        The charge stays unless `succeeded` or `give_back` removes it, or the block raises Unavailable, so that the
+        password was not checked. arrived: the arrival time of the call by the monotonic clock; default now. Raises
+        RateLimitExceeded while the account is delayed, and ServerBusy.
         """
         arrived = time.monotonic() if arrived is None else arrived
         account, place = self._hash("account", email), self._hash("address", address)
@@ -70,20 +71,20 @@ class SignInAttempts:
                 raise
 
     async def give_back(self, attempt: Attempt) -> None:
-        """Takes away the charge of a try that was no failure."""
+        """Removes the charge of a try that was not a failure."""
         async with self._work.begin() as tx:
             await tx[SignInRepository].give_back(attempt.account, attempt.counter)
 
     async def succeeded(self, tx: Transaction, attempt: Attempt) -> None:
-        """Forgets the failures on the counter in force, and knows the address from now on."""
+        """Resets the failures of the charged counter, and marks the address as known for 30 days."""
         await tx[SignInRepository].succeeded(attempt.account, attempt.address, attempt.counter)
 
     async def forgive(self, tx: Transaction, email: str) -> None:
-        """Forgets all failures: the owner of the e-mail has set a new password, and guesses were at the old one."""
+        """Resets all failures after a new password was set, because the guesses were at the old one."""
         await tx[SignInRepository].forgive(self._hash("account", email))
 
     async def asker(self, tx: Transaction, email: str, address: str, nonce: str) -> Asker:
-        """Returns who asks for, or tries, a code for an e-mail (in lower case); nonce: empty if the client has none."""
+        """Returns the client that requests or tries a code for an email (in lower case); nonce: empty if none."""
         place = self._hash("address", address)
         known = await tx[SignInRepository].knows(self._hash("account", email), place)
         return Asker(place, self._hash("nonce", nonce) if nonce else None, known)

@@ -1,4 +1,4 @@
-"""What the database knows about accounts."""
+"""Repository of accounts."""
 
 from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
@@ -51,7 +51,7 @@ USER_COLUMNS: Final = (
     users.c.pharmacy_address,
     users.c.created_at,
 )
-"""The columns of which `user_of` makes an entity."""
+"""The columns from which `user_of` creates an entity."""
 
 _INSERT: Final = (
     insert(users)
@@ -152,7 +152,7 @@ _LIST: Final = KeysetQuery(
 
 
 def user_of(row: Row[*tuple[Any, ...]]) -> User:
-    """The account of a row that holds USER_COLUMNS."""
+    """Returns the account of a row with USER_COLUMNS."""
     return User(
         id=row.id,
         email=row.email or row.new_email,
@@ -172,13 +172,13 @@ def user_of(row: Row[*tuple[Any, ...]]) -> User:
 
 
 class AccountRepository:
-    """Accounts, through one connection."""
+    """Reads and writes accounts through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def insert(self, account: NewAccount) -> User:
-        """Store a new account. Raises EmailTaken; the transaction goes on."""
+        """Stores a new account. Raises EmailTaken; the transaction remains usable."""
         values = {
             "id": new_id(),
             "email": account.email if account.email_confirmed else None,
@@ -201,43 +201,43 @@ class AccountRepository:
         return user_of(row)
 
     async def get(self, user_id: UUID) -> User:
-        """The account of that id. Raises NotFound."""
+        """Returns the account with this id. Raises NotFound."""
         return self._require_user((await self._connection.execute(_GET, {"user_id": user_id})).one_or_none())
 
     async def read(self, user_id: UUID) -> User:
-        """The account of that id, for somebody else; the reading is recorded. Raises NotFound."""
+        """Returns the account with this id for another user, and records the access for audit. Raises NotFound."""
         parameters = {"user_id": user_id, **audit_params(AuditEvent.ACCOUNT_READ)}
         return self._require_user((await self._connection.execute(_READ, parameters)).one_or_none())
 
     async def credentials(self, email: str) -> Credentials | None:
-        """The account whose own address that is (in lower case) with its password hash; None if there is none."""
+        """Returns the account with this confirmed address (in lower case) and its password hash, or None."""
         row = (await self._connection.execute(_BY_EMAIL, {"address": email})).one_or_none()
         return None if row is None else Credentials(user_of(row), row.password_hash)
 
     async def credentials_of(self, user_id: UUID) -> Credentials:
-        """The account of that id, which exists, with its password hash."""
+        """Returns the account with this id, which must exist, and its password hash."""
         row = (await self._connection.execute(_CREDENTIALS_OF, {"user_id": user_id})).one()
         return Credentials(user_of(row), row.password_hash)
 
     async def credentials_for_update(self, user_id: UUID) -> Credentials:
-        """The same of an account that exists, locked against other sign-ins and changes until the transaction ends."""
+        """Does the same, and locks the account against other sign-ins and changes until the transaction ends."""
         row = (await self._connection.execute(_BY_ID_FOR_UPDATE, {"user_id": user_id})).one()
         return Credentials(user_of(row), row.password_hash)
 
     async def replace_password_hash(self, user_id: UUID, password_hash: str) -> None:
-        """Store the hash of the same password under present parameters, or that of a new password."""
+        """Stores the hash of the same password with current parameters, or that of a new password."""
         await self._connection.execute(_REPLACE_HASH, {"user_id": user_id, "new_hash": password_hash})
 
     async def save(self, user: User) -> User:
-        """Store what its holder may change of a locked account (`account_change.CHANGEABLE`)."""
+        """Stores the fields of a locked account that its owner may change (`rules.accounts.CHANGEABLE`)."""
         return await self._change_account(_SAVE, user.id, **{f"new_{name}": getattr(user, name) for name in CHANGEABLE})
 
     async def await_email(self, user_id: UUID, email: str | None) -> User:
-        """Let a locked account wait for the code of an address (in lower case); None: for none any more."""
+        """Sets the unconfirmed address (in lower case) of a locked account; None clears it."""
         return await self._change_account(_AWAIT_EMAIL, user_id, awaited=email)
 
     async def confirm_email(self, user_id: UUID) -> User:
-        """Make the address that a locked account waits for its own. Raises EmailTaken; the transaction goes on."""
+        """Confirms the unconfirmed address of a locked account. Raises EmailTaken; the transaction remains usable."""
         try:
             async with self._connection.begin_nested():
                 return await self._change_account(_CONFIRM_EMAIL, user_id)
@@ -245,27 +245,27 @@ class AccountRepository:
             raise EmailTaken() from error
 
     async def verify(self, user_id: UUID) -> User:
-        """Make a doctor or pharmacist active, if not so already. Raises NotFound for others and closed accounts."""
+        """Activates an unverified doctor or pharmacist. Raises NotFound for other roles and deactivated accounts."""
         return await self._change_account(_VERIFY, user_id)
 
     async def active_admins_for_update(self) -> Set[UUID]:
-        """All admins who may act, locked against being closed by each other."""
+        """Returns the ids of all active admins, locked so that they cannot deactivate each other concurrently."""
         return set(await self._connection.scalars(_ACTIVE_ADMINS))
 
     async def deactivate(self, user_id: UUID) -> User:
-        """Close an account, if it is not closed already. Raises NotFound."""
+        """Deactivates an account, if it is not deactivated already. Raises NotFound."""
         return await self._change_account(_DEACTIVATE, user_id)
 
     async def reactivate(self, user_id: UUID) -> User:
-        """Give a closed account the status back that it had. Raises NotFound."""
+        """Restores the former status of a deactivated account. Raises NotFound."""
         return await self._change_account(_REACTIVATE, user_id)
 
     async def newest(
         self, wanted: UserFilter, after: tuple[datetime, UUID] | None, size: int
     ) -> tuple[list[User], int]:
-        """Up to `size` + 1 accounts behind a row, newest first, and how many the filter finds (to COUNT_LIMIT + 1).
+        """Returns up to `size` + 1 accounts after a row, newest first, and the filter's count (up to COUNT_LIMIT + 1).
 
-        The reading is recorded.
+        Records the access for audit.
         """
         filters = {"role": wanted.role, "status": wanted.status, **_search(wanted.search)}
         cursor = {"after_moment": after[0], "after_id": after[1]} if after else {}
@@ -274,11 +274,11 @@ class AccountRepository:
         return [user_of(row) for row in rows], found
 
     async def lock_first_admin(self) -> None:
-        """Wait until no other process makes the first admin; until the transaction ends this one does."""
+        """Takes the lock for creating the first admin, until the transaction ends; waits for other processes."""
         await self._connection.execute(_LOCK_FIRST_ADMIN)
 
     async def has_admin(self) -> bool:
-        """Whether there is an admin, active or not."""
+        """Returns whether there is an admin, active or not."""
         return bool(await self._connection.scalar(_HAS_ADMIN))
 
     async def _change_account(self, statement: Executable, user_id: UUID, **more: str | None) -> User:
@@ -292,12 +292,12 @@ class AccountRepository:
         return user_of(row)
 
     async def not_active(self) -> Mapping[UUID, UserStatus]:
-        """All accounts that may not act, or not in full."""
+        """Returns all accounts that are not active, with their status."""
         rows = await self._connection.execute(_NOT_ACTIVE)
         return {row.id: UserStatus(row.status) for row in rows}
 
     async def status_changes(self, within: timedelta) -> Mapping[UUID, UserStatus]:
-        """The accounts whose status was set in that time, with the present one."""
+        """Returns the accounts whose status changed in that time, with the current status."""
         rows = await self._connection.execute(_STATUS_CHANGES, {"within": within})
         return {row.id: UserStatus(row.status) for row in rows}
 
@@ -307,4 +307,4 @@ def _search(search: str | None) -> dict[str, str]:
         return {}
     if "@" in search:
         return {"email": search.strip().lower()}
-    return {"name_query": name_search.query(search) or ""}  # a search without words finds nobody
+    return {"name_query": name_search.query(search) or ""}  # a search without words has no results

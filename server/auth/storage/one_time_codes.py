@@ -1,4 +1,4 @@
-"""What the database knows about one-time codes: hashes, for whom, how often tried."""
+"""Repository of one-time codes: their hashes, scopes and tries."""
 
 from datetime import datetime
 from math import ceil
@@ -20,7 +20,7 @@ from server.db.identifiers import new_id
 from server.errors import RateLimitExceeded
 
 LIMIT: Final = "codes"
-"""What the refusal of one code too many names as its limit."""
+"""The limit that the error names."""
 
 _SCOPE: Final = (bindparam("user_id", type_=Uuid), bindparam("purpose", type_=Text))
 _SESSION: Final = bindparam("session_id", type_=Uuid)
@@ -30,11 +30,11 @@ _ASKER: Final = (
     bindparam("stranger", type_=Boolean),
 )
 
-# Whoever asks for or tries a code waits for those before: counts are read and written by one at a time.
+# Calls that request or try a code of an account are serialized, so that counts are read and written by one at a time.
 _LOCK_ACCOUNT: Final = text("SELECT FROM users WHERE id = :user_id FOR NO KEY UPDATE").bindparams(_SCOPE[0])
 
-# Seconds until the oldest code that counts is a day old, where there are as many as there may be. Each purpose counts
-# by itself, and reset codes by the address that asked; those that strangers asked for count together as well.
+# The seconds until the oldest counted code is a day old, if the maximum is reached. Codes are counted by purpose, reset
+# codes also by requesting address; those that strangers requested are counted together as well.
 _WAIT: Final = text(
     """
     WITH today AS (
@@ -83,9 +83,10 @@ _INSERT: Final = text(
     bindparam("lifetime", type_=Interval),
 )
 
-# A client's own codes are those it asked for, by its nonce or else by its address. A client without a nonce that has
-# none of its own is judged against those of other such clients: its address has changed, or it is a stranger.
-# Such stray tries never end a code. What strangers share for a day is `pooled`; the first try at a code is not.
+# A client's own codes are those that it requested, by its nonce or else by its address. A try by a client without a
+# nonce and without own codes is checked against the codes of other such clients: its address has changed, or it is a
+# stranger. Such stray tries never end a code. The tries that strangers share for a day are `pooled`; the first try at
+# a code is not.
 _TRY: Final = text(
     """
     WITH open AS (
@@ -123,17 +124,17 @@ _TRY: Final = text(
 
 
 class OneTimeCodeRepository:
-    """One-time codes, through one connection."""
+    """Stores and checks one-time codes through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def add(self, scope: CodeScope, code_hash: bytes) -> datetime:
-        """Stores a new code and locks the account. Returns when the code expires.
+        """Stores a new code and locks the account. Returns the code's expiry.
 
-        Where strangers may ask, codes before it stay good until they are used or expire. Where the owner alone may, the
-        one before ends: a code confirms the address that it was mailed to. Raises RateLimitExceeded, and nothing is
-        changed, when as many were sent in 24 hours as may be.
+        If strangers can request codes, former codes stay valid until they are used or expire. If only the owner can,
+        the former code ends, because a code confirms the address that it was sent to. Raises RateLimitExceeded, without
+        a change, if the maximum for 24 hours is reached.
         """
         values = _values(scope)
         await self._connection.execute(_LOCK_ACCOUNT, values)
@@ -147,10 +148,10 @@ class OneTimeCodeRepository:
         return expires_at
 
     async def use(self, scope: CodeScope, code_hash: bytes) -> bool:
-        """Returns whether this is a code that is open there, and ends all that are; a wrong try is counted.
+        """Returns whether the code is open in this scope, and then ends all open codes; a wrong try is counted.
 
-        Of any number of tries at once each is counted, and one succeeds: the row of a single open code sees to that,
-        and where strangers try too the account is locked.
+        Every concurrent try is counted, and only one succeeds: the row lock of the single open code ensures this, and
+        if strangers can try, the lock of the account.
         """
         values = _values(scope)
         if scope.asker is not None:
@@ -162,7 +163,7 @@ class OneTimeCodeRepository:
         return True
 
     async def end_all(self, user_id: UUID) -> None:
-        """End every code of an account that could still be used."""
+        """Ends every open code of an account."""
         await self._connection.execute(_END_ALL, {"user_id": user_id})
 
 

@@ -1,4 +1,4 @@
-"""What the database knows about sessions and their refresh tokens. It holds hashes of tokens, never tokens."""
+"""Repository of sessions and their refresh tokens. It stores hashes of tokens, never tokens."""
 
 from collections.abc import Set
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ from server.auth.storage.accounts import USER_COLUMNS, user_of
 from server.auth.storage.tables import refresh_tokens, sessions, users
 
 HISTORY_OPEN: Final = timedelta(minutes=10)
-"""So long a medical history stays open to the session that has entered the code."""
+"""How long a medical history stays open to the session that entered the code."""
 REPEAT_WINDOW: Final = timedelta(seconds=10)
-"""So long after its use a refresh token may be presented again, because the reply was lost."""
+"""How long after its use a refresh token may be sent again, because the response was lost."""
 
 _OPEN: Final = text(
     """
@@ -37,7 +37,7 @@ _OPEN: Final = text(
     bindparam("idle", type_=Interval),
 )
 
-# Only sessions that can still be refreshed count: one that died of idleness takes nobody's place.
+# Only sessions that can still be refreshed count; a session that expired unused does not.
 _END_OLDEST: Final = text(
     """
     UPDATE sessions SET revoked_at = now()
@@ -52,8 +52,8 @@ _END_OLDEST: Final = text(
     """
 ).bindparams(bindparam("user_id", type_=Uuid))
 
-# Locks the session, so that of several calls with one family's tokens one goes first. The state is read by a second
-# statement: one that waited for a lock sees the locked row anew, but not the rows joined to it.
+# Locks the session, so that concurrent calls with tokens of one family are serialized. The state is read by a second
+# statement: after waiting for a lock, a statement rereads the locked row, but not the rows joined to it.
 _LOCK_FAMILY: Final = (
     select(sessions.c.id)
     .join_from(refresh_tokens, sessions)
@@ -138,13 +138,13 @@ _HISTORY_IS_OPEN: Final = (
 
 
 class SessionRepository:
-    """Sessions and refresh tokens, through one connection."""
+    """Reads and writes sessions and refresh tokens through one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def open(self, session_id: UUID, user_id: UUID, token_hash: bytes, lifetime: Lifetime) -> datetime:
-        """Store a new session with its first refresh token; answers its absolute end."""
+        """Stores a new session with its first refresh token and returns its absolute end."""
         values = {
             "session_id": session_id,
             "user_id": user_id,
@@ -156,12 +156,12 @@ class SessionRepository:
         return ends
 
     async def end_oldest(self, user_id: UUID, kept: int) -> Set[UUID]:
-        """Revoke the account's open sessions but the newest `kept`; answers which. Lock the account first."""
+        """Revokes and returns the account's open sessions except the newest `kept`. Lock the account first."""
         rows = await self._connection.execute(_END_OLDEST, {"user_id": user_id, "kept": kept})
         return {row.id for row in rows}
 
     async def presented_for_update(self, token_hash: bytes, successor_hash: bytes) -> PresentedToken | None:
-        """The state of a refresh token, with its whole family locked; None if no such token was ever issued."""
+        """Locks a refresh token's family and returns the token's state; None if the token is unknown."""
         await self._connection.execute(_LOCK_FAMILY, {"token_hash": token_hash})
         values = {"token_hash": token_hash, "successor_hash": successor_hash}
         row = (await self._connection.execute(_PRESENTED, values)).one_or_none()
@@ -178,33 +178,33 @@ class SessionRepository:
         )
 
     async def rotate(self, token_hash: bytes, successor_hash: bytes, idle: timedelta) -> None:
-        """Mark a refresh token as used and store its successor, which dies unused after `idle`."""
+        """Marks a refresh token as used and stores its successor, which expires after `idle` if it is not used."""
         values = {"token_hash": token_hash, "successor_hash": successor_hash, "idle": idle}
         await self._connection.execute(_ROTATE, values)
 
     async def revoke(self, session_id: UUID) -> None:
-        """End a session for good; one that has ended stays as it is."""
+        """Revokes a session; one that was revoked before does not change."""
         await self._connection.execute(_REVOKE, {"session_id": session_id})
 
     async def end_all(self, user_id: UUID, *, but: UUID | None = None) -> Set[UUID]:
-        """Revoke the account's sessions, all or `but` one; answers which. Lock the account first."""
+        """Revokes and returns the account's sessions, all or all except `but`. Lock the account first."""
         return set(await self._connection.scalars(_END_OTHERS, {"of_user": user_id, "kept": but}))
 
     async def revoked(self, within: timedelta) -> Set[UUID]:
-        """The sessions that were revoked in that time."""
+        """Returns the sessions that were revoked in that time."""
         return set(await self._connection.scalars(_REVOKED, {"within": within}))
 
     async def open_history(self, session_id: UUID) -> datetime | None:
-        """Let an open session read its patient's history; answers until when, None if the session has ended."""
+        """Opens its patient's history to an open session. Returns the end; None if the session has ended."""
         until: datetime | None = await self._connection.scalar(_OPEN_HISTORY, {"session_id": session_id})
         return until
 
     async def history_is_open(self, session_id: UUID) -> bool:
-        """Whether a session may read its patient's history now."""
+        """Returns whether a session may read its patient's history now."""
         return bool(await self._connection.scalar(select(_HISTORY_IS_OPEN), {"session_id": session_id}))
 
     async def standing(self, session_id: UUID, user_id: UUID) -> SessionStanding | None:
-        """What the account that holds a session may do; None if the session was revoked or is not his."""
+        """Returns the rights of a session's account; None if the session was revoked or belongs to another account."""
         found = await self._connection.execute(_STANDING, {"session_id": session_id, "user_id": user_id})
         row = found.one_or_none()
         return None if row is None else SessionStanding(UserStatus(row.status), row.email_confirmed)

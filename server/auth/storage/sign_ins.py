@@ -1,4 +1,4 @@
-"""What the database knows about failed sign-ins. It holds keyed hashes, never e-mails or addresses."""
+"""Repository of failed sign-ins. It stores keyed hashes, never email or client addresses."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,20 +7,20 @@ from sqlalchemy import Double, Integer, LargeBinary, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 FREE_FAILURES: Final = 5
-"""So many failures cost no time; the fifth costs a second, each more twice as much as the one before."""
+"""From this failure on sign-ins are delayed: the fifth costs a second, and each further one doubles the delay."""
 LONGEST_DELAY_SECONDS: Final = 900
 EVERYBODY: Final = b""
-"""The address of the counter that all addresses share from which the account did not sign in lately."""
+"""The address of the counter that is shared by all addresses from which the account has not signed in for 30 days."""
 
 _WHO: Final = (bindparam("account", type_=LargeBinary), bindparam("address", type_=LargeBinary))
 _FREE: Final = bindparam("free", FREE_FAILURES, type_=Integer)
 _LONGEST: Final = bindparam("longest", LONGEST_DELAY_SECONDS, type_=Integer)
 _EVERYBODY: Final = bindparam("everybody", EVERYBODY, type_=LargeBinary)
 
-# One statement charges a try or refuses it, so that of any number at once each is counted: those that wait for the row
-# see it as the one before left it, and those that are seen to be delayed lock nothing. Failures that are a day old are
-# forgiven; housekeeping deletes what was not touched for 30 days. A try is judged as of its arrival (`waited` seconds
-# ago): one that came during a delay does not outlast it by waiting for a connection.
+# One statement charges or refuses a try, so that every concurrent try is counted: a try that waits for the row sees it
+# as the previous one left it, and a try that is delayed locks nothing. Failures that are a day old are reset; retention
+# purges rows that were not touched for 30 days. A try is judged at its arrival time (`waited` seconds ago): one that
+# arrived during a delay cannot outlast it by waiting for a connection.
 _CHARGE: Final = text(
     """
     WITH chosen AS (
@@ -88,14 +88,14 @@ _FORGIVE: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class SignInCharge:
-    """What charging a try found."""
+    """The result of charging a try."""
 
     counter: bytes
-    """The address of the counter in force."""
+    """The address of the counter that applies."""
     allowed: bool
-    """The password may be checked, and the try is charged as a failure."""
+    """Whether the password may be checked; the try is then charged as a failure."""
     wait_seconds: float
-    """Of a refused one: until the next may be tried."""
+    """For a refused try, the seconds until the next try is allowed."""
 
 
 class SignInRepository:
@@ -105,20 +105,20 @@ class SignInRepository:
         self._connection = connection
 
     async def charge(self, account: bytes, address: bytes, *, waited: float) -> SignInCharge:
-        """Counts a failure on the counter in force for this account at this address, unless it is delayed.
+        """Charges a failure to the counter that applies to this account and address, unless it is delayed.
 
-        From the fifth failure on each delays the next try. waited: seconds since the try arrived.
+        From the fifth on, each failure delays the next try. waited: the seconds since the try arrived.
         """
         values = {"account": account, "address": address, "waited": waited}
         row = (await self._connection.execute(_CHARGE, values)).one()
         return SignInCharge(row.address, row.allowed, row.wait or 0.0)
 
     async def give_back(self, account: bytes, counter: bytes) -> None:
-        """Takes one failure away."""
+        """Removes one failure from a counter."""
         await self._connection.execute(_GIVE_BACK, {"account": account, "address": counter})
 
     async def succeeded(self, account: bytes, address: bytes, counter: bytes) -> None:
-        """Know the address for 30 days, and forget the failures on the counter that was in force."""
+        """Marks the address as known for 30 days, and resets the counter that was charged."""
         await self._connection.execute(_SUCCEEDED, {"account": account, "address": address, "counter": counter})
 
     async def knows(self, account: bytes, address: bytes) -> bool:
@@ -126,5 +126,5 @@ class SignInRepository:
         return bool(await self._connection.scalar(_KNOWS, {"account": account, "address": address}))
 
     async def forgive(self, account: bytes) -> None:
-        """Forget all failures of an account."""
+        """Resets all failures of an account."""
         await self._connection.execute(_FORGIVE, {"account": account})

@@ -63,10 +63,10 @@ users = Table(
     Index("ix_users_status_changed_at", "status_changed_at"),
     Index("ix_users_new_email", "new_email", postgresql_where=text("new_email IS NOT NULL")),
 )
-"""Accounts; never deleted, because clinical data names them. A closed one keeps the status it goes back to.
+"""Accounts; never deleted, because clinical data refers to them. `deactivated_from` is the status before deactivation.
 
-`email` is an account's own address, which nobody else has; `new_email` one that waits for its mailed code, and any
-number of accounts may wait for the same. An account that registered itself may have no address of its own yet.
+`email` is the confirmed address, which is unique; `new_email` is one that waits for confirmation by a code, and several
+accounts may wait for the same. A self-registered account may have no confirmed address yet.
 """
 
 user_names = Table(
@@ -81,22 +81,22 @@ user_names = Table(
     text_column("pharmacy_address"),
     info=APPEND_ONLY,
 )
-"""How each account was named, and since when: what a past act shows of whoever did it.
+"""The names of each account over time, so that past actions show the names of their time.
 
-Triggers on `users` add the rows, the first of an account since -infinity; the service may only read them.
+Triggers on `users` insert the rows, the first of an account since -infinity; the service may only read them.
 """
 
 
 def user_named_at(user_id: ColumnElement[UUID], at: ColumnElement[datetime], alias: str) -> Lateral:
-    """Returns the row of `user_names` that held for an account at a time, to be joined ON true.
+    """Returns the row of `user_names` that applied to an account at a time, to be joined ON true.
 
-    Whatever shows a past act takes names from here; `users` holds those of today.
+    Queries that show a past action take names from here; `users` contains the current ones.
     """
     return named_at(user_names, user_names.c.user_id == user_id, at, alias)
 
 
 def named_at(names: Table, of_person: ColumnElement[bool], at: ColumnElement[datetime], alias: str) -> Lateral:
-    """Returns the newest row of a table of names that is not newer than `at`, among those of one person."""
+    """Returns the newest row of one person in a table of names that is not newer than `at`."""
     until_then: Any = select(names).where(of_person, names.c.since <= at)
     return until_then.order_by(names.c.since.desc()).limit(1).lateral(alias)  # type: ignore[no-any-return]
 
@@ -113,7 +113,7 @@ sessions = Table(
     Index("ix_sessions_expires_at", "expires_at"),
     Index("ix_sessions_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
 )
-"""One row per sign-in; its refresh tokens are one family. A patient's may read his history for some minutes."""
+"""One row per sign-in; its refresh tokens are one family. `history_until`: the end of access to a patient's history."""
 
 refresh_tokens = Table(
     "refresh_tokens",
@@ -125,7 +125,7 @@ refresh_tokens = Table(
     timestamp_column("used_at", nullable=True),
     Index("ix_refresh_tokens_expires_at", "expires_at"),
 )
-"""SHA-256 of each refresh token; the tokens themselves are stored nowhere."""
+"""The SHA-256 of each refresh token; the tokens themselves are not stored."""
 
 one_time_codes = Table(
     "one_time_codes",
@@ -152,10 +152,11 @@ one_time_codes = Table(
     Index("ix_one_time_codes_session_id", "session_id"),
     Index("ix_one_time_codes_created_at", "created_at"),
 )
-"""Mailed codes; those over a day old are deleted.
+"""One-time codes sent by email; codes older than a day are deleted.
 
-address, nonce: keyed hashes of what the client that asked for a reset code is known by; stranger: the account had not
-signed in from that address lately. tries: wrong ones of that client; stray_tries: those of others, which end no code.
+address, nonce: keyed hashes that identify the client that requested a reset code; stranger: the account had not signed
+in from that address during the last 30 days. tries: tries by that client; stray_tries: tries by others, which never end
+a code.
 """
 
 sign_in_counters = Table(
@@ -169,5 +170,5 @@ sign_in_counters = Table(
     timestamp_column("touched_at"),
     Index("ix_sign_in_counters_touched_at", "touched_at"),
 )
-"""Failed sign-ins by keyed hash of the e-mail, known or not: a counter for everybody (the address is empty), and one
-for each address from which the account signed in."""
+"""Failed sign-ins by keyed hash of the email, known or not: one shared counter (its address is empty), and one for each
+address from which the account signed in."""

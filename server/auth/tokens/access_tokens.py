@@ -1,7 +1,7 @@
-"""Access tokens: JWTs signed with Ed25519 that say who calls, for some minutes, and nothing about the person.
+"""Access tokens: JWTs signed with Ed25519 that identify the caller for some minutes and contain no personal data.
 
 Sources: the product contract (formats); RFC 8725 (JWT best practice); RFC 9068 (`typ: at+jwt`). PyJWT signs and checks
-signatures; what it lets through (padding, headers we never write, claims of other types) is refused here.
+signatures; this module rejects what PyJWT accepts (padding, headers that are never issued, claims of other types).
 """
 
 import json
@@ -29,14 +29,14 @@ AUDIENCE: Final = "medconnect-api"
 LEEWAY_SECONDS: Final = int(LEEWAY.total_seconds())
 MAX_LIFETIME_SECONDS: Final = int(MAX_LIFETIME.total_seconds())
 REMEMBERED_TOKENS: Final = 4096
-"""Tokens whose signature a process checks once: checking costs 150 µs, remembering about 1 KiB."""
+"""The number of verified tokens that a process caches: a check costs 150 µs, an entry about 1 KiB."""
 
 _TOKEN: Final = re.compile(r"([A-Za-z0-9_-]{1,200})\.[A-Za-z0-9_-]{1,1000}\.[A-Za-z0-9_-]{86}")
 _signatures: Final = jwt.PyJWS(algorithms=[ALGORITHM])
 
 
 class _Claims(BaseModel):
-    """All claims of a token, of exactly these types."""
+    """The claims of a token; exactly these, of exactly these types."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -61,7 +61,7 @@ class _Verified:
 
 
 class AccessTokens:
-    """Issues access tokens under the ring's active key, and verifies those of every key that the ring accepts."""
+    """Issues access tokens with the ring's active key, and verifies those of every key that the ring accepts."""
 
     def __init__(self, ring: KeyRing, clock: Clock, lifetime: timedelta) -> None:
         self._clock = clock
@@ -70,18 +70,18 @@ class AccessTokens:
         self.use(ring)
 
     def use(self, ring: KeyRing) -> None:
-        """Go by this ring from now on; what was verified under the former one is verified again."""
+        """Switches to this ring, and clears the cache of tokens that were verified with the former one."""
         self._ring = ring
         self._active = ring.active
         self._keys = {_header(key): key for key in ring.keys}
         self._remembered.clear()
 
     def published_keys(self) -> tuple[PublishedKey, ...]:
-        """The keys with which others can verify these tokens."""
+        """Returns the public keys with which other services can verify these tokens."""
         return tuple(key.published() for key in self._ring.accepted(self._clock.now()))
 
     def issue(self, user: User, session_id: UUID, session_ends: datetime) -> tuple[str, datetime]:
-        """A new token for a session of this account, and when it ends: never after its session."""
+        """Returns a new token for a session of this account, and its expiry, which is never after the session's end."""
         now = int(self._clock.now().timestamp())
         ends = min(now + self._lifetime, int(session_ends.timestamp()))
         claims = {
@@ -98,9 +98,9 @@ class AccessTokens:
         return self._sign(claims), datetime.fromtimestamp(ends, UTC)
 
     def verify(self, token: str) -> Caller:
-        """Who calls with this token. Raises Unauthenticated, the same for every kind of damage, forgery and age.
+        """Returns the caller of this token. Raises Unauthenticated, the same for every damage, forgery and expiry.
 
-        Whether the session still stands is `Standing`'s to say.
+        Does not check whether the session was revoked: `RevocationCache` does.
         """
         verified = self._remembered.get(token)
         if verified is None:
@@ -113,9 +113,9 @@ class AccessTokens:
         return verified.caller
 
     def _read(self, token: str) -> _Verified:
-        """Check everything but the time."""
+        """Checks everything except the time."""
         match = _TOKEN.fullmatch(token)
-        # The header is compared, not read: our key's record says which algorithm and type it has, never the token.
+        # The header is compared, not parsed: the key's record decides the algorithm and type, never the token.
         key = self._keys.get(match[1]) if match else None
         if key is None or not key.verifies(self._clock.now()):
             raise Unauthenticated()
@@ -126,7 +126,7 @@ class AccessTokens:
         if not 0 < claims.exp - claims.iat <= MAX_LIFETIME_SECONDS:
             raise Unauthenticated()
         ends = claims.exp
-        if key.verifies_until is not None:  # a key that may not sign any more has signed nothing that lives longer
+        if key.verifies_until is not None:  # a key that no longer signs has signed no token that lives longer
             ends = min(ends, int(key.verifies_until.timestamp()) - LEEWAY_SECONDS)
         return _Verified(Caller(claims.sub, claims.role, claims.sid), max(claims.iat, claims.nbf), ends)
 
@@ -142,6 +142,6 @@ class AccessTokens:
 
 
 def _header(key: SigningKey) -> str:
-    """The first part of every token of this key, as PyJWT writes it."""
+    """Returns the first part of every token of this key, as PyJWT writes it."""
     header = {"alg": ALGORITHM, "kid": key.key_id, "typ": TYPE}
     return base64url(json.dumps(header, separators=(",", ":"), sort_keys=True).encode())

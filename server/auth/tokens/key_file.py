@@ -1,4 +1,4 @@
-"""The key ring as a file (`JWT_KEYS_FILE`): only its owner reads it, it is replaced as a whole, processes follow it."""
+"""The key ring as a file (`JWT_KEYS_FILE`): readable only by its owner, replaced atomically, watched by processes."""
 
 import asyncio
 import fcntl
@@ -20,13 +20,13 @@ from server.config.settings import LEAST_SECRET_BYTES
 
 POLL_SECONDS: Final = 1.0
 OTHERS: Final = 0o077
-"""The permission bits of everybody but the owner."""
+"""The permission bits of group and others."""
 
 _log = structlog.get_logger()
 
 
 class KeyFileWrong(KeyNotUsable):
-    """The file cannot be used; the text says why and holds nothing of it."""
+    """The file cannot be used; the text gives the reason and contains nothing of the file."""
 
 
 class _Record(BaseModel):
@@ -41,7 +41,7 @@ class _Record(BaseModel):
 
 
 def _long_enough(root: str) -> str:
-    if len(root.encode()) < LEAST_SECRET_BYTES:  # as of JWT_SECRET, which may become a root
+    if len(root.encode()) < LEAST_SECRET_BYTES:  # the minimum of JWT_SECRET, which may become a root
         raise ValueError("too short")
     return root
 
@@ -55,7 +55,7 @@ class _File(BaseModel):
 
 
 def read(path: Path) -> KeyRing:
-    """The ring. Raises KeyFileWrong for a file that others may read or that holds no ring, and OSError."""
+    """Reads the ring. Raises KeyFileWrong for a file that others may read or that contains no ring, and OSError."""
     if path.stat().st_mode & OTHERS:
         raise KeyFileWrong("the key file is open to others than its owner: its mode must be 0600")
     try:
@@ -63,12 +63,12 @@ def read(path: Path) -> KeyRing:
         ring = KeyRing(file.root, tuple(map(_key, file.keys)), tuple(file.former_roots))
         _ = ring.active
     except ValueError:  # pydantic's and KeyNotUsable are among them
-        raise KeyFileWrong("the key file holds no key ring, or one without an active key") from None
+        raise KeyFileWrong("the key file contains no key ring, or one without an active key") from None
     return ring
 
 
 def create(path: Path, ring: KeyRing) -> None:
-    """Write a new file. Raises FileExistsError: a ring that is lost logs everybody out."""
+    """Writes a new file. Raises FileExistsError, because overwriting a ring would sign out all users."""
     with _lock_file(path) as file:
         if file.exists():
             raise FileExistsError(f"{path} exists already")
@@ -76,7 +76,7 @@ def create(path: Path, ring: KeyRing) -> None:
 
 
 def change(path: Path, step: Callable[[KeyRing], KeyRing]) -> KeyRing:
-    """Replace the ring by what a step makes of it; answers that. Raises what `read` and the step raise."""
+    """Replaces the ring with the result of `step` and returns it. Raises the errors of `read` and of `step`."""
     with _lock_file(path) as file:
         ring = step(read(file))
         _write(file, ring)
@@ -87,16 +87,16 @@ def change(path: Path, step: Callable[[KeyRing], KeyRing]) -> KeyRing:
 async def followed(
     path: Path, use: Callable[[KeyRing], None], changed: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[None]:
-    """Hand the ring over whenever the file has changed, within a second, until the block is left.
+    """Watches the file while the block runs: passes the ring to `use` within a second of each change.
 
-    changed: called after each change that came while the process ran.
+    changed: called after each change that happened while the process ran.
     """
     async with background.running(_follow(path, use, changed)):
         yield
 
 
 async def _follow(path: Path, use: Callable[[KeyRing], None], changed: Callable[[], Awaitable[None]]) -> None:
-    seen = None  # what the process started with may have changed since: the first look reads it again
+    seen = None  # the file may have changed since the start, so the first poll reads it again
     while True:
         try:
             if (now := _version(path)) != seen:
@@ -105,20 +105,20 @@ async def _follow(path: Path, use: Callable[[KeyRing], None], changed: Callable[
                 _log.info("key_ring_read", active=ring.active.key_id)
                 if while_running:
                     await changed()
-        except Exception as error:  # the ring in memory stays in force, and the next one must not be missed
+        except Exception as error:  # keep the current ring and go on polling
             _log.error("key_file_not_read", error=type(error).__name__)
         await asyncio.sleep(POLL_SECONDS)
 
 
 def _version(path: Path) -> tuple[int, int]:
-    """What differs after every replacement."""
+    """Returns a version of the file that differs after every replacement."""
     status = path.stat()
     return status.st_mtime_ns, status.st_ino
 
 
 @contextmanager
 def _lock_file(path: Path) -> Iterator[Path]:
-    """Let one command at a time change the file; answers where it lies, if links lead there."""
+    """Locks the file's folder, so that one command at a time changes the file; yields the path without links."""
     file = path.resolve()
     folder = os.open(file.parent, os.O_RDONLY)
     try:
@@ -129,8 +129,8 @@ def _lock_file(path: Path) -> Iterator[Path]:
 
 
 def _write(path: Path, ring: KeyRing) -> None:
-    """Put a whole new file in the place of the old one, with its owner."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
+    """Replaces the file atomically by a new one with the same owner."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # creates it with mode 0600
     try:
         with os.fdopen(handle, "w") as file:
             if path.exists():
@@ -162,7 +162,7 @@ def _record(key: SigningKey) -> _Record:
 
 
 def _key(record: _Record) -> SigningKey:
-    """The key of a record. Raises ValueError for one that is not what it says."""
+    """Returns the key of a record. Raises ValueError for an inconsistent record."""
     if record.private is not None:
         private = Ed25519PrivateKey.from_private_bytes(_bytes(record.private))
         key = SigningKey.new(private, record.state, record.changed_at)

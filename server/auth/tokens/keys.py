@@ -1,8 +1,8 @@
-"""The keys that sign access tokens: one after the other, so that a change of keys logs nobody out.
+"""The keys that sign access tokens, and their rotation, which signs no user out.
 
 A key is published as `next` before it signs, signs while it is `active`, only verifies (`verify-only`) until the last
-token that it signed is over, and is `retired` then, or at once by an operator's word. The ring also holds the root
-secret, from which `secret_files.derived_key` makes the keys of every other purpose.
+token that it signed has expired, and then is `retired`; an operator can retire it at once. The ring also contains the
+root secret, from which `server.config.secrets.derived_key` derives the keys of every other purpose.
 
 Source: RFC 8037 (Ed25519 in JOSE).
 """
@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from server.config.secrets import derived_key
 
 MAX_LIFETIME: Final = timedelta(hours=1)
-"""No access token lives longer, whatever the setting."""
+"""The maximum lifetime of an access token, regardless of the setting."""
 LEEWAY: Final = timedelta(seconds=30)
-"""For wrong clocks."""
+"""The tolerated difference between clocks."""
 SETTLING: Final = timedelta(seconds=10)
-"""How long a change of the ring may take to reach every process; a new key is published so long before it signs."""
+"""The maximum time until a change of the ring reaches every process; a new key is published this long before use."""
 
 _SIGNING_PURPOSE: Final = "access-token ed25519"
 _KEY_ID_BYTES: Final = 8
@@ -32,7 +32,7 @@ _ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class KeyState(StrEnum):
-    """Where a key is on its way."""
+    """The state of a key in its life cycle."""
 
     NEXT = "next"
     ACTIVE = "active"
@@ -41,12 +41,12 @@ class KeyState(StrEnum):
 
 
 class KeyNotUsable(ValueError):
-    """What was asked cannot be done with this key; the text says why."""
+    """The requested operation is not possible with this key; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SigningKey:
-    """One key of the ring."""
+    """A key of the ring."""
 
     key_id: str
     """The token's `kid`: base64url of the first 8 bytes of SHA-256 of the public key."""
@@ -55,49 +55,49 @@ class SigningKey:
     """None once it no longer signs."""
     state: KeyState
     changed_at: datetime
-    """When it came into its state."""
+    """The time when the key entered its current state."""
     verifies_until: datetime | None = None
-    """Of a verify-only key: when its last token is over."""
+    """The time when the last token of a verify-only key expires."""
 
     @classmethod
     def new(cls, private: Ed25519PrivateKey, state: KeyState, now: datetime) -> Self:
-        """A key that signs, now or later."""
+        """Returns a key that signs, now or later."""
         public = private.public_key()
         digest = hashlib.sha256(public.public_bytes_raw()).digest()
         return cls(base64url(digest[:_KEY_ID_BYTES]), public, private, state, now)
 
     def signer(self) -> Ed25519PrivateKey:
-        """Its private part. Raises KeyNotUsable once it no longer signs."""
+        """Returns the private key. Raises KeyNotUsable if the key no longer signs."""
         if self.private is None:
-            raise KeyNotUsable("this key signs no more")
+            raise KeyNotUsable("this key no longer signs")
         return self.private
 
     def verifies(self, now: datetime) -> bool:
-        """Whether its tokens are accepted."""
+        """Returns whether tokens of this key are accepted."""
         over = self.verifies_until is not None and now >= self.verifies_until
         return self.state is not KeyState.RETIRED and not over
 
     def published(self) -> "PublishedKey":
-        """The public half."""
+        """Returns the public key."""
         return PublishedKey(self.key_id, base64url(self.public.public_bytes_raw()))
 
     def activated(self, now: datetime) -> Self:
-        """It signs from now on."""
+        """Returns the key as active: it signs from now on."""
         return replace(self, state=KeyState.ACTIVE, changed_at=now)
 
     def relieved(self, now: datetime) -> Self:
-        """It has signed for the last time."""
+        """Returns the key as verify-only: it no longer signs."""
         until = now + SETTLING + MAX_LIFETIME + LEEWAY  # a process may sign with it until it has read the file
         return replace(self, state=KeyState.VERIFY_ONLY, private=None, changed_at=now, verifies_until=until)
 
     def retired(self, now: datetime) -> Self:
-        """Nothing that it signed is accepted any more."""
+        """Returns the key as retired: its tokens are no longer accepted."""
         return replace(self, state=KeyState.RETIRED, private=None, changed_at=now, verifies_until=None)
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedKey:
-    """What anybody may know of a signing key."""
+    """The public part of a signing key."""
 
     key_id: str
     x: str
@@ -106,19 +106,19 @@ class PublishedKey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeyRing:
-    """All keys, the newest first: one of them active, and one next unless the ring was derived from a secret."""
+    """All keys, the newest first: one is active, and one is next unless the ring was derived from a secret."""
 
     root: str = field(repr=False)
     """The secret from which every other key is derived."""
     keys: tuple[SigningKey, ...]
     former_roots: tuple[str, ...] = field(default=(), repr=False)
-    """The roots of before: page tokens that were made with their keys stay good."""
+    """The former roots: page tokens that were made with their keys stay valid."""
 
     @classmethod
     def derived(cls, root: str, *former: str) -> Self:
-        """The ring of one active key that a secret stands for; the same secret always gives the same key.
+        """Returns a ring whose active key is derived from a secret; the same secret always gives the same key.
 
-        former: secrets of before, whose keys verify on as long as they are given.
+        former: previous secrets, whose keys still verify while they are given.
         """
         active = SigningKey.new(_derived_private(root), KeyState.ACTIVE, _ALWAYS)
         before = (SigningKey.new(_derived_private(secret), KeyState.VERIFY_ONLY, _ALWAYS) for secret in former)
@@ -126,23 +126,23 @@ class KeyRing:
 
     @classmethod
     def new(cls, root: str, now: datetime) -> Self:
-        """A ring for a file: the key that the secret stood for is active, so its tokens stay good; another is next."""
+        """Returns a ring for a file: the key derived from the secret is active, so its tokens stay valid."""
         active = SigningKey.new(_derived_private(root), KeyState.ACTIVE, now)
         return cls(root, (_random(now), active))
 
     @property
     def active(self) -> SigningKey:
-        """The key that signs."""
+        """The active key, which signs."""
         return self._only(KeyState.ACTIVE)
 
     def accepted(self, now: datetime) -> tuple[SigningKey, ...]:
-        """The keys whose tokens are accepted: next, active, and verify-only whose last token is not over."""
+        """Returns the keys whose tokens are accepted: next, active, and verify-only until its last token expires."""
         return tuple(key for key in self.keys if key.verifies(now))
 
     def rotated(self, now: datetime) -> Self:
-        """The next key signs, a new one is next, the former one verifies on.
+        """Returns the rotated ring: the next key signs, a new one is next, and the former one only verifies.
 
-        Raises KeyNotUsable when there is no next key, or it is so new that not every process may know it.
+        Raises KeyNotUsable if there is no next key, or if it is so new that a process may not have read it yet.
         """
         following = self._only(KeyState.NEXT)
         if now - following.changed_at < SETTLING:
@@ -151,11 +151,11 @@ class KeyRing:
         return replace(self, keys=(_random(now), *self._moved_on(now)))
 
     def with_root(self, root: str) -> Self:
-        """Returns the ring with another root; of the former ones the last is kept. The signing keys stay."""
+        """Returns the ring with another root and the same signing keys; only the last former root is kept."""
         return replace(self, root=root, former_roots=(self.root,))
 
     def without(self, key_id: str, now: datetime) -> Self:
-        """The ring after that key's retirement; a new next key follows a next one. Raises KeyNotUsable."""
+        """Returns the ring with a key retired; a retired next key is replaced by a new one. Raises KeyNotUsable."""
         key = next((key for key in self.keys if key.key_id == key_id), None)
         if key is None or key.state is KeyState.RETIRED:
             raise KeyNotUsable("there is no such key")
@@ -183,7 +183,7 @@ class KeyRing:
 
 
 def base64url(data: bytes) -> str:
-    """Base64url without padding."""
+    """Encodes bytes as base64url without padding."""
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
