@@ -1,28 +1,28 @@
-"""Whether it makes sense to send: a mail server that does not answer is left alone, and asked from time to time."""
+"""Circuit breaker: stops sending while the mail server is unreachable, and probes it from time to time."""
 
 from typing import Final
 
 FAILURES: Final = 5
-"""So many in a row, of connections and not of mails, open the circuit."""
+"""Consecutive failed connections that open the circuit; refused emails do not count."""
 PROBE_SECONDS: Final = 5.0
-"""How often the mail server is asked while it is open."""
+"""The interval of probes of the mail server while the circuit is open."""
 
 
 class CircuitBreaker:
-    """Open while nothing is to be sent."""
+    """The state of the circuit to the mail server; while it is open, nothing is sent."""
 
     def __init__(self) -> None:
         self._failures = 0
 
     @property
     def open(self) -> bool:
-        """Whether mails stay in the queue for the time being."""
+        """True while emails stay in the queue."""
         return self._failures >= FAILURES
 
     def failed(self) -> None:
-        """No dialog with the mail server was possible, or it broke off."""
+        """Counts a connection to the mail server that failed or broke off."""
         self._failures += 1
 
     def succeeded(self) -> None:
-        """The mail server has answered, whatever it said of a mail."""
+        """Closes the circuit: the mail server has answered, even if it refused an email."""
         self._failures = 0

@@ -1,4 +1,4 @@
-"""From a row of the queue to a mail: loads what it names, writes the letter, draws the QR picture."""
+"""Composes an email from a row of the queue: loads the records, renders the templates, draws the QR code."""
 
 import json
 from email.message import EmailMessage
@@ -33,13 +33,13 @@ _OF_ACCOUNTS: Final = frozenset(
         EmailKind.ADDRESS_TAKEN,
     }
 )
-"""The mails that name no prescription."""
+"""The kinds of email that name no prescription."""
 
 
 class EmailComposer:
-    """Composes mails at the moment of sending, so that they say what holds then.
+    """Composes emails when they are sent, so that their contents are current.
 
-    sender: the From header, `Name <address>`. seal: opens the codes that wait in the queue.
+    sender: the From header, `Name <address>`. seal: opens the sealed codes in the queue.
     """
 
     def __init__(
@@ -60,9 +60,10 @@ class EmailComposer:
         self._domain = sender_domain(sender)
 
     async def compose(self, mail: ClaimedEmail) -> EmailMessage:
-        """The mail. Raises NotFound when something it names is gone, Unavailable when the database is.
+        """Returns the complete email.
 
-        Raises RecipientDeactivated when its recipient's account is closed by now.
+        Raises NotFound when a record that it names is gone, RecipientDeactivated when the recipient's account is
+        deactivated, and Unavailable when the database fails.
         """
         if mail.kind is EmailKind.PRESCRIPTION:
             return await self._compose_prescription(mail)
@@ -111,7 +112,10 @@ class EmailComposer:
 
 
 def qr_text(prescription: Prescription, codes: QrIssuer) -> str | None:
-    """The text of the prescription's code; None when no pharmacy would take it: used up, over, or without its key."""
+    """Returns the text of the prescription's QR code, or None when no pharmacy would accept it.
+
+    A code is not accepted when it is used, expired, or encrypted under a key that is no longer configured.
+    """
     code = prescription.qr_code
     over = prescription.status in ENDED or code.expires_at <= prescription.as_of
     return None if over or not codes.can_read(code) else codes.text(code)
@@ -126,5 +130,5 @@ async def _recipient(tx: Transaction, mail: ClaimedEmail) -> User:
 
 def _prescription_id(mail: ClaimedEmail) -> UUID:
     if mail.prescription_id is None:
-        raise ValueError(f"a {mail.kind.value} mail names a prescription")
+        raise ValueError(f"an email of kind {mail.kind.value} must name a prescription")
     return mail.prescription_id

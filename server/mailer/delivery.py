@@ -1,4 +1,4 @@
-"""One try to deliver a mail, and what follows from it."""
+"""Attempts to deliver an email, and decides its outcome."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -30,9 +30,9 @@ _random = secrets.SystemRandom()
 
 
 class Delivery:
-    """Composes mails and hands them to the mailer; knows by its circuit whether that makes sense.
+    """Composes emails and passes them to the mailer; its circuit breaker opens while the mail server is unreachable.
 
-    max_attempts: how often a mail that cannot be made is tried.
+    max_attempts: the number of attempts for an email that cannot be composed.
     """
 
     def __init__(self, compose: Compose, mailer: Mailer, *, max_attempts: int) -> None:
@@ -42,7 +42,7 @@ class Delivery:
         self._max_attempts = max_attempts
 
     async def attempt(self, mail: ClaimedEmail) -> DeliveryOutcome:
-        """Try once. Raises nothing: whatever is wrong with one mail, the others must flow."""
+        """Attempts a delivery once and returns the outcome. Raises nothing: a faulty email must not stop the others."""
         if mail.expired:
             return GivenUp(EXPIRED, harmless=True, counted=False)
         spread = _random.uniform(LEAST_SPREAD, MOST_SPREAD)
@@ -51,14 +51,14 @@ class Delivery:
         except RecipientDeactivated as refusal:
             return GivenUp(refusal.reason, harmless=True, counted=False)
         except Unavailable:
-            return Postponed(FIRST_PAUSES_SECONDS[0], "the database was away", counted=False)
+            return Postponed(FIRST_PAUSES_SECONDS[0], "the database was unavailable", counted=False)
         except Exception as fault:
             _log.exception("mail_not_composed", mail=str(mail.id), kind=mail.kind.value)
             return self._after_fault(mail, "composed", fault, spread)
         return await self._send(mail, message, spread)
 
     async def probe(self) -> bool:
-        """Whether the mail server answers again; the circuit knows it then."""
+        """Checks the mail server and closes the circuit if it answers; returns True if it does."""
         try:
             await self.mailer.check()
         except MailSystemAway:
@@ -75,7 +75,7 @@ class Delivery:
         except DeliveryFailed as failure:
             self.circuit.succeeded()
             return after_failed_delivery(mail, failure, spread)
-        except Exception as fault:  # an address that cannot be written into a dialog, say
+        except Exception as fault:  # for example an address that SMTP cannot encode
             _log.exception("mail_not_sent", mail=str(mail.id), kind=mail.kind.value)
             return self._after_fault(mail, "sent", fault, spread)
         self.circuit.succeeded()

@@ -10,7 +10,7 @@ from server.outbox.entities import EmailKind
 
 @dataclass(frozen=True, slots=True)
 class ClaimedEmail:
-    """A mail that a worker has in hand until its lease ends."""
+    """An email that a worker processes until its lease ends."""
 
     id: UUID
     kind: EmailKind
@@ -19,51 +19,51 @@ class ClaimedEmail:
     prescription_id: UUID | None
     details: Mapping[str, str]
     attempts: int
-    """How often it was tried; an unreachable mail server does not count."""
+    """The number of delivery attempts; an unreachable mail server does not count."""
     fence: int
-    """The number of this claim: what is said of the mail under an older one is ignored."""
+    """The fencing token of this claim: outcomes recorded under an older one are ignored."""
     created_at: datetime
     queued_at: datetime
-    """Since when it waits: an admin may have put it back."""
+    """Start of the wait; later than `created_at` when an admin put the email back into the queue."""
     claimed_at: datetime
     deferrals: int = 0
-    """How many of its tries the mail server refused for the moment."""
+    """The number of attempts that the mail server refused temporarily."""
     sealed_code: bytes | None = None
     expires_at: datetime | None = None
 
     @property
     def urgent(self) -> bool:
-        """Whether somebody sits and waits for it: it carries a code, and never stands behind mails that do not."""
+        """True for an email with a one-time code: its recipient is waiting, so it is sent before all others."""
         return self.expires_at is not None
 
     @property
     def expired(self) -> bool:
-        """Whether it came too late to be sent."""
+        """True when its code had expired before the email was claimed."""
         return self.expires_at is not None and self.expires_at <= self.claimed_at
 
 
 @dataclass(frozen=True, slots=True)
 class QueueStatus:
-    """How many mails are in each state, all counted at `as_of`, the database's time."""
+    """The number of emails in each state, all counted at `as_of`, the database's time."""
 
     pending: int
     processing: int
     completed: int
     failed: int
     is_healthy: bool
-    """A worker is alive and reaches the mail server, no due mail waits for a minute, none failed in the last hour but
-    those whose recipient was refused or whose code had expired."""
+    """True when a worker is alive and reaches the mail server, no due email has waited for a minute, and in the last
+    hour no email failed except those whose recipient was refused or whose code had expired."""
     as_of: datetime
 
     @property
     def total(self) -> int:
-        """Every mail there is: each is in exactly one state."""
+        """The number of all emails: each is in exactly one state."""
         return self.pending + self.processing + self.completed + self.failed
 
 
 @dataclass(frozen=True, slots=True)
 class DispensedMedicine:
-    """How many units of a medicine were handed out."""
+    """The dispensed quantity of one medicine."""
 
     medicine_name: str
     quantity: int
@@ -71,7 +71,7 @@ class DispensedMedicine:
 
 @dataclass(frozen=True, slots=True)
 class Dispense:
-    """What a pharmacy handed out at one time."""
+    """One dispense: the pharmacy, the time and the medicines."""
 
     pharmacy_name: str
     occurred_at: datetime

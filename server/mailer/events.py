@@ -1,4 +1,4 @@
-"""The event that an admin sends to try the emails."""
+"""The event that an admin emits to test the delivery of emails."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from server.events.catalog import EventType
 
 @dataclass(frozen=True, slots=True)
 class AdminTestEvent(AccountEvent):
-    """An admin tries the machinery; whatever event is named, it goes to that admin and to nobody else."""
+    """A test event; whatever event type it names, its email is sent to the admin who emitted it only."""
 
     type = EventType.TEST
     named: str
@@ -17,5 +17,5 @@ class AdminTestEvent(AccountEvent):
 
     @property
     def payload(self) -> Mapping[str, object]:
-        """What the admin gave."""
+        """The event type and the data that the admin entered, as JSON."""
         return {"eventType": self.named, "data": dict(self.data)}

@@ -1,4 +1,4 @@
-"""Graceful degradation: while no worker sends mails, a serving process does."""
+"""Graceful degradation: while no worker sends emails, a serving process does."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,15 +13,15 @@ from server.errors import Unavailable
 from server.mailer.storage.queue import EmailQueue
 
 SILENCE_SECONDS: Final = 30.0
-"""So long it waits for a worker at first; and so long a worker may be silent before it counts as dead."""
+"""The wait for a first worker; also the silence after which a worker counts as dead."""
 LOOK_SECONDS: Final = 5.0
-"""How often it looks whether a worker lives."""
+"""The interval of checks for a live worker."""
 
 _log = structlog.get_logger()
 
 
 class FallbackWorker:
-    """Stands by in a serving process. `sending`: does a worker's work while its block runs."""
+    """The standby worker of a serving process. `sending`: a context manager that sends emails while its block runs."""
 
     def __init__(self, work: UnitOfWork, sending: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         self._work = work
@@ -30,7 +30,7 @@ class FallbackWorker:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Stand in whenever it is needed, until the block is left; then finish what is in hand. For one use."""
+        """Sends emails whenever no worker does, until the block is left; then finishes claimed ones. For one use."""
         async with background.running(self._watch(), self._stop.set):
             yield
 

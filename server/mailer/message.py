@@ -1,4 +1,4 @@
-"""The mail itself: headers, text, HTML and the picture inside it."""
+"""Builds the MIME message: headers, text, HTML and the inline picture."""
 
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -10,12 +10,12 @@ from typing import Final
 from server.mailer.entities import ClaimedEmail
 
 POLICY: Final = SMTP.clone(cte_type="7bit")
-"""RFC 5321 line ends; bodies encoded so that every server on the way passes them on unchanged."""
+"""RFC 5321 line ends; bodies are encoded so that every relay passes them on unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedEmail:
-    """What a mail says, twice: a reader sees the HTML or the text."""
+    """The subject of an email, and its body as text and as HTML."""
 
     subject: str
     text: str
@@ -23,12 +23,12 @@ class RenderedEmail:
 
 
 def sender_domain(sender: str) -> str:
-    """The domain of `Name <local@domain>`. Raises ValueError if that is not exactly one address."""
+    """Returns the domain of `Name <local@domain>`. Raises ValueError if that is not exactly one address."""
     message = EmailMessage(policy=POLICY)
     try:
         message["From"] = sender
         domains: list[str] = [address.domain for address in message["From"].addresses]
-    except Exception:  # the parser stumbles over some texts
+    except Exception:  # the parser of headers raises various errors for malformed addresses
         domains = []
     if len(domains) != 1 or not domains[0]:
         raise ValueError("must be one address, such as MedConnect <no-reply@hospital.example>")
@@ -36,15 +36,15 @@ def sender_domain(sender: str) -> str:
 
 
 def picture_id(mail: ClaimedEmail, domain: str) -> str:
-    """The Content-ID of a mail's picture, without its angle brackets."""
+    """Returns the Content-ID of an email's picture, without its angle brackets."""
     return f"qr.{mail.id}@{domain}"
 
 
 def build_message(mail: ClaimedEmail, sender: str, letter: RenderedEmail, picture: bytes | None) -> EmailMessage:
-    """The mail, ready to be sent to its one recipient; the same mail always has the same Message-ID and Date.
+    """Returns the message for its one recipient; the same email always has the same Message-ID and Date.
 
     picture: a PNG that the HTML shows as `cid:` + picture_id. Raises ValueError, or an email.errors defect, when the
-    address is none or a header would hold a line break.
+    address is invalid or a header would contain a line break.
     """
     domain = sender_domain(sender)
     message = EmailMessage(policy=POLICY)
@@ -58,7 +58,7 @@ def build_message(mail: ClaimedEmail, sender: str, letter: RenderedEmail, pictur
     message.add_alternative(letter.html, subtype="html")
     if picture is not None:
         _, html = message.iter_parts()
-        assert isinstance(html, EmailMessage)  # noqa: S101 - what add_alternative has just added
+        assert isinstance(html, EmailMessage)  # noqa: S101 - add_alternative has just added it
         html.add_related(
             picture,
             maintype="image",

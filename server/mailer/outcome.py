@@ -1,4 +1,4 @@
-"""What becomes of an email after a try: plain rules over values."""
+"""Decides the outcome of a delivery attempt: pure functions over values."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,50 +9,50 @@ from server.mailer.transport import DeliveryFailed, MailRefused, MailSystemAway,
 from server.outbox.masking import without_address
 
 FIRST_PAUSES_SECONDS: Final = (5.0, 30.0, 120.0, 600.0, 1800.0)
-"""The pauses after the first tries. Greylisting servers refuse for minutes, full mailboxes for hours."""
+"""The pauses after the first attempts. Greylisting servers refuse for minutes, full mailboxes for hours."""
 LATER_PAUSE_SECONDS: Final = 3600.0
 LEAST_SPREAD: Final = 0.8
 MOST_SPREAD: Final = 1.2
 """Pauses vary by 20 % either way, so that emails refused together do not come back together."""
 LONGEST_WAIT: Final = timedelta(hours=24)
-"""How long an email waits, from when it was queued, for a mail server that is away or refuses it for the moment."""
+"""How long an email waits, from when it was queued, for a mail server that is unreachable or defers it."""
 EXPIRED: Final = "EXPIRED"
 """The error of an email whose code expired before it could be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The mail was delivered."""
+    """The email was delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The mail is to be tried again in `seconds`."""
+    """The email is to be sent again in `seconds`."""
 
     seconds: float
     error: str
     counted: bool
-    """It was tried; a mail server that is away does not count."""
+    """True if this counts as an attempt; an unreachable mail server does not."""
     deferred: bool = False
-    """The mail server refused it for the moment."""
+    """True if the mail server refused the email temporarily."""
 
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """The mail will not be delivered."""
+    """The email will not be delivered."""
 
     error: str
     harmless: bool = False
-    """It lies with this mail's recipient or its age, and says nothing of how mails flow."""
+    """True if the cause is this email's recipient or age, so that the queue still counts as healthy."""
     counted: bool = True
-    """It was tried."""
+    """True if this counts as an attempt."""
 
 
 DeliveryOutcome = Sent | Postponed | GivenUp
 
 
 def after_failed_delivery(mail: ClaimedEmail, failure: DeliveryFailed, spread: float) -> DeliveryOutcome:
-    """Returns what follows from a failure of the mailer. `spread`: a random factor from LEAST_SPREAD to MOST_SPREAD."""
+    """Returns the outcome after a failure of the mailer. `spread`: a random factor from LEAST_SPREAD to MOST_SPREAD."""
     error = without_address(str(failure), mail.recipient)
     late = mail.claimed_at - mail.queued_at >= LONGEST_WAIT
     match failure:
@@ -60,16 +60,16 @@ def after_failed_delivery(mail: ClaimedEmail, failure: DeliveryFailed, spread: f
             return GivenUp(error, harmless=isinstance(failure, RecipientRefused))
         case MailSystemAway():
             return GivenUp(error) if late else Postponed(FIRST_PAUSES_SECONDS[0], error, counted=False)
-    # After an outage of a day a greylisting server still gets the minutes that it asks for.
+    # Even after an outage of a day an email is sent again within minutes, as greylisting servers require.
     if late and mail.deferrals >= len(FIRST_PAUSES_SECONDS):
         return GivenUp(error)
     return Postponed(_before_expiry(mail, pause_seconds(mail.deferrals)) * spread, error, counted=True, deferred=True)
 
 
 def after_failed_composing(mail: ClaimedEmail, error: str, max_attempts: int, spread: float) -> DeliveryOutcome:
-    """Returns what follows when a mail cannot be made: it is set aside after a few tries, and others flow on.
+    """Returns the outcome for an email that cannot be composed: given up after `max_attempts`.
 
-    The fault may lie in a moment, or in the mail.
+    The cause may be temporary or lie in the email itself. `spread`: as in after_failed_delivery.
     """
     faults = mail.attempts - mail.deferrals
     if faults + 1 >= max_attempts:
@@ -78,12 +78,12 @@ def after_failed_composing(mail: ClaimedEmail, error: str, max_attempts: int, sp
 
 
 def pause_seconds(tries: int) -> float:
-    """Returns the pause after so many earlier tries: 5 s, 30 s, 2 min, 10 min, 30 min, then an hour."""
+    """Returns the pause after this number of earlier attempts: 5 s, 30 s, 2 min, 10 min, 30 min, then an hour."""
     return FIRST_PAUSES_SECONDS[tries] if tries < len(FIRST_PAUSES_SECONDS) else LATER_PAUSE_SECONDS
 
 
 def _before_expiry(mail: ClaimedEmail, seconds: float) -> float:
-    """Returns the pause, cut to half of what is left of a code's life, so that another try falls into it."""
+    """Returns the pause, at most half of a code's remaining validity, so that one more attempt precedes its expiry."""
     if mail.expires_at is None:
         return seconds
     left = (mail.expires_at - mail.claimed_at).total_seconds()

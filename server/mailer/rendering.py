@@ -1,4 +1,4 @@
-"""The words of each kind of mail, from templates."""
+"""Renders the subject, text and HTML of each kind of email from templates."""
 
 import re
 from collections.abc import Mapping
@@ -32,44 +32,43 @@ _SPACES: Final = re.compile("^ +| {2,}")
 
 @dataclass(frozen=True, slots=True)
 class TemplateData:
-    """What the templates may name."""
+    """The values that templates can use."""
 
     recipient: User
     patient: Patient | None = None
-    """The record of the patient the mail is about, or who is its recipient."""
+    """The record of the patient whose prescription the email concerns, or who is its recipient."""
     prescription: Prescription | None = None
     handed_out: Dispense | None = None
-    """The dispense that the mail tells of."""
+    """The dispense that the email reports."""
     code_works: bool = False
-    """Pharmacies still take the prescription's QR code."""
+    """True if pharmacies still accept the prescription's QR code."""
     invited: bool = False
-    """Somebody else made the account: it has no password yet."""
+    """True if an admin or a doctor created the account: it has no password yet."""
     picture_id: str = ""
     """The Content-ID of the QR picture; empty when there is none."""
     address: str = ""
-    """Where the mail goes."""
+    """The address to which the email is sent."""
     code: str = ""
-    """The one-time code that the mail carries; empty when there is none."""
+    """The one-time code in the email; empty when there is none."""
     code_expires_at: datetime | None = None
     changed_at: datetime | None = None
-    """When that happened, or was asked for, which the mail tells of."""
+    """The time of the change or request that the email reports."""
     event_type: str = ""
-    """The event that an admin named to try the machinery."""
+    """The event type that an admin named in a test event."""
     event_data: Mapping[str, str] = field(default_factory=dict)
-    """What the admin gave with it."""
+    """The data that the admin entered with it."""
 
     @property
     def ended(self) -> str:
-        """The word for how the prescription ended; empty while something can still be handed out."""
+        """The prescription's final state; empty while a part can still be dispensed."""
         status = None if self.prescription is None else self.prescription.status
         return status.value if status in ENDED else ""
 
 
 class EmailRenderer:
-    """Fills in the templates.
+    """Renders emails from the templates.
 
-    full: whether diagnosis, medicines and reasons are named. zone: where moments are told. frontend_url: where links
-    lead.
+    full: include diagnosis, medicines and reasons. zone: the time zone of all times. frontend_url: the base of links.
     """
 
     def __init__(self, *, full: bool, zone: ZoneInfo, frontend_url: str) -> None:
@@ -86,7 +85,7 @@ class EmailRenderer:
         self._templates.globals.update(full=full, frontend_url=frontend_url.rstrip("/"))
 
     def write(self, kind: EmailKind, contents: TemplateData) -> RenderedEmail:
-        """The letter of that kind. Raises jinja2.UndefinedError when the contents lack what its templates name."""
+        """Returns the rendered email. Raises jinja2.UndefinedError when its templates use a value that is missing."""
         return RenderedEmail(
             subject=_subject(kind, contents),
             text=self._templates.get_template(f"{kind.value}.txt").render(it=contents),
@@ -94,7 +93,7 @@ class EmailRenderer:
         )
 
     def _moment(self, moment: datetime) -> str:
-        """In plain words, such as `26 December 2026, 10:30 UTC`."""
+        """Returns a time in words, such as `26 December 2026, 10:30 UTC`."""
         local = moment.astimezone(self._zone)
         zone = f"{local:%Z}"
         named = zone if zone[0].isalpha() else f"UTC{zone}"  # many zones have no name of their own: Dubai is `+04`
@@ -102,22 +101,22 @@ class EmailRenderer:
 
 
 def _flat(value: object) -> object:
-    """On one line, whatever was typed: it cannot pass for lines of the mail's own. What templates made stays."""
+    """Returns a text on one line, so that user input cannot imitate lines of the email; leaves markup unchanged."""
     return " ".join(value.split()) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _indented(block: str, columns: int) -> Markup:
     """Returns the lines of a text, those after the first indented: for the text part, where nothing is escaped.
 
-    Indented they cannot pass for lines of the mail's own.
+    The indent keeps user input from imitating lines of the email.
     """
     first, *others = (line.rstrip() for line in block.expandtabs(TAB_COLUMNS).splitlines() or [""])
     indented = (" " * columns + line if line else "" for line in others)
-    return Markup("\n".join((first, *indented)))  # noqa: S704 - plain text, only spared from `_flat`
+    return Markup("\n".join((first, *indented)))  # noqa: S704 - plain text; Markup exempts it from `_flat`
 
 
 def _as_lines(block: str) -> Markup:
-    """Returns the lines of a text as HTML. Some mail programs ignore `white-space`, so that indents are hard spaces."""
+    """Returns the lines of a text as HTML, indented by no-break spaces: some mail programs ignore `white-space`."""
     lines = (_SPACES.sub(_hard_spaces, line.rstrip()) for line in block.expandtabs(TAB_COLUMNS).splitlines())
     return Markup("<br>").join(lines)
 
@@ -127,7 +126,7 @@ def _hard_spaces(spaces: re.Match[str]) -> str:
 
 
 def _subject(kind: EmailKind, contents: TemplateData) -> str:
-    """Holds nothing that people typed."""
+    """Returns the subject; it contains no user input."""
     number = "" if contents.prescription is None else f" {contents.prescription.number}"
     return SUBJECTS[kind] + number
 
@@ -135,12 +134,12 @@ def _subject(kind: EmailKind, contents: TemplateData) -> str:
 SUBJECTS: Final = {
     EmailKind.WELCOME: "Welcome to MedConnect",
     EmailKind.PRESCRIPTION: "Your prescription",
-    EmailKind.DISPENSED: "Medicines handed out for prescription",
+    EmailKind.DISPENSED: "Medicines dispensed for prescription",
     EmailKind.REJECTED: "A pharmacy rejected prescription",
     EmailKind.CANCELLED: "Your doctor cancelled prescription",
     EmailKind.PASSWORD_RESET: "Your code for a new MedConnect password",
     EmailKind.PASSWORD_CHANGED: "Your MedConnect password was changed",
-    EmailKind.TEST: "A test of MedConnect's mails",
+    EmailKind.TEST: "MedConnect test email",
     EmailKind.HISTORY_CODE: "Your code for your medical history",
     EmailKind.EMAIL_CODE: "Your code to confirm this address for MedConnect",
     EmailKind.EMAIL_CHANGE: "A new address for your MedConnect account",

@@ -1,4 +1,4 @@
-"""Which mails follow from which event: plain rules over values."""
+"""Maps events to the emails that they cause: pure functions over values."""
 
 import json
 
@@ -17,10 +17,10 @@ from server.outbox.entities import EmailKind, NewEmail
 
 
 def emails_of(event: Event) -> tuple[NewEmail, ...]:
-    """Returns the emails to send because of it; patients without an address or with a closed account get none."""
+    """Returns the emails that an event causes; patients without an address or with a deactivated account get none."""
     match event:
         case UserRegistered(user) | PasswordChanged(user) if not user.email_confirmed:
-            return ()  # it would tell a stranger; the code that confirms the address is a welcome, too
+            return ()  # the address may be a stranger's; the email with the confirmation code serves as the welcome
         case UserRegistered(user, invited):
             return (NewEmail(EmailKind.WELCOME, user.id, user.email, details={"invited": "yes"} if invited else {}),)
         case OtpRequested(user, kind, to, expires_at, sealed_code):

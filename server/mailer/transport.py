@@ -1,4 +1,4 @@
-"""How a mail leaves: the port, and its two implementations (SMTP, a maildir on disk)."""
+"""Delivers emails: the port `Mailer`, and its two implementations (SMTP, a maildir on disk)."""
 
 import asyncio
 import mailbox
@@ -15,96 +15,96 @@ from aiosmtplib import SMTP
 from aiosmtplib.errors import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
 STAGE_SECONDS: Final = 10.0
-"""Time for each step of the SMTP dialog."""
+"""Timeout of each step of the SMTP dialog."""
 TOTAL_SECONDS: Final = 60.0
-"""Time for the whole dialog."""
+"""Timeout of the whole dialog."""
 CLOSING: Final = 421
-"""RFC 5321 section 3.8: the server closes the connection, whatever was asked of it."""
+"""RFC 5321 section 3.8: the server closes the connection; any command can get this reply."""
 PERMANENT: Final = 500
 LONGEST_ANSWER: Final = 500
 
 
 class DeliveryFailed(Exception):
-    """A mail was not delivered; the text says why, in the mail system's words."""
+    """An email was not delivered; the text is the reply of the mail system."""
 
 
 class MailSystemAway(DeliveryFailed):
-    """No dialog was possible, or it broke off: it lies with no mail, and any mail may be tried again."""
+    """The connection failed or broke off: no email is the cause, and each may be sent again."""
 
 
 class MailDeferred(DeliveryFailed):
-    """This mail was refused for the moment."""
+    """This email was refused temporarily."""
 
 
 class MailRefused(DeliveryFailed):
-    """This mail was refused for good."""
+    """This email was refused permanently."""
 
 
 class RecipientRefused(MailRefused):
-    """There is no such mailbox, or not for us."""
+    """The mail server does not accept this recipient."""
 
 
 class Mailer(Protocol):
-    """Delivers mails."""
+    """Delivers emails to a mail system."""
 
     async def send(self, message: EmailMessage) -> None:
-        """Hand a mail with one From and one To over; back only when it was accepted.
+        """Delivers an email with one From and one To; returns when it was accepted.
 
         Raises MailSystemAway, MailDeferred or MailRefused.
         """
         ...
 
     async def check(self) -> None:
-        """See whether mails could be sent now. Raises MailSystemAway."""
+        """Checks that emails can be sent now. Raises MailSystemAway."""
         ...
 
     async def close(self) -> None:
-        """Let go of what is kept between mails; may be used again afterwards."""
+        """Closes idle connections; the mailer can be used again afterwards."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """The outgoing mail server, and how to talk to it."""
+    """The address, security and credentials of the outgoing mail server."""
 
     host: str
     port: int
     security: Literal["starttls", "tls", "none"]
-    """With starttls or tls nothing is ever sent in the clear."""
+    """With starttls or tls no email and no password is sent unencrypted."""
     user: str = ""
     password: str = field(default="", repr=False)
     tls_context: ssl.SSLContext | None = None
-    """How its certificate is checked; None: against the system's authorities and its name."""
+    """Verifies the server's certificate; None: by the system's certificate authorities and the host name."""
 
 
 class SmtpMailer:
-    """Sends through a mail server; connections are kept and used again, as many as mails were sent at once."""
+    """Sends through a mail server; keeps and reuses as many connections as emails were sent concurrently."""
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
         self._idle: list[SMTP] = []
 
     async def send(self, message: EmailMessage) -> None:
-        """See Mailer."""
+        """Delivers an email by SMTP; see Mailer.send."""
         with _translate_failures():
             async with asyncio.timeout(TOTAL_SECONDS), self._connection() as client:
                 await client.sendmail(_address(message, "From"), [_address(message, "To")], message.as_bytes())
 
     async def check(self) -> None:
-        """See Mailer."""
+        """Opens or reuses a connection; see Mailer.check."""
         with _translate_failures():
             async with asyncio.timeout(TOTAL_SECONDS), self._connection():
                 pass
 
     async def close(self) -> None:
-        """See Mailer."""
+        """Closes the idle connections; see Mailer.close."""
         while self._idle:
             with suppress(SMTPException, OSError, TimeoutError):
                 await self._idle.pop().quit()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[SMTP]:
-        """A connection that works, kept for the next mail unless it breaks; a refused mail does not break it."""
+        """Yields a working connection and keeps it for the next email unless it breaks; a refusal does not break it."""
         client = await self._reuse_connection() or await self._open_connection()
         try:
             yield client
@@ -120,7 +120,7 @@ class SmtpMailer:
                 self._idle.append(client)
 
     async def _reuse_connection(self) -> SMTP | None:
-        """One that was kept and that the server has not closed meanwhile."""
+        """Returns an idle connection that the server has not closed meanwhile."""
         while self._idle:
             client = self._idle.pop()
             try:
@@ -136,7 +136,7 @@ class SmtpMailer:
         try:
             await client.connect()
         except SMTPResponseException as error:
-            # Refused greetings and sign-ins are faults of the connection: no mail is given up for a wrong password.
+            # A refused greeting or sign-in is a fault of the connection: no email is given up for a wrong password.
             raise MailSystemAway(_answer(error)) from error
         return client
 
@@ -156,14 +156,14 @@ class SmtpMailer:
 
 
 class MaildirMailer:
-    """Writes mails into a maildir, for those who have no mail server: any mail program opens it."""
+    """Writes emails into a maildir, for installations without a mail server: any mail program can open it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._one_at_a_time = asyncio.Lock()  # mailbox.Maildir names files by a counter that threads would share
 
     async def send(self, message: EmailMessage) -> None:
-        """See Mailer."""
+        """Writes an email into the maildir; see Mailer.send."""
         content = message.as_bytes(policy=message.policy.clone(linesep="\n"))
         async with self._one_at_a_time:
             try:
@@ -172,10 +172,10 @@ class MaildirMailer:
                 raise MailSystemAway(_words(error)) from error
 
     async def check(self) -> None:
-        """See Mailer."""
+        """Does nothing: a folder needs no connection."""
 
     async def close(self) -> None:
-        """See Mailer."""
+        """Does nothing: no connection is kept."""
 
     def _write(self, content: bytes) -> None:
         self._folder.parent.mkdir(parents=True, exist_ok=True)
@@ -190,7 +190,7 @@ def _address(message: EmailMessage, header: Literal["From", "To"]) -> str:
 
 @contextmanager
 def _translate_failures() -> Iterator[None]:
-    """What goes wrong inside, as a DeliveryFailed."""
+    """Translates SMTP and network errors of the block into DeliveryFailed."""
     try:
         yield
     except (SMTPResponseException, SMTPRecipientsRefused) as error:

@@ -1,4 +1,4 @@
-"""The worker: claims mails, has them delivered, and writes down what became of them."""
+"""The worker: claims emails, delivers them, and records the outcomes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,14 +19,14 @@ from server.mailer.outcome import DeliveryOutcome
 from server.mailer.storage.queue import EmailQueue
 
 MAX_AT_ONCE: Final = 8
-"""Mails that one worker has in hand, and so its connections to the mail server."""
+"""Emails that one worker processes concurrently, and so its connections to the mail server."""
 MAX_BULK: Final = 6
-"""Of these, mails for which nobody sits and waits: a code always finds a free hand."""
+"""The most of these without a one-time code, so that an email with a code never waits for a free slot."""
 POLL_SECONDS: Final = 1.0
 LIFE_SECONDS: Final = 10.0
-"""A third of a lease, and of the time after which a silent worker counts as dead."""
+"""The heartbeat: a third of a lease, and of the silence after which a worker counts as dead."""
 RECORD_AGAIN_SECONDS: Final = 0.5
-"""Before what became of mails is written down again, when the database failed."""
+"""The pause before outcomes are recorded again after a failure of the database."""
 
 _log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ _log = structlog.get_logger()
 class EmailWorker:
     """One worker; any number may share the queue, in this process and others.
 
-    changed: called when mails have come into another state. is_fallback: it works only because no other one does.
+    changed: called when emails have changed state. is_fallback: True if it works only while no other worker does.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class EmailWorker:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Send until the block is left, then finish what is in hand. For one use."""
+        """Sends emails until the block is left, then finishes the claimed ones. For one use."""
         async with background.running(self._run(), self._stop):
             yield
 
@@ -63,7 +63,7 @@ class EmailWorker:
         self.wake()
 
     def wake(self) -> None:
-        """Look for mails now rather than within a second: one was probably added."""
+        """Polls the queue now rather than within a second: an email was probably added."""
         self._wake.set()
 
     async def _run(self) -> None:
@@ -96,7 +96,7 @@ class EmailWorker:
         try:
             async with self._work.begin() as tx:
                 claimed = await tx[EmailQueue].claim(room, min(room, MAX_BULK - bulk))
-        except Exception as error:  # a schema that is being migrated, say: whatever it is, the queue is asked again
+        except Exception as error:  # for example during a migration; after any error the queue is polled again
             _log.warning("mails_not_claimed", error=type(error).__name__)
             return ()
         if claimed:
@@ -112,10 +112,10 @@ class EmailWorker:
             self._to_show.set()
 
     async def _record(self) -> None:
-        """Write down what became of mails, of all at once that came to their end meanwhile.
+        """Records outcomes, in one statement all that have accumulated.
 
-        Until that has worked they stay in hand, and their leases are kept: who was sent a mail shall not get it again
-        because the database was away for a moment.
+        Until that succeeds, the emails stay claimed and their leases are renewed: a recipient must not get an email
+        twice because the database was briefly unavailable.
         """
         while True:
             await self._to_record.wait()
@@ -142,7 +142,7 @@ class EmailWorker:
         self._changed()
 
     async def _show_life(self) -> None:
-        """Prove that this worker lives, and keep its leases: a slow dialog may take longer than one."""
+        """Records a heartbeat and renews the leases: a slow SMTP dialog may take longer than one."""
         while True:
             self._to_show.clear()
             try:
@@ -160,7 +160,7 @@ class EmailWorker:
             await background.set_within(self._to_show, LIFE_SECONDS)
 
     async def _probe(self) -> None:
-        """While the circuit is open, see whether the mail server answers again."""
+        """Probes the mail server while the circuit is open."""
         while True:
             await asyncio.sleep(PROBE_SECONDS)
             if self._delivery.circuit.open and await self._delivery.probe():

@@ -170,7 +170,7 @@ def test_a_test_event_goes_the_whole_way_to_the_admin_who_emitted_it_and_to_nobo
     status, answer = actors.rest("POST", "/events/test", admin, emitted)
     assert (status, answer["message"]) == (200, "Test event emitted successfully")
     assert {name: answer["data"][name] for name in emitted} == emitted
-    mail = sender.wait(admin.email, "A test of MedConnect")
+    mail = sender.wait(admin.email, "MedConnect test email")
     assert "<b>ü</b>" in body(mail, "plain")
     assert "&lt;b&gt;ü&lt;/b&gt;" in body(mail, "html")
     assert "RX-" not in body(mail, "plain")

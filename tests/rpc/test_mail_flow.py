@@ -90,7 +90,7 @@ def test_of_what_was_handed_out_the_patient_is_told(
     lines = {"items": [line | {"expiryDate": "2099-01-01"}]}
     assert actors.rest("POST", f"/pharmacy/dispense/{written.id}", actors.pharmacist, lines)[0] == 200
 
-    mail = sender.wait(patient.email, f"handed out for prescription {written.prescription_number}")
+    mail = sender.wait(patient.email, f"dispensed for prescription {written.prescription_number}")
 
     assert "Medicine 0: 12" in body(mail, "plain")
     assert "Corner Pharmacy" in body(mail, "plain")

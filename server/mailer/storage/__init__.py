@@ -1,1 +1,1 @@
-"""The email queue in PostgreSQL, as workers share it."""
+"""The email queue in PostgreSQL, shared by all workers."""

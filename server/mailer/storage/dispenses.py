@@ -1,4 +1,4 @@
-"""What a pharmacy handed out, as the mail to the patient tells it."""
+"""Reads a dispense for the email to the patient."""
 
 from uuid import UUID
 
@@ -25,16 +25,16 @@ DISPENSE = text(
 
 
 class DispenseRepository:
-    """One dispense by its entry in the pharmacies' log."""
+    """Dispenses by their entry in the pharmacies' log, on one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def get(self, log_id: UUID, prescription_id: UUID) -> Dispense:
-        """What that entry of that prescription handed out. Raises LookupError if there is no such dispense."""
+        """Returns the dispense of this log entry and prescription. Raises LookupError if there is none."""
         values = {"log_id": log_id, "prescription_id": prescription_id}
         rows = (await self._connection.execute(DISPENSE, values)).all()
         if not rows:
-            raise LookupError(f"log entry {log_id} handed nothing out")
+            raise LookupError(f"log entry {log_id} has no dispensed lines")
         lines = tuple(DispensedMedicine(row.medicine_name, row.quantity) for row in rows)
         return Dispense(rows[0].pharmacy_name, rows[0].occurred_at, lines)

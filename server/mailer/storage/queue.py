@@ -1,4 +1,4 @@
-"""The queue of mails as its workers and its watchers use it. All time is the database's."""
+"""The email queue for its workers and watchers. All times are the database's."""
 
 from collections.abc import Iterable, Set
 from typing import Final
@@ -13,12 +13,12 @@ from server.outbox.entities import EmailKind
 from server.outbox.storage.tables import emails
 
 LEASE_SECONDS: Final = 30
-"""How long a claimed mail is left to its worker; then any worker may claim it again."""
+"""The lease of a claimed email; after it ends, any worker may claim the email again."""
 
-# Mails that somebody waits for come first, then lapsed leases: they have waited longest. A mail about a prescription
-# waits for those to the same reader about the same prescription that were asked for earlier, unless the mail server
-# has deferred them: they may wait for a day, and say what holds when they are sent. SKIP LOCKED lets workers pass each
-# other's rows, and a CTE that locks is evaluated once, so that LIMIT means what it says.
+# Emails with a code are claimed first, then expired leases: they have waited longest. An email about a prescription
+# waits for earlier ones to the same recipient about the same prescription, unless the mail server has deferred those:
+# they may wait for a day, and their contents are current when they are sent. SKIP LOCKED lets workers skip each other's
+# rows. A locking CTE is evaluated once, so that its LIMIT holds.
 _CLAIM = text(
     f"""
     WITH urgent AS MATERIALIZED (
@@ -26,22 +26,22 @@ _CLAIM = text(
         WHERE finished_at IS NULL AND expires_at IS NOT NULL
           AND (state = 'pending' AND due_at <= now() OR state = 'processing' AND lease_expires_at <= now())
         ORDER BY due_at LIMIT :room FOR UPDATE SKIP LOCKED
-    ), lapsed AS MATERIALIZED (
+    ), expired_lease AS MATERIALIZED (
         SELECT id FROM emails
         WHERE state = 'processing' AND expires_at IS NULL AND lease_expires_at <= now()
         ORDER BY lease_expires_at LIMIT :bulk_room FOR UPDATE SKIP LOCKED
     ), due AS MATERIALIZED (
-        SELECT id FROM emails AS mail
+        SELECT id FROM emails AS email
         WHERE state = 'pending' AND expires_at IS NULL AND due_at <= now()
           AND NOT EXISTS (
               SELECT FROM emails AS earlier
-              WHERE earlier.prescription_id = mail.prescription_id AND earlier.recipient_id = mail.recipient_id
-                AND earlier.id < mail.id AND earlier.finished_at IS NULL AND earlier.deferrals = 0
+              WHERE earlier.prescription_id = email.prescription_id AND earlier.recipient_id = email.recipient_id
+                AND earlier.id < email.id AND earlier.finished_at IS NULL AND earlier.deferrals = 0
           )
-        ORDER BY due_at LIMIT :bulk_room FOR UPDATE OF mail SKIP LOCKED
+        ORDER BY due_at LIMIT :bulk_room FOR UPDATE OF email SKIP LOCKED
     ), chosen AS MATERIALIZED (
         SELECT id FROM urgent
-        UNION ALL (SELECT id FROM lapsed UNION ALL SELECT id FROM due LIMIT :bulk_room)
+        UNION ALL (SELECT id FROM expired_lease UNION ALL SELECT id FROM due LIMIT :bulk_room)
         LIMIT :room
     )
     UPDATE emails
@@ -73,7 +73,7 @@ _RENEW = text(
     WHERE emails.id = held.id AND emails.fence = held.fence AND emails.state = 'processing'
     """  # noqa: S608 - the number is a constant of this module
 )
-# A code is erased with the mail's end.
+# The code is erased when the email is finished.
 _SETTLE = text(
     """
     UPDATE emails
@@ -106,7 +106,7 @@ SHOW_LIFE = text(
 )
 FORGET_WORKER = text("DELETE FROM mail_workers WHERE id = :id")
 _WORKED = text("SELECT EXISTS (SELECT FROM mail_workers WHERE NOT stands_in AND seen_at > now() - interval '30 s')")
-# A mail that waits for its first try is late by its age: while the mail server is away its due time may move on.
+# Before its first attempt, an email is late by its age: its due time moves on while the mail server is unreachable.
 STATUS = text(
     """
     SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
@@ -129,56 +129,59 @@ STATUS = text(
 
 
 class EmailQueue:
-    """The queue on one connection."""
+    """The email queue on one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def claim(self, room: int, bulk_room: int) -> tuple[ClaimedEmail, ...]:
-        """Up to `room` mails that are due or whose lease has lapsed, the caller's alone for LEASE_SECONDS.
+        """Claims up to `room` emails that are due or whose lease has expired, for LEASE_SECONDS, and returns them.
 
-        bulk_room: how many of them may be mails that nobody sits and waits for.
+        bulk_room: the most of them that may be emails without a one-time code.
         """
         rows = (await self._connection.execute(_CLAIM, {"room": room, "bulk_room": bulk_room})).mappings()
         return tuple(ClaimedEmail(**{**row, "kind": EmailKind(row["kind"])}) for row in rows)
 
     async def renew(self, mails: Iterable[ClaimedEmail]) -> None:
-        """Begin the leases of these claims anew; those that others have taken over stay theirs."""
+        """Renews the leases of these claims, except those that another worker has taken over."""
         held = tuple(mails)
         values = {"ids": [mail.id for mail in held], "fences": [mail.fence for mail in held]}
         await self._connection.execute(_RENEW, values)
 
     async def settle(self, outcomes: Iterable[tuple[ClaimedEmail, DeliveryOutcome]]) -> Set[UUID]:
-        """Write down what became of mails; answers of which. The others are no longer the caller's, and left alone."""
+        """Records outcomes and returns the ids of the emails updated.
+
+        An email that another worker has claimed meanwhile is left unchanged.
+        """
         rows = [(mail.id, mail.fence, *_encode_outcome(outcome)) for mail, outcome in outcomes]
         names = ("ids", "fences", "states", "errors", "harmless", "counted", "deferred", "seconds")
         values = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         return set(await self._connection.scalars(_SETTLE, values))
 
     async def expire(self) -> int:
-        """Give up waiting mails whose code has ended, and erase the codes; answers how many."""
+        """Gives up waiting emails whose code has expired, erases the codes, and returns the number of emails."""
         return (await self._connection.execute(_EXPIRE)).rowcount
 
     async def show_life(self, worker_id: UUID, *, circuit_open: bool = False, is_fallback: bool = False) -> None:
-        """This worker lives; workers not seen for a day are forgotten."""
+        """Records a heartbeat of this worker, and deletes workers not seen for a day."""
         values = {"id": worker_id, "circuit_open": circuit_open, "stands_in": is_fallback}
         await self._connection.execute(SHOW_LIFE, values)
 
     async def is_worked(self) -> bool:
-        """Whether a worker was alive in the last 30 s, apart from those that only stand in."""
+        """Returns True if a worker other than a fallback recorded a heartbeat in the last 30 s."""
         return bool(await self._connection.scalar(_WORKED))
 
     async def forget_worker(self, worker_id: UUID) -> None:
-        """This worker has stopped."""
+        """Deletes the row of a worker that stops."""
         await self._connection.execute(FORGET_WORKER, {"id": worker_id})
 
     async def status(self) -> QueueStatus:
-        """How many mails are in each state, and whether they flow: one statement, so that the sum is always right."""
+        """Returns the counts by state and the health of the queue, in one statement so that the sum is consistent."""
         return QueueStatus(**(await self._connection.execute(STATUS)).mappings().one())
 
 
 def _encode_outcome(outcome: DeliveryOutcome) -> tuple[str, str, bool, int, int, float]:
-    """Returns state, error, whether that is harmless, whether it was a try and a deferral, and seconds to the next."""
+    """Returns state, error, harmless, attempts and deferrals to add, and the seconds to the next attempt."""
     match outcome:
         case Sent():
             return "completed", "", False, 1, 0, 0.0
