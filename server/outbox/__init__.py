@@ -1,1 +1,1 @@
-"""Emails to send, stored in the transaction of the change that they tell of."""
+"""Transactional outbox: emails are stored in the transaction of the change that they report."""

@@ -1,4 +1,4 @@
-"""Mails as those who ask for them, send them and watch them see them."""
+"""Emails of the outbox, and their changes of state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,54 +8,54 @@ from uuid import UUID
 
 
 class EmailKind(StrEnum):
-    """What a mail is about; each kind has its templates."""
+    """The subject matter of an email; each kind has its templates."""
 
     WELCOME = "welcome"
-    """An account was made; `details["invited"]` is "yes" if its owner has to choose a password first. With a code that
-    confirms the address, if the account registered itself where addresses are confirmed."""
+    """An account was created; `details["invited"]` is "yes" if its owner must choose a password first. With email
+    confirmation on, a self-registered account gets a code that confirms its address."""
     PRESCRIPTION = "prescription"
-    """A prescription was written, or its mail asked for again: with its QR picture."""
+    """A prescription was created, or its email requested again; contains the QR code as a picture."""
     DISPENSED = "dispensed"
-    """To the patient; `details["log_id"]` names the entry of the pharmacy's log."""
+    """Sent to the patient; `details["log_id"]` names the entry of the pharmacy's log."""
     REJECTED = "rejected"
-    """To the patient and to the doctor, a mail each."""
+    """Sent to the patient and, separately, to the doctor."""
     CANCELLED = "cancelled"
-    """To the patient."""
-    PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of mail, no secret
-    """A code was asked for with which a new password can be set."""
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of mail, no secret
+    """Sent to the patient."""
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of email, no secret
+    """A code for setting a new password was requested."""
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of email, no secret
     """A new password was set."""
     HISTORY_CODE = "history_code"
-    """A code was asked for that opens the medical history."""
+    """A code that opens the medical history was requested."""
     EMAIL_CODE = "email_code"
-    """To an address that an account asks for: the code that confirms it."""
+    """The code that confirms a new address, sent to that address."""
     EMAIL_CHANGE = "email_change"
-    """To the present address: another one was asked for."""
+    """A new address was requested; sent to the current one."""
     ADDRESS_TAKEN = "address_taken"
-    """To the owner of an address that somebody else asked for."""
+    """Another account requested this address; sent to its owner."""
     TEST = "test"
-    """An admin tries the machinery; `details` hold the `event_type` that was named, and `data` as JSON."""
+    """An admin emitted a test event; `details` hold its `event_type`, and its `data` as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEmail:
-    """A mail to send: ids, from which it is rendered at the moment of sending."""
+    """An email to send: the ids from which it is rendered when it is sent."""
 
     kind: EmailKind
     recipient_id: UUID
-    """The account it goes to."""
+    """The recipient's account."""
     recipient: str
-    """Its address."""
+    """The recipient's address."""
     prescription_id: UUID | None = None
     details: Mapping[str, str] = field(default_factory=dict)
     sealed_code: bytes | None = None
-    """The one-time code it carries, by `CodeSeal`; stored until the mail is finished."""
+    """The one-time code in the email, sealed by `CodeSeal`; stored until the email is finished."""
     expires_at: datetime | None = None
-    """From then on it is not worth sending."""
+    """The expiry of the code; the email is not sent after it."""
 
 
 class EmailState(StrEnum):
-    """How a mail stands."""
+    """The delivery state of an email."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -65,13 +65,13 @@ class EmailState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EmailChange:
-    """A mail came into a state; `sequence` is the change's place in the feed."""
+    """An email changed to a state; `sequence` is the change's position in the feed."""
 
     sequence: int
     mail_id: UUID
     kind: EmailKind
     recipient: str
-    """Masked."""
+    """The masked address."""
     state: EmailState
     attempts: int
     error: str

@@ -1,4 +1,4 @@
-"""Where use cases leave the mails they want sent: rows that commit with their own."""
+"""Transactional outbox: emails are inserted in the use case's transaction."""
 
 import json
 from collections.abc import Sequence
@@ -17,21 +17,21 @@ from server.outbox.storage.tables import emails
 INSERT_EMAILS: Final = """
     INSERT INTO emails (id, kind, recipient_id, recipient, masked_recipient, prescription_id, details, sealed_code,
                         expires_at, event_id)
-    SELECT mail.id, mail.kind, mail.recipient_id, mail.recipient, mail.masked_recipient, mail.prescription_id,
-           CAST(mail.details AS jsonb), mail.sealed_code, mail.expires_at, event.id
+    SELECT email.id, email.kind, email.recipient_id, email.recipient, email.masked_recipient, email.prescription_id,
+           CAST(email.details AS jsonb), email.sealed_code, email.expires_at, event.id
     FROM event, unnest(
         CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:recipient_ids AS uuid[]), CAST(:recipients AS text[]),
         CAST(:masked_recipients AS text[]), CAST(:prescription_ids AS uuid[]), CAST(:details AS text[]),
         CAST(:sealed_codes AS bytea[]), CAST(:expiries AS timestamptz[])
-    ) AS mail (id, kind, recipient_id, recipient, masked_recipient, prescription_id, details, sealed_code, expires_at)
+    ) AS email (id, kind, recipient_id, recipient, masked_recipient, prescription_id, details, sealed_code, expires_at)
 """
-"""Stores mails with the `event` that they follow from, a query of that name before it."""
+"""Inserts emails with the id of the event that causes them; needs a preceding CTE named `event`."""
 
 EMAILS_PER_DAY: Final = 20
-"""How many mails an account is sent before no more can be asked for."""
+"""The most emails in 24 hours that an account can request."""
 
-# Of requests at the same time each sees the mails of those before. The row is that of the mail whose day must be over.
-# Mails that strangers cause have limits of their own, and use up nothing of what an account may ask for.
+# The lock makes concurrent requests see each other's emails. The row returned is the email that must become a day old
+# before another can be requested. Emails that strangers cause have limits of their own and do not count here.
 _LOCK_RECIPIENT = text("SELECT pg_advisory_xact_lock(hashtextextended('emails.recipient ' || :recipient_id, 0))")
 _WAIT = text(
     """
@@ -52,21 +52,21 @@ ADD = text(f"WITH event AS (SELECT CAST(NULL AS bigint) AS id) {INSERT_EMAILS}")
 
 
 class Outbox:
-    """The outbox as one transaction sees it; what it adds is sent once that transaction has committed, else never.
+    """The outbox in one transaction; added emails are sent only if that transaction commits.
 
-    Here stands what somebody asked to be sent. What follows from an event is added with it (`events.repository`).
+    Holds emails that a caller requests. Emails that an event causes are added with the event (`EventRepository`).
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self.added = False
-        """Whether this transaction leaves mails."""
+        """True if this transaction adds emails."""
 
     async def check_room(self, recipient_id: UUID, most: int) -> None:
-        """Raise EmailLimitExceeded if the account was sent `most` mails in 24 hours, of whatever kind.
+        """Raises EmailLimitExceeded if the account was sent `most` emails of any kind in 24 hours.
 
-        For mails that people ask for; those that follow from events are always sent. Reset codes and notices of a taken
-        address do not count: strangers cause them.
+        For requested emails; those that events cause are always sent. Reset codes and notices of a taken address do not
+        count, because strangers cause them.
         """
         await self._connection.execute(_LOCK_RECIPIENT, {"recipient_id": str(recipient_id)})
         wait = await self._connection.scalar(_WAIT, {"recipient_id": recipient_id, "most": most})
@@ -74,9 +74,9 @@ class Outbox:
             raise EmailLimitExceeded(retry_after=wait)
 
     async def put_back(self, mail_id: UUID) -> None:
-        """Starts a failed mail's schedule of tries anew.
+        """Restarts a failed email's schedule of attempts.
 
-        Raises NotFound, EmailNotFailed, and EmailExpired for one that held a code.
+        Raises NotFound, EmailNotFailed, and EmailExpired for an email that contained a code.
         """
         row = (await self._connection.execute(_TO_PUT_BACK, {"id": mail_id})).one_or_none()
         if row is None:
@@ -89,14 +89,14 @@ class Outbox:
         self.added = True
 
     async def add(self, *mails: NewEmail) -> None:
-        """Leave mails to be sent as soon as a worker sees them: one statement, none for no mails."""
+        """Adds emails to send, in one statement; runs none without emails."""
         if mails:
             await self._connection.execute(ADD, columns(mails))
             self.added = True
 
 
 def columns(mails: Sequence[NewEmail]) -> dict[str, object]:
-    """The parameters of INSERT_EMAILS."""
+    """Returns the parameters of INSERT_EMAILS."""
     return {
         "ids": [new_id() for _ in mails],
         "kinds": [mail.kind.value for mail in mails],

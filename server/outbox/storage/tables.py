@@ -63,7 +63,7 @@ emails = Table(
     Index("ix_emails_lease_expires_at", "lease_expires_at", postgresql_where=text("state = 'processing'")),
     Index("ix_emails_finished_at", "state", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
 )
-"""Mails to send and sent; they hold ids and are rendered when sent."""
+"""Emails to send and emails sent; rows hold ids, from which an email is rendered when it is sent."""
 
 mail_workers = Table(
     "mail_workers",
@@ -73,5 +73,5 @@ mail_workers = Table(
     Column("circuit_open", Boolean, nullable=False, server_default=text("false")),
     Column("stands_in", Boolean, nullable=False, server_default=text("false")),
 )
-"""Workers by the last moment in which they showed that they live; whether they reach no mail server, and whether they
-work only because no other one does."""
+"""Workers with their last heartbeat. `circuit_open`: the worker cannot reach the mail server. `stands_in`: a fallback
+that works only while no other worker does."""
