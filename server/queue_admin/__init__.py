@@ -1,1 +1,1 @@
-"""The email queue, as admins watch and mend it."""
+"""Administration of the email queue: watching, listing, retrying and clearing."""

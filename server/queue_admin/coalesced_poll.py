@@ -1,4 +1,4 @@
-"""One reading for all who watch in this process."""
+"""Shares one database read among all watchers of this process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,17 +7,17 @@ from typing import Final, Generic, TypeVar
 from server import background
 
 POLL_SECONDS: Final = 1.0
-"""What is shown is never older, even if no ring is heard."""
+"""The longest interval between two reads, even if no notification arrives."""
 LEAST_PAUSE_SECONDS: Final = 0.1
-"""Between two readings, however fast things change."""
+"""The shortest interval between two reads, however fast the data changes."""
 LONGEST_SILENCE_SECONDS: Final = 18.0
-"""A watcher hears something every 20 s, a reading's pause included: proxies take a silent stream for a dead one."""
+"""Keeps a stream's silence, with the pause of a read, below 20 s: proxies close silent streams."""
 
 T = TypeVar("T")
 
 
 class CoalescedPoll(Generic[T]):
-    """However many wait for the next reading, the database is asked once, and not at all when nobody waits."""
+    """Reads once for any number of waiting callers, and not at all while no caller waits."""
 
     def __init__(
         self, read: Callable[[], Awaitable[T]], poll: float = POLL_SECONDS, least_pause: float = LEAST_PAUSE_SECONDS
@@ -29,17 +29,17 @@ class CoalescedPoll(Generic[T]):
         self._reading: asyncio.Task[T] | None = None
 
     def wake(self) -> None:
-        """Something has probably changed: the next reading need not wait for its time."""
+        """Makes the next read start now: the data has probably changed."""
         self._changed.set()
 
     async def next(self) -> T:
-        """The next reading. Raises what the reading raises, to everybody who waits for it."""
+        """Returns the result of the next read. Raises its error to every waiting caller."""
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_when_due())
-        return await asyncio.shield(self._reading)  # one watcher that leaves must not take it from the others
+        return await asyncio.shield(self._reading)  # a cancelled caller must not cancel the read for the others
 
     async def end(self) -> None:
-        """Let the reading that watchers have left behind come to its end: it holds a connection."""
+        """Waits for a read that is still running although its watchers have left: it holds a connection."""
         if self._reading is not None:
             self.wake()
             await asyncio.wait([self._reading])

@@ -1,4 +1,4 @@
-"""Emails as admins see them."""
+"""The view of emails for admins."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +9,12 @@ from server.outbox.entities import EmailKind, EmailState
 
 @dataclass(frozen=True, slots=True)
 class ListedEmail:
-    """A mail as admins see it: not what it says, nor quite to whom."""
+    """An email as admins see it: without its contents, and with a masked recipient."""
 
     id: UUID
     kind: EmailKind
     recipient: str
-    """Masked."""
+    """The masked address."""
     state: EmailState
     attempts: int
     error: str

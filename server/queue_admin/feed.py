@@ -1,4 +1,4 @@
-"""The changes of mails' states, as one process shows them to all who watch there."""
+"""The feed of emails' changes of state, shared by all watchers of one process."""
 
 import asyncio
 from collections import deque
@@ -13,24 +13,24 @@ from server.outbox.entities import EmailChange
 from server.queue_admin.coalesced_poll import LONGEST_SILENCE_SECONDS, CoalescedPoll
 
 IN_HAND: Final = 64
-"""Changes that are held for one watcher."""
+"""The most changes in memory for one watcher."""
 RECENT: Final = 512
-"""Changes that are held for all of them together."""
+"""The most changes in memory that all watchers share."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """How far a watcher has come, and what happened there; None: nothing, but the stream lives."""
+    """A watcher's position in the feed and the change there; None is a heartbeat of the stream."""
 
     sequence: int
     change: EmailChange | None
 
 
 class EmailFeed:
-    """Each watcher goes through the feed at his own pace: nothing is pushed to him, so none can be overrun.
+    """Each watcher pulls changes at its own pace: nothing is pushed, so that no buffer can overflow.
 
-    Those at the feed's head share one reading. Who is further behind than what they share reads the database by
-    himself, a handful at a time; for none of them more is held than that.
+    Watchers at the end of the feed share one read and its RECENT changes. A watcher further back reads the database by
+    itself, IN_HAND changes at a time; no more are kept in memory for it.
     """
 
     def __init__(self, work: UnitOfWork) -> None:
@@ -43,17 +43,17 @@ class EmailFeed:
         self._reading = CoalescedPoll(self._read_on)
 
     def wake(self) -> None:
-        """Some changes have probably got their places in the feed."""
+        """Makes the next read start now: changes have probably been given positions in the feed."""
         self._reading.wake()
 
     async def end(self) -> None:
-        """Let the reading that watchers have left behind come to its end."""
+        """Waits for a read that is still running although its watchers have left."""
         await self._reading.end()
 
     async def watch(self, after: int | None) -> AsyncGenerator[FeedItem, None]:
-        """Where the feed stands at once, then each change behind `after` (None: from now on), until the caller leaves.
+        """Yields the start position at once, then each change after `after` (None: from now on), until cancelled.
 
-        Raises Unavailable when the database fails: the caller resumes behind what he has seen.
+        Raises Unavailable when the database fails: the caller resumes after the last change received.
         """
         async with self._join_watchers() as last:
             sequence = last if after is None else min(after, last)
@@ -70,7 +70,7 @@ class EmailFeed:
 
     @asynccontextmanager
     async def _join_watchers(self) -> AsyncIterator[int]:
-        """Count a watcher, and answer where the feed stands; the first one finds nothing held."""
+        """Counts a watcher and yields the feed's last position; the first watcher starts with an empty cache."""
         async with self._work.read() as tx:
             last = await tx[EventRepository].last_position()
         if self._watchers == 0:
@@ -83,7 +83,10 @@ class EmailFeed:
             self._watchers -= 1
 
     async def _changes_after(self, sequence: int) -> tuple[int, Sequence[EmailChange]]:
-        """Up to IN_HAND changes behind that one, none when a second has passed without; and from where they count."""
+        """Returns the position after which to read on, and up to IN_HAND changes after it.
+
+        There are none when a second passes without changes.
+        """
         held_behind = self._complete_behind
         if sequence < held_behind:
             async with self._work.read() as tx:
@@ -92,7 +95,7 @@ class EmailFeed:
         if sequence >= self._head:
             await self._reading.next()
         if sequence < self._complete_behind:
-            return sequence, ()  # so much was read that it is not held any more: the next time it is in the database
+            return sequence, ()  # one read exceeded RECENT and dropped these changes: the next call reads the database
         return sequence, [change for change in self._recent if change.sequence > sequence][:IN_HAND]
 
     async def _read_on(self) -> None:

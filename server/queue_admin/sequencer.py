@@ -1,8 +1,8 @@
-"""Gives events their places in the feed, after they are committed.
+"""Assigns events their positions in the feed, after they are committed.
 
-A number that is drawn inside a transaction is no place: a transaction with a lower one may commit later, and who has
-read on would never see it. So the place is given behind the commit, by one process at a time, to what nothing can come
-to stand before any more.
+A number drawn inside a transaction cannot serve as position: a transaction with a lower number may commit later, and a
+reader that has passed that number would miss its event. So one process at a time assigns positions after the commit,
+and only to events that no event still to be committed can precede.
 """
 
 import asyncio
@@ -17,15 +17,18 @@ from server.db.unit_of_work import UnitOfWork
 from server.events.storage.events import AT_ONCE, EventRepository
 
 POLL_SECONDS: Final = 1.0
-"""How long an event waits for its place if nobody says that it is there."""
+"""How long an event waits for its position if no notification arrives."""
 RETRY_SECONDS: Final = 0.1
-"""How long one waits whose turn has not come, because an older transaction still runs."""
+"""The pause before another attempt for events that must wait for an older transaction."""
 
 _log = structlog.get_logger()
 
 
 class Sequencer:
-    """One of any number; they take turns. `placed` is called when events have got places, `done` after each round."""
+    """Assigns positions; any number may run, and they take turns.
+
+    placed: called when events have been given positions. done: called after each round.
+    """
 
     def __init__(
         self, work: UnitOfWork, placed: Callable[[], None], done: Callable[[], Awaitable[None]] = background.unwatched
@@ -36,17 +39,17 @@ class Sequencer:
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
-        """Look for events now rather than within a second: some were probably committed."""
+        """Starts a round now rather than within a second: events were probably committed."""
         self._wake.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Place events until the block is left."""
+        """Assigns positions until the block is left."""
         async with background.running(self._repeat()):
             yield
 
     async def assign_positions(self) -> bool:
-        """Place all that can be; whether some had to be left. Raises Unavailable."""
+        """Assigns positions to all events that can have one; returns True if others must wait. Raises Unavailable."""
         placed = AT_ONCE
         while placed == AT_ONCE:
             async with self._work.begin() as tx:
@@ -64,6 +67,6 @@ class Sequencer:
                 if await self.assign_positions():
                     pause = RETRY_SECONDS
                 await self._done()
-            except Exception as error:  # whatever it is, nothing is lost, and it is tried again
+            except Exception as error:  # no event is lost by any error: the next round includes it
                 _log.warning("events_not_placed", error=type(error).__name__)
             await background.set_within(self._wake, pause)

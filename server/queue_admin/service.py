@@ -1,4 +1,4 @@
-"""What admins ask, watch and mend about events and the mail queue."""
+"""Use cases of admins for events and the email queue."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
@@ -36,25 +36,25 @@ class EventsService:
         self._emails = EmailFeed(work)
 
     def wake(self) -> None:
-        """Let those who watch see at once what has changed: somebody rang."""
+        """Makes watchers see changes at once: a notification has arrived."""
         self._states.wake()
         self._emails.wake()
 
     async def end(self) -> None:
-        """Nobody watches any more: let the readings that watchers have left behind come to their end."""
+        """Waits for reads that are still running, after the last watcher has left."""
         await self._states.end()
         await self._emails.end()
 
     async def status(self) -> QueueStatus:
-        """The queue as it is now."""
+        """Returns the current counts and health of the queue."""
         async with self._work.read() as tx:
             return await tx[EmailQueue].status()
 
     async def watch_status(self) -> AsyncGenerator[QueueStatus, None]:
-        """The queue at once, then again whenever it has changed and at least every 20 s, until the caller leaves.
+        """Yields the status at once, then after each change and at least every 20 s, until cancelled.
 
-        What changes faster than it can be read is shown as one change. Raises Unavailable when the database fails: the
-        caller asks again, and is never shown an old state as a new one.
+        Changes faster than the reads are merged into one. Raises Unavailable when the database fails: the caller calls
+        again, and never gets an old status as a new one.
         """
         shown = await self.status()
         yield shown
@@ -65,11 +65,11 @@ class EventsService:
                 shown = reading
 
     def watch_emails(self, after: int | None) -> AsyncGenerator[FeedItem, None]:
-        """Each mail's change of state behind a place in the feed, None: from now on. See EmailFeed.watch."""
+        """Yields each email's changes of state after a position in the feed; None: from now on. See EmailFeed.watch."""
         return self._emails.watch(after)
 
     async def list_emails(self, caller: Caller, states: Sequence[EmailState], page: PageRequest) -> Page[ListedEmail]:
-        """Mails, newest first. Raises PageTokenInvalid."""
+        """Returns a page of emails, newest first. Raises PageTokenInvalid."""
         narrowed = sorted(set(states))
         scope = f"{caller.user_id}|ListEmails|{narrowed}"
         after = self._page_tokens.read_after(page.token, scope) if page.token else None
@@ -80,14 +80,14 @@ class EventsService:
         )
 
     async def retry(self, mail_id: UUID) -> ListedEmail:
-        """Put a failed mail back into the queue. Raises NotFound, EmailNotFailed and EmailExpired."""
+        """Puts a failed email back into the queue and returns it. Raises NotFound, EmailNotFailed and EmailExpired."""
         async with self._work.begin() as tx:
             await tx[Outbox].put_back(mail_id)
             await tx[AuditWriter].record(AuditEvent.EMAIL_RETRIED, Subject("email", mail_id))
             return await tx[EmailListRepository].get(mail_id)
 
     async def clear_completed(self) -> tuple[int, datetime]:
-        """Forget the mails that were sent; answers how many, and when."""
+        """Deletes the emails that were sent; returns their number and the time."""
         cleared, lately = 0, AT_ONCE
         async with self._work.begin() as tx:
             while lately == AT_ONCE:
@@ -98,7 +98,7 @@ class EventsService:
         return cleared, self._clock.now()
 
     async def emit_test(self, caller: Caller, named: str, data: Mapping[str, str]) -> datetime:
-        """Record an event of which the caller is mailed, and nobody else; answers when."""
+        """Records a test event that is emailed to the caller only; returns the time."""
         async with self._work.begin() as tx:
             await tx[EventRepository].record(
                 AdminTestEvent(await tx[AccountRepository].get(caller.user_id), named, data)
@@ -108,6 +108,6 @@ class EventsService:
 
 
 def is_news(reading: QueueStatus, shown: QueueStatus) -> bool:
-    """Whether a watcher who was last shown `shown` should see this reading."""
+    """Returns True if a watcher that last got `shown` should get `reading`: it differs, or the silence was too long."""
     changed = replace(reading, as_of=shown.as_of) != shown
     return changed or reading.as_of - shown.as_of >= timedelta(seconds=LONGEST_SILENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""Mails one by one, as admins list and clear them."""
+"""Lists, reads and clears single emails for admins."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from server.outbox.storage.tables import emails
 from server.queue_admin.entities import ListedEmail
 
 AT_ONCE: Final = 5000
-"""Mails that one statement forgets."""
+"""The most emails that one statement deletes."""
 
 _SHOWN: Final = select(
     emails.c.id,
@@ -51,13 +51,13 @@ _CLEAR: Final = text(
 
 
 class EmailListRepository:
-    """Mails, through one connection."""
+    """The emails of the queue, on one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def get(self, mail_id: UUID) -> ListedEmail:
-        """One of them. Raises NotFound."""
+        """Returns one email. Raises NotFound."""
         row = (await self._connection.execute(_ONE, {"id": mail_id})).mappings().one_or_none()
         if row is None:
             raise NotFound("email")
@@ -66,14 +66,14 @@ class EmailListRepository:
     async def newest(
         self, states: Sequence[EmailState], after: tuple[datetime, UUID] | None, size: int
     ) -> tuple[list[ListedEmail], int]:
-        """Up to `size` + 1 of them, newest first, in these states or all; and how many there are."""
+        """Returns up to `size` + 1 emails, newest first, in these states (empty: all), and the number found."""
         cursor = {} if after is None else {"after_created_at": after[0], "after_id": after[1]}
         filters = {"states": [state.value for state in states] or None}
         rows, found = await _LIST.fetch(self._connection, filters, cursor, size, {})
         return [_read_email(row._mapping) for row in rows], found
 
     async def clear_completed(self) -> int:
-        """Forget up to AT_ONCE sent mails; answers how many."""
+        """Deletes up to AT_ONCE sent emails and returns their number."""
         return (await self._connection.execute(_CLEAR)).rowcount
 
 
