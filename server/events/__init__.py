@@ -1,1 +1,1 @@
-"""What admins watch."""
+"""Domain events: recorded with their changes, and ordered in a feed."""

@@ -1,4 +1,4 @@
-"""Events: what can happen. Each is recorded in the transaction of its change."""
+"""Domain events. Each is recorded in the transaction of its change."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from uuid import UUID
 
 
 class EventType(StrEnum):
-    """The names of events."""
+    """The names of event types."""
 
     USER_REGISTERED = "user.registered"
     PRESCRIPTION_CREATED = "prescription.created"
@@ -21,7 +21,7 @@ class EventType(StrEnum):
 
 
 class Event(ABC):
-    """Something that happened."""
+    """A domain event: a change that a use case made."""
 
     __slots__ = ()
     type: ClassVar[EventType]
@@ -29,9 +29,9 @@ class Event(ABC):
     @property
     @abstractmethod
     def subject_id(self) -> UUID:
-        """The account or the prescription that it happened to."""
+        """The id of the account or prescription that changed."""
 
     @property
     def payload(self) -> Mapping[str, object]:
-        """What changed, as JSON."""
+        """The changed values, as JSON."""
         return {}

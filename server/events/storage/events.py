@@ -1,4 +1,4 @@
-"""Events in the database: recorded with their change, placed in the feed after its commit, read from there."""
+"""Stores events with their change, assigns their positions in the feed after its commit, and reads the feed."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from server.outbox.entities import EmailChange, EmailKind, EmailState, NewEmail
 from server.outbox.storage.outbox import INSERT_EMAILS, columns
 
 AT_ONCE: Final = 1000
-"""Events that one statement places."""
+"""The most events that one statement gives positions."""
 
-# The mails are added by the same statement: the event and what follows from it cost one round trip.
+# The same statement adds the emails: the event and its emails cost one round trip.
 _RECORD: Final = text(
     f"""
     WITH event AS (
@@ -24,14 +24,14 @@ _RECORD: Final = text(
         RETURNING id
     )
     {INSERT_EMAILS}
-    """  # noqa: S608 - put together out of constants
+    """  # noqa: S608 - composed of constants
 )
 
-# One at a time: the next one looks at the feed when this one has committed.
+# Serializes sequencers: the next one reads the feed after this one has committed.
 _ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('events.position', 0))")
 
-# What a transaction wrote that is older than all that run is committed, or will never be seen: nothing can come to
-# stand before it any more. Of such rows the ids tell the order in which those that waited for each other were written.
+# A transaction older than all running ones has committed or will never be visible, so no event can precede its events
+# later. Among such rows the ids give the order in which transactions that waited for each other wrote them.
 _PLACE: Final = text(
     """
     WITH placed AS (
@@ -61,16 +61,16 @@ EmailsOf = Callable[[Event], Sequence[NewEmail]]
 
 
 class EventRepository:
-    """Events, through one connection. emails_of: which emails follow from an event."""
+    """Events, on one connection. emails_of: returns the emails that an event causes."""
 
     def __init__(self, connection: AsyncConnection, emails_of: EmailsOf) -> None:
         self._connection = connection
         self._emails_of = emails_of
         self.recorded = False
-        """Whether this transaction has recorded events."""
+        """True if this transaction has recorded events."""
 
     async def record(self, event: Event) -> None:
-        """Write down that this happens, and leave the mails that follow from it, with the transaction it happens in."""
+        """Records an event and adds the emails that it causes, in the current transaction."""
         values = {
             "type": event.type.value,
             "subject_id": event.subject_id,
@@ -81,21 +81,24 @@ class EventRepository:
         self.recorded = True
 
     async def assign_positions(self) -> int:
-        """Give committed events their places in the feed, in a transaction of its own; answers how many got one."""
+        """Assigns committed events their positions in the feed and returns their number.
+
+        Needs a transaction of its own.
+        """
         await self._connection.execute(_ONE_AT_A_TIME)
         return (await self._connection.execute(_PLACE)).rowcount
 
     async def last_position(self) -> int:
-        """Where the feed ends for the moment; 0 while it is empty."""
+        """Returns the last position in the feed; 0 while it is empty."""
         return int(await self._connection.scalar(_LAST))
 
     async def mail_changes(self, after: int, limit: int) -> tuple[EmailChange, ...]:
-        """The first so many changes of mails' states behind a place in the feed."""
+        """Returns the first `limit` changes of emails' states after a position in the feed."""
         rows = await self._connection.execute(_MAIL_CHANGES, {"after": after, "limit": limit})
         return tuple(_mail_change(row) for row in rows)
 
     async def some_wait(self) -> bool:
-        """Whether there are events without a place: other transactions that are older have to end first."""
+        """Returns True if events have no position yet: older transactions must end first."""
         return bool(await self._connection.scalar(_UNPLACED))
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from server.db.metadata import APPEND_ONLY, metadata, timestamp_column
 
 event_positions = Sequence("event_positions", metadata=metadata)
-"""Places in the feed."""
+"""Numbers the positions in the feed."""
 
 events = Table(
     "events",
@@ -24,9 +24,9 @@ events = Table(
     Index("ix_events_occurred_at", "occurred_at", postgresql_where=text("left(type, 6) = 'email.'")),
     info=APPEND_ONLY,
 )
-"""What happened, written in the transaction of the change it tells of and never altered: triggers refuse it.
+"""Events, inserted in the transaction of the change that they report; triggers reject updates of them.
 
-Ids are drawn before transactions commit, so that a reader at id n could miss n - 1 for ever. `position` is the place in
-the feed, given once, after the commit. A trigger of `emails` records each mail's change of state as `email.` and the
-state; only these are ever deleted, together with old mails.
+Ids are drawn before transactions commit, so a reader at id n could miss n - 1 forever. `position` is the position in
+the feed, assigned once, after the commit. A trigger of `emails` records each email's change of state as `email.` and
+the state; only these events are ever deleted, together with old emails.
 """
