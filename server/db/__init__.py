@@ -1,1 +1,1 @@
-"""The database: metadata, engine, and the embedded PostgreSQL that `up` starts."""
+"""The database: metadata, engine, transactions, and the embedded PostgreSQL that `medconnect up` starts."""

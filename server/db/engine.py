@@ -1,4 +1,4 @@
-"""The connection pool."""
+"""Creates connection pools."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -14,19 +14,19 @@ IDLE_SECONDS: Final = 10
 POOL_WAIT_SECONDS: Final = 1
 CONNECT_SECONDS: Final = 2
 APP_ROLE: Final = "medconnect_app"
-"""The role that the server and the worker act as: it owns nothing, and its rights are those of `grants`."""
+"""The role of the server and the worker: it owns nothing, and its rights are those of `grants`."""
 SEALER_ROLE: Final = "medconnect_sealer"
-"""The role that adds seals to the audit's chain, and can do nothing else."""
+"""The role that adds seals to the audit chain, and can do nothing else."""
 
 
 def create_engine(
     url: str, *, pool_size: int, application: str = "medconnect", owner: bool = False, role: str = APP_ROLE
 ) -> AsyncEngine:
-    """The pool for a `postgresql://…` URL; connects when first used.
+    """Returns the pool for a `postgresql://…` URL; it connects when first used.
 
-    A statement may take 5 s, a lock 2 s, an idle transaction 10 s; a call waits 1 s for a connection. role: what the
-    sessions act as; the URL's account must be a member of it. owner: they act as that account instead, for what changes
-    the schema.
+    A statement may take 5 s, a lock 2 s, an idle transaction 10 s; a call waits 1 s for a connection. role: the role of
+    the sessions; the URL's account must be a member of it. owner: the sessions keep the account's own rights instead,
+    for changes of the schema.
     """
     session = {
         "application_name": application,
@@ -49,5 +49,8 @@ def create_engine(
 
 
 def connector(url: str, **options: Any) -> Callable[[], Awaitable[Any]]:  # noqa: ANN401 - asyncpg's own options
-    """Opens connections as the URL says, in the driver's own words: SQLAlchemy would not understand `sslmode`."""
+    """Returns a function that opens connections to the URL.
+
+    asyncpg parses the URL itself, because SQLAlchemy's dialect does not accept `sslmode`.
+    """
     return partial(asyncpg.connect, url, **options)

@@ -1,4 +1,4 @@
-"""What the database's failures mean to a caller."""
+"""Translates failures of the database into declared errors."""
 
 from typing import Final
 
@@ -26,10 +26,10 @@ GONE: Final = (
 
 
 def unavailable(error: OSError | TimeoutError | DBAPIError | PoolTimeout) -> Unavailable | None:
-    """The declared error that a failure of the database stands for.
+    """Returns the declared error for a failure of the database.
 
-    None if the fault is ours: a broken statement, a constraint. SQLAlchemy hands refused connections on as raw
-    OSError, and wraps the driver's errors: the cause tells which it was.
+    None if it is a fault of this program: an invalid statement, a violated constraint. SQLAlchemy passes refused
+    connections on as raw OSError and wraps the driver's errors, so the cause holds the driver's class of error.
     """
     if isinstance(error, PoolTimeout):
         return ServerBusy()

@@ -1,12 +1,12 @@
 """The rights of the service's roles: one table, which every migration to the newest revision applies.
 
-`GRANTS` is the whole truth. After the revisions, `agree` makes the database agree with it: a right that is missing is
-granted, one that is not listed is revoked, and a table that is not listed is closed. A new table or column therefore
-needs its line here and nothing in its migration. What the server of the version before still writes stays listed until
-the release after, as with columns.
+`GRANTS` is complete. After the revisions, `agree` makes the database agree with it: a missing right is granted, an
+unlisted right is revoked, and an unlisted table gives no rights. A new table or column therefore needs its line here
+and nothing in its migration. Rights that the previous version's server still uses stay listed until the next release,
+as its columns do.
 
-Rights are those of the statements in the repositories, and no more. A lock (FOR UPDATE) needs the right to update some
-column. Columns that the database fills (times, transaction ids) are in no list, so that no statement can forge them.
+The rights are exactly those that the repositories' statements need. A lock (FOR UPDATE) needs the right to update some
+column. Columns that the database fills (times, transaction ids) are not listed, so that no statement can forge them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ from server.db.engine import APP_ROLE, SEALER_ROLE
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """The rights of a role on one table: verbs, for insert and update with the columns."""
+    """The rights of a role on one table; insert and update are limited to columns."""
 
     insert: frozenset[str] = frozenset()
     update: frozenset[str] = frozenset()
@@ -45,7 +45,7 @@ _KEPT_ANSWER: Final = "request_hash response object_kind object_id patient_ids"
 GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
     APP_ROLE: {
         "alembic_version": _rights(),
-        # Rows are only added.
+        # Rows are only inserted.
         "audit_records": _rights(_AUDIT_RECORD),
         "audit_seals": _rights(),
         "pharmacy_log": _rights("id prescription_id pharmacist_id action from_status to_status notes occurred_at"),
@@ -56,7 +56,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "id patient_id doctor_id visit_date visit_type chief_complaint symptoms diagnosis treatment_notes "
             "recommendations hospital_name blood_pressure heart_rate temperature weight height"
         ),
-        # Rows are added and move on; what they are about never changes.
+        # Rows are inserted and change their state; their identity never changes.
         "prescriptions": _rights(
             "id number patient_id doctor_id visit_id diagnosis doctor_notes expires_at",
             "status status_reason changed_at fulfilled_at claimed_by claimed_from claim_expires_at",
@@ -72,12 +72,12 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "email new_email password_hash full_name name_words phone status hospital_name pharmacy_name "
             "pharmacy_address status_changed_at deactivated_from",
         ),
-        # Triggers write them with the rights of the owner.
+        # Triggers write these tables with the rights of the owner.
         "user_names": _rights(),
         "patient_names": _rights(),
         "patients": _rights(f"id user_id reference_number {_PERSON}", f"user_id version updated_at {_PERSON}"),
-        "events": _rights("type subject_id details", "position", delete=True),  # triggers guard all but email changes
-        # Rows come to their end and are deleted.
+        "events": _rights("type subject_id details", "position", delete=True),  # triggers keep all but email changes
+        # Rows expire or finish, and are deleted.
         "sessions": _rights("id user_id expires_at", "revoked_at history_until", delete=True),
         "refresh_tokens": _rights("token_hash session_id expires_at", "used_at", delete=True),
         "one_time_codes": _rights(
@@ -105,15 +105,15 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         "audit_seals": _rights("position record_id transaction_id hash"),
     },
 }
-"""By role and table."""
+"""The rights by role and table."""
 
 SEQUENCES: Final[Mapping[str, frozenset[str]]] = {APP_ROLE: frozenset({"event_positions"}), SEALER_ROLE: frozenset()}
 """The sequences that a role may draw from."""
 
 Right = tuple[str, str, str]
-"""A relation, a verb, and a column; no column: the whole relation."""
+"""A relation, a privilege, and a column; an empty column: the whole relation."""
 
-# Only tables and columns that exist: between two revisions some are still missing, or not yet gone.
+# Existing relations and columns: at an older revision some of GRANTS are missing, and others not yet dropped.
 _PRESENT: Final = """
     SELECT c.relname, c.relkind::text, coalesce(array_agg(a.attname::text) FILTER (WHERE a.attname IS NOT NULL), '{}')
     FROM pg_class c
@@ -135,7 +135,7 @@ _ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtext('medconnect grant
 
 
 def wanted(role: str) -> Iterator[Right]:
-    """Yields the rights of a role, as the catalog spells them."""
+    """Yields the rights of a role, in the terms of PostgreSQL's catalog."""
     for table, rights in GRANTS[role].items():
         yield table, "SELECT", ""
         yield from ((table, "INSERT", column) for column in rights.insert)
@@ -146,14 +146,14 @@ def wanted(role: str) -> Iterator[Right]:
 
 
 async def granted(connection: asyncpg.Connection, role: str) -> set[Right]:
-    """Returns the rights that the database's catalog holds of a role."""
+    """Returns the rights of a role in the database's catalog."""
     return {tuple(row) for row in await connection.fetch(_GRANTED, role)}
 
 
 async def agree(url: str) -> None:
-    """Makes the database agree with GRANTS. `url` is that of the schema's owner; what agrees is not touched.
+    """Makes the database agree with GRANTS; changes only rights that differ. url: that of the schema's owner.
 
-    Raises asyncpg.InsufficientPrivilegeError for another's when something has to be changed.
+    Raises asyncpg.InsufficientPrivilegeError when rights must change and the account is not the owner.
     """
     connection = await asyncpg.connect(url)
     try:
@@ -183,7 +183,7 @@ async def _changes(connection: asyncpg.Connection) -> list[str]:
 
 
 def _verbs(rights: Iterable[Right]) -> Iterator[str]:
-    """Yields each verb of one relation, with its columns in brackets."""
+    """Yields each privilege on one relation, with its columns in brackets."""
     by_verb: dict[str, list[str]] = {}
     for _, verb, column in rights:
         by_verb.setdefault(verb, []).append(column)

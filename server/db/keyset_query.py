@@ -1,4 +1,4 @@
-"""Lists that may be narrowed in many ways, a keyset page at a time."""
+"""Keyset pagination of lists with optional filters."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -14,12 +14,12 @@ _LIMIT: Final = bindparam("limit", type_=Integer)
 
 
 class KeysetQuery:
-    """A list by its parts; the statement of each combination of filters is built once, when it is first asked for.
+    """A paginated list; the statement of each combination of filters is built once, when it is first used.
 
-    rows: the select of a line. table: whose rows are lines, and the only one that conditions name, so that totals are
-    counted without joins. conditions: by the parameter that each takes. order: the columns by which lines stand, the
-    last one tells them apart. cursor: what these are in the line that a page begins behind. selective: filters whose
-    index finds their lines in no order. with_audit: makes a page's statement one that also records the reading.
+    rows: the select of a line. table: its rows are the lines; conditions name no other table, so that totals are
+    counted without joins. conditions: by the name of their parameter. order: the sort columns, the last one unique.
+    cursor: the parameters for the values of these columns in the last line of the page before. selective: filters whose
+    index returns lines unordered. with_audit: adds the audit record of the access to a page's statement.
     """
 
     def __init__(
@@ -53,16 +53,16 @@ class KeysetQuery:
         size: int,
         record: Values,
     ) -> tuple[Sequence[Row[Any]], int]:
-        """Up to `size` + 1 lines behind the cursor, and how many lines the filters find, counted to COUNT_LIMIT + 1.
+        """Returns up to `size` + 1 lines after the cursor, and the total of the filters, counted to COUNT_LIMIT + 1.
 
-        An empty cursor starts the list; filters that are None do not narrow it. record: what `with_audit` records.
+        An empty cursor starts the list; filters that are None do not apply. record: the parameters of `with_audit`.
         """
         given = {name: value for name, value in filters.items() if value is not None}
         statement = self._page(frozenset(given), continued=bool(cursor))
         rows = (await connection.execute(statement, {**given, **cursor, **record, "limit": size + 1})).all()
         if rows or not cursor:
             return rows, rows[0].found if rows else 0
-        count = select(self._count_found(given))  # what was behind the cursor has left the filter meanwhile
+        count = select(self._count_found(given))  # the lines after the cursor no longer match the filters
         return rows, (await connection.execute(count, given)).scalar_one()
 
     def _page(self, given: frozenset[str], *, continued: bool) -> Select[Any]:
@@ -82,10 +82,11 @@ class KeysetQuery:
         return self._with_audit(page.order_by(*map(self._apply_direction, self._order)).limit(_LIMIT))
 
     def _select_ids(self, wanted: Iterable[ColumnElement[bool]]) -> Select[Any]:
-        """The ids of a page, sorted by the order's columns as one value, before anything is joined to them.
+        """Returns a select of a page's ids, sorted by the order's columns as one row value, before any join.
 
-        No index has that value. With one to hand PostgreSQL would read all lines in their order until it has met enough
-        that a sought filter lets through: of a million patients nearly all, for a name late in the alphabet.
+        No index has this row value, so PostgreSQL uses the filter's index. With an index on the order it would read
+        lines in order until enough of them match the filter: nearly all of a million patients, for a name late in the
+        alphabet.
         """
         ids = select(self._table.c.id).where(*wanted).correlate(None)
         return ids.order_by(self._apply_direction(self._place)).limit(_LIMIT)

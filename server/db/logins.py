@@ -1,7 +1,7 @@
 """The accounts with which the service logs in to its database.
 
-Three accounts, so that none can do the work of another: the owner migrates and does nothing else, the server's account
-reads and writes what `grants` lists, the sealer's account adds seals to the audit's chain.
+Three accounts separate the duties: the owner only migrates, the server's account has the rights that `grants` lists,
+and the sealer's account adds seals to the audit chain.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ SERVER_LOGIN: Final = "medconnect_server"
 SEALER_LOGIN: Final = "medconnect_seal_worker"
 _MEMBERS: Final = {SERVER_LOGIN: APP_ROLE, SEALER_LOGIN: SEALER_ROLE}
 
-# Roles belong to the whole cluster: another process may be making them now.
+# Roles belong to the whole cluster: another process may be creating them concurrently.
 _MAKE: Final = """
     DO $$
     BEGIN
@@ -28,7 +28,7 @@ _MAKE: Final = """
 """
 _LIMIT: Final = "ALTER ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS {more}"
 
-# What the account that logs in is and may do by itself, with every role that it is a member of.
+# The rights of the login account itself, including those of every role of which it is a member.
 _JUDGED: Final = """
     SELECT
         (SELECT bool_or(r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls) FROM pg_roles r
@@ -52,7 +52,7 @@ _JUDGED: Final = """
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrls:
-    """One database, as each account reaches it."""
+    """The URLs of one database, one for each account."""
 
     server: str = field(repr=False)
     sealer: str = field(repr=False)
@@ -60,7 +60,7 @@ class DatabaseUrls:
 
     @classmethod
     def embedded(cls, owner: str) -> "DatabaseUrls":
-        """Returns those of a database whose accounts `make` has made."""
+        """Returns the URLs of a database whose accounts `make` has created."""
         return cls(login_url(owner, SERVER_LOGIN), login_url(owner, SEALER_LOGIN), owner)
 
 
@@ -72,12 +72,12 @@ def login_url(owner: str, login: str) -> str:
 
 
 def _password(owner: str, login: str) -> str:
-    """Returns a derived password: it needs no file, stays while the owner's does, and reveals nothing of that."""
+    """Returns a password derived from the owner's: it needs no file, and does not reveal the owner's password."""
     return derived_key(unquote(urlsplit(owner).password or ""), f"database account {login}").hex()
 
 
 async def make(owner: str) -> None:
-    """Makes the roles and accounts of the embedded database, or sets them right again."""
+    """Creates the roles and accounts of the embedded database, or restores their attributes."""
     connection = await asyncpg.connect(owner)
     try:
         for login, role in _MEMBERS.items():
@@ -91,9 +91,9 @@ async def make(owner: str) -> None:
 
 
 async def faults(url: str, role: str) -> list[str]:
-    """Returns what makes an account unfit to work for the service as this role: above all, that it could do more.
+    """Returns the reasons why an account must not be used for this role; most are excessive rights.
 
-    Raises what the driver raises when the database cannot be reached.
+    Raises the driver's errors when the database cannot be reached.
     """
     other = SEALER_ROLE if role == APP_ROLE else APP_ROLE
     try:
@@ -120,6 +120,6 @@ def _told(found: Any, role: str, other: str) -> Iterator[str]:  # noqa: ANN401 -
     if found["rewrites"]:
         yield "may change or delete records of the audit"
     if not found["member"]:
-        yield f"is no member of {role}, the role that `medconnect migrate` makes for it"
+        yield f"is not a member of {role}, the role that `medconnect migrate` creates for it"
     if found["other"]:
         yield f"is a member of {other}: that is for another account"

@@ -1,4 +1,4 @@
-"""What all tables share: one metadata with a naming convention, and column types that mean something."""
+"""The metadata of all tables with its naming convention, and constructors of common columns."""
 
 from datetime import datetime
 from typing import Final
@@ -15,23 +15,23 @@ metadata = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
-"""Every table of every slice; migrations are compared with it."""
+"""The metadata of every slice's tables; a test compares the migrations with it."""
 
 APPEND_ONLY: Final[dict[str, bool]] = {"append_only": True}
-"""The `info` of a table to which rows are only added: its migration gives it the trigger `append_only`."""
+"""The `info` of a table into which rows are only inserted: its migration creates the trigger `append_only`."""
 
 
 def uuid_pk() -> Column[UUID]:
-    """The primary key `id`: a UUIDv7 made by the service, so that newer rows sort behind older ones."""
+    """Returns the primary key `id`: a UUIDv7 from `new_id`, so that newer rows sort after older ones."""
     return Column("id", Uuid, primary_key=True)
 
 
 def timestamp_column(name: str, *, nullable: bool = False, now: bool = False) -> Column[datetime]:
-    """A point in time with its zone; `now` fills it with the database's time."""
+    """Returns a column for a point in time with its zone; `now` makes the database's time its default."""
     default = text("now()") if now else None
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
 
 
 def text_column(name: str) -> Column[str]:
-    """A text that is empty rather than NULL when it was not given."""
+    """Returns a text column that is empty rather than NULL by default."""
     return Column(name, Text, nullable=False, server_default="")

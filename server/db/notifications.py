@@ -1,6 +1,6 @@
-"""LISTEN and NOTIFY between the processes on one database: a ring says that something happened, never what.
+"""LISTEN and NOTIFY between the processes on one database; a notification has no payload.
 
-A ring may get lost, with a connection or before one is made. Whoever listens looks for himself from time to time, too.
+Notifications can be lost while there is no connection, so subscribers must also poll.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from server import background
 
 PAUSE_SECONDS: Final = 0.02
-"""Between two rings of a process: NOTIFY takes a lock that all transactions share."""
+"""The pause between two notifications of a process: NOTIFY takes a lock that all transactions share."""
 RECONNECT_SECONDS: Final = 0.5
 
 _log = structlog.get_logger()
@@ -24,19 +24,19 @@ Heard = Callable[[], None]
 
 
 class Channel(StrEnum):
-    """What a ring is about."""
+    """The subjects of notifications."""
 
     MAIL = "medconnect_mail"
-    """Mails or events were added or changed."""
+    """Emails or events were added or changed."""
     FEED = "medconnect_feed"
-    """Events have got their places in the feed."""
+    """Events have been given positions in the feed."""
 
 
 class Notifications:
-    """The ears and the bell of one process, on a connection of their own.
+    """LISTEN and NOTIFY of one process, on a dedicated connection.
 
-    engine: for nothing else, so that no transaction is ever open when it rings: NOTIFY within the transactions of use
-    cases would have them commit one after the other.
+    engine: used for nothing else, so that NOTIFY never runs inside a use case's transaction: that would serialize the
+    commits of use cases.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -46,13 +46,13 @@ class Notifications:
         self._wake = asyncio.Event()
 
     def notify(self, channel: Channel) -> None:
-        """Let everybody who listens know, in a moment; however often it is called meanwhile, they hear it once."""
+        """Schedules a notification of all subscribers; calls until it is sent are merged into one."""
         self._to_ring.add(channel)
         self._wake.set()
 
     @contextmanager
     def subscribe(self, channel: Channel, callback: Heard) -> Iterator[None]:
-        """Call back at each ring, whichever process rang, while the block runs."""
+        """Calls `callback` at each notification from any process, while the block runs."""
         self._heard[channel].append(callback)
         try:
             yield
@@ -61,7 +61,7 @@ class Notifications:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Listen and ring until the block is left."""
+        """Listens and notifies until the block is left."""
         async with background.running(self._stay_connected()):
             yield
 
@@ -69,12 +69,12 @@ class Notifications:
         while True:
             try:
                 await self._listen_and_wake()
-            except Exception as error:  # whatever it is: those who listen do without, and it is tried again
+            except Exception as error:  # after any error it reconnects; meanwhile subscribers poll
                 _log.info("notifications_lost", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen_and_wake(self) -> None:
-        """Raises what the driver raises, OSError when the connection is lost."""
+        """Listens and notifies on one connection. Raises the driver's errors, and OSError when the connection ends."""
         async with self._engine.connect() as connection:
             raw: Any = (await connection.get_raw_connection()).driver_connection
             try:

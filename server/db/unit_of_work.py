@@ -1,4 +1,4 @@
-"""One transaction per use case, committed by leaving the block."""
+"""Unit of work: one transaction for each use case, committed when the block ends."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -15,7 +15,7 @@ from server.db.failures import unavailable
 R = TypeVar("R")
 
 Builders = Mapping[type[Any], Callable[[AsyncConnection], Any]]
-"""How repositories are built that need more than a connection, by their class."""
+"""Factories of the repositories that need more than a connection, by their class."""
 
 
 class Transaction:
@@ -30,7 +30,7 @@ class Transaction:
         self._built: dict[type[Any], Any] = {}
 
     def __getitem__(self, kind: type[R]) -> R:
-        """Return the repository of this class: built at first use, kept for the block."""
+        """Returns the repository of this class: built at first use, kept for the block."""
         repository: R | None = self._built.get(kind)
         if repository is None:
             build: Any = self._builders.get(kind, kind)
@@ -38,7 +38,7 @@ class Transaction:
         return repository
 
     def used(self, kind: type[R]) -> R | None:
-        """Return the repository of this class if the block has used it."""
+        """Returns the repository of this class if the block has used it, else None."""
         return self._built.get(kind)
 
 
@@ -48,11 +48,11 @@ _joined: ContextVar[Transaction | None] = ContextVar("joined_transaction", defau
 class UnitOfWork:
     """Opens transactions on a pool.
 
-    Every block raises `ServerBusy` or `DatabaseUnavailable` when the database fails it.
+    Every block raises `ServerBusy` or `DatabaseUnavailable` when the database fails.
 
-    builders: for repositories that need more than the connection. committed: called after each commit.
-    joins: False for what must be written whatever
-    becomes of the transaction that stands open in `shared`; it needs a pool of its own, because that one is held.
+    builders: for repositories that need more than the connection. committed: called after each commit. joins: False for
+    writes that must persist even if the transaction open in `shared` is rolled back; they need a pool of their own,
+    because that transaction occupies a connection.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
-        """A transaction, committed when the block is left and rolled back when it raises.
+        """Yields a transaction, committed when the block ends and rolled back when it raises.
 
-        Inside `shared` it is the one that stands open there.
+        Inside `shared` it is the transaction that is open there.
         """
         joined = _joined.get() if self._joins else None
         if joined is not None:
@@ -87,9 +87,9 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
-        """Single statements, each on its own: no BEGIN, no COMMIT, for use cases that only read.
+        """Yields an autocommit connection for use cases that only read: each statement is a transaction of its own.
 
-        Inside `shared` they are part of what stands open there: a call never waits for a second connection.
+        Inside `shared` it is the transaction that is open there, so that a call never waits for a second connection.
         """
         joined = _joined.get() if self._joins else None
         if joined is not None:
@@ -101,7 +101,7 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[Transaction]:
-        """A transaction that every block inside joins, so that what surrounds a use case commits with it."""
+        """Yields a transaction that every block inside joins, so that writes around a use case commit with it."""
         async with self.begin() as transaction:
             token = _joined.set(transaction)
             try:
@@ -110,7 +110,7 @@ class UnitOfWork:
                 _joined.reset(token)
 
     async def ping(self) -> None:
-        """Ask the database for a sign of life."""
+        """Runs a trivial statement. Raises Unavailable when the database fails."""
         async with self.read() as transaction:
             await transaction.connection.execute(text("SELECT 1"))
 

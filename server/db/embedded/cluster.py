@@ -1,14 +1,14 @@
-"""The PostgreSQL that `medconnect up` brings along: made, started and stopped here (Linux only).
+"""Creates, starts and stops the embedded PostgreSQL of `medconnect up` (Linux only).
 
-    home/lock             held while the server runs: one supervisor for each home
-    home/server.log       what initdb and the server wrote since the last start
-    home/cluster/         owned by the server's account, closed to all others; appears complete or not at all
-        password          of the database owner, generated
+    home/lock             locked while the server runs: one supervisor for each home
+    home/server.log       the output of initdb and the server since the last start
+    home/cluster/         owned by the server's account, closed to all others; renamed into position when complete
+        password          the generated password of the database owner
         data/             the data folder
-        .s.PGSQL.5432     the only way in: no TCP, and the socket asks for the password
+        .s.PGSQL.5432     the only access: no TCP, and the socket requires the password
 
-Root cannot run PostgreSQL, so for root another account does (`postgres` or `nobody`). Where that account
-cannot reach `home`, the cluster lies in /var/lib/medconnect and `home/cluster` is a link to it.
+PostgreSQL refuses to run as root, so root runs it as another account (`postgres` or `nobody`). If that account cannot
+reach `home`, the cluster is in /var/lib/medconnect and `home/cluster` is a link to it.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from server.supervision import restarts
 OWNER: Final = "medconnect"
 DATABASE: Final = "medconnect"
 RELOCATED: Final = Path("/var/lib/medconnect")
-"""Where root keeps clusters whose home the server's account cannot reach."""
+"""The folder for root's clusters whose home the server's account cannot reach."""
 
 _SOCKET_PATH_BYTES: Final = 106
 _STAGING: Final = "cluster.new-"
@@ -47,7 +47,7 @@ class DatabaseInUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPostgres:
-    """A running server, reached through a Unix socket in `socket_directory`."""
+    """A running server; connections use a Unix socket in `socket_directory`."""
 
     socket_directory: Path
     port: int
@@ -55,26 +55,26 @@ class EmbeddedPostgres:
     """The superuser, who owns the database."""
     password: str = field(repr=False)
     server: Server
-    """Its process, over its lives."""
+    """The server's process, across restarts."""
 
     @property
     def pid(self) -> int | None:
-        """The process number of the server's latest life."""
+        """The process id of the server since its latest start."""
         return self.server.pid
 
     def url(self, database: str = DATABASE) -> str:
-        """A libpq URL with the password. asyncpg takes it so; SQLAlchemy wants `postgresql+asyncpg:`."""
+        """Returns a libpq URL with the password, for asyncpg; SQLAlchemy needs the scheme `postgresql+asyncpg:`."""
         host = quote(str(self.socket_directory))
         return f"postgresql://{self.user}:{self.password}@/{quote(database)}?host={host}&port={self.port}"
 
 
 @asynccontextmanager
 async def running(home: Path, *, settings: Mapping[str, str] = _DURABLE) -> AsyncIterator[EmbeddedPostgres]:
-    """Runs the PostgreSQL of the folder `home`, made at the first start, until the block is left.
+    """Runs the PostgreSQL of the folder `home`, created at the first start, until the block is left.
 
-    `settings` are server settings by name: tests give up durability with `fsync=off`. The server stops with
-    the block, and within moments when this process is killed; it is restarted when it dies. Raises DatabaseInUse,
-    DatabaseStartFailed, and KeepsDying from the block.
+    `settings` are server settings by name: tests trade durability for speed with `fsync=off`. The server stops with the
+    block, and soon after this process is killed; it is restarted when it dies. Raises DatabaseInUse and
+    DatabaseStartFailed, and KeepsDying from inside the block.
     """
     with _lock_home(home) as folder:
         programs = await asyncio.to_thread(Programs.of, folder)
@@ -89,7 +89,7 @@ async def running(home: Path, *, settings: Mapping[str, str] = _DURABLE) -> Asyn
 
 @contextmanager
 def _lock_home(home: Path) -> Iterator[Path]:
-    """Makes the folder if need be, and yields its real path."""
+    """Creates the folder if necessary, locks it, and yields its real path. Raises DatabaseInUse."""
     home = home.resolve()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open_private(home / "lock", "a") as lock:
@@ -101,7 +101,7 @@ def _lock_home(home: Path) -> Iterator[Path]:
 
 
 async def _cluster(home: Path, programs: Programs, settings: Mapping[str, str]) -> Path:
-    """The real path of the cluster, made under another name and renamed: a half one is never found."""
+    """Returns the real path of the cluster; creates it under another name and renames it, so that it is complete."""
     cluster = home / "cluster"
     staging = _staging(home, programs.account)
     if staging is not None:
@@ -113,12 +113,12 @@ async def _cluster(home: Path, programs: Programs, settings: Mapping[str, str]) 
 
 
 def _staging(home: Path, account: Account) -> Path | None:
-    """A folder, or a link to one, for a new cluster, holding the password; None when there is a cluster."""
+    """Returns a folder, or a link to one, with the password for a new cluster; None when there is a cluster."""
     for leftover in home.glob(f"{_STAGING}*"):
         _discard(leftover)
     if os.path.lexists(home / "cluster"):
         return None
-    # The name is new each time: the initdb of a killed supervisor may still be writing into the last one.
+    # The name differs each time: the initdb of a killed supervisor may still be writing into an earlier one.
     staging = home / f"{_STAGING}{secrets.token_hex(4)}"
     if account.reaches(home):
         staging.mkdir(mode=0o700)
@@ -135,7 +135,7 @@ def _staging(home: Path, account: Account) -> Path | None:
 
 
 def _sync(path: Path) -> None:
-    """Makes a file, or the names in a folder, outlive a power cut; initdb does so for the data."""
+    """Makes a file, or the names in a folder, durable against power loss; initdb does so for the data."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -144,7 +144,7 @@ def _sync(path: Path) -> None:
 
 
 def _discard(staging: Path) -> None:
-    """Removes what an unfinished start left; what a still running initdb adds goes at the next start."""
+    """Removes the files of an unfinished start; the next start removes any that a running initdb still adds."""
     shutil.rmtree(staging.resolve(), ignore_errors=True)
     if staging.is_symlink():
         staging.unlink()
@@ -169,12 +169,12 @@ async def _initdb(cluster: Path, programs: Programs, settings: Mapping[str, str]
 
 @contextmanager
 def _socket_directory(cluster: Path, account: Account) -> Iterator[Path]:
-    """The cluster itself, or a folder for this run where its path cannot be a socket's or stand in a URL."""
+    """Yields the cluster, or a temporary folder if the cluster's path is unsuitable for a socket or a URL."""
     path = os.fsencode(cluster / f".s.PGSQL.{PORT}")
     if len(path) <= _SOCKET_PATH_BYTES and not set(path) & set(b',:"'):
         yield cluster
         return
-    directory = Path(tempfile.mkdtemp(prefix="medconnect-", dir="/tmp"))  # TMPDIR may be as deep as the home
+    directory = Path(tempfile.mkdtemp(prefix="medconnect-", dir="/tmp"))  # TMPDIR's path may be too long as well
     try:
         if account.is_another:
             os.chown(directory, account.uid, account.gid)

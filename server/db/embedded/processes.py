@@ -1,4 +1,4 @@
-"""The processes of the embedded PostgreSQL: the server and the guardian that stops it, over their lives."""
+"""The processes of the embedded PostgreSQL, across restarts: the server, and the guardian that stops it."""
 
 import asyncio
 import os
@@ -17,14 +17,14 @@ from server.supervision.environment import BARE
 from server.supervision.restarts import StartFailed
 
 PORT: Final = 5432
-"""Names the socket file only; nothing listens on TCP."""
+"""Only part of the socket file's name; no process listens on TCP."""
 READY_SECONDS: Final = 600.0
-"""Time to accept connections; after a power cut the server first replays up to max_wal_size of its log."""
+"""The time to accept connections; after a power loss the server first replays up to max_wal_size of its log."""
 
 _POLL_SECONDS: Final = 0.01
 _DEFAULTS: Final = {"lc_messages": "C", "timezone": "UTC", "log_timezone": "UTC"}
 _LOGGING: Final = {
-    "log_min_messages": "log",  # errors go to the session: their texts may quote a value
+    "log_min_messages": "log",  # errors are sent to the session only: their texts may quote a value
     "log_error_verbosity": "terse",  # without DETAIL, which quotes rows
     "log_min_error_statement": "panic",
     "log_statement": "none",
@@ -32,13 +32,13 @@ _LOGGING: Final = {
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
 }
-"""Keeps values, which may be patients' data, out of the server's log."""
+"""Settings that keep values, which may be patients' data, out of the server's log."""
 _RELIABLE_SYNCFS: Final = (5, 8)
-"""The first Linux whose syncfs() reports errors of writing."""
+"""The first version of Linux whose syncfs() reports write errors."""
 
 
 class DatabaseStartFailed(StartFailed):
-    """The database could not be made or started; the text ends with the last lines of the log."""
+    """The database could not be created or started; the text ends with the last lines of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Programs:
 
     @classmethod
     def of(cls, home: Path) -> "Programs":
-        """Returns those of the version that made the data, if there are any, and empties the log."""
+        """Returns the programs of the version that created the data, if it exists, and empties the log."""
         version = home / "cluster" / "data" / "PG_VERSION"
         try:
             account = Account.owner_of(home / "cluster")
@@ -66,7 +66,7 @@ class Programs:
         return cls(binaries, account, log)
 
     async def start(self, name: str, *arguments: str) -> Process:
-        """A child in a session of its own: Ctrl-C at the terminal must reach the supervisor alone."""
+        """Starts a program in a session of its own: Ctrl-C at the terminal must reach the supervisor only."""
         with open_private(self.log, "a") as log:
             return await asyncio.create_subprocess_exec(
                 self.binaries.folder / name,
@@ -83,18 +83,18 @@ class Programs:
             )
 
     def failure(self, text: str) -> DatabaseStartFailed:
-        """The error to raise, with the last lines of the log."""
+        """Returns the error to raise, with the last lines of the log."""
         lines = self.log.read_text(errors="replace").splitlines()[-15:]
         return DatabaseStartFailed("\n".join([f"{text}; {self.log} ends with:", *lines]))
 
 
 def open_private(path: Path, mode: str) -> TextIO:
-    """Opens a file that only its owner can read, and no link in its place."""
+    """Opens a file that only its owner can read, and refuses a symbolic link."""
     return cast(TextIO, open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)))
 
 
 class Guardian:
-    """The guardian over its lives; it is started before the server, and sent away only after the server has stopped."""
+    """The guardian, across restarts; it starts before the server and is dismissed only after the server has stopped."""
 
     name: Final = "guardian"
 
@@ -106,11 +106,11 @@ class Guardian:
 
     @property
     def pid(self) -> int | None:
-        """The process number of its latest life."""
+        """The process id since the latest start."""
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Starts it, with nothing of our environment. Raises OSError."""
+        """Starts the guardian, without this process's environment. Raises OSError."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *self._arguments,
@@ -123,18 +123,18 @@ class Guardian:
         )
 
     async def wait(self) -> int:
-        """Returns the exit code of its latest life, once that has ended."""
+        """Waits until the process ends and returns its exit code."""
         return await _end_of(self._process)
 
     async def stop(self) -> None:
-        """Sends it away, or leaves a server that did not stop to it."""
+        """Dismisses the guardian, or leaves a server that did not stop for it to end."""
         if self._process is not None:
             stopped = postgres_guard.find_server(self._data) is None
             await self._process.communicate(postgres_guard.FAREWELL if stopped else b"")
 
 
 class Server:
-    """PostgreSQL over its lives."""
+    """The PostgreSQL server, across restarts."""
 
     name: Final = "postgres"
 
@@ -153,11 +153,11 @@ class Server:
 
     @property
     def pid(self) -> int | None:
-        """The process number of its latest life."""
+        """The process id since the latest start."""
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Starts it and returns when it accepts connections. Raises DatabaseStartFailed."""
+        """Starts the server and returns when it accepts connections. Raises DatabaseStartFailed."""
         await asyncio.to_thread(_clear_leftovers, self._data)
         self._process = process = await self._programs.start("postgres", "-D", str(self._data), *self._options)
         try:
@@ -167,11 +167,11 @@ class Server:
             raise
 
     async def wait(self) -> int:
-        """Returns the exit code of its latest life, once that has ended."""
+        """Waits until the process ends and returns its exit code."""
         return await _end_of(self._process)
 
     async def stop(self) -> None:
-        """Ends sessions and server; kills the server when that takes too long."""
+        """Stops the server and its sessions; kills it when that takes longer than STOP_SECONDS."""
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -185,7 +185,7 @@ class Server:
 
 
 def _recovery(kernel: str) -> Mapping[str, str]:
-    """Returns how to make a crashed server's files durable before its log is replayed: at once, or one by one."""
+    """Returns the setting that makes a crashed server's files durable before recovery: all at once, or one by one."""
     version = tuple(int(number) for number in re.findall(r"\d+", kernel)[:2])
     return {"recovery_init_sync_method": "syncfs" if version >= _RELIABLE_SYNCFS else "fsync"}
 
@@ -213,10 +213,10 @@ def _is_ready(process: int, data: Path) -> bool:
 
 
 def _clear_leftovers(data: Path) -> None:
-    """Ends the server of a killed supervisor, and frees a folder whose recorded process number is reused.
+    """Stops the server of a killed supervisor, and unblocks a folder whose recorded process id is in use again.
 
-    A server refuses to start while the recorded number belongs to a living process. It takes its own parent's
-    number for a stale one, and still looks for sessions left over: safer than removing the record.
+    A server refuses to start while the recorded id belongs to a live process. It treats its own parent's id as stale,
+    and still checks for remaining sessions: that is safer than removing the record.
     """
     postgres_guard.stop_server(data)
     recorded = postgres_guard.recorded_process(data)
