@@ -15,7 +15,7 @@ metadata = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
-"""The metadata of every slice's tables; a test compares the migrations with it."""
+"""The metadata of every slice's tables; migrations are compared with it."""
 
 APPEND_ONLY: Final[dict[str, bool]] = {"append_only": True}
 """The `info` of a table into which rows are only inserted: its migration creates the trigger `append_only`."""

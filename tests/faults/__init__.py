@@ -1,1 +1,1 @@
-"""Kills, cuts and delays what emails pass on their way."""
+"""Kills processes, cuts connections and delays replies while emails are delivered."""

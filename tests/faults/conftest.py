@@ -1,12 +1,12 @@
-"""How long the fault runs take: short by themselves, long by option."""
+"""The options of the fault tests: short runs by default, long ones on request."""
 
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/faults --kills=50 --mails=2000 --outage=300 --watchers=500 -s` runs them at length."""
+    """Adds options; `pytest tests/faults --kills=50 --mails=2000 --outage=300 --watchers=500 -s` is the long run."""
     parser.addoption("--kills", type=int, default=1, help="kills at each fault point; a hundredfold of them at random")
-    parser.addoption("--mails", type=int, default=100, help="mails of the longer runs")
+    parser.addoption("--mails", type=int, default=100, help="emails of the longer runs")
     parser.addoption("--outage", type=float, default=2, help="seconds for which the mail server is away")
     parser.addoption("--watchers", type=int, default=100, help="watchers that never read")
 

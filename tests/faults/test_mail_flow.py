@@ -1,4 +1,4 @@
-"""Mails under way in numbers: undone work, delays, outages, poison, several workers; and watchers beside them."""
+"""Emails in quantity under rollbacks, delays, outages, poison messages and several workers, with watchers."""
 
 import asyncio
 import statistics
@@ -38,7 +38,7 @@ CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_
 
 
 class Undone(Exception):
-    """What makes a use case fail behind its last statement."""
+    """Makes a use case fail after its last statement."""
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def status(queue: UnitOfWork) -> QueueStatus:
 
 
 async def settled(queue: UnitOfWork, seconds: float = 120) -> QueueStatus:
-    """Wait until nothing is left to be done."""
+    """Waits until the queue has no unfinished email, and returns its status."""
     async with asyncio.timeout(seconds):
         while (found := await status(queue)).pending or found.processing:
             await asyncio.sleep(0.05)
@@ -82,7 +82,7 @@ async def use_case(queue: UnitOfWork, fails: bool) -> None:
             raise Undone
 
 
-async def test_r08_of_work_that_is_undone_nothing_is_sent(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
+async def test_r08_rolled_back_use_case_sends_nothing(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
     async with a_worker(queue, sink).running():
         for number in range(mails):
             try:
@@ -91,13 +91,13 @@ async def test_r08_of_work_that_is_undone_nothing_is_sent(queue: UnitOfWork, sin
                 continue
         await settled(queue)
     sent = message_ids(sink)
-    print(f"{mails} use cases, 3 of 10 undone behind their last statement: {len(sent)} mails")
+    print(f"{mails} use cases, 3 of 10 rolled back after their last statement: {len(sent)} emails")
     assert len(sent) == sum(sent.values()) == mails - mails // 10 * 3
 
 
 @asynccontextmanager
 async def ringing(url: str) -> AsyncIterator[tuple[UnitOfWork, Notifications]]:
-    """A process's unit of work, which rings behind its commits."""
+    """Yields a process's unit of work, which notifies after its commits, and its notifications."""
     engine, ears = create_engine(url, pool_size=4), create_engine(url, pool_size=1, application="ears")
     notifications = Notifications(ears)
     try:
@@ -108,8 +108,8 @@ async def ringing(url: str) -> AsyncIterator[tuple[UnitOfWork, Notifications]]:
         await engine.dispose()
 
 
-@pytest.mark.parametrize("cut", [False, True], ids=["healthy", "the ears cut off again and again"])
-async def test_r11_a_mail_is_at_the_mail_server_soon_after_its_commit(
+@pytest.mark.parametrize("cut", [False, True], ids=["healthy", "the listening connection cut repeatedly"])
+async def test_r11_email_reaches_mail_server_soon_after_commit(
     database_url: str, queue: UnitOfWork, sink: MailSink, mails: int, cut: bool
 ) -> None:
     arrived: list[float] = []
@@ -132,19 +132,19 @@ async def test_r11_a_mail_is_at_the_mail_server_soon_after_its_commit(
                     delays.append(arrived[number] - committed)
                 await settled(queue)
     p50, worst = statistics.median(delays), max(delays)
-    print(f"{len(delays)} mails, ears cut: {cut}: commit to mail server p50 {p50 * 1000:.0f} ms, worst {worst:.2f} s")
+    print(f"{len(delays)} emails, cut: {cut}: commit to mail server p50 {p50 * 1000:.0f} ms, worst {worst:.2f} s")
     assert worst <= 3
     assert cut or p50 <= 0.3
     assert set(message_ids(sink).values()) == {1}
 
 
-async def test_r12_r16_an_outage_of_the_mail_server_loses_nothing_and_the_counts_always_add_up(
+async def test_r12_r16_mail_server_outage_loses_nothing_and_counts_add_up(
     queue: UnitOfWork, mails: int, outage: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "PROBE_SECONDS", min(5.0, outage / 4))
     sink, seen = MailSink(), []
     async with sink.listening():
-        pass  # now it has a port on which nobody listens
+        pass  # now it has a port on which no process listens
     count = mails * 3 // 2
     before = [await timed(queue) for _ in range(30)]
     async with queue.begin() as tx:
@@ -172,7 +172,7 @@ async def test_r12_r16_an_outage_of_the_mail_server_loses_nothing_and_the_counts
     watching.cancel()
     sent = message_ids(sink)
     print(
-        f"away for {outage} s with {count} queued: {len(sent)} delivered, at {count / seconds:.0f} mails/s; "
+        f"away for {outage} s with {count} queued: {len(sent)} delivered, at {count / seconds:.0f} emails/s; "
         f"{len(seen)} samples; a use case took {statistics.median(before) * 1000:.1f} ms before, "
         f"{statistics.median(during) * 1000:.1f} ms meanwhile"
     )
@@ -182,14 +182,14 @@ async def test_r12_r16_an_outage_of_the_mail_server_loses_nothing_and_the_counts
 
 
 async def timed(queue: UnitOfWork) -> float:
-    """How long a use case takes that has nothing to do with mails."""
+    """Returns the seconds that a use case without emails takes."""
     begun = time.monotonic()
     async with queue.begin() as tx:
         await add_account(tx.connection)
     return time.monotonic() - begun
 
 
-async def test_r17_workers_share_the_work_and_send_nothing_twice(queue: UnitOfWork, mails: int) -> None:
+async def test_r17_three_workers_share_emails_and_send_none_twice(queue: UnitOfWork, mails: int) -> None:
     async with AsyncExitStack() as stack:
         sinks = [await stack.enter_async_context(MailSink(seconds=0.01).listening()) for _ in range(3)]
         async with queue.begin() as tx:
@@ -199,12 +199,12 @@ async def test_r17_workers_share_the_work_and_send_nothing_twice(queue: UnitOfWo
                 await workers.enter_async_context(a_worker(queue, sink).running())
             await settled(queue)
         shares = [len(sink.contents) for sink in sinks]
-    print(f"{mails} mails, three workers: {shares}")
+    print(f"{mails} emails, three workers: {shares}")
     assert sum(shares) == mails
     assert min(shares) >= mails * 0.2
 
 
-async def test_r15_poison_is_set_aside_and_the_others_flow(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
+async def test_r15_poison_email_is_given_up_and_others_are_sent(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
     async def stumble(mail: ClaimedEmail) -> EmailMessage:
         if mail.recipient == "7@example.org":
             raise KeyError("poison")
@@ -224,7 +224,7 @@ async def test_r15_poison_is_set_aside_and_the_others_flow(queue: UnitOfWork, si
     assert [error for state, _, error in await rows(queue) if state == "failed"] == ["could not be composed: KeyError"]
 
 
-async def test_r14_codes_arrive_while_the_mail_server_takes_its_time_over_bulk(queue: UnitOfWork, mails: int) -> None:
+async def test_r14_codes_with_slow_mail_server_overtake_bulk(queue: UnitOfWork, mails: int) -> None:
     delays = []
     async with MailSink(seconds=1).listening() as sink:
         async with queue.begin() as tx:
@@ -248,6 +248,6 @@ async def test_r14_codes_arrive_while_the_mail_server_takes_its_time_over_bulk(q
                 delays.append(time.monotonic() - begun)
             left = (await status(queue)).pending
             await change(queue, "UPDATE emails SET state = 'failed', finished_at = now() WHERE state = 'pending'")
-    print(f"codes took {max(delays):.1f} s at most, with {left} mails waiting")
+    print(f"codes took {max(delays):.1f} s at most, with {left} emails waiting")
     assert left > 0
     assert max(delays) <= 10

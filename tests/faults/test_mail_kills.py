@@ -1,6 +1,6 @@
-"""kill -9 of worker and server at every step of a mail's way: nothing is lost, and what comes twice is the same mail.
+"""kill -9 of worker and server at every step of a delivery: no email is lost, and duplicates have one Message-ID.
 
-The processes are the real ones. They are killed by what they talk to: the mail server, and locks in the database.
+The processes are the real ones. The mail server, or a wait for a lock in the database, triggers the kill.
 """
 
 import asyncio
@@ -51,18 +51,18 @@ UNPARK: Final = "UPDATE emails SET due_at = now() WHERE state = 'pending'"
 
 
 class Post:
-    """The queue, the mail server, and the worker that is about to be killed."""
+    """The queue, the mail server, and the worker to kill."""
 
     def __init__(self, url: str, home: Path, queue: UnitOfWork, sink: MailSink) -> None:
         self.url, self.home, self.queue, self.sink = url, home, queue, sink
 
     def worker(self) -> AbstractAsyncContextManager[ServiceProcess]:
-        """A worker of its own process."""
+        """Runs a worker in a process of its own."""
         settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": self.sink.port, "SMTP_SECURITY": "none"}
         return service_process("worker", "Sending emails.", self.home, self.url, **settings)
 
     async def add(self, count: int, domain: str) -> None:
-        """So many mails to addresses of a domain."""
+        """Adds `count` emails to addresses of a domain."""
         async with self.queue.begin() as tx:
             account = await add_account(tx.connection)
             mails = (NewEmail(EmailKind.WELCOME, account, f"{n}.{new_id().hex[-6:]}@{domain}") for n in range(count))
@@ -73,21 +73,21 @@ class Post:
             return await tx.connection.scalar(text(statement), values)
 
     async def until(self, statement: str, seconds: float = PATIENCE_SECONDS, **values: str) -> None:
-        """Wait until the database says so."""
+        """Waits until the statement returns true."""
         async with asyncio.timeout(seconds):
             while not await self.value(statement, **values):
                 await asyncio.sleep(0.005)
 
     @asynccontextmanager
     async def locked(self, table: str, mode: str) -> AsyncIterator[None]:
-        """Nobody gets on with that table while the block runs."""
+        """Blocks writes to the table, in some modes reads too, while the block runs."""
         async with self.queue.begin() as tx:
             await tx.connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             await tx.connection.execute(text(f"LOCK TABLE {table} IN {mode} MODE"))
             yield
 
     def deliveries(self, domain: str) -> Counter[str]:
-        """How often each mail to that domain was accepted, by its Message-ID."""
+        """Returns how often each email to that domain was accepted, by its Message-ID."""
         accepted = zip(self.sink.recipients, self.sink.contents, strict=True)
         return Counter(
             str(message_from_bytes(content)["Message-ID"]) for [to], content in accepted if to.endswith(f"@{domain}")
@@ -101,7 +101,7 @@ async def post(database_url: str, tmp_path: Path) -> AsyncIterator[Post]:
 
 
 async def at_stage(post: Post, worker: ServiceProcess, stage: str) -> None:
-    """Kill when the mail server has come to that stage."""
+    """Kills the worker when the mail server has reached that stage."""
     reached = asyncio.Event()
 
     def kill(present: str) -> None:
@@ -115,7 +115,7 @@ async def at_stage(post: Post, worker: ServiceProcess, stage: str) -> None:
 
 
 async def claimed(post: Post, worker: ServiceProcess) -> None:
-    async with post.locked("users", "ACCESS EXCLUSIVE"):  # it cannot get on to rendering
+    async with post.locked("users", "ACCESS EXCLUSIVE"):  # it cannot proceed to rendering
         await post.until(CLAIMED)
         worker.kill()
 
@@ -127,7 +127,7 @@ async def rendering(post: Post, worker: ServiceProcess) -> None:
 
 
 async def marking(post: Post, worker: ServiceProcess) -> None:
-    """Kill between the mail server's answer and what the worker writes down of it."""
+    """Kills the worker between the mail server's reply and the record of the outcome."""
     answered = asyncio.Event()
     post.sink.seconds = 0.5
     post.sink.reached = lambda stage: answered.set() if stage == "data" else None
@@ -144,7 +144,7 @@ async def postponing(post: Post, worker: ServiceProcess) -> None:
 
 
 async def marked(post: Post, worker: ServiceProcess) -> None:
-    """Kill when one mail is written down as sent; the mail server does not come to an end with the others."""
+    """Kills the worker when one email is recorded as sent; the mail server never completes the others."""
     post.sink.answers["rcpt"] = [ACCEPTED, *[HANG] * MAX_AT_ONCE]
     before = await post.value("SELECT count(*) FROM emails WHERE state = 'completed'")
     await post.until(f"SELECT count(*) > {before} FROM emails WHERE state = 'completed'")  # noqa: S608 - a number
@@ -163,7 +163,7 @@ async def renewing(post: Post, worker: ServiceProcess) -> None:
 
 
 async def database_away_at_mark(post: Post, worker: ServiceProcess) -> None:
-    """Cut the worker off from the database while it writes down what became of mails; then kill it all the same."""
+    """Cuts the worker's database connections while it records outcomes, then kills it."""
     post.sink.seconds = 0.3
     await post.until(CLAIMED)
     async with post.locked("emails", "SHARE ROW EXCLUSIVE"):
@@ -185,14 +185,14 @@ POINTS: Final[dict[str, Kill]] = {
     "k11": rendering,
     "k12": database_away_at_mark,
 }
-"""Where the worker is killed: after the claim, after connecting, after RCPT, after the content and before the mail
-server's answer, between that and the mark, after the mark, while writing a retry, at the renewal of leases, while
-rendering, and with the database away at the mark."""
+"""The points at which the worker is killed: after the claim, after connecting, after RCPT, after the content and before
+the mail server's reply, between the reply and the record, after the record, while recording a retry, while renewing
+leases, while rendering, and while recording with the database unreachable."""
 TWICE: Final = {"k6", "k7", "k12"}
-"""Where a mail that the mail server has accepted may not be marked yet."""
+"""The points at which an email accepted by the mail server may not be recorded as sent yet."""
 
 
-async def test_r09_a_worker_killed_at_any_point_loses_nothing(post: Post, kills: int) -> None:
+async def test_r09_worker_killed_at_any_point_loses_nothing(post: Post, kills: int) -> None:
     for round_number in range(kills):
         for point, kill in POINTS.items():
             await post.add(MAILS_A_POINT, f"{point}.example")
@@ -212,13 +212,13 @@ async def test_r09_a_worker_killed_at_any_point_loses_nothing(post: Post, kills:
         sent = post.deliveries(f"{point}.example")
         lost = kills * MAILS_A_POINT - len(sent)
         twice = sum(sent.values()) - len(sent)
-        print(f"{point}: {len(sent)} mails, {lost} lost, {twice} came twice")
+        print(f"{point}: {len(sent)} emails, {lost} lost, {twice} duplicates")
         assert lost == 0
         assert twice <= (kills * MAX_AT_ONCE if point in TWICE else 0)
         assert max(sent.values()) <= 1 + kills
 
 
-async def test_r09_a_server_killed_before_the_commit_has_stored_nothing_and_after_it_everything(post: Post) -> None:
+async def test_r09_server_killed_around_commit_stores_all_or_nothing(post: Post) -> None:
     port = free_port()
     address = {"GRPC_ADDRESS": f"127.0.0.1:{port}", "REGISTRATION_CONFIRM_EMAIL": "false"}
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -247,7 +247,7 @@ async def register(auth: "auth_service_pb2_grpc.AuthServiceAsyncStub", email: st
     await auth.Register(request, wait_for_ready=True, timeout=20)
 
 
-async def test_r09_workers_killed_at_random_moments_lose_nothing(post: Post, mails: int, kills: int) -> None:
+async def test_r09_workers_killed_at_random_times_lose_nothing(post: Post, mails: int, kills: int) -> None:
     seed = random.randrange(2**32)
     moments = random.Random(seed)
     times = 2 * kills  # 100 with --kills=50
@@ -267,6 +267,6 @@ async def test_r09_workers_killed_at_random_moments_lose_nothing(post: Post, mai
     sent = post.deliveries("random.example")
     twice = sum(sent.values()) - len(sent)
     rest = time.monotonic() - begun
-    print(f"seed {seed}: {len(sent)} mails, {killed} kills, {twice} came twice, the rest took {rest:.1f} s")
+    print(f"seed {seed}: {len(sent)} emails, {killed} kills, {twice} duplicates, the rest took {rest:.1f} s")
     assert len(sent) == mails // times * times
     assert twice <= killed * MAX_AT_ONCE

@@ -1,4 +1,4 @@
-"""Watchers that never read, beside one who does and people who work."""
+"""Watchers that never read, concurrently with one that does and with ordinary calls."""
 
 import statistics
 import time
@@ -21,7 +21,7 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def resident() -> float:
-    """MiB of this process, which holds the server and its clients."""
+    """Returns the resident memory in MiB of this process, which runs the server and its clients."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096 / 2**20
 
@@ -36,7 +36,7 @@ def call_times(actors: Actors, count: int) -> list[float]:
 
 
 def an_admin(instance: RunningInstance) -> tuple[tuple[str, str], ...]:
-    """Somebody else for each stream: how many one may have is limited."""
+    """Returns the metadata of a different caller for each stream: the streams of one caller are limited."""
     token, _ = instance.services.access_tokens.issue(a_user(Role.ADMIN, id=uuid4()), uuid4(), FAR)
     return (("authorization", f"Bearer {token}"),)
 
@@ -71,6 +71,6 @@ def test_r31_watchers_that_never_read_cost_the_others_nothing(
         f"{watchers} watchers that never read: {grown:.0f} MiB; a call took {statistics.median(before) * 1000:.1f} ms "
         f"before, {statistics.median(meanwhile) * 1000:.1f} ms meanwhile; the one who reads saw {len(seen)} changes"
     )
-    assert grown < 32 + watchers * 0.3  # each holds a thread of this process
+    assert grown < 32 + watchers * 0.3  # each watcher occupies a thread of this process
     assert statistics.median(meanwhile) <= 3 * statistics.median(before) + 0.05
     assert [message.sequence for message in seen] == sorted({message.sequence for message in seen})
