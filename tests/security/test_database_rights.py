@@ -169,7 +169,7 @@ ACCOUNTS = {
         ["delete records"],
     ),
     "a member of both": ("LOGIN", "GRANT medconnect_app, medconnect_sealer TO {name}", ["member of medconnect_sealer"]),
-    "a member of none": ("LOGIN", "SELECT 1", ["no member of medconnect_app"]),
+    "a member of none": ("LOGIN", "SELECT 1", ["not a member of medconnect_app"]),
     "one that may not log in": ("NOLOGIN", "GRANT medconnect_app TO {name}", ["may not log in"]),
 }
 
