@@ -1,1 +1,1 @@
-"""Walks the REST workflow answer by answer, with exact JSON."""
+"""Verifies the REST workflow response by response, with exact JSON."""

@@ -1,4 +1,4 @@
-"""The lists that the service has, each with rows of somebody who owns them."""
+"""Every list of the service, each filled with rows of one owner."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from sqlalchemy import text
 from tests.fixtures.actors import Actor, Actors, new_email
 
 COUNT = 5
-"""How many rows each list holds."""
+"""The number of rows in each list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list: `wide` finds COUNT rows of the owner's, `narrow` fewer of them; the stranger may call it too.
+    """A list: the filter `wide` finds COUNT rows of the owner, `narrow` fewer; the stranger may call it too.
 
-    `narrow` is empty where nothing narrows the list.
+    `narrow` is empty for a list without filters.
     """
 
     rows: str
@@ -30,7 +30,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Of each role one who owns rows, and a stranger."""
+    """An owner of rows and a stranger for each role."""
 
     doctor: Actor
     other_doctor: Actor
@@ -39,13 +39,13 @@ class People:
     patient: Actor
     other_patient: Actor
     historic: Actor
-    """A patient of whom there are COUNT events."""
+    """Creates a patient with COUNT events."""
     admin: Actor
     other_admin: Actor
 
 
 def written(actors: Actors) -> Mapping[str, Listing]:
-    """COUNT rows for every list there is, by its RPC."""
+    """Creates COUNT rows for every list, and returns the lists by RPC."""
     people = People(
         actors.new_doctor(),
         actors.new_doctor(),
@@ -77,7 +77,7 @@ def written(actors: Actors) -> Mapping[str, Listing]:
 
 
 def described(people: People, family: str, prescriptions: list[str]) -> Mapping[str, Listing]:
-    """Every list that there is, by its RPC."""
+    """Returns every list by its RPC."""
     doctors = people.doctor, people.other_doctor
     pharmacists = people.pharmacist, people.other_pharmacist
     found, one_found = f"?search={family}", f"?search=number1%20{family}"
@@ -135,7 +135,7 @@ def described(people: People, family: str, prescriptions: list[str]) -> Mapping[
 
 
 async def settle_failed(actors: Actors) -> None:
-    """No mail has failed any more, whatever other tests have left."""
+    """Removes the failed emails that other tests have left."""
     async with actors.instance.core.work.begin() as tx:
         await tx.connection.execute(text("UPDATE emails SET state = 'completed' WHERE state = 'failed'"))
 
@@ -156,7 +156,7 @@ def record_visit(actors: Actors, people: People, day: str, patient: Actor | None
 
 
 def record_history(actors: Actors, people: People) -> None:
-    """Visits and prescriptions, COUNT in all; whoever looks at his own may do so."""
+    """Creates visits and prescriptions, COUNT in all, and opens both patients' histories."""
     for day in ("2026-01-02", "2026-01-04", "2026-01-04"):
         record_visit(actors, people, day, people.historic)
     for _ in range(COUNT - 3):

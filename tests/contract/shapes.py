@@ -1,4 +1,4 @@
-"""How REST answers are written: texts by their form, the envelope around them, and what many calls answer."""
+"""The shapes of REST responses: patterns of texts, the envelope, and objects that many calls return."""
 
 import re
 from typing import Any, Final
@@ -7,7 +7,7 @@ from tests.fixtures.actors import Actor, Actors
 
 
 class Form(str):
-    """Equals every text that is written so; shows itself as the pattern when it does not."""
+    """Equals every text that matches the pattern; its repr is the pattern, for readable failures."""
 
     __slots__ = ()
     __hash__ = str.__hash__
@@ -28,7 +28,7 @@ REFERENCE: Final = Form(r"PAT-\d{8}-[0-9A-HJKMNP-TV-Z]{8}")
 NUMBER: Final = Form(r"RX-\d{8}-[0-9A-HJKMNP-TV-Z]{8}")
 QR_HASH: Final = Form(r"[0-9a-f]{32}")
 WHOLE_PAGE: Final = {"nextPageToken": "", "totalSizeIsMinimum": False}
-"""What a list says beside its rows and their number when nothing follows."""
+"""The members of a list's last page other than its rows and total."""
 
 LIMIT_HEADERS: Final = {"x-ratelimit-limit": r"\d+", "x-ratelimit-remaining": r"\d+", "x-ratelimit-reset": r"\d{10}"}
 
@@ -36,7 +36,7 @@ LIMIT_HEADERS: Final = {"x-ratelimit-limit": r"\d+", "x-ratelimit-remaining": r"
 def succeeded(
     actors: Actors, status: int, message: str, call: str, actor: Actor | None = None, body: Any = None
 ) -> dict[str, Any]:
-    """Make a call, such as `GET /users`; its data, after status, headers and envelope were found right."""
+    """Makes a call, such as `GET /users`, verifies status, headers and envelope, and returns the data."""
     answer = called(actors, call, actor, body)
     assert (answer.status_code, answer.json().get("message")) == (status, message), answer.text
     envelope = answer.json()
@@ -48,7 +48,10 @@ def succeeded(
 def refused(
     actors: Actors, status: int, type_: str, call: str, actor: Actor | None = None, body: Any = None, **expected: Any
 ) -> dict[str, Any]:
-    """Make a call that fails in exactly this way; the error. Its details name `fields`; others are members."""
+    """Makes a call that must fail in exactly this way, and returns the error.
+
+    expected: `fields`, the fields in its details; `limited`, as in `called`; all others are members of the error.
+    """
     answer = called(actors, call, actor, body, limited=expected.pop("limited", True))
     details = [{"field": field, "message": TEXT} for field in expected.pop("fields", [])]
     error = {"message": TEXT, "statusCode": status, "type": type_, "requestId": REQUEST_ID, "details": details}
@@ -60,9 +63,9 @@ def refused(
 
 
 def called(actors: Actors, call: str, actor: Actor | None = None, body: Any = None, *, limited: bool = True) -> Any:
-    """Make a call, such as `GET /users`; the response, after its headers were found right.
+    """Makes a call, such as `GET /users`, verifies the headers, and returns the response.
 
-    limited: it gets as far as the limits, and is told of them; else the edge answers it.
+    limited: the call reaches the rate limits and gets their headers; otherwise the edge responds to it.
     """
     method, path = call.split(" ", 1)
     answer = actors.http.request(method, path, headers=actor.headers if actor else {}, json=body)
@@ -74,7 +77,7 @@ def called(actors: Actors, call: str, actor: Actor | None = None, body: Any = No
 
 
 def user(actor_email: str, role: str, **known: Any) -> dict[str, Any]:
-    """An account, as all calls answer it."""
+    """Returns an account in the shape that all calls return."""
     texts = ("phone", "licenseNumber", "specialization", "hospitalName", "pharmacyName", "pharmacyAddress", "newEmail")
     return {
         **dict.fromkeys(texts, ""),
@@ -90,7 +93,7 @@ def user(actor_email: str, role: str, **known: Any) -> dict[str, Any]:
 
 
 def item(medicine: str, quantity: int, dispensed: int = 0, **known: Any) -> dict[str, Any]:
-    """A line of a prescription."""
+    """Returns a prescription's item in its REST shape."""
     return {
         "id": ID,
         "medicineName": medicine,
@@ -106,5 +109,5 @@ def item(medicine: str, quantity: int, dispensed: int = 0, **known: Any) -> dict
 
 
 def qr_code(scans: int = 0, *, used: bool = False) -> dict[str, Any]:
-    """What is told of a code beside its text."""
+    """Returns the members of a QR code other than its text."""
     return {"qrHash": QR_HASH, "isUsed": used, "scanCount": scans, "expiresAt": TIME}

@@ -1,4 +1,4 @@
-"""Registering, signing in, one's own account, and what admins do with accounts: every answer over REST, exactly."""
+"""Registration, sign-in, profiles and the administration of accounts: every REST response, exactly."""
 
 from typing import Any, Final
 

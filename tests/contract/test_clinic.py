@@ -1,4 +1,4 @@
-"""Patients, visits, prescriptions, codes and histories: every answer over REST, exactly."""
+"""Patients, visits, prescriptions, QR codes and medical histories: every REST response, exactly."""
 
 import base64
 from typing import Any, Final
@@ -116,7 +116,7 @@ def test_a_visit_is_recorded_and_listed(actors: Actors, patient: Actor) -> None:
     refused(actors, 400, "VALIDATION_FAILED", f"POST {path}", actors.doctor, wrong, fields=["visitDate"])
 
 
-def test_a_prescription_of_two_medicines_is_written_seen_and_cancelled(actors: Actors, patient: Actor) -> None:
+def test_prescription_of_two_medicines_is_created_read_cancelled(actors: Actors, patient: Actor) -> None:
     said, path = "Medical visit created successfully", "/doctors/prescriptions"
     visit_body = {"patientId": patient.patient_id, **VISIT}
     visit_id = succeeded(actors, 201, said, "POST /doctors/medical-visits", actors.doctor, visit_body)["visit"]["id"]
@@ -156,7 +156,7 @@ def test_a_prescription_of_two_medicines_is_written_seen_and_cancelled(actors: A
     )
 
 
-def test_a_prescription_that_makes_no_sense_is_refused_field_by_field(actors: Actors, patient: Actor) -> None:
+def test_invalid_prescription_is_refused_with_each_field(actors: Actors, patient: Actor) -> None:
     call = "POST /doctors/prescriptions"
     body = {"patientId": patient.patient_id, "diagnosis": "S", "items": [TABLETS, {**SPRAY, "quantity": 0}]}
     refused(actors, 400, "VALIDATION_FAILED", call, actors.doctor, body, fields=["diagnosis", "items[1].quantity"])
@@ -166,7 +166,7 @@ def test_a_prescription_that_makes_no_sense_is_refused_field_by_field(actors: Ac
     refused(actors, 403, "ROLE_NOT_ALLOWED", call, patient, body)
 
 
-def test_a_patient_sees_and_changes_his_record(actors: Actors, patient: Actor) -> None:
+def test_patient_reads_and_updates_own_record(actors: Actors, patient: Actor) -> None:
     record = {
         **dict.fromkeys(("phone", "bloodType", "address", "emergencyContact", "emergencyPhone"), ""),
         **dict.fromkeys(("insuranceProvider", "insuranceNumber"), ""),
@@ -188,7 +188,7 @@ def test_a_patient_sees_and_changes_his_record(actors: Actors, patient: Actor) -
     assert changed == {"patient": {**record, **change, "version": 2}}
 
 
-def test_a_code_is_shown_drawn_replaced_and_mailed(actors: Actors, patient: Actor) -> None:
+def test_qr_code_is_returned_drawn_replaced_and_emailed(actors: Actors, patient: Actor) -> None:
     path = f"/qr-codes/{actors.prescribe(patient.patient_id).id}"
     shown = succeeded(actors, 200, "QR code retrieved successfully", f"GET {path}", patient)
     picture = base64.b64decode(shown["qrCodeImage"].removeprefix("data:image/png;base64,"), validate=True)
@@ -206,9 +206,7 @@ def test_a_code_is_shown_drawn_replaced_and_mailed(actors: Actors, patient: Acto
     refused(actors, 404, "RESOURCE_NOT_FOUND", f"GET {path}/image", actors.new_doctor(), resource="prescription")
 
 
-def test_a_history_opens_with_a_mailed_code_to_its_patient_and_at_once_to_a_doctor(
-    actors: Actors, patient: Actor
-) -> None:
+def test_history_opens_to_patient_with_code_and_to_doctor(actors: Actors, patient: Actor) -> None:
     said = "Medical visit created successfully"
     body = {"patientId": patient.patient_id, **VISIT}
     succeeded(actors, 201, said, "POST /doctors/medical-visits", actors.doctor, body)
@@ -236,7 +234,7 @@ def test_a_history_opens_with_a_mailed_code_to_its_patient_and_at_once_to_a_doct
     assert succeeded(actors, 200, said, query, actors.new_doctor()) == {"entries": [theirs, visited], **page}
 
 
-def test_a_patient_is_told_who_saw_his_record(actors: Actors, patient: Actor) -> None:
+def test_patient_lists_accesses_to_own_record(actors: Actors, patient: Actor) -> None:
     succeeded(
         actors, 200, "Patient retrieved successfully", f"GET /doctors/patients/{patient.patient_id}", actors.doctor
     )

@@ -1,4 +1,4 @@
-"""A prescription at the pharmacy's counter, from the scan to the receipt: every answer over REST, exactly."""
+"""A prescription at the pharmacy, from the scan to the receipt: every REST response, exactly."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,7 +22,7 @@ REASON: Final = {"reason": "The dosage is unclear"}
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A pharmacist, and a prescription of 20 and of 1 that lies before her."""
+    """A pharmacist, and a prescription of 20 units of one medicine and 1 of another."""
 
     actors: Actors
     patient: Actor
@@ -32,7 +32,7 @@ class Counter:
     item_ids: tuple[str, ...]
 
     def does(self, action: str, said: str, body: Any) -> dict[str, Any]:
-        """The answer to an action that succeeds."""
+        """Calls an action that must succeed, and returns its data."""
         message = f"Prescription {said} successfully"
         return succeeded(self.actors, 200, message, f"POST /pharmacy/{action}", self.pharmacist, body)
 
@@ -40,7 +40,7 @@ class Counter:
         return self.does(f"validate/{self.id}", "validated", {"notes": "Seen"})
 
     def fails(self, type_: str, action: str, body: Any, **expected: Any) -> None:
-        """An action is refused with 400."""
+        """Calls an action that must be refused with 400."""
         refused(self.actors, 400, type_, f"POST /pharmacy/{action}/{self.id}", self.pharmacist, body, **expected)
 
 
@@ -104,7 +104,7 @@ def paid(item_id: str, medicine: str, quantity: int, price: str, total: str) -> 
 
 
 def assert_receipt(counter: Counter) -> None:
-    """The receipt, the same for pharmacist and patient."""
+    """Verifies the receipt, which is the same for pharmacist and patient."""
     tablets, spray = counter.item_ids
     for actor in (counter.pharmacist, counter.patient):
         call, said = f"GET /pharmacy/dispensing-summary/{counter.id}", "Dispensing summary retrieved successfully"
@@ -123,7 +123,7 @@ def assert_receipt(counter: Counter) -> None:
 
 
 def assert_log(counter: Counter) -> None:
-    """What was done to the prescription, oldest first, and what the pharmacist did, newest first."""
+    """Verifies the prescription's history, oldest first, and the pharmacist's log, newest first."""
     call, said = f"GET /pharmacy/logs/{counter.id}?pageSize=1", "Prescription log retrieved successfully"
     logged = succeeded(counter.actors, 200, said, call, counter.pharmacist)
     entry = {
@@ -187,7 +187,7 @@ def test_what_cannot_be_dispensed_is_said_line_by_line(counter: Counter) -> None
     counter.fails("VALIDATION_FAILED", "dispense", number, fields=["items[0].unitPrice"], limited=False)
 
 
-def test_a_prescription_that_another_pharmacy_holds_is_shown_and_not_given_away(counter: Counter) -> None:
+def test_prescription_claimed_elsewhere_is_shown_not_claimable(counter: Counter) -> None:
     text = {"qrCode": counter.actors.qr_text(counter.id)}
     counter.does("scan", "scanned", text)
     counter.validates()

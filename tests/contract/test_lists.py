@@ -17,7 +17,7 @@ LISTS = sorted(name for name, rpc in RPCS.items() if "page_token" in rpc.descrip
 
 @pytest.fixture(scope="module")
 def listings(actors: Actors) -> Mapping[str, Listing]:
-    """Every list, filled."""
+    """Returns every list, filled with rows."""
     return written(actors)
 
 
@@ -51,7 +51,7 @@ def test_a_filter_narrows_rows_and_total(actors: Actors, listings: Mapping[str, 
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_s34_a_page_token_continues_only_its_callers_list_with_its_filter(
+def test_s34_page_token_of_another_caller_or_filter_is_refused(
     actors: Actors, listings: Mapping[str, Listing], name: str
 ) -> None:
     listing = listings[name]
@@ -73,7 +73,7 @@ def test_s34_a_page_token_continues_only_its_callers_list_with_its_filter(
 @pytest.mark.parametrize(
     "name", ["ListPrescriptions", "ListMedicalVisits", "ListMyPrescriptions", "ListDispensingHistory"]
 )
-def test_s34_no_page_of_a_strangers_list_holds_what_is_the_owners(
+def test_s34_list_of_stranger_contains_no_rows_of_owner(
     actors: Actors, listings: Mapping[str, Listing], name: str
 ) -> None:
     listing = listings[name]
@@ -150,9 +150,7 @@ def test_a_state_that_does_not_exist_is_refused(
     assert status == 400
 
 
-def test_the_order_of_repeated_states_does_not_make_another_filter(
-    actors: Actors, listings: Mapping[str, Listing]
-) -> None:
+def test_page_token_with_states_in_another_order_is_accepted(actors: Actors, listings: Mapping[str, Listing]) -> None:
     listing = listings["ListPrescriptions"]
     one_way = with_query(with_query(listing.wide, status="scanned"), status="cancelled")
     other_way = with_query(with_query(listing.wide, status="cancelled"), status="scanned")
@@ -185,7 +183,7 @@ def test_a_list_of_nothing_says_so(actors: Actors) -> None:
 
 
 def walk(actors: Actors, listing: Listing, size: int) -> Iterator[dict[str, Any]]:
-    """Page after page of the wide list."""
+    """Yields the pages of the wide list."""
     path = with_query(listing.wide, pageSize=size)
     while path:
         page = get(actors, listing.owner, path)
@@ -195,21 +193,21 @@ def walk(actors: Actors, listing: Listing, size: int) -> Iterator[dict[str, Any]
 
 
 def first_token(actors: Actors, listing: Listing) -> str:
-    """What continues the wide list behind its second row."""
+    """Returns the page token that continues the wide list after its second row."""
     token: str = get(actors, listing.owner, with_query(listing.wide, pageSize=2))["nextPageToken"]
     assert token
     return token
 
 
 def with_query(path: str, **parameters: Any) -> str:
-    """The path with these parameters more."""
+    """Returns the path with these query parameters added."""
     for name, value in parameters.items():
         path += f"{'&' if '?' in path else '?'}{name}={value}"
     return path
 
 
 def get(actors: Actors, actor: Actor, path: str) -> dict[str, Any]:
-    """The data of an answer that must be a success."""
+    """Returns the data of a response that must be a success."""
     status, answer = actors.rest("GET", path, actor)
     assert status == 200, answer
     data: dict[str, Any] = answer["data"]
@@ -217,13 +215,13 @@ def get(actors: Actors, actor: Actor, path: str) -> dict[str, Any]:
 
 
 def id_of(row: Mapping[str, Any]) -> str:
-    """That of the row, or of the event that a line of a history tells of."""
+    """Returns the id of the row, or of the event in a line of a history."""
     found: str = (row.get("visit") or row.get("prescription") or row)["id"]
     return found
 
 
 @pytest.mark.parametrize(("path", "role"), [("/doctors/patients", "doctor"), ("/users", "admin")])
-def test_a_search_in_the_body_finds_what_one_in_the_address_finds(actors: Actors, path: str, role: str) -> None:
+def test_search_in_body_returns_the_same_as_in_query(actors: Actors, path: str, role: str) -> None:
     actor, email = getattr(actors, role), actors.new_patient(full_name="Zebediah Quill").email
     by_get = actors.http.get(path, params={"search": email, "pageSize": 1}, headers=actor.headers)
     by_post = actors.http.post(f"{path}/search", json={"search": email, "pageSize": 1}, headers=actor.headers)

@@ -1,4 +1,4 @@
-"""Every RPC of the product contract stands at its path, and says what is missing to whom it does not let in."""
+"""Every RPC of the product contract is served at its path, and rejects calls without a token or fields."""
 
 from typing import Final
 
@@ -67,12 +67,12 @@ PATHS: Final = {
     "EmitTestEvent": "POST /events/test",
     "GetRateLimitUsage": "GET /events/rate-limits",
 }
-"""The product contract's table."""
+"""The product contract's table of paths."""
 TAKES_STRANGERS: Final = {"Register": 400, "Login": 400, "RefreshToken": 400, "ForgotPassword": 400} | {
     "ResetPassword": 400,
     "GetKeySet": 200,
 }
-"""What a stranger is told who sends nothing; of all else: 401."""
+"""The status of a call without token and body; of every other method it is 401."""
 
 
 def test_the_protos_have_the_contracts_methods_and_no_others() -> None:

@@ -1,4 +1,4 @@
-"""The mail queue and the limits as admins see them: every answer over REST, exactly."""
+"""The email queue and the rate limits for admins: every REST response, exactly."""
 
 from typing import Any, Final
 from uuid import uuid4
@@ -14,7 +14,7 @@ MAIL: Final[dict[str, Any]] = {
 }
 
 
-def test_a_failed_mail_is_listed_and_put_back(actors: Actors) -> None:
+def test_failed_email_is_listed_and_retried(actors: Actors) -> None:
     mail_id = actors.failed_mail()
     failed = {**MAIL, "id": mail_id, "status": "failed", "attempts": 0, "error": "550 no", "finishedAt": TIME}
     said, call = "Emails retrieved successfully", "GET /events/emails?status=failed"
@@ -40,7 +40,7 @@ def test_a_test_event_is_emitted_and_what_was_sent_is_cleared(actors: Actors) ->
     refused(actors, 400, "VALIDATION_FAILED", "POST /events/test", actors.admin, wrong, fields=["eventType"])
 
 
-def test_the_use_of_the_limits_is_told(actors: Actors) -> None:
+def test_rate_limit_usage_is_returned(actors: Actors) -> None:
     call = "GET /events/rate-limits"
     told = succeeded(actors, 200, "Rate limit usage retrieved successfully", call, actors.admin)
     assert told.keys() == {"limits", "fullestBuckets", "countedSince"}

@@ -1,4 +1,4 @@
-"""What every call may be refused with, by the edge or behind it: one shape, the contract's statuses and types."""
+"""Refusals by the edge and the server: one shape, with the contract's statuses and types."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -22,13 +22,13 @@ def patient(actors: Actors) -> Actor:
 
 @pytest.fixture(scope="module")
 def strict(shared_database_url: str) -> Iterator[RunningInstance]:
-    """An instance under the contract's limits."""
+    """Runs an instance with the contract's rate limits."""
     with running_instance(shared_database_url, rate_limit_factor=1) as running:
         yield running
 
 
 def told(answer: httpx.Response, **more: Any) -> tuple[int, str, tuple[str, ...]]:
-    """Status, type and fields of a refusal, whose shape must be the contract's; more are its other members."""
+    """Verifies the shape of a refusal, and returns its status, type and fields; `more`: its other members."""
     error = answer.json()["error"]
     assert answer.json() == {
         "success": False,
@@ -58,7 +58,7 @@ def told(answer: httpx.Response, **more: Any) -> tuple[int, str, tuple[str, ...]
         ("POST", "/pharmacy/scan", '{"qrCode":"' + "x" * 262_144 + '"}', 413, "BODY_TOO_LARGE", []),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_the_edge_whoever_calls(
+def test_unreadable_request_of_any_caller_is_refused_by_edge(
     actors: Actors, method: str, path: str, content: str, status: int, type_: str, fields: list[str]
 ) -> None:
     headers = {**actors.admin.headers, "content-type": "application/json"} if content else actors.admin.headers
@@ -72,18 +72,18 @@ def test_a_body_of_another_type_is_refused(actors: Actors) -> None:
     assert told(actors.http.post("/auth/login", data={"email": "x"})) == (415, "UNSUPPORTED_MEDIA_TYPE", ())
 
 
-def test_head_is_told_what_the_path_takes(actors: Actors) -> None:
+def test_head_returns_allowed_methods_of_path(actors: Actors) -> None:
     answer = actors.http.head("/users", headers=actors.admin.headers)
     assert (answer.status_code, answer.headers["allow"], answer.content) == (405, "GET, POST", b"")
 
 
 @pytest.mark.parametrize("token", ["", "Bearer", "Bearer x.y.z", "Basic YTpi"])
-def test_without_a_token_that_holds_nobody_gets_in(actors: Actors, token: str) -> None:
+def test_call_with_invalid_token_is_unauthenticated(actors: Actors, token: str) -> None:
     answer = actors.http.get("/auth/profile", headers={"authorization": token} if token else {})
     assert told(answer) == (401, "UNAUTHENTICATED", ())
 
 
-def test_unknown_fields_of_a_body_are_ignored_and_unknown_words_are_not(actors: Actors, patient: Actor) -> None:
+def test_unknown_body_field_is_ignored_and_unknown_enum_refused(actors: Actors, patient: Actor) -> None:
     body = {"address": "Hill 4", "no_such_field": 1}
     said = "Profile updated successfully"
     assert succeeded(actors, 200, said, "PUT /patients/profile", patient, body)["patient"]["address"] == "Hill 4"
@@ -91,9 +91,7 @@ def test_unknown_fields_of_a_body_are_ignored_and_unknown_words_are_not(actors: 
     refused(actors, 400, "VALIDATION_FAILED", "PUT /patients/profile", patient, body, fields=["gender"], limited=False)
 
 
-def test_a_repeated_write_is_answered_again_and_another_one_under_its_key_is_not(
-    actors: Actors, patient: Actor
-) -> None:
+def test_idempotency_key_repeats_response_or_refuses_new_body(actors: Actors, patient: Actor) -> None:
     body: dict[str, Any] = {"patientId": patient.patient_id, "diagnosis": "Sinusitis", "items": [ITEM]}
     headers = {**actors.doctor.headers, "Idempotency-Key": str(uuid4())}
     first, again = (actors.http.post("/doctors/prescriptions", json=body, headers=headers) for _ in range(2))
@@ -110,9 +108,7 @@ def test_a_repeated_write_is_answered_again_and_another_one_under_its_key_is_not
     )
 
 
-def test_what_the_pharmacy_holds_cannot_be_cancelled_and_the_doctor_is_told_whom_to_call(
-    actors: Actors, patient: Actor
-) -> None:
+def test_cancel_of_claimed_prescription_names_the_pharmacy(actors: Actors, patient: Actor) -> None:
     written = actors.prescribe(patient.patient_id)
     actors.claim(written.id, actors.pharmacist)
     call = f"POST /doctors/prescriptions/{written.id}/cancel"
@@ -120,7 +116,7 @@ def test_what_the_pharmacy_holds_cannot_be_cancelled_and_the_doctor_is_told_whom
     refused(actors, 400, "PRESCRIPTION_CLAIMED", call, actors.doctor, {"reason": "A mistake"}, **pharmacy)
 
 
-def test_limits_are_told_on_success_and_refusal(strict: RunningInstance) -> None:
+def test_rate_limit_headers_are_on_success_and_refusal(strict: RunningInstance) -> None:
     wrong = {"email": ADMIN_EMAIL, "password": "a wrong password"}
     with httpx.Client(base_url=f"{strict.rest}/api/v1", timeout=30) as rest:
         allowed = rest.get("/auth/jwks")

@@ -7,7 +7,7 @@ from tests.fixtures.actors import Actors
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
 
 
-def test_a_scan_answers_exactly_the_contracts_shape(actors: Actors) -> None:
+def test_scan_returns_exactly_the_contracts_shape(actors: Actors) -> None:
     patient = actors.new_patient()
     prescription = actors.prescribe(patient.patient_id, 20)
     text = actors.qr_text(prescription.id)
@@ -55,7 +55,7 @@ def test_a_scan_answers_exactly_the_contracts_shape(actors: Actors) -> None:
     }
 
 
-def test_the_queue_status_answers_exactly_the_contracts_shape(actors: Actors) -> None:
+def test_queue_status_returns_exactly_the_contracts_shape(actors: Actors) -> None:
     status, answer = actors.rest("GET", "/events/email-queue/status", actors.admin)
 
     assert status == 200
@@ -69,7 +69,7 @@ def test_the_queue_status_answers_exactly_the_contracts_shape(actors: Actors) ->
     assert data == {}
 
 
-def test_a_creation_answers_201_and_a_failure_one_shape(actors: Actors) -> None:
+def test_creation_returns_201_and_failures_share_one_shape(actors: Actors) -> None:
     body = {"email": "not an address", "password": "short", "fullName": "X"}
     status, answer = actors.rest("POST", "/auth/register", None, body)
 

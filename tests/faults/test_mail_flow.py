@@ -138,7 +138,7 @@ async def test_r11_email_reaches_mail_server_soon_after_commit(
     assert set(message_ids(sink).values()) == {1}
 
 
-async def test_r12_r16_mail_server_outage_loses_nothing_and_counts_add_up(
+async def test_r12_r16_mail_server_outage_loses_nothing_counts_add_up(
     queue: UnitOfWork, mails: int, outage: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "PROBE_SECONDS", min(5.0, outage / 4))
