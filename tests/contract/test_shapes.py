@@ -84,7 +84,7 @@ def test_creation_returns_201_and_failures_share_one_shape(actors: Actors) -> No
         "POST",
         "/doctors/patients",
         actors.doctor,
-        {"fullName": "No Mail", "dateOfBirth": "2001-02-03", "gender": "female", "bloodType": "AB-"},
+        {"fullName": "No Email", "dateOfBirth": "2001-02-03", "gender": "female", "bloodType": "AB-"},
     )
     assert (status, answer["message"]) == (201, "Patient created successfully")
     assert answer["data"]["patient"]["gender"] == "female"

@@ -1,1 +1,1 @@
-"""Plays every documented example and lets Schemathesis call each operation."""
+"""Sends every documented example, and calls each operation with Schemathesis."""

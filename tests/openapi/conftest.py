@@ -1,4 +1,4 @@
-"""How long the calls of this folder go on."""
+"""The number of generated calls in this folder."""
 
 from typing import Final
 
@@ -8,11 +8,11 @@ API_EXAMPLES: Final = 3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/openapi --api-examples=200` calls every operation so often."""
+    """Adds the option: `pytest tests/openapi --api-examples=200` calls every operation 200 times."""
     parser.addoption("--api-examples", type=int, default=API_EXAMPLES, help="generated calls of each operation")
 
 
 @pytest.fixture(scope="session")
 def api_examples(request: pytest.FixtureRequest) -> int:
-    """How often each operation is called; 3 times where the option is not known because the whole suite runs."""
+    """Returns the number of calls of each operation; 3 in the whole suite, where the option is not registered."""
     return int(request.config.getoption("--api-examples", API_EXAMPLES))

@@ -1,4 +1,4 @@
-"""The document as tests hold answers against it."""
+"""Compares responses with the generated OpenAPI document."""
 
 import copy
 import json
@@ -16,25 +16,25 @@ EVENTS: Final = "text/event-stream"
 
 
 class Response(Protocol):
-    """An answer, whichever library has brought it."""
+    """A response of any HTTP library."""
 
     status_code: int
 
     @property
     def headers(self) -> Any:
-        """By name, in lower case or not."""
+        """The headers by case-insensitive name."""
 
     @property
     def text(self) -> str:
-        """The body."""
+        """The body as text."""
 
     def json(self) -> Any:
-        """The body, read."""
+        """Returns the parsed JSON body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation and its place."""
+    """An operation with its method and path."""
 
     verb: str
     path: str
@@ -42,13 +42,13 @@ class Operation:
 
     @property
     def success(self) -> int:
-        """The only status of a success."""
+        """The only success status."""
         [status] = [int(status) for status in self.described["responses"] if status.startswith("2")]
         return status
 
 
 class Document:
-    """generated/openapi.json; every object that lists its members is closed, so that what is not documented shows."""
+    """generated/openapi.json, with every object closed to unlisted members, so that undocumented ones are found."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = copy.deepcopy(document)
@@ -60,24 +60,24 @@ class Document:
         }
 
     def problems(self, schema: Mapping[str, Any], value: Any) -> list[str]:
-        """What a value has that a schema of the document does not allow."""
+        """Returns the violations of one of the document's schemas by a value."""
         rooted = {**schema, "components": self.document["components"]}
         validator = Draft202012Validator(rooted, format_checker=Draft202012Validator.FORMAT_CHECKER)
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
     def response(self, name: str, status: int) -> Mapping[str, Any] | None:
-        """What the document says of a status of an operation; None if it knows no such answer."""
+        """Returns the documented response of an operation for a status; None if there is none."""
         found = self.operations[name].described["responses"].get(str(status))
         return None if found is None else self.resolved(found)
 
     def content(self, name: str, media: str) -> Mapping[str, Any]:
-        """What the document says of a success of that media type."""
+        """Returns the documented content of a success in this media type."""
         operation = self.operations[name]
         found: Mapping[str, Any] = operation.described["responses"][str(operation.success)]["content"][media]
         return found
 
     def resolved(self, part: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The part itself, or what it refers to."""
+        """Returns the part itself, or the target of its reference."""
         while "$ref" in part:
             target: Any = self.document
             for name in part["$ref"].removeprefix("#/").split("/"):
@@ -86,14 +86,14 @@ class Document:
         return part
 
     def faults(self, name: str, response: Response) -> list[str]:
-        """In what an answer differs from what the document says of it; the events of a stream are not looked at."""
+        """Returns the differences of a response from the document; does not validate the events of a stream."""
         described = self.response(name, response.status_code)
         if described is None:
-            return [f"{name} answers {response.status_code}, which is not documented: {response.text}"]
+            return [f"{name} returns {response.status_code}, which is not documented: {response.text}"]
         faults = list(self._wrong_headers(described, response))
         media = response.headers["content-type"].partition(";")[0]
         if media not in described["content"]:
-            return [*faults, f"{name} answers {media}, which is not documented"]
+            return [*faults, f"{name} returns {media}, which is not documented"]
         content = described["content"][media]
         if media == JSON:
             faults += self.problems(content["schema"], response.json())
@@ -111,12 +111,12 @@ class Document:
 
 
 def read_document() -> Document:
-    """The document as it is generated."""
+    """Reads the generated document."""
     return Document(json.loads((GENERATED / "openapi.json").read_text()))
 
 
 def first_event(text: str) -> Any:
-    """The message of the first event of a stream."""
+    """Returns the message of the first event of a stream."""
     found = re.match(r"data: ?(.+)\n\n", text)
     assert found, text
     return json.loads(found[1])

@@ -1,4 +1,4 @@
-"""The documented examples as calls that a running instance takes: what only it knows stands in the place of ours."""
+"""Turns documented examples into calls that a running instance accepts: with its ids, codes and tokens."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ REAL: Final = frozenset(
         *("qrCode", "referenceNumber", "otpCode", "refreshToken", "version"),
     }
 )
-"""The fields whose value an instance must know."""
+"""The fields whose value must exist in the instance."""
 REAL_TOO: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(("Register", "CreateUser", "CreatePatient", "Login", "ResetPassword"), frozenset({"email"})),
     "ListPatients": frozenset({"search"}),
 }
-"""And those that it must know, or must not know yet, of these methods."""
+"""More such fields by method, including those whose value must not exist yet."""
 CELL_OF: Final = {cell.rpc: cell for cell in CELLS}
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A call of a method: its fields by JSON names, and who sends it."""
+    """A call of a method: its fields by JSON names, and the caller."""
 
     rpc: str
     fields: Mapping[str, Any]
     actor: Actor | None
 
     def request(self, http: httpx.Client) -> httpx.Request:
-        """The call over REST."""
+        """Returns the call as a REST request."""
         rpc = RPCS[self.rpc]
         path, content = rest_request(rpc, self.fields)
         headers = self.actor.headers if self.actor else {}
@@ -51,27 +51,27 @@ class Play:
 
 
 class Plays:
-    """Sets the scene of each method."""
+    """Prepares the data that each method needs."""
 
     def __init__(self, actors: Actors) -> None:
         self._stage = SignedInStage(actors)
         self._world = World(actors)
-        self._stage.prescription("history", fresh=False)  # now: an account is sent ten codes a day
+        self._stage.prescription("history", fresh=False)  # only once: an account is sent at most ten codes a day
 
     def of(self, name: str, example: Example) -> Play:
-        """The example, with the instance's own ids, codes and tokens."""
+        """Returns the example with the instance's own ids, codes and tokens."""
         known, actor = self.known(name)
         real = REAL | REAL_TOO.get(name, frozenset())
         return Play(name, _with_real(example.request, known, real), actor)
 
     def known(self, name: str) -> tuple[Mapping[str, Any], Actor | None]:
-        """The fields of a request that the instance takes, and who may send it."""
+        """Returns the fields of a request that the instance accepts, and a caller who may send it."""
         rpc, cell = RPCS[name], CELL_OF[name]
         if rpc in WRITES and rpc.descriptor.input_type.fields:
             request, actor = next(iter(sound(name, self._world).sent()))
             return json_of(request), actor
         request = request_for(self._stage, name, self._stage.prescription(cell.scene, fresh=False))
-        if name == "Logout":  # in a session that nobody needs
+        if name == "Logout":  # in a session that no other test needs
             return {}, self._stage.another_session(self._stage.lodger)[0]
         return json_of(request), self._stage.by_name[cell.first_allowed]
 

@@ -1,8 +1,8 @@
-"""Whatever is sent to an operation by whoever, it is answered as the document says, and never by a fault of the server.
+"""Every operation responds as documented, and never with a server fault, for any request of any caller.
 
-Schemathesis makes calls that the document allows and calls that it forbids; into some of them go values that the
-instance knows. `pytest tests/openapi --api-examples=200 -s` makes 200 for each operation, others at each run, and
-counts the answers.
+Schemathesis generates calls that the document allows and calls that it forbids; some of them get values that exist in
+the instance. `pytest tests/openapi --api-examples=200 -s` makes 200 for each operation, different ones at each run, and
+counts the responses by status.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ from tests.openapi.plays import Plays
 from tests.rpc.methods import RPCS
 
 OWN_TURNS: Final = 4
-"""Who may call is drawn so often for each of those who mostly may not."""
+"""The weight of the permitted caller; each of the other callers, most of whom are refused, has weight 1."""
 UNAVAILABLE: Final = 503
 
 DOCUMENT = read_document()
@@ -39,7 +39,7 @@ def plays(actors: Actors) -> Plays:
 
 @pytest.fixture(scope="module")
 def everybody(actors: Actors) -> list[Actor | None]:
-    """Nobody, and somebody of each role."""
+    """Returns no caller (None), and one of each role."""
     return [None, actors.new_patient(), actors.new_doctor(), actors.new_pharmacist(), actors.new_admin()]
 
 
@@ -51,13 +51,13 @@ def http() -> Iterator[requests.Session]:
 
 @pytest.fixture(scope="module", autouse=True)
 def tally() -> Iterator[Counter[int]]:
-    """How often each status was answered; `pytest -s` shows it."""
+    """Counts the responses by status; `pytest -s` prints the counts."""
     counted: Counter[int] = Counter()
     yield counted
     print(f"\n{counted.total()} calls:", dict(sorted(counted.items())))
 
 
-# The instance is a thread of this process, and draws while strategies do.
+# The instance runs in a thread of this process, and uses `random` while strategies are evaluated.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize("name", RPCS)
 def test_every_call_is_answered_as_documented(
@@ -86,7 +86,7 @@ def test_every_call_is_answered_as_documented(
         real=st.sets(st.sampled_from(sorted(known))) if known else st.just(set()),
     )
     def call(case: Case[Any], actor: Actor | None, real: Collection[str]) -> None:
-        if name == "Logout" and actor is not None:  # in a session that nobody needs
+        if name == "Logout" and actor is not None:  # in a session that no other test needs
             _, actor = plays.known(name)
         put_in(case, {member: known[member] for member in real})
         sent = case.as_transport_kwargs(actors.instance.rest)
@@ -100,13 +100,13 @@ def test_every_call_is_answered_as_documented(
             assert DOCUMENT.faults(name, response) == [], told
 
     before = tally.total()
-    with suppress(FlakyStrategyDefinition):  # some of Schemathesis's draw on what was drawn before
+    with suppress(FlakyStrategyDefinition):  # some strategies of Schemathesis depend on earlier draws
         call()
     assert tally.total() > before
 
 
 def put_in(case: Case[Any], known: Mapping[str, Any]) -> None:
-    """Replace what is made up by what the instance knows, in the path and in the body."""
+    """Replaces generated values in the path and the body by those of the instance."""
     in_path = known.keys() & case.path_parameters.keys()
     case.path_parameters.update({member: known[member] for member in in_path})
     if isinstance(case.body, dict):

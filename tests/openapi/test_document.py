@@ -1,4 +1,4 @@
-"""The document is valid and says all that the edge answers; protos that it could not be true to are refused."""
+"""The document is valid and complete for the edge's responses; protos that it cannot describe are refused."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def test_the_document_is_valid_openapi() -> None:
 def test_every_method_is_an_operation_at_its_place(document: Document) -> None:
     places = {name: (operation.verb, operation.path) for name, operation in document.operations.items()}
     assert places.pop("Health") == ("GET", "/health")
-    for name in ("ListPatients", "ListUsers"):  # what people are found by may stand in a body
+    for name in ("ListPatients", "ListUsers"):  # search terms, which are personal data, may be sent in a body
         assert places.pop(f"{name}Post") == ("POST", f"/api/v1{RPCS[name].path}/search")
     assert places.keys() == RPCS.keys()
     for name, (verb, path) in places.items():
@@ -52,7 +52,7 @@ def test_every_method_is_an_operation_at_its_place(document: Document) -> None:
 
 
 @pytest.mark.parametrize("name", RPCS)
-def test_an_operation_says_who_may_call_it_and_what_may_be_repeated(document: Document, name: str) -> None:
+def test_operation_documents_its_access_and_idempotency(document: Document, name: str) -> None:
     described, access = document.operations[name].described, access_of(RPCS[name])
     assert (described.get("security") == []) == access.public
     assert ("401" in described["responses"]) == (not access.public or name in ("Login", "RefreshToken"))
@@ -62,7 +62,7 @@ def test_an_operation_says_who_may_call_it_and_what_may_be_repeated(document: Do
 
 
 @pytest.mark.parametrize("name", RPCS)
-def test_browsers_are_told_which_methods_keep_their_refresh_token_in_a_cookie(document: Document, name: str) -> None:
+def test_operation_documents_its_refresh_cookie(document: Document, name: str) -> None:
     described = document.operations[name].described
     taken = {document.resolved(one)["name"] for one in described.get("parameters", ())}
     success = described["responses"][str(document.operations[name].success)]
@@ -100,13 +100,13 @@ def test_an_example_of_nothing_is_refused(descriptors: bytes) -> None:
 
 
 def method_of(files: Files, name: str) -> descriptor_pb2.MethodDescriptorProto:
-    """A method of any service."""
+    """Returns the method of this name in any service."""
     methods = (method for file in files.file for service in file.service for method in service.method)
     return next(method for method in methods if method.name == name)
 
 
 def message_of(files: Files, name: str) -> descriptor_pb2.DescriptorProto:
-    """A message of any file."""
+    """Returns the message of this name in any file."""
     return next(message for file in files.file for message in file.message_type if message.name == name)
 
 
@@ -149,7 +149,7 @@ def with_two_methods_at_one_place(files: Files) -> None:
         (with_two_methods_at_one_place, "another method is POST /api/v1/pharmacy/scan already"),
     ],
 )
-def test_protos_that_cannot_be_said_are_refused(
+def test_protos_that_openapi_cannot_describe_are_refused(
     descriptors: bytes, change: Callable[[Files], None], complaint: str
 ) -> None:
     files = Files.FromString(descriptors)

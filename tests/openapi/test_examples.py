@@ -1,4 +1,4 @@
-"""Every documented example works, and is answered as the document says."""
+"""Every documented example works, and its response is as documented."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""The page at /api-docs: all of it is served, nothing else may run in it, and its foreign files are unchanged."""
+"""The page at /api-docs is served completely, allows no other scripts, and its third-party files are unchanged."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rest(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
-    """An edge that has no server: files need none."""
+    """Runs an edge without a server: static files need none."""
     home = tmp_path_factory.mktemp("docs")
     config = EdgeConfig(home=home, server_sockets=(home / "none.sock",), port=0)
     async with running(config) as edge, httpx.AsyncClient(base_url=edge.url) as client:
@@ -27,7 +27,7 @@ async def rest(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.
 
 
 @pytest.mark.parametrize("path", ["/api-docs", "/api-docs/"])
-async def test_the_page_loads_only_what_is_served_beside_it(rest: httpx.AsyncClient, path: str) -> None:
+async def test_page_loads_only_files_that_the_edge_serves(rest: httpx.AsyncClient, path: str) -> None:
     page = await rest.get(path)
     assert (page.status_code, page.content) == (200, (API_DOCS / "index.html").read_bytes())
     assert page.headers["content-security-policy"] == API_DOCS_POLICY
@@ -46,7 +46,7 @@ async def test_the_document_that_the_page_shows_is_the_generated_one(rest: httpx
     assert document.content == (GENERATED / "openapi.json").read_bytes()
 
 
-async def test_the_foreign_files_are_those_that_were_looked_at() -> None:
+async def test_third_party_files_are_those_that_were_reviewed() -> None:
     packages = json.loads(VENDORED.read_text())
     [noted] = [package["files"] for package in packages if package["folder"] == API_DOCS.name]
     ours = {"index.html", "init.js"}
