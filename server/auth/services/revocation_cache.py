@@ -87,7 +87,7 @@ class RevocationCache:
             yield
 
     async def refresh(self) -> None:
-        """Reads recent changes, or everything if that is due; if the database fails, the cache keeps its age."""
+        """Reads recent changes, or everything if that is due; if the database fails, the cache does not change."""
         now = self._monotonic()
         missed_changes = now - self._read_at > LOOK_BACK.total_seconds() / 2
         try:

@@ -220,7 +220,7 @@ class AccountRepository:
         return Credentials(user_of(row), row.password_hash)
 
     async def credentials_for_update(self, user_id: UUID) -> Credentials:
-        """Does the same, and locks the account against other sign-ins and changes until the transaction ends."""
+        """Locks an existing account until the transaction ends, and returns it with its password hash."""
         row = (await self._connection.execute(_BY_ID_FOR_UPDATE, {"user_id": user_id})).one()
         return Credentials(user_of(row), row.password_hash)
 
