@@ -20,11 +20,11 @@ errors: Final = Console(stderr=True, highlight=False, emoji=False, soft_wrap=Tru
 
 HeadFiles = Annotated[
     list[Path] | None,
-    typer.Option("--heads", help="kept heads, a sink's file or a log of the worker; else the file of AUDIT_HEADS"),
+    typer.Option("--heads", help="kept heads: a sink's file or a log of the worker; default: the file of AUDIT_HEADS"),
 ]
 KeyFiles = Annotated[
     list[Path] | None,
-    typer.Option("--keys", help="public keys of heads, as `keys heads` shows them; else those of MEDCONNECT_HOME"),
+    typer.Option("--keys", help="public keys of heads, as `keys heads` shows them; default: those of MEDCONNECT_HOME"),
 ]
 Excused = Annotated[
     list[str] | None,
@@ -45,7 +45,7 @@ async def verify(
         found = await verification.verify(core.work, kept.heads)
     faults = [*_chain_faults(found), *_head_faults(kept, frozenset(excused or ()))]
     if not kept.heads and (heads or (found.sealed and head_file(settings.audit_heads, settings.medconnect_home))):
-        faults.append("There is no kept head that could be checked: nothing was compared.")
+        faults.append("There is no kept head to check: nothing was compared.")
     _say(found, kept)
     for fault in faults:
         errors.print(fault, style="red", markup=False)

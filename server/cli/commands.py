@@ -105,7 +105,7 @@ def serve() -> None:
 
 
 @commands.command(hidden=True)
-def serve_one(number: Annotated[int, typer.Argument(help="which of the processes, from 0")]) -> None:
+def serve_one(number: Annotated[int, typer.Argument(help="the number of the process, from 0")]) -> None:
     """Run one of several serving processes; `up` and `serve` start them."""
 
     async def run(settings: Settings) -> None:

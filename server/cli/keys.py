@@ -23,13 +23,13 @@ clock = Clock()
 
 
 @commands.command()
-def init(path: Annotated[Path | None, typer.Argument(help="the new file; JWT_KEYS_FILE if left out")] = None) -> None:
+def init(path: Annotated[Path | None, typer.Argument(help="the new file; default: JWT_KEYS_FILE")] = None) -> None:
     """Create the file. A configured JWT_SECRET becomes its root, so that all sessions stay valid."""
     configured = read_settings().jwt_secret
     root = configured.get_secret_value() if configured else secrets.token_hex(SECRET_BYTES)
     file = path or _file()
     key_file.create(file, KeyRing.new(root, clock.now()))
-    console.print(f"Made {file}: set JWT_KEYS_FILE to it, and JWT_SECRET no more.", markup=False)
+    console.print(f"Created {file}: set JWT_KEYS_FILE to it and remove JWT_SECRET.", markup=False)
 
 
 @commands.command()
@@ -50,14 +50,14 @@ def retire(kid: Annotated[str, typer.Argument(help="the key's id, as `keys list`
 def rotate_root() -> None:
     """Replace the root secret. Restart server and worker afterwards: they read it when they start."""
     key_file.change(_file(), lambda ring: ring.with_root(secrets.token_hex(SECRET_BYTES)))
-    console.print("The root is another; the former one is kept for page tokens. Start server and worker again now.")
+    console.print("The root is replaced; the previous one is kept for page tokens. Restart server and worker now.")
 
 
 @commands.command()
 def rotate_head() -> None:
     """Replace the key that signs the audit's heads, from the next start of server and worker on."""
     key = head_keys.replace_key(read_settings().medconnect_home, clock.now())
-    console.print(f"{key.key_id} signs the audit's heads from the next start on; former heads stay verifiable.")
+    console.print(f"{key.key_id} signs the audit's heads from the next start on; older heads stay verifiable.")
 
 
 @commands.command()
@@ -74,7 +74,7 @@ def list_() -> None:
     for key in key_file.read(_file()).keys:
         over = key.state is KeyState.VERIFY_ONLY and not key.verifies(now)
         console.print(
-            f"{key.key_id}  {'over' if over else key.state:<11}  since {key.changed_at:%Y-%m-%d %H:%M:%S} UTC"
+            f"{key.key_id}  {'expired' if over else key.state:<11}  since {key.changed_at:%Y-%m-%d %H:%M:%S} UTC"
         )
 
 
