@@ -1,1 +1,1 @@
-"""Proves the Python client and the pharmacist's terminal, under faults too."""
+"""Verifies the Python client and the pharmacist's terminal, also under faults."""

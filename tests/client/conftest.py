@@ -1,4 +1,4 @@
-"""A client against a scripted service, with a clock that a test can turn."""
+"""Fixtures: a client of a scripted service, with a clock that tests control."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ TERMINAL_SECONDS = 1.0
 
 
 class TurnedClock:
-    """Waits for nothing: a wait is written down, and the time moves on by it."""
+    """A clock whose sleeps return at once, are recorded, and advance its time."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -56,7 +56,7 @@ async def client(
 
 
 class Service:
-    """A scripted service in the loop of the blocking clients."""
+    """Runs a scripted service in the event loop of the blocking clients."""
 
     def __init__(self) -> None:
         self._manager = scripted_service()
@@ -74,18 +74,18 @@ def service() -> Iterator[Service]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/client --fault-rounds=200 --terminal-seconds=60` is the long run."""
+    """Adds the options; `pytest tests/client --fault-rounds=200 --terminal-seconds=60` is the long run."""
     parser.addoption("--fault-rounds", type=int, default=FAULT_ROUNDS, help="prescriptions for each fault")
     parser.addoption("--terminal-seconds", type=float, default=TERMINAL_SECONDS, help="how long 100 terminals work")
 
 
 @pytest.fixture(scope="session")
 def fault_rounds(request: pytest.FixtureRequest) -> int:
-    """How many prescriptions are dispensed under each fault; few where the option is not known (the whole suite)."""
+    """Returns the number of dispenses under each fault; few in the whole suite, where the option is not registered."""
     return int(request.config.getoption("--fault-rounds", FAULT_ROUNDS))
 
 
 @pytest.fixture(scope="session")
 def terminal_seconds(request: pytest.FixtureRequest) -> float:
-    """How long the terminals work at once."""
+    """Returns the seconds for which the terminals work concurrently."""
     return float(request.config.getoption("--terminal-seconds", TERMINAL_SECONDS))

@@ -1,4 +1,4 @@
-"""Prescriptions to dispense under faults, and what the database says became of them."""
+"""Creates prescriptions to dispense under faults, and reads their true state from the database."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -27,7 +27,7 @@ TURN_BACK = text("UPDATE prescriptions SET claim_expires_at = now() - interval '
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the database says of a prescription."""
+    """The dispenses of a prescription according to the database."""
 
     dispenses: int
     units: int
@@ -38,7 +38,7 @@ NEVER: Final = Truth(dispenses=0, units=0)
 
 
 class Dispensary:
-    """Writes prescriptions, and looks behind the service."""
+    """Creates prescriptions, and reads and changes them in the database directly."""
 
     def __init__(self, actors: Actors) -> None:
         self._actors = actors
@@ -46,27 +46,27 @@ class Dispensary:
 
     @property
     def instance(self) -> RunningInstance:
-        """The instance behind the network."""
+        """The instance that clients reach through the faulty network."""
         return self._actors.instance
 
     def prescribe(self, units: int = 2 * UNITS) -> str:
-        """The number of a new prescription."""
+        """Creates a prescription and returns its number."""
         return self._actors.prescribe(self._patient_id, units).prescription_number
 
     async def signed_in(
         self, address: str, *, tokens: TokenStore | None = None, attempt_timeout: float = 5.0
     ) -> AsyncClient:
-        """A client of a new pharmacist that calls through this address."""
+        """Returns a client of this address, signed in as a new pharmacist."""
         client = AsyncClient(address, retry=PATIENT, tokens=tokens, timeout=30.0, attempt_timeout=attempt_timeout)
         await client.sign_in(self._actors.new_pharmacist().email, PASSWORD)
         return client
 
     def truth(self, prescription_id: str) -> Truth:
-        """What became of a prescription."""
+        """Returns the prescription's dispenses according to the database."""
         return self.instance.run(self._read(prescription_id))
 
     def lose_claim(self, prescription_id: str) -> None:
-        """The lease of its claim is over."""
+        """Makes the prescription's claim expire."""
         self.instance.run(self._execute(prescription_id))
 
     async def _read(self, prescription_id: str) -> Truth:
@@ -80,11 +80,11 @@ class Dispensary:
 
 
 async def found(client: AsyncClient, number: str) -> PharmacyPrescription:
-    """The prescription of a number, seen by this pharmacist."""
+    """Looks a prescription up by number, as this client's pharmacist."""
     (one,) = await client.pharmacy.lookup(number)
     return one.prescription
 
 
 def part_of(prescription: PharmacyPrescription, units: int = UNITS) -> list[DispenseLine]:
-    """Lines for a part of the first medicine."""
+    """Returns dispense lines for a part of the first medicine."""
     return [DispenseLine(prescription.items[0].id, units, Decimal("0.85"), "B-1", date(2100, 1, 1))]

@@ -1,4 +1,4 @@
-"""Answers that the tests of the client let a service give."""
+"""Responses of the scripted service in the tests of the client."""
 
 import base64
 import json
@@ -29,33 +29,33 @@ USER = user_pb2.User(id="u1", email="p@example.org", role=access_pb2.ROLE_PHARMA
 
 
 def access_token(name: str, life: float = 900.0) -> str:
-    """A token of that life, as far as its holder can read it."""
+    """Returns an unsigned token with a lifetime of `life` seconds."""
     claims = json.dumps({"iat": 0, "exp": life, "jti": name}).encode()
     return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.signature"
 
 
 def signed_in(name: str = "first", life: float = 900.0) -> auth_service_pb2.LoginResponse:
-    """A session whose tokens bear that name."""
+    """Returns the response to a sign-in, with tokens of that name."""
     return auth_service_pb2.LoginResponse(
         user=USER, access_token=access_token(name, life), refresh_token=f"refresh-{name}", expires_at=ends(life)
     )
 
 
 def refreshed(name: str, life: float = 900.0) -> auth_service_pb2.RefreshTokenResponse:
-    """The next pair of tokens."""
+    """Returns the response to a refresh, with tokens of that name."""
     return auth_service_pb2.RefreshTokenResponse(
         user=USER, access_token=access_token(name, life), refresh_token=f"refresh-{name}", expires_at=ends(life)
     )
 
 
 def ends(life: float) -> Timestamp:
-    """That long after the moment at which the tests' clock begins."""
+    """Returns the time `life` seconds after the start of the tests' clock."""
     stamp = Timestamp()
     stamp.FromDatetime(datetime(2026, 12, 1, 10, tzinfo=UTC) + timedelta(seconds=life))
     return stamp
 
 
 def found() -> pharmacy_service_pb2.LookupPrescriptionsResponse:
-    """What a lookup of the one prescription answers."""
+    """Returns the response to a lookup of the one prescription."""
     one = dispensing_pb2.FoundPrescription(prescription=PRESCRIPTION, is_valid=True, can_dispense=True)
     return pharmacy_service_pb2.LookupPrescriptionsResponse(prescriptions=[one])

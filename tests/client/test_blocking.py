@@ -1,4 +1,4 @@
-"""The blocking face shows all that the asynchronous one has, and waits for it."""
+"""The blocking API has every method of the asynchronous one, and waits for its result."""
 
 import inspect
 import subprocess
@@ -96,7 +96,7 @@ def test_clients_of_many_threads_do_not_wait_for_each_other(service: Service) ->
     assert time.monotonic() - started < 1.5
 
 
-def test_what_is_left_lying_about_keeps_nobody_waiting(service: Service) -> None:
+def test_unclosed_client_does_not_delay_exit(service: Service) -> None:
     program = f"""
 from medconnect_client import Client
 client = Client("{service.script.address}")

@@ -1,4 +1,4 @@
-"""One call until it is answered: keys, repetitions, waits, deadlines, tokens."""
+"""A call and its retries: idempotency keys, backoff, deadlines and tokens."""
 
 import asyncio
 from functools import partial
@@ -58,7 +58,7 @@ async def test_what_has_no_key_is_not_repeated(pharmacist: AsyncClient, scripted
     assert (keys(scripted), caught.value.maybe_done) == ([None], True)
 
 
-async def test_reading_is_repeated_without_a_key_and_is_never_maybe_done(
+async def test_read_is_repeated_without_key_and_is_never_maybe_done(
     pharmacist: AsyncClient, scripted: ScriptedService
 ) -> None:
     scripted.answer(UNAVAILABLE)

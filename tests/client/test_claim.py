@@ -1,4 +1,4 @@
-"""A claim ends with its block, one way or another."""
+"""A claim ends with its block, by an action or by its release."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The commands for scripts: one JSON document each, and an exit code that says what became of it."""
+"""The commands for scripts: each prints one JSON document, and its exit code states the outcome."""
 
 import json
 import shlex
@@ -96,7 +96,7 @@ def test_what_people_see_fits_into_80_columns(terminal: Terminal, number: str) -
 def test_without_a_session_one_is_told_to_sign_in(actors: Actors, tmp_path: Path) -> None:
     terminal = Terminal(actors.instance.grpc, tmp_path)
     assert terminal.refused("history", Exit.SIGN_IN)["message"] == "Sign in first."
-    result = terminal.run("sign-in --email nobody@example.org --password-stdin --json", "wrong\n")
+    result = terminal.run("sign-in --email unknown@example.org --password-stdin --json", "wrong\n")
     assert (result.exit_code, json.loads(result.stdout)["error"]["reason"]) == (Exit.SIGN_IN, "INVALID_CREDENTIALS")
 
 

@@ -1,4 +1,4 @@
-"""Every RPC of the contracts can be called, and is repeated as its contract allows."""
+"""The client can call every RPC of the contracts, and repeats each as its contract allows."""
 
 import ast
 from pathlib import Path
@@ -20,7 +20,7 @@ def rpcs() -> list[MethodDescriptor]:
 
 
 def requests_named() -> set[str]:
-    """The request messages that the client's services name."""
+    """Returns the names of the request messages that the client's services use."""
     folder = Path(medconnect_client.__file__).parent
     trees = (ast.parse((folder / f"{name}.py").read_text()) for name in FACES)
     return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
@@ -42,7 +42,7 @@ def test_every_rpc_can_be_called(rpc: MethodDescriptor) -> None:
         ("WatchEmailQueueStatus", False, True, False),
     ],
 )
-def test_what_the_contract_says_of_a_method(name: str, public: bool, reads: bool, keyed: bool) -> None:
+def test_method_options_are_those_of_the_contract(name: str, public: bool, reads: bool, keyed: bool) -> None:
     (rpc,) = (rpc for rpc in rpcs() if rpc.name == name)
     method = method_of(rpc.input_type.full_name)
     assert (method.public, method.reads, method.keyed) == (public, reads, keyed)

@@ -1,4 +1,4 @@
-"""What people type and scan: values, or a hint."""
+"""The terminal's parsers turn typed and scanned text into values, or raise a hint."""
 
 from datetime import date
 from decimal import Decimal

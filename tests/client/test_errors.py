@@ -1,4 +1,4 @@
-"""Exceptions: by reason, by status, and as the docstring draws them."""
+"""Exceptions by reason and by status, and their tree in the docstring."""
 
 import re
 
@@ -29,7 +29,7 @@ def test_the_docstring_draws_the_tree() -> None:
     assert branches == tree(errors.MedConnectError)
 
 
-def test_every_class_below_a_status_is_a_published_reason_of_that_status() -> None:
+def test_every_subclass_of_a_status_is_a_published_reason_of_it() -> None:
     codes = {code.value[0]: code for code in grpc.StatusCode}
     for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values:
         found = by_reason().get(value.name.removeprefix("ERROR_REASON_"))

@@ -1,4 +1,4 @@
-"""The public face, pinned: what others build on changes by decision only."""
+"""Pins the public API: the names that users depend on change only deliberately."""
 
 import inspect
 
@@ -51,7 +51,7 @@ def own_classes(module: object) -> set[str]:
     return {name for name, kind in found if kind.__module__ == getattr(module, "__name__", "")}
 
 
-def test_the_face() -> None:
+def test_exported_names_are_pinned() -> None:
     assert set(medconnect_client.__all__) == set(FACE.split())
     assert all(hasattr(medconnect_client, name) for name in medconnect_client.__all__)
 

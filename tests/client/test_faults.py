@@ -1,7 +1,7 @@
-"""Dispensing over a network that fails: every prescription is dispensed exactly once, and the caller told the truth.
+"""Dispensing over a faulty network: every prescription is dispensed once, and the caller gets the true outcome.
 
 `--fault-rounds=200` is the long run. Each round dispenses a part of another prescription, so that a second dispense
-would be possible and would show.
+would be possible and would be noticed.
 """
 
 import base64
@@ -21,7 +21,7 @@ from tests.fixtures.faulty_network import Fault, FaultyNetwork, faulty_network
 from tests.fixtures.instance import RunningInstance
 
 SLOW = 1.0
-"""Seconds that a late answer takes; who is impatient has asked again before."""
+"""Seconds until a late response; a client with a short timeout has repeated the call before."""
 LONG, SHORT = 5.0, 0.6
 
 
@@ -31,7 +31,7 @@ def dispensary(actors: Actors) -> Dispensary:
 
 
 async def dispense_under(fault: Fault, network: FaultyNetwork, client: AsyncClient, number: str) -> str:
-    """Dispense a part of a prescription, with the fault in the way of the dispense alone; answers its id."""
+    """Dispenses a part of a prescription with the fault during the dispense only, and returns its id."""
     prescription = await found(client, number)
     async with client.pharmacy.claim(prescription.id) as claim:
         network.fault = fault
@@ -113,7 +113,7 @@ async def test_a_claim_that_is_lost(dispensary: Dispensary, fault_rounds: int) -
 
 
 @pytest.mark.parametrize(("fault", "before"), [(Fault.REPLY_LOST, ONCE), (Fault.CUT_BEFORE, NEVER)])
-async def test_a_caller_who_gives_up_knows_that_he_does_not_know(
+async def test_caller_who_gives_up_learns_that_outcome_is_unknown(
     fault: Fault, before: Truth, dispensary: Dispensary, fault_rounds: int
 ) -> None:
     tokens = MemoryTokens()
@@ -142,7 +142,7 @@ async def take_over(colleague: AsyncClient, prescription: PharmacyPrescription) 
 
 
 def let_token_end(session: Session, instance: RunningInstance) -> str:
-    """Give the session an access token of its own that has ended, though the client does not know; answers it."""
+    """Gives the session an access token that has expired without the client's knowledge, and returns the token."""
     tokens = session._present()
     header, body, _ = tokens.access_token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))

@@ -1,4 +1,4 @@
-"""The client against a whole instance: every service, called by those who may."""
+"""The client against a whole instance: every service, called by permitted roles."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -116,7 +116,7 @@ def test_a_prescription_is_rejected(pharmacist: Client, doctor: Client, prescrip
     assert (seen.status, seen.status_reason) == (models.PrescriptionStatus.REJECTED, "The dose is unusual.")
 
 
-def test_a_colleague_is_kept_off(
+def test_colleague_cannot_claim_claimed_prescription(
     pharmacist: Client, admin: Client, instance: RunningInstance, prescription: models.Prescription
 ) -> None:
     with hired(admin, instance, models.Role.PHARMACIST) as colleague:
@@ -188,7 +188,7 @@ def test_what_a_patient_does(instance: RunningInstance) -> None:
             client.auth.reset_password(account.email, "000000", PASSWORD)
 
 
-def test_a_patient_reads_his_history(
+def test_patient_reads_own_history(
     doctor: Client,
     patient: models.Patient,
     prescription: models.Prescription,
@@ -254,7 +254,7 @@ def test_what_an_admin_does(admin: Client, instance: RunningInstance) -> None:
     assert next(admin.events.watch_email_queue()).total_jobs >= status.completed_jobs
 
 
-def test_what_an_admin_does_with_mails(admin: Client) -> None:
+def test_admin_manages_emails(admin: Client) -> None:
     emitted = admin.events.emit_test_event("prescription.created", {"ward": "3"})
     sent = next(admin.events.emails())
     assert (sent.kind, sent.created_at >= emitted - timedelta(seconds=10)) == ("test", True)

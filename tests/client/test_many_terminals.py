@@ -1,4 +1,4 @@
-"""A hundred terminals at once against one server: `--terminal-seconds=60` is the long run."""
+"""A hundred concurrent terminals against one server: `--terminal-seconds=60` is the long run."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ MANY_UNITS = 10_000
 
 
 class Terminal:
-    """One counter: looks up, claims, dispenses a unit, now and then looks back."""
+    """One terminal: looks up, claims, dispenses a unit, and sometimes reads the history."""
 
     def __init__(self, client: AsyncClient, number: str) -> None:
         self.client = client
@@ -32,7 +32,7 @@ class Terminal:
             except MedConnectError as error:
                 self.failed[error.reason or type(error).__name__] += 1
                 if error.maybe_done and error.idempotency_key is not None:
-                    raise  # with so much patience none is left open
+                    raise  # with this retry policy no outcome stays unknown
             if self.acknowledged % 5 == 0:
                 await anext(self.client.pharmacy.history())
 
@@ -60,7 +60,7 @@ async def test_a_hundred_terminals_at_once(actors: Actors, terminal_seconds: flo
 
 
 async def open_clients(actors: Actors) -> list[AsyncClient]:
-    """A hundred clients; ten share an account, as the terminals of a pharmacy may."""
+    """Returns a hundred clients; ten share an account, as the terminals of a pharmacy may."""
     clients: list[AsyncClient] = []
     for _ in range(ACCOUNTS):
         store = MemoryTokens()

@@ -1,4 +1,4 @@
-"""What the documentation shows is run as it stands."""
+"""Runs the examples of the documentation unchanged."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ README = (ROOT / "clients/python/README.md").read_text()
 
 @pytest.fixture(scope="module")
 def seeded(actors: Actors) -> Actors:
-    """The example hospital of `make seed`."""
+    """Loads the example hospital of `make seed`."""
     actors.instance.run(example_hospital.load(actors.instance.services))
     return actors
 

@@ -1,4 +1,4 @@
-"""The server is killed while it dispenses, and comes back: `--fault-rounds=400` is the long run, of 200 deaths."""
+"""Kills the server while it dispenses, and restarts it: `--fault-rounds=400` is the long run, with 200 kills."""
 
 import asyncio
 import random
@@ -13,10 +13,10 @@ from tests.fixtures.serving_process import ServingProcess, serving_process
 
 PATIENT = RetryPolicy(attempts=60, throttled=False)
 LONGEST_MOMENT = 0.03
-"""Seconds after a dispense has begun within which the server dies: before, during and after its transaction."""
+"""The server is killed within these seconds after a dispense has begun: before, during or after its transaction."""
 UNITS = 7
 START_COSTS = 2
-"""A start takes as long as rounds of other faults."""
+"""The number of rounds of other faults that take as long as one start."""
 
 
 async def test_a_killed_server_dispenses_once(database_url: str, fault_rounds: int) -> None:
@@ -36,7 +36,7 @@ async def test_a_killed_server_dispenses_once(database_url: str, fault_rounds: i
 async def round_of(
     process: ServingProcess, client: AsyncClient, accounts: tuple[str, str], patient_id: str, moment: float
 ) -> bool:
-    """One prescription, one dispense, one death; whether the dispense was acknowledged at the first asking."""
+    """Dispenses one prescription with one kill; returns True if the first call was acknowledged."""
     doctor, pharmacist = accounts
     await client.sign_in(doctor, PASSWORD)
     item = models.NewPrescriptionItem(medicine_name="Doxycycline", dosage="1", frequency="daily", quantity=2 * UNITS)
@@ -64,7 +64,7 @@ async def round_of(
 
 
 async def employ(client: AsyncClient) -> tuple[str, str, str]:
-    """A doctor and a pharmacist by their addresses, and a patient's id."""
+    """Creates staff and a patient; returns the addresses of doctor and pharmacist, and the patient's id."""
     await client.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD)
     doctor, pharmacist = new_email(), new_email()
     staff = models.AccountDetails(

@@ -1,4 +1,4 @@
-"""What the terminal shows, at 80 columns."""
+"""The terminal's screens, at 80 columns."""
 
 import io
 from dataclasses import replace
@@ -16,14 +16,14 @@ FOUND = read(PharmacyPrescription, PRESCRIPTION)
 
 
 def shown(renderable: RenderableType) -> list[str]:
-    """The lines, without borders and what fills them up."""
+    """Returns the printed lines without borders and padding."""
     output = io.StringIO()
     Console(file=output, width=80).print(renderable)
     return [line.strip("│╭╮╰╯─\n").rstrip() for line in output.getvalue().splitlines()]
 
 
 def column_of(lines: list[str], heading: str) -> list[str]:
-    """A table's column, the last one of the table."""
+    """Returns the cells of a table's last column."""
     start, column = next((row, line.index(heading)) for row, line in enumerate(lines) if heading in line)
     return [line[column:] for line in lines[start + 1 :]]
 

@@ -1,4 +1,4 @@
-"""Tokens: exchanged before they end, once for all who wait, and never lost."""
+"""Tokens are refreshed before they expire, once for all waiting calls, and never lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -72,7 +72,7 @@ async def test_fifty_waiters_are_told_of_one_failure_each(
     assert exchanges(scripted) == 1
 
 
-async def test_a_waiter_who_gives_up_takes_nobody_with_him(
+async def test_cancelled_waiter_does_not_cancel_the_others(
     client: AsyncClient, scripted: ScriptedService, turned: TurnedClock
 ) -> None:
     begun = asyncio.Event()
@@ -94,7 +94,7 @@ async def test_a_waiter_who_gives_up_takes_nobody_with_him(
     assert exchanges(scripted) == 1
 
 
-async def test_while_the_server_is_away_the_present_token_does(
+async def test_current_token_is_used_while_the_server_is_away(
     client: AsyncClient, scripted: ScriptedService, turned: TurnedClock
 ) -> None:
     scripted.answer(signed_in())
@@ -137,7 +137,7 @@ async def test_kept_tokens_are_used_by_the_next_client(scripted: ScriptedService
 
 
 class SharedTokens(MemoryTokens):
-    """Another program exchanged the tokens while this one waited for its turn."""
+    """A store whose tokens another program has refreshed while this one waited for the lock."""
 
     def __init__(self, mine: Tokens, theirs: Tokens) -> None:
         super().__init__(mine)

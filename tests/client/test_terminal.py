@@ -1,4 +1,4 @@
-"""A pharmacist's day, typed into the real program in a real pseudo-terminal of 80 columns."""
+"""A pharmacist's workday, typed into the real program in a pseudo-terminal of 80 columns."""
 
 import os
 import re
@@ -22,15 +22,15 @@ SECONDS = 20
 MAIN = " quit"
 MENU = " leave"
 PROMPT = "› "
-"""What follows a menu; what is typed before it stands above it, and the next question beside it."""
+"""The prompt after a menu; earlier input is printed above it, and the next question next to it."""
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|[\r\x07]")
 LINE_END = re.compile(r"\r|\n|\x1b\[\d*[AK]")
-"""A line ends where the next is written over it, too."""
+"""The ends of a line, including control sequences after which the next line overwrites it."""
 ALWAYS = grpc.StatusCode.UNAVAILABLE
 
 
 class Screen:
-    """The program, its keyboard and what it has shown."""
+    """The running program, with its keyboard and its output."""
 
     def __init__(self, address: str, home: Path) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "PYTHONDONTWRITEBYTECODE": "", "COLUMNS": str(COLUMNS)}
@@ -47,9 +47,9 @@ class Screen:
         self.shown = ""
 
     def see(self, *expected: str) -> str:
-        """Wait until each of these has been shown, one after the other; answers what was shown meanwhile.
+        """Waits until each of these texts has been shown, in this order, and returns the output up to then.
 
-        After a menu that is the last of them, for the prompt too.
+        After a menu as the last text, it also waits for the prompt.
         """
         seen = ""
         for text in (*expected, PROMPT) if expected[-1] in (MAIN, MENU) else expected:
@@ -59,7 +59,7 @@ class Screen:
         return CONTROL.sub("", seen)
 
     def type(self, text: str) -> None:
-        """A line, as a person or a scanner types it."""
+        """Types a line, as a person or a scanner does."""
         self.child.sendline(text)
 
     def close(self) -> None:
@@ -161,7 +161,7 @@ def test_a_lost_answer_is_asked_for_until_it_is_known(service: Service, tmp_path
     assert len(dispenses) == 9
 
 
-def test_a_lost_claim_is_told_and_can_be_taken_anew(screen: Screen, actors: Actors) -> None:
+def test_lost_claim_is_reported_and_can_be_taken_again(screen: Screen, actors: Actors) -> None:
     pharmacist = actors.new_pharmacist()
     prescription = actors.prescribe(actors.new_patient().patient_id, 5)
     _sign_in(screen, pharmacist.email)
@@ -210,7 +210,7 @@ def _dispense(screen: Screen, answers: dict[str, tuple[str, ...]]) -> None:
 
 
 def _width(line: str) -> int:
-    """Columns of a line; a scanned code that was typed may wrap."""
+    """Returns the columns of a line, 0 for one with a scanned code, which may wrap."""
     return 0 if "MC1." in line or "code.png" in line else len(line)
 
 

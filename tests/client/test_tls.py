@@ -1,4 +1,4 @@
-"""Connections: secured, with a certificate of one's own, or not leaving the machine."""
+"""Connections use TLS, optionally with a client certificate, or do not leave the machine."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ class Authority:
         self.ca = self._write("ca.pem", self._certificate(self._name, self._key, authority=True))
 
     def issue(self, name: str) -> tuple[Path, Path]:
-        """Files of a certificate and its key."""
+        """Returns the files of a new certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = self._write(f"{name}.pem", self._certificate(subject, key))

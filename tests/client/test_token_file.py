@@ -1,4 +1,4 @@
-"""The file that keeps a session: its owner's alone, and never half written."""
+"""The file that stores a session: readable by its owner only, and never half written."""
 
 import asyncio
 import os

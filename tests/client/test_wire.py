@@ -1,4 +1,4 @@
-"""Models and messages: the same fields, and values that keep their meaning."""
+"""Models and messages have the same fields, and values keep their meaning between them."""
 
 from dataclasses import fields
 from datetime import UTC, date, datetime

@@ -25,7 +25,7 @@ from tests.openapi.plays import Plays
 from tests.rpc.methods import RPCS
 
 OWN_TURNS: Final = 4
-"""The weight of the permitted caller; each of the other callers, most of whom are refused, has weight 1."""
+"""The weight of the permitted caller among all callers; the others, mostly refused, have weight 1 each."""
 UNAVAILABLE: Final = 503
 
 DOCUMENT = read_document()
