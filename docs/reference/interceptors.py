@@ -23,9 +23,9 @@ def chain() -> list[tuple[str, str]]:
     """Returns name and comment of each line of the chain in the composition root."""
     source = inspect.getsource(server.chain)
     body = source[source.index("Chain(\n        [") :].split("],\n        methods")[0]
-    lines = re.findall(r"^            (\w+)[^#\n]*(?:#\s*(.*))?$", body, re.MULTILINE)
-    files = {_class(path.read_text()): path.stem for path in (ROOT / "server/interceptors").glob("*.py")}
-    return [(files.get(name, name), reason) for name, reason in lines]
+    lines = re.findall(r"^(?:            # (.*)\n)?            (\w+)[^#\n]*(?:#\s*(.*))?$", body, re.MULTILINE)
+    files = {_class(path.read_text()): path.stem for path in (ROOT / "server/api/interceptors").glob("*.py")}
+    return [(files.get(name, name), above or behind) for above, name, behind in lines]
 
 
 def _class(source: str) -> str:
