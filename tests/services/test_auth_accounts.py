@@ -1,4 +1,4 @@
-"""Opening, listing and verifying accounts, and the first admin."""
+"""Tests opening, listing and verifying accounts, and the first admin."""
 
 import asyncio
 from dataclasses import replace
@@ -42,7 +42,7 @@ async def listed(auth: Auth, **wanted: Any) -> list[str]:
 
 
 async def named(auth: Auth, *names: str) -> list[User]:
-    """Patients of these names, each made a minute after the one before."""
+    """Returns patients with these names, each created a minute after the previous one."""
     users = []
     for name in names:
         await execute(auth.work, "UPDATE users SET created_at = created_at - interval '1 min'")
@@ -62,7 +62,7 @@ async def test_a_patient_who_registers_is_active_and_has_a_record(auth: Auth) ->
 
 
 @pytest.mark.parametrize("role", [Role.DOCTOR, Role.PHARMACIST])
-async def test_staff_who_register_wait_for_verification_and_have_no_record(auth: Auth, role: Role) -> None:
+async def test_register_staff_waits_for_verification_without_record(auth: Auth, role: Role) -> None:
     opened, _ = await auth.accounts.register(an_application(role))
     assert (opened.user.role, opened.user.status) == (role, UserStatus.UNVERIFIED)
     assert opened.user.license_number == "L-1"
@@ -109,7 +109,7 @@ async def test_a_refused_application_leaves_nothing(auth: Auth, clock: SettableC
     assert await execute(auth.work, "SELECT count(*) FROM users") == [(0,)]
 
 
-async def test_an_admin_makes_accounts_of_every_role_that_may_act_at_once(auth: Auth) -> None:
+async def test_create_user_by_admin_makes_active_account_of_each_role(auth: Auth) -> None:
     for role in Role:
         opened = await auth.accounts.create_user(an_application(role))
         assert (opened.user.role, opened.user.status) == (role, UserStatus.ACTIVE)
@@ -117,7 +117,7 @@ async def test_an_admin_makes_accounts_of_every_role_that_may_act_at_once(auth: 
         await auth.check(await auth.sign_in(opened.user), verified=True)
 
 
-async def test_an_account_without_a_password_waits_for_its_owner_to_set_one(auth: Auth) -> None:
+async def test_create_user_without_password_waits_for_owner_to_set_one(auth: Auth) -> None:
     opened = await auth.accounts.create_user(replace(an_application(Role.DOCTOR), password=None))
     with pytest.raises(InvalidCredentials):
         await auth.sign_in(opened.user)
@@ -234,7 +234,7 @@ async def test_who_has_no_licence_to_check_is_not_found(auth: Auth) -> None:
             await auth.accounts.verify(user_id)
 
 
-async def test_the_first_admins_password_is_generated_told_once_and_good(auth: Auth) -> None:
+async def test_first_admin_password_generated_is_shown_once_and_works(auth: Auth) -> None:
     password = await auth.accounts.ensure_first_admin("Admin@medconnect.local", None)
     assert password is not None
     assert len(password) >= 20
@@ -243,7 +243,7 @@ async def test_the_first_admins_password_is_generated_told_once_and_good(auth: A
     assert (signed_in.user.role, signed_in.user.status) == (Role.ADMIN, UserStatus.ACTIVE)
 
 
-async def test_the_first_admins_password_may_be_given_and_is_not_repeated(auth: Auth) -> None:
+async def test_first_admin_password_given_is_used_and_not_shown(auth: Auth) -> None:
     assert await auth.accounts.ensure_first_admin("admin@medconnect.local", PASSWORD) is None
     assert (await auth.sessions.login("admin@medconnect.local", PASSWORD)).user.role is Role.ADMIN
     assert await auth.accounts.ensure_first_admin("other@medconnect.local", "another password") is None
@@ -261,7 +261,7 @@ async def test_a_weak_password_or_a_taken_address_makes_no_admin(auth: Auth) -> 
 
 async def test_processes_that_start_at_once_make_one_admin(database_url: str, passwords: Passwords) -> None:
     async with process(database_url, passwords) as one, process(database_url, passwords) as another:
-        async with one.work.begin() as blocking:  # all have begun, and none has written, when the block ends
+        async with one.work.begin() as blocking:  # When the block ends, every call has begun and none has written.
             await blocking.connection.exec_driver_sql("LOCK TABLE users IN SHARE MODE")
             starts = asyncio.gather(
                 *(

@@ -1,4 +1,4 @@
-"""Closing accounts and opening them again."""
+"""Tests deactivating and reactivating accounts."""
 
 import asyncio
 from uuid import UUID
@@ -55,7 +55,7 @@ async def test_a_closed_account_is_out_at_once_and_stays_out(auth: Auth) -> None
     await auth.check(elsewhere)
 
 
-async def test_a_reopened_account_signs_in_at_once_and_its_former_sessions_stay_over(auth: Auth) -> None:
+async def test_reactivated_account_signs_in_and_old_sessions_stay_dead(auth: Auth) -> None:
     user = await auth.open()
     signed_in = await auth.sign_in(user)
     await auth.accounts.deactivate(as_admin(), user.id)
@@ -67,7 +67,7 @@ async def test_a_reopened_account_signs_in_at_once_and_its_former_sessions_stay_
 
 
 @pytest.mark.parametrize("verified", [True, False])
-async def test_closing_and_opening_neither_gives_nor_takes_a_verified_licence(auth: Auth, verified: bool) -> None:
+async def test_deactivate_and_reactivate_keep_licence_verification(auth: Auth, verified: bool) -> None:
     doctor = await auth.open(Role.DOCTOR, verified=verified)
     for _ in range(2):
         await auth.accounts.deactivate(as_admin(), doctor.id)
@@ -98,7 +98,7 @@ async def test_the_last_admin_who_may_act_is_not_closed(auth: Auth) -> None:
     with pytest.raises(LastAdmin):
         await auth.accounts.deactivate(as_admin(first.id), second.id)
     assert await status(auth, second) is UserStatus.ACTIVE
-    await auth.accounts.deactivate(as_admin(second.id), first.id)  # again: changes nothing
+    await auth.accounts.deactivate(as_admin(second.id), first.id)  # The second call changes nothing.
 
 
 async def test_of_admins_who_close_each_other_at_once_one_stays(database_url: str, passwords: Passwords) -> None:

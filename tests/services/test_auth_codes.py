@@ -1,4 +1,4 @@
-"""One-time codes in the database: single use, five tries, ten minutes, ten a day for each purpose."""
+"""Tests stored one-time codes: single use, five tries, ten minutes, ten a day for each purpose."""
 
 import asyncio
 import re
@@ -69,7 +69,7 @@ async def test_s11_a_code_opens_once(auth: Auth, user: User) -> None:
     assert not await opens(auth, reset_of(user), code)
 
 
-async def test_s11_the_right_code_after_four_wrong_ones_opens_and_after_five_is_dead(auth: Auth, user: User) -> None:
+async def test_s11_right_code_after_five_wrong_ones_is_rejected(auth: Auth, user: User) -> None:
     for wrong, right in ((MAX_TRIES - 1, True), (MAX_TRIES, False)):
         code = await issued(auth, reset_of(user))
         for _ in range(wrong):
@@ -84,7 +84,7 @@ async def test_s11_an_earlier_code_stays_good_until_one_is_used(auth: Auth, user
     assert not await opens(auth, reset_of(user), codes[1 - used])
 
 
-async def test_s11_where_the_owner_alone_asks_a_new_code_ends_the_one_before(auth: Auth, user: User) -> None:
+async def test_s11_new_code_for_signed_in_owner_ends_previous_code(auth: Auth, user: User) -> None:
     here, elsewhere = [CodeScope(user.id, Purpose.HISTORY_ACCESS, await a_session(auth, user)) for _ in range(2)]
     kept = await issued(auth, elsewhere)
     for scope in (here, CodeScope(user.id, Purpose.EMAIL_CONFIRMATION)):
@@ -102,7 +102,7 @@ async def test_s11_a_code_lives_ten_minutes(auth: Auth, user: User, seconds: int
     assert await opens(auth, reset_of(user), code) is good
 
 
-async def test_s12_a_code_opens_only_for_its_user_its_purpose_and_its_session(auth: Auth, user: User) -> None:
+async def test_s12_code_works_only_for_its_user_purpose_and_session(auth: Auth, user: User) -> None:
     other = await auth.open()
     one, two = await a_session(auth, user), await a_session(auth, user)
     history = CodeScope(user.id, Purpose.HISTORY_ACCESS, one)
@@ -125,7 +125,7 @@ async def test_s11_an_account_gets_ten_codes_a_day_for_each_purpose(auth: Auth, 
         with pytest.raises(RateLimitExceeded) as refused:
             await issued(auth, scope)
         assert refused.value.metadata == {"limit": "codes"}
-        assert await opens(auth, scope, last)  # the refused one ended nothing
+        assert await opens(auth, scope, last)  # The rejected code ended no other code.
     assert refused.value.retry_after == 23 * 3600
     await execute(auth.work, "UPDATE one_time_codes SET created_at = created_at - interval '1 day'")
     await issued(auth, reset_of(user))
@@ -145,7 +145,7 @@ async def test_s91_strangers_get_twenty_codes_a_day_and_ten_an_address(auth: Aut
     assert await opens(auth, reset_of(user), await issued(auth, reset_of(user)))
 
 
-async def test_s91_a_code_opens_to_the_nonce_that_asked_and_to_no_other(auth: Auth, user: User) -> None:
+async def test_s91_code_works_only_with_the_nonce_of_its_request(auth: Auth, user: User) -> None:
     mine = reset_of(user, b"home", b"mine")
     code = await issued(auth, mine)
     for scope in (reset_of(user, b"home"), reset_of(user, b"home", b"other"), reset_of(user, b"evil", known=False)):
@@ -171,7 +171,7 @@ async def test_s91_who_asked_without_a_nonce_may_come_from_elsewhere(auth: Auth,
     assert await opens(auth, reset_of(user, b"abroad", known=False), code)
 
 
-async def test_s91_strangers_guess_fifty_times_a_day_and_the_first_try_is_never_taken(auth: Auth, user: User) -> None:
+async def test_s91_strangers_get_fifty_guesses_and_never_the_first_try(auth: Auth, user: User) -> None:
     for number in range(STRANGERS_CODES - 1):
         evil = reset_of(user, str(number).encode(), known=False)
         code = await issued(auth, evil)
@@ -204,7 +204,7 @@ async def test_s11_of_fifty_guesses_at_once_five_are_looked_at(database_url: str
     await engine.dispose()
 
 
-async def test_s13_neither_table_holds_the_code_and_the_mail_opens_with_the_key(auth: Auth, user: User) -> None:
+async def test_s13_code_is_in_no_table_and_email_decrypts_with_key(auth: Auth, user: User) -> None:
     async with auth.work.begin() as tx:
         await auth.codes.send(tx, user, reset_of(user), EmailKind.PASSWORD_RESET)
     ((sealed, late),) = await execute(

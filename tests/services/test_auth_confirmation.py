@@ -1,4 +1,4 @@
-"""Registering where addresses are confirmed: nothing is an account's own, not even its address, before its code."""
+"""Tests registration with email confirmation: before its code, an account owns nothing, not even its address."""
 
 from dataclasses import replace
 from typing import Any
@@ -56,11 +56,11 @@ async def may_act(auth: Auth, user: User, tokens: Tokens) -> bool:
     return True
 
 
-async def test_an_account_that_registered_itself_sees_nothing_before_its_code(auth: Auth) -> None:
+async def test_registered_account_before_its_code_sees_nothing(auth: Auth) -> None:
     user, tokens = await registered(auth)
     assert (user.email, user.email_confirmed, user.new_email) == (ADDRESS, False, ADDRESS)
     assert not await may_act(auth, user, tokens)
-    await auth.check(SignedIn(user, tokens))  # what is for whoever is signed in, is
+    await auth.check(SignedIn(user, tokens))  # Calls that are open to every signed-in account work.
     renewed = (await auth.sessions.refresh(tokens.refresh_token)).tokens
     with pytest.raises(OtpInvalid):
         await auth.profiles.confirm_email(auth.caller(tokens), "abcdef")
@@ -106,7 +106,7 @@ async def test_accounts_made_by_others_need_no_code(auth: Auth) -> None:
         assert user.email_confirmed
 
 
-async def test_an_invited_owner_may_act_when_the_mailed_code_has_set_the_password(auth: Auth) -> None:
+async def test_invited_owner_after_setting_password_by_code_may_act(auth: Auth) -> None:
     user = (await auth.accounts.create_user(replace(an_application(), password=None))).user
     await auth.passwords.forgot(user.email)
     await auth.passwords.reset(user.email, await mailed_code(auth, user), "a fresh start, 2041")
@@ -114,7 +114,7 @@ async def test_an_invited_owner_may_act_when_the_mailed_code_has_set_the_passwor
 
 
 def shape(opened: OpenedAccount, tokens: Tokens) -> dict[str, Any]:
-    """All of the answer but what is new each time."""
+    """Returns the response without the fields that differ in each call."""
     user = opened.user
     whole = {name: getattr(user, name) for name in User.__slots__ if name not in ("id", "created_at")}
     return whole | {"record": opened.patient is not None, "tokens": [type(value) for value in vars_of(tokens)]}
@@ -124,7 +124,7 @@ def vars_of(tokens: Tokens) -> list[object]:
     return [tokens.access_token, tokens.refresh_token, tokens.expires_at]
 
 
-async def test_an_address_with_an_owner_is_answered_like_a_free_one_and_he_is_told(auth: Auth) -> None:
+async def test_register_taken_address_looks_free_and_notifies_owner(auth: Auth) -> None:
     free = shape(*await auth.accounts.register(an_application(email=ADDRESS)))
     owner = (await auth.accounts.create_user(an_application(email=ADDRESS))).user
     before = await execute(auth.work, "SELECT count(*) FROM one_time_codes")
@@ -138,7 +138,7 @@ async def test_an_address_with_an_owner_is_answered_like_a_free_one_and_he_is_to
     assert await auth.accounts.get(owner.id) == owner
 
 
-async def test_before_its_code_an_account_is_not_signed_in_to_whether_the_address_has_an_owner_or_not(
+async def test_sign_in_before_code_is_rejected_for_free_or_taken_email(
     auth: Auth,
 ) -> None:
     await registered(auth)
@@ -152,7 +152,7 @@ async def test_before_its_code_an_account_is_not_signed_in_to_whether_the_addres
     await auth.sessions.login("owner@example.org", "a fresh start, 2041")
 
 
-async def test_of_registrations_with_one_address_the_first_that_is_confirmed_has_it(auth: Auth) -> None:
+async def test_first_confirmed_of_registrations_owns_the_address(auth: Auth) -> None:
     (one, its_tokens), (other, other_tokens) = await registered(auth), await registered(auth)
     await confirm(auth, other, other_tokens)
     with pytest.raises(EmailTaken):
@@ -161,7 +161,7 @@ async def test_of_registrations_with_one_address_the_first_that_is_confirmed_has
 
 
 @pytest.mark.parametrize("owned", [True, False])
-async def test_s11_an_address_is_mailed_to_five_times_a_day_whoever_enters_it(
+async def test_s11_address_gets_five_codes_a_day_from_any_caller(
     work: UnitOfWork, clock: SettableClock, passwords: Passwords, owned: bool
 ) -> None:
     auth = Auth.build(work, clock.clock, passwords, confirms_email=True, budgets=BUDGETS)
@@ -179,7 +179,7 @@ async def test_s11_an_address_is_mailed_to_five_times_a_day_whoever_enters_it(
     await registered(auth, email="other@example.org")
 
 
-async def test_s91_strangers_who_enter_an_address_do_not_keep_an_owner_from_it(
+async def test_s91_strangers_registering_an_address_do_not_block_owner(
     work: UnitOfWork, clock: SettableClock, passwords: Passwords
 ) -> None:
     auth = Auth.build(work, clock.clock, passwords, confirms_email=True, budgets=BUDGETS)
@@ -193,7 +193,7 @@ async def test_s91_strangers_who_enter_an_address_do_not_keep_an_owner_from_it(
     assert (await auth.profiles.confirm_email(auth.caller(tokens), SEAL.open(sealed, owner.id))).email == ADDRESS
 
 
-async def test_a_lost_code_is_sent_again_by_asking_for_the_address_again(auth: Auth) -> None:
+async def test_lost_code_is_resent_when_address_is_entered_again(auth: Auth) -> None:
     user, tokens = await registered(auth)
     old = await mailed_code(auth, user)
     asked = AccountChange(email=ADDRESS, current_password=PASSWORD)
@@ -204,7 +204,7 @@ async def test_a_lost_code_is_sent_again_by_asking_for_the_address_again(auth: A
             await auth.profiles.confirm_email(auth.caller(tokens), old)
     assert (await confirm(auth, user, tokens)).email_confirmed
     kinds = await execute(auth.work, "SELECT kind FROM emails WHERE recipient_id = $1 ORDER BY id", user.id)
-    assert [kind for (kind,) in kinds] == ["welcome", "email_code"]  # and no notice to a stranger
+    assert [kind for (kind,) in kinds] == ["welcome", "email_code"]  # No notice goes to a stranger.
 
 
 async def test_a_forgotten_password_is_nobodys_before_the_address_is(auth: Auth) -> None:
@@ -213,8 +213,8 @@ async def test_a_forgotten_password_is_nobodys_before_the_address_is(auth: Auth)
     assert await execute(auth.work, "SELECT count(*) FROM emails WHERE kind = 'password_reset'") == [(0,)]
 
 
-async def test_what_somebody_does_with_an_address_that_he_only_asks_for_does_not_touch_its_owner(auth: Auth) -> None:
-    """Neither are his failures counted on the owner, nor do his successes forgive, nor is the owner told of them."""
+async def test_unconfirmed_claim_to_an_address_does_not_affect_owner(auth: Auth) -> None:
+    """Checks that the stranger's failures do not count for the owner, successes do not reset, and no notice is sent."""
     owner = (await auth.accounts.create_user(an_application(email=ADDRESS))).user
     user, tokens = await registered(auth)
     for _ in range(4):
@@ -231,7 +231,7 @@ async def test_what_somebody_does_with_an_address_that_he_only_asks_for_does_not
     assert user.id != owner.id
 
 
-async def test_a_record_whose_address_is_not_confirmed_shows_none_and_is_sent_nothing(auth: Auth) -> None:
+async def test_record_with_unconfirmed_address_shows_and_gets_nothing(auth: Auth) -> None:
     user, tokens = await registered(auth)
     async with auth.work.read() as tx:
         assert (await tx[PatientRepository].by_user(user.id)).email == ""

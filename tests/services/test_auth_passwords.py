@@ -1,4 +1,4 @@
-"""Forgotten, reset and changed passwords."""
+"""Tests forgotten, reset and changed passwords."""
 
 import time
 from typing import Any
@@ -50,13 +50,13 @@ async def mails(auth: Auth, kind: str) -> list[Any]:
 
 
 async def forgotten(auth: Auth, user: User) -> str:
-    """The code that the owner is mailed."""
+    """Returns the code that the owner receives by email."""
     await auth.passwords.forgot(user.email)
     return SEAL.open((await mails(auth, "password_reset"))[-1].sealed_code, user.id)
 
 
 async def is_over(auth: Auth, signed_in: SignedIn) -> bool:
-    """Whether neither token of a session is accepted."""
+    """Returns whether both tokens of a session are rejected."""
     with pytest.raises(RefreshTokenInvalid):
         await auth.sessions.refresh(signed_in.tokens.refresh_token)
     with pytest.raises(Unauthenticated):
@@ -82,7 +82,7 @@ async def test_a_forgotten_password_is_reset_with_the_mailed_code(auth: Auth, us
         await auth.passwords.reset(user.email, code, PASSWORD)
 
 
-async def test_s16_a_reset_ends_every_session_of_the_account_and_no_other(auth: Auth, user: User) -> None:
+async def test_s16_reset_ends_all_sessions_of_this_account_only(auth: Auth, user: User) -> None:
     sessions = [await auth.sign_in(user) for _ in range(3)]
     elsewhere = await auth.sign_in(await auth.open())
     await auth.passwords.reset(user.email, await forgotten(auth, user), NEW)
@@ -137,7 +137,7 @@ async def test_a_bad_new_password_leaves_everything_as_it_is(auth: Auth, user: U
         ("passwordpassword", PasswordBreached),
         ("medconnect2026!!", PasswordContext),
         (user.email.partition("@")[0] * 2, PasswordContext),
-        ("I am other now", PasswordContext),  # the name is Ann Other
+        ("I am other now", PasswordContext),  # The account's name is Ann Other.
     ]:
         with pytest.raises(refusal) as refused:
             await auth.passwords.reset(user.email, code, bad)
@@ -164,7 +164,7 @@ async def test_what_strangers_ask_takes_its_time_whatever_the_answer(
         assert time.monotonic() - begun >= 0.2
 
 
-async def test_s16_a_changed_password_ends_the_other_sessions_and_tells_the_owner(auth: Auth, user: User) -> None:
+async def test_s16_change_ends_other_sessions_and_notifies_owner(auth: Auth, user: User) -> None:
     here, elsewhere = await auth.sign_in(user), await auth.sign_in(user)
     await auth.passwords.change(auth.access_tokens.verify(here.tokens.access_token), PASSWORD, NEW, "")
     await auth.check(here)
@@ -175,7 +175,7 @@ async def test_s16_a_changed_password_ends_the_other_sessions_and_tells_the_owne
     assert len(await mails(auth, "password_changed")) == 1
 
 
-async def test_a_change_needs_the_present_password_and_five_wrong_ones_delay_it(auth: Auth, user: User) -> None:
+async def test_change_needs_current_password_and_failures_delay_it(auth: Auth, user: User) -> None:
     caller = auth.access_tokens.verify((await auth.sign_in(user)).tokens.access_token)
     for _ in range(5):
         with pytest.raises(PasswordWrong) as refused:

@@ -1,4 +1,4 @@
-"""What holders change in their accounts: phone and workplace at once, the address after its code."""
+"""Tests profile changes: phone and workplace apply at once, a new address after its code."""
 
 import asyncio
 from dataclasses import replace
@@ -39,14 +39,14 @@ async def confirm(auth: Auth, user: User, code: str) -> User:
 
 
 async def mails(auth: Auth) -> list[tuple[str, str]]:
-    """Kind and address of all but welcomes, in the order of the kinds."""
+    """Returns kind and address of every email except welcomes, ordered by kind."""
     asked = "SELECT kind, recipient FROM emails WHERE kind <> 'welcome' ORDER BY kind, recipient"
     rows = await execute(auth.work, asked)
     return [tuple(row) for row in rows]
 
 
 async def code_for(auth: Auth, user: User) -> str:
-    """The newest that was mailed to the address that the account waits for."""
+    """Returns the newest code sent to the pending address of the account."""
     rows = await execute(
         auth.work, "SELECT sealed_code FROM emails WHERE kind = 'email_code' AND recipient_id = $1 ORDER BY id", user.id
     )
@@ -83,7 +83,7 @@ async def test_a_refused_change_leaves_nothing(auth: Auth) -> None:
     assert await mails(auth) == []
 
 
-async def test_a_new_address_counts_after_its_code_and_the_old_one_is_told_at_once(auth: Auth) -> None:
+async def test_new_address_applies_after_code_and_old_one_is_notified(auth: Auth) -> None:
     user = await auth.open()
     waiting = await change(auth, user, email="New@Example.org", phone="+49 30 99")
     assert waiting == replace(user, new_email=NEW, phone="+49 30 99")
@@ -98,7 +98,7 @@ async def test_a_new_address_counts_after_its_code_and_the_old_one_is_told_at_on
         await confirm(auth, confirmed, code)
 
 
-async def test_s15_a_code_that_the_former_address_was_sent_opens_nothing_after_the_change(auth: Auth) -> None:
+async def test_s15_code_sent_to_old_address_is_rejected_after_change(auth: Auth) -> None:
     user = await auth.open()
     await auth.passwords.forgot(user.email)
     ((sealed,),) = await execute(auth.work, "SELECT sealed_code FROM emails WHERE kind = 'password_reset'")
@@ -187,7 +187,7 @@ async def test_of_confirmations_at_once_one_succeeds(database_url: str, password
         assert sorted(type(answer).__name__ for answer in answers) == ["EmailTaken"] * 3 + ["User"]
 
 
-async def test_an_account_asks_for_ten_codes_a_day_and_the_eleventh_changes_nothing(auth: Auth) -> None:
+async def test_eleventh_code_request_of_a_day_changes_nothing(auth: Auth) -> None:
     user = await auth.open()
     for number in range(10):
         await change(auth, user, email=f"{number}@example.org")
@@ -196,7 +196,7 @@ async def test_an_account_asks_for_ten_codes_a_day_and_the_eleventh_changes_noth
     assert await auth.accounts.get(user.id) == replace(user, new_email="9@example.org")
 
 
-async def test_an_admin_finds_an_account_by_the_address_that_it_waits_for(auth: Auth) -> None:
+async def test_search_by_pending_address_finds_the_account(auth: Auth) -> None:
     user = (await auth.accounts.create_user(an_application(full_name="Wanda Waiting"))).user
     await change(auth, user, email=NEW)
     async with auth.work.read() as tx:
@@ -204,7 +204,7 @@ async def test_an_admin_finds_an_account_by_the_address_that_it_waits_for(auth: 
     assert [account.id for account in found] == [user.id]
 
 
-async def test_a_password_that_was_changed_since_it_was_checked_is_wrong(auth: Auth) -> None:
+async def test_password_changed_after_its_check_is_rejected(auth: Auth) -> None:
     user = await auth.open()
     present = auth.profiles._current_password
     known = await present.check(await caller_of(auth, user), PASSWORD, HOME)

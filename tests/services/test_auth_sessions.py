@@ -1,4 +1,4 @@
-"""Signing in, staying signed in, signing out."""
+"""Tests sign-in, session refresh and sign-out."""
 
 import asyncio
 from datetime import timedelta
@@ -80,7 +80,7 @@ async def test_an_unverified_doctor_signs_in_and_may_not_act(auth: Auth) -> None
 
 
 @pytest.mark.parametrize("former", [BCRYPT, WEAKER], ids=["bcrypt", "argon2id of 12 MiB"])
-async def test_s03_a_hash_of_another_kind_is_replaced_at_the_next_good_sign_in(auth: Auth, former: str) -> None:
+async def test_s03_hash_of_another_kind_is_replaced_at_next_sign_in(auth: Auth, former: str) -> None:
     user = await auth.open()
     await set_hash(auth.work, user, former)
     with pytest.raises(InvalidCredentials):
@@ -120,7 +120,7 @@ async def test_s26_one_session_too_many_ends_the_oldest(auth: Auth) -> None:
 async def test_s26_sign_ins_at_once_leave_no_more_than_five_sessions(
     database_url: str, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.auth.password_hashing.LONGEST_WAIT_SECONDS", 30)  # however busy the machine is
+    monkeypatch.setattr("server.auth.password_hashing.LONGEST_WAIT_SECONDS", 30)  # under any load
     async with process(database_url, passwords) as auth:
         user = await auth.open()
         await asyncio.gather(*(auth.sign_in(user) for _ in range(MAX_SESSIONS + 3)))

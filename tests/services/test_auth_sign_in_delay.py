@@ -1,4 +1,4 @@
-"""Guessing at one account gets slower with each failure, and never impossible for its owner."""
+"""Tests the sign-in delay: guessing gets slower with each failure, and the owner is never locked out."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ async def fail(auth: Auth, email: str, times: int = FREE_FAILURES, address: str 
 
 
 async def delay(auth: Auth, email: str, address: str = EVIL, password: str = PASSWORD) -> float:
-    """How long the next try has to wait, in seconds."""
+    """Returns how many seconds the next attempt has to wait."""
     with pytest.raises(RateLimitExceeded) as refused:
         await auth.sessions.login(email, password, address)
     assert refused.value.metadata == {"limit": "sign_in"}
@@ -65,7 +65,7 @@ async def test_s09_each_failure_from_the_fifth_on_doubles_the_delay(auth: Auth, 
     assert seen == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *[LONGEST_DELAY_SECONDS] * 3]
 
 
-async def test_s09_after_the_delay_the_right_password_opens_and_all_is_forgotten(auth: Auth, user: User) -> None:
+async def test_s09_right_password_after_delay_signs_in_and_resets_it(auth: Auth, user: User) -> None:
     await fail(auth, user.email)
     await let_pass(auth, await delay(auth, user.email))
     await auth.sessions.login(user.email, PASSWORD, EVIL)
@@ -73,13 +73,13 @@ async def test_s09_after_the_delay_the_right_password_opens_and_all_is_forgotten
     await auth.sessions.login(user.email, PASSWORD, EVIL)
 
 
-async def test_s09_the_owner_signs_in_at_home_during_an_attack_from_elsewhere(auth: Auth, user: User) -> None:
+async def test_s09_owner_signs_in_during_attack_from_other_address(auth: Auth, user: User) -> None:
     await auth.sessions.login(user.email, PASSWORD, HOME)
     await fail(auth, user.email)
     assert await delay(auth, user.email, EVIL) == 1
     assert await delay(auth, user.email, ABROAD) == 1
     await auth.sessions.login(user.email, PASSWORD, HOME)
-    assert await delay(auth, user.email, EVIL) == 1  # which ends the attacker's delay for nobody but himself
+    assert await delay(auth, user.email, EVIL) == 1  # resets only the owner's delay
 
 
 async def test_guesses_from_a_known_address_are_delayed_there_alone(auth: Auth, user: User) -> None:

@@ -1,4 +1,4 @@
-"""The memory of which sessions and accounts may act."""
+"""Tests the in-memory cache of revoked sessions and deactivated accounts."""
 
 import asyncio
 import time
@@ -32,25 +32,25 @@ async def engine(shared_database_url: str) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture
 def here(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
-    """The process under test."""
+    """Returns the cache under test."""
     return Auth.build(work, clock.clock, passwords)
 
 
 @pytest.fixture
 def elsewhere(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
-    """Another process on the same database."""
+    """Returns the cache of another process on the same database."""
     return Auth.build(work, clock.clock, passwords)
 
 
 @pytest.fixture
 def committing(engine: AsyncEngine, clock: SettableClock, passwords: Passwords) -> Auth:
-    """A process whose statements can be counted and kept waiting."""
+    """Returns a cache whose statements can be counted and delayed."""
     return Auth.build(unit_of_work(engine), clock.clock, passwords)
 
 
 @pytest.fixture
 def statements(engine: AsyncEngine) -> list[str]:
-    """What is asked of the database from now on."""
+    """Returns the list that collects the statements sent from now on."""
     asked: list[str] = []
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
@@ -80,7 +80,7 @@ def caller_of(auth: Auth, signed_in: SignedIn) -> Caller:
     return auth.access_tokens.verify(signed_in.tokens.access_token)
 
 
-async def test_a_check_asks_the_database_nothing_until_the_memory_is_stale(
+async def test_check_with_fresh_cache_sends_no_statement(
     committing: Auth, clock: SettableClock, statements: list[str]
 ) -> None:
     patient = await committing.sign_in(await committing.open())
@@ -108,9 +108,7 @@ async def test_a_logout_elsewhere_is_known_after_the_next_poll(here: Auth, elsew
     assert await refused(here, signed_in)
 
 
-async def test_s27_a_revocation_before_the_start_is_loaded_while_any_token_may_live(
-    here: Auth, elsewhere: Auth
-) -> None:
+async def test_s27_start_loads_revocations_while_tokens_may_be_valid(here: Auth, elsewhere: Auth) -> None:
     signed_in = await elsewhere.sign_in(await elsewhere.open())
     await elsewhere.sessions.logout(caller_of(here, signed_in))
     await execute(here.work, "UPDATE sessions SET revoked_at = now() - interval '60 minutes 30 s'")
@@ -147,7 +145,7 @@ async def test_a_verification_acts_at_once_in_every_process(here: Auth, elsewher
     await elsewhere.check(signed_in, verified=True)
 
 
-async def test_a_licence_withdrawn_elsewhere_is_known_after_the_next_poll(here: Auth) -> None:
+async def test_licence_withdrawn_elsewhere_applies_after_next_poll(here: Auth) -> None:
     user = await here.open(Role.DOCTOR)
     signed_in = await here.sign_in(user)
     await here.revocations.refresh()
@@ -157,7 +155,7 @@ async def test_a_licence_withdrawn_elsewhere_is_known_after_the_next_poll(here: 
     assert await unverified(here, signed_in)
 
 
-async def test_a_stale_memory_knows_a_logout_elsewhere_from_the_database(
+async def test_stale_cache_reads_a_logout_elsewhere_from_database(
     here: Auth, elsewhere: Auth, clock: SettableClock
 ) -> None:
     signed_in, logged_out = await here.sign_in(await here.open()), await here.sign_in(await here.open())
@@ -168,7 +166,7 @@ async def test_a_stale_memory_knows_a_logout_elsewhere_from_the_database(
     assert await refused(here, logged_out)
 
 
-async def test_a_stale_memory_refuses_a_closed_and_an_unverified_account(here: Auth) -> None:
+async def test_stale_cache_rejects_deactivated_and_unverified_accounts(here: Auth) -> None:
     closed = await here.open()
     signed_in = await here.sign_in(closed)
     doctor = await here.sign_in(await here.open(Role.DOCTOR, verified=False))

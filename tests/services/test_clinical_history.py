@@ -1,4 +1,4 @@
-"""Medical histories: what is in them, and when their patient may read them."""
+"""Tests medical histories: their contents, and when the patient may read them."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 
 
 async def a_session(clinic: Clinic, lifetime: timedelta = DAY) -> Caller:
-    """Paula in a session of her own."""
+    """Returns the patient Paula in a session of her own."""
     caller = replace(clinic.paula_caller, session_id=new_id())
     async with clinic.work.begin() as tx:
         await tx[SessionRepository].open(
@@ -62,7 +62,7 @@ def ids(entries: tuple[HistoryEntry, ...]) -> list[UUID]:
     return [entry.id for entry in entries]
 
 
-async def test_visits_and_prescriptions_of_all_doctors_come_newest_first(clinic: Clinic) -> None:
+async def test_history_lists_entries_of_all_doctors_newest_first(clinic: Clinic) -> None:
     old = await visit(clinic, date(2026, 1, 2), by=clinic.colleague)
     first, second = await clinic.prescribe(), await clinic.prescribe()
     today = clinic.clock.today()
@@ -86,7 +86,7 @@ async def test_a_patient_reads_the_same_and_his_conditions(clinic: Clinic) -> No
     assert history.existing_conditions == ("Asthma",)
 
 
-async def test_pages_hold_every_entry_once_and_their_tokens_belong_to_one_list(clinic: Clinic) -> None:
+async def test_history_pages_hold_each_entry_once_and_bind_tokens(clinic: Clinic) -> None:
     for day in (3, 3, 3, 4):
         await visit(clinic, date(2026, 1, day))
     await clinic.prescribe()
@@ -147,7 +147,7 @@ async def test_notes_are_for_their_author_and_nobody_else(clinic: Clinic) -> Non
     assert own.entries[0].prescription.diagnosis == "Bronchitis"
 
 
-async def test_a_history_is_open_to_the_session_that_entered_the_code_for_ten_minutes(clinic: Clinic) -> None:
+async def test_history_is_open_ten_minutes_to_session_with_code(clinic: Clinic) -> None:
     here, elsewhere = await a_session(clinic), await a_session(clinic)
     code = await mailed_code(clinic, here)
     assert not await is_open(clinic, here)

@@ -1,4 +1,4 @@
-"""What time has ended is written down as it is answered."""
+"""Tests that expired prescriptions and claims are stored as they are reported."""
 
 from server.clinical.jobs.expiry import ExpiryJob
 from server.db.unit_of_work import UnitOfWork
@@ -7,7 +7,7 @@ from tests.fixtures.clock import SettableClock
 
 
 async def stored(clinic: Clinic) -> dict[str, str]:
-    """The state of each prescription as its row says, whatever the time."""
+    """Returns the stored state of each prescription, whatever the time is."""
     return {row.number: row.status for row in await clinic.execute("SELECT number, status FROM prescriptions")}
 
 

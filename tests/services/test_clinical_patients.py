@@ -1,4 +1,4 @@
-"""Patient records as doctors and patients meet them, over real storage."""
+"""Tests patient records for doctors and patients, on a real database."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ async def account(clinic: Clinic, patient: Patient) -> dict[str, Any]:
     return dict(row._mapping)
 
 
-async def test_a_patient_with_an_address_gets_an_account_without_a_password_and_a_welcome_mail(clinic: Clinic) -> None:
+async def test_patient_with_address_gets_account_and_welcome_email(clinic: Clinic) -> None:
     patient = await clinic.patients.create("Zoe@Example.org", "Zoë Zahn", "+49 1111", DETAILS)
     assert (patient.email, patient.version) == ("zoe@example.org", 1)
     opened = await account(clinic, patient)
@@ -60,7 +60,7 @@ async def test_a_record_holds_all_that_it_was_opened_with(clinic: Clinic) -> Non
     assert normalize(patient.reference_number.lower()).text == patient.reference_number
 
 
-async def test_an_address_opens_one_account_and_a_refused_record_leaves_nothing(clinic: Clinic) -> None:
+async def test_taken_address_rejects_patient_and_stores_nothing(clinic: Clinic) -> None:
     [before] = await clinic.execute("SELECT count(*) FROM patients")
     with pytest.raises(EmailTaken):
         await clinic.patients.create("PAULA@example.org", "Another Paula", "", NO_DETAILS)
@@ -102,7 +102,7 @@ async def test_a_reference_number_that_is_taken_is_drawn_again(work: UnitOfWork,
         ("RX-20261201-00000000", []),
     ],
 )
-async def test_a_search_finds_beginnings_of_words_whole_short_words_and_whole_addresses(
+async def test_search_finds_word_prefixes_and_whole_addresses(
     clinic: Clinic, text: str | None, names: list[str]
 ) -> None:
     for name in ("Zoë O'Hara", "Jo Li", "Jolanda Lindqvist"):
@@ -125,7 +125,7 @@ async def test_a_search_by_name_uses_its_index(clinic: Clinic) -> None:
     assert "ix_patients_name_words" in str(plan)
 
 
-async def test_pages_hold_every_patient_once_in_order_while_others_are_added(clinic: Clinic) -> None:
+async def test_pages_hold_each_patient_once_while_others_are_added(clinic: Clinic) -> None:
     expected = {clinic.paula.id, clinic.quiet.id}
     for _ in range(2):
         expected.add((await clinic.patients.create(None, "Ámos Same", "", NO_DETAILS)).id)

@@ -1,4 +1,4 @@
-"""Prescriptions as their doctor and their patient meet them, over real storage."""
+"""Tests prescriptions for their doctor and their patient, on a real database."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -44,7 +44,7 @@ async def mails(clinic: Clinic, prescription_id: UUID) -> list[tuple[str, str]]:
     return [tuple(row) for row in rows]
 
 
-async def test_a_prescription_is_written_with_its_items_in_order_and_an_open_code(clinic: Clinic) -> None:
+async def test_prescription_is_stored_with_ordered_items_and_open_code(clinic: Clinic) -> None:
     items = tuple(
         ITEM.__class__(f"Medicine {n}", "1", "daily", n, "with milk", "oral", 5 if n == 1 else None)
         for n in range(1, 12)
@@ -63,7 +63,7 @@ async def test_a_prescription_is_written_with_its_items_in_order_and_an_open_cod
     assert normalize(written.number).text == written.number
 
 
-async def test_the_patient_is_mailed_a_new_prescription_if_he_has_an_address(clinic: Clinic) -> None:
+async def test_new_prescription_is_emailed_if_patient_has_address(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     assert await mails(clinic, written.id) == [("prescription", "paula@example.org")]
     quiet = await clinic.prescribe(clinic.quiet)
@@ -75,7 +75,7 @@ async def test_a_prescription_needs_a_patient(clinic: Clinic) -> None:
         await clinic.prescriptions.create(clinic.doctor, NewPrescription(uuid4(), None, "Flu", "", (ITEM,)))
 
 
-async def test_a_prescription_may_name_a_visit_of_this_patient_with_this_doctor_only(clinic: Clinic) -> None:
+async def test_prescription_accepts_only_a_visit_of_patient_and_doctor(clinic: Clinic) -> None:
     async def visit(doctor: str, patient: str) -> UUID:
         patient_id = getattr(clinic, patient).id
         new = NewVisit(patient_id, date(2026, 1, 2), VisitType.EMERGENCY, "Cough", "", "", "", "", "", None)
@@ -125,7 +125,7 @@ async def test_fifty_items_take_as_many_statements_as_one(clinic: Clinic) -> Non
         ({"status": "'expired'"}, EXPIRED),
     ],
 )
-async def test_what_is_over_counts_at_once_in_answers_filters_and_counts(
+async def test_expired_prescription_shows_in_responses_filters_counts(
     clinic: Clinic, columns: dict[str, Any], status: PrescriptionStatus
 ) -> None:
     written = await clinic.prescribe(**columns)
@@ -148,7 +148,7 @@ async def test_what_is_over_counts_at_once_in_answers_filters_and_counts(
         ("-1 second", "scanned", "0 seconds", EXPIRED),
     ],
 )
-async def test_a_claim_counts_until_its_lease_is_over_and_then_at_once_not_at_all(
+async def test_claim_counts_until_the_end_of_its_lease_exactly(
     clinic: Clinic, lease: str, source: str, validity: str, status: PrescriptionStatus
 ) -> None:
     written = await clinic.prescribe()
@@ -162,9 +162,7 @@ async def test_a_claim_counts_until_its_lease_is_over_and_then_at_once_not_at_al
 
 
 @pytest.mark.parametrize("status", [PENDING, SCANNED, PARTLY])
-async def test_a_doctor_cancels_what_no_pharmacy_holds_and_its_patient_is_told(
-    clinic: Clinic, status: PrescriptionStatus
-) -> None:
+async def test_cancel_without_claim_succeeds_and_notifies_patient(clinic: Clinic, status: PrescriptionStatus) -> None:
     written = await clinic.prescribe(status=f"'{status}'")
     cancelled = await clinic.prescriptions.cancel(clinic.doctor, written.id, "wrong dose")
     assert (cancelled.status, cancelled.status_reason) == (CANCELLED, "wrong dose")
@@ -173,9 +171,7 @@ async def test_a_doctor_cancels_what_no_pharmacy_holds_and_its_patient_is_told(
 
 
 @pytest.mark.parametrize("source", [SCANNED, PARTLY])
-async def test_a_claim_whose_lease_is_over_does_not_keep_a_doctor_from_cancelling(
-    clinic: Clinic, source: PrescriptionStatus
-) -> None:
+async def test_cancel_after_lease_has_expired_succeeds(clinic: Clinic, source: PrescriptionStatus) -> None:
     written = await clinic.prescribe()
     await clinic.claim(written.id, "-1 second", source)
     assert (await clinic.prescriptions.cancel(clinic.doctor, written.id, "wrong dose")).claim is None
@@ -204,7 +200,7 @@ async def test_nothing_final_can_be_cancelled(
     assert await clinic.execute("SELECT * FROM prescriptions WHERE id = :id", id=written.id) == before
 
 
-async def test_a_doctor_is_told_which_pharmacy_holds_what_he_wants_to_cancel(clinic: Clinic) -> None:
+async def test_cancel_during_claim_fails_and_names_the_pharmacy(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     await clinic.claim(written.id)
     with pytest.raises(PrescriptionClaimed) as refused:
@@ -220,7 +216,7 @@ async def test_a_doctor_is_told_which_pharmacy_holds_what_he_wants_to_cancel(cli
     }
 
 
-async def test_another_doctors_prescription_is_as_absent_as_one_that_never_was(clinic: Clinic) -> None:
+async def test_prescription_of_another_doctor_is_not_found(clinic: Clinic) -> None:
     foreign = (await clinic.prescribe()).id
     errors = []
     for prescription_id in (foreign, uuid4()):
@@ -242,9 +238,7 @@ async def test_a_patient_lists_his_own_prescriptions_alone(clinic: Clinic) -> No
     assert ([p.id for p in page.items], page.total_size) == ([own.id], 1)
 
 
-async def test_a_list_is_narrowed_by_patient_and_by_days_of_the_hospital(
-    work: UnitOfWork, clock: SettableClock
-) -> None:
+async def test_list_filters_by_patient_and_by_hospital_days(work: UnitOfWork, clock: SettableClock) -> None:
     clinic = await open_clinic(work, clock.clock)
     early = await clinic.prescribe(created_at="'2026-01-31T23:59:59.999999Z'")
     first = await clinic.prescribe(created_at="'2026-02-01T00:00:00Z'")
@@ -264,7 +258,7 @@ async def test_a_list_is_narrowed_by_patient_and_by_days_of_the_hospital(
         await found(None, date(2026, 2, 2), date(2026, 2, 1))
 
 
-async def test_pages_hold_every_prescription_once_while_others_are_written(clinic: Clinic) -> None:
+async def test_pages_hold_each_prescription_once_during_inserts(clinic: Clinic) -> None:
     written = [(await clinic.prescribe(created_at=f"now() - interval '{n // 2} hours'")).id for n in range(7)]
     seen: list[UUID] = []
     token = ""
@@ -279,7 +273,7 @@ async def test_pages_hold_every_prescription_once_while_others_are_written(clini
     assert set(seen) == set(written)
 
 
-async def test_the_total_is_told_on_every_page_also_when_the_rest_has_left_the_filter(clinic: Clinic) -> None:
+async def test_total_is_on_every_page_even_when_the_filter_shrinks(clinic: Clinic) -> None:
     written = [await clinic.prescribe(created_at=f"now() - interval '{n} hours'") for n in range(3)]
     statuses = [PENDING]
     first = await clinic.prescriptions.list_own(clinic.doctor, statuses, None, NO_PERIOD, PageRequest(2, ""))
@@ -308,7 +302,7 @@ async def test_a_page_token_of_another_caller_or_filter_is_refused(clinic: Clini
             await attempt
 
 
-async def test_the_order_in_which_states_are_named_does_not_matter_to_a_token(clinic: Clinic) -> None:
+async def test_page_token_ignores_the_order_of_states_in_the_filter(clinic: Clinic) -> None:
     for _ in range(2):
         await clinic.prescribe()
     one, other = [PENDING, SCANNED], [SCANNED, PENDING, SCANNED]

@@ -1,4 +1,4 @@
-"""QR codes as patients and doctors meet them, over real storage."""
+"""Tests QR codes for patients and doctors, on a real database."""
 
 import asyncio
 import io
@@ -57,7 +57,7 @@ async def queued(clinic: Clinic, prescription_id: UUID) -> int:
     return int(row.count)
 
 
-async def test_patient_and_doctor_are_shown_the_same_code_and_its_picture_holds_its_text(clinic: Clinic) -> None:
+async def test_patient_and_doctor_get_same_code_and_matching_picture(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     shown = await clinic.qr_codes.show(clinic.doctor, written.id)
     assert await clinic.qr_codes.show(clinic.paula_caller, written.id) == shown
@@ -77,7 +77,7 @@ async def test_a_code_is_shown_by_one_statement(clinic: Clinic) -> None:
     assert len(ran) == 1
 
 
-async def test_to_anybody_else_a_code_is_as_absent_as_one_that_never_was(clinic: Clinic) -> None:
+async def test_code_for_any_other_caller_is_not_found(clinic: Clinic) -> None:
     written = await clinic.prescribe(clinic.quiet)
     strangers = [clinic.colleague, clinic.paula_caller, Caller(uuid4(), Role.PATIENT, uuid4())]
     for stranger, prescription_id in [(s, written.id) for s in strangers] + [(clinic.doctor, uuid4())]:
@@ -165,7 +165,7 @@ async def test_a_patient_whose_account_is_deactivated_is_not_emailed(clinic: Cli
         assert status is PatientEmailStatus.ACCOUNT_DEACTIVATED
 
 
-async def test_s48_a_code_whose_key_is_gone_is_replaced_when_it_is_shown_or_mailed(clinic: Clinic) -> None:
+async def test_s48_code_with_lost_key_is_replaced_when_shown_or_sent(clinic: Clinic) -> None:
     one, other = await clinic.prescribe(), await clinic.prescribe()
     new_ring = QrKeyRing.parse("k2:another-secret-for-tests-that-is-long")
     later = QrCodeService(clinic.work, QrIssuer(new_ring, WEEK), QrPictures(ThreadPoolExecutor(1)))
@@ -207,7 +207,7 @@ async def test_ten_new_codes_at_once_leave_one_open(database_url: str, clock: Se
 
 
 class CountingExecutor(ThreadPoolExecutor):
-    """Counts what it is asked to do."""
+    """Counts the pictures that it is asked to draw."""
 
     asked = 0
 
@@ -216,7 +216,7 @@ class CountingExecutor(ThreadPoolExecutor):
         return super().submit(*arguments, **options)
 
 
-async def test_a_picture_is_drawn_once_by_a_worker_and_the_one_unseen_for_longest_is_forgotten() -> None:
+async def test_picture_is_drawn_once_and_least_recent_is_evicted() -> None:
     executor = CountingExecutor(1)
     pictures = QrPictures(executor, kept=2)
     first = await pictures.png("a", "text a")
@@ -230,10 +230,10 @@ async def test_a_picture_is_drawn_once_by_a_worker_and_the_one_unseen_for_longes
     assert executor.asked == 4
 
 
-async def test_a_patient_is_sent_20_mails_a_day_at_most_when_they_are_asked_for_and_is_always_told_of_events(
+async def test_patient_gets_20_requested_emails_a_day_and_every_notice(
     clinic: Clinic,
 ) -> None:
-    written = await clinic.prescribe()  # his welcome and this one are two of the twenty
+    written = await clinic.prescribe()  # The welcome email and this one are two of the twenty.
     for _ in range(18):
         await clinic.qr_codes.send_by_mail(clinic.paula_caller, written.id)
     with pytest.raises(EmailLimitExceeded) as refused:

@@ -1,4 +1,4 @@
-"""Clinical messages in and out, over real services and storage."""
+"""Tests the mapping of clinical messages in both directions, with real services on a real database."""
 
 from typing import Any
 from uuid import uuid4
@@ -53,7 +53,7 @@ async def test_a_patient_is_created_and_read_with_every_field(clinic: Clinic) ->
     assert read.patient == created
 
 
-async def test_a_patient_opened_with_little_has_no_gender_rather_than_an_unspecified_one(clinic: Clinic) -> None:
+async def test_patient_with_minimal_data_has_no_gender_field(clinic: Clinic) -> None:
     await clinic.execute("UPDATE patients SET gender = NULL, date_of_birth = NULL")
     servicer = acting(clinic, clinic.paula_caller)
     profile = (await servicer.GetProfile(pb.GetProfileRequest(), NO_CONTEXT)).patient
@@ -87,7 +87,7 @@ async def test_a_date_that_does_not_exist_is_refused_by_its_json_name(clinic: Cl
         assert [violation.field for violation in refused.value.violations] == [field]
 
 
-async def test_an_update_takes_what_is_present_and_an_empty_list_is_absent(clinic: Clinic) -> None:
+async def test_update_applies_present_fields_and_skips_empty_lists(clinic: Clinic) -> None:
     servicer = acting(clinic, clinic.doctor)
     patient_id = str(clinic.paula.id)
     first = pb.UpdatePatientRequest(
@@ -108,7 +108,7 @@ async def test_an_update_takes_what_is_present_and_an_empty_list_is_absent(clini
     assert (again.phone, again.version) == (clinic.paula.phone, 3)
 
 
-async def test_a_patient_changes_his_profile_and_does_not_see_conditions(clinic: Clinic) -> None:
+async def test_patient_updates_profile_and_does_not_see_conditions(clinic: Clinic) -> None:
     await clinic.execute("UPDATE patients SET existing_conditions = '{canary}'")
     servicer = acting(clinic, clinic.paula_caller)
     request = pb.UpdateProfileRequest(insurance_provider="Acme", allergies=["Nuts"], clear=["phone"], version=1)
@@ -195,7 +195,7 @@ async def test_a_doctor_writes_reads_lists_and_cancels(clinic: Clinic) -> None:
     )
 
 
-async def test_a_patient_sees_his_prescriptions_without_the_doctors_notes(clinic: Clinic) -> None:
+async def test_patient_sees_prescriptions_without_doctors_notes(clinic: Clinic) -> None:
     written = await clinic.prescribe(status="'dispensed'", fulfilled_at="now()", doctor_notes="'canary'")
     servicer = acting(clinic, clinic.paula_caller)
     page = await servicer.ListMyPrescriptions(pb.ListMyPrescriptionsRequest(), NO_CONTEXT)

@@ -1,4 +1,4 @@
-"""Medical visits as doctors meet them, over real storage."""
+"""Tests medical visits for doctors, on a real database."""
 
 from dataclasses import asdict, replace
 from datetime import date
@@ -39,7 +39,7 @@ async def test_a_visit_is_recorded_as_it_was_described(clinic: Clinic) -> None:
     assert (await clinic.visits.list_own(clinic.doctor, None, NO_PERIOD, FIRST_PAGE)).items == (visit,)
 
 
-async def test_a_visit_without_a_place_took_place_at_the_doctors_hospital(clinic: Clinic) -> None:
+async def test_visit_without_place_uses_the_doctors_hospital(clinic: Clinic) -> None:
     visit = await clinic.visits.record(clinic.doctor, replace(a_visit(clinic), hospital_name=""))
     assert visit.hospital_name == "City Hospital"
 
@@ -70,7 +70,7 @@ async def test_a_visit_needs_a_patient(clinic: Clinic) -> None:
         await clinic.visits.record(clinic.doctor, replace(a_visit(clinic), patient_id=uuid4()))
 
 
-async def test_a_doctor_lists_his_own_visits_newest_first_narrowed_by_patient_and_days(clinic: Clinic) -> None:
+async def test_list_visits_returns_own_newest_first_with_filters(clinic: Clinic) -> None:
     for day in (2, 4, 3):
         await clinic.visits.record(clinic.doctor, a_visit(clinic, date(2026, 1, day)))
     await clinic.visits.record(clinic.doctor, replace(a_visit(clinic, date(2026, 1, 5)), patient_id=clinic.quiet.id))

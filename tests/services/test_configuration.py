@@ -1,4 +1,4 @@
-"""A configuration that cannot work names the variable, never its value."""
+"""Tests that an invalid configuration is reported with the variable's name, never with its value."""
 
 import os
 import subprocess
@@ -68,7 +68,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert set(refused.value.faults) == {"RATE_LIMITS", "EMAIL_FROM"}
 
 
-def test_several_processes_need_a_store_for_their_limits_in_production() -> None:
+def test_several_processes_in_production_need_a_limit_store() -> None:
     production = {
         "medconnect_env": "production",
         "jwt_secret": "a signing secret of 32 bytes or more",

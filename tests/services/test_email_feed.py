@@ -1,4 +1,4 @@
-"""The feed of mails' changes of state: complete, in order, resumable, the same in every process."""
+"""Tests the feed of email state changes: complete, in order, resumable, and equal in every process."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -32,7 +32,7 @@ async def place(queue: UnitOfWork) -> None:
 
 
 async def send(queue: UnitOfWork, count: int) -> None:
-    """So many mails, from their first state to their last: three changes each."""
+    """Runs this many emails from their first state to their last: three changes each."""
     async with queue.begin() as tx:
         await add_mails(tx, count)
     for statement in SEND:
@@ -49,7 +49,7 @@ async def take(watching: Watching, count: int) -> list[FeedItem]:
     return [await next_of(watching) for _ in range(count)]
 
 
-async def test_a_watcher_is_told_where_the_feed_stands_and_then_each_change_in_order(queue: UnitOfWork) -> None:
+async def test_watcher_gets_feed_position_then_each_change_in_order(queue: UnitOfWork) -> None:
     await send(queue, 1)
     async with aclosing(EmailFeed(queue).watch(None)) as watching:
         start = await next_of(watching, 0.5)
@@ -65,7 +65,7 @@ async def test_a_watcher_is_told_where_the_feed_stands_and_then_each_change_in_o
     assert {watched.change.recipient for watched in seen if watched.change} == {"0***@example.org"}
 
 
-async def test_a_watcher_resumes_behind_what_he_has_seen_in_another_process_too(queue: UnitOfWork) -> None:
+async def test_watcher_resumes_after_its_position_in_another_process(queue: UnitOfWork) -> None:
     await send(queue, 40)
     everything = await all_since(EmailFeed(queue), 0)
     assert len(everything) == 120
@@ -75,7 +75,7 @@ async def test_a_watcher_resumes_behind_what_he_has_seen_in_another_process_too(
     assert await all_since(EmailFeed(queue), 10**15) == []
 
 
-async def test_every_watcher_sees_everything_whenever_he_comes_and_however_fast_he_reads(
+async def test_every_watcher_sees_all_changes_at_any_start_and_speed(
     queue: UnitOfWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RECENT", 16)
@@ -130,7 +130,7 @@ async def test_changes_reach_a_watcher_at_once_when_somebody_rings(queue: UnitOf
 
 
 async def all_since(feed: EmailFeed, after: int) -> list[int]:
-    """The sequences of everything behind a place in the feed."""
+    """Returns the sequence numbers of every change after a position in the feed."""
     found: list[int] = []
     async with aclosing(feed.watch(after)) as watching:
         await next_of(watching)

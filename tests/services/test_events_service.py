@@ -1,4 +1,4 @@
-"""The mail queue as admins ask for it and watch it."""
+"""Tests how admins read and watch the email queue."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -112,7 +112,7 @@ async def test_however_many_wait_the_queue_is_read_once() -> None:
     assert readings == 2
 
 
-async def test_a_reading_that_its_watchers_have_left_comes_to_its_end_before_the_database_goes() -> None:
+async def test_read_without_watchers_ends_before_the_database_closes() -> None:
     reading = asyncio.Event()
 
     async def read() -> QueueStatus:
@@ -133,7 +133,7 @@ async def test_a_reading_that_its_watchers_have_left_comes_to_its_end_before_the
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
 
-async def test_a_reading_that_fails_ends_every_stream_and_the_next_is_tried_anew() -> None:
+async def test_failed_read_ends_every_stream_and_the_next_read_retries() -> None:
     outcomes = [DatabaseUnavailable()]
 
     async def read() -> QueueStatus:
@@ -147,7 +147,7 @@ async def test_a_reading_that_fails_ends_every_stream_and_the_next_is_tried_anew
     assert await feed.next() == STATUS
 
 
-def test_what_has_changed_is_news_and_so_is_that_nothing_has_for_20_seconds() -> None:
+def test_watch_sends_changes_and_a_heartbeat_after_20_seconds() -> None:
     assert is_news(replace(STATUS, pending=1, processing=2), STATUS)
     assert is_news(replace(STATUS, is_healthy=False), STATUS)
     assert not is_news(replace(STATUS, as_of=NOW + timedelta(seconds=17.9)), STATUS)

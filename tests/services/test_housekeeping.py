@@ -1,4 +1,4 @@
-"""What is deleted, and what is not."""
+"""Tests which rows housekeeping deletes, and which it keeps."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from tests.fixtures.emails import add_account, add_mails
 KEEP = timedelta(days=30)
 
 
-# Of everything one thing that ended at that time; of the limits, one that ends as long after 22 hours ago.
+# One row of each kind that ended at that time; for rate limits, one that ends as long after 22 hours ago.
 THINGS = (
     "INSERT INTO sessions (id, user_id, expires_at) VALUES (:id, :user, now() - CAST(:old AS interval))",
     """
@@ -76,7 +76,7 @@ async def test_what_ended_long_enough_ago_is_deleted_and_nothing_else(
         assert await tx.connection.scalar(text("SELECT count(*) FROM users")) == 2
 
 
-async def test_what_a_clock_that_was_ahead_has_left_refuses_nobody_any_more(work: UnitOfWork) -> None:
+async def test_rows_from_a_clock_that_was_ahead_reject_no_caller(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         await run(
             tx, "INSERT INTO sign_in_counters VALUES (:hash, '', 9, now(), NULL, now() + interval '1 year')", hash=b"a"
@@ -90,7 +90,7 @@ async def test_what_a_clock_that_was_ahead_has_left_refuses_nobody_any_more(work
     assert (counts["sign-in counters"], counts["rate limits"]) == (1, 2)
 
 
-async def test_a_mail_that_waits_is_kept_however_old_it_is_and_so_is_a_session_that_codes_name(
+async def test_waiting_email_and_session_with_codes_are_kept(
     work: UnitOfWork,
 ) -> None:
     async with work.begin() as tx:

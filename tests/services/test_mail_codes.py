@@ -1,4 +1,4 @@
-"""Mails that carry a one-time code: what they say, what stays of the code, and what becomes of a late one."""
+"""Tests emails with a one-time code: their text, the removal of the code, and codes that expire unsent."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -75,7 +75,7 @@ def a_worker(queue: UnitOfWork, composer: EmailComposer, sink: MailSink) -> Emai
 
 
 async def sent_by_a_worker(queue: UnitOfWork, composer: EmailComposer, sink: MailSink) -> tuple[str, int, str]:
-    """How the only mail stands when a worker has finished it."""
+    """Returns the state of the only email after one run of a worker."""
     async with a_worker(queue, composer, sink).running(), asyncio.timeout(SECONDS):
         while (await rows(queue))[0][0] not in ("completed", "failed"):
             await asyncio.sleep(0.02)
@@ -97,9 +97,7 @@ def bodies(mail: EmailMessage) -> list[str]:
     return [str(part.get_content()) for part in mail.walk() if part.get_content_maintype() == "text"]
 
 
-async def test_a_code_is_told_in_text_and_html_with_its_end_and_a_warning(
-    queue: UnitOfWork, composer: EmailComposer
-) -> None:
+async def test_code_is_in_text_and_html_with_expiry_and_warning(queue: UnitOfWork, composer: EmailComposer) -> None:
     await add_code_mail(queue)
     mail = await composer.compose(await claimed(queue))
     assert mail["Subject"] == "Your code for a new MedConnect password"
@@ -134,7 +132,7 @@ async def test_nothing_stays_of_a_code_that_was_refused(
     assert await sealed(queue) is None
 
 
-async def test_s60_a_code_that_has_ended_is_never_sent_and_the_queue_stays_healthy(
+async def test_s60_expired_code_is_not_sent_and_queue_stays_healthy(
     queue: UnitOfWork, composer: EmailComposer, sink: MailSink
 ) -> None:
     await add_code_mail(queue, good_for="-1 s")
@@ -146,7 +144,7 @@ async def test_s60_a_code_that_has_ended_is_never_sent_and_the_queue_stays_healt
     assert await sealed(queue) is None
 
 
-async def test_a_mail_whose_recipient_was_deactivated_while_it_waited_fails_unsent(
+async def test_email_to_recipient_deactivated_meanwhile_fails_unsent(
     queue: UnitOfWork, composer: EmailComposer, sink: MailSink
 ) -> None:
     user_id = await add_code_mail(queue)

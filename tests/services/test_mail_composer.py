@@ -1,4 +1,4 @@
-"""Mails composed from what the database holds."""
+"""Tests how emails are composed from the database."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -113,9 +113,7 @@ async def test_the_mail_of_a_prescription_holds_its_facts_and_its_code(
     assert "image/png" in types_of(mail)
 
 
-async def test_a_prescription_cancelled_before_its_mail_was_sent_is_mailed_without_a_code(
-    work: UnitOfWork, composer: EmailComposer
-) -> None:
+async def test_email_of_cancelled_prescription_has_no_code(work: UnitOfWork, composer: EmailComposer) -> None:
     pharmacy_people, written = await prescribed(work)
     async with work.begin() as tx:
         await written.alter(tx.connection, "status = 'cancelled'")
@@ -135,9 +133,7 @@ async def test_the_welcome_of_a_patient_and_of_an_invited_doctor(work: UnitOfWor
     assert "https://med.example/#/set-password" in text_of(await composer.compose(await claimed(work, invited)))
 
 
-async def test_the_notice_of_a_dispense_tells_what_that_dispense_handed_out(
-    work: UnitOfWork, composer: EmailComposer
-) -> None:
+async def test_dispense_notice_lists_the_items_of_that_dispense(work: UnitOfWork, composer: EmailComposer) -> None:
     pharmacy_people, written = await prescribed(work)
     async with work.begin() as tx:
         first, second = (await tx[PrescriptionRepository].get(written.id)).items
@@ -167,9 +163,7 @@ async def test_the_notice_of_a_rejection_speaks_to_its_reader(
     assert ("Your doctor has been notified" in text) is not to_doctor
 
 
-async def test_the_notice_of_a_cancellation_names_the_doctor_and_the_reason(
-    work: UnitOfWork, composer: EmailComposer
-) -> None:
+async def test_cancellation_notice_names_doctor_and_reason(work: UnitOfWork, composer: EmailComposer) -> None:
     pharmacy_people, written = await prescribed(work)
     async with work.begin() as tx:
         await written.alter(tx.connection, "status = 'cancelled', status_reason = 'Written by mistake'")
@@ -204,7 +198,7 @@ async def test_what_a_mail_names_and_is_not_there_is_an_error(work: UnitOfWork, 
 
 
 @pytest.mark.parametrize("kind", [EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED])
-async def test_an_email_about_a_past_act_names_people_as_they_were_then(
+async def test_email_about_past_action_uses_names_of_that_time(
     work: UnitOfWork, composer: EmailComposer, kind: EmailKind
 ) -> None:
     pharmacy_people, written = await prescribed(work)
@@ -219,5 +213,5 @@ async def test_an_email_about_a_past_act_names_people_as_they_were_then(
             await tx.connection.execute(text(f"UPDATE {change}"))
         await tx.connection.execute(text("UPDATE patients SET full_name = 'Renamed'"))
     after = text_of(await composer.compose(mail)).splitlines()
-    assert (before[0], after[0]) == ("Hello Paula Patient,", "Hello Renamed,")  # a reader is greeted by today's name
+    assert (before[0], after[0]) == ("Hello Paula Patient,", "Hello Renamed,")  # the current name
     assert after[1:] == before[1:]

@@ -1,4 +1,4 @@
-"""Emails that a mail server refuses for the moment: when they are tried again, for how long, and whom they hold up."""
+"""Tests emails that a mail server rejects temporarily: their retries, the limit, and the emails that wait for them."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -41,7 +41,7 @@ async def sink() -> AsyncIterator[MailSink]:
 
 
 class Post:
-    """Tries the queue's emails when they are due. Time passes by ageing the rows; the sink greylists for so long."""
+    """Sends the queue's emails when they are due. Rows are aged to pass time; the sink greylists for this duration."""
 
     def __init__(self, queue: UnitOfWork, sink: MailSink, greylisting: timedelta) -> None:
         self._queue = queue
@@ -58,7 +58,7 @@ class Post:
             self._sink.answers["rcpt"] = [GREYLISTED] if self.elapsed < self._greylisting else []
 
     async def run(self) -> None:
-        """Tries until no email waits."""
+        """Sends until no email waits."""
         while await self._try_due():
             await self._pass(await self._pause())
         await self._delivery.mailer.close()

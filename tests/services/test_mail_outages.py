@@ -1,4 +1,4 @@
-"""The worker while mail server or database fail it, and who goes first."""
+"""Tests the worker during outages of mail server and database, and the order of emails."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ async def add(queue: UnitOfWork, count: int) -> None:
 
 
 async def add_code(queue: UnitOfWork, age: str = "10 min") -> None:
-    """A mail that somebody sits and waits for."""
+    """Adds an email that its recipient is waiting for."""
     async with queue.begin() as tx:
         account = await add_account(tx.connection)
         late = await tx.connection.scalar(text("SELECT now() + CAST(:age AS text)::interval"), {"age": age})
@@ -63,7 +63,7 @@ async def test_connections_are_used_again(queue: UnitOfWork, sink: MailSink) -> 
     assert len(sink.contents) == 100
 
 
-async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(queue: UnitOfWork, sink: MailSink) -> None:
+async def test_connection_closed_by_server_costs_no_attempt(queue: UnitOfWork, sink: MailSink) -> None:
     mailer = SmtpMailer(sink.server)
     async with a_worker(queue, mailer).running():
         await add(queue, 1)
@@ -93,7 +93,7 @@ async def test_a_dialog_that_breaks_off_costs_no_attempt(
 
 
 @pytest.mark.parametrize("stage", ["connect", "data"])
-async def test_a_server_that_hangs_holds_the_worker_for_the_time_of_a_stage(
+async def test_hanging_server_delays_worker_by_one_stage_timeout(
     queue: UnitOfWork, sink: MailSink, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.mailer.transport.STAGE_SECONDS", 0.3)
@@ -104,13 +104,13 @@ async def test_a_server_that_hangs_holds_the_worker_for_the_time_of_a_stage(
     assert [(state, attempts) for state, attempts, _ in await rows(queue)] == [("pending", 0)]
 
 
-async def test_a_mail_server_that_is_away_is_left_alone_until_it_answers_and_no_mail_is_touched(
+async def test_unreachable_server_is_probed_and_no_email_is_changed(
     queue: UnitOfWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "PROBE_SECONDS", 0.2)
     sink = MailSink()
     async with sink.listening():
-        pass  # now it has a port on which nobody listens
+        pass  # The server now has a port without a listener.
     await add(queue, 30)
     async with a_worker(queue, SmtpMailer(sink.server)).running():
         await until(lambda: unhealthy(queue))
@@ -126,7 +126,7 @@ async def test_a_mail_server_that_is_away_is_left_alone_until_it_answers_and_no_
     assert len(sink.contents) == 30
 
 
-async def test_a_code_does_not_wait_behind_mails_for_which_nobody_waits(queue: UnitOfWork, sink: MailSink) -> None:
+async def test_code_is_sent_before_emails_that_are_not_urgent(queue: UnitOfWork, sink: MailSink) -> None:
     sink.seconds = 3600
     await add(queue, 50)
     async with asyncio.timeout(10):
@@ -137,7 +137,7 @@ async def test_a_code_does_not_wait_behind_mails_for_which_nobody_waits(queue: U
             assert sink.recipients[-1] == ["code@example.org"]
 
 
-async def test_a_code_that_ends_while_the_mail_server_is_away_is_erased(queue: UnitOfWork) -> None:
+async def test_code_that_expires_during_an_outage_is_erased(queue: UnitOfWork) -> None:
     await add_code(queue, "-1 s")
     async with queue.begin() as tx:
         assert await tx[EmailQueue].expire() == 1
@@ -146,7 +146,7 @@ async def test_a_code_that_ends_while_the_mail_server_is_away_is_erased(queue: U
     assert await values(queue, "SELECT sealed_code, harmless FROM emails") == [(None, True)]
 
 
-async def test_mails_about_one_prescription_reach_a_reader_in_the_order_in_which_they_were_asked_for(
+async def test_emails_about_one_prescription_arrive_in_request_order(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written
 ) -> None:
     patient, doctor = pharmacy_people.patient.user_id, pharmacy_people.doctor.user_id
@@ -162,7 +162,7 @@ async def test_mails_about_one_prescription_reach_a_reader_in_the_order_in_which
     assert second.recipient_id == patient
 
 
-async def test_what_became_of_a_mail_is_written_down_when_the_database_is_back_and_it_is_not_sent_again(
+async def test_outcome_is_stored_after_database_outage_without_resend(
     queue: UnitOfWork, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "RECORD_AGAIN_SECONDS", 0.05)
@@ -181,7 +181,7 @@ async def test_what_became_of_a_mail_is_written_down_when_the_database_is_back_a
     assert len(sink.contents) == 3
 
 
-async def test_the_serving_process_sends_while_no_worker_does_and_stops_when_one_is_back(
+async def test_serving_process_sends_only_while_no_worker_runs(
     queue: UnitOfWork, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(standby_module, "SILENCE_SECONDS", 0.1)
@@ -209,7 +209,7 @@ async def test_the_serving_process_sends_while_no_worker_does_and_stops_when_one
     assert await nobody_stands_in(queue)
 
 
-async def test_s60_a_recipient_is_sent_20_mails_a_day_at_his_own_or_others_asking(queue: UnitOfWork) -> None:
+async def test_s60_recipient_gets_20_requested_emails_a_day(queue: UnitOfWork) -> None:
     async with queue.begin() as tx:
         account = await add_account(tx.connection)
         await tx[Outbox].add(*[NewEmail(EmailKind.WELCOME, account, "p@example.org")] * 19)
@@ -226,7 +226,7 @@ async def test_s60_a_recipient_is_sent_20_mails_a_day_at_his_own_or_others_askin
 
 @asynccontextmanager
 async def busy(queue: UnitOfWork, sink: MailSink) -> AsyncIterator[None]:
-    """A worker that is not waited for: its mail server does not come to an end."""
+    """Returns a worker that is not awaited, because its mail server never finishes."""
 
     async def without_a_body(mail: ClaimedEmail) -> EmailMessage:
         return await compose(mail)

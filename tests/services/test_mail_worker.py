@@ -1,4 +1,4 @@
-"""The worker over a real queue and a real mail server."""
+"""Tests the worker with a real queue and a real mail server."""
 
 import asyncio
 from collections import Counter
@@ -62,9 +62,7 @@ async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> No
             await asyncio.sleep(0.02)
 
 
-async def test_two_workers_send_each_of_200_mails_once_and_the_sum_is_always_right(
-    queue: UnitOfWork, sink: MailSink
-) -> None:
+async def test_two_workers_send_200_emails_once_with_correct_totals(queue: UnitOfWork, sink: MailSink) -> None:
     await add(queue, 200)
     seen: list[QueueStatus] = []
 
@@ -99,12 +97,10 @@ async def test_without_a_nudge_a_mail_is_found_within_a_second(queue: UnitOfWork
         await until(lambda: arrived(sink, 1), seconds=1.5)
 
 
-async def test_the_mail_of_a_killed_worker_is_sent_by_another_when_its_lease_has_lapsed(
-    queue: UnitOfWork, sink: MailSink
-) -> None:
+async def test_email_of_killed_worker_is_sent_after_lease_expires(queue: UnitOfWork, sink: MailSink) -> None:
     await add(queue, 1)
     async with queue.begin() as tx:
-        await tx[EmailQueue].claim(1, 1)  # and its worker is heard of no more
+        await tx[EmailQueue].claim(1, 1)  # The worker is gone.
     async with a_worker(queue, SmtpMailer(sink.server)).running():
         await asyncio.sleep(0.3)
         assert sink.contents == []
@@ -161,9 +157,7 @@ async def test_a_mail_server_that_is_away_uses_up_no_attempt(queue: UnitOfWork) 
     assert len(sink.contents) == 1
 
 
-async def test_a_mail_that_cannot_be_composed_is_set_aside_and_the_others_flow(
-    queue: UnitOfWork, sink: MailSink
-) -> None:
+async def test_email_that_cannot_be_composed_does_not_block_others(queue: UnitOfWork, sink: MailSink) -> None:
     async def stumble(mail: ClaimedEmail) -> EmailMessage:
         if mail.recipient == "3@example.org":
             raise KeyError("a name that must not be stored")
@@ -209,7 +203,7 @@ async def test_a_worker_outlives_its_database(database_url: str, sink: MailSink)
 
 
 async def added(queue: UnitOfWork) -> bool:
-    """Whether a mail could be added: a connection that was cut says so once."""
+    """Returns whether an email could be added; a connection that was cut raises once."""
     try:
         await add(queue, 1)
     except Unavailable:
@@ -218,7 +212,7 @@ async def added(queue: UnitOfWork) -> bool:
 
 
 async def cut_connections(url: str) -> None:
-    """Cut every connection to this database but the one that does it."""
+    """Cuts every connection to this database except its own."""
     await as_owner(
         url,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -1,4 +1,4 @@
-"""What every mailer must do, and what the answers of a mail server mean."""
+"""Tests the requirements on every mailer, and how replies of a mail server are classified."""
 
 import asyncio
 import mailbox
@@ -38,12 +38,12 @@ from tests.fixtures.rendered_emails import FULL, HOSTILE, MAIL, SENDER, spoken_b
 
 @dataclass
 class Place:
-    """A mailer, and what has arrived where it delivers."""
+    """Holds a mailer and the messages that arrived where it delivers."""
 
     mailer: Mailer
     arrived: Callable[[], list[EmailMessage]]
     recipients: Callable[[], list[list[str]]] = list
-    """Of each dialog, whom it was said to be for; a maildir is told nobody."""
+    """The recipients named in each dialog; a maildir has none."""
 
 
 def from_maildir(folder: Path) -> list[EmailMessage]:
@@ -109,7 +109,7 @@ async def test_the_maildir_is_closed_to_other_accounts(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "mail").stat().st_mode) & 0o077 == 0
 
 
-async def test_a_maildir_that_cannot_be_written_is_a_mail_system_that_is_away(tmp_path: Path) -> None:
+async def test_unwritable_maildir_counts_as_unreachable_mail_system(tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("a file in its place")
     with pytest.raises(MailSystemAway):
         await MaildirMailer(tmp_path / "mail").send(message())
@@ -143,7 +143,7 @@ async def test_a_server_that_hangs_is_away_after_the_time_of_a_stage(monkeypatch
         await SmtpMailer(SmtpServer("127.0.0.1", silent.getsockname()[1], "none")).send(message())
 
 
-async def test_s77_nothing_is_sent_in_the_clear_to_a_server_without_starttls() -> None:
+async def test_s77_server_without_starttls_is_sent_nothing() -> None:
     async with MailSink().listening() as sink:
         with pytest.raises(MailSystemAway, match="STARTTLS"):
             await SmtpMailer(replace(sink.server, security="starttls")).send(message())
@@ -151,9 +151,7 @@ async def test_s77_nothing_is_sent_in_the_clear_to_a_server_without_starttls() -
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_s77_a_server_with_a_certificate_of_nobody_we_trust_is_sent_nothing(
-    security: Any, certificate: "Certificate"
-) -> None:
+async def test_s77_server_with_untrusted_certificate_is_sent_nothing(security: Any, certificate: "Certificate") -> None:
     async with MailSink(security=security, tls_context=certificate.serving).listening() as sink:
         with pytest.raises(MailSystemAway, match="CERTIFICATE_VERIFY_FAILED"):
             await SmtpMailer(sink.server).send(message())
@@ -184,7 +182,7 @@ class Certificate:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A certificate for localhost signed by itself."""
+    """Writes a self-signed certificate for localhost."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Instances and commands that meet on one home, one port or one database."""
+"""Tests instances and commands that share one home, one port or one database."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ from server.runtime.storage import schema
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A folder whose name is short enough for sockets."""
+    """Returns a folder whose name is short enough for Unix sockets."""
     folder = Path(tempfile.mkdtemp(prefix="mc-", dir="/tmp"))
     yield folder
     shutil.rmtree(folder)
@@ -23,7 +23,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def settings(home: Path, database_url: str) -> Settings:
-    """Those of an instance on a free port."""
+    """Returns the settings of an instance on a free port."""
     return read_settings(
         _env_file=None, medconnect_home=home, database_url=database_url, grpc_address="127.0.0.1:0", db_pool_size=2
     )
@@ -31,7 +31,7 @@ def settings(home: Path, database_url: str) -> Settings:
 
 @pytest.fixture
 async def core(settings: Settings, database_url: str) -> AsyncIterator[app.Core]:
-    """What an instance is made of."""
+    """Returns the files that an instance consists of."""
     async with app.core(settings, database_url) as parts:
         yield parts
 

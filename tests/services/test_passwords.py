@@ -1,4 +1,4 @@
-"""Passwords: what is stored, what matches, and what happens when too many are checked at once."""
+"""Tests password hashing: stored form, matching, and the limit on concurrent checks."""
 
 import asyncio
 import re
@@ -47,7 +47,7 @@ async def test_an_unknown_account_never_matches(passwords: Passwords) -> None:
     assert await passwords.check("korrekt pferd", None) == NO_MATCH
 
 
-async def test_an_unknown_account_costs_one_argon2_check_of_present_parameters(
+async def test_unknown_account_costs_one_check_of_current_parameters(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[str] = []
@@ -64,7 +64,7 @@ async def test_an_unknown_account_costs_one_argon2_check_of_present_parameters(
 
 
 @pytest.mark.parametrize("kind", ["2a", "2b", "2y"])
-async def test_s03_a_bcrypt_hash_of_whatever_library_matches_and_is_replaced(passwords: Passwords, kind: str) -> None:
+async def test_s03_bcrypt_hash_of_any_library_matches_and_is_replaced(passwords: Passwords, kind: str) -> None:
     stored = bcrypt.hashpw("früher1234".encode(), bcrypt.gensalt(4)).decode().replace("2b", kind, 1)
     check = await passwords.check("früher1234", stored)
     assert check.matches
@@ -115,7 +115,7 @@ async def test_the_event_loop_goes_on_while_a_password_is_hashed(passwords: Pass
     assert turns > 10
 
 
-async def test_who_waits_too_long_for_a_thread_is_told_that_the_service_is_busy(
+async def test_check_that_waits_too_long_for_a_thread_is_rejected_busy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("server.auth.password_hashing.LONGEST_WAIT_SECONDS", 0.02)

@@ -1,4 +1,4 @@
-"""Claims on the real database: who may take one, whom it keeps off, how it ends."""
+"""Tests claims on a real database: who may take one, which callers it excludes, and how it ends."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -23,7 +23,7 @@ S = PrescriptionStatus
 A = PharmacyAction
 
 
-async def test_validating_gives_a_lease_by_database_time_and_logs_the_notes(
+async def test_validate_sets_lease_by_database_time_and_logs_notes(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
@@ -64,7 +64,7 @@ STEPS = [_validate, _dispense, _reject, _release]
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_who_never_saw_a_prescription_cannot_tell_it_from_one_that_does_not_exist(
+async def test_validate_without_scan_is_like_an_unknown_prescription(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written, step: Step
 ) -> None:
     absent = Written(new_id(), "", new_id(), "")
@@ -81,7 +81,7 @@ async def test_who_never_saw_a_prescription_cannot_tell_it_from_one_that_does_no
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_who_saw_it_long_ago_must_look_again_before_he_validates_or_rejects(
+async def test_validate_and_reject_after_old_scan_need_a_new_scan(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written, step: Step
 ) -> None:
     await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
@@ -101,7 +101,7 @@ async def test_a_validation_is_no_look_at_the_prescription(
 
 
 @pytest.mark.parametrize("step", STEPS[1:])
-async def test_s38_a_claim_keeps_off_even_those_who_never_saw_the_prescription(
+async def test_s38_claim_excludes_pharmacists_who_never_scanned(
     pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written, step: Step
 ) -> None:
     await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
@@ -109,7 +109,7 @@ async def test_s38_a_claim_keeps_off_even_those_who_never_saw_the_prescription(
         await step(pharmacy, pharmacy_people.colleague, written)
 
 
-async def test_validating_what_another_holds_tells_who_has_seen_it_and_nobody_else(
+async def test_validate_claimed_names_holder_only_after_a_scan(
     pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
@@ -121,7 +121,7 @@ async def test_validating_what_another_holds_tells_who_has_seen_it_and_nobody_el
     assert set(refusal.value.metadata) == {"state", "claim_expires_at"}
 
 
-async def test_s38_a_lapsed_lease_lets_another_validate_and_refuses_the_former_holder(
+async def test_s38_expired_lease_lets_another_validate(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
@@ -138,7 +138,7 @@ async def test_s38_a_lapsed_lease_lets_another_validate_and_refuses_the_former_h
     assert dispensed.prescription.status is S.DISPENSED
 
 
-async def test_a_claim_taken_in_time_may_be_finished_after_the_validity(
+async def test_claim_taken_in_time_may_be_finished_after_validity(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)

@@ -1,4 +1,4 @@
-"""Dispensing on the real database: what changes, what stays as it was, who is told."""
+"""Tests dispensing on a real database: changed rows, unchanged rows, and notices."""
 
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ S = PrescriptionStatus
 A = PharmacyAction
 
 
-async def test_dispensing_in_two_parts_ends_dispensed_and_keeps_a_receipt(
+async def test_dispense_in_two_parts_ends_dispensed_with_receipt(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
@@ -60,7 +60,7 @@ async def test_dispensing_in_two_parts_ends_dispensed_and_keeps_a_receipt(
     assert {item.pharmacy_name for item in whole.lines} == {"Fred Pharmacist's", "Carla Colleague's"}
 
 
-async def test_the_patient_is_told_of_a_dispense_by_a_mail_that_names_its_log_entry(
+async def test_dispense_sends_email_that_names_its_log_entry(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)

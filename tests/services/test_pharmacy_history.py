@@ -1,4 +1,4 @@
-"""What pharmacists and patients may read of what happened, on the real database."""
+"""Tests which past actions pharmacists and patients may read, on a real database."""
 
 from dataclasses import replace
 from datetime import date
@@ -26,7 +26,7 @@ A = PharmacyAction
 EVERYTHING = HistoryFilter(Period(), None)
 
 
-async def test_history_shows_own_actions_newest_first_with_the_lines_of_dispenses(
+async def test_history_shows_own_actions_newest_first_with_lines(
     pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
@@ -40,7 +40,7 @@ async def test_history_shows_own_actions_newest_first_with_the_lines_of_dispense
     assert (await pharmacy.history(pharmacy_people.colleague, EVERYTHING, FIRST_PAGE)).items == ()
 
 
-async def test_history_pages_hold_every_entry_once_and_belong_to_their_reader_and_filter(
+async def test_history_pages_hold_each_entry_once_and_bind_tokens(
     pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     for _ in range(5):
@@ -58,7 +58,7 @@ async def test_history_pages_hold_every_entry_once_and_belong_to_their_reader_an
         await pharmacy.history(pharmacy_people.pharmacist, HistoryFilter(Period(), A.SCAN), second)
 
 
-async def test_history_is_narrowed_by_action_and_by_days_of_the_hospitals_zone(
+async def test_history_filters_by_action_and_by_hospital_days(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written
 ) -> None:
     pharmacy = a_service(work, replace(Clock(), zone=ZoneInfo("Asia/Tokyo")))
@@ -87,7 +87,7 @@ async def test_history_is_narrowed_by_action_and_by_days_of_the_hospitals_zone(
         await actions(tenth, ninth)
 
 
-async def test_the_log_is_for_pharmacists_who_acted_and_runs_oldest_first(
+async def test_log_for_acting_pharmacists_lists_oldest_first(
     pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)

@@ -1,4 +1,4 @@
-"""Looking up by number on the real database: what is found, what is logged, what a miss costs."""
+"""Tests lookups by number on a real database: results, log entries, and the cost of a miss."""
 
 import pytest
 from sqlalchemy import text
@@ -19,7 +19,7 @@ A = PharmacyAction
 EVERYTHING = HistoryFilter(Period(), None)
 
 
-async def test_a_number_is_found_as_people_type_it_and_the_lookup_counts_as_seen(
+async def test_lookup_accepts_typed_number_and_counts_as_scan(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     (found,) = await pharmacy.look_up(pharmacy_people.pharmacist, f" {written.number.lower()} ")
@@ -28,7 +28,7 @@ async def test_a_number_is_found_as_people_type_it_and_the_lookup_counts_as_seen
     assert (await pharmacy.validate(pharmacy_people.pharmacist, written.id, "")).prescription.status is S.VALIDATED
 
 
-async def test_a_reference_finds_what_is_open_newest_first_and_logs_each(
+async def test_lookup_by_reference_finds_open_newest_first_and_logs(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     older = await prescribe(work, pharmacy_people, created_at=text("now() - interval '2 days'"))
@@ -43,7 +43,7 @@ async def test_a_reference_finds_what_is_open_newest_first_and_logs_each(
     assert {entry.action for entry in history.items} == {A.LOOKUP}
 
 
-async def test_s48_a_patient_with_nothing_open_is_no_miss_and_the_record_names_him(
+async def test_s48_patient_without_open_prescription_is_no_miss(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""The budget of misses: what counts, and that parallel guesses cannot outrun it."""
+"""Tests the budget of misses: which lookups count, and that parallel guesses cannot exceed it."""
 
 import asyncio
 

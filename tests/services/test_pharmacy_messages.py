@@ -1,4 +1,4 @@
-"""The servicer over the real service: what a message says, and what it never says."""
+"""Tests the servicer with the real service: the fields that a message has, and those it must not have."""
 
 import json
 from typing import Any, cast
@@ -30,7 +30,7 @@ async def written(work: UnitOfWork, pharmacy_people: PharmacyPeople) -> Written:
 
 
 def as_json(message: Message) -> dict[str, Any]:
-    """As REST shows it: defaults printed."""
+    """Returns the message as REST shows it, with default values."""
     return MessageToDict(message, always_print_fields_with_no_presence=True)
 
 

@@ -1,4 +1,4 @@
-"""Many pharmacists at once, on a database of their own: one wins, and everybody can see who."""
+"""Tests many concurrent pharmacists on a database of their own: one succeeds, and every reader sees which."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable
@@ -25,7 +25,7 @@ S = PrescriptionStatus
 
 @pytest.fixture
 async def engine(shared_database_url: str) -> AsyncIterator[AsyncEngine]:
-    """A pool in which callers queue: what is raced for here are rows, not connections."""
+    """Returns a pool in which callers queue, because these races are about rows, not connections."""
     url = make_url(shared_database_url).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(url, pool_size=10, max_overflow=0, pool_timeout=60)
     yield engine
@@ -38,7 +38,7 @@ def work(engine: AsyncEngine) -> UnitOfWork:
 
 
 async def race(attempts: Iterable[Awaitable[object]]) -> tuple[list[object], list[DeclaredError]]:
-    """Successes and refusals; anything that is no declared error fails the test."""
+    """Returns successes and rejections; an error that is not declared fails the test."""
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
     refusals = [outcome for outcome in outcomes if isinstance(outcome, DeclaredError)]
     successes = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
@@ -55,7 +55,7 @@ async def handed_out(engine: AsyncEngine, written: Written) -> int:
 
 
 async def assert_log_is_a_chain(pharmacy: PharmacyService, written: Written, reader: Caller) -> None:
-    """Each entry begins in the state in which the one before ended, whatever ran at once."""
+    """Checks that each log entry begins in the state in which the previous one ended."""
     log = (await pharmacy.log(reader, written.id, PageRequest(100, ""))).items
     ends = [S.PENDING, *(entry.to_status for entry in log)]
     assert [entry.from_status for entry in log] == ends[:-1]
@@ -75,7 +75,7 @@ async def test_of_thirty_dispenses_of_one_claim_exactly_one_succeeds(
     assert (stored.status, [item.remaining_quantity for item in stored.items]) == (S.DISPENSED, [0, 0])
 
 
-async def test_of_twenty_partial_dispenses_of_one_claim_exactly_one_succeeds(
+async def test_twenty_partial_dispenses_of_one_claim_have_one_success(
     engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     written = await prescribe(work, pharmacy_people, (10,))
@@ -87,7 +87,7 @@ async def test_of_twenty_partial_dispenses_of_one_claim_exactly_one_succeeds(
     assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(engine, written) == 3
 
 
-async def test_twenty_who_claim_and_dispense_parts_never_hand_out_more_than_was_prescribed(
+async def test_twenty_partial_dispensers_never_exceed_the_quantity(
     engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     written = await prescribe(work, pharmacy_people, (10,))
@@ -111,7 +111,7 @@ async def test_twenty_who_claim_and_dispense_parts_never_hand_out_more_than_was_
 
 
 @pytest.mark.parametrize("first", range(4))
-async def test_dispense_reject_and_release_at_once_leave_one_outcome_that_all_readers_see(
+async def test_concurrent_dispense_reject_release_have_one_outcome(
     engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, first: int
 ) -> None:
     written = await prescribe(work, pharmacy_people)
@@ -125,7 +125,7 @@ async def test_dispense_reject_and_release_at_once_leave_one_outcome_that_all_re
     ]
     successes, _ = await race(attempts[first:] + attempts[:first])
     end = (await current(work, written)).status
-    assert end in (S.DISPENSED, S.REJECTED)  # a release first still leaves the rejection of what was scanned
+    assert end in (S.DISPENSED, S.REJECTED)  # If the release comes first, a scanned prescription can still be rejected.
     assert len(successes) <= (1 if end is S.DISPENSED else 2)
     assert await handed_out(engine, written) == (30 if end is S.DISPENSED else 0)
     states = await asyncio.wait_for(reading, 5)
@@ -174,7 +174,7 @@ async def test_s46_fifty_scans_at_once_are_counted_as_fifty(
     await assert_log_is_a_chain(pharmacy, written, pharmacy_people.pharmacist)
 
 
-async def test_a_reference_looked_up_by_many_at_once_neither_fails_nor_deadlocks(
+async def test_concurrent_lookups_of_a_reference_do_not_deadlock(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     for _ in range(5):

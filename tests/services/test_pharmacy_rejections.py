@@ -1,4 +1,4 @@
-"""Rejections on the real database: what may be rejected, and who is told."""
+"""Tests rejections on a real database: which prescriptions can be rejected, and who is notified."""
 
 import pytest
 

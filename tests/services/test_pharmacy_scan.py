@@ -1,4 +1,4 @@
-"""Scanning on the real database: what a code must be, what a scan changes and counts."""
+"""Tests scanning on a real database: accepted codes, changed rows and counters."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -25,7 +25,7 @@ A = PharmacyAction
 EVERYTHING = HistoryFilter(Period(), None)
 
 
-async def test_a_first_scan_makes_a_pending_prescription_scanned_and_counts(
+async def test_first_scan_makes_pending_prescription_scanned(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     found = await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
@@ -41,7 +41,7 @@ async def test_a_first_scan_makes_a_pending_prescription_scanned_and_counts(
     ]
 
 
-async def test_a_claimed_prescription_can_be_dispensed_by_its_holder_only(
+async def test_claimed_prescription_is_dispensed_only_by_its_holder(
     pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)

@@ -1,4 +1,4 @@
-"""How many statements each use case sends, BEGIN and COMMIT apart: the promise of the performance page."""
+"""Tests how many statements each use case sends, without BEGIN and COMMIT, as the performance page promises."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ def pharmacy(engine: AsyncEngine) -> PharmacyService:
 
 @contextmanager
 def statements(engine: AsyncEngine, at_most: int) -> Iterator[None]:
-    """Fail when the block sends more."""
+    """Fails if the block sends more statements."""
     sent: list[str] = []
 
     def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
@@ -87,7 +87,7 @@ async def test_a_rejection_with_its_two_mails_keeps_its_budget(engine: AsyncEngi
 
 
 @pytest.mark.parametrize("number", [1, 12])
-async def test_a_lookup_takes_as_many_statements_for_twelve_prescriptions_as_for_one(
+async def test_lookup_statements_do_not_grow_with_prescriptions(
     engine: AsyncEngine, pharmacy: PharmacyService, number: int
 ) -> None:
     async with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""The log of a process of its own."""
+"""Tests the log of a separate process."""
 
 import json
 import subprocess
