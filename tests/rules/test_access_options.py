@@ -1,4 +1,4 @@
-"""Who may call what: the options in the protos against the contract's list, so that none changes by accident."""
+"""Compares the access options of the protos with the contract's list, so that none changes by accident."""
 
 from collections.abc import Mapping
 
@@ -65,13 +65,11 @@ class TestEachMethod:
     def test_of_clinical_and_pharmacy_wants_a_verified_licence(self, method: Method) -> None:
         assert method.verified == (method.path.split(".")[1] in ("clinical", "pharmacy"))
 
-    def test_of_clinical_and_pharmacy_is_for_certain_roles_so_that_addresses_are_confirmed(
-        self, method: Method
-    ) -> None:
+    def test_clinical_and_pharmacy_methods_are_limited_to_roles(self, method: Method) -> None:
         assert method.for_roles == (not method.public and method.name not in SIGNED_IN)
         assert method.for_roles or method.path.split(".")[1] == "auth"
 
-    def test_that_writes_takes_an_idempotency_key_unless_its_answer_holds_secrets(self, method: Method) -> None:
+    def test_writes_without_secret_responses_take_idempotency_key(self, method: Method) -> None:
         reads = method.name.startswith(("Get", "List", "Watch"))
         holds_secrets = method.public or method.name in SIGNED_IN | ABOUT_CODES
         assert method.idempotent == (not reads and not holds_secrets)
@@ -145,7 +143,7 @@ def test_an_unknown_method_is_closed() -> None:
 
 
 def a_service(name: str, option: access_pb2.Access | None) -> str:
-    """Add a service with one method to the pool; its full name."""
+    """Adds a service with one method to the pool and returns its full name."""
     file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", package="probe", syntax="proto3")
     file.message_type.add(name=f"{name}Message")
     method = file.service.add(name=name).method.add(name="Do")
@@ -168,7 +166,7 @@ UNCLEAR: Mapping[str, access_pb2.Access | None] = {
 
 
 @pytest.mark.parametrize("name", UNCLEAR)
-def test_s30_a_method_that_does_not_say_who_may_call_and_what_is_recorded_stops_the_start(
+def test_s30_method_without_access_and_audit_stops_start(
     name: str,
 ) -> None:
     with pytest.raises(AccessUndeclared, match=rf"probe\.{name}\.Do"):

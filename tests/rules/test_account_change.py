@@ -1,4 +1,4 @@
-"""What a holder may make of his account."""
+"""Tests which changes owners may make to their accounts."""
 
 from dataclasses import replace
 
@@ -61,6 +61,6 @@ def test_nothing_is_both_given_and_cleared() -> None:
     assert refused(Role.PATIENT, change) == [("phone", "is both given and cleared")]
 
 
-def test_wrong_passwords_are_counted_under_an_address_only_if_it_is_the_accounts_own() -> None:
+def test_wrong_passwords_count_only_for_a_confirmed_address() -> None:
     assert PATIENT.sign_in_name == PATIENT.email
     assert replace(PATIENT, email_confirmed=False).sign_in_name == str(PATIENT.id)

@@ -1,4 +1,4 @@
-"""Messages of accounts and sessions, and their entities, both directions."""
+"""Tests the mapping between messages and entities of accounts and sessions, in both directions."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""Work beside the calls ends when it is told to, whatever happens in the same moment."""
+"""Tests that background work ends when it is stopped, whatever happens at the same moment."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ async def test_who_waits_hears_whether_it_was_set_in_time() -> None:
 
 
 class Died(Exception):
-    """The error of the work."""
+    """An error that the work raises."""
 
 
 async def dies(after: float = 0.0) -> None:
@@ -47,7 +47,7 @@ async def test_work_that_dies_ends_the_block_with_its_error(after: float) -> Non
     with pytest.raises(Died):
         async with asyncio.timeout(5), background.running(dies(after)):
             await asyncio.Event().wait()
-    await asyncio.sleep(0)  # the cancellation was taken back
+    await asyncio.sleep(0)  # the cancellation was undone
 
 
 async def test_work_that_dies_while_the_block_is_left_raises_its_error() -> None:

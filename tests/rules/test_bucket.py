@@ -1,4 +1,4 @@
-"""Token bucket arithmetic: burst, refill, refusal, refund, and which answer is reported."""
+"""Tests token bucket arithmetic: burst, refill, rejection, refund, and which result is reported."""
 
 import pytest
 
@@ -11,11 +11,11 @@ LIMITS += [
     Limit("single", 1, 60),
     Limit("load", 10_000, 60),
 ]
-NOW = 1_000_000.1  # a machine up for eleven days, and no round number
+NOW = 1_000_000.1  # uptime of eleven days, and no round number
 
 
 def drained(limit: Limit, now: float = NOW) -> float:
-    """The TAT of a bucket just emptied by calls of one token each."""
+    """Returns the TAT of a bucket that calls of one token each have just emptied."""
     tat = now
     for _ in range(limit.tokens):
         tat = take(tat, limit, now).tat
@@ -64,7 +64,7 @@ def test_a_bucket_fills_to_its_size_and_no_further() -> None:
     assert take(tat, limit, NOW + 10**6).remaining == 2
 
 
-def test_burst_and_refill_let_at_most_twice_the_number_through_in_the_first_period() -> None:
+def test_burst_and_refill_pass_at_most_twice_the_number() -> None:
     limit = Limit("doctor", 50, 60)
     tat, passed = NOW, 0
     for step in range(60 * 20):
@@ -97,7 +97,7 @@ def test_looking_takes_nothing() -> None:
     assert take(drained(limit), limit, NOW, cost=0).remaining == 0
 
 
-def test_a_refund_gives_the_token_back_but_never_more_than_the_bucket_holds() -> None:
+def test_refund_returns_token_up_to_the_bucket_size() -> None:
     limit = Limit("login", 5, 900)
     once = take(NOW, limit, NOW).tat
     assert take(refund(once, limit), limit, NOW, cost=0).remaining == 5

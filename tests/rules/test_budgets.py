@@ -1,4 +1,4 @@
-"""Which budgets a call is charged to: the contract's table, line by line."""
+"""Tests which budgets a call is charged to: the contract's table, line by line."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ def numbers(budgets: Sequence[Budget]) -> dict[str, tuple[int, float, str]]:
 @pytest.mark.parametrize(
     ("role", "tokens"), [(Role.ADMIN, 100), (Role.DOCTOR, 50), (Role.PHARMACIST, 30), (Role.PATIENT, 20)]
 )
-def test_a_signed_in_caller_is_charged_by_his_role_and_not_by_his_address(role: Role, tokens: int) -> None:
+def test_signed_in_caller_is_charged_by_role_not_by_address(role: Role, tokens: int) -> None:
     caller = a_caller(role)
     assert numbers(Budgets({}).of(caller, "", ADDRESS)) == {role.value: (tokens, MINUTE, str(caller.user_id))}
 
@@ -41,7 +41,7 @@ def test_a_stranger_is_charged_by_his_address() -> None:
     ("group", "tokens", "period"),
     [("login", 5, 15 * MINUTE), ("password_reset", 3, HOUR), ("registration", 3, HOUR), ("otp", 3, 5 * MINUTE)],
 )
-def test_what_strangers_may_call_is_charged_by_address_whoever_calls(group: str, tokens: int, period: float) -> None:
+def test_public_methods_are_charged_by_address_for_any_caller(group: str, tokens: int, period: float) -> None:
     for caller in (None, a_caller(Role.PATIENT)):
         by_address = [(limit, key) for limit, key in Budgets({}).of(caller, group, ADDRESS) if key == ADDRESS]
         assert numbers(by_address)[group] == (tokens, period, ADDRESS)
@@ -70,7 +70,7 @@ def test_an_activity_costs_a_stranger_nothing_beyond_his_address() -> None:
     assert numbers(Budgets({}).of(None, "scan", ADDRESS)).keys() == {"global", "anonymous"}
 
 
-def test_an_override_sets_the_number_and_the_factor_multiplies_every_one() -> None:
+def test_override_sets_number_and_factor_multiplies_all() -> None:
     budgets = Budgets({"login": 8, "anonymous": 40}, factor=2.5)
     found = {name: tokens for name, (tokens, _, _) in numbers(budgets.of(None, "login", ADDRESS)).items()}
     assert found == {"login": 20, "global": 250, "anonymous": 100}
@@ -151,7 +151,7 @@ def test_a_known_network_multiplies_its_48_too() -> None:
     assert [limit.tokens for limit, _ in charged if limit.name == "login"] == [800, 50]
 
 
-def test_a_sign_in_that_succeeds_gives_back_what_its_48_was_charged() -> None:
+def test_successful_sign_in_refunds_the_charge_of_its_48() -> None:
     budgets = Budgets({})
     charged = budgets.of(None, "login", "2001:db8:1:2::/64")
     returned = [key for _, key in budgets.returned_on_success("login", charged)]

@@ -1,4 +1,4 @@
-"""Leases, and whether a pharmacist could go on to dispense."""
+"""Tests leases, and whether a pharmacist could go on to dispense."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +18,7 @@ HOLDER, OTHER = new_id(), new_id()
 
 
 @pytest.mark.parametrize("status", [S.SCANNED, S.PARTIALLY_DISPENSED])
-def test_a_first_claim_lasts_a_lease_and_remembers_where_it_came_from(status: PrescriptionStatus) -> None:
+def test_first_claim_lasts_one_lease_and_stores_previous_state(status: PrescriptionStatus) -> None:
     prescription = a_prescription(status=status)
     assert claims.claim(prescription, HOLDER, LEASE) == Claim(HOLDER, status, NOW + LEASE)
 
@@ -61,7 +61,7 @@ def test_a_release_leads_back_to_where_the_claim_came_from(source: PrescriptionS
     assert claims.release(held(a_prescription(), HOLDER, claimed_from=source), HOLDER) is source
 
 
-def test_a_release_past_the_validity_leaves_an_expired_prescription() -> None:
+def test_release_after_validity_leaves_expired_prescription() -> None:
     assert claims.release(held(a_prescription(expires_at=NOW), HOLDER), HOLDER) is S.EXPIRED
 
 
@@ -81,6 +81,6 @@ def test_can_dispense_is_the_truth(status: PrescriptionStatus, pharmacist_id: UU
     assert claims.can_dispense(prescription, pharmacist_id) is could
 
 
-def test_who_has_not_seen_it_lately_could_not_take_the_claim_but_its_holder_has_it() -> None:
+def test_can_dispense_without_recent_scan_only_for_claim_holder() -> None:
     assert not claims.can_dispense(a_prescription(status=S.SCANNED), HOLDER, recently_seen=False)
     assert claims.can_dispense(held(a_prescription(), HOLDER), HOLDER, recently_seen=False)

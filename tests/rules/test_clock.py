@@ -1,4 +1,4 @@
-"""The time, and the calendar day that goes with it."""
+"""Tests the clock and the calendar day that belongs to its time."""
 
 import time
 from dataclasses import replace

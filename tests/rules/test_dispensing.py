@@ -1,4 +1,4 @@
-"""The state table, lines of a dispense, and scanned codes: pure rules."""
+"""Tests the state table, the lines of a dispense, and scanned codes as pure rules."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -75,7 +75,7 @@ STATES: dict[str, Prescription] = {
 REFUSED = PrescriptionInState
 TAKEN = ClaimedByOther
 TABLE: dict[str, tuple[Outcome, ...]] = {
-    # scan, validate, dispense all, dispense some, reject, release
+    # Columns: scan, validate, dispense all, dispense some, reject, release.
     "pending": (S.SCANNED, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
     "scanned": (S.SCANNED, S.VALIDATED, REFUSED, REFUSED, S.REJECTED, REFUSED),
     "validated": (S.VALIDATED, S.VALIDATED, S.DISPENSED, S.PARTIALLY_DISPENSED, S.REJECTED, S.SCANNED),
@@ -148,7 +148,7 @@ def test_the_last_open_unit_completes_a_prescription() -> None:
     assert (most.status, outcome.status) == (S.PARTIALLY_DISPENSED, S.DISPENSED)
 
 
-def test_a_partial_dispense_past_the_validity_leaves_an_expired_prescription() -> None:
+def test_partial_dispense_after_validity_leaves_it_expired() -> None:
     prescription = held(a_prescription(expires_at=NOW), HOLDER)
     assert _dispense_some(prescription, HOLDER) is S.EXPIRED
     assert _dispense_all(prescription, HOLDER) is S.DISPENSED
@@ -211,21 +211,21 @@ def test_an_open_code_of_an_open_prescription_passes() -> None:
     dispensing.check_code(prescription, prescription.qr_code)
 
 
-def test_a_code_that_was_never_stored_or_belongs_to_another_prescription_is_invalid() -> None:
+def test_unknown_code_or_code_of_other_prescription_is_invalid() -> None:
     prescription = a_prescription()
     for code in (None, a_prescription().qr_code):
         with pytest.raises(QrCodeInvalid):
             dispensing.check_code(prescription, code)
 
 
-def test_a_replaced_code_is_refused_as_such_even_when_it_has_expired() -> None:
+def test_replaced_code_is_rejected_as_replaced_even_if_expired() -> None:
     prescription = a_prescription()
     code = replace(prescription.qr_code, replaced_at=NOW, expires_at=NOW)
     with pytest.raises(QrCodeReplaced):
         dispensing.check_code(prescription, code)
 
 
-def test_a_code_ends_at_the_moment_of_its_expiry_by_database_time() -> None:
+def test_code_expires_at_its_exact_time_by_database_clock() -> None:
     prescription = a_prescription()
     last_moment = replace(prescription.qr_code, expires_at=NOW + timedelta(microseconds=1))
     dispensing.check_code(prescription, last_moment)
@@ -234,7 +234,7 @@ def test_a_code_ends_at_the_moment_of_its_expiry_by_database_time() -> None:
     assert refusal.value.metadata == {"expired_at": NOW}
 
 
-def test_a_final_state_is_told_rather_than_the_expiry_of_its_code() -> None:
+def test_final_state_is_reported_before_the_expiry_of_its_code() -> None:
     prescription = a_prescription(status=S.DISPENSED)
     with pytest.raises(PrescriptionDispensed):
         dispensing.check_code(prescription, replace(prescription.qr_code, expires_at=NOW))

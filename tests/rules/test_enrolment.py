@@ -1,4 +1,4 @@
-"""Which fields each role's application needs and may have."""
+"""Tests which fields each role's application requires and accepts."""
 
 from dataclasses import replace
 from datetime import date

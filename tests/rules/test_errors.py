@@ -1,4 +1,4 @@
-"""The declared errors themselves: what callers and logs get of them."""
+"""Tests the declared errors: their form for callers and in logs."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def declared(error: type[DeclaredError] = DeclaredError) -> Iterator[type[Declar
 @pytest.mark.parametrize("error", list(declared()))
 def test_every_error_has_a_code_and_something_to_say(error: type[DeclaredError]) -> None:
     assert error.code
-    if error not in (NotFound,):  # it says what was not found
+    if error not in (NotFound,):  # It names the kind of thing that was not found.
         assert re.fullmatch(r"[A-Z].+\.", error.message)
 
 

@@ -1,4 +1,4 @@
-"""Asking for a new password has a budget of its own: it takes nothing from what signed-in accounts ask for."""
+"""Tests that password reset requests have a budget apart from the requests of signed-in accounts."""
 
 from server.db.identifiers import new_id
 from server.identity import Caller, Role
@@ -7,7 +7,7 @@ from server.rate_limits.budgets import Budgets
 ADDRESS = "192.0.2.1"
 
 
-def test_a_stranger_who_forgot_a_password_is_charged_by_his_address() -> None:
+def test_forgot_password_is_charged_by_address() -> None:
     charged = Budgets({}).of(None, "forgot_password", ADDRESS)
     assert {(limit.name, limit.tokens, limit.period, key) for limit, key in charged} == {
         ("forgot_password", 3, 3600, ADDRESS),
@@ -16,7 +16,7 @@ def test_a_stranger_who_forgot_a_password_is_charged_by_his_address() -> None:
     }
 
 
-def test_s91_asking_for_a_reset_takes_nothing_from_codes_of_who_is_signed_in() -> None:
+def test_s91_reset_request_leaves_codes_of_signed_in_account() -> None:
     caller = Caller(new_id(), Role.PATIENT, new_id())
     names = [limit.name for limit, _ in Budgets({}).of(caller, "forgot_password", ADDRESS)]
     assert names == ["forgot_password", "patient"]

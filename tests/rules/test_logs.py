@@ -1,4 +1,4 @@
-"""Logs: one JSON line each, whatever a caller wrote."""
+"""Tests logs: one JSON line per event, whatever text a caller sent."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ HOSTILE = 'x\n{"level":"info","fake":1}\r\u2028\x1b[31m"'
 
 
 class Log:
-    """The log as it is configured, and what it wrote."""
+    """Holds the configured log and the lines that it wrote."""
 
     def __init__(self) -> None:
         self.stream = StringIO()
@@ -28,7 +28,7 @@ class Log:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
-    """The server's logging at level `info`; what was configured before stands again afterwards."""
+    """Configures the server's logging at level `info`, and restores the previous configuration afterwards."""
     before, handlers, log = structlog.get_config(), logging.getLogger().handlers, Log()
     monkeypatch.setattr(sys, "stderr", log.stream)
     logs.configure("info")
@@ -64,7 +64,7 @@ def test_a_long_text_is_cut(log: Log) -> None:
     assert [line["method"] for line in log.lines()] == ["x" * 256]
 
 
-def test_s61_an_exception_is_told_by_type_and_place_but_never_by_its_text(log: Log) -> None:
+def test_s61_exception_is_logged_by_type_and_place_without_text(log: Log) -> None:
     try:
         try:
             raise KeyError("Failing row contains (Clara Canary, HIV)")
@@ -78,7 +78,7 @@ def test_s61_an_exception_is_told_by_type_and_place_but_never_by_its_text(log: L
     assert "Canary" not in log.stream.getvalue()
 
 
-def test_s61_what_libraries_log_is_told_without_what_they_were_handed(log: Log) -> None:
+def test_s61_library_messages_are_logged_without_arguments(log: Log) -> None:
     asyncio_log = logging.getLogger("asyncio")
     try:
         raise ValueError("Clara Canary")

@@ -1,4 +1,4 @@
-"""Texts of several lines keep their lines and indents in both parts of an email."""
+"""Tests that texts of several lines keep their lines and indents in both parts of an email."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +31,7 @@ PLACES: Final[dict[EmailKind, tuple[Callable[[Prescription], Prescription], int]
     EmailKind.REJECTED: (with_reason, 17),
     EmailKind.CANCELLED: (with_reason, 17),
 }
-"""Where such texts stand, and how far their lines are indented."""
+"""The function that sets such a text, and how far its lines are indented, for each kind of email."""
 
 
 @pytest.mark.parametrize("kind", PLACES)

@@ -1,4 +1,4 @@
-"""Every date in every email stands beside what it speaks of: each meaning has a date of its own here."""
+"""Tests that every date in an email is next to its meaning: each meaning has its own date in these tests."""
 
 import re
 from dataclasses import replace
@@ -49,7 +49,7 @@ EXPECTED: Final[dict[EmailKind, tuple[tuple[str, datetime], ...]]] = {
 
 
 def dated(kind: EmailKind) -> TemplateData:
-    """What an email of that kind is written from, with a date of its own for each meaning."""
+    """Returns the data of an email of this kind, with its own date for each meaning."""
     contents = replace(
         contents_of(kind), changed_at=ASKED_FOR, code="042871", code_expires_at=MAILED_CODE_ENDS, code_works=True
     )
@@ -76,7 +76,7 @@ def told(moment: datetime) -> str:
 
 
 def bodies(kind: EmailKind, contents: TemplateData, writer: EmailRenderer = FULL) -> tuple[str, str]:
-    """Both parts as one line each, without tags and colons."""
+    """Returns each part as one line, without tags and colons."""
     letter = writer.write(kind, contents)
     html = re.sub(r"<[^>]+>", " ", letter.html)
     text, html = (" ".join(body.replace(":  ", " ").split()) for body in (letter.text, html))
@@ -92,7 +92,7 @@ def test_each_date_stands_beside_what_it_speaks_of(kind: EmailKind) -> None:
 
 
 @pytest.mark.parametrize("kind", [EmailKind.PRESCRIPTION, EmailKind.DISPENSED])
-def test_a_code_that_ends_with_its_prescription_is_not_said_to_be_renewable(kind: EmailKind) -> None:
+def test_code_ending_with_its_prescription_is_not_renewable(kind: EmailKind) -> None:
     contents = dated(kind)
     assert contents.prescription is not None
     ending = replace(contents.prescription, qr_code=replace(CODE, expires_at=PRESCRIPTION_ENDS.replace(microsecond=0)))
@@ -101,7 +101,7 @@ def test_a_code_that_ends_with_its_prescription_is_not_said_to_be_renewable(kind
         assert "get a new one" not in body
 
 
-def test_after_a_part_a_code_that_no_longer_works_is_not_said_to_be_scannable() -> None:
+def test_dead_code_after_partial_dispense_is_not_scannable() -> None:
     for body in bodies(EmailKind.DISPENSED, replace(dated(EmailKind.DISPENSED), code_works=False)):
         assert DATE.findall(body) == [told(HANDED_OUT_AT), told(PRESCRIPTION_ENDS)]
         assert "Its QR code no longer works; get a new one in MedConnect." in body

@@ -1,4 +1,4 @@
-"""How letters travel: headers, escaping and the QR picture."""
+"""Tests the envelope of emails: headers, escaping and the QR picture."""
 
 import io
 from dataclasses import replace
@@ -31,7 +31,7 @@ from tests.fixtures.rendered_emails import (
 
 
 def sent(mail: EmailMessage) -> EmailMessage:
-    """The mail as its reader's program sees it."""
+    """Returns the email as its reader's program parses it."""
     received = message_from_bytes(mail.as_bytes(), policy=default)
     assert isinstance(received, EmailMessage)
     return received
@@ -46,7 +46,7 @@ def part(mail: EmailMessage, subtype: str) -> str:
 
 @pytest.mark.parametrize("words", HOSTILE)
 @pytest.mark.parametrize("kind", EmailKind)
-def test_s58_hostile_words_reach_one_recipient_escaped_and_literal(words: str, kind: EmailKind) -> None:
+def test_s58_hostile_words_reach_one_recipient_escaped(words: str, kind: EmailKind) -> None:
     raw = build_message(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None)
     assert b"\r\n.\r\n" not in raw.as_bytes()
     mail = sent(raw)
@@ -75,7 +75,7 @@ def test_s57_what_is_not_exactly_one_address_is_no_recipient(address: str) -> No
         build_message(replace(MAIL, recipient=address), SENDER, letter, None)
 
 
-def test_the_same_mail_always_has_the_same_message_id_and_says_that_nobody_wrote_it() -> None:
+def test_email_has_stable_message_id_and_auto_generated_header() -> None:
     letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
     first, second = (build_message(replace(MAIL, fence=fence), SENDER, letter, None) for fence in (1, 2))
     assert first["Message-ID"] == second["Message-ID"] == f"<{MAIL.id}@hospital.example>"

@@ -1,4 +1,4 @@
-"""What mails say: the words, in text and in HTML, and when they have a QR code."""
+"""Tests the texts of emails, in text and in HTML, and when they have a QR code."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -133,7 +133,7 @@ def test_the_html_says_what_the_text_says(kind: EmailKind) -> None:
     assert [fact for fact in facts if fact not in letter.html] == []
 
 
-def test_the_welcome_of_a_patient_names_the_reference_number_and_where_to_sign_in() -> None:
+def test_patient_welcome_has_reference_number_and_sign_in_link() -> None:
     letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
     for body in (letter.text, letter.html):
         assert PATIENT.reference_number in body
@@ -141,7 +141,7 @@ def test_the_welcome_of_a_patient_names_the_reference_number_and_where_to_sign_i
         assert "set-password" not in body
 
 
-def test_the_welcome_of_an_account_whose_address_is_not_confirmed_has_its_code_and_no_link_to_sign_in() -> None:
+def test_unconfirmed_welcome_has_code_and_no_sign_in_link() -> None:
     letter = FULL.write(EmailKind.WELCOME, replace(contents_of(EmailKind.WELCOME), code="042871", code_expires_at=NOW))
     for body in (letter.text, letter.html):
         assert "042871" in body
@@ -151,7 +151,7 @@ def test_the_welcome_of_an_account_whose_address_is_not_confirmed_has_its_code_a
 
 
 @pytest.mark.parametrize("kind", [EmailKind.PASSWORD_RESET, EmailKind.HISTORY_CODE, EmailKind.EMAIL_CODE])
-def test_a_mail_with_a_code_says_until_when_it_is_good_and_to_tell_it_nobody(kind: EmailKind) -> None:
+def test_code_email_states_expiry_and_secrecy(kind: EmailKind) -> None:
     letter = FULL.write(kind, contents_of(kind))
     for body in (letter.text, letter.html):
         for said in ("042871", "26 November 2026, 10:30 UTC", "Never share"):
@@ -166,7 +166,7 @@ def test_a_mail_about_an_address_is_to_that_address() -> None:
 
 
 @pytest.mark.parametrize("kind", [EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED])
-def test_s59_minimal_mails_name_no_diagnosis_no_medicine_and_no_reason(kind: EmailKind) -> None:
+def test_s59_minimal_emails_omit_diagnosis_medicine_and_reason(kind: EmailKind) -> None:
     full, minimal = FULL.write(kind, contents_of(kind)), MINIMAL.write(kind, contents_of(kind))
     for canary in ("Acute sinusitis", "Amoxicillin", "500 mg"):
         assert canary not in minimal.text + minimal.html
@@ -186,7 +186,7 @@ def test_moments_are_told_in_the_hospitals_zone() -> None:
 @pytest.mark.parametrize(
     "status", [s for s in PrescriptionStatus if s.value in ("dispensed", "rejected", "cancelled", "expired")]
 )
-def test_a_prescription_that_ended_meanwhile_is_mailed_without_a_code_and_says_why(status: PrescriptionStatus) -> None:
+def test_email_of_ended_prescription_has_no_code_and_states_why(status: PrescriptionStatus) -> None:
     ended = replace(PRESCRIPTION, status=status)
     assert qr_text(ended, CODES) is None
     letter = FULL.write(EmailKind.PRESCRIPTION, prescription_contents(ended, picture_id=""))
@@ -197,7 +197,7 @@ def test_a_prescription_that_ended_meanwhile_is_mailed_without_a_code_and_says_w
         assert "without a scanner" not in body
 
 
-def test_a_code_that_is_over_or_whose_key_is_retired_is_not_mailed() -> None:
+def test_code_that_expired_or_lost_its_key_is_not_emailed() -> None:
     over = replace(PRESCRIPTION, as_of=CODE.expires_at)
     assert qr_text(replace(over, as_of=CODE.expires_at - timedelta(seconds=1)), CODES) is not None
     assert qr_text(over, CODES) is None

@@ -1,4 +1,4 @@
-"""What becomes of a mail after a try."""
+"""Tests the state of an email after an attempt to send it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,19 +36,19 @@ def test_a_mail_deferred_for_a_day_is_given_up() -> None:
     assert after_failed_delivery(replace(LATE, deferrals=5), MailDeferred("451"), 1.0) == GivenUp("451")
 
 
-def test_a_mail_first_deferred_after_an_outage_of_a_day_gets_the_short_pauses() -> None:
+def test_email_first_deferred_after_outage_gets_short_pauses() -> None:
     outcome = after_failed_delivery(replace(LATE, deferrals=4), MailDeferred("451"), 1.0)
     assert outcome == Postponed(1800, "451", counted=True, deferred=True)
 
 
 @pytest.mark.parametrize(("left", "seconds"), [(86_400, 600), (400, 200), (6, 5), (1, 5)])
-def test_the_pause_of_a_code_is_at_most_half_of_what_is_left_of_it(left: int, seconds: float) -> None:
+def test_pause_of_code_is_at_most_half_of_its_remaining_time(left: int, seconds: float) -> None:
     code = replace(MAIL, deferrals=3, expires_at=NOW + timedelta(seconds=left))
     outcome = after_failed_delivery(code, MailDeferred("451"), 1.0)
     assert outcome == Postponed(seconds, "451", counted=True, deferred=True)
 
 
-def test_a_refused_mail_is_given_up_at_once_and_only_a_refused_recipient_is_harmless() -> None:
+def test_rejected_email_fails_and_only_bad_recipient_is_harmless() -> None:
     assert after_failed_delivery(MAIL, MailRefused("554 not wanted"), 1.0) == GivenUp("554 not wanted")
     outcome = after_failed_delivery(MAIL, RecipientRefused("550 <a@b.example> unknown"), 1.0)
     assert outcome == GivenUp("550 <a***@b.example> unknown", harmless=True)
@@ -63,11 +63,11 @@ def test_a_mail_system_that_is_away_uses_up_no_attempt_for_a_day() -> None:
     assert after_failed_delivery(put_back, MailSystemAway("gone"), 1.0) == Postponed(5, "gone", counted=False)
 
 
-def test_a_mail_that_cannot_be_composed_is_set_aside_after_three_tries() -> None:
+def test_email_that_cannot_be_composed_fails_after_three_tries() -> None:
     outcomes = [after_failed_composing(replace(MAIL, attempts=attempts), "fault", 3, 1.0) for attempts in range(3)]
     assert outcomes == [Postponed(5, "fault", counted=True), Postponed(30, "fault", counted=True), GivenUp("fault")]
 
 
-def test_deferrals_use_up_no_try_of_a_mail_that_cannot_be_composed() -> None:
+def test_deferrals_do_not_count_as_composition_failures() -> None:
     deferred = replace(MAIL, attempts=20, deferrals=19)
     assert after_failed_composing(deferred, "fault", 3, 1.0) == Postponed(30, "fault", counted=True)

@@ -1,4 +1,4 @@
-"""Names as they are sought: without regard to case and accents, in any script."""
+"""Tests name search: without regard to case and accents, in any script."""
 
 import pytest
 
@@ -61,5 +61,5 @@ def test_a_name_is_found_by_itself_however_it_is_written(name: str) -> None:
         ("a:* | !b\\", "'a' & 'b'"),
     ],
 )
-def test_a_search_finds_the_beginnings_of_words_and_short_words_whole(search: str, text: str | None) -> None:
+def test_search_finds_word_prefixes_and_whole_short_words(search: str, text: str | None) -> None:
     assert query(search) == text

@@ -1,4 +1,4 @@
-"""One-time codes: how they are drawn, what is stored of them, and what they are bound to."""
+"""Tests one-time codes: how they are drawn, their stored form, and the values that they are bound to."""
 
 import hashlib
 import hmac
@@ -24,12 +24,12 @@ SCOPES = [
 ]
 
 
-def test_s10_codes_are_six_digits_and_every_digit_is_as_likely_in_every_place() -> None:
+def test_s10_codes_have_six_uniformly_distributed_digits() -> None:
     codes = [issue(SCOPE, KEY).text for _ in range(3000)]
     assert all(len(code) == 6 and code.isdecimal() and code.isascii() for code in codes)
     for place in range(6):
         seen = Counter(code[place] for code in codes)
-        # chi-square with 9 degrees of freedom: above 45 once in a million
+        # Chi-square with 9 degrees of freedom exceeds 45 once in a million runs.
         assert sum((seen[digit] - 300) ** 2 / 300 for digit in "0123456789") < 45
 
 
@@ -39,7 +39,7 @@ def test_s10_a_small_number_keeps_its_leading_zeros(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(SCOPES, 2)))
-def test_s12_a_code_is_stored_otherwise_for_another_user_purpose_or_session(one: CodeScope, other: CodeScope) -> None:
+def test_s12_stored_code_differs_by_user_purpose_and_session(one: CodeScope, other: CodeScope) -> None:
     assert stored_hash("123456", one, KEY) != stored_hash("123456", other, KEY)
 
 
@@ -51,7 +51,7 @@ def test_s13_what_is_stored_says_nothing_without_the_key() -> None:
         assert guess.digest() != code.hash
 
 
-def test_a_sealed_code_opens_for_its_recipient_under_its_key_and_unchanged_only() -> None:
+def test_sealed_code_decrypts_only_for_its_recipient_and_key() -> None:
     seal, recipient = CodeSeal(KEY), UUID(int=1)
     sealed = seal.close("042871", recipient)
     assert seal.open(sealed, recipient) == "042871"

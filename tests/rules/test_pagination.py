@@ -1,4 +1,4 @@
-"""Page tokens: they continue the list they were issued for, and no other."""
+"""Tests page tokens: each continues only the list that it was issued for."""
 
 import base64
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""Which new passwords are refused, and with which reason."""
+"""Tests which new passwords are rejected, and with which reason."""
 
 import gzip
 
@@ -11,7 +11,7 @@ from server.errors import PasswordBreached, PasswordContext, ValidationFailed
 EMAIL, NAME = "maria.silva@example.org", "Maria da Silva-Örnsköld"
 
 
-def test_s05_the_list_holds_more_than_ten_thousand_passwords_that_are_long_enough_to_be_chosen() -> None:
+def test_s05_list_has_ten_thousand_passwords_of_valid_length() -> None:
     words = gzip.decompress(passwords._COMMON.read_bytes()).decode().split("\n")
     assert len([word for word in words if len(word) >= passwords.MIN_LENGTH]) > 10_000
     assert words == sorted(set(words), key=lambda word: (word == "", word))
@@ -39,7 +39,7 @@ def test_s05_the_list_holds_more_than_ten_thousand_passwords_that_are_long_enoug
         "ｐａｓｓｗｏｒｄ１",
     ],
 )
-def test_s05_what_is_tried_first_everywhere_is_refused_as_breached(password: str) -> None:
+def test_s05_most_common_passwords_are_rejected_as_breached(password: str) -> None:
     with pytest.raises(PasswordBreached) as refused:
         check_new_password(password, EMAIL, NAME, field="newPassword")
     assert [violation.field for violation in refused.value.violations] == ["newPassword"]

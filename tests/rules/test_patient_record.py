@@ -1,4 +1,4 @@
-"""An update changes what is present, and nothing else."""
+"""Tests that an update changes only the fields that are present."""
 
 from dataclasses import asdict, fields
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""The days that a list is narrowed to, and the moments they mean."""
+"""Tests the days that filter a list, and the times at which they begin and end."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""QR pictures: a reader must get the same text back from each of them."""
+"""Tests QR pictures: a reader must decode the same text from each of them."""
 
 import base64
 import io

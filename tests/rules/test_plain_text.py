@@ -1,4 +1,4 @@
-"""Which characters are stored: over all of Unicode, and over texts as people write and paste them."""
+"""Tests which characters are stored, for all of Unicode and for texts as people write and paste them."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ MARKS_OF_DIRECTION: Final = frozenset("\u061c\u200e\u200f")
 EMBEDDINGS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 SHOWING_NOTHING: Final = frozenset("\ufffc\U0001d159")
 IGNORABLE_LETTERS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
-"""Default_Ignorable_Code_Point, as far as no category says so."""
+"""Default_Ignorable_Code_Point, unless a category includes it."""
 SELECTORS: Final = frozenset(
     chr(code)
     for first, last in ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
@@ -31,7 +31,7 @@ VISIBLE_FORMATS: Final = frozenset(
     )
     for code in range(first, last + 1)
 )  # fmt: skip
-"""Category Cf and not ignorable: signs around numbers, interlinear annotation, Egyptian layout."""
+"""Characters of category Cf that are not ignorable: number signs, interlinear annotation, Egyptian layout."""
 NONCHARACTERS: Final = frozenset(
     chr(code)
     for code in (*range(0xFDD0, 0xFDF0), *(plane << 16 | last for plane in range(17) for last in (0xFFFE, 0xFFFF)))
@@ -47,7 +47,7 @@ NAMES: Final = (
     "Tiếng", "ᠮᠣᠩᠭᠣᠯ", "ᠠ\u180e", "ᠪ\u180bᠠ", "ᏣᎳᎩ", "ⵜⴰⵎⴰⵣⵉⵖⵜ", "አማርኛ", "ಕನ್ನಡ", "සිංහල", "မြန်မာ", "ខ្មែរ", "བོད་སྐད",
     "ދިވެހި", "ߒߞߏ", "𞤀𞤣𞤤𞤢𞤥", "山田　太郎", "St. Mary's (No. 2) & Sons", "Apotheke №5", "⠃⠗⠇⠀⠁",
 )  # fmt: skip
-"""People, pharmacies and words of the world, in normal form: each is stored as it is."""
+"""Names of people and pharmacies and words of the world, in normal form: each is stored unchanged."""
 EMOJI: Final = ("😀", "❤️", "👩‍⚕️", "👩🏽‍⚕️", "🏳️‍🌈", "👨‍👩‍👧", "1️⃣", "☎︎", "🇮🇪", "🩷")
 
 PASTED: Final = {
@@ -95,12 +95,12 @@ BLANK: Final = (
 
 
 def members(classes: str) -> frozenset[str]:
-    """All characters whose category begins with one of these letters, where Python knows it."""
+    """Returns all characters whose category begins with one of these letters, if Python knows the character."""
     return frozenset(c for c in EVERYTHING if unicodedata.category(c) in classes.split())
 
 
 UNKNOWN: Final = members("Cn")
-"""Unassigned, or assigned since Python's tables were made."""
+"""Characters that are unassigned, or assigned after Python's tables were made."""
 IGNORABLE: Final = (members("Cf") | IGNORABLE_LETTERS | SELECTORS) - VISIBLE_FORMATS
 CONTROLS: Final = members("Cc Zl Zp")
 
@@ -111,11 +111,11 @@ def found(pattern: "object", text: str) -> frozenset[str]:
 
 @pytest.fixture(scope="module")
 def every_character() -> str:
-    """Each of them after a letter that needs no joiner and no selector."""
+    """Returns a text with each character after a letter that needs no joiner and no selector."""
     return "".join(f"a{character}" for character in EVERYTHING)
 
 
-def test_s89_every_character_of_a_line_is_kept_dropped_or_refused(every_character: str) -> None:
+def test_s89_character_of_a_line_is_kept_dropped_or_rejected(every_character: str) -> None:
     dropped, refused = found(UNSEEN_IN_LINES, every_character), found(REFUSED_IN_LINES, every_character)
     assert not dropped & refused
     assert dropped - UNKNOWN == IGNORABLE - EMBEDDINGS - UNKNOWN
@@ -127,11 +127,11 @@ def test_s89_every_character_of_a_line_is_kept_dropped_or_refused(every_characte
 def test_s89_what_is_not_assigned_is_refused(every_character: str) -> None:
     refused = found(REFUSED_IN_LINES, every_character)
     assert refused >= NONCHARACTERS
-    assert len(UNKNOWN - refused) < 30_000  # assigned after Python's Unicode 14: scripts, ideographs, emoji
-    assert "\U000e0fff" in refused  # ignorable, and kept free for what nobody knows yet
+    assert len(UNKNOWN - refused) < 30_000  # Assigned after Python's Unicode 14: scripts, ideographs, emoji.
+    assert "\U000e0fff" in refused  # Ignorable, and reserved for future assignment.
 
 
-def test_s89_a_block_differs_by_its_breaks_and_marks_of_direction(every_character: str) -> None:
+def test_s89_block_also_keeps_line_breaks_and_direction_marks(every_character: str) -> None:
     assert found(REFUSED_IN_LINES, every_character) - found(REFUSED_IN_BLOCKS, every_character) == BREAKS
     assert found(UNSEEN_IN_LINES, every_character) - found(UNSEEN_IN_BLOCKS, every_character) == MARKS_OF_DIRECTION
 
@@ -194,7 +194,7 @@ def test_s89_what_is_stored_is_stored_again_unchanged(text: str, block: bool) ->
     ids=ascii,
 )
 def test_s89_any_text_is_judged_in_linear_time(pattern: str) -> None:
-    """60,000 characters take at most some 20 times as long as 6,000, where 100 would be quadratic."""
+    """Checks that 60,000 characters take at most about 20 times as long as 6,000; quadratic time would be 100 times."""
     spent = []
     for size in (6_000, 60_000):
         text = pattern * (size // len(pattern))

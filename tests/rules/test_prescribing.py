@@ -1,4 +1,4 @@
-"""What a doctor may do with a prescription when, and how he is refused."""
+"""Tests which actions a doctor may take on a prescription in each state, and how others are rejected."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,9 +30,7 @@ NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
         (PrescriptionStatus.EXPIRED, PrescriptionExpired),
     ],
 )
-def test_a_final_state_refuses_with_its_own_error_and_says_since_when(
-    status: PrescriptionStatus, refusal: type[Exception]
-) -> None:
+def test_final_state_rejects_with_its_own_error_and_time(status: PrescriptionStatus, refusal: type[Exception]) -> None:
     with pytest.raises(refusal) as refused:
         check_not_final(a_prescription(status=status, changed_at=NOW))
     assert refused.value.metadata == {"state": status, "changed_at": NOW}  # type: ignore[attr-defined]
@@ -43,7 +41,7 @@ def test_an_open_state_is_let_through(status: PrescriptionStatus) -> None:
     check_not_final(a_prescription(status=status))
 
 
-def test_a_doctor_who_comes_too_late_learns_whom_to_call_and_until_when() -> None:
+def test_cancel_during_claim_names_pharmacy_phone_and_claim_end() -> None:
     pharmacist = a_user(Role.PHARMACIST, phone="+49 30 7", pharmacy_name="Corner")
     claim = Claim(pharmacist.id, PrescriptionStatus.SCANNED, NOW + timedelta(minutes=20))
     assert claimed_refusal(claim, pharmacist).metadata == {
@@ -54,7 +52,7 @@ def test_a_doctor_who_comes_too_late_learns_whom_to_call_and_until_when() -> Non
     }
 
 
-def test_a_mail_goes_to_the_patients_account_and_names_the_prescription_alone() -> None:
+def test_email_goes_to_patient_account_and_names_prescription() -> None:
     prescription = a_prescription()
     mail = mail_to_patient(EmailKind.CANCELLED, prescription)
     assert prescription.patient_user_id is not None

@@ -1,4 +1,4 @@
-"""New codes and the texts of stored ones."""
+"""Tests new codes and the texts of stored codes."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -44,7 +44,7 @@ def test_two_codes_of_one_prescription_differ() -> None:
     assert len({one.id, other.id, one.nonce, other.nonce, one.qr_hash, other.qr_hash}) == 6
 
 
-def test_after_a_rotation_old_codes_are_read_and_new_ones_sealed_with_the_new_key() -> None:
+def test_rotation_reads_old_codes_and_seals_with_the_new_key() -> None:
     old = issuer().issue(uuid4(), NOW, FAR)
     rotated = issuer(f"{SECOND},{FIRST}")
     assert rotated.can_read(old)

@@ -1,4 +1,4 @@
-"""Reference numbers: canonical, forgiving about spelling, unforgiving about mistakes."""
+"""Tests reference numbers: canonical form, tolerated spellings, and detected mistakes."""
 
 import itertools
 import re
@@ -30,17 +30,17 @@ def valid(text: str) -> bool:
 
 
 def swap(body: str, pair: str) -> str:
-    """The body with that pair of neighbours the other way round."""
+    """Returns the body with this pair of neighbours swapped."""
     return body.replace(pair, pair[::-1], 1)
 
 
-def test_a_new_prescription_number_has_the_shape_of_the_contract_and_reads_back() -> None:
+def test_new_prescription_number_has_contract_form_and_parses() -> None:
     number = new_prescription_number(DAY)
     assert re.fullmatch(r"RX-20261122-[0-9A-HJKMNP-TV-Z]{8}", number)
     assert normalize(number) == ReferenceNumber(ReferenceKind.PRESCRIPTION, number)
 
 
-def test_a_new_patient_reference_has_the_shape_of_the_contract_and_reads_back() -> None:
+def test_new_patient_reference_has_contract_form_and_parses() -> None:
     number = new_patient_reference(date(987, 1, 2))
     assert re.fullmatch(r"PAT-09870102-[0-9A-HJKMNP-TV-Z]{8}", number)
     assert normalize(number) == ReferenceNumber(ReferenceKind.PATIENT, number)
@@ -97,7 +97,7 @@ def test_a_swap_in_the_day_is_caught() -> None:
 
 
 @pytest.mark.parametrize("day", ["20260229", "20261301", "20260100", "00000101", "20260431"])
-def test_a_day_that_never_was_is_refused_whatever_its_check_character(day: str) -> None:
+def test_invalid_day_is_rejected_with_any_check_character(day: str) -> None:
     assert not valid(f"RX-{day}-7K3M9QT{check_character(day + '7K3M9QT')}")
 
 
@@ -130,7 +130,7 @@ def test_anything_of_another_shape_is_refused(typed: str) -> None:
     assert not valid(typed)
 
 
-def test_a_lookalike_that_only_unicode_upper_case_makes_is_refused() -> None:
+def test_lookalike_made_by_unicode_upper_case_is_rejected() -> None:
     number = "PAT-20261110-10ABC0A0"
     assert valid(number.replace("-1", "-i"))
     assert not valid(number.replace("-1", "-ı"))

@@ -1,4 +1,4 @@
-"""A child process that dies is restarted after growing pauses, and given up when it keeps dying."""
+"""Tests that a child process that dies is restarted after growing pauses, and given up if it keeps dying."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from server.supervision.restarts import KeepsDying, StartFailed
 
 
 class Program:
-    """A child that runs a line of Python in each life; a life whose line is empty does not start."""
+    """Runs a line of Python in each life of the child; with an empty line the child does not start."""
 
     name = "program"
 

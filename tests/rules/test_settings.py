@@ -1,4 +1,4 @@
-"""What is configured: the environment, a `.env` file, and files for secrets."""
+"""Tests the sources of settings: the environment, a `.env` file, and files for secrets."""
 
 import os
 import re
@@ -15,7 +15,7 @@ SECRET = "an example secret of 32 bytes or more"
 
 @pytest.fixture(autouse=True)
 def _nothing_is_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variable of this machine, no `.env`."""
+    """Removes this machine's variables and any `.env` file."""
     monkeypatch.chdir(tmp_path)
     names = {name.upper() for name in Settings.model_fields}
     for name in os.environ:
@@ -41,13 +41,13 @@ def test_without_any_configuration_it_is_a_development_instance() -> None:
 def test_the_example_file_shows_every_setting_with_its_default(tmp_path: Path) -> None:
     example = (ROOT / "env.example").read_text()
     shown = set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE))
-    unshown = {"DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"}  # named beside DATABASE_URL
+    unshown = {"DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"}  # described with DATABASE_URL
     assert shown | unshown == {name.upper() for name in Settings.model_fields}
     (tmp_path / ".env").write_text(re.sub(r"^#(?=[A-Z_]+=)(?!DATABASE_URL)", "", example, flags=re.MULTILINE))
     assert read_settings() == Settings.model_construct()
 
 
-def test_the_environment_wins_over_the_file_and_arguments_over_both(
+def test_environment_overrides_file_and_arguments_override_both(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text("CURRENCY=EUR\nQR_VALID_DAYS=9\nCLAIM_MINUTES=15\n")
@@ -82,7 +82,7 @@ def test_empty_variables_are_no_variables(monkeypatch: pytest.MonkeyPatch) -> No
     assert read_settings() == before
 
 
-def test_addresses_are_confirmed_in_production_unless_it_is_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_confirms_addresses_unless_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, MEDCONNECT_ENV="production")
     assert read_settings().confirms_email
     configure(monkeypatch, REGISTRATION_CONFIRM_EMAIL="false")
@@ -174,7 +174,7 @@ def test_settings_do_not_change() -> None:
         ({"TLS_CERT": "a.pem", "TLS_KEY": "b.pem"}, True),
     ],
 )
-def test_browsers_use_tls_where_the_instance_or_a_proxy_speaks_it(
+def test_browsers_use_tls_if_instance_or_proxy_provides_it(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], tls: bool
 ) -> None:
     configure(monkeypatch, **variables)

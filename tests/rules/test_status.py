@@ -1,4 +1,4 @@
-"""Errors on the wire."""
+"""Tests how errors are encoded in the gRPC status."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -72,7 +72,7 @@ def test_a_state_is_a_failed_precondition_and_nothing_else_is() -> None:
     assert "PreconditionFailure" not in details(NotFound("prescription"))
 
 
-def test_violations_are_bad_request_fields_and_only_as_many_as_fit() -> None:
+def test_violations_become_bad_request_fields_as_far_as_they_fit() -> None:
     one = details(ValidationFailed.of("items[0].quantity", "must be at least 1"))["BadRequest"]
     assert isinstance(one, error_details_pb2.BadRequest)
     assert [(v.field, v.description) for v in one.field_violations] == [("items[0].quantity", "must be at least 1")]
@@ -97,7 +97,7 @@ def test_every_reason_is_declared_by_one_error() -> None:
 
 
 def test_an_error_that_is_not_published_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    # No real subclass: that would stay behind until it is garbage-collected, and stop every later start.
+    # No real subclass: it would exist until garbage collection, and stop every later start.
     stray = type("Stray", (), {"reason": SimpleNamespace(value="STRAY"), "code": Code.ABORTED})
     subclasses = DeclaredError.__subclasses__()
     monkeypatch.setattr(status, "DeclaredError", type("Root", (), {"__subclasses__": lambda: [*subclasses, stray]}))
@@ -111,12 +111,12 @@ def test_a_published_reason_without_an_error_stops_the_start(monkeypatch: pytest
         check_published()
 
 
-def test_an_error_with_another_code_than_published_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_with_a_code_other_than_published_stops_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NotFound, "code", Code.INTERNAL)
     with pytest.raises(UnpublishedError, match="RESOURCE_NOT_FOUND is published with NOT_FOUND"):
         check_published()
 
 
-def test_every_published_reason_has_a_number_of_its_own_from_one_on() -> None:
+def test_published_reasons_have_distinct_numbers_from_one() -> None:
     numbers = [value.number for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values]
     assert sorted(numbers) == list(range(len(numbers)))

@@ -1,4 +1,4 @@
-"""What each event of the catalogue records, and which mails follow from it."""
+"""Tests the recorded data of each catalogue event, and the emails that follow from it."""
 
 import json
 from dataclasses import replace
@@ -65,7 +65,7 @@ def test_every_type_of_event_is_among_those_tested() -> None:
     assert {event.type for event, _ in CASES} == set(EventType)
 
 
-def test_an_address_that_is_not_known_to_be_the_owners_is_told_nothing_but_the_code_that_confirms_it() -> None:
+def test_unconfirmed_address_gets_only_its_confirmation_code() -> None:
     stranger = replace(USER, email_confirmed=False, new_email=USER.email)
     assert emails_of(UserRegistered(stranger, invited=False)) == emails_of(PasswordChanged(stranger)) == ()
     (mail,) = emails_of(OtpRequested(stranger, EmailKind.WELCOME, USER.email, LATER, SEALED))
@@ -79,7 +79,7 @@ def test_an_address_that_is_not_known_to_be_the_owners_is_told_nothing_but_the_c
         {"patient_email_status": PatientEmailStatus.ACCOUNT_DEACTIVATED},
     ],
 )
-def test_a_patient_who_cannot_be_emailed_gets_no_mail_and_the_doctor_does(unreachable: dict[str, Any]) -> None:
+def test_patient_without_address_gets_no_email_but_doctor_does(unreachable: dict[str, Any]) -> None:
     quiet = replace(RX, **unreachable)
     events = [PrescriptionCreated(quiet), PrescriptionDispensed(quiet, LOG_ID), PrescriptionCancelled(quiet)]
     assert [emails_of(event) for event in events] == [(), (), ()]
@@ -87,9 +87,7 @@ def test_a_patient_who_cannot_be_emailed_gets_no_mail_and_the_doctor_does(unreac
 
 
 @pytest.mark.parametrize(("event", "mails"), CASES, ids=lambda value: getattr(value, "type", None))
-def test_what_is_recorded_holds_no_name_no_address_no_code_and_no_diagnosis(
-    event: Event, mails: tuple[NewEmail, ...]
-) -> None:
+def test_recorded_data_has_no_name_address_code_or_diagnosis(event: Event, mails: tuple[NewEmail, ...]) -> None:
     recorded = json.dumps({"subject": str(event.subject_id), **event.payload})
     for private in (USER.full_name, "@", "Bronchitis", SEALED.decode(), RX.patient_name):
         assert private not in recorded

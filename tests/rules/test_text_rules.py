@@ -1,4 +1,4 @@
-"""What a text may hold."""
+"""Tests which characters each kind of text may contain."""
 
 import time
 import unicodedata
@@ -31,7 +31,7 @@ def option(message: Message, field: str) -> int:
     return int(descriptor.fields_by_name[field].GetOptions().Extensions[access_pb2.text])
 
 
-def test_the_fields_of_these_tests_have_the_options_that_they_are_tested_for() -> None:
+def test_tested_fields_have_the_expected_text_options() -> None:
     assert option(auth_service_pb2.LoginRequest(), "email") == access_pb2.TEXT_UNSPECIFIED
     assert option(auth_service_pb2.LoginRequest(), "password") == access_pb2.TEXT_VERBATIM
     assert option(clinical_service_pb2.CreatePrescriptionRequest(), "doctor_notes") == access_pb2.TEXT_BLOCK
@@ -47,14 +47,14 @@ def test_a_line_holds_no_control_character(character: str) -> None:
 
 
 @pytest.mark.parametrize("character", ["\0", "\x0b", "\x1b", "\x7f", "\x85", "\u2028"])
-def test_a_block_holds_no_control_character_but_line_breaks_and_tabulators(character: str) -> None:
+def test_block_has_no_control_characters_except_breaks_and_tabs(character: str) -> None:
     message = clinical_service_pb2.CreatePrescriptionRequest(doctor_notes=f"a\r\n\tb{character}")
     assert complaints(message) == {"doctorNotes": "must not hold control characters"}
     message.doctor_notes = "a\r\n\tb"
     assert complaints(message) == {}
 
 
-def test_a_verbatim_text_holds_anything_but_nul_and_is_never_changed() -> None:
+def test_verbatim_text_accepts_all_but_nul_and_is_unchanged() -> None:
     password = f"\ufeff{NFD}\n\x1b\u200b\u3164\u202e\ue000"
     message = auth_service_pb2.LoginRequest(password=password)
     assert complaints(message) == {}
@@ -71,7 +71,7 @@ def test_texts_are_brought_into_normal_form_wherever_they_stand() -> None:
     assert list(patient.allergies) == ["Nuts", NFC]
 
 
-def test_s89_what_is_pasted_unseen_is_dropped_before_the_rules_of_the_field() -> None:
+def test_s89_invisible_characters_are_dropped_before_field_rules() -> None:
     message = auth_service_pb2.LoginRequest(email="\ufeffann@\u200bexample.org")
     assert complaints(message) == {}
     assert message.email == "ann@example.org"
@@ -116,7 +116,7 @@ def test_what_nobody_could_see_is_blank(text: str) -> None:
 
 
 @pytest.mark.parametrize("pile", ["\u0315" * 30_000 + "\u0300" * 30_000, "\u0f73" * 40_000, "\u0315" * 30 + "\u0300"])
-def test_s69_marks_are_not_piled_up_on_a_letter_because_their_order_would_take_minutes(pile: str) -> None:
+def test_s69_many_marks_on_a_letter_are_rejected(pile: str) -> None:
     began = time.process_time()
     assert complaints(auth_service_pb2.LoginRequest(email=f"a{pile}")) == {
         "email": "must not hold more than 30 marks on a letter"

@@ -1,4 +1,4 @@
-"""Values on their way between messages and entities."""
+"""Tests conversions of values between messages and entities."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
@@ -46,7 +46,7 @@ def test_enums_are_paired_by_name_in_both_directions() -> None:
     assert 0 not in members
 
 
-def test_a_member_that_the_wire_does_not_know_is_found_when_the_mapping_is_made() -> None:
+def test_enum_member_missing_in_proto_fails_the_mapping() -> None:
     class Shape(StrEnum):
         SQUARE = "square"
 
