@@ -1,4 +1,4 @@
-"""The toy service, served; and the log as the server writes it."""
+"""Serves the toy service, and captures the log in the server's own format."""
 
 import io
 import json
@@ -19,14 +19,14 @@ from tests.interceptors.probe import House, running_house
 
 @pytest.fixture
 async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> AsyncIterator[House]:
-    """The toy service with limits that no test reaches."""
+    """Serves the toy service with limits that no test reaches."""
     async with running_house(work, clock, tmp_path) as running:
         yield running
 
 
 @pytest.fixture
 def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """What the interceptors log, line by line, through the server's own configuration."""
+    """Returns the lines that the interceptors log, through the server's own configuration."""
     before = structlog.get_config()
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)

@@ -1,4 +1,4 @@
-"""A toy service behind the server's own chain: one unary and one streaming method, which do what the test says."""
+"""A toy service behind the server's own chain: its unary and its streaming method do as the test configures."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -40,25 +40,25 @@ from tests.fixtures.clock import FAR, SettableClock
 SERVICE = "/medconnect.events.v1.EventsService"
 PATHS = {"unary": f"{SERVICE}/GetEmailQueueStatus", "stream": f"{SERVICE}/WatchEmailQueueStatus"}
 FACES = pytest.mark.parametrize("face", PATHS)
-"""Runs a test against the unary and the streaming method."""
+"""Runs a test with the unary and the streaming method."""
 
 BODY = pharmacy_service_pb2.ScanQrCodeRequest(qr_code="MC1.k1.abc").SerializeToString()
 MALFORMED = b"\x0a\xff"
 EDGE = (("x-envoy-original-path", "/api/v1/probe"), ("x-client-ip", "203.0.113.7"))
-"""What the edge adds to a REST call."""
+"""The metadata that the edge adds to a REST call."""
 
 Metadata = Sequence[tuple[str, str | bytes]]
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 async def nothing() -> None:
-    """Succeed at once."""
+    """Succeeds at once."""
 
 
 class Probe(EventsServicer):
-    """Does `act` and answers 7, or before each of the answers 1, 2, 3 of the stream.
+    """Runs `act` and returns 7, or runs it before each of the messages 1, 2, 3 of the stream.
 
-    `requests` holds what arrived, `messages` is the stream's length.
+    `requests` holds the requests that arrived, `messages` is the stream's length.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Probe(EventsServicer):
         return pb.GetEmailQueueStatusResponse(total_jobs=7)
 
     async def GetRateLimitUsage(self, request: Any, context: Context) -> pb.GetRateLimitUsageResponse:
-        raise NotImplementedError  # the table of methods does not know it
+        raise NotImplementedError  # The table of methods does not contain it.
 
     async def WatchEmailQueueStatus(
         self, request: Any, context: Context
@@ -89,7 +89,7 @@ class Probe(EventsServicer):
 
 @dataclass
 class Answer:
-    """How a call ended, with everything that came back."""
+    """The outcome of a call with everything that it returned."""
 
     code: grpc.StatusCode
     message: str
@@ -97,21 +97,21 @@ class Answer:
     initial: Mapping[str, str]
     trailing: Mapping[str, str]
     details: dict[str, Any] = field(default_factory=dict)
-    """The messages of the rich status, by their names."""
+    """Returns the messages of the rich status, by their names."""
 
     @property
     def reason(self) -> str:
-        """The reason of a refusal."""
+        """Returns the reason of a rejection."""
         return str(self.details["ErrorInfo"].reason)
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Initial and trailing metadata together."""
+        """Returns initial and trailing metadata together."""
         return {**self.initial, **self.trailing}
 
 
 def answer(bodies: list[bytes], code: Any, message: str | None, initial: Any, trailing: Any) -> Answer:
-    """Put an answer together; the rich status is taken out of the trailing metadata."""
+    """Builds a reply; the rich status is taken out of the trailing metadata."""
     rest = dict(trailing or ())
     details = {}
     if (packed := rest.pop("grpc-status-details-bin", None)) is not None:
@@ -134,21 +134,21 @@ class House:
     limiter: RateLimiter
     metrics: Metrics
     edge: grpc.aio.Channel
-    """Through the Unix socket."""
+    """The channel over the Unix socket."""
     direct: grpc.aio.Channel
-    """Through TCP."""
+    """The channel over TCP."""
     port: int
-    """Where it listens on TCP."""
+    """The TCP address of the server."""
     stopping: asyncio.Event
-    """Set, it ends the streams."""
+    """An event that ends the streams when it is set."""
 
     def declare(self, **changes: Any) -> None:
-        """Change what the contract says of both methods; before their first call."""
+        """Changes the contract's options of both methods, before their first call."""
         for path, method in self.methods.items():
             self.methods[path] = replace(method, **changes)
 
     def bearer(self, role: Role = Role.ADMIN, user_id: UUID | None = None) -> tuple[tuple[str, str]]:
-        """The metadata of a signed-in caller."""
+        """Returns the metadata of a signed-in caller."""
         token, _ = self.tokens.issue(a_user(role, id=user_id or uuid4()), uuid4(), FAR)
         return (("authorization", f"Bearer {token}"),)
 
@@ -161,9 +161,9 @@ class House:
         seconds: float | None = None,
         channel: grpc.aio.Channel | None = None,
     ) -> Answer:
-        """Call the unary or the streaming method, or any path, with a raw body."""
+        """Calls the unary or the streaming method, or any path, with a raw body."""
         path = PATHS.get(face, face)
-        through: Any = channel or self.direct  # the stubs want serializers, and raw bytes need none
+        through: Any = channel or self.direct  # The stubs require serializers, but raw bytes need none.
         if face == "stream":
             return await _read_stream(through.unary_stream(path)(body, metadata=metadata, timeout=seconds))
         unary = through.unary_unary(path)(body, metadata=metadata, timeout=seconds)
@@ -202,7 +202,7 @@ def _methods() -> dict[str, Method]:
         subject_field="",
     )
     methods = {path: replace(method, path=path, streaming=face == "stream") for face, path in PATHS.items()}
-    # Not there to be called: its request's rules are compiled at the start, so that a test may declare it elsewhere.
+    # Never called: its request's rules are compiled at the start, so that a test may declare it elsewhere.
     unserved = replace(method, path="/unserved", request_type=clinical_service_pb2.CreatePatientRequest)
     return {**methods, unserved.path: unserved}
 
@@ -217,7 +217,7 @@ async def running_house(
     store: BucketStore | None = None,
     **server_options: Any,
 ) -> AsyncIterator[House]:
-    """Serve the probe behind the chain that `app.py` builds; only the table of methods is the test's."""
+    """Serves the probe behind the chain that `app.py` builds; only the table of methods comes from the test."""
     probe, methods = Probe(), _methods()
     tokens = AccessTokens(KeyRing.derived("k" * 32), clock.clock, timedelta(minutes=15))
     revocations = RevocationCache(work, clock.clock)

@@ -1,4 +1,4 @@
-"""Who may call: decided by the method's access option, before anything is read of the request."""
+"""Tests that the method's access option is enforced before the request is read."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -22,7 +22,7 @@ DAY = timedelta(days=1)
 
 
 async def signed_in_pharmacist(house: House, work: UnitOfWork, status: UserStatus) -> tuple[UUID, UUID, Metadata]:
-    """A stored account and session: ids of both, and the token."""
+    """Holds a stored account and session: both ids, and the token."""
     async with work.begin() as tx:
         new = NewAccount("p@example.org", None, "P", "", Role.PHARMACIST, status, license_number="L-1")
         user, session_id = await tx[AccountRepository].insert(new), new_id()
@@ -33,9 +33,7 @@ async def signed_in_pharmacist(house: House, work: UnitOfWork, status: UserStatu
 
 @FACES
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.DOCTOR])
-async def test_a_role_of_the_method_may_call_and_the_handler_knows_who_it_is(
-    house: House, face: str, role: Role
-) -> None:
+async def test_permitted_role_may_call_and_handler_gets_the_caller(house: House, face: str, role: Role) -> None:
     seen: list[Caller] = []
 
     async def act() -> None:
@@ -60,7 +58,7 @@ async def test_another_role_is_refused_before_the_body_is_parsed(
 
 @FACES
 @pytest.mark.parametrize("body", [b"", MALFORMED], ids=["empty", "malformed"])
-async def test_an_anonymous_caller_is_refused_before_the_body_is_parsed(house: House, face: str, body: bytes) -> None:
+async def test_anonymous_caller_is_rejected_before_body_is_parsed(house: House, face: str, body: bytes) -> None:
     answer = await house.call(face, (), body)
     assert (answer.code, answer.reason) == (CODE.UNAUTHENTICATED, "UNAUTHENTICATED")
 
@@ -95,7 +93,7 @@ async def test_identity_comes_from_the_token_alone(house: House, face: str) -> N
 
 
 @FACES
-async def test_a_public_method_takes_everybody_and_a_bad_token_is_no_token(house: House, face: str) -> None:
+async def test_public_method_accepts_all_and_ignores_a_bad_token(house: House, face: str) -> None:
     house.declare(public=True)
     for metadata in ((), [("authorization", "Bearer x")], house.bearer(Role.PATIENT)):
         assert (await house.call(face, metadata)).code is CODE.OK
@@ -145,9 +143,7 @@ async def test_a_role_is_refused_before_its_licence_is_looked_at(house: House, f
 
 
 @pytest.mark.parametrize("path", [f"{SERVICE}/Nothing", "/medconnect.nothing.v1.Nothing/Nothing", "/x"])
-async def test_an_unknown_method_is_named_so_to_those_who_are_signed_in_and_to_nobody_else(
-    house: House, path: str
-) -> None:
+async def test_unknown_method_is_reported_only_to_signed_in_callers(house: House, path: str) -> None:
     assert (await house.call(path)).reason == "UNAUTHENTICATED"
     answer = await house.call(path, house.bearer(Role.PATIENT))
     assert (answer.code, answer.reason) == (CODE.UNIMPLEMENTED, "METHOD_UNKNOWN")

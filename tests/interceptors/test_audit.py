@@ -1,4 +1,4 @@
-"""What is recorded of calls that end before anybody is told how."""
+"""Tests the audit records of calls that end before their response is sent."""
 
 import asyncio
 from typing import Any
@@ -31,7 +31,7 @@ async def test_s48_a_call_whose_time_is_over_is_recorded_as_a_fault(
     assert await recorded(work) == [("prescription_dispensed", Outcome.FAULT, "DEADLINE_EXCEEDED")]
 
 
-async def test_s48_a_refusal_is_recorded_even_if_its_caller_has_hung_up(
+async def test_s48_rejection_is_recorded_after_caller_disconnects(
     house: House, work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -44,11 +44,11 @@ async def test_s48_a_refusal_is_recorded_even_if_its_caller_has_hung_up(
         ended.set()
 
     monkeypatch.setattr(AuditWriter, "refused", slowly)
-    through: Any = house.direct  # the stubs want serializers, and raw bytes need none
+    through: Any = house.direct  # The stubs require serializers, but raw bytes need none.
     call = through.unary_unary(PATHS["unary"])(BODY, metadata=house.bearer(Role.PATIENT))
     await begun.wait()
     call.cancel()
-    await asyncio.sleep(0.1)  # until the server has heard of it
+    await asyncio.sleep(0.1)  # Wait until the server has received it.
     go_on.set()
     await asyncio.wait_for(ended.wait(), 2)
     assert await recorded(work) == [("access_denied", Outcome.DENIED, "ROLE_NOT_ALLOWED")]

@@ -1,4 +1,4 @@
-"""Whence a call comes: the edge is believed, nobody else."""
+"""Tests the client address of a call: only the edge may state it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,9 +26,7 @@ async def logged_address(house: House, logged: Logged, metadata: Metadata, *, th
 
 
 @FACES
-async def test_a_direct_caller_is_counted_by_his_peer_address_whatever_he_says(
-    house: House, face: str, log_lines: Logged
-) -> None:
+async def test_direct_caller_is_counted_by_peer_address_always(house: House, face: str, log_lines: Logged) -> None:
     assert await logged_address(house, log_lines, FORGED, through_edge=False, face=face) == "127.0.0.1"
 
 

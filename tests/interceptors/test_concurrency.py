@@ -1,4 +1,4 @@
-"""How many calls run at once: grpc keeps the limit, wave after wave (it lost count before 1.80, grpc#41531)."""
+"""Tests the limit on concurrent calls: grpc keeps it, wave after wave (before 1.80 it lost count, grpc#41531)."""
 
 import asyncio
 from pathlib import Path

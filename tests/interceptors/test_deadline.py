@@ -1,4 +1,4 @@
-"""How long a call may take."""
+"""Tests how long a call may take."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ DEADLINE = grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 class Work:
-    """A handler that works too long, and the moments in which it began and was cancelled."""
+    """A handler that works too long, with the times at which it began and was cancelled."""
 
     def __init__(self) -> None:
         self.began = 0.0
@@ -40,10 +40,10 @@ async def test_with_hardly_any_time_left_the_work_is_not_begun(house: House) -> 
     assert house.probe.requests == []
 
 
-async def test_work_is_cancelled_before_the_deadline_so_that_the_refusal_arrives_in_time(
+async def test_work_is_cancelled_in_time_to_deliver_the_rejection(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadline, "REPLY_SECONDS", 0.1)  # more than usual: the machine that tests may be busy
+    monkeypatch.setattr(deadline, "REPLY_SECONDS", 0.1)  # More than usual, because the test machine may be busy.
     work = house.probe.act = Work()
     started = time.monotonic()
     answer = await house.call("unary", house.bearer(), seconds=0.2)
@@ -52,7 +52,7 @@ async def test_work_is_cancelled_before_the_deadline_so_that_the_refusal_arrives
 
 
 @pytest.mark.parametrize(("constant", "seconds"), [("DEFAULT_SECONDS", None), ("LONGEST_SECONDS", 5)])
-async def test_s72_a_call_without_a_deadline_or_with_a_long_one_gets_ours(
+async def test_s72_call_without_deadline_or_with_a_long_one_is_capped(
     house: House, constant: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, constant, 0.15)

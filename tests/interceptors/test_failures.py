@@ -1,4 +1,4 @@
-"""Whatever goes wrong inside: one status, a reason, a request id, and nothing that callers must not know."""
+"""Tests that every internal failure becomes one status with a reason and a request id, without internal details."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ def raising(error: BaseException) -> Callable[[], Awaitable[None]]:
 
 
 @FACES
-async def test_a_declared_error_arrives_with_code_reason_request_id_and_details(house: House, face: str) -> None:
+async def test_declared_error_has_code_reason_request_id_and_details(house: House, face: str) -> None:
     changed = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
     house.probe.act = raising(PrescriptionDispensed(state="dispensed", changed_at=changed))
     answer = await house.call(face, house.bearer())
@@ -96,7 +96,7 @@ async def test_s62_an_undeclared_error_is_hidden_and_logged(
 
 
 @FACES
-async def test_a_handler_that_raises_cancelled_error_itself_does_not_hang_its_caller(house: House, face: str) -> None:
+async def test_handler_raising_cancelled_error_does_not_hang_caller(house: House, face: str) -> None:
     house.probe.act = raising(asyncio.CancelledError())
     started = time.monotonic()
     answer = await house.call(face, house.bearer(), seconds=5)
@@ -128,7 +128,7 @@ async def test_a_stream_whose_reader_stops_and_goes_away_is_closed(house: House,
     channel: Any = house.direct
     call = channel.unary_stream(PATHS["stream"])(BODY, metadata=house.bearer())
     await anext(aiter(call))
-    await asyncio.sleep(0.1)  # the window fills up, the handler waits for the reader
+    await asyncio.sleep(0.1)  # The window fills up, and the handler waits for the reader.
     call.cancel()
     async with asyncio.timeout(1):
         while not (house.probe.closed_streams and log_lines()):
@@ -137,7 +137,7 @@ async def test_a_stream_whose_reader_stops_and_goes_away_is_closed(house: House,
     assert line["outcome"] == "CANCELLED"
 
 
-async def test_a_message_to_a_caller_who_has_gone_waits_to_be_cancelled() -> None:
+async def test_message_to_disconnected_caller_waits_for_cancellation() -> None:
     class Gone:
         async def write(self, message: bytes) -> None:
             raise grpc.aio.InternalError
@@ -157,7 +157,7 @@ async def test_a_body_that_is_no_message_is_malformed(house: House, face: str) -
     assert house.probe.requests == []
 
 
-async def test_a_stream_that_fails_after_its_first_message_ends_with_the_reason(house: House) -> None:
+async def test_stream_failing_after_first_message_ends_with_reason(house: House) -> None:
     errors: list[DeclaredError] = []
 
     async def act() -> None:
@@ -173,7 +173,7 @@ async def test_a_stream_that_fails_after_its_first_message_ends_with_the_reason(
 
 @FACES
 async def test_a_refusal_sends_nothing_before_its_trailing_metadata(house: House, face: str) -> None:
-    """The edge can answer a REST call with the refusal's status only if no headers went out before."""
+    """Checks that no headers precede a rejection, because the edge can then set the status of the REST response."""
     house.probe.act = raising(VersionConflict(version=3))
     answer = await house.call(face, [*EDGE, *house.bearer()], channel=house.edge)
     assert not {"x-request-id", "x-message", "x-ratelimit-limit"} & answer.initial.keys()

@@ -1,4 +1,4 @@
-"""What an answer's metadata says, and where its reader finds it."""
+"""Tests the metadata of a response, and where its reader finds it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,14 +25,14 @@ async def test_a_native_call_gets_its_headers_as_trailing_metadata(house: House)
     assert not ENVELOPE & answer.trailing.keys()
 
 
-async def test_a_native_call_through_the_edge_is_answered_like_a_direct_one(house: House) -> None:
-    """gRPC and gRPC-Web pass through the same socket, without a path that the transcoder took."""
+async def test_native_call_through_edge_has_direct_call_metadata(house: House) -> None:
+    """Checks gRPC and gRPC-Web, which use the same socket without the path that the transcoder adds."""
     answer = await house.call("unary", [EDGE[1], *house.bearer()], channel=house.edge)
     assert answer.trailing.keys() >= LIMITS
     assert not ENVELOPE & answer.headers.keys()
 
 
-async def test_a_rest_call_gets_them_as_initial_metadata_with_message_and_status(house: House) -> None:
+async def test_rest_call_gets_initial_metadata_with_message_and_status(house: House) -> None:
     house.declare(http_status=201)
     answer = await house.call("unary", [*EDGE, *house.bearer()], channel=house.edge)
     assert LIMITS | {"x-request-id"} <= answer.initial.keys()
@@ -41,7 +41,7 @@ async def test_a_rest_call_gets_them_as_initial_metadata_with_message_and_status
     assert answer.initial["x-http-code"] == "201"
 
 
-async def test_a_rest_call_with_nothing_to_say_gets_neither_message_nor_status(house: House) -> None:
+async def test_rest_call_without_message_gets_no_message_or_status(house: House) -> None:
     house.declare(message="")
     answer = await house.call("unary", [*EDGE, *house.bearer()], channel=house.edge)
     assert answer.initial.keys() >= LIMITS
@@ -79,7 +79,7 @@ async def test_the_request_id_is_the_edges_where_it_gave_one(house: House, face:
 
 
 @FACES
-async def test_every_call_has_a_request_id_of_its_own_which_its_caller_does_not_choose(house: House, face: str) -> None:
+async def test_each_call_has_its_own_request_id_chosen_by_server(house: House, face: str) -> None:
     metadata = [*house.bearer(), ("x-request-id", "forged")]
     ids = {(await house.call(face, metadata)).headers["x-request-id"] for _ in range(5)}
     assert len(ids) == 5

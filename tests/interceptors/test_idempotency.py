@@ -1,4 +1,4 @@
-"""A write that is repeated with its key is executed once, whatever happens in between."""
+"""Tests that a write repeated with its idempotency key is executed once, whatever happens in between."""
 
 import asyncio
 from collections import Counter
@@ -26,7 +26,7 @@ CODE = grpc.StatusCode
 
 
 class Ledger:
-    """A use case that writes a row and counts how often it ran; then it does `after`."""
+    """A use case that writes a row and counts its runs, and then runs `after`."""
 
     def __init__(self, work: UnitOfWork) -> None:
         self.work = work
@@ -41,13 +41,13 @@ class Ledger:
             await self.after()
 
     async def sql(self, statement: str) -> list[Any]:
-        """Run a statement in a transaction of its own; the rows' first values."""
+        """Runs a statement in its own transaction and returns the first value of each row."""
         async with self.work.begin() as tx:
             result = await tx.connection.execute(text(statement))
             return list(result.scalars()) if result.returns_rows else []
 
     async def written(self) -> tuple[list[Any], int]:
-        """The rows of the use case, and how many keys are kept."""
+        """Returns the rows of the use case, and the number of stored keys."""
         [keys] = await self.sql("SELECT count(*) FROM idempotency_keys")
         return await self.sql("SELECT run FROM ledger"), keys
 
@@ -57,7 +57,7 @@ OPEN = "GRANT SELECT, INSERT ON ledger TO medconnect_app"
 
 @pytest.fixture
 async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
-    """A unit of work that commits."""
+    """Returns a unit of work that commits."""
     engine = create_engine(shared_database_url, pool_size=10)
     yield CommittingWork(engine)
     await engine.dispose()
@@ -65,7 +65,7 @@ async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
 
 @pytest.fixture
 async def house(real_work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> AsyncIterator[House]:
-    """The toy service, on storage that commits, with idempotent methods."""
+    """Serves the toy service, on storage that commits, with idempotent methods."""
     async with running_house(real_work, clock, tmp_path) as running:
         running.declare(idempotent=True)
         yield running
@@ -73,7 +73,7 @@ async def house(real_work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> 
 
 @pytest.fixture
 async def ledger(house: House, real_work: UnitOfWork, shared_database_url: str) -> Ledger:
-    """What the probe does."""
+    """Returns the behaviour of the probe."""
     ledger = Ledger(real_work)
     await as_owner(shared_database_url, "DROP TABLE IF EXISTS ledger", "CREATE TABLE ledger (run integer)", OPEN)
     await ledger.sql("DELETE FROM idempotency_keys")
@@ -83,7 +83,7 @@ async def ledger(house: House, real_work: UnitOfWork, shared_database_url: str) 
 
 @pytest.fixture
 def caller(house: House) -> Metadata:
-    """A signed-in caller with a key."""
+    """Returns the metadata of a signed-in caller with a key."""
     return [*house.bearer(Role.DOCTOR), ("idempotency-key", KEY)]
 
 
@@ -209,7 +209,7 @@ async def test_all_sessions_of_a_caller_share_his_keys(house: House, ledger: Led
 @pytest.mark.parametrize("key", ["", "short", "x" * 15, "x" * 256, "0123456789abcde ", "0123 456789abcdef"])
 async def test_a_key_has_16_to_255_printable_characters(house: House, ledger: Ledger, key: str) -> None:
     answer = await house.call("unary", [*house.bearer(), ("idempotency-key", key)])
-    # Blanks around a value are taken off by the transport, so that one of these is too short.
+    # The transport strips blanks around a value, so one of these is too short.
     assert (answer.code, answer.reason) == (CODE.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_INVALID")
     assert ledger.runs == 0
 
@@ -253,7 +253,7 @@ async def test_a_bad_request_is_refused_before_its_key_is_looked_at(
 
 
 @pytest.mark.parametrize("changes", [{"idempotent": False}, {"public": True}])
-async def test_a_method_that_is_not_idempotent_or_a_stranger_ignores_the_key(
+async def test_key_is_ignored_for_other_methods_and_anonymous_callers(
     house: House, ledger: Ledger, changes: dict[str, bool]
 ) -> None:
     house.declare(**changes)

@@ -1,4 +1,4 @@
-"""What Prometheus reads of calls."""
+"""Tests the metrics of calls that Prometheus reads."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""What calls cost, on the server as it runs: with the contract's numbers."""
+"""Tests the rate limits of calls on the running server, with the contract's numbers."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,7 +20,7 @@ CODE = grpc.StatusCode
 
 @pytest.fixture
 async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> AsyncIterator[House]:
-    """The toy service with the limits of the contract."""
+    """Serves the toy service with the limits of the contract."""
     async with running_house(work, clock, tmp_path, limit_factor=1) as running:
         yield running
 
@@ -43,8 +43,8 @@ async def test_a_bad_token_is_limited_like_no_token(house: House) -> None:
     assert await codes(house, 1, metadata=house.bearer(Role.DOCTOR)) == [CODE.OK]
 
 
-async def test_s27_a_token_whose_session_has_ended_costs_its_account_nothing(house: House) -> None:
-    """Whoever has stolen it cannot use up what the owner may call after signing out."""
+async def test_s27_token_of_ended_session_is_not_charged_to_account(house: House) -> None:
+    """Checks that a thief of the token cannot use up the owner's limit after the owner has signed out."""
     user_id, session_id = new_id(), new_id()
     token, _ = house.tokens.issue(a_user(Role.DOCTOR, id=user_id), session_id, FAR)
     stolen = [("authorization", f"Bearer {token}")]
@@ -76,7 +76,7 @@ async def test_one_ipv6_network_is_one_caller(house: House) -> None:
 
 
 class SignIn:
-    """Fails while it shall."""
+    """Fails while the flag is set."""
 
     def __init__(self, error: type[Exception]) -> None:
         self.error = error
@@ -98,7 +98,7 @@ async def test_a_sign_in_that_succeeds_gives_its_token_back(house: House, clock:
 
 
 class Refresh:
-    """Is charged to a session instead of the address, unless no session is known."""
+    """Checks that the call is charged to a session instead of the address, unless no session is known."""
 
     def __init__(self, house: House) -> None:
         self.house = house
@@ -113,7 +113,7 @@ class Refresh:
             raise self.error
 
 
-async def test_a_session_pays_for_its_refreshes_and_its_address_does_not(house: House) -> None:
+async def test_refresh_is_charged_to_the_session_not_the_address(house: House) -> None:
     house.declare(public=True, limit_group="refresh")
     refresh = house.probe.act = Refresh(house)
     answers = [await house.call("unary") for _ in range(11)]
@@ -159,7 +159,7 @@ async def test_a_stream_counts_once_at_its_opening(house: House) -> None:
 
 
 async def test_health_costs_nothing_and_needs_no_token(house: House) -> None:
-    """It is not served here, so it answers UNIMPLEMENTED; but it is neither refused nor limited."""
+    """Checks a method that is not served here: it returns UNIMPLEMENTED, but is neither rejected nor limited."""
     path = "/grpc.health.v1.Health/Check"
     assert set(await codes(house, 20, face=path)) == {CODE.UNIMPLEMENTED}
     assert await codes(house, 1) == [CODE.UNAUTHENTICATED]

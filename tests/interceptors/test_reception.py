@@ -1,4 +1,4 @@
-"""A request is waited for as long as it may take, and not for callers who have no call left."""
+"""Tests that the server waits for a request only within its limit, and not for callers without calls left."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ CODE = grpc.StatusCode
 
 
 async def begun(house: House, face: str, metadata: Metadata, *, ended: bool = False) -> Answer:
-    """How a call ends whose request does not come; `ended`: its caller says that none will."""
+    """Returns the outcome of a call whose request does not come; `ended`: the client closes its side."""
     through: Any = house.direct.stream_stream if face == "stream" else house.direct.stream_unary
     call = through(PATHS[face])(metadata=metadata, timeout=20)
     if ended:
@@ -28,7 +28,7 @@ async def begun(house: House, face: str, metadata: Metadata, *, ended: bool = Fa
 
 
 @FACES
-async def test_s71_a_request_that_does_not_come_is_not_waited_for_any_longer(
+async def test_s71_request_that_does_not_arrive_ends_at_the_limit(
     house: House, face: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receive_request, "RECEIVE_SECONDS", 0.2)

@@ -1,4 +1,4 @@
-"""One line per call, which holds nothing secret and nothing that its caller wrote."""
+"""Tests that each call logs one line without secrets and without text of its caller."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +15,7 @@ Logged = Callable[[], list[dict[str, Any]]]
 
 
 @FACES
-async def test_a_call_leaves_one_line_that_says_who_what_and_how_it_ended(
-    house: House, face: str, log_lines: Logged
-) -> None:
+async def test_call_logs_one_line_with_caller_method_and_outcome(house: House, face: str, log_lines: Logged) -> None:
     user_id = new_id()
     answer = await house.call(face, house.bearer(Role.ADMIN, user_id))
     [line] = log_lines()
@@ -28,7 +26,7 @@ async def test_a_call_leaves_one_line_that_says_who_what_and_how_it_ended(
         "request_id": answer.headers["x-request-id"],
         "method": PATHS[face].rpartition("/")[2],
         "outcome": "OK",
-        "milliseconds": 0.0,  # the test's clock stands still
+        "milliseconds": 0.0,  # The test's clock stands still.
         "user_id": str(user_id),
         "address": "127.0.0.1",
     }

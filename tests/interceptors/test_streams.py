@@ -1,4 +1,4 @@
-"""A stream whose caller does not read it."""
+"""Tests a stream that its client does not read."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> Async
         yield running
 
 
-async def test_a_caller_who_does_not_read_is_told_to_resume_and_others_do_not_notice(
+async def test_slow_consumer_is_told_to_resume_and_others_continue(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(base, "READ_SECONDS", 0.5)

@@ -1,4 +1,4 @@
-"""The rules of the protos, as callers meet them."""
+"""Tests the validation rules of the protos from the caller's side."""
 
 import unicodedata
 from typing import Any
@@ -32,7 +32,7 @@ def changed(**changes: Any) -> bytes:
 
 @pytest.fixture
 def strict(house: House) -> House:
-    """The toy service with a request that has rules."""
+    """Serves the toy service with a request that has rules."""
     house.declare(request_type=clinical_service_pb2.CreatePatientRequest)
     return house
 
