@@ -1,4 +1,4 @@
-"""Every store of rate-limit buckets, and how time passes for it."""
+"""Every store of rate-limit buckets, and how time passes for each."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,11 +18,11 @@ ROLE = Limit("role", 50, 60)
 
 @dataclass
 class Shelf:
-    """A store under test; `now` is what its process's clock says."""
+    """A store under test; `now` returns its process's clock."""
 
     store: BucketStore
     age: Callable[[float], Awaitable[None]] | None = None
-    """Lets seconds pass on the server that judges by its own clock."""
+    """Lets this many seconds pass on a server that uses its own clock."""
     now: float = 1_000.0
 
     async def take(self, *requests: tuple[Limit, str]) -> Sequence[Decision]:
@@ -43,7 +43,7 @@ class Shelf:
 
 
 def in_postgres(work: UnitOfWork) -> Shelf:
-    """The store in the database."""
+    """Yields the store in the database."""
 
     async def age(seconds: float) -> None:
         async with work.begin() as tx:
@@ -55,7 +55,7 @@ def in_postgres(work: UnitOfWork) -> Shelf:
 
 @asynccontextmanager
 async def in_redis(url: str) -> AsyncIterator[Shelf]:
-    """The store in an emptied Valkey."""
+    """Yields the store in an emptied Valkey."""
     client: Redis = Redis.from_url(url, decode_responses=True)
     await client.flushall()
 
@@ -74,5 +74,5 @@ async def in_redis(url: str) -> AsyncIterator[Shelf]:
 
 
 def in_memory() -> Shelf:
-    """The store of one process."""
+    """Returns the store of one process."""
     return Shelf(MemoryStore())

@@ -1,4 +1,4 @@
-"""What the prescription repository promises to the slices that change prescriptions through it."""
+"""Tests the promises of the prescription repository to the slices that change prescriptions through it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED = P
 
 @pytest.fixture
 async def shared_clinic(database_url: str, clock: SettableClock) -> AsyncIterator[Clinic]:
-    """A clinic whose transactions are real ones, side by side."""
+    """Yields a clinic whose transactions are real and run concurrently."""
     engine = create_engine(database_url, pool_size=5)
     yield await open_clinic(unit_of_work(engine), clock.clock)
     await engine.dispose()
@@ -56,7 +56,7 @@ async def test_a_claim_is_stored_renewed_and_given_back(clinic: Clinic, source: 
         assert await tx[PrescriptionRepository].get(written.id) == released
 
 
-async def test_the_database_refuses_a_claim_without_its_state_and_a_state_without_its_claim(clinic: Clinic) -> None:
+async def test_database_rejects_claim_and_state_without_each_other(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     claim = Claim(clinic.pharmacist.user_id, SCANNED, written.expires_at)
     for status, held in ((VALIDATED, None), (SCANNED, claim), (VALIDATED, replace(claim, claimed_from=PENDING))):
@@ -65,7 +65,7 @@ async def test_the_database_refuses_a_claim_without_its_state_and_a_state_withou
                 await tx[PrescriptionRepository].move(written, status, claim=held)
 
 
-async def test_what_is_dispensed_is_added_item_by_item_by_one_statement(clinic: Clinic) -> None:
+async def test_dispensed_quantities_are_added_by_one_statement(clinic: Clinic) -> None:
     written = await clinic.prescribe(items=3)
     first, second, _third = written.items
     with statements_of(clinic) as ran:
@@ -78,14 +78,14 @@ async def test_what_is_dispensed_is_added_item_by_item_by_one_statement(clinic: 
     assert [item.dispensed_quantity for item in read.items] == [8, 20, 0]
 
 
-async def test_the_database_refuses_to_dispense_more_than_was_prescribed(clinic: Clinic) -> None:
+async def test_database_rejects_dispensing_more_than_prescribed(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     with pytest.raises(IntegrityError):
         async with clinic.work.begin() as tx:
             await tx[PrescriptionRepository].add_dispensed({written.items[0].id: 21})
 
 
-async def test_a_prescription_is_found_and_locked_by_its_number_with_one_statement(clinic: Clinic) -> None:
+async def test_prescription_is_found_and_locked_by_one_statement(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     with statements_of(clinic) as ran:
         async with clinic.work.begin() as tx:
@@ -122,7 +122,7 @@ async def test_what_is_open_of_a_patient_is_found_newest_first(clinic: Clinic) -
     assert [prescription.status for prescription in found] == [PENDING, SCANNED, PARTLY, VALIDATED]
 
 
-async def test_a_patient_of_whom_nothing_is_open_is_not_one_whom_nobody_knows(clinic: Clinic) -> None:
+async def test_patient_without_open_prescription_is_not_unknown(clinic: Clinic) -> None:
     async with clinic.work.begin() as tx:
         found = await tx[PrescriptionRepository].open_of_patient_for_update(clinic.paula.reference_number)
         assert found == (clinic.paula.id, ())
@@ -143,7 +143,7 @@ async def test_scans_are_counted_and_none_is_lost(shared_clinic: Clinic) -> None
 
 
 async def waiting_reader(clinic: Clinic, prescription_id: UUID) -> asyncio.Task[Prescription]:
-    """Somebody who asks for the lock while another holds it; answered when he stands in the database's queue."""
+    """Starts a caller that asks for a lock held by another; returns when it waits in the database's queue."""
 
     async def read() -> Prescription:
         async with clinic.work.begin() as tx:
@@ -167,7 +167,7 @@ async def test_who_waited_for_a_lock_sees_what_the_other_one_dispensed(shared_cl
     assert (seen.status, [item.dispensed_quantity for item in seen.items]) == (PARTLY, [7, 0])
 
 
-async def test_who_waited_for_a_lock_sees_the_code_that_the_other_one_issued(shared_clinic: Clinic) -> None:
+async def test_waiting_for_a_lock_then_reads_the_newly_issued_code(shared_clinic: Clinic) -> None:
     written = await shared_clinic.prescribe()
     async with shared_clinic.work.begin() as tx:
         await tx[PrescriptionRepository].get_for_update(written.id)
@@ -177,7 +177,7 @@ async def test_who_waited_for_a_lock_sees_the_code_that_the_other_one_issued(sha
     assert (await waiting).qr_code == code
 
 
-async def test_what_is_over_is_written_down_once_and_nothing_else_is_touched(clinic: Clinic) -> None:
+async def test_expired_rows_are_stored_once_and_no_others_change(clinic: Clinic) -> None:
     lapsed, released, held, pending = [await clinic.prescribe() for _ in range(4)]
     await clinic.alter(lapsed.id, expires_at="now() - interval '1 minute'")
     await clinic.claim(released.id, "-1 second", PARTLY)

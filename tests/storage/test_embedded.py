@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: starts from nothing, keeps its data, and leaves nothing behind."""
+"""Tests the embedded PostgreSQL: it starts from nothing, keeps its data, and leaves no process or file."""
 
 import asyncio
 import os
@@ -43,21 +43,21 @@ only_root = pytest.mark.skipif(os.geteuid() != 0, reason="switches accounts")
 
 @pytest.fixture
 def fresh_home() -> Iterator[Path]:
-    """A home that does not exist yet."""
+    """Yields a home that does not exist yet."""
     with reachable_folder() as folder:
         yield folder / "postgres"
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """One home for all tests that can do with a used one: making one takes ten times as long as a start."""
+    """Yields one home for all tests that accept a used one: creating a home takes ten times as long as a start."""
     with reachable_folder() as folder:
         yield folder / "postgres"
 
 
 @contextmanager
 def reachable_folder() -> Iterator[Path]:
-    """A folder that every account may enter: those of pytest are closed to the server's."""
+    """Yields a folder that every account may enter, because the server's account cannot enter pytest's folders."""
     folder = Path(tempfile.mkdtemp(prefix="medconnect-test-", dir="/tmp"))
     folder.chmod(0o711)
     try:
@@ -79,7 +79,7 @@ async def ask(server: EmbeddedPostgres, query: str) -> object:
 
 
 def processes_of(home: Path) -> list[int]:
-    """The processes that work in `home` or name it in their arguments."""
+    """Returns the processes that work in `home` or name it in their arguments."""
     name = os.fsencode(home)
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
@@ -104,7 +104,7 @@ def supervisor(home: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-async def test_a_fresh_home_serves_a_utf8_database_and_leaves_no_process(fresh_home: Path) -> None:
+async def test_fresh_home_serves_utf8_database_and_leaves_no_process(fresh_home: Path) -> None:
     async with running(fresh_home) as server:
         assert await ask(server, "select 1") == 1
         assert await ask(server, "select current_database() || ' ' || current_user") == "medconnect medconnect"
@@ -116,7 +116,7 @@ async def test_a_fresh_home_serves_a_utf8_database_and_leaves_no_process(fresh_h
     assert processes_of(fresh_home) == []
 
 
-async def test_a_restart_keeps_the_data_and_is_durable_unless_told_otherwise(home: Path) -> None:
+async def test_restart_keeps_data_and_is_durable_by_default(home: Path) -> None:
     async with running(home) as server:
         await ask(server, "create table kept as select 42 as answer")
     async with embedded.running(home) as server:
@@ -139,7 +139,7 @@ async def test_the_socket_asks_for_the_password(home: Path) -> None:
             await asyncpg.connect(server.url().replace(server.password, "guessed"))
 
 
-async def test_a_killed_supervisor_leaves_no_process_and_the_next_start_works(home: Path) -> None:
+async def test_killed_supervisor_leaves_no_process_and_can_restart(home: Path) -> None:
     with supervisor(home) as killed:
         assert killed.stdout is not None
         server_process = int(killed.stdout.readline())
@@ -150,7 +150,7 @@ async def test_a_killed_supervisor_leaves_no_process_and_the_next_start_works(ho
         assert await ask(server, "select 1") == 1
 
 
-async def test_the_server_of_a_supervisor_killed_with_its_guardian_is_ended_by_the_next_start(
+async def test_start_ends_server_of_supervisor_killed_with_guardian(
     home: Path,
 ) -> None:
     with supervisor(home) as killed:
@@ -169,7 +169,7 @@ def is_guardian(process: int) -> bool:
     return b"postgres_guard.py" in Path("/proc", str(process), "cmdline").read_bytes()
 
 
-async def test_a_recorded_process_number_that_another_process_has_now_is_no_obstacle(home: Path) -> None:
+async def test_reused_process_number_does_not_prevent_start(home: Path) -> None:
     async with running(home) as server:
         record = (server.socket_directory / "data" / "postmaster.pid").read_text()
         account = server.socket_directory.stat()
@@ -192,7 +192,7 @@ async def test_an_initdb_killed_in_the_middle_leaves_no_half_cluster(fresh_home:
         killed.kill()
         for process in processes_of(fresh_home):
             if process != killed.pid:
-                with suppress(ProcessLookupError):  # some end with those that were killed before them
+                with suppress(ProcessLookupError):  # some end with those that were killed before
                     os.kill(process, signal.SIGKILL)
     assert not (fresh_home / "cluster").exists()
     wait_for(lambda: processes_of(fresh_home) == [], seconds=3)
@@ -201,7 +201,7 @@ async def test_an_initdb_killed_in_the_middle_leaves_no_half_cluster(fresh_home:
     assert list(fresh_home.glob("cluster.new-*")) == []
 
 
-async def test_a_home_moved_too_deep_for_a_socket_has_it_in_a_temporary_directory(home: Path) -> None:
+async def test_home_too_deep_for_a_socket_uses_temporary_directory(home: Path) -> None:
     async with running(home):
         pass
     deep = home.parent / ("deep" * 25) / "a, b"
@@ -216,7 +216,7 @@ async def test_a_home_moved_too_deep_for_a_socket_has_it_in_a_temporary_director
     deep.rename(home)
 
 
-async def test_a_server_that_cannot_start_is_an_error_with_the_last_lines_of_its_log(home: Path) -> None:
+async def test_server_that_cannot_start_raises_with_its_last_log_lines(home: Path) -> None:
     with pytest.raises(DatabaseStartFailed, match='invalid value for parameter "shared_buffers"'):
         async with embedded.running(home, settings={"fsync": "off", "shared_buffers": "much"}):
             pass
@@ -314,7 +314,7 @@ def stranger(*command: str) -> "subprocess.CompletedProcess[str]":
 
 
 @only_root
-async def test_programs_and_home_out_of_reach_of_the_account_are_placed_where_it_reaches_them(
+async def test_programs_and_home_beyond_reach_of_account_are_moved(
     fresh_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheel = binaries._wheel()

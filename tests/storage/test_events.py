@@ -1,4 +1,4 @@
-"""Events in the database: recorded with their change, never altered, placed behind the commit."""
+"""Tests events in the database: stored with their change, immutable, and given a position after the commit."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ PLACED = "SELECT type, position FROM events ORDER BY position"
 
 
 class Undone(Exception):
-    """What makes a use case fail."""
+    """The error that fails a use case."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def found(work: UnitOfWork, statement: str) -> list[tuple[Any, ...]]:
 
 
 async def record(tx: Transaction) -> None:
-    """An event with one mail."""
+    """Returns an event with one email."""
     user_id = await add_account(tx.connection)
     await tx[EventRepository].record(PasswordChanged(a_user(Role.ADMIN, id=user_id)))
 
@@ -54,7 +54,7 @@ async def record_and_fail(work: UnitOfWork) -> None:
         raise Undone
 
 
-async def test_an_event_its_mail_and_the_mails_first_state_are_recorded_together_or_not_at_all(
+async def test_event_email_and_first_state_are_stored_atomically(
     work: UnitOfWork,
 ) -> None:
     with pytest.raises(Undone):
@@ -85,7 +85,7 @@ async def test_an_event_without_a_mail_is_recorded_too(work: UnitOfWork) -> None
         "DELETE FROM events",
     ],
 )
-async def test_what_is_recorded_cannot_be_altered_or_deleted_not_even_by_the_owner(
+async def test_events_cannot_be_changed_or_deleted_even_by_owner(
     database_url: str, committing: UnitOfWork, statement: str
 ) -> None:
     await record_in(committing)
@@ -98,7 +98,7 @@ async def test_what_is_recorded_cannot_be_altered_or_deleted_not_even_by_the_own
         await change(committing, "UPDATE events SET position = id + 1")
 
 
-async def test_every_change_of_a_mails_state_is_recorded_and_nothing_else_of_it(work: UnitOfWork) -> None:
+async def test_only_state_changes_of_an_email_are_recorded(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 1)
     for statement in (
@@ -116,12 +116,12 @@ async def test_every_change_of_a_mails_state_is_recorded_and_nothing_else_of_it(
     ]
 
 
-async def test_an_event_gets_its_place_when_nothing_can_come_to_stand_before_it(committing: UnitOfWork) -> None:
+async def test_event_gets_position_once_no_earlier_one_can_follow(committing: UnitOfWork) -> None:
     placed: list[None] = []
     sequencer = Sequencer(committing, lambda: placed.append(None))
     async with committing.begin() as slow:
         await record(slow)
-        await record_in(committing)  # begun later, committed earlier
+        await record_in(committing)  # begins later and commits earlier
         assert await sequencer.assign_positions()
         assert placed == []
     assert not await sequencer.assign_positions()
@@ -131,7 +131,7 @@ async def test_an_event_gets_its_place_when_nothing_can_come_to_stand_before_it(
     assert len(rows) == 4
 
 
-async def test_a_reader_of_the_feed_misses_nothing_while_writers_commit_in_any_order(committing: UnitOfWork) -> None:
+async def test_feed_reader_misses_nothing_with_any_commit_order(committing: UnitOfWork) -> None:
     sequencers = [Sequencer(committing, lambda: None) for _ in range(2)]
     read: list[int] = []
 

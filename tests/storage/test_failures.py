@@ -1,4 +1,4 @@
-"""What callers are told when the database fails: each failure is a real one."""
+"""Tests the errors that callers get when the database fails: each failure is a real one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from tests.fixtures.database import as_owner, committing_work
 
 
 class Wire:
-    """A TCP way to the database that can be cut, or go silent."""
+    """A TCP connection to the database that can be cut, or go silent."""
 
     def __init__(self, socket: str) -> None:
         self._socket = socket
@@ -29,12 +29,12 @@ class Wire:
         self.silent = False
 
     async def open(self) -> None:
-        """Take connections, at the same port as before."""
+        """Accepts connections, at the same port as before."""
         self._listener = await asyncio.start_server(self._join, "127.0.0.1", self.port)
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
-        """Break what stands and refuse what comes."""
+        """Breaks existing connections and refuses new ones."""
         assert self._listener is not None
         self._listener.close()
         for writer in self._writers:
@@ -67,7 +67,7 @@ class Wire:
 
 @pytest.fixture
 async def wire(postgres: EmbeddedPostgres) -> AsyncIterator[Wire]:
-    """An open way to the database."""
+    """Yields an open connection to the database."""
     wire = Wire(f"{postgres.socket_directory}/.s.PGSQL.{postgres.port}")
     await wire.open()
     yield wire
@@ -75,7 +75,7 @@ async def wire(postgres: EmbeddedPostgres) -> AsyncIterator[Wire]:
 
 
 def through(wire: Wire, url: str) -> str:
-    """The database's URL, by way of the wire."""
+    """Returns the database's URL through the wire."""
     parts = make_url(url).set(query={}, host="127.0.0.1", port=wire.port)
     return parts.render_as_string(hide_password=False)
 
@@ -102,7 +102,7 @@ async def works(work: UnitOfWork) -> bool:
         return await run(tx, "SELECT 1") == 1
 
 
-async def test_a_refused_connection_is_unavailable_and_the_next_one_works(wire: Wire, wired: UnitOfWork) -> None:
+async def test_refused_connection_is_unavailable_and_next_one_works(wire: Wire, wired: UnitOfWork) -> None:
     await wire.cut()
     with pytest.raises(DatabaseUnavailable):
         await works(wired)
@@ -123,9 +123,7 @@ async def test_connections_that_died_in_the_pool_cost_one_call(wire: Wire, wired
 
 
 @pytest.mark.parametrize("block", ["begin", "read"])
-async def test_a_connection_that_breaks_under_a_statement_is_unavailable(
-    wire: Wire, wired: UnitOfWork, block: str
-) -> None:
+async def test_connection_broken_during_statement_is_unavailable(wire: Wire, wired: UnitOfWork, block: str) -> None:
     async def slow() -> None:
         async with getattr(wired, block)() as tx:
             await run(tx, "SELECT pg_sleep(5)")
@@ -137,16 +135,14 @@ async def test_a_connection_that_breaks_under_a_statement_is_unavailable(
         await call
 
 
-async def test_a_connection_that_breaks_before_the_commit_is_unavailable(wire: Wire, wired: UnitOfWork) -> None:
+async def test_connection_broken_before_commit_is_unavailable(wire: Wire, wired: UnitOfWork) -> None:
     with pytest.raises(DatabaseUnavailable):
         async with wired.begin() as tx:
             await run(tx, "SELECT 1")
             await wire.cut()
 
 
-async def test_a_database_that_does_not_answer_a_connection_is_unavailable_within_three_seconds(
-    wire: Wire, wired: UnitOfWork
-) -> None:
+async def test_silent_database_is_unavailable_within_three_seconds(wire: Wire, wired: UnitOfWork) -> None:
     wire.silent = True
     async with asyncio.timeout(3):
         with pytest.raises(DatabaseUnavailable):
@@ -261,7 +257,7 @@ async def test_a_value_that_the_driver_cannot_send_is_a_fault_of_ours(work: Unit
 async def test_health_follows_the_database(wire: Wire, wired: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.api.health.INTERVAL_SECONDS", 0.02)
     health = Health(wired.ping)
-    context: Any = None  # the health service does not use it
+    context: Any = None  # The health service does not use the database.
 
     async def becomes(state: int) -> None:
         async with asyncio.timeout(2):

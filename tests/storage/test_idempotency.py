@@ -1,4 +1,4 @@
-"""Keys in storage: who may claim one, and when."""
+"""Tests stored idempotency keys: who may claim one, and when."""
 
 from collections.abc import AsyncIterator
 
@@ -19,7 +19,7 @@ SUCCESS = FirstSuccess(bytes(32), b"answer", Subject("prescription", new_id(), (
 
 @pytest.fixture
 async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
-    """A unit of work that commits."""
+    """Yields a unit of work that commits."""
     engine = create_engine(shared_database_url, pool_size=4)
     work = unit_of_work(engine)
     async with work.begin() as tx:
@@ -71,7 +71,7 @@ async def test_a_claim_lasts_until_its_transaction_ends(real_work: UnitOfWork) -
         assert await third[IdempotencyRepository].claim(CALL) is None
 
 
-async def test_a_kept_success_is_answered_even_while_its_key_is_claimed(real_work: UnitOfWork) -> None:
+async def test_stored_success_is_returned_while_its_key_is_claimed(real_work: UnitOfWork) -> None:
     async with real_work.begin() as tx:
         await tx[IdempotencyRepository].keep(CALL, SUCCESS)
     async with real_work.begin() as first, real_work.begin() as second:
@@ -80,7 +80,7 @@ async def test_a_kept_success_is_answered_even_while_its_key_is_claimed(real_wor
 
 
 async def test_a_success_that_was_stored_meanwhile_is_not_overwritten(real_work: UnitOfWork) -> None:
-    """The gap between a statement's snapshot and its lock: the one who comes through it must not commit."""
+    """Covers the gap between a statement's snapshot and its lock: a caller that gets through it must not commit."""
     async with real_work.begin() as tx:
         await tx[IdempotencyRepository].keep(CALL, SUCCESS)
     with pytest.raises(RequestInProgress):

@@ -1,4 +1,4 @@
-"""The schema's history leads to the tables, and back."""
+"""Tests that the migrations lead to the tables, and back."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ from tests.fixtures.database import copied_database
 
 VERSIONS = sorted((Path(__file__).parents[2] / "migrations" / "versions").glob("0*.py"))
 
-# Everything that the tables state: columns, defaults, constraints with their text, indexes with their predicates.
+# Everything that the tables define: columns, defaults, constraints with their text, indexes with their predicates.
 CATALOGUE = """
     SELECT 'column', table_name, column_name, concat_ws(' ', data_type, udt_name, is_nullable, column_default,
            numeric_precision, numeric_scale)
@@ -56,7 +56,7 @@ async def fetch(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 
 async def run(url: str, *statements: str) -> None:
-    """Execute statements in one session, as the owner unless they say otherwise."""
+    """Executes statements in one session, as the owner unless they set another role."""
     connection = await asyncpg.connect(url)
     try:
         for statement in statements:
@@ -84,13 +84,13 @@ async def test_every_migration_goes_up_down_and_up_again(database_url: str) -> N
     assert await catalogue(database_url) == before
 
 
-async def test_a_database_that_stands_one_revision_behind_is_not_current(database_url: str) -> None:
+async def test_database_one_revision_old_is_not_current(database_url: str) -> None:
     assert await schema.is_current(database_url)
     await schema.downgrade(database_url)
     assert not await schema.is_current(database_url)
 
 
-async def test_rows_from_before_the_names_revision_get_the_names_of_its_day(database_url: str) -> None:
+async def test_rows_older_than_names_revision_get_names_of_its_day(database_url: str) -> None:
     await schema.downgrade(database_url, BEFORE_NAMES)
     await run(database_url, AN_ACCOUNT.format(user_id=FIRST, name="Before"), A_RECORD.format(user_id=FIRST))
     await schema.upgrade(database_url, NAMES)
@@ -107,15 +107,15 @@ async def test_rows_from_before_the_names_revision_get_the_names_of_its_day(data
     assert patients == [("Before", False), ("After", True)]
 
 
-async def test_an_interrupted_names_revision_is_repeated_and_loses_no_name(database_url: str) -> None:
-    """What was renamed between the triggers and the filling keeps its first name; a second run changes nothing."""
+async def test_interrupted_names_revision_repeats_without_losing_names(database_url: str) -> None:
+    """Checks that rows renamed before the backfill keep their first name, and a second run changes nothing."""
     await schema.downgrade(database_url, BEFORE_NAMES)
     await run(database_url, AN_ACCOUNT.format(user_id=FIRST, name="Before"))
     await schema.upgrade(database_url, NAMES)
     await run(
         database_url,
         "SET session_replication_role = replica",
-        "DELETE FROM user_names",  # as if nothing had been filled in
+        "DELETE FROM user_names",  # as if no row had been backfilled
         "SET session_replication_role = origin",
         RENAME.format(name="Between"),
         f"UPDATE alembic_version SET version_num = '{BEFORE_NAMES}'",  # noqa: S608 - our own file's number
@@ -125,7 +125,7 @@ async def test_an_interrupted_names_revision_is_repeated_and_loses_no_name(datab
     assert found == [("Before", False), ("Between", True)]
 
 
-async def test_the_service_reads_names_of_the_past_and_cannot_write_them(database_url: str) -> None:
+async def test_service_reads_past_names_and_cannot_write_them(database_url: str) -> None:
     await run(database_url, AN_ACCOUNT.format(user_id=FIRST, name="Ann"))
     for statement in (
         "INSERT INTO user_names (user_id, since, full_name) SELECT user_id, now(), 'Forged' FROM user_names",
@@ -141,7 +141,7 @@ async def test_the_service_reads_names_of_the_past_and_cannot_write_them(databas
     assert await fetch(database_url, "SELECT full_name FROM user_names ORDER BY since") == [("Ann",), ("Anna",)]
 
 
-async def test_s92_kept_keys_name_their_service_and_lose_their_plain_hashes(database_url: str) -> None:
+async def test_s92_stored_keys_gain_service_and_lose_plain_hashes(database_url: str) -> None:
     await schema.downgrade(database_url, "0020")
     connection = await asyncpg.connect(database_url)
     try:

@@ -1,4 +1,4 @@
-"""Rings between processes."""
+"""Tests notifications between processes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -33,7 +33,7 @@ async def until(holds: Callable[[], object], seconds: float = 5) -> None:
 
 
 async def listen(url: str, processes: int = 1) -> None:
-    """Wait until so many processes listen."""
+    """Waits until this many processes listen."""
     async with committing_work(url, owner=True) as work, asyncio.timeout(5):
         while True:
             async with work.read() as tx:
@@ -42,7 +42,7 @@ async def listen(url: str, processes: int = 1) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_every_process_hears_a_ring_and_only_those_on_its_channel(database_url: str) -> None:
+async def test_notification_reaches_every_process_on_its_channel_only(database_url: str) -> None:
     heard: list[str] = []
     async with a_process(database_url) as first, a_process(database_url) as second:
         with (
@@ -83,7 +83,7 @@ async def test_who_lost_the_connection_listens_again(database_url: str) -> None:
             await until(lambda: heard)
 
 
-async def test_a_use_case_that_leaves_mails_rings_behind_its_commit_and_others_do_not(database_url: str) -> None:
+async def test_only_use_cases_with_emails_notify_after_commit(database_url: str) -> None:
     rung: list[int] = []
     engine = create_engine(database_url, pool_size=2)
 

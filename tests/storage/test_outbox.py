@@ -1,4 +1,4 @@
-"""The outbox and the queue in the database."""
+"""Tests the outbox and the queue in the database."""
 
 import asyncio
 from uuid import UUID
@@ -19,7 +19,7 @@ LAPSE = "UPDATE emails SET lease_expires_at = now() - interval '1 s' WHERE state
 
 
 class Undone(Exception):
-    """What makes a use case fail."""
+    """The error that fails a use case."""
 
 
 async def add_and_fail(work: UnitOfWork) -> None:
@@ -61,7 +61,7 @@ async def test_any_number_of_mails_is_one_statement_and_none_is_none(work: UnitO
     assert {mail.recipient_id for mail in claimed} == {account}
 
 
-async def test_a_claimed_mail_is_claimed_by_nobody_else_until_its_lease_lapses(work: UnitOfWork) -> None:
+async def test_claimed_email_is_not_claimed_again_until_lease_expires(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 1)
     (first,) = await claim(work)
@@ -106,7 +106,7 @@ async def test_what_the_holder_of_an_old_claim_says_is_ignored(work: UnitOfWork,
     assert await rows(work) == [expected[mark]]
 
 
-async def test_a_renewed_lease_does_not_lapse_but_a_lost_one_stays_lost(work: UnitOfWork) -> None:
+async def test_renewed_lease_stays_valid_and_lost_lease_stays_lost(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 2)
     kept, lost = await claim(work)
@@ -132,7 +132,7 @@ async def test_a_postponed_mail_is_due_when_its_pause_is_over(work: UnitOfWork) 
     assert again.attempts == 0
 
 
-async def test_no_more_are_claimed_than_there_is_room_for_and_the_longest_waiting_come_first(work: UnitOfWork) -> None:
+async def test_claim_takes_at_most_its_capacity_and_oldest_first(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 5)
     await change(
@@ -149,7 +149,7 @@ async def test_claims_made_at_once_share_the_queue_without_waiting(database_url:
             await add_mails(tx, 20)
         async with work.begin() as holding:
             first = await holding[EmailQueue].claim(5, 5)
-            async with asyncio.timeout(1):  # the rows of the claim before are locked, and passed by
+            async with asyncio.timeout(1):  # rows of the previous claim are locked, and skipped
                 second = await claim(work, 20)
         assert len(first) == 5
         assert len(second) == 15
@@ -189,7 +189,7 @@ async def test_the_queue_is_healthy_while_mails_flow(work: UnitOfWork, statement
     assert await status_after(work, statement) is healthy
 
 
-async def test_a_worker_that_has_stopped_or_was_not_seen_for_a_day_is_forgotten(work: UnitOfWork) -> None:
+async def test_worker_stopped_or_unseen_for_a_day_is_deleted(work: UnitOfWork) -> None:
     workers = text("SELECT count(*) FROM mail_workers")
     async with work.begin() as tx:
         queue = tx[EmailQueue]

@@ -1,4 +1,4 @@
-"""What the database itself holds about dispensing, however wrong the code above it."""
+"""Tests the rules on dispensing that the database itself enforces, whatever the code above it does."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -58,7 +58,7 @@ async def test_lines_come_back_as_they_were_written(work: UnitOfWork) -> None:
     assert (lines[0].expiry_date, lines[0].total) == (date(2030, 1, 31), Decimal("69.30"))
 
 
-async def test_lines_are_shown_to_their_pharmacist_and_their_patient_alone(work: UnitOfWork) -> None:
+async def test_lines_are_visible_only_to_their_pharmacist_and_patient(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         pharmacy_people, prescription_id, (item, _) = await prescribed(tx)
         stranger, _, _ = await prescribed(tx)
@@ -98,7 +98,7 @@ async def test_an_item_never_counts_more_dispensed_than_prescribed(work: UnitOfW
             await tx[PrescriptionRepository].add_dispensed({item.id: 1})
 
 
-async def test_only_scans_and_lookups_of_the_last_day_count_as_seen_lately(work: UnitOfWork) -> None:
+async def test_only_scans_and_lookups_of_last_day_count_as_recent(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         pharmacy_people, prescription_id, _ = await prescribed(tx)
         pharmacist_id = pharmacy_people.pharmacist.user_id
@@ -119,7 +119,7 @@ async def test_only_scans_and_lookups_of_the_last_day_count_as_seen_lately(work:
             assert not await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(new_id(), pharmacist_id))
 
 
-async def test_what_is_claimed_is_found_by_those_who_want_to_end_it_and_by_nobody_who_wants_to_claim_it(
+async def test_claimed_is_found_to_end_the_claim_but_not_to_claim(
     work: UnitOfWork,
 ) -> None:
     async with work.begin() as tx:
@@ -135,7 +135,7 @@ async def test_what_is_claimed_is_found_by_those_who_want_to_end_it_and_by_nobod
 
 
 async def found(looking: Awaitable[Prescription]) -> bool:
-    """Whether a prescription is found."""
+    """Returns whether a prescription is found."""
     try:
         await looking
     except NotFound:
@@ -165,7 +165,7 @@ async def test_the_lists_find_their_rows_by_index_in_a_long_log(work: UnitOfWork
             ),
             {"prescription": other_id, "pharmacist": pharmacy_people.colleague.user_id},
         )
-        await tx.connection.execute(text("SET LOCAL ROLE NONE"))  # statistics are the owner's business
+        await tx.connection.execute(text("SET LOCAL ROLE NONE"))  # only the owner may update statistics
         await tx.connection.execute(text("ANALYZE pharmacy_log"))
         await tx.connection.execute(text(f"SET LOCAL ROLE {APP_ROLE}"))
         await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(pharmacy_people, prescription_id), [a_line(item)])
@@ -180,13 +180,13 @@ async def test_the_lists_find_their_rows_by_index_in_a_long_log(work: UnitOfWork
                     prescription_id, pharmacy_people.colleague.user_id
                 )
             )
-    assert len(explained) == 7  # what is not found is looked for twice
+    assert len(explained) == 7  # after a miss the search runs twice
     assert not [plan for plan in explained if "Seq Scan on pharmacy_log" in plan]
 
 
 @asynccontextmanager
 async def plans(connection: AsyncConnection) -> AsyncIterator[list[str]]:
-    """The plans of all statements that the block sends, filled in when it is left."""
+    """Yields the plans of all statements that the block sends, filled in when the block ends."""
     sent: list[tuple[str, Any]] = []
 
     def note(_: object, cursor: object, statement: str, parameters: Any, *rest: object) -> None:

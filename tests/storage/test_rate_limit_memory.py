@@ -1,4 +1,4 @@
-"""The bounds of the store in memory, and what it does at them."""
+"""Tests the bounds of the store in memory, and its behaviour at them."""
 
 from server.rate_limits.bucket import Limit
 from server.rate_limits.store import BucketStore, MemoryStore
@@ -42,7 +42,7 @@ async def test_it_keeps_what_is_not_full() -> None:
     assert not await allowed(store, "a", now=NOW + 10)
 
 
-async def test_it_never_holds_more_than_its_cap_and_forgets_no_limited_key() -> None:
+async def test_store_stays_below_cap_and_keeps_every_limited_key() -> None:
     store = MemoryStore(max_buckets=100)
     await drain(store, "limited")
     for number in range(10_000):
@@ -61,11 +61,11 @@ async def test_it_beyond_the_cap_limits_all_new_keys_together() -> None:
     assert await allowed(store, "late 0", ROLE)
 
 
-async def test_it_gives_no_fresh_bucket_to_a_key_limited_beyond_the_cap() -> None:
+async def test_key_limited_beyond_the_cap_gets_no_new_bucket() -> None:
     store = MemoryStore(max_buckets=1)
     await store.take([(ROLE, "holds the room")], NOW)
     await drain(store, "late")
-    soon = NOW + ROLE.interval + 0.1  # the one bucket is full again and makes room
+    soon = NOW + ROLE.interval + 0.1  # The one bucket is full again and is evicted.
     assert not await allowed(store, "late", now=soon)
     assert await allowed(store, "late", now=NOW + LOGIN.interval)
     assert len(store) == 1

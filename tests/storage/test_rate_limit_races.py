@@ -1,4 +1,4 @@
-"""Calls that meet on one bucket in PostgreSQL, in the order that shows most: all of them wait for the same row."""
+"""Tests concurrent calls on one bucket in PostgreSQL in the hardest order: all of them wait for the same row."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -26,7 +26,7 @@ async def work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
 
 
 async def connect(work: UnitOfWork) -> None:
-    """Have one more connection open: making one takes longer under load than a lock may be waited for."""
+    """Keeps one more connection open: under load, opening one takes longer than the lock timeout."""
     async with work.read() as tx:
         await tx.connection.execute(text("SELECT pg_sleep(0.2)"))
 
@@ -37,7 +37,7 @@ def shelf(work: UnitOfWork) -> Shelf:
 
 
 async def held_up(work: UnitOfWork, statement: str, *calls: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Start the calls while a transaction with this statement stands open; answers what they answer in the end."""
+    """Starts the calls while a transaction with this statement is open, and returns their results."""
     async with work.begin() as tx:
         await tx.connection.execute(text(statement))
         tasks = [asyncio.create_task(call) for call in calls]
@@ -54,7 +54,7 @@ async def test_what_waited_for_a_bucket_is_judged_as_it_is_then(work: UnitOfWork
     answers = await held_up(work, "SELECT * FROM rate_limit_buckets FOR UPDATE", *calls)
     assert [all(decision.allowed for decision in answer) for answer in answers].count(True) == 2
     [decision] = await shelf.take((wide, "a"))
-    assert decision.remaining == 50 - 4  # those that the narrow one refused did not charge it
+    assert decision.remaining == 50 - 4  # Calls that the narrow limit rejected did not charge it.
 
 
 async def test_a_bucket_that_others_fill_as_it_is_made_is_judged_again(work: UnitOfWork, shelf: Shelf) -> None:

@@ -1,4 +1,4 @@
-"""What every store of rate-limit buckets must do: in memory, in PostgreSQL, in Redis."""
+"""Tests the requirements on every store of rate-limit buckets: in memory, in PostgreSQL, in Redis."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -36,7 +36,7 @@ async def emptied(work: UnitOfWork) -> None:
         await tx.connection.exec_driver_sql("DELETE FROM rate_limit_buckets")
 
 
-async def test_as_many_calls_as_the_limit_pass_and_the_next_is_told_when(shelf: Shelf) -> None:
+async def test_calls_up_to_limit_pass_and_next_one_gets_retry_time(shelf: Shelf) -> None:
     await shelf.drain("a")
     [refusal] = await shelf.take((LOGIN, "a"))
     assert (refusal.allowed, refusal.remaining) == (False, 0)
@@ -116,7 +116,7 @@ async def test_of_many_calls_at_once_as_many_pass_as_the_limit(shelf: Shelf) -> 
         assert answers.count(True) == LOGIN.tokens
 
 
-async def test_of_many_calls_at_once_that_take_two_tokens_none_is_charged_by_half(shelf: Shelf) -> None:
+async def test_concurrent_calls_of_two_tokens_are_charged_atomically(shelf: Shelf) -> None:
     narrow, wide = Limit("narrow", 3, 900), Limit("wide", 50, 900)
     await shelf.take((narrow, "a"), (wide, "a"))
     answers = await asyncio.gather(*(shelf.take((wide, "a"), (narrow, "a")) for _ in range(20)))

@@ -1,4 +1,4 @@
-"""The schema as a whole."""
+"""Tests the schema as a whole."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ async def test_an_empty_database_is_not_current(database_url: str) -> None:
     assert not await schema.is_current(database_url)
 
 
-async def test_who_does_not_own_the_database_is_told_who_has_to_migrate_it(database_url: str) -> None:
+async def test_migration_by_non_owner_names_the_setting_to_use(database_url: str) -> None:
     engine = create_engine(database_url, pool_size=1, owner=True)
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
@@ -54,7 +54,7 @@ async def test_clearing_empties_every_table_and_keeps_the_schema(database_url: s
     await engine.dispose()
 
 
-async def test_every_connection_has_the_time_limits_of_the_reliability_page(database_url: str) -> None:
+async def test_connections_have_the_time_limits_of_reliability_page(database_url: str) -> None:
     engine = create_engine(database_url, pool_size=1)
     expected = {
         "statement_timeout": "5s",
@@ -68,7 +68,7 @@ async def test_every_connection_has_the_time_limits_of_the_reliability_page(data
     await engine.dispose()
 
 
-async def test_no_revision_is_written_when_the_tables_and_the_database_agree(database_url: str) -> None:
+async def test_no_revision_is_written_if_tables_match_the_database(database_url: str) -> None:
     versions = Path(schema.__file__).parents[3] / "migrations" / "versions"
     before = sorted(versions.glob("*.py"))
     assert await schema.new_revision(database_url, "nothing") is False

@@ -1,4 +1,4 @@
-"""One transaction per use case: what is committed when, and who sees it."""
+"""Tests one transaction per use case: when changes commit, and who sees them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ POOL = 2
 
 @pytest.fixture
 async def work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
-    """On storage that commits, with hardly any connections."""
+    """Yields a unit of work that commits, with very few connections."""
     await as_owner(shared_database_url, "DROP TABLE IF EXISTS notes", "CREATE TABLE notes (note text)")
     engine = create_engine(shared_database_url, pool_size=POOL, owner=True)
     yield unit_of_work(engine)
@@ -60,7 +60,7 @@ async def test_raising_rolls_back_and_the_error_goes_on_as_it_is(work: UnitOfWor
     assert await written(work) == []
 
 
-async def test_a_task_that_is_cancelled_under_a_statement_gives_its_connection_back(work: UnitOfWork) -> None:
+async def test_task_cancelled_during_statement_returns_its_connection(work: UnitOfWork) -> None:
     async def slow() -> None:
         async with work.begin() as tx:
             await write(tx, "a")
@@ -130,7 +130,7 @@ async def test_shared_blocks_of_other_calls_are_not_joined(work: UnitOfWork) -> 
     assert first != second
 
 
-async def test_as_many_shared_calls_as_there_are_connections_do_not_wait_for_each_other(work: UnitOfWork) -> None:
+async def test_shared_calls_up_to_connection_count_run_concurrently(work: UnitOfWork) -> None:
     ready = asyncio.Barrier(POOL + POOL // 2)
 
     async def call() -> None:
