@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures that every test may use."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -24,28 +24,28 @@ from tests.fixtures.pharmacy_steps import prescribe
 
 @pytest.fixture(scope="session", autouse=True)
 def _quiet() -> None:
-    """An instance that runs beside the tests logs to nobody; drawing an exception's frames takes seconds."""
+    """Discards the log of an instance that runs during the tests; rendering an exception's frames takes seconds."""
     plain = structlog.processors.KeyValueRenderer()
     structlog.configure(processors=[plain], logger_factory=structlog.ReturnLoggerFactory())
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """The PostgreSQL of this run."""
+    """Yields the PostgreSQL of this run."""
     with migrated_server() as server:
         yield server
 
 
 @pytest.fixture
 async def database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
-    """A fresh copy of the migrated database: for what must find it empty, or breaks it."""
+    """Yields a fresh copy of the migrated database, for tests that need it empty, or break it."""
     async with copied_database(postgres) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def shared_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A copy for all tests of a module that commit and do not disturb each other: a copy costs 0.2 s."""
+    """Yields a copy for all tests of a module that commit and do not disturb each other: a copy costs 0.2 s."""
     with asyncio.Runner() as runner:
         copy = copied_database(postgres)
         yield runner.run(copy.__aenter__())
@@ -54,13 +54,13 @@ def shared_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template_engine(postgres: EmbeddedPostgres) -> AsyncEngine:
-    """One engine on the migrated database for the whole run, so that a statement is compiled once."""
+    """Returns one engine on the migrated database for the whole run, so that a statement is compiled once."""
     return create_engine(postgres.url(TEMPLATE), pool_size=1)
 
 
 @pytest.fixture
 async def work(template_engine: AsyncEngine) -> AsyncIterator[UnitOfWork]:
-    """A unit of work on the migrated database of which nothing stays after the test."""
+    """Yields a unit of work on the migrated database whose changes are rolled back after the test."""
     async with rolled_back_work(template_engine) as unit_of_work:
         yield unit_of_work
     await template_engine.dispose()  # its connection belongs to the loop of this test
@@ -68,39 +68,39 @@ async def work(template_engine: AsyncEngine) -> AsyncIterator[UnitOfWork]:
 
 @pytest.fixture
 async def pharmacy_people(work: UnitOfWork) -> PharmacyPeople:
-    """The people of the pharmacy's tests, as rows."""
+    """Returns the accounts of the pharmacy's tests, as rows."""
     async with work.begin() as tx:
         return await open_pharmacy(tx.connection)
 
 
 @pytest.fixture
 async def written(work: UnitOfWork, pharmacy_people: PharmacyPeople) -> Written:
-    """A pending prescription of the ward's patient."""
+    """Returns a pending prescription of the ward's patient."""
     return await prescribe(work, pharmacy_people)
 
 
 @pytest.fixture
 def pharmacy(work: UnitOfWork) -> PharmacyService:
-    """The pharmacy's service."""
+    """Returns the pharmacy's service."""
     return a_service(work)
 
 
 @pytest.fixture
 async def clinic(work: UnitOfWork, clock: SettableClock) -> Clinic:
-    """The clinical services, and people who use them."""
+    """Returns the clinical services, and accounts that use them."""
     return await open_clinic(work, clock.clock)
 
 
 @pytest.fixture(scope="session")
 def passwords() -> Iterator[Passwords]:
-    """One for the whole run: its making costs a hash, and so does each new password."""
+    """Yields one hasher for the whole run: creating it costs a hash, and so does each new password."""
     with hashing_threads() as executor:
         yield QuickPasswords(executor)
 
 
 @pytest.fixture(scope="session")
 def instance(postgres: EmbeddedPostgres) -> Iterator[RunningInstance]:
-    """A whole instance with Envoy, shared by all tests that call it from outside; its limits are out of the way."""
+    """Yields a whole instance with Envoy, shared by all tests that call it from outside, with generous limits."""
     with asyncio.Runner() as runner:
         database = copied_database(postgres)
         url = runner.run(database.__aenter__())
@@ -111,12 +111,12 @@ def instance(postgres: EmbeddedPostgres) -> Iterator[RunningInstance]:
 
 @pytest.fixture(scope="session")
 def actors(instance: RunningInstance) -> Iterator[Actors]:
-    """Signed-in accounts of every role on the shared instance."""
+    """Yields signed-in accounts of every role on the shared instance."""
     with Actors(instance) as actors:
         yield actors
 
 
 @pytest.fixture
 def clock() -> SettableClock:
-    """A clock that stands still until the test moves it."""
+    """Returns a clock that stands still until the test moves it."""
     return SettableClock()

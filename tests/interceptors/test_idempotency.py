@@ -57,7 +57,7 @@ OPEN = "GRANT SELECT, INSERT ON ledger TO medconnect_app"
 
 @pytest.fixture
 async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
-    """Returns a unit of work that commits."""
+    """Yields a unit of work that commits."""
     engine = create_engine(shared_database_url, pool_size=10)
     yield CommittingWork(engine)
     await engine.dispose()
