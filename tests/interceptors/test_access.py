@@ -72,7 +72,7 @@ async def test_the_scheme_is_read_in_any_case(house: House, face: str, scheme: s
 
 @FACES
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Bearer x", "Basic dTpw", "Bearer  {}", "{}", "Bearer {}x"])
-async def test_what_is_no_bearer_token_is_no_token(house: House, face: str, value: str) -> None:
+async def test_other_than_bearer_token_is_no_token(house: House, face: str, value: str) -> None:
     [(_, good)] = house.bearer()
     answer = await house.call(face, [("authorization", value.format(good.split()[1]))])
     assert answer.code is CODE.UNAUTHENTICATED
@@ -100,7 +100,7 @@ async def test_public_method_accepts_all_and_ignores_a_bad_token(house: House, f
 
 
 @FACES
-async def test_a_token_is_over_when_its_time_is(house: House, face: str) -> None:
+async def test_token_expires_at_its_time(house: House, face: str) -> None:
     token = house.bearer()
     assert (await house.call(face, token)).code is CODE.OK
     house.clock.forward(minutes=16)
@@ -108,7 +108,7 @@ async def test_a_token_is_over_when_its_time_is(house: House, face: str) -> None
 
 
 @FACES
-async def test_a_revoked_session_is_refused_whatever_its_role(house: House, face: str) -> None:
+async def test_revoked_session_is_rejected_for_any_role(house: House, face: str) -> None:
     for role in Role:
         session_id = new_id()
         token, _ = house.tokens.issue(a_user(role), session_id, FAR)

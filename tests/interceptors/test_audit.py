@@ -20,7 +20,7 @@ async def recorded(work: UnitOfWork) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await tx.connection.execute(statement)]
 
 
-async def test_s48_a_call_whose_time_is_over_is_recorded_as_a_fault(
+async def test_s48_call_past_its_deadline_is_recorded_as_a_fault(
     house: House, work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, "DEFAULT_SECONDS", 0.15)

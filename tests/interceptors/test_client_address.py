@@ -58,7 +58,7 @@ async def test_an_edge_that_names_no_address_or_two_shares_one_budget(
         ("x" * 1000, UNKNOWN),
     ],
 )
-def test_an_address_counts_by_what_one_household_has(host: str, counted: str) -> None:
+def test_address_counts_by_its_network_prefix(host: str, counted: str) -> None:
     assert limit_address(host) == counted
 
 

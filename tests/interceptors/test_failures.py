@@ -105,7 +105,7 @@ async def test_handler_raising_cancelled_error_does_not_hang_caller(house: House
 
 
 @FACES
-async def test_a_caller_who_goes_away_cancels_the_handler(house: House, face: str) -> None:
+async def test_disconnecting_caller_cancels_the_handler(house: House, face: str) -> None:
     reached, cancelled = asyncio.Event(), asyncio.Event()
 
     async def act() -> None:

@@ -87,9 +87,7 @@ def caller(house: House) -> Metadata:
     return [*house.bearer(Role.DOCTOR), ("idempotency-key", KEY)]
 
 
-async def test_the_first_success_is_answered_again_byte_for_byte(
-    house: House, ledger: Ledger, caller: Metadata
-) -> None:
+async def test_first_success_is_returned_again_byte_for_byte(house: House, ledger: Ledger, caller: Metadata) -> None:
     first = await house.call("unary", caller)
     again = await house.call("unary", caller)
     assert (first.code, again.code) == (CODE.OK, CODE.OK)
@@ -199,7 +197,7 @@ async def test_a_key_whose_hash_was_erased_matches_any_request(house: House, led
     assert ledger.runs == 1
 
 
-async def test_all_sessions_of_a_caller_share_his_keys(house: House, ledger: Ledger) -> None:
+async def test_all_sessions_of_a_caller_share_their_keys(house: House, ledger: Ledger) -> None:
     user_id = new_id()
     for _ in range(2):
         answer = await house.call("unary", [*house.bearer(Role.DOCTOR, user_id), ("idempotency-key", KEY)])
@@ -226,7 +224,7 @@ async def test_two_keys_are_none(house: House, ledger: Ledger, caller: Metadata)
 
 
 @pytest.mark.parametrize(("hours", "replayed"), [(23.9, True), (24.1, False)])
-async def test_a_key_is_kept_for_a_day_and_may_then_be_used_anew(
+async def test_key_is_stored_for_a_day_and_may_then_be_used_again(
     house: House, ledger: Ledger, caller: Metadata, hours: float, replayed: bool
 ) -> None:
     await house.call("unary", caller)

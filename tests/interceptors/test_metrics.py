@@ -38,7 +38,7 @@ async def test_calls_are_counted_by_how_they_end(house: House, face: str) -> Non
     assert value(house, "anonymous_denials_total", method=method) == 0
 
 
-async def test_who_comes_without_a_valid_token_is_counted(house: House) -> None:
+async def test_call_without_a_valid_token_is_counted(house: House) -> None:
     for metadata in ((), [("authorization", "Bearer x")]):
         assert (await house.call("unary", metadata)).code is grpc.StatusCode.UNAUTHENTICATED
     assert value(house, "anonymous_denials_total", method=METHODS["unary"]) == 2
@@ -56,7 +56,7 @@ async def test_limits_are_counted(house: House) -> None:
     assert house.metrics.limit_counts.allowed == {"doctor": 1}
 
 
-async def test_prometheus_is_answered_on_loopback_until_the_end() -> None:
+async def test_metrics_are_served_on_loopback_until_the_end() -> None:
     metrics = Metrics()
     metrics.store_failed("redis")
     async with metrics.served("127.0.0.1:0") as port:

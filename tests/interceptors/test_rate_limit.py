@@ -29,7 +29,7 @@ async def codes(house: House, count: int, face: str = "unary", metadata: Metadat
     return [(await house.call(face, metadata)).code for _ in range(count)]
 
 
-async def test_all_sessions_of_a_user_share_his_limit(house: House) -> None:
+async def test_all_sessions_of_a_user_share_one_limit(house: House) -> None:
     user_id = new_id()
     for _ in range(5):
         await codes(house, 10, metadata=house.bearer(Role.DOCTOR, user_id))
@@ -128,7 +128,7 @@ async def test_refresh_is_charged_to_the_session_not_the_address(house: House) -
     assert (await house.call("unary")).details["ErrorInfo"].metadata["limit"] == "anonymous"
 
 
-async def test_what_a_use_case_gives_back_is_told(house: House) -> None:
+async def test_refund_by_a_use_case_is_in_the_metadata(house: House) -> None:
     house.declare(public=True, limit_group="login")
     answers = [await house.call("unary") for _ in range(3)]
     assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["5"] * 3

@@ -39,7 +39,7 @@ async def test_s71_request_that_does_not_arrive_ends_at_the_limit(
 
 
 @FACES
-async def test_s71_who_has_no_call_left_is_not_waited_for(
+async def test_s71_caller_without_calls_left_is_not_waited_for(
     work: UnitOfWork, clock: SettableClock, tmp_path: Path, face: str
 ) -> None:
     async with running_house(work, clock, tmp_path, limit_factor=1, limits={"anonymous": 1}) as house:

@@ -83,6 +83,6 @@ async def test_truncated_bodies_and_bad_utf_8_are_malformed(strict: House, body:
     assert (await strict.call("unary", strict.bearer(), body)).reason == "MALFORMED_BODY"
 
 
-async def test_a_body_over_the_limit_is_refused(strict: House) -> None:
+async def test_body_above_the_limit_is_rejected(strict: House) -> None:
     answer = await strict.call("unary", strict.bearer(), bytes(257 * 1024))
     assert answer.code is grpc.StatusCode.RESOURCE_EXHAUSTED

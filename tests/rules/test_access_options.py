@@ -57,7 +57,7 @@ def by_name(method: MethodDescriptor) -> str:
 
 @pytest.mark.parametrize("method", list(METHODS.values()), ids=lambda method: method.name)
 class TestEachMethod:
-    def test_is_open_to_whom_the_contract_says(self, method: Method) -> None:
+    def test_access_matches_the_contract(self, method: Method) -> None:
         assert method.public == (method.name in PUBLIC)
         if not method.public:
             assert method.roles == expected_roles(method)
@@ -74,10 +74,10 @@ class TestEachMethod:
         holds_secrets = method.public or method.name in SIGNED_IN | ABOUT_CODES
         assert method.idempotent == (not reads and not holds_secrets)
 
-    def test_has_a_success_message_unless_it_is_answered_bare(self, method: Method) -> None:
+    def test_success_message_is_set_unless_response_is_bare(self, method: Method) -> None:
         assert bool(method.message) != (method.streaming or method.name == "GetKeySet")
 
-    def test_answers_201_when_it_creates(self, method: Method) -> None:
+    def test_creating_methods_return_201(self, method: Method) -> None:
         creates = method.name == "Register" or method.name.startswith("Create")
         assert method.http_status == (201 if creates else 200)
 

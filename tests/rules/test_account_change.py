@@ -21,19 +21,19 @@ def refused(role: Role, change: AccountChange) -> list[tuple[str, str]]:
     return [(violation.field, violation.message) for violation in failed.value.violations]
 
 
-def test_what_is_left_out_stays() -> None:
+def test_absent_fields_stay_unchanged() -> None:
     for user in (DOCTOR, PHARMACIST, PATIENT):
         assert changed(user, AccountChange()) == user
 
 
-def test_what_is_present_changes_and_nothing_else() -> None:
+def test_only_present_fields_change() -> None:
     assert changed(PATIENT, AccountChange(phone="2")) == replace(PATIENT, phone="2")
     assert changed(DOCTOR, AccountChange(hospital_name="City")) == replace(DOCTOR, hospital_name="City")
     moved = AccountChange(pharmacy_name="Lily", pharmacy_address="Quay 2")
     assert changed(PHARMACIST, moved) == replace(PHARMACIST, pharmacy_name="Lily", pharmacy_address="Quay 2")
 
 
-def test_what_is_cleared_is_empty() -> None:
+def test_cleared_fields_are_empty() -> None:
     emptied = AccountChange(clear=frozenset({"phone", "hospitalName"}))
     assert changed(DOCTOR, emptied) == replace(DOCTOR, phone="", hospital_name="")
 

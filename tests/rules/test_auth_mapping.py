@@ -52,7 +52,7 @@ RECORD = PatientRecord(UUID("01930000-0000-7000-8000-000000000002"), "PAT-202611
 TOKENS = Tokens("access", "refresh", MOMENT)
 
 
-def test_an_account_is_told_whole() -> None:
+def test_account_maps_to_a_complete_message() -> None:
     assert mapping.user_message(USER) == MESSAGE
 
 
@@ -64,7 +64,7 @@ def test_every_role_and_status_has_its_number(role: Role, status: UserStatus) ->
     assert user_pb2.UserStatus.Name(message.status) == f"USER_STATUS_{status.name}"
 
 
-def test_who_registers_is_a_patient_unless_he_says_otherwise() -> None:
+def test_register_without_role_makes_a_patient() -> None:
     request = pb.RegisterRequest(email="Ann@Example.org", password="correct horse", full_name="Ann Other")
     asked = mapping.application(request)
     assert (asked.role, asked.email, asked.password) == (Role.PATIENT, "Ann@Example.org", "correct horse")
@@ -112,7 +112,7 @@ def test_a_day_that_does_not_exist_is_named() -> None:
     assert [violation.field for violation in refused.value.violations] == ["dateOfBirth"]
 
 
-def test_a_change_holds_what_is_present() -> None:
+def test_change_contains_only_present_fields() -> None:
     assert mapping.account_change(pb.UpdateCurrentUserRequest()) == AccountChange()
     texts = {name: name for name in ("phone", "hospital_name", "pharmacy_name", "pharmacy_address", "email")}
     request = pb.UpdateCurrentUserRequest(**texts, current_password="secret", clear=["phone"])
@@ -130,7 +130,7 @@ def test_a_lists_filter_is_read() -> None:
     assert mapping.user_filter(request) == UserFilter(Role.DOCTOR, UserStatus.DEACTIVATED, "ann")
 
 
-def test_answers_hold_account_record_and_tokens() -> None:
+def test_responses_have_account_record_and_tokens() -> None:
     opened, record = (
         OpenedAccount(USER, RECORD),
         user_pb2.PatientRecord(id=str(RECORD.id), reference_number="PAT-20261122-7K3M9QTD"),

@@ -26,7 +26,7 @@ async def test_a_cancellation_that_comes_with_the_event_is_not_lost(turns: int) 
         assert work.cancelled()
 
 
-async def test_who_waits_hears_whether_it_was_set_in_time() -> None:
+async def test_wait_returns_whether_it_was_set_in_time() -> None:
     event = asyncio.Event()
     assert not await background.set_within(event, 0.01)
     event.set()
@@ -74,7 +74,7 @@ async def test_a_cancellation_from_elsewhere_stays_one() -> None:
     assert task.cancelled()
 
 
-async def test_work_that_is_asked_to_stop_finishes_what_it_has_begun() -> None:
+async def test_stopped_work_finishes_its_current_step() -> None:
     stop, finished = asyncio.Event(), False
 
     async def work() -> None:

@@ -36,7 +36,7 @@ def test_as_many_calls_as_the_limit_pass_and_the_next_is_refused(limit: Limit) -
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
-def test_waiting_as_told_lets_exactly_one_call_pass(limit: Limit) -> None:
+def test_waiting_the_retry_time_passes_exactly_one_call(limit: Limit) -> None:
     refusal = take(drained(limit), limit, NOW)
     later = NOW + refusal.retry_after
     allowed = take(refusal.tat, limit, later)

@@ -30,7 +30,7 @@ def test_signed_in_caller_is_charged_by_role_not_by_address(role: Role, tokens: 
     assert numbers(Budgets({}).of(caller, "", ADDRESS)) == {role.value: (tokens, MINUTE, str(caller.user_id))}
 
 
-def test_a_stranger_is_charged_by_his_address() -> None:
+def test_anonymous_caller_is_charged_by_address() -> None:
     assert numbers(Budgets({}).of(None, "", ADDRESS)) == {
         "global": (100, 15 * MINUTE, ADDRESS),
         "anonymous": (10, MINUTE, ADDRESS),
@@ -66,7 +66,7 @@ def test_an_activity_is_charged_to_its_user(group: str, tokens: int, period: flo
     assert numbers(mine).keys() == {group, "doctor"}
 
 
-def test_an_activity_costs_a_stranger_nothing_beyond_his_address() -> None:
+def test_activity_charges_anonymous_caller_only_by_address() -> None:
     assert numbers(Budgets({}).of(None, "scan", ADDRESS)).keys() == {"global", "anonymous"}
 
 
@@ -126,7 +126,7 @@ def test_every_group_that_the_protos_name_has_a_budget() -> None:
     assert Budgets({}).limits().keys() == NAMES
 
 
-def test_what_slows_guessing_down_holds_over_all_processes() -> None:
+def test_limits_on_guessing_are_shared_by_all_processes() -> None:
     of_addresses = {"login", "password_reset", "forgot_password", "registration", "otp"}
     assert {*of_addresses, "lookup_misses", "confirmation"} == SHARED
 

@@ -58,7 +58,7 @@ def complaints(asked: Application) -> list[str]:
         (Role.ADMIN, []),
     ],
 )
-def test_what_a_role_needs_is_named(role: Role, required: list[str]) -> None:
+def test_missing_fields_of_a_role_are_named(role: Role, required: list[str]) -> None:
     assert complaints(application(role)) == required
 
 

@@ -32,7 +32,7 @@ def test_every_error_has_a_code_and_something_to_say(error: type[DeclaredError])
         assert re.fullmatch(r"[A-Z].+\.", error.message)
 
 
-def test_what_is_said_is_the_message_or_something_more_precise() -> None:
+def test_text_is_the_message_or_a_more_precise_one() -> None:
     assert str(EmailTaken()) == EmailTaken().text == "An account with this email address exists already."
     assert str(EmailTaken("Choose another.")) == "Choose another."
 
@@ -48,7 +48,7 @@ def test_field_errors_name_their_field_in_json() -> None:
     assert [v.field for v in PageTokenInvalid().violations] == ["pageToken"]
 
 
-def test_what_passes_says_when_to_try_again() -> None:
+def test_transient_errors_have_a_retry_delay() -> None:
     assert DatabaseUnavailable().retry_after == 1
     assert RateLimitExceeded(retry_after=7.5, limit="login").retry_after == 7.5
     assert EmailTaken().retry_after is None

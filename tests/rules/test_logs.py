@@ -38,7 +38,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     logging.getLogger().handlers = handlers
 
 
-def test_a_line_says_what_when_and_how_grave(log: Log) -> None:
+def test_line_has_event_time_and_level(log: Log) -> None:
     log.write.info("call", method="ScanQrCode", milliseconds=1.5, user_id=None)
     [line] = log.lines()
     assert line.pop("timestamp").endswith("Z")
@@ -94,6 +94,6 @@ def test_s61_library_messages_are_logged_without_arguments(log: Log) -> None:
     assert "Canary" not in log.stream.getvalue()
 
 
-def test_what_is_less_grave_than_the_level_is_not_written(log: Log) -> None:
+def test_events_below_the_level_are_not_written(log: Log) -> None:
     log.write.debug("detail")
     assert log.lines() == []

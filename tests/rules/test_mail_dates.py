@@ -84,7 +84,7 @@ def bodies(kind: EmailKind, contents: TemplateData, writer: EmailRenderer = FULL
 
 
 @pytest.mark.parametrize("kind", EmailKind)
-def test_each_date_stands_beside_what_it_speaks_of(kind: EmailKind) -> None:
+def test_each_date_is_next_to_its_meaning(kind: EmailKind) -> None:
     for body in bodies(kind, dated(kind)):
         assert DATE.findall(body) == [told(moment) for _, moment in EXPECTED[kind]]
         for words, moment in EXPECTED[kind]:

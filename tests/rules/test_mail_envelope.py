@@ -69,7 +69,7 @@ def test_s58_hostile_words_reach_one_recipient_escaped(words: str, kind: EmailKi
         *("=?utf-8?q?a=0d=0aBcc:x=40evil?=@b.example", "=?utf-8?q?x=40evil.example=3e?=@b.example", "a..b@c.example"),
     ],
 )
-def test_s57_what_is_not_exactly_one_address_is_no_recipient(address: str) -> None:
+def test_s57_text_other_than_one_address_is_no_recipient(address: str) -> None:
     letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
     with pytest.raises((ValueError, LookupError, HeaderParseError)):
         build_message(replace(MAIL, recipient=address), SENDER, letter, None)
@@ -83,7 +83,7 @@ def test_email_has_stable_message_id_and_auto_generated_header() -> None:
     assert first["Auto-Submitted"] == "auto-generated"
 
 
-def test_the_picture_in_the_mail_decodes_to_the_codes_text() -> None:
+def test_picture_in_the_email_decodes_to_the_codes_text() -> None:
     text = qr_text(PRESCRIPTION, CODES)
     assert text is not None
     cid = picture_id(MAIL, sender_domain(SENDER))

@@ -114,7 +114,7 @@ If the patient still needs the medicines, write a new prescription.
 """
 
 
-def test_the_text_alone_says_everything() -> None:
+def test_text_part_is_complete() -> None:
     doctor = replace(DOCTOR_USER, status=UserStatus.UNVERIFIED)
     to_doctor = replace(contents_of(EmailKind.REJECTED), recipient=DOCTOR_USER)
     assert FULL.write(EmailKind.PRESCRIPTION, prescription_contents()).text == PRESCRIPTION_TEXT + FOOTER
@@ -124,7 +124,7 @@ def test_the_text_alone_says_everything() -> None:
 
 
 @pytest.mark.parametrize("kind", EmailKind)
-def test_the_html_says_what_the_text_says(kind: EmailKind) -> None:
+def test_html_part_matches_the_text_part(kind: EmailKind) -> None:
     letter = FULL.write(kind, contents_of(kind))
     facts = [
         line.partition(":")[2].strip() for line in letter.text.splitlines() if line.startswith("  ") and ":" in line
@@ -159,7 +159,7 @@ def test_code_email_states_expiry_and_secrecy(kind: EmailKind) -> None:
     assert "042871" not in letter.subject
 
 
-def test_a_mail_about_an_address_is_to_that_address() -> None:
+def test_email_about_an_address_goes_to_that_address() -> None:
     letter = FULL.write(EmailKind.EMAIL_CODE, contents_of(EmailKind.EMAIL_CODE))
     assert "new@example.org" in letter.text
     assert "maria@example.org" not in letter.text + letter.html
@@ -175,7 +175,7 @@ def test_s59_minimal_emails_omit_diagnosis_medicine_and_reason(kind: EmailKind) 
     assert PRESCRIPTION.number in minimal.text
 
 
-def test_moments_are_told_in_the_hospitals_zone() -> None:
+def test_times_are_in_the_hospitals_zone() -> None:
     writer = EmailRenderer(full=True, zone=ZoneInfo("Asia/Tokyo"), frontend_url="https://med.example")
     assert (
         "Valid until:   26 December 2026, 19:30 JST"

@@ -19,7 +19,7 @@ LATE = replace(MAIL, claimed_at=NOW + timedelta(hours=24))
 @pytest.mark.parametrize(
     ("deferrals", "seconds"), [(0, 5), (1, 30), (2, 120), (3, 600), (4, 1800), (5, 3600), (6, 3600), (28, 3600)]
 )
-def test_a_deferred_mail_is_retried_by_its_schedule(deferrals: int, seconds: float) -> None:
+def test_deferred_email_is_retried_by_its_schedule(deferrals: int, seconds: float) -> None:
     deferred = replace(MAIL, attempts=deferrals, deferrals=deferrals)
     outcome = after_failed_delivery(deferred, MailDeferred("451 later"), 1.0)
     assert outcome == Postponed(seconds, "451 later", counted=True, deferred=True)
@@ -30,7 +30,7 @@ def test_pauses_are_spread() -> None:
     assert outcomes == [Postponed(seconds, "451", counted=True, deferred=True) for seconds in (4, 6)]
 
 
-def test_a_mail_deferred_for_a_day_is_given_up() -> None:
+def test_email_deferred_for_a_day_fails() -> None:
     almost = replace(LATE, deferrals=30, claimed_at=NOW + timedelta(hours=23, minutes=59))
     assert isinstance(after_failed_delivery(almost, MailDeferred("451"), 1.0), Postponed)
     assert after_failed_delivery(replace(LATE, deferrals=5), MailDeferred("451"), 1.0) == GivenUp("451")
@@ -54,7 +54,7 @@ def test_rejected_email_fails_and_only_bad_recipient_is_harmless() -> None:
     assert outcome == GivenUp("550 <a***@b.example> unknown", harmless=True)
 
 
-def test_a_mail_system_that_is_away_uses_up_no_attempt_for_a_day() -> None:
+def test_unreachable_mail_system_costs_no_attempt_for_a_day() -> None:
     late = replace(MAIL, attempts=2, claimed_at=NOW + timedelta(hours=23, minutes=59))
     too_late = replace(MAIL, claimed_at=NOW + timedelta(hours=24))
     put_back = replace(too_late, queued_at=NOW + timedelta(hours=12))

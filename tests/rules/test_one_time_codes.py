@@ -43,7 +43,7 @@ def test_s12_stored_code_differs_by_user_purpose_and_session(one: CodeScope, oth
     assert stored_hash("123456", one, KEY) != stored_hash("123456", other, KEY)
 
 
-def test_s13_what_is_stored_says_nothing_without_the_key() -> None:
+def test_s13_stored_code_reveals_nothing_without_the_key() -> None:
     code = issue(SCOPE, KEY)
     assert code.hash == stored_hash(code.text, SCOPE, KEY) != stored_hash(code.text, SCOPE, b"x" * 32)
     text = code.text.encode()

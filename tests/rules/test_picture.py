@@ -45,7 +45,7 @@ def test_s43_a_reader_gets_the_text_back_from_a_small_code(text: str) -> None:
     assert version(barcode) <= 8
 
 
-def test_the_picture_is_square_and_fits_mail_and_screen() -> None:
+def test_picture_is_square_and_fits_email_and_screen() -> None:
     width, height = opened(PNG).size
     assert width == height
     assert 400 <= width <= 500

@@ -124,7 +124,7 @@ def test_s89_character_of_a_line_is_kept_dropped_or_rejected(every_character: st
     assert not dropped & UNKNOWN
 
 
-def test_s89_what_is_not_assigned_is_refused(every_character: str) -> None:
+def test_s89_unassigned_characters_are_rejected(every_character: str) -> None:
     refused = found(REFUSED_IN_LINES, every_character)
     assert refused >= NONCHARACTERS
     assert len(UNKNOWN - refused) < 30_000  # Assigned after Python's Unicode 14: scripts, ideographs, emoji.
@@ -145,14 +145,14 @@ def test_s89_names_of_the_world_are_stored_as_they_are(text: str, block: bool) -
 
 @pytest.mark.parametrize(("text", "seen"), PASTED.items(), ids=map(ascii, PASTED))
 @pytest.mark.parametrize("block", [False, True])
-def test_s89_what_is_pasted_unseen_is_dropped(text: str, seen: str, block: bool) -> None:
+def test_s89_invisible_pasted_characters_are_dropped(text: str, seen: str, block: bool) -> None:
     if block and MARKS_OF_DIRECTION & frozenset(text[1:-1]):
         pytest.skip("prose keeps them")
     assert stored(text, block=block) == (seen, "")
 
 
 @pytest.mark.parametrize(("text", "complaint"), WRONG.items(), ids=map(ascii, WRONG))
-def test_s89_what_deceives_is_refused(text: str, complaint: str) -> None:
+def test_s89_deceptive_characters_are_rejected(text: str, complaint: str) -> None:
     for block in (False, True):
         same, wrong = stored(text, block=block)
         assert complaint in wrong
@@ -160,7 +160,7 @@ def test_s89_what_deceives_is_refused(text: str, complaint: str) -> None:
 
 
 @pytest.mark.parametrize("text", BLANK, ids=map(ascii, BLANK))
-def test_s89_what_shows_nothing_is_blank(text: str) -> None:
+def test_s89_invisible_text_is_blank(text: str) -> None:
     assert stored(text)[1] == stored(text, block=True)[1] == "must not be blank"
 
 
@@ -177,7 +177,7 @@ TRICKY: Final = st.text(
 
 @settings(max_examples=500, deadline=None)
 @given(TRICKY, st.booleans())
-def test_s89_what_is_stored_is_stored_again_unchanged(text: str, block: bool) -> None:
+def test_s89_stored_text_is_stored_again_unchanged(text: str, block: bool) -> None:
     once, wrong = stored(text, block=block)
     if not wrong:
         assert stored(once, block=block) == (once, "")

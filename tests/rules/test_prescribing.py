@@ -60,7 +60,7 @@ def test_email_goes_to_patient_account_and_names_prescription() -> None:
     assert mail == expected
 
 
-def test_a_patient_without_an_account_cannot_be_mailed() -> None:
+def test_patient_without_account_cannot_be_emailed() -> None:
     prescription = a_prescription(patient_user_id=None, patient_email="")
     with pytest.raises(PatientHasNoEmail):
         mail_to_patient(EmailKind.PRESCRIPTION, prescription)

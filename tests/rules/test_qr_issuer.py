@@ -18,7 +18,7 @@ def issuer(ring: str = FIRST) -> QrIssuer:
     return QrIssuer(QrKeyRing.parse(ring), WEEK)
 
 
-def test_a_codes_text_opens_to_exactly_what_is_stored() -> None:
+def test_code_text_decodes_to_the_stored_values() -> None:
     prescription_id = uuid4()
     code = issuer().issue(prescription_id, NOW, FAR)
     text = issuer().text(code)

@@ -81,7 +81,7 @@ def test_violations_become_bad_request_fields_as_far_as_they_fit() -> None:
 
 
 @pytest.mark.parametrize(("error", "seconds"), [(RequestInProgress(), 1), (ServerBusy(), 1)])
-def test_what_passes_says_when_in_whole_seconds(error: DeclaredError, seconds: int) -> None:
+def test_transient_error_has_retry_delay_in_whole_seconds(error: DeclaredError, seconds: int) -> None:
     found = details(error)["RetryInfo"]
     assert isinstance(found, error_details_pb2.RetryInfo)
     assert (found.retry_delay.seconds, found.retry_delay.nanos) == (seconds, 0)

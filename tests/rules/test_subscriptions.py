@@ -57,7 +57,7 @@ CASES: tuple[tuple[Event, tuple[NewEmail, ...]], ...] = (
 
 
 @pytest.mark.parametrize(("event", "mails"), CASES, ids=lambda value: getattr(value, "type", None))
-def test_the_mails_that_follow_from_an_event(event: Event, mails: tuple[NewEmail, ...]) -> None:
+def test_event_produces_its_emails(event: Event, mails: tuple[NewEmail, ...]) -> None:
     assert emails_of(event) == mails
 
 

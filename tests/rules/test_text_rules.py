@@ -95,7 +95,7 @@ def test_every_bad_field_is_named() -> None:
     assert complaints(message).keys() == {"email", "password"}
 
 
-def test_a_list_over_its_limit_is_named_once_and_not_walked() -> None:
+def test_list_above_its_limit_is_reported_once_unread() -> None:
     patient = clinical_service_pb2.CreatePatientRequest(allergies=["\0"] * 51)
     message = clinical_service_pb2.CreatePrescriptionRequest()
     for _ in range(51):
@@ -104,13 +104,13 @@ def test_a_list_over_its_limit_is_named_once_and_not_walked() -> None:
     assert complaints(message) == {"items": "must contain no more than 50 item(s)"}
 
 
-def test_a_list_of_numbers_over_its_limit_is_not_walked_either() -> None:
+def test_list_of_numbers_above_its_limit_is_not_read() -> None:
     message = clinical_service_pb2.ListPrescriptionsRequest(status=[99] * 9)  # type: ignore[list-item]
     assert complaints(message) == {"status": "must contain no more than 8 item(s)"}
 
 
 @pytest.mark.parametrize("text", [" ", "\t", "\u00a0\u2003", "\u200d", "\u200e \u200f"])
-def test_what_nobody_could_see_is_blank(text: str) -> None:
+def test_invisible_text_is_blank(text: str) -> None:
     message = clinical_service_pb2.CreatePrescriptionRequest(doctor_notes=text)
     assert complaints(message) == {"doctorNotes": "must not be blank"}
 

@@ -50,7 +50,7 @@ async def named(auth: Auth, *names: str) -> list[User]:
     return users
 
 
-async def test_a_patient_who_registers_is_active_and_has_a_record(auth: Auth) -> None:
+async def test_register_patient_creates_active_account_with_record(auth: Auth) -> None:
     opened, tokens = await auth.accounts.register(an_application(email="Ann@Example.org"))
     caller = auth.access_tokens.verify(tokens.access_token)
     assert (opened.user.email, opened.user.status) == ("ann@example.org", UserStatus.ACTIVE)
@@ -78,7 +78,7 @@ async def test_a_new_account_is_welcomed_in_the_same_transaction(auth: Auth) -> 
     assert await mails_to(auth, invited.user) == [("welcome", invited.user.email, '{"invited": "yes"}')]
 
 
-async def test_an_address_opens_one_account_in_whatever_case(auth: Auth) -> None:
+async def test_register_taken_address_in_another_case_is_rejected(auth: Auth) -> None:
     await auth.open(email="ann@example.org")
     with pytest.raises(EmailTaken):
         await auth.accounts.register(an_application(email="ANN@example.org"))
@@ -220,7 +220,7 @@ async def test_a_first_verification_is_a_change_that_others_see(auth: Auth) -> N
     assert await execute(auth.work, recent) == [(True,)]
 
 
-async def test_who_has_no_licence_to_check_is_not_found(auth: Auth) -> None:
+async def test_verify_user_without_licence_is_not_found(auth: Auth) -> None:
     closed = await auth.open(Role.DOCTOR)
     await set_status(auth.work, closed, UserStatus.DEACTIVATED)
     strangers: list[UUID] = [

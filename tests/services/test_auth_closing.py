@@ -85,14 +85,14 @@ async def test_an_account_that_is_open_is_not_changed_by_opening(auth: Auth) -> 
     assert await auth.accounts.reactivate(waiting.id) == waiting
 
 
-async def test_nobody_closes_his_own_account(auth: Auth) -> None:
+async def test_deactivate_own_account_is_rejected(auth: Auth) -> None:
     admins = [await auth.open(Role.ADMIN) for _ in range(2)]
     with pytest.raises(OwnAccount):
         await auth.accounts.deactivate(as_admin(admins[0].id), admins[0].id)
     assert await status(auth, admins[0]) is UserStatus.ACTIVE
 
 
-async def test_the_last_admin_who_may_act_is_not_closed(auth: Auth) -> None:
+async def test_deactivate_last_active_admin_is_rejected(auth: Auth) -> None:
     first, second = [await auth.open(Role.ADMIN) for _ in range(2)]
     await auth.accounts.deactivate(as_admin(second.id), first.id)
     with pytest.raises(LastAdmin):
@@ -101,7 +101,7 @@ async def test_the_last_admin_who_may_act_is_not_closed(auth: Auth) -> None:
     await auth.accounts.deactivate(as_admin(second.id), first.id)  # The second call changes nothing.
 
 
-async def test_of_admins_who_close_each_other_at_once_one_stays(database_url: str, passwords: Passwords) -> None:
+async def test_concurrent_deactivation_of_admins_keeps_one(database_url: str, passwords: Passwords) -> None:
     engine = create_engine(database_url, pool_size=4)
     auth = Auth.build(unit_of_work(engine), SettableClock().clock, passwords)
     for _ in range(5):

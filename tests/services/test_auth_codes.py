@@ -164,7 +164,7 @@ async def test_s91_strangers_tries_end_no_code(auth: Auth, user: User) -> None:
     assert await opens(auth, asked_abroad, codes[1])
 
 
-async def test_s91_who_asked_without_a_nonce_may_come_from_elsewhere(auth: Auth, user: User) -> None:
+async def test_s91_code_requested_without_nonce_works_elsewhere(auth: Auth, user: User) -> None:
     code = await issued(auth, reset_of(user))
     for number in range(MAX_TRIES - 1):
         assert not await opens(auth, reset_of(user, str(number).encode(), known=False), another(code))
@@ -218,7 +218,7 @@ async def test_s13_code_is_in_no_table_and_email_decrypts_with_key(auth: Auth, u
     assert await opens(auth, reset_of(user), code)
 
 
-async def test_an_account_that_was_sent_20_mails_today_is_sent_no_code(auth: Auth, user: User) -> None:
+async def test_account_with_20_emails_today_gets_no_code(auth: Auth, user: User) -> None:
     async with auth.work.begin() as tx:
         await tx[Outbox].add(*[NewEmail(EmailKind.WELCOME, user.id, user.email)] * 20)
         with pytest.raises(EmailLimitExceeded):

@@ -72,7 +72,7 @@ async def is_password(auth: Auth, user: User, password: str) -> bool:
     return True
 
 
-async def test_a_forgotten_password_is_reset_with_the_mailed_code(auth: Auth, user: User) -> None:
+async def test_forgotten_password_is_reset_with_the_emailed_code(auth: Auth, user: User) -> None:
     code = await forgotten(auth, user)
     await auth.passwords.reset(user.email.upper(), code, NEW)
     assert await is_password(auth, user, NEW)
@@ -98,14 +98,14 @@ async def test_an_invited_owner_sets_the_first_password_so(auth: Auth, user: Use
     assert await is_password(auth, user, NEW)
 
 
-async def test_nobody_and_a_closed_account_are_sent_nothing(auth: Auth, user: User) -> None:
+async def test_forgot_password_unknown_or_deactivated_sends_nothing(auth: Auth, user: User) -> None:
     await set_status(auth.work, user, UserStatus.DEACTIVATED)
     await auth.passwords.forgot(user.email)
     await auth.passwords.forgot("nobody@example.org")
     assert await mails(auth, "password_reset") == []
 
 
-async def test_a_reset_without_the_code_is_refused_alike_for_everybody(auth: Auth, user: User) -> None:
+async def test_reset_without_the_code_is_rejected_alike_for_all(auth: Auth, user: User) -> None:
     closed, asked = await auth.open(), await auth.open()
     code = await forgotten(auth, asked)
     other = f"{(int(code) + 1) % 10**6:06d}"
@@ -148,7 +148,7 @@ async def test_a_bad_new_password_leaves_everything_as_it_is(auth: Auth, user: U
     assert await mails(auth, "password_changed") == []
 
 
-async def test_what_strangers_ask_takes_its_time_whatever_the_answer(
+async def test_public_requests_take_equal_time_for_any_response(
     work: UnitOfWork, auth: Auth, user: User, passwords: Passwords
 ) -> None:
     attempts = SignInAttempts(work, SECRET)

@@ -151,7 +151,7 @@ async def test_five_wrong_passwords_delay_the_next_change(auth: Auth) -> None:
         await auth.profiles.update(caller, replace(asked, current_password=PASSWORD), HOME)
 
 
-async def test_that_an_address_has_an_owner_is_told_to_him_alone(auth: Auth) -> None:
+async def test_change_to_taken_address_notifies_only_its_owner(auth: Auth) -> None:
     user, owner = await auth.open(), await auth.open()
     free = await change(auth, user, email=NEW)
     taken = await change(auth, user, email=owner.email)
@@ -165,7 +165,7 @@ async def test_that_an_address_has_an_owner_is_told_to_him_alone(auth: Auth) -> 
         await confirm(auth, user, await code_for(auth, user))
 
 
-async def test_who_confirms_first_has_the_address(auth: Auth) -> None:
+async def test_first_to_confirm_owns_the_address(auth: Auth) -> None:
     one, other = await auth.open(), await auth.open()
     for user in (one, other):
         await change(auth, user, email=NEW)

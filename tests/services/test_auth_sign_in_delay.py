@@ -128,12 +128,12 @@ async def test_of_many_guesses_at_once_after_a_delay_one_is_looked_at(database_u
     await engine.dispose()
 
 
-async def test_s09_a_process_that_just_started_knows_the_delay(auth: Auth, user: User, passwords: Passwords) -> None:
+async def test_s09_delay_applies_in_a_newly_started_process(auth: Auth, user: User, passwords: Passwords) -> None:
     await fail(auth, user.email)
     assert await delay(Auth.build(auth.work, SettableClock().clock, passwords), user.email) == 1
 
 
-async def test_counters_hold_neither_e_mails_nor_addresses(auth: Auth, user: User) -> None:
+async def test_counters_contain_no_emails_and_no_client_addresses(auth: Auth, user: User) -> None:
     await fail(auth, "nobody@example.org", 1)
     await auth.sessions.login(user.email, PASSWORD, HOME)
     rows = await execute(

@@ -129,7 +129,7 @@ async def test_an_account_closed_and_opened_again_elsewhere(here: Auth) -> None:
     await here.check(signed_in, verified=True)
 
 
-async def test_a_doctor_who_registered_this_moment_may_not_act(here: Auth, elsewhere: Auth) -> None:
+async def test_newly_registered_doctor_may_not_act(here: Auth, elsewhere: Auth) -> None:
     await here.revocations.refresh()
     signed_in = await elsewhere.sign_in(await elsewhere.open(Role.DOCTOR, verified=False))
     assert await unverified(here, signed_in)
@@ -176,7 +176,7 @@ async def test_stale_cache_rejects_deactivated_and_unverified_accounts(here: Aut
     await here.check(doctor)
 
 
-async def test_without_database_a_stale_memory_lets_nobody_through(here: Auth) -> None:
+async def test_stale_cache_without_database_rejects_every_caller(here: Auth) -> None:
     caller = caller_of(here, await here.sign_in(await here.open()))
     engine = create_engine("postgresql://nobody@127.0.0.1:1/none", pool_size=1)
     revocations = RevocationCache(unit_of_work(engine), Clock())
@@ -196,7 +196,9 @@ async def test_a_database_that_does_not_answer_refuses_the_call(committing: Auth
         assert time.monotonic() - began < 1.5
 
 
-async def test_what_a_poll_missed_heals_within_a_minute(here: Auth, elsewhere: Auth, clock: SettableClock) -> None:
+async def test_change_that_a_poll_missed_applies_within_a_minute(
+    here: Auth, elsewhere: Auth, clock: SettableClock
+) -> None:
     signed_in = await here.sign_in(await here.open())
     await here.revocations.refresh()
     await elsewhere.sessions.logout(caller_of(here, signed_in))

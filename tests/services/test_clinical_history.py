@@ -76,7 +76,7 @@ async def test_history_lists_entries_of_all_doctors_newest_first(clinic: Clinic)
     assert page.items[1].prescription == await clinic.prescriptions.get(clinic.doctor, second.id)
 
 
-async def test_a_patient_reads_the_same_and_his_conditions(clinic: Clinic) -> None:
+async def test_patient_reads_the_same_history_with_conditions(clinic: Clinic) -> None:
     await visit(clinic, date(2026, 1, 2))
     await clinic.prescribe()
     await clinic.patients.update(clinic.paula.id, None, PatientChange(existing_conditions=("Asthma",)))
@@ -130,12 +130,12 @@ async def test_the_day_of_a_prescription_is_the_hospitals(clinic: Clinic) -> Non
         assert (entry.id, entry.day) == (written.id, day)
 
 
-async def test_a_patient_who_does_not_exist_has_no_history(clinic: Clinic) -> None:
+async def test_history_of_unknown_patient_is_not_found(clinic: Clinic) -> None:
     with pytest.raises(NotFound):
         await clinic.histories.of_patient(clinic.doctor, new_id(), FIRST_PAGE)
 
 
-async def test_notes_are_for_their_author_and_nobody_else(clinic: Clinic) -> None:
+async def test_notes_are_visible_only_to_their_author(clinic: Clinic) -> None:
     await clinic.prescribe()
     page = await clinic.histories.of_patient(clinic.doctor, clinic.paula.id, FIRST_PAGE)
     for reader, notes in ((clinic.doctor, "difficult"), (clinic.colleague, "")):
@@ -196,7 +196,7 @@ async def test_a_wrong_code_opens_nothing_and_counts(clinic: Clinic) -> None:
     assert not await is_open(clinic, caller)
 
 
-async def test_the_mail_goes_to_the_patient_with_the_end_of_its_code(clinic: Clinic) -> None:
+async def test_code_email_goes_to_patient_with_its_expiry(clinic: Clinic) -> None:
     caller = await a_session(clinic)
     expires_at = await clinic.histories.request_access(caller)
     rows = await clinic.execute("SELECT recipient, expires_at FROM emails WHERE kind = 'history_code'")

@@ -11,7 +11,7 @@ async def stored(clinic: Clinic) -> dict[str, str]:
     return {row.number: row.status for row in await clinic.execute("SELECT number, status FROM prescriptions")}
 
 
-async def test_lapsed_claims_go_back_and_lapsed_validity_ends(work: UnitOfWork, clock: SettableClock) -> None:
+async def test_expired_claims_are_released_and_prescriptions_expire(work: UnitOfWork, clock: SettableClock) -> None:
     clinic = await open_clinic(work, clock.clock)
     held, lapsed, partly, past = [await clinic.prescribe() for _ in range(4)]
     await clinic.claim(held.id)

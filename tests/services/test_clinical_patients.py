@@ -174,7 +174,7 @@ async def test_a_page_token_holds_no_name(clinic: Clinic) -> None:
     ],
     ids=lambda change: next(name for name in PatientChange.__dataclass_fields__ if getattr(change, name)),
 )
-async def test_an_update_stores_what_is_present_and_nothing_else(clinic: Clinic, change: PatientChange) -> None:
+async def test_update_stores_only_present_fields(clinic: Clinic, change: PatientChange) -> None:
     before = await clinic.patients.create("zoe@example.org", "Zoë Zahn", "+49 1111", DETAILS)
     after = await clinic.patients.update(before.id, None, change)
     given = {
@@ -226,14 +226,14 @@ async def test_an_address_that_is_taken_changes_nothing(clinic: Clinic) -> None:
     assert await clinic.patients.get(clinic.quiet.id) == clinic.quiet
 
 
-async def test_a_patient_reads_and_changes_his_own_record(clinic: Clinic) -> None:
+async def test_patient_reads_and_updates_own_record(clinic: Clinic) -> None:
     assert await clinic.patients.profile(clinic.paula_caller) == clinic.paula
     after = await clinic.patients.update_profile(clinic.paula_caller, PatientChange(address="There 2", version=1))
     assert after == replace(clinic.paula, address="There 2", version=2, updated_at=after.updated_at)
     assert await clinic.patients.get(clinic.quiet.id) == clinic.quiet
 
 
-async def test_a_patient_who_is_not_there_is_not_found(clinic: Clinic) -> None:
+async def test_unknown_patient_is_not_found(clinic: Clinic) -> None:
     for attempt in (
         clinic.patients.get(uuid4()),
         clinic.patients.update(uuid4(), None, PatientChange()),

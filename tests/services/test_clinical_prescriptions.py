@@ -231,7 +231,7 @@ async def test_prescription_of_another_doctor_is_not_found(clinic: Clinic) -> No
     assert (await clinic.prescriptions.list_own(clinic.colleague, (), None, NO_PERIOD, FIRST_PAGE)).items == ()
 
 
-async def test_a_patient_lists_his_own_prescriptions_alone(clinic: Clinic) -> None:
+async def test_patient_lists_only_own_prescriptions(clinic: Clinic) -> None:
     own = await clinic.prescribe()
     await clinic.prescribe(clinic.quiet)
     page = await clinic.prescriptions.list_mine(clinic.paula_caller, (), FIRST_PAGE)

@@ -99,7 +99,7 @@ async def test_a_new_code_closes_the_old_one(clinic: Clinic, by: str) -> None:
 
 
 @pytest.mark.parametrize(("columns", "refusal"), FINAL)
-async def test_a_final_prescription_gets_no_new_code_and_no_mail(
+async def test_final_prescription_gets_no_new_code_and_no_email(
     clinic: Clinic, columns: dict[str, Any], refusal: type[Exception]
 ) -> None:
     written = await clinic.prescribe(**columns)
@@ -117,7 +117,7 @@ async def test_a_claimed_prescription_can_get_a_new_code(clinic: Clinic) -> None
     assert (reissued.status, reissued.qr_code == written.qr_code) == (PrescriptionStatus.VALIDATED, False)
 
 
-async def test_a_code_that_lives_for_another_day_is_mailed_as_it_is(clinic: Clinic) -> None:
+async def test_code_valid_for_another_day_is_emailed_unchanged(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     await clinic.execute(
         "UPDATE qr_codes SET expires_at = now() + interval '24 hours' WHERE id = :id", id=written.qr_code.id
@@ -127,7 +127,7 @@ async def test_a_code_that_lives_for_another_day_is_mailed_as_it_is(clinic: Clin
     assert await queued(clinic, written.id) == 2
 
 
-async def test_a_code_that_ends_sooner_is_replaced_before_it_is_mailed(clinic: Clinic) -> None:
+async def test_code_that_expires_sooner_is_replaced_before_emailing(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     await clinic.execute(
         "UPDATE qr_codes SET expires_at = now() + interval '23 hours 59 minutes 59 seconds' WHERE id = :id",
@@ -140,7 +140,7 @@ async def test_a_code_that_ends_sooner_is_replaced_before_it_is_mailed(clinic: C
     assert await queued(clinic, written.id) == 2
 
 
-async def test_a_patient_without_an_address_cannot_be_mailed(clinic: Clinic) -> None:
+async def test_email_code_to_patient_without_address_is_rejected(clinic: Clinic) -> None:
     written = await clinic.prescribe(clinic.quiet)
     await clinic.execute("UPDATE qr_codes SET expires_at = now() WHERE id = :id", id=written.qr_code.id)
     with pytest.raises(PatientHasNoEmail):

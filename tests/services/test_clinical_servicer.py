@@ -204,7 +204,7 @@ async def test_patient_sees_prescriptions_without_doctors_notes(clinic: Clinic) 
     assert "canary" not in str(page)
 
 
-async def test_a_code_is_answered_as_text_as_data_url_and_as_bytes(clinic: Clinic) -> None:
+async def test_code_is_returned_as_text_as_data_url_and_as_bytes(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     servicer = acting(clinic, clinic.paula_caller)
     code = await servicer.GetQrCode(pb.GetQrCodeRequest(prescription_id=str(written.id)), NO_CONTEXT)
@@ -216,7 +216,7 @@ async def test_a_code_is_answered_as_text_as_data_url_and_as_bytes(clinic: Clini
     assert (image.content_type, image.data[:8]) == ("image/png", b"\x89PNG\r\n\x1a\n")
 
 
-async def test_a_reissued_or_mailed_code_is_named_without_its_text(clinic: Clinic) -> None:
+async def test_reissued_or_emailed_code_is_returned_without_its_text(clinic: Clinic) -> None:
     written = await clinic.prescribe()
     servicer = acting(clinic, clinic.paula_caller)
     reissue = pb.ReissueQrCodeRequest(prescription_id=str(written.id))

@@ -47,7 +47,7 @@ def table(of: Mapping[str, Sequence[object]]) -> list[tuple[str, object]]:
 
 
 @pytest.mark.parametrize(("name", "value"), table(WRONG_FOR_ITS_PART))
-def test_what_a_part_refuses_is_named(name: str, value: object) -> None:
+def test_value_that_a_component_rejects_is_named(name: str, value: object) -> None:
     with pytest.raises(ConfigurationWrong) as refused:
         check(read_settings(_env_file=None, **{name: value}))
     assert list(refused.value.faults) == [name.upper()]
@@ -55,14 +55,14 @@ def test_what_a_part_refuses_is_named(name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), table(WRONG_IN_ITSELF))
-def test_what_is_wrong_in_itself_is_named(name: str, value: object) -> None:
+def test_invalid_value_is_named(name: str, value: object) -> None:
     with pytest.raises(ConfigurationWrong) as refused:
         read_settings(_env_file=None, **{name: value})
     assert list(refused.value.faults) == [name.upper()]
     assert "Canary" not in repr(refused.value.faults)
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_invalid_values_are_reported_at_once() -> None:
     with pytest.raises(ConfigurationWrong) as refused:
         check(read_settings(_env_file=None, rate_limits={"nosuch": 1}, email_from="nobody"))
     assert set(refused.value.faults) == {"RATE_LIMITS", "EMAIL_FROM"}

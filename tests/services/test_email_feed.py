@@ -116,7 +116,7 @@ async def test_a_stream_that_has_nothing_to_tell_says_that_it_lives(
     assert [beat.change for beat in beats] == [None] * 3
 
 
-async def test_changes_reach_a_watcher_at_once_when_somebody_rings(queue: UnitOfWork) -> None:
+async def test_changes_reach_a_watcher_at_once_after_notification(queue: UnitOfWork) -> None:
     feed = EmailFeed(queue)
     async with aclosing(feed.watch(None)) as watching:
         await next_of(watching)

@@ -38,7 +38,7 @@ async def next_of(states: AsyncGenerator[QueueStatus, None], seconds: float = 1.
         return await anext(states)
 
 
-async def test_the_status_counts_and_tells_the_databases_time(work: UnitOfWork) -> None:
+async def test_status_has_counts_and_database_time(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 3)
     status = await a_service(work).status()
@@ -154,7 +154,7 @@ def test_watch_sends_changes_and_a_heartbeat_after_20_seconds() -> None:
     assert is_news(replace(STATUS, as_of=NOW + timedelta(seconds=18)), STATUS)
 
 
-def test_both_answers_say_the_same_and_their_numbers_add_up() -> None:
+def test_both_responses_agree_and_their_counts_add_up() -> None:
     answer = mapping.get_response(STATUS)
     assert answer == pb.GetEmailQueueStatusResponse(
         total_jobs=5,

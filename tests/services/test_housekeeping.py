@@ -64,7 +64,7 @@ async def lay_out(tx: Transaction, old: timedelta) -> None:
         (timedelta(days=31), set(PURGES)),
     ],
 )
-async def test_what_ended_long_enough_ago_is_deleted_and_nothing_else(
+async def test_only_rows_that_ended_long_enough_ago_are_deleted(
     work: UnitOfWork, old: timedelta, deleted: set[str]
 ) -> None:
     async with work.begin() as tx:

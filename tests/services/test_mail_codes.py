@@ -108,24 +108,20 @@ async def test_code_is_in_text_and_html_with_expiry_and_warning(queue: UnitOfWor
         assert "Never share" in body
 
 
-async def test_a_code_that_was_sealed_for_somebody_else_is_not_told(queue: UnitOfWork, composer: EmailComposer) -> None:
+async def test_code_sealed_for_another_account_is_not_sent(queue: UnitOfWork, composer: EmailComposer) -> None:
     await add_code_mail(queue, sealed_for=UUID(int=7))
     with pytest.raises(InvalidTag):
         await composer.compose(await claimed(queue))
 
 
-async def test_nothing_stays_of_a_code_that_was_sent(
-    queue: UnitOfWork, composer: EmailComposer, sink: MailSink
-) -> None:
+async def test_sent_code_is_erased(queue: UnitOfWork, composer: EmailComposer, sink: MailSink) -> None:
     await add_code_mail(queue)
     assert await sent_by_a_worker(queue, composer, sink) == ("completed", 1, "")
     assert CODE.encode() in sink.contents[0]
     assert await sealed(queue) is None
 
 
-async def test_nothing_stays_of_a_code_that_was_refused(
-    queue: UnitOfWork, composer: EmailComposer, sink: MailSink
-) -> None:
+async def test_rejected_code_is_erased(queue: UnitOfWork, composer: EmailComposer, sink: MailSink) -> None:
     sink.answers["rcpt"] = ["550 no such mailbox"]
     await add_code_mail(queue)
     assert (await sent_by_a_worker(queue, composer, sink))[0] == "failed"
@@ -157,7 +153,7 @@ async def test_email_to_recipient_deactivated_meanwhile_fails_unsent(
         assert await tx.connection.scalar(text("SELECT harmless FROM emails"))
 
 
-async def test_a_new_password_is_told_to_its_owner(queue: UnitOfWork, composer: EmailComposer) -> None:
+async def test_password_change_notifies_the_owner(queue: UnitOfWork, composer: EmailComposer) -> None:
     async with queue.begin() as tx:
         user_id = await add_account(tx.connection)
         await tx[Outbox].add(NewEmail(EmailKind.PASSWORD_CHANGED, user_id, "p@example.org"))

@@ -93,9 +93,7 @@ def types_of(mail: EmailMessage) -> list[str]:
     return [part.get_content_type() for part in mail.walk()]
 
 
-async def test_the_mail_of_a_prescription_holds_its_facts_and_its_code(
-    work: UnitOfWork, composer: EmailComposer
-) -> None:
+async def test_prescription_email_has_its_data_and_its_code(work: UnitOfWork, composer: EmailComposer) -> None:
     pharmacy_people, written = await prescribed(work)
     new = NewEmail(EmailKind.PRESCRIPTION, pharmacy_people.patient.user_id, "paula@example.org", written.id)
     mail = await composer.compose(await claimed(work, new))
@@ -174,7 +172,7 @@ async def test_cancellation_notice_names_doctor_and_reason(work: UnitOfWork, com
 
 
 @pytest.mark.parametrize("kind", EmailKind)
-async def test_no_mail_is_composed_for_a_deactivated_account(
+async def test_email_for_deactivated_account_is_not_composed(
     work: UnitOfWork, composer: EmailComposer, kind: EmailKind
 ) -> None:
     pharmacy_people, written = await prescribed(work)
@@ -188,7 +186,7 @@ async def test_no_mail_is_composed_for_a_deactivated_account(
         await composer.compose(mail)
 
 
-async def test_what_a_mail_names_and_is_not_there_is_an_error(work: UnitOfWork, composer: EmailComposer) -> None:
+async def test_email_about_a_missing_row_raises(work: UnitOfWork, composer: EmailComposer) -> None:
     pharmacy_people, written = await prescribed(work)
     details = {"log_id": str(new_id())}
     new = NewEmail(EmailKind.DISPENSED, pharmacy_people.patient.user_id, "paula@example.org", written.id, details)

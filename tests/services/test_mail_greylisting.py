@@ -125,7 +125,7 @@ async def test_an_email_that_is_always_deferred_fails_after_a_day(queue: UnitOfW
     assert all(HOURLY * 0.79 < pause < HOURLY * 1.21 for pause in later)
 
 
-async def test_a_retried_email_begins_its_schedule_anew(queue: UnitOfWork, sink: MailSink) -> None:
+async def test_retried_email_restarts_its_schedule(queue: UnitOfWork, sink: MailSink) -> None:
     await add(queue)
     await Post(queue, sink, FOR_EVER).run()
     async with queue.begin() as tx:

@@ -77,9 +77,7 @@ async def test_connection_closed_by_server_costs_no_attempt(queue: UnitOfWork, s
 
 
 @pytest.mark.parametrize(("stage", "answer"), [("mail", RESET), ("rcpt", RESET), ("data", RESET), ("rcpt", "421 bye")])
-async def test_a_dialog_that_breaks_off_costs_no_attempt(
-    queue: UnitOfWork, sink: MailSink, stage: str, answer: str
-) -> None:
+async def test_broken_dialog_costs_no_attempt(queue: UnitOfWork, sink: MailSink, stage: str, answer: str) -> None:
     sink.answers[stage] = [answer]
     await add(queue, 1)
     worker = a_worker(queue, SmtpMailer(sink.server))

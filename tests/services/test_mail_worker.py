@@ -78,7 +78,7 @@ async def test_two_workers_send_200_emails_once_with_correct_totals(queue: UnitO
     assert Counter(address for [address] in sink.recipients) == {f"{n}@example.org": 1 for n in range(200)}
 
 
-async def test_a_nudged_worker_sends_at_once_and_is_seen_to_live(queue: UnitOfWork, sink: MailSink) -> None:
+async def test_notified_worker_sends_at_once_and_records_its_life(queue: UnitOfWork, sink: MailSink) -> None:
     worker = a_worker(queue, SmtpMailer(sink.server))
     async with worker.running():
         await asyncio.sleep(0.2)
@@ -90,7 +90,7 @@ async def test_a_nudged_worker_sends_at_once_and_is_seen_to_live(queue: UnitOfWo
     assert not (await status(queue)).is_healthy
 
 
-async def test_without_a_nudge_a_mail_is_found_within_a_second(queue: UnitOfWork, sink: MailSink) -> None:
+async def test_email_without_notification_is_found_within_a_second(queue: UnitOfWork, sink: MailSink) -> None:
     async with a_worker(queue, SmtpMailer(sink.server)).running():
         await asyncio.sleep(0.2)
         await add(queue, 1)
@@ -109,7 +109,7 @@ async def test_email_of_killed_worker_is_sent_after_lease_expires(queue: UnitOfW
     assert len(sink.contents) == 1
 
 
-async def test_a_mail_deferred_twice_is_delivered_once(queue: UnitOfWork, sink: MailSink) -> None:
+async def test_email_deferred_twice_is_delivered_once(queue: UnitOfWork, sink: MailSink) -> None:
     sink.answers["rcpt"] = ["451 4.7.1 greylisted", "451 4.7.1 greylisted"]
     await add(queue, 1)
     worker = a_worker(queue, SmtpMailer(sink.server))
@@ -122,7 +122,7 @@ async def test_a_mail_deferred_twice_is_delivered_once(queue: UnitOfWork, sink: 
     assert len(sink.contents) == 1
 
 
-async def test_a_mail_deferred_for_a_day_fails(queue: UnitOfWork, sink: MailSink) -> None:
+async def test_email_deferred_for_a_day_fails(queue: UnitOfWork, sink: MailSink) -> None:
     sink.answers["data"] = ["452 4.3.1 full"]
     await add(queue, 1)
     await change(queue, "UPDATE emails SET attempts = 29, deferrals = 29, queued_at = now() - interval '24 h'")
@@ -131,7 +131,7 @@ async def test_a_mail_deferred_for_a_day_fails(queue: UnitOfWork, sink: MailSink
     assert sink.contents == []
 
 
-async def test_a_refused_mail_fails_at_once_with_the_servers_answer(queue: UnitOfWork, sink: MailSink) -> None:
+async def test_rejected_email_fails_at_once_with_the_servers_reply(queue: UnitOfWork, sink: MailSink) -> None:
     sink.answers["rcpt"] = ["550 5.1.1 no such user"]
     await add(queue, 1)
     async with a_worker(queue, SmtpMailer(sink.server)).running():
@@ -139,7 +139,7 @@ async def test_a_refused_mail_fails_at_once_with_the_servers_answer(queue: UnitO
     assert sink.contents == []
 
 
-async def test_a_mail_server_that_is_away_uses_up_no_attempt(queue: UnitOfWork) -> None:
+async def test_unreachable_mail_server_costs_no_attempt(queue: UnitOfWork) -> None:
     sink = MailSink(port=free_port())
     await add(queue, 1)
     worker = a_worker(queue, SmtpMailer(SmtpServer("localhost", sink.port, "none")))
@@ -176,7 +176,7 @@ async def test_email_that_cannot_be_composed_does_not_block_others(queue: UnitOf
     assert len(sink.contents) == 19
 
 
-async def test_a_worker_that_is_stopped_finishes_what_it_has_in_hand(queue: UnitOfWork, sink: MailSink) -> None:
+async def test_stopped_worker_finishes_its_claimed_emails(queue: UnitOfWork, sink: MailSink) -> None:
     composing, released = asyncio.Event(), asyncio.Event()
 
     async def compose_slowly(mail: ClaimedEmail) -> EmailMessage:

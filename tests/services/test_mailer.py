@@ -78,7 +78,7 @@ def message(text: str = "Hello\n", to: str = "maria@example.org") -> EmailMessag
     return mail
 
 
-async def test_what_is_sent_arrives_as_it_is(place: Place) -> None:
+async def test_sent_email_arrives_unchanged(place: Place) -> None:
     await place.mailer.send(message("Olá\n.\nlast line\n"))
     (mail,) = place.arrived()
     assert mail["To"] == "maria@example.org"
@@ -87,7 +87,7 @@ async def test_what_is_sent_arrives_as_it_is(place: Place) -> None:
 
 
 @pytest.mark.parametrize("kind", EmailKind)
-async def test_s57_words_of_people_reach_no_header_and_end_no_mail(place: Place, kind: EmailKind) -> None:
+async def test_s57_user_text_reaches_no_header_and_ends_no_message(place: Place, kind: EmailKind) -> None:
     for words in HOSTILE:
         await place.mailer.send(build_message(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None))
     mails = place.arrived()
@@ -98,7 +98,7 @@ async def test_s57_words_of_people_reach_no_header_and_end_no_mail(place: Place,
     assert place.recipients() in ([], [[MAIL.recipient]] * len(HOSTILE))
 
 
-async def test_mails_sent_at_once_all_arrive(place: Place) -> None:
+async def test_emails_sent_concurrently_all_arrive(place: Place) -> None:
     await asyncio.gather(*(place.mailer.send(message(f"{number}\n")) for number in range(20)))
     assert sorted(int(mail.get_content()) for mail in place.arrived()) == list(range(20))
 
@@ -125,7 +125,7 @@ async def test_unwritable_maildir_counts_as_unreachable_mail_system(tmp_path: Pa
         ("rcpt", "421 4.3.2 shutting down", MailSystemAway),
     ],
 )
-async def test_a_servers_refusal_is_told_in_its_own_words(stage: str, answer: str, failure: type[Exception]) -> None:
+async def test_rejection_by_server_keeps_its_text(stage: str, answer: str, failure: type[Exception]) -> None:
     async with MailSink(answers={stage: [answer]}).listening() as sink:
         with pytest.raises(failure, match=answer):
             await SmtpMailer(sink.server).send(message())
@@ -160,7 +160,7 @@ async def test_s77_server_with_untrusted_certificate_is_sent_nothing(security: A
         assert len(sink.contents) == 1
 
 
-async def test_a_wrong_sign_in_blames_no_mail(certificate: "Certificate") -> None:
+async def test_rejected_login_at_mail_server_fails_no_email(certificate: "Certificate") -> None:
     sink = MailSink(security="tls", tls_context=certificate.serving, password="right")
     async with sink.listening():
         server = replace(sink.server, tls_context=certificate.trusting, user="me", password="wrong")

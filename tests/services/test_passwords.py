@@ -89,7 +89,7 @@ async def test_a_wrong_password_replaces_nothing(passwords: Passwords) -> None:
         "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA",
     ],
 )
-async def test_what_is_no_hash_that_we_know_matches_nothing(passwords: Passwords, stored: str) -> None:
+async def test_unknown_hash_format_matches_no_password(passwords: Passwords, stored: str) -> None:
     assert await passwords.check("korrekt pferd", stored) == NO_MATCH
 
 

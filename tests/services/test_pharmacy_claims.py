@@ -148,7 +148,7 @@ async def test_claim_taken_in_time_may_be_finished_after_validity(
     assert (await current(work, written)).status is S.EXPIRED
 
 
-async def test_releasing_gives_back_what_was_claimed(
+async def test_release_ends_the_claim(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)

@@ -71,7 +71,7 @@ async def test_dispense_sends_email_that_names_its_log_entry(
     assert await mails(work) == [("dispensed", pharmacy_people.patient.user_id, written.id, {"log_id": str(entry.id)})]
 
 
-async def test_a_patient_without_an_account_gets_no_mail(
+async def test_dispense_to_patient_without_account_sends_no_email(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     await run(work, "UPDATE patients SET user_id = NULL WHERE id = :id", id=pharmacy_people.patient_id)

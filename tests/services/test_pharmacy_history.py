@@ -101,7 +101,7 @@ async def test_log_for_acting_pharmacists_lists_oldest_first(
     assert (page.total_size, rest.total_size, rest.next_page_token) == (4, 4, "")
 
 
-async def test_a_receipt_is_for_the_patient_and_for_who_dispensed(
+async def test_receipt_is_visible_to_patient_and_dispenser(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     empty = await pharmacy.receipt(pharmacy_people.patient, written.id)

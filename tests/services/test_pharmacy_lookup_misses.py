@@ -25,7 +25,7 @@ async def look_up(misses: LookupMisses, outcome: BaseException | None = None) ->
             raise outcome
 
 
-async def test_of_twenty_parallel_guesses_five_are_answered(misses: LookupMisses) -> None:
+async def test_five_of_twenty_parallel_guesses_are_processed(misses: LookupMisses) -> None:
     guesses = [look_up(misses, NotFound("prescription")) for _ in range(20)]
     answers = await asyncio.gather(*guesses, return_exceptions=True)
     kinds = [type(answer) for answer in answers]
@@ -33,7 +33,7 @@ async def test_of_twenty_parallel_guesses_five_are_answered(misses: LookupMisses
 
 
 @pytest.mark.parametrize("outcome", [None, PrescriptionDispensed(), DatabaseUnavailable(), asyncio.CancelledError()])
-async def test_whatever_is_no_miss_costs_nothing(misses: LookupMisses, outcome: BaseException | None) -> None:
+async def test_lookup_that_is_no_miss_costs_nothing(misses: LookupMisses, outcome: BaseException | None) -> None:
     for _ in range(20):
         if outcome is None:
             await look_up(misses)

@@ -45,7 +45,7 @@ def dispense_request(written: Written, items: list[dict[str, Any]], **line: str)
     return pb.DispensePrescriptionRequest(prescription_id=str(written.id), items=lines)
 
 
-async def test_a_scan_answers_the_published_shape(
+async def test_scan_returns_the_published_shape(
     pharmacy_people: PharmacyPeople, servicer: PharmacyServicer, written: Written
 ) -> None:
     answer = await scan(servicer, pharmacy_people.pharmacist, written)

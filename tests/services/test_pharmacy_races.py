@@ -142,7 +142,7 @@ async def read_until_final(work: UnitOfWork, written: Written) -> list[Prescript
     return states
 
 
-async def test_of_all_who_validate_at_once_one_gets_the_claim(
+async def test_concurrent_validations_give_one_claim(
     engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     written = await prescribe(work, pharmacy_people)

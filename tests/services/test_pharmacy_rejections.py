@@ -15,7 +15,7 @@ S = PrescriptionStatus
 
 
 @pytest.mark.parametrize("validated", [False, True])
-async def test_a_rejection_tells_patient_and_doctor(
+async def test_reject_notifies_patient_and_doctor(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written, validated: bool
 ) -> None:
     await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
@@ -33,7 +33,7 @@ async def test_a_rejection_tells_patient_and_doctor(
     )
 
 
-async def test_what_was_handed_out_in_part_cannot_be_rejected(
+async def test_reject_after_partial_dispense_fails(
     pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)

@@ -77,7 +77,7 @@ async def test_the_way_to_the_counter_and_back_keeps_its_budget(
     assert len(page.items[0].lines) == len(receipt.lines) == len(quantities)
 
 
-async def test_a_rejection_with_its_two_mails_keeps_its_budget(engine: AsyncEngine, pharmacy: PharmacyService) -> None:
+async def test_rejection_with_two_emails_keeps_its_budget(engine: AsyncEngine, pharmacy: PharmacyService) -> None:
     async with engine.begin() as connection:
         pharmacy_people = await open_pharmacy(connection)
     written = await written_in(engine, pharmacy_people, (5,))

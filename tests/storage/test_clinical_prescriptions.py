@@ -31,7 +31,7 @@ async def shared_clinic(database_url: str, clock: SettableClock) -> AsyncIterato
 
 
 @pytest.mark.parametrize("status", [status for status in PrescriptionStatus if status is not VALIDATED])
-async def test_a_move_is_stored_as_it_is_answered(clinic: Clinic, status: PrescriptionStatus) -> None:
+async def test_transition_is_stored_as_it_is_returned(clinic: Clinic, status: PrescriptionStatus) -> None:
     written = await clinic.prescribe()
     async with clinic.work.begin() as tx:
         locked = await tx[PrescriptionRepository].get_for_update(written.id)
@@ -93,7 +93,7 @@ async def test_prescription_is_found_and_locked_by_one_statement(clinic: Clinic)
     assert len(ran) == 1
 
 
-async def test_what_does_not_exist_is_not_found(clinic: Clinic) -> None:
+async def test_unknown_prescription_is_not_found(clinic: Clinic) -> None:
     async with clinic.work.begin() as tx:
         for attempt in (
             tx[PrescriptionRepository].get(uuid4()),
@@ -105,7 +105,7 @@ async def test_what_does_not_exist_is_not_found(clinic: Clinic) -> None:
         assert await tx[QrCodeRepository].get(uuid4()) is None
 
 
-async def test_what_is_open_of_a_patient_is_found_newest_first(clinic: Clinic) -> None:
+async def test_open_prescriptions_of_patient_are_found_newest_first(clinic: Clinic) -> None:
     states = ["'pending'", "'scanned'", "'partially_dispensed'", "'rejected'", "'cancelled'", "'expired'"]
     written = [
         await clinic.prescribe(status=status, created_at=f"now() - interval '{hours} hours'")
@@ -156,7 +156,7 @@ async def waiting_reader(clinic: Clinic, prescription_id: UUID) -> asyncio.Task[
     return task
 
 
-async def test_who_waited_for_a_lock_sees_what_the_other_one_dispensed(shared_clinic: Clinic) -> None:
+async def test_waiting_for_a_lock_then_reads_the_dispensed_quantity(shared_clinic: Clinic) -> None:
     written = await shared_clinic.prescribe(items=2)
     async with shared_clinic.work.begin() as tx:
         locked = await tx[PrescriptionRepository].get_for_update(written.id)

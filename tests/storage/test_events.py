@@ -67,7 +67,7 @@ async def test_event_email_and_first_state_are_stored_atomically(
     assert rows == [(event_id, "password.changed"), (rows[1][0], "email.pending")]
 
 
-async def test_an_event_without_a_mail_is_recorded_too(work: UnitOfWork) -> None:
+async def test_event_without_email_is_stored(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         user = a_user(Role.ADMIN, id=await add_account(tx.connection))
         await tx[EventRepository].record(AdminTestEvent(user, "x.y", {"a": "é\u2603"}))

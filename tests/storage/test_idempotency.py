@@ -33,7 +33,7 @@ async def age(tx: Transaction, hours: float) -> None:
     await tx.connection.execute(statement, {"seconds": 3600 * hours})
 
 
-async def test_a_success_is_found_again_with_what_was_asked(work: UnitOfWork) -> None:
+async def test_success_is_found_with_its_request(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         assert await tx[IdempotencyRepository].claim(CALL) is None
         await tx[IdempotencyRepository].keep(CALL, SUCCESS)
@@ -98,7 +98,7 @@ async def test_a_success_is_known_for_a_day(work: UnitOfWork, hours: float, know
         assert (await tx[IdempotencyRepository].claim(CALL) is not None) is known
 
 
-async def test_a_key_whose_day_is_over_may_be_used_anew(work: UnitOfWork) -> None:
+async def test_expired_key_may_be_used_again(work: UnitOfWork) -> None:
     newer = FirstSuccess(b"\1" * 32, b"another answer")
     async with work.begin() as tx:
         await tx[IdempotencyRepository].keep(CALL, SUCCESS)

@@ -65,7 +65,7 @@ async def run(url: str, *statements: str) -> None:
         await connection.close()
 
 
-async def test_the_migrations_make_exactly_what_the_tables_say(postgres: EmbeddedPostgres, database_url: str) -> None:
+async def test_migrations_create_exactly_the_tables(postgres: EmbeddedPostgres, database_url: str) -> None:
     async with copied_database(postgres) as other:
         await schema.downgrade(other, "base")
         engine = create_async_engine(other.replace("postgresql://", "postgresql+asyncpg://"))

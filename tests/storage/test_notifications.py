@@ -70,7 +70,7 @@ async def test_many_rings_at_once_are_heard_as_one_or_two(database_url: str) -> 
     assert len(heard) <= 2
 
 
-async def test_who_lost_the_connection_listens_again(database_url: str) -> None:
+async def test_listener_reconnects_after_a_lost_connection(database_url: str) -> None:
     heard: list[None] = []
     async with a_process(database_url) as process, committing_work(database_url, owner=True) as work:
         await listen(database_url)

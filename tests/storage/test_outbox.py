@@ -33,7 +33,7 @@ async def claim(work: UnitOfWork, room: int = 8) -> tuple[ClaimedEmail, ...]:
         return await tx[EmailQueue].claim(room, room)
 
 
-async def test_work_that_is_rolled_back_leaves_no_mail(work: UnitOfWork) -> None:
+async def test_rolled_back_work_leaves_no_email(work: UnitOfWork) -> None:
     with pytest.raises(Undone):
         await add_and_fail(work)
     assert await rows(work) == []
@@ -42,7 +42,7 @@ async def test_work_that_is_rolled_back_leaves_no_mail(work: UnitOfWork) -> None
     assert await rows(work) == [("pending", 0, "")]
 
 
-async def test_any_number_of_mails_is_one_statement_and_none_is_none(work: UnitOfWork) -> None:
+async def test_any_number_of_emails_takes_one_statement_or_none(work: UnitOfWork) -> None:
     statements: list[str] = []
     async with work.begin() as tx:
         account = await add_account(tx.connection)
@@ -81,7 +81,7 @@ OUTCOMES: dict[str, DeliveryOutcome] = {
 
 
 @pytest.mark.parametrize("mark", OUTCOMES)
-async def test_what_the_holder_of_an_old_claim_says_is_ignored(work: UnitOfWork, mark: str) -> None:
+async def test_outcome_from_an_old_claim_is_ignored(work: UnitOfWork, mark: str) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 1)
     (stale,) = await claim(work)
@@ -117,7 +117,7 @@ async def test_renewed_lease_stays_valid_and_lost_lease_stays_lost(work: UnitOfW
     assert [mail.id for mail in await claim(work)] == [lost.id]
 
 
-async def test_a_postponed_mail_is_due_when_its_pause_is_over(work: UnitOfWork) -> None:
+async def test_postponed_email_is_due_after_its_pause(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 1)
     (mail,) = await claim(work)
@@ -183,7 +183,7 @@ async def status_after(work: UnitOfWork, *statements: str) -> bool:
         ("UPDATE emails SET state = 'completed', finished_at = now(), due_at = now() - interval '1 day'", True),
     ],
 )
-async def test_the_queue_is_healthy_while_mails_flow(work: UnitOfWork, statement: str, healthy: bool) -> None:
+async def test_queue_is_healthy_while_emails_are_sent(work: UnitOfWork, statement: str, healthy: bool) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 1)
     assert await status_after(work, statement) is healthy
@@ -203,7 +203,7 @@ async def test_worker_stopped_or_unseen_for_a_day_is_deleted(work: UnitOfWork) -
         assert await tx.connection.scalar(workers) == 0
 
 
-async def test_every_mail_is_counted_in_exactly_one_state(work: UnitOfWork) -> None:
+async def test_every_email_is_counted_in_exactly_one_state(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 10)
     completed, failed, postponed, *_ = await claim(work, 5)

@@ -34,7 +34,7 @@ async def test_it_remembers_no_bucket_that_was_not_charged() -> None:
     assert len(store) == 1
 
 
-async def test_it_keeps_what_is_not_full() -> None:
+async def test_store_keeps_buckets_that_are_not_full() -> None:
     store = MemoryStore()
     await drain(store, "a")
     for number in range(1_000):

@@ -47,7 +47,7 @@ async def held_up(work: UnitOfWork, statement: str, *calls: Coroutine[Any, Any, 
     return await asyncio.gather(*tasks)
 
 
-async def test_what_waited_for_a_bucket_is_judged_as_it_is_then(work: UnitOfWork, shelf: Shelf) -> None:
+async def test_call_that_waited_for_a_bucket_uses_its_new_state(work: UnitOfWork, shelf: Shelf) -> None:
     narrow, wide = Limit("narrow", 3, 900), Limit("wide", 50, 900)
     await shelf.take((narrow, "a"), (wide, "a"))
     calls = [shelf.take((wide, "a"), (narrow, "a")) for _ in range(AT_ONCE)]

@@ -46,14 +46,14 @@ async def test_calls_up_to_limit_pass_and_next_one_gets_retry_time(shelf: Shelf)
     assert not await shelf.allowed("a")
 
 
-async def test_a_token_comes_back_no_earlier_than_told(shelf: Shelf) -> None:
+async def test_token_returns_no_earlier_than_the_retry_time(shelf: Shelf) -> None:
     await shelf.drain("a")
     [refusal] = await shelf.take((LOGIN, "a"))
     await shelf.forward(refusal.retry_after - 2)
     assert not await shelf.allowed("a")
 
 
-async def test_what_is_left_is_told_with_every_answer(shelf: Shelf) -> None:
+async def test_every_decision_has_the_remaining_tokens(shelf: Shelf) -> None:
     left = [(await shelf.take((LOGIN, "a")))[0].remaining for _ in range(6)]
     assert left == [4, 3, 2, 1, 0, 0]
     [refusal] = await shelf.take((LOGIN, "a"))
@@ -67,7 +67,7 @@ async def test_keys_and_limits_are_independent(shelf: Shelf) -> None:
     assert await shelf.allowed("a", ROLE)
 
 
-async def test_the_answers_stand_in_the_order_of_the_requests(shelf: Shelf) -> None:
+async def test_decisions_are_in_the_order_of_the_requests(shelf: Shelf) -> None:
     answers = await shelf.take((ROLE, "a"), (LOGIN, "a"), (ROLE, "b"))
     assert [(answer.limit.name, answer.remaining) for answer in answers] == [
         ("role", 49),
@@ -106,7 +106,7 @@ async def test_a_refund_never_fills_a_bucket_beyond_its_size(shelf: Shelf) -> No
     assert decision.remaining == 4
 
 
-async def test_no_requests_no_answers(shelf: Shelf) -> None:
+async def test_no_requests_return_no_decisions(shelf: Shelf) -> None:
     assert list(await shelf.take()) == []
 
 

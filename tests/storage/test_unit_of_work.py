@@ -91,7 +91,7 @@ async def test_every_block_inside_a_shared_one_is_part_of_it(work: UnitOfWork, b
             assert await transaction_id(inner) == await transaction_id(outer)
 
 
-async def test_what_surrounds_a_use_case_commits_with_it(work: UnitOfWork) -> None:
+async def test_surrounding_work_commits_with_the_use_case(work: UnitOfWork) -> None:
     async with work.shared() as outer:
         async with work.begin() as inner:
             await write(inner, "use case")
