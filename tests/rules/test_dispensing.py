@@ -178,7 +178,7 @@ def test_every_violation_of_every_line_is_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("quantity", [-1, 0, 21])
-def test_quantity_above_the_open_one_is_rejected(quantity: int) -> None:
+def test_quantity_outside_the_open_range_is_rejected(quantity: int) -> None:
     assert _violated(quantity=quantity) == ["items[0].quantity"]
 
 

@@ -148,7 +148,7 @@ async def test_a_bad_new_password_leaves_everything_as_it_is(auth: Auth, user: U
     assert await mails(auth, "password_changed") == []
 
 
-async def test_public_requests_take_equal_time_for_any_response(
+async def test_public_requests_take_a_minimum_time_for_any_result(
     work: UnitOfWork, auth: Auth, user: User, passwords: Passwords
 ) -> None:
     attempts = SignInAttempts(work, SECRET)

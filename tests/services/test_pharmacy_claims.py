@@ -109,7 +109,7 @@ async def test_s38_claim_excludes_pharmacists_who_never_scanned(
         await step(pharmacy, pharmacy_people.colleague, written)
 
 
-async def test_validate_claimed_names_holder_only_after_a_scan(
+async def test_validate_claimed_reports_the_claim_only_after_a_scan(
     pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)

@@ -42,7 +42,7 @@ async def test_rolled_back_work_leaves_no_email(work: UnitOfWork) -> None:
     assert await rows(work) == [("pending", 0, "")]
 
 
-async def test_any_number_of_emails_takes_one_statement_or_none(work: UnitOfWork) -> None:
+async def test_add_sends_one_statement_and_none_without_emails(work: UnitOfWork) -> None:
     statements: list[str] = []
     async with work.begin() as tx:
         account = await add_account(tx.connection)
@@ -183,7 +183,7 @@ async def status_after(work: UnitOfWork, *statements: str) -> bool:
         ("UPDATE emails SET state = 'completed', finished_at = now(), due_at = now() - interval '1 day'", True),
     ],
 )
-async def test_queue_is_healthy_while_emails_are_sent(work: UnitOfWork, statement: str, healthy: bool) -> None:
+async def test_queue_health_follows_the_flow_of_emails(work: UnitOfWork, statement: str, healthy: bool) -> None:
     async with work.begin() as tx:
         await add_mails(tx, 1)
     assert await status_after(work, statement) is healthy
