@@ -40,7 +40,7 @@ def test_every_list_of_a_request_has_a_limit(message: Descriptor) -> None:
 
 
 @pytest.mark.parametrize("message", request_types(), ids=lambda message: message.name)
-def test_a_map_of_a_request_is_of_texts_by_texts_which_the_text_rules_read(message: Descriptor) -> None:
+def test_request_maps_are_from_string_to_string(message: Descriptor) -> None:
     maps = [field.full_name for field in fields(message) if is_map(field) and not is_of_texts(field)]
     assert not maps, f"{maps}: teach interceptors/text_rules.py to read such maps, or use a list of pairs"
 

@@ -34,7 +34,7 @@ async def test_values_of_the_data_come_through_exactly(stand: Stand) -> None:
     assert response.json()["data"]["canDispense"] is False
 
 
-async def test_the_headers_of_an_answer_are_those_of_the_contract_and_no_others(stand: Stand) -> None:
+async def test_response_headers_are_exactly_those_of_the_contract(stand: Stand) -> None:
     response = await stand.scan("x")
     assert set(response.headers) == {
         *("content-type", "content-length", "date", "vary", "x-request-id", *dict(LIMITS)),
@@ -74,7 +74,7 @@ async def test_a_large_answer_comes_whole_and_compressed(stand: Stand) -> None:
         ("deadline", 504, "DEADLINE_EXCEEDED"),
     ],
 )
-async def test_every_failure_has_the_status_of_the_contract_and_its_reason(
+async def test_every_failure_has_the_contracts_status_and_reason(
     stand: Stand, text: str, status: int, type_: str
 ) -> None:
     response = await stand.scan(text)

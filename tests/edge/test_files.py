@@ -33,7 +33,7 @@ async def test_the_path_of_a_folder_leads_to_its_index(stand: Stand, path: str, 
     assert response.headers["content-type"] == "text/html; charset=utf-8"
 
 
-async def test_s73_a_file_carries_its_own_headers_and_the_policy_of_its_site(stand: Stand) -> None:
+async def test_s73_file_carries_its_headers_and_its_sites_policy(stand: Stand) -> None:
     page, manual = await stand.rest.get("/large.js"), await stand.rest.get("/manual/manual.html")
     expected = {
         "cache-control": "no-cache",
@@ -75,9 +75,7 @@ async def test_who_holds_another_file_gets_this_one(stand: Stand, held: str) -> 
         ("/api/v1/pharmacy/scan", True),
     ],
 )
-async def test_texts_of_a_kib_and_more_travel_compressed_files_and_answers_alike(
-    stand: Stand, path: str, compressed: bool
-) -> None:
+async def test_texts_from_one_kib_are_sent_compressed(stand: Stand, path: str, compressed: bool) -> None:
     response = await (stand.scan("x" * 1000) if path.startswith("/api") else stand.rest.get(path))
     assert response.status_code == 200
     assert response.headers.get("content-encoding") == ("gzip" if compressed else None)

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("name", ["!", "x!", "x^y", "x&y", "x'y", "x~y", "^x", "a|b", "1#2", "$-x", "`"])
-async def test_a_name_that_grpc_cannot_carry_does_not_get_to_the_server(stand: Stand, name: str) -> None:
+async def test_header_name_invalid_in_grpc_does_not_reach_server(stand: Stand, name: str) -> None:
     response = await stand.rest.get("/api/v1/auth/profile", headers={name: "1", "x-kept.1": "2"})
     assert response.status_code == 200
     assert name not in stand.toy.seen.metadata

@@ -67,7 +67,7 @@ async def test_s68_large_headers_have_one_answer_at_once(
         assert time.monotonic() - started < MOST_SECONDS
 
 
-async def test_s68_headers_below_the_limit_reach_the_server_with_all_that_the_edge_adds(
+async def test_s68_headers_below_the_limit_reach_the_server(
     stand: Stand, native: "auth_service_pb2_grpc.AuthServiceAsyncStub"
 ) -> None:
     path = "/api/v1/users?search=" + "x" * 4_000
@@ -99,7 +99,7 @@ def over_http1(stand: Stand, method: str, path: str, body: Any) -> tuple[int, st
 @pytest.mark.parametrize("cut", [in_one_piece, in_pieces])
 @pytest.mark.parametrize(("method", "path"), [("POST", "/api/v1/pharmacy/scan"), ("GET", "/api/v1/users")])
 @pytest.mark.parametrize("size", [300_000, 5 * MIB, 7 * MIB])
-async def test_a_client_that_is_still_writing_reads_that_its_body_is_too_large(
+async def test_client_still_writing_reads_that_body_is_too_large(
     stand: Stand, cut: Callable[[bytes], Any], method: str, path: str, size: int
 ) -> None:
     answer = await asyncio.to_thread(over_http1, stand, method, path, cut(b"x" * size))
@@ -145,7 +145,7 @@ async def test_http2_takes_bodies_of_the_same_size_as_http1(stand: Stand, declar
         assert (status, json.loads(content)["error"]["type"], reset) == ("413", "BODY_TOO_LARGE", False)
 
 
-async def test_a_body_that_is_larger_than_what_is_drained_is_refused_at_once(stand: Stand) -> None:
+async def test_body_above_the_drained_size_is_refused_at_once(stand: Stand) -> None:
     reader, writer = await asyncio.open_connection(*stand.edge.address)
     head = "POST /api/v1/pharmacy/scan HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
     writer.write(f"{head}content-length: {9 * MIB}\r\n\r\n".encode())

@@ -67,7 +67,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield running
 
 
-def test_random_documents_are_translated_in_the_right_places_only(bench: Bench) -> None:
+def test_random_documents_are_translated_only_where_needed(bench: Bench) -> None:
     chance = random.Random(20261123)
     documents = [{key: random_value(chance, 4) for key in chance.sample(KEYS, 5)} for _ in range(1500)]
     to_name = {word: name for name, word in COLOURS.items()}

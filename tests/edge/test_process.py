@@ -49,7 +49,7 @@ async def test_health_follows_the_servers_and_the_end_waits_for_calls(tmp_path: 
     await toy.stop()
 
 
-async def test_s73_without_a_healthy_server_calls_are_told_so_with_the_security_headers(tmp_path: Path) -> None:
+async def test_s73_unhealthy_server_response_has_security_headers(tmp_path: Path) -> None:
     toy = Toy(tmp_path / "server-0.sock")
     await toy.start()
     await toy.set_serving(False)

@@ -113,7 +113,7 @@ async def test_a_method_that_http_does_not_know_is_refused(stand: Stand) -> None
 
 
 @pytest.mark.parametrize("path", ["/api/v1/users", "/nothing", "/api/v1%2fusers"])
-async def test_head_is_refused_without_a_body_that_would_spoil_the_connection(stand: Stand, path: str) -> None:
+async def test_head_is_refused_without_a_body(stand: Stand, path: str) -> None:
     reader, writer = await asyncio.open_connection(*stand.edge.address)
     for _ in range(2):
         writer.write(f"HEAD {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
@@ -155,7 +155,7 @@ async def test_a_body_that_is_no_json_object_is_malformed(stand: Stand, body: st
         ("dispense/1", '{"items":7}', "items", "must be an object"),
     ],
 )
-async def test_a_value_of_the_wrong_kind_is_named_as_json_callers_write_it(
+async def test_value_of_wrong_kind_is_named_in_json_spelling(
     stand: Stand, path: str, body: str, field: str, message: str
 ) -> None:
     response = await stand.post(f"/api/v1/pharmacy/{path}", body)
@@ -255,7 +255,7 @@ async def test_s75_headers_that_are_no_headers_are_refused(stand: Stand) -> None
         b"GET /api/v1/users HTTP/1.1\r\n\r\n",
     ],
 )
-async def test_s75_ambiguous_requests_are_refused_and_the_connection_closed(stand: Stand, head: bytes) -> None:
+async def test_s75_ambiguous_request_is_refused_and_disconnected(stand: Stand, head: bytes) -> None:
     reader, writer = await asyncio.open_connection(*stand.edge.address)
     writer.write(head)
     answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)

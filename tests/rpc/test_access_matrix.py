@@ -67,9 +67,7 @@ def test_an_actor_is_answered_as_the_table_says(stage: SignedInStage, face: str,
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("cell", HIDDEN, ids=str)
-def test_s33_what_is_not_the_callers_is_answered_like_what_does_not_exist(
-    stage: SignedInStage, face: str, cell: Cell
-) -> None:
+def test_s33_foreign_object_is_refused_like_absent_one(stage: SignedInStage, face: str, cell: Cell) -> None:
     requests = foreign_and_absent(stage, cell)
 
     answers = [FACES[face](stage.actors, RPCS[cell.rpc], request, stage[cell.actor]) for request in requests]
@@ -78,7 +76,7 @@ def test_s33_what_is_not_the_callers_is_answered_like_what_does_not_exist(
 
 
 @pytest.mark.parametrize("cell", {(cell.rpc, cell.scene): cell for cell in HIDDEN}.values(), ids=str)
-def test_s33_what_is_not_the_callers_takes_as_long_as_what_does_not_exist(stage: SignedInStage, cell: Cell) -> None:
+def test_s33_foreign_object_takes_as_long_as_absent_one(stage: SignedInStage, cell: Cell) -> None:
     """The share of foreign objects that are answered later than absent ones stays near one half.
 
     Of 40 and 40 equal ones it leaves these bounds in one try of fifty; a difference leaves them each time.

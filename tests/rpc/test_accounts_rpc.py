@@ -93,7 +93,7 @@ def test_s05_a_guessable_password_is_refused_wherever_one_is_set(
     assert refused(actors, "POST", "/auth/reset-password", reset) == (400, reason, ["newPassword"])
 
 
-def test_a_changed_password_keeps_this_session_and_ends_the_others(actors: Actors, patient: Actor) -> None:
+def test_changed_password_ends_all_other_sessions(actors: Actors, patient: Actor) -> None:
     other = actors.sign_in(patient.email)
     wrong = {"currentPassword": "not the present one", "newPassword": NEW}
     told = refused(actors, "PUT", "/auth/change-password", wrong, patient)
@@ -104,7 +104,7 @@ def test_a_changed_password_keeps_this_session_and_ends_the_others(actors: Actor
     assert actors.rest("GET", "/auth/profile", other)[0] == 401
 
 
-def test_s09_the_sixth_wrong_password_has_to_wait_with_and_without_an_account(actors: Actors, patient: Actor) -> None:
+def test_s09_sixth_wrong_password_waits_for_any_address(actors: Actors, patient: Actor) -> None:
     told = []
     for address in (patient.email, new_email()):
         attempt = {"email": address, "password": "not the present one"}
@@ -116,7 +116,7 @@ def test_s09_the_sixth_wrong_password_has_to_wait_with_and_without_an_account(ac
     assert told[0] == told[1] == ("1", "Too many requests, please try again later.")
 
 
-def test_an_admin_reads_closes_and_opens_an_account_and_it_counts_at_once(actors: Actors, patient: Actor) -> None:
+def test_admin_change_of_account_takes_effect_at_once(actors: Actors, patient: Actor) -> None:
     path = f"/users/{patient.user_id}"
     assert called(actors, "GET", path, actor=actors.admin)["user"]["email"] == patient.email
     assert called(actors, "PUT", f"{path}/deactivate", {}, actors.admin)["user"]["status"] == "deactivated"

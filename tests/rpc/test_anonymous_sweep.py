@@ -69,7 +69,7 @@ def test_health_answers_nobody(actors: Actors, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", UNKNOWN)
-def test_s30_whether_a_method_exists_is_told_only_to_who_is_signed_in(actors: Actors, path: str) -> None:
+def test_s30_unknown_method_is_reported_only_when_signed_in(actors: Actors, path: str) -> None:
     call: Any = actors.channel.unary_unary(path)
     for metadata, code in ((None, CODE.UNAUTHENTICATED), (actors.doctor.metadata, CODE.UNIMPLEMENTED)):
         with pytest.raises(grpc.RpcError) as refused:
@@ -87,7 +87,7 @@ def test_s32_the_role_is_judged_before_the_body(
 
 
 @pytest.mark.parametrize(("name", "role"), PERMITTED, ids=str)
-def test_a_body_that_cannot_be_read_is_refused_as_such_to_who_may_call(
+def test_unreadable_body_is_reported_to_permitted_callers(
     actors: Actors, by_role: dict[int, Actor], name: str, role: Role.ValueType
 ) -> None:
     answer = over_grpc(actors, RPCS[name], MALFORMED, by_role[role])

@@ -32,7 +32,7 @@ def declared(cell: Cell) -> str | None:
 
 
 @pytest.mark.parametrize("cell", one_of_each_kind(), ids=str)
-def test_s48_a_call_leaves_the_record_that_its_access_option_names(stage: SignedInStage, cell: Cell) -> None:
+def test_s48_call_leaves_the_record_of_its_access_option(stage: SignedInStage, cell: Cell) -> None:
     rpc = RPCS[cell.rpc]
     prescription = stage.prescription(cell.scene, fresh=cell.expected in (OK, OWN_ONLY))
     actor = acting(stage, cell)

@@ -59,7 +59,7 @@ def changes_of(messages: Iterator[Any], recipient: str, count: int) -> list[Any]
     return found
 
 
-def test_each_change_of_a_mail_is_streamed_and_a_stream_is_resumed_where_it_broke_off(actors: Actors) -> None:
+def test_email_changes_are_streamed_and_streams_resume(actors: Actors) -> None:
     email, shown = unmistakable()
     with watched(actors) as stream:
         begun = time.monotonic()
@@ -97,7 +97,7 @@ def over_sse(actors: Actors, after: int, recipient: str, count: int) -> list[dic
     return found
 
 
-def test_a_listed_mail_tells_how_it_stands_and_not_to_whom_nor_what_it_says(actors: Actors) -> None:
+def test_listed_email_shows_state_without_address_or_body(actors: Actors) -> None:
     email, shown = unmistakable()
     record_patient(actors, email)
     end = time.monotonic() + PATIENCE_SECONDS
@@ -158,9 +158,7 @@ def test_clearing_forgets_what_was_sent_and_nothing_else(actors: Actors) -> None
     assert failed in [mail["id"] for mail in kept["data"]["emails"]]
 
 
-def test_a_test_event_goes_the_whole_way_to_the_admin_who_emitted_it_and_to_nobody_else(
-    actors: Actors, sender: Sender
-) -> None:
+def test_test_event_reaches_only_the_admin_who_emitted_it(actors: Actors, sender: Sender) -> None:
     patient = actors.new_patient()
     written = actors.prescribe(patient.patient_id)
     data = {"prescriptionId": written.id, "email": patient.email, "note": "<b>ü</b>"}

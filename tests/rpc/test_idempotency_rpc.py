@@ -132,7 +132,7 @@ def test_who_may_no_longer_act_gets_no_replay(stage: SignedInStage) -> None:
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_a_create_whose_answers_are_lost_makes_one_prescription_and_one_mail(stage: SignedInStage, face: str) -> None:
+def test_create_with_lost_replies_makes_one_prescription(stage: SignedInStage, face: str) -> None:
     diagnosis = f"Lost answers {uuid4()}"
     chance = random.Random(41)
     longest = MARGIN * usual_seconds(stage, face)

@@ -52,7 +52,7 @@ def test_a_patient_whom_a_doctor_records_is_welcomed(patient: patient_pb2.Patien
         assert patient.email in body(mail, subtype)
 
 
-def test_the_mail_of_a_prescription_has_its_number_and_a_picture_whose_text_scans(
+def test_prescription_email_has_number_and_scannable_code(
     actors: Actors, patient: patient_pb2.Patient, sender: Sender
 ) -> None:
     written = actors.prescribe(patient.id, 20)
@@ -123,7 +123,7 @@ def test_of_a_cancellation_the_patient_is_told_and_nobody_else(
     assert [letter["Subject"] for letter in sender.mails(doctor.email)] == ["Welcome to MedConnect"]
 
 
-def test_a_patient_without_an_address_gets_no_mail_and_the_doctor_is_told_so(actors: Actors) -> None:
+def test_patient_without_address_is_reported_to_the_doctor(actors: Actors) -> None:
     request = clinical.CreatePatientRequest(
         full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
     )
@@ -133,7 +133,7 @@ def test_a_patient_without_an_address_gets_no_mail_and_the_doctor_is_told_so(act
     assert (status, answer["error"]["type"]) == (400, "PATIENT_HAS_NO_EMAIL")
 
 
-def test_a_deactivated_patient_gets_no_mail_and_the_doctor_is_told_so(actors: Actors, sender: Sender) -> None:
+def test_deactivated_patient_is_reported_to_the_doctor(actors: Actors, sender: Sender) -> None:
     patient = actors.new_patient()
     sender.wait(patient.email, "Welcome")
     assert actors.rest("PUT", f"/users/{patient.user_id}/deactivate", actors.admin, {})[0] == 200
@@ -148,9 +148,7 @@ def test_a_deactivated_patient_gets_no_mail_and_the_doctor_is_told_so(actors: Ac
     assert [mail["Subject"] for mail in sender.mails(patient.email)] == ["Welcome to MedConnect"]
 
 
-def test_the_watched_queue_shows_itself_at_once_and_each_change_over_rest(
-    actors: Actors, patient: patient_pb2.Patient
-) -> None:
+def test_watched_queue_shows_each_change_over_rest(actors: Actors, patient: patient_pb2.Patient) -> None:
     begun = time.monotonic()
     with server_sent_events(actors, "/events/email-queue/status/stream", actors.admin) as states:
         first = next(states)
@@ -165,9 +163,7 @@ def test_the_watched_queue_shows_itself_at_once_and_each_change_over_rest(
     assert answer["data"].keys() == first.keys()
 
 
-def test_the_watched_queue_shows_itself_at_once_and_each_change_over_grpc(
-    actors: Actors, patient: patient_pb2.Patient
-) -> None:
+def test_watched_queue_shows_each_change_over_grpc(actors: Actors, patient: patient_pb2.Patient) -> None:
     request = events.WatchEmailQueueStatusRequest()
     states = actors.events.WatchEmailQueueStatus(request, metadata=actors.admin.metadata, timeout=PATIENCE_SECONDS)
     begun = time.monotonic()

@@ -180,7 +180,7 @@ def test_what_happens_later_is_read_with_the_later_names(story: Story) -> None:
     assert {entry.actor_workplace for entry in listed} == {"Renamed Pharmacy", "Renamed Hospital"}
 
 
-def test_an_open_prescription_names_its_doctor_and_patient_at_the_counter_as_it_was_written(story: Story) -> None:
+def test_open_prescription_keeps_the_names_of_its_creation(story: Story) -> None:
     scan = pharmacy.ScanQrCodeRequest(qr_code=story.actors.qr_text(story.open.id, story.doctor))
     seen = story.actors.pharmacy.ScanQrCode(scan, metadata=story.pharmacist.metadata).prescription
     assert (seen.patient_name, seen.doctor_name, seen.doctor_license_number) == FORMER[:3]

@@ -189,7 +189,7 @@ async def test_of_64_dispenses_at_once_exactly_one_succeeds(
         assert books.states(written, patient, pharmacist) == {"dispensed"}
 
 
-async def test_partial_dispenses_at_once_never_exceed_what_was_prescribed(
+async def test_concurrent_partial_dispenses_never_exceed_quantity(
     actors: Actors, books: Books, patient: Actor, pharmacist: Actor, rounds: int
 ) -> None:
     """A part gives the claim back, so each claim lets one of 20 through; a fourth part of 3 is more than is left."""
@@ -209,7 +209,7 @@ async def test_partial_dispenses_at_once_never_exceed_what_was_prescribed(
         assert books.states(written, patient, pharmacist) == {"dispensed"}
 
 
-async def test_dispense_reject_release_and_cancel_at_once_have_one_end_on_which_all_readers_agree(
+async def test_concurrent_final_actions_have_one_consistent_result(
     actors: Actors, books: Books, patient: Actor, pharmacist: Actor, rounds: int
 ) -> None:
     """A release ends nothing: after it, rejecting or cancelling may still win."""

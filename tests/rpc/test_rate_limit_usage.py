@@ -24,7 +24,7 @@ def counts(actors: Actors) -> dict[str, tuple[int, int]]:
     return {limit.name: (limit.allowed, limit.refused) for limit in usage(actors).limits}
 
 
-def test_every_limit_is_shown_with_its_number_and_what_it_allowed(actors: Actors) -> None:
+def test_every_limit_is_shown_with_number_and_allowed_calls(actors: Actors) -> None:
     before = counts(actors)
     assert before.keys() == NAMES
     with pytest.raises(grpc.RpcError):
@@ -36,7 +36,7 @@ def test_every_limit_is_shown_with_its_number_and_what_it_allowed(actors: Actors
     assert 0 < after.counted_since.seconds <= time.time()
 
 
-def test_the_buckets_nearest_to_refusing_are_shown_over_all_stores(actors: Actors) -> None:
+def test_fullest_buckets_are_shown_for_every_store(actors: Actors) -> None:
     instance = actors.instance
     mine = Limit("admin", 100, 60)
     for limit, key in ((FULL, "198.51.100.9"), (mine, actors.admin.user_id)):

@@ -113,7 +113,7 @@ def _whole(word: str) -> str:
     return "partially_dispensed" if word == "partially" else word
 
 
-def test_the_table_has_a_row_for_every_state_and_a_column_for_every_action() -> None:
+def test_table_covers_every_state_and_every_action() -> None:
     header, *rows = [line.split() for line in TABLE.strip().splitlines()]
     names = prescription_pb2.PrescriptionStatus.DESCRIPTOR.values_by_name
     states = {name.removeprefix("PRESCRIPTION_STATUS_").lower() for name in names}
@@ -170,7 +170,7 @@ def shown_state(answer: Answer, otherwise: str) -> str:
 @pytest.mark.parametrize(
     "situation", ["pending", "scanned", "part_dispensed", "lease_over", "dispensed", "old_scanned"]
 )
-def test_to_a_pharmacist_who_never_saw_it_a_prescription_does_not_exist(
+def test_unscanned_prescription_does_not_exist_for_pharmacist(
     prescription_states: PrescriptionStates, actors: Actors, stranger: Actor, situation: str, action: str
 ) -> None:
     specimen = prescription_states.kept(situation)

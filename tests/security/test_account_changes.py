@@ -27,7 +27,7 @@ def subjects(sender: Sender, address: str) -> list[str]:
     return [str(mail["Subject"]) for mail in sender.mails(address)]
 
 
-def test_s15_a_new_password_needs_the_present_one_and_wrong_ones_are_limited(actors: Actors, patient: Actor) -> None:
+def test_s15_new_password_needs_current_one_and_is_limited(actors: Actors, patient: Actor) -> None:
     change = {"currentPassword": WRONG, "newPassword": NEW}
     for _ in range(5):
         assert call(actors, "PUT", "/auth/change-password", change, patient) == (400, "PASSWORD_WRONG")
@@ -57,9 +57,7 @@ def test_s15_a_new_address_needs_the_present_password(
     assert subjects(sender, address) == []
 
 
-def test_s15_a_new_address_counts_after_its_code_and_the_old_one_is_told(
-    actors: Actors, patient: Actor, sender: Sender
-) -> None:
+def test_s15_new_address_needs_its_code_and_old_one_is_told(actors: Actors, patient: Actor, sender: Sender) -> None:
     address = new_email()
     status, answer = actors.rest(
         "PUT", "/auth/profile", patient, {"email": address.upper(), "currentPassword": PASSWORD, "phone": "+49 30 99"}

@@ -71,7 +71,7 @@ def test_s48_the_list_is_narrowed_by_each_filter(
 
 
 @pytest.mark.parametrize("scanned", [False, True], ids=["written", "scanned"])
-def test_s48_a_repeated_write_is_recorded_as_a_repeat_of_the_same(actors: Actors, scanned: bool) -> None:
+def test_s48_repeated_write_is_recorded_as_a_repeat(actors: Actors, scanned: bool) -> None:
     patient, key = actors.new_patient(), {"idempotency-key": "audit-0123456789abcdef"}
     actor, path = actors.doctor, "/doctors/prescriptions"
     body: dict[str, Any] = {"patientId": patient.patient_id, "diagnosis": "Flu", "items": [medicine()]}
@@ -93,7 +93,7 @@ def test_s48_a_repeated_write_is_recorded_as_a_repeat_of_the_same(actors: Actors
     ("rpc", "event", "reason"),
     [("Login", "signed_in", "INVALID_CREDENTIALS"), ("ResetPassword", "password_reset", "OTP_INVALID")],
 )
-def test_s48_a_wrong_secret_is_recorded_once_of_who_calls_with_a_token_of_his_own(
+def test_s48_wrong_secret_with_a_token_is_recorded_once(
     actors: Actors, face: str, rpc: str, event: str, reason: str
 ) -> None:
     intruder, victim, records = actors.new_patient(), actors.new_doctor(), Records(actors.instance)
@@ -109,7 +109,7 @@ def test_s48_a_wrong_secret_is_recorded_once_of_who_calls_with_a_token_of_his_ow
     assert (told.actor_id, told.object_id) == (intruder.user_id, victim.user_id)
 
 
-def test_s48_limits_strangers_and_unreadable_requests_are_not_recorded(actors: Actors) -> None:
+def test_s48_limited_anonymous_unreadable_are_not_recorded(actors: Actors) -> None:
     doctor, records = actors.doctor, Records(actors.instance)
     assert actors.rest("GET", "/doctors/patients", None)[0] == 401
     assert actors.rest("GET", "/doctors/patients/nonsense", doctor)[0] == 400
@@ -171,7 +171,7 @@ async def acting_role(instance: RunningInstance) -> tuple[str, int]:
     return row[0], row[1]
 
 
-def test_s52_a_patient_sees_who_touched_his_record_and_nothing_of_others(actors: Actors) -> None:
+def test_s52_patient_sees_only_accesses_of_their_record(actors: Actors) -> None:
     mine, other, doctor = actors.new_patient("Mia Mine"), actors.new_patient("Otto Other"), actors.new_doctor()
     for patient in (mine, other):
         actors.rest("GET", f"/doctors/patients/{patient.patient_id}", doctor)

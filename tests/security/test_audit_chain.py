@@ -145,7 +145,7 @@ async def test_s51_tampering_as_superuser_is_found_at_its_place(
         assert found.record_id == ids[position - 1]
 
 
-async def test_s51_a_chain_written_anew_or_cut_differs_from_the_kept_log(work: UnitOfWork, database_url: str) -> None:
+async def test_s51_rewritten_or_cut_chain_differs_from_kept_log(work: UnitOfWork, database_url: str) -> None:
     head = (await verify(work)).head
     signed = KEY.sign(head)
     line = {"event": "audit_head", "position": signed.position, "hash": signed.hash, "signature": signed.signature}
@@ -182,9 +182,7 @@ async def test_s51_a_chain_written_anew_or_cut_differs_from_the_kept_log(work: U
     assert (found.position, found.fault) == (31, f"the kept heads saw {MANY} records")
 
 
-async def test_s51_nothing_that_is_committed_later_gets_behind_the_chains_end(
-    work: UnitOfWork, database_url: str
-) -> None:
+async def test_s51_later_commit_is_never_before_the_chains_end(work: UnitOfWork, database_url: str) -> None:
     slow = await asyncpg.connect(database_url)
     transaction = slow.transaction()
     await transaction.start()

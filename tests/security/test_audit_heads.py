@@ -62,7 +62,7 @@ async def test_s93_a_new_process_keeps_the_head_that_it_finds(work: UnitOfWork, 
     assert [json.loads(line)["position"] for line in sink] == [3]
 
 
-async def test_s93_who_seals_notices_a_cut_and_a_rewritten_chain_at_once(work: UnitOfWork, database_url: str) -> None:
+async def test_s93_sealer_detects_cut_and_rewritten_chain_at_once(work: UnitOfWork, database_url: str) -> None:
     sealer = a_sealer(work)
     await as_owner(database_url, FILL.format(9))
     await sealer.seal()
@@ -71,7 +71,7 @@ async def test_s93_who_seals_notices_a_cut_and_a_rewritten_chain_at_once(work: U
         await sealer.seal()
 
 
-async def test_s95_a_head_that_was_not_kept_is_kept_as_soon_as_it_can_be(work: UnitOfWork, database_url: str) -> None:
+async def test_s95_head_not_kept_is_kept_as_soon_as_possible(work: UnitOfWork, database_url: str) -> None:
     sink, failures, kept = Broken(), [0], [0]
 
     async def note() -> None:

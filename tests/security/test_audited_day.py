@@ -195,7 +195,7 @@ def _named(request_type: Any, prescription: Prescription, **more: Any) -> Messag
     return request
 
 
-def test_s48_forty_calls_of_a_day_leave_forty_records_without_a_word_of_health(actors: Actors) -> None:
+def test_s48_forty_calls_leave_forty_records_without_health(actors: Actors) -> None:
     steps, records = Day(actors).steps(), Records(actors.instance)
     expected = []
     for number, step in enumerate(steps):

@@ -89,7 +89,7 @@ def test_s11_of_fifty_uses_at_once_one_succeeds(actors: Actors, patient: Actor) 
     assert codes == {grpc.StatusCode.OK: 1, grpc.StatusCode.INVALID_ARGUMENT: 49}
 
 
-def test_s12_a_code_opens_only_for_its_purpose_its_account_and_its_session(actors: Actors, patient: Actor) -> None:
+def test_s12_code_is_bound_to_purpose_account_and_session(actors: Actors, patient: Actor) -> None:
     other, elsewhere = actors.new_patient(), actors.sign_in(patient.email)
     history, forgotten = actors.history_code(patient), actors.reset_code(patient)
     actors.history_code(other)

@@ -137,9 +137,7 @@ async def test_s71_watching_the_health_takes_no_place_from_anybody(instance: Run
     assert state.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_s71_headers_that_never_end_end_the_connection_or_cost_nothing(
-    instance: RunningInstance, actors: Actors
-) -> None:
+async def test_s71_endless_headers_close_connection_or_are_free(instance: RunningInstance, actors: Actors) -> None:
     async with connected(httpx.URL(instance.rest).port or 0) as raw:
         assert await raw.send_headers_without_end(MOST_HEADERS) < MOST_HEADERS
     async with connected(int(instance.grpc.rpartition(":")[2])) as raw:
@@ -149,7 +147,7 @@ async def test_s71_headers_that_never_end_end_the_connection_or_cost_nothing(
         assert time.process_time() - began < 2
 
 
-async def test_s71_the_edge_closes_a_connection_that_resets_its_streams(instance: RunningInstance, resets: int) -> None:
+async def test_s71_edge_closes_connection_that_resets_streams(instance: RunningInstance, resets: int) -> None:
     admin = Admin(instance.home / "envoy" / "admin.sock")
     counter = "http.rest.downstream_rq_too_many_premature_resets"
     before = await admin.counter(counter)

@@ -135,7 +135,7 @@ async def test_s94_rights_that_drifted_are_put_right_by_migrating(database_url: 
         assert await rights(database_url, role) == set(grants.wanted(role))
 
 
-async def test_s94_an_account_that_may_not_migrate_still_starts_what_is_up_to_date(database_url: str) -> None:
+async def test_s94_account_without_migration_right_starts_current(database_url: str) -> None:
     server = DatabaseUrls.embedded(database_url).server
     await schema.upgrade(server)
     await as_owner(database_url, "GRANT DELETE ON visits TO medconnect_app")
@@ -181,7 +181,7 @@ def role_names(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-async def test_s94_an_account_that_could_do_more_is_named_with_what_it_could_do(
+async def test_s94_account_with_excess_rights_is_named_with_them(
     database_url: str, role_names: Iterator[str], account: str
 ) -> None:
     attributes, statements, told = ACCOUNTS[account]
@@ -208,7 +208,7 @@ async def test_s94_an_account_that_could_do_more_is_named_with_what_it_could_do(
     assert all(words in text for words, text in zip(told, found, strict=True)), found
 
 
-async def test_s94_production_starts_with_the_two_accounts_and_with_no_other(database_url: str) -> None:
+async def test_s94_production_starts_with_only_the_two_accounts(database_url: str) -> None:
     urls = DatabaseUrls.embedded(database_url)
     settings = read_settings(
         _env_file=None, medconnect_env="production", jwt_secret="j" * 32, qr_encryption_key="q" * 32

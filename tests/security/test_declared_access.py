@@ -32,9 +32,7 @@ cli.main()
 """
 
 
-async def test_s30_a_server_with_a_method_without_an_option_does_not_start(
-    shared_database_url: str, tmp_path: Path
-) -> None:
+async def test_s30_method_without_access_option_prevents_start(shared_database_url: str, tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "DATABASE_URL": shared_database_url,
@@ -50,7 +48,7 @@ async def test_s30_a_server_with_a_method_without_an_option_does_not_start(
     assert "gRPC on port" not in ended.stdout
 
 
-def test_s31_nobody_is_let_in_anywhere_but_by_the_checked_in_list(actors: Actors) -> None:
+def test_s31_public_methods_match_the_checked_in_list(actors: Actors) -> None:
     answered = {
         path for path, streaming in published() if code_for_nobody(actors, path, streaming) is not UNAUTHENTICATED
     }

@@ -33,7 +33,7 @@ def refused(text: str, **trailing: str) -> Any:
 
 
 @pytest.mark.parametrize("text", REVEALING)
-def test_s62_an_error_that_tells_what_the_server_is_made_of_is_found_on_both_faces(text: str) -> None:
+def test_s62_error_that_reveals_internals_is_found(text: str) -> None:
     error = {"message": text, "statusCode": 500, "type": "INTERNAL", "requestId": "1", "details": []}
     rest = httpx.Response(500, json={"success": False, "error": error}, headers={"x-request-id": "1"})
     found = pytest.raises(AssertionError, match="an error reply tells of")

@@ -37,7 +37,7 @@ CORES = os.cpu_count() or 1
 MOST_GROWTH = (19 * 2 * CORES + 32) * MEBIBYTE
 
 
-def test_s01_every_stored_password_is_argon2id_of_at_least_19_mib(actors: Actors, instance: RunningInstance) -> None:
+def test_s01_stored_passwords_are_argon2id_with_19_mib(actors: Actors, instance: RunningInstance) -> None:
     actors.new_patient()
     actors.new_pharmacist()
 

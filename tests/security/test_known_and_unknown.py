@@ -30,7 +30,7 @@ def closed(actors: Actors) -> Actor:
     return actor
 
 
-def test_s07_unknown_wrong_and_closed_are_answered_alike_to_the_byte(actors: Actors) -> None:
+def test_s07_unknown_wrong_and_closed_replies_are_identical(actors: Actors) -> None:
     tries = [(new_email(), PASSWORD), (actors.new_patient().email, WRONG), (closed(actors).email, PASSWORD)]
     answers = [said(actors.http.post("/auth/login", json={"email": e, "password": p})) for e, p in tries]
     assert answers[0][0] == 401
@@ -54,7 +54,7 @@ def test_s07_without_confirmation_a_taken_address_is_refused(actors: Actors) -> 
     assert (status, answer["error"]["type"]) == (409, "EMAIL_TAKEN")
 
 
-def test_s07_with_confirmation_a_taken_address_is_answered_like_a_new_one_and_its_owner_is_told(
+def test_s07_registering_taken_address_looks_like_new_one(
     confirming: Actors,
 ) -> None:
     owner = confirming.new_doctor()
@@ -118,7 +118,7 @@ def test_s08_a_sign_in_takes_as_long_with_and_without_an_account(actors: Actors)
     assert not shares
 
 
-def test_s08_a_forgotten_password_takes_as_long_with_and_without_an_account(actors: Actors) -> None:
+def test_s08_forgotten_password_takes_equal_time(actors: Actors) -> None:
     known = [actors.new_patient().email for _ in range(12)]
 
     def forget(email: str) -> None:

@@ -159,13 +159,13 @@ async def break_down(database_url: str, actors: Actors, story: Story) -> None:
     await connection.close()
 
 
-def test_s61_nothing_of_a_person_and_nothing_that_opens_anything_is_written(day: Day) -> None:
+def test_s61_no_personal_data_and_no_secret_is_written(day: Day) -> None:
     assert PHARMACY_NOTE in day.secrets.values()
     assert len(day.logged) > 30
     assert [name for name, secret in day.secrets.items() if not secret or secret in day.written] == []
 
 
-def test_s61_a_line_has_the_members_that_are_on_the_list_and_no_others(day: Day) -> None:
+def test_s61_log_line_has_only_listed_members(day: Day) -> None:
     assert {member for line in day.logged for member in line} <= MEMBERS
     failed = [line for line in day.logged if line["event"] == "call_failed"]
     assert [line["method"] for line in failed] == ["CreateMedicalVisit"]

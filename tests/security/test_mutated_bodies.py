@@ -130,7 +130,7 @@ async def test_mutated_protobuf_bodies_are_refused_politely(
     assert {"OK", "INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED"} <= tally.keys()
 
 
-async def test_mutated_json_bodies_paths_and_queries_are_refused_politely(
+async def test_mutated_json_paths_and_queries_are_refused_properly(
     actors: Actors, crowd: Crowd, seed: int, mutations: int | None
 ) -> None:
     chance = random.Random(seed)

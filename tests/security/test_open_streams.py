@@ -32,9 +32,7 @@ async def test_s39_a_stream_ends_with_its_token_and_not_before(house: House) -> 
     assert house.probe.closed_streams == 1
 
 
-async def test_s39_a_stream_ends_when_nobody_can_say_whether_its_session_stands(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_s39_stream_ends_when_session_state_is_unknown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.probe.act = forever
     call = asyncio.create_task(house.call("stream", house.bearer()))
     await asyncio.sleep(0.1)

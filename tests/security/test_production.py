@@ -186,7 +186,7 @@ def told(output: str) -> set[str]:
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_s78_a_bad_configuration_is_refused_by_name_and_never_shown(
+def test_s78_bad_setting_is_refused_by_name_without_value(
     home: Path, files: Path, bad: Bad, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = {**good(files), "MEDCONNECT_HOME": str(home), **bad.changes}
@@ -229,7 +229,7 @@ def test_s78_secrets_in_an_env_file_of_everybody_are_refused(
     }
 
 
-def test_s78_the_command_ends_in_time_and_names_everything_at_once(home: Path) -> None:
+def test_s78_command_ends_in_time_and_names_all_errors(home: Path) -> None:
     wrong = {
         "GRPC_ADDRESS": "0.0.0.0:50051",
         "LOG_LEVEL": "loud",

@@ -92,7 +92,7 @@ def test_s73_hsts_is_sent_where_browsers_use_tls_of_a_proxy(url: str, hsts: str)
     assert f"strict-transport-security, value: {json.dumps(hsts)}" in filled_in(config, TEMPLATE.read_text())
 
 
-def test_the_edge_has_as_many_workers_as_are_asked_for_or_as_there_are_cores() -> None:
+def test_edge_workers_are_as_configured_or_one_per_core() -> None:
     assert edge_config(read_settings(edge_workers=3), ()).concurrency == 3
     assert edge_config(read_settings(), ()).concurrency == os.cpu_count()
 

@@ -29,7 +29,7 @@ NUMBERS_OF_A_DAY: Final = 4_096
 GUESSES: Final = 500
 
 
-async def test_s40_after_five_misses_in_a_minute_nothing_is_told_to_that_pharmacist(
+async def test_s40_pharmacist_is_limited_after_five_misses(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written, clock: SettableClock
 ) -> None:
     pharmacy = a_service(work, clock.clock)
@@ -50,7 +50,7 @@ async def test_s40_after_five_misses_in_a_minute_nothing_is_told_to_that_pharmac
     assert await pharmacy.look_up(pharmacy_people.pharmacist, written.number)
 
 
-async def test_s40_five_hundred_guesses_find_nothing_and_five_are_answered(
+async def test_s40_of_500_guesses_five_are_answered_none_found(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written, clock: SettableClock
 ) -> None:
     pharmacy = a_service(work, clock.clock)
@@ -62,9 +62,7 @@ async def test_s40_five_hundred_guesses_find_nothing_and_five_are_answered(
     assert answers == [NotFound] * 5 + [RateLimitExceeded] * (GUESSES - 5)
 
 
-def test_s40_of_2000_prescriptions_of_one_day_no_collision_reaches_a_caller(
-    actors: Actors, instance: RunningInstance
-) -> None:
+def test_s40_collision_among_2000_numbers_reaches_no_caller(actors: Actors, instance: RunningInstance) -> None:
     doctor = actors.new_doctor()
     request = clinical.CreatePatientRequest(
         full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE

@@ -31,7 +31,7 @@ def sealed(prescription_id: UUID, code_id: UUID, keys: QrKeyRing = QR_KEYS) -> s
     return signed_code.encode(content, signed_code.new_nonce(), None, keys)
 
 
-async def test_s44_after_a_rotation_old_codes_are_scanned_until_their_key_is_taken_out(
+async def test_s44_old_codes_scan_until_their_key_is_removed(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written
 ) -> None:
     old_kid = QR_KEYS.key_ids[0]
@@ -50,7 +50,7 @@ async def test_s44_after_a_rotation_old_codes_are_scanned_until_their_key_is_tak
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_s42_every_kind_of_damage_is_answered_alike_on_both_faces(actors: Actors, face: str) -> None:
+def test_s42_every_damage_is_answered_alike(actors: Actors, face: str) -> None:
     text = actors.qr_text(actors.prescribe(actors.new_patient().patient_id).id)
     version, kid, body = text.split(".")
     damaged = [
@@ -87,7 +87,7 @@ async def test_s46_a_replaced_code_is_refused_and_the_new_one_works(
     assert found.prescription.qr_code.scan_count == 1
 
 
-async def test_s45_the_stored_expiry_of_a_code_wins_over_what_its_text_says(
+async def test_s45_stored_expiry_overrides_expiry_in_code_text(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     found = await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
@@ -102,7 +102,7 @@ async def test_s45_the_stored_expiry_of_a_code_wins_over_what_its_text_says(
 
 
 @pytest.mark.parametrize(("changes", "error"), ENDS)
-async def test_s46_scan_and_lookup_of_a_final_prescription_say_what_ended_it_and_count_nothing(
+async def test_s46_final_prescription_scan_names_end_uncounted(
     work: UnitOfWork,
     pharmacy_people: PharmacyPeople,
     pharmacy: PharmacyService,

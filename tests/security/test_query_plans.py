@@ -143,7 +143,7 @@ def test_s72_what_few_lines_have_is_found_by_its_own_index(plans: Mapping[str, A
     }
 
 
-def test_s72_what_a_search_finds_is_sorted_and_not_met_on_a_walk_through_all(plans: Mapping[str, Any]) -> None:
+def test_s72_search_sorts_matches_instead_of_full_scan(plans: Mapping[str, Any]) -> None:
     searches = [statement for statement in plans if "name_words @@" in statement]
     assert len(searches) == 2
     assert all("ORDER BY (" in statement for statement in searches)  # as one value, which no index has

@@ -63,7 +63,7 @@ asyncio.run(main(int(sys.argv[1])))
 """
 
 
-def test_s66_a_flood_of_addresses_costs_bounded_memory_and_frees_nobody(flood: int) -> None:
+def test_s66_address_flood_is_bounded_and_empties_no_bucket(flood: int) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", FLOOD, str(flood)], capture_output=True, text=True, check=True, timeout=300
     )
@@ -91,7 +91,7 @@ async def test_s67_sign_in_limits_refuse_while_their_store_is_silent(
     assert failures(metrics, "postgresql") == 1
 
 
-def test_s67_nobody_signs_in_while_limits_cannot_be_judged_and_others_go_on(
+def test_s67_lost_store_refuses_sign_ins_and_allows_others(
     actors: Actors, instance: RunningInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_store, "ANSWER_SECONDS", 0.3)
@@ -106,7 +106,7 @@ def test_s67_nobody_signs_in_while_limits_cannot_be_judged_and_others_go_on(
     assert over_grpc(actors, RPCS["Login"], request, None).status is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_s67_a_flood_of_refused_sign_ins_does_not_reach_the_database(work: UnitOfWork) -> None:
+async def test_s67_refused_sign_ins_do_not_reach_the_database(work: UnitOfWork) -> None:
     store = PostgresStore(work)
     for _ in range(LOGIN.tokens + 1):
         [refused] = await store.take([(LOGIN, "a")], 0.0)
@@ -158,9 +158,7 @@ async def test_s67_with_redis_every_process_counts_the_same_calls(database_url: 
     assert [bill.strictest.remaining for bill in bills] == [49, 48, 47]
 
 
-async def test_s67_a_redis_that_became_a_replica_is_left_for_the_one_that_has_its_name_now(
-    tmp_path: Path, clock: SettableClock
-) -> None:
+async def test_s67_redis_turned_replica_is_left_for_the_new_primary(tmp_path: Path, clock: SettableClock) -> None:
     former, successor = a_valkey(tmp_path / "former"), a_valkey(tmp_path / "successor")
     with former, successor:
         name = Path(str(former.unix_socket_path))
@@ -178,7 +176,7 @@ async def test_s67_a_redis_that_became_a_replica_is_left_for_the_one_that_has_it
     assert left == [49, 49, 48]  # its own memory once, then the successor's
 
 
-async def test_s67_a_bucket_that_redis_charged_while_its_clock_was_ahead_is_full() -> None:
+async def test_s67_bucket_charged_by_a_fast_redis_clock_is_full() -> None:
     with running_valkey() as url:
         async with RedisStore.connected(url) as store, Redis.from_url(url) as operator:
             await operator.set("medconnect:limit:login:a", f"{time.time() + 86_400:.6f}", px=86_400_000)

@@ -99,7 +99,7 @@ def test_s64_no_limit_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-async def test_s64_as_many_calls_as_the_limit_pass_and_the_next_is_told_when(street: Street, case: Case) -> None:
+async def test_s64_call_above_the_limit_is_refused_with_wait_time(street: Street, case: Case) -> None:
     house, clock = street.house, street.house.clock
     house.declare(public=case.role is None, roles=frozenset(Role), limit_group=case.group)
     if case.group == "login":

@@ -82,7 +82,7 @@ def test_s81_the_token_is_in_the_cookie_and_in_no_body(browser: httpx.Client, pa
         assert not [token for token in tokens if token in answer.text]
 
 
-def test_s81_no_script_reads_it_and_no_other_site_or_path_brings_it(browser: httpx.Client, actors: Actors) -> None:
+def test_s81_cookie_is_hidden_from_scripts_and_other_sites(browser: httpx.Client, actors: Actors) -> None:
     for actor, hours in ((actors.new_patient(), 24.0), (actors.doctor, 0.5)):
         cookie = morsel(login(browser, actor))
         assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/api/v1/auth")
@@ -123,7 +123,7 @@ async def test_s81_without_tls_it_has_no_prefix_that_would_need_it() -> None:
     assert cookie == f"{COOKIE}=; Max-Age=0; Path=/api/v1/auth; HttpOnly; SameSite=Strict"
 
 
-async def test_s81_session_under_the_former_name_goes_on_under_the_new_one() -> None:
+async def test_s81_session_of_former_cookie_name_continues() -> None:
     call = await answered("RefreshToken", f"{COOKIE}={OLD}")
     assert pb.RefreshTokenRequest.FromString(call.body).refresh_token == OLD
     written, deleted = call.cookies
@@ -131,17 +131,17 @@ async def test_s81_session_under_the_former_name_goes_on_under_the_new_one() -> 
     assert deleted == f"{COOKIE}=; Max-Age=0; Path=/api/v1/auth; HttpOnly; SameSite=Strict; Secure"
 
 
-async def test_s81_planted_cookie_of_the_former_name_does_not_count_beside_the_new_one() -> None:
+async def test_s81_planted_cookie_of_former_name_is_ignored() -> None:
     call = await answered("RefreshToken", f"{COOKIE}={'P' * 43}; {HOST_COOKIE}={OLD}")
     assert pb.RefreshTokenRequest.FromString(call.body).refresh_token == OLD
 
 
-async def test_s81_signing_out_clears_what_the_browser_keeps_of_this_origin() -> None:
+async def test_s81_signing_out_clears_the_origins_browser_data() -> None:
     assert (await answered("Logout")).headers["clear-site-data"] == '"cache", "storage"'
     assert "clear-site-data" not in (await answered("RefreshToken", f"{COOKIE}={OLD}")).headers
 
 
-def test_s81_a_page_stays_signed_in_over_reloads_by_the_cookie_alone(browser: httpx.Client, patient: Actor) -> None:
+def test_s81_page_stays_signed_in_by_the_cookie_alone(browser: httpx.Client, patient: Actor) -> None:
     answer = login(browser, patient)
     for _ in range(3):
         answer = refresh(browser, held(answer))
@@ -150,7 +150,7 @@ def test_s81_a_page_stays_signed_in_over_reloads_by_the_cookie_alone(browser: ht
 
 
 @pytest.mark.parametrize("headers", [{}, {HEADER: "false"}, {HEADER: "TRUE"}, {HEADER: "1"}, {HEADER: "true, true"}])
-def test_s81_without_the_header_cookies_are_neither_read_nor_written(
+def test_s81_cookies_are_unused_without_the_header(
     browser: httpx.Client, patient: Actor, headers: dict[str, str]
 ) -> None:
     cookie = held(login(browser, patient))
@@ -163,7 +163,7 @@ def test_s81_without_the_header_cookies_are_neither_read_nor_written(
     assert refresh(browser, cookie).status_code == 200, "nothing has used it up"
 
 
-def test_s81_pages_of_other_origins_even_of_allowed_ones_may_not_send_the_header(browser: httpx.Client) -> None:
+def test_s81_other_origins_may_not_send_the_header(browser: httpx.Client) -> None:
     asked = {"origin": ORIGIN, "access-control-request-method": "POST", "access-control-request-headers": HEADER}
     preflight = browser.options("/refresh", headers=asked)
     assert preflight.headers["access-control-allow-origin"] == ORIGIN
@@ -196,7 +196,7 @@ def test_s81_of_two_cookies_of_that_name_none_counts(browser: httpx.Client, pati
     assert refresh(browser, f"theme=dark; {cookie}; x={cookie}").status_code == 200
 
 
-def test_s81_signing_out_deletes_it_and_it_opens_nothing_any_more(browser: httpx.Client, patient: Actor) -> None:
+def test_s81_signing_out_deletes_and_revokes_the_cookie(browser: httpx.Client, patient: Actor) -> None:
     signed_in = login(browser, patient)
     bearer = {"authorization": f"Bearer {signed_in.json()['data']['accessToken']}"}
     assert "set-cookie" not in browser.get("/profile", headers={**ASKING, **bearer}).headers

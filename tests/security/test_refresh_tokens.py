@@ -66,7 +66,7 @@ async def test_a_token_spelt_otherwise_is_refused(auth: Auth) -> None:
     assert not await is_refused(auth, token)
 
 
-async def test_s25_a_refresh_repeated_at_once_answers_the_same_successor(auth: Auth) -> None:
+async def test_s25_immediate_repeat_returns_the_same_successor(auth: Auth) -> None:
     token = (await auth.sign_in(await auth.open())).tokens.refresh_token
     answers = [await auth.sessions.refresh(token) for _ in range(3)]
     assert len({answer.tokens.refresh_token for answer in answers}) == 1
@@ -102,7 +102,7 @@ async def test_s25_a_replay_after_ten_seconds_revokes_the_whole_family(auth: Aut
     assert not await is_refused(auth, elsewhere.tokens.refresh_token)
 
 
-async def test_s24_a_replay_whose_successor_was_used_revokes_the_family_at_once(auth: Auth) -> None:
+async def test_s24_replay_after_used_successor_revokes_the_family(auth: Auth) -> None:
     tokens = [(await auth.sign_in(await auth.open())).tokens.refresh_token]
     for _ in range(2):
         tokens.append((await auth.sessions.refresh(tokens[-1])).tokens.refresh_token)
@@ -110,9 +110,7 @@ async def test_s24_a_replay_whose_successor_was_used_revokes_the_family_at_once(
     assert await is_refused(auth, tokens[2])
 
 
-async def test_s24_the_revocation_and_its_record_stay_although_the_call_fails(
-    database_url: str, passwords: Passwords
-) -> None:
+async def test_s24_revocation_is_kept_although_the_call_fails(database_url: str, passwords: Passwords) -> None:
     async with process(database_url, passwords) as auth:
         user = await auth.open()
         token = (await auth.sign_in(user)).tokens.refresh_token

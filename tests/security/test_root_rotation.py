@@ -27,7 +27,7 @@ def page_tokens(ring: KeyRing) -> PageTokens:
     return PageTokens(*(derived_key(root, "page tokens") for root in (ring.root, *ring.former_roots)))
 
 
-def test_s93_tokens_of_the_former_secret_stay_good_while_it_is_given(clock: SettableClock) -> None:
+def test_s93_tokens_of_former_secret_stay_valid_while_set(clock: SettableClock) -> None:
     before, during, after = KeyRing.derived(OLD), KeyRing.derived(NEW, OLD), KeyRing.derived(NEW)
     user, session = a_user(Role.DOCTOR), new_id()
     token, _ = AccessTokens(before, clock.clock, LIFETIME).issue(user, session, clock.clock.now() + timedelta(hours=1))
@@ -47,7 +47,7 @@ def test_s93_tokens_of_the_former_secret_stay_good_while_it_is_given(clock: Sett
         page_tokens(before).read(page_tokens(during).issue((1,), "scope"), "scope")
 
 
-def test_s93_a_key_file_gets_another_root_and_keeps_its_signing_keys(
+def test_s93_key_file_under_new_root_keeps_its_signing_keys(
     tmp_path: Path, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "keys.json"
@@ -66,9 +66,7 @@ def test_s93_a_key_file_gets_another_root_and_keeps_its_signing_keys(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_s93_the_heads_key_is_replaced_at_command_and_its_public_half_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s93_replaced_heads_key_keeps_its_public_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MEDCONNECT_HOME", str(tmp_path))
     run = CliRunner().invoke

@@ -127,7 +127,7 @@ def test_a_logout_acts_on_the_other_process_within_a_second(servers: Servers) ->
     assert time.monotonic() - ended < ACTS_ELSEWHERE_SECONDS
 
 
-def test_a_process_that_dies_is_replaced_while_the_other_one_serves(servers: Servers) -> None:
+def test_dead_process_is_replaced_while_the_other_serves(servers: Servers) -> None:
     before = servers.children
     assert len(before) == 2
     os.kill(before[0], signal.SIGKILL)

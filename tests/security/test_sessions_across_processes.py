@@ -110,7 +110,7 @@ async def end(process: Process, how: str, first: auth.LoginResponse, second: aut
         await process.auth.ChangePassword(change, metadata=bearer(elsewhere.access_token))
 
 
-async def test_s68_the_sixth_stream_of_a_user_is_refused_until_one_of_them_ends(
+async def test_s68_sixth_stream_of_a_user_is_refused_until_one_ends(
     both: list[Process], first: auth.LoginResponse
 ) -> None:
     process = both[0]
@@ -140,9 +140,7 @@ async def opens(process: Process, token: str) -> bool:
         return False
 
 
-async def test_s27_a_logout_counts_in_the_other_process_within_a_second(
-    both: list[Process], first: auth.LoginResponse
-) -> None:
+async def test_s27_logout_reaches_other_process_within_a_second(both: list[Process], first: auth.LoginResponse) -> None:
     here, elsewhere = both
     second = await another_admin(here, first)
     assert [await process.outcome(second.access_token) for process in both] == ["OK", "OK"]

@@ -88,7 +88,7 @@ def test_times_without_a_zone_are_refused() -> None:
         signed_code.encode(naive, NONCE, None, KEYS)
 
 
-def test_s43_a_text_holds_two_ids_and_two_times_and_no_room_for_more() -> None:
+def test_s43_text_holds_only_two_ids_and_two_times() -> None:
     nonce_and_tag = 12 + 16
     assert len(body_of(TEXT)) - nonce_and_tag == 16 + 16 + 4 + 4
 
@@ -190,7 +190,7 @@ def test_s42_the_key_id_is_sealed_too() -> None:
     assert refused(text.replace(".old.", ".new."), twice)
 
 
-def test_s44_after_rotation_old_codes_open_and_new_ones_carry_the_new_key() -> None:
+def test_s44_rotation_keeps_old_codes_and_uses_the_new_key() -> None:
     before = QrKeyRing.parse(f"k1:{SECRET}")
     after = QrKeyRing.parse(f"k2:{OTHER_SECRET}, k1:{SECRET}")
     old = signed_code.encode(CONTENT, NONCE, None, before)
@@ -200,12 +200,12 @@ def test_s44_after_rotation_old_codes_open_and_new_ones_carry_the_new_key() -> N
     assert after.key_ids == ("k2", "k1")
 
 
-def test_s44_codes_of_a_lone_secret_open_once_it_has_moved_into_a_ring_under_its_key_id() -> None:
+def test_s44_codes_of_single_secret_open_from_a_key_ring() -> None:
     ring = QrKeyRing.parse(f"k2:{OTHER_SECRET},{KEYS.key_ids[0]}:{SECRET}")
     assert signed_code.decode(TEXT, ring) == CONTENT
 
 
-def test_s44_a_retired_key_refuses_like_damage_and_says_so_when_a_text_is_rebuilt() -> None:
+def test_s44_retired_key_is_refused_and_named_on_rebuild() -> None:
     without = QrKeyRing.parse(f"k2:{OTHER_SECRET}")
     assert refused(TEXT, without)
     with pytest.raises(QrKeyRetired):

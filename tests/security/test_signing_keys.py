@@ -58,9 +58,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_s21_a_rotation_keeps_the_former_tokens_and_signs_new_ones_with_the_key_that_was_published(
-    ring: KeyRing, time_: SettableClock
-) -> None:
+def test_s21_rotation_keeps_tokens_and_signs_with_published_key(ring: KeyRing, time_: SettableClock) -> None:
     tokens = AccessTokens(ring, time_.clock, LIFE)
     following = ring.keys[0]
     assert [key.key_id for key in tokens.published_keys()] == [following.key_id, ring.active.key_id]
@@ -73,15 +71,13 @@ def test_s21_a_rotation_keeps_the_former_tokens_and_signs_new_ones_with_the_key_
     assert len(tokens.published_keys()) == 3
 
 
-def test_s21_a_process_that_has_not_read_the_new_ring_yet_accepts_its_tokens(
-    ring: KeyRing, time_: SettableClock
-) -> None:
+def test_s21_process_with_the_old_ring_accepts_new_tokens(ring: KeyRing, time_: SettableClock) -> None:
     token, _ = AccessTokens(ring.rotated(NOW), time_.clock, LIFE).issue(DOCTOR, SESSION, FAR)
     assert AccessTokens(ring, time_.clock, LIFE).verify(token) == CALLER
 
 
 @pytest.mark.parametrize("seen_before", [False, True])
-def test_s21_the_former_key_verifies_until_its_last_token_is_over_and_no_longer(
+def test_s21_former_key_verifies_until_its_last_token_expires(
     ring: KeyRing, time_: SettableClock, seen_before: bool
 ) -> None:
     longest = timedelta(hours=1)
@@ -104,9 +100,7 @@ def test_s21_the_former_key_verifies_until_its_last_token_is_over_and_no_longer(
     assert len(tokens.published_keys()) == 2
 
 
-def test_s21_a_retired_key_is_refused_like_an_unknown_one_though_its_token_was_seen_before(
-    ring: KeyRing, time_: SettableClock
-) -> None:
+def test_s21_retired_key_is_refused_like_an_unknown_one(ring: KeyRing, time_: SettableClock) -> None:
     tokens = AccessTokens(ring, time_.clock, LIFE)
     former = ring.active
     token, _ = tokens.issue(DOCTOR, SESSION, FAR)
@@ -135,7 +129,7 @@ def test_only_a_key_that_everybody_knows_may_sign(ring: KeyRing) -> None:
     assert states(ring.rotated(NOW).rotated(NOW + timedelta(seconds=10))).count(KeyState.VERIFY_ONLY) == 2
 
 
-def test_the_key_that_signs_is_not_retired_and_a_stolen_next_one_is_replaced(ring: KeyRing) -> None:
+def test_signing_key_stays_and_stolen_next_key_is_replaced(ring: KeyRing) -> None:
     for key_id in (ring.active.key_id, "unknown"):
         with pytest.raises(KeyNotUsable):
             ring.without(key_id, NOW)
@@ -148,7 +142,7 @@ def test_a_ring_made_of_a_secret_goes_on_with_its_key(ring: KeyRing) -> None:
     assert ring.root == ROOT
 
 
-def test_the_file_is_its_owners_alone_and_holds_no_key_that_no_longer_signs(file: Path) -> None:
+def test_key_file_is_private_and_holds_no_retired_key(file: Path) -> None:
     before = key_file.read(file)
     now = Clock().now()
     ring = key_file.change(file, lambda ring: ring.rotated(now))
@@ -310,9 +304,7 @@ async def test_s21_running_processes_follow_the_file(
         await soon(partial(recorded_changes, database_url), "4")  # S48: two changes, taken up by two processes
 
 
-async def test_s21_neither_a_damaged_file_nor_a_missing_record_ends_the_following(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_s21_damaged_file_or_missing_record_keeps_following(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_file, "POLL_SECONDS", 0.02)
     used: list[str] = []
     first = file.read_text()

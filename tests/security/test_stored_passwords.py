@@ -120,7 +120,7 @@ def request_fields() -> list[FieldDescriptor]:
 
 
 @pytest.mark.parametrize("field", request_fields(), ids=lambda field: field.full_name)
-def test_s92_what_is_compared_as_sent_or_is_a_code_is_marked_as_secret(field: FieldDescriptor) -> None:
+def test_s92_codes_and_fields_compared_as_sent_are_secret(field: FieldDescriptor) -> None:
     verbatim = field.GetOptions().Extensions[access_pb2.text] == access_pb2.TEXT_VERBATIM
     words = {"password", "otp", "nonce", "secret"} & set(field.name.split("_"))
     assert is_secret(field) == bool((verbatim and field.name not in COMPARED_AS_SENT) or words)

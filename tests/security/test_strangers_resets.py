@@ -81,7 +81,7 @@ def test_s91_a_code_in_hand_survives_the_strangers(house: House, owner: Actor, n
     assert house.reset(owner.email, code, home, **nonce) == 200
 
 
-def test_s91_the_owner_opens_the_history_and_moves_after_the_strangers(house: House, owner: Actor) -> None:
+def test_s91_owner_uses_own_codes_after_strangers_tries(house: House, owner: Actor) -> None:
     house.attack(owner.email)
     assert house.call("POST", "/patients/medical-history/otp", HOME, {}, owner)[0] == 200
     history = house.sender.code(owner.email, "Your code for your medical history")

@@ -81,9 +81,7 @@ def test_s79_every_pin_carries_hashes_and_no_lock_names_a_host(lock: str, groups
 
 
 @LOCKS
-def test_s79_a_lock_holds_what_pyproject_asks_for_and_nothing_else_of_our_own_choice(
-    lock: str, groups: tuple[str, ...]
-) -> None:
+def test_s79_lock_holds_exactly_the_pyproject_requirements(lock: str, groups: tuple[str, ...]) -> None:
     asked, found = declared(*groups), pins(lock)
     chosen = {name for name, pin in found.items() if any("pyproject.toml" in by for by in pin.asked_for_by)}
     assert chosen == asked.keys()

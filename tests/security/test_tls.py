@@ -85,17 +85,17 @@ def secure(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
         yield Secure(instance, authority, authority.pair("a pharmacy"), folder)
 
 
-def test_s77_grpc_takes_callers_with_a_certificate_of_the_authority(secure: Secure) -> None:
+def test_s77_grpc_accepts_certificate_of_the_authority(secure: Secure) -> None:
     assert secure.call(secure.client) is grpc.StatusCode.OK
 
 
 @pytest.mark.parametrize("shown", ["none", "of another authority"])
-def test_s77_grpc_refuses_callers_with_another_certificate_or_none(secure: Secure, shown: str) -> None:
+def test_s77_grpc_refuses_other_or_missing_certificate(secure: Secure, shown: str) -> None:
     client = None if shown == "none" else Authority().pair("a pharmacy")
     assert secure.call(client) is grpc.StatusCode.UNAVAILABLE
 
 
-def test_s77_a_caller_who_trusts_another_authority_does_not_speak_to_the_server(secure: Secure) -> None:
+def test_s77_client_of_another_authority_does_not_connect(secure: Secure) -> None:
     assert secure.call(secure.client, Authority().root) is grpc.StatusCode.UNAVAILABLE
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         httpx.get(f"{secure.instance.rest}/health", verify=ssl.create_default_context())
@@ -109,7 +109,7 @@ def test_s77_rest_speaks_tls_and_tells_browsers_to_stay_with_it(secure: Secure) 
         assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
 
 
-def test_s77_the_page_grpc_and_grpc_web_are_served_over_tls_on_the_port_of_rest(secure: Secure) -> None:
+def test_s77_page_grpc_and_grpc_web_use_tls_on_the_rest_port(secure: Secure) -> None:
     rest, trusting = secure.instance.rest, ssl.create_default_context(cadata=secure.authority.root.decode())
     assert httpx.get(rest, verify=trusting).headers["content-type"] == "text/html; charset=utf-8"
     credentials = grpc.ssl_channel_credentials(secure.authority.root)
@@ -127,7 +127,7 @@ def test_s77_the_page_grpc_and_grpc_web_are_served_over_tls_on_the_port_of_rest(
     assert (refused.status_code, refused.headers["grpc-status"]) == (200, "16")
 
 
-def test_s81_over_tls_browsers_keep_their_refresh_token_for_tls_alone(secure: Secure) -> None:
+def test_s81_refresh_cookie_set_over_tls_is_secure(secure: Secure) -> None:
     trusting = ssl.create_default_context(cadata=secure.authority.root.decode())
     credentials = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
     url = f"{secure.instance.rest}/api/v1/auth/login"
@@ -188,7 +188,7 @@ asyncio.run(main(Path(sys.argv[1])))
 """
 
 
-def test_s63_who_knocks_under_a_name_of_his_choice_writes_no_line(secure: Secure) -> None:
+def test_s63_tls_client_with_chosen_name_writes_no_log_line(secure: Secure) -> None:
     command = [sys.executable, "-c", KNOCK, str(secure.folder)]
     environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True)
@@ -205,7 +205,7 @@ def test_s77_without_tls_nobody_is_answered(secure: Secure, face: str) -> None:
             httpx.get(secure.instance.rest.replace("https:", "http:") + "/health")
 
 
-def test_s77_the_edge_reaches_the_server_through_a_socket_of_this_account_only(secure: Secure) -> None:
+def test_s77_edge_reaches_server_through_private_socket(secure: Secure) -> None:
     home = secure.instance.home
     written = (home / "envoy" / "envoy.yaml").read_text()
     endpoints = map(json.loads, re.findall(r"lb_endpoints: (.+)$", written, re.MULTILINE))
@@ -233,7 +233,7 @@ def test_half_a_renewal_leaves_the_former_certificate_in_force(secure: Secure) -
     assert secure.name_shown("grpc") == "fourth"
 
 
-async def test_s77_a_database_that_shows_no_certificate_is_sent_nothing_where_one_is_demanded(tmp_path: Path) -> None:
+async def test_s77_database_without_required_certificate_gets_no_data(tmp_path: Path) -> None:
     heard, over = bytearray(), asyncio.Event()
 
     async def answer_without_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -138,7 +138,7 @@ async def test_s90_of_200_codes_at_once_five_are_judged(processes: tuple[Auth, A
     assert found == [(MAX_TRIES, 0, True)]
 
 
-async def test_s90_of_200_strangers_tries_at_once_five_are_judged_and_the_code_lives(
+async def test_s90_of_200_concurrent_foreign_tries_five_are_judged(
     processes: tuple[Auth, Auth],
 ) -> None:
     user = await processes[0].open()
@@ -178,7 +178,7 @@ async def test_s90_of_200_current_passwords_at_once_five_are_judged(
     assert ended.keys() <= {"PasswordWrong", *REFUSALS}
 
 
-async def test_s90_a_change_that_is_refused_for_its_new_password_costs_no_try(auth_of_one: tuple[Auth, User]) -> None:
+async def test_s90_change_refused_for_new_password_costs_no_try(auth_of_one: tuple[Auth, User]) -> None:
     auth, user = auth_of_one
     caller = auth.caller((await auth.sign_in(user)).tokens)
     for _ in range(FREE_FAILURES + 1):

@@ -172,7 +172,7 @@ async def direct(
         yield running
 
 
-async def test_s83_a_direct_client_holds_its_own_share_and_only_for_a_time(direct: House) -> None:
+async def test_s83_direct_client_occupies_only_its_share_briefly(direct: House) -> None:
     headers = [*grpc_headers(PATHS["unary"]), *direct.bearer()]
     async with connected(direct.port, reads=False) as first, connected(direct.port, source="127.0.0.2") as other:
         for _ in range(direct_calls.CALLS_PER_ADDRESS):

@@ -34,7 +34,7 @@ def test_s17_nobody_registers_as_an_admin(actors: Actors) -> None:
         (Role.ROLE_PHARMACIST, "GET", "/pharmacy/history", None),
     ],
 )
-def test_s17_who_registers_as_staff_signs_in_and_may_nothing_until_verified(
+def test_s17_registered_staff_may_do_nothing_until_verified(
     actors: Actors, role: Role.ValueType, method: str, path: str, body: None
 ) -> None:
     actor = actors.sign_in(actors.new_unverified(role).email)
@@ -75,7 +75,7 @@ def unconfirmed(confirming: Actors) -> dict[int, Actor]:
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize(("name", "role"), FOR_ROLES, ids=str)
-def test_before_its_code_an_account_may_nothing_that_is_for_certain_roles(
+def test_unconfirmed_account_may_not_call_role_methods(
     confirming: Actors, unconfirmed: dict[int, Actor], face: str, name: str, role: Role.ValueType
 ) -> None:
     rpc, actor = RPCS[name], unconfirmed[role]

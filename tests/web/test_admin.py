@@ -19,9 +19,7 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def test_a_pharmacist_works_once_the_licence_is_verified_and_no_longer_when_the_account_is_closed(
-    admin: Window, windows: Windows, actors: Actors
-) -> None:
+def test_pharmacist_works_from_verification_until_deactivation(admin: Window, windows: Windows, actors: Actors) -> None:
     pharmacist = actors.new_unverified(access_pb2.ROLE_PHARMACIST)
     written = actors.prescribe(actors.new_patient().patient_id, 1)
     counter = windows().sign_in(pharmacist).page
@@ -45,7 +43,7 @@ def test_a_pharmacist_works_once_the_licence_is_verified_and_no_longer_when_the_
     expect(counter.get_by_text("Your session has ended.")).to_be_visible()
 
 
-def test_an_account_is_made_and_what_was_done_stands_in_the_audit(admin: Window) -> None:
+def test_created_account_and_its_history_are_in_the_audit(admin: Window) -> None:
     page, email = admin.go("/accounts/new").page, new_email()
     page.get_by_label("Full name").fill("Nora Newman")
     page.get_by_label("Email").fill(email)

@@ -29,7 +29,7 @@ def expect_title(page: Page, title: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
 
 
-def test_from_a_new_patient_to_a_prescription_of_two_medicines_with_its_mail(doctor: Window, sender: Sender) -> None:
+def test_new_patient_gets_emailed_prescription_of_two_items(doctor: Window, sender: Sender) -> None:
     page, email = doctor.page, new_email()
     page.get_by_role("link", name="New patient").click()
     fill(page, fullName="Åsa Öberg", email=email, allergies="Latex\nPenicillin")
@@ -71,9 +71,7 @@ def test_from_a_new_patient_to_a_prescription_of_two_medicines_with_its_mail(doc
     sender.wait(email, number, 2)
 
 
-def test_that_a_deactivated_patient_gets_no_email_is_shown_at_patient_and_prescription(
-    doctor: Window, actors: Actors
-) -> None:
+def test_deactivated_patient_is_shown_to_get_no_email(doctor: Window, actors: Actors) -> None:
     patient = actors.new_patient()
     assert actors.rest("PUT", f"/users/{patient.user_id}/deactivate", actors.admin, {})[0] == 200
     notice = doctor.page.get_by_text("account is deactivated and gets no email: print each prescription")
@@ -101,9 +99,7 @@ def test_a_removed_medicine_takes_what_was_said_of_it_along(doctor: Window, acto
     expect(page.locator("[name='items[0].dosage']")).to_have_attribute("aria-invalid", "true")
 
 
-def test_a_patient_is_found_by_the_beginnings_of_names_and_found_again_on_the_way_back(
-    doctor: Window, actors: Actors
-) -> None:
+def test_patient_search_by_name_prefix_is_kept_on_return(doctor: Window, actors: Actors) -> None:
     actors.new_patient("Zacharias Quillfeather")
     page = doctor.page
     page.get_by_label("Find a patient").fill("zach quil")
@@ -114,9 +110,7 @@ def test_a_patient_is_found_by_the_beginnings_of_names_and_found_again_on_the_wa
     assert "zach" not in page.url
 
 
-def test_its_state_changes_while_one_looks_and_what_a_pharmacy_holds_is_not_cancelled(
-    windows: Windows, actors: Actors
-) -> None:
+def test_page_follows_state_and_claimed_one_is_not_cancelled(windows: Windows, actors: Actors) -> None:
     written = actors.prescribe(actors.new_patient().patient_id, 10)
     page = windows().sign_in(actors.doctor).page
     page.clock.install()

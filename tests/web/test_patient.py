@@ -29,7 +29,7 @@ def save(page: Page) -> None:
     page.get_by_role("button", name="Save").click()
 
 
-def test_she_registers_by_the_keyboard_and_is_told_beside_the_fields_what_is_wrong(phone: Window) -> None:
+def test_registration_by_keyboard_shows_errors_at_the_fields(phone: Window) -> None:
     page = phone.page
     page.goto("/")
     page.get_by_role("link", name="Create an account").click()
@@ -94,7 +94,7 @@ def test_her_record_is_changed_emptied_and_never_overwritten(windows: Windows, p
     expect(page.get_by_text("Allergies not recorded.")).to_be_visible()
 
 
-def test_her_history_opens_by_a_mailed_code_and_stays_open_over_a_reload(
+def test_history_opens_by_emailed_code_and_survives_reload(
     windows: Windows, actors: Actors, patient: Actor, sender: Sender
 ) -> None:
     written = actors.prescribe(patient.patient_id, 10)

@@ -73,7 +73,7 @@ def leave_out(page: Page, medicine: str) -> None:
     page.get_by_role("group", name=medicine).get_by_label("Dispense now").uncheck()
 
 
-def test_a_picture_from_the_mail_is_scanned_and_dispensed_in_two_parts(
+def test_emailed_picture_is_scanned_and_dispensed_in_two_parts(
     counter: Window, written: prescription_pb2.Prescription, patient: Actor, sender: Sender
 ) -> None:
     page = counter.page
@@ -107,7 +107,7 @@ def test_a_picture_from_the_mail_is_scanned_and_dispensed_in_two_parts(
     expect(page.get_by_text("Dispensed", exact=True)).to_be_visible()
 
 
-def test_what_the_service_says_of_a_field_stands_beside_it_even_behind_a_line_that_is_left_out(held: Page) -> None:
+def test_field_error_is_shown_at_its_field_after_skipped_line(held: Page) -> None:
     leave_out(held, "Medicine 0")
     fill_line(held, "Medicine 1", "free", Quantity="21")
     press(held, "Dispense")
@@ -130,7 +130,7 @@ def test_no_line_at_all_is_refused_by_the_service_and_told(held: Page) -> None:
     expect(held.get_by_role("listitem").get_by_text("must contain at least 1 item")).to_be_visible()
 
 
-def test_a_lost_answer_is_asked_for_again_by_the_same_press_and_nothing_is_handed_out_twice(
+def test_lost_reply_is_retried_and_nothing_is_dispensed_twice(
     held: Page, counter: Window, actors: Actors, pharmacist: Actor, written: prescription_pb2.Prescription
 ) -> None:
     keys = []
@@ -172,7 +172,7 @@ def test_a_rejection_needs_a_reason_and_is_for_good(held: Page, written: prescri
     expect(held.get_by_text("The prescription has been rejected.")).to_be_visible()
 
 
-def test_the_time_of_the_claim_is_counted_down_kept_over_a_reload_and_renewed(held: Page) -> None:
+def test_claim_countdown_survives_reload_and_is_renewed(held: Page) -> None:
     expect(held.get_by_role("timer")).to_have_text(re.compile(r"^29:5\d$"))
     held.clock.install()
     held.reload()

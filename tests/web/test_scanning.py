@@ -130,7 +130,7 @@ def expect_dark_camera(page: Page) -> None:
     assert page.evaluate("track.readyState") == "ended"
 
 
-def test_the_rear_camera_reads_a_code_with_the_library_and_is_let_go(
+def test_rear_camera_reads_code_with_library_and_is_released(
     page: Page, written: prescription_pb2.Prescription
 ) -> None:
     page.evaluate("delete globalThis.BarcodeDetector")
@@ -142,7 +142,7 @@ def test_the_rear_camera_reads_a_code_with_the_library_and_is_let_go(
     assert page.evaluate("asked.video.facingMode") == "environment"
 
 
-def test_the_browsers_own_detector_is_used_where_it_knows_qr_codes(
+def test_native_detector_is_used_when_it_supports_qr_codes(
     page: Page, code: str, written: prescription_pb2.Prescription
 ) -> None:
     page.evaluate(NATIVE, code)
@@ -153,7 +153,7 @@ def test_the_browsers_own_detector_is_used_where_it_knows_qr_codes(
 
 
 @pytest.mark.parametrize("leave", ["Stop the camera", "History"])
-def test_the_camera_is_let_go_when_it_is_stopped_and_when_the_page_is_left(page: Page, leave: str) -> None:
+def test_camera_is_released_when_stopped_or_page_is_left(page: Page, leave: str) -> None:
     page.evaluate(NATIVE, "")
     page.evaluate(EAVESDROP)
     page.get_by_role("button", name="Scan with the camera").click()
@@ -222,7 +222,7 @@ def test_a_wrong_file_is_refused_in_words(page: Page, content: bytes, words: str
     expect(page.get_by_label("Picture of the code")).to_be_enabled()
 
 
-def test_a_codes_text_is_scanned_once_and_a_reload_looks_its_number_up(
+def test_code_text_is_scanned_once_and_reload_looks_it_up(
     page: Page, code: str, written: prescription_pb2.Prescription
 ) -> None:
     asked: list[str] = []
@@ -237,7 +237,7 @@ def test_a_codes_text_is_scanned_once_and_a_reload_looks_its_number_up(
     assert asked == ["scan", "lookup"]
 
 
-def test_of_a_patients_prescriptions_one_is_chosen_without_another_lookup(page: Page, actors: Actors) -> None:
+def test_patients_prescription_is_chosen_without_new_lookup(page: Page, actors: Actors) -> None:
     patient = actors.new_patient("Ada Quist")
     first, second = actors.prescribe(patient.patient_id, 1), actors.prescribe(patient.patient_id, 2)
     _, body = actors.rest("GET", "/patients/profile", patient)
@@ -253,7 +253,7 @@ def test_of_a_patients_prescriptions_one_is_chosen_without_another_lookup(page: 
     expect(page.get_by_role("link", name=second.prescription_number)).to_be_visible()
 
 
-def test_a_number_without_a_prescription_is_told_beside_the_field(page: Page) -> None:
+def test_number_without_prescription_is_reported_at_the_field(page: Page) -> None:
     page.keyboard.insert_text(new_prescription_number(date(2026, 11, 26)))
     page.keyboard.press("Enter")
     expect(page.get_by_text("There is no such prescription.")).to_be_visible()
@@ -263,7 +263,7 @@ def test_a_number_without_a_prescription_is_told_beside_the_field(page: Page) ->
     expect(page.get_by_label("Reference number")).to_be_focused()
 
 
-def test_an_old_code_and_a_cancelled_prescription_are_refused_in_words(page: Page, actors: Actors) -> None:
+def test_expired_code_and_cancelled_prescription_are_explained(page: Page, actors: Actors) -> None:
     written = actors.prescribe(actors.new_patient().patient_id, 1)
     old = actors.qr_text(written.id)
     reissue = clinical_service_pb2.ReissueQrCodeRequest(prescription_id=written.id)
@@ -278,7 +278,7 @@ def test_an_old_code_and_a_cancelled_prescription_are_refused_in_words(page: Pag
     expect(page.get_by_text("The prescription has been cancelled by its doctor.")).to_be_visible()
 
 
-def test_what_another_pharmacist_holds_is_not_offered_until_he_lets_it_go(page: Page, actors: Actors) -> None:
+def test_prescription_claimed_by_another_is_not_offered(page: Page, actors: Actors) -> None:
     written = actors.prescribe(actors.new_patient().patient_id, 1)
     other: Actor = actors.new_pharmacist()
     actors.claim(written.id, other)

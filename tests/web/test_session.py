@@ -28,7 +28,7 @@ def expect_prescriptions(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Your prescriptions")
 
 
-def test_a_reload_stays_signed_in_by_a_cookie_that_no_script_sees(window: Window) -> None:
+def test_reload_stays_signed_in_by_a_script_hidden_cookie(window: Window) -> None:
     page = window.page
     (cookie,) = window.context.cookies(f"{window.url}/api/v1/auth/refresh")
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
@@ -50,9 +50,7 @@ def test_tabs_that_refresh_at_once_stay_signed_in(window: Window) -> None:
             expect_prescriptions(tab)
 
 
-def test_a_session_that_was_ended_elsewhere_leads_to_signing_in_with_a_word_and_back(
-    window: Window, actors: Actors, patient: Actor
-) -> None:
+def test_session_ended_elsewhere_leads_to_sign_in_and_back(window: Window, actors: Actors, patient: Actor) -> None:
     page = window.page
     page.get_by_role("link", name="Record").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your record")
@@ -67,7 +65,7 @@ def test_a_session_that_was_ended_elsewhere_leads_to_signing_in_with_a_word_and_
     expect(page.get_by_role("heading", level=1)).to_have_text("Who saw your record")
 
 
-def test_signing_out_ends_the_session_on_the_server_and_forgets_where_one_was(window: Window) -> None:
+def test_signing_out_ends_server_session_and_forgets_page(window: Window) -> None:
     page = window.page
     page.get_by_role("link", name="Record").click()
     page.get_by_role("button", name="Sign out").click()

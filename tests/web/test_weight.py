@@ -37,9 +37,7 @@ def test_all_files_together_weigh_less_than_300_kb(instance: RunningInstance) ->
     assert total < MOST_BYTES
 
 
-def test_the_sign_in_page_is_ready_within_a_second_and_loads_no_more_than_it_needs(
-    browser: Browser, instance: RunningInstance
-) -> None:
+def test_sign_in_page_is_ready_within_a_second_and_minimal(browser: Browser, instance: RunningInstance) -> None:
     times = []
     for _ in range(TRIES):
         window = Window(browser, instance.rest)
