@@ -1,4 +1,4 @@
-"""How long the heavy tests of this folder run, and what they are about: a toy service, an instance that confirms."""
+"""Sets how long the heavy tests of this folder run, and provides a toy service and an instance with confirmation."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -28,74 +28,74 @@ OPTIONS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/security --audit-records=100000 --flood=1000000 --resets=20000 --logins=4000 --requests=10000`."""
+    """Adds `--audit-records=100000 --flood=1000000 --resets=20000 --logins=4000 --requests=10000` and others."""
     for name, (default, what) in OPTIONS.items():
         parser.addoption(name, type=int, default=default, help=what)
 
 
 def _chosen(request: pytest.FixtureRequest, name: str) -> int:
-    """The default too where the option is not known because the whole suite runs."""
+    """Returns an option, or its default when the whole suite runs and the option is not registered."""
     return int(request.config.getoption(name, OPTIONS[name][0]))
 
 
 @pytest.fixture(scope="session")
 def audit_records(request: pytest.FixtureRequest) -> int:
-    """How many records are sealed and verified."""
+    """Returns how many records are sealed and verified."""
     return _chosen(request, "--audit-records")
 
 
 @pytest.fixture
 def flood(request: pytest.FixtureRequest) -> int:
-    """How many addresses flood the limiter."""
+    """Returns how many addresses flood the limiter."""
     return _chosen(request, "--flood")
 
 
 @pytest.fixture
 def resets(request: pytest.FixtureRequest) -> int:
-    """How many streams one connection opens and resets."""
+    """Returns how many streams one connection opens and resets."""
     return _chosen(request, "--resets")
 
 
 @pytest.fixture
 def child_kills(request: pytest.FixtureRequest) -> int:
-    """How often each process of an instance is killed."""
+    """Returns how often each process of an instance is killed."""
     return _chosen(request, "--child-kills")
 
 
 @pytest.fixture
 def stalled(request: pytest.FixtureRequest) -> int:
-    """How many answers are left unread."""
+    """Returns how many answers are left unread."""
     return _chosen(request, "--stalled")
 
 
 @pytest.fixture
 def idle(request: pytest.FixtureRequest) -> int:
-    """How many connections ask nothing."""
+    """Returns how many connections stay idle."""
     return _chosen(request, "--idle")
 
 
 @pytest.fixture(scope="session")
 def logins(request: pytest.FixtureRequest) -> int:
-    """How many sign-ins are sent."""
+    """Returns how many sign-ins are sent."""
     return _chosen(request, "--logins")
 
 
 @pytest.fixture
 def damaged_requests(request: pytest.FixtureRequest) -> int:
-    """How many damaged requests are sent over each version of HTTP."""
+    """Returns how many damaged requests are sent over each version of HTTP."""
     return _chosen(request, "--requests")
 
 
 @pytest.fixture
 async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> AsyncIterator[House]:
-    """The toy service with limits that no test reaches."""
+    """Yields the toy service with limits that no test reaches."""
     async with running_house(work, clock, tmp_path) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
 def confirming(postgres: EmbeddedPostgres) -> Iterator[Actors]:
-    """People on an instance with REGISTRATION_CONFIRM_EMAIL."""
+    """Yields the accounts of an instance with REGISTRATION_CONFIRM_EMAIL."""
     with asyncio.Runner() as runner:
         database = copied_database(postgres)
         url = runner.run(database.__aenter__())
@@ -106,5 +106,5 @@ def confirming(postgres: EmbeddedPostgres) -> Iterator[Actors]:
 
 @pytest.fixture(scope="package")
 def sender(instance: RunningInstance) -> Sender:
-    """Who delivers the mails of the shared instance."""
+    """Returns the delivery worker of the shared instance's emails."""
     return Sender(instance.home)

@@ -1,4 +1,4 @@
-"""Requests that were good and then damaged: as bytes of HTTP/1.1, and as the header lists of HTTP/2."""
+"""Damages valid requests: as bytes of HTTP/1.1, and as the header lists of HTTP/2."""
 
 import random
 from collections.abc import Callable
@@ -98,7 +98,7 @@ class RawRequest:
     body: bytes
 
     def http1(self) -> bytes:
-        """Write it as HTTP/1.1."""
+        """Returns the request as the bytes of HTTP/1.1."""
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in self.headers)
         length = b"content-length: %d\r\n" % len(self.body) if self.body else b""
         return (
@@ -113,20 +113,20 @@ class RawRequest:
         )
 
     def http2(self) -> list[Header]:
-        """Return its header list."""
+        """Returns its header list."""
         pseudo = [(b":method", self.method), (b":path", self.path), (b":scheme", b"http"), (b":authority", b"x")]
         return [*pseudo, *self.headers]
 
 
 def damaged(request: RawRequest, chance: random.Random) -> RawRequest:
-    """Return the request with one to three kinds of damage that both versions of HTTP can carry."""
+    """Returns the request with one to three kinds of damage that both versions of HTTP can carry."""
     for _ in range(chance.choice((1, 1, 2, 3))):
         request = chance.choice(_DAMAGES)(request, chance)
     return request
 
 
 def damaged_bytes(request: bytes, chance: random.Random) -> bytes:
-    """Return HTTP/1.1 with damage to its lines, its framing or its bytes."""
+    """Returns HTTP/1.1 with damage to its lines, its framing or its bytes."""
     return chance.choice(_BYTE_DAMAGES)(request, chance)
 
 

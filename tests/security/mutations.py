@@ -1,4 +1,4 @@
-"""Bodies that were good and then damaged: protobuf by its bytes, JSON by its bytes and by its values."""
+"""Damages valid bodies: protobuf by its bytes, JSON by its bytes and by its values."""
 
 import json
 import random
@@ -8,14 +8,14 @@ from typing import Any, Final
 from urllib.parse import quote
 
 MOST_BYTES: Final = 60_000
-"""Larger bodies are the business of other tests: each is refused by its size, unread."""
+"""Other tests cover larger bodies: each is refused by its size, unread."""
 DEEP: Final = 10_000
 
 _Damage = Callable[[bytes, bytes, random.Random], bytes]
 
 
 def mutated(body: bytes, other: bytes, chance: random.Random) -> bytes:
-    """A protobuf body with one to four kinds of damage; `other` is a good body to splice it with."""
+    """Returns a protobuf body with one to four kinds of damage; `other` is a valid body to splice it with."""
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         body = chance.choice(_DAMAGES)(body, other, chance)
     return body[:MOST_BYTES]
@@ -59,7 +59,7 @@ def _splice(body: bytes, other: bytes, chance: random.Random) -> bytes:
 
 
 def _retag(body: bytes, _: bytes, chance: random.Random) -> bytes:
-    """Another wire type, or another field, where a field most likely begins."""
+    """Puts another wire type or field number where a field most likely begins."""
     return bytes([chance.randrange(256)]) + body[1:]
 
 
@@ -68,7 +68,7 @@ def _noise(_: bytes, __: bytes, chance: random.Random) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A length-delimited field."""
+    """Returns a length-delimited field."""
     length, size = len(content), b""
     while length > 127:
         size += bytes([length & 127 | 128])
@@ -80,8 +80,8 @@ _AWKWARD: Final = (
     b"\xff" * 10 + b"\x01",  # a varint that is too long
     b"\x08" + b"\xff" * 9 + b"\x01",  # -1
     b"\x0a\xff\xff\xff\xff\x0f",  # four gigabytes follow
-    b"\x0b" * 200,  # groups that never end
-    b"\x0c",  # the end of a group that never began
+    b"\x0b" * 200,  # a group without an end
+    b"\x0c",  # the end of a group without a beginning
     b"\x0e\x0f",  # wire types that do not exist
     b"\x00",  # field number 0
     *(
@@ -109,20 +109,20 @@ _DAMAGES: Final[tuple[_Damage, ...]] = (
 
 
 def mutated_json(fields: Mapping[str, Any], chance: random.Random) -> bytes:
-    """The fields as a JSON body that is damaged in its values, its members or its bytes."""
+    """Returns the fields as a JSON body that is damaged in its values, its members or its bytes."""
     if chance.random() < 0.6:
         return _with_a_bad_value(fields, chance)
     return chance.choice(_JSON_DAMAGES)(json.dumps(fields).encode(), chance)
 
 
 def mutated_text(chance: random.Random) -> str:
-    """What may stand in a path or a query, percent-encoded, and should not."""
+    """Returns percent-encoded text that a path or a query can contain but should not."""
     noise = "".join(chance.choices(string.printable, k=chance.randint(1, 30)))
     return chance.choice((*_BAD_TEXTS, quote(noise, safe=""), quote(chance.randbytes(6))))
 
 
 def _with_a_bad_value(fields: Mapping[str, Any], chance: random.Random) -> bytes:
-    """Somewhere in the fields, at any depth, stands what a JSON library cannot be asked to write."""
+    """Returns JSON text with an invalid value, which a JSON library would not write, at any depth."""
     copy = json.loads(json.dumps(fields))
     holder: Any = copy
     while True:

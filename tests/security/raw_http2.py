@@ -15,14 +15,14 @@ Headers = Sequence[tuple[str, str]]
 
 
 class RawHttp2:
-    """One connection; `goaway` is the code with which the server ended it, `closed` says that it is gone."""
+    """An HTTP/2 connection; `goaway` is the code with which the server ended it, `closed` is set once it is closed."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connection = H2Connection(H2Configuration(header_encoding="utf-8"))
         self.goaway: int | None = None
         self.closed = asyncio.Event()
         self.statuses: list[str] = []
-        """Of each answer that has begun: the HTTP status, and behind a slash that of gRPC if it was an error."""
+        """The HTTP status of each answer that has begun, followed by a slash and the gRPC status if it was an error."""
         self.resets = 0
         self.asked = 0
         """How many requests `ask` has sent."""
@@ -30,7 +30,7 @@ class RawHttp2:
         self._writer = writer
 
     async def ask(self, headers: Headers, body: bytes = b"") -> None:
-        """Send a whole request; what becomes of it is in `statuses` and `resets`."""
+        """Sends a whole request; its outcome is in `statuses` and `resets`."""
         stream = self.connection.get_next_available_stream_id()
         self.connection.send_headers(stream, headers, end_stream=not body)
         if body:
@@ -40,16 +40,16 @@ class RawHttp2:
 
     @property
     def answered(self) -> bool:
-        """Whether each request of `ask` has the beginning of an answer, or the server has sent the client away."""
+        """Returns whether every request of `ask` has the beginning of an answer or the server has disconnected."""
         return self.closed.is_set() or len(self.statuses) == self.asked
 
     async def send(self) -> None:
-        """Write what the connection has to say. Raises OSError when the server does not listen any more."""
+        """Writes the pending bytes of the connection. Raises OSError when the server has stopped listening."""
         self._writer.write(self.connection.data_to_send())
         await self._writer.drain()
 
     async def read(self) -> None:
-        """Read until the server closes."""
+        """Reads until the server closes."""
         try:
             while data := await self._reader.read(65536):
                 for event in self.connection.receive_data(data):
@@ -64,8 +64,8 @@ class RawHttp2:
         self.closed.set()
 
     async def send_headers_without_end(self, most: int) -> int:
-        """Begin a request and go on naming headers; answers how many bytes before the server closed the connection."""
-        header = b"\x00\x03x-a\x7f\x71" + 240 * b"y"  # HPACK: a literal that is not kept, 240 characters long
+        """Begins a request and keeps sending headers; returns how many bytes were sent until the server closed."""
+        header = b"\x00\x03x-a\x7f\x71" + 240 * b"y"  # HPACK: a literal that is not indexed, 240 characters long
         frame: HeadersFrame | ContinuationFrame = HeadersFrame(1, 60 * header)
         sent = 0
         while sent < most and not self.closed.is_set() and self.goaway is None:
@@ -80,7 +80,7 @@ class RawHttp2:
         return sent
 
     async def open_and_reset(self, headers: Headers, count: int) -> int:
-        """Open streams and reset each at once; answers how many before the server closed the connection."""
+        """Opens streams and resets each at once; returns how many were opened until the server closed."""
         for number in range(count):
             if self.closed.is_set() or self.goaway is not None:
                 return number
@@ -101,7 +101,7 @@ def _status(headers: Mapping[str, str]) -> str:
 
 @asynccontextmanager
 async def connected(port: int, *, reads: bool = True, source: str = "127.0.0.1") -> AsyncIterator[RawHttp2]:
-    """A connection to a port on loopback; without `reads` no byte of an answer's body may be sent on it."""
+    """Connects to a port on loopback; without `reads` the server may send no byte of an answer's body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
     raw = RawHttp2(reader, writer)
     if not reads:

@@ -1,4 +1,4 @@
-"""Access tokens: what they say, how long they hold, and which claims they must have."""
+"""Access tokens: their content, their lifetime, and the claims that they require."""
 
 import json
 from datetime import timedelta

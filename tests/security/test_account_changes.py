@@ -1,4 +1,4 @@
-"""New passwords and addresses: who may set them, who is told, and what ends."""
+"""New passwords and addresses: permission to set them, notice to the owner, and ended sessions."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def patient(actors: Actors) -> Actor:
 
 
 def call(actors: Actors, method: str, path: str, sent: Any, actor: Actor | None) -> tuple[int, str]:
-    """Status, and the reason of a refusal."""
+    """Returns the status, and the reason of a refusal."""
     status, answer = actors.rest(method, path, actor, sent)
     return status, "" if status < 300 else answer["error"]["type"]
 
@@ -41,7 +41,7 @@ def test_s15_whoever_sets_a_new_password_the_owner_is_told(actors: Actors, patie
     sender.wait(patient.email, CHANGED)
     sent = {"email": patient.email, "otpCode": actors.reset_code(patient), "newPassword": PASSWORD}
     status, answer = actors.rest("POST", "/auth/reset-password", None, sent)
-    assert (status, answer["data"]) == (200, {})  # and no token: who resets is not signed in
+    assert (status, answer["data"]) == (200, {})  # and no token: a caller who resets a password is not signed in
     sender.wait(patient.email, CHANGED, 2)
 
 

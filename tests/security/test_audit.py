@@ -1,4 +1,4 @@
-"""S48 to S50 and S52: every access is recorded, by whom it cannot be changed, and shown to whom it concerns."""
+"""S48 to S50 and S52: every access is recorded, records cannot be changed, and patients see those about them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,13 +25,13 @@ from tests.rpc.test_access_matrix import acting, owners_marks
 
 @pytest.fixture
 def alone(database_url: str) -> Iterator[Actors]:
-    """The actors of an instance whose database a test may break."""
+    """Returns the actors of an instance whose database a test may break."""
     with running_instance(database_url) as instance, Actors(instance) as actors:
         yield actors
 
 
 def records_of(actors: Actors, **filters: Any) -> list[dict[str, Any]]:
-    """The audit as an admin reads it, over REST, page by page."""
+    """Returns the audit as an admin reads it over REST, page by page."""
     found: list[dict[str, Any]] = []
     token = ""
     while True:
@@ -118,7 +118,7 @@ def test_s48_limited_anonymous_unreadable_are_not_recorded(actors: Actors) -> No
 
 
 def test_s49_what_cannot_be_recorded_is_neither_shown_nor_done(alone: Actors, database_url: str) -> None:
-    """Every method whose successes are recorded, called by the first who may, on both faces in turn."""
+    """Calls every method whose successes are recorded as the first permitted actor, over gRPC and REST in turn."""
     stage = SignedInStage(alone)
     allowed = {(cell.rpc, cell.scene): cell for cell in reversed(CELLS) if cell.expected == OK}
     prepared = []

@@ -1,4 +1,4 @@
-"""S51: what was sealed cannot be changed, removed, inserted or moved without being found, at the right place."""
+"""S51: any change, removal, insertion or move of a sealed record is found, at the right place."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ SEALED = "SELECT record_id FROM audit_seals ORDER BY position"
 
 @pytest.fixture
 async def work(database_url: str) -> AsyncIterator[UnitOfWork]:
-    """On a database whose audit holds some sealed records."""
+    """Yields a unit of work on a database whose audit holds some sealed records."""
     async with committing_work(database_url, owner=True) as work:
         await as_owner(database_url, FILL.format(MANY))
         await a_sealer(work).seal()
@@ -48,7 +48,7 @@ async def work(database_url: str) -> AsyncIterator[UnitOfWork]:
 
 
 class Kept(list[str]):
-    """A sink in memory."""
+    """A sink that keeps heads in memory."""
 
     async def write(self, line: str) -> None:
         self.append(line)
@@ -168,9 +168,9 @@ async def test_s51_rewritten_or_cut_chain_differs_from_kept_log(work: UnitOfWork
         "DELETE FROM audit_seals",
     )
     await a_sealer(work).seal()
-    assert (await verify(work)).broken is None  # whoever owns the database can seal a story of his own
+    assert (await verify(work)).broken is None  # the owner of the database can seal a forged chain
     anew = (await verify(work)).head
-    for log_of_both in ([head], [head, anew], [anew, head]):  # whoever forged goes on logging heads
+    for log_of_both in ([head], [head, anew], [anew, head]):  # the forger keeps logging heads
         found = (await verify(work, log_of_both)).broken
         assert found is not None
         assert found.position == MANY
@@ -186,7 +186,7 @@ async def test_s51_later_commit_is_never_before_the_chains_end(work: UnitOfWork,
     slow = await asyncpg.connect(database_url)
     transaction = slow.transaction()
     await transaction.start()
-    await slow.execute(FILL.format(1))  # an older transaction than the next, committed after it
+    await slow.execute(FILL.format(1))  # an older transaction than the next one, committed later
     await as_owner(database_url, FILL.format(3))
     sealing = a_sealer(work)
     await sealing.seal()
@@ -208,7 +208,7 @@ async def test_s51_what_has_no_form_in_python_stops_nobody_who_seals(work: UnitO
 
 
 async def test_s51_a_dump_in_another_server_is_known_as_one(work: UnitOfWork, database_url: str) -> None:
-    """There transactions are counted from anew, and what is recorded next would stand before the chain's end."""
+    """The other server restarts its transaction ids, so new records would sort before the end of the chain."""
     await as_owner(
         database_url,
         *UNGUARDED,
@@ -244,11 +244,11 @@ async def test_s51_the_worker_is_a_second_behind_at_most(work: UnitOfWork, datab
         "SELECT extract(epoch FROM max(sealed_at - occurred_at)) FROM audit_seals JOIN audit_records ON id = record_id"
         " WHERE request_id IN ('request 1', 'request 5') AND sealed_at > now() - interval '6 seconds'",
     )
-    assert behind < 1.5  # a second, and what a busy machine takes to wake up
+    assert behind < 1.5  # one second, and the time that a busy machine needs to wake up
 
 
 async def test_s51_many_records_are_verified_quickly(work: UnitOfWork, database_url: str, audit_records: int) -> None:
-    """`pytest tests/security --audit-records=100000` for the number of the security page; it prints what it took."""
+    """Prints the time; `pytest tests/security --audit-records=100000` measures the number of the security page."""
     await as_owner(database_url, FILL.format(audit_records))
     await a_sealer(work).seal()
     started = time.monotonic()

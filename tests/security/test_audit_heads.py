@@ -1,4 +1,4 @@
-"""S93, S95: where heads are kept, and what happens when that fails."""
+"""S93, S95: where heads are kept, and how a failure to keep them is handled."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ async def work(database_url: str) -> AsyncIterator[UnitOfWork]:
 
 
 class Broken(Kept):
-    """A sink that takes nothing for a while."""
+    """A sink that fails for a while."""
 
     full = True
 
@@ -54,7 +54,7 @@ async def test_s93_every_batch_leaves_one_head_and_an_idle_round_none(work: Unit
 
 
 async def test_s93_a_new_process_keeps_the_head_that_it_finds(work: UnitOfWork, database_url: str) -> None:
-    """The one before may have been killed between the commit and its head."""
+    """The former process may have been killed between the commit and its head."""
     await as_owner(database_url, FILL.format(3))
     await a_sealer(work, Broken()).seal()
     sink = Kept()

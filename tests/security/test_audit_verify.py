@@ -1,4 +1,4 @@
-"""S51, S93: what `medconnect audit verify` says, and by which exit code."""
+"""S51, S93: the output and the exit codes of `medconnect audit verify`."""
 
 import asyncio
 from pathlib import Path
@@ -34,14 +34,14 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def asked(url: str, home: Path, *arguments: str, secret: str = SECRET) -> Result:
-    """The command, in a thread of its own: it runs a loop of its own."""
+    """Runs the command in a thread of its own, because it runs an event loop of its own."""
     environment = {"DATABASE_URL": url, "MEDCONNECT_HOME": str(home), "JWT_SECRET": secret, "NO_COLOR": "1"}
     command = ["audit", "verify", *arguments]
     return await asyncio.to_thread(CliRunner().invoke, commands.commands, command, env=environment)
 
 
 def a_sealer(work: UnitOfWork, home: Path) -> SealWorker:
-    """As an instance in that home makes it."""
+    """Returns a sealer as an instance in that home creates it."""
     clock = Clock()
     return SealWorker(work, HeadKeeper(head_keys.current_key(home, clock.now()), head_sink(None, home), clock))
 
@@ -67,7 +67,7 @@ async def test_s51_the_command_tells_what_it_found_by_its_exit_code(database_url
 
 
 async def test_s93_five_records_cut_right_after_a_head_are_missed(database_url: str, tmp_path: Path) -> None:
-    """A head each minute let a minute's records be cut unnoticed: now each batch has its own."""
+    """With one head per minute, a minute's records could be cut unnoticed: now each batch has its own head."""
     async with committing_work(database_url, owner=True) as work:
         sealer = a_sealer(work, tmp_path)
         await as_owner(database_url, FILL.format(MANY))
@@ -118,7 +118,7 @@ async def test_s93_heads_without_key_fail_unless_excused(database_url: str, tmp_
     head_keys.public_file(tmp_path).unlink()
     none = await asked(database_url, tmp_path)
     with kept.open("a") as file:
-        file.write('{"event": "audit_head", "posi')  # the power went
+        file.write('{"event": "audit_head", "posi')  # as after a power failure
     known.write_text(known.read_text() + f"{new.key_id} {base64url(new.public.public_bytes_raw())} now\n")
     torn = await asked(database_url, tmp_path, "--keys", str(known))
 
@@ -131,7 +131,7 @@ async def test_s93_heads_without_key_fail_unless_excused(database_url: str, tmp_
 
 
 async def test_s93_heads_of_before_heads_had_a_key_are_checked(database_url: str, tmp_path: Path) -> None:
-    """They stand in logs without the id of a key, which was derived from the root."""
+    """Older logs name heads without the id of a key, which was derived from the root."""
     legacy = HeadKey(derived_key(SECRET, "audit heads"))
     async with committing_work(database_url, owner=True) as work:
         await as_owner(database_url, FILL.format(MANY))

@@ -1,4 +1,4 @@
-"""S48: forty calls of a day, ten of them refused, leave forty records: exactly these, and without a word of health."""
+"""S48: forty calls of a day, ten of them refused, leave exactly forty records, without any health data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ PURPOSES: Final = {"doctor": "TREAT", "pharmacist": "TREAT", "patient": "PATRQT"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A call, and what its record must say; `signs_in` is whose account a call without a token is about."""
+    """A call, and the expected record; `signs_in` is the account that a call without a token is about."""
 
     actor: Actor | None
     rpc: str
@@ -46,7 +46,7 @@ class Step:
 
 
 class Day:
-    """The people of a day, and what they do."""
+    """The people of a day, and the calls that they make."""
 
     def __init__(self, actors: Actors) -> None:
         self.patient, self.stranger = actors.new_patient("Paul Dayman"), actors.new_patient("Sonja Dayman")
@@ -59,7 +59,7 @@ class Day:
         self.qr_text = actors.qr_text(self.first.id, self.doctor)
 
     def steps(self) -> list[Step]:
-        """All forty."""
+        """Returns all forty steps."""
         return [*self._by_the_doctor(), *self._by_the_patient(), *self._at_the_counter(), *self._refused()]
 
     def _by_the_doctor(self) -> list[Step]:
@@ -215,7 +215,7 @@ def test_s48_forty_calls_leave_forty_records_without_health(actors: Actors) -> N
 
 
 def record_of(step: Step, request_id: str) -> tuple[Any, ...]:
-    """Who, by what, what, in what way, about whom, how it ended and why, by which name."""
+    """Returns actor, method, object, kind, subject, outcome, reason and key of a stored record."""
     actor = step.actor or step.signs_in
     patients = sorted(patient.patient_id for patient in step.about)
     outcome = REFUSED[step.reason] if step.reason else "success"
@@ -232,6 +232,6 @@ def record_of(step: Step, request_id: str) -> tuple[Any, ...]:
 
 
 def told(entry: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The same of a record as the list of the audit tells it."""
+    """Returns the same fields of a record as the audit list shows them."""
     names = ("actorId", "rpc", "event", "action", "patientIds", "outcome", "reason", "requestId")
     return tuple(sorted(entry[name]) if name == "patientIds" else entry[name] for name in names)

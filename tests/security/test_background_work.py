@@ -1,4 +1,4 @@
-"""S95: what stops beside the calls shows in the health service and in the metrics, and stops no call."""
+"""S95: background work that stops shows in the health service and the metrics, and stops no call."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ FORGED = (
 
 
 class Observed:
-    """The watch of a process that has been up for an hour, its health, and its metrics."""
+    """The watch of a process that has been running for an hour, its health, and its metrics."""
 
     def __init__(self, work: UnitOfWork) -> None:
         self._passed = 0.0
@@ -59,7 +59,7 @@ async def work(database_url: str) -> AsyncIterator[UnitOfWork]:
 
 @pytest.fixture
 async def observed(work: UnitOfWork, database_url: str) -> Observed:
-    """With all work done a moment ago."""
+    """Returns the watch with all work done a moment ago."""
     observed = Observed(work)
     for task in BackgroundTask:
         await observed.reports.of(task)()
@@ -120,7 +120,7 @@ async def test_s95_lag_is_measured_on_the_records(observed: Observed, work: Unit
 async def test_s95_a_forged_seal_that_stops_the_chain_shows(
     observed: Observed, work: UnitOfWork, database_url: str
 ) -> None:
-    """Only the owner can forge one; before, the server's own account could."""
+    """Only the owner can forge a seal; earlier, the server's own account could."""
     sealer = a_sealer(work)
     await as_owner(database_url, FILL.format(3))
     await sealer.seal()

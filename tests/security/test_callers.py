@@ -1,4 +1,4 @@
-"""Who calls is what the one verified token says, on both faces: no other header, no second spelling of a token."""
+"""The one verified token determines the caller over gRPC and REST: no other header, no second token spelling."""
 
 import re
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from tests.fixtures.actors import PASSWORD, Actor, Actors
 from tests.security.test_forged_tokens import FORGERIES
 
 SENDABLE = re.compile(r"[ -~]{1,4000}")
-"""What headers can hold."""
+"""Characters that headers can hold."""
 
 Headers = list[tuple[str, str]]
 Ask = Callable[[Actors, Headers], tuple[Any, str, str]]
-"""Asks for the caller's own account; answers status, reason or account id, and the rest of what is told."""
+"""Gets the caller's own account; returns the status, the reason or account id, and the rest of the answer."""
 
 
 def ask_grpc(actors: Actors, headers: Headers) -> tuple[Any, str, str]:

@@ -1,4 +1,4 @@
-"""Every process of an instance is killed: it comes back, or the instance ends and says so."""
+"""Every process of an instance is killed: it restarts, or the instance ends and logs it."""
 
 import asyncio
 import json
@@ -24,9 +24,9 @@ from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD
 from tests.fixtures.process import ROOT, Process, process_up
 
 BACK_SECONDS: Final = 10.0
-"""How long health and REST may be away."""
+"""How long health and REST may be unavailable."""
 KILLED_SECONDS: Final = 0.1
-"""By then everybody has noticed."""
+"""By then every process has noticed."""
 PATIENCE_SECONDS: Final = 60.0
 MARKS: Final = {
     "guardian": b"postgres_guard.py",
@@ -35,7 +35,7 @@ MARKS: Final = {
     "server process 0": b"serve-one\x000",
     "server process 1": b"serve-one\x001",
 }
-"""Each child by its name in the log, and what its command line alone holds."""
+"""Each child by its name in the log, with the text that only its command line contains."""
 SESSION: Final = b"postgres: medconnect_server medconnect [local]"
 
 
@@ -47,7 +47,7 @@ SECRETS: Final = {
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A folder that the database's account may enter."""
+    """Returns a folder that the database's account may enter."""
     folder = Path(tempfile.mkdtemp(prefix="mc-", dir="/tmp"))
     folder.chmod(0o711)
     yield folder
@@ -56,13 +56,13 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def process(home: Path) -> Iterator[Process]:
-    """`medconnect up` with a database of its own and two serving processes."""
+    """Yields `medconnect up` with a database of its own and two serving processes."""
     with process_up("", home, SERVER_PROCESSES="2", DB_POOL_SIZE="3", **SECRETS) as running:
         yield running
 
 
 def below(pid: int) -> dict[int, bytes]:
-    """The command lines of a process's children by their numbers."""
+    """Returns the command lines of a process's children by their process ids."""
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         try:
@@ -73,12 +73,12 @@ def below(pid: int) -> dict[int, bytes]:
 
 
 def child(process: Process, name: str) -> int | None:
-    """The child with that name, if it lives and runs its program."""
+    """Returns the process id of the child with that name, if it lives and runs its program."""
     return next((pid for pid, line in below(process.child.pid).items() if MARKS[name] in line), None)
 
 
 async def serves(rest: httpx.AsyncClient) -> bool:
-    """Returns whether health says so and a call that needs the database succeeds."""
+    """Returns whether the health check and a call that needs the database succeed."""
     try:
         health = await rest.get("/health")
         login = await rest.post("/api/v1/auth/login", json={"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD})
@@ -88,7 +88,7 @@ async def serves(rest: httpx.AsyncClient) -> bool:
 
 
 async def back_after(process: Process, rest: httpx.AsyncClient, killed: int) -> float:
-    """Kills a process and waits until the instance serves again; how many seconds that took."""
+    """Kills a process and waits until the instance serves again; returns how many seconds that took."""
     os.kill(killed, signal.SIGKILL)
     await asyncio.sleep(KILLED_SECONDS)
     began = time.monotonic() - KILLED_SECONDS
@@ -99,14 +99,14 @@ async def back_after(process: Process, rest: httpx.AsyncClient, killed: int) -> 
 
 
 async def until_restarted(process: Process, name: str, times: int) -> None:
-    """Waits until the log says that a child was restarted that often."""
+    """Waits until the log reports that many restarts of a child."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while sum(line["child"] == name for line in logged(process, "child_restarted")) < times:
             await asyncio.sleep(0.05)
 
 
 def logged(process: Process, event: str) -> list[dict[str, Any]]:
-    """The lines of an event in the instance's log."""
+    """Returns the lines of an event in the instance's log."""
     return [found for line in process.logged if line.startswith("{") and (found := json.loads(line))["event"] == event]
 
 
@@ -148,7 +148,7 @@ async def test_s86_every_killed_child_comes_back_and_is_logged(process: Process,
 
 
 def session(process: Process) -> int:
-    """A process of PostgreSQL that works for one connection."""
+    """Returns a process of PostgreSQL that works for one connection."""
     postgres = child(process, "postgres")
     assert postgres is not None
     return next(pid for pid, line in below(postgres).items() if SESSION in line)
@@ -169,7 +169,7 @@ def test_s86_a_child_that_cannot_come_back_ends_the_instance(process: Process) -
 
 @contextmanager
 def taken(host: str, port: int) -> Iterator[None]:
-    """Listens where a killed process listened, as soon as it is gone."""
+    """Listens on the port of a killed process as soon as it is free."""
     with socket.socket() as thief:
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         deadline = time.monotonic() + BACK_SECONDS

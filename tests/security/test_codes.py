@@ -1,4 +1,4 @@
-"""One-time codes from outside: what they look like, how often they open, and for whom."""
+"""One-time codes from outside: their form, how often they work, and for which caller."""
 
 import re
 from collections import Counter
@@ -17,7 +17,7 @@ from tests.rpc.methods import RPCS
 HISTORY_MAIL = "Your code for your medical history"
 SECRETS = re.compile(r"otp|token|password|secret|code|key")
 NO_SECRET = {"page_token"}
-"""Continues a list for the caller for whom it was made, and opens nothing."""
+"""A token that continues a list for its caller, and is no secret."""
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def another(code: str) -> str:
 
 
 def confirm(actors: Actors, actor: Actor, code: str) -> tuple[int, str]:
-    """Status, and the reason of a refusal."""
+    """Returns the status, and the reason of a refusal."""
     status, answer = actors.rest("POST", "/patients/medical-history/confirm", actor, {"otpCode": code})
     return status, "" if status == 200 else answer["error"]["type"]
 
@@ -53,9 +53,9 @@ def reads(actors: Actors, actor: Actor) -> bool:
 def test_s10_codes_are_six_digits_that_begin_with_any(sender: Sender, actors: Actors, patient: Actor) -> None:
     codes = [issue(CodeScope(UUID(int=1), Purpose.HISTORY_ACCESS, UUID(int=2)), b"k" * 32).text for _ in range(300)]
     assert all(re.fullmatch(r"[0-9]{6}", code) for code in codes)
-    assert any(code.startswith("0") for code in codes)  # by chance none in 2 of 10^14 runs
+    assert any(code.startswith("0") for code in codes)  # missing by chance in 2 of 10^14 runs
     seen = Counter("".join(codes))
-    assert sum((seen[digit] - 180) ** 2 / 180 for digit in "0123456789") < 45  # chi-square: above in one run of 10^6
+    assert sum((seen[digit] - 180) ** 2 / 180 for digit in "0123456789") < 45  # chi-square: exceeded in one run of 10^6
     mailed = []
     for number in range(1, 4):
         assert actors.rest("POST", "/patients/medical-history/otp", patient, {})[0] == 200

@@ -1,4 +1,4 @@
-"""S68, S70 and S71: what a caller, a connection and a list may cost."""
+"""S68, S70 and S71: limits on what a caller, a connection and a list may cost."""
 
 import asyncio
 import time
@@ -59,7 +59,7 @@ def test_s68_metadata_over_16_kib_is_refused(actors: Actors) -> None:
     answer = over_grpc(actors, RPCS["GetCurrentUser"], request, actors.doctor, x_filler="x" * 20_000)
     assert answer.status is CODE.RESOURCE_EXHAUSTED
     assert over_grpc(actors, RPCS["GetCurrentUser"], request, actors.doctor, x_filler="x" * 4_000).status is CODE.OK
-    for size in (100, 20_000):  # a limit counts once the edge's connection has been told of it
+    for size in (100, 20_000):  # a limit applies once the edge's connection has received it
         rest = actors.http.get("/auth/profile", headers={**actors.doctor.headers, "x-filler": "x" * size})
     assert (rest.status_code, rest.json()["error"]["type"]) == (431, "HEADERS_TOO_LARGE")
     assert rest.json()["error"]["message"] == "The headers are too large."
@@ -91,7 +91,7 @@ async def test_s70_a_connection_that_pings_without_pause_is_sent_away(house: Hou
 
 @pytest.fixture
 async def lasting_house(database_url: str, clock: SettableClock, tmp_path: Path) -> AsyncIterator[House]:
-    """The toy service, with nothing that may not last."""
+    """Yields the toy service with a unit of work that commits."""
     async with committing_work(database_url) as work, running_house(work, clock, tmp_path) as running:
         yield running
 
@@ -128,7 +128,7 @@ async def test_s71_watching_the_health_takes_no_place_from_anybody(instance: Run
         assert {error.code() for error in refused} == {CODE.UNAVAILABLE}
         assert len(refused) == 20
         answer = await asyncio.to_thread(httpx.get, f"{instance.rest}/health")
-        assert answer.status_code == 200  # the edge asks the server itself each second
+        assert answer.status_code == 200  # the edge itself calls the server each second
         assert over_grpc(actors, RPCS["GetCurrentUser"], RPCS["GetCurrentUser"].request(), actors.doctor).ok
     await asyncio.sleep(0.1)
     async with grpc.aio.insecure_channel(instance.grpc) as channel:
@@ -141,7 +141,7 @@ async def test_s71_endless_headers_close_connection_or_are_free(instance: Runnin
     async with connected(httpx.URL(instance.rest).port or 0) as raw:
         assert await raw.send_headers_without_end(MOST_HEADERS) < MOST_HEADERS
     async with connected(int(instance.grpc.rpartition(":")[2])) as raw:
-        began = time.process_time()  # of the server too, which runs in this process
+        began = time.process_time()  # and the memory of the server, which runs in this process
         await raw.send_headers_without_end(MOST_HEADERS)
         assert over_grpc(actors, RPCS["GetCurrentUser"], RPCS["GetCurrentUser"].request(), actors.doctor).ok
         assert time.process_time() - began < 2

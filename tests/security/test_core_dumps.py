@@ -1,4 +1,4 @@
-"""No crash writes the memory of a process, with its keys and patients, to a file."""
+"""No crash writes the memory of a process, with its keys and patient data, to a file."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def test_a_crash_after_dumps_were_forbidden_writes_none(tmp_path: Path, crash: s
 
 
 def dumped(folder: Path, *lines: str) -> bool:
-    """Returns whether the kernel says that a program dumped its memory as it ended."""
+    """Returns whether the kernel reports that a program dumped its memory as it ended."""
     code = "\n".join([f"import os, sys; os.chdir({str(folder)!r})", *lines])
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", code], {"PYTHONPATH": str(ROOT)})
     status = os.waitpid(pid, 0)[1]

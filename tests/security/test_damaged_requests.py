@@ -1,4 +1,4 @@
-"""S75, S82: damaged requests over HTTP/1.1 and HTTP/2 break nothing: no 5xx but 503, no script that fails or is slow.
+"""S75, S82: damaged requests over HTTP/1.1 and HTTP/2 cause no 5xx but 503, and no failed or slow script.
 
 By itself each version gets 600; `pytest tests/security -k damaged --requests=10000` sends 20,000 in all. A failure
 shows the request, and the seed: `--seed=…` does the same damage again.
@@ -29,13 +29,13 @@ IN_FLIGHT: Final = 8
 ANSWER_SECONDS: Final = 20
 SILENT_SECONDS: Final = 1.0
 SLOWEST_HEALTH_SECONDS: Final = 1.0
-"""For another caller's health check meanwhile: a script that backtracks keeps it waiting for seconds."""
+"""The limit for another caller's health check meanwhile: a script that backtracks delays it by seconds."""
 STATUS: Final = re.compile(rb"(?:^|\n|\})HTTP/1\.1 (\d{3}) ")
 
 
 @pytest.fixture(scope="module")
 def people(actors: Actors) -> list[Actor]:
-    """People whom nobody else needs."""
+    """Returns accounts that no other test uses."""
     return [actors.new_doctor(), actors.new_pharmacist(), actors.new_patient()]
 
 
@@ -49,7 +49,7 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture
 async def unharmed(actors: Actors) -> AsyncIterator[tuple[str, int]]:
-    """Yield where REST listens; after the test no script has failed and nobody has waited for long."""
+    """Yields the REST address; fails after the test if a script failed or a health check took too long."""
     admin = Admin(actors.instance.home / "envoy/admin.sock")
     names = [f"http.rest.lua.{script}.errors" for script in ("envelope", "drain")]
     before = [await admin.counter(name) for name in names]
@@ -65,7 +65,7 @@ async def unharmed(actors: Actors) -> AsyncIterator[tuple[str, int]]:
 
 
 async def slowest_health(rest: str) -> None:
-    """Ask for the health again and again; fails when an answer takes too long, three times running."""
+    """Repeats health checks; fails when an answer takes too long three times in a row."""
     slow = 0
     async with httpx.AsyncClient(timeout=10) as http:
         while slow < 3:
@@ -77,7 +77,7 @@ async def slowest_health(rest: str) -> None:
 
 
 def a_request(people: list[Actor], chance: random.Random) -> RawRequest:
-    """Return a good request of some method of REST that ends no session and no answer of which goes on for ever."""
+    """Returns a valid request of a REST method that neither ends a session nor streams without an end."""
     rpc = chance.choice(
         [each for each in RPCS.values() if not each.descriptor.server_streaming and each.name != "Logout"]
     )
@@ -110,10 +110,10 @@ async def test_s75_damaged_requests_over_http1_break_nothing(
 
 
 async def answer_to(address: tuple[str, int], content: bytes) -> bytes:
-    """Return what a connection answers to some bytes, until it is closed or silent: half a request gets no answer."""
+    """Returns the connection's answer to some bytes, until it is closed or silent: half a request gets no answer."""
     reader, writer = await asyncio.open_connection(*address)
     told = b""
-    with suppress(OSError):  # TimeoutError is one
+    with suppress(OSError):  # TimeoutError is a subclass
         writer.write(content)
         while data := await asyncio.wait_for(reader.read(65536), SILENT_SECONDS):
             told += data
@@ -136,7 +136,7 @@ async def test_s75_damaged_requests_over_http2_break_nothing(
 
 
 async def status_over_http2(address: tuple[str, int], request: RawRequest) -> int | None:
-    """Send a request whose headers nothing checks before; None if its stream or the connection is reset."""
+    """Sends a request without checking its headers; returns None if its stream or the connection is reset."""
     settings = H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
     connection, status = H2Connection(settings), None
     reader, writer = await asyncio.open_connection(*address)
@@ -165,7 +165,7 @@ async def status_over_http2(address: tuple[str, int], request: RawRequest) -> in
 
 
 async def many_times(send: Callable[[], Awaitable[str]], count: int) -> Counter[str]:
-    """Send so often, IN_FLIGHT at once; how often each answer came."""
+    """Sends that many requests, IN_FLIGHT at once; returns how often each answer came."""
     tally: Counter[str] = Counter()
     turns = iter(range(count))
 

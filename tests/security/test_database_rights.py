@@ -1,4 +1,4 @@
-"""S94: what the service's accounts may do in the database, by the catalog and by trying."""
+"""S94: the rights of the service's accounts in the database, by the catalog and by trying."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from server.runtime import server as app
 from server.runtime.storage import schema
 from tests.fixtures.database import as_owner
 
-# Not by the functions with which the rights are given: by the standard's views.
+# Read from the views of the SQL standard, not by the functions that grant the rights.
 CATALOG = """
     SELECT table_name, privilege_type, '' FROM information_schema.role_table_grants WHERE grantee = $1
     UNION
@@ -102,7 +102,7 @@ async def test_s94_the_catalog_holds_exactly_the_rights_of_the_table(database_ur
 
 
 def test_s94_every_table_has_its_line() -> None:
-    """A new table says in server/db/grants.py what its statements need, or that it is closed."""
+    """A new table states in server/db/grants.py which rights its statements need, or that it is closed."""
     assert grants.GRANTS[APP_ROLE].keys() == {*schema.metadata.tables, "alembic_version"}
     for tables in grants.GRANTS.values():
         for name, line in tables.items():

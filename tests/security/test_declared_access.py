@@ -1,4 +1,4 @@
-"""Every method says who may call it, and what is open to all is what a file says that people have read."""
+"""Every method declares its callers, and the public methods are those of a reviewed file."""
 
 import asyncio
 import os
@@ -59,7 +59,7 @@ UNAUTHENTICATED: Final = grpc.StatusCode.UNAUTHENTICATED
 
 
 def published() -> Iterator[tuple[str, bool]]:
-    """Path of every method of the published descriptor set and of health, and whether it streams its answers."""
+    """Returns the path of each method of the published descriptor set and of health, and whether it streams answers."""
     files = descriptor_pb2.FileDescriptorSet.FromString((ROOT / "generated/descriptors.binpb").read_bytes()).file
     health = descriptor_pb2.FileDescriptorProto()
     health_pb2.DESCRIPTOR.CopyToProto(health)
@@ -70,8 +70,8 @@ def published() -> Iterator[tuple[str, bool]]:
 
 
 def code_for_nobody(actors: Actors, path: str, streaming: bool) -> grpc.StatusCode:
-    """How an empty request without a token ends; a stream that begins has let the caller in."""
-    call: Any = actors.channel.unary_unary(path)  # the stubs want serializers, and raw bytes need none
+    """Returns how an empty request without a token ends; a stream that begins has accepted the caller."""
+    call: Any = actors.channel.unary_unary(path)  # the stubs require serializers, and raw bytes need none
     open_stream: Any = actors.channel.unary_stream(path)
     try:
         if streaming:

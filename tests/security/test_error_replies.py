@@ -1,4 +1,4 @@
-"""Every error that the tests of RPCs, REST and the edge are answered is searched for words of our insides."""
+"""Every error of the RPC, REST and edge tests is searched for words that reveal internals."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -22,11 +22,11 @@ REVEALING = [
     "could not connect to postgres://db",
     "Unexpected <class 'ValueError'>: x",
 ]
-"""What raw grpc.aio, a driver or an interpreter say."""
+"""Wording of raw grpc.aio, a driver or an interpreter."""
 
 
 def refused(text: str, **trailing: str) -> Any:
-    """A failed call, as the client's library tells it."""
+    """Returns a failed call as the client library reports it."""
     return SimpleNamespace(
         code=lambda: grpc.StatusCode.UNKNOWN, details=lambda: text, trailing_metadata=lambda: tuple(trailing.items())
     )

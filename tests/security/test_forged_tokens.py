@@ -1,4 +1,4 @@
-"""Forged access tokens: each way to make one is refused, in the same words."""
+"""Forged access tokens: each way to forge one is refused, in the same words."""
 
 import base64
 import hashlib
@@ -56,7 +56,7 @@ def unsigned(algorithm: str) -> Callable[[str], str]:
 
 
 def hmac_with(key: bytes) -> Callable[[str], str]:
-    """HS256 with the public key as its secret."""
+    """Signs HS256 with the public key as its secret."""
 
     def forge(token: str) -> str:
         head = f"{segment(header_of(token) | {'alg': 'HS256'})}.{token.split('.')[1]}"
@@ -70,12 +70,12 @@ def by_stranger(algorithm: str, key: Any) -> Callable[[str], str]:
 
 
 def header_with(**changes: Any) -> Callable[[str], str]:
-    """A header of which some members are other, signed by our own key; None removes."""
+    """Returns a token with changed header members, signed by our own key; None removes a member."""
     return lambda t: with_header(t, {k: v for k, v in (header_of(t) | changes).items() if v is not None})
 
 
 def twin_of_signature(token: str) -> str:
-    """Another last character that decodes to the same 64 bytes."""
+    """Returns the token with another last character that decodes to the same 64 bytes."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     twin = token[:-1] + alphabet[alphabet.index(token[-1]) | 1]
     assert twin != token
@@ -88,7 +88,7 @@ def read_bytes(token: str) -> bytes:
 
 
 def malleable_signature(token: str) -> str:
-    """The signature with its scalar moved by the group's order: a second signature in sloppy libraries."""
+    """Returns the signature with its scalar moved by the group's order: valid in libraries that do not check it."""
     order = 2**252 + 27742317777372353535851937790883648493
     signature = read_bytes(token)
     scalar = int.from_bytes(signature[32:], "little") + order

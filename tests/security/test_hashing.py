@@ -1,4 +1,4 @@
-"""Passwords are stored as slow hashes, and many sign-ins at once take neither the service's time nor its memory."""
+"""Passwords are stored as slow hashes, and many concurrent sign-ins exhaust neither time nor memory."""
 
 import asyncio
 import os
@@ -28,10 +28,10 @@ EMAIL, OTHER = "ada@example.org", "grace@example.org"
 AT_ONCE = 200
 SHORT = 60
 LOOP_SECONDS = 0.015
-"""What a sign-in may take of the event loop's own processor time, at any load: a hash takes 20 ms."""
+"""How much processor time of the event loop a sign-in may take, at any load: a hash takes 20 ms."""
 CONNECTIONS = 4
 HEALTH_SECONDS, PROFILE_SECONDS = 0.05, 0.25
-"""The 99th percentiles of other calls meanwhile; asserted of long runs, which are for a machine of one's own."""
+"""The 99th percentiles of other calls meanwhile; only long runs assert them, on a machine without other load."""
 MEBIBYTE = 2**20
 CORES = os.cpu_count() or 1
 MOST_GROWTH = (19 * 2 * CORES + 32) * MEBIBYTE
@@ -70,7 +70,7 @@ async def test_s02_many_sign_ins_at_once_leave_the_service_answering(database_ur
                 await asyncio.sleep(0.005)
             ends = await signing_in
             assert (loop_seconds(server.pid) - processor) / logins < LOOP_SECONDS
-    assert ends.keys() <= {"OK", "UNAVAILABLE"}  # who would wait for more than a second is told to come again
+    assert ends.keys() <= {"OK", "UNAVAILABLE"}  # a caller who would wait for more than a second is asked to retry
     assert ends["OK"] > 0
     assert max(sizes) - memory < MOST_GROWTH
     if logins > SHORT:
@@ -80,13 +80,13 @@ async def test_s02_many_sign_ins_at_once_leave_the_service_answering(database_ur
 
 
 async def registered(channel: grpc.aio.Channel, email: str) -> str:
-    """A new patient's access token."""
+    """Returns a new patient's access token."""
     request = auth.RegisterRequest(email=email, password=PASSWORD, full_name="Ada Lind")
     return (await auth_service_pb2_grpc.AuthServiceStub(channel).Register(request)).access_token
 
 
 async def sign_ins(address: str, count: int) -> Counter[str]:
-    """How so many sign-ins end, AT_ONCE at a time, over connections that each carry fewer than the server allows."""
+    """Returns how that many sign-ins end, AT_ONCE at a time, over connections that each carry fewer than allowed."""
     turns = asyncio.Semaphore(AT_ONCE)
     async with AsyncExitStack() as stack:
         channels = [
@@ -109,23 +109,23 @@ async def sign_ins(address: str, count: int) -> Counter[str]:
 
 
 async def seconds(call: Awaitable[object]) -> float:
-    """How long a call takes."""
+    """Returns how long a call takes, in seconds."""
     began = time.perf_counter()
     await call
     return time.perf_counter() - began
 
 
 def p99(waits: list[float]) -> float:
-    """The 99th percentile."""
+    """Returns the 99th percentile of some seconds."""
     return sorted(waits)[int(0.99 * len(waits))]
 
 
 def loop_seconds(pid: int) -> float:
-    """What the first thread of a process, which runs its event loop, has had of the processor."""
+    """Returns the processor time of a process's first thread, which runs its event loop."""
     numbers = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes(pid: int) -> int:
-    """A process's memory."""
+    """Returns the resident memory of a process in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""Whether an address has an account is told neither by answers nor by their time."""
+"""Neither answers nor their time reveal whether an address has an account."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ VOLATILE = {"x-request-id", "date", "x-ratelimit-reset", "x-ratelimit-remaining"
 
 
 def said(response: httpx.Response) -> tuple[int, bytes, Mapping[str, str]]:
-    """All of an answer that does not differ from call to call anyway."""
+    """Returns the parts of an answer that do not differ from call to call anyway."""
     headers = {name: value for name, value in response.headers.items() if name not in VOLATILE}
     return response.status_code, re.sub(rb'"requestId":"[^"]*"', b"", response.content), headers
 
@@ -82,14 +82,14 @@ def registered(actors: Actors, email: str) -> Mapping[str, Any]:
 
 
 def shape(value: Any) -> Any:
-    """The names and kinds of all that an answer says, and its values where they are not new each time."""
+    """Returns the names and kinds of all members of an answer, and the values that are not new each time."""
     if isinstance(value, Mapping):
         return {name: shape(inner) for name, inner in value.items()}
     return value if isinstance(value, bool) or value in ("patient", "active", "Zoe Young", "") else len(str(value))
 
 
 def forgive(actors: Actors) -> None:
-    """Nobody waits for his next try."""
+    """Clears recorded failures, so that no account waits for its next try."""
 
     async def forget() -> None:
         async with actors.instance.core.work.begin() as tx:
@@ -105,7 +105,7 @@ def refused(call: Callable[[], object]) -> None:
 
 
 def test_s08_a_sign_in_takes_as_long_with_and_without_an_account(actors: Actors) -> None:
-    known = [actors.new_patient().email for _ in range(15)]  # after five failures one has to wait
+    known = [actors.new_patient().email for _ in range(15)]  # after five failures the next try has to wait
     unknown = [new_email() for _ in known]
 
     def sign_in(email: str) -> None:

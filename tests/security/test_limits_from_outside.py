@@ -1,4 +1,4 @@
-"""S64 and S65 from outside, on a whole instance under the contract's limits: whose calls count, and what is told."""
+"""S64 and S65 from outside, on a whole instance under the contract's limits: which calls count, and the replies."""
 
 from collections.abc import Iterator
 
@@ -16,13 +16,13 @@ FORGED = ("x-client-ip", "x-forwarded-for", "x-real-ip", "x-envoy-external-addre
 
 @pytest.fixture(scope="module")
 def strict(shared_database_url: str) -> Iterator[RunningInstance]:
-    """An instance under the contract's limits; REST is called through one proxy that names the caller."""
+    """Yields an instance under the contract's limits; REST is called through one proxy that names the caller."""
     with running_instance(shared_database_url, rate_limit_factor=1, trusted_proxies=1) as running:
         yield running
 
 
 def wrong() -> dict[str, str]:
-    """A sign-in that fails; of another account each time, because guessing at one is delayed by itself."""
+    """Sends a sign-in that fails, of another account each time, because tries at one account are delayed."""
     return {"email": new_email(), "password": "a wrong password"}
 
 
@@ -43,7 +43,7 @@ def test_s65_forged_address_per_sign_in_does_not_help(rest: httpx.Client) -> Non
     for number in range(20):
         forged = f"192.0.2.{number}"
         headers = {**dict.fromkeys(FORGED, forged), "forwarded": f"for={forged}"}
-        headers["x-forwarded-for"] = f"{forged}, 203.0.113.7"  # the proxy appends what it sees
+        headers["x-forwarded-for"] = f"{forged}, 203.0.113.7"  # the proxy appends the address that it sees
         answers.append(rest.post("/auth/login", json=wrong(), headers=headers))
     assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 15
     told = [(answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"]) for answer in answers[:6]]

@@ -1,4 +1,4 @@
-"""A whole day at the most talkative level: nothing of a person, nothing that opens anything, and no foreign line."""
+"""A whole day at the most verbose log level: no personal data, no secret, and no injected line."""
 
 import asyncio
 import email
@@ -33,14 +33,14 @@ MEMBERS: Final = frozenset(
         "key",  # the id of the key that signed a head
     }
 )
-"""What a line of the log may have."""
+"""The members that a line of the log may have."""
 NO_LOG: Final = frozenset({"mail", "secrets"})
-"""Folders that hold the letters themselves and the keys that an instance keeps for itself."""
+"""Folders with the emails themselves and with the private keys of an instance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What was written anywhere, and what must not stand there."""
+    """Everything that was written anywhere, and the texts that it must not contain."""
 
     logged: list[dict[str, Any]]
     written: str
@@ -49,7 +49,7 @@ class Day:
 
 @pytest.fixture(scope="module")
 def day(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Day:
-    """The story of a patient from the first visit to the pharmacy, with all that goes wrong on a day."""
+    """Plays the story of a patient from the first visit to the pharmacy, with the failures of a day."""
     home = tmp_path_factory.mktemp("day")
     with process_up(shared_database_url, home, LOG_LEVEL="debug") as process, process.actors() as actors:
         story = play(actors)
@@ -61,7 +61,7 @@ def day(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> D
             },
             **{f"token of {who}": actor.token for who, actor in story.people.items()},
             **dict(go_astray(actors, story)),
-            "mailed code": set_new_password(actors, story, home),
+            "emailed code": set_new_password(actors, story, home),
             **dict(open_and_close_sessions(actors, story)),
             "password": PASSWORD,
             "admin's password": ADMIN_PASSWORD,
@@ -72,14 +72,14 @@ def day(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> D
         asyncio.run(break_down(shared_database_url, actors, story))
     logged = [json.loads(line) for line in process.logged]
     for line in logged:
-        line.pop("timestamp")  # six of its digits may be the mailed code
+        line.pop("timestamp")  # six of its digits may be the emailed code
     files = [path for path in home.rglob("*") if path.is_file() and path.relative_to(home).parts[0] not in NO_LOG]
     written = "".join([*process.told, *map(json.dumps, logged), *(path.read_text(errors="replace") for path in files)])
     return Day(logged, written, secrets)
 
 
 def go_astray(actors: Actors, story: Story) -> Iterator[tuple[str, str]]:
-    """Calls that are refused, in whose bodies and headers there is something."""
+    """Sends calls that are refused, with secrets in their bodies and headers."""
     doctor = story.people["DO"]
     visit = f"/doctors/medical-visits?notes={VISIT['diagnosis']}"
     assert actors.rest("POST", visit, doctor, {"patientId": "x", **VISIT})[0] == 400
@@ -97,7 +97,7 @@ def go_astray(actors: Actors, story: Story) -> Iterator[tuple[str, str]]:
 
 
 def set_new_password(actors: Actors, story: Story, home: Path) -> str:
-    """Forget the password and set a new one with the mailed code; the code."""
+    """Resets a forgotten password with the emailed code; returns the code."""
     address = story.people["PO"].email
     assert actors.rest("POST", "/auth/forgot-password", None, {"email": address})[0] == 200
     code = mailed_code(home, address)
@@ -108,7 +108,7 @@ def set_new_password(actors: Actors, story: Story, home: Path) -> str:
 
 
 def mailed_code(home: Path, address: str) -> str:
-    """The six digits in the mail that was sent to the address."""
+    """Returns the six digits in the email that was sent to the address."""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         for path in (home / "mail").rglob("*"):
@@ -117,7 +117,7 @@ def mailed_code(home: Path, address: str) -> str:
                 assert found
                 return found[0]
         time.sleep(0.05)
-    raise TimeoutError("no code was mailed")
+    raise TimeoutError("no code was emailed")
 
 
 def plain_text(mail: Mail) -> str:
@@ -128,7 +128,7 @@ def plain_text(mail: Mail) -> str:
 
 
 def open_and_close_sessions(actors: Actors, story: Story) -> Iterator[tuple[str, str]]:
-    """Sign in, refresh, use the former token again, and sign out."""
+    """Signs in, refreshes, uses the former token again, and signs out."""
     body = {"email": story.people["PO"].email, "password": NEW_PASSWORD}
     first = actors.rest("POST", "/auth/login", None, body)[1]["data"]
     second = actors.rest("POST", "/auth/refresh", None, {"refreshToken": first["refreshToken"]})[1]["data"]
@@ -149,7 +149,7 @@ def open_and_close_sessions(actors: Actors, story: Story) -> Iterator[tuple[str,
 
 
 async def break_down(database_url: str, actors: Actors, story: Story) -> None:
-    """Let the database refuse rows with a patient's words in them: the driver's error tells the whole row."""
+    """Lets the database refuse rows with a patient's words: the driver's error contains the whole row."""
     connection = await asyncpg.connect(database_url)
     await connection.execute("ALTER TABLE visits ADD CONSTRAINT broken CHECK (chief_complaint = '') NOT VALID")
     body = {"patientId": story.patient_id, **VISIT}

@@ -1,4 +1,4 @@
-"""Damaged bodies, over all methods, by everybody: each is refused politely, and nothing breaks.
+"""Damaged bodies, over all methods, by every role: each is refused properly, and nothing breaks.
 
 Of protobuf 1,000 are sent and of JSON 400; `--mutations=100000` sends as many, and of JSON a twentieth. A failure shows
 the body, and the seed: `--seed=…` does the same damage again.
@@ -40,19 +40,19 @@ IN_FLIGHT: Final = 16
 PROTOBUF_BODIES: Final = 1_000
 JSON_BODIES: Final = 400
 HASHING: Final = frozenset({"Login", "Register", "CreateUser", "ChangePassword", "ResetPassword"})
-"""A good password costs 20 ms of both cores: these are called a tenth as often."""
+"""A valid password costs 20 ms of both cores: these are called a tenth as often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """People of every role, whom nobody else needs, and a good request of every method."""
+    """Accounts of every role that no other test uses, and a valid request of every method."""
 
     stage: SignedInStage
     people: Mapping[access_pb2.Role.ValueType, Actor]
     requests: Mapping[str, Sequence[Message]]
 
     def draw(self, chance: random.Random) -> tuple[Rpc, Message, Actor | None]:
-        """A method, a request, and mostly somebody who may call it."""
+        """Returns a method, a request, and mostly a permitted caller."""
         weights = [0.1 if name in HASHING else 1.0 for name in self.requests]
         [name] = chance.choices(list(self.requests), weights)
         allowed = access_of(RPCS[name]).roles or list(self.people)
@@ -60,7 +60,7 @@ class Crowd:
         return RPCS[name], chance.choice(self.requests[name]), chance.choice(callers)
 
     async def lasting(self, rpc: Rpc, actor: Actor | None) -> Actor | None:
-        """Whoever signs out does it in a session that nobody needs."""
+        """Returns the caller, in a separate session for methods that sign out."""
         if actor is None or rpc.name != "Logout":
             return actor
         return (await asyncio.to_thread(self.stage.another_session, self.stage.lodger))[0]
@@ -96,14 +96,14 @@ def another_admin(actors: Actors) -> Actor:
 
 @pytest.fixture
 def mutations(request: pytest.FixtureRequest) -> int | None:
-    """How many bodies to send, if that was said."""
+    """Returns how many bodies to send, if the option is given."""
     count: int | None = request.config.getoption("--mutations")
     return count
 
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """The one that was given, or a new one; shown when the test fails."""
+    """Returns the given seed or a new one; it is shown when the test fails."""
     given: int | None = request.config.getoption("--seed")
     drawn = secrets.randbits(32) if given is None else given
     print(f"seed {drawn}")
@@ -158,7 +158,7 @@ async def test_mutated_json_paths_and_queries_are_refused_properly(
 def damaged_request(
     http: httpx.AsyncClient, base_url: str, rpc: Rpc, fields: dict[str, Any], chance: random.Random
 ) -> httpx.Request:
-    """A REST call with a damaged body, or if it has none with a damaged path or query."""
+    """Returns a REST call with a damaged body, or a damaged path or query if it has no body."""
     path, _ = rest_request(rpc, fields)
     if rpc.verb == "GET":
         if rpc.in_path and chance.random() < 0.5:
@@ -174,7 +174,7 @@ def damaged_request(
 
 
 async def status_of(http: httpx.AsyncClient, request: httpx.Request) -> int:
-    """How it is answered; an error must have the contract's shape, a stream is left at once."""
+    """Returns the status of the answer; an error must have the contract's shape, a stream is left at once."""
     response = await http.send(request, stream=True)
     try:
         if response.headers["content-type"] != "text/event-stream":
@@ -186,7 +186,7 @@ async def status_of(http: httpx.AsyncClient, request: httpx.Request) -> int:
 
 
 async def code_of(channel: grpc.aio.Channel, rpc: Rpc, body: bytes, actor: Actor | None) -> grpc.StatusCode:
-    """How a call with that body ends; a stream is left after its first message."""
+    """Returns how a call with that body ends; a stream is left after its first message."""
     path = f"/{rpc.descriptor.containing_service.full_name}/{rpc.name}"
     metadata = actor.metadata if actor else ()
     opened: Any = channel.unary_stream if rpc.descriptor.server_streaming else channel.unary_unary
@@ -204,7 +204,7 @@ async def code_of(channel: grpc.aio.Channel, rpc: Rpc, body: bytes, actor: Actor
 
 
 async def many_times(send: Callable[[], Awaitable[str]], count: int) -> Counter[str]:
-    """Send so often, IN_FLIGHT at once; how often each answer came."""
+    """Sends that many bodies, IN_FLIGHT at once; returns how often each answer came."""
     tally: Counter[str] = Counter()
     turns = iter(range(count))
 
@@ -219,7 +219,7 @@ async def many_times(send: Callable[[], Awaitable[str]], count: int) -> Counter[
 
 
 async def assert_unharmed(channel: grpc.aio.Channel, crowd: Crowd) -> None:
-    """The server is healthy, and everybody is still signed in: they were really heard."""
+    """Checks that the server is healthy and every account still signed in: the calls were really authenticated."""
     check: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
     health = health_pb2.HealthCheckResponse.FromString(await check(b"", timeout=5))
     assert health.status == health_pb2.HealthCheckResponse.SERVING
@@ -228,5 +228,5 @@ async def assert_unharmed(channel: grpc.aio.Channel, crowd: Crowd) -> None:
 
 
 def report(what: str, tally: Counter[str]) -> None:
-    """Shown when the test fails, or by `pytest -s`."""
+    """Prints the counts; shown when the test fails, or by `pytest -s`."""
     print(what, tally.total(), dict(tally.most_common()))

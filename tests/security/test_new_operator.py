@@ -36,7 +36,7 @@ PRODUCTION = {
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A short path that the database's account may enter."""
+    """Returns a short path that the database's account may enter."""
     with tempfile.TemporaryDirectory(prefix="mc-", dir="/tmp") as folder:
         Path(folder).chmod(0o711)
         yield Path(folder)
@@ -55,7 +55,7 @@ def medconnect(home: Path, *command: str, **environment: str) -> "subprocess.Com
 
 
 class External:
-    """A database on a server of somebody else: its owner may make roles and databases, and is no superuser."""
+    """A database on a foreign server: its owner may create roles and databases, and is no superuser."""
 
     def __init__(self, server: EmbeddedPostgres) -> None:
         self._admin = server.url("postgres")
@@ -75,7 +75,7 @@ class External:
         await as_owner(self._admin, f"GRANT medconnect_app, medconnect_sealer TO {self.name}_owner WITH ADMIN OPTION")
 
     async def accounts(self) -> None:
-        """Migrates as docs/operations/deploy.md says, as the owner."""
+        """Migrates as the owner, as docs/operations/deploy.md describes."""
         clinic, sealer = f"{self.name}_clinic", f"{self.name}_sealer"
         await as_owner(
             self.owner,
@@ -98,7 +98,7 @@ async def external(postgres: EmbeddedPostgres) -> AsyncIterator[External]:
 
 
 async def sessions(url: str) -> Mapping[str, set[str]]:
-    """Which accounts have sessions, by the name of their application."""
+    """Returns the accounts that have sessions, by the name of their application."""
     connection = await asyncpg.connect(url)
     try:
         rows = await connection.fetch(
@@ -114,7 +114,7 @@ async def sessions(url: str) -> Mapping[str, set[str]]:
 
 
 async def sealed(home: Path) -> str:
-    """The first head that covers a record."""
+    """Returns the first head that covers a record."""
     heads = home / "audit" / "heads.log"
     async with asyncio.timeout(30):
         while not heads.exists() or '"position": 0' in heads.read_text().splitlines()[-1]:
@@ -127,7 +127,7 @@ async def test_s94_up_in_production_on_an_external_database(
 ) -> None:
     migrated = await asyncio.to_thread(medconnect, home, "migrate", MIGRATION_DATABASE_URL=external.owner)
     assert migrated.returncode == 0, migrated.stderr
-    assert not (home / "postgres").exists()  # no embedded database beside it
+    assert not (home / "postgres").exists()  # no embedded database runs as well
     await external.accounts()
     clinic, sealer = external.url(f"{external.name}_clinic"), external.url(f"{external.name}_sealer")
 

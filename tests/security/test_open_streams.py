@@ -1,4 +1,4 @@
-"""An open stream ends with its token, in doubt, and of old age."""
+"""An open stream ends with its token, when its session's state is unknown, and at its maximum age."""
 
 import asyncio
 from datetime import timedelta
@@ -10,7 +10,7 @@ from server.api.interceptors import stream_lifetime
 from tests.interceptors.probe import House
 
 PROMPT_SECONDS = 1.2
-"""The second that is promised, and the way of the message on a busy machine."""
+"""The promised second, and the time that the message needs on a busy machine."""
 CODE = grpc.StatusCode
 
 
@@ -36,7 +36,7 @@ async def test_s39_stream_ends_when_session_state_is_unknown(house: House, monke
     house.probe.act = forever
     call = asyncio.create_task(house.call("stream", house.bearer()))
     await asyncio.sleep(0.1)
-    house.clock.forward(seconds=3)  # the memory is stale, and nobody has such a session in the database
+    house.clock.forward(seconds=3)  # the cache is stale, and the database has no such session
     async with asyncio.timeout(PROMPT_SECONDS):
         assert (await call).code is CODE.UNAUTHENTICATED
 

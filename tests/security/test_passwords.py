@@ -1,4 +1,4 @@
-"""Which passwords are taken, and how exactly they are compared, from outside."""
+"""The rules for accepting passwords, and how exactly they are compared, from outside."""
 
 import time
 from typing import Any
@@ -9,7 +9,7 @@ from tests.fixtures.actors import Actors, new_email
 
 
 def register(actors: Actors, password: str) -> tuple[str, int, dict[str, Any]]:
-    """The address, and how registering it with that password is answered."""
+    """Registers with that password; returns the address and the answer."""
     email = new_email()
     return email, *actors.rest(
         "POST", "/auth/register", None, {"email": email, "password": password, "fullName": "Zoe"}
@@ -48,7 +48,7 @@ def test_s04_a_password_of_1025_bytes_is_refused_before_any_work(actors: Actors)
 
 
 def test_s06_a_password_is_compared_as_it_was_sent(actors: Actors) -> None:
-    password = "no password that anybody would guess, however long he tries, is cut anywhere in it"[:79] + "a"
+    password = "a password that no attacker would guess, however long they try, is cut nowhere in it"[:79] + "a"
     email, status, _ = register(actors, password)
     assert (status, len(password)) == (201, 80)
     for other in (password[:-1] + "b", password + " ", " " + password, password.upper()):

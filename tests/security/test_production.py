@@ -1,4 +1,4 @@
-"""What production does not start with: all of it named at once, without values; and a configuration that starts."""
+"""Production refuses weak configurations, naming every variable at once without values, and starts with a sound one."""
 
 import asyncio
 import os
@@ -43,7 +43,7 @@ DEFAULTS = (
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificates, secrets and rings to refer to as `{files}/…`."""
+    """Yields certificates, secrets and rings to refer to as `{files}/…`."""
     folder, now = tmp_path_factory.mktemp("production"), Clock().now()
     authority = Authority()
     (folder / "ca.pem").write_bytes(authority.root)
@@ -84,9 +84,9 @@ class Bad:
 
     changes: Mapping[str, str | None]
     named: tuple[str, ...] = ()
-    """None: those that are changed."""
+    """The variables to be named; if empty, those that are changed."""
     public: bool = False
-    """Whether the new values are words that the text may use."""
+    """Whether the text may contain the new values."""
 
 
 PLAIN = {"TLS_CERT": None, "TLS_KEY": None}
@@ -155,7 +155,7 @@ BAD = {
     "no URL of a Redis": Bad({"RATE_LIMIT_REDIS_URL": "redis://[::1/0"}),
     "several processes without a Redis": Bad({"SERVER_PROCESSES": "2"}, ("RATE_LIMIT_REDIS_URL",)),
     "no port of a database": Bad({"DATABASE_URL": "postgresql://me:x7Kq2mPz@127.0.0.1:post/x"}),
-    "default mail password": Bad({"SMTP_PASS": "changeme"}),
+    "default email password": Bad({"SMTP_PASS": "changeme"}),
     "plain front end": Bad({"FRONTEND_URL": "http://clinic.example.org"}),
     "no front end": Bad({"FRONTEND_URL": None}),
     "plain origin": Bad({"CORS_ORIGINS": "https://clinic.example.org,http://clinic.example.org"}),
@@ -171,14 +171,14 @@ BAD = {
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder, and no variable of this machine."""
+    """Returns an empty folder, and removes every variable of this machine."""
     names = {name.upper() for name in Settings.model_fields}
     for name in os.environ:
         if name.upper().removesuffix("_FILE") in names:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    assert list(tmp_path.iterdir()) == []  # what is refused leaves nothing behind
+    assert list(tmp_path.iterdir()) == []  # a refused start leaves no files
 
 
 def told(output: str) -> set[str]:
@@ -252,7 +252,7 @@ def test_s78_command_ends_in_time_and_names_all_errors(home: Path) -> None:
     assert (ended.returncode, ended.stdout) == (EXIT_CONFIG, "")
     assert told(ended.stderr) == wrong.keys() | missing
     assert "Canary" not in ended.stderr
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime  # whatever else this machine does
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime  # however busy this machine is
     assert used < SECONDS
 
 
@@ -278,7 +278,7 @@ async def test_s78_a_good_configuration_starts(database_url: str, files: Path, t
         async with grpc.aio.secure_channel(f"127.0.0.1:{int(port[1])}", credentials) as channel:
             keys = await auth_service_pb2_grpc.AuthServiceStub(channel).GetKeySet(auth.GetKeySetRequest())
         assert len(keys.keys) == 2
-        assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (4096, 4096)  # connections are files
+        assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (4096, 4096)  # connections use file descriptors
     finally:
         server.send_signal(signal.SIGTERM)
         await server.communicate()

@@ -1,4 +1,4 @@
-"""An instance that serves real people: nothing that is for engineers answers."""
+"""A production instance serves nothing that is for engineers."""
 
 import json
 import os
@@ -25,7 +25,7 @@ REFLECTION = [
 ]
 CHANNELZ = [f"/grpc.channelz.v1.Channelz/{name}" for name in ("GetServers", "GetTopChannels", "GetSocket")]
 LISTENING = "0A"
-"""The state of a socket that waits for callers, in /proc/net/tcp."""
+"""The state of a listening socket in /proc/net/tcp."""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def actors(production: RunningInstance) -> Iterator[Actors]:
 
 
 def code(actors: Actors, path: str, metadata: Any) -> grpc.StatusCode:
-    """How a call ends that the server must refuse."""
+    """Returns how a call ends that the server must refuse."""
     call: Any = actors.channel.unary_unary(path)
     with pytest.raises(grpc.RpcError) as refused:
         call(b"", timeout=5, metadata=metadata)
@@ -73,7 +73,7 @@ def test_s76_the_edge_serves_no_admin_interface(actors: Actors, path: str) -> No
 def test_s76_api_docs_are_served_in_development_only(actors: Actors, instance: RunningInstance, path: str) -> None:
     assert httpx.get(f"{actors.instance.rest}{path}").status_code == 404
     assert httpx.get(f"{instance.rest}{path}").status_code == 200
-    assert httpx.get(f"{actors.instance.rest}/").status_code == 200, "the page itself is for everybody"
+    assert httpx.get(f"{actors.instance.rest}/").status_code == 200, "the page itself is public"
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_s76_envoy_listens_on_its_two_addresses_and_nowhere_else(production: Run
 
 
 def envoy_of(instance: RunningInstance) -> Path:
-    """The /proc folder of the instance's Envoy."""
+    """Returns the /proc folder of the instance's Envoy."""
     config = str(instance.home / "envoy/envoy.yaml").encode()
     [found] = [path for path in Path("/proc").glob("[0-9]*") if config in arguments(path)]
     return found
 
 
 def arguments(process: Path) -> list[bytes]:
-    """A process's command line; none if it has ended meanwhile."""
+    """Returns a process's command line; empty if it has ended meanwhile."""
     try:
         return (process / "cmdline").read_bytes().split(b"\0")
     except OSError:
@@ -117,7 +117,7 @@ def arguments(process: Path) -> list[bytes]:
 
 
 def listening(process: Path) -> set[str]:
-    """Where a process waits for TCP callers, as `host:port` of IPv4 or the raw words of IPv6."""
+    """Returns the TCP listeners of a process, as `host:port` of IPv4 or the raw words of IPv6."""
     own = {link.readlink().name for link in (process / "fd").iterdir() if link.is_symlink()}
     found = set()
     for table in ("tcp", "tcp6"):

@@ -1,4 +1,4 @@
-"""S40: the numbers that people read out are not to be guessed."""
+"""S40: public reference numbers cannot be guessed."""
 
 import asyncio
 import random
@@ -25,7 +25,7 @@ from tests.fixtures.pharmacy import TODAY, PharmacyPeople, Written, a_service
 
 PRESCRIPTIONS_OF_A_DAY: Final = 2_000
 NUMBERS_OF_A_DAY: Final = 4_096
-"""So narrow a choice makes hundreds of them collide: of the real 2^35, two would in 17,000 such days."""
+"""A range so small that hundreds collide: of the real 2^35, two would in 17,000 such days."""
 GUESSES: Final = 500
 
 
@@ -71,13 +71,13 @@ def test_s40_collision_among_2000_numbers_reaches_no_caller(actors: Actors, inst
     drawn: list[str] = []
     numbers = instance.run(write_many(instance, UUID(doctor.user_id), UUID(patient_id), drawn))
     assert len(set(numbers)) == len(numbers) == PRESCRIPTIONS_OF_A_DAY
-    assert len(drawn) > PRESCRIPTIONS_OF_A_DAY + 100  # so often a number was taken
+    assert len(drawn) > PRESCRIPTIONS_OF_A_DAY + 100  # how often a number was taken
     assert all(reference_number.normalize(number).text == number for number in numbers)
     assert len({number[:11] for number in numbers}) == 1
 
 
 async def write_many(instance: RunningInstance, doctor_id: UUID, patient_id: UUID, drawn: list[str]) -> list[str]:
-    """Write the day's prescriptions through the service, ten at a time; `drawn` gets every number that was tried."""
+    """Writes the day's prescriptions through the service, ten at a time; `drawn` gets every number that was tried."""
     day = date(2026, 12, 1)
 
     def narrow(_: date) -> str:

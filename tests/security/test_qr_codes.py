@@ -1,4 +1,4 @@
-"""QR codes in use: rotated keys, ended codes, and one answer for every kind of damage."""
+"""QR codes in use: rotated keys, expired codes, and one answer for every kind of damage."""
 
 from datetime import timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Every statement that the server runs, explained on tables of more than 10,000 rows: it finds its rows by an index."""
+"""Every statement of the server, explained on tables of more than 10,000 rows, finds its rows by an index."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -25,13 +25,13 @@ from tests.rpc.signed_in_stage import SignedInStage
 
 EXPLAINABLE: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 MEANS_ALL: Final = ("AS is_healthy", "WHERE state = 'completed' AND finished_at IS NOT NULL")
-"""In the two statements that mean a whole table: the mail queue's status counts every mail, and clearing it removes
+"""The two statements that read a whole table: the email queue's status counts every email, and clearing it removes
 every one that was sent."""
 
 
 @contextmanager
 def overheard() -> Iterator[Mapping[str, Any]]:
-    """The statements that all engines of this process send while the block runs, with the values they had first."""
+    """Collects the statements that all engines of this process send during the block, with their first values."""
     sent: dict[str, Any] = {}
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *rest: object) -> None:
@@ -46,7 +46,7 @@ def overheard() -> Iterator[Mapping[str, Any]]:
 
 @pytest.fixture(scope="module")
 def plans(shared_database_url: str) -> Mapping[str, Any]:
-    """The plan of each statement that the server runs, by its text."""
+    """Returns the plan of each statement that the server runs, by its text."""
     asyncio.run(fill(shared_database_url))
     with (
         overheard() as sent,
@@ -59,7 +59,7 @@ def plans(shared_database_url: str) -> Mapping[str, Any]:
 
 
 def call_everything(actors: Actors) -> None:
-    """Every row of the access table, by the first who may."""
+    """Calls every row of the access table as the first permitted actor."""
     stage = SignedInStage(actors)
     for cell in CELLS:
         if cell.allowed and cell.actor == cell.first_allowed:
@@ -71,7 +71,7 @@ def call_everything(actors: Actors) -> None:
 
 
 def narrow(actors: Actors) -> None:
-    """Lists, by filters that let few lines through."""
+    """Lists with filters that match few rows."""
     actors.clinical.ListPatients(clinical.ListPatientsRequest(search="zz"), metadata=actors.doctor.metadata)
     actors.auth.ListUsers(auth.ListUsersRequest(search="zz"), metadata=actors.admin.metadata)
     for request in (
@@ -85,7 +85,7 @@ def narrow(actors: Actors) -> None:
 
 
 async def explained(database_url: str, statements: Mapping[str, Any]) -> dict[str, Any]:
-    """The plans that PostgreSQL makes for these values."""
+    """Returns the plans that PostgreSQL makes for these values."""
     engine = create_engine(database_url, pool_size=1, owner=True)
     found = {}
     try:
@@ -101,14 +101,14 @@ async def explained(database_url: str, statements: Mapping[str, Any]) -> dict[st
 
 
 def nodes(plan: Any, above: str = "") -> Iterator[tuple[Any, str]]:
-    """A plan and the plans in it, each with the type of the one above it."""
+    """Returns a plan and the plans in it, each with the type of its parent."""
     yield plan, above
     for inner in plan.get("Plans", ()):
         yield from nodes(inner, plan["Node Type"])
 
 
 def read_through(plan: Any) -> set[str]:
-    """The large tables that a plan reads from the first row to the last.
+    """Returns the large tables that a plan reads from the first row to the last.
 
     Not those of which a limit takes the first rows, whatever they are: totals are counted to 1,000.
     """
@@ -146,7 +146,7 @@ def test_s72_what_few_lines_have_is_found_by_its_own_index(plans: Mapping[str, A
 def test_s72_search_sorts_matches_instead_of_full_scan(plans: Mapping[str, Any]) -> None:
     searches = [statement for statement in plans if "name_words @@" in statement]
     assert len(searches) == 2
-    assert all("ORDER BY (" in statement for statement in searches)  # as one value, which no index has
+    assert all("ORDER BY (" in statement for statement in searches)  # as one value, which no index covers
 
 
 def test_the_statements_of_every_table_were_seen(plans: Mapping[str, Any]) -> None:

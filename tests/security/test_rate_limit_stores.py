@@ -1,4 +1,4 @@
-"""S66 and S67: the limiter's memory has a bound, and its stores may fail."""
+"""S66 and S67: the limiter's memory is bounded, and its stores may fail."""
 
 import json
 import subprocess
@@ -133,14 +133,14 @@ async def test_s67_other_limits_go_on_in_memory_while_redis_is_away(tmp_path: Pa
             [decision] = await store.take([(ROLE, "a")], clock.seconds)
             return decision.remaining
 
-        assert await left() == 49  # before it was ever there
+        assert await left() == 49  # before it first started
         assert failures(metrics, "redis") == 1
         server.start()
-        assert await left() == 48  # it is left alone for a second
+        assert await left() == 48  # it is not tried for a second
         clock.forward(seconds=1)
         assert await left() == 49
         server.terminate()
-        assert [await left() for _ in range(48)] == list(reversed(range(48)))  # its memory goes on where it was
+        assert [await left() for _ in range(48)] == list(reversed(range(48)))  # its memory resumes its last state
         assert failures(metrics, "redis") == 2
         with structlog.testing.capture_logs() as logged:
             clock.forward(seconds=1)
@@ -186,7 +186,7 @@ async def test_s67_bucket_charged_by_a_fast_redis_clock_is_full() -> None:
 
 @contextmanager
 def silent(work: UnitOfWork) -> Iterator[None]:
-    """A database that answers nobody."""
+    """Yields a database that never answers."""
 
     @asynccontextmanager
     async def read() -> AsyncIterator[Transaction]:
@@ -200,7 +200,7 @@ def silent(work: UnitOfWork) -> Iterator[None]:
 
 @contextmanager
 def unusable_buckets(instance: RunningInstance) -> Iterator[None]:
-    """The table of buckets, in another session's hands."""
+    """Locks the table of buckets in another session."""
     stack = AsyncExitStack()
 
     async def lock() -> None:

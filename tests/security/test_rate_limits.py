@@ -26,7 +26,7 @@ OUT_OF_THE_WAY = {"anonymous": 100_000}
 
 @dataclass(frozen=True)
 class Case:
-    """A limit, its number and period, and who reaches it: a role, or with none a stranger."""
+    """A limit, its number and period, and the role that reaches it, or none for an anonymous caller."""
 
     limit: str
     tokens: int
@@ -64,19 +64,19 @@ ELSEWHERE = {"refresh", "lookup_misses", "confirmation", "forgot_password"}
 
 
 class Street:
-    """Callers of the toy service under the contract's limits, in time that stands still."""
+    """Callers of the toy service under the contract's limits, with a clock that stands still."""
 
     def __init__(self, house: House, work: UnitOfWork) -> None:
         self.house = house
         self._work = work
 
     def somebody(self, case: Case, number: int) -> Metadata:
-        """What he calls with through the edge; another number is another address, and each call another account."""
+        """Returns a caller's metadata at the edge; another number is another address, and each call another account."""
         address = ("x-client-ip", f"203.0.113.{number}")
         return (address,) if case.role is None else (address, *self.house.bearer(case.role, new_id()))
 
     async def forward(self, seconds: float) -> None:
-        """Let time pass, also in the database, whose clock stands still during a transaction."""
+        """Advances the time, also in the database, whose clock stands still during a transaction."""
         self.house.clock.forward(seconds=seconds)
         statement = text("UPDATE rate_limit_buckets SET full_at = full_at - make_interval(secs => :seconds)")
         async with self._work.begin() as tx:
@@ -114,7 +114,7 @@ async def test_s64_call_above_the_limit_is_refused_with_wait_time(street: Street
     told = [(answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"]) for answer in passed]
     assert told == [(str(case.tokens), str(left)) for left in reversed(range(case.tokens))]
     full_in = int(passed[0].headers["x-ratelimit-reset"]) - clock.moment.timestamp()
-    assert 0 <= full_in - case.period / case.tokens <= 1.01  # when the one token is back, rounded up
+    assert 0 <= full_in - case.period / case.tokens <= 1.01  # when the one token is refilled, rounded up
 
     refused = await call()
     assert (refused.code, refused.reason) == (CODE.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED")
@@ -132,7 +132,7 @@ async def test_s64_call_above_the_limit_is_refused_with_wait_time(street: Street
     await street.forward(interval / 2)
     assert (await call()).code is CODE.RESOURCE_EXHAUSTED
     await street.forward(wait + 0.2 - interval / 2)
-    back = int((wait + 0.2) / interval)  # one; where waiting was rounded up to a second perhaps two
+    back = int((wait + 0.2) / interval)  # one; perhaps two where waiting was rounded up to a second
     codes = [(await call()).code for _ in range(back + 1)]
     assert codes == [passed[0].code] * back + [CODE.RESOURCE_EXHAUSTED]
 

@@ -1,4 +1,4 @@
-"""A browser's refresh token: a cookie that no script reads and no other site makes use of, only for who asks for it."""
+"""A browser's refresh token: an opt-in cookie that no script reads and no other site can use."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,12 +21,12 @@ from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 ASKING = {HEADER: "true"}
 ORIGIN = "http://localhost:3000"
 OLD, NEW = "o" * 43, "n" * 43
-"""Two tokens."""
+"""Two refresh tokens."""
 
 
 @pytest.fixture
 def browser(actors: Actors) -> Iterator[httpx.Client]:
-    """Keeps no cookies by itself, so that each test says which ones it sends."""
+    """Yields a client without a cookie store, so that each test chooses the cookies that it sends."""
     with httpx.Client(base_url=f"{actors.instance.rest}/api/v1/auth", timeout=30) as client:
         yield client
 
@@ -51,7 +51,7 @@ def fresh(browser: httpx.Client, response: httpx.Response) -> httpx.Response:
 
 
 def morsel(response: httpx.Response) -> Morsel[str]:
-    """The one cookie that an answer sets."""
+    """Returns the one cookie that an answer sets."""
     [written] = response.headers.get_list("set-cookie")
     cookies: SimpleCookie = SimpleCookie(written)
     assert set(cookies) == {COOKIE}
@@ -59,7 +59,7 @@ def morsel(response: httpx.Response) -> Morsel[str]:
 
 
 def held(response: httpx.Response) -> str:
-    """The cookie as browsers send it back."""
+    """Returns the cookie as browsers send it back."""
     return f"{COOKIE}={morsel(response).value}"
 
 
@@ -90,7 +90,7 @@ def test_s81_cookie_is_hidden_from_scripts_and_other_sites(browser: httpx.Client
 
 
 async def answered(method: str, *cookies: str, secure: bool = True) -> Any:
-    """Return a call of the page after the interceptor has seen it, and a handler that answers the token NEW to it."""
+    """Returns a call of the page after the interceptor, with a handler that returns the token NEW."""
     call: Any = SimpleNamespace(
         rest=True,
         first=lambda _: "true",
@@ -160,7 +160,7 @@ def test_s81_cookies_are_unused_without_the_header(
     plain = browser.post("/login", json=body, headers={**headers, "cookie": cookie})
     assert len(plain.json()["data"]["refreshToken"]) == 43
     assert not [answer for answer in (ignored, plain) if "set-cookie" in answer.headers]
-    assert refresh(browser, cookie).status_code == 200, "nothing has used it up"
+    assert refresh(browser, cookie).status_code == 200, "the token was not used up"
 
 
 def test_s81_other_origins_may_not_send_the_header(browser: httpx.Client) -> None:

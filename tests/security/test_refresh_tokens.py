@@ -1,4 +1,4 @@
-"""Refresh tokens: unguessable, each followed by one other, and a used one that comes again ends the session."""
+"""Refresh tokens: unguessable, each with one successor; a replayed one ends the session."""
 
 import asyncio
 import base64
@@ -77,7 +77,7 @@ async def test_s25_immediate_repeat_returns_the_same_successor(auth: Auth) -> No
 async def test_s25_twenty_refreshes_at_once_give_one_successor(database_url: str, passwords: Passwords) -> None:
     async with process(database_url, passwords) as one, process(database_url, passwords) as another:
         token = (await one.sign_in(await one.open())).tokens.refresh_token
-        async with one.work.begin() as blocking:  # all have begun, and none has written, when the block ends
+        async with one.work.begin() as blocking:  # when the block ends, all have begun and none has written
             await blocking.connection.exec_driver_sql("LOCK TABLE refresh_tokens IN SHARE MODE")
             calls = asyncio.gather(*(p.sessions.refresh(token) for p in (one, another) for _ in range(10)))
             await asyncio.sleep(0.5)
@@ -121,7 +121,7 @@ async def test_s24_revocation_is_kept_although_the_call_fails(database_url: str,
         await age(auth.work, seconds=11)
         assert await is_refused(auth, token)
         assert await execute(auth.work, "SELECT count(revoked_at) FROM sessions") == [(1,)]
-        assert await is_refused(auth, token)  # which is no second theft
+        assert await is_refused(auth, token)  # which is not a second theft
         assert await execute(auth.work, recorded) == [(Outcome.DENIED, user.id, "REFRESH_TOKEN_INVALID")]
 
 

@@ -1,4 +1,4 @@
-"""A service that ended with callers connected starts again at once, on the ports that their connections still hold."""
+"""A service that ended with open connections restarts at once on the same ports."""
 
 import asyncio
 import signal
@@ -27,13 +27,13 @@ CLOSED_HERE = ("04", "05", "06")
 
 
 def waiting(port: int) -> int:
-    """How many connections of a local port linger because this side closed them first."""
+    """Returns how many connections of a local port linger because this side closed them first."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(fields[1].endswith(f":{port:04X}") and fields[3] in CLOSED_HERE for fields in lines)
 
 
 def listener(port: int = 0) -> socket.socket:
-    """A socket that listens as a server process does."""
+    """Returns a socket that listens as a server process does."""
     server = socket.socket()
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -44,7 +44,7 @@ def listener(port: int = 0) -> socket.socket:
 
 @contextmanager
 def left_connection(port: int = 0) -> Iterator[int]:
-    """The port of a listener that is gone and has closed its connection first."""
+    """Returns the port of a closed listener that closed its connection first."""
     with listener(port) as server, socket.create_connection(server.getsockname()) as caller:
         port = server.getsockname()[1]
         accepted, _ = server.accept()
@@ -73,12 +73,12 @@ def test_a_reserved_port_is_taken_before_anything_listens() -> None:
 
 def assert_taken(address: str) -> None:
     with pytest.raises(OSError, match="is another server running"), reserved_port(address):
-        pytest.fail("it was reserved twice")
+        pytest.fail("the port was reserved twice")
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A folder whose name is short enough for sockets."""
+    """Returns a folder whose name is short enough for sockets."""
     with tempfile.TemporaryDirectory(prefix="mc-", dir="/tmp") as folder:
         yield Path(folder)
 
@@ -101,7 +101,7 @@ def test_s86_two_processes_start_again_at_once(shared_database_url: str, home: P
 
 @contextmanager
 def serving(environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
-    """`medconnect serve` once it serves."""
+    """Yields `medconnect serve` once it serves."""
     command = [sys.executable, "-m", "server", "serve"]
     with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -113,7 +113,7 @@ def serving(environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
 
 
 def until_nobody_listens(address: str) -> None:
-    """Waits until the processes of a killed parent are gone."""
+    """Waits until the processes of a killed parent have ended."""
     host, _, port = address.rpartition(":")
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
@@ -121,7 +121,7 @@ def until_nobody_listens(address: str) -> None:
             if probe.connect_ex((host, int(port))) != 0:
                 return
         time.sleep(0.02)
-    pytest.fail("they live on")
+    pytest.fail("the processes are still running")
 
 
 async def test_s86_the_edge_starts_again_at_once_on_its_port(tmp_path: Path) -> None:
@@ -139,4 +139,4 @@ async def test_s86_the_edge_starts_again_at_once_on_its_port(tmp_path: Path) -> 
         assert edge.address[1] == port
         with pytest.raises(EdgeFailed, match=r"(?i)address already in use"):
             async with running(replace(again, home=tmp_path / "c")):
-                pytest.fail("two share a port")
+                pytest.fail("two services share a port")

@@ -1,4 +1,4 @@
-"""S93: the root secret can be replaced: what was signed before is verified on, and nobody is signed out."""
+"""S93: the root secret can be replaced: earlier signatures stay valid, and all sessions continue."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ LIFETIME = timedelta(minutes=15)
 
 
 def page_tokens(ring: KeyRing) -> PageTokens:
-    """As the composition root makes them."""
+    """Returns page tokens as the composition root creates them."""
     return PageTokens(*(derived_key(root, "page tokens") for root in (ring.root, *ring.former_roots)))
 
 
@@ -43,7 +43,7 @@ def test_s93_tokens_of_former_secret_stay_valid_while_set(clock: SettableClock) 
         AccessTokens(after, clock.clock, LIFETIME).verify(token)
     with pytest.raises(PageTokenInvalid):
         page_tokens(after).read(page, "scope")
-    with pytest.raises(PageTokenInvalid):  # what is new is made by the new key
+    with pytest.raises(PageTokenInvalid):  # the new key signs new tokens
         page_tokens(before).read(page_tokens(during).issue((1,), "scope"), "scope")
 
 
@@ -62,7 +62,7 @@ def test_s93_key_file_under_new_root_keeps_its_signing_keys(
     after = key_file.read(path)
     assert after.active.key_id == before.active.key_id
     assert after.root != before.root
-    assert OLD not in after.former_roots  # of the former ones the last is kept
+    assert OLD not in after.former_roots  # only the last of the former ones is kept
     assert path.stat().st_mode & 0o777 == 0o600
 
 

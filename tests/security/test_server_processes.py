@@ -1,4 +1,4 @@
-"""S67, and what else must hold when several processes serve."""
+"""S67, and other properties of several serving processes."""
 
 import os
 import re
@@ -28,21 +28,21 @@ ACTS_ELSEWHERE_SECONDS = 1.0
 
 @dataclass
 class Servers:
-    """`medconnect serve` with two processes."""
+    """An instance of `medconnect serve` with two processes."""
 
     process: "subprocess.Popen[str]"
     port: int
     home: Path
 
     def stub(self, number: int) -> auth_service_pb2_grpc.AuthServiceStub:
-        """One of them, called as the edge does."""
+        """Returns a stub of one process, called as the edge calls it."""
         return auth_service_pb2_grpc.AuthServiceStub(
             grpc.insecure_channel(f"unix:{self.home}/run/server-{number}.sock")
         )
 
     @property
     def children(self) -> list[int]:
-        """Their process numbers."""
+        """Returns the process ids of the children."""
         pid = self.process.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -88,7 +88,7 @@ def running_servers(database_url: str, home: Path) -> Iterator[Servers]:
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A folder whose name is short enough for sockets."""
+    """Returns a folder whose name is short enough for sockets."""
     folder = Path(tempfile.mkdtemp(prefix="mc-", dir="/tmp"))
     yield folder
     shutil.rmtree(folder)
@@ -177,7 +177,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that nobody has waited for yet does not."""
+    """Returns whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Sessions in two processes on one database: what ends in one is over in both within a second, open streams too."""
+"""Sessions in two processes on one database: one that ends in either ends in both within a second, streams too."""
 
 import asyncio
 import time
@@ -25,26 +25,26 @@ from tests.fixtures.processes import Process, bearer, processes
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PROMPT_SECONDS = 1.2
-"""The second that is promised, and the way of the message on a busy machine."""
+"""The promised second, and the time that the message needs on a busy machine."""
 CODE = grpc.StatusCode
 OVER = "UNAUTHENTICATED Sign in first."
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def both(postgres: EmbeddedPostgres) -> AsyncIterator[list[Process]]:
-    """Two processes for all of this module."""
+    """Yields two processes for all tests of this module."""
     async with copied_database(postgres) as url, processes(url, 2) as started:
         yield started
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def first(both: list[Process]) -> auth.LoginResponse:
-    """A session of the first admin."""
+    """Returns a session of the first admin."""
     return await both[0].sign_in()
 
 
 async def another_admin(process: Process, first: auth.LoginResponse) -> auth.LoginResponse:
-    """An account of its own, signed in."""
+    """Returns a new admin account, signed in."""
     request = auth.CreateUserRequest(
         email=f"{uuid4().hex}@example.org", password=PASSWORD, full_name="Second Admin", role=access_pb2.ROLE_ADMIN
     )
@@ -54,7 +54,7 @@ async def another_admin(process: Process, first: auth.LoginResponse) -> auth.Log
 
 @asynccontextmanager
 async def watching(process: Process, token: str) -> AsyncIterator[Any]:
-    """An open stream that has shown its first state."""
+    """Yields an open stream that has shown its first state."""
     stream = process.events.WatchEmailQueueStatus(events.WatchEmailQueueStatusRequest(), metadata=bearer(token))
     await stream.read()
     try:
@@ -64,11 +64,11 @@ async def watching(process: Process, token: str) -> AsyncIterator[Any]:
 
 
 async def end_of(stream: Any) -> tuple[grpc.StatusCode, float]:
-    """How the stream ended, and after how many seconds."""
+    """Returns how the stream ended, and after how many seconds."""
     began = time.monotonic()
     with pytest.raises(grpc.aio.AioRpcError) as ended:
         async with asyncio.timeout(10):
-            while await stream.read() is not grpc.aio.EOF:  # unread states would hold the end back
+            while await stream.read() is not grpc.aio.EOF:  # unread states would delay the end
                 pass
     return ended.value.code(), time.monotonic() - began
 
@@ -93,7 +93,7 @@ async def test_s28_an_open_stream_ends_within_a_second_of_its_session(
 
 
 async def end(process: Process, how: str, first: auth.LoginResponse, second: auth.LoginResponse) -> None:
-    """End the second one's session."""
+    """Ends the second account's session."""
     if how == "logout":
         await process.auth.Logout(auth.LogoutRequest(), metadata=bearer(second.access_token))
     elif how == "reused refresh token":
@@ -166,8 +166,8 @@ async def test_s27_without_the_database_nobody_passes(both: list[Process], first
 
 
 async def past_access(process: Process, token: str) -> grpc.StatusCode:
-    """How a call of a method that does not exist ends: UNIMPLEMENTED, when its caller was let in."""
-    channel: Any = process.channel  # the stubs want serializers, and raw bytes need none
+    """Calls a method that does not exist and returns the code: UNIMPLEMENTED if the caller was accepted."""
+    channel: Any = process.channel  # the stubs require serializers, and raw bytes need none
     code: grpc.StatusCode = await channel.unary_unary("/medconnect.auth.v1.AuthService/Nothing")(
         b"", metadata=bearer(token)
     ).code()
@@ -176,7 +176,7 @@ async def past_access(process: Process, token: str) -> grpc.StatusCode:
 
 @asynccontextmanager
 async def locked_out(url: str) -> AsyncIterator[None]:
-    """A database that has thrown everybody out, and is not there meanwhile."""
+    """Disconnects every session of the database and keeps it unavailable during the block."""
     name = url.partition("?")[0].rpartition("/")[2]
     connection = await asyncpg.connect(url.replace(f"/{name}", "/postgres"))
     try:

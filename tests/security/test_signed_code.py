@@ -1,4 +1,4 @@
-"""The sealed QR text: opens only what was issued, answers one error to everything else, stays short."""
+"""The sealed QR text: opens only issued texts, returns one error for all others, stays short."""
 
 import base64
 from dataclasses import replace
@@ -25,7 +25,7 @@ TEXT = signed_code.encode(CONTENT, NONCE, None, KEYS)
 
 
 def refused(text: str, keys: QrKeyRing = KEYS) -> bool:
-    """Whether decode refuses with the one declared error; any other exception fails the test."""
+    """Returns whether decode raises the one declared error; any other exception fails the test."""
     try:
         signed_code.decode(text, keys)
     except QrCodeInvalid as error:

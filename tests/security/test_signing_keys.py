@@ -1,4 +1,4 @@
-"""The keys of access tokens, one after the other: a new key signs nobody out, a retired one opens nothing."""
+"""The keys of access tokens rotate: a new key ends no session, a retired one is refused."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ def ring() -> KeyRing:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A ring that is old enough to be rotated."""
+    """Returns a ring that is old enough to be rotated."""
     path = tmp_path / "keys.json"
     key_file.create(path, KeyRing.new(ROOT, Clock().now() - MINUTE))
     return path
@@ -51,7 +51,7 @@ def states(ring: KeyRing) -> list[KeyState]:
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    """Run `medconnect …`; answers its exit code."""
+    """Runs `medconnect …`; returns its exit code."""
     monkeypatch.setattr("sys.argv", ["medconnect", *words])
     with pytest.raises(SystemExit) as ended:
         commands.main()
@@ -173,7 +173,7 @@ def test_a_file_that_others_may_use_is_refused(file: Path, mode: int) -> None:
 
 
 def damaged(name: str, **changes: object) -> str:
-    """The example's file with other values in its active key, or in the file if the name is empty."""
+    """Returns the example file with other values in its active key, or in the file if the name is empty."""
     now = Clock().now()
     key = KeyRing.derived(ROOT).active
     record: dict[str, object] = {
@@ -263,7 +263,7 @@ def test_a_ring_behind_a_link_is_replaced_where_it_lies(file: Path) -> None:
 
 
 def age(path: Path) -> None:
-    """Let the file's keys be a minute older."""
+    """Makes the file's keys a minute older."""
     file = json.loads(path.read_text())
     for record in file["keys"]:
         record["changed_at"] = (Clock().now() - MINUTE).isoformat()
@@ -271,7 +271,7 @@ def age(path: Path) -> None:
 
 
 async def soon(ask: Callable[[], Awaitable[str]], expected: str) -> None:
-    """Ask until the answer is what is expected: within the second of the poll, and a half more on a busy machine."""
+    """Polls until the result is as expected: within the poll's second, and half a second more on a busy machine."""
     async with asyncio.timeout(1.5):
         while await ask() != expected:
             await asyncio.sleep(0.05)
@@ -301,7 +301,7 @@ async def test_s21_running_processes_follow_the_file(
         for process in both:
             await soon(partial(process.outcome, signed_in.access_token), garbage)
             assert await process.outcome(renewed.access_token) == "OK"
-        await soon(partial(recorded_changes, database_url), "4")  # S48: two changes, taken up by two processes
+        await soon(partial(recorded_changes, database_url), "4")  # S48: two changes, adopted by two processes
 
 
 async def test_s21_damaged_file_or_missing_record_keeps_following(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The linter lets no source through that leads to injection; the conventions of tests/architecture let none either."""
+"""The linter and the conventions of tests/architecture reject source that leads to injection."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ SEEDED: Final = {
     "S602": "import subprocess\n\n\ndef f(x):\n    subprocess.run(x, shell=True)\n",
     "S701": "import jinja2\n\nTEMPLATES = jinja2.Environment()\n",
 }
-"""What is wrong with a file of the server, by ruff's rule (bandit's)."""
+"""Returns the faults of a server file by ruff's rules (bandit's)."""
 
 
 @pytest.mark.parametrize("rule", SEEDED)

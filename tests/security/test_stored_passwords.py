@@ -1,4 +1,4 @@
-"""Nothing that is stored depends on a password but its argon2id hash."""
+"""No stored value depends on a password, except its argon2id hash."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ from tests.rpc.methods import RPCS
 KEY: Final = b"k" * 32
 FIRST, SECOND, THIRD, WRONG = (f"{word} horse battery 4711" for word in ("first", "second", "third", "wrong"))
 COMPARED_AS_SENT: Final = {"qr_code"}
-"""Verbatim fields that are no secret of their owner: another code with the same key is another request."""
+"""Fields compared as sent that are no secret of their owner: another code with the same key is another request."""
 
 TABLES: Final = """
     SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_name <> 'alembic_version'
@@ -32,7 +32,7 @@ TABLES: Final = """
 
 
 def digests(data: bytes) -> Iterator[bytes]:
-    """The data itself, and what anybody can compute from it without a key or a salt."""
+    """Returns the data itself, and everything computable from it without a key or a salt."""
     yield data
     for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s", "sha3_256", "sha3_512"):
         yield hashlib.new(name, data).digest()
@@ -41,7 +41,7 @@ def digests(data: bytes) -> Iterator[bytes]:
 
 
 def traces(data: bytes) -> set[str]:
-    """How each of those would look in a dump: as text, hexadecimal or base64."""
+    """Returns how each of those would look in a dump: as text, hexadecimal or base64."""
     found = set[str]()
     for value in digests(data):
         found |= {
@@ -53,7 +53,7 @@ def traces(data: bytes) -> set[str]:
 
 
 def dump(actors: Actors) -> str:
-    """Every column of every table; bytes are hexadecimal."""
+    """Returns every column of every table; bytes are hexadecimal."""
 
     async def read() -> str:
         async with actors.instance.core.work.read() as tx:

@@ -1,4 +1,4 @@
-"""Strangers who ask for codes and guess take nothing from an owner: neither a code in hand nor one to come."""
+"""Strangers who request and guess codes take nothing from an owner: no current code and no later one."""
 
 import asyncio
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ RESET = "Your code for a new MedConnect password"
 
 
 class House:
-    """An instance with the contract's limits, behind a proxy that says whence each call comes."""
+    """An instance with the contract's limits, with a proxy that names the address of each call."""
 
     def __init__(self, actors: Actors) -> None:
         self.actors = actors
         self.sender = Sender(actors.instance.home)
 
     def call(self, method: str, path: str, address: str, body: Any, actor: Actor | None = None) -> tuple[int, Any]:
-        """Status and answer."""
+        """Returns the status and the answer."""
         headers = {"x-forwarded-for": address, **(actor.headers if actor else {})}
         answer = self.actors.http.request(method, path, json=body, headers=headers)
         return answer.status_code, answer.json()
@@ -44,14 +44,14 @@ class House:
         return self.sender.code(email, RESET, number)
 
     def attack(self, email: str) -> None:
-        """Twelve requests from four addresses, and as many guesses as the limits let through."""
+        """Sends twelve requests from four addresses, and as many guesses as the limits allow."""
         assert [self.forgot(email, address) for address in STRANGERS for _ in range(3)] == [200] * 12
         assert {self.reset(email, f"{guess:06d}", address) for address in STRANGERS for guess in range(4)} == {400, 429}
 
 
 @pytest.fixture(scope="module")
 def house(postgres: EmbeddedPostgres) -> Iterator[House]:
-    """Without generous limits: those are what is tested."""
+    """Yields the instance without raised limits, because these are tested."""
     with asyncio.Runner() as runner:
         database = copied_database(postgres)
         url = runner.run(database.__aenter__())
@@ -102,7 +102,7 @@ def test_s91_the_owner_gets_a_code_after_the_strangers(house: House, owner: Acto
 
 
 async def an_hour_later(actors: Actors) -> None:
-    """The limits by address are forgotten, after the second for which a process remembers refusals by itself."""
+    """Clears the limits by address, after the second for which a process caches refusals."""
     await asyncio.sleep(postgres_store.REMEMBERED_SECONDS)
     async with actors.instance.core.work.begin() as tx:
         await tx.connection.exec_driver_sql("DELETE FROM rate_limit_buckets")

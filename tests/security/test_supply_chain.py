@@ -1,4 +1,4 @@
-"""What the service is made of: pinned by hash, the same everywhere, and listed."""
+"""The parts of the service: pinned by hash, the same everywhere, and listed."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ ROOT: Final = Path(__file__).parents[2]
 RUNTIME: Final = "requirements.lock"
 DEVELOPMENT: Final = "requirements-dev.lock"
 CONTRACTS: Final = "medconnect-contracts"
-"""Our own, from this tree."""
+"""Built from this tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class Pin:
 
     @property
     def version(self) -> str:
-        """The one that is allowed."""
+        """Returns the allowed version."""
         [specifier] = self.requirement.specifier
         assert specifier.operator == "=="
         return specifier.version
 
 
 def pins(lock: str) -> dict[str, Pin]:
-    """The pins of a lock by name; every line must belong to one."""
+    """Returns the pins of a lock by name; every line must belong to one."""
     found: dict[str, Pin] = {}
     blocks = re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text().partition("\n# The following")[0])
     for block in blocks:
@@ -59,7 +59,7 @@ def pins(lock: str) -> dict[str, Pin]:
 
 
 def declared(*groups: str) -> dict[str, Requirement]:
-    """What pyproject.toml asks for, by name."""
+    """Returns the names of the requirements in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = [
         *project["project"]["dependencies"],
@@ -126,7 +126,7 @@ def test_s79_the_bill_lists_the_lock_and_vendored_files(tmp_path: Path) -> None:
 
 
 def foreign_files() -> set[str]:
-    """The files of others that browsers are sent."""
+    """Returns the third-party files that browsers receive."""
     vendored = (ROOT / "clients" / "web" / "vendor").rglob("*.js")
     shown = (path for path in API_DOCS.iterdir() if path.suffix in (".css", ".js", ".png") and path.name != "init.js")
     return {str(path.relative_to(ROOT)) for path in (*vendored, *shown)}
@@ -144,6 +144,6 @@ def test_s79_a_vendored_file_that_was_changed_is_not_listed(tmp_path: Path) -> N
 
 
 def digests(component: Any) -> frozenset[str]:
-    """The hashes that a component of the bill names."""
+    """Returns the hashes that a component of the bill of materials names."""
     references = component["externalReferences"]
     return frozenset(one["content"] for reference in references for one in reference.get("hashes", ()))

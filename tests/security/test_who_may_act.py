@@ -1,4 +1,4 @@
-"""What an account may that registered itself, and that no account is there already."""
+"""The rights of an account that registered itself, and the absence of built-in accounts."""
 
 from uuid import uuid4
 
@@ -61,7 +61,7 @@ async def test_s18_the_first_admin_has_no_password_that_anybody_knows(
 
 @pytest.fixture(scope="module")
 def unconfirmed(confirming: Actors) -> dict[int, Actor]:
-    """Of each role one who registered and has not entered his code; admins have checked the licences."""
+    """Returns one unconfirmed account of each role; admins have checked the licences."""
     actors: dict[int, Actor] = {
         Role.ROLE_PATIENT: confirming.new_patient(),
         Role.ROLE_DOCTOR: confirming.new_unverified(Role.ROLE_DOCTOR),

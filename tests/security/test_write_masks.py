@@ -1,4 +1,4 @@
-"""Updates change what they list and nothing else, whatever else a body holds."""
+"""Updates change the fields that they list and no others, whatever else a body contains."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ UNLISTED = {
     "verified": True,
     "emailConfirmed": False,
     "newEmail": "evil@example.org",
-    "fullName": "Somebody Else",
+    "fullName": "Another Person",
     "referenceNumber": "PAT-20260101-00000000",
     "passwordHash": "$argon2id$v=19$m=19456,t=2,p=1$AAAA$AAAA",
     "password": "a fresh start, 2041",
@@ -43,13 +43,13 @@ UPDATES: dict[str, tuple[str, dict[str, str], Message]] = {
     ),
 }
 LISTED_BY_DOCTORS = {"fullName", "existingConditions", "patientId"}
-"""What a doctor's update does list, or its path names."""
+"""The fields that a doctor's update does list, or that its path names."""
 CHANGES = {"updatedAt", "version"}
-"""What every change of a record changes."""
+"""The fields that every change of a record changes."""
 
 
 def seen(actors: Actors, actor: Actor) -> dict[str, Any]:
-    """The account as an admin sees it, and the record as a doctor does."""
+    """Returns the account as an admin sees it, and the record as a doctor does."""
     user = actors.rest("GET", f"/users/{actor.user_id}", actors.admin)[1]["data"]["user"]
     record = actors.rest("GET", f"/doctors/patients/{actor.patient_id}", actors.doctor)[1]["data"]["patient"]
     whole = {f"user.{name}": value for name, value in user.items()}
