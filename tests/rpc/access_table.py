@@ -1,13 +1,13 @@
-"""Who may do what to whose object: the one table from which the access tests are generated.
+"""The table of permitted actions by actor and object, from which the access tests are generated.
 
-Actors: 0 nobody · PO the patient · PX another patient · DO the author doctor · DX another doctor · UD, UP a doctor
-and a pharmacist whom no admin has verified · HC the pharmacist who scanned, and if there is a claim holds it · HX
-another pharmacist · A an admin · Z a session of the first actor that may, revoked.
+Actors: 0 an anonymous caller · PO the patient · PX another patient · DO the author doctor · DX another doctor · UD,
+UP a doctor and a pharmacist without verification · HC the pharmacist who scanned and owns the claim, if there is
+one · HX another pharmacist · A an admin · Z a revoked session of the first permitted actor.
 
-Scenes, in which the prescription stands that is named (`stage.py` sets them): `open` nobody has seen it · `scanned`
-by HC · `contested` held by HC, seen by HX as well · `held` by HC, who has handed out a part · `own_visit` one that
-refers to a visit that DO recorded · `history` as `held`, and PO and PX have opened their histories · `-` no
-prescription is named.
+Scenes are the situations of the named prescription (`signed_in_stage.py` sets them): `open` not scanned · `scanned`
+by HC · `contested` claimed by HC, scanned by HX as well · `held` claimed by HC, who has dispensed a part ·
+`own_visit` refers to a visit that DO recorded · `history` as `held`, and PO and PX have opened their histories ·
+`-` no prescription is named.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ PUBLIC: Final = frozenset(
 """The methods that need no token."""
 
 OK, OWN_ONLY = "+", "o"
-"""`+` may do it; `o` may, and is answered nothing of the owner's."""
+"""`+` is permitted; `o` is permitted, and the answer contains nothing of the owner's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """How a refusal looks on both faces."""
+    """The form of a refusal over gRPC and REST."""
 
     grpc: grpc.StatusCode
     rest: int
@@ -119,14 +119,14 @@ GetRateLimitUsage      -          U  P  P  P  P  P  P  P  P  +  U
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one actor must be answered."""
+    """The expected answer to one actor."""
 
     rpc: str
     scene: str
     actor: str
     expected: str
     first_allowed: str
-    """The first actor of the row who may."""
+    """The first permitted actor of the row."""
 
     def __str__(self) -> str:
         scene = "" if self.scene == "-" else f"[{self.scene}]"

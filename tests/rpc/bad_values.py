@@ -1,6 +1,6 @@
-"""What no field of a write may hold, by the kind of the field.
+"""Values that no field of a write may contain, by the kind of the field.
 
-Not read from the rules in the protos: these values are wrong because of what the fields mean.
+The list does not use the rules in the protos: these values are invalid because of the fields' meaning.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,15 @@ from medconnect.options.v1 import access_pb2
 
 NUL: Final = "x\0y"
 TOO_LONG: Final = "x" * 5_000
-"""No text of the product has more than 4,000 characters."""
+"""No text field of the product accepts more than 4,000 characters."""
 
 BLANK: Final = "\u3164\u2060"
 PRIVATE: Final = "x\ue000y"
 ANY_TEXT: Final = (NUL, TOO_LONG)
 DECEIVING: Final = (BLANK, PRIVATE, "x\u202ey", "x\ufff9y", "x\ufdd0y", "1\u200f/\u200f2")
-"""In no text that is shown."""
+"""Forbidden in every text that is shown."""
 BLOCK: Final = ("x\x08y", "x\x1b[31my", "x\x7fy", "x\x85y", "x\u2028y")
-"""Not in texts of several lines either."""
+"""Forbidden even in texts of several lines."""
 LINE: Final = ("x\ny", "x\r\nBcc: victim@example.org", "x\ty", *BLOCK)
 
 IDENTIFIERS: Final = (
@@ -153,13 +153,13 @@ BY_NAME: Final[Mapping[str, Sequence[str]]] = {
 BY_ENDING: Final[Mapping[str, Sequence[str]]] = {"_id": IDENTIFIERS, "_date": DATES}
 
 ONLY_TEXT: Final = frozenset({"medconnect.auth.v1.LoginRequest.email", "medconnect.auth.v1.LoginRequest.password"})
-"""Signing in answers INVALID_CREDENTIALS to whatever is no account's, well formed or not."""
+"""Signing in returns INVALID_CREDENTIALS for any address without an account, well formed or not."""
 ANY_HEIGHT: Final = frozenset(
     {"medconnect.clinical.v1.UpdatePatientRequest.version", "medconnect.clinical.v1.UpdateProfileRequest.version"}
 )
-"""A version that the record does not have yet is a conflict, not a bad number."""
+"""A version that the record does not have yet is a conflict, not an invalid number."""
 
-# What only JSON can say.
+# Values that only JSON can express.
 LONE_SURROGATES: Final = ("x\ud800", "\udc00y", "\ud83dz")
 JSON_TEXTS: Final[Sequence[Any]] = (12, 1.5, True, {}, {"a": "b"}, [], ["x"], 10**400, *LONE_SURROGATES)
 JSON_INTEGERS: Final[Sequence[Any]] = (
@@ -193,11 +193,11 @@ BODIES: Final = (
     b'{"a":' * 5_000,
     b"null x",
 )
-"""No JSON objects."""
+"""Values that are not JSON objects."""
 
 
 def texts(field: FieldDescriptor) -> list[str]:
-    """What a text field must refuse."""
+    """Returns the values that a text field must refuse."""
     option = field.GetOptions().Extensions[access_pb2.text]
     found = [*ANY_TEXT, *_of_kind(field)]
     if option != access_pb2.TEXT_VERBATIM:
@@ -209,7 +209,7 @@ def texts(field: FieldDescriptor) -> list[str]:
 
 
 def numbers(field: FieldDescriptor) -> list[Any]:
-    """What a number or an enum must refuse."""
+    """Returns the values that a number or an enum must refuse."""
     if field.enum_type is not None:
         return [*ENUMS, 0]
     if field.type == FieldDescriptor.TYPE_DOUBLE:
@@ -219,12 +219,12 @@ def numbers(field: FieldDescriptor) -> list[Any]:
 
 
 def of_field(field: FieldDescriptor) -> list[Any]:
-    """What gRPC can carry and the field, or each element of it, must refuse."""
+    """Returns the values that gRPC can carry and the field, or each element of it, must refuse."""
     return texts(field) if field.type == FieldDescriptor.TYPE_STRING else numbers(field)
 
 
 def of_json(field: FieldDescriptor) -> list[Any]:
-    """What only JSON can carry and the field, or each element of it, must refuse."""
+    """Returns the values that only JSON can carry and the field, or each element of it, must refuse."""
     if field.message_type is not None:
         return list(JSON_OBJECTS)
     if field.enum_type is not None:
@@ -243,7 +243,7 @@ def _of_kind(field: FieldDescriptor) -> Sequence[str]:
 
 
 def unreadable(value: Any) -> bool:
-    """Whether no protobuf parser gets past it: the answer may be MALFORMED_BODY, which names no field."""
+    """Returns whether every protobuf parser rejects it: the answer may be MALFORMED_BODY, which names no field."""
     if isinstance(value, float | int):
         return not -(10**300) <= value <= 10**300
     return isinstance(value, list) or value in LONE_SURROGATES

@@ -1,4 +1,4 @@
-"""A call on either face, and all that is answered, in each face's own words and in words that both share."""
+"""Calls over gRPC or REST, and their answers in the terms of each transport and in common terms."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,49 +32,49 @@ HTTP_STATUS: Final = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
-"""The product contract's status map; a code that is not in it is a fault of the server: 500."""
+"""The product contract's status map; a code that is not in it is an error of the server: 500."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a call ended: `status` is a gRPC status code or an HTTP status, by the face that was called."""
+    """The result of a call: `status` is a gRPC status code or an HTTP status, by the transport that was called."""
 
     status: grpc.StatusCode | int
     reason: str = ""
     """The machine-readable reason of a refusal."""
     body: Mapping[str, Any] = field(default_factory=dict)
-    """The response message as JSON; of a refusal everything that it says, but for the request's id."""
+    """The response message as JSON; of a refusal its whole text, except for the request's id."""
     raw: bytes = b""
     headers: Headers = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """What a refusal tells beside its reason, `state` for one."""
+    """The metadata of a refusal, such as `state`."""
     fields: tuple[str, ...] = ()
-    """The fields that a refusal complains of."""
+    """The fields that a refusal names."""
 
     @property
     def ok(self) -> bool:
-        """Whether the call did what it was asked."""
+        """True if the call succeeded."""
         return not self.reason
 
     @property
     def http(self) -> int:
-        """The status in HTTP's words, whichever face was called."""
+        """The HTTP status, whichever transport was called."""
         return self.status if isinstance(self.status, int) else HTTP_STATUS.get(self.status, 500)
 
 
 def ok_status(face: str, rpc: Rpc) -> grpc.StatusCode | int:
-    """What success looks like."""
+    """The status of success."""
     return grpc.StatusCode.OK if face == "grpc" else access_of(rpc).http_status or 200
 
 
 def native(actors: Actors, rpc: Rpc) -> Any:
-    """The gRPC method, from bytes to bytes; a stream for a streaming one."""
+    """Returns the gRPC method, from bytes to bytes; a stream for a streaming one."""
     path = f"/{rpc.descriptor.containing_service.full_name}/{rpc.name}"
     return actors.channel.unary_stream(path) if rpc.descriptor.server_streaming else actors.channel.unary_unary(path)
 
 
 def over_grpc(actors: Actors, rpc: Rpc, request: Message | bytes, actor: Actor | None, **headers: str) -> Answer:
-    """Call natively; underscores in header names stand for hyphens."""
+    """Calls over gRPC; underscores in header names stand for hyphens."""
     body = request if isinstance(request, bytes) else request.SerializeToString()
     metadata = tuple(_headers(actor, headers).items())
     try:
@@ -87,12 +87,12 @@ def over_grpc(actors: Actors, rpc: Rpc, request: Message | bytes, actor: Actor |
 
 
 def over_rest(actors: Actors, rpc: Rpc, request: Message, actor: Actor | None, **headers: str) -> Answer:
-    """Call through the edge; underscores in header names stand for hyphens."""
+    """Calls through the edge; underscores in header names stand for hyphens."""
     return send(actors, rpc, _set_fields(request), _headers(actor, headers))
 
 
 def send(actors: Actors, rpc: Rpc, fields: Mapping[str, Any], headers: Headers) -> Answer:
-    """Call through the edge with these fields, by JSON names, in path, query or body."""
+    """Calls through the edge with these fields, by JSON names, in path, query or body."""
     path, content = rest_request(rpc, fields)
     if rpc.verb == "GET":
         query = {name: value for name, value in fields.items() if name not in rpc.in_path}
@@ -121,12 +121,12 @@ def _set_fields(request: Message) -> dict[str, Any]:
 
 
 def success(rpc: Rpc, raw: bytes, call: Any) -> Answer:
-    """What a gRPC call that succeeded was told."""
+    """Returns the answer to a gRPC call that succeeded."""
     return Answer(grpc.StatusCode.OK, "", _body(rpc, raw), raw, dict(call.trailing_metadata()))
 
 
 def refusal(error: Any) -> Answer:
-    """What a failed gRPC call was told; a failure without a reason has its code's name for one."""
+    """Returns the answer to a failed gRPC call; without a reason in it, the name of its code is the reason."""
     trailing = dict(error.trailing_metadata())
     status = status_pb2.Status.FromString(trailing.pop("grpc-status-details-bin", b""))
     told, wrong = error_details_pb2.ErrorInfo(reason=error.code().name), error_details_pb2.BadRequest()
@@ -148,13 +148,13 @@ def refusal(error: Any) -> Answer:
 
 
 def rest_answer(response: httpx.Response) -> Answer:
-    """What a REST call was told; the envelope must be the contract's."""
+    """Returns the answer to a REST call; the envelope must be the contract's."""
     response.read()
     status, headers, raw = response.status_code, response.headers, response.content
     if headers["content-type"] == "image/png":
         return Answer(status, raw=raw, headers=headers)
     answer = response.json()
-    if "success" not in answer:  # a method without a message is answered bare
+    if "success" not in answer:  # a method without a message has no envelope
         return Answer(status, "", answer, raw, headers)
     if answer["success"]:
         assert response.is_success

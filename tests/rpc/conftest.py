@@ -1,4 +1,4 @@
-"""The stage of the access tests, and how long the races of this folder run."""
+"""The stage of the access tests, and the number of rounds of this folder's races."""
 
 import pytest
 
@@ -7,17 +7,17 @@ from tests.rpc.signed_in_stage import SignedInStage
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/rpc --rounds=50` races over 50 prescriptions."""
+    """Adds the option of `pytest tests/rpc --rounds=50`, which races over 50 prescriptions."""
     parser.addoption("--rounds", type=int, default=6, help="prescriptions to race over, of each kind")
 
 
 @pytest.fixture(scope="session")
 def rounds(request: pytest.FixtureRequest) -> int:
-    """How many prescriptions each race is run over; 6 where the option is not known because the whole suite runs."""
+    """Returns the prescriptions per race; 6 when the whole suite runs and the option is not registered."""
     return int(request.config.getoption("--rounds", 6))
 
 
 @pytest.fixture(scope="module")
 def stage(actors: Actors) -> SignedInStage:
-    """The people of the access table, on the shared instance; anew for each module, so that lists stay short."""
+    """Returns the people of the access table on the shared instance, new for each module to keep lists short."""
     return SignedInStage(actors)

@@ -27,11 +27,11 @@ class Rpc:
     descriptor: MethodDescriptor
     verb: str
     path: str
-    """Below /api/v1, with `{field_name}` where a field stands."""
+    """The path below /api/v1, with `{field_name}` for a field."""
 
     @property
     def name(self) -> str:
-        """Such as `ScanQrCode`."""
+        """The method's name, such as `ScanQrCode`."""
         return self.descriptor.name
 
     @property
@@ -57,17 +57,17 @@ def _rpcs() -> Iterator[Rpc]:
 
 RPCS: Final[Mapping[str, Rpc]] = {rpc.name: rpc for rpc in _rpcs()}
 WRITES: Final = tuple(rpc for rpc in RPCS.values() if rpc.verb != "GET")
-"""The methods that change something."""
+"""The methods that write."""
 
 
 def access_of(rpc: Rpc) -> access_pb2.Access:
-    """Who may call it, as the contracts say."""
+    """Returns the access option of a method in the protos."""
     option: access_pb2.Access = rpc.descriptor.GetOptions().Extensions[access_pb2.access]
     return option
 
 
 def rest_request(rpc: Rpc, body: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Path and content of a REST call. JSON is written in ASCII, so that lone surrogates go out as escapes."""
+    """Returns path and content of a REST call. JSON is written in ASCII, so that lone surrogates are escaped."""
     names = rpc.descriptor.input_type.fields_by_name
     path = re.sub(r"{(\w+)}", lambda found: quote(str(body[names[found[1]].json_name]), safe=""), rpc.path)
     rest = {name: value for name, value in body.items() if name not in rpc.in_path}
@@ -75,7 +75,7 @@ def rest_request(rpc: Rpc, body: Mapping[str, Any]) -> tuple[str, bytes]:
 
 
 def json_of(message: Message) -> dict[str, Any]:
-    """A message as REST writes it: JSON names, enums as words."""
+    """Returns a message as REST writes it: JSON names, enums as words."""
     answer = MessageToDict(message, always_print_fields_with_no_presence=True)
     _shorten(answer, cast_to(Descriptor, message.DESCRIPTOR))
     return answer
@@ -94,7 +94,7 @@ def _shorten(values: dict[str, Any], descriptor: Descriptor) -> None:
 
 
 def _is_bare(described: Descriptor) -> bool:
-    """Whether nothing in it is written in another way: the well-known types, and maps of texts."""
+    """Returns whether JSON keeps the message's fields as they are: the well-known types, and maps of texts."""
     return described.full_name.startswith("google.") or bool(described.GetOptions().map_entry)
 
 
@@ -103,7 +103,7 @@ def _each(value: Any, change: Any) -> Any:
 
 
 def word(name: str, described: FieldDescriptor) -> str:
-    """`PRESCRIPTION_STATUS_SCANNED` as REST says it: `scanned`."""
+    """Returns `PRESCRIPTION_STATUS_SCANNED` as REST writes it: `scanned`."""
     assert described.enum_type is not None
     prefix = described.enum_type.values_by_number[0].name.removesuffix("UNSPECIFIED")
     return name.removeprefix(prefix).lower()

@@ -1,4 +1,4 @@
-"""A patient's story in which every field holds a text of its own, so that an answer shows which fields it came from."""
+"""A patient's story in which every field has a unique text, so that an answer shows which fields it came from."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -71,12 +71,12 @@ CANARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "batch": (LINE["batchNumber"],),
     "pharmacy's notes": (PHARMACY_NOTE,),
 }
-"""What each field holds, by the words of the table; `mail` and `QR text` are added when the story is played."""
+"""The texts of each field, by the words of the table; `mail` and `QR text` are added when the story is played."""
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Who took part, what came of it, and which texts stand for which field."""
+    """The actors, the created objects, and the texts that stand for each field."""
 
     people: Mapping[str, Actor]
     patient_id: str
@@ -87,7 +87,7 @@ class Story:
     canaries: Mapping[str, tuple[str, ...]]
 
     def seen_in(self, answer: Any) -> set[str]:
-        """The fields of which an answer (JSON) shows anything."""
+        """Returns the fields of which an answer (JSON) shows any text."""
         leaves = list(texts(answer))
         return {
             field for field, marks in self.canaries.items() if any(mark in leaf for mark in marks for leaf in leaves)
@@ -95,7 +95,7 @@ class Story:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in a JSON value, at any depth; numbers too, as texts."""
+    """Returns every text in a JSON value, at any depth; numbers too, as texts."""
     if isinstance(value, Mapping):
         for inner in value.values():
             yield from texts(inner)
@@ -107,7 +107,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def names(value: Any) -> Iterator[str]:
-    """Every name of a member in a JSON value, at any depth."""
+    """Returns every member name in a JSON value, at any depth."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield name
@@ -118,7 +118,7 @@ def names(value: Any) -> Iterator[str]:
 
 
 def play(actors: Actors) -> Story:
-    """A doctor records the patient, a visit and a prescription; a pharmacist hands out a part; others look on."""
+    """Lets a doctor record the patient, a visit and a prescription, a pharmacist dispense a part, others look on."""
     people = {
         "PX": actors.new_patient("Per Stranger"),
         "DO": actors.new_doctor(),

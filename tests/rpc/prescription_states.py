@@ -1,4 +1,4 @@
-"""Prescriptions in every situation that their life knows."""
+"""Prescriptions in every situation of their life cycle."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,14 +27,14 @@ SNAPSHOT: Final = text(
         'log', (SELECT jsonb_agg(row ORDER BY row.id) FROM pharmacy_log AS row WHERE prescription_id = :id),
         'lines', (SELECT jsonb_agg(row ORDER BY row.id) FROM dispensed_lines AS row
             JOIN pharmacy_log AS entry ON entry.id = row.log_id WHERE entry.prescription_id = :id),
-        'mails', (SELECT count(*) FROM emails AS row WHERE prescription_id = :id))
+        'emails', (SELECT count(*) FROM emails AS row WHERE prescription_id = :id))
     """
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """A prescription in one of the situations, and who acts on it."""
+    """A prescription in one of the situations, and the pharmacist who acts on it."""
 
     written: prescription_pb2.Prescription
     reference_number: str
@@ -46,7 +46,7 @@ class Specimen:
         return self.written.id
 
     def lines(self, quantity: int) -> pharmacy.DispensePrescriptionRequest:
-        """The request that hands out so much."""
+        """Returns the request that dispenses this quantity."""
         request = pharmacy.DispensePrescriptionRequest(prescription_id=self.id)
         request.items.add(
             item_id=self.written.items[0].id,
@@ -59,7 +59,7 @@ class Specimen:
 
 
 class PrescriptionStates:
-    """Brings prescriptions into every situation, by the API where it can and by SQL where only time could."""
+    """Brings prescriptions into every situation, by the API if possible and by SQL if only time could do it."""
 
     def __init__(self, actors: Actors, instance: RunningInstance) -> None:
         self._actors = actors
@@ -69,48 +69,48 @@ class PrescriptionStates:
         self._kept: dict[str, Specimen] = {}
 
     def fresh(self, situation: str, email: str | None = None) -> Specimen:
-        """A prescription in that situation, of a patient of its own, who may have an address."""
+        """Returns a new prescription in that situation, of a new patient, with or without an address."""
         specimen = self._written(email)
         getattr(self, f"_{situation}")(specimen)
         return specimen
 
     def kept(self, situation: str) -> Specimen:
-        """The same one for all actions that must not change it."""
+        """Returns the same prescription for all actions that must not change it."""
         if situation not in self._kept:
             self._kept[situation] = self.fresh(situation, new_email())
         return self._kept[situation]
 
     def rows(self, specimen: Specimen) -> Any:
-        """All that is stored about it; what time has ended shows as written down, which may happen at any moment."""
+        """Returns all stored rows of it; expiry shows as persisted, because that may happen at any moment."""
         return self._instance.run(self._rows(specimen.id))
 
     def state(self, specimen: Specimen) -> str:
-        """The state that its doctor sees."""
+        """Returns the state that its doctor sees."""
         request = clinical.GetPrescriptionRequest(prescription_id=specimen.id)
         answer = over_grpc(self._actors, RPCS["GetPrescription"], request, self._actors.doctor)
         return str(answer.body["prescription"]["status"])
 
     def open_quantity(self, specimen: Specimen) -> int:
-        """How much of its one item is not dispensed yet."""
+        """Returns how much of its one item is not dispensed yet."""
         item = self.rows(specimen)["items"][0]
         return int(item["quantity"] - item["dispensed_quantity"])
 
     def alter(self, specimen: Specimen, statement: str) -> None:
-        """Do what only time does."""
+        """Makes a change by SQL that otherwise only time makes."""
         self._instance.run(self._execute(statement, specimen.id))
 
     def act(self, name: str, request: Message, actor: Actor) -> None:
-        """Do something that must succeed."""
+        """Sends a call that must succeed."""
         answer = over_grpc(self._actors, RPCS[name], request, actor)
         assert answer.ok, (name, answer)
 
     def see(self, specimen: Specimen, actor: Actor | None = None) -> None:
-        """Look the prescription up."""
+        """Looks the prescription up."""
         request = pharmacy.LookupPrescriptionsRequest(reference_number=specimen.written.prescription_number)
         self.act("LookupPrescriptions", request, actor or self._caller)
 
     def hold(self, specimen: Specimen, actor: Actor | None = None) -> None:
-        """Claim it."""
+        """Claims the prescription for a pharmacist."""
         self.see(specimen, actor)
         request = pharmacy.ValidatePrescriptionRequest(prescription_id=specimen.id)
         self.act("ValidatePrescription", request, actor or self._caller)

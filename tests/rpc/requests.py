@@ -1,4 +1,4 @@
-"""A valid request of every RPC, about PO and his prescription."""
+"""A valid request of every RPC, about PO and a prescription of PO."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -21,7 +21,7 @@ NO_CODE: Final = "000000"
 def request_for(
     stage: SignedInStage, rpc: str, prescription: Prescription | None, actor: Actor | None = None
 ) -> Message:
-    """The request of an RPC, about this prescription if it is about one, with a code if the actor needs one."""
+    """Returns a request of an RPC, about this prescription if it is about one, with a code if the actor needs one."""
     if rpc in _WITH_CODE:
         request_type, issue = _WITH_CODE[rpc]
         return request_type(otp_code=NO_CODE if actor is None else issue(stage.actors, actor))
@@ -65,14 +65,14 @@ def _dispense(_: SignedInStage, prescription: Prescription) -> Message:
 
 
 def _reset_password(stage: SignedInStage) -> Message:
-    """Of somebody new: an account is sent ten codes a day."""
+    """Uses a new account, because an account is sent ten codes a day."""
     actor = stage.actors.new_patient()
     code = stage.actors.reset_code(actor)
     return auth.ResetPasswordRequest(email=actor.email, otp_code=code, new_password=PASSWORD)
 
 
 def _verify_user(stage: SignedInStage) -> Message:
-    """Somebody new, so that UP stays unverified."""
+    """Uses a new account, so that UP stays unverified."""
     return auth.VerifyUserRequest(user_id=stage.actors.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
 
 

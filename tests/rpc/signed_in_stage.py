@@ -33,10 +33,10 @@ _BUSY: Final = {
         "sign_in_counters",
     )
 }
-"""Tables that change by themselves, or with every sign-in, try or refusal."""
+"""Tables that change without a write, or with every sign-in, try or refusal."""
 
-# xmin is the transaction that wrote a row: whatever is written, even with the same values, shows. Mails are written
-# while they are sent, so they are only counted.
+# xmin is the transaction that wrote a row: it reveals any write, even with the same values. Emails are
+# written while they are sent, so they are only counted.
 _WRITTEN: Final = text(
     " UNION ALL ".join(
         f"SELECT '{table}', count(*), {'0' if table == 'emails' else 'max(xmin::text::bigint)'} FROM {table}"  # noqa: S608
@@ -46,7 +46,7 @@ _WRITTEN: Final = text(
 
 
 class SignedInStage:
-    """Signs everybody in once; scenes are set up when they are first asked for."""
+    """Signs each actor in once; scenes are set up at their first use."""
 
     def __init__(self, actors: Actors) -> None:
         self.actors = actors
@@ -79,7 +79,7 @@ class SignedInStage:
         return actor
 
     def prescription(self, scene: str, *, fresh: bool) -> Prescription | None:
-        """The prescription of a scene: one for all, or a new one for who is going to change it."""
+        """Returns the prescription of a scene: a shared one, or a new one for an actor who is going to change it."""
         if fresh:
             return self._scenes[scene]()
         if scene not in self._shared:
@@ -87,18 +87,18 @@ class SignedInStage:
         return self._shared[scene]
 
     def another_session(self, actor: Actor) -> tuple[Actor, str]:
-        """The actor in a new session, and its refresh token."""
+        """Returns the actor in a new session, and its refresh token."""
         tokens = self.actors.instance.run(self._open_session(actor.user_id))
         return replace(actor, token=tokens.access_token), tokens.refresh_token
 
     @functools.cached_property
     def lodger(self) -> Actor:
-        """Who signs in again and again: of an account's sessions only the newest five live."""
+        """The actor of repeated sign-ins: only the newest five sessions of an account stay alive."""
         return self.actors.new_patient("Lou Lodger")
 
     @functools.cached_property
     def visit_id(self) -> str:
-        """A visit of PO that DO recorded."""
+        """The id of a visit of PO that DO recorded."""
         request = clinical_service_pb2.CreateMedicalVisitRequest(
             patient_id=self["PO"].patient_id,
             visit_date="2026-01-05",
@@ -109,16 +109,16 @@ class SignedInStage:
 
     @functools.cached_property
     def reference_number(self) -> str:
-        """PO's."""
+        """The reference number of PO."""
         request = clinical_service_pb2.GetProfileRequest()
         return self.actors.clinical.GetProfile(request, metadata=self["PO"].metadata).patient.reference_number
 
     def qr_text(self, prescription: Prescription) -> str:
-        """What the prescription's code says."""
+        """Returns the text of the prescription's QR code."""
         return self.actors.qr_text(prescription.id, self["DO"])
 
     def written(self) -> Any:
-        """A value that differs after anything was written but sessions and the sending of mails."""
+        """Returns a value that differs after any write except sessions and the sending of emails."""
         return self.actors.instance.run(self._written())
 
     async def _written(self) -> Any:
@@ -169,7 +169,7 @@ class SignedInStage:
 
 
 def dispense_line(prescription: Prescription, quantity: int) -> pharmacy_service_pb2.DispenseLine:
-    """So many of the only medicine."""
+    """Returns a line that dispenses this quantity of the only medicine."""
     return pharmacy_service_pb2.DispenseLine(
         item_id=prescription.items[0].id,
         quantity=quantity,

@@ -1,4 +1,4 @@
-"""For every write requests that are accepted, and fill in every field between them: what bad values are put into."""
+"""Accepted requests for every write that together fill in every field: the templates for invalid values."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ NONCE: Final = "kN3v0Qm5Yt8Zr1Xw6Bc2Da"
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Requests, and who sends them."""
+    """Valid requests of a method, and their senders."""
 
     actor: Actor | None
     requests: tuple[Message, ...]
     senders: tuple[Actor, ...] = ()
-    """Who sends each of them, if they are not all for the same."""
+    """The sender of each request, if they differ."""
 
     def sent(self) -> Iterator[tuple[Message, Actor | None]]:
-        """Each request with its sender."""
+        """Returns each request with its sender."""
         return zip(self.requests, self.senders or (self.actor,) * len(self.requests), strict=True)
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the sender's REST calls carry."""
+        """The headers of the sender's REST calls."""
         return self.actor.headers if self.actor else {}
 
 
 class World:
-    """The things that requests name."""
+    """The objects that requests name."""
 
     def __init__(self, actors: Actors) -> None:
         self.actors = actors
@@ -48,39 +48,39 @@ class World:
         self.visit_id = self._visit(self.patient.patient_id, actors.doctor)
 
     def record(self) -> str:
-        """The id of a new patient record without an account."""
+        """Returns the id of a new patient record without an account."""
         request = clinical.CreatePatientRequest(
             full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
         )
         return self.actors.clinical.CreatePatient(request, metadata=self.actors.doctor.metadata).patient.id
 
     def version(self, patient_id: str) -> int:
-        """The present one of a patient record."""
+        """Returns the current version of a patient record."""
         request = clinical.GetPatientRequest(patient_id=patient_id)
         return self.actors.clinical.GetPatient(request, metadata=self.actors.doctor.metadata).patient.version
 
     def foreign_ids(self) -> tuple[str, ...]:
-        """Ids of what is nobody's business here: another doctor's prescription, item and visit, a patient's account."""
+        """Ids that must be refused here: another doctor's prescription, item and visit, a patient's account."""
         doctor, patient_id = self.actors.new_doctor(), self.record()
         written = self.actors.prescribe(patient_id, doctor=doctor)
         return written.id, written.items[0].id, self._visit(patient_id, doctor), self.patient.user_id
 
     def written(self) -> str:
-        """The id of a prescription by the doctor."""
+        """Returns the id of a prescription by the doctor."""
         return self.actors.prescribe(self.record_id).id
 
     def mailable(self) -> str:
-        """The id of one whose patient has an address."""
+        """Returns the id of a prescription whose patient has an address."""
         return self.actors.prescribe(self.patient.patient_id).id
 
     def held(self, *quantities: int) -> Any:
-        """A prescription that the pharmacist holds."""
+        """Returns a prescription that the pharmacist has claimed."""
         written = self.actors.prescribe(self.record_id, *quantities)
         self.actors.claim(written.id, self.actors.pharmacist)
         return written
 
     def scanned(self) -> str:
-        """The id of a prescription that the pharmacist has scanned."""
+        """Returns the id of a prescription that the pharmacist has scanned."""
         written = self.actors.prescribe(self.record_id)
         scan = pharmacy.ScanQrCodeRequest(qr_code=self.actors.qr_text(written.id))
         self.actors.pharmacy.ScanQrCode(scan, metadata=self.actors.pharmacist.metadata)
@@ -112,7 +112,7 @@ DETAILS: Final[Mapping[str, Any]] = {
 
 
 def sound(rpc: str, world: World) -> Sound:
-    """The sound requests of that method."""
+    """Returns the valid requests of that method."""
     return _SOUND[rpc](world)
 
 

@@ -1,4 +1,4 @@
-"""Every RPC, called by everybody, about somebody's real object, over both faces."""
+"""Every RPC, called by every actor, about another owner's real object, over gRPC and REST."""
 
 import json
 import time
@@ -77,9 +77,9 @@ def test_s33_foreign_object_is_refused_like_absent_one(stage: SignedInStage, fac
 
 @pytest.mark.parametrize("cell", {(cell.rpc, cell.scene): cell for cell in HIDDEN}.values(), ids=str)
 def test_s33_foreign_object_takes_as_long_as_absent_one(stage: SignedInStage, cell: Cell) -> None:
-    """The share of foreign objects that are answered later than absent ones stays near one half.
+    """Foreign objects are answered later than absent ones in about half of all pairs.
 
-    Of 40 and 40 equal ones it leaves these bounds in one try of fifty; a difference leaves them each time.
+    For 40 and 40 equal samples the share leaves these bounds in one try of fifty; a real difference always does.
     """
     foreign, absent = foreign_and_absent(stage, cell)
     shares: list[float] = []
@@ -95,7 +95,7 @@ def test_s33_foreign_object_takes_as_long_as_absent_one(stage: SignedInStage, ce
 
 
 def foreign_and_absent(stage: SignedInStage, cell: Cell) -> tuple[Message, Message]:
-    """The request about what is somebody else's, and the same about what does not exist."""
+    """Returns the request about another owner's object, and the same about an object that does not exist."""
     prescription = stage.prescription(cell.scene, fresh=False)
     foreign = request_for(stage, cell.rpc, prescription)
     absent = request_for(stage, cell.rpc, prescription)
@@ -104,19 +104,19 @@ def foreign_and_absent(stage: SignedInStage, cell: Cell) -> tuple[Message, Messa
 
 
 def seconds(stage: SignedInStage, cell: Cell, request: Message) -> float:
-    """How long a refusal takes."""
+    """Returns how long a refusal takes, in seconds."""
     begun = time.perf_counter()
     assert not over_grpc(stage.actors, RPCS[cell.rpc], request, stage[cell.actor]).ok
     return time.perf_counter() - begun
 
 
 def share_later(first: Sequence[float], second: Sequence[float]) -> float:
-    """Of all pairs the share in which the first took longer (the area under the ROC curve)."""
+    """Returns the share of all pairs in which the first took longer (the area under the ROC curve)."""
     return sum(one > other for one in first for other in second) / (len(first) * len(second))
 
 
 def acting(stage: SignedInStage, cell: Cell) -> Actor | None:
-    """The cell's actor; what changes a session, or needs one that is as it was, is done in one that nobody needs."""
+    """Returns the cell's actor, in a separate session for calls that change a session or need a new one."""
     if cell.actor == "Z":
         revoked, _ = stage.another_session(stage[cell.first_allowed])
         assert stage.actors.rest("POST", "/auth/logout", revoked)[0] == 200
@@ -126,13 +126,13 @@ def acting(stage: SignedInStage, cell: Cell) -> Actor | None:
 
 
 def owners_marks(stage: SignedInStage) -> list[str]:
-    """What shows that an answer is about PO, or of the doings of DO and HC with him."""
+    """Returns texts that show that an answer is about PO, or about the acts of DO and HC for PO."""
     held = stage.prescription("held", fresh=False)
     assert held is not None
     return [stage["PO"].email, stage.visit_id, held.id, held.prescription_number]
 
 
 def said(answer: Answer) -> tuple[object, str, Mapping[str, object], Mapping[str, str]]:
-    """All of an answer that does not differ from call to call anyway."""
+    """Returns the parts of an answer that do not differ from call to call anyway."""
     headers = {name: text for name, text in answer.headers.items() if name not in VOLATILE}
     return answer.status, answer.reason, answer.body, headers

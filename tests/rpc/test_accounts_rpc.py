@@ -1,4 +1,4 @@
-"""Passwords, closed accounts and keys as callers see them, over both faces."""
+"""Passwords, closed accounts and keys as callers see them, over gRPC and REST."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,7 +24,7 @@ def patient(actors: Actors) -> Actor:
 
 
 def called(actors: Actors, method: str, path: str, body: Any = None, actor: Actor | None = None) -> Mapping[str, Any]:
-    """The data of a successful REST call."""
+    """Returns the data of a successful REST call."""
     status, answer = actors.rest(method, path, actor, body)
     assert status == 200, answer
     data: Mapping[str, Any] = answer["data"]
@@ -34,7 +34,7 @@ def called(actors: Actors, method: str, path: str, body: Any = None, actor: Acto
 def refused(
     actors: Actors, method: str, path: str, body: Any, actor: Actor | None = None
 ) -> tuple[int, str, list[str]]:
-    """Status, type and fields of a failed REST call."""
+    """Returns status, type and fields of a failed REST call."""
     status, answer = actors.rest(method, path, actor, body)
     error = answer["error"]
     return status, error["type"], [detail["field"] for detail in error["details"]]

@@ -1,4 +1,4 @@
-"""Nobody and the wrong role are refused before anything that they sent is looked at."""
+"""Anonymous callers and wrong roles are refused before the content of their calls is read."""
 
 from typing import Any
 

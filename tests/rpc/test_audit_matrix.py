@@ -1,4 +1,4 @@
-"""Every RPC, called by who may and by who may not: each leaves the record that its access option names."""
+"""Every RPC, called by permitted and by other actors: each call leaves the record that its access option names."""
 
 import pytest
 from medconnect.options.v1 import audit_pb2
@@ -14,13 +14,13 @@ from tests.rpc.test_access_matrix import acting
 
 DENIED = {"P", "V", "N", "O"}
 KINDS = {"", "access_log", "account", "audit", "email", "emails", "patient", "prescription", "visit"}
-"""Of objects; a refusal names them as a success does."""
+"""The kinds of objects; a refusal names them as a success does."""
 OF_STRANGERS = {"Register", "Login", "ResetPassword"}
-"""They sign in, or act by a mailed code: who calls without a token acts in the account that it is about."""
+"""They sign in, or act by an emailed code: a caller without a token acts in the account that the call is about."""
 
 
 def one_of_each_kind() -> list[Cell]:
-    """Of every row of the access table one cell of each kind of answer."""
+    """Returns, for every row of the access table, one cell of each kind of answer."""
     kinds = {(cell.rpc, cell.scene, cell.expected): cell for cell in reversed(CELLS)}
     return list(kinds.values())
 

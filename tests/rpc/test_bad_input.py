@@ -1,4 +1,4 @@
-"""Bad values in every field of every write, over both faces: refused by name, and nothing is stored."""
+"""Invalid values in every field of every write, over gRPC and REST: refused by name, and nothing is stored."""
 
 import copy
 from collections.abc import Iterable, Iterator
@@ -24,43 +24,43 @@ FED: Final = tuple(rpc for rpc in WRITES if rpc.descriptor.input_type.fields)
 RESTLESS = frozenset(
     {"mail_workers", "background_tasks", "events", "audit_records", "audit_seals", "rate_limit_buckets"}
 )
-"""Signs of life; refusals are recorded, and charged."""
+"""Heartbeats; refusals are recorded, and charged."""
 IN_MOTION: Final = frozenset({"emails", "mail_workers"})
-"""Tables that the worker writes to at any time: of mails only the number is compared."""
+"""Tables that the worker writes to at any time: of emails only the number is compared."""
 ABOUT_ANY_ACCOUNT: Final = frozenset({"DeactivateUser", "ReactivateUser"})
 OVER_BOTH: Final = (bad_values.NUL, bad_values.TOO_LONG, bad_values.BLANK, bad_values.PRIVATE, "", 0, -1)
-"""Of what gRPC can carry too, REST is fed these."""
+"""How many of the values that gRPC can carry are sent over REST."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A field of a request, or of a message inside it, and the way there."""
+    """A field of a request, or of a message inside it, and the path to it."""
 
     field: FieldDescriptor
     above: tuple[FieldDescriptor, ...] = ()
 
     @property
     def whole(self) -> str:
-        """The JSON path of the field; of a list on the way, the last of two elements."""
+        """The JSON path of the field; of a list on the path, the last of two elements."""
         steps = [f.json_name + ("[1]" if f.is_repeated else "") for f in self.above]
         return ".".join([*steps, self.field.json_name])
 
     @property
     def element(self) -> str:
-        """The JSON path of what is fed: of a list its second element."""
+        """The JSON path of the changed value: of a list its second element."""
         return self.whole + ("[1]" if self.field.is_repeated else "")
 
     @property
     def roughly(self) -> tuple[str, ...]:
         """The JSON paths by which Envoy may name it.
 
-        For an object in a scalar's place it names the message around; of a list of scalars the first element always.
+        For an object in place of a scalar it names the enclosing message; of a list of scalars always the first.
         """
         around = [Place(step, self.above[:depth]).element for depth, step in enumerate(self.above)]
         return (self.element, self.whole, f"{self.whole}[0]", *around)
 
     def fed(self, request: Message, value: Any) -> Message:
-        """The request with that value."""
+        """Returns the request with that value."""
         changed = copy.deepcopy(request)
         holder: Any = changed
         for step in self.above:
@@ -73,7 +73,7 @@ class Place:
         return changed
 
     def fed_json(self, request: Message, value: Any, *, element: bool) -> dict[str, Any]:
-        """The request's JSON with that value, for a list in place of its second element or of all of it."""
+        """Returns the request's JSON with that value, for a list in place of its second element or of all of it."""
         body = json_of(request)
         holder: Any = body
         for step in self.above:
@@ -86,7 +86,7 @@ class Place:
 
 
 def places(descriptor: Descriptor, above: tuple[FieldDescriptor, ...] = ()) -> Iterator[Place]:
-    """Every field of a message and of the messages in it, but the one map there is: `test_events_rpc` feeds that."""
+    """Returns all fields of a message and its messages, except the one map, which `test_events_rpc` covers."""
     for field in descriptor.fields:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             continue
@@ -96,7 +96,7 @@ def places(descriptor: Descriptor, above: tuple[FieldDescriptor, ...] = ()) -> I
 
 
 def filled(place: Place, request: Message) -> bool:
-    """Whether the request says something there."""
+    """Returns whether the request sets the field."""
     holder: Any = request
     for step in place.above:
         inner = getattr(holder, step.name)
@@ -125,7 +125,7 @@ def rpc(request: pytest.FixtureRequest) -> Rpc:
 
 @pytest.fixture
 def requests(rpc: Rpc, world: World, instance: RunningInstance) -> Iterator[Sound]:
-    """Sound requests of the method. Afterwards: nothing was stored meanwhile, and they are accepted."""
+    """Yields valid requests of the method; afterwards checks that nothing was stored and that they are accepted."""
     found = sound(rpc.name, world)
     before = stored(instance)
     yield found
@@ -136,14 +136,14 @@ def requests(rpc: Rpc, world: World, instance: RunningInstance) -> Iterator[Soun
 
 
 def stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
-    """Of each table the number of rows, and a sum of their contents."""
+    """Returns the number of rows of each table, and a checksum of their contents."""
     return instance.run(_stored(instance))
 
 
 async def _stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
     found = {}
     async with instance.core.work.read() as tx:
-        await tx[ExpiryRepository].expire_due()  # else it is written down by itself between two looks
+        await tx[ExpiryRepository].expire_due()  # otherwise it is persisted between two readings
         for table in metadata.tables:
             contents = "0" if table in IN_MOTION else "coalesce(sum(hashtext(row::text)), 0)"
             row = await tx.connection.execute(text(f"SELECT count(*), {contents} FROM {table} AS row"))  # noqa: S608
@@ -152,12 +152,12 @@ async def _stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
 
 
 def base_of(place: Place, requests: Sound) -> Message:
-    """The first of the requests that fills in the field."""
+    """Returns the first of the requests that sets the field."""
     return next(request for request in requests.requests if filled(place, request))
 
 
 def fault(answer: Answer, *named: str) -> str | None:
-    """What is wrong with the refusal of a bad value; `named` are the paths of which it must name one."""
+    """Returns the fault in the refusal of an invalid value; `named` are the paths of which it must name one."""
     if answer.ok:
         return "was accepted"
     if answer.http == 404 and answer.reason == "RESOURCE_NOT_FOUND":
@@ -168,7 +168,7 @@ def fault(answer: Answer, *named: str) -> str | None:
 
 
 def assert_none(faults: Iterable[tuple[str, Any, str | None]]) -> None:
-    """Show every fault there is: the field, the value and what happened."""
+    """Reports every fault: the field, the value and the result."""
     found = [f"{path} = {value!r:.60} {wrong}" for path, value, wrong in faults if wrong is not None]
     assert not found, "\n".join(found)
 
@@ -183,7 +183,7 @@ def test_s69_every_field_is_refused_what_it_must_not_hold(
         base = base_of(place, requests)
         others = foreign_ids if place.field.name.endswith("_id") else ()
         if rpc.name in ABOUT_ANY_ACCOUNT:
-            others = others[:-1]  # a patient's account is not foreign here
+            others = others[:-1]  # a patient's account is permitted here
         for value in [*bad_values.of_field(place.field), *others]:
             answer = over_grpc(actors, rpc, place.fed(base, value), requests.actor)
             faults.append((place.element, value, fault(answer, place.element)))
@@ -206,7 +206,7 @@ def test_s69_every_field_is_refused_what_only_json_can_say(rpc: Rpc, requests: S
 
 
 def json_values(place: Place) -> Iterator[tuple[Any, bool]]:
-    """Bad values, and whether they replace an element or, of a list, all of it."""
+    """Returns invalid values, and whether they replace an element or, of a list, all of it."""
     repeated = place.field.is_repeated
     for value in bad_values.of_json(place.field):
         yield value, repeated
@@ -225,7 +225,7 @@ def test_s89_every_text_is_taken_with_what_is_pasted_unseen(rpc: Rpc, world: Wor
 
 
 def pasted(request: Message) -> Message:
-    """The request with a byte order mark before each text, a zero width space behind it and embeddings around it."""
+    """Returns the request with a byte order mark before each text, embeddings, and a zero width space after it."""
     wrapped = copy.deepcopy(request)
     for field, value in request.ListFields():
         if field.message_type is not None or field.type != FieldDescriptor.TYPE_STRING or is_verbatim(field):
@@ -242,12 +242,12 @@ def pasted(request: Message) -> Message:
 
 
 def is_verbatim(field: FieldDescriptor) -> bool:
-    """Whether the field is compared as it is sent; of these a QR code alone is pasted."""
+    """Returns whether the field is compared as sent; of these only a QR code is pasted."""
     return field.GetOptions().Extensions[access_pb2.text] == access_pb2.TEXT_VERBATIM and field.name != "qr_code"
 
 
 def nested(field: FieldDescriptor) -> bool:
-    """Whether the field holds a message of our own."""
+    """Returns whether the field holds a message of our own."""
     return field.message_type is not None and not field.message_type.GetOptions().map_entry
 
 
@@ -290,7 +290,7 @@ def test_s69_there_are_over_120_bad_values() -> None:
 
 
 def test_every_field_of_every_write_is_fed(world: World) -> None:
-    """The tests above would say nothing about a field that no sound request fills in."""
+    """The tests above would not cover a field that no valid request sets."""
     for rpc in FED:
         requests = sound(rpc.name, world)
         for place in places(rpc.descriptor.input_type):

@@ -1,4 +1,4 @@
-"""What admins see and mend of the mail queue, over both faces."""
+"""Admins read and repair the email queue, over gRPC and REST."""
 
 import json
 import time
@@ -24,7 +24,7 @@ SHOWN: Final = {"id", "kind", "recipient", "status", "attempts", "error", "creat
 
 
 def record_patient(actors: Actors, email: str) -> None:
-    """Somebody who is welcomed by mail."""
+    """Records a patient who gets a welcome email."""
     request = clinical.CreatePatientRequest(
         email=email, full_name="Wanda Watched", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
     )
@@ -32,14 +32,14 @@ def record_patient(actors: Actors, email: str) -> None:
 
 
 def unmistakable() -> tuple[str, str]:
-    """An address, and how it looks masked: its domain is nobody else's."""
+    """Returns an address, and its masked form: no other address has its domain."""
     domain = f"{uuid4().hex[:12]}.example"
     return f"wanda@{domain}", f"w***@{domain}"
 
 
 @contextmanager
 def watched(actors: Actors, **request: Any) -> Iterator[Any]:
-    """The messages of WatchEmails over gRPC."""
+    """Returns the messages of WatchEmails over gRPC."""
     stream = actors.events.WatchEmails(
         events.WatchEmailsRequest(**request), metadata=actors.admin.metadata, timeout=PATIENCE_SECONDS
     )
@@ -50,7 +50,7 @@ def watched(actors: Actors, **request: Any) -> Iterator[Any]:
 
 
 def changes_of(messages: Iterator[Any], recipient: str, count: int) -> list[Any]:
-    """The first changes of the mails to that masked address."""
+    """Returns the first changes of the emails to that masked address."""
     found: list[Any] = []
     while len(found) < count:
         message = next(messages)
@@ -173,7 +173,7 @@ def test_test_event_reaches_only_the_admin_who_emitted_it(actors: Actors, sender
     assert "&lt;b&gt;ü&lt;/b&gt;" in body(mail, "html")
     assert "RX-" not in body(mail, "plain")
     sender.wait(patient.email, written.prescription_number)
-    assert len(sender.mails(patient.email)) <= before + 2  # the welcome and the prescription: none for the test
+    assert len(sender.mails(patient.email)) <= before + 2  # the welcome and the prescription, and none for the test
 
 
 @pytest.mark.parametrize(

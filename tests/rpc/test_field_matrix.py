@@ -1,4 +1,4 @@
-"""Who sees which field: every answer of every role is searched for texts that stand in one field each."""
+"""The fields that each role sees: every answer is searched for texts that are unique to one field."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +46,7 @@ SEEN: Mapping[tuple[str, str], set[str]] = {
     ("DX", "/doctors/patients/{patient}/medical-history"): HISTORY,
     ("DX", "/doctors/prescriptions"): set(),
     ("DX", "/doctors/medical-visits"): set(),
-    # the pharmacist who handed out
+    # the pharmacist who dispensed
     ("HC", "/pharmacy/lookup {number}"): FOR_PHARMACIST,
     ("HC", "/pharmacy/lookup {reference}"): FOR_PHARMACIST,
     ("HC", "/pharmacy/scan {qr}"): FOR_PHARMACIST,
@@ -65,7 +65,7 @@ SEEN: Mapping[tuple[str, str], set[str]] = {
     ("A", "/events/emails"): set(),
     ("A", "/events/email-queue/status"): set(),
 }
-"""What each actor's answers show of the patient's story; a path with a text behind it is a call with that body."""
+"""The fields of the patient's story in each actor's answers; a path followed by a text is a call with that body."""
 
 NEVER: Mapping[str, set[str]] = {
     "PO": {"doctor's notes", "pharmacy's notes"},
@@ -76,7 +76,7 @@ NEVER: Mapping[str, set[str]] = {
     "HX": EVERYTHING,
     "A": EVERYTHING - {"name", "mail", "phone"},
 }
-"""What no answer may show: the security design's table."""
+"""The fields that no answer may show: the security design's table."""
 
 FORBIDDEN_NAMES = {"password", "hash", "otp", "token", "secret", "jti", "kid", "nonce", "key", "sid", "fence"}
 PERMITTED_NAMES = {"qrHash", "nextPageToken"}
@@ -128,19 +128,19 @@ def test_a_refusal_shows_nothing_of_what_it_refuses(actors: Actors, story: Story
 
 
 def answer(actors: Actors, story: Story, who: str, view: str) -> Any:
-    """What the actor is answered: the whole body, which must be a success."""
+    """Returns the whole body of the answer to the actor, which must be a success."""
     status, told = call(actors, story, who, view)
     assert status == 200, told
     return told["data"]
 
 
 def is_act(view: str) -> bool:
-    """Whether it changes the story, or puts it into the caller's own history."""
+    """Returns whether the call changes the story, or adds it to the caller's own history."""
     return view.startswith(("/pharmacy/scan", "/pharmacy/lookup", "/pharmacy/validate", "/pharmacy/release"))
 
 
 def call(actors: Actors, story: Story, who: str, view: str) -> tuple[int, dict[str, Any]]:
-    """Get the path, or post to it if it is a pharmacy's act."""
+    """Gets the path, or posts to it if it is a pharmacy's act."""
     path, _, body = view.format(
         prescription=story.prescription_id,
         patient=story.patient_id,

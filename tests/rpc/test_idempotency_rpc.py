@@ -1,4 +1,4 @@
-"""A write that is repeated with its key is executed once, whichever it is and however its first answer was lost."""
+"""Every write that is repeated with its key is executed once, however its first answer was lost."""
 
 import random
 import time
@@ -24,7 +24,7 @@ CREATE = RPCS["CreatePrescription"]
 REPLAYED = "idempotent-replayed"
 ROUNDS = {"grpc": 40, "rest": 20}
 MARGIN = 1.5
-"""The most patient caller waits so many times as long as an answer takes."""
+"""The longest wait of a caller, as a multiple of the time that an answer takes."""
 IDEMPOTENT = {name for name, rpc in RPCS.items() if access_of(rpc).idempotent}
 FIRST_CELLS = {cell.rpc: cell for cell in reversed(CELLS) if cell.expected == OK and cell.rpc in IDEMPOTENT}
 WRITES = [FIRST_CELLS[name] for name in sorted(FIRST_CELLS)]
@@ -33,7 +33,7 @@ OF_WHO_IS_SIGNED_IN = {
     *("RequestHistoryAccess", "ConfirmHistoryAccess"),
 }
 OTHERS = {"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword"} | OF_WHO_IS_SIGNED_IN
-"""Writes that ignore keys: they take secrets, or answer them."""
+"""Writes that ignore keys, because they receive or return secrets."""
 
 
 def test_every_write_says_whether_it_takes_a_key() -> None:
@@ -152,19 +152,19 @@ def test_create_with_lost_replies_makes_one_prescription(stage: SignedInStage, f
 
 
 def keyed_write(stage: SignedInStage, cell: Cell) -> tuple[Message, Actor]:
-    """A request that will change something, and who may make it."""
+    """Returns a request that will change data, and a permitted actor."""
     prescription = stage.prescription(cell.scene, fresh=True)
     return request_for(stage, cell.rpc, prescription), stage[cell.actor]
 
 
 def shared_write(stage: SignedInStage, cell: Cell) -> tuple[Message, Actor]:
-    """A request that will not come so far as to change anything."""
+    """Returns a request that fails before it changes anything."""
     prescription = stage.prescription(cell.scene, fresh=False)
     return request_for(stage, cell.rpc, prescription), stage[cell.actor]
 
 
 def refuses_key(stage: SignedInStage, face: str, cell: Cell, key: str) -> None:
-    """Check that a call with this key is refused for it, and does nothing."""
+    """Checks that a call with this key is refused because of it, and does nothing."""
     request, actor = shared_write(stage, cell)
     before = stage.written()
 
@@ -176,7 +176,7 @@ def refuses_key(stage: SignedInStage, face: str, cell: Cell, key: str) -> None:
 
 
 def another_request(request: Message) -> Message:
-    """A request that is valid too, but not the same."""
+    """Returns a request that is also valid, but not the same."""
     other = type(request)()
     other.CopyFrom(request)
     name, value = next((field.name, value) for field, value in other.ListFields() if isinstance(value, str))
@@ -185,7 +185,7 @@ def another_request(request: Message) -> Message:
 
 
 def hang_up_grpc(stage: SignedInStage, request: Message, key: str, patience: float) -> bool:
-    """Call, and hang up after so many seconds; say whether that was before the answer came."""
+    """Calls, and cancels after that many seconds; returns whether that was before the answer came."""
     call = native(stage.actors, CREATE).future(
         request.SerializeToString(), metadata=(*stage["DO"].metadata, ("idempotency-key", key))
     )
@@ -195,7 +195,7 @@ def hang_up_grpc(stage: SignedInStage, request: Message, key: str, patience: flo
 
 
 def hang_up_rest(stage: SignedInStage, request: Message, key: str, patience: float) -> bool:
-    """The same through the edge."""
+    """Does the same through the edge."""
     headers = {**stage["DO"].headers, "idempotency-key": key}
     try:
         answer = stage.actors.http.post(
@@ -211,7 +211,7 @@ HANG_UP = {"grpc": hang_up_grpc, "rest": hang_up_rest}
 
 
 def usual_seconds(stage: SignedInStage, face: str) -> float:
-    """How long a create takes here, and now: the least of a few, because the first opens connections."""
+    """Returns how long a create takes here: the minimum of several, because the first opens connections."""
     taken = []
     for _ in range(5):
         request = request_for(stage, "CreatePrescription", None)
@@ -222,7 +222,7 @@ def usual_seconds(stage: SignedInStage, face: str) -> float:
 
 
 def insist(stage: SignedInStage, face: str, request: Message, key: str) -> Answer:
-    """Repeat until it is answered; meanwhile the first call may still be running."""
+    """Repeats the call until it is answered; meanwhile the first call may still be running."""
     ends = time.monotonic() + 10
     while (answer := FACES[face](stage.actors, CREATE, request, stage["DO"], idempotency_key=key)).reason:
         assert answer.reason == "REQUEST_IN_PROGRESS"
@@ -238,7 +238,7 @@ def made_id(answer: Answer) -> str:
 
 
 async def prescriptions_and_mails(stage: SignedInStage, diagnosis: str) -> tuple[set[UUID], int]:
-    """The ids of the prescriptions with this diagnosis, and how many mails tell of them."""
+    """Returns the ids of the prescriptions with this diagnosis, and the number of emails about them."""
     async with stage.actors.instance.core.work.read() as tx:
         found = await tx.connection.execute(
             text("SELECT id FROM prescriptions WHERE diagnosis = :diagnosis"), {"diagnosis": diagnosis}

@@ -1,4 +1,4 @@
-"""What is asked for by a call arrives as a mail with the right person, and the queue can be watched meanwhile."""
+"""Emails that calls request reach the right person, and the queue can be watched meanwhile."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def sender(instance: RunningInstance) -> Sender:
 
 @pytest.fixture
 def patient(actors: Actors) -> patient_pb2.Patient:
-    """A patient whom the doctor recorded, with an address."""
+    """Returns a patient with an address, recorded by the doctor."""
     request = clinical.CreatePatientRequest(
         email=new_email(), full_name="María Núñez", date_of_birth="1984-02-29", gender=patient_pb2.GENDER_FEMALE
     )
@@ -39,7 +39,7 @@ def patient(actors: Actors) -> patient_pb2.Patient:
 
 
 def picture(mail: EmailMessage) -> tuple[str, bytes]:
-    """Content-ID and bytes of the one picture in the mail."""
+    """Returns Content-ID and bytes of the one picture in the email."""
     (part,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
     assert part.get_content_disposition() == "inline"
     return part["Content-ID"].strip("<>"), part.get_content()
@@ -152,7 +152,7 @@ def test_watched_queue_shows_each_change_over_rest(actors: Actors, patient: pati
     begun = time.monotonic()
     with server_sent_events(actors, "/events/email-queue/status/stream", actors.admin) as states:
         first = next(states)
-        assert time.monotonic() - begun < 3  # a state that says nothing new comes after 19 s
+        assert time.monotonic() - begun < 3  # an unchanged state is repeated after 19 s
         actors.prescribe(patient.id)
         seen = [first]
         while seen[-1]["completedJobs"] == first["completedJobs"] or seen[-1]["totalJobs"] == first["totalJobs"]:
@@ -168,7 +168,7 @@ def test_watched_queue_shows_each_change_over_grpc(actors: Actors, patient: pati
     states = actors.events.WatchEmailQueueStatus(request, metadata=actors.admin.metadata, timeout=PATIENCE_SECONDS)
     begun = time.monotonic()
     first = next(states)
-    assert time.monotonic() - begun < 3  # a state that says nothing new comes after 19 s
+    assert time.monotonic() - begun < 3  # an unchanged state is repeated after 19 s
     actors.prescribe(patient.id)
     changed = next(states)
     while changed.completed_jobs == first.completed_jobs or changed.total_jobs == first.total_jobs:
@@ -179,7 +179,7 @@ def test_watched_queue_shows_each_change_over_grpc(actors: Actors, patient: pati
 
 @contextmanager
 def server_sent_events(actors: Actors, path: str, actor: Actor) -> Iterator[Iterator[dict[str, Any]]]:
-    """The events of a stream, each the JSON that it carries; none for so long is a failure."""
+    """Yields the events of a stream as JSON; fails if none arrives within that time."""
     with actors.http.stream("GET", path, headers=actor.headers, timeout=PATIENCE_SECONDS) as response:
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -187,7 +187,7 @@ def server_sent_events(actors: Actors, path: str, actor: Actor) -> Iterator[Iter
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    """Give the worker time."""
+    """Waits until the worker has made the condition true."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not holds():
         assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""A past act is read with the names that it was done under, whatever those who did it are called later."""
+"""Past acts are shown with the names of that time, even after those people are renamed."""
 
 import json
 from collections.abc import Iterator
@@ -24,16 +24,16 @@ OF_TODAY: Final = frozenset(
         *("GetEmailQueueStatus", "WatchEmailQueueStatus", "WatchEmails", "ListEmails", "GetRateLimitUsage"),
     }
 )
-"""Readings of how things stand, and of the email queue, which names nobody but by an address that is stored with it."""
+"""Readings of the current state, and of the email queue, which contains only addresses stored with the email."""
 GROWING: Final = frozenset({"ListAccessLog", "ListAuditRecords"})
-"""Each reading adds to them: of these the entries are compared that were there before."""
+"""Readings that add an entry to these lists: only entries that existed before are compared."""
 FORMER: Final = ("Paula Former", "Sam Staff", "MD-1", "Old Hospital", "Corner Pharmacy")
 LATER: Final = "Renamed"
 REASON: Final = "Not what was meant"
 
 
 class Story:
-    """What two professionals did for a patient, and its readings, each with whoever may read it."""
+    """The acts of two professionals for a patient, and their readings, each with a permitted reader."""
 
     def __init__(self, actors: Actors) -> None:
         self.actors = actors
@@ -58,7 +58,7 @@ class Story:
             self._call(actors.clinical, rpc, request_type(prescription_id=prescription.id, **more), self.doctor)
 
     def readings(self) -> Iterator[tuple[str, Message, Actor]]:
-        """Every reading of what happened."""
+        """Returns every reading of the acts."""
         about: Any = {"patient_id": self.patient.patient_id, "page_size": 100}
         yield "ListAuditRecords", auth.ListAuditRecordsRequest(**about), self.actors.admin
         yield "ListMedicalVisits", clinical.ListMedicalVisitsRequest(**about), self.doctor
@@ -83,7 +83,7 @@ class Story:
             yield "GetDispensingSummary", pharmacy.GetDispensingSummaryRequest(**own), self.pharmacist
 
     def rename_everybody(self) -> None:
-        """Change all that names patient, doctor and pharmacist: what they can themselves, and what nobody can yet."""
+        """Changes all names of patient, doctor and pharmacist: by calls, or by SQL if no call does it yet."""
         actors = self.actors
         name = clinical.UpdatePatientRequest(patient_id=self.patient.patient_id, full_name="Renamed Patient")
         actors.clinical.UpdatePatient(name, metadata=self.doctor.metadata)
@@ -110,7 +110,7 @@ class Story:
         self.actors.clinical.CreateMedicalVisit(visit, metadata=self.doctor.metadata)
 
     def _dispense(self) -> None:
-        """In two parts."""
+        """Dispenses in two parts."""
         prescription = self.dispensed
         self._at_the_counter("ScanQrCode", qr_code=self.actors.qr_text(prescription.id, self.doctor))
         for quantity in (4, 6):
@@ -132,7 +132,7 @@ def story(actors: Actors) -> Story:
 
 
 def read(story: Story) -> list[tuple[str, str, Any]]:
-    """Each reading over each face, with what it was answered: bytes, but for lists that grow."""
+    """Returns the answer to each reading over gRPC and REST: bytes, except for lists that grow."""
     found = []
     for rpc, request, actor in story.readings():
         for face, call in FACES.items():
@@ -143,7 +143,7 @@ def read(story: Story) -> list[tuple[str, str, Any]]:
 
 
 def by_id(body: Any) -> dict[str, str]:
-    """The entries of a list, each as it is written."""
+    """Returns the entries of a list by id, each as it is written."""
     return {entry["id"]: json.dumps(entry) for entry in body["entries"]}
 
 
@@ -161,7 +161,7 @@ def test_a_past_act_is_read_with_the_names_of_its_time(story: Story) -> None:
         kept = {entry: now[entry] for entry in then} if rpc in GROWING else now
         assert kept == then, (rpc, face)
     shown = str(before)
-    assert all(name in shown for name in (*FORMER[:2], *FORMER[3:]))  # the licence is shown at the counter alone
+    assert all(name in shown for name in (*FORMER[:2], *FORMER[3:]))  # only the counter shows the licence
     assert LATER not in shown
 
 

@@ -1,4 +1,4 @@
-"""Many callers at once, over both faces: one wins, the others are told so soon, and every reader sees the same end."""
+"""Concurrent calls over gRPC and REST: one wins, the others fail soon, and every reader sees the same result."""
 
 import asyncio
 import random
@@ -24,7 +24,7 @@ from tests.rpc.methods import RPCS, Rpc, json_of, rest_request
 
 AT_ONCE: Final = 64
 PROMPT_SECONDS: Final = 2.0
-"""So long a loser may have to wait for his answer, as the product contract's lock timeout says."""
+"""How long a losing call may wait for its answer: the product contract's lock timeout."""
 POLITE: Final = frozenset({"FAILED_PRECONDITION", "ABORTED", "SERVER_BUSY"})
 
 
@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a call ended, and after how many seconds."""
+    """The result of a call, and its duration in seconds."""
 
     call: Call
     answer: Answer
@@ -47,7 +47,7 @@ class Outcome:
 
 
 async def race(actors: Actors, calls: Sequence[Call]) -> list[Outcome]:
-    """Send all at once: every other one over gRPC, the rest over REST on a connection each."""
+    """Sends all at once: every other one over gRPC, the rest over REST on a connection each."""
     limits = httpx.Limits(max_connections=len(calls), max_keepalive_connections=0)
     async with httpx.AsyncClient(base_url=actors.http.base_url, timeout=30, limits=limits) as http:
         runners = [_over_grpc(actors, call) if turn % 2 else _over_rest(http, call) for turn, call in enumerate(calls)]
@@ -77,7 +77,7 @@ async def _over_rest(http: httpx.AsyncClient, call: Call) -> Outcome:
 
 
 def winners(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Those that succeeded; all others must have been refused politely and promptly."""
+    """Returns the calls that succeeded; all others must have been refused properly and promptly."""
     lost = [outcome for outcome in outcomes if not outcome.answer.ok]
     assert {polite(outcome.answer) for outcome in lost} <= POLITE, Counter(outcome.answer.reason for outcome in lost)
     assert max((outcome.seconds for outcome in lost), default=0) < PROMPT_SECONDS
@@ -85,14 +85,14 @@ def winners(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def polite(answer: Answer) -> str:
-    """The kind of a refusal: FAILED_PRECONDITION is 400 with the state, ABORTED is 409."""
+    """Returns the kind of a refusal: FAILED_PRECONDITION is 400 with the state, ABORTED is 409."""
     if answer.http == 400 and "state" in answer.metadata:
         return "FAILED_PRECONDITION"
     return "ABORTED" if answer.http == 409 else answer.reason
 
 
 def dispense(written: prescription_pb2.Prescription, actor: Actor, *quantities: int) -> Call:
-    """Hand out so much of each item."""
+    """Dispenses this quantity of each item."""
     request = pharmacy.DispensePrescriptionRequest(prescription_id=written.id)
     for item, quantity in zip(written.items, quantities, strict=True):
         request.items.add(
@@ -102,14 +102,14 @@ def dispense(written: prescription_pb2.Prescription, actor: Actor, *quantities: 
 
 
 class Books:
-    """What is written down about a prescription, and what its readers are shown."""
+    """Reads the stored rows of a prescription, and the answers that its readers get."""
 
     def __init__(self, actors: Actors, instance: RunningInstance) -> None:
         self._actors = actors
         self._instance = instance
 
     def count(self, statement: str, prescription_id: str) -> Any:
-        """A number, counted in the database."""
+        """Returns a number, counted in the database."""
         return self._instance.run(self._count(statement, prescription_id))
 
     async def _count(self, statement: str, prescription_id: str) -> Any:
@@ -117,7 +117,7 @@ class Books:
             return (await tx.connection.execute(text(statement), {"id": prescription_id})).scalar_one()
 
     def handed_out(self, prescription_id: str) -> tuple[int, int]:
-        """How many units went out by the items, and by the receipts' lines."""
+        """Returns the number of dispensed units by the items, and by the receipts' lines."""
         by_items = "SELECT sum(dispensed_quantity) FROM prescription_items WHERE prescription_id = :id"
         by_lines = """
             SELECT coalesce(sum(line.quantity), 0) FROM dispensed_lines AS line
@@ -126,18 +126,18 @@ class Books:
         return self.count(by_items, prescription_id), self.count(by_lines, prescription_id)
 
     def entries(self, prescription_id: str, pharmacist: Actor) -> Counter[str]:
-        """The pharmacist's own history of it, by action."""
+        """Returns the pharmacist's own history of it, by action."""
         request = pharmacy.ListDispensingHistoryRequest(page_size=100)
         answer = over_rest(self._actors, RPCS["ListDispensingHistory"], request, pharmacist)
         return Counter(e["action"] for e in answer.body["entries"] if e["prescriptionId"] == prescription_id)
 
     def receipt(self, prescription_id: str, reader: Actor) -> Answer:
-        """The receipt as that person sees it."""
+        """Returns the receipt as that person sees it."""
         request = pharmacy.GetDispensingSummaryRequest(prescription_id=prescription_id)
         return over_grpc(self._actors, RPCS["GetDispensingSummary"], request, reader)
 
     def states(self, written: prescription_pb2.Prescription, patient: Actor, pharmacist: Actor) -> set[str]:
-        """The states in which it stands for its doctor, its patient, the pharmacy's log and the table's row."""
+        """Returns its states for its doctor, its patient, the pharmacy's log and the table's row."""
         one = clinical.GetPrescriptionRequest(prescription_id=written.id)
         log = pharmacy.ListPrescriptionLogRequest(prescription_id=written.id, page_size=100)
         row = self.count("SELECT status FROM prescriptions WHERE id = :id", written.id)
@@ -148,7 +148,7 @@ class Books:
             row,
             over_grpc(self._actors, RPCS["GetPrescription"], one, self._actors.doctor).body["prescription"]["status"],
             shown[written.id],
-            row if row == "cancelled" else last,  # the doctor's cancelling is no entry of a pharmacy
+            row if row == "cancelled" else last,  # a cancellation by the doctor is no entry of a pharmacy
         }
 
 
@@ -192,7 +192,7 @@ async def test_of_64_dispenses_at_once_exactly_one_succeeds(
 async def test_concurrent_partial_dispenses_never_exceed_quantity(
     actors: Actors, books: Books, patient: Actor, pharmacist: Actor, rounds: int
 ) -> None:
-    """A part gives the claim back, so each claim lets one of 20 through; a fourth part of 3 is more than is left."""
+    """A partial dispense releases the claim, so each claim lets one of 20 succeed; a fourth 3 exceeds the rest."""
     for _ in range(-(-rounds // 3)):
         written = actors.prescribe(patient.patient_id, 10)
         for dispensed in (3, 6, 9):
@@ -212,7 +212,7 @@ async def test_concurrent_partial_dispenses_never_exceed_quantity(
 async def test_concurrent_final_actions_have_one_consistent_result(
     actors: Actors, books: Books, patient: Actor, pharmacist: Actor, rounds: int
 ) -> None:
-    """A release ends nothing: after it, rejecting or cancelling may still win."""
+    """A release is not final: after it, rejecting or cancelling may still win."""
     for seed in range(rounds):
         written = actors.prescribe(patient.patient_id, 20, 10)
         actors.claim(written.id, pharmacist)

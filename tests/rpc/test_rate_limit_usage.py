@@ -1,4 +1,4 @@
-"""GetRateLimitUsage: what admins see of the limits."""
+"""GetRateLimitUsage: the limits as admins see them."""
 
 import time
 from datetime import datetime
@@ -13,7 +13,7 @@ from server.rate_limits.budgets import NAMES
 from tests.fixtures.actors import Actors, new_email
 
 FULL = Limit("login", 5, 900)
-"""As if the contract's numbers held: the shared instance has a hundred thousand times as many."""
+"""Applies the contract's numbers: the shared instance has a hundred thousand times as many."""
 
 
 def usage(actors: Actors) -> events.GetRateLimitUsageResponse:

@@ -1,4 +1,4 @@
-"""Every action in every state, from outside: what is allowed moves the prescription, all else changes nothing."""
+"""Every action in every state, from outside: permitted actions move the prescription, all others change nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -16,7 +16,7 @@ from tests.rpc.methods import RPCS
 from tests.rpc.prescription_states import PRESCRIBED, PrescriptionStates, Specimen
 
 TABLE: Final = """
-situation            state      scan      number    patient   validate  all       part      reject    release   cancel    reissue   mail
+situation            state      scan      number    patient   validate  all       part      reject    release   cancel    reissue   email
 pending              pending    scanned   scanned   scanned   no        no        no        no        no        cancelled =         =
 scanned              scanned    =         =         =         validated no        no        rejected  no        cancelled =         =
 held                 validated  =         =         =         =         dispensed partially rejected  scanned   held      =         =
@@ -36,10 +36,11 @@ old_part_dispensed   expired    final     final     none      final     final   
 old_lease_over       expired    final     final     none      final     final     final     final     final     final     final     final
 old_held             validated  code      =         =         =         dispensed expired   rejected  expired   held      =         =
 """  # noqa: E501 - a table
-"""What becomes of a prescription when the caller, a pharmacist who has seen it, or its doctor acts.
+"""The results when the caller, a pharmacist who has seen it, or its doctor acts on a prescription.
 
-situation, and the state that readers see in it; then for each action the state afterwards, `=` for the same one; `none`
-when it is merely not listed; or why the action is refused (REFUSALS). Source: the product contract (states).
+Columns: the situation and the state that readers see in it; then for each action the state afterwards, `=` for the
+same one, `none` if it is only not listed, or the reason of the refusal (REFUSALS). Source: the product contract
+(states).
 """
 
 REFUSALS: Final[Mapping[str, str]] = {
@@ -57,7 +58,7 @@ MORE_METADATA: Final[Mapping[str, frozenset[str]]] = {
     "final": frozenset({"state", "changedAt"}),
     "code": frozenset({"expiredAt"}),
 }
-"""What each refusal tells."""
+"""The metadata of each refusal."""
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +94,13 @@ ACTS: Final[Mapping[str, Act]] = {
         clinical.CancelPrescriptionRequest(prescription_id=it.id, reason="no longer needed"),
     ),
     "reissue": lambda it, _: ("ReissueQrCode", clinical.ReissueQrCodeRequest(prescription_id=it.id)),
-    "mail": lambda it, _: ("SendPrescriptionEmail", clinical.SendPrescriptionEmailRequest(prescription_id=it.id)),
+    "email": lambda it, _: ("SendPrescriptionEmail", clinical.SendPrescriptionEmailRequest(prescription_id=it.id)),
 }
-BY_DOCTOR: Final = frozenset({"cancel", "reissue", "mail"})
+BY_DOCTOR: Final = frozenset({"cancel", "reissue", "email"})
 
 
 def cells() -> Iterator[Any]:
-    """situation, state, action, outcome, and the face to call: on the table's squares they take turns."""
+    """situation, state, action, outcome, and the transport to call: the table's squares alternate."""
     header, *rows = [line.split() for line in TABLE.strip().splitlines()]
     for row_number, (situation, state, *outcomes) in enumerate(rows):
         for column, (action, outcome) in enumerate(zip(header[2:], outcomes, strict=True)):
@@ -135,7 +136,7 @@ def test_s37_an_action_does_what_the_table_says(
     if refused or outcome == "none":
         specimen = prescription_states.kept(situation)
     else:
-        specimen = prescription_states.fresh(situation, new_email() if action == "mail" else None)
+        specimen = prescription_states.fresh(situation, new_email() if action == "email" else None)
     assert prescription_states.state(specimen) == state
     name, request = ACTS[action](specimen, prescription_states.open_quantity(specimen))
     actor = actors.doctor if action in BY_DOCTOR else specimen.pharmacist
@@ -160,7 +161,7 @@ def test_s37_an_action_does_what_the_table_says(
 
 
 def shown_state(answer: Answer, otherwise: str) -> str:
-    """The state in the answer, for those actions that answer one."""
+    """Returns the state in the answer, for those actions that return one."""
     found = answer.body.get("prescriptions")
     shown = found[0]["prescription"] if found else answer.body.get("prescription")
     return str(shown["status"]) if shown else otherwise
