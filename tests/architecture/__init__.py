@@ -1,1 +1,1 @@
-"""Holds the code to its own conventions: layers, wording, commits, protos, security controls."""
+"""Checks the code against its own conventions: layers, wording, commits, protos, security controls."""

@@ -1,4 +1,4 @@
-"""Conventions of the house as checks: each finds offences in one file's source and says what to do instead."""
+"""Conventions of the house as checks: each finds offences in one file's source and states the alternative."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -9,13 +9,13 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 LONGEST_FILE: Final = 350
 COPIED: Final = frozenset({"vendor", "google", "buf"})
-"""Folders of what others wrote."""
+"""Folders of third-party files."""
 HAND_WRITTEN: Final = ("server", "migrations", "protos", "clients", "tests", "benchmarks")
 
 
 @dataclass(frozen=True)
 class Convention:
-    """A rule, the files of the server that are its one place, and how an offence is recognised."""
+    """A rule, the only files of the server that it exempts, and the test for an offence."""
 
     name: str
     explanation: str
@@ -23,7 +23,7 @@ class Convention:
     offends: Callable[[ast.AST], bool]
 
     def offences(self, path: str, source: str) -> list[str]:
-        """Where a file of the server breaks the rule: `path:line: explanation`."""
+        """Returns the places in which a file breaks the rule: `path:line: explanation`."""
         if path in self.place:
             return []
         nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.expr | ast.stmt | ast.keyword)]
@@ -36,7 +36,7 @@ def _calls_method(*names: str) -> Callable[[ast.AST], bool]:
 
 
 def _names(*dotted: str) -> Callable[[ast.AST], bool]:
-    """Whether a node names one of these, as `module.name` or by importing it from there."""
+    """Returns whether a node names one of these, as `module.name` or by importing it from there."""
 
     def offends(node: ast.AST) -> bool:
         if isinstance(node, ast.Attribute):
@@ -58,7 +58,7 @@ def _imports(module: str) -> Callable[[ast.AST], bool]:
 
 
 def _runs_data(node: ast.AST) -> bool:
-    """A call of what executes its argument, or an import of what makes objects of any class out of bytes."""
+    """Detects a call that executes its argument, or an import that creates objects of any class from bytes."""
     if isinstance(node, ast.Call):
         return ast.unparse(node.func) in _RUNNING
     return any(_imports(module)(node) for module in _UNPICKLING)
@@ -78,7 +78,7 @@ _UNPICKLING: Final = ("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "ma
 
 
 def _trusts_anybody(node: ast.AST) -> bool:
-    """A connection whose other end, or a token whose signature, is not looked at."""
+    """Detects a connection whose peer, or a token whose signature, is not verified."""
     if isinstance(node, ast.keyword):
         return node.arg in _LOOKING and isinstance(node.value, ast.Constant) and node.value.value is False
     if isinstance(node, ast.Assign):
@@ -97,7 +97,7 @@ _TRUSTING: Final = ("CERT_NONE", "_create_unverified_context", "AutoAddPolicy")
 
 
 def _is_glued_sql(node: ast.AST) -> bool:
-    """`text(…)` or `exec_driver_sql(…)` of a text that is put together out of values."""
+    """Detects `text(…)` or `exec_driver_sql(…)` of a text that is built from values."""
     if not isinstance(node, ast.Call):
         return False
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -143,7 +143,7 @@ CONVENTIONS: Final = (
     ),
     Convention(
         "randomness",
-        "use `secrets`: whatever is drawn here, somebody would like to guess it",
+        "use `secrets`: an attacker must not guess any value that the server draws",
         frozenset(),
         _imports("random"),
     ),
@@ -161,13 +161,13 @@ CONVENTIONS: Final = (
     ),
     Convention(
         "data that runs",
-        "read data as data (JSON, protobuf): what executes it, or makes objects of its choice, obeys whoever wrote it",
+        "read data as data (JSON, protobuf): code that executes it or creates chosen objects obeys its author",
         frozenset(),
         _runs_data,
     ),
     Convention(
         "blind trust",
-        "let the library look at certificates and signatures; for a test, trust its own authority",
+        "let the library verify certificates and signatures; for a test, trust its own authority",
         frozenset(),
         _trusts_anybody,
     ),
@@ -175,22 +175,22 @@ CONVENTIONS: Final = (
 
 
 def server_files() -> Iterator[tuple[str, str]]:
-    """Path within `server/` and source of every module."""
+    """Returns path within `server/` and source of every module."""
     folder = ROOT / "server"
     for path in sorted(folder.rglob("*.py")):
         yield str(PurePosixPath(path.relative_to(folder))), path.read_text()
 
 
 def too_long(path: str, source: str) -> list[str]:
-    """An offence if a hand-written file has more lines than one reads in one go."""
+    """Returns an offence if a hand-written file has more lines than the limit."""
     lines = source.count("\n")
     if lines <= LONGEST_FILE:
         return []
-    return [f"{path}: {lines} lines, more than {LONGEST_FILE}: find the noun that wants a module of its own"]
+    return [f"{path}: {lines} lines, more than {LONGEST_FILE}: find the noun that needs a module of its own"]
 
 
 def hand_written_files() -> Iterator[tuple[str, str]]:
-    """Path and source of every module, script, sheet and contract that people write, not of what others wrote."""
+    """Returns path and source of every module, script, sheet and contract that is neither generated nor third-party."""
     for folder in HAND_WRITTEN:
         for suffix in ("py", "lua", "js", "css", "proto"):
             for path in sorted((ROOT / folder).rglob(f"*.{suffix}")):

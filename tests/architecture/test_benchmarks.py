@@ -1,4 +1,4 @@
-"""The benchmarks run; what they measure is not a test's business."""
+"""The benchmarks run; a test does not check their measurements."""
 
 import asyncio
 import re

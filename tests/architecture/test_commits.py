@@ -26,7 +26,7 @@ class Commit:
     body: str
 
     def faults(self) -> Iterator[str]:
-        """Yields what is wrong with it, in words."""
+        """Yields the faults of a commit message, in words."""
         if self.parents > 1:
             yield "rebase instead of merging"
         if len(self.subject) > LONGEST_SUBJECT:

@@ -1,4 +1,4 @@
-"""The packages of the server import each other in no circle, at any depth."""
+"""The packages of the server do not import each other in a circle, at any depth."""
 
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter

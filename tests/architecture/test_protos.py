@@ -1,4 +1,4 @@
-"""What the server relies on in the protos beyond what their own linter checks."""
+"""Properties of the protos that the server relies on and their own linter does not check."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ def request_types() -> list[Descriptor]:
 
 
 def fields(message: Descriptor) -> Iterator[FieldDescriptor]:
-    """The fields of a message and of all messages in it."""
+    """Returns the fields of a message and of all messages in it."""
     for field in message.fields:
         yield field
         if field.message_type is not None:
@@ -25,7 +25,7 @@ def fields(message: Descriptor) -> Iterator[FieldDescriptor]:
 
 
 def unlimited(message: Descriptor) -> list[str]:
-    """The lists and texts that a caller could make as long as the body: text rules and validation walk them."""
+    """Returns the lists and texts without a limit: text rules and validation walk them, up to the body's size."""
     offences = []
     for field in fields(message):
         rules: Any = field.GetOptions().Extensions[validate_pb2.field]

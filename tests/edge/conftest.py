@@ -1,4 +1,4 @@
-"""One Envoy with one toy server behind it for all tests of the edge."""
+"""One Envoy in front of one toy server for all tests of the edge."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,8 +28,8 @@ FILES = {
     "app.webmanifest": b"{}",
     "code.wasm": b"\0asm",
     "notes.md": b"not for browsers",
-    ".hidden.html": b"not for anybody",
-    ".git/index.html": b"not for anybody",
+    ".hidden.html": b"not for the web",
+    ".git/index.html": b"not for the web",
 }
 PAGE_POLICY = "default-src 'none'; script-src 'self'"
 MANUAL_POLICY = "default-src 'self'"
@@ -46,16 +46,16 @@ class Stand:
     rest: httpx.AsyncClient
 
     async def scan(self, text: str) -> httpx.Response:
-        """Call ScanQrCode, whose answer the text chooses (toy.FAILURES)."""
+        """Calls ScanQrCode, whose answer the text chooses (toy.FAILURES)."""
         return await self.rest.post("/api/v1/pharmacy/scan", json={"qrCode": text})
 
     async def post(self, path: str, body: str) -> httpx.Response:
-        """Post a body exactly as it is, as JSON."""
+        """Posts a body exactly as it is, as JSON."""
         return await self.rest.post(path, content=body, headers={"content-type": "application/json"})
 
 
 def make_sites(folder: Path) -> tuple[Site, ...]:
-    """Return a page at `/`, with files of every kind, and a manual of one file below `/manual/`."""
+    """Creates a page at `/` with files of every kind, and a manual of one file below `/manual/`."""
     for name, content in FILES.items():
         file = folder / "page" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def make_sites(folder: Path) -> tuple[Site, ...]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def whole_stand(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stand]:
-    """Run the toy and Envoy; at the end no script may have failed."""
+    """Runs the toy and Envoy; fails at the end if a script failed."""
     home = tmp_path_factory.mktemp("edge")
     toy = Toy(home / "server-0.sock")
     await toy.start()
@@ -85,7 +85,7 @@ async def whole_stand(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def stand(whole_stand: Stand) -> Stand:
-    """Wait until Envoy sees the toy: it cannot answer health checks while tests run that do not use its event loop."""
+    """Waits until Envoy sees the toy: it cannot answer health checks during tests that do not use its event loop."""
     async with asyncio.timeout(10):
         while (await whole_stand.rest.get("/health")).status_code != 200:
             await asyncio.sleep(0.05)

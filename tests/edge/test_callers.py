@@ -1,4 +1,4 @@
-"""Who calls, from where: addresses, browsers' origins, native gRPC and gRPC-Web on the same port."""
+"""Callers and their origin: addresses, browsers' origins, native gRPC and gRPC-Web on the same port."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`medconnect up` is asked to stop while it is busy: what was begun ends well, nothing begins, and nothing stays."""
+"""`medconnect up` is stopped while it is busy: running calls finish, new ones are refused, and no process is left."""
 
 import asyncio
 import json
@@ -19,9 +19,9 @@ from tests.fixtures.actors import Actor
 from tests.fixtures.process import Process, process_up
 
 BUSY_SECONDS: Final = 1.0
-"""For so long after the signal the slow call is held up; the database gives up a lock after two seconds."""
+"""How long after the signal the slow call is delayed; the database gives up a lock after two seconds."""
 PROMISED_SECONDS: Final = 10.0
-"""By then everything is over; most of it is for this machine's other work."""
+"""By then everything has ended; most of the time allows for other work of this machine."""
 WAITING: Final = """
     SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
     WHERE datname = current_database() AND relation = 'visits'::regclass AND NOT granted
@@ -31,7 +31,7 @@ STREAM: Final = "/api/v1/events/email-queue/status/stream"
 
 @asynccontextmanager
 async def held_up(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """Let every reading of visits wait for as long as the block lasts; the connection sees them wait."""
+    """Makes every reading of visits wait during the block; the connection sees them wait."""
     connection = await asyncpg.connect(database_url)
     try:
         async with connection.transaction():
@@ -42,14 +42,14 @@ async def held_up(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def until_one_waits(connection: asyncpg.Connection) -> None:
-    """Wait until a statement waits for a lock."""
+    """Waits until a statement waits for a lock."""
     async with asyncio.timeout(10):
         while not await connection.fetchval(WAITING):
             await asyncio.sleep(0.02)
 
 
 def children_of(process: Process) -> set[int]:
-    """The process numbers of all that it started, and of all that those did."""
+    """Returns the process ids of all its descendants."""
     found, seen = [process.child.pid], set()
     while found:
         pid = found.pop()
@@ -62,7 +62,7 @@ def children_of(process: Process) -> set[int]:
 
 
 async def read_to_its_end(rest: httpx.AsyncClient, admin: Actor, begun: asyncio.Event) -> int:
-    """Follow the stream as a page does; how many events came. Raises when it is torn off."""
+    """Follows the stream as a page does; returns how many events came. Raises when the stream is cut off."""
     count = 0
     async with rest.stream("GET", STREAM, headers=admin.headers) as response:
         async for line in response.aiter_lines():
@@ -74,7 +74,7 @@ async def read_to_its_end(rest: httpx.AsyncClient, admin: Actor, begun: asyncio.
 
 
 async def read_natively(address: str, admin: Actor, begun: asyncio.Event) -> grpc.StatusCode:
-    """Follow the stream over gRPC; how it ended."""
+    """Follows the stream over gRPC; returns how it ended."""
     async with grpc.aio.insecure_channel(address) as channel:
         call = EventsServiceStub(channel).WatchEmailQueueStatus(
             events.WatchEmailQueueStatusRequest(), metadata=admin.metadata
@@ -119,7 +119,7 @@ async def test_what_was_begun_ends_well_and_nothing_stays(database_url: str, tmp
 
 
 async def assert_is_sent_away(url: str) -> None:
-    """A new caller is told to go when he is answered, until nobody listens any more."""
+    """Checks that a new caller is asked to close the connection, or cannot connect any more."""
     async with httpx.AsyncClient(base_url=url) as late:
         try:
             answer = await late.get("/")

@@ -1,4 +1,4 @@
-"""What protos/edge_tables.py writes for the Lua filter, and what it refuses to write."""
+"""The tables that protos/edge_tables.py writes for the Lua filter, and the protos that it refuses."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ FIELD = descriptor_pb2.FieldDescriptorProto
 
 
 def changed(message: str, field: str, type_: "FIELD.Type.ValueType", type_name: str) -> bytes:
-    """Return the descriptor set with another type for one field."""
+    """Returns the descriptor set with another type for one field."""
     files = descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS)
     found = [
         each

@@ -1,4 +1,4 @@
-"""Enum names in gRPC, short words in REST, and nothing else changed."""
+"""Enum names in gRPC become short words in REST, and nothing else changes."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What REST callers see of answers and failures of the server."""
+"""Answers and failures of the server as REST callers see them."""
 
 import json
 

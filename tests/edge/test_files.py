@@ -1,4 +1,4 @@
-"""The files that the edge answers by itself: what browsers get, keep, and may do with them."""
+"""The files that the edge serves itself: content, caching, and the rights of pages."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Headers that HTTP allows and gRPC does not: to a REST call they mean nothing, and do it no harm."""
+"""Headers that HTTP allows and gRPC does not: REST calls ignore them without harm."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How large a request may be at the edge: one answer for each limit, at once, over REST and gRPC."""
+"""Size limits of requests at the edge: one answer for each limit, at once, over REST and gRPC."""
 
 import asyncio
 import http.client
@@ -20,13 +20,13 @@ from tests.edge.test_refusals import assert_refused, raw
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MOST_SECONDS = 0.5
-"""Milliseconds on an idle machine; a retry, or a pattern that backtracks, takes longer than this."""
+"""It takes milliseconds on an idle machine; a retry, or a pattern that backtracks, takes longer than this."""
 MIB = 1 << 20
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def native(stand: Stand) -> "AsyncIterator[auth_service_pb2_grpc.AuthServiceAsyncStub]":
-    """Call the toy by gRPC through the edge."""
+    """Calls the toy by gRPC through the edge."""
     async with grpc.aio.insecure_channel("{}:{}".format(*stand.edge.address)) as channel:
         yield auth_service_pb2_grpc.AuthServiceStub(channel)
 
@@ -87,7 +87,7 @@ def in_pieces(body: bytes) -> Iterator[bytes]:
 
 
 def over_http1(stand: Stand, method: str, path: str, body: Any) -> tuple[int, str]:
-    """Write the whole body before reading; answers the status and the error's type."""
+    """Writes the whole body before reading; returns the status and the error's type."""
     connection = http.client.HTTPConnection(*stand.edge.address, timeout=10)
     connection.request(method, path, body, {"content-type": "application/json"})
     answer = connection.getresponse()
@@ -107,7 +107,7 @@ async def test_client_still_writing_reads_that_body_is_too_large(
 
 
 async def over_http2(stand: Stand, size: int, *, declared: bool) -> tuple[str, bytes, bool]:
-    """Post a string of that size; answers the status, the body and whether the stream was reset."""
+    """Posts a string of that size; returns the status, the body and whether the stream was reset."""
     reader, writer = await asyncio.open_connection(*stand.edge.address)
     connection, status, content, ended = H2Connection(), "", b"", False
     connection.initiate_connection()

@@ -1,4 +1,4 @@
-"""S82: every entry point of the Lua code takes time in proportion to its input, whatever that is."""
+"""S82: every entry point of the Lua code takes time in proportion to its input, whatever its content."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,12 +12,12 @@ KIB: Final = (16, 32, 64)
 TASKS: Final = (
     *("judge", "lengthen", "shorten", "query", "parameter", "path", "media_type", "events", "status", "complaint"),
 )
-"""Whatever gets bytes that a client chose."""
+"""The entry points whose bytes a client chooses."""
 ROUNDS: Final = 12
 NOISE_SECONDS: Final = 0.002
-"""What is faster may be noise: it is not compared."""
+"""Shorter times may be noise and are not compared."""
 MOST_GROWTH: Final = 3.0
-"""Of the time, at each doubling of the input; quadratic code has 4."""
+"""The growth of the time at each doubling of the input; quadratic code has 4."""
 MOST_SECONDS_PER_MIB: Final = 0.8
 
 
@@ -30,7 +30,7 @@ def between(start: str, piece: str, end: str) -> Callable[[int], bytes]:
 
 
 def equal_at_their_ends(size: int) -> bytes:
-    """Return an object whose names differ only where a hash that samples strings does not look."""
+    """Returns an object whose names differ only in positions that a sampling string hash skips."""
     members = (f'"{"a" * 24}{number:06d}{"a" * 24}":1' for number in range(size // 58))
     return ("{" + ",".join(members) + "}").encode()
 
@@ -71,9 +71,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 def grows_linearly(bench: Bench, task: str, make: Callable[[int], bytes]) -> str:
-    """Return what is wrong with the times that a task takes for ever more of one kind; empty if nothing is.
+    """Returns the fault in the times that a task takes for growing inputs of one kind; empty if there is none.
 
-    Noise only adds time: the best of several rounds counts, and a largest input that takes next to none needs no other.
+    Noise only adds time, so the best of several rounds counts; a fast enough largest input needs no more rounds.
     """
     documents = [make(kib * 1024) for kib in KIB]
     if bench.seconds(task, documents[-1]) <= NOISE_SECONDS:

@@ -45,7 +45,7 @@ def random_value(chance: random.Random, depth: int) -> object:
 
 
 def translated(value: object, message: bool, enum: bool, words: dict[str, str], in_list: bool = False) -> object:
-    """What the Lua code must make of a value, told in another way: box(es) hold a Box, colour(s) a Colour."""
+    """Returns the expected translation, computed independently: box(es) hold a Box, colour(s) a Colour."""
     if isinstance(value, list):
         return value if in_list else [translated(each, message, enum, words, True) for each in value]
     if isinstance(value, dict) and message:

@@ -1,4 +1,4 @@
-"""S87: what is gRPC to Envoy is gRPC to the filter; all else below /api/ is JSON or refused."""
+"""S87: Envoy and the filter agree on what is gRPC; all else below /api/ is JSON or refused."""
 
 import http.client
 

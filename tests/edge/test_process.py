@@ -1,4 +1,4 @@
-"""Envoy's life: start, health, drain, and the end with its parent."""
+"""Envoy's life cycle: start, health, drain, and the end with its parent."""
 
 import asyncio
 import json
@@ -126,7 +126,7 @@ async def test_killing_the_parent_leaves_no_envoy(tmp_path: Path) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Say whether a process runs; one that nobody has waited for yet does not."""
+    """Returns whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
     except FileNotFoundError:
@@ -156,7 +156,7 @@ async def test_s85_connections_that_wait_make_room_for_newcomers(tmp_path: Path)
 
 
 async def status_of_the_page(url: str) -> int:
-    """Ask as a newcomer does, until somebody answers."""
+    """Opens new connections until one is answered; returns its status."""
     while True:
         try:
             async with httpx.AsyncClient() as newcomer:

@@ -1,4 +1,4 @@
-"""S75: what could be read in two ways is refused, or read in one way only; CONNECT is a method like others."""
+"""S75: ambiguous requests are refused or have one reading; CONNECT is a method like others."""
 
 import asyncio
 import re
@@ -15,12 +15,12 @@ WHOLE = b"POST /api/v1/pharmacy/scan HTTP/1.1\r\nhost: x\r\n" + TYPE + b"content
 
 
 def with_headers(lines: bytes) -> bytes:
-    """Return the request with more header lines."""
+    """Returns the request with more header lines."""
     return WHOLE.replace(b"host: x\r\n", b"host: x\r\n" + lines)
 
 
 async def answers(stand: Stand, request: bytes) -> list[int]:
-    """Return the status of each answer that a connection gives to some bytes, until it is closed or silent."""
+    """Returns the status of each answer that a connection gives to some bytes, until it is closed or silent."""
     reader, writer = await asyncio.open_connection(*stand.edge.address)
     writer.write(request)
     told = b""
@@ -80,9 +80,9 @@ async def test_s75_ambiguous_requests_get_one_answer_that_is_400(stand: Stand, r
     ],
 )
 async def test_s75_lenient_lines_are_read_in_one_way_and_not_handed_on(stand: Stand, lines: bytes, value: str) -> None:
-    """Envoy's parser takes bare line feeds and folded lines (RFC 9112, 2.2 and 5.2, let it) and has no option not to.
+    """Envoy's parser accepts bare line feeds and folded lines (RFC 9112, 2.2 and 5.2) and has no option to refuse them.
 
-    The server is spoken to by HTTP/2, which has neither.
+    Envoy calls the server by HTTP/2, which has neither.
     """
     assert await answers(stand, with_headers(lines)) == [200]
     assert stand.toy.seen.metadata["x-a"] == value

@@ -1,4 +1,4 @@
-"""What Envoy refuses by itself: one shape, sensible types, the security headers."""
+"""Refusals by Envoy itself: one shape, sensible types, the security headers."""
 
 import asyncio
 import http.client
@@ -82,7 +82,7 @@ async def test_s75_escaped_slashes_are_refused(stand: Stand, path: str) -> None:
 
 
 async def raw(stand: Stand, method: str, path: str) -> httpx.Response:
-    """Send a path as it is; httpx would repair it."""
+    """Sends a path unchanged; httpx would repair it."""
 
     def exchange() -> httpx.Response:
         connection = http.client.HTTPConnection(*stand.edge.address, timeout=5)

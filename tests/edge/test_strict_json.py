@@ -1,4 +1,4 @@
-"""S88: what clients send is JSON by RFC 8259, in UTF-8, each member given once; else it is refused with its place."""
+"""S88: clients must send JSON by RFC 8259, in UTF-8, with each member once; a refusal names the position."""
 
 import json
 import random
@@ -151,7 +151,7 @@ def refuse_constant(word: str) -> None:
 
 
 def is_fine(text: str) -> bool:
-    """Return what Python's reader, made strict, says of a body."""
+    """Returns whether Python's reader, made strict, accepts a body."""
     try:
         read = json.loads(text, object_pairs_hook=refuse_repeated, parse_constant=refuse_constant)
         json.dumps(read, ensure_ascii=False).encode()

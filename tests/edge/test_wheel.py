@@ -1,4 +1,4 @@
-"""The wheel carries all that its edge needs: its own configuration, Lua, tables and the page."""
+"""The wheel contains all that its edge needs: its own configuration, Lua, tables and the page."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def test_an_edge_from_the_wheel_serves_the_page(tmp_path: Path) -> None:
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    # Run where it lies, before everything that is installed: it stands for an installed one.
+    # Runs from its folder, before all installed packages: it stands for an installed one.
     ask = [sys.executable, "-c", ASK_ITS_EDGE, str(tmp_path), str(ROOT)]
     page = subprocess.run(ask, cwd=tmp_path, check=True, stdout=subprocess.PIPE)
     assert page.stdout == (ROOT / "clients/web/index.html").read_bytes()

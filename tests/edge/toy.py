@@ -1,7 +1,7 @@
-"""A gRPC server that keeps the agreement between server and edge, and does nothing else.
+"""A gRPC server that follows the contract between server and edge, and does nothing else.
 
-What a method answers is chosen by its request, so that each test says what it is about. `Toy.seen` holds the metadata
-and the request of the last call.
+The request chooses the answer of a method, so that each test states its subject. `Toy.seen` holds the metadata and
+the request of the last call.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclass
 class Failure:
-    """What a call fails with."""
+    """The error of a failing call."""
 
     code: grpc.StatusCode
     reason: str
@@ -77,14 +77,14 @@ FAILURES = {
 
 
 def packed(message: Message) -> any_pb2.Any:
-    """Return a status detail."""
+    """Returns a packed status detail."""
     detail = any_pb2.Any()
     detail.Pack(message)
     return detail
 
 
 async def fail(context: Context, failure: Failure) -> None:
-    """Abort as the server does: no initial metadata, everything in the trailing metadata."""
+    """Aborts as the server does: no initial metadata, everything in the trailing metadata."""
     details: list[Message] = [
         error_details_pb2.ErrorInfo(reason=failure.reason, domain="medconnect", metadata=failure.metadata),
         error_details_pb2.RequestInfo(request_id=REQUEST_ID),
@@ -105,7 +105,7 @@ async def fail(context: Context, failure: Failure) -> None:
 
 @dataclass
 class Seen:
-    """What the last call brought."""
+    """The metadata and the request of the last call."""
 
     metadata: dict[str, str] = field(default_factory=dict)
     request: Message | None = None
@@ -115,11 +115,11 @@ class Services:
     """A few methods of every service."""
 
     def __init__(self, seen: Seen) -> None:
-        """Write down what arrives in `seen`."""
+        """Stores every call in `seen`."""
         self.seen = seen
 
     async def arrive(self, request: Message, context: Context, message: str = "", code: int = 200) -> None:
-        """Note the call; to REST callers send what the server sends first."""
+        """Stores the call; sends REST callers the initial metadata that the server sends."""
         received = context.invocation_metadata() or ()
         self.seen.metadata = {key: value for key, value in received if isinstance(value, str)}
         self.seen.request = request
@@ -133,7 +133,7 @@ class Services:
         await context.send_initial_metadata(initial)
 
     async def ScanQrCode(self, request: pharmacy.ScanQrCodeRequest, context: Context) -> pharmacy.ScanQrCodeResponse:
-        """Fail as the text says, or answer a prescription whose diagnosis is the text."""
+        """Fails as the text chooses, or returns a prescription whose diagnosis is the text."""
         if request.qr_code in FAILURES:
             await fail(context, FAILURES[request.qr_code])
         if request.qr_code == "slow":
@@ -147,43 +147,43 @@ class Services:
     async def ValidatePrescription(
         self, request: pharmacy.ValidatePrescriptionRequest, context: Context
     ) -> pharmacy.ValidatePrescriptionResponse:
-        """Answer nothing in particular."""
+        """Returns an answer without content."""
         await self.arrive(request, context, "Prescription validated successfully")
         return pharmacy.ValidatePrescriptionResponse()
 
     async def DispensePrescription(
         self, request: pharmacy.DispensePrescriptionRequest, context: Context
     ) -> pharmacy.DispensePrescriptionResponse:
-        """Answer a total."""
+        """Returns a total."""
         await self.arrive(request, context, "Prescription dispensed successfully")
         return pharmacy.DispensePrescriptionResponse(total_amount="25.00", currency="USD")
 
     async def CreateUser(self, request: auth.CreateUserRequest, context: Context) -> auth.CreateUserResponse:
-        """Answer an account with the name and role of the request."""
+        """Returns an account with the name and role of the request."""
         await self.arrive(request, context, 'Größe „100 %“ + "quoted"', code=201)
         user = user_pb2.User(full_name=request.full_name, role=request.role, status=user_pb2.USER_STATUS_ACTIVE)
         return auth.CreateUserResponse(user=user)
 
     async def ListUsers(self, request: auth.ListUsersRequest, context: Context) -> auth.ListUsersResponse:
-        """Answer one account with the role and status of the filter, called like the search."""
+        """Returns one account with the role and status of the filter, called like the search."""
         await self.arrive(request, context, "Users retrieved successfully")
         user = user_pb2.User(full_name=request.search, role=request.role, status=request.status)
         return auth.ListUsersResponse(users=[user], total_size=1)
 
     async def Logout(self, request: auth.LogoutRequest, context: Context) -> auth.LogoutResponse:
-        """Answer an empty message."""
+        """Returns an empty message."""
         await self.arrive(request, context, "Logout successful")
         return auth.LogoutResponse()
 
     async def GetCurrentUser(
         self, request: auth.GetCurrentUserRequest, context: Context
     ) -> auth.GetCurrentUserResponse:
-        """Answer without a success message, as a method does that has none."""
+        """Returns an account without a success message, as methods do that have none."""
         await self.arrive(request, context)
         return auth.GetCurrentUserResponse(user=user_pb2.User(role=access_pb2.ROLE_ADMIN))
 
     async def GetPatient(self, request: clinical.GetPatientRequest, context: Context) -> clinical.GetPatientResponse:
-        """Answer a patient whose free texts look like enum names."""
+        """Returns a patient whose free texts look like enum names."""
         await self.arrive(request, context, "Patient retrieved successfully")
         patient = patient_pb2.Patient(
             id=request.patient_id,
@@ -197,7 +197,7 @@ class Services:
     async def CreatePatient(
         self, request: clinical.CreatePatientRequest, context: Context
     ) -> clinical.CreatePatientResponse:
-        """Answer the patient of the request."""
+        """Returns the patient of the request."""
         await self.arrive(request, context, "Patient created successfully", code=201)
         patient = patient_pb2.Patient(full_name=request.full_name, gender=request.gender, allergies=request.allergies)
         return clinical.CreatePatientResponse(patient=patient)
@@ -205,14 +205,14 @@ class Services:
     async def CreateMedicalVisit(
         self, request: clinical.CreateMedicalVisitRequest, context: Context
     ) -> clinical.CreateMedicalVisitResponse:
-        """Answer nothing in particular."""
+        """Returns an answer without content."""
         await self.arrive(request, context, "Medical visit created successfully", code=201)
         return clinical.CreateMedicalVisitResponse()
 
     async def ListMyPrescriptions(
         self, request: clinical.ListMyPrescriptionsRequest, context: Context
     ) -> clinical.ListMyPrescriptionsResponse:
-        """Answer one prescription for each status of the filter; many if a big page is asked for."""
+        """Returns one prescription for each status of the filter; many if a large page is requested."""
         await self.arrive(request, context, "Prescriptions retrieved successfully")
         found = [prescription_pb2.PatientPrescription(status=status) for status in request.status]
         if request.page_size == 100:
@@ -222,14 +222,14 @@ class Services:
     async def GetQrCodeImage(
         self, request: clinical.GetQrCodeImageRequest, context: Context
     ) -> clinical.GetQrCodeImageResponse:
-        """Answer the picture."""
+        """Returns the picture."""
         await self.arrive(request, context, "QR code retrieved successfully")
         return clinical.GetQrCodeImageResponse(image=HttpBody(content_type="image/png", data=PNG))
 
     async def WatchEmailQueueStatus(
         self, request: events.WatchEmailQueueStatusRequest, context: Context
     ) -> AsyncIterator[events.WatchEmailQueueStatusResponse]:
-        """Answer two states a moment apart; refuse a caller without a token, before the first state."""
+        """Returns two states a moment apart; refuses a caller without a token before the first state."""
         metadata = dict(context.invocation_metadata() or ())
         if "authorization" not in metadata:
             await fail(context, FAILURES["unauthenticated"])
@@ -240,7 +240,7 @@ class Services:
 
 
 def handlers(services: Services) -> list[grpc.GenericRpcHandler]:
-    """Return a handler for every method that `services` has; the others are UNIMPLEMENTED, without details."""
+    """Returns a handler for every method that `services` has; the others are UNIMPLEMENTED, without details."""
     found = []
     for file in (auth, clinical, events, pharmacy):
         for service in file.DESCRIPTOR.services_by_name.values():
@@ -250,7 +250,7 @@ def handlers(services: Services) -> list[grpc.GenericRpcHandler]:
 
 
 def handler(method: MethodDescriptor, services: Services) -> "grpc.RpcMethodHandler[Any, Any]":
-    """Return the handler of one method."""
+    """Returns the handler of one method."""
     make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
     request = message_factory.GetMessageClass(method.input_type)
     return make(getattr(services, method.name), request.FromString, lambda answer: answer.SerializeToString())
@@ -260,14 +260,14 @@ class Toy:
     """The server, on a Unix socket."""
 
     def __init__(self, socket: Path) -> None:
-        """Prepare it; nothing listens before `start`."""
+        """Prepares it; nothing listens before `start`."""
         self.seen = Seen()
         self.health = health.aio.HealthServicer()
         self.socket = socket
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
-        """Listen, healthy."""
+        """Starts to listen, with healthy status."""
         self._server = grpc.aio.server(options=[("grpc.max_receive_message_length", 262144)])
         self._server.add_generic_rpc_handlers(handlers(Services(self.seen)))
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)
@@ -276,11 +276,11 @@ class Toy:
         await self.set_serving(True)
 
     async def set_serving(self, serving: bool) -> None:
-        """Set the health that the edge asks for."""
+        """Sets the health that the edge checks."""
         state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         await self.health.set("", state)
 
     async def stop(self) -> None:
-        """Stop at once."""
+        """Stops the server at once."""
         if self._server:
             await self._server.stop(None)

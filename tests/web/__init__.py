@@ -1,1 +1,1 @@
-"""Uses the page as its readers do, in a headless Chromium."""
+"""Tests the page as its users see it, in a headless Chromium."""

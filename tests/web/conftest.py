@@ -1,4 +1,4 @@
-"""Browsers on the shared instance. One a module: a session's would leave its event loop running under other tests."""
+"""Browsers on the shared instance, one per module: a session's event loop would keep running under other tests."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ Windows = Callable[..., Window]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/web --screenshots=DIR` writes a picture of every page, by role, size and colours."""
+    """Adds `--screenshots=DIR`, which writes a picture of every page, by role, size and colours."""
     parser.addoption("--screenshots", type=Path, help="folder for pictures of the pages")
 
 
@@ -39,7 +39,7 @@ def browser(instance: RunningInstance, actors: Actors) -> Iterator[Browser]:
 
 @pytest.fixture
 def windows(browser: Browser, instance: RunningInstance) -> Iterator[Windows]:
-    """Opens windows; options are those of playwright's new_context. At the end nothing may have gone wrong in any."""
+    """Opens windows; options are those of playwright's new_context. Fails at the end if any window had an error."""
     opened: list[Window] = []
 
     def open_window(**options: Any) -> Window:

@@ -1,4 +1,4 @@
-"""An admin's story in a real browser: accounts verified and closed, mails watched as they go, who did what."""
+"""An admin's tasks in a real browser: verifying and closing accounts, watching emails, reading the audit."""
 
 import pytest
 from medconnect.options.v1 import access_pb2
@@ -11,7 +11,7 @@ from tests.web.conftest import Windows
 
 @pytest.fixture
 def admin(windows: Windows, actors: Actors) -> Window:
-    """The admin's window."""
+    """Returns the admin's window."""
     return windows().sign_in(actors.new_admin())
 
 

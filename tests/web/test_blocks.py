@@ -30,7 +30,7 @@ FIELDS: Final = frozenset(
 
 
 def block(name: str) -> str:
-    """A text of several lines that names its field."""
+    """Returns a text of several lines that names its field."""
     return f"  {name}: 1 tablet\n2 tablets from week 2\n\n    after meals"
 
 
@@ -41,7 +41,7 @@ def people(actors: Actors) -> dict[str, Actor]:
 
 @pytest.fixture(scope="module")
 def ids(actors: Actors, people: dict[str, Actor]) -> dict[str, str]:
-    """A visit, an open prescription, one that was cancelled and one that was rejected, each with every text."""
+    """Returns the ids of a visit and of an open, a cancelled and a rejected prescription, each with every text."""
     patient, doctor, pharmacist = people["patient"].patient_id, people["doctor"], people["pharmacist"]
     texts = {name: block(name) for name in ("symptoms", "diagnosis", "treatmentNotes", "recommendations")}
     visit = {"patientId": patient, "visitDate": "2026-01-05", "visitType": "consultation", "chiefComplaint": "Cough"}

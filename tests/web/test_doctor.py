@@ -1,4 +1,4 @@
-"""A doctor's story in a real browser: a new patient, a visit, a prescription that changes while he looks at it."""
+"""A doctor's tasks in a real browser: a new patient, a visit, a prescription that changes on an open page."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +11,7 @@ from tests.web.conftest import Windows
 
 @pytest.fixture
 def doctor(windows: Windows, actors: Actors) -> Window:
-    """A doctor's window."""
+    """Returns a doctor's window."""
     return windows().sign_in(actors.new_doctor())
 
 
@@ -20,7 +20,7 @@ def press(page: Page, name: str) -> None:
 
 
 def fill(page: Page, **values: str) -> None:
-    """Fill fields by the names that they have in the request."""
+    """Fills fields by the names that they have in the request."""
     for name, value in values.items():
         page.locator(f"main [name='{name}']").fill(value)
 

@@ -1,4 +1,4 @@
-"""The page by keyboard alone: where the tab goes, what Enter does, where the focus is afterwards."""
+"""The page by keyboard alone: the order of tab stops, the effect of Enter, and the focus afterwards."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,7 +10,7 @@ FOCUSED = "(document.activeElement.labels?.[0] ?? document.activeElement).textCo
 
 
 def tab(page: Page, *names: str) -> None:
-    """Press Tab once for each name and find the focus on what has it, visibly."""
+    """Presses Tab once for each name and checks that the named element has visible focus."""
     for name in names:
         page.keyboard.press("Tab")
         assert page.evaluate(FOCUSED) == name

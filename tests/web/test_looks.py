@@ -1,4 +1,4 @@
-"""Every page of every role, by phone and by desk, in light and dark: nothing keeps anybody out, nothing goes wrong."""
+"""Every page of every role, on phone and desktop, in light and dark: accessible and without errors."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ ADDRESSES: Final = {
 
 @pytest.fixture(scope="module")
 def people(actors: Actors) -> dict[str, Actor]:
-    """An account of each role, with something to see for each."""
+    """Returns an account of each role, with data to see for each."""
     return {
         "patient": actors.new_patient("Clara Müller"),
         "doctor": actors.doctor,
@@ -55,7 +55,7 @@ def people(actors: Actors) -> dict[str, Actor]:
 
 @pytest.fixture(scope="module")
 def places(actors: Actors, people: dict[str, Actor]) -> dict[str, str]:
-    """What stands in the addresses: a prescription that is open and claimed, one that is dispensed, their patient."""
+    """Returns the ids in the addresses: an open claimed prescription, a dispensed one, and their patient."""
     patient, pharmacist, doctor = people["patient"], people["pharmacist"], people["doctor"]
     claimed, done = (actors.prescribe(patient.patient_id, 10, 20) for _ in range(2))
     for written in (claimed, done):

@@ -1,4 +1,4 @@
-"""A patient's story in a real browser: registering, her prescription's code, her record, her history, who saw it."""
+"""A patient's tasks in a real browser: registration, a prescription's code, the record, the history, its readers."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""A pharmacist's work in a real browser, from the picture in the patient's mail to the receipt."""
+"""A pharmacist's tasks in a real browser, from the picture in the patient's email to the receipt."""
 
 import re
 from email.message import EmailMessage
@@ -20,7 +20,7 @@ def patient(actors: Actors) -> Actor:
 
 @pytest.fixture
 def written(actors: Actors, patient: Actor) -> prescription_pb2.Prescription:
-    """A prescription of 10 and 20 units."""
+    """Returns a prescription of 10 and 20 units."""
     return actors.prescribe(patient.patient_id, 10, 20)
 
 
@@ -31,13 +31,13 @@ def pharmacist(actors: Actors) -> Actor:
 
 @pytest.fixture
 def counter(windows: Windows, pharmacist: Actor) -> Window:
-    """A pharmacist's window at the counter."""
+    """Returns a pharmacist's window at the counter."""
     return windows().sign_in(pharmacist)
 
 
 @pytest.fixture
 def held(counter: Window, written: prescription_pb2.Prescription) -> Page:
-    """The prescription, looked up and validated."""
+    """Returns the prescription, looked up and validated."""
     look_up(counter.page, written.prescription_number)
     press(counter.page, "Validate")
     expect(counter.page.get_by_role("heading", name="Dispense")).to_be_focused()
@@ -52,7 +52,7 @@ def picture(mail: EmailMessage) -> bytes:
 
 
 def look_up(page: Page, text: str) -> None:
-    """Type as a hand scanner does: the field has the focus already."""
+    """Types as a hand scanner does: the field has the focus already."""
     page.get_by_label("Reference number").fill(text)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Counter")
@@ -183,7 +183,7 @@ def test_claim_countdown_survives_reload_and_is_renewed(held: Page) -> None:
     held.clock.fast_forward("02:00")
     expect(held.get_by_text("Your claim has expired.")).to_be_visible()
     press(held, "Renew")
-    expect(held.get_by_text("Your claim has expired.")).to_be_visible()  # the service's clock has not moved
+    expect(held.get_by_text("Your claim has expired.")).to_be_visible()  # the service's clock has not advanced
     press(held, "Release")
     expect(held.get_by_text("The prescription was released").first).to_be_visible()
     expect(held.get_by_role("timer")).to_have_count(0)

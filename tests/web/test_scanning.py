@@ -1,4 +1,4 @@
-"""How the counter reads codes: by the camera, with the browser's own detector or ours, out of pictures, and as text."""
+"""The counter reads codes by camera, with the browser's own detector or ours, from pictures, and as text."""
 
 import base64
 import io
@@ -53,13 +53,13 @@ def written(actors: Actors) -> prescription_pb2.Prescription:
 
 @pytest.fixture(scope="module")
 def code(actors: Actors, written: prescription_pb2.Prescription) -> str:
-    """The text of the prescription's QR code."""
+    """Returns the text of the prescription's QR code."""
     return actors.qr_text(written.id)
 
 
 @pytest.fixture(scope="module")
 def browser(instance: RunningInstance, code: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser whose camera sees the code."""
+    """Yields a browser whose camera sees the code."""
     film = tmp_path_factory.mktemp("camera") / "code.mjpeg"
     film.write_bytes(saved(on_a_desk(code), "JPEG"))
     switches = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
@@ -69,7 +69,7 @@ def browser(instance: RunningInstance, code: str, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="module")
 def window(browser: Browser, instance: RunningInstance, actors: Actors) -> Iterator[Window]:
-    """The window of a pharmacist who stays signed in."""
+    """Returns the window of a pharmacist who stays signed in."""
     opened = Window(browser, instance.rest).sign_in(actors.new_pharmacist())
     yield opened
     opened.close()
@@ -77,7 +77,7 @@ def window(browser: Browser, instance: RunningInstance, actors: Actors) -> Itera
 
 @pytest.fixture
 def page(window: Window) -> Page:
-    """The counter, opened anew."""
+    """Opens the counter in a new page."""
     return window.go("/counter").page
 
 
@@ -86,7 +86,7 @@ def drawn(text: str) -> Image.Image:
 
 
 def on_a_desk(*texts: str) -> Image.Image:
-    """What a camera sees: codes on something grey."""
+    """Returns the picture that a camera takes: codes on a grey surface."""
     width, height = SCREEN
     desk = Image.new("L", (width * len(texts), height), 128)
     for place, text in enumerate(texts):
@@ -95,14 +95,14 @@ def on_a_desk(*texts: str) -> Image.Image:
 
 
 def photographed(text: str) -> Image.Image:
-    """A poor photograph: turned, blurred, dim and noisy."""
+    """Returns a poor photograph: turned, blurred, dim and noisy."""
     turned = on_a_desk(text).resize((1600, 1200)).rotate(17, fillcolor=110).filter(ImageFilter.GaussianBlur(2.5))
     grains = random.Random(7).randbytes(turned.width * turned.height)
     return Image.blend(turned, Image.frombytes("L", turned.size, grains), 0.2)
 
 
 def see_through(text: str) -> Image.Image:
-    """A code whose light modules are transparent."""
+    """Returns a code whose light modules are transparent."""
     dark = drawn(text).point(lambda light: 255 - light)
     clear = Image.new("RGBA", dark.size, (0, 0, 0, 0))
     clear.putalpha(dark)

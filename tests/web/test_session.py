@@ -1,4 +1,4 @@
-"""Sessions in a browser: kept over a reload, shared by tabs, ended here and elsewhere, out of scripts' reach."""
+"""Sessions in a browser: kept over a reload, shared by tabs, ended here and elsewhere, hidden from scripts."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ def test_reload_stays_signed_in_by_a_script_hidden_cookie(window: Window) -> Non
     expect_prescriptions(page)
     kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
     assert cookie["value"] not in kept
-    assert "eyJ" not in kept  # what every access token begins with
+    assert "eyJ" not in kept  # the beginning of every access token
 
 
 def test_tabs_that_refresh_at_once_stay_signed_in(window: Window) -> None:

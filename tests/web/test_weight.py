@@ -1,4 +1,4 @@
-"""How heavy the page is, and how soon it can be used."""
+"""The size of the page, and the time until it is usable."""
 
 import time
 from functools import partial
@@ -15,7 +15,7 @@ MOST_BYTES: Final = 300_000
 FIRST_BYTES: Final = 60_000
 READY_SECONDS: Final = 1.0
 TRIES: Final = 5
-"""The best of these counts: other tests run meanwhile on the same cores."""
+"""The best of these counts, because other tests use the same cores."""
 
 
 def note(urls: list[str], request: Request) -> None:
@@ -23,7 +23,7 @@ def note(urls: list[str], request: Request) -> None:
 
 
 def weight(rest: httpx.Client, url: str) -> int:
-    """How many bytes a file's content takes on the wire."""
+    """Returns how many bytes a file's content takes on the wire."""
     with rest.stream("GET", url, headers={"accept-encoding": "gzip"}) as response:
         assert response.status_code == 200
         return sum(map(len, response.iter_raw()))
