@@ -57,7 +57,7 @@ def test_every_commit_message_says_what_and_why() -> None:
     [
         Commit("1", 2, "edge: Bound paths.", "Why."),
         Commit("1", 1, "edge: " + "B" * 66 + ".", "Why."),
-        Commit("1", 1, "Nobody keeps others out", "Why."),
+        Commit("1", 1, "Keeps other clients out", "Why."),
         Commit("1", 1, "edge: bound paths.", "Why."),
         Commit("1", 1, "edge: Bound paths", "Why."),
         Commit("1", 1, "edge: Bound paths.", " \n"),

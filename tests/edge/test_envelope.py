@@ -1,4 +1,4 @@
-"""Answers and failures of the server as REST callers see them."""
+"""Results and failures of the server as REST callers see them."""
 
 import json
 
