@@ -5,7 +5,7 @@ ciphertext (40) and tag (16). Version, key id, purpose and issuer are associated
 another purpose cannot be decrypted. A text depends only on its content, nonce and key: the content, the nonce and the
 key id are stored with the code, and the text is rebuilt from them.
 
-Sources: the product contract (formats); OWASP ASVS 11.2 and 11.3 (one authenticated cipher, one error for all
+Sources: docs/domain.md (formats); OWASP ASVS 11.2 and 11.3 (one authenticated cipher, one error for all
 damage).
 """
 

@@ -1,4 +1,4 @@
-"""Every RPC of the product contract is served at its path, and rejects calls without a token or fields."""
+"""Every RPC of the domain page is served at its path, and rejects calls without a token or fields."""
 
 from typing import Final
 
@@ -67,7 +67,7 @@ PATHS: Final = {
     "EmitTestEvent": "POST /events/test",
     "GetRateLimitUsage": "GET /events/rate-limits",
 }
-"""The product contract's table of paths."""
+"""The domain page's table of paths."""
 TAKES_STRANGERS: Final = {"Register": 400, "Login": 400, "RefreshToken": 400, "ForgotPassword": 400} | {
     "ResetPassword": 400,
     "GetKeySet": 200,

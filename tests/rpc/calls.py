@@ -32,7 +32,7 @@ HTTP_STATUS: Final = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
-"""The product contract's status map; a code that is not in it is an error of the server: 500."""
+"""The domain page's status map; a code that is not in it is an error of the server: 500."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from tests.rpc.methods import RPCS, Rpc, json_of, rest_request
 
 AT_ONCE: Final = 64
 PROMPT_SECONDS: Final = 2.0
-"""How long a losing call may wait for its answer: the product contract's lock timeout."""
+"""How long a losing call may wait for its answer: the lock timeout (2 s)."""
 POLITE: Final = frozenset({"FAILED_PRECONDITION", "ABORTED", "SERVER_BUSY"})
 
 

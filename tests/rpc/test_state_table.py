@@ -39,7 +39,7 @@ old_held             validated  code      =         =         =         dispense
 """The results when the caller, a pharmacist who has seen it, or its doctor acts on a prescription.
 
 Columns: the situation and the state that readers see in it; then for each action the state afterwards, `=` for the
-same one, `none` if it is only not listed, or the reason of the refusal (REFUSALS). Source: the product contract
+same one, `none` if it is only not listed, or the reason of the refusal (REFUSALS). Source: docs/domain.md
 (states).
 """
 

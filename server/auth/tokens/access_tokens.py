@@ -1,6 +1,6 @@
 """Access tokens: JWTs signed with Ed25519 that identify the caller for some minutes and contain no personal data.
 
-Sources: the product contract (formats); RFC 8725 (JWT best practice); RFC 9068 (`typ: at+jwt`). PyJWT signs and checks
+Sources: docs/domain.md (formats); RFC 8725 (JWT best practice); RFC 9068 (`typ: at+jwt`). PyJWT signs and checks
 signatures; this module rejects what PyJWT accepts (padding, headers that are never issued, claims of other types).
 """
 
