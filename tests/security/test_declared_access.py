@@ -20,15 +20,16 @@ PUBLIC_METHODS: Final = Path(__file__).parent / "public_methods.txt"
 SERVE_A_METHOD_WITHOUT_AN_OPTION: Final = """
 import sys
 from google.protobuf import descriptor_pb2, descriptor_pool
-from server import app, cli
+from server.cli import commands
+from server.runtime import server
 file = descriptor_pb2.FileDescriptorProto(name="undeclared.proto", package="probe", syntax="proto3")
 file.message_type.add(name="Nothing")
 method = file.service.add(name="Careless").method.add(name="Do")
 method.input_type = method.output_type = ".probe.Nothing"
 descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
-app.SERVICES = (*app.SERVICES, "probe.Careless")
+server.SERVICES = (*server.SERVICES, "probe.Careless")
 sys.argv = ["medconnect", "serve"]
-cli.main()
+commands.main()
 """
 
 

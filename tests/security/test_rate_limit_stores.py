@@ -42,14 +42,14 @@ import asyncio, json, os, sys
 from server.clock import Clock
 from server.metrics import Metrics
 from server.rate_limits.budgets import Budgets
-from server.rate_limits.rate_limiter import Meter
+from server.rate_limits.rate_limiter import RateLimiter
 from server.rate_limits.store import MemoryStore
-from server.settings import read_settings
+from server.config.settings import read_settings
 
 async def main(count):
-    budgets, meter = Budgets({}), Meter(MemoryStore(), Clock(monotonic=lambda: 1000.0), Metrics())
+    budgets, limiter = Budgets({}), RateLimiter(MemoryStore(), Clock(monotonic=lambda: 1000.0), Metrics())
     async def call(address):
-        return (await meter.charge_call(budgets.of(None, "", address))).strictest.allowed
+        return (await limiter.charge_call(budgets.of(None, "", address))).strictest.allowed
     before = [await call("198.51.100.1") for _ in range(11)]
     empty = resident()
     for number in range(count):

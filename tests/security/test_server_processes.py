@@ -49,7 +49,7 @@ class Servers:
 
 START_ONE_AND_WAIT = """
 import asyncio, os
-from server import processes
+from server.runtime import processes
 async def main():
     async with processes.running(1, os.environ):
         print(flush=True)

@@ -163,8 +163,8 @@ def handshake(secure: Secure, face: str, version: ssl.TLSVersion) -> str | None:
 KNOCK = """
 import server, asyncio, grpc.aio, ssl, sys, socket
 from pathlib import Path
-from server.listening import listen
-from server.tls_files import TlsFiles
+from server.api.listening import listen
+from server.config.tls import TlsFiles
 
 async def main(folder):
     served = grpc.aio.server()
