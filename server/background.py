@@ -1,9 +1,13 @@
 """Runs background tasks while a block lasts, and waits within them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+
+import structlog
+
+_log = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -48,6 +52,19 @@ async def _ended(task: asyncio.Task[None], stop: Callable[[], object]) -> None:
     except asyncio.CancelledError:
         task.cancel()
         raise
+
+
+async def repeat(work: Callable[[], Awaitable[object]], *, every: float, failed: str) -> None:
+    """Repeats work until it is cancelled, with a pause of `every` seconds after each round.
+
+    failed: the log event of a round that raises. The next round tries again: background work never ends by itself.
+    """
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            _log.warning(failed, error=type(error).__name__)
+        await asyncio.sleep(every)
 
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:

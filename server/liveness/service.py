@@ -4,7 +4,6 @@ Reports are stored in the database, so every serving process sees those of the w
 when it has died. The lag of the seals is measured on the records themselves, independently of any report.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -99,7 +98,8 @@ class BackgroundWatch:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Checks repeatedly until the block is left."""
-        async with background.running(self._repeat()):
+        work = background.repeat(self.look, every=LOOK_SECONDS, failed="background_work_not_seen")
+        async with background.running(work):
             yield
 
     async def look(self) -> None:
@@ -121,11 +121,3 @@ class BackgroundWatch:
             log = _log.error if dead else _log.info
             log("background_work", dead=sorted(dead), back=sorted(self._dead - dead))
             self._dead = dead
-
-    async def _repeat(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except Exception as error:  # the overall health check reports an unreachable database
-                _log.warning("background_work_not_seen", error=type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)

@@ -1,6 +1,5 @@
 """Purges expired data: regularly in the worker, and on command."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -34,7 +33,8 @@ class Retention:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Purges now and every ten minutes until the block is left."""
-        async with background.running(self._repeat()):
+        work = background.repeat(self._round, every=PAUSE_SECONDS, failed="not_tidied_up")
+        async with background.running(work):
             yield
 
     async def purge(self) -> Mapping[str, int]:
@@ -48,12 +48,7 @@ class Retention:
                 deleted[chore] += lately
         return deleted
 
-    async def _repeat(self) -> None:
-        while True:
-            try:
-                deleted = await self.purge()
-                await self._done()
-                _log.info("tidied_up", **{name.replace(" ", "_"): count for name, count in deleted.items() if count})
-            except Exception as error:  # nothing depends on the purge, and the next round retries it
-                _log.warning("not_tidied_up", error=type(error).__name__)
-            await asyncio.sleep(PAUSE_SECONDS)
+    async def _round(self) -> None:
+        deleted = await self.purge()
+        await self._done()
+        _log.info("tidied_up", **{name.replace(" ", "_"): count for name, count in deleted.items() if count})

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from server import background
 
@@ -86,3 +87,21 @@ async def test_stopped_work_finishes_its_current_step() -> None:
     async with background.running(work(), stop.set):
         pass
     assert finished
+
+
+async def test_repeat_after_a_failure_works_again_and_logs_it() -> None:
+    rounds, third = 0, asyncio.Event()
+
+    async def work() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 2:
+            raise ZeroDivisionError
+        if rounds == 3:
+            third.set()
+
+    with capture_logs() as logs:
+        async with background.running(background.repeat(work, every=0.001, failed="work_failed")):
+            assert await background.set_within(third, 5)
+    failures = [entry for entry in logs if entry["event"] == "work_failed"]
+    assert failures == [{"event": "work_failed", "log_level": "warning", "error": "ZeroDivisionError"}]

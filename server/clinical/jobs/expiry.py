@@ -1,19 +1,14 @@
 """Persists expired claims and prescriptions within a minute."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
-
-import structlog
 
 from server import background
 from server.clinical.storage.expiry import AT_ONCE, ExpiryRepository
 from server.db.unit_of_work import UnitOfWork
 
 PAUSE_SECONDS: Final = 30.0
-
-_log = structlog.get_logger()
 
 
 class ExpiryJob:
@@ -30,7 +25,8 @@ class ExpiryJob:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Runs the job now and every 30 s until the block is left."""
-        async with background.running(self._repeat()):
+        work = background.repeat(self._round, every=PAUSE_SECONDS, failed="lapses_not_written_down")
+        async with background.running(work):
             yield
 
     async def expire_due(self) -> None:
@@ -40,11 +36,6 @@ class ExpiryJob:
             async with self._work.begin() as tx:
                 settled = await tx[ExpiryRepository].expire_due()
 
-    async def _repeat(self) -> None:
-        while True:
-            try:
-                await self.expire_due()
-                await self._done()
-            except Exception as error:  # any failure: responses do not depend on it, and the next round retries
-                _log.warning("lapses_not_written_down", error=type(error).__name__)
-            await asyncio.sleep(PAUSE_SECONDS)
+    async def _round(self) -> None:
+        await self.expire_due()
+        await self._done()
