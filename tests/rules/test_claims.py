@@ -20,12 +20,13 @@ HOLDER, OTHER = new_id(), new_id()
 @pytest.mark.parametrize("status", [S.SCANNED, S.PARTIALLY_DISPENSED])
 def test_first_claim_lasts_one_lease_and_stores_previous_state(status: PrescriptionStatus) -> None:
     prescription = a_prescription(status=status)
-    assert claims.claim(prescription, HOLDER, LEASE) == Claim(HOLDER, status, NOW + LEASE)
+    assert claims.claim(prescription, HOLDER, LEASE) == (S.VALIDATED, Claim(HOLDER, status, NOW + LEASE))
 
 
 def test_a_claim_taken_in_the_last_minute_outlives_the_validity() -> None:
     prescription = a_prescription(status=S.SCANNED, expires_at=NOW + timedelta(minutes=1))
-    assert claims.claim(prescription, HOLDER, LEASE).expires_at == NOW + LEASE
+    _, claim = claims.claim(prescription, HOLDER, LEASE)
+    assert claim.expires_at == NOW + LEASE
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_renewals(lease_left: int, validity_left: int, renewed_to: int) -> None:
         expires_at=NOW + timedelta(minutes=lease_left),
     )
     renewed = claims.claim(prescription, HOLDER, LEASE)
-    assert renewed == Claim(HOLDER, S.PARTIALLY_DISPENSED, NOW + timedelta(minutes=renewed_to))
+    assert renewed == (S.VALIDATED, Claim(HOLDER, S.PARTIALLY_DISPENSED, NOW + timedelta(minutes=renewed_to)))
 
 
 def test_a_claim_keeps_others_off_and_says_until_when() -> None:
@@ -73,8 +74,8 @@ def test_can_dispense_is_the_truth(status: PrescriptionStatus, pharmacist_id: UU
         prescription = held(prescription, HOLDER)
     could = True
     try:
-        claim = claims.claim(prescription, pharmacist_id, LEASE)
-        mine = replace(prescription, status=S.VALIDATED, claim=claim)
+        status, claim = claims.claim(prescription, pharmacist_id, LEASE)
+        mine = replace(prescription, status=status, claim=claim)
         dispensing.dispense(mine, pharmacist_id, [line(mine.items[0], 1)], TODAY)
     except DeclaredError:
         could = False

@@ -28,8 +28,8 @@ def require_holder(prescription: Prescription, pharmacist_id: UUID) -> Claim:
     return claim
 
 
-def claim(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -> Claim:
-    """Returns the claim that validating takes or renews.
+def claim(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -> tuple[PrescriptionStatus, Claim]:
+    """Returns the state after validating, and the claim that it takes or renews.
 
     A claim taken within the prescription's validity may be used until its lease ends, even if the validity ends
     meanwhile; a renewal never extends beyond the validity, and never shortens the lease. Raises the errors of final
@@ -37,10 +37,11 @@ def claim(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -> 
     """
     check_not_final(prescription)
     if prescription.status in CLAIMABLE:
-        return Claim(pharmacist_id, prescription.status, prescription.as_of + lease)
+        first = Claim(pharmacist_id, prescription.status, prescription.as_of + lease)
+        return PrescriptionStatus.VALIDATED, first
     present = require_holder(prescription, pharmacist_id)
     renewed = min(prescription.as_of + lease, prescription.expires_at)
-    return replace(present, expires_at=max(present.expires_at, renewed))
+    return prescription.status, replace(present, expires_at=max(present.expires_at, renewed))
 
 
 def release(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:

@@ -110,8 +110,7 @@ class PharmacyService:
         """
         async with self._work.begin() as tx:
             prescription = await tx[PharmacyRepository].seen_lately_for_update(prescription_id, caller.user_id)
-            claim = claims.claim(prescription, caller.user_id, self._lease)
-            status = PrescriptionStatus.VALIDATED
+            status, claim = claims.claim(prescription, caller.user_id, self._lease)
             validated = await tx[PrescriptionRepository].move(prescription, status, claim=claim)
             entry = _build_entry(PharmacyAction.VALIDATE, caller, prescription, status, notes)
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_VALIDATED, subject_of(prescription), entry)
@@ -251,11 +250,11 @@ async def _lock_named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subj
 
 async def _mark_scanned(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Prescription, ...]:
     """Moves pending prescriptions to scanned and returns all, in order. Raises the errors of final states."""
-    pending = [
-        prescription for prescription in found if dispensing.status_after_scan(prescription) is not prescription.status
-    ]
-    scanned = await tx[PrescriptionRepository].move_all(pending, PrescriptionStatus.SCANNED)
-    moved = {prescription.id: prescription for prescription in scanned}
+    after = {prescription.id: dispensing.status_after_scan(prescription) for prescription in found}
+    moved: dict[UUID, Prescription] = {}
+    for status in dict.fromkeys(after.values()):
+        moving = [each for each in found if after[each.id] is status is not each.status]
+        moved |= {each.id: each for each in await tx[PrescriptionRepository].move_all(moving, status)}
     return tuple(moved.get(prescription.id, prescription) for prescription in found)
 
 
