@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
+from server import base64url
 from server.errors import PageTokenInvalid
 
 DEFAULT_PAGE_SIZE: Final = 20
@@ -73,7 +74,7 @@ class PageTokens:
     def issue(self, cursor: tuple[CursorValue, ...], scope: str) -> str:
         """Returns the token that continues a list after this cursor (the sort key of its last row)."""
         payload = json.dumps(cursor, separators=(",", ":")).encode()
-        return _to_base64url(_mac(self._keys[0], payload, scope) + payload)
+        return base64url.encode(_mac(self._keys[0], payload, scope) + payload)
 
     def read(self, token: str, scope: str) -> tuple[CursorValue, ...]:
         """Returns the cursor of a token issued for the same scope. Raises PageTokenInvalid for any other token."""
@@ -82,7 +83,7 @@ class PageTokens:
         data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         mac, payload = data[:_MAC_BYTES], data[_MAC_BYTES:]
         known = [hmac.compare_digest(mac, _mac(key, payload, scope)) for key in self._keys]
-        if _to_base64url(data) != token or not any(known):
+        if base64url.encode(data) != token or not any(known):
             raise PageTokenInvalid()
         return tuple(json.loads(payload))
 
@@ -102,7 +103,3 @@ class PageTokens:
 def _mac(key: bytes, payload: bytes, scope: str) -> bytes:
     scoped = _PURPOSE + hashlib.sha256(scope.encode()).digest() + payload
     return hmac.digest(key, scoped, "sha256")[:_MAC_BYTES]
-
-
-def _to_base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")

@@ -17,6 +17,8 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from server import base64url
+
 START: Final = bytes(32)
 """The hash that precedes the first record's."""
 
@@ -62,18 +64,13 @@ class HeadKey:
 
     def sign(self, head: Head) -> SignedHead:
         """Returns the head with its signature."""
-        signature = base64url(self._private.sign(_signed_bytes(head)))
+        signature = base64url.encode(self._private.sign(_signed_bytes(head)))
         return SignedHead(head.position, head.hash.hex(), self.key_id, signature)
 
 
 def key_id(public: Ed25519PublicKey) -> str:
     """Returns the id of a key: base64url of the first 8 bytes of SHA-256 of its public half."""
-    return base64url(hashlib.sha256(public.public_bytes_raw()).digest()[:_KEY_ID_BYTES])
-
-
-def base64url(data: bytes) -> str:
-    """Returns base64url without padding."""
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return base64url.encode(hashlib.sha256(public.public_bytes_raw()).digest()[:_KEY_ID_BYTES])
 
 
 def is_signed(signed: SignedHead, public: Ed25519PublicKey) -> bool:

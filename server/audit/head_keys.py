@@ -17,7 +17,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from server.audit.hash_chain import HeadKey, base64url, key_id
+from server import base64url
+from server.audit.hash_chain import HeadKey, key_id
 from server.config.secrets import SECRET_BYTES, kept_secret
 
 FOLDER: Final = "audit"
@@ -60,7 +61,7 @@ def publish(home: Path, key: HeadKey, since: datetime) -> None:
     if path.exists() and key.key_id in read_public(path):
         return
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), "w") as file:
-        file.write(f"{key.key_id} {base64url(key.public.public_bytes_raw())} {since:%Y-%m-%dT%H:%M:%SZ}\n")
+        file.write(f"{key.key_id} {base64url.encode(key.public.public_bytes_raw())} {since:%Y-%m-%dT%H:%M:%SZ}\n")
         file.flush()
         os.fsync(file.fileno())
 

@@ -23,6 +23,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from server import base64url
 from server.config.secrets import derived_key
 from server.errors import QrCodeInvalid
 from server.plain_text import without_unseen
@@ -122,7 +123,7 @@ def encode(content: QrContent, nonce: bytes, key_id: str | None, keys: QrKeyRing
         _seconds(content.expires_at),
     )
     sealed = nonce + keys.cipher(key_id).encrypt(nonce, plaintext, _associated_data(key_id))
-    return f"{VERSION}.{key_id}.{_to_base64url(sealed)}"
+    return f"{VERSION}.{key_id}.{base64url.encode(sealed)}"
 
 
 def decode(text: str, keys: QrKeyRing) -> QrContent:
@@ -136,7 +137,7 @@ def decode(text: str, keys: QrKeyRing) -> QrContent:
         raise QrCodeInvalid()
     key_id, body = match.groups()
     sealed = base64.urlsafe_b64decode(body + "=")
-    if _to_base64url(sealed) != body:  # unused bits are set: another encoding of the same bytes
+    if base64url.encode(sealed) != body:  # unused bits are set: another encoding of the same bytes
         raise QrCodeInvalid()
     nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
     try:
@@ -174,10 +175,6 @@ def _cipher(secret: str) -> AESGCM:
 
 def _associated_data(key_id: str) -> bytes:
     return f"{VERSION}|{key_id}|prescription-qr|medconnect".encode()
-
-
-def _to_base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _seconds(moment: datetime) -> int:

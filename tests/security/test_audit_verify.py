@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from server import logs
+from server import base64url, logs
 from server.audit import head_keys
-from server.audit.hash_chain import HeadKey, base64url
+from server.audit.hash_chain import HeadKey
 from server.audit.head_sinks import head_sink
 from server.audit.seal_worker import HeadKeeper, SealWorker
 from server.cli import commands
@@ -119,7 +119,7 @@ async def test_s93_heads_without_key_fail_unless_excused(database_url: str, tmp_
     none = await asked(database_url, tmp_path)
     with kept.open("a") as file:
         file.write('{"event": "audit_head", "posi')  # as after a power failure
-    known.write_text(known.read_text() + f"{new.key_id} {base64url(new.public.public_bytes_raw())} now\n")
+    known.write_text(known.read_text() + f"{new.key_id} {base64url.encode(new.public.public_bytes_raw())} now\n")
     torn = await asked(database_url, tmp_path, "--keys", str(known))
 
     assert (both.exit_code, "compared with 4 kept heads" in both.stdout) == (0, True), both.output

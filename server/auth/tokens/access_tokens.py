@@ -15,8 +15,9 @@ from uuid import UUID
 import jwt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from server import base64url
 from server.auth.entities import User
-from server.auth.tokens.keys import LEEWAY, MAX_LIFETIME, KeyRing, PublishedKey, SigningKey, base64url
+from server.auth.tokens.keys import LEEWAY, MAX_LIFETIME, KeyRing, PublishedKey, SigningKey
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.errors import Unauthenticated
@@ -144,4 +145,4 @@ class AccessTokens:
 def _header(key: SigningKey) -> str:
     """Returns the first part of every token of this key, as PyJWT writes it."""
     header = {"alg": ALGORITHM, "kid": key.key_id, "typ": TYPE}
-    return base64url(json.dumps(header, separators=(",", ":"), sort_keys=True).encode())
+    return base64url.encode(json.dumps(header, separators=(",", ":"), sort_keys=True).encode())

@@ -14,8 +14,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
-from server import background
-from server.auth.tokens.keys import KeyNotUsable, KeyRing, KeyState, SigningKey, base64url
+from server import background, base64url
+from server.auth.tokens.keys import KeyNotUsable, KeyRing, KeyState, SigningKey
 from server.config.settings import LEAST_SECRET_BYTES
 
 POLL_SECONDS: Final = 1.0
@@ -155,7 +155,7 @@ def _record(key: SigningKey) -> _Record:
         kid=key.key_id,
         state=key.state,
         public=key.published().x,
-        private=base64url(key.private.private_bytes_raw()) if key.private else None,
+        private=base64url.encode(key.private.private_bytes_raw()) if key.private else None,
         changed_at=key.changed_at,
         verifies_until=key.verifies_until,
     )

@@ -7,7 +7,6 @@ root secret, from which `server.config.secrets.derived_key` derives the keys of 
 Source: RFC 8037 (Ed25519 in JOSE).
 """
 
-import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from server import base64url
 from server.config.secrets import derived_key
 
 MAX_LIFETIME: Final = timedelta(hours=1)
@@ -64,7 +64,7 @@ class SigningKey:
         """Returns a key that signs, now or later."""
         public = private.public_key()
         digest = hashlib.sha256(public.public_bytes_raw()).digest()
-        return cls(base64url(digest[:_KEY_ID_BYTES]), public, private, state, now)
+        return cls(base64url.encode(digest[:_KEY_ID_BYTES]), public, private, state, now)
 
     def signer(self) -> Ed25519PrivateKey:
         """Returns the private key. Raises KeyNotUsable if the key no longer signs."""
@@ -79,7 +79,7 @@ class SigningKey:
 
     def published(self) -> "PublishedKey":
         """Returns the public key."""
-        return PublishedKey(self.key_id, base64url(self.public.public_bytes_raw()))
+        return PublishedKey(self.key_id, base64url.encode(self.public.public_bytes_raw()))
 
     def activated(self, now: datetime) -> Self:
         """Returns the key as active: it signs from now on."""
@@ -180,11 +180,6 @@ class KeyRing:
         if len(found) != 1:
             raise KeyNotUsable(f"the ring has {len(found)} keys that are {state}, it needs one")
         return found[0]
-
-
-def base64url(data: bytes) -> str:
-    """Encodes bytes as base64url without padding."""
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _random(now: datetime) -> SigningKey:

@@ -5,11 +5,12 @@ response to a repeated refresh (the first response was lost) can be computed aga
 RFC 9700 section 4.14 (rotation).
 """
 
-import base64
 import hashlib
 import hmac
 import secrets
 from typing import Final
+
+from server import base64url
 
 TOKEN_BYTES: Final = 32
 
@@ -18,18 +19,14 @@ _PURPOSE: Final = b"successor "
 
 def new_refresh_token() -> str:
     """Returns the first token of a session, 43 characters."""
-    return _text(secrets.token_bytes(TOKEN_BYTES))
+    return base64url.encode(secrets.token_bytes(TOKEN_BYTES))
 
 
 def successor(token: str, key: bytes) -> str:
     """Returns the successor of a token; without the key and the token it is indistinguishable from random."""
-    return _text(hmac.digest(key, _PURPOSE + token.encode(), "sha256"))
+    return base64url.encode(hmac.digest(key, _PURPOSE + token.encode(), "sha256"))
 
 
 def stored_hash(token: str) -> bytes:
     """Returns the hash to store for a token. It needs no salt: 256 random bits cannot be guessed."""
     return hashlib.sha256(token.encode()).digest()
-
-
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
