@@ -7,18 +7,21 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from server import base64url
 from server.errors import PageTokenInvalid
+from server.identity import Caller
 
 DEFAULT_PAGE_SIZE: Final = 20
 COUNT_LIMIT: Final = 1000
 """Totals are exact up to this number; beyond it this number is returned and marked as a minimum."""
 
 CursorValue: TypeAlias = str | int | bool | None
+DayAndId: TypeAlias = tuple[date, UUID]
+MomentAndId: TypeAlias = tuple[datetime, UUID]
 
 _MIN_KEY_BYTES: Final = 32
 _MAC_BYTES: Final = 16
@@ -26,6 +29,7 @@ _PURPOSE: Final = b"medconnect page token 1"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{24,1024}")
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +48,6 @@ class Page(Generic[T]):
     next_page_token: str
     total_size: int
     total_size_is_minimum: bool
-
-
-def page_of(rows: Sequence[T], found: int, size: int, token_after: Callable[[T], str]) -> Page[T]:
-    """Returns the page of a query that fetched one row more than `size`, which proves that there is a next page.
-
-    found: how many rows the filter finds, counted to COUNT_LIMIT + 1. token_after: returns the token of the page that
-    follows a row.
-    """
-    more = len(rows) > size
-    items = tuple(rows[:size])
-    token = token_after(items[-1]) if more else ""
-    return Page(items, token, min(found, COUNT_LIMIT), found > COUNT_LIMIT)
 
 
 class PageTokens:
@@ -87,19 +79,77 @@ class PageTokens:
             raise PageTokenInvalid()
         return tuple(json.loads(payload))
 
-    def issue_after(self, moment: datetime, row_id: UUID, scope: str) -> str:
-        """Returns the token of the usual cursor: rows ordered by time, then id. Keeps microseconds and UTC offset."""
-        return self.issue((moment.isoformat(), str(row_id)), scope)
-
-    def read_after(self, token: str, scope: str) -> tuple[datetime, UUID]:
-        """Returns the cursor that issue_after wrote. Raises PageTokenInvalid."""
-        match self.read(token, scope):
-            case (str() as moment, str() as row_id):
-                return datetime.fromisoformat(moment), UUID(row_id)
-            case _:  # the token was issued before an upgrade that changed this list's cursor
-                raise PageTokenInvalid()
-
 
 def _mac(key: bytes, payload: bytes, scope: str) -> bytes:
     scoped = _PURPOSE + hashlib.sha256(scope.encode()).digest() + payload
     return hmac.digest(key, scoped, "sha256")[:_MAC_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor(Generic[K]):
+    """How a page token names the row that a list continues after, by the row's sort key."""
+
+    write: Callable[[K], tuple[str, ...]]
+    read: Callable[..., K]
+    """Returns the key from the texts that `write` returned. Raises ValueError."""
+
+
+BY_ID: Final[Cursor[UUID]] = Cursor(lambda row_id: (str(row_id),), UUID)
+BY_DAY: Final[Cursor[DayAndId]] = Cursor(
+    lambda key: (key[0].isoformat(), str(key[1])), lambda day, row_id: (date.fromisoformat(day), UUID(row_id))
+)
+BY_MOMENT: Final[Cursor[MomentAndId]] = Cursor(
+    lambda key: (key[0].isoformat(), str(key[1])),
+    lambda moment, row_id: (datetime.fromisoformat(moment), UUID(row_id)),
+)
+"""Keeps microseconds and the UTC offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery(Generic[T, K]):
+    """The rows to fetch for a page: `size` + 1 after the key `after`, because one more proves that a page follows."""
+
+    after: K | None
+    """None for the first page."""
+    size: int
+    _token_after: Callable[[T], str]
+
+    def page(self, rows: Sequence[T], found: int) -> Page[T]:
+        """Returns the page. found: how many rows the filter finds, counted to COUNT_LIMIT + 1."""
+        items = tuple(rows[: self.size])
+        token = self._token_after(items[-1]) if len(rows) > self.size else ""
+        return Page(items, token, min(found, COUNT_LIMIT), found > COUNT_LIMIT)
+
+
+class Listing(Generic[T, K]):
+    """The list of one RPC; its page tokens are valid for one caller and one filter.
+
+    name: the RPC's name. cursor: the form of the sort key in a token. key: returns a row's sort key.
+    """
+
+    def __init__(self, tokens: PageTokens, name: str, cursor: Cursor[K], key: Callable[[T], K]) -> None:
+        self._tokens = tokens
+        self._name = name
+        self._cursor = cursor
+        self._key = key
+
+    def query(self, caller: Caller, page: PageRequest, *filters: object) -> PageQuery[T, K]:
+        """Returns the query of a requested page. Raises PageTokenInvalid.
+
+        filters: canonical, because a token continues only the list with equal filters; their order and form are part of
+        the tokens that clients hold.
+        """
+        scope = "|".join((str(caller.user_id), self._name, *map(_canonical, filters)))
+        after = self._read(page.token, scope) if page.token else None
+        return PageQuery(after, page.size, lambda row: self._tokens.issue(self._cursor.write(self._key(row)), scope))
+
+    def _read(self, token: str, scope: str) -> K:
+        try:
+            return self._cursor.read(*map(str, self._tokens.read(token, scope)))
+        except (TypeError, ValueError):  # the token is from before a release that changed this list's cursor
+            raise PageTokenInvalid() from None
+
+
+def _canonical(value: object) -> str:
+    """Returns a filter's text; a caller's text is quoted, so that it cannot contain another filter's."""
+    return repr(value) if type(value) is str else str(value)

@@ -18,7 +18,7 @@ from server.mailer.events import AdminTestEvent
 from server.mailer.storage.queue import EmailQueue
 from server.outbox.entities import EmailState
 from server.outbox.storage.outbox import Outbox
-from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.pagination import BY_MOMENT, Listing, MomentAndId, Page, PageRequest, PageTokens
 from server.queue_admin.coalesced_poll import LONGEST_SILENCE_SECONDS, CoalescedPoll
 from server.queue_admin.entities import ListedEmail
 from server.queue_admin.feed import EmailFeed, FeedItem
@@ -31,7 +31,9 @@ class EventsService:
     def __init__(self, work: UnitOfWork, clock: Clock, page_tokens: PageTokens) -> None:
         self._work = work
         self._clock = clock
-        self._page_tokens = page_tokens
+        self._listed = Listing[ListedEmail, MomentAndId](
+            page_tokens, "ListEmails", BY_MOMENT, lambda email: (email.created_at, email.id)
+        )
         self._states = CoalescedPoll(self.status)
         self._emails = EmailFeed(work)
 
@@ -71,13 +73,9 @@ class EventsService:
     async def list_emails(self, caller: Caller, states: Sequence[EmailState], page: PageRequest) -> Page[ListedEmail]:
         """Returns a page of emails, newest first. Raises PageTokenInvalid."""
         narrowed = sorted(set(states))
-        scope = f"{caller.user_id}|ListEmails|{narrowed}"
-        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        query = self._listed.query(caller, page, narrowed)
         async with self._work.read() as tx:
-            mails, found = await tx[EmailListRepository].newest(narrowed, after, page.size)
-        return page_of(
-            mails, found, page.size, lambda last: self._page_tokens.issue_after(last.created_at, last.id, scope)
-        )
+            return query.page(*await tx[EmailListRepository].newest(narrowed, query.after, query.size))
 
     async def retry(self, mail_id: UUID) -> ListedEmail:
         """Puts a failed email back into the queue and returns it. Raises NotFound, EmailNotFailed and EmailExpired."""

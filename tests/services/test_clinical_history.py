@@ -18,7 +18,7 @@ from server.errors import NotFound, OtpInvalid, OtpRequired, PageTokenInvalid, U
 from server.identity import Caller
 from server.pagination import PageRequest
 from tests.fixtures.auth import SEAL
-from tests.fixtures.clinical import FIRST_PAGE, Clinic, statements_of
+from tests.fixtures.clinical import FIRST_PAGE, TOKENS, Clinic, statements_of
 
 DAY = timedelta(days=1)
 
@@ -125,7 +125,7 @@ async def test_the_day_of_a_prescription_is_the_hospitals(clinic: Clinic) -> Non
     written = await clinic.prescribe(created_at="'2026-03-01 23:30Z'")
     for zone, day in (("UTC", date(2026, 3, 1)), ("Asia/Tokyo", date(2026, 3, 2))):
         clock = replace(clinic.clock, zone=ZoneInfo(zone))
-        histories = HistoryService(clinic.work, clock, clinic.histories._codes, clinic.histories._page_tokens)
+        histories = HistoryService(clinic.work, clock, clinic.histories._codes, TOKENS)
         (entry,) = (await histories.of_patient(clinic.doctor, clinic.paula.id, FIRST_PAGE)).items
         assert (entry.id, entry.day) == (written.id, day)
 

@@ -31,7 +31,7 @@ from server.errors import LastAdmin, OwnAccount
 from server.events.storage.events import EventRepository
 from server.identity import Caller, Role
 from server.outbox.entities import EmailKind
-from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.pagination import BY_MOMENT, Listing, MomentAndId, Page, PageRequest, PageTokens
 from server.patient_details import PatientDetails, PatientRecord
 
 FIRST_ADMIN_NAME: Final = "Administrator"
@@ -65,7 +65,9 @@ class AccountService:
         self._work = work
         self._passwords = passwords
         self._sessions = sessions
-        self._page_tokens = page_tokens
+        self._users = Listing[User, MomentAndId](
+            page_tokens, "ListUsers", BY_MOMENT, lambda user: (user.created_at, user.id)
+        )
         self._new_patient = new_patient
         self._revocations = revocations
         self._confirmation = confirmation
@@ -113,11 +115,9 @@ class AccountService:
 
     async def list_users(self, caller: Caller, wanted: UserFilter, page: PageRequest) -> Page[User]:
         """Returns a page of accounts, newest first. Raises PageTokenInvalid."""
-        scope = f"{caller.user_id}|ListUsers|{wanted.role}|{wanted.status}|{wanted.search!r}"
-        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        query = self._users.query(caller, page, wanted.role, wanted.status, wanted.search)
         async with self._work.read() as tx:
-            users, found = await tx[AccountRepository].newest(wanted, after, page.size)
-        return page_of(users, found, page.size, lambda u: self._page_tokens.issue_after(u.created_at, u.id, scope))
+            return query.page(*await tx[AccountRepository].newest(wanted, query.after, query.size))
 
     async def verify(self, user_id: UUID) -> User:
         """Marks a doctor's or pharmacist's licence as checked; repeating it changes nothing.

@@ -1,7 +1,7 @@
 """Use cases of medical histories: doctors read any; patients read theirs after entering an emailed code."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from server.audit import audit_context
@@ -17,10 +17,10 @@ from server.clinical.storage.histories import HistoryRepository
 from server.clinical.storage.patients import PatientRepository
 from server.clock import Clock
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.errors import OtpInvalid, OtpRequired, PageTokenInvalid, Unauthenticated
+from server.errors import OtpInvalid, OtpRequired, Unauthenticated
 from server.identity import Caller
 from server.outbox.entities import EmailKind
-from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.pagination import BY_DAY, DayAndId, Listing, Page, PageRequest, PageTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class HistoryService:
         self._work = work
         self._zone = clock.zone.key
         self._codes = codes
-        self._page_tokens = page_tokens
+        self._own = Listing[HistoryEntry, DayAndId](page_tokens, "GetMedicalHistory", BY_DAY, _happened)
+        self._of_patient = Listing[HistoryEntry, DayAndId](page_tokens, "GetPatientHistory", BY_DAY, _happened)
 
     async def request_access(self, caller: Caller) -> datetime:
         """Emails the calling patient a code that opens their history in this session; returns when it expires.
@@ -78,31 +79,20 @@ class HistoryService:
             audit_context.set_subject(_record_of(patient))
             if not await tx[SessionRepository].history_is_open(caller.session_id):
                 raise OtpRequired()
-            entries = await self._page(tx, patient.id, page, f"{caller.user_id}|GetMedicalHistory")
-        return OwnHistory(entries, patient.existing_conditions)
+            query = self._own.query(caller, page)
+            found = await tx[HistoryRepository].page(patient.id, self._zone, query.after, query.size)
+        return OwnHistory(query.page(*found), patient.existing_conditions)
 
     async def of_patient(self, caller: Caller, patient_id: UUID, page: PageRequest) -> Page[HistoryEntry]:
         """Lists a patient's history for a doctor, newest first. Raises NotFound and PageTokenInvalid."""
         async with self._work.read() as tx:
             await tx[PatientRepository].get(patient_id)
-            return await self._page(tx, patient_id, page, f"{caller.user_id}|GetPatientHistory|{patient_id}")
+            query = self._of_patient.query(caller, page, patient_id)
+            return query.page(*await tx[HistoryRepository].page(patient_id, self._zone, query.after, query.size))
 
-    async def _page(self, tx: Transaction, patient_id: UUID, page: PageRequest, scope: str) -> Page[HistoryEntry]:
-        after = self._cursor(page, scope)
-        entries, found = await tx[HistoryRepository].page(patient_id, self._zone, after, page.size)
-        return page_of(entries, found, page.size, lambda last: self._token_after(last, scope))
 
-    def _token_after(self, last: HistoryEntry, scope: str) -> str:
-        return self._page_tokens.issue((last.day.isoformat(), str(last.id)), scope)
-
-    def _cursor(self, page: PageRequest, scope: str) -> tuple[date, UUID] | None:
-        if not page.token:
-            return None
-        match self._page_tokens.read(page.token, scope):
-            case (str() as day, str() as entry_id):
-                return date.fromisoformat(day), UUID(entry_id)
-            case _:
-                raise PageTokenInvalid()
+def _happened(entry: HistoryEntry) -> DayAndId:
+    return entry.day, entry.id
 
 
 async def _subject(tx: Transaction, caller: Caller) -> Subject:

@@ -18,9 +18,9 @@ from server.clinical.rules.reference_number import ReferenceKind, new_patient_re
 from server.clinical.storage.patients import PatientRepository
 from server.clock import Clock
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.errors import PageTokenInvalid, ReferenceNumberInvalid, ValidationFailed
+from server.errors import ReferenceNumberInvalid, ValidationFailed
 from server.identity import Caller, Role
-from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.pagination import BY_ID, Listing, Page, PageRequest, PageTokens
 from server.patient_details import PatientDetails, PatientRecord, check_past_date
 
 
@@ -36,7 +36,7 @@ class PatientService:
     ) -> None:
         self._work = work
         self._clock = clock
-        self._page_tokens = page_tokens
+        self._summaries = Listing[PatientSummary, UUID](page_tokens, "ListPatients", BY_ID, lambda patient: patient.id)
         self._new_reference = new_reference
 
     async def open_record(
@@ -65,11 +65,9 @@ class PatientService:
 
     async def search(self, caller: Caller, text: str | None, page: PageRequest) -> Page[PatientSummary]:
         """Lists patients by name: all, or those that match the text. Raises PageTokenInvalid."""
-        scope = f"{caller.user_id}|ListPatients|{text!r}"
-        after = self._cursor(page, scope)
+        query = self._summaries.query(caller, page, text)
         async with self._work.read() as tx:
-            rows, found = await tx[PatientRepository].page(_condition(text), after, page.size)
-        return page_of(rows, found, page.size, lambda last: self._page_tokens.issue((str(last.id),), scope))
+            return query.page(*await tx[PatientRepository].page(_condition(text), query.after, query.size))
 
     async def get(self, patient_id: UUID) -> Patient:
         """Gets a patient record. Raises NotFound."""
@@ -107,15 +105,6 @@ class PatientService:
         """Copies the phone number of a patient's account to their record; returns the patient's id."""
         present = await tx[PatientRepository].by_user_for_update(user_id)
         return (await tx[PatientRepository].save(replace(present, phone=phone))).id
-
-    def _cursor(self, page: PageRequest, scope: str) -> UUID | None:
-        if not page.token:
-            return None
-        match self._page_tokens.read(page.token, scope):
-            case (str() as patient_id,):
-                return UUID(patient_id)
-            case _:
-                raise PageTokenInvalid()
 
 
 def _subject(patient_id: UUID) -> Subject:

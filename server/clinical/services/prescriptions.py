@@ -26,7 +26,7 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.events.storage.events import EventRepository
 from server.identity import Caller
-from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.pagination import BY_MOMENT, Listing, MomentAndId, Page, PageRequest, PageTokens
 
 
 class PrescriptionService:
@@ -48,7 +48,8 @@ class PrescriptionService:
         self._work = work
         self._clock = clock
         self._issuer = issuer
-        self._page_tokens = page_tokens
+        self._written = Listing[Prescription, MomentAndId](page_tokens, "ListPrescriptions", BY_MOMENT, _created)
+        self._received = Listing[Prescription, MomentAndId](page_tokens, "ListMyPrescriptions", BY_MOMENT, _created)
         self._valid = valid
         self._new_number = new_number
 
@@ -76,22 +77,20 @@ class PrescriptionService:
         narrowed = PrescriptionFilter(
             _each_once(statuses), patient_id, period.starts_at(zone), period.ends_before(zone)
         )
-        scope = f"{caller.user_id}|ListPrescriptions|{narrowed.statuses}|{patient_id}|{period}"
-        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        query = self._written.query(caller, page, narrowed.statuses, patient_id, period)
         async with self._work.read() as tx:
-            rows, found = await tx[PrescriptionListRepository].of_doctor(caller.user_id, narrowed, after, page.size)
-        return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
+            found = await tx[PrescriptionListRepository].of_doctor(caller.user_id, narrowed, query.after, query.size)
+        return query.page(*found)
 
     async def list_mine(
         self, caller: Caller, statuses: Iterable[PrescriptionStatus], page: PageRequest
     ) -> Page[Prescription]:
         """Lists the calling patient's prescriptions, newest first. Raises PageTokenInvalid."""
         narrowed = PrescriptionFilter(_each_once(statuses))
-        scope = f"{caller.user_id}|ListMyPrescriptions|{narrowed.statuses}"
-        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        query = self._received.query(caller, page, narrowed.statuses)
         async with self._work.read() as tx:
-            rows, found = await tx[PrescriptionListRepository].of_patient(caller.user_id, narrowed, after, page.size)
-        return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
+            found = await tx[PrescriptionListRepository].of_patient(caller.user_id, narrowed, query.after, query.size)
+        return query.page(*found)
 
     async def get(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """Gets a prescription that the caller wrote. Raises NotFound."""
@@ -128,8 +127,9 @@ class PrescriptionService:
         await tx[QrCodeRepository].open_new(code)
         return prescription_id
 
-    def _token_after(self, last: Prescription, scope: str) -> str:
-        return self._page_tokens.issue_after(last.created_at, last.id, scope)
+
+def _created(prescription: Prescription) -> MomentAndId:
+    return prescription.created_at, prescription.id
 
 
 def _each_once(statuses: Iterable[PrescriptionStatus]) -> tuple[PrescriptionStatus, ...]:

@@ -1,6 +1,5 @@
 """Use cases of medical visits: a doctor records visits and lists their own."""
 
-from datetime import date
 from uuid import UUID
 
 from server.audit.audit_context import Subject
@@ -11,9 +10,8 @@ from server.clinical.storage.visits import VisitRepository
 from server.clock import Clock
 from server.date_range import Period
 from server.db.unit_of_work import UnitOfWork
-from server.errors import PageTokenInvalid
 from server.identity import Caller
-from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.pagination import BY_DAY, DayAndId, Listing, Page, PageRequest, PageTokens
 from server.patient_details import check_past_date
 
 
@@ -23,7 +21,9 @@ class VisitService:
     def __init__(self, work: UnitOfWork, clock: Clock, page_tokens: PageTokens) -> None:
         self._work = work
         self._clock = clock
-        self._page_tokens = page_tokens
+        self._visits = Listing[Visit, DayAndId](
+            page_tokens, "ListMedicalVisits", BY_DAY, lambda visit: (visit.visit_date, visit.id)
+        )
 
     async def record(self, caller: Caller, new: NewVisit) -> Visit:
         """Records a visit to the caller. Raises ValidationFailed for a future date, NotFound for the patient."""
@@ -36,20 +36,9 @@ class VisitService:
     async def list_own(self, caller: Caller, patient_id: UUID | None, period: Period, page: PageRequest) -> Page[Visit]:
         """Lists the visits that the caller recorded, newest first. Raises ValidationFailed and PageTokenInvalid."""
         period.check()
-        scope = f"{caller.user_id}|ListMedicalVisits|{patient_id}|{period}"
-        after = self._cursor(page, scope)
+        query = self._visits.query(caller, page, patient_id, period)
         async with self._work.read() as tx:
-            rows, found = await tx[VisitRepository].page_of_doctor(caller.user_id, patient_id, period, after, page.size)
-        return page_of(rows, found, page.size, lambda last: self._token_after(last, scope))
-
-    def _token_after(self, last: Visit, scope: str) -> str:
-        return self._page_tokens.issue((last.visit_date.isoformat(), str(last.id)), scope)
-
-    def _cursor(self, page: PageRequest, scope: str) -> tuple[date, UUID] | None:
-        if not page.token:
-            return None
-        match self._page_tokens.read(page.token, scope):
-            case (str() as day, str() as visit_id):
-                return date.fromisoformat(day), UUID(visit_id)
-            case _:
-                raise PageTokenInvalid()
+            found = await tx[VisitRepository].page_of_doctor(
+                caller.user_id, patient_id, period, query.after, query.size
+            )
+        return query.page(*found)

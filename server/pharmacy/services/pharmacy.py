@@ -22,7 +22,7 @@ from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import NotFound, QrCodeInvalid
 from server.events.storage.events import EventRepository
 from server.identity import Caller, Role
-from server.pagination import Page, PageRequest, PageTokens, page_of
+from server.pagination import BY_MOMENT, Listing, MomentAndId, Page, PageRequest, PageTokens
 from server.pharmacy.entities import (
     DispensedPrescription,
     DispenseLine,
@@ -65,7 +65,12 @@ class PharmacyService:
         self._work = work
         self._clock = clock
         self._qr_keys = qr_keys
-        self._page_tokens = page_tokens
+        self._history = Listing[HistoryEntry, MomentAndId](
+            page_tokens, "ListDispensingHistory", BY_MOMENT, lambda entry: (entry.occurred_at, entry.id)
+        )
+        self._log = Listing[LogEntry, MomentAndId](
+            page_tokens, "ListPrescriptionLog", BY_MOMENT, lambda entry: (entry.occurred_at, entry.id)
+        )
         self._lookup_misses = lookup_misses
         self._lease = lease
         self._currency = currency
@@ -170,28 +175,23 @@ class PharmacyService:
     async def history(self, caller: Caller, wanted: HistoryFilter, page: PageRequest) -> Page[HistoryEntry]:
         """Lists the caller's own actions, newest first. Raises ValidationFailed, PageTokenInvalid."""
         wanted.period.check()
-        scope = f"{caller.user_id}|ListDispensingHistory|{wanted.period}|{wanted.action}"
-        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        query = self._history.query(caller, page, wanted.period, wanted.action)
         async with self._work.read() as tx:
-            rows, found = await tx[PharmacyRepository].history(
-                caller.user_id, wanted, self._clock.zone, after, page.size
+            found = await tx[PharmacyRepository].history(
+                caller.user_id, wanted, self._clock.zone, query.after, query.size
             )
-        return page_of(
-            rows, found, page.size, lambda last: self._page_tokens.issue_after(last.occurred_at, last.id, scope)
-        )
+        return query.page(*found)
 
     async def log(self, caller: Caller, prescription_id: UUID, page: PageRequest) -> Page[LogEntry]:
         """Lists the pharmacies' actions on a prescription, oldest first, for a pharmacist who acted on it.
 
         Raises NotFound, PageTokenInvalid.
         """
-        scope = f"{caller.user_id}|ListPrescriptionLog|{prescription_id}"
-        after = self._page_tokens.read_after(page.token, scope) if page.token else None
+        query = self._log.query(caller, page, prescription_id)
         async with self._work.read() as tx:
-            rows, found = await tx[PharmacyRepository].log(prescription_id, caller.user_id, after, page.size)
-        return page_of(
-            rows, found, page.size, lambda last: self._page_tokens.issue_after(last.occurred_at, last.id, scope)
-        )
+            return query.page(
+                *await tx[PharmacyRepository].log(prescription_id, caller.user_id, query.after, query.size)
+            )
 
     async def receipt(self, caller: Caller, prescription_id: UUID) -> Receipt:
         """Returns the dispensed lines: all for the patient, their own for a pharmacist; otherwise raises NotFound.
