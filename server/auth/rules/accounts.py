@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from server.auth.entities import AccountChange, User
 from server.errors import FieldViolation, ValidationFailed
 from server.identity import Role
+from server.partial_update import changed_values
 
 CHANGEABLE: Final = ("phone", "hospital_name", "pharmacy_name", "pharmacy_address")
 """The fields of an account that its owner may change without an admin."""
@@ -31,19 +32,12 @@ def changed(user: User, change: AccountChange) -> User:
 
     Raises ValidationFailed for fields that do not belong to its role, and for those that are both given and cleared.
     """
-    given = {name: value for name in CHANGEABLE if (value := getattr(change, name)) is not None}
-    cleared = {CLEARABLE[json_name] for json_name in change.clear}
-    violations = [
+    values, conflicts = changed_values(change, CHANGEABLE, CLEARABLE)
+    misplaced = [
         FieldViolation(json_name, f"does not belong to a {user.role}")
         for name, (json_name, role) in _WORKPLACE.items()
-        if (name in given or name in cleared) and user.role is not role
+        if name in values and user.role is not role
     ]
-    violations += [
-        FieldViolation(json_name, "is both given and cleared")
-        for json_name in sorted(change.clear)
-        if CLEARABLE[json_name] in given
-    ]
-    if violations:
-        raise ValidationFailed(violations=violations)
-    after: dict[str, Any] = {**given, **dict.fromkeys(cleared, "")}
-    return replace(user, **after)
+    if misplaced or conflicts:
+        raise ValidationFailed(violations=misplaced + conflicts)
+    return replace(user, **values)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from server.clinical.entities import Patient, PatientChange
-from server.errors import FieldViolation, ValidationFailed, VersionConflict
+from server.errors import ValidationFailed, VersionConflict
+from server.partial_update import changed_values
 from server.patient_details import DETAIL_NAMES, check_past_date
 
 CHANGEABLE: Final = ("full_name", "phone", *DETAIL_NAMES)
@@ -38,10 +39,7 @@ def changed(patient: Patient, change: PatientChange, today: date) -> Patient:
         raise VersionConflict(version=patient.version)
     if change.date_of_birth is not None:
         check_past_date(change.date_of_birth, "dateOfBirth", today)
-    given: dict[str, Any] = {name: value for name in CHANGEABLE if (value := getattr(change, name)) is not None}
-    both = [json_name for json_name in sorted(change.clear) if CLEARABLE[json_name] in given]
-    if both:
-        raise ValidationFailed(violations=[FieldViolation(name, "is both given and cleared") for name in both])
-    cleared = {CLEARABLE[json_name] for json_name in change.clear}
-    emptied: dict[str, Any] = {name: () if name in _LISTS else "" for name in cleared}
-    return replace(patient, **given, **emptied)
+    values, conflicts = changed_values(change, CHANGEABLE, CLEARABLE, _LISTS)
+    if conflicts:
+        raise ValidationFailed(violations=conflicts)
+    return replace(patient, **values)
