@@ -1,6 +1,7 @@
 """Runs background tasks while a block lasts, and waits within them."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -54,16 +55,20 @@ async def _ended(task: asyncio.Task[None], stop: Callable[[], object]) -> None:
         raise
 
 
-async def repeat(work: Callable[[], Awaitable[object]], *, every: float, failed: str) -> None:
+async def repeat(
+    work: Callable[[], Awaitable[object]], *, every: float, failed: str, level: int = logging.WARNING, delay: float = 0
+) -> None:
     """Repeats work until it is cancelled, with a pause of `every` seconds after each round.
 
-    failed: the log event of a round that raises. The next round tries again: background work never ends by itself.
+    failed: the log event of a round that raises, logged at `level`. The next round tries again: background work never
+    ends by itself. delay: the seconds before the first round.
     """
+    await asyncio.sleep(delay)
     while True:
         try:
             await work()
         except Exception as error:
-            _log.warning(failed, error=type(error).__name__)
+            _log.log(level, failed, error=type(error).__name__)
         await asyncio.sleep(every)
 
 

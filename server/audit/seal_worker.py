@@ -4,8 +4,8 @@ After each batch the new end of the chain is signed and kept in a separate sink,
 database.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -78,8 +78,8 @@ class SealWorker:
     async def running(self) -> AsyncIterator[None]:
         """Seals every half second, and logs the signed head each minute, until the block is left."""
         async with (
-            background.running(_repeat_work(self._round, PAUSE_SECONDS)),
-            background.running(_repeat_work(self.log_head, HEAD_SECONDS)),
+            background.running(_repeat(self._round, PAUSE_SECONDS)),
+            background.running(_repeat(self.log_head, HEAD_SECONDS)),
         ):
             yield
 
@@ -152,10 +152,6 @@ def links(head: Head, records: Iterable[Mapping[str, Any]]) -> Iterator[Seal]:
         yield Seal(position, record["id"], record["transaction_id"], covered, record)
 
 
-async def _repeat_work(work: Callable[[], Awaitable[None]], pause: float) -> None:
-    while True:
-        try:
-            await work()
-        except Exception as error:  # any failure: unsealed records stay queued, and the next round retries
-            _log.error("audit_not_sealed", error=type(error).__name__)
-        await asyncio.sleep(pause)
+def _repeat(work: Callable[[], Awaitable[None]], every: float) -> Coroutine[Any, Any, None]:
+    """Repeats work whatever fails: unsealed records stay queued, and the next round retries."""
+    return background.repeat(work, every=every, failed="audit_not_sealed", level=logging.ERROR)

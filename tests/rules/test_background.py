@@ -1,6 +1,8 @@
 """Tests that background work ends when it is stopped, whatever happens at the same moment."""
 
 import asyncio
+import logging
+import time
 
 import pytest
 from structlog.testing import capture_logs
@@ -105,3 +107,19 @@ async def test_repeat_after_a_failure_works_again_and_logs_it() -> None:
             assert await background.set_within(third, 5)
     failures = [entry for entry in logs if entry["event"] == "work_failed"]
     assert failures == [{"event": "work_failed", "log_level": "warning", "error": "ZeroDivisionError"}]
+
+
+async def test_repeat_with_level_and_delay_starts_later_and_logs_at_it() -> None:
+    began, worked = time.monotonic(), asyncio.Event()
+
+    async def work() -> None:
+        worked.set()
+        raise ZeroDivisionError
+
+    with capture_logs() as logs:
+        repeated = background.repeat(work, every=60, failed="work_failed", level=logging.ERROR, delay=0.05)
+        async with background.running(repeated):
+            assert await background.set_within(worked, 5)
+            assert time.monotonic() - began >= 0.05
+            await asyncio.sleep(0)
+    assert logs == [{"event": "work_failed", "log_level": "error", "error": "ZeroDivisionError"}]

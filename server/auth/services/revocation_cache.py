@@ -12,8 +12,6 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from server import background
 from server.auth.entities import UserStatus
 from server.auth.storage.accounts import AccountRepository
@@ -35,8 +33,6 @@ ASK_SECONDS: Final = 1.0
 
 REMEMBERED_FOR: Final = MAX_LIFETIME + timedelta(minutes=1)
 """All access tokens of a session that was revoked longer ago have expired, regardless of the lifetime setting."""
-
-_log = structlog.get_logger()
 
 
 class RevocationCache:
@@ -83,7 +79,8 @@ class RevocationCache:
     async def kept_fresh(self) -> AsyncIterator[None]:
         """Loads the cache and keeps it fresh while the block runs."""
         await self.refresh()
-        async with background.running(self._follow()):
+        polls = background.repeat(self.refresh, every=POLL_SECONDS, failed="standing_not_read", delay=POLL_SECONDS)
+        async with background.running(polls):
             yield
 
     async def refresh(self) -> None:
@@ -99,14 +96,6 @@ class RevocationCache:
         except Unavailable:
             return
         self._read_at = now
-
-    async def _follow(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            try:
-                await self.refresh()
-            except Exception as error:  # a stale cache is not trusted; the loop must go on
-                _log.warning("standing_not_read", error=type(error).__name__)
 
     async def _catch_up(self) -> None:
         async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):

@@ -1,7 +1,7 @@
 """The key ring as a file (`JWT_KEYS_FILE`): readable only by its owner, replaced atomically, watched by processes."""
 
-import asyncio
 import fcntl
+import logging
 import os
 import tempfile
 from base64 import urlsafe_b64decode
@@ -97,17 +97,17 @@ async def followed(
 
 async def _follow(path: Path, use: Callable[[KeyRing], None], changed: Callable[[], Awaitable[None]]) -> None:
     seen = None  # the file may have changed since the start, so the first poll reads it again
-    while True:
-        try:
-            if (now := _version(path)) != seen:
-                use(ring := read(path))
-                while_running, seen = seen is not None, now
-                _log.info("key_ring_read", active=ring.active.key_id)
-                if while_running:
-                    await changed()
-        except Exception as error:  # keep the current ring and go on polling
-            _log.error("key_file_not_read", error=type(error).__name__)
-        await asyncio.sleep(POLL_SECONDS)
+
+    async def read_if_changed() -> None:
+        nonlocal seen
+        if (now := _version(path)) != seen:
+            use(ring := read(path))
+            while_running, seen = seen is not None, now
+            _log.info("key_ring_read", active=ring.active.key_id)
+            if while_running:
+                await changed()
+
+    await background.repeat(read_if_changed, every=POLL_SECONDS, failed="key_file_not_read", level=logging.ERROR)
 
 
 def _version(path: Path) -> tuple[int, int]:
