@@ -4,12 +4,12 @@ Notifications can be lost while there is no connection, so subscribers must also
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from typing import Any, Final
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server import background
@@ -17,8 +17,6 @@ from server import background
 PAUSE_SECONDS: Final = 0.02
 """The pause between two notifications of a process: NOTIFY takes a lock that all transactions share."""
 RECONNECT_SECONDS: Final = 0.5
-
-_log = structlog.get_logger()
 
 Heard = Callable[[], None]
 
@@ -62,16 +60,11 @@ class Notifications:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listens and notifies until the block is left."""
-        async with background.running(self._stay_connected()):
+        connections = background.repeat(  # after any error it reconnects; meanwhile subscribers poll
+            self._listen_and_wake, every=RECONNECT_SECONDS, failed="notifications_lost", level=logging.INFO
+        )
+        async with background.running(connections):
             yield
-
-    async def _stay_connected(self) -> None:
-        while True:
-            try:
-                await self._listen_and_wake()
-            except Exception as error:  # after any error it reconnects; meanwhile subscribers poll
-                _log.info("notifications_lost", error=type(error).__name__)
-            await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen_and_wake(self) -> None:
         """Listens and notifies on one connection. Raises the driver's errors, and OSError when the connection ends."""
