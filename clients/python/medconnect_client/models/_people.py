@@ -78,7 +78,22 @@ class NewAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountDetails:
+class _PatientDetails:
+    """The details of a patient record that are never required."""
+
+    phone: str | None = None
+    blood_type: str | None = None
+    """One of A+ A- B+ B- AB+ AB- O+ O-."""
+    address: str | None = None
+    emergency_contact: str | None = None
+    emergency_phone: str | None = None
+    insurance_provider: str | None = None
+    insurance_number: str | None = None
+    allergies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountDetails(_PatientDetails):
     """The data of an account to create. Fields that do not apply to the role stay None."""
 
     email: str
@@ -86,7 +101,6 @@ class AccountDetails:
     role: Role = Role.PATIENT
     password: str | None = field(default=None, repr=False)
     """8 to 128 characters; an admin may omit it, and the owner sets one through the welcome email."""
-    phone: str | None = None
     license_number: str | None = None
     """Required of doctors and pharmacists."""
     specialization: str | None = None
@@ -96,14 +110,6 @@ class AccountDetails:
     pharmacy_address: str | None = None
     date_of_birth: date | None = None
     gender: Gender | None = None
-    blood_type: str | None = None
-    """One of A+ A- B+ B- AB+ AB- O+ O-."""
-    address: str | None = None
-    emergency_contact: str | None = None
-    emergency_phone: str | None = None
-    insurance_provider: str | None = None
-    insurance_number: str | None = None
-    allergies: tuple[str, ...] = ()
     existing_conditions: tuple[str, ...] = ()
 
 
@@ -192,7 +198,7 @@ class Patient(PatientProfile):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewPatient:
+class NewPatient(_PatientDetails):
     """The data of a patient record to create."""
 
     full_name: str
@@ -200,32 +206,15 @@ class NewPatient:
     gender: Gender
     email: str | None = None
     """None: the patient gets no account and no emails."""
-    phone: str | None = None
-    blood_type: str | None = None
-    """One of A+ A- B+ B- AB+ AB- O+ O-."""
-    address: str | None = None
-    emergency_contact: str | None = None
-    emergency_phone: str | None = None
-    insurance_provider: str | None = None
-    insurance_number: str | None = None
-    allergies: tuple[str, ...] = ()
     existing_conditions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileChanges:
+class ProfileChanges(_PatientDetails):
     """Changes to a patient record; omitted fields stay as they are. A given list replaces the old one."""
 
-    phone: str | None = None
     date_of_birth: date | None = None
     gender: Gender | None = None
-    blood_type: str | None = None
-    address: str | None = None
-    emergency_contact: str | None = None
-    emergency_phone: str | None = None
-    insurance_provider: str | None = None
-    insurance_number: str | None = None
-    allergies: tuple[str, ...] = ()
     clear: tuple[str, ...] = ()
     """Fields to empty, by their JSON names, such as `bloodType`."""
     version: int | None = None
