@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from medconnect.events.v1 import email_pb2, rate_limit_pb2
 from medconnect.events.v1 import events_service_pb2 as pb
@@ -25,28 +25,24 @@ MOST: Final = 2**31 - 1
 
 def get_response(status: QueueStatus) -> pb.GetEmailQueueStatusResponse:
     """Returns the response of GetEmailQueueStatus."""
-    return pb.GetEmailQueueStatusResponse(
-        total_jobs=status.total,
-        pending_jobs=status.pending,
-        processing_jobs=status.processing,
-        completed_jobs=status.completed,
-        failed_jobs=status.failed,
-        is_healthy=status.is_healthy,
-        last_updated=timestamp(status.as_of),
-    )
+    return pb.GetEmailQueueStatusResponse(**_status_fields(status))
 
 
 def watch_response(status: QueueStatus) -> pb.WatchEmailQueueStatusResponse:
     """Returns a message of WatchEmailQueueStatus."""
-    return pb.WatchEmailQueueStatusResponse(
-        total_jobs=status.total,
-        pending_jobs=status.pending,
-        processing_jobs=status.processing,
-        completed_jobs=status.completed,
-        failed_jobs=status.failed,
-        is_healthy=status.is_healthy,
-        last_updated=timestamp(status.as_of),
-    )
+    return pb.WatchEmailQueueStatusResponse(**_status_fields(status))
+
+
+def _status_fields(status: QueueStatus) -> dict[str, Any]:
+    return {
+        "total_jobs": status.total,
+        "pending_jobs": status.pending,
+        "processing_jobs": status.processing,
+        "completed_jobs": status.completed,
+        "failed_jobs": status.failed,
+        "is_healthy": status.is_healthy,
+        "last_updated": timestamp(status.as_of),
+    }
 
 
 def after_sequence(request: pb.WatchEmailsRequest) -> int | None:
