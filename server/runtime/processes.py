@@ -133,13 +133,4 @@ class Child:
 
     async def stop(self) -> None:
         """Stops the child after it has drained; kills it after STOP_SECONDS."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await restarts.stop_process(self._process, signal.SIGTERM, STOP_SECONDS)

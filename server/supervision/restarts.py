@@ -5,9 +5,11 @@ them. The error that ends the supervision is meant to end the whole instance, so
 """
 
 import asyncio
+from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from signal import Signals
 from typing import Final, Protocol
 
 import structlog
@@ -58,6 +60,19 @@ class Child(Protocol):
     async def stop(self) -> None:
         """Stops the process if it runs, and returns when it has ended."""
         ...
+
+
+async def stop_process(process: Process | None, stop: Signals, grace: float) -> None:
+    """Stops a process, if it runs, by this signal, and waits until it has ended; kills it after `grace` seconds."""
+    if process is None or process.returncode is not None:
+        return
+    process.send_signal(stop)
+    try:
+        async with asyncio.timeout(grace):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 @asynccontextmanager

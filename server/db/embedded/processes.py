@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TextIO, cast
 
 from server.db.embedded.binaries import Account, Binaries
-from server.supervision import postgres_guard
+from server.supervision import postgres_guard, restarts
 from server.supervision.environment import BARE
 from server.supervision.restarts import StartFailed
 
@@ -172,16 +172,7 @@ class Server:
 
     async def stop(self) -> None:
         """Stops the server and its sessions; kills it when that takes longer than STOP_SECONDS."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.send_signal(signal.SIGINT)
-        try:
-            async with asyncio.timeout(postgres_guard.STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await restarts.stop_process(self._process, signal.SIGINT, postgres_guard.STOP_SECONDS)
 
 
 def _recovery(kernel: str) -> Mapping[str, str]:
