@@ -33,13 +33,13 @@ _log = structlog.get_logger()
 
 
 class BackgroundTask(StrEnum):
-    """Work that runs without a caller, in any process."""
+    """Work that runs without a caller, in any process; its values are stored, and are labels of metrics."""
 
     SEALING = "sealing"
     HEADS = "audit_heads"
     EVENTS = "events"
-    LAPSES = "lapses"
-    HOUSEKEEPING = "housekeeping"
+    EXPIRY = "lapses"
+    RETENTION = "housekeeping"
     EMAILS = "emails"
 
 
@@ -47,8 +47,8 @@ LONGEST_SILENCE: Final[Mapping[BackgroundTask, float]] = {
     BackgroundTask.SEALING: 60,
     BackgroundTask.HEADS: 60,
     BackgroundTask.EVENTS: 60,
-    BackgroundTask.LAPSES: 120,
-    BackgroundTask.HOUSEKEEPING: 1800,
+    BackgroundTask.EXPIRY: 120,
+    BackgroundTask.RETENTION: 1800,
     BackgroundTask.EMAILS: 60,
 }
 """Seconds without a success after which work counts as dead.

@@ -86,11 +86,11 @@ class EventsService:
 
     async def clear_completed(self) -> tuple[int, datetime]:
         """Deletes the emails that were sent; returns their number and the time."""
-        cleared, lately = 0, AT_ONCE
+        cleared, batch = 0, AT_ONCE
         async with self._work.begin() as tx:
-            while lately == AT_ONCE:
-                lately = await tx[EmailListRepository].clear_completed()
-                cleared += lately
+            while batch == AT_ONCE:
+                batch = await tx[EmailListRepository].clear_completed()
+                cleared += batch
             await tx[AuditWriter].record(AuditEvent.EMAILS_CLEARED, Subject("emails"))
         self.wake()
         return cleared, self._clock.now()

@@ -40,12 +40,12 @@ class Retention:
     async def purge(self) -> Mapping[str, int]:
         """Runs every purge in batches, one transaction each; returns how many rows each deleted. Raises Unavailable."""
         deleted = dict.fromkeys(PURGES, 0)
-        for chore in PURGES:
-            lately = purges.AT_ONCE
-            while lately == purges.AT_ONCE:
+        for name in PURGES:
+            batch = purges.AT_ONCE
+            while batch == purges.AT_ONCE:
                 async with self._work.begin() as tx:
-                    lately = await tx[PurgeRepository].purge(chore, self._keep_mails)
-                deleted[chore] += lately
+                    batch = await tx[PurgeRepository].purge(name, self._keep_mails)
+                deleted[name] += batch
         return deleted
 
     async def _round(self) -> None:

@@ -239,9 +239,9 @@ async def background_jobs(core: Core, *, is_fallback: bool = False) -> AsyncIter
         stack.enter_context(notifications.subscribe(Channel.MAIL, sequencer.wake))
         await stack.enter_async_context(worker.running())
         await stack.enter_async_context(sequencer.running())
-        await stack.enter_async_context(ExpiryJob(core.work, reports.of(BackgroundTask.LAPSES)).running())
+        await stack.enter_async_context(ExpiryJob(core.work, reports.of(BackgroundTask.EXPIRY)).running())
         await stack.enter_async_context(_sealing(core, reports).running())
-        await stack.enter_async_context(retention(core, reports.of(BackgroundTask.HOUSEKEEPING)).running())
+        await stack.enter_async_context(retention(core, reports.of(BackgroundTask.RETENTION)).running())
         yield
 
 

@@ -31,10 +31,10 @@ class ExpiryJob:
 
     async def expire_due(self) -> None:
         """Persists everything that has expired, up to AT_ONCE rows per transaction. Raises Unavailable."""
-        settled = AT_ONCE
-        while settled == AT_ONCE:
+        expired = AT_ONCE
+        while expired == AT_ONCE:
             async with self._work.begin() as tx:
-                settled = await tx[ExpiryRepository].expire_due()
+                expired = await tx[ExpiryRepository].expire_due()
 
     async def _round(self) -> None:
         await self.expire_due()

@@ -106,9 +106,9 @@ class PurgeRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def purge(self, chore: str, keep_mails: timedelta) -> int:
+    async def purge(self, name: str, keep_mails: timedelta) -> int:
         """Deletes up to AT_ONCE rows and returns how many. keep_mails: how long finished emails are kept."""
-        statement = PURGES[chore]
+        statement = PURGES[name]
         values: dict[str, object] = {"at_once": AT_ONCE}
         if "keep_mails" in statement.compile().params:
             values["keep_mails"] = keep_mails
