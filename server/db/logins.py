@@ -29,7 +29,7 @@ _MAKE: Final = """
 _LIMIT: Final = "ALTER ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS {more}"
 
 # The rights of the login account itself, including those of every role of which it is a member.
-_JUDGED: Final = """
+_RIGHTS: Final = """
     SELECT
         (SELECT bool_or(r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls) FROM pg_roles r
          WHERE pg_has_role(session_user, r.oid, 'MEMBER')) AS mighty,
@@ -101,13 +101,13 @@ async def faults(url: str, role: str) -> list[str]:
     except asyncpg.InvalidAuthorizationSpecificationError:
         return ["may not log in"]
     try:
-        found = await connection.fetchrow(_JUDGED, role, other)
+        found = await connection.fetchrow(_RIGHTS, role, other)
     finally:
         await connection.close()
-    return list(_told(found, role, other))
+    return list(_describe_faults(found, role, other))
 
 
-def _told(found: Any, role: str, other: str) -> Iterator[str]:  # noqa: ANN401 - asyncpg's record
+def _describe_faults(found: Any, role: str, other: str) -> Iterator[str]:  # noqa: ANN401 - asyncpg's record
     if found["mighty"]:
         yield "is a superuser, may make roles or replicate, or is a member of a role that may"
         return  # it is a member of everything

@@ -53,9 +53,9 @@ class Core:
     settings: Settings
     clock: Clock
     work: UnitOfWork
-    sealing: UnitOfWork
+    seal_work: UnitOfWork
     """One connection of the sealer's account, the only account that may add to the audit's hash chain."""
-    pulse: UnitOfWork
+    health_work: UnitOfWork
     """A separate connection for the health check, because a busy pool does not mean a failed database."""
     ring: KeyRing
     """The keys of access tokens, and the root of every other key except those of QR codes."""
@@ -75,12 +75,12 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
     """
     sealer_url = sealer_url or database_url
     if settings.production:
-        await _judge_logins(database_url, sealer_url)
+        await _check_logins(database_url, sealer_url)
     if not await schema.is_current(database_url):
         raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
     engine = create_engine(database_url, pool_size=settings.db_pool_size)
     sealer = create_engine(sealer_url, pool_size=1, application="medconnect-sealer", role=SEALER_ROLE)
-    pulse = create_engine(database_url, pool_size=1, application="medconnect-health")
+    health = create_engine(database_url, pool_size=1, application="medconnect-health")
     limits = create_engine(database_url, pool_size=LIMIT_CONNECTIONS, application="medconnect-limits")
     listening = create_engine(database_url, pool_size=1, application="medconnect-notifications")
     drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
@@ -98,7 +98,7 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
                 clock,
                 work,
                 unit_of_work(sealer),
-                unit_of_work(pulse),
+                unit_of_work(health),
                 ring,
                 notifications,
                 issuer,
@@ -110,17 +110,17 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
         drawing.shutdown(cancel_futures=True)
         await listening.dispose()
         await limits.dispose()
-        await pulse.dispose()
+        await health.dispose()
         await sealer.dispose()
         await engine.dispose()
 
 
-async def _judge_logins(server: str, sealer: str) -> None:
+async def _check_logins(server: str, sealer: str) -> None:
     """Raises ConfigurationWrong for an account with more rights than its task needs."""
-    judged = {"DATABASE_URL": (server, APP_ROLE), "SEALER_DATABASE_URL": (sealer, SEALER_ROLE)}
-    found = {name: await logins.faults(url, role) for name, (url, role) in judged.items()}
-    if faults := {name: f"its account {'; it '.join(told)}" for name, told in found.items() if told}:
-        raise ConfigurationWrong(faults)
+    accounts = {"DATABASE_URL": (server, APP_ROLE), "SEALER_DATABASE_URL": (sealer, SEALER_ROLE)}
+    found = {name: await logins.faults(url, role) for name, (url, role) in accounts.items()}
+    if excess := {name: f"its account {'; it '.join(faults)}" for name, faults in found.items() if faults}:
+        raise ConfigurationWrong(excess)
 
 
 @asynccontextmanager

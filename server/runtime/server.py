@@ -122,7 +122,7 @@ async def serving(core: Core, socket: Path | None = None, address: str | None = 
             interceptors=[chain(core, services, stopping)], options=options, maximum_concurrent_rpcs=CALLS_AT_ONCE
         )
         _add_servicers(server, services)
-        state = Health(core.pulse.ping)
+        state = Health(core.health_work.ping)
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
@@ -143,7 +143,7 @@ async def serving(core: Core, socket: Path | None = None, address: str | None = 
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
         await stack.enter_async_context(state.watching())
-        watch = BackgroundWatch(core.pulse, core.clock, core.metrics, state.report)
+        watch = BackgroundWatch(core.health_work, core.clock, core.metrics, state.report)
         await stack.enter_async_context(watch.running())
         stack.push_async_callback(state.drain)
         stack.callback(stopping.set)
@@ -240,14 +240,14 @@ async def background_jobs(core: Core, *, is_fallback: bool = False) -> AsyncIter
         await stack.enter_async_context(worker.running())
         await stack.enter_async_context(sequencer.running())
         await stack.enter_async_context(ExpiryJob(core.work, reports.of(BackgroundTask.EXPIRY)).running())
-        await stack.enter_async_context(_sealing(core, reports).running())
+        await stack.enter_async_context(_seal_worker(core, reports).running())
         await stack.enter_async_context(retention(core, reports.of(BackgroundTask.RETENTION)).running())
         yield
 
 
-def _sealing(core: Core, reports: Reports) -> SealWorker:
+def _seal_worker(core: Core, reports: Reports) -> SealWorker:
     return SealWorker(
-        core.sealing,
+        core.seal_work,
         head_keeper(core),
         sealed=reports.of(BackgroundTask.SEALING),
         kept=reports.of(BackgroundTask.HEADS),
