@@ -151,7 +151,7 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionStanding:
+class SessionRights:
     """The rights of the account of a session that has not ended."""
 
     status: UserStatus

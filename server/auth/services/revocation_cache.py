@@ -58,8 +58,8 @@ class RevocationCache:
         """
         if self.has_ended(caller):
             raise Unauthenticated()
-        vouched_for = caller.user_id in self._confirmed_active or not (confirmed or verified)
-        if not vouched_for or self._monotonic() - self._read_at > STALE_SECONDS:
+        allowed = caller.user_id in self._confirmed_active or not (confirmed or verified)
+        if not allowed or self._monotonic() - self._read_at > STALE_SECONDS:
             await self._ask(caller, confirmed=confirmed, verified=verified)
 
     def has_ended(self, caller: Caller) -> bool:
@@ -122,7 +122,7 @@ class RevocationCache:
 
     async def _ask(self, caller: Caller, *, confirmed: bool, verified: bool) -> None:
         async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
-            found = await tx[SessionRepository].standing(caller.session_id, caller.user_id)
+            found = await tx[SessionRepository].rights(caller.session_id, caller.user_id)
         if found is None or found.status is UserStatus.DEACTIVATED:
             raise Unauthenticated()
         if confirmed and not found.email_confirmed:

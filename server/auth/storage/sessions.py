@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.auth.entities import PresentedToken, SessionStanding, UserStatus
+from server.auth.entities import PresentedToken, SessionRights, UserStatus
 from server.auth.rules.lifetimes import Lifetime
 from server.auth.storage.accounts import USER_COLUMNS, user_of
 from server.auth.storage.tables import refresh_tokens, sessions, users
@@ -114,7 +114,7 @@ _END_OTHERS: Final = (
     .returning(sessions.c.id)
 )
 _REVOKED: Final = select(sessions.c.id).where(sessions.c.revoked_at > func.now() - bindparam("within", type_=Interval))
-_STANDING: Final = (
+_RIGHTS: Final = (
     select(users.c.status, users.c.email.is_not(None).label("email_confirmed"))
     .join_from(sessions, users)
     .where(
@@ -203,8 +203,8 @@ class SessionRepository:
         """Returns whether a session may read its patient's history now."""
         return bool(await self._connection.scalar(select(_HISTORY_IS_OPEN), {"session_id": session_id}))
 
-    async def standing(self, session_id: UUID, user_id: UUID) -> SessionStanding | None:
+    async def rights(self, session_id: UUID, user_id: UUID) -> SessionRights | None:
         """Returns the rights of a session's account; None if the session was revoked or belongs to another account."""
-        found = await self._connection.execute(_STANDING, {"session_id": session_id, "user_id": user_id})
+        found = await self._connection.execute(_RIGHTS, {"session_id": session_id, "user_id": user_id})
         row = found.one_or_none()
-        return None if row is None else SessionStanding(UserStatus(row.status), row.email_confirmed)
+        return None if row is None else SessionRights(UserStatus(row.status), row.email_confirmed)
