@@ -50,26 +50,26 @@ class AuditContext:
     """True if the use case itself has recorded its failure."""
 
 
-_occasion: ContextVar[AuditContext | None] = ContextVar("audit_occasion", default=None)
+_context: ContextVar[AuditContext | None] = ContextVar("audit_context", default=None)
 
 
 def current() -> AuditContext | None:
     """Returns the context of the current call; None outside a call."""
-    return _occasion.get()
+    return _context.get()
 
 
 def set_subject(subject: Subject) -> None:
     """Sets the subject of the current call, for the record of a failure."""
-    occasion = current()
-    if occasion is not None:
-        occasion.subject = subject
+    context = current()
+    if context is not None:
+        context.subject = subject
 
 
 @contextmanager
-def use(occasion: AuditContext) -> Iterator[AuditContext]:
+def use(context: AuditContext) -> Iterator[AuditContext]:
     """Makes the context current until the block is left."""
-    token = _occasion.set(occasion)
+    token = _context.set(context)
     try:
-        yield occasion
+        yield context
     finally:
-        _occasion.reset(token)
+        _context.reset(token)

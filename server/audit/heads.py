@@ -19,7 +19,7 @@ UNNAMED: Final = "unnamed"
 
 
 @dataclass(slots=True)
-class KeptHeads:
+class SignedHeads:
     """The heads found in kept lines."""
 
     heads: list[Head] = field(default_factory=list)
@@ -41,12 +41,12 @@ def line_of(signed: SignedHead, timestamp: str) -> str:
     return json.dumps(entry)
 
 
-def read_heads(lines: Iterable[str], keys: Mapping[str, Ed25519PublicKey]) -> KeptHeads:
+def read_heads(lines: Iterable[str], keys: Mapping[str, Ed25519PublicKey]) -> SignedHeads:
     """Returns the heads in the lines of a sink or a log, and counts those that cannot be checked.
 
     keys: the public keys of all heads, by their ids. Lines about anything else are skipped.
     """
-    kept = KeptHeads()
+    kept = SignedHeads()
     for line in lines:
         entry = _head_entry(line)
         if entry is None:

@@ -49,7 +49,7 @@ class ChainVerifier:
         for head in heads:
             self._kept.setdefault(head.position, set()).add(head.hash)
         self._head = Head(0, START)
-        self._place = (NO_SEAL.transaction_id, NO_SEAL.record_id)
+        self._order_key = (NO_SEAL.transaction_id, NO_SEAL.record_id)
 
     @property
     def head(self) -> Head:
@@ -57,9 +57,9 @@ class ChainVerifier:
         return self._head
 
     @property
-    def place(self) -> tuple[int, UUID]:
+    def order_key(self) -> tuple[int, UUID]:
         """The order key (transaction id, record id) of the last verified record."""
-        return self._place
+        return self._order_key
 
     def follow(self, seal: Seal) -> None:
         """Verifies the next link. Raises ChainBroken."""
@@ -68,15 +68,15 @@ class ChainVerifier:
             raise ChainBroken(position, None, "the seal is gone")
         if seal.record is None:
             raise ChainBroken(position, seal.record_id, "the record is gone")
-        place = (seal.record["transaction_id"], seal.record["id"])
+        order_key = (seal.record["transaction_id"], seal.record["id"])
         expected = next_hash(self._head.hash, seal.record)
-        if expected != seal.hash or place[0] != seal.transaction_id:
+        if expected != seal.hash or order_key[0] != seal.transaction_id:
             raise ChainBroken(position, seal.record_id, "the record or its seal was changed")
-        if place <= self._place:
+        if order_key <= self._order_key:
             raise ChainBroken(position, seal.record_id, "the record is in the wrong position")
         if self._kept.get(position, set()) - {expected}:
             raise ChainBroken(position, seal.record_id, "the chain up to here differs from the kept heads")
-        self._head, self._place = Head(position, expected), place
+        self._head, self._order_key = Head(position, expected), order_key
 
     def finish(self) -> None:
         """Verifies the end of the chain. Raises ChainBroken if a kept head lies beyond it."""
@@ -87,28 +87,30 @@ class ChainVerifier:
 
 async def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verified:
     """Verifies the whole chain, and the order of the records without a seal. Raises Unavailable."""
-    walk = ChainVerifier(heads)
+    verifier = ChainVerifier(heads)
     broken: Broken | None = None
     unsealed, since = 0, None
     async with work.begin() as tx:
         chain = tx[SealRepository]
         await chain.take_time()
         try:
-            await _follow_all(walk, chain.sealed())
+            await _follow_all(verifier, chain.sealed())
             if (await chain.last()).ahead:
-                raise ChainBroken(walk.head.position, None, "the chain is that of another database server")
+                raise ChainBroken(verifier.head.position, None, "the chain is that of another database server")
             async for record in chain.unsealed():
-                if (record.transaction_id, record.record_id) <= walk.place:
+                if (record.transaction_id, record.record_id) <= verifier.order_key:
                     raise ChainBroken(
-                        walk.head.position, record.record_id, "an unsealed record was inserted before the chain's end"
+                        verifier.head.position,
+                        record.record_id,
+                        "an unsealed record was inserted before the chain's end",
                     )
                 unsealed, since = unsealed + 1, since or record.occurred_at
         except ChainBroken as found:
             broken = found.broken
-    return Verified(walk.head.position, walk.head, broken, unsealed, since)
+    return Verified(verifier.head.position, verifier.head, broken, unsealed, since)
 
 
-async def _follow_all(walk: ChainVerifier, seals: AsyncIterable[Seal]) -> None:
+async def _follow_all(verifier: ChainVerifier, seals: AsyncIterable[Seal]) -> None:
     async for seal in seals:
-        walk.follow(seal)
-    walk.finish()
+        verifier.follow(seal)
+    verifier.finish()

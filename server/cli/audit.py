@@ -10,7 +10,7 @@ from rich.console import Console
 
 from server.audit import head_keys, verification
 from server.audit.head_sinks import head_file
-from server.audit.heads import KeptHeads, read_heads
+from server.audit.heads import SignedHeads, read_heads
 from server.audit.verification import Verified
 from server.config.settings import Settings
 from server.runtime import instance, server
@@ -46,7 +46,7 @@ async def verify(
     faults = [*_chain_faults(found), *_head_faults(kept, frozenset(excused or ()))]
     if not kept.heads and (heads or (found.sealed and head_file(settings.audit_heads, settings.medconnect_home))):
         faults.append("There is no kept head to check: nothing was compared.")
-    _say(found, kept)
+    _print_findings(found, kept)
     for fault in faults:
         errors.print(fault, style="red", markup=False)
     if faults:
@@ -72,7 +72,7 @@ def _known_keys(paths: Iterable[Path]) -> Mapping[str, Ed25519PublicKey]:
     return known
 
 
-def _say(found: Verified, kept: KeptHeads) -> None:
+def _print_findings(found: Verified, kept: SignedHeads) -> None:
     console.print(f"{found.sealed} records are sealed and unchanged; compared with {len(kept.heads)} kept heads.")
     if kept.heads:
         after = found.sealed - max(head.position for head in kept.heads)
@@ -87,7 +87,7 @@ def _chain_faults(found: Verified) -> Iterable[str]:
         yield f"The chain breaks at {where}: {found.broken.fault}."
 
 
-def _head_faults(kept: KeptHeads, excused: frozenset[str]) -> Iterable[str]:
+def _head_faults(kept: SignedHeads, excused: frozenset[str]) -> Iterable[str]:
     for key, count in sorted(kept.unchecked.items()):
         if key in excused:
             console.print(f"{count} heads of key {key} were not checked, as you asked.", markup=False)
