@@ -129,7 +129,7 @@ class Metrics:
         """Counts a refused call without a valid token."""
         self._denial[method,].inc()
 
-    def limits_judged(self, decisions: Sequence[Decision]) -> None:
+    def limits_decided(self, decisions: Sequence[Decision]) -> None:
         """Counts a call that took a token from each bucket, or from none because some bucket refused it."""
         refusals = [decision for decision in decisions if not decision.allowed]
         counts = self._limits.refused if refusals else self._limits.allowed

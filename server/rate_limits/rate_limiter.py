@@ -48,7 +48,7 @@ class Charge:
         self.changed = True
 
 
-_bill: ContextVar[Charge | None] = ContextVar("bill", default=None)
+_charge: ContextVar[Charge | None] = ContextVar("charge", default=None)
 
 
 class RateLimiter:
@@ -64,32 +64,32 @@ class RateLimiter:
 
         The caller checks in the charge whether the call is allowed. Raises Unavailable.
         """
-        bill = Charge(budgets, await self._take(budgets))
-        _bill.set(bill)
-        return bill
+        charge = Charge(budgets, await self._take(budgets))
+        _charge.set(charge)
+        return charge
 
     async def replace_charge(self, budgets: Sequence[Budget]) -> None:
         """Charges these budgets and refunds what the call was charged at its start. Raises RateLimitExceeded."""
-        bill = _bill.get() or Charge()
-        await self._store.refund(bill.budgets)
+        charge = _charge.get() or Charge()
+        await self._store.refund(charge.budgets)
         decisions = await self._take(budgets)
-        bill.write(budgets, decisions)
+        charge.write(budgets, decisions)
         _refuse_if_empty(decisions)
 
     async def charge_also(self, budgets: Sequence[Budget]) -> None:
         """Charges these budgets too; the headers show them only if they refuse. Raises RateLimitExceeded."""
         decisions = await self._take(budgets)
-        bill = _bill.get()
-        if bill is not None and not all(decision.allowed for decision in decisions):
-            bill.add_refusal(decisions)
+        charge = _charge.get()
+        if charge is not None and not all(decision.allowed for decision in decisions):
+            charge.add_refusal(decisions)
         _refuse_if_empty(decisions)
 
     async def refund(self, budgets: Sequence[Budget]) -> None:
         """Gives back the token that each of these budgets was charged."""
         await self._store.refund(budgets)
-        bill = _bill.get()
-        if bill is not None:
-            bill.credit(budgets)
+        charge = _charge.get()
+        if charge is not None:
+            charge.credit(budgets)
 
     async def fullest(self, limits: Mapping[str, Limit], count: int) -> Sequence[Bucket]:
         """Returns the fullest buckets (nearest to refusing) of all stores. Raises Unavailable."""
@@ -97,7 +97,7 @@ class RateLimiter:
 
     async def _take(self, budgets: Sequence[Budget]) -> Sequence[Decision]:
         decisions = await self._store.take(budgets, self._monotonic())
-        self._metrics.limits_judged(decisions)
+        self._metrics.limits_decided(decisions)
         return decisions
 
 

@@ -22,8 +22,8 @@ def read(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its o
     """Reads and validates the settings. Raises ConfigurationWrong naming every variable that any check refuses."""
     settings, unreadable = read_leniently(**overrides)
     # A secret whose file cannot be read is not also missing.
-    judged = {name: fault for name, fault in _faults(settings).items() if f"{name}_FILE" not in unreadable}
-    if faults := {**judged, **unreadable}:
+    faulty = {name: fault for name, fault in _faults(settings).items() if f"{name}_FILE" not in unreadable}
+    if faults := {**faulty, **unreadable}:
         raise ConfigurationWrong(faults)
     return settings
 

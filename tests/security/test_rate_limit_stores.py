@@ -154,8 +154,8 @@ async def test_s67_with_redis_every_process_counts_the_same_calls(database_url: 
             _env_file=None, medconnect_home=tmp_path, database_url=database_url, rate_limit_redis_url=url
         )
         async with app.core(settings, database_url) as first, app.core(settings, database_url) as second:
-            bills = [await core.limiter.charge_call([(ROLE, "a")]) for core in (first, first, second)]
-    assert [bill.strictest.remaining for bill in bills] == [49, 48, 47]
+            charges = [await core.limiter.charge_call([(ROLE, "a")]) for core in (first, first, second)]
+    assert [charge.strictest.remaining for charge in charges] == [49, 48, 47]
 
 
 async def test_s67_redis_turned_replica_is_left_for_the_new_primary(tmp_path: Path, clock: SettableClock) -> None:

@@ -31,8 +31,8 @@ class RateLimit:
         group = call.method.limit_group
         ended = call.caller is not None and self._revocations.has_ended(call.caller)
         budgets = self._budgets.of(None if ended else call.caller, group, call.address)
-        bill = await self._limiter.charge_call(budgets)
-        strictest = bill.strictest
+        charge = await self._limiter.charge_call(budgets)
+        strictest = charge.strictest
         self._report(call, strictest)
         if not strictest.allowed:
             raise refusal(strictest)
@@ -42,8 +42,8 @@ class RateLimit:
             if returned:
                 await self._limiter.refund(returned)
         finally:
-            if bill.changed:
-                self._report(call, bill.strictest)
+            if charge.changed:
+                self._report(call, charge.strictest)
 
     def _report(self, call: Call, decision: Decision) -> None:
         reset = ceil(self._clock.now().timestamp() + decision.reset_after)
