@@ -98,7 +98,7 @@ class BackgroundWatch:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Checks repeatedly until the block is left."""
-        work = background.repeat(self.look, every=LOOK_SECONDS, failed="background_work_not_seen")
+        work = background.repeat(self.look, every=LOOK_SECONDS, failed="background_work_not_checked")
         async with background.running(work):
             yield
 

@@ -53,7 +53,7 @@ class Delivery:
         except Unavailable:
             return Postponed(FIRST_PAUSES_SECONDS[0], "the database was unavailable", counted=False)
         except Exception as fault:
-            _log.exception("mail_not_composed", mail=str(mail.id), kind=mail.kind.value)
+            _log.exception("email_not_composed", email=str(mail.id), kind=mail.kind.value)
             return self._after_fault(mail, "composed", fault, spread)
         return await self._send(mail, message, spread)
 
@@ -76,7 +76,7 @@ class Delivery:
             self.circuit.succeeded()
             return after_failed_delivery(mail, failure, spread)
         except Exception as fault:  # for example an address that SMTP cannot encode
-            _log.exception("mail_not_sent", mail=str(mail.id), kind=mail.kind.value)
+            _log.exception("email_not_sent", email=str(mail.id), kind=mail.kind.value)
             return self._after_fault(mail, "sent", fault, spread)
         self.circuit.succeeded()
         return Sent()

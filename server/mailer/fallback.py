@@ -38,11 +38,11 @@ class FallbackWorker:
         await background.set_within(self._stop, SILENCE_SECONDS)
         while not self._stop.is_set():
             if await self._is_needed():
-                _log.warning("standing_in_for_mail_worker")
+                _log.warning("fallback_worker_started")
                 async with self._sending():
                     while not self._stop.is_set() and await self._is_needed():
                         await background.set_within(self._stop, LOOK_SECONDS)
-                _log.info("mail_worker_is_back")
+                _log.info("fallback_worker_stopped")
             await background.set_within(self._stop, LOOK_SECONDS)
 
     async def _is_needed(self) -> bool:

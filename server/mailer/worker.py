@@ -97,7 +97,7 @@ class EmailWorker:
             async with self._work.begin() as tx:
                 claimed = await tx[EmailQueue].claim(room, min(room, MAX_BULK - bulk))
         except Exception as error:  # for example during a migration; after any error the queue is polled again
-            _log.warning("mails_not_claimed", error=type(error).__name__)
+            _log.warning("emails_not_claimed", error=type(error).__name__)
             return ()
         if claimed:
             self._changed()
@@ -123,7 +123,7 @@ class EmailWorker:
             try:
                 await self._write_down()
             except Exception as error:
-                _log.warning("mail_outcomes_unrecorded", error=type(error).__name__)
+                _log.warning("email_outcomes_not_recorded", error=type(error).__name__)
                 await asyncio.sleep(RECORD_AGAIN_SECONDS)
                 self._to_record.set()
 
@@ -137,7 +137,7 @@ class EmailWorker:
         for mail, outcome in outcomes:
             del self._in_hand[mail.id]
             written = mail.id in settled
-            _log.info("mail_handled", mail=str(mail.id), outcome=type(outcome).__name__, written=written)
+            _log.info("email_handled", email=str(mail.id), outcome=type(outcome).__name__, written=written)
         self.wake()
         self._changed()
 
@@ -156,7 +156,7 @@ class EmailWorker:
                 if expired:
                     self._changed()
             except Exception as error:
-                _log.warning("mail_worker_silent", error=type(error).__name__)
+                _log.warning("heartbeat_not_recorded", error=type(error).__name__)
             await background.set_within(self._to_show, LIFE_SECONDS)
 
     async def _probe(self) -> None:

@@ -68,5 +68,5 @@ class Sequencer:
                     pause = RETRY_SECONDS
                 await self._done()
             except Exception as error:  # no event is lost by any error: the next round includes it
-                _log.warning("events_not_placed", error=type(error).__name__)
+                _log.warning("positions_not_assigned", error=type(error).__name__)
             await background.set_within(self._wake, pause)

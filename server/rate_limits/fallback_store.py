@@ -60,4 +60,4 @@ class FallbackStore:
     def _went_away(self) -> None:
         self._asked_again_at = self._monotonic() + PAUSE_SECONDS
         self._metrics.store_failed("redis")
-        _log.warning("rate_limit_store_away", store="redis")
+        _log.warning("rate_limit_store_unavailable", store="redis")

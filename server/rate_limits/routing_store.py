@@ -83,4 +83,4 @@ class RoutingStore:
 
     def _note_failure(self) -> None:
         self._metrics.store_failed("postgresql")
-        _log.warning("rate_limit_store_away", store="postgresql")
+        _log.warning("rate_limit_store_unavailable", store="postgresql")

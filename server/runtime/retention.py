@@ -33,7 +33,7 @@ class Retention:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Purges now and every ten minutes until the block is left."""
-        work = background.repeat(self._round, every=PAUSE_SECONDS, failed="not_tidied_up")
+        work = background.repeat(self._round, every=PAUSE_SECONDS, failed="purge_failed")
         async with background.running(work):
             yield
 
@@ -51,4 +51,4 @@ class Retention:
     async def _round(self) -> None:
         deleted = await self.purge()
         await self._done()
-        _log.info("tidied_up", **{name.replace(" ", "_"): count for name, count in deleted.items() if count})
+        _log.info("purged", **{name.replace(" ", "_"): count for name, count in deleted.items() if count})

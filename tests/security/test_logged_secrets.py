@@ -173,4 +173,4 @@ def test_s61_log_line_has_only_listed_members(day: Day) -> None:
 
 def test_s63_whatever_a_caller_calls_himself_every_line_is_ours(day: Day) -> None:
     assert not [line for line in day.logged if "fake" in line]
-    assert {line["event"] for line in day.logged} <= {"call", "call_failed", "mail_handled", "audit_head", "tidied_up"}
+    assert {line["event"] for line in day.logged} <= {"call", "call_failed", "email_handled", "audit_head", "purged"}

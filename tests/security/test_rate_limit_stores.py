@@ -145,7 +145,7 @@ async def test_s67_other_limits_go_on_in_memory_while_redis_is_away(tmp_path: Pa
         with structlog.testing.capture_logs() as logged:
             clock.forward(seconds=1)
             await left()
-        assert [line["event"] for line in logged] == ["rate_limit_store_away"]
+        assert [line["event"] for line in logged] == ["rate_limit_store_unavailable"]
 
 
 async def test_s67_with_redis_every_process_counts_the_same_calls(database_url: str, tmp_path: Path) -> None:

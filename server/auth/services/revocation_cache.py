@@ -79,7 +79,7 @@ class RevocationCache:
     async def kept_fresh(self) -> AsyncIterator[None]:
         """Loads the cache and keeps it fresh while the block runs."""
         await self.refresh()
-        polls = background.repeat(self.refresh, every=POLL_SECONDS, failed="standing_not_read", delay=POLL_SECONDS)
+        polls = background.repeat(self.refresh, every=POLL_SECONDS, failed="revocations_not_read", delay=POLL_SECONDS)
         async with background.running(polls):
             yield
 

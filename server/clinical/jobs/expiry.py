@@ -25,7 +25,7 @@ class ExpiryJob:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Runs the job now and every 30 s until the block is left."""
-        work = background.repeat(self._round, every=PAUSE_SECONDS, failed="lapses_not_written_down")
+        work = background.repeat(self._round, every=PAUSE_SECONDS, failed="expiry_failed")
         async with background.running(work):
             yield
 
