@@ -75,38 +75,43 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._limits = LimitCounts()
         self.registry.register(self._limits)
-        calls = Counter("medconnect_calls", "Calls by how they ended.", ["method", "reason"], registry=self.registry)
+        calls = Counter("medconnect_calls", "Calls by outcome.", ["method", "reason"], registry=self.registry)
         seconds = Histogram(
             "medconnect_call_seconds",
-            "How long calls took, streams excepted.",
+            "Duration of unary calls.",
             ["method"],
             buckets=SECONDS,
             registry=self.registry,
         )
         denials = Counter(
             "medconnect_anonymous_denials",
-            "Calls refused for want of a valid token.",
+            "Calls refused because they had no valid token.",
             ["method"],
             registry=self.registry,
         )
         failures = Counter(
-            "medconnect_rate_limit_store_failures", "Answers that a store owed.", ["store"], registry=self.registry
+            "medconnect_rate_limit_store_failures",
+            "Calls to a rate limit store that failed.",
+            ["store"],
+            registry=self.registry,
         )
         self._head_failures = Counter(
-            "medconnect_audit_head_failures", "Heads of the audit that their sink did not take.", registry=self.registry
+            "medconnect_audit_head_failures",
+            "Audit heads that could not be written to their sink.",
+            registry=self.registry,
         )
         self._lag = Gauge(
-            "medconnect_audit_seal_lag_seconds", "How long the first unsealed record waits.", registry=self.registry
+            "medconnect_audit_seal_lag_seconds", "Age of the oldest unsealed audit record.", registry=self.registry
         )
         silence = Gauge(
             "medconnect_background_silence_seconds",
-            "Time since background work last succeeded, in any process.",
+            "Time since background work last succeeded in any process.",
             ["task"],
             registry=self.registry,
         )
         works = Gauge(
             "medconnect_background_works",
-            "1 while background work succeeds as often as it must, else 0.",
+            "1 while background work succeeds often enough, else 0.",
             ["task"],
             registry=self.registry,
         )
