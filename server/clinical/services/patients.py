@@ -85,26 +85,26 @@ class PatientService:
         Raises NotFound, VersionConflict, ValidationFailed and EmailTaken.
         """
         async with self._work.begin() as tx:
-            present = await tx[PatientRepository].get_for_update(patient_id)
-            patient = changed(present, change, self._clock.today())
+            current = await tx[PatientRepository].get_for_update(patient_id)
+            patient = changed(current, change, self._clock.today())
             if email is not None and email.lower() != patient.email:
                 patient = await _with_account(tx, patient, email)
             await tx[AuditWriter].record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
-            return present if patient == present else await tx[PatientRepository].save(patient)
+            return current if patient == current else await tx[PatientRepository].save(patient)
 
     async def update_profile(self, caller: Caller, change: PatientChange) -> Patient:
         """Updates the given fields of the calling patient's own record. Raises VersionConflict and ValidationFailed."""
         async with self._work.begin() as tx:
-            present = await tx[PatientRepository].by_user_for_update(caller.user_id)
-            patient = changed(present, change, self._clock.today())
+            current = await tx[PatientRepository].by_user_for_update(caller.user_id)
+            patient = changed(current, change, self._clock.today())
             await tx[AuditWriter].record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
-            return present if patient == present else await tx[PatientRepository].save(patient)
+            return current if patient == current else await tx[PatientRepository].save(patient)
 
     @staticmethod
     async def record_phone(tx: Transaction, user_id: UUID, phone: str) -> UUID:
         """Copies the phone number of a patient's account to their record; returns the patient's id."""
-        present = await tx[PatientRepository].by_user_for_update(user_id)
-        return (await tx[PatientRepository].save(replace(present, phone=phone))).id
+        current = await tx[PatientRepository].by_user_for_update(user_id)
+        return (await tx[PatientRepository].save(replace(current, phone=phone))).id
 
 
 def _subject(patient_id: UUID) -> Subject:

@@ -39,9 +39,9 @@ def claim(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -> 
     if prescription.status in CLAIMABLE:
         first = Claim(pharmacist_id, prescription.status, prescription.as_of + lease)
         return PrescriptionStatus.VALIDATED, first
-    present = require_holder(prescription, pharmacist_id)
+    current = require_holder(prescription, pharmacist_id)
     renewed = min(prescription.as_of + lease, prescription.expires_at)
-    return prescription.status, replace(present, expires_at=max(present.expires_at, renewed))
+    return prescription.status, replace(current, expires_at=max(current.expires_at, renewed))
 
 
 def release(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:

@@ -231,8 +231,8 @@ async def _lock_scanned(content: QrContent, tx: Transaction) -> Prescription:
     except NotFound:
         raise QrCodeInvalid() from None
     audit_context.set_subject(subject_of(prescription))
-    present = prescription.qr_code
-    code = present if present.id == content.code_id else await tx[QrCodeRepository].get(content.code_id)
+    current = prescription.qr_code
+    code = current if current.id == content.code_id else await tx[QrCodeRepository].get(content.code_id)
     dispensing.check_code(prescription, code)
     return prescription
 
