@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from server import base64url
 from server.audit.hash_chain import HeadKey, key_id
-from server.config.secrets import SECRET_BYTES, kept_secret
+from server.config.secrets import SECRET_BYTES, stored_secret
 
 FOLDER: Final = "audit"
 _PRIVATE: Final = "head_key"
@@ -37,7 +37,7 @@ def public_file(home: Path) -> Path:
 
 def current_key(home: Path, now: datetime) -> HeadKey:
     """Returns the signing key; creates and publishes it if it does not exist."""
-    key = HeadKey(bytes.fromhex(kept_secret(home / FOLDER, _PRIVATE)))
+    key = HeadKey(bytes.fromhex(stored_secret(home / FOLDER, _PRIVATE)))
     publish(home, key, now)
     return key
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 SECRET_BYTES: Final = 32
 
 
-def kept_secret(folder: Path, name: str) -> str:
+def stored_secret(folder: Path, name: str) -> str:
     """Returns the secret of this name, generated on first use: 64 hexadecimal digits in a file private to its owner."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / name

@@ -304,9 +304,9 @@ def secret_files() -> Mapping[str, Path]:
 
 def files_with_secrets() -> Mapping[str, Path]:
     """Returns every file that holds secrets, by the variable that puts them there; `.env` itself may be one."""
-    noted = dotenv_values(ENV_FILE)
-    held = {name: Path(ENV_FILE) for name in SECRETS if noted.get(name)}
-    return held | {f"{name}_FILE": path for name, path in secret_files().items()}
+    written = dotenv_values(ENV_FILE)
+    in_env_file = {name: Path(ENV_FILE) for name in SECRETS if written.get(name)}
+    return in_env_file | {f"{name}_FILE": path for name, path in secret_files().items()}
 
 
 def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each setting has its own type
@@ -340,8 +340,8 @@ def read_leniently(**overrides: Any) -> tuple[Settings, Mapping[str, str]]:  # n
 
 def environment_of_child(**overrides: str) -> Mapping[str, str]:
     """Returns the environment of a child process: this process's with these variables, without the owner's URL."""
-    kept_back = {f"{name}_FILE" for name in overrides} | {"MIGRATION_DATABASE_URL", "MIGRATION_DATABASE_URL_FILE"}
-    return {name: value for name, value in {**os.environ, **overrides}.items() if name not in kept_back}
+    withheld = {f"{name}_FILE" for name in overrides} | {"MIGRATION_DATABASE_URL", "MIGRATION_DATABASE_URL_FILE"}
+    return {name: value for name, value in {**os.environ, **overrides}.items() if name not in withheld}
 
 
 def _errors(problem: ValidationError) -> list[ErrorDetails]:

@@ -18,7 +18,7 @@ from server.auth.tokens.keys import KeyRing
 from server.clinical.services.qr_issuer import QrIssuer
 from server.clinical.services.qr_pictures import QrPictures
 from server.clock import Clock
-from server.config.secrets import derived_key, kept_secret
+from server.config.secrets import derived_key, stored_secret
 from server.config.settings import ConfigurationWrong, Settings
 from server.db import logins
 from server.db.engine import APP_ROLE, SEALER_ROLE, create_engine
@@ -164,4 +164,4 @@ def _secret(settings: Settings, name: str) -> str:
     configured = getattr(settings, name)
     if configured is not None:
         return str(configured.get_secret_value())
-    return kept_secret(settings.medconnect_home / "secrets", name)
+    return stored_secret(settings.medconnect_home / "secrets", name)

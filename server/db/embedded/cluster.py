@@ -28,7 +28,7 @@ from urllib.parse import quote
 import asyncpg
 
 from server.db.embedded.binaries import Account
-from server.db.embedded.processes import PORT, Guardian, Programs, Server, open_private
+from server.db.embedded.processes import PORT, PostgresGuard, Programs, Server, open_private
 from server.supervision import restarts
 
 OWNER: Final = "medconnect"
@@ -80,7 +80,7 @@ async def running(home: Path, *, settings: Mapping[str, str] = _DURABLE) -> Asyn
         programs = await asyncio.to_thread(Programs.of, folder)
         cluster = await _cluster(folder, programs, settings)
         with _socket_directory(cluster, programs.account) as directory:
-            guard, server = Guardian(cluster, directory), Server(cluster, directory, programs, settings)
+            guard, server = PostgresGuard(cluster, directory), Server(cluster, directory, programs, settings)
             async with restarts.running(guard), restarts.running(server):
                 postgres = EmbeddedPostgres(directory, PORT, OWNER, (cluster / "password").read_text(), server)
                 await _create_database(postgres)

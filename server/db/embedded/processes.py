@@ -93,7 +93,7 @@ def open_private(path: Path, mode: str) -> TextIO:
     return cast(TextIO, open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)))
 
 
-class Guardian:
+class PostgresGuard:
     """The guardian, across restarts; it starts before the server and is dismissed only after the server has stopped."""
 
     name: Final = "guardian"
