@@ -6,9 +6,8 @@ from alembic import context
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from server.db.engine import DRIVER, connector
+from server.db.engine import create_engine
 from server.runtime.storage.schema import metadata
 
 LOCK_TIMEOUT = "SET lock_timeout = '2s'"
@@ -37,7 +36,7 @@ def run(connection: Connection) -> None:
 
 async def run_online() -> None:
     """Connects to the database and runs the revisions."""
-    engine = create_async_engine(DRIVER, async_creator=connector(context.config.attributes["url"]))
+    engine = create_engine(context.config.attributes["url"])
     try:
         async with engine.connect() as connection:
             await connection.run_sync(run)

@@ -5,11 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.auth.password_hashing import Passwords, hashing_threads
 from server.db.embedded.cluster import EmbeddedPostgres
-from server.db.engine import create_engine
 from server.db.unit_of_work import UnitOfWork
 from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.actors import Actors
@@ -52,18 +50,11 @@ def shared_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
         runner.run(copy.__aexit__(None, None, None))
 
 
-@pytest.fixture(scope="session")
-def template_engine(postgres: EmbeddedPostgres) -> AsyncEngine:
-    """Returns one engine on the migrated database for the whole run, so that a statement is compiled once."""
-    return create_engine(postgres.url(TEMPLATE), pool_size=1)
-
-
 @pytest.fixture
-async def work(template_engine: AsyncEngine) -> AsyncIterator[UnitOfWork]:
+async def work(postgres: EmbeddedPostgres) -> AsyncIterator[UnitOfWork]:
     """Yields a unit of work on the migrated database whose changes are rolled back after the test."""
-    async with rolled_back_work(template_engine) as unit_of_work:
+    async with rolled_back_work(postgres.url(TEMPLATE)) as unit_of_work:
         yield unit_of_work
-    await template_engine.dispose()  # its connection belongs to the loop of this test
 
 
 @pytest.fixture

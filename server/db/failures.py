@@ -3,41 +3,45 @@
 from typing import Final
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from server.errors import DatabaseUnavailable, ServerBusy, Unavailable
 
+FAILURES: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""The errors that the driver raises; refused connections are raw OSError."""
+
 BUSY: Final = (
-    asyncpg.exceptions.LockNotAvailableError,
-    asyncpg.exceptions.DeadlockDetectedError,
-    asyncpg.exceptions.SerializationError,
-    asyncpg.exceptions.TooManyConnectionsError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.TooManyConnectionsError,
 )
 GONE: Final = (
-    asyncpg.exceptions.PostgresConnectionError,
-    asyncpg.exceptions.OperatorInterventionError,
-    asyncpg.exceptions.InsufficientResourcesError,
-    asyncpg.exceptions.ReadOnlySQLTransactionError,
-    asyncpg.exceptions.InternalClientError,
-    asyncpg.exceptions.InvalidAuthorizationSpecificationError,
-    asyncpg.exceptions.InvalidCatalogNameError,
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InternalClientError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
 )
 
 
-def unavailable(error: OSError | TimeoutError | DBAPIError | PoolTimeout) -> Unavailable | None:
-    """Returns the declared error for a failure of the database.
+def unavailable(error: BaseException, *, closed: bool = False) -> Unavailable | None:
+    """Returns the declared error for one of FAILURES.
 
-    None if it is a fault of this program: an invalid statement, a violated constraint. SQLAlchemy passes refused
-    connections on as raw OSError and wraps the driver's errors, so the cause holds the driver's class of error.
+    None if it is a fault of this program: an invalid statement, a violated constraint. closed: whether the connection
+    is closed now; the driver reports its use like a wrong call, with InterfaceError.
     """
-    if isinstance(error, PoolTimeout):
+    if isinstance(error, BUSY):
         return ServerBusy()
-    if not isinstance(error, DBAPIError):
-        return DatabaseUnavailable()
-    cause = error.orig.__cause__ if error.orig is not None else None
-    if isinstance(cause, BUSY):
-        return ServerBusy()
-    if isinstance(cause, GONE) or error.connection_invalidated:
+    if isinstance(error, GONE) or closed:
         return DatabaseUnavailable()
     return None

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Integer, Row, ScalarSelect, Select, Table, bindparam, func, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Column, ColumnElement, Integer, ScalarSelect, Select, Table, bindparam, func, select, tuple_
 
+from server.db.connection import Connection, Row
 from server.pagination import COUNT_LIMIT
 
 Values = Mapping[str, object]
@@ -47,23 +47,23 @@ class KeysetQuery:
 
     async def fetch(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         filters: Mapping[str, object | None],
         cursor: Values,
         size: int,
         record: Values,
-    ) -> tuple[Sequence[Row[Any]], int]:
+    ) -> tuple[Sequence[Row], int]:
         """Returns up to `size` + 1 lines after the cursor, and the total of the filters, counted to COUNT_LIMIT + 1.
 
         An empty cursor starts the list; filters that are None do not apply. record: the parameters of `with_audit`.
         """
         given = {name: value for name, value in filters.items() if value is not None}
         statement = self._page(frozenset(given), continued=bool(cursor))
-        rows = (await connection.execute(statement, {**given, **cursor, **record, "limit": size + 1})).all()
+        rows = await connection.rows(statement, {**given, **cursor, **record, "limit": size + 1})
         if rows or not cursor:
-            return rows, rows[0].found if rows else 0
+            return rows, rows[0]["found"] if rows else 0
         count = select(self._count_found(given))  # the lines after the cursor no longer match the filters
-        return rows, (await connection.execute(count, given)).scalar_one()
+        return rows, await connection.scalar(count, given)
 
     def _page(self, given: frozenset[str], *, continued: bool) -> Select[Any]:
         page = self._pages.get((given, continued))

@@ -8,11 +8,10 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
-from typing import Any, Final
-
-from sqlalchemy.ext.asyncio import AsyncEngine
+from typing import Final
 
 from server import background
+from server.db.pool import Connect
 
 PAUSE_SECONDS: Final = 0.02
 """The pause between two notifications of a process: NOTIFY takes a lock that all transactions share."""
@@ -33,12 +32,12 @@ class Channel(StrEnum):
 class Notifications:
     """LISTEN and NOTIFY of one process, on a dedicated connection.
 
-    engine: used for nothing else, so that NOTIFY never runs inside a use case's transaction: that would serialize the
-    commits of use cases.
+    connect: opens the connection, which is used for nothing else, so that NOTIFY never runs inside a use case's
+    transaction: that would serialize the commits of use cases.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
         self._heard: dict[Channel, list[Heard]] = {channel: [] for channel in Channel}
         self._to_ring: set[Channel] = set()
         self._wake = asyncio.Event()
@@ -68,21 +67,20 @@ class Notifications:
 
     async def _listen_and_wake(self) -> None:
         """Listens and notifies on one connection. Raises the driver's errors, and OSError when the connection ends."""
-        async with self._engine.connect() as connection:
-            raw: Any = (await connection.get_raw_connection()).driver_connection
-            try:
-                raw.add_termination_listener(lambda _: self._wake.set())
-                for channel in Channel:
-                    await raw.add_listener(channel, self._hear)
-                while not raw.is_closed():
-                    while self._to_ring:
-                        await raw.execute(f"NOTIFY {self._to_ring.pop()}")
-                    await asyncio.sleep(PAUSE_SECONDS)
-                    await self._wake.wait()
-                    self._wake.clear()
-                raise ConnectionResetError
-            finally:
-                await connection.invalidate()
+        connection = await self._connect()
+        try:
+            connection.add_termination_listener(lambda _: self._wake.set())
+            for channel in Channel:
+                await connection.add_listener(channel, self._hear)
+            while not connection.is_closed():
+                while self._to_ring:
+                    await connection.execute(f"NOTIFY {self._to_ring.pop()}")
+                await asyncio.sleep(PAUSE_SECONDS)
+                await self._wake.wait()
+                self._wake.clear()
+            raise ConnectionResetError
+        finally:
+            connection.terminate()
 
     def _hear(self, _connection: object, _pid: int, channel: str, _payload: object) -> None:
         for callback in self._heard[Channel(channel)]:

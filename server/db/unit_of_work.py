@@ -1,20 +1,22 @@
 """Unit of work: one transaction for each use case, committed when the block ends."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from server.db.failures import unavailable
+from server.db.connection import Connection
+from server.db.failures import FAILURES, unavailable
+from server.db.pool import Pool
+from server.errors import DatabaseUnavailable
+
+_PING: Final = text("SELECT 1")
 
 R = TypeVar("R")
 
-Builders = Mapping[type[Any], Callable[[AsyncConnection], Any]]
+Builders = Mapping[type[Any], Callable[[Connection], Any]]
 """Factories of the repositories that need more than a connection, by their class."""
 
 
@@ -23,7 +25,7 @@ class Transaction:
 
     __slots__ = ("_bound", "_builders", "_built", "connection")
 
-    def __init__(self, connection: AsyncConnection, builders: Builders | None = None) -> None:
+    def __init__(self, connection: Connection, builders: Builders | None = None) -> None:
         self.connection = connection
         self._bound = connection
         self._builders = builders or {}
@@ -57,17 +59,16 @@ class UnitOfWork:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        pool: Pool,
         builders: Builders | None = None,
         committed: Callable[[Transaction], None] = lambda _: None,
         *,
         joins: bool = True,
     ) -> None:
-        self._engine = engine
+        self._pool = pool
         self._joins = joins
         self._builders = builders or {}
         self._committed = committed
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
@@ -79,15 +80,14 @@ class UnitOfWork:
         if joined is not None:
             yield joined
             return
-        with _translate_failures():
-            async with self._engine.begin() as connection:
-                transaction = Transaction(connection, self._builders)
-                yield transaction
+        async with self._connected() as connection, connection.transaction():
+            transaction = Transaction(connection, self._builders)
+            yield transaction
         self._committed(transaction)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
-        """Yields an autocommit connection for use cases that only read: each statement is a transaction of its own.
+        """Yields a connection for use cases that only read: each statement is a transaction of its own.
 
         Inside `shared` it is the transaction that is open there, so that a call never waits for a second connection.
         """
@@ -95,9 +95,8 @@ class UnitOfWork:
         if joined is not None:
             yield joined
             return
-        with _translate_failures():
-            async with self._autocommit.connect() as connection:
-                yield Transaction(connection, self._builders)
+        async with self._connected() as connection:
+            yield Transaction(connection, self._builders)
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[Transaction]:
@@ -112,15 +111,22 @@ class UnitOfWork:
     async def ping(self) -> None:
         """Runs a trivial statement. Raises Unavailable when the database fails."""
         async with self.read() as transaction:
-            await transaction.connection.execute(text("SELECT 1"))
+            await transaction.connection.execute(_PING)
 
-
-@contextmanager
-def _translate_failures() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, TimeoutError, DBAPIError, PoolTimeout) as error:
-        declared = unavailable(error)
-        if declared is None:
-            raise
-        raise declared from error
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        """Yields a connection; an error that shows that the database failed breaks it and is raised as declared."""
+        try:
+            connection = await self._pool.acquire()
+        except FAILURES as error:
+            raise unavailable(error) or error from error
+        try:
+            yield connection
+        except FAILURES as error:
+            declared = unavailable(error, closed=connection.driver.is_closed())
+            if declared is None:
+                raise
+            connection.is_broken |= isinstance(declared, DatabaseUnavailable)
+            raise declared from error
+        finally:
+            self._pool.release(connection)

@@ -21,7 +21,7 @@ from server.clock import Clock
 from server.config.secrets import derived_key, stored_secret
 from server.config.settings import ConfigurationWrong, Settings
 from server.db import logins
-from server.db.engine import APP_ROLE, SEALER_ROLE, create_engine
+from server.db.engine import APP_ROLE, SEALER_ROLE, connector, create_pool
 from server.db.notifications import Channel, Notifications
 from server.db.unit_of_work import UnitOfWork
 from server.metrics import Metrics
@@ -78,18 +78,18 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
         await _check_logins(database_url, sealer_url)
     if not await schema.is_current(database_url):
         raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
-    engine = create_engine(database_url, pool_size=settings.db_pool_size)
-    sealer = create_engine(sealer_url, pool_size=1, application="medconnect-sealer", role=SEALER_ROLE)
-    health = create_engine(database_url, pool_size=1, application="medconnect-health")
-    limits = create_engine(database_url, pool_size=LIMIT_CONNECTIONS, application="medconnect-limits")
-    listening = create_engine(database_url, pool_size=1, application="medconnect-notifications")
+    pool = create_pool(database_url, pool_size=settings.db_pool_size)
+    sealer = create_pool(sealer_url, pool_size=1, application="medconnect-sealer", role=SEALER_ROLE)
+    health = create_pool(database_url, pool_size=1, application="medconnect-health")
+    limits = create_pool(database_url, pool_size=LIMIT_CONNECTIONS, application="medconnect-limits")
     drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
     try:
         clock = Clock(zone=ZoneInfo(settings.hospital_time_zone))
         keys = QrKeyRing.parse(_secret(settings, "qr_encryption_key"))
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
-        notifications, ring, metrics = Notifications(listening), _key_ring(settings), Metrics()
-        work = unit_of_work(engine, partial(notifications.notify, Channel.MAIL))
+        notifications = Notifications(connector(database_url, application="medconnect-notifications"))
+        ring, metrics = _key_ring(settings), Metrics()
+        work = unit_of_work(pool, partial(notifications.notify, Channel.MAIL))
         strict = PostgresStore(unit_of_work(limits, joins=False))
         async with notifications.running(), _bucket_store(settings, strict, clock, metrics) as store:
             pictures, limiter = QrPictures(drawing), RateLimiter(store, clock, metrics)
@@ -108,11 +108,10 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
             )
     finally:
         drawing.shutdown(cancel_futures=True)
-        await listening.dispose()
-        await limits.dispose()
-        await health.dispose()
-        await sealer.dispose()
-        await engine.dispose()
+        await limits.close()
+        await health.close()
+        await sealer.close()
+        await pool.close()
 
 
 async def _check_logins(server: str, sealer: str) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
+from server.db.pool import Pool
 from server.db.unit_of_work import Builders, Transaction, UnitOfWork
 from server.events.storage.events import EventRepository
 from server.mailer.subscriptions import emails_of
@@ -15,7 +14,7 @@ BUILDERS: Final[Builders] = {EventRepository: partial(EventRepository, emails_of
 """Repositories whose constructor needs more than the connection."""
 
 
-def unit_of_work(engine: AsyncEngine, happened: Callable[[], None] = lambda: None, *, joins: bool = True) -> UnitOfWork:
+def unit_of_work(pool: Pool, happened: Callable[[], None] = lambda: None, *, joins: bool = True) -> UnitOfWork:
     """Returns the unit of work on a pool. happened: called after each commit that leaves events or emails.
 
     joins: see UnitOfWork.
@@ -26,4 +25,4 @@ def unit_of_work(engine: AsyncEngine, happened: Callable[[], None] = lambda: Non
         if (events and events.recorded) or (outbox and outbox.added):
             happened()
 
-    return UnitOfWork(engine, BUILDERS, committed, joins=joins)
+    return UnitOfWork(pool, BUILDERS, committed, joins=joins)

@@ -71,8 +71,8 @@ class Dispensary:
 
     async def _read(self, prescription_id: str) -> Truth:
         async with self.instance.core.work.read() as tx:
-            row = (await tx.connection.execute(DISPENSED, {"id": UUID(prescription_id)})).one()
-        return Truth(row.dispenses, row.units or 0)
+            row = await tx.connection.one(DISPENSED, {"id": UUID(prescription_id)})
+        return Truth(row["dispenses"], row["units"] or 0)
 
     async def _execute(self, prescription_id: str) -> None:
         async with self.instance.core.work.begin() as tx:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from server.auth.events import UserRegistered
-from server.db.engine import create_engine
+from server.db.engine import connector, create_pool
 from server.db.notifications import Channel, Notifications
 from server.db.unit_of_work import UnitOfWork
 from server.events.storage.events import EventRepository
@@ -98,14 +98,13 @@ async def test_r08_rolled_back_use_case_sends_nothing(queue: UnitOfWork, sink: M
 @asynccontextmanager
 async def ringing(url: str) -> AsyncIterator[tuple[UnitOfWork, Notifications]]:
     """Yields a process's unit of work, which notifies after its commits, and its notifications."""
-    engine, ears = create_engine(url, pool_size=4), create_engine(url, pool_size=1, application="ears")
-    notifications = Notifications(ears)
+    pool = create_pool(url, pool_size=4)
+    notifications = Notifications(connector(url, application="ears"))
     try:
         async with notifications.running():
-            yield unit_of_work(engine, lambda: notifications.notify(Channel.MAIL)), notifications
+            yield unit_of_work(pool, lambda: notifications.notify(Channel.MAIL)), notifications
     finally:
-        await ears.dispose()
-        await engine.dispose()
+        await pool.close()
 
 
 @pytest.mark.parametrize("cut", [False, True], ids=["healthy", "the listening connection cut repeatedly"])

@@ -17,7 +17,7 @@ from tests.interceptors.probe import BODY, PATHS, House
 async def recorded(work: UnitOfWork) -> list[tuple[Any, ...]]:
     statement = text("SELECT event, outcome, reason FROM audit_records WHERE rpc LIKE '%/GetEmailQueueStatus'")
     async with work.read() as tx:
-        return [tuple(row) for row in await tx.connection.execute(statement)]
+        return [tuple(row) for row in await tx.connection.rows(statement)]
 
 
 async def test_s48_call_past_its_deadline_is_recorded_as_a_fault(
@@ -51,4 +51,5 @@ async def test_s48_rejection_is_recorded_after_caller_disconnects(
     await asyncio.sleep(0.1)  # Wait until the server has received it.
     go_on.set()
     await asyncio.wait_for(ended.wait(), 2)
+    await asyncio.sleep(0.1)  # Wait until its transaction has ended.
     assert await recorded(work) == [("access_denied", Outcome.DENIED, "ROLE_NOT_ALLOWED")]

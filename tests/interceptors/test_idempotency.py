@@ -11,7 +11,7 @@ import pytest
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
 from sqlalchemy import text
 
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import VersionConflict
@@ -43,8 +43,7 @@ class Ledger:
     async def sql(self, statement: str) -> list[Any]:
         """Runs a statement in its own transaction and returns the first value of each row."""
         async with self.work.begin() as tx:
-            result = await tx.connection.execute(text(statement))
-            return list(result.scalars()) if result.returns_rows else []
+            return await tx.connection.scalars(text(statement))
 
     async def written(self) -> tuple[list[Any], int]:
         """Returns the rows of the use case, and the number of stored keys."""
@@ -58,9 +57,9 @@ OPEN = "GRANT SELECT, INSERT ON ledger TO medconnect_app"
 @pytest.fixture
 async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """Yields a unit of work that commits."""
-    engine = create_engine(shared_database_url, pool_size=10)
-    yield CommittingWork(engine)
-    await engine.dispose()
+    pool = create_pool(shared_database_url, pool_size=10)
+    yield CommittingWork(pool)
+    await pool.close()
 
 
 @pytest.fixture

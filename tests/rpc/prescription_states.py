@@ -208,8 +208,8 @@ class PrescriptionStates:
 
     async def _rows(self, prescription_id: str) -> Any:
         async with self._instance.core.work.begin() as tx:
-            look = await tx.connection.begin_nested()
             await tx[ExpiryRepository].expire_due()
-            found = (await tx.connection.execute(SNAPSHOT, {"id": prescription_id})).scalar_one()
-            await look.rollback()
+            found = await tx.connection.scalar(SNAPSHOT, {"id": prescription_id})
+            await tx.connection.execute(text("ROLLBACK"))
+            await tx.connection.execute(text("BEGIN"))
         return found

@@ -123,7 +123,7 @@ class SignedInStage:
 
     async def _written(self) -> Any:
         async with self.actors.instance.core.work.read() as tx:
-            return (await tx.connection.execute(_WRITTEN)).all()
+            return await tx.connection.rows(_WRITTEN)
 
     async def _open_session(self, user_id: str) -> Tokens:
         instance = self.actors.instance

@@ -146,8 +146,8 @@ async def _stored(instance: RunningInstance) -> dict[str, tuple[int, int]]:
         await tx[ExpiryRepository].expire_due()  # otherwise it is persisted between two readings
         for table in metadata.tables:
             contents = "0" if table in IN_MOTION else "coalesce(sum(hashtext(row::text)), 0)"
-            row = await tx.connection.execute(text(f"SELECT count(*), {contents} FROM {table} AS row"))  # noqa: S608
-            found[table] = tuple(row.one())
+            row = await tx.connection.one(text(f"SELECT count(*), {contents} FROM {table} AS row"))  # noqa: S608
+            found[table] = tuple(row)
     return {table: sums for table, sums in found.items() if table not in RESTLESS}
 
 

@@ -207,5 +207,4 @@ def test_data_that_is_no_object_of_texts_is_refused(actors: Actors, data: Any) -
 
 async def execute(actors: Actors, statement: str, **values: Any) -> Any:
     async with actors.instance.core.work.begin() as tx:
-        result = await tx.connection.execute(text(statement), values)
-        return result.scalar() if result.returns_rows else None
+        return await tx.connection.scalar(text(statement), values)

@@ -240,12 +240,12 @@ def made_id(answer: Answer) -> str:
 async def prescriptions_and_mails(stage: SignedInStage, diagnosis: str) -> tuple[set[UUID], int]:
     """Returns the ids of the prescriptions with this diagnosis, and the number of emails about them."""
     async with stage.actors.instance.core.work.read() as tx:
-        found = await tx.connection.execute(
+        found = await tx.connection.scalars(
             text("SELECT id FROM prescriptions WHERE diagnosis = :diagnosis"), {"diagnosis": diagnosis}
         )
-        ids = set(found.scalars())
-        mails = await tx.connection.execute(
+        ids = set(found)
+        mails = await tx.connection.scalar(
             text("SELECT count(*) FROM emails WHERE kind = 'prescription' AND prescription_id = ANY(:ids)"),
             {"ids": list(ids)},
         )
-        return ids, mails.scalar_one()
+        return ids, mails

@@ -114,7 +114,7 @@ class Books:
 
     async def _count(self, statement: str, prescription_id: str) -> Any:
         async with self._instance.core.work.read() as tx:
-            return (await tx.connection.execute(text(statement), {"id": prescription_id})).scalar_one()
+            return await tx.connection.scalar(text(statement), {"id": prescription_id})
 
     def handed_out(self, prescription_id: str) -> tuple[int, int]:
         """Returns the number of dispensed units by the items, and by the receipts' lines."""

@@ -167,7 +167,7 @@ async def acting_role(instance: RunningInstance) -> tuple[str, int]:
         "SELECT current_user::text, (SELECT count(*)::int FROM pg_class WHERE relowner = 'medconnect_app'::regrole)"
     )
     async with instance.core.health_work.read() as tx:
-        row = (await tx.connection.execute(statement)).one()
+        row = await tx.connection.one(statement)
     return row[0], row[1]
 
 

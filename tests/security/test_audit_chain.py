@@ -216,8 +216,8 @@ async def test_s51_a_dump_in_another_server_is_known_as_one(work: UnitOfWork, da
         "UPDATE audit_records SET transaction_id = transaction_id + 1000000000",
     )
     async with work.begin() as tx:
-        rows = await tx.connection.execute(select(audit_records).order_by("transaction_id", "id"))
-        await tx[SealRepository].add(links(NO_SEAL.head, map(dict, rows.mappings())))
+        rows = await tx.connection.rows(select(audit_records).order_by("transaction_id", "id"))
+        await tx[SealRepository].add(links(NO_SEAL.head, map(dict, rows)))
     with pytest.raises(ChainAhead):
         await a_sealer(work).seal()
     found = (await verify(work)).broken

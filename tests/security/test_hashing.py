@@ -43,8 +43,7 @@ def test_s01_stored_passwords_are_argon2id_with_19_mib(actors: Actors, instance:
 
     async def stored() -> list[str]:
         async with instance.core.work.read() as tx:
-            rows = await tx.connection.execute(text("SELECT password_hash FROM users WHERE password_hash IS NOT NULL"))
-            return list(rows.scalars())
+            return await tx.connection.scalars(text("SELECT password_hash FROM users WHERE password_hash IS NOT NULL"))
 
     hashes = instance.run(stored())
     assert len(hashes) >= 3

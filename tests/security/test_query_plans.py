@@ -1,22 +1,22 @@
 """Every statement of the server, explained on tables of more than 10,000 rows, finds its rows by an index."""
 
 import asyncio
+import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, Final
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.options.v1 import access_pb2, audit_pb2
-from sqlalchemy import Engine, event
 
-from server.db.engine import create_engine
 from server.db.metadata import metadata
 from tests.fixtures.actors import Actors
 from tests.fixtures.instance import running_instance
 from tests.fixtures.large_hospital import FILLED, SMALL, fill
+from tests.fixtures.statements import noted_statements
 from tests.rpc.access_table import CELLS
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS, WRITES
@@ -29,33 +29,20 @@ MEANS_ALL: Final = ("AS is_healthy", "WHERE state = 'completed' AND finished_at 
 every one that was sent."""
 
 
-@contextmanager
-def overheard() -> Iterator[Mapping[str, Any]]:
-    """Collects the statements that all engines of this process send during the block, with their first values."""
-    sent: dict[str, Any] = {}
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *rest: object) -> None:
-        sent.setdefault(statement, parameters[0] if isinstance(parameters, list) else parameters)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
 @pytest.fixture(scope="module")
 def plans(shared_database_url: str) -> Mapping[str, Any]:
     """Returns the plan of each statement that the server runs, by its text."""
     asyncio.run(fill(shared_database_url))
     with (
-        overheard() as sent,
+        noted_statements() as sent,
         running_instance(shared_database_url) as instance,
         Actors(instance) as actors,
     ):
         call_everything(actors)
         narrow(actors)
-    return asyncio.run(explained(shared_database_url, sent))
+    return asyncio.run(
+        explained(shared_database_url, {statement.sql: statement.arguments for statement in reversed(sent)})
+    )
 
 
 def call_everything(actors: Actors) -> None:
@@ -86,17 +73,15 @@ def narrow(actors: Actors) -> None:
 
 async def explained(database_url: str, statements: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the plans that PostgreSQL makes for these values."""
-    engine = create_engine(database_url, pool_size=1, owner=True)
+    connection = await asyncpg.connect(database_url)
     found = {}
     try:
-        async with engine.connect() as connection:
-            for statement, parameters in statements.items():
-                if statement.lstrip().upper().startswith(EXPLAINABLE):
-                    rows = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
-                    [plan] = rows.scalar_one()
-                    found[statement] = plan["Plan"]
+        for statement, arguments in statements.items():
+            if statement.lstrip().upper().startswith(EXPLAINABLE):
+                [plan] = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *arguments))
+                found[statement] = plan["Plan"]
     finally:
-        await engine.dispose()
+        await connection.close()
     return found
 
 

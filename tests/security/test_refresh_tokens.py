@@ -5,6 +5,7 @@ import base64
 import hashlib
 
 import pytest
+from sqlalchemy import text
 
 from server.audit.events import Outcome
 from server.auth.entities import SignedIn
@@ -78,7 +79,7 @@ async def test_s25_twenty_refreshes_at_once_give_one_successor(database_url: str
     async with process(database_url, passwords) as one, process(database_url, passwords) as another:
         token = (await one.sign_in(await one.open())).tokens.refresh_token
         async with one.work.begin() as blocking:  # when the block ends, all have begun and none has written
-            await blocking.connection.exec_driver_sql("LOCK TABLE refresh_tokens IN SHARE MODE")
+            await blocking.connection.execute(text("LOCK TABLE refresh_tokens IN SHARE MODE"))
             calls = asyncio.gather(*(p.sessions.refresh(token) for p in (one, another) for _ in range(10)))
             await asyncio.sleep(0.5)
         answers = await calls

@@ -57,9 +57,9 @@ def dump(actors: Actors) -> str:
 
     async def read() -> str:
         async with actors.instance.core.work.read() as tx:
-            tables = (await tx.connection.execute(text(TABLES))).scalars().all()
+            tables = await tx.connection.scalars(text(TABLES))
             rows = [
-                (await tx.connection.execute(text(f'SELECT to_jsonb(t)::text FROM "{table}" t'))).scalars().all()  # noqa: S608
+                await tx.connection.scalars(text(f'SELECT to_jsonb(t)::text FROM "{table}" t'))  # noqa: S608
                 for table in tables
             ]
         return "\n".join(row for table in rows for row in table)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.rate_limits import postgres_store
@@ -105,4 +106,4 @@ async def an_hour_later(actors: Actors) -> None:
     """Clears the limits by address, after the second for which a process caches refusals."""
     await asyncio.sleep(postgres_store.REMEMBERED_SECONDS)
     async with actors.instance.core.work.begin() as tx:
-        await tx.connection.exec_driver_sql("DELETE FROM rate_limit_buckets")
+        await tx.connection.execute(text("DELETE FROM rate_limit_buckets"))

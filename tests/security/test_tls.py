@@ -21,7 +21,7 @@ from cryptography import x509
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from tests.fixtures.certificates import Authority, Pair
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance, running_instance
 
@@ -248,8 +248,8 @@ async def test_s77_database_without_required_certificate_gets_no_data(tmp_path: 
     async with await asyncio.start_server(answer_without_tls, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         url = f"postgresql://me:secret@127.0.0.1:{port}/x?sslmode=verify-full&sslrootcert={tmp_path}/root.pem"
-        engine = create_engine(url, pool_size=1)
+        pool = create_pool(url, pool_size=1)
         with pytest.raises(ConnectionError, match="SSL"):
-            await engine.connect().__aenter__()
+            await pool.connection().__aenter__()
         await over.wait()
     assert len(heard) == 8

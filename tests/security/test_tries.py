@@ -14,7 +14,7 @@ from server.auth.password_hashing import PasswordCheck, Passwords, hashing_threa
 from server.auth.rules.one_time_codes import MAX_TRIES, Asker, CodeScope, Purpose
 from server.auth.services import sign_in_attempts
 from server.auth.storage.sign_ins import FREE_FAILURES
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from server.db.identifiers import new_id
 from server.errors import NotFound, Unavailable
 from server.metrics import Metrics
@@ -200,8 +200,8 @@ async def test_s90_of_200_lookups_at_once_five_are_judged(
     """A call with an idempotency key rolls its transaction back when it finds nothing; the charge stays."""
     clock, metrics, judged, pharmacist = SettableClock().clock, Metrics(), [], new_id()
     limit = BUDGETS.limit_named("lookup_misses")
-    engines = [create_engine(database_url, pool_size=4) for _ in processes]
-    stores = [PostgresStore(unit_of_work(engine, joins=False)) for engine in engines]
+    engines = [create_pool(database_url, pool_size=4) for _ in processes]
+    stores = [PostgresStore(unit_of_work(pool, joins=False)) for pool in engines]
     meters = [RateLimiter(RoutingStore(store, MemoryStore(), SHARED, metrics), clock, metrics) for store in stores]
     budgets = [LookupMisses(limiter, limit) for limiter in meters]
 
@@ -215,5 +215,5 @@ async def test_s90_of_200_lookups_at_once_five_are_judged(
     ended = await outcomes(TRIES, look_up)
     assert len(judged) == ended["NotFound"] == limit.tokens
     assert ended.keys() <= {"NotFound", *REFUSALS}
-    for engine in engines:
-        await engine.dispose()
+    for pool in engines:
+        await pool.close()

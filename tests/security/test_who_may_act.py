@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 from medconnect.options.v1 import access_pb2
+from sqlalchemy import text
 
 from server.auth.password_hashing import Passwords
 from server.db.unit_of_work import UnitOfWork
@@ -54,7 +55,7 @@ async def test_s18_the_first_admin_has_no_password_that_anybody_knows(
         with pytest.raises(InvalidCredentials):
             await auth.sessions.login("admin@medconnect.local", password, f"192.0.2.{number}")
         async with work.begin() as tx:
-            await tx.connection.exec_driver_sql("DELETE FROM sign_in_counters")
+            await tx.connection.execute(text("DELETE FROM sign_in_counters"))
     assert chosen[0]
     await auth.sessions.login("admin@medconnect.local", chosen[0])
 

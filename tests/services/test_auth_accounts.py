@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from server.auth.entities import User, UserFilter, UserStatus
 from server.auth.password_hashing import Passwords
@@ -262,7 +263,7 @@ async def test_a_weak_password_or_a_taken_address_makes_no_admin(auth: Auth) -> 
 async def test_processes_that_start_at_once_make_one_admin(database_url: str, passwords: Passwords) -> None:
     async with process(database_url, passwords) as one, process(database_url, passwords) as another:
         async with one.work.begin() as blocking:  # When the block ends, every call has begun and none has written.
-            await blocking.connection.exec_driver_sql("LOCK TABLE users IN SHARE MODE")
+            await blocking.connection.execute(text("LOCK TABLE users IN SHARE MODE"))
             starts = asyncio.gather(
                 *(
                     started.accounts.ensure_first_admin(f"admin{number}@medconnect.local", None)

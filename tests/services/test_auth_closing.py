@@ -4,10 +4,11 @@ import asyncio
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from server.auth.entities import User, UserStatus
 from server.auth.password_hashing import Passwords
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import (
@@ -102,8 +103,8 @@ async def test_deactivate_last_active_admin_is_rejected(auth: Auth) -> None:
 
 
 async def test_concurrent_deactivation_of_admins_keeps_one(database_url: str, passwords: Passwords) -> None:
-    engine = create_engine(database_url, pool_size=4)
-    auth = Auth.build(unit_of_work(engine), SettableClock().clock, passwords)
+    pool = create_pool(database_url, pool_size=4)
+    auth = Auth.build(unit_of_work(pool), SettableClock().clock, passwords)
     for _ in range(5):
         one, other = [await auth.open(Role.ADMIN) for _ in range(2)]
         answers = await asyncio.gather(
@@ -113,8 +114,8 @@ async def test_concurrent_deactivation_of_admins_keeps_one(database_url: str, pa
         )
         assert [type(answer) for answer in answers if isinstance(answer, Exception)] == [LastAdmin]
         async with auth.work.begin() as tx:
-            await tx.connection.exec_driver_sql("UPDATE users SET status = 'deactivated'")
-    await engine.dispose()
+            await tx.connection.execute(text("UPDATE users SET status = 'deactivated'"))
+    await pool.close()
 
 
 async def test_an_account_that_does_not_exist_is_not_found(auth: Auth) -> None:

@@ -18,7 +18,7 @@ from server.auth.rules.one_time_codes import (
     CodeScope,
     Purpose,
 )
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailLimitExceeded, RateLimitExceeded
 from server.outbox.entities import EmailKind, NewEmail
@@ -185,23 +185,23 @@ async def test_s91_strangers_get_fifty_guesses_and_never_the_first_try(auth: Aut
 
 
 async def test_s11_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:
-    engine = create_engine(database_url, pool_size=10)
-    auth = Auth.build(unit_of_work(engine), SettableClock().clock, passwords)
+    pool = create_pool(database_url, pool_size=10)
+    auth = Auth.build(unit_of_work(pool), SettableClock().clock, passwords)
     user = await auth.open()
     code = await issued(auth, reset_of(user))
     assert sum(await asyncio.gather(*(opens(auth, reset_of(user), code) for _ in range(50)))) == 1
-    await engine.dispose()
+    await pool.close()
 
 
 async def test_s11_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, passwords: Passwords) -> None:
-    engine = create_engine(database_url, pool_size=10)
-    auth = Auth.build(unit_of_work(engine), SettableClock().clock, passwords)
+    pool = create_pool(database_url, pool_size=10)
+    auth = Auth.build(unit_of_work(pool), SettableClock().clock, passwords)
     user = await auth.open()
     code = await issued(auth, reset_of(user))
     await asyncio.gather(*(opens(auth, reset_of(user), another(code)) for _ in range(50)))
     assert await execute(auth.work, "SELECT tries, ended_at IS NOT NULL FROM one_time_codes") == [(MAX_TRIES, True)]
     assert not await opens(auth, reset_of(user), code)
-    await engine.dispose()
+    await pool.close()
 
 
 async def test_s13_code_is_in_no_table_and_email_decrypts_with_key(auth: Auth, user: User) -> None:

@@ -42,7 +42,7 @@ async def user(auth: Auth) -> User:
 
 async def mails(auth: Auth, kind: str) -> list[Any]:
     async with auth.work.read() as tx:
-        found = await tx.connection.execute(
+        found = await tx.connection.rows(
             text("SELECT recipient_id, recipient, sealed_code FROM emails WHERE kind = :kind ORDER BY id"),
             {"kind": kind},
         )
@@ -52,7 +52,7 @@ async def mails(auth: Auth, kind: str) -> list[Any]:
 async def forgotten(auth: Auth, user: User) -> str:
     """Returns the code that the owner receives by email."""
     await auth.passwords.forgot(user.email)
-    return SEAL.open((await mails(auth, "password_reset"))[-1].sealed_code, user.id)
+    return SEAL.open((await mails(auth, "password_reset"))[-1]["sealed_code"], user.id)
 
 
 async def is_over(auth: Auth, signed_in: SignedIn) -> bool:

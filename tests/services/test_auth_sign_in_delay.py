@@ -7,7 +7,7 @@ import pytest
 from server.auth.entities import User
 from server.auth.password_hashing import Passwords
 from server.auth.storage.sign_ins import FREE_FAILURES, LONGEST_DELAY_SECONDS
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials, RateLimitExceeded
 from server.runtime.work import unit_of_work
@@ -117,15 +117,15 @@ async def test_s09_a_reset_password_ends_the_delay(auth: Auth, user: User) -> No
 
 
 async def test_of_many_guesses_at_once_after_a_delay_one_is_looked_at(database_url: str, passwords: Passwords) -> None:
-    engine = create_engine(database_url, pool_size=10)
-    auth = Auth.build(unit_of_work(engine), SettableClock().clock, passwords)
+    pool = create_pool(database_url, pool_size=10)
+    auth = Auth.build(unit_of_work(pool), SettableClock().clock, passwords)
     user = await auth.open()
     await fail(auth, user.email)
     await let_pass(auth, 1)
     guesses = (auth.sessions.login(user.email, WRONG, EVIL) for _ in range(20))
     answers = await asyncio.gather(*guesses, return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["InvalidCredentials"] + ["RateLimitExceeded"] * 19
-    await engine.dispose()
+    await pool.close()
 
 
 async def test_s09_delay_applies_in_a_newly_started_process(auth: Auth, user: User, passwords: Passwords) -> None:

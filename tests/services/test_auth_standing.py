@@ -2,18 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import text
 
 from server.auth.entities import SignedIn, UserStatus
 from server.auth.password_hashing import Passwords
 from server.auth.services.revocation_cache import RevocationCache
 from server.clock import Clock
-from server.db.engine import create_engine
+from server.db.engine import create_pool
+from server.db.pool import Pool
 from server.db.unit_of_work import UnitOfWork
 from server.errors import AccountNotVerified, DatabaseUnavailable, Unauthenticated
 from server.identity import Caller, Role
@@ -21,13 +21,14 @@ from server.runtime.work import unit_of_work
 from tests.fixtures.auth import Auth, set_status
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import execute
+from tests.fixtures.statements import SentStatement, noted_statements
 
 
 @pytest.fixture
-async def engine(shared_database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(shared_database_url, pool_size=5)
-    yield engine
-    await engine.dispose()
+async def pool(shared_database_url: str) -> AsyncIterator[Pool]:
+    pool = create_pool(shared_database_url, pool_size=5)
+    yield pool
+    await pool.close()
 
 
 @pytest.fixture
@@ -43,21 +44,16 @@ def elsewhere(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> A
 
 
 @pytest.fixture
-def committing(engine: AsyncEngine, clock: SettableClock, passwords: Passwords) -> Auth:
+def committing(pool: Pool, clock: SettableClock, passwords: Passwords) -> Auth:
     """Returns a cache whose statements can be counted and delayed."""
-    return Auth.build(unit_of_work(engine), clock.clock, passwords)
+    return Auth.build(unit_of_work(pool), clock.clock, passwords)
 
 
 @pytest.fixture
-def statements(engine: AsyncEngine) -> list[str]:
-    """Returns the list that collects the statements sent from now on."""
-    asked: list[str] = []
-
-    @event.listens_for(engine.sync_engine, "before_cursor_execute")
-    def _record(connection: object, cursor: object, statement: str, *_: object) -> None:
-        asked.append(statement)
-
-    return asked
+def statements() -> Iterator[list[SentStatement]]:
+    """Yields the list that collects the statements sent from now on."""
+    with noted_statements() as sent:
+        yield sent
 
 
 async def refused(auth: Auth, signed_in: SignedIn) -> bool:
@@ -81,7 +77,7 @@ def caller_of(auth: Auth, signed_in: SignedIn) -> Caller:
 
 
 async def test_check_with_fresh_cache_sends_no_statement(
-    committing: Auth, clock: SettableClock, statements: list[str]
+    committing: Auth, clock: SettableClock, statements: list[SentStatement]
 ) -> None:
     patient = await committing.sign_in(await committing.open())
     doctor = await committing.sign_in(await committing.open(Role.DOCTOR))
@@ -178,18 +174,18 @@ async def test_stale_cache_rejects_deactivated_and_unverified_accounts(here: Aut
 
 async def test_stale_cache_without_database_rejects_every_caller(here: Auth) -> None:
     caller = caller_of(here, await here.sign_in(await here.open()))
-    engine = create_engine("postgresql://nobody@127.0.0.1:1/none", pool_size=1)
-    revocations = RevocationCache(unit_of_work(engine), Clock())
+    pool = create_pool("postgresql://nobody@127.0.0.1:1/none", pool_size=1)
+    revocations = RevocationCache(unit_of_work(pool), Clock())
     async with revocations.kept_fresh():
         with pytest.raises(DatabaseUnavailable):
             await revocations.check(caller, confirmed=False, verified=False)
-    await engine.dispose()
+    await pool.close()
 
 
-async def test_a_database_that_does_not_answer_refuses_the_call(committing: Auth, engine: AsyncEngine) -> None:
+async def test_a_database_that_does_not_answer_refuses_the_call(committing: Auth, pool: Pool) -> None:
     caller = caller_of(committing, await committing.sign_in(await committing.open()))
-    async with engine.begin() as blocking:
-        await blocking.exec_driver_sql("LOCK TABLE sessions")
+    async with pool.connection() as blocking, blocking.transaction():
+        await blocking.execute(text("LOCK TABLE sessions"))
         began = time.monotonic()
         with pytest.raises(DatabaseUnavailable):
             await committing.revocations.check(caller, confirmed=False, verified=False)
@@ -223,10 +219,10 @@ async def test_after_a_longer_silence_everything_is_read_again(
     assert await refused(here, signed_in)
 
 
-async def test_a_logout_during_a_reload_is_not_forgotten(committing: Auth, engine: AsyncEngine) -> None:
+async def test_a_logout_during_a_reload_is_not_forgotten(committing: Auth, pool: Pool) -> None:
     signed_in = await committing.sign_in(await committing.open())
-    async with engine.begin() as blocking:
-        await blocking.exec_driver_sql("LOCK TABLE sessions")
+    async with pool.connection() as blocking, blocking.transaction():
+        await blocking.execute(text("LOCK TABLE sessions"))
         reload = asyncio.create_task(committing.revocations.refresh())
         await asyncio.sleep(0.1)
         committing.revocations.revoked(caller_of(committing, signed_in).session_id)

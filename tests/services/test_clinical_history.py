@@ -18,7 +18,8 @@ from server.errors import NotFound, OtpInvalid, OtpRequired, PageTokenInvalid, U
 from server.identity import Caller
 from server.pagination import PageRequest
 from tests.fixtures.auth import SEAL
-from tests.fixtures.clinical import FIRST_PAGE, TOKENS, Clinic, statements_of
+from tests.fixtures.clinical import FIRST_PAGE, TOKENS, Clinic
+from tests.fixtures.statements import noted_statements
 
 DAY = timedelta(days=1)
 
@@ -116,7 +117,7 @@ async def test_a_page_costs_the_same_statements_however_long_it_is(clinic: Clini
         for _ in range(count):
             await visit(clinic, date(2026, 1, 2))
             await clinic.prescribe()
-        with statements_of(clinic) as ran:
+        with noted_statements() as ran:
             await clinic.histories.of_patient(clinic.doctor, clinic.paula.id, FIRST_PAGE)
         assert len(ran) == 4
 

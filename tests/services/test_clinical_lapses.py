@@ -8,7 +8,7 @@ from tests.fixtures.clock import SettableClock
 
 async def stored(clinic: Clinic) -> dict[str, str]:
     """Returns the stored state of each prescription, whatever the time is."""
-    return {row.number: row.status for row in await clinic.execute("SELECT number, status FROM prescriptions")}
+    return {row["number"]: row["status"] for row in await clinic.execute("SELECT number, status FROM prescriptions")}
 
 
 async def test_expired_claims_are_released_and_prescriptions_expire(work: UnitOfWork, clock: SettableClock) -> None:

@@ -15,8 +15,9 @@ from server.errors import EmailTaken, NotFound, PageTokenInvalid, ValidationFail
 from server.identity import Role
 from server.pagination import PageRequest
 from server.patient_details import Gender, PatientDetails
-from tests.fixtures.clinical import FIRST_PAGE, NO_DETAILS, Clinic, open_clinic, statements_of
+from tests.fixtures.clinical import FIRST_PAGE, NO_DETAILS, Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.statements import noted_statements
 
 DETAILS = PatientDetails(
     date(1990, 2, 28), Gender.OTHER, "AB-", "Here 1", "Peter", "+49 2222", "Acme", "A-1", ("Nuts",), ("Gout", "Asthma")
@@ -32,7 +33,7 @@ async def found(clinic: Clinic, text: str | None) -> list[str]:
 async def account(clinic: Clinic, patient: Patient) -> dict[str, Any]:
     columns = "email, full_name, name_words::text AS words, phone, role, status, password_hash"
     [row] = await clinic.execute(f"SELECT {columns} FROM users WHERE id = :id", id=patient.user_id)  # noqa: S608
-    return dict(row._mapping)
+    return dict(row)
 
 
 async def test_patient_with_address_gets_account_and_welcome_email(clinic: Clinic) -> None:
@@ -40,8 +41,8 @@ async def test_patient_with_address_gets_account_and_welcome_email(clinic: Clini
     assert (patient.email, patient.version) == ("zoe@example.org", 1)
     opened = await account(clinic, patient)
     assert (opened["role"], opened["status"], opened["password_hash"]) == (Role.PATIENT, "active", None)
-    mails = await clinic.execute("SELECT kind, details FROM emails WHERE recipient = 'zoe@example.org'")
-    assert [tuple(mail) for mail in mails] == [("welcome", {"invited": "yes"})]
+    mails = await clinic.execute("SELECT kind, details->>'invited' FROM emails WHERE recipient = 'zoe@example.org'")
+    assert [tuple(mail) for mail in mails] == [("welcome", "yes")]
 
 
 async def test_a_patient_without_an_address_gets_a_record_only(clinic: Clinic) -> None:
@@ -245,7 +246,7 @@ async def test_unknown_patient_is_not_found(clinic: Clinic) -> None:
 
 
 async def test_reads_take_one_statement_each(clinic: Clinic) -> None:
-    with statements_of(clinic) as ran:
+    with noted_statements() as ran:
         await clinic.patients.get(clinic.paula.id)
         await clinic.patients.profile(clinic.paula_caller)
         await clinic.patients.search(clinic.doctor, "pau", FIRST_PAGE)

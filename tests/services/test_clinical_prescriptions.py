@@ -23,8 +23,9 @@ from server.errors import (
     ValidationFailed,
 )
 from server.pagination import PageRequest
-from tests.fixtures.clinical import FIRST_PAGE, ITEM, Clinic, open_clinic, statements_of
+from tests.fixtures.clinical import FIRST_PAGE, ITEM, Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.statements import noted_statements
 
 PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED = PrescriptionStatus
 NO_PERIOD = Period()
@@ -102,9 +103,9 @@ async def test_a_number_that_is_taken_is_drawn_again(work: UnitOfWork, clock: Se
 
 
 async def test_fifty_items_take_as_many_statements_as_one(clinic: Clinic) -> None:
-    with statements_of(clinic) as one:
+    with noted_statements() as one:
         await clinic.prescribe(items=1)
-    with statements_of(clinic) as fifty:
+    with noted_statements() as fifty:
         written = await clinic.prescribe(items=50)
     assert len(written.items) == 50
     assert len(one) == len(fifty) <= 7
@@ -313,7 +314,7 @@ async def test_page_token_ignores_the_order_of_states_in_the_filter(clinic: Clin
 
 async def test_reads_take_one_statement_each(clinic: Clinic) -> None:
     written = await clinic.prescribe(items=3)
-    with statements_of(clinic) as ran:
+    with noted_statements() as ran:
         await clinic.prescriptions.get(clinic.doctor, written.id)
         await clinic.prescriptions.list_own(clinic.doctor, [PENDING], None, NO_PERIOD, FIRST_PAGE)
         await clinic.prescriptions.list_mine(clinic.paula_caller, (), FIRST_PAGE)

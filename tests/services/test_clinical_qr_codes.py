@@ -16,7 +16,7 @@ from server.clinical.services.qr_codes import QrCodeService
 from server.clinical.services.qr_issuer import QrIssuer
 from server.clinical.services.qr_pictures import QrPictures
 from server.clinical.storage.qr_codes import QrCodeRepository
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from server.errors import (
     EmailLimitExceeded,
     NotFound,
@@ -31,8 +31,9 @@ from server.identity import Caller, Role
 from server.qr import signed_code
 from server.qr.signed_code import QrKeyRing
 from server.runtime.work import unit_of_work
-from tests.fixtures.clinical import QR_KEYS, Clinic, open_clinic, statements_of
+from tests.fixtures.clinical import QR_KEYS, Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.statements import noted_statements
 
 WEEK = timedelta(days=7)
 FINAL = [
@@ -54,7 +55,7 @@ async def stored(clinic: Clinic, code_id: UUID) -> QrCode:
 async def queued(clinic: Clinic, prescription_id: UUID) -> int:
     query = "SELECT count(*) FROM emails WHERE kind = 'prescription' AND prescription_id = :id"
     [row] = await clinic.execute(query, id=prescription_id)
-    return int(row.count)
+    return int(row["count"])
 
 
 async def test_patient_and_doctor_get_same_code_and_matching_picture(clinic: Clinic) -> None:
@@ -72,7 +73,7 @@ async def test_patient_and_doctor_get_same_code_and_matching_picture(clinic: Cli
 
 async def test_a_code_is_shown_by_one_statement(clinic: Clinic) -> None:
     written = await clinic.prescribe()
-    with statements_of(clinic) as ran:
+    with noted_statements() as ran:
         await clinic.qr_codes.show(clinic.doctor, written.id)
     assert len(ran) == 1
 
@@ -188,9 +189,9 @@ async def test_s48_code_with_lost_key_is_replaced_when_shown_or_sent(clinic: Cli
 
 
 async def test_ten_new_codes_at_once_leave_one_open(database_url: str, clock: SettableClock) -> None:
-    engine = create_engine(database_url, pool_size=10)
+    pool = create_pool(database_url, pool_size=10)
     try:
-        clinic = await open_clinic(unit_of_work(engine), clock.clock)
+        clinic = await open_clinic(unit_of_work(pool), clock.clock)
         written = await clinic.prescribe()
         reissued = await asyncio.gather(*(clinic.qr_codes.reissue(clinic.doctor, written.id) for _ in range(10)))
         rows = await clinic.execute(
@@ -198,12 +199,12 @@ async def test_ten_new_codes_at_once_leave_one_open(database_url: str, clock: Se
         )
         assert len({prescription.qr_code.id for prescription in reissued}) == 10
         assert len(rows) == 1
-        assert rows[0].id in {prescription.qr_code.id for prescription in reissued}
+        assert rows[0]["id"] in {prescription.qr_code.id for prescription in reissued}
         assert await clinic.execute("SELECT count(*) FROM qr_codes WHERE prescription_id = :id", id=written.id) == [
             (11,)
         ]
     finally:
-        await engine.dispose()
+        await pool.close()
 
 
 class CountingExecutor(ThreadPoolExecutor):

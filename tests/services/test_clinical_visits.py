@@ -11,8 +11,9 @@ from server.date_range import Period
 from server.db.unit_of_work import UnitOfWork
 from server.errors import NotFound, PageTokenInvalid, ValidationFailed
 from server.pagination import PageRequest
-from tests.fixtures.clinical import FIRST_PAGE, Clinic, open_clinic, statements_of
+from tests.fixtures.clinical import FIRST_PAGE, Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.statements import noted_statements
 
 NO_PERIOD = Period()
 SIGNS = VitalSigns("120/80", 61, 36.6, 70.5, 171.0)
@@ -115,8 +116,8 @@ async def test_a_page_token_of_another_caller_or_filter_is_refused(clinic: Clini
 
 
 async def test_recording_takes_three_statements_and_a_list_one(clinic: Clinic) -> None:
-    with statements_of(clinic) as recording:
+    with noted_statements() as recording:
         await clinic.visits.record(clinic.doctor, a_visit(clinic))
-    with statements_of(clinic) as listing:
+    with noted_statements() as listing:
         await clinic.visits.list_own(clinic.doctor, None, NO_PERIOD, FIRST_PAGE)
     assert (len(recording), len(listing)) == (3, 1)

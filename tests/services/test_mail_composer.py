@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.auth.storage.accounts import AccountRepository
 from server.clinical.entities import PrescriptionItem
 from server.clinical.services.qr_issuer import QrIssuer
 from server.clinical.services.qr_pictures import QrPictures
 from server.clinical.storage.prescriptions import PrescriptionRepository
+from server.db.connection import Connection
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import RecipientDeactivated
@@ -52,7 +52,7 @@ async def prescribed(work: UnitOfWork) -> tuple[PharmacyPeople, Written]:
 
 
 async def hand_out(
-    connection: AsyncConnection,
+    connection: Connection,
     written: Written,
     pharmacy_people: PharmacyPeople,
     item: PrescriptionItem,

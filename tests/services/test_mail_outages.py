@@ -239,7 +239,7 @@ async def busy(queue: UnitOfWork, sink: MailSink) -> AsyncIterator[None]:
 
 async def values(queue: UnitOfWork, statement: str) -> list[tuple[object, ...]]:
     async with queue.read() as tx:
-        return [tuple(row) for row in await tx.connection.execute(text(statement))]
+        return [tuple(row) for row in await tx.connection.rows(text(statement))]
 
 
 async def done(queue: UnitOfWork, count: int) -> bool:

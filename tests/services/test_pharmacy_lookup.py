@@ -49,8 +49,8 @@ async def test_s48_patient_without_open_prescription_is_no_miss(
     for _ in range(6):
         assert await pharmacy.look_up(pharmacy_people.pharmacist, pharmacy_people.reference_number) == ()
     async with work.read() as tx:
-        rows = await tx.connection.execute(text("SELECT object_kind, object_id, patient_ids FROM audit_records"))
-        assert rows.all() == [("patient", pharmacy_people.patient_id, [pharmacy_people.patient_id])] * 6
+        rows = await tx.connection.rows(text("SELECT object_kind, object_id, patient_ids FROM audit_records"))
+        assert list(map(tuple, rows)) == [("patient", pharmacy_people.patient_id, [pharmacy_people.patient_id])] * 6
 
 
 async def test_a_text_that_is_no_number_is_refused_without_a_miss(

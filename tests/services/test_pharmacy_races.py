@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Iterable
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, make_url, select
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import func, select
 
 from server.clinical.entities import PrescriptionStatus
+from server.db.engine import create_pool
+from server.db.pool import Pool
 from server.db.unit_of_work import UnitOfWork
 from server.errors import ClaimedByOther, DeclaredError, PrescriptionDispensed, PrescriptionInState
 from server.identity import Caller
@@ -24,17 +25,17 @@ S = PrescriptionStatus
 
 
 @pytest.fixture
-async def engine(shared_database_url: str) -> AsyncIterator[AsyncEngine]:
+async def pool(shared_database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
     """Returns a pool in which callers queue, because these races are about rows, not connections."""
-    url = make_url(shared_database_url).set(drivername="postgresql+asyncpg")
-    engine = create_async_engine(url, pool_size=10, max_overflow=0, pool_timeout=60)
-    yield engine
-    await engine.dispose()
+    monkeypatch.setattr("server.db.pool.WAIT_SECONDS", 60)
+    pool = create_pool(shared_database_url, pool_size=10, role=None)
+    yield pool
+    await pool.close()
 
 
 @pytest.fixture
-def work(engine: AsyncEngine) -> UnitOfWork:
-    return unit_of_work(engine)
+def work(pool: Pool) -> UnitOfWork:
+    return unit_of_work(pool)
 
 
 async def race(attempts: Iterable[Awaitable[object]]) -> tuple[list[object], list[DeclaredError]]:
@@ -46,11 +47,11 @@ async def race(attempts: Iterable[Awaitable[object]]) -> tuple[list[object], lis
     return successes, refusals
 
 
-async def handed_out(engine: AsyncEngine, written: Written) -> int:
+async def handed_out(pool: Pool, written: Written) -> int:
     log = pharmacy_log
     units = select(func.coalesce(func.sum(dispensed_lines.c.quantity), 0)).join_from(dispensed_lines, log)
-    async with engine.connect() as connection:
-        total: int = (await connection.execute(units.where(log.c.prescription_id == written.id))).scalar_one()
+    async with pool.connection() as connection:
+        total: int = await connection.scalar(units.where(log.c.prescription_id == written.id))
         return total
 
 
@@ -62,7 +63,7 @@ async def assert_log_is_a_chain(pharmacy: PharmacyService, written: Written, rea
 
 
 async def test_of_thirty_dispenses_of_one_claim_exactly_one_succeeds(
-    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
+    pool: Pool, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     written = await prescribe(work, pharmacy_people)
     lines = [line(item) for item in (await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)).items]
@@ -70,13 +71,13 @@ async def test_of_thirty_dispenses_of_one_claim_exactly_one_succeeds(
     successes, refusals = await race(attempts)
     assert len(successes) == 1
     assert {type(refusal) for refusal in refusals} == {PrescriptionDispensed}
-    assert await handed_out(engine, written) == 30
+    assert await handed_out(pool, written) == 30
     stored = await current(work, written)
     assert (stored.status, [item.remaining_quantity for item in stored.items]) == (S.DISPENSED, [0, 0])
 
 
 async def test_twenty_partial_dispenses_of_one_claim_have_one_success(
-    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
+    pool: Pool, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     written = await prescribe(work, pharmacy_people, (10,))
     (item,) = (await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)).items
@@ -84,14 +85,14 @@ async def test_twenty_partial_dispenses_of_one_claim_have_one_success(
     successes, refusals = await race(attempts)
     assert len(successes) == 1
     assert {type(refusal) for refusal in refusals} == {PrescriptionInState}
-    assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(engine, written) == 3
+    assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(pool, written) == 3
 
 
 async def test_twenty_partial_dispensers_never_exceed_the_quantity(
-    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
+    pool: Pool, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     written = await prescribe(work, pharmacy_people, (10,))
-    async with engine.begin() as connection:
+    async with pool.connection() as connection, connection.transaction():
         callers = [pharmacy_people.pharmacist, pharmacy_people.colleague, (await open_pharmacy(connection)).pharmacist]
     for caller in callers:
         await pharmacy.scan(caller, written.qr_text)
@@ -106,13 +107,13 @@ async def test_twenty_partial_dispensers_never_exceed_the_quantity(
         successes, _ = await race(claim_and_dispense(callers[number % 3]) for number in range(20))
         taken += len(successes)
     assert taken == 3
-    assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(engine, written) == 9
+    assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(pool, written) == 9
     await assert_log_is_a_chain(pharmacy, written, pharmacy_people.pharmacist)
 
 
 @pytest.mark.parametrize("first", range(4))
 async def test_concurrent_dispense_reject_release_have_one_outcome(
-    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, first: int
+    pool: Pool, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, first: int
 ) -> None:
     written = await prescribe(work, pharmacy_people)
     lines = [line(item) for item in (await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)).items]
@@ -127,7 +128,7 @@ async def test_concurrent_dispense_reject_release_have_one_outcome(
     end = (await current(work, written)).status
     assert end in (S.DISPENSED, S.REJECTED)  # If the release comes first, a scanned prescription can still be rejected.
     assert len(successes) <= (1 if end is S.DISPENSED else 2)
-    assert await handed_out(engine, written) == (30 if end is S.DISPENSED else 0)
+    assert await handed_out(pool, written) == (30 if end is S.DISPENSED else 0)
     states = await asyncio.wait_for(reading, 5)
     assert states[-1] is end
     assert set(states[:-1]) <= {S.VALIDATED, S.SCANNED}
@@ -143,7 +144,7 @@ async def read_until_final(work: UnitOfWork, written: Written) -> list[Prescript
 
 
 async def test_concurrent_validations_give_one_claim(
-    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
+    pool: Pool, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     written = await prescribe(work, pharmacy_people)
     for caller in (pharmacy_people.pharmacist, pharmacy_people.colleague):
@@ -163,7 +164,7 @@ async def test_concurrent_validations_give_one_claim(
 
 
 async def test_s46_fifty_scans_at_once_are_counted_as_fifty(
-    engine: AsyncEngine, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
+    pool: Pool, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     written = await prescribe(work, pharmacy_people)
     found, _ = await race(pharmacy.scan(pharmacy_people.pharmacist, written.qr_text) for _ in range(50))

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
+from sqlalchemy import text
 
 from server.db.unit_of_work import UnitOfWork
 from server.rate_limits.bucket import Decision, Limit
@@ -47,8 +48,8 @@ def in_postgres(work: UnitOfWork) -> Shelf:
 
     async def age(seconds: float) -> None:
         async with work.begin() as tx:
-            statement = "UPDATE rate_limit_buckets SET full_at = full_at - make_interval(secs => $1)"
-            await tx.connection.exec_driver_sql(statement, (seconds,))
+            statement = "UPDATE rate_limit_buckets SET full_at = full_at - make_interval(secs => :seconds)"
+            await tx.connection.execute(text(statement), {"seconds": seconds})
 
     return Shelf(PostgresStore(work), age)
 

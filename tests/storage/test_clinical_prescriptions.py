@@ -7,17 +7,18 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from asyncpg import IntegrityConstraintViolationError
 
 from server.clinical.entities import Claim, Prescription, PrescriptionStatus
 from server.clinical.storage.expiry import ExpiryRepository
 from server.clinical.storage.prescriptions import PrescriptionRepository
 from server.clinical.storage.qr_codes import QrCodeRepository
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from server.errors import NotFound
 from server.runtime.work import unit_of_work
-from tests.fixtures.clinical import Clinic, open_clinic, statements_of
+from tests.fixtures.clinical import Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.statements import noted_statements
 
 PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED = PrescriptionStatus
 
@@ -25,9 +26,9 @@ PENDING, SCANNED, VALIDATED, PARTLY, DISPENSED, REJECTED, CANCELLED, EXPIRED = P
 @pytest.fixture
 async def shared_clinic(database_url: str, clock: SettableClock) -> AsyncIterator[Clinic]:
     """Yields a clinic whose transactions are real and run concurrently."""
-    engine = create_engine(database_url, pool_size=5)
-    yield await open_clinic(unit_of_work(engine), clock.clock)
-    await engine.dispose()
+    pool = create_pool(database_url, pool_size=5)
+    yield await open_clinic(unit_of_work(pool), clock.clock)
+    await pool.close()
 
 
 @pytest.mark.parametrize("status", [status for status in PrescriptionStatus if status is not VALIDATED])
@@ -60,7 +61,7 @@ async def test_database_rejects_claim_and_state_without_each_other(clinic: Clini
     written = await clinic.prescribe()
     claim = Claim(clinic.pharmacist.user_id, SCANNED, written.expires_at)
     for status, held in ((VALIDATED, None), (SCANNED, claim), (VALIDATED, replace(claim, claimed_from=PENDING))):
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityConstraintViolationError):
             async with clinic.work.begin() as tx:
                 await tx[PrescriptionRepository].move(written, status, claim=held)
 
@@ -68,7 +69,7 @@ async def test_database_rejects_claim_and_state_without_each_other(clinic: Clini
 async def test_dispensed_quantities_are_added_by_one_statement(clinic: Clinic) -> None:
     written = await clinic.prescribe(items=3)
     first, second, _third = written.items
-    with statements_of(clinic) as ran:
+    with noted_statements() as ran:
         async with clinic.work.begin() as tx:
             await tx[PrescriptionRepository].add_dispensed({first.id: 5, second.id: 20})
     assert len(ran) == 1
@@ -80,14 +81,14 @@ async def test_dispensed_quantities_are_added_by_one_statement(clinic: Clinic) -
 
 async def test_database_rejects_dispensing_more_than_prescribed(clinic: Clinic) -> None:
     written = await clinic.prescribe()
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityConstraintViolationError):
         async with clinic.work.begin() as tx:
             await tx[PrescriptionRepository].add_dispensed({written.items[0].id: 21})
 
 
 async def test_prescription_is_found_and_locked_by_one_statement(clinic: Clinic) -> None:
     written = await clinic.prescribe()
-    with statements_of(clinic) as ran:
+    with noted_statements() as ran:
         async with clinic.work.begin() as tx:
             assert await tx[PrescriptionRepository].by_number_for_update(written.number) == written
     assert len(ran) == 1
@@ -151,7 +152,7 @@ async def waiting_reader(clinic: Clinic, prescription_id: UUID) -> asyncio.Task[
 
     task = asyncio.create_task(read())
     query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    while (await clinic.execute(query))[0].count == 0:
+    while (await clinic.execute(query))[0]["count"] == 0:
         await asyncio.sleep(0.01)
     return task
 
@@ -190,7 +191,7 @@ async def test_expired_rows_are_stored_once_and_no_others_change(clinic: Clinic)
         assert (await lapses.expire_due(), await lapses.expire_due()) == (2, 0)
     assert [await clinic.prescriptions.get(clinic.doctor, prescription.id) for prescription in written] == before
     rows = await clinic.execute("SELECT id, status FROM prescriptions")
-    assert {row.id: row.status for row in rows} == {
+    assert {row["id"]: row["status"] for row in rows} == {
         lapsed.id: EXPIRED,
         released.id: PARTLY,
         held.id: VALIDATED,

@@ -8,7 +8,6 @@ import asyncpg
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import DBAPIError
 
 from server.api.health import NOT_SERVING, SERVING, Health
 from server.db.embedded.cluster import EmbeddedPostgres
@@ -93,8 +92,7 @@ async def work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
 
 
 async def run(tx: Transaction, statement: str) -> object:
-    result = await tx.connection.execute(text(statement))
-    return result.scalar() if result.returns_rows else None
+    return await tx.connection.scalar(text(statement))
 
 
 async def works(work: UnitOfWork) -> bool:
@@ -111,14 +109,12 @@ async def test_refused_connection_is_unavailable_and_next_one_works(wire: Wire, 
 
 
 @pytest.mark.parametrize("pooled", [1, 3])
-async def test_connections_that_died_in_the_pool_cost_one_call(wire: Wire, wired: UnitOfWork, pooled: int) -> None:
+async def test_connections_that_died_in_the_pool_cost_no_call(wire: Wire, wired: UnitOfWork, pooled: int) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(pooled):
             group.create_task(wired.ping())
     await wire.cut()
     await wire.open()
-    with pytest.raises(DatabaseUnavailable):
-        await works(wired)
     assert await works(wired)
 
 
@@ -162,7 +158,7 @@ async def test_a_database_that_does_not_let_us_in_is_unavailable(
 async def test_a_session_that_an_operator_ends_is_unavailable(work: UnitOfWork, shared_database_url: str) -> None:
     with pytest.raises(DatabaseUnavailable):
         async with work.begin() as tx:
-            session = (await tx.connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            session = await tx.connection.scalar(text("SELECT pg_backend_pid()"))
             await as_owner(shared_database_url, f"SELECT pg_terminate_backend({session})")
             await run(tx, "SELECT 1")
     assert await works(work)
@@ -241,14 +237,14 @@ async def test_a_database_without_a_free_connection_is_busy(
 
 @pytest.mark.parametrize("statement", ["SELECT nothing", "SELEC", "INSERT INTO sessions (id) VALUES (NULL)"])
 async def test_a_fault_of_ours_is_not_called_unavailable(work: UnitOfWork, statement: str) -> None:
-    with pytest.raises(DBAPIError):
+    with pytest.raises(asyncpg.PostgresError):
         async with work.begin() as tx:
             await run(tx, statement)
     assert await works(work)
 
 
 async def test_a_value_that_the_driver_cannot_send_is_a_fault_of_ours(work: UnitOfWork) -> None:
-    with pytest.raises(DBAPIError):
+    with pytest.raises(asyncpg.DataError):
         async with work.begin() as tx:
             await tx.connection.execute(text("SELECT CAST(:number AS integer)"), {"number": 2**40})
     assert await works(work)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from server.audit.audit_context import Subject
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import RequestInProgress
@@ -20,12 +20,12 @@ SUCCESS = FirstSuccess(bytes(32), b"answer", Subject("prescription", new_id(), (
 @pytest.fixture
 async def real_work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """Yields a unit of work that commits."""
-    engine = create_engine(shared_database_url, pool_size=4)
-    work = unit_of_work(engine)
+    pool = create_pool(shared_database_url, pool_size=4)
+    work = unit_of_work(pool)
     async with work.begin() as tx:
         await tx.connection.execute(text("DELETE FROM idempotency_keys"))
     yield work
-    await engine.dispose()
+    await pool.close()
 
 
 async def age(tx: Transaction, hours: float) -> None:

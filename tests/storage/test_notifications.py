@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import text
 
 from server.db import notifications as module
-from server.db.engine import create_engine
+from server.db.engine import connector, create_pool
 from server.db.notifications import Channel, Notifications
 from server.runtime.work import unit_of_work
 from tests.fixtures.database import committing_work
@@ -19,11 +19,9 @@ CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_
 
 @asynccontextmanager
 async def a_process(url: str) -> AsyncIterator[Notifications]:
-    engine = create_engine(url, pool_size=1, application="ears")
-    notifications = Notifications(engine)
+    notifications = Notifications(connector(url, application="ears"))
     async with notifications.running():
         yield notifications
-    await engine.dispose()
 
 
 async def until(holds: Callable[[], object], seconds: float = 5) -> None:
@@ -85,12 +83,12 @@ async def test_listener_reconnects_after_a_lost_connection(database_url: str) ->
 
 async def test_only_use_cases_with_emails_notify_after_commit(database_url: str) -> None:
     rung: list[int] = []
-    engine = create_engine(database_url, pool_size=2)
+    pool = create_pool(database_url, pool_size=2)
 
     def ring() -> None:
         rung.append(1)
 
-    work = unit_of_work(engine, ring)
+    work = unit_of_work(pool, ring)
     async with work.begin() as tx:
         await tx.connection.execute(text("SELECT 1"))
     assert rung == []
@@ -98,7 +96,7 @@ async def test_only_use_cases_with_emails_notify_after_commit(database_url: str)
         async with work.begin() as joined:
             await add_mails(joined, 1)
         assert rung == []
-        async with engine.connect() as other:
+        async with pool.connection() as other:
             assert await other.scalar(text("SELECT count(*) FROM emails")) == 0
     assert rung == [1]
-    await engine.dispose()
+    await pool.close()

@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.mailer.entities import ClaimedEmail
@@ -14,6 +14,7 @@ from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.database import committing_work
 from tests.fixtures.emails import add_account, add_mails, change, rows
+from tests.fixtures.statements import noted_statements
 
 LAPSE = "UPDATE emails SET lease_expires_at = now() - interval '1 s' WHERE state = 'processing'"
 
@@ -43,19 +44,13 @@ async def test_rolled_back_work_leaves_no_email(work: UnitOfWork) -> None:
 
 
 async def test_add_sends_one_statement_and_none_without_emails(work: UnitOfWork) -> None:
-    statements: list[str] = []
     async with work.begin() as tx:
         account = await add_account(tx.connection)
         mails = [NewEmail(EmailKind.WELCOME, account, "a@example.org", details={"invited": "yes"})] * 3
-        assert tx.connection.sync_connection is not None
-        event.listen(
-            tx.connection.sync_connection,
-            "before_cursor_execute",
-            lambda *call: statements.append(call[2]) if "SAVEPOINT" not in call[2] else None,
-        )
-        await tx[Outbox].add(*mails)
-        await tx[Outbox].add()
-    assert ["INSERT INTO emails" in statement for statement in statements] == [True]
+        with noted_statements() as sent:
+            await tx[Outbox].add(*mails)
+            await tx[Outbox].add()
+    assert ["INSERT INTO emails" in statement.sql for statement in sent] == [True]
     claimed = await claim(work)
     assert [mail.details for mail in claimed] == [{"invited": "yes"}] * 3
     assert {mail.recipient_id for mail in claimed} == {account}

@@ -4,20 +4,19 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from asyncpg import IntegrityConstraintViolationError
+from sqlalchemy import text
 
 from server.audit.audit_context import NOTHING
 from server.audit.events import AuditEvent
 from server.clinical.entities import Claim, Prescription, PrescriptionItem, PrescriptionStatus
 from server.clinical.storage.prescriptions import PrescriptionRepository
 from server.date_range import Period
+from server.db.connection import Connection
 from server.db.engine import APP_ROLE
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
@@ -25,6 +24,7 @@ from server.errors import NotFound
 from server.pharmacy.entities import HistoryFilter, NewEntry, NewLine, PharmacyAction
 from server.pharmacy.storage.pharmacy import PharmacyRepository
 from tests.fixtures.pharmacy import PharmacyPeople, open_pharmacy
+from tests.fixtures.statements import noted_statements
 
 
 async def prescribed(tx: Transaction) -> tuple[PharmacyPeople, UUID, tuple[PrescriptionItem, ...]]:
@@ -82,7 +82,7 @@ async def test_two_lines_of_an_item_never_start_at_the_same_quantity(work: UnitO
         await tx[PharmacyRepository].add_dispensing(
             NOTHING, an_entry(pharmacy_people, prescription_id), [a_line(item, before=3)]
         )
-    with pytest.raises(IntegrityError, match="uq_dispensed_lines_item_id_dispensed_before"):
+    with pytest.raises(IntegrityConstraintViolationError, match="uq_dispensed_lines_item_id_dispensed_before"):
         async with work.begin() as tx:
             await tx[PharmacyRepository].add_dispensing(
                 NOTHING, an_entry(pharmacy_people, prescription_id), [a_line(item, before=3)]
@@ -93,7 +93,7 @@ async def test_an_item_never_counts_more_dispensed_than_prescribed(work: UnitOfW
     async with work.begin() as tx:
         _, _, (item, _) = await prescribed(tx)
         await tx[PrescriptionRepository].add_dispensed({item.id: item.quantity})
-    with pytest.raises(IntegrityError, match="ck_prescription_items_dispensed_quantity"):
+    with pytest.raises(IntegrityConstraintViolationError, match="ck_prescription_items_dispensed_quantity"):
         async with work.begin() as tx:
             await tx[PrescriptionRepository].add_dispensed({item.id: 1})
 
@@ -185,17 +185,11 @@ async def test_the_lists_find_their_rows_by_index_in_a_long_log(work: UnitOfWork
 
 
 @asynccontextmanager
-async def plans(connection: AsyncConnection) -> AsyncIterator[list[str]]:
+async def plans(connection: Connection) -> AsyncIterator[list[str]]:
     """Yields the plans of all statements that the block sends, filled in when the block ends."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_: object, cursor: object, statement: str, parameters: Any, *rest: object) -> None:
-        sent.append((statement, parameters))
-
     explained: list[str] = []
-    event.listen(connection.sync_connection, "before_cursor_execute", note)
-    yield explained
-    event.remove(connection.sync_connection, "before_cursor_execute", note)
-    for statement, parameters in sent:
-        rows = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+    with noted_statements() as sent:
+        yield explained
+    for statement in sent:
+        rows = await connection.driver.fetch(f"EXPLAIN {statement.sql}", *statement.arguments)
         explained.append("\n".join(row[0] for row in rows))

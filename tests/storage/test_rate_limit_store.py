@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from sqlalchemy import text
 
 from server.db.unit_of_work import UnitOfWork
 from server.rate_limits.bucket import Limit
@@ -33,7 +34,7 @@ async def shelf(request: pytest.FixtureRequest, shared_database_url: str, valkey
 
 async def emptied(work: UnitOfWork) -> None:
     async with work.begin() as tx:
-        await tx.connection.exec_driver_sql("DELETE FROM rate_limit_buckets")
+        await tx.connection.execute(text("DELETE FROM rate_limit_buckets"))
 
 
 async def test_calls_up_to_limit_pass_and_next_one_gets_retry_time(shelf: Shelf) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 import server
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from server.db.identifiers import new_id
 from server.idempotency.storage.idempotency_keys import FirstSuccess, IdempotencyRepository, KeyedCall
 from server.runtime.storage import schema
@@ -26,46 +26,46 @@ def test_the_revisions_are_numbered_without_a_gap() -> None:
 
 
 async def test_an_empty_database_is_not_current(database_url: str) -> None:
-    engine = create_engine(database_url, pool_size=1, owner=True)
-    async with engine.begin() as connection:
+    pool = create_pool(database_url, pool_size=1, role=None)
+    async with pool.connection() as connection, connection.transaction():
         await connection.execute(text("DROP TABLE alembic_version"))
-    await engine.dispose()
+    await pool.close()
     assert not await schema.is_current(database_url)
 
 
 async def test_migration_by_non_owner_names_the_setting_to_use(database_url: str) -> None:
-    engine = create_engine(database_url, pool_size=1, owner=True)
-    async with engine.begin() as connection:
+    pool = create_pool(database_url, pool_size=1, role=None)
+    async with pool.connection() as connection, connection.transaction():
         await connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
-    await engine.dispose()
+    await pool.close()
     with pytest.raises(PermissionError, match="MIGRATION_DATABASE_URL"):
         await schema.upgrade(f"{database_url}&role=medconnect_app")
 
 
 async def test_clearing_empties_every_table_and_keeps_the_schema(database_url: str) -> None:
-    engine = create_engine(database_url, pool_size=1)
-    work, call = unit_of_work(engine), KeyedCall(new_id(), "X", "0123456789abcdef")
+    pool = create_pool(database_url, pool_size=1)
+    work, call = unit_of_work(pool), KeyedCall(new_id(), "X", "0123456789abcdef")
     async with work.begin() as tx:
         await tx[IdempotencyRepository].keep(call, FirstSuccess(bytes(32), b""))
     await schema.clear(database_url)
     async with work.read() as tx:
         assert await tx[IdempotencyRepository].claim(call) is None
     assert await schema.is_current(database_url)
-    await engine.dispose()
+    await pool.close()
 
 
 async def test_connections_have_the_time_limits_of_reliability_page(database_url: str) -> None:
-    engine = create_engine(database_url, pool_size=1)
+    pool = create_pool(database_url, pool_size=1)
     expected = {
         "statement_timeout": "5s",
         "lock_timeout": "2s",
         "idle_in_transaction_session_timeout": "10s",
         "TimeZone": "UTC",
     }
-    async with engine.connect() as connection:
+    async with pool.connection() as connection:
         for name, value in expected.items():
-            assert (await connection.execute(text(f"SHOW {name}"))).scalar_one() == value
-    await engine.dispose()
+            assert await connection.scalar(text(f"SHOW {name}")) == value
+    await pool.close()
 
 
 async def test_no_revision_is_written_if_tables_match_the_database(database_url: str) -> None:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextvars import Context
 
+import asyncpg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
-from server.db.engine import create_engine
+from server.db.engine import create_pool
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import VersionConflict
 from server.runtime.work import unit_of_work
@@ -21,9 +21,9 @@ POOL = 2
 async def work(shared_database_url: str) -> AsyncIterator[UnitOfWork]:
     """Yields a unit of work that commits, with very few connections."""
     await as_owner(shared_database_url, "DROP TABLE IF EXISTS notes", "CREATE TABLE notes (note text)")
-    engine = create_engine(shared_database_url, pool_size=POOL, owner=True)
-    yield unit_of_work(engine)
-    await engine.dispose()
+    pool = create_pool(shared_database_url, pool_size=POOL, role=None)
+    yield unit_of_work(pool)
+    await pool.close()
 
 
 async def write(tx: Transaction, note: str) -> None:
@@ -31,7 +31,7 @@ async def write(tx: Transaction, note: str) -> None:
 
 
 async def notes(tx: Transaction) -> list[str]:
-    return list((await tx.connection.execute(text("SELECT note FROM notes ORDER BY note"))).scalars())
+    return list(await tx.connection.scalars(text("SELECT note FROM notes ORDER BY note")))
 
 
 async def written(work: UnitOfWork) -> list[str]:
@@ -40,7 +40,7 @@ async def written(work: UnitOfWork) -> list[str]:
 
 
 async def transaction_id(tx: Transaction) -> int:
-    return int((await tx.connection.execute(text("SELECT pg_current_xact_id()::text"))).scalar_one())
+    return int(await tx.connection.scalar(text("SELECT pg_current_xact_id()::text")))
 
 
 async def test_leaving_the_block_commits(work: UnitOfWork) -> None:
@@ -144,7 +144,7 @@ async def test_shared_calls_up_to_connection_count_run_concurrently(work: UnitOf
 
 
 async def test_a_fault_of_ours_goes_on_as_it_is(work: UnitOfWork) -> None:
-    with pytest.raises(DBAPIError):
+    with pytest.raises(asyncpg.UndefinedColumnError):
         async with work.begin() as tx:
             await write(tx, "a")
             await tx.connection.execute(text("SELECT nothing"))

@@ -1,13 +1,12 @@
 """Queries of the audit log: admins read all records, patients those about themselves."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Row, SmallInteger, Text, Uuid, bindparam, func, select, true
+from sqlalchemy import DateTime, SmallInteger, Text, Uuid, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import array
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access_log.entities import Access, AuditFilter, AuditRecord
 from server.audit.events import Action, AuditEvent, Outcome
@@ -16,6 +15,7 @@ from server.audit.storage.tables import audit_records
 from server.auth.storage.tables import user_named_at
 from server.clinical.storage.tables import patients, prescriptions
 from server.date_range import Period
+from server.db.connection import Connection, Row
 from server.db.keyset_query import KeysetQuery
 from server.identity import Role
 
@@ -94,7 +94,7 @@ class AuditLogReader:
     and how many the filter finds.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def records(
@@ -142,36 +142,36 @@ def _role(text: str) -> Role | None:
     return None if text in NO_ACCOUNT else Role(text)
 
 
-def _record_of(row: Row[Any]) -> AuditRecord:
+def _record_of(row: Row) -> AuditRecord:
     return AuditRecord(
-        id=row.id,
-        occurred_at=row.occurred_at,
-        event=AuditEvent[row.event.upper()],
-        action=Action(row.action),
-        outcome=Outcome(row.outcome),
-        actor_id=row.actor_id,
-        actor_name=row.actor_name,
-        actor_role=_role(row.actor_role),
-        session_id=row.session_id,
-        address=row.address,
-        user_agent=row.user_agent,
-        rpc=row.rpc,
-        object_kind=row.object_kind,
-        object_id=row.object_id,
-        patient_ids=tuple(row.patient_ids),
-        purpose=row.purpose,
-        request_id=row.request_id,
-        reason=row.reason,
+        id=row["id"],
+        occurred_at=row["occurred_at"],
+        event=AuditEvent[row["event"].upper()],
+        action=Action(row["action"]),
+        outcome=Outcome(row["outcome"]),
+        actor_id=row["actor_id"],
+        actor_name=row["actor_name"],
+        actor_role=_role(row["actor_role"]),
+        session_id=row["session_id"],
+        address=row["address"],
+        user_agent=row["user_agent"],
+        rpc=row["rpc"],
+        object_kind=row["object_kind"],
+        object_id=row["object_id"],
+        patient_ids=tuple(row["patient_ids"]),
+        purpose=row["purpose"],
+        request_id=row["request_id"],
+        reason=row["reason"],
     )
 
 
-def _access_of(row: Row[Any]) -> Access:
+def _access_of(row: Row) -> Access:
     return Access(
-        id=row.id,
-        occurred_at=row.occurred_at,
-        event=AuditEvent[row.event.upper()],
-        actor_name=row.actor_name,
-        actor_role=_role(row.actor_role),
-        actor_workplace=row.actor_workplace,
-        prescription_number=row.prescription_number,
+        id=row["id"],
+        occurred_at=row["occurred_at"],
+        event=AuditEvent[row["event"].upper()],
+        actor_name=row["actor_name"],
+        actor_role=_role(row["actor_role"]),
+        actor_workplace=row["actor_workplace"],
+        prescription_number=row["prescription_number"],
     )

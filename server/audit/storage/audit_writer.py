@@ -22,12 +22,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit import audit_context
 from server.audit.audit_context import LONGEST, NOTHING, AuditContext, Subject
 from server.audit.events import PURPOSES, AuditEvent, Outcome
 from server.audit.storage.tables import audit_records
+from server.db.connection import Connection
 from server.db.identifiers import new_id
 from server.identity import Caller
 
@@ -108,7 +108,7 @@ def _no_ids() -> ColumnElement[Any]:
 class AuditWriter:
     """Writes the audit records of the current call, through one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def record(

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, case, insert, select, text, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, case, select, text, tuple_
 
 from server.audit.hash_chain import START, Head
 from server.audit.storage.tables import audit_records, audit_seals
+from server.db.connection import Connection, Row
 
 AT_ONCE: Final = 1000
 """Number of records that one transaction seals."""
@@ -49,7 +49,13 @@ _whole = [_moment if column is _record.occurred_at else column for column in _re
 _WAITING: Final = (
     select(*_whole).where(_behind_last, _settled).order_by(_record.transaction_id, _record.id).limit(AT_ONCE)
 )
-_SEAL: Final = insert(audit_seals).inline()
+_SEAL: Final = text(
+    """
+    INSERT INTO audit_seals (position, record_id, transaction_id, hash)
+    SELECT * FROM unnest(CAST(:positions AS bigint[]), CAST(:record_ids AS uuid[]),
+        CAST(:transaction_ids AS bigint[]), CAST(:hashes AS bytea[]))
+    """
+)
 _SEALED: Final = (
     select(_seal.position, _seal.record_id, _seal.transaction_id, _seal.hash, *_whole)
     .select_from(audit_seals.outerjoin(audit_records, _record.id == _seal.record_id))
@@ -122,7 +128,7 @@ NO_SEAL: Final = LastSeal(Head(0, START), -1, BEFORE_ALL, ahead=False)
 class SealRepository:
     """Reads and extends the chain, through one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def lock(self) -> bool:
@@ -131,10 +137,10 @@ class SealRepository:
 
     async def last(self) -> LastSeal:
         """Returns the end of the chain."""
-        row = (await self._connection.execute(_LAST)).first()
+        row = await self._connection.first(_LAST)
         if row is None:
             return NO_SEAL
-        return LastSeal(Head(row.position, row.hash), row.transaction_id, row.record_id, row.ahead)
+        return LastSeal(Head(row["position"], row["hash"]), row["transaction_id"], row["record_id"], row["ahead"])
 
     async def contains(self, head: Head) -> bool:
         """Returns whether the chain has this head's hash at its position."""
@@ -148,16 +154,14 @@ class SealRepository:
     async def waiting(self, last: LastSeal) -> list[Mapping[str, Any]]:
         """Returns the next records to seal, at most AT_ONCE, in their final order."""
         values = {"transaction_id": last.transaction_id, "record_id": last.record_id}
-        rows = await self._connection.execute(_WAITING, values)
-        return [dict(row) for row in rows.mappings()]
+        rows = await self._connection.rows(_WAITING, values)
+        return [dict(row) for row in rows]
 
     async def add(self, seals: Iterable[Seal]) -> None:
         """Stores seals of waiting records."""
-        rows = [
-            {"position": s.position, "record_id": s.record_id, "transaction_id": s.transaction_id, "hash": s.hash}
-            for s in seals
-        ]
-        await self._connection.execute(_SEAL, rows)
+        rows = [(seal.position, seal.record_id, seal.transaction_id, seal.hash) for seal in seals]
+        names = ("positions", "record_ids", "transaction_ids", "hashes")
+        await self._connection.execute(_SEAL, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
     async def take_time(self) -> None:
         """Disables the statement timeout for this transaction."""
@@ -165,19 +169,16 @@ class SealRepository:
 
     async def sealed(self) -> AsyncIterator[Seal]:
         """Yields the whole chain from its beginning, with AT_ONCE links in memory at a time."""
-        async with self._connection.stream(_SEALED) as found:
-            async for rows in found.partitions(AT_ONCE):  # row by row would take half as long again
-                for row in rows:
-                    yield _seal_of(row)
+        async for row in self._connection.stream(_SEALED, at_once=AT_ONCE):
+            yield _seal_of(row)
 
     async def unsealed(self) -> AsyncIterator[Unsealed]:
         """Yields all records without a seal, in their order."""
-        async with self._connection.stream(_UNSEALED) as rows:
-            async for row in rows:
-                yield Unsealed(row.id, row.transaction_id, row.occurred_at)
+        async for row in self._connection.stream(_UNSEALED, at_once=AT_ONCE):
+            yield Unsealed(row["id"], row["transaction_id"], row["occurred_at"])
 
 
-def _seal_of(row: Row[*tuple[Any, ...]]) -> Seal:
+def _seal_of(row: Row) -> Seal:
     position, record_id, sealed_in, covered, *values = row
     record = dict(zip(_COLUMNS, values, strict=True))
     return Seal(position, record_id, sealed_in, covered, None if record["id"] is None else record)

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
     DateTime,
     Executable,
     Interval,
-    Row,
     Text,
     Uuid,
     bindparam,
@@ -22,8 +21,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import name_search
 from server.audit.events import AuditEvent
@@ -31,6 +28,7 @@ from server.audit.storage.audit_writer import audit_params, audited_page, audite
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
 from server.auth.rules.accounts import CHANGEABLE
 from server.auth.storage.tables import users
+from server.db.connection import Connection, Row, UniqueViolation
 from server.db.identifiers import new_id
 from server.db.keyset_query import KeysetQuery
 from server.errors import EmailTaken, NotFound
@@ -151,30 +149,30 @@ _LIST: Final = KeysetQuery(
 )
 
 
-def user_of(row: Row[*tuple[Any, ...]]) -> User:
+def user_of(row: Row) -> User:
     """Returns the account of a row with USER_COLUMNS."""
     return User(
-        id=row.id,
-        email=row.email or row.new_email,
-        email_confirmed=row.email is not None,
-        new_email=row.new_email or "",
-        full_name=row.full_name,
-        phone=row.phone,
-        role=Role(row.role),
-        status=UserStatus(row.status),
-        license_number=row.license_number,
-        specialization=row.specialization,
-        hospital_name=row.hospital_name,
-        pharmacy_name=row.pharmacy_name,
-        pharmacy_address=row.pharmacy_address,
-        created_at=row.created_at,
+        id=row["id"],
+        email=row["email"] or row["new_email"],
+        email_confirmed=row["email"] is not None,
+        new_email=row["new_email"] or "",
+        full_name=row["full_name"],
+        phone=row["phone"],
+        role=Role(row["role"]),
+        status=UserStatus(row["status"]),
+        license_number=row["license_number"],
+        specialization=row["specialization"],
+        hospital_name=row["hospital_name"],
+        pharmacy_name=row["pharmacy_name"],
+        pharmacy_address=row["pharmacy_address"],
+        created_at=row["created_at"],
     )
 
 
 class AccountRepository:
     """Reads and writes accounts through one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def insert(self, account: NewAccount) -> User:
@@ -195,34 +193,34 @@ class AccountRepository:
             "pharmacy_name": account.pharmacy_name,
             "pharmacy_address": account.pharmacy_address,
         }
-        row = (await self._connection.execute(_INSERT, values)).one_or_none()
+        row = await self._connection.first(_INSERT, values)
         if row is None:
             raise EmailTaken()
         return user_of(row)
 
     async def get(self, user_id: UUID) -> User:
         """Returns the account with this id. Raises NotFound."""
-        return self._require_user((await self._connection.execute(_GET, {"user_id": user_id})).one_or_none())
+        return self._require_user(await self._connection.first(_GET, {"user_id": user_id}))
 
     async def read(self, user_id: UUID) -> User:
         """Returns the account with this id for another user, and records the access for audit. Raises NotFound."""
         parameters = {"user_id": user_id, **audit_params(AuditEvent.ACCOUNT_READ)}
-        return self._require_user((await self._connection.execute(_READ, parameters)).one_or_none())
+        return self._require_user(await self._connection.first(_READ, parameters))
 
     async def credentials(self, email: str) -> Credentials | None:
         """Returns the account with this confirmed address (in lower case) and its password hash, or None."""
-        row = (await self._connection.execute(_BY_EMAIL, {"address": email})).one_or_none()
-        return None if row is None else Credentials(user_of(row), row.password_hash)
+        row = await self._connection.first(_BY_EMAIL, {"address": email})
+        return None if row is None else Credentials(user_of(row), row["password_hash"])
 
     async def credentials_of(self, user_id: UUID) -> Credentials:
         """Returns the account with this id, which must exist, and its password hash."""
-        row = (await self._connection.execute(_CREDENTIALS_OF, {"user_id": user_id})).one()
-        return Credentials(user_of(row), row.password_hash)
+        row = await self._connection.one(_CREDENTIALS_OF, {"user_id": user_id})
+        return Credentials(user_of(row), row["password_hash"])
 
     async def credentials_for_update(self, user_id: UUID) -> Credentials:
         """Locks an existing account until the transaction ends, and returns it with its password hash."""
-        row = (await self._connection.execute(_BY_ID_FOR_UPDATE, {"user_id": user_id})).one()
-        return Credentials(user_of(row), row.password_hash)
+        row = await self._connection.one(_BY_ID_FOR_UPDATE, {"user_id": user_id})
+        return Credentials(user_of(row), row["password_hash"])
 
     async def replace_password_hash(self, user_id: UUID, password_hash: str) -> None:
         """Stores the hash of the same password with current parameters, or that of a new password."""
@@ -239,9 +237,9 @@ class AccountRepository:
     async def confirm_email(self, user_id: UUID) -> User:
         """Confirms the unconfirmed address of a locked account. Raises EmailTaken; the transaction remains usable."""
         try:
-            async with self._connection.begin_nested():
+            async with self._connection.savepoint():
                 return await self._change_account(_CONFIRM_EMAIL, user_id)
-        except IntegrityError as error:
+        except UniqueViolation as error:
             raise EmailTaken() from error
 
     async def verify(self, user_id: UUID) -> User:
@@ -282,24 +280,23 @@ class AccountRepository:
         return bool(await self._connection.scalar(_HAS_ADMIN))
 
     async def _change_account(self, statement: Executable, user_id: UUID, **more: str | None) -> User:
-        found = await self._connection.execute(statement, {"user_id": user_id, **more})
-        return self._require_user(found.one_or_none())
+        return self._require_user(await self._connection.first(statement, {"user_id": user_id, **more}))
 
     @staticmethod
-    def _require_user(row: Row[*tuple[Any, ...]] | None) -> User:
+    def _require_user(row: Row | None) -> User:
         if row is None:
             raise NotFound("account")
         return user_of(row)
 
     async def not_active(self) -> Mapping[UUID, UserStatus]:
         """Returns all accounts that are not active, with their status."""
-        rows = await self._connection.execute(_NOT_ACTIVE)
-        return {row.id: UserStatus(row.status) for row in rows}
+        rows = await self._connection.rows(_NOT_ACTIVE)
+        return {row["id"]: UserStatus(row["status"]) for row in rows}
 
     async def status_changes(self, within: timedelta) -> Mapping[UUID, UserStatus]:
         """Returns the accounts whose status changed in that time, with the current status."""
-        rows = await self._connection.execute(_STATUS_CHANGES, {"within": within})
-        return {row.id: UserStatus(row.status) for row in rows}
+        rows = await self._connection.rows(_STATUS_CHANGES, {"within": within})
+        return {row["id"]: UserStatus(row["status"]) for row in rows}
 
 
 def _search(search: str | None) -> dict[str, str]:

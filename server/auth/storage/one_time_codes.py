@@ -6,7 +6,6 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Boolean, Integer, Interval, LargeBinary, Text, Uuid, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.auth.rules.one_time_codes import (
     LIFETIME,
@@ -16,6 +15,7 @@ from server.auth.rules.one_time_codes import (
     STRANGERS_TRIES,
     CodeScope,
 )
+from server.db.connection import Connection
 from server.db.identifiers import new_id
 from server.errors import RateLimitExceeded
 
@@ -126,7 +126,7 @@ _TRY: Final = text(
 class OneTimeCodeRepository:
     """Stores and checks one-time codes through one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, scope: CodeScope, code_hash: bytes) -> datetime:
@@ -144,7 +144,7 @@ class OneTimeCodeRepository:
         if scope.asker is None:
             await self._connection.execute(_END_OPEN, values)
         stored = {**values, "id": new_id(), "code_hash": code_hash, "lifetime": LIFETIME}
-        expires_at: datetime = (await self._connection.execute(_INSERT, stored)).scalar_one()
+        expires_at: datetime = await self._connection.scalar(_INSERT, stored)
         return expires_at
 
     async def use(self, scope: CodeScope, code_hash: bytes) -> bool:
@@ -156,7 +156,7 @@ class OneTimeCodeRepository:
         values = _values(scope)
         if scope.asker is not None:
             await self._connection.execute(_LOCK_ACCOUNT, values)
-        tried = (await self._connection.execute(_TRY, {**values, "code_hash": code_hash})).scalars().all()
+        tried = await self._connection.scalars(_TRY, {**values, "code_hash": code_hash})
         if not any(tried):
             return False
         await self._connection.execute(_END_OPEN, values)

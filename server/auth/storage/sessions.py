@@ -6,12 +6,12 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, func, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.auth.entities import PresentedToken, SessionRights, UserStatus
 from server.auth.rules.lifetimes import Lifetime
 from server.auth.storage.accounts import USER_COLUMNS, user_of
 from server.auth.storage.tables import refresh_tokens, sessions, users
+from server.db.connection import Connection
 
 HISTORY_OPEN: Final = timedelta(minutes=10)
 """How long a medical history stays open to the session that entered the code."""
@@ -130,7 +130,7 @@ _OPEN_HISTORY: Final = (
     .values(history_until=func.least(func.now() + HISTORY_OPEN, sessions.c.expires_at))
     .returning(sessions.c.history_until)
 )
-_HISTORY_IS_OPEN: Final = (
+_HISTORY_IS_OPEN: Final = select(
     select(sessions.c.id)
     .where(sessions.c.id == bindparam("session_id"), _is_open, sessions.c.history_until > func.now())
     .exists()
@@ -140,7 +140,7 @@ _HISTORY_IS_OPEN: Final = (
 class SessionRepository:
     """Reads and writes sessions and refresh tokens through one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def open(self, session_id: UUID, user_id: UUID, token_hash: bytes, lifetime: Lifetime) -> datetime:
@@ -152,29 +152,29 @@ class SessionRepository:
             "absolute": lifetime.absolute,
             "idle": lifetime.idle,
         }
-        ends: datetime = (await self._connection.execute(_OPEN, values)).scalar_one()
+        ends: datetime = await self._connection.scalar(_OPEN, values)
         return ends
 
     async def end_oldest(self, user_id: UUID, kept: int) -> Set[UUID]:
         """Revokes and returns the account's open sessions except the newest `kept`. Lock the account first."""
-        rows = await self._connection.execute(_END_OLDEST, {"user_id": user_id, "kept": kept})
-        return {row.id for row in rows}
+        rows = await self._connection.rows(_END_OLDEST, {"user_id": user_id, "kept": kept})
+        return {row["id"] for row in rows}
 
     async def presented_for_update(self, token_hash: bytes, successor_hash: bytes) -> PresentedToken | None:
         """Locks a refresh token's family and returns the token's state; None if the token is unknown."""
         await self._connection.execute(_LOCK_FAMILY, {"token_hash": token_hash})
         values = {"token_hash": token_hash, "successor_hash": successor_hash}
-        row = (await self._connection.execute(_PRESENTED, values)).one_or_none()
+        row = await self._connection.first(_PRESENTED, values)
         if row is None:
             return None
         return PresentedToken(
-            session_id=row.session_id,
+            session_id=row["session_id"],
             user=user_of(row),
-            session_ends=row.session_ends,
-            session_open=row.session_open,
-            used=row.used,
-            idle_too_long=row.idle_too_long,
-            repeatable=row.repeatable,
+            session_ends=row["session_ends"],
+            session_open=row["session_open"],
+            used=row["used"],
+            idle_too_long=row["idle_too_long"],
+            repeatable=row["repeatable"],
         )
 
     async def rotate(self, token_hash: bytes, successor_hash: bytes, idle: timedelta) -> None:
@@ -201,10 +201,9 @@ class SessionRepository:
 
     async def history_is_open(self, session_id: UUID) -> bool:
         """Returns whether a session may read its patient's history now."""
-        return bool(await self._connection.scalar(select(_HISTORY_IS_OPEN), {"session_id": session_id}))
+        return bool(await self._connection.scalar(_HISTORY_IS_OPEN, {"session_id": session_id}))
 
     async def rights(self, session_id: UUID, user_id: UUID) -> SessionRights | None:
         """Returns the rights of a session's account; None if the session was revoked or belongs to another account."""
-        found = await self._connection.execute(_RIGHTS, {"session_id": session_id, "user_id": user_id})
-        row = found.one_or_none()
-        return None if row is None else SessionRights(UserStatus(row.status), row.email_confirmed)
+        row = await self._connection.first(_RIGHTS, {"session_id": session_id, "user_id": user_id})
+        return None if row is None else SessionRights(UserStatus(row["status"]), row["email_confirmed"])

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Double, Integer, LargeBinary, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.db.connection import Connection
 
 FREE_FAILURES: Final = 5
 """From this failure on sign-ins are delayed: the fifth costs a second, and each further one doubles the delay."""
@@ -101,7 +102,7 @@ class SignInCharge:
 class SignInRepository:
     """Counters of failed sign-ins, through one connection; account and address are keyed hashes."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def charge(self, account: bytes, address: bytes, *, waited: float) -> SignInCharge:
@@ -110,8 +111,8 @@ class SignInRepository:
         From the fifth on, each failure delays the next try. waited: the seconds since the try arrived.
         """
         values = {"account": account, "address": address, "waited": waited}
-        row = (await self._connection.execute(_CHARGE, values)).one()
-        return SignInCharge(row.address, row.allowed, row.wait or 0.0)
+        row = await self._connection.one(_CHARGE, values)
+        return SignInCharge(row["address"], row["allowed"], row["wait"] or 0.0)
 
     async def give_back(self, account: bytes, counter: bytes) -> None:
         """Removes one failure from a counter."""

@@ -3,9 +3,9 @@
 from typing import Final
 
 from sqlalchemy import and_, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.clinical.storage.tables import changed_now, prescriptions, status_now
+from server.db.connection import Connection
 
 AT_ONCE: Final = 500
 """Number of rows that one statement changes, so that none is locked for long."""
@@ -36,9 +36,9 @@ _SETTLE = (
 class ExpiryRepository:
     """Finds expired claims and prescriptions by the database's clock."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def expire_due(self) -> int:
         """Persists them; returns how many there were. AT_ONCE means that there may be more."""
-        return (await self._connection.execute(_SETTLE)).rowcount
+        return await self._connection.execute(_SETTLE)

@@ -5,9 +5,8 @@ from datetime import date
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Date, Integer, Row, Select, Text, Uuid, any_, bindparam, text
+from sqlalchemy import Date, Integer, Select, Text, Uuid, any_, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
@@ -16,6 +15,7 @@ from server.clinical.entities import HistoryEntry
 from server.clinical.storage.prescription_row import prescription_of
 from server.clinical.storage.tables import prescriptions, select_prescription, visits
 from server.clinical.storage.visits import select_visit, visit_of
+from server.db.connection import Connection, Row
 from server.pagination import COUNT_LIMIT
 
 E = TypeVar("E")
@@ -51,7 +51,7 @@ _PRESCRIPTIONS: Final = select_prescription.where(prescriptions.c.id == _ids)
 class HistoryRepository:
     """Reads medical histories, through one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def page(
@@ -65,15 +65,13 @@ class HistoryRepository:
         day, entry_id = after or (None, None)
         wanted = {"patient_id": patient_id, "zone": zone, "after": day, "after_id": entry_id, "limit": size + 1}
         record = audit_params(AuditEvent.HISTORY_READ, Subject("patient", patient_id, (patient_id,)))
-        rows = (await self._connection.execute(_PAGE, {**wanted, **record})).all()
-        ids = [row.id for row in rows]
+        rows = await self._connection.rows(_PAGE, {**wanted, **record})
+        ids = [row["id"] for row in rows]
         happened = await self._by_id(_VISITS, visit_of, ids)
         written = await self._by_id(_PRESCRIPTIONS, prescription_of, ids)
-        entries = (HistoryEntry(row.day, happened.get(row.id), written.get(row.id)) for row in rows)
-        return tuple(entries), rows[0].found if rows else 0
+        entries = (HistoryEntry(row["day"], happened.get(row["id"]), written.get(row["id"])) for row in rows)
+        return tuple(entries), rows[0]["found"] if rows else 0
 
-    async def _by_id(
-        self, statement: Select[Any], entity_of: Callable[[Row[Any]], E], ids: Sequence[UUID]
-    ) -> dict[UUID, E]:
-        rows = await self._connection.execute(statement, {"ids": ids}) if ids else ()
-        return {row.id: entity_of(row) for row in rows}
+    async def _by_id(self, statement: Select[Any], entity_of: Callable[[Row], E], ids: Sequence[UUID]) -> dict[UUID, E]:
+        rows = await self._connection.rows(statement, {"ids": ids}) if ids else ()
+        return {row["id"]: entity_of(row) for row in rows}

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, Uuid, bindparam, cast, func, select, update
+from sqlalchemy import Select, Text, Uuid, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import name_search
 from server.audit.events import AuditEvent
@@ -14,6 +13,7 @@ from server.audit.storage.audit_writer import audit_params, audited_page, audite
 from server.auth.storage.tables import users
 from server.clinical.entities import Patient, PatientEmailStatus, PatientSummary
 from server.clinical.storage.tables import email_status, patients
+from server.db.connection import Connection, Row
 from server.db.identifiers import new_id
 from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
@@ -74,7 +74,7 @@ _LIST = KeysetQuery(
 class PatientRepository:
     """Reads and writes patient records; raises NotFound("patient") for one that is missing."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def get(self, patient_id: UUID) -> Patient:
@@ -125,7 +125,7 @@ class PatientRepository:
             "phone": phone,
             **_details(details),
         }
-        patient_id = (await self._connection.execute(_INSERT, values)).scalar_one_or_none()
+        patient_id = await self._connection.scalar(_INSERT, values)
         return None if patient_id is None else PatientRecord(patient_id, reference_number)
 
     async def save(self, patient: Patient) -> Patient:
@@ -139,7 +139,7 @@ class PatientRepository:
         return await self.get(patient.id)
 
     async def _read_one(self, statement: Select[Any], **values: object) -> Patient:
-        row = (await self._connection.execute(statement, values)).first()
+        row = await self._connection.first(statement, values)
         if row is None:
             raise NotFound("patient")
         return _patient(row)
@@ -157,30 +157,30 @@ def _details(source: PatientDetails | Patient) -> dict[str, object]:
     return {name: getattr(source, name) for name in DETAIL_NAMES}
 
 
-def _summary(row: Row[Any]) -> PatientSummary:
-    return PatientSummary(row.id, row.reference_number, row.full_name, row.date_of_birth)
+def _summary(row: Row) -> PatientSummary:
+    return PatientSummary(row["id"], row["reference_number"], row["full_name"], row["date_of_birth"])
 
 
-def _patient(row: Row[Any]) -> Patient:
+def _patient(row: Row) -> Patient:
     return Patient(
-        id=row.id,
-        user_id=row.user_id,
-        reference_number=row.reference_number,
-        full_name=row.full_name,
-        email=row.email,
-        email_status=PatientEmailStatus(row.email_status),
-        phone=row.phone,
-        date_of_birth=row.date_of_birth,
-        gender=None if row.gender is None else Gender(row.gender),
-        blood_type=row.blood_type,
-        address=row.address,
-        emergency_contact=row.emergency_contact,
-        emergency_phone=row.emergency_phone,
-        insurance_provider=row.insurance_provider,
-        insurance_number=row.insurance_number,
-        allergies=tuple(row.allergies),
-        existing_conditions=tuple(row.existing_conditions),
-        version=row.version,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
+        id=row["id"],
+        user_id=row["user_id"],
+        reference_number=row["reference_number"],
+        full_name=row["full_name"],
+        email=row["email"],
+        email_status=PatientEmailStatus(row["email_status"]),
+        phone=row["phone"],
+        date_of_birth=row["date_of_birth"],
+        gender=None if row["gender"] is None else Gender(row["gender"]),
+        blood_type=row["blood_type"],
+        address=row["address"],
+        emergency_contact=row["emergency_contact"],
+        emergency_phone=row["emergency_phone"],
+        insurance_provider=row["insurance_provider"],
+        insurance_number=row["insurance_number"],
+        allergies=tuple(row["allergies"]),
+        existing_conditions=tuple(row["existing_conditions"]),
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
     )

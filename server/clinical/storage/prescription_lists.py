@@ -7,13 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import Text, Uuid, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page
 from server.clinical.entities import Prescription, PrescriptionFilter
 from server.clinical.storage.prescription_row import prescription_of
 from server.clinical.storage.tables import patients, prescriptions, select_prescription, status_now
+from server.db.connection import Connection
 from server.db.keyset_query import KeysetQuery
 
 _column = prescriptions.c
@@ -39,7 +39,7 @@ _LIST: Final = KeysetQuery(
 class PrescriptionListRepository:
     """Reads pages of prescriptions, through one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def of_doctor(

@@ -1,9 +1,7 @@
 """Builds prescriptions from rows of `select_prescription`."""
 
-from typing import Any
+import json
 from uuid import UUID
-
-from sqlalchemy import Row
 
 from server.clinical.entities import (
     Claim,
@@ -13,57 +11,58 @@ from server.clinical.entities import (
     PrescriptionStatus,
     QrCode,
 )
+from server.db.connection import Row
 
 
-def prescription_of(row: Row[Any]) -> Prescription:
+def prescription_of(row: Row) -> Prescription:
     """Returns the entity of a row; it contains a claim only while that is valid."""
-    status = PrescriptionStatus(row.status)
+    status = PrescriptionStatus(row["status"])
     held = status is PrescriptionStatus.VALIDATED
     return Prescription(
-        id=row.id,
-        number=row.number,
-        patient_id=row.patient_id,
-        patient_user_id=row.patient_user_id,
-        patient_name=row.patient_name,
-        patient_email=row.patient_email,
-        patient_email_status=PatientEmailStatus(row.patient_email_status),
-        patient_date_of_birth=row.patient_date_of_birth,
-        patient_allergies=tuple(row.patient_allergies),
-        insurance_provider=row.insurance_provider,
-        insurance_number=row.insurance_number,
-        doctor_id=row.doctor_id,
-        doctor_name=row.doctor_name,
-        doctor_email=row.doctor_email,
-        doctor_license_number=row.doctor_license_number,
-        visit_id=row.visit_id,
-        diagnosis=row.diagnosis,
-        doctor_notes=row.doctor_notes,
+        id=row["id"],
+        number=row["number"],
+        patient_id=row["patient_id"],
+        patient_user_id=row["patient_user_id"],
+        patient_name=row["patient_name"],
+        patient_email=row["patient_email"],
+        patient_email_status=PatientEmailStatus(row["patient_email_status"]),
+        patient_date_of_birth=row["patient_date_of_birth"],
+        patient_allergies=tuple(row["patient_allergies"]),
+        insurance_provider=row["insurance_provider"],
+        insurance_number=row["insurance_number"],
+        doctor_id=row["doctor_id"],
+        doctor_name=row["doctor_name"],
+        doctor_email=row["doctor_email"],
+        doctor_license_number=row["doctor_license_number"],
+        visit_id=row["visit_id"],
+        diagnosis=row["diagnosis"],
+        doctor_notes=row["doctor_notes"],
         status=status,
-        status_reason=row.status_reason,
+        status_reason=row["status_reason"],
         claim=_claim(row) if held else None,
-        items=tuple(PrescriptionItem(UUID(item[0]), *item[1:]) for item in row.items_json),
+        items=tuple(PrescriptionItem(UUID(item[0]), *item[1:]) for item in json.loads(row["items_json"])),
         qr_code=_qr_code(row),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        changed_at=row.changed_at,
-        fulfilled_at=row.fulfilled_at,
-        as_of=row.as_of,
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        changed_at=row["changed_at"],
+        fulfilled_at=row["fulfilled_at"],
+        as_of=row["as_of"],
     )
 
 
-def _claim(row: Row[Any]) -> Claim:
-    return Claim(row.claimed_by, PrescriptionStatus(row.claimed_from), row.claim_expires_at)
+def _claim(row: Row) -> Claim:
+    return Claim(row["claimed_by"], PrescriptionStatus(row["claimed_from"]), row["claim_expires_at"])
 
 
-def _qr_code(row: Row[Any]) -> QrCode:
+def _qr_code(row: Row) -> QrCode:
     return QrCode(
-        row.code_id,
-        row.id,
-        row.key_id,
-        row.nonce,
-        row.qr_hash,
-        row.issued_at,
-        row.code_expires_at,
+        row["code_id"],
+        row["id"],
+        row["key_id"],
+        row["nonce"],
+        row["qr_hash"],
+        row["issued_at"],
+        row["code_expires_at"],
         None,
-        row.scan_count,
+        row["scan_count"],
     )

@@ -22,7 +22,6 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_row
@@ -36,6 +35,7 @@ from server.clinical.entities import (
 )
 from server.clinical.storage.prescription_row import prescription_of
 from server.clinical.storage.tables import patients, prescriptions, qr_codes, select_prescription, status_now, visits
+from server.db.connection import Connection
 from server.db.identifiers import new_id
 from server.errors import NotFound
 from server.identity import Caller, Role
@@ -157,7 +157,7 @@ _MOVE = text(
 class PrescriptionRepository:
     """Reads and writes prescriptions; raises NotFound("prescription") for one that is missing or not permitted."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def get(self, prescription_id: UUID) -> Prescription:
@@ -205,8 +205,8 @@ class PrescriptionRepository:
         reads: a single locking statement that waits would return items and codes as they were before the wait.
         """
         values = {"reference": reference_number, "open": _OPEN}
-        ids = (await self._connection.execute(_LOCK_OPEN_OF_PATIENT, values)).scalars().all()
-        rows = await self._connection.execute(_OPEN_BY_IDS, {"ids": ids, "open": _OPEN}) if ids else ()
+        ids = await self._connection.scalars(_LOCK_OPEN_OF_PATIENT, values)
+        rows = await self._connection.rows(_OPEN_BY_IDS, {"ids": ids, "open": _OPEN}) if ids else ()
         found = tuple(prescription_of(row) for row in rows)
         if found:
             return found[0].patient_id, found
@@ -218,10 +218,10 @@ class PrescriptionRepository:
     async def check_subject(self, patient_id: UUID, visit_id: UUID | None, doctor_id: UUID) -> None:
         """Raises NotFound("patient"), or NotFound("visit") for a visit not of this patient with this doctor."""
         values = {"patient_id": patient_id, "visit_id": visit_id, "doctor_id": doctor_id}
-        row = (await self._connection.execute(_SUBJECT, values)).first()
+        row = await self._connection.first(_SUBJECT, values)
         if row is None:
             raise NotFound("patient")
-        if row.visit_id != visit_id:
+        if row["visit_id"] != visit_id:
             raise NotFound("visit")
 
     async def insert(
@@ -238,8 +238,8 @@ class PrescriptionRepository:
             "doctor_notes": new.doctor_notes,
             "valid": valid,
         }
-        row = (await self._connection.execute(_INSERT, values)).first()
-        return None if row is None else Validity(row.created_at, row.expires_at)
+        row = await self._connection.first(_INSERT, values)
+        return None if row is None else Validity(row["created_at"], row["expires_at"])
 
     async def insert_items(self, prescription_id: UUID, items: Sequence[NewPrescriptionItem]) -> None:
         """Stores the items in their order, by one statement for all."""
@@ -273,8 +273,8 @@ class PrescriptionRepository:
             "claimed_from": claim and claim.claimed_from,
             "claim_expires_at": claim and claim.expires_at,
         }
-        row = (await self._connection.execute(_MOVE, values)).one()
-        return replace(prescription, status=to, status_reason=reason, claim=claim, **row._asdict())
+        row = await self._connection.one(_MOVE, values)
+        return replace(prescription, status=to, status_reason=reason, claim=claim, **row)
 
     async def move_all(self, prescriptions: Sequence[Prescription], to: PrescriptionStatus) -> tuple[Prescription, ...]:
         """Stores the same state for locked, unclaimed prescriptions, by one statement (none if there are none)."""
@@ -289,7 +289,7 @@ class PrescriptionRepository:
         await self._connection.execute(_ADD_DISPENSED, values)
 
     async def _read_one(self, statement: Select[Any], **values: object) -> Prescription:
-        row = (await self._connection.execute(statement, values)).first()
+        row = await self._connection.first(statement, values)
         if row is None:
             raise NotFound("prescription")
         return prescription_of(row)
@@ -301,7 +301,7 @@ class PrescriptionRepository:
         snapshot, and no row at all if the open code was replaced. The second read already holds the lock, so it is
         consistent.
         """
-        row = (await self._connection.execute(statement, values)).first()
-        if row is None or not row.unchanged:
+        row = await self._connection.first(statement, values)
+        if row is None or not row["unchanged"]:
             return await self._read_one(statement, **values)
         return prescription_of(row)

@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.clinical.entities import QrCode
 from server.clinical.storage.tables import qr_codes
+from server.db.connection import Connection
 
 _GET = select(
     qr_codes.c.id,
@@ -36,17 +36,17 @@ _OPEN = insert(qr_codes)
 class QrCodeRepository:
     """Reads and writes QR codes; the caller of `count_scan` and `replace` must have locked the prescription."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def get(self, code_id: UUID) -> QrCode | None:
         """Returns the code, open or replaced; None if it was never issued."""
-        row = (await self._connection.execute(_GET, {"code_id": code_id})).first()
+        row = await self._connection.first(_GET, {"code_id": code_id})
         return None if row is None else QrCode(*row)
 
     async def count_scan(self, code_id: UUID) -> int:
         """Counts a scan of the code and returns the new number of scans."""
-        scans: int = (await self._connection.execute(_COUNT_SCAN, {"code_id": code_id})).scalar_one()
+        scans: int = await self._connection.scalar(_COUNT_SCAN, {"code_id": code_id})
         return scans
 
     async def open_new(self, code: QrCode) -> None:

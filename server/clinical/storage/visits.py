@@ -5,9 +5,8 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Date, Row, Select, Text, Uuid, bindparam, func, select, true
+from sqlalchemy import Date, Select, Text, Uuid, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page
@@ -15,6 +14,7 @@ from server.auth.storage.tables import user_named_at, users
 from server.clinical.entities import NewVisit, Visit, VisitType, VitalSigns
 from server.clinical.storage.tables import patient_named_at, patients, visits
 from server.date_range import Period
+from server.db.connection import Connection, Row
 from server.db.identifiers import new_id
 from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
@@ -73,7 +73,7 @@ _LIST = KeysetQuery(
 class VisitRepository:
     """Reads and writes medical visits."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def insert(self, doctor_id: UUID, new: NewVisit) -> Visit:
@@ -89,7 +89,7 @@ class VisitRepository:
             **dict(zip(_MEASURED, measured, strict=True)),
         }
         await self._connection.execute(_INSERT, values)
-        row = (await self._connection.execute(_BY_ID, {"id": visit_id})).first()
+        row = await self._connection.first(_BY_ID, {"id": visit_id})
         if row is None:
             raise NotFound("patient")
         return visit_of(row)
@@ -118,22 +118,22 @@ class VisitRepository:
         return tuple(visit_of(row) for row in rows), found
 
 
-def visit_of(row: Row[Any]) -> Visit:
+def visit_of(row: Row) -> Visit:
     """Returns the visit of a row of `select_visit`."""
-    measured = VitalSigns(row.blood_pressure, row.heart_rate, row.temperature, row.weight, row.height)
+    measured = VitalSigns(row["blood_pressure"], row["heart_rate"], row["temperature"], row["weight"], row["height"])
     return Visit(
-        id=row.id,
-        patient_id=row.patient_id,
-        patient_name=row.patient_name,
-        doctor_name=row.doctor_name,
-        visit_date=row.visit_date,
-        visit_type=VisitType(row.visit_type),
-        chief_complaint=row.chief_complaint,
-        symptoms=row.symptoms,
-        diagnosis=row.diagnosis,
-        treatment_notes=row.treatment_notes,
-        recommendations=row.recommendations,
-        hospital_name=row.hospital_name,
+        id=row["id"],
+        patient_id=row["patient_id"],
+        patient_name=row["patient_name"],
+        doctor_name=row["doctor_name"],
+        visit_date=row["visit_date"],
+        visit_type=VisitType(row["visit_type"]),
+        chief_complaint=row["chief_complaint"],
+        symptoms=row["symptoms"],
+        diagnosis=row["diagnosis"],
+        treatment_notes=row["treatment_notes"],
+        recommendations=row["recommendations"],
+        hospital_name=row["hospital_name"],
         vital_signs=None if measured == _NOTHING else measured,
-        created_at=row.created_at,
+        created_at=row["created_at"],
     )

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Row, Text, column, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
+from server.db.connection import Connection, Row
 from server.events.catalog import Event
-from server.events.storage.tables import events
 from server.outbox.entities import EmailChange, EmailKind, EmailState, NewEmail
 from server.outbox.storage.outbox import INSERT_EMAILS, columns
 
@@ -52,7 +51,7 @@ _MAIL_CHANGES: Final = text(
     WHERE position > :after AND left(type, 6) = 'email.'
     ORDER BY position LIMIT :limit
     """
-).columns(events.c.position, events.c.subject_id, column("state", Text), events.c.details, events.c.occurred_at)
+)
 _LAST: Final = text("SELECT coalesce(max(position), 0) FROM events")
 _UNPLACED: Final = text("SELECT EXISTS (SELECT FROM events WHERE position IS NULL)")
 
@@ -63,7 +62,7 @@ EmailsOf = Callable[[Event], Sequence[NewEmail]]
 class EventRepository:
     """Events, on one connection. emails_of: returns the emails that an event causes."""
 
-    def __init__(self, connection: AsyncConnection, emails_of: EmailsOf) -> None:
+    def __init__(self, connection: Connection, emails_of: EmailsOf) -> None:
         self._connection = connection
         self._emails_of = emails_of
         self.recorded = False
@@ -86,7 +85,7 @@ class EventRepository:
         Needs a transaction of its own.
         """
         await self._connection.execute(_ONE_AT_A_TIME)
-        return (await self._connection.execute(_PLACE)).rowcount
+        return await self._connection.execute(_PLACE)
 
     async def last_position(self) -> int:
         """Returns the last position in the feed; 0 while it is empty."""
@@ -94,7 +93,7 @@ class EventRepository:
 
     async def mail_changes(self, after: int, limit: int) -> tuple[EmailChange, ...]:
         """Returns the first `limit` changes of emails' states after a position in the feed."""
-        rows = await self._connection.execute(_MAIL_CHANGES, {"after": after, "limit": limit})
+        rows = await self._connection.rows(_MAIL_CHANGES, {"after": after, "limit": limit})
         return tuple(_mail_change(row) for row in rows)
 
     async def some_wait(self) -> bool:
@@ -102,14 +101,15 @@ class EventRepository:
         return bool(await self._connection.scalar(_UNPLACED))
 
 
-def _mail_change(row: Row[Any]) -> EmailChange:
+def _mail_change(row: Row) -> EmailChange:
+    details = json.loads(row["details"])
     return EmailChange(
-        sequence=row.position,
-        mail_id=row.subject_id,
-        kind=EmailKind(row.details["kind"]),
-        recipient=row.details["recipient"],
-        state=EmailState(row.state),
-        attempts=row.details["attempts"],
-        error=row.details["error"],
-        changed_at=row.occurred_at,
+        sequence=row["position"],
+        mail_id=row["subject_id"],
+        kind=EmailKind(details["kind"]),
+        recipient=details["recipient"],
+        state=EmailState(row["state"]),
+        attempts=details["attempts"],
+        error=details["error"],
+        changed_at=row["occurred_at"],
     )

@@ -5,9 +5,9 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit.audit_context import NOTHING, Subject
+from server.db.connection import Connection
 from server.errors import RequestInProgress
 
 UNKNOWN_REQUEST: Final = b""
@@ -63,7 +63,7 @@ KEEP = text(
 class IdempotencyRepository:
     """Claims keys and stores first successes for 24 h, in the transaction of the write itself."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def claim(self, call: KeyedCall) -> FirstSuccess | None:
@@ -72,11 +72,11 @@ class IdempotencyRepository:
         Raises RequestInProgress while another transaction has claimed the key.
         """
         lock = f"{call.caller_id}|{call.method}|{call.key}"
-        row = (await self._connection.execute(CLAIM, {"lock": lock, **_names(call)})).one()
-        if row.response is not None:
-            subject = Subject(row.object_kind, row.object_id, tuple(row.patient_ids))
-            return FirstSuccess(row.request_hash, row.response, subject)
-        if not row.claimed:
+        row = await self._connection.one(CLAIM, {"lock": lock, **_names(call)})
+        if row["response"] is not None:
+            subject = Subject(row["object_kind"], row["object_id"], tuple(row["patient_ids"]))
+            return FirstSuccess(row["request_hash"], row["response"], subject)
+        if not row["claimed"]:
             raise RequestInProgress()
         return None
 
@@ -90,7 +90,7 @@ class IdempotencyRepository:
             "object_id": success.subject.id,
             "patient_ids": list(success.subject.patient_ids),
         }
-        kept = (await self._connection.execute(KEEP, values)).scalar_one_or_none()
+        kept = await self._connection.scalar(KEEP, values)
         if kept is None:
             raise RequestInProgress()
 

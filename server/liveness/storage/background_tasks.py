@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.db.connection import Connection
 
 _SUCCEEDED: Final = text(
     """
@@ -25,7 +26,7 @@ _AGES: Final = text(
 class LivenessRepository:
     """Stores and reads successes of background work by name, through one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def succeeded(self, name: str) -> None:
@@ -34,4 +35,4 @@ class LivenessRepository:
 
     async def ages(self) -> Mapping[str, float]:
         """Returns how many seconds ago each kind of work last succeeded; work that never succeeded is missing."""
-        return {row.name: row.age for row in await self._connection.execute(_AGES)}
+        return {row["name"]: row["age"] for row in await self._connection.rows(_AGES)}

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.db.connection import Connection
 from server.mailer.entities import Dispense, DispensedMedicine
 
 DISPENSE = text(
@@ -27,14 +27,14 @@ DISPENSE = text(
 class DispenseRepository:
     """Dispenses by their entry in the pharmacies' log, on one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def get(self, log_id: UUID, prescription_id: UUID) -> Dispense:
         """Returns the dispense of this log entry and prescription. Raises LookupError if there is none."""
         values = {"log_id": log_id, "prescription_id": prescription_id}
-        rows = (await self._connection.execute(DISPENSE, values)).all()
+        rows = await self._connection.rows(DISPENSE, values)
         if not rows:
             raise LookupError(f"log entry {log_id} has no dispensed lines")
-        lines = tuple(DispensedMedicine(row.medicine_name, row.quantity) for row in rows)
-        return Dispense(rows[0].pharmacy_name, rows[0].occurred_at, lines)
+        lines = tuple(DispensedMedicine(row["medicine_name"], row["quantity"]) for row in rows)
+        return Dispense(rows[0]["pharmacy_name"], rows[0]["occurred_at"], lines)

@@ -1,16 +1,16 @@
 """The email queue for its workers and watchers. All times are the database's."""
 
+import json
 from collections.abc import Iterable, Set
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import DateTime, column, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
+from server.db.connection import Connection, Row
 from server.mailer.entities import ClaimedEmail, QueueStatus
 from server.mailer.outcome import EXPIRED, DeliveryOutcome, GivenUp, Postponed, Sent
 from server.outbox.entities import EmailKind
-from server.outbox.storage.tables import emails
 
 LEASE_SECONDS: Final = 30
 """The lease of a claimed email; after it ends, any worker may claim the email again."""
@@ -50,21 +50,6 @@ _CLAIM = text(
     RETURNING id, kind, recipient_id, recipient, prescription_id, details, attempts, deferrals, fence, created_at,
               queued_at, sealed_code, expires_at, now() AS claimed_at
     """  # noqa: S608 - the number is a constant of this module
-).columns(
-    emails.c.id,
-    emails.c.kind,
-    emails.c.recipient_id,
-    emails.c.recipient,
-    emails.c.prescription_id,
-    emails.c.details,
-    emails.c.attempts,
-    emails.c.deferrals,
-    emails.c.fence,
-    emails.c.created_at,
-    emails.c.queued_at,
-    emails.c.sealed_code,
-    emails.c.expires_at,
-    column("claimed_at", DateTime(timezone=True)),
 )
 _RENEW = text(
     f"""
@@ -131,7 +116,7 @@ STATUS = text(
 class EmailQueue:
     """The email queue on one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def claim(self, room: int, bulk_room: int) -> tuple[ClaimedEmail, ...]:
@@ -139,8 +124,8 @@ class EmailQueue:
 
         bulk_room: the most of them that may be emails without a one-time code.
         """
-        rows = (await self._connection.execute(_CLAIM, {"room": room, "bulk_room": bulk_room})).mappings()
-        return tuple(ClaimedEmail(**{**row, "kind": EmailKind(row["kind"])}) for row in rows)
+        rows = await self._connection.rows(_CLAIM, {"room": room, "bulk_room": bulk_room})
+        return tuple(_claimed_email(row) for row in rows)
 
     async def renew(self, mails: Iterable[ClaimedEmail]) -> None:
         """Renews the leases of these claims, except those that another worker has taken over."""
@@ -160,7 +145,7 @@ class EmailQueue:
 
     async def expire(self) -> int:
         """Gives up waiting emails whose code has expired, erases the codes, and returns the number of emails."""
-        return (await self._connection.execute(_EXPIRE)).rowcount
+        return await self._connection.execute(_EXPIRE)
 
     async def show_life(self, worker_id: UUID, *, circuit_open: bool = False, is_fallback: bool = False) -> None:
         """Records a heartbeat of this worker, and deletes workers not seen for a day."""
@@ -177,7 +162,11 @@ class EmailQueue:
 
     async def status(self) -> QueueStatus:
         """Returns the counts by state and the health of the queue, in one statement so that the sum is consistent."""
-        return QueueStatus(**(await self._connection.execute(STATUS)).mappings().one())
+        return QueueStatus(**await self._connection.one(STATUS))
+
+
+def _claimed_email(row: Row) -> ClaimedEmail:
+    return ClaimedEmail(**{**row, "kind": EmailKind(row["kind"]), "details": json.loads(row["details"])})
 
 
 def _encode_outcome(outcome: DeliveryOutcome) -> tuple[str, str, bool, int, int, float]:

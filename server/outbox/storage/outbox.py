@@ -6,8 +6,8 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Integer, Uuid, bindparam, func, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.db.connection import Connection
 from server.db.identifiers import new_id
 from server.errors import EmailExpired, EmailLimitExceeded, EmailNotFailed, NotFound
 from server.outbox.entities import EmailState, NewEmail
@@ -57,7 +57,7 @@ class Outbox:
     Holds emails that a caller requests. Emails that an event causes are added with the event (`EventRepository`).
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.added = False
         """True if this transaction adds emails."""
@@ -78,12 +78,12 @@ class Outbox:
 
         Raises NotFound, EmailNotFailed, and EmailExpired for an email that contained a code.
         """
-        row = (await self._connection.execute(_TO_PUT_BACK, {"id": mail_id})).one_or_none()
+        row = await self._connection.first(_TO_PUT_BACK, {"id": mail_id})
         if row is None:
             raise NotFound("email")
-        if row.state != EmailState.FAILED:
-            raise EmailNotFailed(status=row.state)
-        if row.expires_at is not None:
+        if row["state"] != EmailState.FAILED:
+            raise EmailNotFailed(status=row["state"])
+        if row["expires_at"] is not None:
             raise EmailExpired()
         await self._connection.execute(_PUT_BACK, {"mail_id": mail_id})
         self.added = True

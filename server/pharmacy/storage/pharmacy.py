@@ -6,8 +6,8 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Row, Select, Uuid, bindparam, exists, func, or_, select, text, true
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import DateTime, Select, Uuid, any_, bindparam, exists, func, or_, select, text, true
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
@@ -16,6 +16,7 @@ from server.auth.storage.tables import user_named_at
 from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.storage.prescriptions import PrescriptionRepository, lock_where
 from server.clinical.storage.tables import patient_named_at, patients, prescription_items, prescriptions
+from server.db.connection import Connection, Row
 from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
 from server.identity import Caller, Role
@@ -148,7 +149,7 @@ def _lines() -> Select[Any]:
     )
 
 
-_LINES_OF_ENTRIES: Final = _lines().where(pharmacy_log.c.id.in_(bindparam("log_ids", expanding=True)))
+_LINES_OF_ENTRIES: Final = _lines().where(pharmacy_log.c.id == any_(bindparam("log_ids", type_=ARRAY(Uuid))))
 _LINES_BY_PHARMACIST: Final = _lines().where(
     pharmacy_log.c.prescription_id == bindparam("prescription_id"),
     pharmacy_log.c.pharmacist_id == bindparam("reader_id"),
@@ -167,7 +168,7 @@ _LINES_OF_PATIENT: Final = (
 class PharmacyRepository:
     """Reads and appends to the log; entries are never changed."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, event: AuditEvent, subject: Subject, *entries: NewEntry) -> None:
@@ -240,8 +241,8 @@ class PharmacyRepository:
         }
         record = audit_params(AuditEvent.DISPENSING_HISTORY_READ)
         rows, found = await _HISTORY.fetch(self._connection, filters, _cursor(after), size, record)
-        lines = await self._lines_of([row.id for row in rows if row.action == PharmacyAction.DISPENSE])
-        return [_history_entry(row, lines.get(row.id, ())) for row in rows], found
+        lines = await self._lines_of([row["id"] for row in rows if row["action"] == PharmacyAction.DISPENSE])
+        return [_history_entry(row, lines.get(row["id"], ())) for row in rows], found
 
     async def log(
         self, prescription_id: UUID, pharmacist_id: UUID, after: Cursor | None, size: int
@@ -261,15 +262,15 @@ class PharmacyRepository:
         """Returns dispensed lines, oldest first: all for the prescription's patient, their own for a pharmacist."""
         statement = _LINES_OF_PATIENT if reader.role is Role.PATIENT else _LINES_BY_PHARMACIST
         parameters = {"prescription_id": prescription_id, "reader_id": reader.user_id}
-        rows = await self._connection.execute(statement, parameters)
-        return tuple(DispensedLine(**row) for row in rows.mappings())
+        rows = await self._connection.rows(statement, parameters)
+        return tuple(DispensedLine(**row) for row in rows)
 
     async def _lines_of(self, log_ids: Sequence[UUID]) -> dict[UUID, tuple[DispensedLine, ...]]:
         if not log_ids:
             return {}
-        rows = await self._connection.execute(_LINES_OF_ENTRIES, {"log_ids": log_ids})
+        rows = await self._connection.rows(_LINES_OF_ENTRIES, {"log_ids": log_ids})
         lines: dict[UUID, tuple[DispensedLine, ...]] = {}
-        for row in rows.mappings():
+        for row in rows:
             line = DispensedLine(**row)
             lines[line.log_id] = (*lines.get(line.log_id, ()), line)
         return lines
@@ -283,27 +284,27 @@ def _cursor(after: Cursor | None) -> dict[str, object]:
     return {} if after is None else {"after_moment": after[0], "after_id": after[1]}
 
 
-def _history_entry(row: Row[Any], lines: tuple[DispensedLine, ...]) -> HistoryEntry:
+def _history_entry(row: Row, lines: tuple[DispensedLine, ...]) -> HistoryEntry:
     return HistoryEntry(
-        id=row.id,
-        action=PharmacyAction(row.action),
-        prescription_id=row.prescription_id,
-        prescription_number=row.number,
-        patient_name=row.full_name,
-        notes=row.notes,
-        occurred_at=row.occurred_at,
+        id=row["id"],
+        action=PharmacyAction(row["action"]),
+        prescription_id=row["prescription_id"],
+        prescription_number=row["number"],
+        patient_name=row["full_name"],
+        notes=row["notes"],
+        occurred_at=row["occurred_at"],
         lines=lines,
     )
 
 
-def _log_entry(row: Row[Any]) -> LogEntry:
+def _log_entry(row: Row) -> LogEntry:
     return LogEntry(
-        id=row.id,
-        action=PharmacyAction(row.action),
-        pharmacist_name=row.full_name,
-        pharmacy_name=row.pharmacy_name,
-        from_status=PrescriptionStatus(row.from_status),
-        to_status=PrescriptionStatus(row.to_status),
-        notes=row.notes,
-        occurred_at=row.occurred_at,
+        id=row["id"],
+        action=PharmacyAction(row["action"]),
+        pharmacist_name=row["full_name"],
+        pharmacy_name=row["pharmacy_name"],
+        from_status=PrescriptionStatus(row["from_status"]),
+        to_status=PrescriptionStatus(row["to_status"]),
+        notes=row["notes"],
+        occurred_at=row["occurred_at"],
     )

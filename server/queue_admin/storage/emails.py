@@ -1,13 +1,13 @@
 """Lists, reads and clears single emails for admins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, any_, bindparam, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.db.connection import Connection, Row
 from server.db.keyset_query import KeysetQuery
 from server.errors import NotFound
 from server.outbox.entities import EmailKind, EmailState
@@ -53,12 +53,12 @@ _CLEAR: Final = text(
 class EmailListRepository:
     """The emails of the queue, on one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def get(self, mail_id: UUID) -> ListedEmail:
         """Returns one email. Raises NotFound."""
-        row = (await self._connection.execute(_ONE, {"id": mail_id})).mappings().one_or_none()
+        row = await self._connection.first(_ONE, {"id": mail_id})
         if row is None:
             raise NotFound("email")
         return _read_email(row)
@@ -70,13 +70,13 @@ class EmailListRepository:
         cursor = {} if after is None else {"after_created_at": after[0], "after_id": after[1]}
         filters = {"states": [state.value for state in states] or None}
         rows, found = await _LIST.fetch(self._connection, filters, cursor, size, {})
-        return [_read_email(row._mapping) for row in rows], found
+        return [_read_email(row) for row in rows], found
 
     async def clear_completed(self) -> int:
         """Deletes up to AT_ONCE sent emails and returns their number."""
-        return (await self._connection.execute(_CLEAR)).rowcount
+        return await self._connection.execute(_CLEAR)
 
 
-def _read_email(row: Mapping[Any, Any]) -> ListedEmail:
+def _read_email(row: Row) -> ListedEmail:
     values = {name: row[name] for name in ListedEmail.__slots__}
     return ListedEmail(**{**values, "kind": EmailKind(row["kind"]), "state": EmailState(row["state"])})

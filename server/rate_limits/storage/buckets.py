@@ -5,8 +5,8 @@ from typing import Final
 
 from sqlalchemy import Double, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.db.connection import Connection
 from server.rate_limits.bucket import ROUNDING, Limit
 
 _ASKED: Final = (
@@ -73,7 +73,7 @@ _FULLEST: Final = text(
 class BucketRepository:
     """Repository of buckets by limit and key."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def take(self, requests: Sequence[tuple[Limit, str]]) -> tuple[bool, Sequence[float]]:
@@ -83,11 +83,11 @@ class BucketRepository:
         Executes one statement, and a second one if other calls inserted a bucket that did not exist when it started.
         """
         values = {**_columns(requests), "periods": [limit.period for limit, _ in requests]}
-        rows = (await self._connection.execute(_TAKE, values)).all()
-        if rows[0].overtaken:  # the row exists now, and will be locked
-            rows = (await self._connection.execute(_TAKE, values)).all()
-        charged = rows[0].allowed and not rows[0].overtaken
-        return charged, [row.reset_after for row in rows]
+        rows = await self._connection.rows(_TAKE, values)
+        if rows[0]["overtaken"]:  # the row exists now, and will be locked
+            rows = await self._connection.rows(_TAKE, values)
+        charged = rows[0]["allowed"] and not rows[0]["overtaken"]
+        return charged, [row["reset_after"] for row in rows]
 
     async def refund(self, requests: Sequence[tuple[Limit, str]]) -> None:
         """Gives one token back to each bucket; a time before now means full, so none exceeds its size."""
@@ -96,8 +96,8 @@ class BucketRepository:
     async def fullest(self, limits: Sequence[Limit], count: int) -> Iterator[tuple[str, str, float]]:
         """Returns the name of the limit, the key and the seconds until full of the fullest buckets."""
         values = {"names": [limit.name for limit in limits], "periods": [limit.period for limit in limits]}
-        rows = await self._connection.execute(_FULLEST, {**values, "count": count})
-        return ((row.limit_name, row.key, row.reset_after) for row in rows)
+        rows = await self._connection.rows(_FULLEST, {**values, "count": count})
+        return ((row["limit_name"], row["key"], row["reset_after"]) for row in rows)
 
 
 def _columns(requests: Sequence[tuple[Limit, str]]) -> dict[str, list[object]]:

@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlalchemy import Double, Integer, Interval, Text, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.db.connection import Connection
 from server.rate_limits.budgets import SHARED_LIMITS
 
 AT_ONCE: Final = 1000
@@ -103,13 +103,9 @@ PURGES: Final[Mapping[str, TextClause]] = {
 class PurgeRepository:
     """Runs the purges on one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def purge(self, name: str, keep_mails: timedelta) -> int:
         """Deletes up to AT_ONCE rows and returns how many. keep_mails: how long finished emails are kept."""
-        statement = PURGES[name]
-        values: dict[str, object] = {"at_once": AT_ONCE}
-        if "keep_mails" in statement.compile().params:
-            values["keep_mails"] = keep_mails
-        return (await self._connection.execute(statement, values)).rowcount
+        return await self._connection.execute(PURGES[name], {"at_once": AT_ONCE, "keep_mails": keep_mails})

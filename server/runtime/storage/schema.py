@@ -8,18 +8,16 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import DDL, Executable, delete, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 
 import migrations
 from server.audit.storage import tables as audit_tables
 from server.auth.storage import tables as auth_tables
 from server.clinical.storage import tables as clinical_tables
 from server.db import grants
-from server.db.engine import create_engine
-from server.db.failures import unavailable
+from server.db.engine import connector
+from server.db.failures import BUSY
 from server.db.metadata import metadata
-from server.errors import ServerBusy
 from server.events.storage import tables as events_tables
 from server.idempotency.storage import tables as idempotency_tables
 from server.liveness.storage import tables as liveness_tables
@@ -32,9 +30,6 @@ TABLES: Final = (
     *(idempotency_tables, audit_tables, rate_limit_tables, liveness_tables),
 )
 """The modules that fill `metadata`."""
-
-_UNGUARD: Final = DDL("ALTER TABLE %(table)s DISABLE TRIGGER append_only")  # type: ignore[no-untyped-call]
-_GUARD: Final = DDL("ALTER TABLE %(table)s ENABLE TRIGGER append_only")  # type: ignore[no-untyped-call]
 
 INSUFFICIENT_PRIVILEGE: Final = "42501"
 TRIES: Final = 10
@@ -74,38 +69,38 @@ async def new_revision(url: str, message: str) -> bool:
 
 async def reset(url: str) -> None:
     """Drops everything and migrates an empty schema."""
-    await _change_all(url, text("DROP SCHEMA public CASCADE"), text("CREATE SCHEMA public"))
+    await _change_all(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     await upgrade(url)
 
 
 async def clear(url: str) -> None:
     """Deletes all rows of every table."""
     tables = list(reversed(metadata.sorted_tables))
-    guarded = [table for table in tables if table.info.get("append_only")]
+    guarded = [table.name for table in tables if table.info.get("append_only")]
     await _change_all(
         url,
-        *(_UNGUARD.against(table) for table in guarded),
-        *(delete(table) for table in tables),
-        *(_GUARD.against(table) for table in guarded),
+        *(f"ALTER TABLE {name} DISABLE TRIGGER append_only" for name in guarded),
+        *(f"DELETE FROM {table.name}" for table in tables),  # noqa: S608 - names of our tables
+        *(f"ALTER TABLE {name} ENABLE TRIGGER append_only" for name in guarded),
     )
 
 
-async def _change_all(url: str, *statements: Executable) -> None:
+async def _change_all(url: str, *statements: str) -> None:
     """Executes statements that lock every table, and retries them while other transactions hold locks."""
-    engine = create_engine(url, pool_size=1, owner=True)
+    connection = await _connect(url)
     try:
         for last in (*[False] * (TRIES - 1), True):
             try:
-                async with engine.begin() as connection:
+                async with connection.transaction():
                     for statement in statements:
                         await connection.execute(statement)
                 return
-            except DBAPIError as error:
-                if last or not isinstance(unavailable(error), ServerBusy):
+            except BUSY:
+                if last:
                     raise
                 await asyncio.sleep(PAUSE_SECONDS)
     finally:
-        await engine.dispose()
+        await connection.close()
 
 
 def head() -> str:
@@ -118,14 +113,18 @@ def head() -> str:
 
 async def is_current(url: str) -> bool:
     """Returns whether the database is at the newest revision."""
-    engine = create_engine(url, pool_size=1, owner=True)  # an older revision may not have the role yet
+    connection = await _connect(url)
     try:
-        async with engine.connect() as connection:
-            return bool(await connection.scalar(text("SELECT version_num FROM alembic_version")) == head())
-    except ProgrammingError:
+        return bool(await connection.fetchval("SELECT version_num FROM alembic_version") == head())
+    except asyncpg.UndefinedTableError:
         return False
     finally:
-        await engine.dispose()
+        await connection.close()
+
+
+async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Connects with the account's own rights; an older revision may not have the service's role yet."""
+    return await connector(url, application="medconnect-schema", role=None)()
 
 
 def _config(url: str) -> Config:
