@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 import zxingcpp
 from PIL import Image
+from qrcode.constants import ERROR_CORRECT_M
+from qrcode.main import QRCode
 
 from server.qr import picture, signed_code
 from server.qr.signed_code import QrContent, QrKeyRing
@@ -59,6 +61,20 @@ def test_a_quiet_zone_of_four_modules_surrounds_the_code() -> None:
     modules = 17 + 4 * version(read(image)) + 8
     margin = 4 * image.width // modules
     assert (left, top, image.width - right, image.height - bottom) == (margin,) * 4
+
+
+@pytest.mark.parametrize("length", [1, 84, 85, 99, 106, 107, 122, 123, 130, 300])
+def test_picture_has_the_modules_that_qrcode_draws(length: int) -> None:
+    text = ("aB3_" * length)[:length]
+    code = QRCode(error_correction=ERROR_CORRECT_M, border=4, mask_pattern=2)
+    code.add_data(text, optimize=0)
+    code.make(fit=True)
+    drawn = [[255 * (not module) for module in row] for row in code.get_matrix()]
+    image = opened(picture.png(text))
+    scale = image.width // len(drawn)
+    pixels = list(image.convert("L").get_flattened_data())
+    rows = [pixels[start : start + image.width] for start in range(0, len(pixels), image.width)]
+    assert rows == [[value for value in row for _ in range(scale)] for row in drawn for _ in range(scale)]
 
 
 def test_the_same_text_gives_the_same_picture() -> None:
