@@ -1,6 +1,6 @@
 """Repository of accounts."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Interval,
     Text,
     Uuid,
+    any_,
     bindparam,
     case,
     exists,
@@ -58,6 +59,7 @@ _INSERT: Final = (
     .returning(*USER_COLUMNS)
 )
 _GET: Final = select(*USER_COLUMNS).where(users.c.id == bindparam("user_id"))
+_BY_IDS: Final = select(*USER_COLUMNS).where(users.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 _READ: Final = audited_row(_GET, "account")
 _CREDENTIALS: Final = select(*USER_COLUMNS, users.c.password_hash)
 _CREDENTIALS_OF: Final = _CREDENTIALS.where(users.c.id == bindparam("user_id"))
@@ -201,6 +203,11 @@ class AccountRepository:
     async def get(self, user_id: UUID) -> User:
         """Returns the account with this id. Raises NotFound."""
         return self._require_user(await self._connection.first(_GET, {"user_id": user_id}))
+
+    async def by_ids(self, ids: Collection[UUID]) -> Mapping[UUID, User]:
+        """Returns those of these accounts that exist, by one statement."""
+        rows = await self._connection.rows(_BY_IDS, {"ids": list(ids)})
+        return {row["id"]: user_of(row) for row in rows}
 
     async def read(self, user_id: UUID) -> User:
         """Returns the account with this id for another user, and records the access for audit. Raises NotFound."""

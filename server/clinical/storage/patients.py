@@ -1,10 +1,10 @@
 """Patient records in the database."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Text, Uuid, bindparam, cast, func, select, update
+from sqlalchemy import Select, Text, Uuid, any_, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
 
 from server import name_search
@@ -27,6 +27,8 @@ _READ: Select[Any] = select(
 ).select_from(patients.outerjoin(users, users.c.id == _column.user_id))
 _BY_ID = _READ.where(_column.id == bindparam("id"))
 _BY_USER = _READ.where(_column.user_id == bindparam("user_id"))
+_BY_IDS = _READ.where(_column.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+_BY_USERS = _READ.where(_column.user_id == any_(bindparam("user_ids", type_=ARRAY(Uuid))))
 _READ_BY_ID = audited_row(_BY_ID, "patient", patient_id="id")
 _READ_BY_USER = audited_row(_BY_USER, "patient", patient_id="id")
 _LOCK_BY_ID = _BY_ID.with_for_update(of=patients, key_share=True)
@@ -84,6 +86,16 @@ class PatientRepository:
     async def by_user(self, user_id: UUID) -> Patient:
         """Returns the record of the patient with this account."""
         return await self._read_one(_BY_USER, user_id=user_id)
+
+    async def by_ids(self, ids: Collection[UUID]) -> Mapping[UUID, Patient]:
+        """Returns those of these records that exist, by one statement."""
+        rows = await self._connection.rows(_BY_IDS, {"ids": list(ids)})
+        return {row["id"]: _patient(row) for row in rows}
+
+    async def by_users(self, user_ids: Collection[UUID]) -> Mapping[UUID, Patient]:
+        """Returns the records of the patients with these accounts, by their accounts' ids."""
+        rows = await self._connection.rows(_BY_USERS, {"user_ids": list(user_ids)})
+        return {row["user_id"]: _patient(row) for row in rows}
 
     async def read(self, patient_id: UUID) -> Patient:
         """Returns the record for a caller; the read is audited."""
