@@ -4,22 +4,24 @@ import asyncio
 import mailbox
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from aiosmtplib import SMTP
-from aiosmtplib.errors import SMTPException, SMTPRecipientsRefused, SMTPResponseException
+from aiosmtplib.errors import SMTPException, SMTPHeloError, SMTPResponseException
+
+from server.mailer.message import OutgoingEmail
+from server.mailer.smtp_dialog import SmtpBroken, SmtpDialog, SmtpRefused
 
 STAGE_SECONDS: Final = 10.0
 """Timeout of each step of the SMTP dialog."""
 TOTAL_SECONDS: Final = 60.0
 """Timeout of the whole dialog."""
-CLOSING: Final = 421
-"""RFC 5321 section 3.8: the server closes the connection; any command can get this reply."""
+MAX_IDLE_SECONDS: Final = 30.0
+"""How long a connection is kept for the next email; routers and servers forget idle connections after minutes."""
 PERMANENT: Final = 500
 LONGEST_ANSWER: Final = 500
 
@@ -47,8 +49,8 @@ class RecipientRefused(MailRefused):
 class Mailer(Protocol):
     """Delivers emails to a mail system."""
 
-    async def send(self, message: EmailMessage) -> None:
-        """Delivers an email with one From and one To; returns when it was accepted.
+    async def send(self, email: OutgoingEmail) -> None:
+        """Delivers an email; returns when it was accepted.
 
         Raises MailSystemAway, MailDeferred or MailRefused.
         """
@@ -82,63 +84,71 @@ class SmtpMailer:
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
-        self._idle: list[SMTP] = []
+        self._idle: list[SmtpDialog] = []
 
-    async def send(self, message: EmailMessage) -> None:
+    async def send(self, email: OutgoingEmail) -> None:
         """Delivers an email by SMTP; see Mailer.send."""
         with _translate_failures():
-            async with asyncio.timeout(TOTAL_SECONDS), self._connection() as client:
-                await client.sendmail(_address(message, "From"), [_address(message, "To")], message.as_bytes())
+            async with asyncio.timeout(TOTAL_SECONDS):
+                while (kept := self._idle_dialog()) is not None:
+                    try:
+                        return await self._use(kept, email)
+                    except SmtpBroken as broken:
+                        if not broken.before_content:
+                            raise
+                        # The server closed a connection between two emails; this one is sent by another connection.
+                return await self._use(await self._open(), email)
 
     async def check(self) -> None:
-        """Opens or reuses a connection; see Mailer.check."""
+        """Opens a connection if none is idle; see Mailer.check."""
         with _translate_failures():
-            async with asyncio.timeout(TOTAL_SECONDS), self._connection():
-                pass
+            async with asyncio.timeout(TOTAL_SECONDS):
+                self._idle.append(self._idle_dialog() or await self._open())
 
     async def close(self) -> None:
         """Closes the idle connections; see Mailer.close."""
         while self._idle:
-            with suppress(SMTPException, OSError, TimeoutError):
-                await self._idle.pop().quit()
+            self._idle.pop().quit()
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[SMTP]:
-        """Yields a working connection and keeps it for the next email unless it breaks; a refusal does not break it."""
-        client = await self._reuse_connection() or await self._open_connection()
+    async def _use(self, dialog: SmtpDialog, email: OutgoingEmail) -> None:
+        """Sends an email and keeps the connection for the next one unless it broke; a refusal does not break it."""
         try:
-            yield client
-        except (SMTPResponseException, SMTPRecipientsRefused) as error:
-            if _code(error) == CLOSING:
-                client.close()
+            await dialog.send(email)
+        except SmtpRefused:
+            self._idle.append(dialog)
             raise
         except BaseException:
-            client.close()
+            dialog.abort()
             raise
-        finally:
-            if client.is_connected:
-                self._idle.append(client)
+        self._idle.append(dialog)
 
-    async def _reuse_connection(self) -> SMTP | None:
-        """Returns an idle connection that the server has not closed meanwhile."""
+    def _idle_dialog(self) -> SmtpDialog | None:
+        """Returns the connection used last that is still open and was used recently; closes the others."""
+        oldest = asyncio.get_running_loop().time() - MAX_IDLE_SECONDS
         while self._idle:
-            client = self._idle.pop()
-            try:
-                await client.rset()
-            except (SMTPException, OSError, TimeoutError):
-                client.close()
-            else:
-                return client
+            dialog = self._idle.pop()
+            if dialog.usable and dialog.used_at > oldest:
+                return dialog
+            dialog.quit()
         return None
 
-    async def _open_connection(self) -> SMTP:
+    async def _open(self) -> SmtpDialog:
         client = self._client()
         try:
             await client.connect()
+            await _greet(client)
         except SMTPResponseException as error:
             # A refused greeting or sign-in is a fault of the connection: no email is given up for a wrong password.
-            raise MailSystemAway(_answer(error)) from error
-        return client
+            client.close()
+            raise MailSystemAway(f"{error.code} {error.message}"[:LONGEST_ANSWER]) from error
+        except BaseException:
+            client.close()
+            raise
+        transport = client.transport
+        if not isinstance(transport, asyncio.Transport):
+            raise MailSystemAway("the connection was lost after the greeting")
+        pipelines, checks_size = map(client.supports_extension, ("pipelining", "size"))
+        return SmtpDialog(transport, pipelines=pipelines, checks_size=checks_size, stage_seconds=STAGE_SECONDS)
 
     def _client(self) -> SMTP:
         server = self._server
@@ -155,6 +165,16 @@ class SmtpMailer:
         )
 
 
+async def _greet(client: SMTP) -> None:
+    """Says EHLO, unless the login has done so, or HELO to a server that knows no extensions."""
+    if not client.is_ehlo_or_helo_needed:
+        return
+    try:
+        await client.ehlo()
+    except SMTPHeloError:
+        await client.helo()
+
+
 class MaildirMailer:
     """Writes emails into a maildir, for installations without a mail server: any mail program can open it."""
 
@@ -162,9 +182,9 @@ class MaildirMailer:
         self._folder = folder
         self._one_at_a_time = asyncio.Lock()  # mailbox.Maildir names files by a counter that threads would share
 
-    async def send(self, message: EmailMessage) -> None:
+    async def send(self, email: OutgoingEmail) -> None:
         """Writes an email into the maildir; see Mailer.send."""
-        content = message.as_bytes(policy=message.policy.clone(linesep="\n"))
+        content = email.content.replace(b"\r\n", b"\n")
         async with self._one_at_a_time:
             try:
                 await asyncio.to_thread(self._write, content)
@@ -182,39 +202,21 @@ class MaildirMailer:
         mailbox.Maildir(self._folder).add(content)
 
 
-def _address(message: EmailMessage, header: Literal["From", "To"]) -> str:
-    (address,) = message[header].addresses
-    spec: str = address.addr_spec
-    return spec
-
-
 @contextmanager
 def _translate_failures() -> Iterator[None]:
     """Translates SMTP and network errors of the block into DeliveryFailed."""
     try:
         yield
-    except (SMTPResponseException, SMTPRecipientsRefused) as error:
+    except SmtpRefused as error:
         raise _refusal(error) from error
-    except (SMTPException, OSError, TimeoutError) as error:
+    except (SmtpBroken, SMTPException, OSError, TimeoutError) as error:
         raise MailSystemAway(_words(error)) from error
 
 
-def _refusal(error: SMTPResponseException | SMTPRecipientsRefused) -> DeliveryFailed:
-    answer = error.recipients[0] if isinstance(error, SMTPRecipientsRefused) else error
-    if answer.code == CLOSING:
-        return MailSystemAway(_answer(answer))
-    if answer.code < PERMANENT:
-        return MailDeferred(_answer(answer))
-    return (RecipientRefused if answer is not error else MailRefused)(_answer(answer))
-
-
-def _code(error: SMTPResponseException | SMTPRecipientsRefused) -> int:
-    code: int = error.recipients[0].code if isinstance(error, SMTPRecipientsRefused) else error.code
-    return code
-
-
-def _answer(error: SMTPResponseException) -> str:
-    return f"{error.code} {error.message}"[:LONGEST_ANSWER]
+def _refusal(error: SmtpRefused) -> DeliveryFailed:
+    if error.reply.code < PERMANENT:
+        return MailDeferred(str(error)[:LONGEST_ANSWER])
+    return (RecipientRefused if error.recipient else MailRefused)(str(error)[:LONGEST_ANSWER])
 
 
 def _words(error: Exception) -> str:

@@ -1,10 +1,9 @@
 """The worker: claims emails, delivers them, and records the outcomes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
-from uuid import UUID
 
 import structlog
 
@@ -15,13 +14,11 @@ from server.errors import Unavailable
 from server.mailer.circuit_breaker import PROBE_SECONDS
 from server.mailer.delivery import Delivery
 from server.mailer.entities import ClaimedEmail
+from server.mailer.in_hand import MAX_BULK_CLAIMED, InHand
+from server.mailer.message import OutgoingEmail
 from server.mailer.outcome import DeliveryOutcome
 from server.mailer.storage.queue import EmailQueue
 
-MAX_AT_ONCE: Final = 8
-"""Emails that one worker processes concurrently, and so its connections to the mail server."""
-MAX_BULK: Final = 6
-"""The most of these without a one-time code, so that an email with a code never waits for a free slot."""
 POLL_SECONDS: Final = 1.0
 LIFE_SECONDS: Final = 10.0
 """The heartbeat: a third of a lease, and of the silence after which a worker counts as dead."""
@@ -45,9 +42,10 @@ class EmailWorker:
         self._changed = changed
         self._is_fallback = is_fallback
         self._id = new_id()
-        self._in_hand: dict[UUID, ClaimedEmail] = {}
+        self._in_hand = InHand()
         self._outcomes: list[tuple[ClaimedEmail, DeliveryOutcome]] = []
         self._wake = asyncio.Event()
+        self._to_send = asyncio.Event()
         self._to_record = asyncio.Event()
         self._to_show = asyncio.Event()
         self._stopping = False
@@ -61,6 +59,7 @@ class EmailWorker:
     def _stop(self) -> None:
         self._stopping = True
         self.wake()
+        self._to_send.set()
 
     def wake(self) -> None:
         """Polls the queue now rather than within a second: an email was probably added."""
@@ -69,7 +68,7 @@ class EmailWorker:
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as upkeep:
             beside = [upkeep.create_task(work) for work in (self._show_life(), self._record(), self._probe())]
-            await self._send_until_stopped()
+            await self._work_until_stopped()
             for task in beside:
                 task.cancel()
         with suppress(Unavailable):
@@ -79,37 +78,78 @@ class EmailWorker:
                 await tx[EmailQueue].forget_worker(self._id)
         await self._delivery.mailer.close()
 
-    async def _send_until_stopped(self) -> None:
+    async def _work_until_stopped(self) -> None:
+        """Claims emails and sends them; when asked to stop, gives back those that wait and finishes the others."""
         async with asyncio.TaskGroup() as deliveries:
-            while not self._stopping:
-                for mail in await self._claim():
-                    self._in_hand[mail.id] = mail
-                    deliveries.create_task(self._handle(mail))
+            claiming = deliveries.create_task(self._claim_until_stopped())
+            while not (self._stopping and claiming.done()):
+                if self._stopping or self._delivery.circuit.open:
+                    await self._give_back()
+                elif begun := self._in_hand.begin(_now()):
+                    deliveries.create_task(self._handle(begun))
+                await background.set_within(self._to_send, POLL_SECONDS)
+                self._to_send.clear()
+            await self._give_back()
+
+    async def _claim_until_stopped(self) -> None:
+        while not self._stopping:
+            claimed = await self._claim()
+            if len(claimed) < MAX_BULK_CLAIMED:
                 await background.set_within(self._wake, POLL_SECONDS)
-                self._wake.clear()
+            self._wake.clear()
+        self._to_send.set()
 
     async def _claim(self) -> tuple[ClaimedEmail, ...]:
-        room = MAX_AT_ONCE - len(self._in_hand)
-        bulk = sum(not mail.urgent for mail in self._in_hand.values())
+        room, bulk_room = self._in_hand.room
         if room == 0 or self._delivery.circuit.open:
             return ()
+        asked = _now()
         try:
             async with self._work.begin() as tx:
-                claimed = await tx[EmailQueue].claim(room, min(room, MAX_BULK - bulk))
+                claimed = await tx[EmailQueue].claim(room, min(room, bulk_room))
         except Exception as error:  # for example during a migration; after any error the queue is polled again
             _log.warning("emails_not_claimed", error=type(error).__name__)
             return ()
         if claimed:
+            self._in_hand.add(claimed, asked)
+            self._to_send.set()
             self._changed()
         return claimed
 
-    async def _handle(self, mail: ClaimedEmail) -> None:
+    async def _give_back(self) -> None:
+        """Returns waiting emails to the queue: this worker stops, or cannot reach the mail server."""
+        waiting = self._in_hand.take_waiting()
+        if not waiting:
+            return
+        try:
+            async with self._work.begin() as tx:
+                await tx[EmailQueue].release(waiting)
+        except Exception as error:  # their leases end within half a minute
+            _log.warning("mails_not_released", error=type(error).__name__)
+        else:
+            self._changed()
+
+    async def _handle(self, mails: Sequence[ClaimedEmail]) -> None:
+        """Composes emails together and sends them concurrently."""
+        prepared = await self._delivery.prepare(mails)
+        async with asyncio.TaskGroup() as sending:
+            for mail in mails:
+                ready = prepared[mail.id]
+                if isinstance(ready, OutgoingEmail):
+                    sending.create_task(self._send(mail, ready))
+                else:
+                    self._note(mail, ready)
+
+    async def _send(self, mail: ClaimedEmail, email: OutgoingEmail) -> None:
         was_open = self._delivery.circuit.open
-        outcome = await self._delivery.attempt(mail)
-        self._outcomes.append((mail, outcome))
-        self._to_record.set()
+        self._note(mail, await self._delivery.send(mail, email))
         if self._delivery.circuit.open is not was_open:
             self._to_show.set()
+            self._to_send.set()
+
+    def _note(self, mail: ClaimedEmail, outcome: DeliveryOutcome) -> None:
+        self._outcomes.append((mail, outcome))
+        self._to_record.set()
 
     async def _record(self) -> None:
         """Records outcomes, in one statement all that have accumulated.
@@ -134,25 +174,29 @@ class EmailWorker:
         async with self._work.begin() as tx:
             settled = await tx[EmailQueue].settle(outcomes)
         del self._outcomes[: len(outcomes)]
+        self._in_hand.end(mail for mail, _ in outcomes)
         for mail, outcome in outcomes:
-            del self._in_hand[mail.id]
             written = mail.id in settled
             _log.info("email_handled", email=str(mail.id), outcome=type(outcome).__name__, written=written)
-        self.wake()
+        self._to_send.set()
+        if self._in_hand.wants_more:
+            self.wake()
         self._changed()
 
     async def _show_life(self) -> None:
         """Records a heartbeat and renews the leases: a slow SMTP dialog may take longer than one."""
         while True:
             self._to_show.clear()
+            asked, held = _now(), self._in_hand.all
             try:
                 async with self._work.begin() as tx:
                     queue = tx[EmailQueue]
                     await queue.show_life(
                         self._id, circuit_open=self._delivery.circuit.open, is_fallback=self._is_fallback
                     )
-                    await queue.renew(self._in_hand.values())
+                    renewed = await queue.renew(held)
                     expired = await queue.expire()
+                self._in_hand.renew(renewed, held, asked)
                 if expired:
                     self._changed()
             except Exception as error:
@@ -166,3 +210,8 @@ class EmailWorker:
             if self._delivery.circuit.open and await self._delivery.probe():
                 self._to_show.set()
                 self.wake()
+
+
+def _now() -> float:
+    """Returns the loop's time, which goes on while the process is stopped."""
+    return asyncio.get_running_loop().time()

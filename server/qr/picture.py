@@ -13,15 +13,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
-from typing import Final
+from typing import Final, Literal
 
 from qrcode.constants import ERROR_CORRECT_M
 from qrcode.main import QRCode
-from qrcode.util import MODE_8BIT_BYTE, QRData, create_data
+from qrcode.util import QRData, create_data
 
 QUIET_ZONE_MODULES: Final = 4
 WIDTH_PIXELS: Final = 450
 
+_BYTE_MODE: Final[Literal[4]] = 4  # holds any text; qrcode would also try the modes for digits and capitals
 _MASK: Final = 2  # any mask is legal (ISO/IEC 18004); choosing the best of all eight takes three times longer
 _BLACK_ON_WHITE: Final = "\x1b[38;5;16;48;5;231m"
 _RESET: Final = "\x1b[0m"
@@ -75,7 +76,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def _modules(text: str) -> list[str]:
     """Returns the rows of modules ("1" is dark), including the quiet zone."""
-    data = QRData(text.encode(), MODE_8BIT_BYTE, check_data=False)
+    data = QRData(text.encode(), _BYTE_MODE, check_data=False)
     layout = _layout(_version(len(data)))
     codewords = bytes(create_data(layout.version, ERROR_CORRECT_M, [data]))
     bits = f"{int.from_bytes(codewords, 'big'):0{len(codewords) * 8}b}"
@@ -99,7 +100,7 @@ class _Layout:
 def _version(length: int) -> int:
     """Returns the smallest version that holds this number of bytes."""
     code = QRCode(error_correction=ERROR_CORRECT_M)
-    code.add_data(QRData(bytes(length), MODE_8BIT_BYTE, check_data=False))
+    code.add_data(QRData(bytes(length), _BYTE_MODE, check_data=False))
     return int(code.best_fit())
 
 

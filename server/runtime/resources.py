@@ -1,7 +1,7 @@
 """The resources that server and worker share: connections, clock, keys, the store of rate limits."""
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -62,6 +62,8 @@ class Core:
     notifications: Notifications
     issuer: QrIssuer
     pictures: QrPictures
+    drawing: Executor
+    """Threads for pictures and emails, whose CPU time must not block the event loop."""
     metrics: Metrics
     limiter: RateLimiter
 
@@ -103,6 +105,7 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
                 notifications,
                 issuer,
                 pictures,
+                drawing,
                 metrics,
                 limiter,
             )

@@ -229,7 +229,8 @@ async def background_jobs(core: Core, *, is_fallback: bool = False) -> AsyncIter
     letters = EmailRenderer(
         full=settings.email_detail == "full", zone=core.clock.zone, frontend_url=settings.frontend_url
     )
-    composer = EmailComposer(core.work, letters, core.issuer, core.pictures, settings.email_from, code_seal(core.ring))
+    seal = code_seal(core.ring)
+    composer = EmailComposer(core.work, letters, core.issuer, core.pictures, core.drawing, settings.email_from, seal)
     delivery = Delivery(composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
     reports = Reports(core.work, core.clock)
     sequencer = Sequencer(core.work, partial(notifications.notify, Channel.FEED), reports.of(BackgroundTask.EVENTS))

@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
-from server.mailer.worker import MAX_AT_ONCE
+from server.mailer.in_hand import MAX_AT_ONCE
 from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.database import committing_work

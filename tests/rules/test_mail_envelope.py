@@ -2,20 +2,19 @@
 
 import io
 from dataclasses import replace
-from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.message import EmailMessage
-from email.policy import default
 
 import pytest
 import zxingcpp
 from PIL import Image
 
 from server.mailer.composer import qr_text
-from server.mailer.message import build_message, picture_id, sender_domain
+from server.mailer.message import OutgoingEmail, build_message, picture_id, sender_domain
 from server.outbox.entities import EmailKind
 from server.qr import picture
 from server.qr.signed_code import decode
+from tests.fixtures.emails import parsed
 from tests.fixtures.rendered_emails import (
     CODES,
     FULL,
@@ -30,11 +29,9 @@ from tests.fixtures.rendered_emails import (
 )
 
 
-def sent(mail: EmailMessage) -> EmailMessage:
+def sent(mail: OutgoingEmail) -> EmailMessage:
     """Returns the email as its reader's program parses it."""
-    received = message_from_bytes(mail.as_bytes(), policy=default)
-    assert isinstance(received, EmailMessage)
-    return received
+    return parsed(mail.content)
 
 
 def part(mail: EmailMessage, subtype: str) -> str:
@@ -48,7 +45,7 @@ def part(mail: EmailMessage, subtype: str) -> str:
 @pytest.mark.parametrize("kind", EmailKind)
 def test_s58_hostile_words_reach_one_recipient_escaped(words: str, kind: EmailKind) -> None:
     raw = build_message(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None)
-    assert b"\r\n.\r\n" not in raw.as_bytes()
+    assert b"\r\n.\r\n" not in raw.content
     mail = sent(raw)
     assert [mail["To"], mail["From"]] == ["maria@example.org", SENDER]
     assert mail.get_all("To") == ["maria@example.org"]
@@ -77,7 +74,7 @@ def test_s57_text_other_than_one_address_is_no_recipient(address: str) -> None:
 
 def test_email_has_stable_message_id_and_auto_generated_header() -> None:
     letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
-    first, second = (build_message(replace(MAIL, fence=fence), SENDER, letter, None) for fence in (1, 2))
+    first, second = (sent(build_message(replace(MAIL, fence=fence), SENDER, letter, None)) for fence in (1, 2))
     assert first["Message-ID"] == second["Message-ID"] == f"<{MAIL.id}@hospital.example>"
     assert first["Date"] == second["Date"] == "Thu, 26 Nov 2026 10:30:00 +0000"
     assert first["Auto-Submitted"] == "auto-generated"

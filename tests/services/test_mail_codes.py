@@ -26,7 +26,7 @@ from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from tests.fixtures.auth import SEAL
 from tests.fixtures.database import committing_work
-from tests.fixtures.emails import add_account, rows
+from tests.fixtures.emails import add_account, compose_one, rows
 from tests.fixtures.mail_sink import MailSink
 from tests.fixtures.pharmacy import QR_KEYS
 
@@ -51,7 +51,7 @@ def composer(queue: UnitOfWork) -> Iterator[EmailComposer]:
     letters = EmailRenderer(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
     with ThreadPoolExecutor(1) as executor:
         codes, pictures = QrIssuer(QR_KEYS, timedelta(days=7)), QrPictures(executor)
-        yield EmailComposer(queue, letters, codes, pictures, "MedConnect <no-reply@hospital.example>", SEAL)
+        yield EmailComposer(queue, letters, codes, pictures, executor, "MedConnect <no-reply@hospital.example>", SEAL)
 
 
 async def add_code_mail(queue: UnitOfWork, *, good_for: str = "10 min", sealed_for: UUID | None = None) -> UUID:
@@ -99,7 +99,7 @@ def bodies(mail: EmailMessage) -> list[str]:
 
 async def test_code_is_in_text_and_html_with_expiry_and_warning(queue: UnitOfWork, composer: EmailComposer) -> None:
     await add_code_mail(queue)
-    mail = await composer.compose(await claimed(queue))
+    mail = await compose_one(composer, await claimed(queue))
     assert mail["Subject"] == "Your code for a new MedConnect password"
     assert len(bodies(mail)) == 2
     for body in bodies(mail):
@@ -111,7 +111,7 @@ async def test_code_is_in_text_and_html_with_expiry_and_warning(queue: UnitOfWor
 async def test_code_sealed_for_another_account_is_not_sent(queue: UnitOfWork, composer: EmailComposer) -> None:
     await add_code_mail(queue, sealed_for=UUID(int=7))
     with pytest.raises(InvalidTag):
-        await composer.compose(await claimed(queue))
+        await compose_one(composer, await claimed(queue))
 
 
 async def test_sent_code_is_erased(queue: UnitOfWork, composer: EmailComposer, sink: MailSink) -> None:
@@ -157,6 +157,6 @@ async def test_password_change_notifies_the_owner(queue: UnitOfWork, composer: E
     async with queue.begin() as tx:
         user_id = await add_account(tx.connection)
         await tx[Outbox].add(NewEmail(EmailKind.PASSWORD_CHANGED, user_id, "p@example.org"))
-    mail = await composer.compose(await claimed(queue))
+    mail = await compose_one(composer, await claimed(queue))
     assert mail["Subject"] == "Your MedConnect password was changed"
     assert all("all others were signed out" in body for body in bodies(mail))

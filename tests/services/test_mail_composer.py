@@ -27,6 +27,7 @@ from server.outbox.entities import EmailKind, NewEmail
 from server.outbox.storage.outbox import Outbox
 from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
 from tests.fixtures.auth import SEAL
+from tests.fixtures.emails import compose_one
 from tests.fixtures.pharmacy import QR_KEYS, PharmacyPeople, Written, open_pharmacy
 
 
@@ -35,7 +36,9 @@ def composer(work: UnitOfWork) -> Iterator[EmailComposer]:
     letters = EmailRenderer(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
     with ThreadPoolExecutor(1) as executor:
         codes = QrIssuer(QR_KEYS, timedelta(days=7))
-        yield EmailComposer(work, letters, codes, QrPictures(executor), "MedConnect <no-reply@hospital.example>", SEAL)
+        yield EmailComposer(
+            work, letters, codes, QrPictures(executor), executor, "MedConnect <no-reply@hospital.example>", SEAL
+        )
 
 
 async def claimed(work: UnitOfWork, mail: NewEmail) -> ClaimedEmail:
@@ -96,7 +99,7 @@ def types_of(mail: EmailMessage) -> list[str]:
 async def test_prescription_email_has_its_data_and_its_code(work: UnitOfWork, composer: EmailComposer) -> None:
     pharmacy_people, written = await prescribed(work)
     new = NewEmail(EmailKind.PRESCRIPTION, pharmacy_people.patient.user_id, "paula@example.org", written.id)
-    mail = await composer.compose(await claimed(work, new))
+    mail = await compose_one(composer, await claimed(work, new))
     assert mail["To"] == "paula@example.org"
     assert mail["Subject"] == f"Your prescription {written.number}"
     for fact in (
@@ -116,7 +119,7 @@ async def test_email_of_cancelled_prescription_has_no_code(work: UnitOfWork, com
     async with work.begin() as tx:
         await written.alter(tx.connection, "status = 'cancelled'")
     new = NewEmail(EmailKind.PRESCRIPTION, pharmacy_people.patient.user_id, "paula@example.org", written.id)
-    mail = await composer.compose(await claimed(work, new))
+    mail = await compose_one(composer, await claimed(work, new))
     assert "image/png" not in types_of(mail)
     assert "This prescription is cancelled now" in text_of(mail)
 
@@ -124,11 +127,11 @@ async def test_email_of_cancelled_prescription_has_no_code(work: UnitOfWork, com
 async def test_the_welcome_of_a_patient_and_of_an_invited_doctor(work: UnitOfWork, composer: EmailComposer) -> None:
     pharmacy_people, _ = await prescribed(work)
     own = NewEmail(EmailKind.WELCOME, pharmacy_people.patient.user_id, "paula@example.org")
-    assert pharmacy_people.reference_number in text_of(await composer.compose(await claimed(work, own)))
+    assert pharmacy_people.reference_number in text_of(await compose_one(composer, await claimed(work, own)))
     invited = NewEmail(
         EmailKind.WELCOME, pharmacy_people.doctor.user_id, "dora@example.org", details={"invited": "yes"}
     )
-    assert "https://med.example/#/set-password" in text_of(await composer.compose(await claimed(work, invited)))
+    assert "https://med.example/#/set-password" in text_of(await compose_one(composer, await claimed(work, invited)))
 
 
 async def test_dispense_notice_lists_the_items_of_that_dispense(work: UnitOfWork, composer: EmailComposer) -> None:
@@ -139,7 +142,7 @@ async def test_dispense_notice_lists_the_items_of_that_dispense(work: UnitOfWork
         log_id = await hand_out(tx.connection, written, pharmacy_people, second, 4)
     details = {"log_id": str(log_id)}
     new = NewEmail(EmailKind.DISPENSED, pharmacy_people.patient.user_id, "paula@example.org", written.id, details)
-    text = text_of(await composer.compose(await claimed(work, new)))
+    text = text_of(await compose_one(composer, await claimed(work, new)))
     assert "Medicine 2: 4" in text
     assert "Medicine 1" not in text
     assert "Fred Pharmacist's" in text
@@ -155,7 +158,7 @@ async def test_the_notice_of_a_rejection_speaks_to_its_reader(
         await written.alter(tx.connection, "status = 'rejected', status_reason = 'Dose too high'")
     reader = pharmacy_people.doctor if to_doctor else pharmacy_people.patient
     new = NewEmail(EmailKind.REJECTED, reader.user_id, "reader@example.org", written.id)
-    text = text_of(await composer.compose(await claimed(work, new)))
+    text = text_of(await compose_one(composer, await claimed(work, new)))
     assert "Dose too high" in text
     assert ("a prescription that you wrote" in text) is to_doctor
     assert ("Your doctor has been notified" in text) is not to_doctor
@@ -166,7 +169,7 @@ async def test_cancellation_notice_names_doctor_and_reason(work: UnitOfWork, com
     async with work.begin() as tx:
         await written.alter(tx.connection, "status = 'cancelled', status_reason = 'Written by mistake'")
     new = NewEmail(EmailKind.CANCELLED, pharmacy_people.patient.user_id, "paula@example.org", written.id)
-    text = text_of(await composer.compose(await claimed(work, new)))
+    text = text_of(await compose_one(composer, await claimed(work, new)))
     assert "Your doctor Dora Doctor has cancelled your prescription" in text
     assert "Written by mistake" in text
 
@@ -183,7 +186,7 @@ async def test_email_for_deactivated_account_is_not_composed(
     async with work.begin() as tx:
         await tx[AccountRepository].deactivate(pharmacy_people.patient.user_id)
     with pytest.raises(RecipientDeactivated):
-        await composer.compose(mail)
+        await compose_one(composer, mail)
 
 
 async def test_email_about_a_missing_row_raises(work: UnitOfWork, composer: EmailComposer) -> None:
@@ -192,7 +195,7 @@ async def test_email_about_a_missing_row_raises(work: UnitOfWork, composer: Emai
     new = NewEmail(EmailKind.DISPENSED, pharmacy_people.patient.user_id, "paula@example.org", written.id, details)
     mail = await claimed(work, new)
     with pytest.raises(LookupError):
-        await composer.compose(mail)
+        await compose_one(composer, mail)
 
 
 @pytest.mark.parametrize("kind", [EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED])
@@ -205,11 +208,11 @@ async def test_email_about_past_action_uses_names_of_that_time(
         log_id = await hand_out(tx.connection, written, pharmacy_people, prescription.items[0], 5)
     new = NewEmail(kind, pharmacy_people.patient.user_id, "paula@example.org", written.id, {"log_id": str(log_id)})
     mail = await claimed(work, new)
-    before = text_of(await composer.compose(mail)).splitlines()
+    before = text_of(await compose_one(composer, mail)).splitlines()
     async with work.begin() as tx:
         for change in ("users SET full_name = 'Renamed'", "users SET pharmacy_name = 'Renamed'"):
             await tx.connection.execute(text(f"UPDATE {change}"))
         await tx.connection.execute(text("UPDATE patients SET full_name = 'Renamed'"))
-    after = text_of(await composer.compose(mail)).splitlines()
+    after = text_of(await compose_one(composer, mail)).splitlines()
     assert (before[0], after[0]) == ("Hello Paula Patient,", "Hello Renamed,")  # the current name
     assert after[1:] == before[1:]

@@ -10,7 +10,9 @@ from sqlalchemy import text
 
 from server.db.unit_of_work import UnitOfWork
 from server.mailer.delivery import Delivery
-from server.mailer.outcome import Sent
+from server.mailer.entities import ClaimedEmail
+from server.mailer.message import OutgoingEmail
+from server.mailer.outcome import DeliveryOutcome, Sent
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import SmtpMailer
 from server.outbox.entities import EmailKind, NewEmail
@@ -40,6 +42,12 @@ async def sink() -> AsyncIterator[MailSink]:
         yield listening
 
 
+async def attempt(delivery: Delivery, mail: ClaimedEmail) -> DeliveryOutcome:
+    """Composes and sends one email."""
+    ready = (await delivery.prepare([mail]))[mail.id]
+    return await delivery.send(mail, ready) if isinstance(ready, OutgoingEmail) else ready
+
+
 class Post:
     """Sends the queue's emails when they are due. Rows are aged to pass time; the sink greylists for this duration."""
 
@@ -67,7 +75,7 @@ class Post:
         async with self._queue.begin() as tx:
             await tx[EmailQueue].expire()
             claimed = await tx[EmailQueue].claim(8, 6)
-        outcomes = [(mail, await self._delivery.attempt(mail)) for mail in claimed]
+        outcomes = [(mail, await attempt(self._delivery, mail)) for mail in claimed]
         if outcomes:
             async with self._queue.begin() as tx:
                 await tx[EmailQueue].settle(outcomes)
@@ -168,12 +176,12 @@ async def test_a_deferred_email_holds_up_no_later_one_and_no_code(
             await tx[Outbox].add(NewEmail(kind, patient, "p@example.org", written.id))
         (first,) = await queue.claim(8, 6)
         assert first.kind is EmailKind.PRESCRIPTION
-        await queue.settle([(first, await delivery.attempt(first))])
+        await queue.settle([(first, await attempt(delivery, first))])
         late = await tx.connection.scalar(text("SELECT now() + interval '10 min'"))
         await tx[Outbox].add(
             NewEmail(EmailKind.EMAIL_CODE, patient, "p@example.org", sealed_code=b"x", expires_at=late)
         )
         claimed = await queue.claim(8, 6)
         assert {mail.kind for mail in claimed} == {EmailKind.CANCELLED, EmailKind.EMAIL_CODE}
-        assert [await delivery.attempt(mail) for mail in claimed] == [Sent(), Sent()]
+        assert [await attempt(delivery, mail) for mail in claimed] == [Sent(), Sent()]
     await delivery.mailer.close()

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from email.message import EmailMessage
 from functools import partial
+from uuid import UUID
 
 import pytest
 
@@ -13,10 +13,11 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
 from server.mailer.delivery import Compose, Delivery
 from server.mailer.entities import ClaimedEmail, QueueStatus
-from server.mailer.message import RenderedEmail, build_message
+from server.mailer.in_hand import MAX_BULK
+from server.mailer.message import OutgoingEmail, RenderedEmail, build_message
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import Mailer, SmtpMailer, SmtpServer
-from server.mailer.worker import MAX_BULK, EmailWorker
+from server.mailer.worker import EmailWorker
 from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.emails import add_mails, change, empty_queue, rows
 from tests.fixtures.mail_sink import MailSink, free_port
@@ -36,10 +37,9 @@ async def sink() -> AsyncIterator[MailSink]:
         yield listening
 
 
-async def compose(mail: ClaimedEmail) -> EmailMessage:
-    return build_message(
-        mail, "MedConnect <no-reply@hospital.example>", RenderedEmail("Test", "text\n", "<p>html</p>"), None
-    )
+async def compose(mails: Sequence[ClaimedEmail]) -> Mapping[UUID, OutgoingEmail | Exception]:
+    letter = RenderedEmail("Test", "text\n", "<p>html</p>")
+    return {mail.id: build_message(mail, "MedConnect <no-reply@hospital.example>", letter, None) for mail in mails}
 
 
 def a_worker(queue: UnitOfWork, mailer: Mailer, composing: Compose = compose) -> EmailWorker:
@@ -158,10 +158,10 @@ async def test_unreachable_mail_server_costs_no_attempt(queue: UnitOfWork) -> No
 
 
 async def test_email_that_cannot_be_composed_does_not_block_others(queue: UnitOfWork, sink: MailSink) -> None:
-    async def stumble(mail: ClaimedEmail) -> EmailMessage:
-        if mail.recipient == "3@example.org":
+    async def stumble(mails: Sequence[ClaimedEmail]) -> Mapping[UUID, OutgoingEmail | Exception]:
+        if "3@example.org" in {mail.recipient for mail in mails}:
             raise KeyError("a name that must not be stored")
-        return await compose(mail)
+        return await compose(mails)
 
     await add(queue, 20)
     worker = a_worker(queue, SmtpMailer(sink.server), stumble)
@@ -179,10 +179,10 @@ async def test_email_that_cannot_be_composed_does_not_block_others(queue: UnitOf
 async def test_stopped_worker_finishes_its_claimed_emails(queue: UnitOfWork, sink: MailSink) -> None:
     composing, released = asyncio.Event(), asyncio.Event()
 
-    async def compose_slowly(mail: ClaimedEmail) -> EmailMessage:
+    async def compose_slowly(mails: Sequence[ClaimedEmail]) -> Mapping[UUID, OutgoingEmail | Exception]:
         composing.set()
         await released.wait()
-        return await compose(mail)
+        return await compose(mails)
 
     await add(queue, 9)
     async with a_worker(queue, SmtpMailer(sink.server), compose_slowly).running():

@@ -8,9 +8,8 @@ import stat
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import SMTP, default
+from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from server.mailer import transport as mailer_module
-from server.mailer.message import build_message
+from server.mailer.message import OutgoingEmail, build_message
 from server.mailer.transport import (
     MailDeferred,
     MaildirMailer,
@@ -32,6 +31,7 @@ from server.mailer.transport import (
     SmtpServer,
 )
 from server.outbox.entities import EmailKind
+from tests.fixtures.emails import parsed
 from tests.fixtures.mail_sink import MailSink, free_port
 from tests.fixtures.rendered_emails import FULL, HOSTILE, MAIL, SENDER, spoken_by
 
@@ -52,12 +52,6 @@ def from_maildir(folder: Path) -> list[EmailMessage]:
     return [parsed(mail.as_bytes()) for mail in mailbox.Maildir(folder)]
 
 
-def parsed(content: bytes) -> EmailMessage:
-    mail = message_from_bytes(content, policy=default)
-    assert isinstance(mail, EmailMessage)
-    return mail
-
-
 @pytest.fixture(params=["smtp", "maildir"])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     if request.param == "maildir":
@@ -69,13 +63,13 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield Place(SmtpMailer(sink.server), arrived, lambda: sink.recipients)
 
 
-def message(text: str = "Hello\n", to: str = "maria@example.org") -> EmailMessage:
+def message(text: str = "Hello\n", to: str = "maria@example.org") -> OutgoingEmail:
     mail = EmailMessage(policy=SMTP)
     mail["From"] = "MedConnect <no-reply@hospital.example>"
     mail["To"] = to
     mail["Subject"] = "Test"
     mail.set_content(text)
-    return mail
+    return OutgoingEmail("no-reply@hospital.example", to, mail.as_bytes())
 
 
 async def test_sent_email_arrives_unchanged(place: Place) -> None:

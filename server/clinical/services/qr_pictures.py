@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from concurrent.futures import Executor
+from threading import Lock
 from typing import Final
 
 from server.qr import picture
@@ -21,14 +22,27 @@ class QrPictures:
         self._executor = executor
         self._kept = kept
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
+        self._one_at_a_time = Lock()
 
     async def png(self, qr_hash: str, text: str) -> bytes:
-        """Returns the PNG of the code with this hash and text."""
-        drawn = self._pictures.get(qr_hash)
-        if drawn is None:
-            drawn = await asyncio.get_running_loop().run_in_executor(self._executor, picture.png, text)
+        """Returns the PNG of the code with this hash and text; draws it in a worker thread."""
+        kept = self._look_up(qr_hash)
+        if kept is not None:
+            return kept
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self.png_here, qr_hash, text)
+
+    def png_here(self, qr_hash: str, text: str) -> bytes:
+        """Returns the same, drawn in the caller's thread, which is not that of the event loop."""
+        drawn = self._look_up(qr_hash) or picture.png(text)
+        with self._one_at_a_time:
             self._pictures[qr_hash] = drawn
-        self._pictures.move_to_end(qr_hash)
-        while len(self._pictures) > self._kept:
-            self._pictures.popitem(last=False)
+            while len(self._pictures) > self._kept:
+                self._pictures.popitem(last=False)
         return drawn
+
+    def _look_up(self, qr_hash: str) -> bytes | None:
+        with self._one_at_a_time:
+            kept = self._pictures.get(qr_hash)
+            if kept is not None:
+                self._pictures.move_to_end(qr_hash)
+            return kept

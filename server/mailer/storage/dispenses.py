@@ -1,5 +1,7 @@
-"""Reads a dispense for the email to the patient."""
+"""Reads dispenses for the emails to the patients."""
 
+from collections.abc import Collection, Mapping
+from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy import text
@@ -7,9 +9,9 @@ from sqlalchemy import text
 from server.db.connection import Connection
 from server.mailer.entities import Dispense, DispensedMedicine
 
-DISPENSE = text(
+DISPENSES = text(
     """
-    SELECT pharmacist.pharmacy_name, log.occurred_at, item.medicine_name, line.quantity
+    SELECT log.id, log.prescription_id, pharmacist.pharmacy_name, log.occurred_at, item.medicine_name, line.quantity
     FROM pharmacy_log AS log
     CROSS JOIN LATERAL (
         SELECT pharmacy_name FROM user_names
@@ -18,8 +20,8 @@ DISPENSE = text(
     ) AS pharmacist
     JOIN dispensed_lines AS line ON line.log_id = log.id
     JOIN prescription_items AS item ON item.id = line.item_id
-    WHERE log.id = :log_id AND log.prescription_id = :prescription_id
-    ORDER BY item.position
+    WHERE log.id = ANY(CAST(:log_ids AS uuid[]))
+    ORDER BY log.id, item.position
     """
 )
 
@@ -30,11 +32,12 @@ class DispenseRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def get(self, log_id: UUID, prescription_id: UUID) -> Dispense:
-        """Returns the dispense of this log entry and prescription. Raises LookupError if there is none."""
-        values = {"log_id": log_id, "prescription_id": prescription_id}
-        rows = await self._connection.rows(DISPENSE, values)
-        if not rows:
-            raise LookupError(f"log entry {log_id} has no dispensed lines")
-        lines = tuple(DispensedMedicine(row["medicine_name"], row["quantity"]) for row in rows)
-        return Dispense(rows[0]["pharmacy_name"], rows[0]["occurred_at"], lines)
+    async def by_log_ids(self, log_ids: Collection[UUID]) -> Mapping[tuple[UUID, UUID], Dispense]:
+        """Returns those of these dispenses that exist, by prescription and entry in the log."""
+        rows = await self._connection.rows(DISPENSES, {"log_ids": list(log_ids)})
+        found = {}
+        for key, group in groupby(rows, key=lambda row: (row["prescription_id"], row["id"])):
+            lines = tuple(group)
+            medicines = tuple(DispensedMedicine(line["medicine_name"], line["quantity"]) for line in lines)
+            found[key] = Dispense(lines[0]["pharmacy_name"], lines[0]["occurred_at"], medicines)
+        return found

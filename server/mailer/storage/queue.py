@@ -56,7 +56,15 @@ _RENEW = text(
     UPDATE emails SET lease_expires_at = now() + interval '{LEASE_SECONDS} s'
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS held (id, fence)
     WHERE emails.id = held.id AND emails.fence = held.fence AND emails.state = 'processing'
+    RETURNING emails.id
     """  # noqa: S608 - the number is a constant of this module
+)
+_RELEASE = text(
+    """
+    UPDATE emails SET state = 'pending', lease_expires_at = NULL
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS held (id, fence)
+    WHERE emails.id = held.id AND emails.fence = held.fence AND emails.state = 'processing'
+    """
 )
 # The code is erased when the email is finished.
 _SETTLE = text(
@@ -127,11 +135,13 @@ class EmailQueue:
         rows = await self._connection.rows(_CLAIM, {"room": room, "bulk_room": bulk_room})
         return tuple(_claimed_email(row) for row in rows)
 
-    async def renew(self, mails: Iterable[ClaimedEmail]) -> None:
-        """Renews the leases of these claims, except those that another worker has taken over."""
-        held = tuple(mails)
-        values = {"ids": [mail.id for mail in held], "fences": [mail.fence for mail in held]}
-        await self._connection.execute(_RENEW, values)
+    async def renew(self, mails: Iterable[ClaimedEmail]) -> Set[UUID]:
+        """Renews the leases of these claims and returns their ids, without those that another worker has taken over."""
+        return set(await self._connection.scalars(_RENEW, _fences(mails)))
+
+    async def release(self, mails: Iterable[ClaimedEmail]) -> None:
+        """Ends claims of emails whose delivery has not begun: any worker may claim them at once."""
+        await self._connection.execute(_RELEASE, _fences(mails))
 
     async def settle(self, outcomes: Iterable[tuple[ClaimedEmail, DeliveryOutcome]]) -> Set[UUID]:
         """Records outcomes and returns the ids of the emails updated.
@@ -167,6 +177,11 @@ class EmailQueue:
 
 def _claimed_email(row: Row) -> ClaimedEmail:
     return ClaimedEmail(**{**row, "kind": EmailKind(row["kind"]), "details": json.loads(row["details"])})
+
+
+def _fences(mails: Iterable[ClaimedEmail]) -> dict[str, list[object]]:
+    held = tuple(mails)
+    return {"ids": [mail.id for mail in held], "fences": [mail.fence for mail in held]}
 
 
 def _encode_outcome(outcome: DeliveryOutcome) -> tuple[str, str, bool, int, int, float]:
