@@ -80,6 +80,7 @@ class EmailRenderer:
             trim_blocks=True,
             lstrip_blocks=True,
             finalize=_flat,
+            auto_reload=False,  # else each email looks at the time stamps of eight files
         )
         self._templates.filters.update(moment=self._moment, indented=_indented, as_lines=_as_lines)
         self._templates.globals.update(full=full, frontend_url=frontend_url.rstrip("/"))

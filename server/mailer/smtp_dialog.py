@@ -159,18 +159,19 @@ class SmtpDialog(asyncio.Protocol):
         self._received = rest
         for line in lines:
             if not _REPLY_LINE.match(line):
-                return self._cut("the server sent a malformed reply")
+                self._cut("the server sent a malformed reply")
+                return
             self._lines.append(line[4:].decode("utf-8", "backslashreplace").strip())
             if line[3:4] != b"-":
                 self._replies.append(Reply(int(line[:3]), "\n".join(self._lines)))
                 self._lines.clear()
         if len(rest) + sum(map(len, self._lines)) > MAX_REPLY_CHARACTERS or len(self._replies) > MAX_UNREAD_REPLIES:
-            return self._cut("the server sent more than a reply")
+            self._cut("the server sent more than a reply")
         self._arrived.set()
-        return None
 
     def _cut(self, fault: str) -> None:
         self._fault = fault
+        self._replies.clear()
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -139,7 +139,7 @@ async def marking(post: Post, worker: ServiceProcess) -> None:
 
 
 async def postponing(post: Post, worker: ServiceProcess) -> None:
-    post.sink.answers["data"] = ["451 4.3.0 later"] * MAX_AT_ONCE
+    post.sink.answers["data"] = ["451 4.3.0 later"] * MAILS_A_POINT  # the worker goes on until the table is locked
     await marking(post, worker)
 
 

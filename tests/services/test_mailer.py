@@ -27,6 +27,7 @@ from server.mailer.transport import (
     Mailer,
     MailRefused,
     MailSystemAway,
+    RecipientRefused,
     SmtpMailer,
     SmtpServer,
 )
@@ -112,18 +113,26 @@ async def test_unwritable_maildir_counts_as_unreachable_mail_system(tmp_path: Pa
 @pytest.mark.parametrize(
     ("stage", "answer", "failure"),
     [
+        ("mail", "452 4.3.1 busy", MailDeferred),
+        ("mail", "552 5.3.4 too large", MailRefused),
         ("rcpt", "451 4.7.1 greylisted", MailDeferred),
-        ("rcpt", "550 5.1.1 no such user", MailRefused),
+        ("rcpt", "550 5.1.1 no such user", RecipientRefused),
         ("data", "452 4.3.1 disk full", MailDeferred),
         ("data", "554 5.6.0 not wanted", MailRefused),
         ("rcpt", "421 4.3.2 shutting down", MailSystemAway),
     ],
 )
-async def test_rejection_by_server_keeps_its_text(stage: str, answer: str, failure: type[Exception]) -> None:
-    async with MailSink(answers={stage: [answer]}).listening() as sink:
+@pytest.mark.parametrize("pipelining", [True, False])
+async def test_rejection_by_server_keeps_its_text(
+    stage: str, answer: str, failure: type[Exception], pipelining: bool
+) -> None:
+    async with MailSink(answers={stage: [answer]}, pipelining=pipelining).listening() as sink:
+        mailer = SmtpMailer(sink.server)
         with pytest.raises(failure, match=answer):
-            await SmtpMailer(sink.server).send(message())
+            await mailer.send(message())
         assert sink.contents == []
+        await mailer.send(message(to="next@example.org"))
+        assert sink.recipients == [["next@example.org"]]
 
 
 async def test_a_server_that_is_not_there_is_away() -> None:
