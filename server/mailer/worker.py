@@ -125,7 +125,7 @@ class EmailWorker:
             async with self._work.begin() as tx:
                 await tx[EmailQueue].release(waiting)
         except Exception as error:  # their leases end within half a minute
-            _log.warning("mails_not_released", error=type(error).__name__)
+            _log.warning("emails_not_released", error=type(error).__name__)
         else:
             self._changed()
 

@@ -18,6 +18,8 @@ from server.events.storage.events import AT_ONCE, EventRepository
 
 POLL_SECONDS: Final = 1.0
 """How long an event waits for its position if no notification arrives."""
+PAUSE_SECONDS: Final = 0.05
+"""The least pause between two rounds: a busy email worker wakes the sequencer twice for each of its batches."""
 RETRY_SECONDS: Final = 0.1
 """The pause before another attempt for events that must wait for an older transaction."""
 
@@ -69,4 +71,5 @@ class Sequencer:
                 await self._done()
             except Exception as error:  # no event is lost by any error: the next round includes it
                 _log.warning("positions_not_assigned", error=type(error).__name__)
+            await asyncio.sleep(PAUSE_SECONDS)
             await background.set_within(self._wake, pause)
