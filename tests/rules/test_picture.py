@@ -63,7 +63,7 @@ def test_a_quiet_zone_of_four_modules_surrounds_the_code() -> None:
     assert (left, top, image.width - right, image.height - bottom) == (margin,) * 4
 
 
-@pytest.mark.parametrize("length", [1, 84, 85, 99, 106, 107, 122, 123, 130, 300])
+@pytest.mark.parametrize("length", [1, 14, 84, 85, 99, 106, 107, 122, 123, 130, 180, 300])
 def test_picture_has_the_modules_that_qrcode_draws(length: int) -> None:
     text = ("aB3_" * length)[:length]
     code = QRCode(error_correction=ERROR_CORRECT_M, border=4, mask_pattern=2)
