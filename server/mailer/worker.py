@@ -87,6 +87,7 @@ class EmailWorker:
                     await self._give_back()
                 elif begun := self._in_hand.begin(_now()):
                     deliveries.create_task(self._handle(begun))
+                    self._claim_if_few_wait()
                 await background.set_within(self._to_send, POLL_SECONDS)
                 self._to_send.clear()
             await self._give_back()
@@ -98,6 +99,10 @@ class EmailWorker:
                 await background.set_within(self._wake, POLL_SECONDS)
             self._wake.clear()
         self._to_send.set()
+
+    def _claim_if_few_wait(self) -> None:
+        if self._in_hand.wants_more:
+            self.wake()
 
     async def _claim(self) -> tuple[ClaimedEmail, ...]:
         room, bulk_room = self._in_hand.room
@@ -179,8 +184,7 @@ class EmailWorker:
             written = mail.id in settled
             _log.info("email_handled", email=str(mail.id), outcome=type(outcome).__name__, written=written)
         self._to_send.set()
-        if self._in_hand.wants_more:
-            self.wake()
+        self._claim_if_few_wait()
         self._changed()
 
     async def _show_life(self) -> None:
