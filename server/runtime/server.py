@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
@@ -42,7 +42,7 @@ from server.api.interceptors.refresh_cookie import RefreshCookie
 from server.api.interceptors.request_log import RequestLog
 from server.api.interceptors.stream_lifetime import StreamLifetime
 from server.api.interceptors.validation import Validation
-from server.api.listening import OPTIONS, listen, listening_on_socket
+from server.api.listening import OPTIONS, AcceptLines, listen, listening_on_socket
 from server.api.pharmacy.servicer import PharmacyServicer
 from server.api.status import check_published
 from server.audit.audit_context import Subject
@@ -121,9 +121,10 @@ async def serving(core: Core, socket: Path | None = None, address: str | None = 
         server = grpc.aio.server(
             interceptors=[chain(core, services, stopping)], options=options, maximum_concurrent_rpcs=CALLS_AT_ONCE
         )
-        _add_servicers(server, services)
+        lines: Any = AcceptLines(server)  # the generated functions take anything that handlers can be added to
+        _add_servicers(lines, services)
         state = Health(core.health_work.ping)
-        health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(state.servicer, lines)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
         port = 0 if address is None else listen(server, address, settings.tls)
@@ -190,7 +191,7 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Intercepto
     )
 
 
-def _add_servicers(server: grpc.aio.Server, services: Services) -> None:
+def _add_servicers(server: Any, services: Services) -> None:  # noqa: ANN401 - gRPC's server, or its AcceptLines
     auth_service_pb2_grpc.add_AuthServiceServicer_to_server(
         AuthServicer(
             services.accounts,
