@@ -1,14 +1,16 @@
 """The Prometheus metrics of this process: calls, rate limits, failed stores."""
 
 import asyncio
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
+from itertools import accumulate
 from typing import Final, Generic, Protocol, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -68,6 +70,38 @@ class LimitCounts(Collector):
         return [family]
 
 
+class _CallCounts(Collector):
+    """How calls ended and how long they took; plain numbers, because every call is counted in both."""
+
+    def __init__(self) -> None:
+        self._ended: dict[tuple[str, str], int] = defaultdict(int)
+        self._took: dict[str, list[float]] = defaultdict(lambda: [0.0] * (len(SECONDS) + 2))
+        """By method: the calls up to each of SECONDS, those that took longer, and the sum of all their seconds."""
+
+    def ended(self, method: str, reason: str) -> None:
+        """Counts a call that ended."""
+        self._ended[method, reason] += 1
+
+    def took(self, method: str, seconds: float) -> None:
+        """Counts a call by its duration."""
+        counts = self._took[method]
+        counts[bisect_left(SECONDS, seconds)] += 1
+        counts[-1] += seconds
+
+    def collect(self) -> Iterable[Metric]:
+        """Returns the counts as Prometheus metrics."""
+        calls = CounterMetricFamily("medconnect_calls", "Calls by outcome.", labels=["method", "reason"])
+        for labels, count in list(self._ended.items()):
+            calls.add_metric(labels, count)
+        seconds = HistogramMetricFamily(
+            "medconnect_call_seconds", "Duration of unary calls.", labels=["method"]
+        )
+        bounds = [*map(str, SECONDS), "+Inf"]
+        for method, (*counts, total) in list(self._took.items()):
+            seconds.add_metric([method], list(zip(bounds, accumulate(counts), strict=True)), total)
+        return [calls, seconds]
+
+
 class Metrics:
     """The counters of one process, since its start."""
 
@@ -75,14 +109,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._limits = LimitCounts()
         self.registry.register(self._limits)
-        calls = Counter("medconnect_calls", "Calls by outcome.", ["method", "reason"], registry=self.registry)
-        seconds = Histogram(
-            "medconnect_call_seconds",
-            "Duration of unary calls.",
-            ["method"],
-            buckets=SECONDS,
-            registry=self.registry,
-        )
+        self._calls = _CallCounts()
+        self.registry.register(self._calls)
         denials = Counter(
             "medconnect_anonymous_denials",
             "Calls refused because they had no valid token.",
@@ -117,18 +145,16 @@ class Metrics:
         )
         self._silence = _Children(silence)
         self._works = _Children(works)
-        self._call = _Children(calls)
-        self._seconds = _Children(seconds)
         self._denial = _Children(denials)
         self._failure = _Children(failures)
 
     def call_ended(self, method: str, reason: str) -> None:
         """Counts a call that ended: OK, or with the reason of its failure."""
-        self._call[method, reason].inc()
+        self._calls.ended(method, reason)
 
     def call_took(self, method: str, seconds: float) -> None:
         """Records how long a unary call took."""
-        self._seconds[method,].observe(seconds)
+        self._calls.took(method, seconds)
 
     def anonymous_denied(self, method: str) -> None:
         """Counts a refused call without a valid token."""
