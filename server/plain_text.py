@@ -81,6 +81,8 @@ def stored(text: str, *, block: bool = False) -> tuple[str, str]:
 
     Takes time linear in the length. A stored text is stored again unchanged.
     """
+    if text.isascii() and text.isprintable():  # most texts: nothing is invisible and nothing can be refused
+        return text, "must not be blank" if text.isspace() else ""
     seen = without_unseen(text, block=block)
     wrong = next(_faults(text, seen, block), "")
     return (text, wrong) if wrong else (unicodedata.normalize("NFC", seen), "")

@@ -23,7 +23,7 @@ def rules(message: Message) -> TextRules:
 
 
 def complaints(message: Message) -> dict[str, str]:
-    return {violation.field: violation.message for violation in rules(message).apply(message)}
+    return {violation.field: violation.message for violation in rules(message).violations(message)}
 
 
 def option(message: Message, field: str) -> int:

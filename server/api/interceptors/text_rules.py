@@ -1,7 +1,7 @@
 """Normalizes the texts of a request and checks them against the rules of their fields."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from buf.validate import validate_pb2
@@ -15,23 +15,30 @@ from server.errors import FieldViolation
 _NOT_MAILABLE: Final = re.compile(r"^\.|\.\.|\.@|^=\?")
 """Addresses that HTML's rule accepts and mail programs do not: RFC 5321's dots, and RFC 2047's encoded words."""
 
-_Step = Callable[[Message, str], Iterator[FieldViolation]]
+_Step = Callable[[Message, str, list[FieldViolation]], None]
+"""Applies the rules of one field to a message at a path, and adds the violations to the list."""
 
 
 class TextRules:
-    """The rules of one message type, read once from its descriptor.
-
-    `apply` brings every text that is not verbatim into the form in which it is stored (`plain_text`), in place, and
-    yields a violation for each text with forbidden characters, and for each list that is too long, without walking it.
-    """
+    """The rules of one message type, read once from its descriptor."""
 
     def __init__(self, descriptor: Descriptor) -> None:
         self._steps: Sequence[_Step] = [step for field in descriptor.fields if (step := _step(field)) is not None]
 
-    def apply(self, message: Message, prefix: str = "") -> Iterator[FieldViolation]:
-        """Normalizes the texts of a message and yields their violations; `prefix` is the message's path."""
+    def violations(self, message: Message) -> list[FieldViolation]:
+        """Brings every text that is not verbatim into the form in which it is stored (`plain_text`), in place.
+
+        Returns a violation for each text with forbidden characters, and for each list that is too long, without
+        walking it.
+        """
+        found: list[FieldViolation] = []
+        self.apply(message, "", found)
+        return found
+
+    def apply(self, message: Message, prefix: str, found: list[FieldViolation]) -> None:
+        """Does the same for a message inside another; `prefix` is its path there."""
         for step in self._steps:
-            yield from step(message, prefix)
+            step(message, prefix, found)
 
 
 def _step(field: FieldDescriptor) -> _Step | None:
@@ -41,57 +48,68 @@ def _step(field: FieldDescriptor) -> _Step | None:
     elif field.message_type is not None:
         step = _build_nested(field, field.message_type)
     elif field.type == FieldDescriptor.TYPE_STRING:
-        step = _text(field)
+        step = _texts(field) if field.is_repeated else _text(field)
     return _bound_items(field, step) if field.is_repeated else step
 
 
 def _bound_items(field: FieldDescriptor, step: _Step | None) -> _Step:
+    name, json_name = field.name, field.json_name
     rules = field.GetOptions().Extensions[validate_pb2.field]
     most = rules.repeated.max_items or rules.map.max_pairs
 
-    def bounded(message: Message, prefix: str) -> Iterator[FieldViolation]:
-        if 0 < most < len(getattr(message, field.name)):
-            yield FieldViolation(f"{prefix}{field.json_name}", f"must contain no more than {most} item(s)")
+    def bounded(message: Message, prefix: str, found: list[FieldViolation]) -> None:
+        if 0 < most < len(getattr(message, name)):
+            found.append(FieldViolation(f"{prefix}{json_name}", f"must contain no more than {most} item(s)"))
         elif step is not None:
-            yield from step(message, prefix)
+            step(message, prefix, found)
 
     return bounded
 
 
 def _text(field: FieldDescriptor) -> _Step:
+    name, json_name = field.name, field.json_name
     option = field.GetOptions().Extensions[access_pb2.text]
     address = field.GetOptions().Extensions[validate_pb2.field].string.email
 
-    def repeated(message: Message, prefix: str) -> Iterator[FieldViolation]:
-        values: Any = getattr(message, field.name)
-        for index, text in enumerate(values):
-            normal, wrong = _check_text(text, option)
-            if wrong:
-                yield FieldViolation(f"{prefix}{field.json_name}[{index}]", wrong)
-            elif normal is not text:
-                values[index] = normal
-
-    def single(message: Message, prefix: str) -> Iterator[FieldViolation]:
-        text: str = getattr(message, field.name)
+    def single(message: Message, prefix: str, found: list[FieldViolation]) -> None:
+        text: str = getattr(message, name)
+        if not text:
+            return
         normal, wrong = _check_text(text, option)
         if address and _NOT_MAILABLE.search(normal):
             wrong = "must be a valid email address"
         if wrong:
-            yield FieldViolation(f"{prefix}{field.json_name}", wrong)
+            found.append(FieldViolation(f"{prefix}{json_name}", wrong))
         elif normal is not text:
-            setattr(message, field.name, normal)
+            setattr(message, name, normal)
 
-    return repeated if field.is_repeated else single
+    return single
+
+
+def _texts(field: FieldDescriptor) -> _Step:
+    name, json_name = field.name, field.json_name
+    option = field.GetOptions().Extensions[access_pb2.text]
+
+    def repeated(message: Message, prefix: str, found: list[FieldViolation]) -> None:
+        values: Any = getattr(message, name)
+        for index, text in enumerate(values):
+            normal, wrong = _check_text(text, option)
+            if wrong:
+                found.append(FieldViolation(f"{prefix}{json_name}[{index}]", wrong))
+            elif normal is not text:
+                values[index] = normal
+
+    return repeated
 
 
 def _pairs(field: FieldDescriptor) -> _Step:
     """Checks a map of texts, one line each; a violation names only the map, because callers choose the keys."""
 
-    def pairs(message: Message, prefix: str) -> Iterator[FieldViolation]:
+    def pairs(message: Message, prefix: str, found: list[FieldViolation]) -> None:
         given: Any = getattr(message, field.name)
         judged = [_check_text(text, access_pb2.TEXT_UNSPECIFIED) for pair in given.items() for text in pair]
         if wrong := next(filter(None, (wrong for _, wrong in judged)), ""):
-            yield FieldViolation(f"{prefix}{field.json_name}", wrong)
+            found.append(FieldViolation(f"{prefix}{field.json_name}", wrong))
             return
         normal = [text for text, _ in judged]
         given.clear()
@@ -101,15 +119,16 @@ def _pairs(field: FieldDescriptor) -> _Step:
 
 
 def _build_nested(field: FieldDescriptor, inner_type: Descriptor) -> _Step:
+    name, json_name = field.name, field.json_name
     rules = TextRules(inner_type)
 
-    def repeated(message: Message, prefix: str) -> Iterator[FieldViolation]:
-        for index, inner in enumerate(getattr(message, field.name)):
-            yield from rules.apply(inner, f"{prefix}{field.json_name}[{index}].")
+    def repeated(message: Message, prefix: str, found: list[FieldViolation]) -> None:
+        for index, inner in enumerate(getattr(message, name)):
+            rules.apply(inner, f"{prefix}{json_name}[{index}].", found)
 
-    def single(message: Message, prefix: str) -> Iterator[FieldViolation]:
-        if message.HasField(field.name):
-            yield from rules.apply(getattr(message, field.name), f"{prefix}{field.json_name}.")
+    def single(message: Message, prefix: str, found: list[FieldViolation]) -> None:
+        if message.HasField(name):
+            rules.apply(getattr(message, name), f"{prefix}{json_name}.", found)
 
     return repeated if field.is_repeated else single
 

@@ -6,7 +6,7 @@ import protovalidate
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
 
-from server.api.interceptors.base import Next
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.api.interceptors.text_rules import TextRules
 from server.errors import FieldViolation, MalformedBody, ValidationFailed
@@ -20,7 +20,7 @@ _WORDS: Final = {
 """Replacements for messages that only engineers understand: patterns, and numbers that REST callers never see."""
 
 
-class Validation:
+class Validation(Interceptor):
     """Sets `message`; every broken rule is named by the field's path in JSON names.
 
     request_types: compiled at the start, because a type's first check takes milliseconds.
@@ -43,7 +43,7 @@ class Validation:
             message = request_type.FromString(body)
         except DecodeError:
             raise MalformedBody() from None
-        violations = list(self._texts[request_type].apply(message))
+        violations = self._texts[request_type].violations(message)
         if not violations:
             violations = [_violation(message, found) for found in self._validator.collect_violations(message)]
         if violations:
