@@ -1,7 +1,7 @@
 """The caller of the current call: account, role, session and client address."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
@@ -22,6 +22,11 @@ class Caller:
     user_id: UUID
     role: Role
     session_id: UUID
+    account: str = field(init=False, compare=False, repr=False)
+    """The account's id as text: the log and the rate limits of every call need it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "account", str(self.user_id))
 
 
 _caller: ContextVar[Caller] = ContextVar("caller")

@@ -1,9 +1,11 @@
 """Logging as JSON lines on standard error."""
 
+import asyncio
 import logging
 import sys
 import traceback
-from typing import Final
+from json.encoder import encode_basestring_ascii
+from typing import Final, TextIO
 
 import structlog
 
@@ -13,6 +15,8 @@ LONGEST: Final = 256
 
 def configure(level: str) -> None:
     """Configures the process's logging, once; level is `debug`, `info`, `warning` or `error`."""
+    global _calls
+    _calls = _Lines(sys.stderr) if logging.getLevelNamesMapping()[level.upper()] <= logging.INFO else None
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -27,6 +31,49 @@ def configure(level: str) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler for handler in root.handlers if not isinstance(handler, _Libraries)] + [_Libraries()]
+
+
+def write_call(
+    *, request_id: str, method: str, outcome: str, seconds: float, user_id: str | None, address: str, at: str
+) -> None:
+    """Writes the line of a call that ended, in the form of all lines; nothing before `configure`, or above `info`.
+
+    The line is written by hand, because structlog takes 30 µs for it and every call has one. Callers choose the request
+    id and the method (before it is known to exist); everything else comes from this server.
+    """
+    if _calls is not None:
+        user = "null" if user_id is None else f'"{user_id}"'
+        _calls.add(
+            f'{{"request_id": {_quote(request_id)}, "method": {_quote(method)}, "outcome": "{outcome}",'
+            f' "milliseconds": {1000 * seconds:.1f}, "user_id": {user}, "address": "{address}",'
+            f' "event": "call", "level": "info", "timestamp": "{at}"}}\n'
+        )
+
+
+def _quote(text: str) -> str:
+    return encode_basestring_ascii(text[:LONGEST])
+
+
+class _Lines:
+    """Writes lines at the next turn of the event loop, all of a turn at once: a write costs more than a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._waiting: list[str] = []
+
+    def add(self, line: str) -> None:
+        """Adds a line, which must end with a line break."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._waiting.append(line)
+
+    def _write(self) -> None:
+        lines, self._waiting = self._waiting, []
+        self._stream.write("".join(lines))
+        self._stream.flush()
+
+
+_calls: _Lines | None = None
 
 
 class _Libraries(logging.Handler):

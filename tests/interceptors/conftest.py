@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from server import logs
-from server.api.interceptors import error_mapping, request_log
+from server.api.interceptors import error_mapping
 from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
 from tests.interceptors.probe import House, running_house
@@ -30,8 +30,8 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dic
     before = structlog.get_config()
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(logs, "_calls", None)  # Restores the state before the test afterwards.
     logs.configure("info")
-    for module in (error_mapping, request_log):
-        monkeypatch.setattr(module, "_log", structlog.get_logger())
+    monkeypatch.setattr(error_mapping, "_log", structlog.get_logger())
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     structlog.configure(**before)

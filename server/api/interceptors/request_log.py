@@ -2,18 +2,15 @@
 
 import asyncio
 
-import structlog
-
-from server.api.interceptors.base import Next
+from server import logs
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.clock import Clock
 from server.errors import DeclaredError, Reason
 from server.metrics import UNKNOWN_METHOD, Metrics
 
-_log = structlog.get_logger()
 
-
-class RequestLog:
+class RequestLog(Interceptor):
     """Writes the line when the call ends, however it ends."""
 
     def __init__(self, clock: Clock, metrics: Metrics) -> None:
@@ -38,14 +35,14 @@ class RequestLog:
         finally:
             seconds = self._clock.monotonic() - started
             self._count(call, outcome, seconds)
-            _log.info(
-                "call",
+            logs.write_call(
                 request_id=call.request_id,
                 method=call.method.name,
                 outcome=outcome,
-                milliseconds=round(1000 * seconds, 1),
-                user_id=str(call.caller.user_id) if call.caller else None,
+                seconds=seconds,
+                user_id=call.caller.account if call.caller else None,
                 address=call.address,
+                at=self._clock.now().isoformat().replace("+00:00", "Z"),
             )
 
     def _count(self, call: Call, outcome: str, seconds: float) -> None:
