@@ -8,7 +8,7 @@ Source: ITU-T I.371 (GCRA); Boulder, ratelimits/gcra.go.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 ROUNDING: Final = 1e-3
@@ -22,15 +22,13 @@ class Limit:
     name: str
     tokens: int
     period: float
+    interval: float = field(init=False, compare=False, repr=False)
+    """The seconds in which one token is refilled."""
 
     def __post_init__(self) -> None:
         if self.tokens < 1 or self.period <= 0:
             raise ValueError(f"limit {self.name} needs at least one token and a positive period")
-
-    @property
-    def interval(self) -> float:
-        """The seconds in which one token is refilled."""
-        return self.period / self.tokens
+        object.__setattr__(self, "interval", self.period / self.tokens)
 
     def scaled(self, factor: float) -> "Limit":
         """Returns the limit with its tokens multiplied by `factor`, at least one."""

@@ -54,6 +54,9 @@ LATER: Final = {
 """Budgets that a use case charges once the key is known: a session, a pharmacist who looked up an unknown reference
 number, an email address that a user entered as their own."""
 
+REFUNDED: Final = frozenset({"login"})
+"""Groups whose successful calls get their own budget's token back: only failures count."""
+
 SHARED_LIMITS: Final = (*BY_ADDRESS.values(), LATER["lookup_misses"], LATER["confirmation"])
 """Limits that apply across all processes and refuse calls if they cannot be evaluated: they slow guessing down."""
 SHARED: Final = frozenset(limit.name for limit in SHARED_LIMITS)
@@ -105,15 +108,16 @@ class Budgets:
 
     def of(self, caller: Caller | None, group: str, address: str) -> Sequence[Budget]:
         """Returns the budgets of a call: those of its caller, or of its address if it has none, and of its group."""
+        if caller is not None and group not in BY_ADDRESS:
+            return self._of_user(caller, group)
         limits = self._in_network(address) if self._networks else self._anywhere
         budgets = limits.budgets(group, address, stranger=caller is None)
-        if caller is None:
-            return budgets
-        user = str(caller.user_id)
-        if group in self._by_user:
-            budgets.append((self._by_user[group], user))
-        budgets.append((self._roles[caller.role], user))
-        return budgets
+        return budgets if caller is None else budgets + self._of_user(caller, group)
+
+    def _of_user(self, caller: Caller, group: str) -> list[Budget]:
+        role = (self._roles[caller.role], caller.account)
+        limit = self._by_user.get(group)
+        return [role] if limit is None else [(limit, caller.account), role]
 
     def limit_named(self, name: str) -> Limit:
         """Returns a limit that a use case charges."""
@@ -121,7 +125,7 @@ class Budgets:
 
     def returned_on_success(self, group: str, budgets: Sequence[Budget]) -> Sequence[Budget]:
         """Returns the budgets that a successful call gets refunded: for a sign-in, the sign-in budget."""
-        return [budget for budget in budgets if budget[0].name == group] if group == "login" else ()
+        return [budget for budget in budgets if budget[0].name == group] if group in REFUNDED else ()
 
     def limits(self) -> Mapping[str, Limit]:
         """Returns every limit by its name, as it applies outside known networks."""

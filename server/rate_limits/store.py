@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from server.rate_limits.bucket import Decision, Limit, refund, take_all
+from server.rate_limits.bucket import Decision, Limit, refund, take, take_all
 
 MAX_BUCKETS: Final = 200_000
 
@@ -67,6 +67,12 @@ class MemoryStore:
     async def take(self, requests: Sequence[tuple[Limit, str]], now: float) -> list[Decision]:
         """See BucketStore. Never awaits, so no other call runs between reading and charging."""
         self._sweep(_SWEEP_STEPS * len(requests), now)
+        if len(requests) == 1:  # most calls have only the budget of their role
+            [(limit, key)] = requests
+            decision = take(self._tat(limit, key, now), limit, now)
+            if decision.allowed:
+                self._charge(limit, key, decision.tat)
+            return [decision]
         decisions = take_all([(limit, self._tat(limit, key, now)) for limit, key in requests], now)
         if all(decision.allowed for decision in decisions):
             for (limit, key), decision in zip(requests, decisions, strict=True):

@@ -2,16 +2,16 @@
 
 from math import ceil
 
-from server.api.interceptors.base import Next
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.auth.services.revocation_cache import RevocationCache
 from server.clock import Clock
 from server.rate_limits.bucket import Decision
-from server.rate_limits.budgets import Budgets
+from server.rate_limits.budgets import REFUNDED, Budgets
 from server.rate_limits.rate_limiter import RateLimiter, refusal
 
 
-class RateLimit:
+class RateLimit(Interceptor):
     """Takes a token from each bucket of the call; the strictest limit decides and is reported.
 
     revocations: a call with a token of a revoked session is charged like one without a token, not to its account.
@@ -33,16 +33,16 @@ class RateLimit:
         budgets = self._budgets.of(None if ended else call.caller, group, call.address)
         charge = await self._limiter.charge_call(budgets)
         strictest = charge.strictest
-        self._report(call, strictest)
+        if call.method.streaming or not strictest.allowed:
+            self._report(call, strictest)
         if not strictest.allowed:
             raise refusal(strictest)
         try:
             await proceed(call)
-            returned = self._budgets.returned_on_success(group, budgets)
-            if returned:
-                await self._limiter.refund(returned)
+            if group in REFUNDED:
+                await self._limiter.refund(self._budgets.returned_on_success(group, budgets))
         finally:
-            if charge.changed:
+            if not call.method.streaming:
                 self._report(call, charge.strictest)
 
     def _report(self, call: Call, decision: Decision) -> None:
