@@ -4,8 +4,6 @@ An interceptor sets it before the use case runs. Outside a call (`medconnect up`
 the system.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
@@ -65,11 +63,6 @@ def set_subject(subject: Subject) -> None:
         context.subject = subject
 
 
-@contextmanager
-def use(context: AuditContext) -> Iterator[AuditContext]:
-    """Makes the context current until the block is left."""
-    token = _context.set(context)
-    try:
-        yield context
-    finally:
-        _context.reset(token)
+def enter(context: AuditContext) -> None:
+    """Makes the context current for the rest of the call's task; only the audit interceptor calls this."""
+    _context.set(context)

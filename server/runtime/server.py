@@ -166,12 +166,13 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Intercepto
     methods = read_methods(SERVICES)
     clock = core.clock
     authentication, access = Authentication(services.access_tokens), Access(services.revocations)
-    failures, reception, direct_calls = ErrorMapping(), ReceiveRequest(), DirectCalls()
+    failures, client_address = ErrorMapping(), ClientAddress()
+    direct_calls, reception = DirectCalls(), ReceiveRequest()
     return InterceptorChain(
         [
             failures,  # every error raised further in becomes a status here
             RequestLog(clock, core.metrics),  # sees how every call ends, refused ones too
-            ClientAddress(),  # limits and the log need the client address
+            client_address,  # limits and the log need the client address
             direct_calls,  # rejects clients that already use their share of the call slots
             authentication,  # limits need to know the caller; refuses no call
             RateLimit(services.budgets, core.limiter, clock, services.revocations),
@@ -187,7 +188,7 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Intercepto
         ],
         methods,
         OPEN_METHODS,
-        [failures, direct_calls, HealthCallLimit(), reception],
+        [failures, client_address, direct_calls, HealthCallLimit(), reception],
     )
 
 

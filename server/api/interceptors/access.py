@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from server.api.interceptors.base import Next
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.auth.services.revocation_cache import RevocationCache
 from server.errors import RoleNotAllowed, Unauthenticated
@@ -18,7 +18,7 @@ OPEN_METHODS: Final = frozenset(
 """Health and reflection: the only methods without an access option. Every client may call them."""
 
 
-class Access:
+class Access(Interceptor):
     """Checks token, session, role, and that the account is active, in this order.
 
     Methods for certain roles show or change personal data, so they require a confirmed email address.

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from google.protobuf.message import DecodeError
 
-from server.api.interceptors.base import Next
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.audit import audit_context
 from server.audit.audit_context import NOTHING, AuditContext, Subject
@@ -43,7 +43,7 @@ class NotRecorded(Exception):
     """A use case succeeded without its audit record: an error of the server, so the response is withheld."""
 
 
-class Audit:
+class Audit(Interceptor):
     """Sets the audit context, and records refusals in their own transaction after that of the call has ended."""
 
     def __init__(self, work: UnitOfWork) -> None:
@@ -55,17 +55,17 @@ class Audit:
         here = AuditContext(
             call.method.full_name, call.request_id, call.host, call.first("user-agent") or "", call.caller
         )
-        with audit_context.use(here):
-            try:
-                await proceed(call)
-            except DeclaredError as error:
-                await self._record_refusal(call, here, error)
-                raise
-            except Exception:
-                await self._record_refusal(call, here, Internal())
-                raise
-            if call.method.audit is not None and here.recorded is None:
-                raise NotRecorded(call.method.full_name)
+        audit_context.enter(here)
+        try:
+            await proceed(call)
+        except DeclaredError as error:
+            await self._record_refusal(call, here, error)
+            raise
+        except Exception:
+            await self._record_refusal(call, here, Internal())
+            raise
+        if call.method.audit is not None and here.recorded is None:
+            raise NotRecorded(call.method.full_name)
 
     async def _record_refusal(self, call: Call, here: AuditContext, error: DeclaredError) -> None:
         """Records a refusal in a separate task, which continues if the client disconnects meanwhile."""

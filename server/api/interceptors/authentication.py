@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from server.api.interceptors.base import Next
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.auth.tokens.access_tokens import AccessTokens
 from server.errors import Unauthenticated
@@ -11,7 +11,7 @@ from server.identity import Caller, set_caller
 SCHEME: Final = "bearer"
 
 
-class Authentication:
+class Authentication(Interceptor):
     """Reads the one `authorization` value of the call."""
 
     def __init__(self, tokens: AccessTokens) -> None:

@@ -32,6 +32,10 @@ class Interceptor(Protocol):
     Interceptors are plain coroutines: as async context managers the chain would cost three times as much.
     """
 
+    def concerns(self, method: Method) -> bool:
+        """Returns whether the interceptor has anything to decide for calls of this method; if not, they skip it."""
+        return True
+
     async def intercept(self, call: Call, proceed: Next) -> None:
         """Runs the rest of the chain by `proceed`; errors of the handler pass through here."""
         ...
@@ -92,7 +96,7 @@ class InterceptorChain(grpc.aio.ServerInterceptor):
             serve = handler.unary_stream or handler.unary_unary
             call.reply = await serve(_tolerant(handler.request_deserializer, call.body), call.context)
 
-        surrounded = self._surround(handle, self._for_open_methods)
+        surrounded = _surround(method, handle, self._for_open_methods)
 
         async def answer(_: object, context: Context) -> Any:  # noqa: ANN401 - grpc serializes what the handler answers
             call = Call(method, context, _request_id())
@@ -109,7 +113,7 @@ class InterceptorChain(grpc.aio.ServerInterceptor):
             if call.reply is None:
                 call.reply = handler.response_serializer(await handler.unary_unary(call.message, call.context))
 
-        surrounded = self._surround(handle, self._interceptors)
+        surrounded = _surround(method, handle, self._interceptors)
 
         async def answer(_: object, context: Context) -> bytes | None:
             call = Call(method, context, _request_id())
@@ -132,18 +136,20 @@ class InterceptorChain(grpc.aio.ServerInterceptor):
                         begun = True
                     await _write(call, handler.response_serializer(response))
 
-        surrounded = self._surround(handle, self._interceptors)
+        surrounded = _surround(method, handle, self._interceptors)
 
         async def answer(_: object, context: Context) -> None:
             await surrounded(Call(method, context, _request_id()))
 
         return answer
 
-    @staticmethod
-    def _surround(handle: Next, interceptors: Sequence[Interceptor]) -> Next:
-        for interceptor in reversed(interceptors):
+
+def _surround(method: Method, handle: Next, interceptors: Sequence[Interceptor]) -> Next:
+    """Returns the handler inside the interceptors that concern its method."""
+    for interceptor in reversed(interceptors):
+        if interceptor.concerns(method):
             handle = partial(interceptor.intercept, proceed=handle)
-        return handle
+    return handle
 
 
 async def _write(call: Call, message: bytes) -> None:

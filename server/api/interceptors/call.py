@@ -1,6 +1,6 @@
 """The state of one call in the interceptor chain."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import grpc.aio
@@ -16,15 +16,17 @@ class Call:
     """The state that interceptors share; each sets its part for those that run after it."""
 
     __slots__ = (
+        "_last",
+        "_metadata",
         "address",
         "body",
         "caller",
         "context",
         "cookies",
+        "direct",
         "headers",
         "host",
         "message",
-        "metadata",
         "method",
         "reply",
         "request_id",
@@ -36,8 +38,11 @@ class Call:
         self.context = context
         self.request_id = request_id
         """The id of this call in responses and in the log."""
-        self.metadata: Mapping[str, tuple[Any, ...]] = _group_metadata(context.invocation_metadata() or ())
-        """The client's metadata: all values of each key, in order."""
+        self._metadata: Sequence[tuple[str, Any]] = context.invocation_metadata() or ()  # type: ignore[assignment] # pairs
+        self._last: dict[str, Any] = dict(self._metadata)
+        """The last value of each key; most calls repeat no key, so that there is nothing to group."""
+        self.direct = True
+        """True if the call came without the edge (client_address)."""
         self.rest = False
         """True if the call came through the edge as REST (client_address)."""
         self.host = ""
@@ -54,7 +59,7 @@ class Call:
         """The response: the handler's, or the stored one of the first call with the same key (idempotency)."""
         self.headers: dict[str, str] = {"x-request-id": request_id}
         """The metadata of the response."""
-        self.cookies: list[str] = []
+        self.cookies: Sequence[str] = ()
         """The values of `set-cookie`; a response may have several (refresh_cookie)."""
 
     def name(self, request_id: str) -> None:
@@ -66,14 +71,19 @@ class Call:
         """Returns the response's metadata, with the cookies."""
         return (*self.headers.items(), *(("set-cookie", cookie) for cookie in self.cookies))
 
+    def has(self, key: str) -> bool:
+        """Returns whether the client's metadata contains the key."""
+        return key in self._last
+
+    def values(self, key: str) -> list[Any]:
+        """Returns all values of a key in the client's metadata, in order."""
+        return [value for name, value in self._metadata if name == key]
+
     def first(self, key: str) -> str | None:
         """Returns the only value of a text key; None if there is none, or more than one."""
-        values = self.metadata.get(key, ())
-        return values[0] if len(values) == 1 and isinstance(values[0], str) else None
-
-
-def _group_metadata(metadata: Any) -> dict[str, tuple[Any, ...]]:  # noqa: ANN401 - grpc types keys and values loosely
-    grouped: dict[str, tuple[Any, ...]] = {}
-    for key, value in metadata:
-        grouped[key] = (*grouped.get(key, ()), value)
-    return grouped
+        value = self._last.get(key)
+        if not isinstance(value, str):
+            return None
+        if len(self._last) < len(self._metadata) and len(self.values(key)) > 1:
+            return None
+        return value

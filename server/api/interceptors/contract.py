@@ -1,7 +1,7 @@
 """Reads the options of each method from the descriptors, once."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
@@ -42,16 +42,14 @@ class Method:
     """The audit event of each success, and of each refusal of a known caller."""
     subject_field: str
     """The request field that names the object of the call, such as `patient_id`; empty for none."""
+    name: str = field(init=False)
+    """The method's name without its service: `ScanQrCode`."""
+    full_name: str = field(init=False)
+    """Service and method: `medconnect.pharmacy.v1.PharmacyService/ScanQrCode`; unique for each method."""
 
-    @property
-    def name(self) -> str:
-        """The method's name without its service: `ScanQrCode`."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def full_name(self) -> str:
-        """Service and method: `medconnect.pharmacy.v1.PharmacyService/ScanQrCode`; unique for each method."""
-        return self.path.removeprefix("/")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.path.rpartition("/")[2])
+        object.__setattr__(self, "full_name", self.path.removeprefix("/"))
 
 
 def unknown_method(path: str) -> Method:

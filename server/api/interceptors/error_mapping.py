@@ -6,7 +6,7 @@ import math
 import grpc.aio
 import structlog
 
-from server.api.interceptors.base import Next
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.api.status import CODES, DETAILS_KEY, to_status
 from server.errors import DeclaredError, Internal, ServerBusy
@@ -14,7 +14,7 @@ from server.errors import DeclaredError, Internal, ServerBusy
 _log = structlog.get_logger()
 
 
-class ErrorMapping:
+class ErrorMapping(Interceptor):
     """Sends declared errors as declared; logs undeclared ones and sends INTERNAL without details."""
 
     async def intercept(self, call: Call, proceed: Next) -> None:

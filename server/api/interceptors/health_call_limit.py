@@ -2,16 +2,15 @@
 
 from typing import Final
 
-from server.api.interceptors.base import Next
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
-from server.api.interceptors.client_address import EDGE
 from server.errors import ServerBusy
 
 OPEN_CALLS: Final = 100
 """The maximum of concurrent health calls: a health watch lasts without limit and holds a call slot."""
 
 
-class HealthCallLimit:
+class HealthCallLimit(Interceptor):
     """Keeps the other slots free. The edge's own checks are not counted: without responses it would admit no calls."""
 
     def __init__(self) -> None:
@@ -19,7 +18,7 @@ class HealthCallLimit:
 
     async def intercept(self, call: Call, proceed: Next) -> None:
         """Raises ServerBusy, or proceeds."""
-        if call.context.peer().startswith(EDGE) and "x-client-ip" not in call.metadata:
+        if not call.direct and not call.has("x-client-ip"):
             await proceed(call)
             return
         if self._open >= OPEN_CALLS:

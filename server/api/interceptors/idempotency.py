@@ -3,8 +3,9 @@
 import re
 from typing import Final
 
-from server.api.interceptors.base import Next
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
+from server.api.interceptors.contract import Method
 from server.api.interceptors.request_hash import request_hash
 from server.audit import audit_context
 from server.audit.audit_context import NOTHING, Subject
@@ -19,7 +20,7 @@ REPLAYED: Final = "idempotent-replayed"
 _KEY: Final = re.compile(r"[\x21-\x7e]{16,255}")
 
 
-class Idempotency:
+class Idempotency(Interceptor):
     """Opens the transaction that the use case joins, and stores its response in it.
 
     Both are committed together or not at all. hash_key: 32 bytes; the key of the hashes of requests.
@@ -29,12 +30,16 @@ class Idempotency:
         self._work = work
         self._hash_key = hash_key
 
+    def concerns(self, method: Method) -> bool:
+        """Returns whether the method is a write that accepts a key."""
+        return method.idempotent
+
     async def intercept(self, call: Call, proceed: Next) -> None:
         """Sets `reply` to the stored first success, or proceeds and stores the reply.
 
         Raises IdempotencyKeyInvalid, IdempotencyKeyReused or RequestInProgress. Failures are not stored.
         """
-        if not call.method.idempotent or HEADER not in call.metadata or call.caller is None or call.message is None:
+        if not call.has(HEADER) or call.caller is None or call.message is None:
             await proceed(call)
             return
         keyed = KeyedCall(call.caller.user_id, call.method.full_name, _key(call))

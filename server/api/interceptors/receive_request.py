@@ -3,24 +3,24 @@
 import asyncio
 from typing import Final
 
-from server.api.interceptors.base import GONE_SECONDS, Next
+from server.api.interceptors.base import GONE_SECONDS, Interceptor, Next
 from server.api.interceptors.call import Call
-from server.errors import DeadlineExceeded, MalformedBody
+from server.api.interceptors.time_limit import SharedTimer, run_within
+from server.errors import MalformedBody
 
 RECEIVE_SECONDS: Final = 10.0
 """A slow client occupies a call slot while it uploads, so the wait is bounded."""
 
 
-class ReceiveRequest:
+class ReceiveRequest(Interceptor):
     """Runs after the rate limits, so that a call over its limit is refused before its upload and holds no slot."""
+
+    def __init__(self) -> None:
+        self._waiting = SharedTimer()
 
     async def intercept(self, call: Call, proceed: Next) -> None:
         """Sets `body`. Raises DeadlineExceeded when the request does not arrive in time."""
-        try:
-            async with asyncio.timeout(RECEIVE_SECONDS):
-                body = await call.context.read()
-        except TimeoutError:
-            raise DeadlineExceeded() from None
+        body = await run_within(RECEIVE_SECONDS, call.context.read(), self._waiting.call_later)
         if not isinstance(body, bytes):
             # No request: the client disconnected, or sent too much. gRPC cancels this task for it, but may do so later.
             await asyncio.sleep(GONE_SECONDS)

@@ -12,8 +12,9 @@ from typing import Final
 from medconnect.auth.v1 import auth_service_pb2 as pb
 
 from server.api.auth.mapping import ROLES
-from server.api.interceptors.base import Next
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
+from server.api.interceptors.contract import Method
 from server.auth.rules.lifetimes import Lifetimes
 from server.errors import RefreshTokenInvalid
 
@@ -43,7 +44,7 @@ _ANSWERS: Final[Mapping[str, type[pb.RegisterResponse | pb.LoginResponse | pb.Re
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-class RefreshCookie:
+class RefreshCookie(Interceptor):
     """Puts the cookie's token into the request, and the response's token into the cookie.
 
     lifetimes: how long an unused token lives, and its cookie with it.
@@ -55,6 +56,10 @@ class RefreshCookie:
         plain = f"Path={PATH}; HttpOnly; SameSite=Strict"
         host = "Path=/; HttpOnly; SameSite=Strict; Secure"
         self._attributes = {HOST_COOKIE: host, COOKIE: f"{plain}; Secure"} if secure else {COOKIE: plain}
+
+    def concerns(self, method: Method) -> bool:
+        """Returns whether the method opens, continues or ends a session."""
+        return method.path in _ANSWERS or method.path == _LOGOUT
 
     async def intercept(self, call: Call, proceed: Next) -> None:
         """Proceeds; raises RefreshTokenInvalid for a refresh without any token.
@@ -74,7 +79,7 @@ class RefreshCookie:
         if call.method.path == _LOGOUT:
             self._set(call, "", timedelta(0))
             call.headers["clear-site-data"] = CLEARED
-        elif call.method.path in _ANSWERS and call.reply is not None:
+        elif call.reply is not None:
             answer = _ANSWERS[call.method.path].FromString(call.reply)
             self._set(call, answer.refresh_token, self._lifetimes.of(ROLES[answer.user.role]).idle)
             answer.ClearField("refresh_token")
@@ -83,8 +88,8 @@ class RefreshCookie:
     def _set(self, call: Call, token: str, age: timedelta) -> None:
         """Sets the cookie under its current name, and deletes the call's cookie under the previous name."""
         present, *former = self._attributes
-        call.cookies = [self._written(present, token, age)]
-        call.cookies += [self._written(name, "", timedelta(0)) for name in former if _values(call, name)]
+        replaced = (self._written(name, "", timedelta(0)) for name in former if _values(call, name))
+        call.cookies = (self._written(present, token, age), *replaced)
 
     def _written(self, name: str, token: str, age: timedelta) -> str:
         return f"{name}={token}; Max-Age={int(age.total_seconds())}; {self._attributes[name]}"
@@ -108,6 +113,6 @@ class RefreshCookie:
 
 def _values(call: Call, name: str) -> list[str]:
     """Returns the values of the call's cookies of that name."""
-    cookies = "; ".join(value for value in call.metadata.get("cookie", ()) if isinstance(value, str))
+    cookies = "; ".join(value for value in call.values("cookie") if isinstance(value, str))
     pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
     return [value for found, _, value in pairs if found == name]

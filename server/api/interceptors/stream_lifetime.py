@@ -11,8 +11,9 @@ from uuid import UUID
 from server import background
 from server.api.interceptors.access import Access
 from server.api.interceptors.authentication import Authentication
-from server.api.interceptors.base import Next
+from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
+from server.api.interceptors.contract import Method
 from server.clock import Clock
 from server.errors import Draining, TooManyStreams
 from server.identity import Caller
@@ -25,7 +26,7 @@ SPREAD_SECONDS: Final = 3 * 60
 """Spreads the ends of streams that were opened together, and so their reopening."""
 
 
-class StreamLifetime:
+class StreamLifetime(Interceptor):
     """Repeats the checks of authentication and access for as long as a stream is open.
 
     stopping: set when the server is about to stop: streams would keep it waiting.
@@ -38,14 +39,15 @@ class StreamLifetime:
         self._stopping = stopping
         self._open: Counter[UUID] = Counter()
 
+    def concerns(self, method: Method) -> bool:
+        """Returns whether the method's response is a stream."""
+        return method.streaming
+
     async def intercept(self, call: Call, proceed: Next) -> None:
         """Raises TooManyStreams or Draining at once, or the error that forbids the call as soon as there is one.
 
         A stream that reaches its maximum age ends without an error, as does one that is open when the server stops.
         """
-        if not call.method.streaming:
-            await proceed(call)
-            return
         if self._stopping.is_set():
             raise Draining()
         with self._count_stream(call.caller):
