@@ -1,11 +1,10 @@
 """Writes generated/edge_tables.lua: the data about the protos that Envoy's Lua filter needs (`make protos`).
 
-The module contains four tables, all read from the descriptor set:
+The module contains three tables, all read from the descriptor set:
 
-- `routes`: method and path of every HTTP rule, with the fields in the path, and the messages of its query or body and
-  of its response, if they lead to enums;
-- `messages`: for every message that leads to an enum, the names of the fields that do, and their targets;
-- `enums`: the short word of every enum name, such as `PRESCRIPTION_STATUS_SCANNED = "scanned"`;
+- `routes`: method and path of every HTTP rule, whether it takes a body, and the fields in the path;
+- `enums`: the short word of every name of the enums that requests and responses contain, such as
+  `PRESCRIPTION_STATUS_SCANNED = "scanned"`;
 - `json_names`: the fields whose JSON name is not the camel case of their proto name.
 """
 
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, MethodDescriptor
 
 GENERATED = Path(__file__).parent.parent / "generated"
 PACKAGE = "medconnect."
@@ -35,14 +34,14 @@ class EdgeTablesError(Exception):
 
 
 class EdgeTables:
-    """Collects the tables while routes are added; `messages` and `enums` fill up with what the routes reach."""
+    """Collects the tables while routes are added; `enums` and `json_names` fill up with what the routes reach."""
 
     def __init__(self) -> None:
         """Starts with empty tables."""
         self.routes: list[Lua] = []
-        self.messages: dict[str, Lua] = {}
         self.enums: dict[str, Lua] = {}
         self.json_names: dict[str, str] = {}
+        self._added: set[str] = set()
 
     def add_method(self, method: MethodDescriptor) -> None:
         """Adds a method's routes, if it has HTTP rules; raises EdgeTablesError for an unsupported rule."""
@@ -60,66 +59,33 @@ class EdgeTables:
         if not getattr(rule, verb).startswith(API):
             raise EdgeTablesError(f"{method.full_name}: a path outside {API}, where neither body nor time is limited")
         route: dict[str, Lua] = {"method": verb.upper(), "path": re.sub(r"\{\w+\}", "*", getattr(rule, verb))}
-        if self.add_message(method.input_type):
-            route["body" if rule.body else "query"] = method.input_type.full_name
         if rule.body:
             route["takes_body"] = True
         bound = [method.input_type.fields_by_name[name] for name in re.findall(r"\{(\w+)\}", getattr(rule, verb))]
         if bound:
             route["in_path"] = {name: True for field in bound for name in (field.name, field.json_name)}
-        self._add_answer(route, method, rule)
-        self._add_json_names(method.input_type)
+        self._add_fields(method.input_type)
+        self._add_fields(method.output_type)
         self.routes.append(route)
 
-    def _add_answer(self, route: dict[str, Lua], method: MethodDescriptor, rule: http_pb2.HttpRule) -> None:
-        answer: Descriptor | None = method.output_type
-        if rule.response_body:
-            answer = method.output_type.fields_by_name[rule.response_body].message_type
-        if answer and self.add_message(answer):
-            route["answer"] = answer.full_name
-
-    def add_message(self, message: Descriptor, above: tuple[str, ...] = ()) -> bool:
-        """Adds a message and all messages in it; returns True if it leads to an enum (only then it is kept).
-
-        Raises EdgeTablesError for a message inside itself, which a request could make the Lua filter follow without
-        end, and for a map that leads to an enum.
-        """
-        if message.full_name in above:
-            raise EdgeTablesError(f"{message.full_name} contains itself")
-        fields: dict[str, Lua] = {}
-        for field in message.fields:
-            target = self._target(field, (*above, message.full_name))
-            if target and field.message_type and field.message_type.GetOptions().map_entry:
-                raise EdgeTablesError(f"{field.full_name}: a map must not lead to an enum")
-            if target:
-                # The transcoder accepts both names, and writes the JSON name.
-                fields[field.name] = fields[field.json_name] = target
-        if fields:
-            self.messages[message.full_name] = fields
-        return bool(fields)
-
-    def _target(self, field: FieldDescriptor, above: tuple[str, ...]) -> Lua | None:
-        if field.enum_type:
-            self.enums.setdefault(field.enum_type.full_name, words(field.enum_type))
-            return {"enum": field.enum_type.full_name}
-        if field.message_type and self.add_message(field.message_type, above):
-            return {"message": field.message_type.full_name}
-        return None
-
-    def _add_json_names(self, message: Descriptor) -> None:
+    def _add_fields(self, message: Descriptor) -> None:
+        if message.full_name in self._added:
+            return
+        self._added.add(message.full_name)
         for field in message.fields:
             known = self.json_names.setdefault(field.name, field.json_name)
             if known != field.json_name:
                 raise EdgeTablesError(f"{field.full_name}: {field.name} is {known} elsewhere")
-            if field.message_type:
-                self._add_json_names(field.message_type)
+            if field.enum_type:
+                self.enums.setdefault(field.enum_type.full_name, words(field.enum_type))
+            elif field.message_type:
+                self._add_fields(field.message_type)
 
     def as_lua(self) -> str:
         """Returns the tables as a Lua module."""
         odd_names = {name: json for name, json in self.json_names.items() if json != camel_case(name)}
         tables: dict[str, Lua] = {
             "routes": self.routes,
-            "messages": self.messages,
             "enums": self.enums,
             "json_names": odd_names,
         }
@@ -127,9 +93,14 @@ class EdgeTables:
 
 
 def words(enum: EnumDescriptor) -> dict[str, str]:
-    """Returns the short word of each name of an enum: the name without the enum's prefix, in lower case."""
-    prefix = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum.name).upper() + "_"
-    return {value.name: value.name.removeprefix(prefix).lower() for value in enum.values}
+    """Returns the short word of each name of an enum."""
+    return {value.name: short_word(enum.name, value.name) for value in enum.values}
+
+
+def short_word(enum: str, name: str) -> str:
+    """Returns the word of an enum's value: its name without the enum's prefix, in lower case."""
+    prefix = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum).upper() + "_"
+    return name.removeprefix(prefix).lower()
 
 
 def camel_case(name: str) -> str:

@@ -1,7 +1,7 @@
 """Rebuilds generated/ from the .proto files (`make protos`), or checks that it is up to date (`--check`).
 
-The first protoc call writes the messages, the second the typed gRPC stubs, the third the descriptor set that Envoy
-reads, the fourth a descriptor set with comments, the source of the OpenAPI document.
+The first protoc call writes the messages, the second the typed gRPC stubs, the third the descriptor set that clients
+and the edge's files are made from, the fourth one with comments, the source of the OpenAPI document.
 google/** is never generated: googleapis-common-protos carries it, and two copies clash at import.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-from protos import edge_tables
+from protos import edge_tables, rest_descriptors
 from protos.openapi import document
 
 PROTOS = Path(__file__).parent
@@ -47,6 +47,7 @@ def generate(out: Path) -> None:
     for directory in {path.parent for path in out.rglob("*_pb2.py")}:
         (directory / "py.typed").touch()
     edge_tables.main(out)
+    rest_descriptors.main(out)
     document.main(out, commented_descriptors())
 
 

@@ -71,7 +71,7 @@ class EdgeConfig:
     drain_seconds: float = 25.0
     """How long the edge waits at its stop for calls in flight."""
     generated: Path = GENERATED
-    """The folder of descriptors.binpb and edge_tables.lua."""
+    """The folder of rest_descriptors.binpb and edge_tables.lua."""
     sites: tuple[Site, ...] = SITES
     """The files that Envoy serves to browsers."""
 
@@ -110,7 +110,7 @@ def services(descriptors: Path) -> list[str]:
 
 def filled_in(config: EdgeConfig, template: str) -> str:
     """Returns envoy.yaml with every `"${NAME}"` replaced. Raises KeyError for a name without a value."""
-    descriptors = config.generated.absolute() / "descriptors.binpb"
+    descriptors = config.generated.absolute() / "rest_descriptors.binpb"
     routes = [route for file in served(config.sites) for route in _routes(file)]
     spread = re.sub(
         r'^( *- )"\$\{FILE_ROUTES\}"$', lambda found: _lines(found[1], routes), template, flags=re.MULTILINE

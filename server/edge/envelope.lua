@@ -1,20 +1,19 @@
 -- The Lua filter that gives REST its form. Native gRPC and gRPC-Web pass unchanged.
 --
--- Requests: rejects oversized requests, unknown paths, wrong methods and bodies that are not JSON; replaces enum words by
--- enum names.
--- Responses: puts the transcoder's JSON into the envelope and its google.rpc.Status into the error format; replaces enum
--- names by words.
+-- Requests: rejects oversized requests, unknown paths, wrong methods and bodies that are not JSON.
+-- Responses: puts the transcoder's JSON into the envelope and its google.rpc.Status into the error format. Enum words come
+-- from the transcoder itself (protos/rest_descriptors.py), so the JSON of a success is not parsed here.
 --
 -- Danger: `body()` invalidates header objects. Fetch them again afterwards, or the script fails (counter lua.errors).
 
 local tables = require("edge_tables")
 local json_name = require("field_names").new(tables.json_names)
 local drain = require("drain")
-local enums = require("enums").new(tables)
 local errors = require("errors")
 local json = require("json")
 local limits = require("limits")
 local media_types = require("media_types")
+local percent_encoding = require("percent_encoding")
 local replies = require("replies").new(tables, json_name)
 local routes = require("routes").new(tables.routes)
 local strict_json = require("strict_json").new(json_name)
@@ -23,7 +22,6 @@ local envelope = {}
 
 local METADATA = "medconnect"
 local JSON = "application/json" -- the transcoder's content type
-local EVENTS = "text/event-stream"
 local JSON_OUT = "application/json; charset=utf-8" -- the edge's content type
 local REPLY_HEADER = "x-local-reply" -- marks Envoy's local replies (envoy.yaml); the value holds the response code details
 local SPARE_ID_HEADER = "x-spare-request-id" -- the id of a local reply to a request that had no id yet
@@ -71,17 +69,6 @@ local function has_foreign_body(headers, takes_body)
   return has_body or (takes_body and content_type ~= nil and length == nil)
 end
 
--- Returns the error of a query that the transcoder would accept: a query parameter would override the same parameter of the path.
-local function query_problem(route, query)
-  if query == "" then return nil end
-  if route.takes_body then return "This call takes no query parameters." end
-  for parameter in query:gmatch("[^&]+") do
-    local name = enums.decode_parameter(parameter:match("^[^=]*"))
-    if route.in_path and route.in_path[name] then return name .. " is part of the path." end
-  end
-  return nil
-end
-
 -- Rejects a body that the strict reader does not accept.
 local function refuse_body(handle, fault)
   if fault.is_repeated then
@@ -92,19 +79,14 @@ local function refuse_body(handle, fault)
   refuse_field(handle, "MALFORMED_BODY", message, fault.field, fault.place .. ": " .. fault.message)
 end
 
--- Checks the body of a call and translates its enum words. Invalidates header objects that were fetched before.
+-- Checks the body of a call. Invalidates header objects that were fetched before.
 local function read_body(handle, route)
   local body = handle:body()
   if drain.is_too_large(handle) then return refuse_too_large(handle) end
   if not body or body:length() == 0 then return end
   if not route.takes_body then return refuse(handle, 400, "MALFORMED_REQUEST", "This call takes no body.") end
-  local text = body:getBytes(0, body:length())
-  local fault = strict_json:fault(text)
+  local fault = strict_json:fault(body:getBytes(0, body:length()))
   if fault then return refuse_body(handle, fault) end
-  local longer = enums:lengthen(text, route.body)
-  if longer == text then return end
-  local length = body:setBytes(longer)
-  handle:headers():replace("content-length", tostring(length))
 end
 
 -- Rejects REST calls whose headers are already invalid; returns the route number of other calls.
@@ -117,7 +99,7 @@ local function find_route(handle, headers, path, query)
   if has_foreign_body(headers, route.takes_body) then
     return refuse(handle, 415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json.")
   end
-  local problem = query_problem(route, query)
+  local problem = routes.query_problem(route, query)
   if problem then return refuse(handle, 400, "VALIDATION_FAILED", problem) end
   return number
 end
@@ -142,22 +124,13 @@ function envelope.on_request(handle)
   local known = handle:streamInfo():dynamicMetadata()
   known:set(METADATA, "route", number)
   known:set(METADATA, "request_id", headers:get("x-request-id") or "")
-  if route.query and query ~= "" then
-    headers:replace(":path", path .. "?" .. enums:lengthen_query(query, route.query))
-  end
   read_body(handle, route)
-end
-
-local function percent_decode(text)
-  return (text:gsub("%%(%x%x)", function(hex)
-    return string.char(tonumber(hex, 16))
-  end))
 end
 
 -- Wraps a response in the success envelope; a response without a message (a key set) is returned unchanged.
 local function wrap(text, message)
   if not message then return text end
-  return '{"success":true,"message":' .. json.quote(percent_decode(message)) .. ',"data":' .. text .. "}"
+  return '{"success":true,"message":' .. json.quote(percent_encoding.decode(message)) .. ',"data":' .. text .. "}"
 end
 
 local function take(headers, name)
@@ -207,26 +180,17 @@ local function shape_local_reply(handle, headers, status, details)
   end)
 end
 
--- The transcoder emits whole events, one or several per chunk.
-local function shape_events(handle, message)
-  for chunk in handle:bodyChunks() do
-    chunk:setBytes(enums:shorten_events(chunk:getBytes(0, chunk:length()), message))
-  end
-end
-
 local function shape_answer(handle, headers, status, known)
   local message, code = take(headers, "x-message"), take(headers, "x-http-code")
   local request_id = request_id_of(headers, known.request_id)
   for _, name in ipairs(INTERNAL_HEADERS) do
     headers:remove(name)
   end
-  local content_type, answer = headers:get("content-type"), tables.routes[known.route].answer
-  if content_type == EVENTS and answer then return shape_events(handle, answer) end
-  if content_type ~= JSON then return end
+  if headers:get("content-type") ~= JSON then return end
   headers:replace("content-type", JSON_OUT)
   replace_body(handle, function(text)
-    if status == 200 then return wrap(enums:shorten(text, answer), message), code or status end
-    local problem = errors.from_status(text, status, request_id, enums)
+    if status == 200 then return wrap(text, message), code or status end
+    local problem = errors.from_status(text, status, request_id, tables.enums)
     return errors.write(problem), problem.status
   end)
 end

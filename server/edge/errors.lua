@@ -54,7 +54,7 @@ local function say_for_grpc(problem, words)
   end
 end
 
--- Converts the google.rpc.Status of a failure, which the transcoder wrote as JSON. `enums` has the words of prescription states.
+-- Converts the google.rpc.Status of a failure, which the transcoder wrote as JSON. `enums` holds the words of each enum's names.
 function errors.from_status(text, http_status, request_id, enums)
   local status = json.read(text)
   local problem = {
@@ -71,7 +71,7 @@ function errors.from_status(text, http_status, request_id, enums)
       problem.type = detail.reason
       problem.status = STATUS_OF_REASON[detail.reason] or http_status
       for name, value in pairs(detail.metadata or {}) do
-        if name == "state" then value = enums.to_word[STATES][value] or value end
+        if name == "state" then value = enums[STATES][value] or value end
         problem.members[name] = (WRITERS[name] or json.quote)(value)
       end
     elseif detail["@type"] == BAD_REQUEST then

@@ -36,7 +36,7 @@ local function json_path(self, path)
 end
 
 local function must_be(self, type)
-  local words = self.enums[type:match("^type%.googleapis%.com/(.*)$")]
+  local words = self.enums[type:match("^type%.googleapis%.com/(.*)%.Word$")] -- see protos/rest_descriptors.py
   if not words then return TYPES[type] or "must be an object" end
   local sorted = {}
   for _, word in pairs(words) do

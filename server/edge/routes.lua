@@ -1,4 +1,6 @@
--- Finds the routes of a path by HTTP method.
+-- Finds the routes of a path by HTTP method, and checks their queries.
+
+local percent_encoding = require("percent_encoding")
 
 local routes = {}
 routes.__index = routes
@@ -39,6 +41,17 @@ function routes:find(path)
   end
   collect(self.root, segments, 1, methods)
   return methods
+end
+
+-- Returns the error of a query that the transcoder would accept: a query parameter would override the same parameter of the path.
+function routes.query_problem(route, query)
+  if query == "" then return nil end
+  if route.takes_body then return "This call takes no query parameters." end
+  for parameter in query:gmatch("[^&]+") do
+    local name = percent_encoding.decode((parameter:match("^[^=]*"):gsub("+", " ")))
+    if route.in_path and route.in_path[name] then return name .. " is part of the path." end
+  end
+  return nil
 end
 
 return routes

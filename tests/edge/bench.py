@@ -16,37 +16,26 @@ LUA = Path(__file__).parents[2] / "server/edge"
 SCRIPT = """
 package.path = "LUA/?.lua"
 local json = require("json")
-local tables = {
-  enums = { Colour = { COLOUR_RED = "red", COLOUR_DARK_BLUE = "dark_blue" } },
-  messages = {
-    Box = {
-      colour = { enum = "Colour" }, colours = { enum = "Colour" },
-      box = { message = "Box" }, boxes = { message = "Box" },
-    },
-  },
-}
-local enums = require("enums").new(tables)
+local tables = { enums = { Colour = { COLOUR_RED = "red", COLOUR_DARK_BLUE = "dark_blue" } } }
 local json_name = require("field_names").new({ shoe_size = "footLength" })
 local errors = require("errors")
 local media_types = require("media_types")
 local replies = require("replies").new(tables, json_name)
-local routes = require("routes").new({ { method = "GET", path = "/api/v1/boxes/*/lid" } })
+local routes = require("routes")
+local known_routes = routes.new({ { method = "GET", path = "/api/v1/boxes/*/lid" } })
 local strict_json = require("strict_json").new(json_name)
 local function found(problem)
   return problem and (problem.field or "") .. "|" .. problem.message .. "|" .. problem.place or "fine"
 end
 local tasks = {
-  shorten = function(text) return enums:shorten(text, "Box") end,
-  lengthen = function(text) return enums:lengthen(text, "Box") end,
   rewrite = function(text) return json.quote(json.read(text)) end,
   judge = function(text) return found(strict_json:fault(text)) end,
-  query = function(text) return enums:lengthen_query(text, "Box") end,
-  parameter = function(text) return require("enums").decode_parameter(text) end,
-  path = function(text) return tostring(next(routes:find("/" .. text))) end,
+  path = function(text) return tostring(next(known_routes:find("/" .. text))) end,
+  query = function(text) return tostring(routes.query_problem({ in_path = { id = true } }, text)) end,
+  message = function(text) return json.quote(require("percent_encoding").decode(text)) end,
   media_type = function(text) return tostring(media_types.is_json(text)) .. tostring(media_types.is_grpc(text)) end,
-  events = function(text) return enums:shorten_events(text, "Box") end,
   status = function(text)
-    return errors.write(errors.from_status('{"code":3,"message":' .. json.quote(text) .. "}", 400, "id", enums))
+    return errors.write(errors.from_status('{"code":3,"message":' .. json.quote(text) .. "}", 400, "id", tables.enums))
   end,
   complaint = function(text)
     local complaint = text .. ": invalid value " .. text .. " for type " .. text

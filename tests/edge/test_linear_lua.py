@@ -9,9 +9,7 @@ import pytest
 from tests.edge.bench import Bench, run_bench
 
 KIB: Final = (16, 32, 64)
-TASKS: Final = (
-    *("judge", "lengthen", "shorten", "query", "parameter", "path", "media_type", "events", "status", "complaint"),
-)
+TASKS: Final = ("judge", "query", "message", "path", "media_type", "status", "complaint")
 """The entry points whose bytes a client chooses."""
 ROUNDS: Final = 12
 NOISE_SECONDS: Final = 0.002
@@ -40,10 +38,7 @@ HOSTILE: Final = {
     **{
         piece: repeated(piece) for piece in ("a=", "&a", "=&", "%4", "%41", "a&=", "a.b", "_a", "a_", "/api", "//", "é")
     },
-    **{
-        piece: repeated(piece)
-        for piece in ("data: ", "data: {}\n\n", " for type ", ": invalid value ", '\\"', "\\u0041")
-    },
+    **{piece: repeated(piece) for piece in (" for type ", ": invalid value ", '\\"', "\\u0041")},
     "a long name": between("colour", "a", ""),
     "a long string": between('{"name":"', "a", '"}'),
     "a string of escapes": between('{"name":"', "\\u00e9", '"}'),
