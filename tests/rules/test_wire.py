@@ -5,6 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from medconnect.clinical.v1 import clinical_service_pb2, patient_pb2
 from medconnect.options.v1 import access_pb2
 
@@ -19,6 +20,22 @@ def test_a_moment_keeps_its_microseconds_in_any_zone() -> None:
     elsewhere = moment.astimezone(timezone(timedelta(hours=-7)))
     assert wire.timestamp(moment) == wire.timestamp(elsewhere)
     assert wire.timestamp(elsewhere).ToDatetime(tzinfo=UTC) == moment
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(1900, 1, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(2100, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 1, tzinfo=UTC),
+    ],
+)
+def test_timestamp_at_the_limits_equals_that_of_protobuf(moment: datetime) -> None:
+    expected = Timestamp()
+    expected.FromDatetime(moment.replace(tzinfo=None))
+    assert wire.timestamp(moment) == expected
 
 
 def test_a_day_goes_there_and_back() -> None:

@@ -1,14 +1,17 @@
-"""Maps clinical messages and entities to each other."""
+"""Maps clinical messages and entities to each other.
+
+What lists contain is filled in place, by functions called `fill_…`: a message that is passed to another one is copied,
+which would more than double the cost of a list.
+"""
 
 from typing import Any, Final
 from uuid import UUID
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
 from medconnect.clinical.v1 import patient_pb2, prescription_pb2, visit_pb2
 
-from server.api.wire import date_text, enum_pair, fill_page, read_date, read_uuid, timestamp
+from server.api.wire import date_text, enum_pair, fill_page, fill_timestamp, read_date, read_uuid, timestamp
 from server.clinical.entities import (
     NewPrescription,
     NewPrescriptionItem,
@@ -20,7 +23,6 @@ from server.clinical.entities import (
     Prescription,
     PrescriptionItem,
     PrescriptionStatus,
-    QrCode,
     Visit,
     VisitType,
     VitalSigns,
@@ -155,22 +157,28 @@ def _vital_signs(message: visit_pb2.VitalSigns) -> VitalSigns:
 
 def visit_message(visit: Visit) -> visit_pb2.MedicalVisit:
     """Returns a visit as a message."""
-    return visit_pb2.MedicalVisit(
-        id=str(visit.id),
-        patient_id=str(visit.patient_id),
-        patient_name=visit.patient_name,
-        doctor_name=visit.doctor_name,
-        visit_date=visit.visit_date.isoformat(),
-        visit_type=VISIT_TYPE_NUMBERS[visit.visit_type],
-        chief_complaint=visit.chief_complaint,
-        symptoms=visit.symptoms,
-        diagnosis=visit.diagnosis,
-        treatment_notes=visit.treatment_notes,
-        recommendations=visit.recommendations,
-        hospital_name=visit.hospital_name,
-        vital_signs=None if visit.vital_signs is None else _vital_signs_message(visit.vital_signs),
-        created_at=timestamp(visit.created_at),
-    )
+    message = visit_pb2.MedicalVisit()
+    fill_visit(message, visit)
+    return message
+
+
+def fill_visit(message: visit_pb2.MedicalVisit, visit: Visit) -> None:
+    """Sets the fields of a visit."""
+    message.id = str(visit.id)
+    message.patient_id = str(visit.patient_id)
+    message.patient_name = visit.patient_name
+    message.doctor_name = visit.doctor_name
+    message.visit_date = visit.visit_date.isoformat()
+    message.visit_type = VISIT_TYPE_NUMBERS[visit.visit_type]
+    message.chief_complaint = visit.chief_complaint
+    message.symptoms = visit.symptoms
+    message.diagnosis = visit.diagnosis
+    message.treatment_notes = visit.treatment_notes
+    message.recommendations = visit.recommendations
+    message.hospital_name = visit.hospital_name
+    if visit.vital_signs is not None:
+        message.vital_signs.MergeFrom(_vital_signs_message(visit.vital_signs))
+    fill_timestamp(message.created_at, visit.created_at)
 
 
 def _vital_signs_message(measured: VitalSigns) -> visit_pb2.VitalSigns:
@@ -185,7 +193,9 @@ def _vital_signs_message(measured: VitalSigns) -> visit_pb2.VitalSigns:
 
 def visits_response(page: Page[Visit]) -> pb.ListMedicalVisitsResponse:
     """Returns the response with a page of visits."""
-    response = pb.ListMedicalVisitsResponse(visits=map(visit_message, page.items))
+    response = pb.ListMedicalVisitsResponse()
+    for visit in page.items:
+        fill_visit(response.visits.add(), visit)
     fill_page(response, page)
     return response
 
@@ -213,86 +223,94 @@ def _new_item(message: pb.NewPrescriptionItem) -> NewPrescriptionItem:
     )
 
 
-def item_message(item: PrescriptionItem) -> prescription_pb2.PrescriptionItem:
-    """Returns a medicine of a prescription as a message."""
-    return prescription_pb2.PrescriptionItem(
-        id=str(item.id),
-        medicine_name=item.medicine_name,
-        dosage=item.dosage,
-        frequency=item.frequency,
-        quantity=item.quantity,
-        instructions=item.instructions,
-        route=item.route,
-        duration_days=item.duration_days,
-        dispensed_quantity=item.dispensed_quantity,
-        remaining_quantity=item.remaining_quantity,
-    )
+def fill_item(message: prescription_pb2.PrescriptionItem, item: PrescriptionItem) -> None:
+    """Sets the fields of a medicine of a prescription."""
+    message.id = str(item.id)
+    message.medicine_name = item.medicine_name
+    message.dosage = item.dosage
+    message.frequency = item.frequency
+    message.quantity = item.quantity
+    message.instructions = item.instructions
+    message.route = item.route
+    if item.duration_days is not None:
+        message.duration_days = item.duration_days
+    message.dispensed_quantity = item.dispensed_quantity
+    message.remaining_quantity = item.remaining_quantity
 
 
-def qr_code_info(code: QrCode, is_used: bool) -> prescription_pb2.QrCodeInfo:
-    """Returns the part of a code that every reader of its prescription may see."""
-    return prescription_pb2.QrCodeInfo(
-        qr_hash=code.qr_hash,
-        is_used=is_used,
-        scan_count=code.scan_count,
-        expires_at=timestamp(code.expires_at),
-    )
+def code_message(prescription: Prescription) -> prescription_pb2.QrCodeInfo:
+    """Returns the part of a prescription's current code that every reader of the prescription may see."""
+    message = prescription_pb2.QrCodeInfo()
+    fill_code(message, prescription)
+    return message
 
 
-def present_code(prescription: Prescription) -> prescription_pb2.QrCodeInfo:
-    """Returns the same part of a prescription's current code."""
-    return qr_code_info(prescription.qr_code, _is_used(prescription))
+def fill_code(message: prescription_pb2.QrCodeInfo, prescription: Prescription) -> None:
+    """Sets the same part of a prescription's current code."""
+    code = prescription.qr_code
+    message.qr_hash = code.qr_hash
+    message.is_used = _is_used(prescription)
+    message.scan_count = code.scan_count
+    fill_timestamp(message.expires_at, code.expires_at)
 
 
 def prescription_message(prescription: Prescription) -> prescription_pb2.Prescription:
     """Returns a prescription as the doctor who wrote it sees it."""
-    return prescription_pb2.Prescription(
-        **_shared_fields(prescription),
-        patient_id=str(prescription.patient_id),
-        patient_name=prescription.patient_name,
-        visit_id="" if prescription.visit_id is None else str(prescription.visit_id),
-        doctor_notes=prescription.doctor_notes,
-        patient_email_status=EMAIL_STATUS_NUMBERS[prescription.patient_email_status],
-    )
+    message = prescription_pb2.Prescription()
+    fill_prescription(message, prescription)
+    return message
+
+
+def fill_prescription(message: prescription_pb2.Prescription, prescription: Prescription) -> None:
+    """Sets the fields of a prescription as the doctor who wrote it sees it."""
+    _fill_shared(message, prescription)
+    message.patient_id = str(prescription.patient_id)
+    message.patient_name = prescription.patient_name
+    if prescription.visit_id is not None:
+        message.visit_id = str(prescription.visit_id)
+    message.doctor_notes = prescription.doctor_notes
+    message.patient_email_status = EMAIL_STATUS_NUMBERS[prescription.patient_email_status]
+
+
+def fill_patient_prescription(message: prescription_pb2.PatientPrescription, prescription: Prescription) -> None:
+    """Sets the fields of a prescription as its patient sees it."""
+    _fill_shared(message, prescription)
+
+
+def _fill_shared(
+    message: prescription_pb2.Prescription | prescription_pb2.PatientPrescription, prescription: Prescription
+) -> None:
+    message.id = str(prescription.id)
+    message.prescription_number = prescription.number
+    message.doctor_name = prescription.doctor_name
+    message.diagnosis = prescription.diagnosis
+    message.status = STATUS_NUMBERS[prescription.status]
+    for item in prescription.items:
+        fill_item(message.items.add(), item)
+    fill_code(message.qr_code, prescription)
+    fill_timestamp(message.created_at, prescription.created_at)
+    fill_timestamp(message.expires_at, prescription.expires_at)
+    if prescription.fulfilled_at is not None:
+        fill_timestamp(message.fulfilled_at, prescription.fulfilled_at)
+    message.status_reason = prescription.status_reason
 
 
 def prescriptions_response(page: Page[Prescription]) -> pb.ListPrescriptionsResponse:
     """Returns the response with a page of a doctor's prescriptions."""
-    response = pb.ListPrescriptionsResponse(prescriptions=map(prescription_message, page.items))
+    response = pb.ListPrescriptionsResponse()
+    for prescription in page.items:
+        fill_prescription(response.prescriptions.add(), prescription)
     fill_page(response, page)
     return response
 
 
 def my_prescriptions_response(page: Page[Prescription]) -> pb.ListMyPrescriptionsResponse:
     """Returns the response with a page of a patient's prescriptions."""
-    response = pb.ListMyPrescriptionsResponse(prescriptions=map(patient_prescription_message, page.items))
+    response = pb.ListMyPrescriptionsResponse()
+    for prescription in page.items:
+        fill_patient_prescription(response.prescriptions.add(), prescription)
     fill_page(response, page)
     return response
-
-
-def patient_prescription_message(prescription: Prescription) -> prescription_pb2.PatientPrescription:
-    """Returns a prescription as its patient sees it."""
-    return prescription_pb2.PatientPrescription(**_shared_fields(prescription))
-
-
-def _shared_fields(prescription: Prescription) -> dict[str, Any]:
-    return {
-        "id": str(prescription.id),
-        "prescription_number": prescription.number,
-        "doctor_name": prescription.doctor_name,
-        "diagnosis": prescription.diagnosis,
-        "status": STATUS_NUMBERS[prescription.status],
-        "items": map(item_message, prescription.items),
-        "qr_code": present_code(prescription),
-        "created_at": timestamp(prescription.created_at),
-        "expires_at": timestamp(prescription.expires_at),
-        "fulfilled_at": _fulfilled_at(prescription),
-        "status_reason": prescription.status_reason,
-    }
-
-
-def _fulfilled_at(prescription: Prescription) -> Timestamp | None:
-    return None if prescription.fulfilled_at is None else timestamp(prescription.fulfilled_at)
 
 
 def _is_used(prescription: Prescription) -> bool:

@@ -148,13 +148,13 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
 
     async def ReissueQrCode(self, request: pb.ReissueQrCodeRequest, context: Context) -> pb.ReissueQrCodeResponse:
         prescription = await self._qr_codes.reissue(current_caller(), read_uuid(request.prescription_id))
-        return pb.ReissueQrCodeResponse(qr_code=mapping.present_code(prescription))
+        return pb.ReissueQrCodeResponse(qr_code=mapping.code_message(prescription))
 
     async def SendPrescriptionEmail(
         self, request: pb.SendPrescriptionEmailRequest, context: Context
     ) -> pb.SendPrescriptionEmailResponse:
         sent = await self._qr_codes.send_by_mail(current_caller(), read_uuid(request.prescription_id))
-        code = mapping.present_code(sent)
+        code = mapping.code_message(sent)
         return pb.SendPrescriptionEmailResponse(prescription_number=sent.number, qr_code=code)
 
     async def ListAccessLog(self, request: pb.ListAccessLogRequest, context: Context) -> pb.ListAccessLogResponse:

@@ -6,8 +6,17 @@ from decimal import Decimal
 from medconnect.pharmacy.v1 import dispensing_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 
-from server.api.clinical.mapping import STATUS_NUMBERS, item_message, present_code
-from server.api.wire import date_text, enum_pair, fill_page, read_date, read_period, read_uuid, timestamp
+from server.api.clinical.mapping import STATUS_NUMBERS, fill_code, fill_item
+from server.api.wire import (
+    date_text,
+    enum_pair,
+    fill_page,
+    fill_timestamp,
+    read_date,
+    read_period,
+    read_uuid,
+    timestamp,
+)
 from server.clinical.entities import Prescription
 from server.pagination import Page
 from server.pharmacy.entities import (
@@ -51,43 +60,51 @@ def history_filter(request: pb.ListDispensingHistoryRequest) -> HistoryFilter:
 
 def prescription_message(prescription: Prescription) -> dispensing_pb2.PharmacyPrescription:
     """Returns the part of a prescription that a pharmacist may see: no address, no phone, no doctor's notes."""
-    return dispensing_pb2.PharmacyPrescription(
-        id=str(prescription.id),
-        prescription_number=prescription.number,
-        patient_name=prescription.patient_name,
-        doctor_name=prescription.doctor_name,
-        diagnosis=prescription.diagnosis,
-        status=STATUS_NUMBERS[prescription.status],
-        items=[item_message(item) for item in prescription.items],
-        qr_code=present_code(prescription),
-        patient_allergies=prescription.patient_allergies,
-        patient_date_of_birth=date_text(prescription.patient_date_of_birth),
-        insurance_provider=prescription.insurance_provider,
-        insurance_number=prescription.insurance_number,
-        doctor_license_number=prescription.doctor_license_number,
-        created_at=timestamp(prescription.created_at),
-        expires_at=timestamp(prescription.expires_at),
-        fulfilled_at=timestamp(prescription.fulfilled_at) if prescription.fulfilled_at else None,
-    )
+    message = dispensing_pb2.PharmacyPrescription()
+    _fill_prescription(message, prescription)
+    return message
+
+
+def _fill_prescription(message: dispensing_pb2.PharmacyPrescription, prescription: Prescription) -> None:
+    message.id = str(prescription.id)
+    message.prescription_number = prescription.number
+    message.patient_name = prescription.patient_name
+    message.doctor_name = prescription.doctor_name
+    message.diagnosis = prescription.diagnosis
+    message.status = STATUS_NUMBERS[prescription.status]
+    for item in prescription.items:
+        fill_item(message.items.add(), item)
+    fill_code(message.qr_code, prescription)
+    message.patient_allergies.extend(prescription.patient_allergies)
+    message.patient_date_of_birth = date_text(prescription.patient_date_of_birth)
+    message.insurance_provider = prescription.insurance_provider
+    message.insurance_number = prescription.insurance_number
+    message.doctor_license_number = prescription.doctor_license_number
+    fill_timestamp(message.created_at, prescription.created_at)
+    fill_timestamp(message.expires_at, prescription.expires_at)
+    if prescription.fulfilled_at is not None:
+        fill_timestamp(message.fulfilled_at, prescription.fulfilled_at)
+
+
+def _fill_found(message: pb.ScanQrCodeResponse | dispensing_pb2.FoundPrescription, found: FoundPrescription) -> None:
+    _fill_prescription(message.prescription, found.prescription)
+    message.is_valid = True
+    message.can_dispense = found.can_dispense
 
 
 def scan_response(found: FoundPrescription) -> pb.ScanQrCodeResponse:
     """Returns the response to a scan; a prescription that is not valid has raised an error before."""
-    return pb.ScanQrCodeResponse(
-        prescription=prescription_message(found.prescription), is_valid=True, can_dispense=found.can_dispense
-    )
+    response = pb.ScanQrCodeResponse()
+    _fill_found(response, found)
+    return response
 
 
 def lookup_response(found: Iterable[FoundPrescription]) -> pb.LookupPrescriptionsResponse:
     """Returns the response to a lookup."""
-    return pb.LookupPrescriptionsResponse(
-        prescriptions=[
-            dispensing_pb2.FoundPrescription(
-                prescription=prescription_message(one.prescription), is_valid=True, can_dispense=one.can_dispense
-            )
-            for one in found
-        ]
-    )
+    response = pb.LookupPrescriptionsResponse()
+    for one in found:
+        _fill_found(response.prescriptions.add(), one)
+    return response
 
 
 def validate_response(validation: Validation) -> pb.ValidatePrescriptionResponse:
