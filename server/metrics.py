@@ -93,9 +93,7 @@ class _CallCounts(Collector):
         calls = CounterMetricFamily("medconnect_calls", "Calls by outcome.", labels=["method", "reason"])
         for labels, count in list(self._ended.items()):
             calls.add_metric(labels, count)
-        seconds = HistogramMetricFamily(
-            "medconnect_call_seconds", "Duration of unary calls.", labels=["method"]
-        )
+        seconds = HistogramMetricFamily("medconnect_call_seconds", "Duration of unary calls.", labels=["method"])
         bounds = [*map(str, SECONDS), "+Inf"]
         for method, (*counts, total) in list(self._took.items()):
             seconds.add_metric([method], list(zip(bounds, accumulate(counts), strict=True)), total)

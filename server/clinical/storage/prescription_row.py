@@ -1,7 +1,6 @@
 """Builds prescriptions from rows of `select_prescription`."""
 
 import json
-from uuid import UUID
 
 from server.clinical.entities import (
     Claim,
@@ -12,6 +11,7 @@ from server.clinical.entities import (
     QrCode,
 )
 from server.db.connection import Row
+from server.db.identifiers import read_id
 
 
 def prescription_of(row: Row) -> Prescription:
@@ -40,7 +40,7 @@ def prescription_of(row: Row) -> Prescription:
         status=status,
         status_reason=row["status_reason"],
         claim=_claim(row) if held else None,
-        items=tuple(PrescriptionItem(UUID(item[0]), *item[1:]) for item in json.loads(row["items_json"])),
+        items=tuple(PrescriptionItem(read_id(item[0]), *item[1:]) for item in json.loads(row["items_json"])),
         qr_code=_qr_code(row),
         created_at=row["created_at"],
         expires_at=row["expires_at"],
