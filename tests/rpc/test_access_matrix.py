@@ -129,7 +129,7 @@ def owners_marks(stage: SignedInStage) -> list[str]:
     """Returns texts that show that an answer is about PO, or about the acts of DO and HC for PO."""
     held = stage.prescription("held", fresh=False)
     assert held is not None
-    return [stage["PO"].email, stage.visit_id, held.id, held.prescription_number]
+    return [stage["PO"].email, stage.reference_number, stage.visit_id, held.id, held.prescription_number]
 
 
 def said(answer: Answer) -> tuple[object, str, Mapping[str, object], Mapping[str, str]]:
