@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
                 transport.close()
 
     async def call(self, times: int) -> None:
-        """Sends the request so many times, one after the other. Raises CallFailed."""
+        """Sends the request `times` times, one after the other. Raises CallFailed."""
         self._left, self._done = times, asyncio.get_running_loop().create_future()
         self._send()
         await self._done
