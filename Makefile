@@ -12,7 +12,7 @@ T ?= tests
 AGAINST ?= protos/released.binpb
 
 .PHONY: help setup run test check quick docs docs-check format-check lint types imports protos-check fix protos protos-breaking protos-release \
-	migration migrate rollback demo dev build sbom audit seed cleanup-tokens db-reset db-fresh db-clear bench coverage clean
+	migration migrate rollback demo dev build sbom audit seed cleanup-tokens db-reset db-fresh db-clear bench bench-smoke bench-scale bench-results coverage clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,7 +39,7 @@ dev: $(READY) ## Start an instance, and restart it whenever a file changes
 test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(T)
 
-check: format-check lint types imports protos-check protos-breaking docs-check test demo ## Run all checks and tests that must pass before a change is merged
+check: format-check lint types imports protos-check protos-breaking docs-check test bench-smoke demo ## Run all checks and tests that must pass before a change is merged
 
 quick: format-check lint types imports protos-check ## Run the checks and the tests of rules and wording, in under a minute
 	@$(BIN)/python -m pytest tests/rules tests/architecture/test_conventions.py tests/architecture/test_language.py \
@@ -123,8 +123,17 @@ build: sbom ## Build the three wheels (server, contracts, client) and the bill o
 	@cd generated && ../$(BIN)/python -m hatchling build -t wheel -d ../dist
 	@cd clients/python && ../../$(BIN)/python -m hatchling build -t wheel -d ../../dist
 
-bench: $(READY) ## Measure the server against its baselines; the report goes to benchmarks/out
-	@$(BIN)/python -m benchmarks $(BENCH)
+bench: $(READY) ## Measure the server against its baselines in five minutes; the report goes to benchmarks/out
+	@$(BIN)/python -m benchmarks run $(BENCH)
+
+bench-smoke: $(READY) ## Fail if a call's cost has grown by more than a third over benchmarks/reference.json; half a minute
+	@$(BIN)/python -m benchmarks smoke $(BENCH)
+
+bench-scale: $(READY) ## Compare the latency on 1,000,000 prescriptions with that on 1 % of them; BENCH="--scale 0.1"
+	@$(BIN)/python -m benchmarks scale $(BENCH)
+
+bench-results: bench bench-scale ## Run all benchmarks and write benchmarks/RESULTS.md with its charts
+	@$(BIN)/python -m benchmarks results
 
 coverage: $(READY) ## Run the tests and show the lines that they do not cover
 	@$(BIN)/coverage run -m pytest -q && $(BIN)/coverage report --skip-covered --sort=cover

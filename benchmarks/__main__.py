@@ -1,123 +1,156 @@
-"""Runs the benchmarks with `python -m benchmarks`: starts an instance and the baselines, and prints a table."""
+"""Runs the benchmarks with `python -m benchmarks COMMAND`; the performance page describes them."""
 
 import asyncio
-import secrets
-import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-import asyncpg
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import baselines, whole
-from benchmarks.hospital import furnish
-from benchmarks.load import IN_FLIGHT, Caller, Round
-from benchmarks.plan import Call, RehearsedCall
-from benchmarks.processes import running
-from benchmarks.rehearsal import rehearse, restore
-from benchmarks.report import TARGETS, Measured, Variant, report
+from benchmarks.hospital.facts import PASSWORD, Size
+from benchmarks.hospital.loading import Report, load
+from benchmarks.hospital.tables import email
+from benchmarks.machine import describe
+from benchmarks.report.bars import svg
+from benchmarks.report.markdown import report
+from benchmarks.report.sections import FOLDER, Section, stored_sections
+from benchmarks.runs import calls as calls_run
+from benchmarks.runs import outside as outside_run
+from benchmarks.runs import scale as scale_run
+from benchmarks.runs import smoke as smoke_run
+from benchmarks.runs import system as system_run
 from server import logs
-from server.config.settings import Settings, read_settings
-from server.db.embedded import cluster
-from server.runtime import server as app
+from server.qr.signed_code import QrKeyRing
 from server.runtime.storage import schema
 
-OUT: Final = Path(__file__).parent / "out" / "first.md"
-LEAST_WARM_UP_SECONDS: Final = 0.1
+RESULTS: Final = Path(__file__).parent / "RESULTS.md"
+CHARTS: Final = "charts"
+
+commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+Seed = Annotated[int, typer.Option(help="Seed of the generated hospital.")]
+Scale = Annotated[float, typer.Option(min=0.0001, help="1: 200,000 patients with 1,000,000 prescriptions.")]
 
 
-def main(
-    seconds: Annotated[float, typer.Option(min=0.1, help="Length of a round.")] = 0.8,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds per server; the report shows medians.")] = 5,
+class Part(StrEnum):
+    """The parts of a run."""
+
+    CALLS = "calls"
+    SYSTEM = "system"
+    OUTSIDE = "outside"
+
+
+@commands.command()
+def run(
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of a round.")] = 0.4,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds per server; the report shows medians.")] = 3,
     only: Annotated[list[str] | None, typer.Option(help="Measure these methods only.")] = None,
+    part: Annotated[list[Part] | None, typer.Option(help="Run these parts only.")] = None,
+    calls: Annotated[int, typer.Option(min=1_000, help="Calls between two measurements of memory.")] = 5_000,
+    seed: Seed = 1,
 ) -> None:
-    """Measure the server against its baselines."""
-    logs.configure("warning")
-    wanted = frozenset(only or TARGETS)
-    if unknown := wanted - TARGETS.keys():
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: known are {', '.join(TARGETS)}", param_hint="--only")
-    text = asyncio.run(_benchmark(seconds, rounds, wanted))
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(text)
-    print(text, end="")
-
-
-async def _benchmark(seconds: float, rounds: int, wanted: frozenset[str]) -> str:
-    async with _database() as (home, url):
-        settings = _settings(home)
-        known = await _rehearsed(settings, url, seconds, wanted)
-        async with _callers(known, settings, url) as callers, asyncpg.create_pool(url, min_size=1) as database:
-            measured = [await _measure(one, callers, database, seconds, rounds) for one in known]
-    return report(measured, f"{rounds} rounds of {seconds:g} s per variant, in turn, with {IN_FLIGHT} calls in flight.")
-
-
-@asynccontextmanager
-async def _database() -> AsyncIterator[tuple[Path, str]]:
-    """Yields an instance's folder and the URL of its migrated PostgreSQL, with PostgreSQL's default durability."""
-    with tempfile.TemporaryDirectory(prefix="medconnect-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o711)  # the database's account has to reach its folder
-        async with cluster.running(home / "postgres") as postgres:
-            await schema.upgrade(postgres.url())
-            yield home, postgres.url()
-
-
-def _settings(home: Path) -> Settings:
-    return read_settings(
-        _env_file=None,
-        medconnect_home=home,
-        grpc_address="127.0.0.1:0",
-        jwt_secret=secrets.token_urlsafe(32),
-        jwt_expires_in=3600,
-        qr_encryption_key=secrets.token_urlsafe(32),
-        rate_limit_factor=1_000_000,
-    )
-
-
-async def _rehearsed(settings: Settings, url: str, seconds: float, wanted: frozenset[str]) -> tuple[RehearsedCall, ...]:
-    async with app.core(settings, url) as core, app.serving(core, address=settings.grpc_address) as server:
-        calls = [call for call in await furnish(core, server.services, seconds) if call.name in wanted]
-        async with asyncpg.create_pool(url, min_size=1) as database:
-            return await rehearse(calls, server.port, database)
-
-
-@asynccontextmanager
-async def _callers(
-    known: Sequence[RehearsedCall], settings: Settings, url: str
-) -> AsyncIterator[Mapping[Variant, Caller]]:
-    """Starts each variant in a process of its own and connects to it."""
-    servers = {
-        Variant.F0: (baselines.bare, known),
-        Variant.F1: (baselines.with_database, known, url),
-        Variant.CHAIN: (whole.chain, known, settings, url),
-        Variant.SERVER: (whole.server, settings, url),
+    """Measure the server against its baselines, and write the report to benchmarks/out."""
+    runs: dict[Part, Callable[[], Coroutine[Any, Any, Section]]] = {
+        Part.CALLS: lambda: calls_run.run(seconds, rounds, seed, only or ()),
+        Part.SYSTEM: lambda: system_run.run(calls, seed),
+        Part.OUTSIDE: lambda: outside_run.run(seconds, rounds, seed),
     }
-    others = {"worker": (whole.worker, settings, url)}
-    async with running({**servers, **others}) as processes, AsyncExitStack() as stack:
-        yield {variant: await stack.enter_async_context(Caller(processes[variant])) for variant in servers}
+    for name in part or ([Part.CALLS] if only else list(Part)):
+        _keep(runs[name], seed)
+    typer.echo(_written(FOLDER / "report.md"), nl=False)
 
 
-async def _measure(
-    known: RehearsedCall, callers: Mapping[Variant, Caller], database: asyncpg.Pool, seconds: float, rounds: int
-) -> Measured:
-    """Warms every variant up, then measures them in turn, round by round, so that disturbances affect all of them."""
-    measured: dict[Variant, list[Round]] = {variant: [] for variant in callers}
-    for caller in callers.values():
-        await _round(known.call, caller, database, max(LEAST_WARM_UP_SECONDS, seconds / 2))
-    for _ in range(rounds):
-        for variant, caller in callers.items():
-            measured[variant].append(await _round(known.call, caller, database, seconds))
-    return Measured(known, measured)
+@commands.command()
+def scale(
+    scale: Scale = 1.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds per hospital; the report shows medians.")] = 15,
+    home: Annotated[Path, typer.Option(help="Where the databases are kept for the next run.")] = FOLDER / "hospitals",
+    seed: Seed = 1,
+) -> None:
+    """Compare the latency on a large hospital with that on 1 % of it."""
+    with _progress() as told:
+        _keep(lambda: scale_run.run(scale, rounds, seed, home.absolute(), told), seed)
+    typer.echo(_written(FOLDER / "report.md"), nl=False)
 
 
-async def _round(call: Call, caller: Caller, database: asyncpg.Pool, seconds: float) -> Round:
-    await restore(call, database)
-    return await caller.round(call, seconds)
+@commands.command()
+def generate(
+    database_url: Annotated[str, typer.Argument(help="A database without accounts, as its owner.")],
+    qr_key: Annotated[str, typer.Option(envvar="QR_ENCRYPTION_KEY", help="The instance's QR_ENCRYPTION_KEY.")],
+    scale: Scale = 1.0,
+    seed: Seed = 1,
+) -> None:
+    """Fill a development database with a generated hospital."""
+
+    async def fill(told: Report) -> None:
+        await schema.upgrade(database_url)
+        day = datetime.now(UTC).date()
+        await load(database_url, Size.scaled(scale), QrKeyRing.parse(qr_key), seed=seed, day=day, report=told)
+
+    with _progress() as told:
+        asyncio.run(fill(told))
+    typer.echo(f"The admin is {email(0)}; every account's password is {PASSWORD}.")
+
+
+@commands.command()
+def smoke(update: Annotated[bool, typer.Option(help="Replace the committed ratios.")] = False) -> None:
+    """Fail if a ratio to a baseline has grown by more than a third over its committed reference."""
+    logs.configure("critical")
+    reference = {} if update else smoke_run.read_reference()
+    found = asyncio.run(smoke_run.run(reference))
+    for name, ratios in found.items():
+        typer.echo(f"{name}: " + ", ".join(f"{ratio:.2f} × {base}" for base, ratio in ratios.items()))
+    if update:
+        smoke_run.write_reference(found)
+    if offences := list(smoke_run.grown(found, reference)):
+        typer.echo("\n".join(offences), err=True)
+        raise typer.Exit(1)
+
+
+@commands.command()
+def results() -> None:
+    """Write benchmarks/RESULTS.md and its charts from the sections in benchmarks/out."""
+    _written(RESULTS)
+
+
+def _keep(measure: Callable[[], Coroutine[Any, Any, Section]], seed: int) -> None:
+    """Runs a benchmark and stores its section with the machine that it ran on."""
+    logs.configure("critical")
+    machine = describe(seed)
+    replace(asyncio.run(measure()), machine=machine).save()
+
+
+def _written(file: Path) -> str:
+    """Writes the report of all stored sections to a file, its charts beside it, and returns its text."""
+    sections = stored_sections()
+    folder = file.parent / CHARTS
+    folder.mkdir(exist_ok=True)
+    for section in sections:
+        for chart in section.charts:
+            (folder / f"{chart.name}.svg").write_text(svg(chart))
+    text = report(sections, CHARTS)
+    file.write_text(text)
+    return text
+
+
+@contextmanager
+def _progress() -> Iterator[Report]:
+    """Shows a bar for each step."""
+    columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as bars:
+        known: dict[str, Any] = {}
+
+        def told(step: str, done: int, total: int) -> None:
+            if step not in known:
+                known[step] = bars.add_task(step, total=total)
+            bars.update(known[step], completed=done, total=total)
+
+        yield told
 
 
 if __name__ == "__main__":
-    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    command.command()(main)
-    command()
+    commands()

@@ -1,12 +1,16 @@
 """The baselines: bare grpc.aio servers that return the server's recorded responses, without loading its code.
 
-F0 only returns the response. F1 also runs the server's statements with asyncpg, in one transaction if the server does.
+F0 only returns the response. F1 also runs the server's statements with asyncpg, in one transaction if the server does:
+prepared, on connections from a plain list, with parameters that were made before the call.
 """
 
+import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -14,109 +18,186 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from benchmarks.plan import Exchange, RehearsedCall, Statement
+from benchmarks.plan import Exchange, RehearsedCall, Statement, Variant
 
 if TYPE_CHECKING:  # these classes have type parameters in their stubs only
+    from asyncpg.prepared_stmt import PreparedStatement
+
     Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
     Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-    Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    RawConnection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+    Prepared: TypeAlias = PreparedStatement[asyncpg.Record]
 
-POOL_SIZE = 10
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CONNECTIONS: Final = 10
+"""More than the calls in flight, so that no call waits for one."""
 
 
 @asynccontextmanager
 async def bare(calls: Sequence[RehearsedCall]) -> AsyncIterator[int]:
     """Runs F0 and yields its port."""
-    async with _serving(Handlers(calls, answering)) as port:
+    async with _serving(Handlers(calls, _answering)) as port:
         yield port
 
 
 @asynccontextmanager
-async def with_database(calls: Sequence[RehearsedCall], database_url: str) -> AsyncIterator[int]:
-    """Runs F1 and yields its port."""
+async def with_database(calls: Sequence[RehearsedCall], database_url: str, repetitions: int) -> AsyncIterator[int]:
+    """Runs F1 and yields its port; repetitions: for how many calls of a method parameters are made beforehand."""
+    compared = [known for known in calls if Variant.F1 in known.call.variants]
     async with (
-        asyncpg.create_pool(database_url, min_size=POOL_SIZE, max_size=POOL_SIZE, reset=_keep) as pool,
-        _serving(Handlers(calls, lambda known: _asking(known, pool))) as port,
+        _connections(compared, database_url) as free,
+        _serving(Handlers(compared, lambda calls: _asking(calls, free, repetitions))) as port,
     ):
         yield port
 
 
 class Handlers(grpc.GenericRpcHandler):
-    """The handlers of the calls' methods."""
+    """The handlers of the calls' methods; `handler` returns the one of all calls of a method."""
 
-    def __init__(self, calls: Sequence[RehearsedCall], handler: Callable[[RehearsedCall], "Handler"]) -> None:
-        self._by_path = {known.call.path: handler(known) for known in calls}
+    def __init__(self, calls: Sequence[RehearsedCall], handler: Callable[[Sequence[RehearsedCall]], "Handler"]) -> None:
+        by_path: dict[str, list[RehearsedCall]] = {}
+        for known in calls:
+            by_path.setdefault(known.call.path, []).append(known)
+        self._by_path = {path: handler(same) for path, same in by_path.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
         """Returns the handler of a call."""
         return self._by_path.get(handler_call_details.method)
 
 
-def answering(known: RehearsedCall) -> "Handler":
-    """Returns a handler that parses the request and returns the recorded response."""
-    call = known.call
-    response = call.response_type.FromString(known.exchanges[0].response)
-
-    async def answer(_request: Message, _context: "Context") -> Message:
-        return response
-
-    return grpc.unary_unary_rpc_method_handler(
-        answer, call.request_type.FromString, call.response_type.SerializeToString
-    )
-
-
-def _asking(known: RehearsedCall, pool: asyncpg.Pool) -> "Handler":
-    """Returns a handler that also runs the recorded statements of the same request."""
-    call = known.call
-    exchanges = {
-        exchange.request: (exchange, call.response_type.FromString(exchange.response)) for exchange in known.exchanges
+def _answering(calls: Sequence[RehearsedCall]) -> "Handler":
+    """Returns a handler that parses the request and returns the response of the call that it belongs to."""
+    responses = {
+        request: known.call.response_type.FromString(known.exchanges[0].response)
+        for known in calls
+        for request in known.call.requests
     }
-
-    def parse(body: bytes) -> tuple[Message, bytes]:
-        return call.request_type.FromString(body), body
+    parse, serialize = codecs(calls)
 
     async def answer(request: tuple[Message, bytes], _context: "Context") -> Message:
-        exchange, response = exchanges[request[1]]
-        async with pool.acquire() as connection:
-            await _repeat(connection, exchange)
-        return response
+        return responses[request[1]]
 
-    return grpc.unary_unary_rpc_method_handler(answer, parse, call.response_type.SerializeToString)
+    return grpc.unary_unary_rpc_method_handler(answer, parse, serialize)
 
 
-async def _repeat(connection: "Connection", exchange: Exchange) -> None:
-    new = {value: _another(value) for value in exchange.fresh}
-    if not exchange.statements[0].in_transaction:
-        await _execute(connection, exchange.statements, new)
+def codecs(
+    calls: Sequence[RehearsedCall],
+) -> tuple[Callable[[bytes], tuple[Message, bytes]], Callable[[Message], bytes]]:
+    """Returns the deserializer and the serializer of the calls' method; the former also returns the raw request."""
+    call = calls[0].call
+    parse = call.request_type.FromString
+    return (lambda body: (parse(body), body)), call.response_type.SerializeToString
+
+
+@dataclass(slots=True)
+class _Connection:
+    """A connection with its prepared statements."""
+
+    raw: "RawConnection"
+    prepared: dict[str, "Prepared"]
+
+
+_Parameters = Sequence[Sequence[Any]]
+"""The parameters of each statement of a call."""
+
+
+@dataclass(slots=True)
+class _Repetition:
+    """What a request does in F1; `parameters` yields those of one call after the other."""
+
+    statements: tuple[Statement, ...]
+    parameters: Iterator[_Parameters]
+    response: Message
+
+
+def _asking(calls: Sequence[RehearsedCall], free: list[_Connection], repetitions: int) -> "Handler":
+    """Returns a handler that also runs the recorded statements of the same request."""
+    by_request = {
+        exchange.request: _Repetition(
+            exchange.statements,
+            _parameters(exchange, 1 + repetitions // len(known.exchanges)),
+            known.call.response_type.FromString(exchange.response),
+        )
+        for known in calls
+        for exchange in known.exchanges
+    }
+    parse, serialize = codecs(calls)
+
+    async def answer(request: tuple[Message, bytes], _context: "Context") -> Message:
+        repetition = by_request[request[1]]
+        connection = free.pop()
+        try:
+            await _repeat(connection, repetition)
+        finally:
+            free.append(connection)
+        return repetition.response
+
+    return grpc.unary_unary_rpc_method_handler(answer, parse, serialize)
+
+
+async def _repeat(connection: _Connection, repetition: _Repetition) -> None:
+    parameters, statements = next(repetition.parameters), repetition.statements
+    if not any(statement.in_transaction for statement in statements):
+        await _execute(connection, statements, parameters)
         return
-    async with connection.transaction():
-        await _execute(connection, exchange.statements, new)
+    await connection.raw.execute("BEGIN")
+    try:
+        await _execute(connection, statements, parameters)
+    except BaseException:
+        await connection.raw.execute("ROLLBACK")
+        raise
+    await connection.raw.execute("COMMIT")
 
 
-async def _execute(connection: "Connection", statements: Sequence[Statement], new: dict[Any, Any]) -> None:
-    for statement in statements:
-        parameters = _replaced(statement.parameters, new) if new else statement.parameters
+async def _execute(connection: _Connection, statements: Sequence[Statement], parameters: _Parameters) -> None:
+    for statement, values in zip(statements, parameters, strict=True):
+        prepared = connection.prepared[statement.sql]
         if statement.many:
-            await connection.executemany(statement.sql, parameters)
+            await prepared.executemany(values)
         else:
-            await connection.fetch(statement.sql, *parameters)
+            await prepared.fetch(*values)
+
+
+def _parameters(exchange: Exchange, beforehand: int) -> Iterator[_Parameters]:
+    """Returns the parameters of one call after the other; those of the first ones are made now."""
+    recorded = tuple(statement.parameters for statement in exchange.statements)
+    if not exchange.fresh:
+        return repeat(recorded)
+
+    def made() -> _Parameters:
+        new = {value: another(value) for value in exchange.fresh}
+        return tuple(_replaced(parameters, new) for parameters in recorded)
+
+    return chain([made() for _ in range(beforehand)], iter(made, None))
 
 
 def _replaced(parameters: Sequence[Any], new: dict[Any, Any]) -> list[Any]:
-    return [_replaced(p, new) if isinstance(p, list | tuple) else new.get(p, p) for p in parameters]
+    return [_replaced(value, new) if isinstance(value, list | tuple) else new.get(value, value) for value in parameters]
 
 
-def _another(value: UUID | bytes | str) -> UUID | bytes | str:
-    """Returns a random value of the same type and length."""
+def another(value: UUID | bytes | str) -> UUID | bytes | str:
+    """Returns a random value of the same type and length; in a text that contains ids, such as JSON, other ids."""
     if isinstance(value, UUID):
         return UUID(bytes=secrets.token_bytes(16))
     if isinstance(value, bytes):
         return secrets.token_bytes(len(value))
+    replaced, count = _ID.subn(lambda _: str(UUID(bytes=secrets.token_bytes(16))), value)
+    if count:
+        return replaced
     return secrets.token_hex(len(value))[: len(value)]
 
 
-async def _keep(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Skips the reset of a connection that is returned to the pool."""
+@asynccontextmanager
+async def _connections(calls: Sequence[RehearsedCall], database_url: str) -> AsyncIterator[list[_Connection]]:
+    """Yields connections on which all statements of the calls are prepared; the caller pops one and appends it."""
+    texts = {statement.sql for known in calls for exchange in known.exchanges for statement in exchange.statements}
+    async with AsyncExitStack() as stack:
+        free = []
+        for _ in range(CONNECTIONS):
+            raw = await asyncpg.connect(database_url, server_settings={"jit": "off", "timezone": "UTC"})
+            stack.push_async_callback(raw.close)
+            free.append(_Connection(raw, {sql: await raw.prepare(sql) for sql in texts}))
+        yield free
 
 
 @asynccontextmanager

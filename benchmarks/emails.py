@@ -17,11 +17,10 @@ from uuid import UUID
 import asyncpg
 
 from benchmarks import whole
-from benchmarks.hospital import ITEMS
 from benchmarks.processes import running
 from benchmarks.smtp_sink import smtp_sink
 from server import logs
-from server.clinical.entities import NewPrescription
+from server.clinical.entities import NewPrescription, NewPrescriptionItem
 from server.clinical.storage.patients import PatientRepository
 from server.config.settings import Settings, read_settings
 from server.db.embedded import cluster
@@ -41,6 +40,11 @@ LEAST_EMAILS: Final = 400
 PATIENCE_SECONDS: Final = 60.0
 AT_ONCE: Final = 8
 """Prescriptions that are created concurrently."""
+ITEMS: Final = (
+    NewPrescriptionItem("Doxycycline", "100 mg", "twice a day", 20, "Take with water.", "oral", 10),
+    NewPrescriptionItem("Paracetamol", "500 mg", "when needed", 30, "At most eight a day.", "oral", 10),
+    NewPrescriptionItem("Xylometazoline spray", "0.1 %", "three times a day", 1, "", "nasal", 7),
+)
 _PARK: Final = """
     UPDATE emails SET state = 'pending', due_at = now() + interval '1 day', finished_at = NULL, attempts = 0
 """

@@ -5,11 +5,26 @@ It imports nothing of the server, because the processes of the baselines load on
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from google.protobuf.message import Message
 
 Metadata = tuple[tuple[str, str], ...]
+
+
+class Variant(StrEnum):
+    """The measured servers: the two baselines, the interceptors alone, the whole server, and that through Envoy."""
+
+    F0 = "F0"
+    F1 = "F1"
+    CHAIN = "chain"
+    SERVER = "server"
+    REST = "REST"
+
+
+EVERY: Final = tuple(Variant)
+WITHOUT_BASELINES: Final = (Variant.SERVER, Variant.REST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,13 @@ class Call:
     """True if a request can be used only once before `reset`."""
     reset: str = ""
     """SQL that makes the requests usable again."""
+    reset_arguments: tuple[Any, ...] = ()
+    variants: tuple[Variant, ...] = EVERY
+    """The servers to measure; without baselines only the first request is rehearsed."""
+    http: tuple[bytes, ...] = ()
+    """HTTP requests to send instead of those that the contract gives for `requests`."""
+    first_time: bool = False
+    """True if only the first use of each request is of interest: one round without warm-up."""
 
 
 @dataclass(frozen=True, slots=True)

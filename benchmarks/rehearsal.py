@@ -3,24 +3,34 @@
 The baselines therefore always run the statements of the current code.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 import grpc.aio
-from sqlalchemy import Connection, Engine, event
 
-from benchmarks.plan import Call, Exchange, RehearsedCall, Statement
-from server.identity import current_caller
+from benchmarks.plan import Call, Exchange, RehearsedCall, Statement, Variant
+from benchmarks.recording import recorded
+from server.identity import current_address
+
+TRIALS: Final = 9
+"""How often a request is sent until it runs the same statements twice."""
+Place = tuple[str, int]
+"""A statement and the position of a parameter in it, counted through lists."""
+
+
+class RehearsalFailed(Exception):
+    """A call ran other statements each time, or none, so no baseline can repeat them."""
 
 
 async def rehearse(calls: Sequence[Call], port: int, database: asyncpg.Pool) -> tuple[RehearsedCall, ...]:
     """Records all calls against a server in this process.
 
-    Each call's first request is sent three times: the first time fills the server's caches, and the parameters that
-    differ between the second and the third time are those that are new in every call.
+    Each call's first request is sent until it runs the same statements twice. The parameters that differ between these
+    two times are those that are new in every call.
     """
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         return tuple([await _rehearse(call, channel, database) for call in calls])
@@ -30,51 +40,82 @@ async def _rehearse(call: Call, channel: grpc.aio.Channel, database: asyncpg.Poo
     method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(call.path)
 
     async def play(request: bytes) -> Exchange:
-        with _note_statements() as statements:
+        noted: list[Statement] = []
+        with recorded(lambda statement: _note(noted, statement)):
             response = await method(request, metadata=call.metadata)
-        return Exchange(request, tuple(statements), response)
+        return Exchange(request, tuple(noted), response)
 
-    trials = []
-    for _ in range(3):
-        await restore(call, database)
-        trials.append(await play(call.requests[0]))
-    made = _differing(_parameters(trials[1]), _parameters(trials[2]))
-    rest = [await play(request) for request in call.requests[1:]]
+    if call.first_time:
+        return RehearsedCall(replace(call, requests=call.requests[1:]), (await play(call.requests[0]),))
+    trial, made = await _settled(call, lambda: play(call.requests[0]), database)
+    rest = [await play(request) for request in call.requests[1:]] if Variant.F1 in call.variants else []
     await restore(call, database)
-    exchanges = (trials[2], *rest)
-    return RehearsedCall(call, tuple(_with_fresh(exchange, made) for exchange in exchanges))
+    exchanges = usual([trial, *rest])
+    if Variant.F1 in call.variants:
+        call = replace(call, requests=tuple(exchange.request for exchange in exchanges))
+    return RehearsedCall(call, tuple(with_fresh(exchange, made) for exchange in exchanges))
+
+
+async def _settled(
+    call: Call, play: Callable[[], Awaitable[Exchange]], database: asyncpg.Pool
+) -> tuple[Exchange, frozenset[Place]]:
+    """Plays the first request until it runs the same statements twice; returns its exchange and the new parameters.
+
+    Before that, caches of the server fill, and the driver looks up types on each connection. Raises RehearsalFailed.
+    """
+    await restore(call, database)
+    last = await play()
+    for _ in range(TRIALS):
+        await restore(call, database)
+        last, before = await play(), last
+        if before.statements and _texts(before) == _texts(last):
+            return last, new_places(before, last)
+    raise RehearsalFailed(f"{call.name} ran other statements each time")
+
+
+def _note(noted: list[Statement], statement: Statement) -> None:
+    """Notes a statement of a call; those of background jobs are skipped, because they have no client address."""
+    if current_address():
+        noted.append(statement)
 
 
 async def restore(call: Call, database: asyncpg.Pool) -> None:
     """Makes the call's requests usable again."""
     if call.reset:
-        await database.execute(call.reset)
+        await database.execute(call.reset, *call.reset_arguments)
 
 
-@contextmanager
-def _note_statements() -> Iterator[list[Statement]]:
-    """Records the statements of calls; those of background jobs are skipped, because they have no caller."""
-    noted: list[Statement] = []
+def usual(exchanges: Sequence[Exchange]) -> tuple[Exchange, ...]:
+    """Returns the exchanges that ran the most frequent sequence of statements.
 
-    def note(
-        connection: Connection, _cursor: object, sql: str, parameters: Sequence[Any], _context: object, many: bool
-    ) -> None:
-        try:
-            current_caller()
-        except LookupError:
-            return
-        autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
-        noted.append(Statement(sql, parameters, many, not autocommit))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield noted
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+    Now and then the server does something more for a call, such as noting a session's use once a minute. A baseline
+    that repeated it in each round would do more than the server does.
+    """
+    sequences = list(map(_texts, exchanges))
+    [(frequent, _)] = Counter(sequences).most_common(1)
+    return tuple(one for one, sequence in zip(exchanges, sequences, strict=True) if sequence == frequent)
 
 
-def _parameters(exchange: Exchange) -> list[Any]:
-    return list(_flat([statement.parameters for statement in exchange.statements]))
+def new_places(one: Exchange, other: Exchange) -> frozenset[Place]:
+    """Returns where ids, texts or bytes differ between two exchanges of a request; times may stay the same."""
+    pairs = zip(_placed(one), _placed(other), strict=True)
+    return frozenset(place for (place, a), (_, b) in pairs if a != b and isinstance(a, UUID | str | bytes))
+
+
+def with_fresh(exchange: Exchange, made: frozenset[Place]) -> Exchange:
+    """Returns the exchange with the values that have to be new in each call: those at the given places."""
+    fresh = {value for place, value in _placed(exchange) if place in made and isinstance(value, UUID | str | bytes)}
+    return replace(exchange, fresh=tuple(fresh))
+
+
+def _texts(exchange: Exchange) -> tuple[str, ...]:
+    return tuple(statement.sql for statement in exchange.statements)
+
+
+def _placed(exchange: Exchange) -> Iterator[tuple[Place, Any]]:
+    for statement in exchange.statements:
+        for position, value in enumerate(_flat(statement.parameters)):
+            yield (statement.sql, position), value
 
 
 def _flat(values: Sequence[Any]) -> Iterator[Any]:
@@ -83,15 +124,3 @@ def _flat(values: Sequence[Any]) -> Iterator[Any]:
             yield from _flat(value)
         else:
             yield value
-
-
-def _differing(one: list[Any], other: list[Any]) -> list[int]:
-    """Returns the positions at which ids, texts or bytes differ; times may stay the same."""
-    pairs = enumerate(zip(one, other, strict=True))
-    return [place for place, (a, b) in pairs if a != b and isinstance(a, UUID | str | bytes)]
-
-
-def _with_fresh(exchange: Exchange, made: list[int]) -> Exchange:
-    parameters = _parameters(exchange)
-    fresh = tuple({parameters[place] for place in made})
-    return Exchange(exchange.request, exchange.statements, exchange.response, fresh)
