@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -12,12 +12,14 @@ import grpc.aio
 
 from benchmarks.plan import Call
 from benchmarks.processes import CpuClock
-from benchmarks.rest import HttpConnection, http_requests
+from benchmarks.rest import HttpConnection, RequestFailed, http_requests
 
 Send: TypeAlias = Callable[[bytes], Awaitable[object]]
 """Sends one request and waits for its response."""
 
 IN_FLIGHT = 8
+LEAST_CALLS = 32
+"""Calls of a round even when a busy machine makes them slow."""
 OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
 """Options of a channel that shares its connection with no other channel of this process."""
 
@@ -38,6 +40,12 @@ class Round:
     """Median latency in milliseconds."""
     p99: float
     """99th percentile of the latency in milliseconds."""
+    failed: int
+    """Calls that failed, which a busy machine can cause; their CPU time counts for the others."""
+
+
+class CallsFailed(Exception):
+    """More calls of a round failed than succeeded."""
 
 
 class Caller:
@@ -70,19 +78,23 @@ class Caller:
             await self._channel.close()
 
     async def round(self, call: Call, seconds: float) -> Round:
-        """Calls for `seconds`, or until the requests that can be used only once are used up."""
+        """Calls for `seconds` and at least LEAST_CALLS times, or until requests for one use are used up.
+
+        Raises CallsFailed.
+        """
         sends, texts = self._sends(call)
         requests = iter(texts) if call.once or call.first_time else cycle(texts)
-        latencies: list[float] = []
+        work = _Work(iter(requests), time.perf_counter() + seconds)
         began, before = time.perf_counter(), [clock() for clock in self._clocks]
-        await asyncio.gather(*(_work(send, requests, began + seconds, latencies) for send in sends))
+        await asyncio.gather(*map(work.call, sends))
         took = time.perf_counter() - began
         spent = [clock() - earlier for clock, earlier in zip(self._clocks, before, strict=True)]
-        latencies.sort()
-        count = len(latencies)
+        latencies, count = sorted(work.latencies), len(work.latencies)
+        if work.failures and len(work.failures) >= count:
+            raise CallsFailed(f"{call.name}: {work.failures[-1]}")
         server, edge, database = (1e6 * one / count for one in spent)
         p50, p99 = 1e3 * latencies[count // 2], 1e3 * latencies[count * 99 // 100]
-        return Round(server, edge, database, count / took, p50, p99)
+        return Round(server, edge, database, count / took, p50, p99, len(work.failures))
 
     def _sends(self, call: Call) -> tuple[list[Send], Sequence[bytes]]:
         if self._channel is None:
@@ -95,11 +107,25 @@ class Caller:
         return [send] * self._in_flight, call.requests
 
 
-async def _work(send: Send, requests: Iterator[bytes], end: float, latencies: list[float]) -> None:
-    for request in requests:
-        began = time.perf_counter()
-        await send(request)
-        ended = time.perf_counter()
-        latencies.append(ended - began)
-        if ended >= end:
-            return
+@dataclass(slots=True)
+class _Work:
+    """The calls of one round, which all connections share."""
+
+    requests: Iterator[bytes]
+    end: float
+    latencies: list[float] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    async def call(self, send: Send) -> None:
+        """Sends one request after the other until the round ends."""
+        for request in self.requests:
+            began = time.perf_counter()
+            try:
+                await send(request)
+            except (RequestFailed, grpc.aio.AioRpcError) as problem:
+                self.failures.append(problem)
+            else:
+                self.latencies.append(time.perf_counter() - began)
+            enough = len(self.latencies) + len(self.failures) >= LEAST_CALLS
+            if enough and time.perf_counter() >= self.end:
+                return

@@ -37,6 +37,11 @@ class Measured:
         """Returns whether the call was measured against all these variants."""
         return all(self.rounds.get(variant) for variant in variants)
 
+    @property
+    def failed(self) -> int:
+        """The number of calls that failed, against all variants."""
+        return sum(one.failed for rounds in self.rounds.values() for one in rounds)
+
     def over(self, baseline: Variant) -> float:
         """Returns the server's CPU time as a multiple of a baseline's, as the median of the rounds' ratios."""
         pairs = zip(self.rounds[Variant.SERVER], self.rounds[baseline], strict=True)

@@ -15,7 +15,7 @@ from benchmarks.plan import Statement
 
 
 @contextmanager
-def recorded(note: Callable[[Statement], None]) -> Iterator[None]:
+def recorded(note: Callable[[Statement], object]) -> Iterator[None]:
     """Calls `note` for each prepared statement before it is sent, in the context of the task that sends it.
 
     BEGIN, COMMIT and other texts without parameters that are sent as simple queries are not recorded.

@@ -88,8 +88,8 @@ async def restore(call: Call, database: asyncpg.Pool) -> None:
 def usual(exchanges: Sequence[Exchange]) -> tuple[Exchange, ...]:
     """Returns the exchanges that ran the most frequent sequence of statements.
 
-    Now and then the server does something more for a call, such as noting a session's use once a minute. A baseline
-    that repeated it in each round would do more than the server does.
+    Now and then a call runs one more: the revocation cache forgets confirmed accounts once a minute, and the next call
+    of each caller queries theirs. A baseline that repeated it in each round would do more than the server does.
     """
     sequences = list(map(_texts, exchanges))
     [(frequent, _)] = Counter(sequences).most_common(1)

@@ -61,7 +61,7 @@ async def load(
             raise DatabaseNotEmpty("the database already contains accounts: reset it first")
         await connection.execute(_SESSION)
         await _copy_all(connection, tuple(tables_of(facts, rows)), report)
-        await connection.execute(_SEQUENCES.replace("$1", str(size.prescriptions)))
+        await connection.execute(_SEQUENCES.replace("$1", str(size.prescriptions * 2)))
         report("statistics", 0, 1)
         await connection.execute("VACUUM ANALYZE")
         await connection.execute("COMMENT ON TABLE users IS 'generated'")  # the mark of a complete database
@@ -153,7 +153,7 @@ def tables_of(facts: Facts, rows: Rows) -> Iterator[TableData]:
             size.prescriptions,
             rows.codes,
         ),
-        ("events", "id type subject_id details occurred_at position", size.prescriptions, rows.events),
+        ("events", "id type subject_id details occurred_at position", size.prescriptions * 2, rows.events),
         (
             "emails",
             "id kind recipient_id recipient prescription_id state attempts created_at due_at queued_at finished_at"

@@ -31,6 +31,8 @@ _MEDICINES: Final = (
     ("Hydrocortisone cream", "1 %", "twice a day", "on the skin"),
 )
 _BLOOD: Final = ("A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-")
+_COMPLETED: Final = '{"kind": "prescription", "recipient": "a***@generated.example", "attempts": 1, "error": ""}'
+"""The details of an email's change, as the database's trigger records them."""
 _ODD: Final = 20_201_227_991
 """An odd factor: multiplication by it permutes the numbers below 2^35, so reference numbers never repeat."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -157,22 +159,30 @@ class Rows:
                 )
 
     def events(self) -> Iterator[Row]:
-        """Yields an event for each prescription, with its position in the feed."""
+        """Yields two events for each prescription, with their positions in the feed: its creation, and its email."""
         for one in self.prescription_facts():
-            place = str(one.number + 1)
-            yield place, "prescription.created", one.id, "{}", moment(one.created), place
+            number = one.number + 1
+            yield str(number), "prescription.created", one.id, "{}", moment(one.created), str(number)
+        for one in self.prescription_facts():
+            number, sent = self._size.prescriptions + one.number + 1, self._sent(one)
+            yield str(number), "email.completed", self.email_id(one), _COMPLETED, moment(sent), str(number)
 
     def emails(self) -> Iterator[Row]:
         """Yields an email for each prescription; all were sent within the time for which the service keeps them."""
-        newest = self._facts.end
         for one in self.prescription_facts():
-            account = self._facts.patient(one.patient)
-            seconds = newest - EMAIL_DAYS * 86_400 + one.number * EMAIL_DAYS * 86_400 // self._size.prescriptions
-            sent = moment(seconds)
+            account, sent = self._facts.patient(one.patient), moment(self._sent(one))
             yield (
-                *(self._facts.id(Kind.EMAIL, one.number, seconds), "prescription", self._user_ids[account]),
+                *(self.email_id(one), "prescription", self._user_ids[account]),
                 *(email(account), one.id, "completed", "1", sent, sent, sent, sent, str(one.number + 1)),
             )
+
+    def email_id(self, one: PrescriptionFacts) -> str:
+        """Returns the id of the email about a prescription."""
+        return self._facts.id(Kind.EMAIL, one.number, self._sent(one))
+
+    def _sent(self, one: PrescriptionFacts) -> int:
+        seconds = EMAIL_DAYS * 86_400
+        return self._facts.end - seconds + one.number * seconds // self._size.prescriptions
 
     def dispensed(self) -> Iterator[PrescriptionFacts]:
         """Yields the facts of the dispensed prescriptions."""

@@ -44,7 +44,7 @@ def section(measured: Sequence[Measured], setting: str) -> Section:
         " returns the same message. F1: F0 and the same statements with asyncpg, prepared, on connections from a plain"
         " list. Chain: the interceptors before F0. Server: the whole server over gRPC. REST: the same server behind"
         " Envoy, whose own time stands beside it. PostgreSQL: all its processes, for a call over gRPC. BEGIN and COMMIT"
-        f" are not counted as statements. {setting}"
+        f" are not counted as statements. {setting}{_failures(measured)}"
     )
     tables = (
         Table(
@@ -60,6 +60,11 @@ def section(measured: Sequence[Measured], setting: str) -> Section:
     )
     targets = [target for call in measured for target in targets_of(call)]
     return Section("calls", "Calls", notes, tables, targets, list(_charts(compared, measured)))
+
+
+def _failures(measured: Sequence[Measured]) -> str:
+    failed = sum(call.failed for call in measured)
+    return f" **{failed} calls failed**: the machine was too busy." if failed else ""
 
 
 def _cpu_row(call: Measured) -> Sequence[str]:
