@@ -18,7 +18,7 @@ from server.identity import current_address
 
 TRIALS: Final = 9
 """How often a request is sent until it runs the same statements twice."""
-Place = tuple[str, int]
+Position = tuple[str, int]
 """A statement and the position of a parameter in it, counted through lists."""
 
 
@@ -45,20 +45,20 @@ async def _rehearse(call: Call, channel: grpc.aio.Channel, database: asyncpg.Poo
             response = await method(request, metadata=call.metadata)
         return Exchange(request, tuple(noted), response)
 
-    if call.first_time:
-        return RehearsedCall(replace(call, requests=call.requests[1:]), (await play(call.requests[0]),))
+    if Variant.F1 not in call.variants:
+        unused = call.requests[1:] if call.first_time else call.requests
+        return RehearsedCall(replace(call, requests=unused), (await play(call.requests[0]),))
     trial, made = await _settled(call, lambda: play(call.requests[0]), database)
-    rest = [await play(request) for request in call.requests[1:]] if Variant.F1 in call.variants else []
+    rest = [await play(request) for request in call.requests[1:]]
     await restore(call, database)
     exchanges = usual([trial, *rest])
-    if Variant.F1 in call.variants:
-        call = replace(call, requests=tuple(exchange.request for exchange in exchanges))
+    call = replace(call, requests=tuple(exchange.request for exchange in exchanges))
     return RehearsedCall(call, tuple(with_fresh(exchange, made) for exchange in exchanges))
 
 
 async def _settled(
     call: Call, play: Callable[[], Awaitable[Exchange]], database: asyncpg.Pool
-) -> tuple[Exchange, frozenset[Place]]:
+) -> tuple[Exchange, frozenset[Position]]:
     """Plays the first request until it runs the same statements twice; returns its exchange and the new parameters.
 
     Before that, caches of the server fill, and the driver looks up types on each connection. Raises RehearsalFailed.
@@ -68,8 +68,8 @@ async def _settled(
     for _ in range(TRIALS):
         await restore(call, database)
         last, before = await play(), last
-        if before.statements and _texts(before) == _texts(last):
-            return last, new_places(before, last)
+        if before.statements and _shape(before) == _shape(last):
+            return last, new_positions(before, last)
     raise RehearsalFailed(f"{call.name} ran other statements each time")
 
 
@@ -96,23 +96,30 @@ def usual(exchanges: Sequence[Exchange]) -> tuple[Exchange, ...]:
     return tuple(one for one, sequence in zip(exchanges, sequences, strict=True) if sequence == frequent)
 
 
-def new_places(one: Exchange, other: Exchange) -> frozenset[Place]:
+def new_positions(one: Exchange, other: Exchange) -> frozenset[Position]:
     """Returns where ids, texts or bytes differ between two exchanges of a request; times may stay the same."""
-    pairs = zip(_placed(one), _placed(other), strict=True)
-    return frozenset(place for (place, a), (_, b) in pairs if a != b and isinstance(a, UUID | str | bytes))
+    pairs = zip(_positioned(one), _positioned(other), strict=True)
+    return frozenset(position for (position, a), (_, b) in pairs if a != b and isinstance(a, UUID | str | bytes))
 
 
-def with_fresh(exchange: Exchange, made: frozenset[Place]) -> Exchange:
-    """Returns the exchange with the values that have to be new in each call: those at the given places."""
-    fresh = {value for place, value in _placed(exchange) if place in made and isinstance(value, UUID | str | bytes)}
+def with_fresh(exchange: Exchange, made: frozenset[Position]) -> Exchange:
+    """Returns the exchange with the values that have to be new in each call: those at the given positions."""
+    fresh = {
+        value for position, value in _positioned(exchange) if position in made and isinstance(value, UUID | str | bytes)
+    }
     return replace(exchange, fresh=tuple(fresh))
+
+
+def _shape(exchange: Exchange) -> list[Position]:
+    """Returns the statements with the positions of their parameters; lists may have another length in each call."""
+    return [position for position, _ in _positioned(exchange)]
 
 
 def _texts(exchange: Exchange) -> tuple[str, ...]:
     return tuple(statement.sql for statement in exchange.statements)
 
 
-def _placed(exchange: Exchange) -> Iterator[tuple[Place, Any]]:
+def _positioned(exchange: Exchange) -> Iterator[tuple[Position, Any]]:
     for statement in exchange.statements:
         for position, value in enumerate(_flat(statement.parameters)):
             yield (statement.sql, position), value

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.baselines import another
 from benchmarks.plan import Exchange, Statement
-from benchmarks.rehearsal import new_places, usual, with_fresh
+from benchmarks.rehearsal import new_positions, usual, with_fresh
 from benchmarks.runs.smoke import GROWTH, grown
 
 INSERT = "INSERT INTO things VALUES ($1, $2, $3)"
@@ -23,20 +23,20 @@ def exchange(*parameters: object, touched: object = None) -> Exchange:
 
 def test_parameters_that_differ_are_new_in_every_call() -> None:
     one, other = (exchange(uuid4(), 7, ["same", made]) for made in ("a", "b"))
-    fresh = with_fresh(one, new_places(one, other)).fresh
+    fresh = with_fresh(one, new_positions(one, other)).fresh
     assert set(fresh) == {one.statements[0].parameters[0], "a"}
 
 
 def test_new_parameters_of_another_type_are_left_alone() -> None:
     one, other = exchange("a", 1, 2), exchange("b", 1, 2)
     unlike = exchange(None, 1, 2)  # such a parameter once ended F1 with a TypeError
-    assert with_fresh(unlike, new_places(one, other)).fresh == ()
+    assert with_fresh(unlike, new_positions(one, other)).fresh == ()
 
 
 def test_an_additional_statement_does_not_shift_parameters() -> None:
     one, other = exchange("a", 1, 2), exchange("b", 1, 2)
     rare = exchange("c", 1, 2, touched=7)
-    assert with_fresh(rare, new_places(one, other)).fresh == ("c",)
+    assert with_fresh(rare, new_positions(one, other)).fresh == ("c",)
     assert usual([one, rare, other]) == (one, other)
 
 
