@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import any_, func, select, union_all, update
 
 from server.clinical.storage.tables import changed_now, prescriptions, status_now
 from server.db.connection import Connection
@@ -12,23 +12,31 @@ AT_ONCE: Final = 500
 
 _column = prescriptions.c
 
-# Each half uses its own partial index. Rows locked by another transaction are skipped and found in the next round.
-_LAPSED = (
-    select(_column.id, status_now.label("status"), changed_now.label("changed_at"))
-    .where(
-        or_(
-            and_(_column.status == "validated", _column.claim_expires_at <= func.now()),
-            and_(_column.status.in_(("pending", "scanned", "partially_dispensed")), _column.expires_at <= func.now()),
-        )
-    )
+# Each half takes its rows in the order of its own partial index. Without that order PostgreSQL expects to find AT_ONCE
+# open prescriptions soon by reading the table from its start, although the open ones expire in the future: it would
+# read the whole table each time. Rows locked by another transaction are skipped and found in the next round.
+_CLAIMS = (
+    select(_column.id)
+    .where(_column.status == "validated", _column.claim_expires_at <= func.now())
+    .order_by(_column.claim_expires_at)
     .limit(AT_ONCE)
     .with_for_update(skip_locked=True, key_share=True)
-    .cte("lapsed")
+    .cte("claims")
 )
+_UNCLAIMED = (
+    select(_column.id)
+    .where(_column.status.in_(("pending", "scanned", "partially_dispensed")), _column.expires_at <= func.now())
+    .order_by(_column.expires_at)
+    .limit(AT_ONCE)
+    .with_for_update(skip_locked=True, key_share=True)
+    .cte("unclaimed")
+)
+# An array rather than a join: PostgreSQL looks its ids up by the primary key, however many rows it expects.
+_DUE = func.array(union_all(select(_CLAIMS.c.id), select(_UNCLAIMED.c.id)).limit(AT_ONCE).scalar_subquery())
 _SETTLE = (
     update(prescriptions)
-    .where(_column.id == _LAPSED.c.id)
-    .values(status=_LAPSED.c.status, changed_at=_LAPSED.c.changed_at)
+    .where(_column.id == any_(_DUE))
+    .values(status=status_now, changed_at=changed_now)
     .values(claimed_by=None, claimed_from=None, claim_expires_at=None)
 )
 
