@@ -30,6 +30,7 @@ from server.runtime.storage import schema
 
 RESULTS: Final = Path(__file__).parent / "RESULTS.md"
 CHARTS: Final = "charts"
+KEPT: Final = Path(__file__).parents[1] / "var" / "benchmarks"
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Seed = Annotated[int, typer.Option(help="Seed of the generated hospital.")]
@@ -68,7 +69,7 @@ def run(
 def scale(
     scale: Scale = 1.0,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds per hospital; the report shows medians.")] = 15,
-    home: Annotated[Path, typer.Option(help="Where the databases are kept for the next run.")] = FOLDER / "hospitals",
+    home: Annotated[Path, typer.Option(help="Where the databases are kept for the next run.")] = KEPT,
     seed: Seed = 1,
 ) -> None:
     """Compare the latency on a large hospital with that on 1 % of it."""

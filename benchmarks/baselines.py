@@ -103,7 +103,7 @@ _Parameters = Sequence[Sequence[Any]]
 
 @dataclass(slots=True)
 class _Repetition:
-    """What a request does in F1; `parameters` yields those of one call after the other."""
+    """The work of a request in F1; `parameters` yields those of one call after the other."""
 
     statements: tuple[Statement, ...]
     parameters: Iterator[_Parameters]

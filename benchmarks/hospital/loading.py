@@ -43,7 +43,7 @@ class DatabaseNotEmpty(Exception):
 
 
 def quiet(_step: str, _done: int, _total: int) -> None:
-    """Reports nothing."""
+    """Discards the progress of a load."""
 
 
 async def load(

@@ -62,7 +62,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one benchmark found, and how it was measured."""
+    """The findings of one benchmark, and how they were measured."""
 
     name: str
     title: str

@@ -19,12 +19,12 @@ from benchmarks.hospital.facts import Size
 from benchmarks.load import Caller, Round
 from benchmarks.plan import Call, Variant
 from benchmarks.processes import cpu_seconds
-from benchmarks.report.sections import FOLDER, Bar, Chart, Section, Table
+from benchmarks.report.sections import Bar, Chart, Section, Table
 from benchmarks.stage import Stage, callers, staged
 from benchmarks.story import Story
 
 SOURCES: Final = Path(__file__).parents[1] / "outside"
-INSTALLED: Final = FOLDER / "outside"
+INSTALLED: Final = Path(__file__).parents[2] / "var" / "benchmarks" / "outside"
 FRAMEWORKS: Final = ("express", "fastify")
 INSTALL_SECONDS: Final = 120
 READ: Final = "GetCurrentUser"

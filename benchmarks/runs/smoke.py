@@ -58,8 +58,9 @@ def grown(found: Ratios, reference: Ratios) -> Iterator[str]:
 
 
 def read_reference() -> Ratios:
-    """Returns the committed ratios; none before the first update."""
-    return json.loads(REFERENCE.read_text()) if REFERENCE.exists() else {}
+    """Returns the committed ratios."""
+    reference: Ratios = json.loads(REFERENCE.read_text())
+    return reference
 
 
 def write_reference(found: Ratios) -> None:

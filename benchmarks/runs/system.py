@@ -42,7 +42,7 @@ CONNECTIONS: Final = 16
 
 @dataclass(slots=True)
 class _Findings:
-    """What was measured: lines of the table, and the targets."""
+    """The findings so far: lines of the table, and the targets."""
 
     rows: list[tuple[str, str]] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
