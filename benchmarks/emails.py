@@ -116,16 +116,16 @@ async def _compose_nothing(mails: Sequence[ClaimedEmail]) -> Mapping[UUID, Outgo
 
 
 class _Nowhere:
-    """Discards emails."""
+    """Discards every email."""
 
     async def send(self, email: OutgoingEmail) -> None:
-        """Does nothing."""
+        """Does nothing at all."""
 
     async def check(self) -> None:
-        """Does nothing."""
+        """Does nothing at all."""
 
     async def close(self) -> None:
-        """Does nothing."""
+        """Does nothing at all."""
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ async def smtp_sink() -> AsyncIterator[int]:
 
 
 class _Dialog(asyncio.Protocol):
-    """One connection."""
+    """A connection of a client."""
 
     def __init__(self) -> None:
         self._received = bytearray()
@@ -33,7 +33,7 @@ class _Dialog(asyncio.Protocol):
         transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
-        """Answers all commands that have arrived, in one packet."""
+        """Replies to all commands that have arrived, in one packet."""
         self._received += data
         replies = []
         while (reply := self._next_reply()) is not None:

@@ -1,8 +1,13 @@
 """Writes sections as Markdown."""
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from benchmarks.report.sections import Section, Table, Target
+
+LINE: Final = 120
+"""The length of a line of the report's texts."""
 
 
 def report(sections: Sequence[Section], charts: str) -> str:
@@ -20,8 +25,8 @@ def report(sections: Sequence[Section], charts: str) -> str:
 
 def _section(section: Section, charts: str) -> Iterator[str]:
     yield f"## {section.title}"
-    yield section.notes
-    yield f"Measured on {section.machine}."
+    yield textwrap.fill(section.notes, LINE)
+    yield textwrap.fill(f"Measured on {section.machine}.", LINE)
     for chart in section.charts:
         yield f"![{chart.title}]({charts}/{chart.name}.svg)"
     for table in section.tables:

@@ -40,7 +40,7 @@ WORDS: Final = {
 }
 """Name of a rule → the words it bans, as a regular expression over whole words."""
 BANNED: Final = {name: re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE) for name, words in WORDS.items()}
-KEPT: Final = re.compile(r"\bmail (?:servers?|systems?|clients?|programs?|transfer)\b", re.IGNORECASE)
+KEPT: Final = re.compile(r"\bmail (?:servers?|systems?|clients?|programs?|transfer)\b|\bMAIL FROM:", re.IGNORECASE)
 """Standard terms that contain a banned word."""
 FRAGMENT: Final = re.compile(r"(?:What|Who|Whom|Whose|Which|Whether|Where|Answers|Whatever)\b")
 CODE: Final = re.compile(r"``?[^`]+``?|https?://\S+|\{\{.*?\}\}|\{%.*?%\}|</?\w[^<>]*>|\$?\{[^{}]*\}")

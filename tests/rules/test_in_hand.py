@@ -67,7 +67,7 @@ def test_email_whose_lease_may_have_ended_is_not_sent() -> None:
     assert hand.begin(1) == []
 
 
-def test_code_that_expired_while_its_email_waited_counts_as_expired() -> None:
+def test_code_that_expired_while_waiting_counts_as_expired() -> None:
     hand = in_hand(mails(1, urgent=True))
     hand.renew({mail.id for mail in hand.all}, hand.all, 59)
     [mail] = hand.begin(60)

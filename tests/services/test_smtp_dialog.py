@@ -140,7 +140,7 @@ async def test_replies_in_pieces_are_put_together() -> None:
 
 @pytest.mark.parametrize("farewell", [b"", b"421 too many emails\r\n"])
 @pytest.mark.parametrize("asked", [True, False], ids=["at the next command", "between two emails"])
-async def test_email_after_server_closed_goes_through_another_connection(farewell: bytes, asked: bool) -> None:
+async def test_email_after_server_closed_takes_another_connection(farewell: bytes, asked: bool) -> None:
     async def first(line: Line) -> None:
         await line.greet(PIPELINING)
         await line.expect(*envelope())

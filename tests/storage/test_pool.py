@@ -178,7 +178,7 @@ async def test_calls_cancelled_at_random_leave_nothing_behind(
     assert await observed("state LIKE 'idle in transaction%'") == 0
 
 
-async def test_transaction_that_postgres_rolled_back_is_not_acknowledged(pool: Pool) -> None:
+async def test_transaction_that_was_rolled_back_is_not_acknowledged(pool: Pool) -> None:
     async with pool.connection() as connection:
         with pytest.raises(TransactionLost):
             async with connection.transaction():
