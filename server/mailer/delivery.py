@@ -64,7 +64,7 @@ class Delivery:
             self.circuit.succeeded()
             return after_failed_delivery(mail, failure, _spread())
         except Exception as fault:  # for example an address that SMTP cannot encode
-            _log.exception("email_not_sent", email=str(mail.id), kind=mail.kind.value)
+            _log.exception("email_not_sent", email_id=str(mail.id), kind=mail.kind.value)
             return self._after_fault(mail, "sent", fault)
         self.circuit.succeeded()
         return Sent()
@@ -102,7 +102,7 @@ class Delivery:
                 return Postponed(FIRST_PAUSES_SECONDS[0], "the database was unavailable", counted=False)
         _log.error(
             "email_not_composed",
-            email=str(mail.id),
+            email_id=str(mail.id),
             kind=mail.kind.value,
             exc_info=(type(composed), composed, composed.__traceback__),
         )

@@ -182,7 +182,7 @@ class EmailWorker:
         self._in_hand.end(mail for mail, _ in outcomes)
         for mail, outcome in outcomes:
             written = mail.id in settled
-            _log.info("email_handled", email=str(mail.id), outcome=type(outcome).__name__, written=written)
+            _log.info("email_handled", email_id=str(mail.id), outcome=type(outcome).__name__, written=written)
         self._to_send.set()
         self._claim_if_few_wait()
         self._changed()

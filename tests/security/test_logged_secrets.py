@@ -29,7 +29,19 @@ SECONDS: Final = 10
 MEMBERS: Final = frozenset(
     {
         *("event", "level", "timestamp", "request_id", "method", "outcome", "milliseconds", "user_id", "address"),
-        *("mail", "kind", "written", "error", "exceptions", "logger", "words", "at", "position", "hash", "signature"),
+        *(
+            "email_id",
+            "kind",
+            "written",
+            "error",
+            "exceptions",
+            "logger",
+            "words",
+            "at",
+            "position",
+            "hash",
+            "signature",
+        ),
         "key",  # the id of the key that signed a head
     }
 )
