@@ -77,7 +77,7 @@ def test_every_stream_has_the_route_without_a_time_limit() -> None:
         assert bool(re.fullmatch(found[1], path)) == method.server_streaming
 
 
-def test_rest_descriptors_differ_only_in_the_names_of_enum_values() -> None:
+def test_rest_descriptors_differ_only_in_enum_value_names() -> None:
     known, rest = pool_of(DESCRIPTORS), pool_of(rest_descriptors.build(DESCRIPTORS))
     for message in reached_messages(known):
         twin = rest.FindMessageTypeByName(message.full_name)
