@@ -94,7 +94,7 @@ class SmtpDialog(asyncio.Protocol):
             self._transport.write(b"QUIT\r\n")
             self._transport.close()
 
-    def abort(self) -> None:
+    def cut(self) -> None:
         """Closes the connection at once."""
         self._transport.abort()
 
@@ -102,7 +102,7 @@ class SmtpDialog(asyncio.Protocol):
         """Sends an email; returns when the server has accepted it.
 
         Raises SmtpRefused, SmtpBroken, TimeoutError, and ValueError for addresses that no SMTP command can hold. Unless
-        it returns or raises SmtpRefused, the connection must be aborted.
+        it returns or raises SmtpRefused, the connection must be cut.
         """
         await self._begin(email)
         self._transport.write(_content(email.content))
@@ -159,17 +159,17 @@ class SmtpDialog(asyncio.Protocol):
         self._received = rest
         for line in lines:
             if not _REPLY_LINE.match(line):
-                self._cut("the server sent a malformed reply")
+                self._reject("the server sent a malformed reply")
                 return
             self._lines.append(line[4:].decode("utf-8", "backslashreplace").strip())
             if line[3:4] != b"-":
                 self._replies.append(Reply(int(line[:3]), "\n".join(self._lines)))
                 self._lines.clear()
         if len(rest) + sum(map(len, self._lines)) > MAX_REPLY_CHARACTERS or len(self._replies) > MAX_UNREAD_REPLIES:
-            self._cut("the server sent more than a reply")
+            self._reject("the server sent more than a reply")
         self._arrived.set()
 
-    def _cut(self, fault: str) -> None:
+    def _reject(self, fault: str) -> None:
         self._fault = fault
         self._replies.clear()
         self._transport.abort()

@@ -118,7 +118,7 @@ class SmtpMailer:
             self._idle.append(dialog)
             raise
         except BaseException:
-            dialog.abort()
+            dialog.cut()
             raise
         self._idle.append(dialog)
 

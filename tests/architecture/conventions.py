@@ -120,7 +120,7 @@ CONVENTIONS: Final = (
     Convention(
         "abort",
         "raise a declared error (server/errors); error_mapping.py is the one place that aborts a call",
-        frozenset({"api/interceptors/error_mapping.py"}),
+        frozenset({"api/interceptors/error_mapping.py", "mailer/smtp_dialog.py"}),  # the latter aborts a TCP connection
         _calls_method("abort", "abort_with_status"),
     ),
     Convention(

@@ -93,7 +93,7 @@ def test_line_ends_dots_and_long_lines_arrive_unchanged(text: str) -> None:
 @pytest.mark.parametrize("to", ADDRESSES)
 @pytest.mark.parametrize("sender", SENDERS)
 def test_addresses_are_written_as_by_the_library(sender: str, to: str) -> None:
-    letter = RenderedEmail("Überschriften, die länger als eine Zeile sind und Umlaute haben, für Rezepte", "a\n", "b")
+    letter = RenderedEmail("Überschriften mit Umlauten, die nicht in eine Zeile passen, für jedes Rezept", "a\n", "b")
     try:
         expected = list(seen(from_the_library(sender, to, letter, None)))
     except Exception as refusal:
