@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from buf.validate import validate_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from server.runtime.server import SERVICES
+from tests.fixtures.cells import cells
 
 
 def request_types() -> list[Descriptor]:
@@ -34,12 +34,12 @@ def unlimited(message: Descriptor) -> list[str]:
     return offences
 
 
-@pytest.mark.parametrize("message", request_types(), ids=lambda message: message.name)
+@cells("message", request_types(), ids=lambda message: message.name)
 def test_every_list_of_a_request_has_a_limit(message: Descriptor) -> None:
     assert not (offences := unlimited(message)), "\n".join(offences)
 
 
-@pytest.mark.parametrize("message", request_types(), ids=lambda message: message.name)
+@cells("message", request_types(), ids=lambda message: message.name)
 def test_request_maps_are_from_string_to_string(message: Descriptor) -> None:
     maps = [field.full_name for field in fields(message) if is_map(field) and not is_of_texts(field)]
     assert not maps, f"{maps}: teach interceptors/text_rules.py to read such maps, or use a list of pairs"

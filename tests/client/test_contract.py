@@ -10,6 +10,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from medconnect_client._contract import method_of
 
 from server.runtime.server import SERVICES
+from tests.fixtures.cells import cells
 
 FACES = ("_auth", "_clinical", "_pharmacy", "_events", "_client")
 
@@ -26,7 +27,7 @@ def requests_named() -> set[str]:
     return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
-@pytest.mark.parametrize("rpc", rpcs(), ids=lambda rpc: rpc.name)
+@cells("rpc", rpcs(), ids=lambda rpc: rpc.name)
 def test_every_rpc_can_be_called(rpc: MethodDescriptor) -> None:
     assert rpc.input_type.name in requests_named(), f"add a method for {rpc.name}; CONTRIBUTING says how"
 

@@ -3,8 +3,9 @@
 import inspect
 
 import medconnect_client
-import pytest
 from medconnect_client import errors, models
+
+from tests.fixtures.cells import cells
 
 FACE = """
 AsyncClaim AsyncClient Claim Client Clock DispenseLine MedConnectError MemoryTokens Progress RetryPolicy Tls TokenStore
@@ -69,7 +70,7 @@ async def test_the_client_and_its_services() -> None:
     await client.close()
 
 
-@pytest.mark.parametrize("name", [*FACE.split(), *(f"models.{n}" for n in MODELS.split())])
+@cells("name", [*FACE.split(), *(f"models.{n}" for n in MODELS.split())])
 def test_every_public_name_is_documented(name: str) -> None:
     documented: object = medconnect_client
     for part in name.split("."):

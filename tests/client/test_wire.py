@@ -20,6 +20,8 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from medconnect_client import models
 from medconnect_client._wire import filled, read
 
+from tests.fixtures.cells import cells
+
 TOKENS = {"access_token", "refresh_token", "expires_at"}
 PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.User, user_pb2.User, set()),
@@ -82,7 +84,7 @@ ENUMS: list[tuple[type[StrEnum], Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("model", "message", "other"), PAIRS, ids=lambda value: getattr(value, "__name__", ""))
+@cells(("model", "message", "other"), PAIRS, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_model_has_the_fields_of_its_message(model: Any, message: type[Message], other: set[str]) -> None:
     assert {field.name for field in fields(model)} | other == set(message.DESCRIPTOR.fields_by_name)
 

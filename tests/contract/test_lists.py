@@ -9,6 +9,7 @@ from medconnect.clinical.v1 import clinical_service_pb2
 
 from tests.contract.listings import COUNT, Listing, written
 from tests.fixtures.actors import Actor, Actors
+from tests.fixtures.cells import cells
 from tests.rpc.methods import RPCS
 
 UNFILTERED = {"GetMedicalHistory", "GetPatientHistory"}
@@ -94,8 +95,8 @@ def test_a_token_of_another_list_is_refused(actors: Actors, listings: Mapping[st
         assert (other, status, answer["error"]["type"]) == (other, 400, "PAGE_TOKEN_INVALID")
 
 
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("size", [0, -1, 101, 2**31 - 1, 2**31, "1.5", "many"])
+@cells("name", LISTS)
+@cells("size", [0, -1, 101, 2**31 - 1, 2**31, "1.5", "many"])
 def test_s34_a_page_size_out_of_bounds_is_refused(
     actors: Actors, listings: Mapping[str, Listing], name: str, size: int | str
 ) -> None:
@@ -114,8 +115,8 @@ def test_the_least_and_the_largest_page_size_are_taken(
     assert bool(least["nextPageToken"]) > bool(largest["nextPageToken"])
 
 
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("query", [{"page": 2}, {"offset": 0}, {"page_sise": 2}, {"doctorId": "x"}])
+@cells("name", LISTS)
+@cells("query", [{"page": 2}, {"offset": 0}, {"page_sise": 2}, {"doctorId": "x"}])
 def test_a_query_parameter_that_does_not_exist_is_refused(
     actors: Actors, listings: Mapping[str, Listing], name: str, query: Mapping[str, Any]
 ) -> None:

@@ -2,10 +2,9 @@
 
 from typing import Final
 
-import pytest
-
 from tests.contract.shapes import REQUEST_ID
 from tests.fixtures.actors import Actors
+from tests.fixtures.cells import cells
 from tests.rpc.methods import RPCS
 
 PATHS: Final = {
@@ -79,7 +78,7 @@ def test_the_protos_have_the_contracts_methods_and_no_others() -> None:
     assert {name: f"{rpc.verb} {rpc.path}" for name, rpc in RPCS.items()} == PATHS
 
 
-@pytest.mark.parametrize("name", PATHS)
+@cells("name", PATHS)
 def test_every_method_is_served_at_its_path(actors: Actors, name: str) -> None:
     method, path = PATHS[name].split(" ")
     filled = path.replace("{", "").replace("}", "")

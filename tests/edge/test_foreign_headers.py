@@ -3,6 +3,7 @@
 import pytest
 
 from tests.edge.conftest import Stand
+from tests.fixtures.cells import cells
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -15,7 +16,7 @@ async def test_header_name_invalid_in_grpc_does_not_reach_server(stand: Stand, n
     assert stand.toy.seen.metadata["x-kept.1"] == "2"
 
 
-@pytest.mark.parametrize(
+@cells(
     ("name", "text"),
     [
         *(("x-data-bin", "!!!"), ("x-data-bin", "YQ=="), ("grpc-timeout", "xx"), ("grpc-timeout", "1n")),
@@ -23,7 +24,7 @@ async def test_header_name_invalid_in_grpc_does_not_reach_server(stand: Stand, n
         *(("grpc-server-stats-bin", "a"), ("lb-cost-bin", "a"), ("grpc-status", "3")),
     ],
 )
-@pytest.mark.parametrize("path", ["/api/v1/auth/profile", "/api/v1/events/email-queue/status/stream"])
+@cells("path", ["/api/v1/auth/profile", "/api/v1/events/email-queue/status/stream"])
 async def test_what_grpc_reads_itself_is_not_for_rest_callers_to_say(
     stand: Stand, path: str, name: str, text: str
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.edge.conftest import Stand
 from tests.edge.test_refusals import assert_refused
+from tests.fixtures.cells import cells
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -20,7 +21,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("content_type", FOREIGN)
+@cells("content_type", FOREIGN)
 async def test_s87_a_body_of_a_type_that_only_looks_known_is_refused(stand: Stand, content_type: str) -> None:
     stand.toy.seen.request = None
     headers = {"content-type": content_type}
@@ -40,14 +41,14 @@ async def test_s87_two_content_types_are_none(stand: Stand) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("content_type", FOREIGN)
+@cells("content_type", FOREIGN)
 async def test_s87_no_type_lets_a_query_override_the_path(stand: Stand, content_type: str) -> None:
     path = "/api/v1/doctors/patients/1?patientId=2"
     response = await stand.rest.get(path, headers={"content-type": content_type})
     assert_refused(response, 400, "VALIDATION_FAILED")
 
 
-@pytest.mark.parametrize("content_type", FOREIGN)
+@cells("content_type", FOREIGN)
 async def test_s87_no_type_lets_an_unknown_path_by(stand: Stand, content_type: str) -> None:
     response = await stand.rest.post("/nothing", content=b"{}", headers={"content-type": content_type})
     assert_refused(response, 404, "ROUTE_UNKNOWN")

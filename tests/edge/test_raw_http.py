@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.edge.conftest import LUA_ERRORS, Stand
+from tests.fixtures.cells import cells
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,7 +36,7 @@ async def answers(stand: Stand, request: bytes) -> list[int]:
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", told)]
 
 
-@pytest.mark.parametrize(
+@cells(
     "request_",
     [
         with_headers(b"host: y\r\n"),

@@ -10,6 +10,7 @@ import pytest
 from tests.edge.bench import Bench, run_bench
 from tests.edge.conftest import Stand
 from tests.edge.test_refusals import assert_refused
+from tests.fixtures.cells import cells
 
 SCAN = "pharmacy/scan"
 NAMED = '{"qrCode":"a"}'
@@ -50,7 +51,7 @@ async def test_s88_a_member_that_is_given_twice_is_refused(
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.parametrize(
+@cells(
     ("body", "place", "message"),
     [
         ("{'qrCode':'a'}", "line 1, column 2", "a name in double quotes is expected here"),

@@ -19,6 +19,7 @@ from hypothesis.errors import FlakyStrategyDefinition
 from schemathesis import Case, GenerationMode
 
 from tests.fixtures.actors import Actor, Actors
+from tests.fixtures.cells import cells
 from tests.openapi.conftest import API_EXAMPLES
 from tests.openapi.documented import EVENTS, read_document
 from tests.openapi.plays import Plays
@@ -59,7 +60,7 @@ def tally() -> Iterator[Counter[int]]:
 
 # The instance runs in a thread of this process, and uses `random` while strategies are evaluated.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
-@pytest.mark.parametrize("name", RPCS)
+@cells("name", RPCS)
 def test_every_call_is_answered_as_documented(
     actors: Actors,
     plays: Plays,

@@ -17,6 +17,7 @@ from protos.openapi.contract import OpenApiError
 from protos.openapi.document import build
 from protos.openapi.errors import EDGE, HTTP_STATUS
 from protos.openapi.example import read_examples
+from tests.fixtures.cells import cells
 from tests.openapi.documented import Document, read_document
 from tests.rpc.calls import HTTP_STATUS as STATUS_OF_CODE
 from tests.rpc.methods import RPCS, access_of
@@ -51,7 +52,7 @@ def test_every_method_is_an_operation_at_its_place(document: Document) -> None:
         assert re.sub(r"{\w+}", "*", path) == "/api/v1" + re.sub(r"{\w+}", "*", RPCS[name].path)
 
 
-@pytest.mark.parametrize("name", RPCS)
+@cells("name", RPCS)
 def test_operation_documents_its_access_and_idempotency(document: Document, name: str) -> None:
     described, access = document.operations[name].described, access_of(RPCS[name])
     assert (described.get("security") == []) == access.public
@@ -61,7 +62,7 @@ def test_operation_documents_its_access_and_idempotency(document: Document, name
     assert bool(keys) == access.idempotent
 
 
-@pytest.mark.parametrize("name", RPCS)
+@cells("name", RPCS)
 def test_operation_documents_its_refresh_cookie(document: Document, name: str) -> None:
     described = document.operations[name].described
     taken = {document.resolved(one)["name"] for one in described.get("parameters", ())}

@@ -5,6 +5,7 @@ import pytest
 
 from protos.openapi.example import read_examples
 from tests.fixtures.actors import Actors
+from tests.fixtures.cells import cells
 from tests.openapi.documented import EVENTS, JSON, Document, first_event, read_document
 from tests.openapi.plays import Plays
 from tests.rpc.methods import RPCS, access_of
@@ -22,7 +23,7 @@ def plays(actors: Actors) -> Plays:
     return Plays(actors)
 
 
-@pytest.mark.parametrize("name", RPCS)
+@cells("name", RPCS)
 def test_an_example_works_and_is_answered_as_documented(
     actors: Actors, plays: Plays, document: Document, name: str
 ) -> None:
@@ -59,7 +60,7 @@ def test_health_is_answered_as_documented(actors: Actors, document: Document) ->
     assert document.faults("Health", response) == []
 
 
-@pytest.mark.parametrize("name", RPCS)
+@cells("name", RPCS)
 def test_what_an_example_shows_fits_its_schemas(document: Document, name: str) -> None:
     described, shown = document.operations[name].described, 0
     for parameter in map(document.resolved, described.get("parameters", ())):

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from server.runtime.server import SERVICES
 from tests.fixtures.actors import Actor
+from tests.fixtures.cells import cells
 from tests.rpc.access_table import CELLS, OK, OWN_ONLY, PUBLIC, REFUSALS, Cell
 from tests.rpc.calls import FACES, NOBODY, Answer, ok_status, over_grpc
 from tests.rpc.methods import RPCS, WRITES
@@ -41,8 +42,8 @@ def test_only_the_public_methods_let_nobody_in() -> None:
     assert {cell.rpc for cell in CELLS if cell.actor == "0" and cell.allowed} == PUBLIC
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("cell", CELLS, ids=str)
+@cells("face", FACES)
+@cells("cell", CELLS, ids=str)
 def test_an_actor_is_answered_as_the_table_says(stage: SignedInStage, face: str, cell: Cell) -> None:
     rpc = RPCS[cell.rpc]
     prescription = stage.prescription(cell.scene, fresh=cell.allowed and rpc in WRITES)
@@ -65,8 +66,8 @@ def test_an_actor_is_answered_as_the_table_says(stage: SignedInStage, face: str,
         assert any(mark in told for mark in owners_marks(stage)) == (cell.expected == OK)
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("cell", HIDDEN, ids=str)
+@cells("face", FACES)
+@cells("cell", HIDDEN, ids=str)
 def test_s33_foreign_object_is_refused_like_absent_one(stage: SignedInStage, face: str, cell: Cell) -> None:
     requests = foreign_and_absent(stage, cell)
 

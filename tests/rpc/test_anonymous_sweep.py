@@ -7,6 +7,7 @@ import pytest
 from medconnect.options.v1 import access_pb2
 
 from tests.fixtures.actors import Actor, Actors
+from tests.fixtures.cells import cells
 from tests.rpc.access_table import PUBLIC
 from tests.rpc.calls import NOBODY, over_grpc, send
 from tests.rpc.methods import RPCS, access_of
@@ -41,14 +42,14 @@ def test_the_methods_declared_public_are_those_written_down() -> None:
     assert {name for name, rpc in RPCS.items() if access_of(rpc).public} == PUBLIC
 
 
-@pytest.mark.parametrize("name", CLOSED)
-@pytest.mark.parametrize("body", [b"", MALFORMED], ids=["empty", "malformed"])
+@cells("name", CLOSED)
+@cells("body", [b"", MALFORMED], ids=["empty", "malformed"])
 def test_s31_nobody_is_told_to_sign_in_whatever_he_sends(actors: Actors, name: str, body: bytes) -> None:
     answer = over_grpc(actors, RPCS[name], body, None)
     assert (answer.status, answer.reason) == (CODE.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
-@pytest.mark.parametrize("name", CLOSED)
+@cells("name", CLOSED)
 def test_s31_nobody_is_told_to_sign_in_over_rest(actors: Actors, name: str) -> None:
     answer = send(actors, RPCS[name], dict.fromkeys(RPCS[name].in_path, NOBODY), {})
     assert (answer.status, answer.reason) == (401, "UNAUTHENTICATED")
@@ -77,8 +78,8 @@ def test_s30_unknown_method_is_reported_only_when_signed_in(actors: Actors, path
         assert refused.value.code() is code
 
 
-@pytest.mark.parametrize("body", [b"", MALFORMED], ids=["empty", "malformed"])
-@pytest.mark.parametrize(("name", "role"), FORBIDDEN, ids=str)
+@cells("body", [b"", MALFORMED], ids=["empty", "malformed"])
+@cells(("name", "role"), FORBIDDEN, ids=str)
 def test_s32_the_role_is_judged_before_the_body(
     actors: Actors, by_role: dict[int, Actor], name: str, role: Role.ValueType, body: bytes
 ) -> None:
@@ -86,7 +87,7 @@ def test_s32_the_role_is_judged_before_the_body(
     assert (answer.status, answer.reason) == (CODE.PERMISSION_DENIED, "ROLE_NOT_ALLOWED")
 
 
-@pytest.mark.parametrize(("name", "role"), PERMITTED, ids=str)
+@cells(("name", "role"), PERMITTED, ids=str)
 def test_unreadable_body_is_reported_to_permitted_callers(
     actors: Actors, by_role: dict[int, Actor], name: str, role: Role.ValueType
 ) -> None:

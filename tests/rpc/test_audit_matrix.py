@@ -1,9 +1,9 @@
 """Every RPC, called by permitted and by other actors: each call leaves the record that its access option names."""
 
-import pytest
 from medconnect.options.v1 import audit_pb2
 
 from server.audit.events import AuditEvent, Outcome
+from tests.fixtures.cells import cells
 from tests.fixtures.records import Records
 from tests.rpc.access_table import CELLS, OK, OWN_ONLY, REFUSALS, Cell
 from tests.rpc.calls import over_grpc
@@ -31,7 +31,7 @@ def declared(cell: Cell) -> str | None:
     return AuditEvent[name].value if number else None
 
 
-@pytest.mark.parametrize("cell", one_of_each_kind(), ids=str)
+@cells("cell", one_of_each_kind(), ids=str)
 def test_s48_call_leaves_the_record_of_its_access_option(stage: SignedInStage, cell: Cell) -> None:
     rpc = RPCS[cell.rpc]
     prescription = stage.prescription(cell.scene, fresh=cell.expected in (OK, OWN_ONLY))

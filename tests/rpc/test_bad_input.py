@@ -14,6 +14,7 @@ from sqlalchemy import text
 from server.clinical.storage.expiry import ExpiryRepository
 from server.db.metadata import metadata
 from tests.fixtures.actors import Actors
+from tests.fixtures.cells import cells
 from tests.fixtures.instance import RunningInstance
 from tests.rpc import bad_values
 from tests.rpc.calls import FACES, Answer, over_grpc, rest_answer, send
@@ -217,7 +218,7 @@ def json_values(place: Place) -> Iterator[tuple[Any, bool]]:
         yield from ((value, repeated) for value in fitting)
 
 
-@pytest.mark.parametrize("face", FACES)
+@cells("face", FACES)
 def test_s89_every_text_is_taken_with_what_is_pasted_unseen(rpc: Rpc, world: World, face: str) -> None:
     for request, actor in sound(rpc.name, world).sent():
         answer = FACES[face](world.actors, rpc, pasted(request), actor)

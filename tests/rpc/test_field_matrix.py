@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.actors import Actors
+from tests.fixtures.cells import cells
 from tests.rpc.pii_markers import CANARIES, Story, names, play, texts
 
 IDENTITY = {"name", "birth"}
@@ -99,14 +100,14 @@ def test_the_table_asks_for_nothing_that_is_never_shown() -> None:
     assert not [view for view, seen in SEEN.items() if seen & NEVER[view[0]]]
 
 
-@pytest.mark.parametrize(("who", "view"), SEEN)
+@cells(("who", "view"), SEEN)
 def test_s35_an_answer_shows_these_fields_and_no_others(
     story: Story, answers: Mapping[tuple[str, str], Any], who: str, view: str
 ) -> None:
     assert story.seen_in(answers[who, view]) == SEEN[who, view]
 
 
-@pytest.mark.parametrize(("who", "view"), SEEN)
+@cells(("who", "view"), SEEN)
 def test_s35_no_answer_holds_anything_that_opens_something(
     answers: Mapping[tuple[str, str], Any], who: str, view: str
 ) -> None:

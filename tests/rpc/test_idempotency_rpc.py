@@ -12,6 +12,7 @@ from medconnect.clinical.v1 import clinical_service_pb2
 from sqlalchemy import text
 
 from tests.fixtures.actors import Actor
+from tests.fixtures.cells import cells
 from tests.rpc.access_table import CELLS, OK, Cell
 from tests.rpc.calls import FACES, Answer, native, ok_status, over_grpc, over_rest
 from tests.rpc.methods import RPCS, access_of, json_of
@@ -41,8 +42,8 @@ def test_every_write_says_whether_it_takes_a_key() -> None:
     assert {cell.rpc for cell in WRITES} == IDEMPOTENT
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("cell", WRITES, ids=lambda cell: cell.rpc)
+@cells("face", FACES)
+@cells("cell", WRITES, ids=lambda cell: cell.rpc)
 def test_a_repeat_answers_the_same_and_changes_nothing(stage: SignedInStage, face: str, cell: Cell) -> None:
     request, actor = keyed_write(stage, cell)
     key = str(uuid4())
@@ -68,8 +69,8 @@ def test_a_repeat_answers_the_same_and_changes_nothing(stage: SignedInStage, fac
     assert stage.written() == written
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("cell", WRITES, ids=lambda cell: cell.rpc)
+@cells("face", FACES)
+@cells("cell", WRITES, ids=lambda cell: cell.rpc)
 def test_a_short_key_is_refused_and_nothing_is_done(stage: SignedInStage, face: str, cell: Cell) -> None:
     refuses_key(stage, face, cell, "k" * 15)
 

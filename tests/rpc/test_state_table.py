@@ -10,6 +10,7 @@ from medconnect.clinical.v1 import prescription_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from tests.fixtures.actors import Actor, Actors, new_email
+from tests.fixtures.cells import cells
 from tests.fixtures.instance import RunningInstance
 from tests.rpc.calls import Answer, over_grpc, over_rest
 from tests.rpc.methods import RPCS
@@ -99,7 +100,7 @@ ACTS: Final[Mapping[str, Act]] = {
 BY_DOCTOR: Final = frozenset({"cancel", "reissue", "email"})
 
 
-def cells() -> Iterator[Any]:
+def squares() -> Iterator[Any]:
     """situation, state, action, outcome, and the transport to call: the table's squares alternate."""
     header, *rows = [line.split() for line in TABLE.strip().splitlines()]
     for row_number, (situation, state, *outcomes) in enumerate(rows):
@@ -122,7 +123,7 @@ def test_table_covers_every_state_and_every_action() -> None:
     assert header[2:] == list(ACTS)
 
 
-@pytest.mark.parametrize(("situation", "state", "action", "outcome", "face"), list(cells()))
+@cells(("situation", "state", "action", "outcome", "face"), list(squares()))
 def test_s37_an_action_does_what_the_table_says(
     prescription_states: PrescriptionStates,
     actors: Actors,
@@ -167,10 +168,8 @@ def shown_state(answer: Answer, otherwise: str) -> str:
     return str(shown["status"]) if shown else otherwise
 
 
-@pytest.mark.parametrize("action", ["validate", "all", "reject", "release"])
-@pytest.mark.parametrize(
-    "situation", ["pending", "scanned", "part_dispensed", "lease_over", "dispensed", "old_scanned"]
-)
+@cells("action", ["validate", "all", "reject", "release"])
+@cells("situation", ["pending", "scanned", "part_dispensed", "lease_over", "dispensed", "old_scanned"])
 def test_unscanned_prescription_does_not_exist_for_pharmacist(
     prescription_states: PrescriptionStates, actors: Actors, stranger: Actor, situation: str, action: str
 ) -> None:

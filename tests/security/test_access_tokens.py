@@ -11,6 +11,7 @@ from server.auth.tokens import access_tokens
 from server.auth.tokens.access_tokens import AccessTokens
 from server.auth.tokens.keys import KeyRing
 from server.identity import Role
+from tests.fixtures.cells import cells
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.tokens import (
     CALLER,
@@ -143,7 +144,7 @@ def test_s22_every_claim_is_required_even_of_our_own_key(tokens: AccessTokens, t
     assert refused(tokens, signed(token, json.dumps(claims).encode()))
 
 
-@pytest.mark.parametrize("changes", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS)
+@cells("changes", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS)
 def test_s22_a_wrong_claim_is_refused_even_of_our_own_key(
     tokens: AccessTokens, token: str, changes: dict[str, Any]
 ) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from server.auth.rules.one_time_codes import CodeScope, Purpose, issue
 from tests.fixtures.actors import PASSWORD, Actor, Actors
+from tests.fixtures.cells import cells
 from tests.fixtures.sender import Sender
 from tests.rpc.methods import RPCS
 
@@ -104,7 +105,7 @@ def test_s12_code_is_bound_to_purpose_account_and_session(actors: Actors, patien
     assert reset(actors, patient, forgotten) == (200, "")
 
 
-@pytest.mark.parametrize("name", RPCS)
+@cells("name", RPCS)
 def test_s14_no_secret_travels_in_a_path_or_a_query(name: str) -> None:
     rpc = RPCS[name]
     fields = rpc.descriptor.input_type.fields

@@ -16,6 +16,7 @@ from server.db.engine import APP_ROLE, SEALER_ROLE
 from server.db.logins import DatabaseUrls
 from server.runtime import server as app
 from server.runtime.storage import schema
+from tests.fixtures.cells import cells
 from tests.fixtures.database import as_owner
 
 # Read from the views of the SQL standard, not by the functions that grant the rights.
@@ -110,7 +111,7 @@ def test_s94_every_table_has_its_line() -> None:
             assert line.insert | line.update <= known, name
 
 
-@pytest.mark.parametrize(("role", "statement"), CASES)
+@cells(("role", "statement"), CASES)
 async def test_s94_the_accounts_may_not(shared_database_url: str, role: str, statement: str) -> None:
     urls = DatabaseUrls.embedded(shared_database_url)
     async with connected(urls.server if role == APP_ROLE else urls.sealer) as connection:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from server.auth.tokens.access_tokens import AccessTokens
+from tests.fixtures.cells import cells
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.tokens import (
     DOCTOR,
@@ -149,7 +150,7 @@ FORGERIES: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+@cells("forge", FORGERIES.values(), ids=FORGERIES)
 def test_s20_a_forged_token_is_refused_like_any_other(
     tokens: AccessTokens, token: str, forge: Callable[[str], str]
 ) -> None:

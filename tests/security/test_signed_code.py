@@ -10,6 +10,7 @@ import pytest
 from server.errors import QrCodeInvalid
 from server.qr import signed_code
 from server.qr.signed_code import QrContent, QrKeyRetired, QrKeyRing
+from tests.fixtures.cells import cells
 
 SECRET = "an example secret of enough bytes for the tests"
 OTHER_SECRET = "another example secret of enough bytes for tests"
@@ -149,7 +150,7 @@ def test_s42_the_standard_alphabet_is_refused() -> None:
     assert accepted_variants([text.replace("-", "+"), text.replace("_", "/")]) == []
 
 
-@pytest.mark.parametrize(
+@cells(
     "text",
     [
         "",

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 from uuid import uuid4
 
-import pytest
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FieldDescriptor
 from medconnect.auth.v1 import auth_service_pb2 as auth
@@ -18,6 +17,7 @@ from server.api.interceptors.request_hash import is_secret, request_hash
 from server.runtime.server import SERVICES
 from tests.architecture.test_protos import fields
 from tests.fixtures.actors import Actors, new_email
+from tests.fixtures.cells import cells
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 
@@ -119,7 +119,7 @@ def request_fields() -> list[FieldDescriptor]:
     return [field for method in methods for field in fields(method.input_type)]
 
 
-@pytest.mark.parametrize("field", request_fields(), ids=lambda field: field.full_name)
+@cells("field", request_fields(), ids=lambda field: field.full_name)
 def test_s92_codes_and_fields_compared_as_sent_are_secret(field: FieldDescriptor) -> None:
     verbatim = field.GetOptions().Extensions[access_pb2.text] == access_pb2.TEXT_VERBATIM
     words = {"password", "otp", "nonce", "secret"} & set(field.name.split("_"))

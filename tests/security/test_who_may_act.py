@@ -11,6 +11,7 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.auth import Auth
+from tests.fixtures.cells import cells
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sender import Sender
 from tests.rpc.calls import FACES, NOBODY, over_grpc, send
@@ -74,8 +75,8 @@ def unconfirmed(confirming: Actors) -> dict[int, Actor]:
     return actors
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize(("name", "role"), FOR_ROLES, ids=str)
+@cells("face", FACES)
+@cells(("name", "role"), FOR_ROLES, ids=str)
 def test_unconfirmed_account_may_not_call_role_methods(
     confirming: Actors, unconfirmed: dict[int, Actor], face: str, name: str, role: Role.ValueType
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from server.config.settings import ConfigurationWrong, read_settings
 from server.runtime.validation import check
+from tests.fixtures.cells import cells
 
 WRONG_FOR_ITS_PART: Mapping[str, Sequence[object]] = {
     "qr_encryption_key": ["too-short-Canary", "a b:" + "x" * 40, f"k1:{'a' * 32},k1:{'b' * 32}"],
@@ -46,7 +47,7 @@ def table(of: Mapping[str, Sequence[object]]) -> list[tuple[str, object]]:
     return [(name, value) for name, values in of.items() for value in values]
 
 
-@pytest.mark.parametrize(("name", "value"), table(WRONG_FOR_ITS_PART))
+@cells(("name", "value"), table(WRONG_FOR_ITS_PART))
 def test_value_that_a_component_rejects_is_named(name: str, value: object) -> None:
     with pytest.raises(ConfigurationWrong) as refused:
         check(read_settings(_env_file=None, **{name: value}))
