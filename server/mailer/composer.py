@@ -7,7 +7,6 @@ from concurrent.futures import Executor
 from uuid import UUID
 
 from server.auth.entities import User, UserStatus
-from server.clinical.entities import Prescription
 from server.clinical.services.qr_issuer import QrIssuer
 from server.clinical.services.qr_pictures import QrPictures
 from server.db.unit_of_work import UnitOfWork
@@ -15,8 +14,9 @@ from server.errors import RecipientDeactivated
 from server.identity import Role
 from server.mailer.entities import ClaimedEmail
 from server.mailer.message import OutgoingEmail, build_message, picture_id, sender_domain
+from server.mailer.qr_codes import qr_text
 from server.mailer.records import Records, load
-from server.mailer.rendering import ENDED, EmailRenderer, TemplateData
+from server.mailer.rendering import EmailRenderer, TemplateData
 from server.outbox.entities import EmailKind
 from server.outbox.sealed_codes import CodeSeal
 
@@ -113,13 +113,3 @@ class EmailComposer:
             code_expires_at=mail.expires_at,
             changed_at=mail.created_at,
         )
-
-
-def qr_text(prescription: Prescription, codes: QrIssuer) -> str | None:
-    """Returns the text of the prescription's QR code, or None when no pharmacy would accept it.
-
-    A code is not accepted when it is used, expired, or encrypted under a key that is no longer configured.
-    """
-    code = prescription.qr_code
-    over = prescription.status in ENDED or code.expires_at <= prescription.as_of
-    return None if over or not codes.can_read(code) else codes.text(code)

@@ -27,12 +27,12 @@ from server.mailer.transport import SmtpMailer
 from server.mailer.worker import EmailWorker
 from server.queue_admin.service import EventsService
 from server.runtime.work import unit_of_work
-from tests.fixtures.auth import a_user
 from tests.fixtures.clinical import TOKENS
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.emails import add_account, add_mails, change, rows
 from tests.fixtures.mail_sink import MailSink
+from tests.fixtures.users import a_user
 from tests.services.test_mail_worker import compose
 
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ears'"

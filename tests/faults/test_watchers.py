@@ -13,8 +13,8 @@ from medconnect.events.v1 import events_service_pb2_grpc
 
 from server.identity import Role
 from tests.fixtures.actors import Actors
-from tests.fixtures.auth import a_user
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.users import a_user
 
 STREAMS_A_CONNECTION = 90
 FAR = datetime(2100, 1, 1, tzinfo=UTC)

@@ -34,8 +34,8 @@ from server.rate_limits.budgets import Budgets
 from server.rate_limits.rate_limiter import RateLimiter
 from server.rate_limits.store import BucketStore, MemoryStore
 from server.runtime import server as app
-from tests.fixtures.auth import a_user
 from tests.fixtures.clock import FAR, SettableClock
+from tests.fixtures.users import a_user
 
 SERVICE = "/medconnect.events.v1.EventsService"
 PATHS = {"unary": f"{SERVICE}/GetEmailQueueStatus", "stream": f"{SERVICE}/WatchEmailQueueStatus"}

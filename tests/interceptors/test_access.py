@@ -13,8 +13,8 @@ from server.auth.storage.sessions import SessionRepository
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.identity import Caller, Role, current_caller
-from tests.fixtures.auth import a_user
 from tests.fixtures.clock import FAR
+from tests.fixtures.users import a_user
 from tests.interceptors.probe import FACES, MALFORMED, SERVICE, House, Metadata
 
 CODE = grpc.StatusCode

@@ -10,9 +10,9 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Role
-from tests.fixtures.auth import a_user
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.limits import BUDGETS
+from tests.fixtures.users import a_user
 from tests.interceptors.probe import House, Metadata, running_house
 
 CODE = grpc.StatusCode

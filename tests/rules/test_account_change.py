@@ -8,7 +8,7 @@ from server.auth.entities import AccountChange
 from server.auth.rules.accounts import changed
 from server.errors import ValidationFailed
 from server.identity import Role
-from tests.fixtures.auth import a_user
+from tests.fixtures.users import a_user
 
 DOCTOR = a_user(Role.DOCTOR, phone="1", hospital_name="St. Luke's")
 PHARMACIST = a_user(Role.PHARMACIST, pharmacy_name="Rose", pharmacy_address="Quay 1")

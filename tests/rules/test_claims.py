@@ -10,7 +10,8 @@ from server.clinical.entities import Claim, PrescriptionStatus
 from server.db.identifiers import new_id
 from server.errors import ClaimedByOther, DeclaredError
 from server.pharmacy.rules import claims, dispensing
-from tests.fixtures.pharmacy import LEASE, NOW, TODAY, a_prescription, held, line, partly_dispensed
+from tests.fixtures.cells import cells
+from tests.fixtures.prescriptions import LEASE, NOW, TODAY, a_prescription, held, line, partly_dispensed
 
 S = PrescriptionStatus
 
@@ -66,8 +67,8 @@ def test_release_after_validity_leaves_expired_prescription() -> None:
     assert claims.release(held(a_prescription(expires_at=NOW), HOLDER), HOLDER) is S.EXPIRED
 
 
-@pytest.mark.parametrize("pharmacist_id", [HOLDER, OTHER])
-@pytest.mark.parametrize("status", list(S))
+@cells("pharmacist_id", [HOLDER, OTHER])
+@cells("status", list(S))
 def test_can_dispense_is_the_truth(status: PrescriptionStatus, pharmacist_id: UUID) -> None:
     prescription = partly_dispensed(a_prescription(status=status))
     if status is S.VALIDATED:

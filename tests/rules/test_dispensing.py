@@ -25,7 +25,8 @@ from server.errors import (
     ValidationFailed,
 )
 from server.pharmacy.rules import claims, dispensing
-from tests.fixtures.pharmacy import LEASE, NOW, TODAY, a_prescription, held, line, partly_dispensed
+from tests.fixtures.cells import cells
+from tests.fixtures.prescriptions import LEASE, NOW, TODAY, a_prescription, held, line, partly_dispensed
 
 S = PrescriptionStatus
 Outcome = PrescriptionStatus | type[DeclaredError]
@@ -107,7 +108,7 @@ def test_the_table_covers_every_state_action_and_actor() -> None:
     assert {prescription.status for prescription in STATES.values()} == set(S)
 
 
-@pytest.mark.parametrize(("state", "action", "actor", "outcome"), CASES)
+@cells(("state", "action", "actor", "outcome"), CASES)
 def test_every_action_leads_where_the_table_says(state: str, action: str, actor: UUID, outcome: Outcome) -> None:
     prescription = STATES[state]
     if isinstance(outcome, PrescriptionStatus):

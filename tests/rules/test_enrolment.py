@@ -11,6 +11,7 @@ from server.auth.rules.registration import check_application
 from server.errors import ValidationFailed
 from server.identity import Role
 from server.patient_details import Gender, PatientDetails
+from tests.fixtures.cells import cells
 
 NO_DETAILS = PatientDetails(None, None, "", "", "", "", "", "", (), ())
 MEDICAL: dict[str, Any] = {
@@ -62,15 +63,15 @@ def test_missing_fields_of_a_role_are_named(role: Role, required: list[str]) -> 
     assert complaints(application(role)) == required
 
 
-@pytest.mark.parametrize("name", MEDICAL)
-@pytest.mark.parametrize("role", Role)
+@cells("name", MEDICAL)
+@cells("role", Role)
 def test_only_a_patient_states_medical_details(role: Role, name: str) -> None:
     asked = application(role, license_number="", patient=MEDICAL[name])
     assert (name in complaints(asked)) == (role is not Role.PATIENT)
 
 
-@pytest.mark.parametrize("name", WORK)
-@pytest.mark.parametrize(
+@cells("name", WORK)
+@cells(
     ("role", "own"),
     [(Role.PATIENT, set()), (Role.DOCTOR, DOCTORS), (Role.PHARMACIST, PHARMACISTS), (Role.ADMIN, set())],
 )

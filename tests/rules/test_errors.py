@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-import pytest
 from medconnect.errors.v1 import error_reason_pb2
 
 from server.errors import (
@@ -16,6 +15,7 @@ from server.errors import (
     ReferenceNumberInvalid,
     ValidationFailed,
 )
+from tests.fixtures.cells import cells
 
 
 def declared(error: type[DeclaredError] = DeclaredError) -> Iterator[type[DeclaredError]]:
@@ -25,7 +25,7 @@ def declared(error: type[DeclaredError] = DeclaredError) -> Iterator[type[Declar
         yield from declared(narrower)
 
 
-@pytest.mark.parametrize("error", list(declared()))
+@cells("error", list(declared()))
 def test_every_error_has_a_code_and_something_to_say(error: type[DeclaredError]) -> None:
     assert error.code
     if error not in (NotFound,):  # It names the kind of thing that was not found.

@@ -3,9 +3,10 @@
 import pytest
 
 from server.name_search import fold, query, words
+from tests.fixtures.cells import cells
 
 
-@pytest.mark.parametrize(
+@cells(
     ("name", "folded"),
     [
         ("Zoë O'Hara", "zoe o'hara"),

@@ -7,6 +7,7 @@ import pytest
 from server.auth.rules import passwords
 from server.auth.rules.passwords import check_new_password
 from server.errors import PasswordBreached, PasswordContext, ValidationFailed
+from tests.fixtures.cells import cells
 
 EMAIL, NAME = "maria.silva@example.org", "Maria da Silva-Örnsköld"
 
@@ -18,7 +19,7 @@ def test_s05_list_has_ten_thousand_passwords_of_valid_length() -> None:
     assert all(word == passwords._fold_text(word) for word in words)
 
 
-@pytest.mark.parametrize(
+@cells(
     "password",
     [
         "password",
@@ -45,7 +46,7 @@ def test_s05_most_common_passwords_are_rejected_as_breached(password: str) -> No
     assert [violation.field for violation in refused.value.violations] == ["newPassword"]
 
 
-@pytest.mark.parametrize(
+@cells(
     "password",
     [
         "medconnect2026!!",

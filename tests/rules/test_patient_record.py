@@ -11,6 +11,7 @@ from server.clinical.entities import Patient, PatientChange, PatientEmailStatus
 from server.clinical.rules.patients import CHANGEABLE, CLEARABLE, changed
 from server.errors import ValidationFailed, VersionConflict
 from server.patient_details import Gender
+from tests.fixtures.cells import cells
 
 TODAY = date(2026, 12, 1)
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -62,12 +63,12 @@ def test_every_field_of_a_change_is_tried_here() -> None:
     assert named == set(NEW_VALUES) == set(CHANGEABLE)
 
 
-@pytest.mark.parametrize(("field", "value"), NEW_VALUES.items())
+@cells(("field", "value"), NEW_VALUES.items())
 def test_a_field_that_is_present_changes_alone(field: str, value: Any) -> None:
     assert difference(changed(FULL, PatientChange(**{field: value}), TODAY)) == {field: value}
 
 
-@pytest.mark.parametrize(("json_name", "field"), CLEARABLE.items())
+@cells(("json_name", "field"), CLEARABLE.items())
 def test_a_field_that_is_cleared_is_emptied_alone(json_name: str, field: str) -> None:
     empty = () if field in ("allergies", "existing_conditions") else ""
     assert difference(changed(FULL, PatientChange(clear=frozenset({json_name})), TODAY)) == {field: empty}
@@ -77,7 +78,7 @@ def test_an_empty_change_changes_nothing() -> None:
     assert changed(FULL, PatientChange(), TODAY) == FULL
 
 
-@pytest.mark.parametrize(("json_name", "field"), CLEARABLE.items())
+@cells(("json_name", "field"), CLEARABLE.items())
 def test_a_field_cannot_be_both_given_and_cleared(json_name: str, field: str) -> None:
     change = PatientChange(**{field: NEW_VALUES[field]}, clear=frozenset({json_name}))
     with pytest.raises(ValidationFailed) as refused:

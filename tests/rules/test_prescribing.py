@@ -15,8 +15,8 @@ from server.errors import (
 )
 from server.identity import Role
 from server.outbox.entities import EmailKind, NewEmail
-from tests.fixtures.auth import a_user
-from tests.fixtures.pharmacy import a_prescription
+from tests.fixtures.prescriptions import a_prescription
+from tests.fixtures.users import a_user
 
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 

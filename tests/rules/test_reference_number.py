@@ -16,6 +16,7 @@ from server.clinical.rules.reference_number import (
     normalize,
 )
 from server.errors import ReferenceNumberInvalid
+from tests.fixtures.cells import cells
 
 DAY = date(2026, 11, 22)
 NUMBER = "RX-20261122-7K3M9QTG"
@@ -101,12 +102,12 @@ def test_invalid_day_is_rejected_with_any_check_character(day: str) -> None:
     assert not valid(f"RX-{day}-7K3M9QT{check_character(day + '7K3M9QT')}")
 
 
-@pytest.mark.parametrize("prefix", ["R", "X", "RXX", "PA", "PT", "P4T", "PAI", "", "REX"])
+@cells("prefix", ["R", "X", "RXX", "PA", "PT", "P4T", "PAI", "", "REX"])
 def test_an_unknown_prefix_is_refused(prefix: str) -> None:
     assert not valid(NUMBER.replace("RX", prefix))
 
 
-@pytest.mark.parametrize(
+@cells(
     "typed",
     [
         "",

@@ -21,8 +21,9 @@ from server.identity import Role
 from server.mailer.events import AdminTestEvent
 from server.mailer.subscriptions import emails_of
 from server.outbox.entities import EmailKind, NewEmail
-from tests.fixtures.auth import a_user
-from tests.fixtures.pharmacy import a_prescription
+from tests.fixtures.cells import cells
+from tests.fixtures.prescriptions import a_prescription
+from tests.fixtures.users import a_user
 
 USER = a_user(Role.PATIENT, email="paula@example.org", full_name="Paula Patient")
 RX = a_prescription(diagnosis="Bronchitis")
@@ -56,7 +57,7 @@ CASES: tuple[tuple[Event, tuple[NewEmail, ...]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("event", "mails"), CASES, ids=lambda value: getattr(value, "type", None))
+@cells(("event", "mails"), CASES, ids=lambda value: getattr(value, "type", None))
 def test_event_produces_its_emails(event: Event, mails: tuple[NewEmail, ...]) -> None:
     assert emails_of(event) == mails
 
@@ -86,7 +87,7 @@ def test_patient_without_address_gets_no_email_but_doctor_does(unreachable: dict
     assert emails_of(PrescriptionRejected(quiet)) == (TO_DOCTOR,)
 
 
-@pytest.mark.parametrize(("event", "mails"), CASES, ids=lambda value: getattr(value, "type", None))
+@cells(("event", "mails"), CASES, ids=lambda value: getattr(value, "type", None))
 def test_recorded_data_has_no_name_address_code_or_diagnosis(event: Event, mails: tuple[NewEmail, ...]) -> None:
     recorded = json.dumps({"subject": str(event.subject_id), **event.payload})
     for private in (USER.full_name, "@", "Bronchitis", SEALED.decode(), RX.patient_name):

@@ -12,6 +12,7 @@ from medconnect.events.v1 import events_service_pb2
 from medconnect.options.v1 import access_pb2
 
 from server.api.interceptors.text_rules import TextRules
+from tests.fixtures.cells import cells
 
 NFD = unicodedata.normalize("NFD", "Zoë")
 NFC = unicodedata.normalize("NFC", "Zoë")
@@ -37,7 +38,7 @@ def test_tested_fields_have_the_expected_text_options() -> None:
     assert option(clinical_service_pb2.CreatePrescriptionRequest(), "doctor_notes") == access_pb2.TEXT_BLOCK
 
 
-@pytest.mark.parametrize(
+@cells(
     "character",
     [*("\0", "\x01", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9f", "\u2028", "\u2029")],
 )

@@ -21,7 +21,8 @@ from server.pagination import PageTokens
 from tests.fixtures.actors import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.instance import RunningInstance
-from tests.fixtures.pharmacy import TODAY, PharmacyPeople, Written, a_service
+from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service
+from tests.fixtures.prescriptions import TODAY
 
 PRESCRIPTIONS_OF_A_DAY: Final = 2_000
 NUMBERS_OF_A_DAY: Final = 4_096

@@ -15,8 +15,8 @@ from server.db.identifiers import new_id
 from server.errors import PageTokenInvalid, Unauthenticated
 from server.identity import Role
 from server.pagination import PageTokens
-from tests.fixtures.auth import a_user
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.users import a_user
 
 OLD, NEW = "the root of last year, 32 bytes..", "the root of this year, 32 bytes.."
 LIFETIME = timedelta(minutes=15)

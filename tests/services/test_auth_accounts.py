@@ -16,9 +16,10 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import EmailTaken, InvalidCredentials, NotFound, PageTokenInvalid, ValidationFailed
 from server.identity import Caller, Role
 from server.pagination import PageRequest
-from tests.fixtures.auth import NO_DETAILS, PASSWORD, Auth, an_application, process, set_status
+from tests.fixtures.auth import PASSWORD, Auth, an_application, process, set_status
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.sessions import execute
+from tests.fixtures.users import NO_DETAILS
 
 ADMIN = Caller(new_id(), Role.ADMIN, new_id())
 ALL = UserFilter(role=None, status=None, search=None)

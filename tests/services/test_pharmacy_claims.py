@@ -16,8 +16,9 @@ from server.errors import (
 from server.identity import Caller
 from server.pharmacy.entities import PharmacyAction
 from server.pharmacy.services.pharmacy import PharmacyService
-from tests.fixtures.pharmacy import PharmacyPeople, Written, line
+from tests.fixtures.pharmacy import PharmacyPeople, Written
 from tests.fixtures.pharmacy_steps import ENDS, FIRST_PAGE, alter, current, run, scan_and_validate
+from tests.fixtures.prescriptions import line
 
 S = PrescriptionStatus
 A = PharmacyAction

@@ -14,8 +14,9 @@ from server.errors import (
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.clock import SettableClock
-from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line
+from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service
 from tests.fixtures.pharmacy_steps import FIRST_PAGE, current, mails, run, scan_and_validate
+from tests.fixtures.prescriptions import line
 
 S = PrescriptionStatus
 A = PharmacyAction

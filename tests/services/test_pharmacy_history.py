@@ -19,8 +19,9 @@ from server.errors import (
 from server.pagination import PageRequest
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.services.pharmacy import PharmacyService
-from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line, open_pharmacy
+from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, open_pharmacy
 from tests.fixtures.pharmacy_steps import FIRST_PAGE, run, scan_and_validate
+from tests.fixtures.prescriptions import line
 
 A = PharmacyAction
 EVERYTHING = HistoryFilter(Period(), None)

@@ -18,8 +18,9 @@ from server.pharmacy.entities import DispensedPrescription
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
 from server.runtime.work import unit_of_work
-from tests.fixtures.pharmacy import PharmacyPeople, Written, line, open_pharmacy
+from tests.fixtures.pharmacy import PharmacyPeople, Written, open_pharmacy
 from tests.fixtures.pharmacy_steps import current, prescribe, scan_and_validate
+from tests.fixtures.prescriptions import line
 
 S = PrescriptionStatus
 

@@ -8,8 +8,9 @@ from server.errors import (
     PrescriptionInState,
 )
 from server.pharmacy.services.pharmacy import PharmacyService
-from tests.fixtures.pharmacy import PharmacyPeople, Written, line
+from tests.fixtures.pharmacy import PharmacyPeople, Written
 from tests.fixtures.pharmacy_steps import current, mails, scan_and_validate
+from tests.fixtures.prescriptions import line
 
 S = PrescriptionStatus
 

@@ -12,7 +12,8 @@ from server.pagination import PageRequest
 from server.pharmacy.entities import HistoryFilter
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.runtime.work import unit_of_work
-from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, line, open_pharmacy
+from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, open_pharmacy
+from tests.fixtures.prescriptions import line
 from tests.fixtures.statements import noted_statements
 
 MANY = tuple(range(1, 51))

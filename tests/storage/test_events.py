@@ -15,9 +15,9 @@ from server.events.storage.events import EventRepository
 from server.identity import Role
 from server.mailer.events import AdminTestEvent
 from server.queue_admin.sequencer import Sequencer
-from tests.fixtures.auth import a_user
 from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.emails import add_account, add_mails, change
+from tests.fixtures.users import a_user
 
 PLACED = "SELECT type, position FROM events ORDER BY position"
 

@@ -9,10 +9,11 @@ import pytest
 from server.auth.entities import UserStatus
 from server.clinical.entities import PrescriptionStatus
 from server.clinical.services.qr_issuer import QrIssuer
-from server.mailer.composer import qr_text
+from server.mailer.qr_codes import qr_text
 from server.mailer.rendering import EmailRenderer, TemplateData
 from server.outbox.entities import EmailKind
 from server.qr.signed_code import QrKeyRing
+from tests.fixtures.cells import cells
 from tests.fixtures.rendered_emails import (
     CODE,
     CODES,
@@ -123,7 +124,7 @@ def test_text_part_is_complete() -> None:
     assert FULL.write(EmailKind.REJECTED, to_doctor).text == REJECTED_TEXT + FOOTER
 
 
-@pytest.mark.parametrize("kind", EmailKind)
+@cells("kind", EmailKind)
 def test_html_part_matches_the_text_part(kind: EmailKind) -> None:
     letter = FULL.write(kind, contents_of(kind))
     facts = [

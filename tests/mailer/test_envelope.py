@@ -9,11 +9,12 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from server.mailer.composer import qr_text
 from server.mailer.message import OutgoingEmail, build_message, picture_id, sender_domain
+from server.mailer.qr_codes import qr_text
 from server.outbox.entities import EmailKind
 from server.qr import picture
 from server.qr.signed_code import decode
+from tests.fixtures.cells import cells
 from tests.fixtures.emails import parsed
 from tests.fixtures.rendered_emails import (
     CODES,
@@ -41,8 +42,8 @@ def part(mail: EmailMessage, subtype: str) -> str:
     return content.replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("words", HOSTILE)
-@pytest.mark.parametrize("kind", EmailKind)
+@cells("words", HOSTILE)
+@cells("kind", EmailKind)
 def test_s58_hostile_words_reach_one_recipient_escaped(words: str, kind: EmailKind) -> None:
     raw = build_message(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None)
     assert b"\r\n.\r\n" not in raw.content

@@ -11,6 +11,7 @@ import pytest
 from server.clinical.entities import PrescriptionStatus
 from server.mailer.rendering import EmailRenderer, TemplateData
 from server.outbox.entities import EmailKind
+from tests.fixtures.cells import cells
 from tests.fixtures.rendered_emails import CODE, DISPENSE, FULL, PRESCRIPTION, contents_of
 
 DATE: Final = re.compile(r"\d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d UTC")
@@ -83,7 +84,7 @@ def bodies(kind: EmailKind, contents: TemplateData, writer: EmailRenderer = FULL
     return text, html
 
 
-@pytest.mark.parametrize("kind", EmailKind)
+@cells("kind", EmailKind)
 def test_each_date_is_next_to_its_meaning(kind: EmailKind) -> None:
     for body in bodies(kind, dated(kind)):
         assert DATE.findall(body) == [told(moment) for _, moment in EXPECTED[kind]]

@@ -15,6 +15,7 @@ from server.api.interceptors.contract import AccessUndeclared, Method, read_meth
 from server.audit.events import AuditEvent
 from server.identity import Role
 from server.runtime.server import SERVICES
+from tests.fixtures.cells import cells
 
 PUBLIC = {"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"}
 SIGNED_IN = {"Logout", "GetCurrentUser", "UpdateCurrentUser", "ConfirmEmail", "ChangePassword"}
@@ -55,34 +56,42 @@ def by_name(method: MethodDescriptor) -> str:
     return str(method.name)
 
 
-@pytest.mark.parametrize("method", list(METHODS.values()), ids=lambda method: method.name)
+each_method = cells("method", METHODS.values(), ids=lambda method: method.name)
+
+
 class TestEachMethod:
+    @each_method
     def test_access_matches_the_contract(self, method: Method) -> None:
         assert method.public == (method.name in PUBLIC)
         if not method.public:
             assert method.roles == expected_roles(method)
 
+    @each_method
     def test_of_clinical_and_pharmacy_wants_a_verified_licence(self, method: Method) -> None:
         assert method.verified == (method.path.split(".")[1] in ("clinical", "pharmacy"))
 
+    @each_method
     def test_clinical_and_pharmacy_methods_are_limited_to_roles(self, method: Method) -> None:
         assert method.for_roles == (not method.public and method.name not in SIGNED_IN)
         assert method.for_roles or method.path.split(".")[1] == "auth"
 
+    @each_method
     def test_writes_without_secret_responses_take_idempotency_key(self, method: Method) -> None:
         reads = method.name.startswith(("Get", "List", "Watch"))
         holds_secrets = method.public or method.name in SIGNED_IN | ABOUT_CODES
         assert method.idempotent == (not reads and not holds_secrets)
 
+    @each_method
     def test_success_message_is_set_unless_response_is_bare(self, method: Method) -> None:
         assert bool(method.message) != (method.streaming or method.name == "GetKeySet")
 
+    @each_method
     def test_creating_methods_return_201(self, method: Method) -> None:
         creates = method.name == "Register" or method.name.startswith("Create")
         assert method.http_status == (201 if creates else 200)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("group", "names"),
     [
         ("login", {"Login"}),
@@ -118,7 +127,7 @@ def test_a_limit_group_has_the_methods_of_the_contract(group: str, names: set[st
     assert {method.name for method in METHODS.values() if method.limit_group == group} == names
 
 
-@pytest.mark.parametrize("descriptor", descriptors(), ids=by_name)
+@cells("descriptor", descriptors(), ids=by_name)
 def test_each_method_has_one_http_rule_under_api_v1(descriptor: MethodDescriptor) -> None:
     options = descriptor.GetOptions()
     assert options.HasExtension(annotations_pb2.http), f"{descriptor.full_name} cannot be reached over REST"

@@ -16,7 +16,8 @@ from server.errors import ValidationFailed
 from server.identity import Role
 from server.pagination import Page
 from server.patient_details import Gender, PatientDetails, PatientRecord
-from tests.fixtures.auth import NO_DETAILS, a_user
+from tests.fixtures.cells import cells
+from tests.fixtures.users import NO_DETAILS, a_user
 
 MOMENT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 USER = a_user(
@@ -56,8 +57,8 @@ def test_account_maps_to_a_complete_message() -> None:
     assert mapping.user_message(USER) == MESSAGE
 
 
-@pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("status", UserStatus)
+@cells("role", Role)
+@cells("status", UserStatus)
 def test_every_role_and_status_has_its_number(role: Role, status: UserStatus) -> None:
     message = mapping.user_message(replace(USER, role=role, status=status))
     assert access_pb2.Role.Name(message.role) == f"ROLE_{role.name}"

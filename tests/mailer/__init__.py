@@ -1,0 +1,1 @@
+"""Renders emails and parses them as their readers do: texts, dates, envelopes, pictures."""

@@ -1,0 +1,1 @@
+"""Starts real child processes and ends them, to test their restarts."""
