@@ -1,38 +1,61 @@
-"""Every control of the security page is proved by a test that is named after it."""
+"""Every control of the security page is proved by a test that carries its id as a marker."""
 
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+import pytest
+
+from tests.fixtures.proofs import control, requirement
 from tests.security.controls import CONTROLS
 
 TESTS: Final = Path(__file__).parents[1]
-NAME: Final = re.compile(r"test_s(\d\d)_")
+FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+NAME: Final = re.compile(r"(?<=_)s(\d\d)(?=_)")
 
 
 def proofs(source: str) -> Iterator[str]:
-    """Returns the ids in the names of a module's tests."""
+    """Returns the ids of controls that the tests of a module carry."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (found := NAME.match(node.name)):
-            yield f"S{int(found[1])}"
+        if not isinstance(node, FUNCTIONS) or not node.name.startswith("test_"):
+            continue
+        for id_ in NAME.findall(node.name):
+            yield f"S{int(id_)}"
+        for marker in node.decorator_list:
+            if isinstance(marker, ast.Call) and ast.unparse(marker.func) == "control":
+                yield from (ast.literal_eval(argument) for argument in marker.args)
 
 
+@cache
 def proved() -> set[str]:
-    """Returns the ids that any test names."""
-    return {control for path in TESTS.rglob("test_*.py") for control in proofs(path.read_text())}
+    """Returns the ids that any test carries."""
+    return {id_ for path in TESTS.rglob("test_*.py") for id_ in proofs(path.read_text())}
 
 
 def test_every_control_has_a_test() -> None:
     missing = CONTROLS.keys() - proved()
-    assert not missing, f"no test is named after {sorted(missing)}"
+    assert not missing, f"no test has the marker of {sorted(missing)}"
 
 
-def test_no_test_is_named_after_a_control_that_does_not_exist() -> None:
+def test_no_test_proves_a_control_that_does_not_exist() -> None:
     assert proved() <= CONTROLS.keys()
 
 
+def test_marker_of_unknown_control_or_requirement_is_refused() -> None:
+    assert control("S38").args == ("S38",)
+    with pytest.raises(AssertionError, match=r"no \['S999'\]"):
+        control("S38", "S999")
+    with pytest.raises(AssertionError, match=r"no \['R999'\]"):
+        requirement("R999")
+
+
 def test_a_proof_is_found_wherever_it_stands() -> None:
-    source = "def test_s07_x(): ...\nclass TestX:\n    async def test_s61_y(self): ...\ndef test_s_z(): test_s62_()\n"
-    assert set(proofs(source)) == {"S7", "S61"}
+    source = (
+        '@control("S7", "S8")\ndef test_x(): ...\n'
+        'class TestX:\n    @control("S61")\n    async def test_y(self): ...\n'
+        '@control("S62")\ndef helper(): ...\ndef test_z(): control("S63")\n'
+    )
+    assert set(proofs(source)) == {"S7", "S8", "S61"}

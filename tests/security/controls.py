@@ -1,4 +1,4 @@
-"""The controls of the security page in one line each. The tests that prove them carry the ids in their names."""
+"""The controls of the security page in one line each. The tests that prove them carry the ids as markers."""
 
 from collections.abc import Mapping
 from typing import Final
