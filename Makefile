@@ -11,7 +11,10 @@ T ?= tests
 # The contracts that `make protos-breaking` compares with: those of the last release.
 AGAINST ?= protos/released.binpb
 
-.PHONY: help setup run test check quick docs docs-check format-check lint types imports protos-check fix protos protos-breaking protos-release \
+# With parallel targets, the output of each appears as a whole when it ends (GNU make 4).
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+.PHONY: help setup run test check quick quick-tests docs docs-check format-check lint types imports protos-check fix protos protos-breaking protos-release \
 	migration migrate rollback demo dev build sbom audit seed cleanup-tokens db-reset db-fresh db-clear bench bench-smoke bench-scale bench-results coverage clean
 
 help: ## List the commands
@@ -41,9 +44,12 @@ test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
 
 check: format-check lint types imports protos-check protos-breaking docs-check test bench-smoke demo ## Run all checks and tests that must pass before a change is merged
 
-quick: format-check lint types imports protos-check ## Run the checks and the tests of rules and wording, in under a minute
-	@$(BIN)/python -m pytest tests/rules tests/architecture/test_conventions.py tests/architecture/test_language.py \
-	  tests/architecture/test_commits.py
+quick: $(READY) ## Run the checks and the tests of rules and wording, in under a minute
+	@$(MAKE) --no-print-directory -j 2 $(SYNC) format-check lint types imports protos-check quick-tests
+
+quick-tests: $(READY)
+	@$(BIN)/python -m pytest tests/rules tests/api tests/architecture/test_conventions.py \
+	  tests/architecture/test_language.py tests/architecture/test_commits.py
 
 format-check: $(READY)
 	@$(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -26,9 +27,14 @@ class Convention:
         """Returns the places in which a file breaks the rule: `path:line: explanation`."""
         if path in self.place:
             return []
-        nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.expr | ast.stmt | ast.keyword)]
-        lines = sorted({node.lineno for node in nodes if self.offends(node)})
+        lines = sorted({node.lineno for node in _nodes(source) if self.offends(node)})
         return [f"{path}:{line}: {self.explanation}" for line in lines]
+
+
+@cache
+def _nodes(source: str) -> tuple[ast.expr | ast.stmt | ast.keyword, ...]:
+    """Returns the nodes of a source that can break a rule, parsed once for all rules."""
+    return tuple(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.expr | ast.stmt | ast.keyword))
 
 
 def _calls_method(*names: str) -> Callable[[ast.AST], bool]:

@@ -35,7 +35,7 @@ def test_failing_cells_are_named_and_others_still_run(pytester: pytest.Pytester)
     result.stdout.fnmatch_lines(["7 failed, 3 subtests passed in *"])  # 5 cells and their 2 tests
 
 
-def test_matrix_without_rows_or_with_unknown_arguments_is_refused() -> None:
+def test_matrix_without_rows_or_of_unknown_arguments_is_refused() -> None:
     with pytest.raises(AssertionError, match="without cells"):
         cells("n", [])
     with pytest.raises(AssertionError, match="does not take"):
