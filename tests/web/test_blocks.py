@@ -1,6 +1,7 @@
 """Texts of several lines keep their lines and indents on every page that shows them, and in print."""
 
-from typing import Any, Final
+from itertools import product
+from typing import Any, Final, Literal
 
 import pytest
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
@@ -82,40 +83,44 @@ def test_every_field_of_several_lines_is_known_here() -> None:
     assert found == FIELDS
 
 
-PLACES: Final = (
-    ("doctor", "/prescriptions/{open}", ("instructions", "doctorNotes")),
-    ("doctor", "/prescriptions/{cancelled}", ("instructions", "reason")),
-    ("doctor", "/prescriptions/{rejected}", ("reason",)),
-    ("doctor", "/visits", ("symptoms", "diagnosis", "treatmentNotes", "recommendations")),
-    ("doctor", "/patients/{patient}", ("symptoms", "diagnosis", "treatmentNotes", "recommendations")),
-    ("doctor", "/patients/{patient}/history", ("symptoms", "recommendations", "instructions", "reason")),
-    ("patient", "/prescriptions/{open}", ("instructions",)),
-    ("patient", "/prescriptions/{cancelled}", ("instructions", "reason")),
-    ("pharmacist", "/counter/{open_number}", ("instructions",)),
-    ("pharmacist", "/dispensed/{rejected}", ("notes", "reason")),
-    ("pharmacist", "/dispensed", ("notes", "reason")),
-)
+PLACES: Final = {
+    "doctor": {
+        "/prescriptions/{open}": ("instructions", "doctorNotes"),
+        "/prescriptions/{cancelled}": ("instructions", "reason"),
+        "/prescriptions/{rejected}": ("reason",),
+        "/visits": ("symptoms", "diagnosis", "treatmentNotes", "recommendations"),
+        "/patients/{patient}": ("symptoms", "diagnosis", "treatmentNotes", "recommendations"),
+        "/patients/{patient}/history": ("symptoms", "recommendations", "instructions", "reason"),
+    },
+    "patient": {
+        "/prescriptions/{open}": ("instructions",),
+        "/prescriptions/{cancelled}": ("instructions", "reason"),
+    },
+    "pharmacist": {
+        "/counter/{open_number}": ("instructions",),
+        "/dispensed/{rejected}": ("notes", "reason"),
+        "/dispensed": ("notes", "reason"),
+    },
+}
+MEDIA: Final[tuple[Literal["screen", "print"], ...]] = ("screen", "print")
 
 
-@pytest.mark.parametrize("media", ["screen", "print"])
-@pytest.mark.parametrize(("role", "address", "texts"), PLACES)
+@pytest.mark.parametrize("role", PLACES)
 def test_a_text_keeps_its_lines_and_indents(
-    windows: Windows,
-    people: dict[str, Actor],
-    ids: dict[str, str],
-    role: str,
-    address: str,
-    texts: tuple[str, ...],
-    media: Any,
+    windows: Windows, people: dict[str, Actor], ids: dict[str, str], role: str, subtests: pytest.Subtests
 ) -> None:
-    page = windows().sign_in(people[role]).go(address.format(**ids)).page
-    expect(page.locator(".block").first).to_be_attached()
-    page.emulate_media(media=media)
-    for summary in page.locator("summary").all():
-        summary.click()
-    for name in texts:
-        if not (name == "doctorNotes" and media == "print"):
-            assert block(name) in shown(page, name), address
+    window = windows().sign_in(people[role])
+    for media, (address, texts) in product(MEDIA, PLACES[role].items()):
+        with subtests.test(f"{address} in {media}"):
+            window.page.emulate_media(media="screen")
+            page = window.go(address.format(**ids)).page
+            expect(page.locator(".block").first).to_be_attached()
+            page.emulate_media(media=media)
+            for summary in page.locator("summary").all():
+                summary.click()
+            for name in texts:
+                if not (name == "doctorNotes" and media == "print"):
+                    assert block(name) in shown(page, name)
 
 
 def shown(page: Page, name: str) -> list[str]:
