@@ -8,6 +8,8 @@ READY := .venv/ready
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 T ?= tests
+# Processes that run tests. Some tests wait, so one more than there are cores can be faster.
+WORKERS ?= 2
 # The contracts that `make protos-breaking` compares with: those of the last release.
 AGAINST ?= protos/released.binpb
 
@@ -40,7 +42,7 @@ dev: $(READY) ## Start an instance, and restart it whenever a file changes
 	@$(BIN)/watchfiles "$(BIN)/medconnect up" server generated clients/web envoy.yaml
 
 test: $(READY) ## Run the tests; T=path or T="path -k name" runs some of them
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(T)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(T)
 
 check: format-check lint types imports protos-check protos-breaking docs-check test bench-smoke demo ## Run all checks and tests that must pass before a change is merged
 
