@@ -7,7 +7,7 @@ import asyncio
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ UNREAD = 1_100
 STREAMS = 32
 """As many as the edge allows on a connection."""
 SAMPLES = 100
+ROUNDS_BEFORE, ROUNDS_DURING = 2, 5
 NOISE_SECONDS = 0.05
 """How much the other work of a test machine costs now and then."""
 RECOVERY_SECONDS = 5.0
@@ -95,12 +96,8 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def slowest(ask: Callable[[], Awaitable[object]]) -> float:
-    """Returns how long 99 of 100 calls take at most, in the best of five rounds: other work shares the machine."""
-    return min([await _slowest(ask) for _ in range(5)])
-
-
-async def _slowest(ask: Callable[[], Awaitable[object]]) -> float:
+async def round_of(ask: Callable[[], Awaitable[object]]) -> float:
+    """Returns how long 99 of 100 calls take at most."""
     took = []
     for _ in range(SAMPLES):
         began = time.perf_counter()
@@ -124,11 +121,26 @@ async def neighbours(attacked: Attacked) -> AsyncIterator[dict[str, Callable[[],
         yield {"grpc": lambda: stub.GetKeySet(auth.GetKeySetRequest(), timeout=10), "rest": ask_rest}
 
 
-async def slowest_of(attacked: Attacked, port: str) -> float:
-    """Returns the same time for a client that connects to the port now."""
-    async with neighbours(attacked) as others:
-        await others[port]()
-        return await slowest(others[port])
+async def limits(attacked: Attacked, *ports: str) -> dict[str, float]:
+    """Returns how long calls of others may take during an attack, in seconds by port."""
+    found = {}
+    for port in ports:
+        async with neighbours(attacked) as others:
+            await others[port]()
+            rounds = [await round_of(others[port]) for _ in range(ROUNDS_BEFORE)]
+        found[port] = 2 * min(rounds) + NOISE_SECONDS
+    return found
+
+
+async def assert_within(attacked: Attacked, most: Mapping[str, float]) -> None:
+    """Checks that a client that connects now keeps to the limits in one of five rounds: others share the machine."""
+    for port, limit in most.items():
+        took: list[float] = []
+        async with neighbours(attacked) as others:
+            await others[port]()
+            while len(took) < ROUNDS_DURING and (not took or took[-1] > limit):
+                took.append(await round_of(others[port]))
+        assert took[-1] <= limit, (port, took)
 
 
 def message(body: bytes) -> bytes:
@@ -152,12 +164,10 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS)
 async def test_s83_answers_that_are_not_read_slow_nobody_down(attacked: Attacked, port: str, call: str) -> None:
     path, body = CALLS[call]
-    before = {name: await slowest_of(attacked, name) for name in ("grpc", "rest")}
+    most = await limits(attacked, "grpc", "rest")
     async with unread(attacked.port(port), UNREAD, grpc_headers(path), body) as held:
         await until(lambda: all(raw.answered for raw in held))
-        during = {name: await slowest_of(attacked, name) for name in before}
-    for name, undisturbed in before.items():
-        assert during[name] <= 2 * undisturbed + NOISE_SECONDS
+        await assert_within(attacked, most)
     async with asyncio.timeout(RECOVERY_SECONDS), neighbours(attacked) as others:
         await others[port]()
 
@@ -190,11 +200,11 @@ async def test_s83_direct_client_occupies_only_its_share_briefly(direct: House) 
 
 async def test_s84_large_answers_that_are_not_read_take_bounded_memory(attacked: Attacked, stalled: int) -> None:
     headers = [(":method", "GET"), (":scheme", "http"), (":path", LARGEST), (":authority", "x")]
-    before, memory = await slowest_of(attacked, "rest"), attacked.edge_memory
+    most, memory = await limits(attacked, "rest"), attacked.edge_memory
     async with unread(attacked.port("rest"), stalled, headers) as held:
         await until(lambda: all(raw.answered for raw in held))
         assert attacked.edge_memory < 2 * memory
-        assert await slowest_of(attacked, "rest") <= 2 * before + NOISE_SECONDS
+        await assert_within(attacked, most)
         statuses = [status for raw in held for status in raw.statuses]
         assert set(statuses) <= {"200", "429"}
         assert statuses.count("429") > len(statuses) // 2
@@ -212,7 +222,7 @@ async def test_s85_connections_that_ask_nothing_keep_nobody_out(
     attacked: Attacked, port: str, said: bytes, idle: int
 ) -> None:
     address = ("127.0.0.1", attacked.port(port))
-    before = await slowest_of(attacked, port)
+    most = await limits(attacked, port)
     with ExitStack() as stack:
         connections = [stack.enter_context(socket.socket()) for _ in range(idle)]
         for number, connection in enumerate(connections):
@@ -223,7 +233,7 @@ async def test_s85_connections_that_ask_nothing_keep_nobody_out(
         await asyncio.sleep(0.5)
         for connection in connections:
             connection.send(said)
-        assert await slowest_of(attacked, port) <= 2 * before + NOISE_SECONDS
+        await assert_within(attacked, most)
 
 
 async def test_s85_who_says_nothing_is_sent_away(attacked: Attacked) -> None:
