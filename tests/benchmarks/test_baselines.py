@@ -58,5 +58,5 @@ def test_ratio_that_grew_by_more_than_a_third_is_found() -> None:
 def test_reference_has_a_ratio_of_each_smoked_call() -> None:
     reference = read_reference()
     assert reference.keys() == set(SMOKED)
-    assert all(1 < ratios[base] < 10 for ratios in reference.values() for base in BASELINES)
+    assert all(1 < ratios[base] < 20 for ratios in reference.values() for base in BASELINES)
     assert all(ratios.keys() == set(BASELINES) for ratios in reference.values())
