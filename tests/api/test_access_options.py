@@ -16,6 +16,7 @@ from server.audit.events import AuditEvent
 from server.identity import Role
 from server.runtime.server import SERVICES
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 
 PUBLIC = {"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"}
 SIGNED_IN = {"Logout", "GetCurrentUser", "UpdateCurrentUser", "ConfirmEmail", "ChangePassword"}
@@ -174,8 +175,9 @@ UNCLEAR: Mapping[str, access_pb2.Access | None] = {
 }
 
 
+@control("S30")
 @pytest.mark.parametrize("name", UNCLEAR)
-def test_s30_method_without_access_and_audit_stops_start(
+def test_method_without_access_and_audit_stops_start(
     name: str,
 ) -> None:
     with pytest.raises(AccessUndeclared, match=rf"probe\.{name}\.Do"):

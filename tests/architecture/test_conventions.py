@@ -10,6 +10,7 @@ from tests.architecture.conventions import (
     server_files,
     too_long,
 )
+from tests.fixtures.proofs import control
 
 OFFENDERS = {
     "abort": ["await context.abort(code, 'x')", "self.context.abort_with_status(status)"],
@@ -65,14 +66,16 @@ def by_name(convention: Convention) -> str:
     return convention.name
 
 
+@control("S80")
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=by_name)
-def test_s80_the_server_keeps_it(convention: Convention) -> None:
+def test_the_server_keeps_it(convention: Convention) -> None:
     offences = [line for path, source in server_files() for line in convention.offences(path, source)]
     assert not offences, "\n".join(offences)
 
 
+@control("S80")
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=by_name)
-def test_s80_every_offender_is_found_and_told_what_to_do(convention: Convention) -> None:
+def test_every_offender_is_found_and_told_what_to_do(convention: Convention) -> None:
     for offender in OFFENDERS[convention.name]:
         source = f"async def f():\n    {offender}\n"
         assert convention.offences("x/service.py", source) == [f"x/service.py:2: {convention.explanation}"]

@@ -14,7 +14,7 @@ from tests.security.controls import CONTROLS
 
 TESTS: Final = Path(__file__).parents[1]
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-NAME: Final = re.compile(r"(?<=_)s(\d\d)(?=_)")
+ID_IN_NAME: Final = re.compile(r"test_[sr]\d\d_")
 
 
 def proofs(source: str) -> Iterator[str]:
@@ -22,8 +22,6 @@ def proofs(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, FUNCTIONS) or not node.name.startswith("test_"):
             continue
-        for id_ in NAME.findall(node.name):
-            yield f"S{int(id_)}"
         for marker in node.decorator_list:
             if isinstance(marker, ast.Call) and ast.unparse(marker.func) == "control":
                 yield from (ast.literal_eval(argument) for argument in marker.args)
@@ -50,6 +48,16 @@ def test_marker_of_unknown_control_or_requirement_is_refused() -> None:
         control("S38", "S999")
     with pytest.raises(AssertionError, match=r"no \['R999'\]"):
         requirement("R999")
+
+
+def test_ids_are_markers_and_no_parts_of_names() -> None:
+    named = [
+        f"{path.name}: {node.name}"
+        for path in TESTS.rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, FUNCTIONS) and ID_IN_NAME.match(node.name)
+    ]
+    assert not named, "write the id as a marker, @control(…) or @requirement(…): " + ", ".join(named)
 
 
 def test_a_proof_is_found_wherever_it_stands() -> None:

@@ -120,7 +120,7 @@ def scripted_terminal(service: Service, tmp_path: Path) -> Terminal:
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk, "PATIENCE", RetryPolicy(attempts=2, throttled=False))
 
 

@@ -10,6 +10,7 @@ from medconnect.clinical.v1 import clinical_service_pb2
 from tests.contract.listings import COUNT, Listing, written
 from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 from tests.rpc.methods import RPCS
 
 UNFILTERED = {"GetMedicalHistory", "GetPatientHistory"}
@@ -51,8 +52,9 @@ def test_a_filter_narrows_rows_and_total(actors: Actors, listings: Mapping[str, 
     assert narrow["nextPageToken"] == ""
 
 
+@control("S34")
 @pytest.mark.parametrize("name", LISTS)
-def test_s34_page_token_of_another_caller_or_filter_is_refused(
+def test_page_token_of_another_caller_or_filter_is_refused(
     actors: Actors, listings: Mapping[str, Listing], name: str
 ) -> None:
     listing = listings[name]
@@ -71,12 +73,11 @@ def test_s34_page_token_of_another_caller_or_filter_is_refused(
         assert [detail["field"] for detail in answer["error"]["details"]] == ["pageToken"]
 
 
+@control("S34")
 @pytest.mark.parametrize(
     "name", ["ListPrescriptions", "ListMedicalVisits", "ListMyPrescriptions", "ListDispensingHistory"]
 )
-def test_s34_list_of_stranger_contains_no_rows_of_owner(
-    actors: Actors, listings: Mapping[str, Listing], name: str
-) -> None:
+def test_list_of_stranger_contains_no_rows_of_owner(actors: Actors, listings: Mapping[str, Listing], name: str) -> None:
     listing = listings[name]
     everything = replace(listing, wide=listing.wide.partition("?")[0])
     own, others = (
@@ -95,9 +96,10 @@ def test_a_token_of_another_list_is_refused(actors: Actors, listings: Mapping[st
         assert (other, status, answer["error"]["type"]) == (other, 400, "PAGE_TOKEN_INVALID")
 
 
+@control("S34")
 @cells("name", LISTS)
 @cells("size", [0, -1, 101, 2**31 - 1, 2**31, "1.5", "many"])
-def test_s34_a_page_size_out_of_bounds_is_refused(
+def test_a_page_size_out_of_bounds_is_refused(
     actors: Actors, listings: Mapping[str, Listing], name: str, size: int | str
 ) -> None:
     status, answer = actors.rest("GET", with_query(listings[name].wide, pageSize=size), listings[name].owner)

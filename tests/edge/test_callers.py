@@ -15,6 +15,7 @@ from medconnect.pharmacy.v1.pharmacy_service_pb2_grpc import PharmacyServiceStub
 
 from server.edge import EdgeConfig, running
 from tests.edge.conftest import GOOD_ORIGIN, Stand
+from tests.fixtures.proofs import control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -57,7 +58,8 @@ async def test_behind_a_trusted_proxy_the_address_it_saw_counts(stand: Stand, tm
     assert stand.toy.seen.metadata["x-client-ip"] == "203.0.113.7"
 
 
-async def test_s74_a_known_origin_may_call_and_read_the_headers(stand: Stand) -> None:
+@control("S74")
+async def test_a_known_origin_may_call_and_read_the_headers(stand: Stand) -> None:
     preflight = await stand.rest.options(
         "/api/v1/users", headers={"origin": GOOD_ORIGIN, "access-control-request-method": "POST"}
     )
@@ -77,10 +79,11 @@ async def test_s74_a_known_origin_may_call_and_read_the_headers(stand: Stand) ->
     }
 
 
+@control("S74")
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", f"{GOOD_ORIGIN}.evil.tld", "http://good.example", "*"]
 )
-async def test_s74_another_origin_gets_no_permission(stand: Stand, origin: str) -> None:
+async def test_another_origin_gets_no_permission(stand: Stand, origin: str) -> None:
     headers = {"origin": origin, "access-control-request-method": "POST"}
     preflight = await stand.rest.options("/api/v1/users", headers=headers)
     assert preflight.status_code == 405

@@ -13,6 +13,7 @@ from protos import rest_descriptors
 from protos.edge_tables import GENERATED, EdgeTablesError, build, own_methods, to_lua, words
 from server.edge import EdgeConfig, running
 from tests.edge.toy import Toy
+from tests.fixtures.proofs import control
 
 DESCRIPTORS = (GENERATED / "descriptors.binpb").read_bytes()
 FIELD = descriptor_pb2.FieldDescriptorProto
@@ -120,7 +121,8 @@ async def test_enums_in_events_are_short_words_too(tmp_path: Path) -> None:
     assert '"completedJobs":"pending"' in chunks[1]
 
 
-def test_s87_a_path_that_the_edge_does_not_limit_is_refused() -> None:
+@control("S87")
+def test_a_path_that_the_edge_does_not_limit_is_refused() -> None:
     files = descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS)
     [method] = [
         method

@@ -11,6 +11,7 @@ from server.edge.process import running
 from server.edge.sites import CONTENT_TYPES, PAGE
 from tests.edge.conftest import FILES, GOOD_ORIGIN, MANUAL_POLICY, PAGE_POLICY, Stand
 from tests.edge.test_refusals import assert_refused
+from tests.fixtures.proofs import control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,7 +34,8 @@ async def test_the_path_of_a_folder_leads_to_its_index(stand: Stand, path: str, 
     assert response.headers["content-type"] == "text/html; charset=utf-8"
 
 
-async def test_s73_file_carries_its_headers_and_its_sites_policy(stand: Stand) -> None:
+@control("S73")
+async def test_file_carries_its_headers_and_its_sites_policy(stand: Stand) -> None:
     page, manual = await stand.rest.get("/large.js"), await stand.rest.get("/manual/manual.html")
     expected = {
         "cache-control": "no-cache",
@@ -94,16 +96,18 @@ async def test_head_tells_of_a_file_what_get_does(stand: Stand) -> None:
     assert {**got.headers, "date": ""} == {**told.headers, "date": ""}
 
 
+@control("S74")
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/", "/app.mjs"])
-async def test_s74_files_are_only_read(stand: Stand, method: str, path: str) -> None:
+async def test_files_are_only_read(stand: Stand, method: str, path: str) -> None:
     assert_refused(await stand.rest.request(method, path, headers={"origin": GOOD_ORIGIN}), 404, "ROUTE_UNKNOWN")
 
 
+@control("S75")
 @pytest.mark.parametrize(
     "path", ["/notes.md", "/.hidden.html", "/.git/", "/page", "/index", "/App.mjs", "/manual/", "/parts/../notes.md"]
 )
-async def test_s75_what_is_not_for_browsers_is_unknown(stand: Stand, path: str) -> None:
+async def test_what_is_not_for_browsers_is_unknown(stand: Stand, path: str) -> None:
     assert_refused(await stand.rest.get(path), 404, "ROUTE_UNKNOWN")
 
 

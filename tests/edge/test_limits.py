@@ -17,6 +17,7 @@ from medconnect.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from tests.edge.conftest import LUA_ERRORS, Stand
 from tests.edge.test_refusals import assert_refused, raw
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,9 +33,10 @@ async def native(stand: Stand) -> "AsyncIterator[auth_service_pb2_grpc.AuthServi
         yield auth_service_pb2_grpc.AuthServiceStub(channel)
 
 
+@control("S82")
 @cells("piece", ["a", "a=", "a=&", "&", "=", "%41", "%", "/"])
 @cells("kib", [5, 16, 32, 48])
-async def test_s82_long_paths_are_refused_before_they_are_read(stand: Stand, piece: str, kib: int) -> None:
+async def test_long_paths_are_refused_before_they_are_read(stand: Stand, piece: str, kib: int) -> None:
     path = "/api/v1/users?" + piece * (kib * 1024 // len(piece))
     started = time.monotonic()
     response = await raw(stand, "GET", path)
@@ -42,8 +44,9 @@ async def test_s82_long_paths_are_refused_before_they_are_read(stand: Stand, pie
     assert_refused(response, 414, "PATH_TOO_LONG")
 
 
+@control("S82")
 @pytest.mark.parametrize("piece", ["a", "a=", "&", "=", "%41"])
-async def test_s82_the_longest_path_is_read_in_milliseconds(stand: Stand, piece: str) -> None:
+async def test_the_longest_path_is_read_in_milliseconds(stand: Stand, piece: str) -> None:
     path = "/api/v1/users?" + piece * (4080 // len(piece))
     started = time.monotonic()
     response = await raw(stand, "GET", path)
@@ -51,9 +54,10 @@ async def test_s82_the_longest_path_is_read_in_milliseconds(stand: Stand, piece:
     assert response.status_code in (200, 400)
 
 
+@control("S68")
 @pytest.mark.parametrize("size", [9_000, 10_000, 12_000, 15_000, 17_000, 30_000, 50_000])
 @pytest.mark.parametrize("count", [1, 100])
-async def test_s68_large_headers_have_one_answer_at_once(
+async def test_large_headers_have_one_answer_at_once(
     stand: Stand, native: "auth_service_pb2_grpc.AuthServiceAsyncStub", size: int, count: int
 ) -> None:
     headers = {f"x-a{number}": "y" * (size // count) for number in range(count)}
@@ -68,7 +72,8 @@ async def test_s68_large_headers_have_one_answer_at_once(
         assert time.monotonic() - started < MOST_SECONDS
 
 
-async def test_s68_headers_below_the_limit_reach_the_server(
+@control("S68")
+async def test_headers_below_the_limit_reach_the_server(
     stand: Stand, native: "auth_service_pb2_grpc.AuthServiceAsyncStub"
 ) -> None:
     path = "/api/v1/users?search=" + "x" * 4_000
@@ -160,7 +165,8 @@ async def test_no_filter_has_failed(stand: Stand) -> None:
     assert await stand.edge.admin.counter("http.rest.lua.drain.errors") == 0
 
 
-async def test_s68_grpc_web_gets_the_status_of_rest_and_a_code(stand: Stand) -> None:
+@control("S68")
+async def test_grpc_web_gets_the_status_of_rest_and_a_code(stand: Stand) -> None:
     headers = {"content-type": "application/grpc-web", "x-a": "y" * 9_000}
     path = "/medconnect.auth.v1.AuthService/GetCurrentUser"
     response = await stand.rest.post(path, content=bytes(5), headers=headers)

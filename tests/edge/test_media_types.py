@@ -8,6 +8,7 @@ import pytest
 from tests.edge.conftest import Stand
 from tests.edge.test_refusals import assert_refused
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -21,8 +22,9 @@ FOREIGN = [
 ]
 
 
+@control("S87")
 @cells("content_type", FOREIGN)
-async def test_s87_a_body_of_a_type_that_only_looks_known_is_refused(stand: Stand, content_type: str) -> None:
+async def test_a_body_of_a_type_that_only_looks_known_is_refused(stand: Stand, content_type: str) -> None:
     stand.toy.seen.request = None
     headers = {"content-type": content_type}
     response = await stand.rest.post("/api/v1/pharmacy/scan", content=b'{"qrCode":"a"}', headers=headers)
@@ -30,7 +32,8 @@ async def test_s87_a_body_of_a_type_that_only_looks_known_is_refused(stand: Stan
     assert stand.toy.seen.request is None
 
 
-async def test_s87_two_content_types_are_none(stand: Stand) -> None:
+@control("S87")
+async def test_two_content_types_are_none(stand: Stand) -> None:
     connection = http.client.HTTPConnection(*stand.edge.address, timeout=5)
     connection.putrequest("POST", "/api/v1/pharmacy/scan")
     for content_type in ("application/json", "application/grpc"):
@@ -41,23 +44,26 @@ async def test_s87_two_content_types_are_none(stand: Stand) -> None:
     connection.close()
 
 
+@control("S87")
 @cells("content_type", FOREIGN)
-async def test_s87_no_type_lets_a_query_override_the_path(stand: Stand, content_type: str) -> None:
+async def test_no_type_lets_a_query_override_the_path(stand: Stand, content_type: str) -> None:
     path = "/api/v1/doctors/patients/1?patientId=2"
     response = await stand.rest.get(path, headers={"content-type": content_type})
     assert_refused(response, 400, "VALIDATION_FAILED")
 
 
+@control("S87")
 @cells("content_type", FOREIGN)
-async def test_s87_no_type_lets_an_unknown_path_by(stand: Stand, content_type: str) -> None:
+async def test_no_type_lets_an_unknown_path_by(stand: Stand, content_type: str) -> None:
     response = await stand.rest.post("/nothing", content=b"{}", headers={"content-type": content_type})
     assert_refused(response, 404, "ROUTE_UNKNOWN")
 
 
+@control("S87")
 @pytest.mark.parametrize(
     "content_type", ["application/grpc", "application/grpc+proto", "application/grpc+json", "application/grpc-web"]
 )
-async def test_s87_rest_paths_are_no_methods_of_grpc(stand: Stand, content_type: str) -> None:
+async def test_rest_paths_are_no_methods_of_grpc(stand: Stand, content_type: str) -> None:
     stand.toy.seen.request = None
     headers = {"content-type": content_type}
     response = await stand.rest.post("/api/v1/pharmacy/scan", content=b'{"qrCode":"a"}', headers=headers)

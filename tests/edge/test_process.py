@@ -16,6 +16,7 @@ from server.edge import EdgeConfig, EdgeFailed, process, running
 from server.edge.config import TEMPLATE
 from tests.edge.test_refusals import assert_refused, assert_safe
 from tests.edge.toy import Toy
+from tests.fixtures.proofs import control
 
 START_AND_WAIT = """
 import asyncio, sys
@@ -49,7 +50,8 @@ async def test_health_follows_the_servers_and_the_end_waits_for_calls(tmp_path: 
     await toy.stop()
 
 
-async def test_s73_unhealthy_server_response_has_security_headers(tmp_path: Path) -> None:
+@control("S73")
+async def test_unhealthy_server_response_has_security_headers(tmp_path: Path) -> None:
     toy = Toy(tmp_path / "server-0.sock")
     await toy.start()
     await toy.set_serving(False)
@@ -133,7 +135,8 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def test_s76_the_admin_interface_is_a_socket_of_this_user_only(tmp_path: Path) -> None:
+@control("S76")
+async def test_the_admin_interface_is_a_socket_of_this_user_only(tmp_path: Path) -> None:
     config = EdgeConfig(home=tmp_path, server_sockets=(tmp_path / "none.sock",), port=0)
     async with running(config) as edge:
         assert config.admin_socket.stat().st_mode & 0o077 == 0
@@ -143,7 +146,8 @@ async def test_s76_the_admin_interface_is_a_socket_of_this_user_only(tmp_path: P
     assert json.dumps(str(config.admin_socket)) in written.read_text()
 
 
-async def test_s85_connections_that_wait_make_room_for_newcomers(tmp_path: Path) -> None:
+@control("S85")
+async def test_connections_that_wait_make_room_for_newcomers(tmp_path: Path) -> None:
     config = EdgeConfig(home=tmp_path, server_sockets=(tmp_path / "none.sock",), port=0, most_connections=60)
     async with running(config) as edge, AsyncExitStack() as stack:
         for _ in range(config.most_connections):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.edge.conftest import LUA_ERRORS, Stand
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,6 +37,7 @@ async def answers(stand: Stand, request: bytes) -> list[int]:
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", told)]
 
 
+@control("S75")
 @cells(
     "request_",
     [
@@ -64,12 +66,13 @@ async def answers(stand: Stand, request: bytes) -> list[int]:
         with_headers(b": b\r\n"),
     ],
 )
-async def test_s75_ambiguous_requests_get_one_answer_that_is_400(stand: Stand, request_: bytes) -> None:
+async def test_ambiguous_requests_get_one_answer_that_is_400(stand: Stand, request_: bytes) -> None:
     stand.toy.seen.request = None
     assert await answers(stand, request_) == [400]
     assert stand.toy.seen.request is None
 
 
+@control("S75")
 @pytest.mark.parametrize(
     ("lines", "value"),
     [
@@ -80,7 +83,7 @@ async def test_s75_ambiguous_requests_get_one_answer_that_is_400(stand: Stand, r
         (b"x-a: b\r\n transfer-encoding: chunked\r\n", "b transfer-encoding: chunked"),
     ],
 )
-async def test_s75_lenient_lines_are_read_in_one_way_and_not_handed_on(stand: Stand, lines: bytes, value: str) -> None:
+async def test_lenient_lines_are_read_in_one_way_and_not_handed_on(stand: Stand, lines: bytes, value: str) -> None:
     """Envoy's parser accepts bare line feeds and folded lines (RFC 9112, 2.2 and 5.2) and has no option to refuse them.
 
     Envoy calls the server by HTTP/2, which has neither.
@@ -90,6 +93,7 @@ async def test_s75_lenient_lines_are_read_in_one_way_and_not_handed_on(stand: St
     assert "transfer-encoding" not in stand.toy.seen.metadata
 
 
+@control("S75")
 @pytest.mark.parametrize(
     "request_",
     [
@@ -100,7 +104,7 @@ async def test_s75_lenient_lines_are_read_in_one_way_and_not_handed_on(stand: St
         b"GET http://x HTTP/1.1\r\nhost: x\r\n\r\n",
     ],
 )
-async def test_s75_requests_without_a_path_do_not_break_the_filter(stand: Stand, request_: bytes) -> None:
+async def test_requests_without_a_path_do_not_break_the_filter(stand: Stand, request_: bytes) -> None:
     errors = await stand.edge.admin.counter(LUA_ERRORS)
     [status] = await answers(stand, request_)
     assert status in (200, 400, 404)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.edge.conftest import Stand
 from tests.fixtures.leak_detector import assert_reveals_nothing
+from tests.fixtures.proofs import control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -57,6 +58,7 @@ async def test_the_refusal_of_an_unknown_path_is_written_exactly_so(stand: Stand
     )
 
 
+@control("S75")
 @pytest.mark.parametrize(
     "path",
     [
@@ -72,12 +74,13 @@ async def test_the_refusal_of_an_unknown_path_is_written_exactly_so(stand: Stand
         *("/api/v1/users;x=1", "/api/v1/doctors/%2e%2e/users", "/api/v1/%75sers", "/api/v1/users%00"),
     ],
 )
-async def test_s75_what_is_not_literally_a_route_is_unknown(stand: Stand, path: str) -> None:
+async def test_what_is_not_literally_a_route_is_unknown(stand: Stand, path: str) -> None:
     assert_refused(await raw(stand, "GET", path), 404, "ROUTE_UNKNOWN")
 
 
+@control("S75")
 @pytest.mark.parametrize("path", ["/api/v1%2fusers", "/api/v1%5Cusers", "/api/v1/users%2F..%2Fx"])
-async def test_s75_escaped_slashes_are_refused(stand: Stand, path: str) -> None:
+async def test_escaped_slashes_are_refused(stand: Stand, path: str) -> None:
     assert_refused(await raw(stand, "GET", path), 400, "MALFORMED_REQUEST")
 
 
@@ -95,8 +98,9 @@ async def raw(stand: Stand, method: str, path: str) -> httpx.Response:
     return await asyncio.to_thread(exchange)
 
 
+@control("S74")
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "PUT", "OPTIONS", "TRACE", "PROPFIND"])
-async def test_s74_a_wrong_method_is_told_the_right_ones(stand: Stand, method: str) -> None:
+async def test_a_wrong_method_is_told_the_right_ones(stand: Stand, method: str) -> None:
     response = await stand.rest.request(method, "/api/v1/users")
     assert_refused(response, 405, "METHOD_NOT_ALLOWED")
     assert response.headers["allow"] == "GET, POST"
@@ -200,8 +204,9 @@ async def test_a_call_with_a_body_takes_no_query(stand: Stand) -> None:
     assert_refused(await stand.post("/api/v1/pharmacy/validate/1?notes=x", "{}"), 400, "VALIDATION_FAILED")
 
 
+@control("S74")
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
-async def test_s74_a_body_of_another_type_is_refused(stand: Stand, content_type: str) -> None:
+async def test_a_body_of_another_type_is_refused(stand: Stand, content_type: str) -> None:
     headers = {"content-type": content_type} if content_type else {}
     response = await stand.rest.post("/api/v1/auth/login", content=b"{}", headers=headers)
     assert_refused(response, 415, "UNSUPPORTED_MEDIA_TYPE")
@@ -241,11 +246,13 @@ async def test_a_body_that_grows_by_its_enum_names_is_still_taken(stand: Stand) 
     assert (await stand.post("/api/v1/users", body)).is_success
 
 
-async def test_s75_headers_that_are_no_headers_are_refused(stand: Stand) -> None:
+@control("S75")
+async def test_headers_that_are_no_headers_are_refused(stand: Stand) -> None:
     assert_refused(await stand.rest.get("/api/v1/users", headers={"x_user": "1"}), 400, "MALFORMED_REQUEST")
     assert_refused(await stand.rest.get("/api/v1/users", headers={"x": "y" * 70_000}), 431, "HEADERS_TOO_LARGE")
 
 
+@control("S75")
 @pytest.mark.parametrize(
     "head",
     [
@@ -255,7 +262,7 @@ async def test_s75_headers_that_are_no_headers_are_refused(stand: Stand) -> None
         b"GET /api/v1/users HTTP/1.1\r\n\r\n",
     ],
 )
-async def test_s75_ambiguous_request_is_refused_and_disconnected(stand: Stand, head: bytes) -> None:
+async def test_ambiguous_request_is_refused_and_disconnected(stand: Stand, head: bytes) -> None:
     reader, writer = await asyncio.open_connection(*stand.edge.address)
     writer.write(head)
     answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
@@ -264,6 +271,7 @@ async def test_s75_ambiguous_request_is_refused_and_disconnected(stand: Stand, h
     assert b"connection: close" in answer
 
 
+@control("S73")
 @pytest.mark.parametrize(
     ("method", "path", "status", "content_type", "body"),
     [
@@ -283,7 +291,7 @@ async def test_s75_ambiguous_request_is_refused_and_disconnected(stand: Stand, h
         ("POST", "/api/v1/pharmacy/scan", 503, "application/json", '{"qrCode":"unavailable"}'),
     ],
 )
-async def test_s73_every_kind_of_answer_carries_the_security_headers(
+async def test_every_kind_of_answer_carries_the_security_headers(
     stand: Stand, method: str, path: str, status: int, content_type: str, body: str
 ) -> None:
     headers = {"content-type": content_type} if content_type else {}

@@ -11,6 +11,7 @@ from tests.edge.bench import Bench, run_bench
 from tests.edge.conftest import Stand
 from tests.edge.test_refusals import assert_refused
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 
 SCAN = "pharmacy/scan"
 NAMED = '{"qrCode":"a"}'
@@ -23,6 +24,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield running
 
 
+@control("S88")
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize(
     ("path", "body", "field"),
@@ -40,9 +42,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         ("users", '{"":1,"":1}', None),
     ],
 )
-async def test_s88_a_member_that_is_given_twice_is_refused(
-    stand: Stand, path: str, body: str, field: str | None
-) -> None:
+async def test_a_member_that_is_given_twice_is_refused(stand: Stand, path: str, body: str, field: str | None) -> None:
     response = await stand.post(f"/api/v1/{path}", body)
     assert_refused(response, 400, "VALIDATION_FAILED")
     assert response.json()["error"]["message"] == f"{field or 'A name'} must be given once."
@@ -50,6 +50,7 @@ async def test_s88_a_member_that_is_given_twice_is_refused(
     assert response.json()["error"]["details"] == named
 
 
+@control("S88")
 @pytest.mark.asyncio(loop_scope="session")
 @cells(
     ("body", "place", "message"),
@@ -95,22 +96,24 @@ async def test_s88_a_member_that_is_given_twice_is_refused(
         ('{"a":' * 101 + "1" + "}" * 101, "line 1, column 501", "values may be nested at most 100 levels deep"),
     ],
 )
-async def test_s88_what_is_no_json_is_refused_with_its_place(stand: Stand, body: str, place: str, message: str) -> None:
+async def test_what_is_no_json_is_refused_with_its_place(stand: Stand, body: str, place: str, message: str) -> None:
     response = await stand.post(f"/api/v1/{SCAN}", body)
     assert_refused(response, 400, "MALFORMED_BODY")
     assert response.json()["error"]["message"] == f"The body is not valid JSON ({place}): {message}."
 
 
+@control("S88")
 @pytest.mark.asyncio(loop_scope="session")
-async def test_s88_the_field_that_is_malformed_is_named(stand: Stand) -> None:
+async def test_the_field_that_is_malformed_is_named(stand: Stand) -> None:
     response = await stand.post("/api/v1/pharmacy/dispense/1", '{"items":[{},\n{"unit_price":x}]}')
     message = "line 2, column 15: a value is expected here"
     assert response.json()["error"]["details"] == [{"field": "items[1].unitPrice", "message": message}]
 
 
+@control("S88")
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("text", [b"\xff", b"\xc3\x28", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"])
-async def test_s88_what_is_no_utf8_is_refused(stand: Stand, text: bytes) -> None:
+async def test_what_is_no_utf8_is_refused(stand: Stand, text: bytes) -> None:
     headers = {"content-type": "application/json"}
     body = b'{"qrCode":"' + text + b'"}'
     response = await stand.rest.post(f"/api/v1/{SCAN}", content=body, headers=headers)
@@ -118,9 +121,10 @@ async def test_s88_what_is_no_utf8_is_refused(stand: Stand, text: bytes) -> None
     assert "(line 1, column 12): this is not UTF-8." in response.json()["error"]["message"]
 
 
+@control("S88")
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("body", [b'{"role":"admin"}', b"{}", b" "])
-async def test_s88_a_call_without_a_body_is_given_none(stand: Stand, body: bytes) -> None:
+async def test_a_call_without_a_body_is_given_none(stand: Stand, body: bytes) -> None:
     request = stand.rest.build_request(
         "GET", "/api/v1/users", content=body, headers={"content-type": "application/json"}
     )
@@ -136,7 +140,8 @@ async def test_json_is_taken_however_it_is_written(stand: Stand, body: str) -> N
     assert stand.toy.seen.request.qr_code == json.loads(body)["qrCode"]  # type: ignore[union-attr] # of ScanQrCode
 
 
-def test_s88_a_field_has_one_name_for_its_two(bench: Bench) -> None:
+@control("S88")
+def test_a_field_has_one_name_for_its_two(bench: Bench) -> None:
     told = bench.ask("judge", ['{"shoe_size":1,"footLength":2}', '{"shoe_size":1,"shoeSize":2}'])
     assert told == ["footLength|must be given once|line 1, column 16", "fine"]
 
@@ -161,7 +166,8 @@ def is_fine(text: str) -> bool:
     return isinstance(read, dict)
 
 
-def test_s88_random_damage_is_judged_as_another_reader_does(bench: Bench) -> None:
+@control("S88")
+def test_random_damage_is_judged_as_another_reader_does(bench: Bench) -> None:
     chance = random.Random(88)
     whole = json.dumps({"a": [1, -2.5e7, True, None, {"b": 'é😀\\"\n'}], "c": {"d": {}, "e": []}, "f": "x"}, indent=1)
     texts = [whole]

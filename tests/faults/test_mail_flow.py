@@ -32,6 +32,7 @@ from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.emails import add_account, add_mails, change, rows
 from tests.fixtures.mail_sink import MailSink
+from tests.fixtures.proofs import requirement
 from tests.fixtures.users import a_user
 from tests.services.test_mail_worker import compose
 
@@ -83,7 +84,8 @@ async def use_case(queue: UnitOfWork, fails: bool) -> None:
             raise Undone
 
 
-async def test_r08_rolled_back_use_case_sends_nothing(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
+@requirement("R8")
+async def test_rolled_back_use_case_sends_nothing(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
     async with a_worker(queue, sink).running():
         for number in range(mails):
             try:
@@ -108,8 +110,9 @@ async def ringing(url: str) -> AsyncIterator[tuple[UnitOfWork, Notifications]]:
         await pool.close()
 
 
+@requirement("R11")
 @pytest.mark.parametrize("cut", [False, True], ids=["healthy", "the listening connection cut repeatedly"])
-async def test_r11_email_reaches_mail_server_soon_after_commit(
+async def test_email_reaches_mail_server_soon_after_commit(
     database_url: str, queue: UnitOfWork, sink: MailSink, mails: int, cut: bool
 ) -> None:
     arrived: list[float] = []
@@ -138,7 +141,8 @@ async def test_r11_email_reaches_mail_server_soon_after_commit(
     assert set(message_ids(sink).values()) == {1}
 
 
-async def test_r12_r16_mail_server_outage_loses_nothing_counts_add_up(
+@requirement("R12", "R16")
+async def test_mail_server_outage_loses_nothing_counts_add_up(
     queue: UnitOfWork, mails: int, outage: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "PROBE_SECONDS", min(5.0, outage / 4))
@@ -189,7 +193,8 @@ async def timed(queue: UnitOfWork) -> float:
     return time.monotonic() - begun
 
 
-async def test_r17_three_workers_share_emails_and_send_none_twice(queue: UnitOfWork, mails: int) -> None:
+@requirement("R17")
+async def test_three_workers_share_emails_and_send_none_twice(queue: UnitOfWork, mails: int) -> None:
     async with AsyncExitStack() as stack:
         sinks = [await stack.enter_async_context(MailSink(seconds=0.01).listening()) for _ in range(3)]
         async with queue.begin() as tx:
@@ -204,7 +209,8 @@ async def test_r17_three_workers_share_emails_and_send_none_twice(queue: UnitOfW
     assert min(shares) >= mails * 0.2
 
 
-async def test_r15_poison_email_is_given_up_and_others_are_sent(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
+@requirement("R15")
+async def test_poison_email_is_given_up_and_others_are_sent(queue: UnitOfWork, sink: MailSink, mails: int) -> None:
     async def stumble(mails: Sequence[ClaimedEmail]) -> Mapping[UUID, OutgoingEmail | Exception]:
         if "7@example.org" in {mail.recipient for mail in mails}:
             raise KeyError("poison")
@@ -224,7 +230,8 @@ async def test_r15_poison_email_is_given_up_and_others_are_sent(queue: UnitOfWor
     assert [error for state, _, error in await rows(queue) if state == "failed"] == ["could not be composed: KeyError"]
 
 
-async def test_r14_codes_with_slow_mail_server_overtake_bulk(queue: UnitOfWork, mails: int) -> None:
+@requirement("R14")
+async def test_codes_with_slow_mail_server_overtake_bulk(queue: UnitOfWork, mails: int) -> None:
     delays = []
     async with MailSink(seconds=1).listening() as sink:
         async with queue.begin() as tx:

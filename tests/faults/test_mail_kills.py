@@ -26,6 +26,7 @@ from server.outbox.storage.outbox import Outbox
 from tests.fixtures.database import committing_work
 from tests.fixtures.emails import add_account, change
 from tests.fixtures.mail_sink import ACCEPTED, HANG, MailSink, free_port
+from tests.fixtures.proofs import requirement
 from tests.fixtures.service_process import ServiceProcess, service_process
 
 MAILS_A_POINT: Final = 20
@@ -192,7 +193,8 @@ TWICE: Final = {"k6", "k7", "k12"}
 """The points at which an email accepted by the mail server may not be recorded as sent yet."""
 
 
-async def test_r09_worker_killed_at_any_point_loses_nothing(post: Post, kills: int) -> None:
+@requirement("R9")
+async def test_worker_killed_at_any_point_loses_nothing(post: Post, kills: int) -> None:
     for round_number in range(kills):
         for point, kill in POINTS.items():
             await post.add(MAILS_A_POINT, f"{point}.example")
@@ -218,7 +220,8 @@ async def test_r09_worker_killed_at_any_point_loses_nothing(post: Post, kills: i
         assert max(sent.values()) <= 1 + kills
 
 
-async def test_r09_server_killed_around_commit_stores_all_or_nothing(post: Post) -> None:
+@requirement("R9")
+async def test_server_killed_around_commit_stores_all_or_nothing(post: Post) -> None:
     port = free_port()
     address = {"GRPC_ADDRESS": f"127.0.0.1:{port}", "REGISTRATION_CONFIRM_EMAIL": "false"}
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -247,7 +250,8 @@ async def register(auth: "auth_service_pb2_grpc.AuthServiceAsyncStub", email: st
     await auth.Register(request, wait_for_ready=True, timeout=20)
 
 
-async def test_r09_workers_killed_at_random_times_lose_nothing(post: Post, mails: int, kills: int) -> None:
+@requirement("R9")
+async def test_workers_killed_at_random_times_lose_nothing(post: Post, mails: int, kills: int) -> None:
     seed = random.randrange(2**32)
     moments = random.Random(seed)
     times = 2 * kills  # 100 with --kills=50

@@ -14,6 +14,7 @@ from medconnect.events.v1 import events_service_pb2_grpc
 from server.identity import Role
 from tests.fixtures.actors import Actors
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.proofs import requirement
 from tests.fixtures.users import a_user
 
 STREAMS_A_CONNECTION = 90
@@ -41,7 +42,8 @@ def an_admin(instance: RunningInstance) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {token}"),)
 
 
-def test_r31_watchers_that_never_read_cost_the_others_nothing(
+@requirement("R31")
+def test_watchers_that_never_read_cost_the_others_nothing(
     instance: RunningInstance, actors: Actors, watchers: int
 ) -> None:
     before, room = call_times(actors, 50), resident()

@@ -11,6 +11,7 @@ from server.audit.events import AuditEvent, Outcome
 from server.audit.storage.audit_writer import AuditWriter
 from server.db.unit_of_work import UnitOfWork
 from server.identity import Role
+from tests.fixtures.proofs import control
 from tests.interceptors.probe import BODY, PATHS, House
 
 
@@ -20,7 +21,8 @@ async def recorded(work: UnitOfWork) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await tx.connection.rows(statement)]
 
 
-async def test_s48_call_past_its_deadline_is_recorded_as_a_fault(
+@control("S48")
+async def test_call_past_its_deadline_is_recorded_as_a_fault(
     house: House, work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, "DEFAULT_SECONDS", 0.15)
@@ -31,7 +33,8 @@ async def test_s48_call_past_its_deadline_is_recorded_as_a_fault(
     assert await recorded(work) == [("prescription_dispensed", Outcome.FAULT, "DEADLINE_EXCEEDED")]
 
 
-async def test_s48_rejection_is_recorded_after_caller_disconnects(
+@control("S48")
+async def test_rejection_is_recorded_after_caller_disconnects(
     house: House, work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()

@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from server.api.interceptors import deadline
+from tests.fixtures.proofs import control
 from tests.interceptors.probe import FACES, House
 
 DEADLINE = grpc.StatusCode.DEADLINE_EXCEEDED
@@ -51,8 +52,9 @@ async def test_work_is_cancelled_in_time_to_deliver_the_rejection(
     assert 0.05 < work.cancelled - started < 0.2
 
 
+@control("S72")
 @pytest.mark.parametrize(("constant", "seconds"), [("DEFAULT_SECONDS", None), ("LONGEST_SECONDS", 5)])
-async def test_s72_call_without_deadline_or_with_a_long_one_is_capped(
+async def test_call_without_deadline_or_with_a_long_one_is_capped(
     house: House, constant: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, constant, 0.15)
@@ -63,7 +65,8 @@ async def test_s72_call_without_deadline_or_with_a_long_one_is_capped(
     assert 0.1 < time.monotonic() - started < 0.5
 
 
-def test_s72_the_times_are_those_of_the_contract() -> None:
+@control("S72")
+def test_the_times_are_those_of_the_contract() -> None:
     assert (deadline.DEFAULT_SECONDS, deadline.LONGEST_SECONDS) == (10, 30)
     assert (deadline.LEAST_SECONDS, deadline.REPLY_SECONDS) == (0.05, 0.02)
 

@@ -21,6 +21,7 @@ from server.errors import (
     VersionConflict,
 )
 from tests.fixtures.leak_detector import assert_reveals_nothing
+from tests.fixtures.proofs import control
 from tests.interceptors.probe import BODY, EDGE, FACES, MALFORMED, PATHS, House
 
 DSN = "postgresql://medconnect:hunter2@db.internal:5432/medconnect"
@@ -79,9 +80,10 @@ async def test_a_thousand_bad_fields_still_fit_into_an_answer(house: House) -> N
     assert 10 < len(answer.details["BadRequest"].field_violations) < 100
 
 
+@control("S62")
 @FACES
 @pytest.mark.parametrize("error", [ValueError(DSN), KeyError("SELECT 1"), RuntimeError("in /app/server/x.py")])
-async def test_s62_an_undeclared_error_is_hidden_and_logged(
+async def test_an_undeclared_error_is_hidden_and_logged(
     house: House, face: str, error: Exception, log_lines: Logged
 ) -> None:
     house.probe.act = raising(error)

@@ -12,6 +12,7 @@ from server.errors import InvalidCredentials, RefreshTokenInvalid
 from server.identity import Role
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.limits import BUDGETS
+from tests.fixtures.proofs import control
 from tests.fixtures.users import a_user
 from tests.interceptors.probe import House, Metadata, running_house
 
@@ -43,7 +44,8 @@ async def test_a_bad_token_is_limited_like_no_token(house: House) -> None:
     assert await codes(house, 1, metadata=house.bearer(Role.DOCTOR)) == [CODE.OK]
 
 
-async def test_s27_token_of_ended_session_is_not_charged_to_account(house: House) -> None:
+@control("S27")
+async def test_token_of_ended_session_is_not_charged_to_account(house: House) -> None:
     """Checks that a thief of the token cannot use up the owner's limit after the owner has signed out."""
     user_id, session_id = new_id(), new_id()
     token, _ = house.tokens.issue(a_user(Role.DOCTOR, id=user_id), session_id, FAR)

@@ -11,6 +11,7 @@ import pytest
 from server.api.interceptors import receive_request
 from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.interceptors.probe import FACES, PATHS, Answer, House, Metadata, answer, running_house
 
 CODE = grpc.StatusCode
@@ -27,8 +28,9 @@ async def begun(house: House, face: str, metadata: Metadata, *, ended: bool = Fa
     )
 
 
+@control("S71")
 @FACES
-async def test_s71_request_that_does_not_arrive_ends_at_the_limit(
+async def test_request_that_does_not_arrive_ends_at_the_limit(
     house: House, face: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receive_request, "RECEIVE_SECONDS", 0.2)
@@ -38,8 +40,9 @@ async def test_s71_request_that_does_not_arrive_ends_at_the_limit(
     assert (await house.call(face, house.bearer())).code is CODE.OK
 
 
+@control("S71")
 @FACES
-async def test_s71_caller_without_calls_left_is_not_waited_for(
+async def test_caller_without_calls_left_is_not_waited_for(
     work: UnitOfWork, clock: SettableClock, tmp_path: Path, face: str
 ) -> None:
     async with running_house(work, clock, tmp_path, limit_factor=1, limits={"anonymous": 1}) as house:

@@ -16,6 +16,7 @@ from server.qr import picture
 from server.qr.signed_code import decode
 from tests.fixtures.cells import cells
 from tests.fixtures.emails import parsed
+from tests.fixtures.proofs import control
 from tests.fixtures.rendered_emails import (
     CODES,
     FULL,
@@ -42,9 +43,10 @@ def part(mail: EmailMessage, subtype: str) -> str:
     return content.replace("\r\n", "\n")
 
 
+@control("S58")
 @cells("words", HOSTILE)
 @cells("kind", EmailKind)
-def test_s58_hostile_words_reach_one_recipient_escaped(words: str, kind: EmailKind) -> None:
+def test_hostile_words_reach_one_recipient_escaped(words: str, kind: EmailKind) -> None:
     raw = build_message(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None)
     assert b"\r\n.\r\n" not in raw.content
     mail = sent(raw)
@@ -60,6 +62,7 @@ def test_s58_hostile_words_reach_one_recipient_escaped(words: str, kind: EmailKi
     assert escaped in html
 
 
+@control("S57")
 @pytest.mark.parametrize(
     "address",
     [
@@ -67,7 +70,7 @@ def test_s58_hostile_words_reach_one_recipient_escaped(words: str, kind: EmailKi
         *("=?utf-8?q?a=0d=0aBcc:x=40evil?=@b.example", "=?utf-8?q?x=40evil.example=3e?=@b.example", "a..b@c.example"),
     ],
 )
-def test_s57_text_other_than_one_address_is_no_recipient(address: str) -> None:
+def test_text_other_than_one_address_is_no_recipient(address: str) -> None:
     letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
     with pytest.raises((ValueError, LookupError, HeaderParseError)):
         build_message(replace(MAIL, recipient=address), SENDER, letter, None)

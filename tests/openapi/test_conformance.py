@@ -39,7 +39,7 @@ def plays(actors: Actors) -> Plays:
 
 
 @pytest.fixture(scope="module")
-def everybody(actors: Actors) -> list[Actor | None]:
+def one_of_each_role(actors: Actors) -> list[Actor | None]:
     """Returns no caller (None), and one of each role."""
     return [None, actors.new_patient(), actors.new_doctor(), actors.new_pharmacist(), actors.new_admin()]
 
@@ -64,7 +64,7 @@ def tally() -> Iterator[Counter[int]]:
 def test_every_call_is_answered_as_documented(
     actors: Actors,
     plays: Plays,
-    everybody: list[Actor | None],
+    one_of_each_role: list[Actor | None],
     http: requests.Session,
     tally: Counter[int],
     api_examples: int,
@@ -83,7 +83,7 @@ def test_every_call_is_answered_as_documented(
     )
     @given(
         case=st.one_of(operation.as_strategy(GenerationMode.POSITIVE), operation.as_strategy(GenerationMode.NEGATIVE)),
-        actor=st.sampled_from([*everybody, *[own] * OWN_TURNS]),
+        actor=st.sampled_from([*one_of_each_role, *[own] * OWN_TURNS]),
         real=st.sets(st.sampled_from(sorted(known))) if known else st.just(set()),
     )
     def call(case: Case[Any], actor: Actor | None, real: Collection[str]) -> None:

@@ -52,7 +52,7 @@ LINE: Final[Mapping[str, Any]] = {
 }
 PHARMACY_NOTE: Final = "Pharmacynotecanary"
 
-CANARIES: Final[Mapping[str, tuple[str, ...]]] = {
+PII_MARKERS: Final[Mapping[str, tuple[str, ...]]] = {
     "name": (PERSON["fullName"],),
     "birth": (PERSON["dateOfBirth"],),
     "phone": (PERSON["phone"],),
@@ -143,7 +143,7 @@ def play(actors: Actors) -> Story:
         number=prescription["prescriptionNumber"],
         reference=patient["referenceNumber"],
         qr_text=qr_text,
-        canaries={**CANARIES, "mail": (people["PO"].email,), "QR text": (qr_text,)},
+        canaries={**PII_MARKERS, "mail": (people["PO"].email,), "QR text": (qr_text,)},
     )
 
 

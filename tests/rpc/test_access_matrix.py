@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from server.runtime.server import SERVICES
 from tests.fixtures.actors import Actor
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 from tests.rpc.access_table import CELLS, OK, OWN_ONLY, PUBLIC, REFUSALS, Cell
 from tests.rpc.calls import FACES, NOBODY, Answer, ok_status, over_grpc
 from tests.rpc.methods import RPCS, WRITES
@@ -66,9 +67,10 @@ def test_an_actor_is_answered_as_the_table_says(stage: SignedInStage, face: str,
         assert any(mark in told for mark in owners_marks(stage)) == (cell.expected == OK)
 
 
+@control("S33")
 @cells("face", FACES)
 @cells("cell", HIDDEN, ids=str)
-def test_s33_foreign_object_is_refused_like_absent_one(stage: SignedInStage, face: str, cell: Cell) -> None:
+def test_foreign_object_is_refused_like_absent_one(stage: SignedInStage, face: str, cell: Cell) -> None:
     requests = foreign_and_absent(stage, cell)
 
     answers = [FACES[face](stage.actors, RPCS[cell.rpc], request, stage[cell.actor]) for request in requests]
@@ -76,8 +78,9 @@ def test_s33_foreign_object_is_refused_like_absent_one(stage: SignedInStage, fac
     assert said(answers[0]) == said(answers[1])
 
 
+@control("S33")
 @pytest.mark.parametrize("cell", {(cell.rpc, cell.scene): cell for cell in HIDDEN}.values(), ids=str)
-def test_s33_foreign_object_takes_as_long_as_absent_one(stage: SignedInStage, cell: Cell) -> None:
+def test_foreign_object_takes_as_long_as_absent_one(stage: SignedInStage, cell: Cell) -> None:
     """Foreign objects are answered later than absent ones in about half of all pairs.
 
     For 40 and 40 equal samples the share leaves these bounds in one try of fifty; a real difference always does.

@@ -11,6 +11,7 @@ from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.proofs import control
 from tests.fixtures.sender import Sender
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
@@ -66,6 +67,7 @@ def test_a_forgotten_password_is_set_anew_with_the_mailed_code(actors: Actors, p
     sender.wait(patient.email, "Your MedConnect password was changed")
 
 
+@control("S5")
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
@@ -76,7 +78,7 @@ def test_a_forgotten_password_is_set_anew_with_the_mailed_code(actors: Actors, p
         ("{local}{local}123", "PASSWORD_CONTEXT"),
     ],
 )
-def test_s05_a_guessable_password_is_refused_wherever_one_is_set(
+def test_a_guessable_password_is_refused_wherever_one_is_set(
     actors: Actors, patient: Actor, password: str, reason: str
 ) -> None:
     def of(address: str) -> str:
@@ -104,7 +106,8 @@ def test_changed_password_ends_all_other_sessions(actors: Actors, patient: Actor
     assert actors.rest("GET", "/auth/profile", other)[0] == 401
 
 
-def test_s09_sixth_wrong_password_waits_for_any_address(actors: Actors, patient: Actor) -> None:
+@control("S9")
+def test_sixth_wrong_password_waits_for_any_address(actors: Actors, patient: Actor) -> None:
     told = []
     for address in (patient.email, new_email()):
         attempt = {"email": address, "password": "not the present one"}

@@ -8,6 +8,7 @@ from medconnect.options.v1 import access_pb2
 
 from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 from tests.rpc.access_table import PUBLIC
 from tests.rpc.calls import NOBODY, over_grpc, send
 from tests.rpc.methods import RPCS, access_of
@@ -42,15 +43,17 @@ def test_the_methods_declared_public_are_those_written_down() -> None:
     assert {name for name, rpc in RPCS.items() if access_of(rpc).public} == PUBLIC
 
 
+@control("S31")
 @cells("name", CLOSED)
 @cells("body", [b"", MALFORMED], ids=["empty", "malformed"])
-def test_s31_nobody_is_told_to_sign_in_whatever_he_sends(actors: Actors, name: str, body: bytes) -> None:
+def test_nobody_is_told_to_sign_in_whatever_he_sends(actors: Actors, name: str, body: bytes) -> None:
     answer = over_grpc(actors, RPCS[name], body, None)
     assert (answer.status, answer.reason) == (CODE.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
+@control("S31")
 @cells("name", CLOSED)
-def test_s31_nobody_is_told_to_sign_in_over_rest(actors: Actors, name: str) -> None:
+def test_nobody_is_told_to_sign_in_over_rest(actors: Actors, name: str) -> None:
     answer = send(actors, RPCS[name], dict.fromkeys(RPCS[name].in_path, NOBODY), {})
     assert (answer.status, answer.reason) == (401, "UNAUTHENTICATED")
 
@@ -69,8 +72,9 @@ def test_health_answers_nobody(actors: Actors, path: str) -> None:
     assert call(b"", timeout=5)
 
 
+@control("S30")
 @pytest.mark.parametrize("path", UNKNOWN)
-def test_s30_unknown_method_is_reported_only_when_signed_in(actors: Actors, path: str) -> None:
+def test_unknown_method_is_reported_only_when_signed_in(actors: Actors, path: str) -> None:
     call: Any = actors.channel.unary_unary(path)
     for metadata, code in ((None, CODE.UNAUTHENTICATED), (actors.doctor.metadata, CODE.UNIMPLEMENTED)):
         with pytest.raises(grpc.RpcError) as refused:
@@ -78,9 +82,10 @@ def test_s30_unknown_method_is_reported_only_when_signed_in(actors: Actors, path
         assert refused.value.code() is code
 
 
+@control("S32")
 @cells("body", [b"", MALFORMED], ids=["empty", "malformed"])
 @cells(("name", "role"), FORBIDDEN, ids=str)
-def test_s32_the_role_is_judged_before_the_body(
+def test_the_role_is_judged_before_the_body(
     actors: Actors, by_role: dict[int, Actor], name: str, role: Role.ValueType, body: bytes
 ) -> None:
     answer = over_grpc(actors, RPCS[name], body, by_role[role])

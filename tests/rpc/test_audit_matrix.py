@@ -4,6 +4,7 @@ from medconnect.options.v1 import audit_pb2
 
 from server.audit.events import AuditEvent, Outcome
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 from tests.fixtures.records import Records
 from tests.rpc.access_table import CELLS, OK, OWN_ONLY, REFUSALS, Cell
 from tests.rpc.calls import over_grpc
@@ -31,8 +32,9 @@ def declared(cell: Cell) -> str | None:
     return AuditEvent[name].value if number else None
 
 
+@control("S48")
 @cells("cell", one_of_each_kind(), ids=str)
-def test_s48_call_leaves_the_record_of_its_access_option(stage: SignedInStage, cell: Cell) -> None:
+def test_call_leaves_the_record_of_its_access_option(stage: SignedInStage, cell: Cell) -> None:
     rpc = RPCS[cell.rpc]
     prescription = stage.prescription(cell.scene, fresh=cell.expected in (OK, OWN_ONLY))
     actor = acting(stage, cell)

@@ -14,6 +14,7 @@ from server.clinical.storage.expiry import ExpiryRepository
 from server.db.metadata import metadata
 from tests.fixtures.actors import Actors
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.proofs import control
 from tests.rpc import bad_values
 from tests.rpc.calls import Answer, over_grpc, rest_answer, send
 from tests.rpc.methods import WRITES, Rpc, json_of, rest_request
@@ -176,7 +177,8 @@ def assert_none(faults: Iterable[tuple[str, Any, str | None]]) -> None:
     assert not found, "\n".join(found)
 
 
-def test_s69_every_field_is_refused_what_it_must_not_hold(
+@control("S69")
+def test_every_field_is_refused_what_it_must_not_hold(
     rpc: Rpc, requests: Sound, actors: Actors, foreign_ids: tuple[str, ...]
 ) -> None:
     faults = []
@@ -193,7 +195,8 @@ def test_s69_every_field_is_refused_what_it_must_not_hold(
     assert_none(faults)
 
 
-def test_s69_every_field_is_refused_what_only_json_can_say(rpc: Rpc, requests: Sound, actors: Actors) -> None:
+@control("S69")
+def test_every_field_is_refused_what_only_json_can_say(rpc: Rpc, requests: Sound, actors: Actors) -> None:
     faults = []
     for place in places(rpc.descriptor.input_type):
         if place.field.json_name in rpc.in_path:
@@ -253,6 +256,7 @@ def test_a_body_that_is_no_object_is_refused(rpc: Rpc, requests: Sound, actors: 
         assert (answer.http, answer.reason) == (400, "MALFORMED_BODY"), body[:20]
 
 
-def test_s69_there_are_over_120_bad_values() -> None:
+@control("S69")
+def test_there_are_over_120_bad_values() -> None:
     lists = (value for value in vars(bad_values).values() if isinstance(value, tuple | list))
     assert len({repr(value) for values in lists for value in values}) > 120

@@ -7,7 +7,8 @@ import pytest
 
 from tests.fixtures.actors import Actors
 from tests.fixtures.cells import cells
-from tests.rpc.pii_markers import CANARIES, Story, names, play, texts
+from tests.fixtures.proofs import control
+from tests.rpc.pii_markers import PII_MARKERS, Story, names, play, texts
 
 IDENTITY = {"name", "birth"}
 CONTACT = {"mail", "phone", "address", "emergency", "insurance"}
@@ -16,7 +17,7 @@ ITEMS = {"medicine", "dosage"}
 FOR_PHARMACIST = IDENTITY | {"insurance", "allergies", "diagnosis"} | ITEMS
 HISTORY = {"name", "visit", "diagnosis"} | ITEMS
 RECEIPT = {"name", "medicine", "price", "batch"}
-EVERYTHING = {*CANARIES, "mail", "QR text"}
+EVERYTHING = {*PII_MARKERS, "mail", "QR text"}
 
 SEEN: Mapping[tuple[str, str], set[str]] = {
     # the patient
@@ -100,15 +101,17 @@ def test_the_table_asks_for_nothing_that_is_never_shown() -> None:
     assert not [view for view, seen in SEEN.items() if seen & NEVER[view[0]]]
 
 
+@control("S35")
 @cells(("who", "view"), SEEN)
-def test_s35_an_answer_shows_these_fields_and_no_others(
+def test_an_answer_shows_these_fields_and_no_others(
     story: Story, answers: Mapping[tuple[str, str], Any], who: str, view: str
 ) -> None:
     assert story.seen_in(answers[who, view]) == SEEN[who, view]
 
 
+@control("S35")
 @cells(("who", "view"), SEEN)
-def test_s35_no_answer_holds_anything_that_opens_something(
+def test_no_answer_holds_anything_that_opens_something(
     answers: Mapping[tuple[str, str], Any], who: str, view: str
 ) -> None:
     found = set(names(answers[who, view])) - PERMITTED_NAMES

@@ -9,6 +9,7 @@ from medconnect.options.v1 import access_pb2
 
 from tests.fixtures.actors import Actors
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 from tests.rpc.calls import FACES
 from tests.rpc.methods import Rpc
 from tests.rpc.sound_requests import World, sound
@@ -20,9 +21,10 @@ def world(actors: Actors) -> World:
     return World(actors)
 
 
+@control("S89")
 @cells("face", FACES)
 @cells("rpc", FED, ids=lambda rpc: rpc.name)
-def test_s89_every_text_is_taken_with_what_is_pasted_unseen(world: World, rpc: Rpc, face: str) -> None:
+def test_every_text_is_taken_with_what_is_pasted_unseen(world: World, rpc: Rpc, face: str) -> None:
     for request, actor in sound(rpc.name, world).sent():
         answer = FACES[face](world.actors, rpc, pasted(request), actor)
         assert answer.ok, (face, answer)

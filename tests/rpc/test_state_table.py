@@ -12,6 +12,7 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 from tests.fixtures.actors import Actor, Actors, new_email
 from tests.fixtures.cells import cells
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.proofs import control
 from tests.rpc.calls import Answer, over_grpc, over_rest
 from tests.rpc.methods import RPCS
 from tests.rpc.prescription_states import PRESCRIBED, PrescriptionStates, Specimen
@@ -123,8 +124,9 @@ def test_table_covers_every_state_and_every_action() -> None:
     assert header[2:] == list(ACTS)
 
 
+@control("S37")
 @cells(("situation", "state", "action", "outcome", "face"), list(squares()))
-def test_s37_an_action_does_what_the_table_says(
+def test_an_action_does_what_the_table_says(
     prescription_states: PrescriptionStates,
     actors: Actors,
     situation: str,

@@ -9,6 +9,7 @@ from server.db.identifiers import new_id
 from server.identity import Caller, Role
 from server.rate_limits.budgets import BY_ADDRESS, BY_USER, NAMES, SHARED, Budget, Budgets
 from server.rate_limits.networks import known_networks
+from tests.fixtures.proofs import control
 
 ADDRESS = "192.0.2.1"
 MINUTE, HOUR = 60, 3600
@@ -131,7 +132,8 @@ def test_limits_on_guessing_are_shared_by_all_processes() -> None:
     assert {*of_addresses, "lookup_misses", "confirmation"} == SHARED
 
 
-def test_s65_ipv6_is_charged_by_the_48_too() -> None:
+@control("S65")
+def test_ipv6_is_charged_by_the_48_too() -> None:
     charged = Budgets({}).of(None, "login", "2001:db8:1:2::/64")
     assert [(limit.name, limit.tokens, limit.period, key) for limit, key in charged] == [
         ("login", 80, 900, "2001:db8:1::/48"),

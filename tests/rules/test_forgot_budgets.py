@@ -3,6 +3,7 @@
 from server.db.identifiers import new_id
 from server.identity import Caller, Role
 from server.rate_limits.budgets import Budgets
+from tests.fixtures.proofs import control
 
 ADDRESS = "192.0.2.1"
 
@@ -16,7 +17,8 @@ def test_forgot_password_is_charged_by_address() -> None:
     }
 
 
-def test_s91_reset_request_leaves_codes_of_signed_in_account() -> None:
+@control("S91")
+def test_reset_request_leaves_codes_of_signed_in_account() -> None:
     caller = Caller(new_id(), Role.PATIENT, new_id())
     names = [limit.name for limit, _ in Budgets({}).of(caller, "forgot_password", ADDRESS)]
     assert names == ["forgot_password", "patient"]

@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from server import logs
+from tests.fixtures.proofs import control
 
 HOSTILE = 'x\n{"level":"info","fake":1}\r\u2028\x1b[31m"'
 
@@ -51,8 +52,9 @@ def test_line_has_event_time_and_level(log: Log) -> None:
     }
 
 
+@control("S63")
 @pytest.mark.parametrize("place", ["event", "method"])
-def test_s63_hostile_text_stays_in_its_field(log: Log, place: str) -> None:
+def test_hostile_text_stays_in_its_field(log: Log, place: str) -> None:
     log.write.info(**{"event": "call", place: HOSTILE})
     assert [line[place] for line in log.lines()] == [HOSTILE]
     assert log.stream.getvalue().isascii()
@@ -64,7 +66,8 @@ def test_a_long_text_is_cut(log: Log) -> None:
     assert [line["method"] for line in log.lines()] == ["x" * 256]
 
 
-def test_s61_exception_is_logged_by_type_and_place_without_text(log: Log) -> None:
+@control("S61")
+def test_exception_is_logged_by_type_and_place_without_text(log: Log) -> None:
     try:
         try:
             raise KeyError("Failing row contains (Clara Canary, HIV)")
@@ -78,7 +81,8 @@ def test_s61_exception_is_logged_by_type_and_place_without_text(log: Log) -> Non
     assert "Canary" not in log.stream.getvalue()
 
 
-def test_s61_library_messages_are_logged_without_arguments(log: Log) -> None:
+@control("S61")
+def test_library_messages_are_logged_without_arguments(log: Log) -> None:
     asyncio_log = logging.getLogger("asyncio")
     try:
         raise ValueError("Clara Canary")

@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 
 from server.auth.rules.one_time_codes import CodeScope, Purpose, issue, stored_hash
 from server.outbox.sealed_codes import CodeSeal
+from tests.fixtures.proofs import control
 
 KEY = b"k" * 32
 SCOPE = CodeScope(UUID(int=1), Purpose.PASSWORD_RESET)
@@ -24,7 +25,8 @@ SCOPES = [
 ]
 
 
-def test_s10_codes_have_six_uniformly_distributed_digits() -> None:
+@control("S10")
+def test_codes_have_six_uniformly_distributed_digits() -> None:
     codes = [issue(SCOPE, KEY).text for _ in range(3000)]
     assert all(len(code) == 6 and code.isdecimal() and code.isascii() for code in codes)
     for place in range(6):
@@ -33,17 +35,20 @@ def test_s10_codes_have_six_uniformly_distributed_digits() -> None:
         assert sum((seen[digit] - 300) ** 2 / 300 for digit in "0123456789") < 45
 
 
-def test_s10_a_small_number_keeps_its_leading_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
+@control("S10")
+def test_a_small_number_keeps_its_leading_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "randbelow", lambda below: 42)
     assert issue(SCOPE, KEY).text == "000042"
 
 
+@control("S12")
 @pytest.mark.parametrize(("one", "other"), list(combinations(SCOPES, 2)))
-def test_s12_stored_code_differs_by_user_purpose_and_session(one: CodeScope, other: CodeScope) -> None:
+def test_stored_code_differs_by_user_purpose_and_session(one: CodeScope, other: CodeScope) -> None:
     assert stored_hash("123456", one, KEY) != stored_hash("123456", other, KEY)
 
 
-def test_s13_stored_code_reveals_nothing_without_the_key() -> None:
+@control("S13")
+def test_stored_code_reveals_nothing_without_the_key() -> None:
     code = issue(SCOPE, KEY)
     assert code.hash == stored_hash(code.text, SCOPE, KEY) != stored_hash(code.text, SCOPE, b"x" * 32)
     text = code.text.encode()

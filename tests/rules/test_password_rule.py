@@ -8,17 +8,20 @@ from server.auth.rules import passwords
 from server.auth.rules.passwords import check_new_password
 from server.errors import PasswordBreached, PasswordContext, ValidationFailed
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 
 EMAIL, NAME = "maria.silva@example.org", "Maria da Silva-Örnsköld"
 
 
-def test_s05_list_has_ten_thousand_passwords_of_valid_length() -> None:
+@control("S5")
+def test_list_has_ten_thousand_passwords_of_valid_length() -> None:
     words = gzip.decompress(passwords._COMMON.read_bytes()).decode().split("\n")
     assert len([word for word in words if len(word) >= passwords.MIN_LENGTH]) > 10_000
     assert words == sorted(set(words), key=lambda word: (word == "", word))
     assert all(word == passwords._fold_text(word) for word in words)
 
 
+@control("S5")
 @cells(
     "password",
     [
@@ -40,12 +43,13 @@ def test_s05_list_has_ten_thousand_passwords_of_valid_length() -> None:
         "ｐａｓｓｗｏｒｄ１",
     ],
 )
-def test_s05_most_common_passwords_are_rejected_as_breached(password: str) -> None:
+def test_most_common_passwords_are_rejected_as_breached(password: str) -> None:
     with pytest.raises(PasswordBreached) as refused:
         check_new_password(password, EMAIL, NAME, field="newPassword")
     assert [violation.field for violation in refused.value.violations] == ["newPassword"]
 
 
+@control("S5")
 @cells(
     "password",
     [
@@ -60,7 +64,7 @@ def test_s05_most_common_passwords_are_rejected_as_breached(password: str) -> No
         "my Maria.Silva@Example.org!",
     ],
 )
-def test_s05_words_of_the_account_are_rejected_as_context(password: str) -> None:
+def test_words_of_the_account_are_rejected_as_context(password: str) -> None:
     with pytest.raises(PasswordContext):
         check_new_password(password, EMAIL, NAME)
 

@@ -14,6 +14,7 @@ from qrcode.main import QRCode
 
 from server.qr import picture, signed_code
 from server.qr.signed_code import QrContent, QrKeyRing
+from tests.fixtures.proofs import control
 
 CONTENT = QrContent(
     UUID(int=2**127 + 1),
@@ -39,8 +40,9 @@ def opened(png: bytes) -> Image.Image:
     return Image.open(io.BytesIO(png))
 
 
+@control("S43")
 @pytest.mark.parametrize("text", [TEXT, "x" * signed_code.MAX_TEXT_LENGTH], ids=["code", "longest"])
-def test_s43_a_reader_gets_the_text_back_from_a_small_code(text: str) -> None:
+def test_a_reader_gets_the_text_back_from_a_small_code(text: str) -> None:
     barcode = read(opened(picture.png(text)))
     assert barcode.text == text
     assert barcode.ec_level == "M"

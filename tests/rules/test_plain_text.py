@@ -7,6 +7,7 @@ import pytest
 
 from server.plain_text import stored
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 from tests.fixtures.texts import EMOJI, NAMES, PASTED, WRONG
 
 MARKS_OF_DIRECTION: Final = frozenset("\u061c\u200e\u200f")
@@ -17,31 +18,35 @@ BLANK: Final = (
 )  # fmt: skip
 
 
+@control("S89")
 @cells("text", [*NAMES, *EMOJI])
 @cells("block", [False, True])
-def test_s89_names_of_the_world_are_stored_as_they_are(text: str, block: bool) -> None:
+def test_names_of_the_world_are_stored_as_they_are(text: str, block: bool) -> None:
     assert stored(text, block=block) == (text, "")
     assert stored(unicodedata.normalize("NFD", text), block=block) == (unicodedata.normalize("NFC", text), "")
 
 
+@control("S89")
 @cells(("text", "seen"), PASTED.items(), ids=map(ascii, PASTED))
 @cells("block", [False, True])
-def test_s89_invisible_pasted_characters_are_dropped(text: str, seen: str, block: bool) -> None:
+def test_invisible_pasted_characters_are_dropped(text: str, seen: str, block: bool) -> None:
     if block and MARKS_OF_DIRECTION & frozenset(text[1:-1]):
         pytest.skip("prose keeps them")
     assert stored(text, block=block) == (seen, "")
 
 
+@control("S89")
 @cells(("text", "complaint"), WRONG.items(), ids=map(ascii, WRONG))
-def test_s89_deceptive_characters_are_rejected(text: str, complaint: str) -> None:
+def test_deceptive_characters_are_rejected(text: str, complaint: str) -> None:
     for block in (False, True):
         same, wrong = stored(text, block=block)
         assert complaint in wrong
         assert same == text
 
 
+@control("S89")
 @cells("text", BLANK, ids=map(ascii, BLANK))
-def test_s89_invisible_text_is_blank(text: str) -> None:
+def test_invisible_text_is_blank(text: str) -> None:
     assert stored(text)[1] == stored(text, block=True)[1] == "must not be blank"
 
 

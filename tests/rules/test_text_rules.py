@@ -13,6 +13,7 @@ from medconnect.options.v1 import access_pb2
 
 from server.api.interceptors.text_rules import TextRules
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 
 NFD = unicodedata.normalize("NFD", "Zoë")
 NFC = unicodedata.normalize("NFC", "Zoë")
@@ -72,7 +73,8 @@ def test_texts_are_brought_into_normal_form_wherever_they_stand() -> None:
     assert list(patient.allergies) == ["Nuts", NFC]
 
 
-def test_s89_invisible_characters_are_dropped_before_field_rules() -> None:
+@control("S89")
+def test_invisible_characters_are_dropped_before_field_rules() -> None:
     message = auth_service_pb2.LoginRequest(email="\ufeffann@\u200bexample.org")
     assert complaints(message) == {}
     assert message.email == "ann@example.org"
@@ -116,8 +118,9 @@ def test_invisible_text_is_blank(text: str) -> None:
     assert complaints(message) == {"doctorNotes": "must not be blank"}
 
 
+@control("S69")
 @pytest.mark.parametrize("pile", ["\u0315" * 30_000 + "\u0300" * 30_000, "\u0f73" * 40_000, "\u0315" * 30 + "\u0300"])
-def test_s69_many_marks_on_a_letter_are_rejected(pile: str) -> None:
+def test_many_marks_on_a_letter_are_rejected(pile: str) -> None:
     began = time.process_time()
     assert complaints(auth_service_pb2.LoginRequest(email=f"a{pile}")) == {
         "email": "must not hold more than 30 marks on a letter"

@@ -94,7 +94,7 @@ async def house(work: UnitOfWork, clock: SettableClock, tmp_path: Path) -> Async
 
 
 @pytest.fixture(scope="package")
-def confirming(postgres: EmbeddedPostgres) -> Iterator[Actors]:
+def confirming_actors(postgres: EmbeddedPostgres) -> Iterator[Actors]:
     """Yields the accounts of an instance with REGISTRATION_CONFIRM_EMAIL."""
     with asyncio.Runner() as runner:
         database = copied_database(postgres)

@@ -13,6 +13,7 @@ from server.auth.tokens.keys import KeyRing
 from server.identity import Role
 from tests.fixtures.cells import cells
 from tests.fixtures.clock import FAR, SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.tokens import (
     CALLER,
     DOCTOR,
@@ -53,7 +54,8 @@ def test_another_process_with_the_same_secret_takes_it(time: SettableClock, toke
     assert elsewhere.verify(token) == CALLER
 
 
-def test_s19_it_holds_these_claims_and_no_person(tokens: AccessTokens, token: str) -> None:
+@control("S19")
+def test_it_holds_these_claims_and_no_person(tokens: AccessTokens, token: str) -> None:
     claims = claims_of(token)
     assert claims | {"jti": ""} == {
         "iss": "medconnect",
@@ -88,16 +90,18 @@ def test_its_end_is_told(tokens: AccessTokens) -> None:
     assert tokens.issue(DOCTOR, SESSION, FAR)[1] == NOW + timedelta(minutes=15)
 
 
-def test_s26_it_never_outlives_its_session(tokens: AccessTokens) -> None:
+@control("S26")
+def test_it_never_outlives_its_session(tokens: AccessTokens) -> None:
     end = NOW + timedelta(minutes=3, microseconds=999_999)
     token, told = tokens.issue(DOCTOR, SESSION, end)
     assert told == NOW + timedelta(minutes=3)
     assert claims_of(token)["exp"] == SECONDS + 180
 
 
+@control("S22")
 @pytest.mark.parametrize("seen_before", [False, True])
 @pytest.mark.parametrize(("seconds", "accepted"), [(-31, False), (-30, True), (929, True), (930, False), (9000, False)])
-def test_s22_token_is_valid_within_30_seconds_of_clock_skew(
+def test_token_is_valid_within_30_seconds_of_clock_skew(
     tokens: AccessTokens, time: SettableClock, token: str, seconds: int, accepted: bool, seen_before: bool
 ) -> None:
     if seen_before:
@@ -138,21 +142,24 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {
 }
 
 
+@control("S22")
 @pytest.mark.parametrize("missing", CLAIMS)
-def test_s22_every_claim_is_required_even_of_our_own_key(tokens: AccessTokens, token: str, missing: str) -> None:
+def test_every_claim_is_required_even_of_our_own_key(tokens: AccessTokens, token: str, missing: str) -> None:
     claims = {name: value for name, value in claims_of(token).items() if name != missing}
     assert refused(tokens, signed(token, json.dumps(claims).encode()))
 
 
+@control("S22")
 @cells("changes", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS)
-def test_s22_a_wrong_claim_is_refused_even_of_our_own_key(
+def test_a_wrong_claim_is_refused_even_of_our_own_key(
     tokens: AccessTokens, token: str, changes: dict[str, Any]
 ) -> None:
     assert refused(tokens, signed(token, json.dumps(claims_of(token) | changes).encode()))
 
 
+@control("S22")
 @pytest.mark.parametrize("claims", [b"", b"[]", b"null", b"7", b"\xff", b"{", b"[" * 700])
-def test_s22_claims_that_are_no_object_are_refused(tokens: AccessTokens, token: str, claims: bytes) -> None:
+def test_claims_that_are_no_object_are_refused(tokens: AccessTokens, token: str, claims: bytes) -> None:
     assert refused(tokens, signed(token, claims))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.proofs import control
 from tests.fixtures.sender import Sender, body
 
 NEW = "a fresh start, 2041"
@@ -27,7 +28,8 @@ def subjects(sender: Sender, address: str) -> list[str]:
     return [str(mail["Subject"]) for mail in sender.mails(address)]
 
 
-def test_s15_new_password_needs_current_one_and_is_limited(actors: Actors, patient: Actor) -> None:
+@control("S15")
+def test_new_password_needs_current_one_and_is_limited(actors: Actors, patient: Actor) -> None:
     change = {"currentPassword": WRONG, "newPassword": NEW}
     for _ in range(5):
         assert call(actors, "PUT", "/auth/change-password", change, patient) == (400, "PASSWORD_WRONG")
@@ -35,7 +37,8 @@ def test_s15_new_password_needs_current_one_and_is_limited(actors: Actors, patie
     assert call(actors, "PUT", "/auth/change-password", change, patient) == (429, "RATE_LIMIT_EXCEEDED")
 
 
-def test_s15_whoever_sets_a_new_password_the_owner_is_told(actors: Actors, patient: Actor, sender: Sender) -> None:
+@control("S15")
+def test_whoever_sets_a_new_password_the_owner_is_told(actors: Actors, patient: Actor, sender: Sender) -> None:
     change = {"currentPassword": PASSWORD, "newPassword": NEW}
     assert call(actors, "PUT", "/auth/change-password", change, patient) == (200, "")
     sender.wait(patient.email, CHANGED)
@@ -45,10 +48,11 @@ def test_s15_whoever_sets_a_new_password_the_owner_is_told(actors: Actors, patie
     sender.wait(patient.email, CHANGED, 2)
 
 
+@control("S15")
 @pytest.mark.parametrize(
     ("more", "reason"), [({}, "VALIDATION_FAILED"), ({"currentPassword": WRONG}, "PASSWORD_WRONG")]
 )
-def test_s15_a_new_address_needs_the_present_password(
+def test_a_new_address_needs_the_present_password(
     actors: Actors, patient: Actor, sender: Sender, more: dict[str, str], reason: str
 ) -> None:
     address = new_email()
@@ -57,7 +61,8 @@ def test_s15_a_new_address_needs_the_present_password(
     assert subjects(sender, address) == []
 
 
-def test_s15_new_address_needs_its_code_and_old_one_is_told(actors: Actors, patient: Actor, sender: Sender) -> None:
+@control("S15")
+def test_new_address_needs_its_code_and_old_one_is_told(actors: Actors, patient: Actor, sender: Sender) -> None:
     address = new_email()
     status, answer = actors.rest(
         "PUT", "/auth/profile", patient, {"email": address.upper(), "currentPassword": PASSWORD, "phone": "+49 30 99"}
@@ -78,7 +83,8 @@ def test_s15_new_address_needs_its_code_and_old_one_is_told(actors: Actors, pati
     assert (profile["email"], profile["phone"]) == (address, "+49 30 99")
 
 
-def test_s16_a_new_password_ends_every_session(actors: Actors) -> None:
+@control("S16")
+def test_a_new_password_ends_every_session(actors: Actors) -> None:
     email = new_email()
     account = {"email": email, "password": PASSWORD}
     registered = actors.rest("POST", "/auth/register", None, account | {"fullName": "Zoe Young"})

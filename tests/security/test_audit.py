@@ -14,6 +14,7 @@ from server.audit.events import Outcome
 from tests.fixtures.actors import Actors
 from tests.fixtures.database import as_owner
 from tests.fixtures.instance import RunningInstance, running_instance
+from tests.fixtures.proofs import control
 from tests.fixtures.records import Records
 from tests.rpc.access_table import CELLS, OK
 from tests.rpc.calls import FACES
@@ -24,7 +25,7 @@ from tests.rpc.test_access_matrix import acting, owners_marks
 
 
 @pytest.fixture
-def alone(database_url: str) -> Iterator[Actors]:
+def actors_of_own_instance(database_url: str) -> Iterator[Actors]:
     """Returns the actors of an instance whose database a test may break."""
     with running_instance(database_url) as instance, Actors(instance) as actors:
         yield actors
@@ -47,6 +48,7 @@ def medicine() -> dict[str, Any]:
     return {"medicineName": "Codeine", "dosage": "15 mg", "frequency": "at night", "quantity": 5}
 
 
+@control("S48")
 @pytest.mark.parametrize(
     ("filters", "holds"),
     [
@@ -57,7 +59,7 @@ def medicine() -> dict[str, Any]:
         ({"to": "2000-01-01"}, lambda _: False),
     ],
 )
-def test_s48_the_list_is_narrowed_by_each_filter(
+def test_the_list_is_narrowed_by_each_filter(
     actors: Actors, filters: dict[str, str], holds: Callable[[dict[str, Any]], bool]
 ) -> None:
     patient = actors.new_patient()
@@ -70,8 +72,9 @@ def test_s48_the_list_is_narrowed_by_each_filter(
     assert [entry["outcome"] for entry in everything] == ["denied", "success", "success"]
 
 
+@control("S48")
 @pytest.mark.parametrize("scanned", [False, True], ids=["written", "scanned"])
-def test_s48_repeated_write_is_recorded_as_a_repeat(actors: Actors, scanned: bool) -> None:
+def test_repeated_write_is_recorded_as_a_repeat(actors: Actors, scanned: bool) -> None:
     patient, key = actors.new_patient(), {"idempotency-key": "audit-0123456789abcdef"}
     actor, path = actors.doctor, "/doctors/prescriptions"
     body: dict[str, Any] = {"patientId": patient.patient_id, "diagnosis": "Flu", "items": [medicine()]}
@@ -88,12 +91,13 @@ def test_s48_repeated_write_is_recorded_as_a_repeat(actors: Actors, scanned: boo
     assert [entry["event"] for entry in told].count(first.event) == 1
 
 
+@control("S48")
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize(
     ("rpc", "event", "reason"),
     [("Login", "signed_in", "INVALID_CREDENTIALS"), ("ResetPassword", "password_reset", "OTP_INVALID")],
 )
-def test_s48_wrong_secret_with_a_token_is_recorded_once(
+def test_wrong_secret_with_a_token_is_recorded_once(
     actors: Actors, face: str, rpc: str, event: str, reason: str
 ) -> None:
     intruder, victim, records = actors.new_patient(), actors.new_doctor(), Records(actors.instance)
@@ -109,7 +113,8 @@ def test_s48_wrong_secret_with_a_token_is_recorded_once(
     assert (told.actor_id, told.object_id) == (intruder.user_id, victim.user_id)
 
 
-def test_s48_limited_anonymous_unreadable_are_not_recorded(actors: Actors) -> None:
+@control("S48")
+def test_limited_anonymous_unreadable_are_not_recorded(actors: Actors) -> None:
     doctor, records = actors.doctor, Records(actors.instance)
     assert actors.rest("GET", "/doctors/patients", None)[0] == 401
     assert actors.rest("GET", "/doctors/patients/nonsense", doctor)[0] == 400
@@ -117,9 +122,10 @@ def test_s48_limited_anonymous_unreadable_are_not_recorded(actors: Actors) -> No
     assert records.rows() == []
 
 
-def test_s49_what_cannot_be_recorded_is_neither_shown_nor_done(alone: Actors, database_url: str) -> None:
+@control("S49")
+def test_what_cannot_be_recorded_is_neither_shown_nor_done(actors_of_own_instance: Actors, database_url: str) -> None:
     """Calls every method whose successes are recorded as the first permitted actor, over gRPC and REST in turn."""
-    stage = SignedInStage(alone)
+    stage = SignedInStage(actors_of_own_instance)
     allowed = {(cell.rpc, cell.scene): cell for cell in reversed(CELLS) if cell.expected == OK}
     prepared = []
     for cell in allowed.values():
@@ -128,23 +134,24 @@ def test_s49_what_cannot_be_recorded_is_neither_shown_nor_done(alone: Actors, da
             prescription = stage.prescription(cell.scene, fresh=rpc in WRITES)
             prepared.append((cell, request_for(stage, cell.rpc, prescription, actor), actor))
     marks, before = owners_marks(stage), stage.written()
-    alone.instance.run(as_owner(database_url, "REVOKE INSERT ON audit_records FROM medconnect_app"))
+    actors_of_own_instance.instance.run(as_owner(database_url, "REVOKE INSERT ON audit_records FROM medconnect_app"))
 
     for number, (cell, request, actor) in enumerate(prepared):
-        answer = tuple(FACES.values())[number % 2](alone, RPCS[cell.rpc], request, actor)
+        answer = tuple(FACES.values())[number % 2](actors_of_own_instance, RPCS[cell.rpc], request, actor)
         assert (cell.rpc, answer.http, answer.reason) == (cell.rpc, 500, "INTERNAL")
         assert not [mark for mark in marks if mark in str(answer.body)]
     assert stage.written() == before
     assert len(prepared) > 50
 
-    alone.instance.run(as_owner(database_url, "GRANT INSERT ON audit_records TO medconnect_app"))
-    assert alone.rest("GET", "/doctors/patients", stage["DO"])[0] == 200
+    actors_of_own_instance.instance.run(as_owner(database_url, "GRANT INSERT ON audit_records TO medconnect_app"))
+    assert actors_of_own_instance.rest("GET", "/doctors/patients", stage["DO"])[0] == 200
 
 
+@control("S50")
 @pytest.mark.parametrize("table", ["audit_records", "audit_seals"])
 @pytest.mark.parametrize("change", ["UPDATE {} SET hash = hash", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 @pytest.mark.parametrize("role", ["medconnect_app", "owner"])
-async def test_s50_nobody_changes_or_removes_a_record(database_url: str, table: str, change: str, role: str) -> None:
+async def test_nobody_changes_or_removes_a_record(database_url: str, table: str, change: str, role: str) -> None:
     statement = change.format(table).replace("hash = hash", "transaction_id = 0")
     connection = await asyncpg.connect(database_url)
     try:
@@ -157,7 +164,8 @@ async def test_s50_nobody_changes_or_removes_a_record(database_url: str, table: 
         await connection.close()
 
 
-async def test_s50_the_service_acts_as_a_role_that_owns_nothing(instance: RunningInstance) -> None:
+@control("S50")
+async def test_the_service_acts_as_a_role_that_owns_nothing(instance: RunningInstance) -> None:
     rows = instance.run(acting_role(instance))
     assert rows == ("medconnect_app", 0)
 
@@ -171,7 +179,8 @@ async def acting_role(instance: RunningInstance) -> tuple[str, int]:
     return row[0], row[1]
 
 
-def test_s52_patient_sees_only_accesses_of_their_record(actors: Actors) -> None:
+@control("S52")
+def test_patient_sees_only_accesses_of_their_record(actors: Actors) -> None:
     mine, other, doctor = actors.new_patient("Mia Mine"), actors.new_patient("Otto Other"), actors.new_doctor()
     for patient in (mine, other):
         actors.rest("GET", f"/doctors/patients/{patient.patient_id}", doctor)

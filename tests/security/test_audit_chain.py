@@ -21,6 +21,7 @@ from server.audit.verification import verify
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
+from tests.fixtures.proofs import control
 
 KEY = HeadKey(b"k" * 32)
 MANY = 40
@@ -127,8 +128,9 @@ TAMPERINGS = {
 }
 
 
+@control("S51")
 @pytest.mark.parametrize("tampering", TAMPERINGS)
-async def test_s51_tampering_as_superuser_is_found_at_its_place(
+async def test_tampering_as_superuser_is_found_at_its_place(
     work: UnitOfWork, database_url: str, tampering: str
 ) -> None:
     statements, position, fault = TAMPERINGS[tampering]
@@ -145,7 +147,8 @@ async def test_s51_tampering_as_superuser_is_found_at_its_place(
         assert found.record_id == ids[position - 1]
 
 
-async def test_s51_rewritten_or_cut_chain_differs_from_kept_log(work: UnitOfWork, database_url: str) -> None:
+@control("S51")
+async def test_rewritten_or_cut_chain_differs_from_kept_log(work: UnitOfWork, database_url: str) -> None:
     head = (await verify(work)).head
     signed = KEY.sign(head)
     line = {"event": "audit_head", "position": signed.position, "hash": signed.hash, "signature": signed.signature}
@@ -182,7 +185,8 @@ async def test_s51_rewritten_or_cut_chain_differs_from_kept_log(work: UnitOfWork
     assert (found.position, found.fault) == (31, f"the kept heads saw {MANY} records")
 
 
-async def test_s51_later_commit_is_never_before_the_chains_end(work: UnitOfWork, database_url: str) -> None:
+@control("S51")
+async def test_later_commit_is_never_before_the_chains_end(work: UnitOfWork, database_url: str) -> None:
     slow = await asyncpg.connect(database_url)
     transaction = slow.transaction()
     await transaction.start()
@@ -199,7 +203,8 @@ async def test_s51_later_commit_is_never_before_the_chains_end(work: UnitOfWork,
     assert (found.sealed, found.unsealed, found.broken) == (MANY + 4, 0, None)
 
 
-async def test_s51_what_has_no_form_in_python_stops_nobody_who_seals(work: UnitOfWork, database_url: str) -> None:
+@control("S51")
+async def test_what_has_no_form_in_python_stops_nobody_who_seals(work: UnitOfWork, database_url: str) -> None:
     await as_owner(database_url, FILL.format(1), *UNGUARDED, "DELETE FROM audit_seals")
     await as_owner(database_url, "UPDATE audit_records SET occurred_at = '0044-03-15 00:00+00 BC'")
     await a_sealer(work).seal()
@@ -207,7 +212,8 @@ async def test_s51_what_has_no_form_in_python_stops_nobody_who_seals(work: UnitO
     assert (found.sealed, found.unsealed, found.broken) == (MANY + 1, 0, None)
 
 
-async def test_s51_a_dump_in_another_server_is_known_as_one(work: UnitOfWork, database_url: str) -> None:
+@control("S51")
+async def test_a_dump_in_another_server_is_known_as_one(work: UnitOfWork, database_url: str) -> None:
     """The other server restarts its transaction ids, so new records would sort before the end of the chain."""
     await as_owner(
         database_url,
@@ -225,7 +231,8 @@ async def test_s51_a_dump_in_another_server_is_known_as_one(work: UnitOfWork, da
     assert (found.position, found.fault) == (MANY, "the chain is that of another database server")
 
 
-async def test_s51_of_many_who_seal_at_once_each_record_gets_one_seal(work: UnitOfWork, database_url: str) -> None:
+@control("S51")
+async def test_of_many_who_seal_at_once_each_record_gets_one_seal(work: UnitOfWork, database_url: str) -> None:
     await as_owner(database_url, FILL.format(500))
     await asyncio.gather(*(a_sealer(work).seal() for _ in range(8)))
     await a_sealer(work).seal()
@@ -233,7 +240,8 @@ async def test_s51_of_many_who_seal_at_once_each_record_gets_one_seal(work: Unit
     assert (found.sealed, found.unsealed, found.broken) == (MANY + 500, 0, None)
 
 
-async def test_s51_the_worker_is_a_second_behind_at_most(work: UnitOfWork, database_url: str) -> None:
+@control("S51")
+async def test_the_worker_is_a_second_behind_at_most(work: UnitOfWork, database_url: str) -> None:
     async with a_sealer(work).running():
         await as_owner(database_url, FILL.format(5))
         deadline = time.monotonic() + 5
@@ -247,7 +255,8 @@ async def test_s51_the_worker_is_a_second_behind_at_most(work: UnitOfWork, datab
     assert behind < 1.5  # one second, and the time that a busy machine needs to wake up
 
 
-async def test_s51_many_records_are_verified_quickly(work: UnitOfWork, database_url: str, audit_records: int) -> None:
+@control("S51")
+async def test_many_records_are_verified_quickly(work: UnitOfWork, database_url: str, audit_records: int) -> None:
     """Prints the time; `pytest tests/security --audit-records=100000` measures the number of the security page."""
     await as_owner(database_url, FILL.format(audit_records))
     await a_sealer(work).seal()

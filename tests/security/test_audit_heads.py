@@ -18,6 +18,7 @@ from server.clock import Clock
 from server.config.settings import ConfigurationWrong, read_settings
 from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
+from tests.fixtures.proofs import control
 from tests.security.test_audit_chain import FILL, KEY, UNGUARDED, Kept, a_sealer
 
 HEAD = Head(7, b"h" * 32)
@@ -41,7 +42,8 @@ class Broken(Kept):
         await super().write(line)
 
 
-async def test_s93_every_batch_leaves_one_head_and_an_idle_round_none(work: UnitOfWork, database_url: str) -> None:
+@control("S93")
+async def test_every_batch_leaves_one_head_and_an_idle_round_none(work: UnitOfWork, database_url: str) -> None:
     sink = Kept()
     sealer = a_sealer(work, sink)
     for count in (3, 0, 0, 2001, 0, 1):
@@ -53,7 +55,8 @@ async def test_s93_every_batch_leaves_one_head_and_an_idle_round_none(work: Unit
     assert [head.position for head in read_heads(sink, KEYS).heads] == positions
 
 
-async def test_s93_a_new_process_keeps_the_head_that_it_finds(work: UnitOfWork, database_url: str) -> None:
+@control("S93")
+async def test_a_new_process_keeps_the_head_that_it_finds(work: UnitOfWork, database_url: str) -> None:
     """The former process may have been killed between the commit and its head."""
     await as_owner(database_url, FILL.format(3))
     await a_sealer(work, Broken()).seal()
@@ -62,7 +65,8 @@ async def test_s93_a_new_process_keeps_the_head_that_it_finds(work: UnitOfWork, 
     assert [json.loads(line)["position"] for line in sink] == [3]
 
 
-async def test_s93_sealer_detects_cut_and_rewritten_chain_at_once(work: UnitOfWork, database_url: str) -> None:
+@control("S93")
+async def test_sealer_detects_cut_and_rewritten_chain_at_once(work: UnitOfWork, database_url: str) -> None:
     sealer = a_sealer(work)
     await as_owner(database_url, FILL.format(9))
     await sealer.seal()
@@ -71,7 +75,8 @@ async def test_s93_sealer_detects_cut_and_rewritten_chain_at_once(work: UnitOfWo
         await sealer.seal()
 
 
-async def test_s95_head_not_kept_is_kept_as_soon_as_possible(work: UnitOfWork, database_url: str) -> None:
+@control("S95")
+async def test_head_not_kept_is_kept_as_soon_as_possible(work: UnitOfWork, database_url: str) -> None:
     sink, failures, kept = Broken(), [0], [0]
 
     async def note() -> None:
@@ -96,7 +101,8 @@ async def _until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_s93_a_file_is_only_added_to_and_closed_to_others(tmp_path: Path) -> None:
+@control("S93")
+async def test_a_file_is_only_added_to_and_closed_to_others(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "heads.log"
     keeper = HeadKeeper(KEY, FileSink(path), Clock())
     await keeper.keep(HEAD)
@@ -110,13 +116,15 @@ async def test_s93_a_file_is_only_added_to_and_closed_to_others(tmp_path: Path) 
     assert read_heads(path.read_text().splitlines(), KEYS).heads == [HEAD]
 
 
-async def test_s93_no_link_stands_in_for_the_file(tmp_path: Path) -> None:
+@control("S93")
+async def test_no_link_stands_in_for_the_file(tmp_path: Path) -> None:
     (tmp_path / "heads.log").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic links"):
         await HeadKeeper(KEY, FileSink(tmp_path / "heads.log"), Clock()).keep(HEAD)
 
 
-async def test_s93_a_syslog_daemon_gets_heads_by_socket(tmp_path: Path) -> None:
+@control("S93")
+async def test_a_syslog_daemon_gets_heads_by_socket(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
         daemon.bind(str(tmp_path / "log"))
         sink = head_sink(f"syslog:{tmp_path}/log", tmp_path)
@@ -129,7 +137,8 @@ async def test_s93_a_syslog_daemon_gets_heads_by_socket(tmp_path: Path) -> None:
         await HeadKeeper(KEY, sink, Clock()).keep(HEAD)
 
 
-async def test_s93_a_syslog_daemon_gets_heads_by_tcp(tmp_path: Path) -> None:
+@control("S93")
+async def test_a_syslog_daemon_gets_heads_by_tcp(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as daemon:
         port = daemon.getsockname()[1]
         await HeadKeeper(KEY, head_sink(f"syslog:127.0.0.1:{port}", tmp_path), Clock()).keep(HEAD)
@@ -140,7 +149,8 @@ async def test_s93_a_syslog_daemon_gets_heads_by_tcp(tmp_path: Path) -> None:
     assert read_heads([message], KEYS).heads == [HEAD]
 
 
-def test_s93_the_key_stays_and_public_keys_outlive_it(tmp_path: Path) -> None:
+@control("S93")
+def test_the_key_stays_and_public_keys_outlive_it(tmp_path: Path) -> None:
     now = Clock().now()
     first = current_key(tmp_path, now)
     assert current_key(tmp_path, now).key_id == first.key_id
@@ -150,8 +160,9 @@ def test_s93_the_key_stays_and_public_keys_outlive_it(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "audit" / "head_key").stat().st_mode) == 0o600
 
 
+@control("S93")
 @pytest.mark.parametrize("line", ["nonsense", "AAAAAAAAAAA AAAA now", f"AAAAAAAAAAA {'A' * 43} now"])
-def test_s93_a_file_of_public_keys_is_read_strictly(tmp_path: Path, line: str) -> None:
+def test_a_file_of_public_keys_is_read_strictly(tmp_path: Path, line: str) -> None:
     (tmp_path / "keys").write_text(f"{line}\n")
     with pytest.raises(HeadKeysWrong, match="line 1"):
         read_public(tmp_path / "keys")

@@ -16,6 +16,7 @@ from server.clock import Clock
 from server.config.secrets import derived_key
 from server.db.unit_of_work import UnitOfWork
 from tests.fixtures.database import as_owner, committing_work
+from tests.fixtures.proofs import control
 from tests.security.test_audit_chain import FILL, MANY, UNGUARDED
 
 SECRET = "0123456789-abcdefghijklmnopqrstuvwxyz"
@@ -46,7 +47,8 @@ def a_sealer(work: UnitOfWork, home: Path) -> SealWorker:
     return SealWorker(work, HeadKeeper(head_keys.current_key(home, clock.now()), head_sink(None, home), clock))
 
 
-async def test_s51_the_command_tells_what_it_found_by_its_exit_code(database_url: str, tmp_path: Path) -> None:
+@control("S51")
+async def test_the_command_tells_what_it_found_by_its_exit_code(database_url: str, tmp_path: Path) -> None:
     empty = await asked(database_url, tmp_path)
     assert (empty.exit_code, empty.stdout.split()[0]) == (0, "0"), empty.output
     async with committing_work(database_url, owner=True) as work:
@@ -66,7 +68,8 @@ async def test_s51_the_command_tells_what_it_found_by_its_exit_code(database_url
     assert (without.exit_code, "nothing was compared" in without.stderr) == (1, True), without.output
 
 
-async def test_s93_five_records_cut_right_after_a_head_are_missed(database_url: str, tmp_path: Path) -> None:
+@control("S93")
+async def test_five_records_cut_right_after_a_head_are_missed(database_url: str, tmp_path: Path) -> None:
     """With one head per minute, a minute's records could be cut unnoticed: now each batch has its own head."""
     async with committing_work(database_url, owner=True) as work:
         sealer = a_sealer(work, tmp_path)
@@ -84,7 +87,8 @@ async def test_s93_five_records_cut_right_after_a_head_are_missed(database_url: 
     assert f"the kept heads saw {MANY + 5} records" in cut.stderr
 
 
-async def test_s93_a_changed_root_leaves_all_heads_checked(database_url: str, tmp_path: Path) -> None:
+@control("S93")
+async def test_a_changed_root_leaves_all_heads_checked(database_url: str, tmp_path: Path) -> None:
     async with committing_work(database_url, owner=True) as work:
         sealer = a_sealer(work, tmp_path)
         for _ in range(17):
@@ -99,7 +103,8 @@ async def test_s93_a_changed_root_leaves_all_heads_checked(database_url: str, tm
     assert (rewritten.exit_code, "The chain breaks at position 1," in rewritten.stderr) == (1, True), rewritten.output
 
 
-async def test_s93_heads_without_key_fail_unless_excused(database_url: str, tmp_path: Path) -> None:
+@control("S93")
+async def test_heads_without_key_fail_unless_excused(database_url: str, tmp_path: Path) -> None:
     now, kept = Clock().now(), tmp_path / "audit" / "heads.log"
     async with committing_work(database_url, owner=True) as work:
         for _ in range(3):
@@ -130,7 +135,8 @@ async def test_s93_heads_without_key_fail_unless_excused(database_url: str, tmp_
     assert (torn.exit_code, "1 heads cannot be checked: key damaged" in torn.stderr) == (1, True), torn.output
 
 
-async def test_s93_heads_of_before_heads_had_a_key_are_checked(database_url: str, tmp_path: Path) -> None:
+@control("S93")
+async def test_heads_of_before_heads_had_a_key_are_checked(database_url: str, tmp_path: Path) -> None:
     """Older logs name heads without the id of a key, which was derived from the root."""
     legacy = HeadKey(derived_key(SECRET, "audit heads"))
     async with committing_work(database_url, owner=True) as work:

@@ -11,6 +11,7 @@ from medconnect.clinical.v1 import visit_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from tests.fixtures.actors import PASSWORD, Actor, Actors
+from tests.fixtures.proofs import control
 from tests.fixtures.records import Records
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS
@@ -195,7 +196,8 @@ def _named(request_type: Any, prescription: Prescription, **more: Any) -> Messag
     return request
 
 
-def test_s48_forty_calls_leave_forty_records_without_health(actors: Actors) -> None:
+@control("S48")
+def test_forty_calls_leave_forty_records_without_health(actors: Actors) -> None:
     steps, records = Day(actors).steps(), Records(actors.instance)
     expected = []
     for number, step in enumerate(steps):

@@ -17,6 +17,7 @@ from server.liveness.service import AUDIT, LONGEST_SILENCE, WORK, BackgroundTask
 from server.metrics import Metrics
 from tests.fixtures.actors import Actors
 from tests.fixtures.database import as_owner, committing_work
+from tests.fixtures.proofs import control
 from tests.security.test_audit_chain import FILL, UNGUARDED, a_sealer
 
 LATER = 3600.0
@@ -78,15 +79,17 @@ async def silenced(url: str, task: BackgroundTask, seconds: float) -> None:
     await as_owner(url, f"UPDATE {table} SET {column} = now() - interval '{seconds} s' WHERE {where}")  # noqa: S608
 
 
-async def test_s95_work_that_is_done_is_healthy(observed: Observed) -> None:
+@control("S95")
+async def test_work_that_is_done_is_healthy(observed: Observed) -> None:
     assert await observed.look() == {AUDIT: SERVING, WORK: SERVING}
     for task in BackgroundTask:
         assert observed.metric("medconnect_background_works", task=task) == 1
     assert observed.metric("medconnect_audit_seal_lag_seconds") == 0
 
 
+@control("S95")
 @pytest.mark.parametrize("task", BackgroundTask)
-async def test_s95_work_that_is_dead_shows_and_comes_back(
+async def test_work_that_is_dead_shows_and_comes_back(
     observed: Observed, database_url: str, task: BackgroundTask
 ) -> None:
     service = AUDIT if task in (BackgroundTask.SEALING, BackgroundTask.HEADS) else WORK
@@ -101,11 +104,13 @@ async def test_s95_work_that_is_dead_shows_and_comes_back(
     assert await observed.look() == {AUDIT: SERVING, WORK: SERVING}
 
 
-async def test_s95_work_that_never_reported_is_dead_after_its_time(work: UnitOfWork) -> None:
+@control("S95")
+async def test_work_that_never_reported_is_dead_after_its_time(work: UnitOfWork) -> None:
     assert await Observed(work).look() == {AUDIT: NOT_SERVING, WORK: NOT_SERVING}
 
 
-async def test_s95_lag_is_measured_on_the_records(observed: Observed, work: UnitOfWork, database_url: str) -> None:
+@control("S95")
+async def test_lag_is_measured_on_the_records(observed: Observed, work: UnitOfWork, database_url: str) -> None:
     await as_owner(database_url, FILL.format(3), *UNGUARDED)
     await as_owner(database_url, "UPDATE audit_records SET occurred_at = now() - interval '61 s'")
     assert await observed.look() == {AUDIT: NOT_SERVING, WORK: SERVING}
@@ -117,7 +122,8 @@ async def test_s95_lag_is_measured_on_the_records(observed: Observed, work: Unit
     assert observed.metric("medconnect_audit_seal_lag_seconds") == 0
 
 
-async def test_s95_a_forged_seal_that_stops_the_chain_shows(
+@control("S95")
+async def test_a_forged_seal_that_stops_the_chain_shows(
     observed: Observed, work: UnitOfWork, database_url: str
 ) -> None:
     """Only the owner can forge a seal; earlier, the server's own account could."""
@@ -131,7 +137,8 @@ async def test_s95_a_forged_seal_that_stops_the_chain_shows(
     assert (observed.metric("medconnect_audit_seal_lag_seconds") or 0) >= 70
 
 
-def test_s95_an_instance_reports_its_parts_beside_the_whole(actors: Actors) -> None:
+@control("S95")
+def test_an_instance_reports_its_parts_beside_the_whole(actors: Actors) -> None:
     states = actors.instance.run(_states(actors.instance.grpc))
     assert states == {"": SERVING, AUDIT: SERVING, WORK: SERVING}
 

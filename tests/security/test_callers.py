@@ -11,6 +11,7 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import auth_service_pb2_grpc
 
 from tests.fixtures.actors import PASSWORD, Actor, Actors
+from tests.fixtures.proofs import control
 from tests.security.test_forged_tokens import FORGERIES
 
 SENDABLE = re.compile(r"[ -~]{1,4000}")
@@ -51,8 +52,9 @@ TWINS: dict[str, Callable[[str], str]] = {
 }
 
 
+@control("S27")
 @FACES
-def test_s27_after_the_logout_no_twin_of_the_token_is_accepted(actors: Actors, ask: Ask) -> None:
+def test_after_the_logout_no_twin_of_the_token_is_accepted(actors: Actors, ask: Ask) -> None:
     signed_in = actors.new_patient()
     actors.auth.Logout(auth.LogoutRequest(), metadata=signed_in.metadata)
     refusal = ask(actors, [])
@@ -61,8 +63,9 @@ def test_s27_after_the_logout_no_twin_of_the_token_is_accepted(actors: Actors, a
     assert told == dict.fromkeys(TWINS, refusal)
 
 
+@control("S20")
 @FACES
-def test_s20_forged_tokens_are_answered_like_none(actors: Actors, ask: Ask) -> None:
+def test_forged_tokens_are_answered_like_none(actors: Actors, ask: Ask) -> None:
     token, refusal = actors.doctor.token, ask(actors, [])
     forged = {name: forge(token) for name, forge in FORGERIES.items()}
     sendable = {name: text for name, text in forged.items() if SENDABLE.fullmatch(text)}
@@ -71,8 +74,9 @@ def test_s20_forged_tokens_are_answered_like_none(actors: Actors, ask: Ask) -> N
     assert told == dict.fromkeys(sendable, refusal)
 
 
+@control("S22")
 @FACES
-def test_s22_neither_token_is_taken_for_the_other(actors: Actors, ask: Ask) -> None:
+def test_neither_token_is_taken_for_the_other(actors: Actors, ask: Ask) -> None:
     answer = actors.auth.Login(auth.LoginRequest(email=actors.new_patient().email, password=PASSWORD))
     assert ask(actors, [("authorization", f"Bearer {answer.refresh_token}")]) == ask(actors, [])
     status, refused = actors.rest("POST", "/auth/refresh", None, {"refreshToken": answer.access_token[:200]})
@@ -80,8 +84,9 @@ def test_s22_neither_token_is_taken_for_the_other(actors: Actors, ask: Ask) -> N
     assert ask(actors, [("authorization", f"Bearer {answer.access_token}")])[1] == answer.user.id
 
 
+@control("S29")
 @FACES
-def test_s29_headers_that_claim_an_identity_change_nothing(actors: Actors, ask: Ask) -> None:
+def test_headers_that_claim_an_identity_change_nothing(actors: Actors, ask: Ask) -> None:
     patient: Actor = actors.new_patient()
     claims = [
         *(("x-role", "admin"), ("x-user-id", actors.admin.user_id), ("x-forwarded-user", "admin")),
@@ -93,9 +98,10 @@ def test_s29_headers_that_claim_an_identity_change_nothing(actors: Actors, ask: 
     assert (listing.status_code, listing.json()["error"]["type"]) == (403, "ROLE_NOT_ALLOWED")
 
 
+@control("S29")
 @FACES
 @pytest.mark.parametrize("order", [1, -1], ids=["good first", "bad first"])
-def test_s29_two_authorization_values_are_none(actors: Actors, ask: Ask, order: int) -> None:
+def test_two_authorization_values_are_none(actors: Actors, ask: Ask, order: int) -> None:
     values = [*actors.doctor.metadata, ("authorization", "Bearer bad")][::order]
     assert ask(actors, values) == ask(actors, [])
     assert ask(actors, [*actors.doctor.metadata, *actors.doctor.metadata]) == ask(actors, [])

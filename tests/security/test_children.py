@@ -22,6 +22,7 @@ import pytest
 
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD
 from tests.fixtures.process import ROOT, Process, process_up
+from tests.fixtures.proofs import control
 
 BACK_SECONDS: Final = 10.0
 """How long health and REST may be unavailable."""
@@ -125,7 +126,8 @@ def test_no_process_of_an_instance_dumps_its_memory(process: Process, name: str)
         assert re.search(r"^Max core file size +1 +1 +bytes", limits, flags=re.MULTILINE)
 
 
-async def test_s86_every_killed_child_comes_back_and_is_logged(process: Process, home: Path, child_kills: int) -> None:
+@control("S86")
+async def test_every_killed_child_comes_back_and_is_logged(process: Process, home: Path, child_kills: int) -> None:
     kills: Counter[str] = Counter()
     slowest: dict[str, float] = defaultdict(float)
     async with httpx.AsyncClient(base_url=process.rest, timeout=BACK_SECONDS) as rest:
@@ -154,7 +156,8 @@ def session(process: Process) -> int:
     return next(pid for pid, line in below(postgres).items() if SESSION in line)
 
 
-def test_s86_a_child_that_cannot_come_back_ends_the_instance(process: Process) -> None:
+@control("S86")
+def test_a_child_that_cannot_come_back_ends_the_instance(process: Process) -> None:
     envoy = child(process, "envoy")
     assert envoy is not None
     host, _, port = process.rest.removeprefix("http://").rpartition(":")

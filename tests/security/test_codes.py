@@ -12,6 +12,7 @@ from sqlalchemy import text
 from server.auth.rules.one_time_codes import CodeScope, Purpose, issue
 from tests.fixtures.actors import PASSWORD, Actor, Actors
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 from tests.fixtures.sender import Sender
 from tests.rpc.methods import RPCS
 
@@ -51,7 +52,8 @@ def reads(actors: Actors, actor: Actor) -> bool:
     return False
 
 
-def test_s10_codes_are_six_digits_that_begin_with_any(sender: Sender, actors: Actors, patient: Actor) -> None:
+@control("S10")
+def test_codes_are_six_digits_that_begin_with_any(sender: Sender, actors: Actors, patient: Actor) -> None:
     codes = [issue(CodeScope(UUID(int=1), Purpose.HISTORY_ACCESS, UUID(int=2)), b"k" * 32).text for _ in range(300)]
     assert all(re.fullmatch(r"[0-9]{6}", code) for code in codes)
     assert any(code.startswith("0") for code in codes)  # missing by chance in 2 of 10^14 runs
@@ -64,7 +66,8 @@ def test_s10_codes_are_six_digits_that_begin_with_any(sender: Sender, actors: Ac
     assert len(set(mailed)) == 3
 
 
-def test_s11_a_mailed_code_opens_once_and_a_new_one_ends_it(actors: Actors, patient: Actor, sender: Sender) -> None:
+@control("S11")
+def test_a_mailed_code_opens_once_and_a_new_one_ends_it(actors: Actors, patient: Actor, sender: Sender) -> None:
     for number, code in ((1, "first"), (2, "second")):
         assert actors.rest("POST", "/patients/medical-history/otp", patient, {})[0] == 200
         code = sender.code(patient.email, HISTORY_MAIL, number)
@@ -76,21 +79,24 @@ def test_s11_a_mailed_code_opens_once_and_a_new_one_ends_it(actors: Actors, pati
     assert confirm(actors, patient, code) == (400, "OTP_INVALID")
 
 
-def test_s11_five_wrong_tries_end_a_code(actors: Actors, patient: Actor) -> None:
+@control("S11")
+def test_five_wrong_tries_end_a_code(actors: Actors, patient: Actor) -> None:
     code = actors.history_code(patient)
     for _ in range(5):
         assert confirm(actors, patient, another(code)) == (400, "OTP_INVALID")
     assert confirm(actors, patient, code) == (400, "OTP_INVALID")
 
 
-def test_s11_of_fifty_uses_at_once_one_succeeds(actors: Actors, patient: Actor) -> None:
+@control("S11")
+def test_of_fifty_uses_at_once_one_succeeds(actors: Actors, patient: Actor) -> None:
     request = clinical.ConfirmHistoryAccessRequest(otp_code=actors.history_code(patient))
     calls = [actors.clinical.ConfirmHistoryAccess.future(request, metadata=patient.metadata) for _ in range(50)]
     codes = Counter(call.code() for call in calls)
     assert codes == {grpc.StatusCode.OK: 1, grpc.StatusCode.INVALID_ARGUMENT: 49}
 
 
-def test_s12_code_is_bound_to_purpose_account_and_session(actors: Actors, patient: Actor) -> None:
+@control("S12")
+def test_code_is_bound_to_purpose_account_and_session(actors: Actors, patient: Actor) -> None:
     other, elsewhere = actors.new_patient(), actors.sign_in(patient.email)
     history, forgotten = actors.history_code(patient), actors.reset_code(patient)
     actors.history_code(other)
@@ -105,21 +111,24 @@ def test_s12_code_is_bound_to_purpose_account_and_session(actors: Actors, patien
     assert reset(actors, patient, forgotten) == (200, "")
 
 
+@control("S14")
 @cells("name", RPCS)
-def test_s14_no_secret_travels_in_a_path_or_a_query(name: str) -> None:
+def test_no_secret_travels_in_a_path_or_a_query(name: str) -> None:
     rpc = RPCS[name]
     fields = rpc.descriptor.input_type.fields
     in_url = [field.name for field in fields if rpc.verb == "GET" or field.json_name in rpc.in_path]
     assert not [field for field in in_url if SECRETS.search(field) and field not in NO_SECRET]
 
 
-def test_s14_the_sweep_recognises_secrets() -> None:
+@control("S14")
+def test_the_sweep_recognises_secrets() -> None:
     names = {field.name for rpc in RPCS.values() for field in rpc.descriptor.input_type.fields}
     secrets = {"otp_code", "password", "new_password", "current_password", "refresh_token", "qr_code"}
     assert {name for name in names if SECRETS.search(name)} == secrets | NO_SECRET
 
 
-def test_s14_a_history_is_open_to_one_session_for_ten_minutes(actors: Actors, patient: Actor) -> None:
+@control("S14")
+def test_a_history_is_open_to_one_session_for_ten_minutes(actors: Actors, patient: Actor) -> None:
     elsewhere = actors.sign_in(patient.email)
     assert not reads(actors, patient)
     actors.open_history(patient)

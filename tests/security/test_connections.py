@@ -21,6 +21,7 @@ from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.proofs import control
 from tests.interceptors.conftest import house as house
 from tests.interceptors.probe import PATHS, House, running_house
 from tests.rpc.calls import FACES, over_grpc
@@ -46,7 +47,8 @@ def patient(actors: Actors) -> Actor:
     return actors.new_patient()
 
 
-def test_s68_a_body_over_256_kib_is_refused(actors: Actors) -> None:
+@control("S68")
+def test_a_body_over_256_kib_is_refused(actors: Actors) -> None:
     request = pharmacy.ScanQrCodeRequest(qr_code="x" * (MOST_BYTES + 1024))
     answer = over_grpc(actors, RPCS["ScanQrCode"], request, actors.pharmacist)
     assert answer.status is CODE.RESOURCE_EXHAUSTED
@@ -54,7 +56,8 @@ def test_s68_a_body_over_256_kib_is_refused(actors: Actors) -> None:
     assert (rest.status_code, rest.json()["error"]["type"]) == (413, "BODY_TOO_LARGE")
 
 
-def test_s68_metadata_over_16_kib_is_refused(actors: Actors) -> None:
+@control("S68")
+def test_metadata_over_16_kib_is_refused(actors: Actors) -> None:
     request = RPCS["GetCurrentUser"].request()
     answer = over_grpc(actors, RPCS["GetCurrentUser"], request, actors.doctor, x_filler="x" * 20_000)
     assert answer.status is CODE.RESOURCE_EXHAUSTED
@@ -65,8 +68,9 @@ def test_s68_metadata_over_16_kib_is_refused(actors: Actors) -> None:
     assert rest.json()["error"]["message"] == "The headers are too large."
 
 
+@control("S68")
 @pytest.mark.parametrize("face", FACES)
-def test_s68_lists_and_texts_are_bounded(actors: Actors, patient: Actor, face: str) -> None:
+def test_lists_and_texts_are_bounded(actors: Actors, patient: Actor, face: str) -> None:
     def refusal(request: clinical.CreatePrescriptionRequest) -> str:
         return FACES[face](actors, RPCS["CreatePrescription"], request, actors.doctor).reason
 
@@ -77,7 +81,8 @@ def test_s68_lists_and_texts_are_bounded(actors: Actors, patient: Actor, face: s
     assert FACES[face](actors, RPCS["ListPatients"], pages, actors.doctor).reason == "VALIDATION_FAILED"
 
 
-async def test_s70_a_connection_that_pings_without_pause_is_sent_away(house: House) -> None:
+@control("S70")
+async def test_a_connection_that_pings_without_pause_is_sent_away(house: House) -> None:
     async with connected(house.port) as raw:
         for _ in range(20):
             raw.connection.ping(b"12345678")
@@ -96,7 +101,8 @@ async def lasting_house(database_url: str, clock: SettableClock, tmp_path: Path)
         yield running
 
 
-async def test_s71_opening_and_resetting_streams_starves_nobody(lasting_house: House, resets: int) -> None:
+@control("S71")
+async def test_opening_and_resetting_streams_starves_nobody(lasting_house: House, resets: int) -> None:
     house = lasting_house
     headers = (
         *((":method", "POST"), (":scheme", "http"), (":path", PATHS["unary"]), (":authority", "x")),
@@ -117,7 +123,8 @@ async def test_s71_opening_and_resetting_streams_starves_nobody(lasting_house: H
     assert (await house.call("unary", other)).code is CODE.OK
 
 
-async def test_s71_watching_the_health_takes_no_place_from_anybody(instance: RunningInstance, actors: Actors) -> None:
+@control("S71")
+async def test_watching_the_health_takes_no_place_from_anybody(instance: RunningInstance, actors: Actors) -> None:
     async with AsyncExitStack() as stack:
         ports = 2 * (instance.grpc, instance.rest.removeprefix("http://"))  # a connection has 32 streams
         channels = [grpc.aio.insecure_channel(port, OWN_CONNECTION) for port in ports]
@@ -137,7 +144,8 @@ async def test_s71_watching_the_health_takes_no_place_from_anybody(instance: Run
     assert state.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_s71_endless_headers_close_connection_or_are_free(instance: RunningInstance, actors: Actors) -> None:
+@control("S71")
+async def test_endless_headers_close_connection_or_are_free(instance: RunningInstance, actors: Actors) -> None:
     async with connected(httpx.URL(instance.rest).port or 0) as raw:
         assert await raw.send_headers_without_end(MOST_HEADERS) < MOST_HEADERS
     async with connected(int(instance.grpc.rpartition(":")[2])) as raw:
@@ -147,7 +155,8 @@ async def test_s71_endless_headers_close_connection_or_are_free(instance: Runnin
         assert time.process_time() - began < 2
 
 
-async def test_s71_edge_closes_connection_that_resets_streams(instance: RunningInstance, resets: int) -> None:
+@control("S71")
+async def test_edge_closes_connection_that_resets_streams(instance: RunningInstance, resets: int) -> None:
     admin = Admin(instance.home / "envoy" / "admin.sock")
     counter = "http.rest.downstream_rq_too_many_premature_resets"
     before = await admin.counter(counter)

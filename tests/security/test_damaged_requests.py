@@ -22,6 +22,7 @@ from h2.exceptions import ProtocolError
 
 from server.edge.admin import Admin
 from tests.fixtures.actors import Actor, Actors
+from tests.fixtures.proofs import control
 from tests.rpc.methods import RPCS
 from tests.security.damaged_requests import RawRequest, damaged, damaged_bytes
 
@@ -93,7 +94,8 @@ def assert_polite(statuses: list[int], request: object) -> None:
     assert all(status < 500 or status == 503 for status in statuses), (statuses, repr(request)[:3_000])
 
 
-async def test_s75_damaged_requests_over_http1_break_nothing(
+@control("S75")
+async def test_damaged_requests_over_http1_break_nothing(
     people: list[Actor], chance: random.Random, unharmed: tuple[str, int], damaged_requests: int
 ) -> None:
     async def send() -> str:
@@ -121,7 +123,8 @@ async def answer_to(address: tuple[str, int], content: bytes) -> bytes:
     return told
 
 
-async def test_s75_damaged_requests_over_http2_break_nothing(
+@control("S75")
+async def test_damaged_requests_over_http2_break_nothing(
     people: list[Actor], chance: random.Random, unharmed: tuple[str, int], damaged_requests: int
 ) -> None:
     async def send() -> str:

@@ -18,6 +18,7 @@ from server.runtime import server as app
 from server.runtime.storage import schema
 from tests.fixtures.cells import cells
 from tests.fixtures.database import as_owner
+from tests.fixtures.proofs import control
 
 # Read from the views of the SQL standard, not by the functions that grant the rights.
 CATALOG = """
@@ -97,12 +98,14 @@ async def rights(url: str, role: str) -> set[tuple[Any, ...]]:
     return {right for right in found if not right[2] or right[:2] not in whole}
 
 
+@control("S94")
 @pytest.mark.parametrize("role", grants.GRANTS)
-async def test_s94_the_catalog_holds_exactly_the_rights_of_the_table(database_url: str, role: str) -> None:
+async def test_the_catalog_holds_exactly_the_rights_of_the_table(database_url: str, role: str) -> None:
     assert await rights(database_url, role) == set(grants.wanted(role))
 
 
-def test_s94_every_table_has_its_line() -> None:
+@control("S94")
+def test_every_table_has_its_line() -> None:
     """A new table states in server/db/grants.py which rights its statements need, or that it is closed."""
     assert grants.GRANTS[APP_ROLE].keys() == {*schema.metadata.tables, "alembic_version"}
     for tables in grants.GRANTS.values():
@@ -111,8 +114,9 @@ def test_s94_every_table_has_its_line() -> None:
             assert line.insert | line.update <= known, name
 
 
+@control("S94")
 @cells(("role", "statement"), CASES)
-async def test_s94_the_accounts_may_not(shared_database_url: str, role: str, statement: str) -> None:
+async def test_the_accounts_may_not(shared_database_url: str, role: str, statement: str) -> None:
     urls = DatabaseUrls.embedded(shared_database_url)
     async with connected(urls.server if role == APP_ROLE else urls.sealer) as connection:
         with pytest.raises(asyncpg.PostgresError) as refused:
@@ -120,7 +124,8 @@ async def test_s94_the_accounts_may_not(shared_database_url: str, role: str, sta
     assert refused.value.sqlstate == "42501", refused.value
 
 
-async def test_s94_rights_that_drifted_are_put_right_by_migrating(database_url: str) -> None:
+@control("S94")
+async def test_rights_that_drifted_are_put_right_by_migrating(database_url: str) -> None:
     drift = (
         "GRANT UPDATE, DELETE ON visits TO medconnect_app",
         "GRANT UPDATE (transaction_id) ON audit_seals TO medconnect_sealer",
@@ -136,7 +141,8 @@ async def test_s94_rights_that_drifted_are_put_right_by_migrating(database_url: 
         assert await rights(database_url, role) == set(grants.wanted(role))
 
 
-async def test_s94_account_without_migration_right_starts_current(database_url: str) -> None:
+@control("S94")
+async def test_account_without_migration_right_starts_current(database_url: str) -> None:
     server = DatabaseUrls.embedded(database_url).server
     await schema.upgrade(server)
     await as_owner(database_url, "GRANT DELETE ON visits TO medconnect_app")
@@ -181,8 +187,9 @@ def role_names(postgres: EmbeddedPostgres) -> Iterator[str]:
     return iter([f"r{uuid4().hex[:10]}"])
 
 
+@control("S94")
 @pytest.mark.parametrize("account", ACCOUNTS)
-async def test_s94_account_with_excess_rights_is_named_with_them(
+async def test_account_with_excess_rights_is_named_with_them(
     database_url: str, role_names: Iterator[str], account: str
 ) -> None:
     attributes, statements, told = ACCOUNTS[account]
@@ -209,7 +216,8 @@ async def test_s94_account_with_excess_rights_is_named_with_them(
     assert all(words in text for words, text in zip(told, found, strict=True)), found
 
 
-async def test_s94_production_starts_with_only_the_two_accounts(database_url: str) -> None:
+@control("S94")
+async def test_production_starts_with_only_the_two_accounts(database_url: str) -> None:
     urls = DatabaseUrls.embedded(database_url)
     settings = read_settings(
         _env_file=None, medconnect_env="production", jwt_secret="j" * 32, qr_encryption_key="q" * 32

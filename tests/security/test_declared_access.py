@@ -13,6 +13,7 @@ from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2
 
 from tests.fixtures.actors import Actors
+from tests.fixtures.proofs import control
 
 ROOT: Final = Path(__file__).parents[2]
 PUBLIC_METHODS: Final = Path(__file__).parent / "public_methods.txt"
@@ -33,7 +34,8 @@ commands.main()
 """
 
 
-async def test_s30_method_without_access_option_prevents_start(shared_database_url: str, tmp_path: Path) -> None:
+@control("S30")
+async def test_method_without_access_option_prevents_start(shared_database_url: str, tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "DATABASE_URL": shared_database_url,
@@ -49,7 +51,8 @@ async def test_s30_method_without_access_option_prevents_start(shared_database_u
     assert "gRPC on port" not in ended.stdout
 
 
-def test_s31_public_methods_match_the_checked_in_list(actors: Actors) -> None:
+@control("S31")
+def test_public_methods_match_the_checked_in_list(actors: Actors) -> None:
     answered = {
         path for path, streaming in published() if code_for_nobody(actors, path, streaming) is not UNAUTHENTICATED
     }

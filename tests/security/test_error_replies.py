@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.fixtures.leak_detector import assert_reveals_nothing
+from tests.fixtures.proofs import control
 from tests.rpc.calls import refusal, rest_answer
 
 REVEALING = [
@@ -32,8 +33,9 @@ def refused(text: str, **trailing: str) -> Any:
     )
 
 
+@control("S62")
 @pytest.mark.parametrize("text", REVEALING)
-def test_s62_error_that_reveals_internals_is_found(text: str) -> None:
+def test_error_that_reveals_internals_is_found(text: str) -> None:
     error = {"message": text, "statusCode": 500, "type": "INTERNAL", "requestId": "1", "details": []}
     rest = httpx.Response(500, json={"success": False, "error": error}, headers={"x-request-id": "1"})
     found = pytest.raises(AssertionError, match="an error reply tells of")
@@ -45,6 +47,7 @@ def test_s62_error_that_reveals_internals_is_found(text: str) -> None:
         rest_answer(rest)
 
 
-def test_s62_what_the_server_says_itself_is_not_found() -> None:
+@control("S62")
+def test_what_the_server_says_itself_is_not_found() -> None:
     for text in ("Internal error.", "items[0].quantity must be at least 1", "There is no such path.", "Select an item"):
         assert_reveals_nothing(text)

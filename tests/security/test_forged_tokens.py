@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from server.auth.tokens.access_tokens import AccessTokens
 from tests.fixtures.cells import cells
 from tests.fixtures.clock import FAR, SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.tokens import (
     DOCTOR,
     KEY,
@@ -150,15 +151,17 @@ FORGERIES: dict[str, Callable[[str], str]] = {
 }
 
 
+@control("S20")
 @cells("forge", FORGERIES.values(), ids=FORGERIES)
-def test_s20_a_forged_token_is_refused_like_any_other(
+def test_a_forged_token_is_refused_like_any_other(
     tokens: AccessTokens, token: str, forge: Callable[[str], str]
 ) -> None:
     tokens.verify(token)
     assert refused(tokens, forge(token))
 
 
-def test_s20_every_changed_character_is_noticed(tokens: AccessTokens, token: str) -> None:
+@control("S20")
+def test_every_changed_character_is_noticed(tokens: AccessTokens, token: str) -> None:
     tokens.verify(token)
     for place, character in enumerate(token):
         assert refused(tokens, token[:place] + ("B" if character == "A" else "A") + token[place + 1 :])

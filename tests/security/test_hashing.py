@@ -21,6 +21,7 @@ from sqlalchemy import text
 
 from tests.fixtures.actors import PASSWORD, Actors
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.proofs import control
 from tests.fixtures.serving_process import serving_process
 
 FLOOR = re.compile(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
@@ -37,7 +38,8 @@ CORES = os.cpu_count() or 1
 MOST_GROWTH = (19 * 2 * CORES + 32) * MEBIBYTE
 
 
-def test_s01_stored_passwords_are_argon2id_with_19_mib(actors: Actors, instance: RunningInstance) -> None:
+@control("S1")
+def test_stored_passwords_are_argon2id_with_19_mib(actors: Actors, instance: RunningInstance) -> None:
     actors.new_patient()
     actors.new_pharmacist()
 
@@ -51,7 +53,8 @@ def test_s01_stored_passwords_are_argon2id_with_19_mib(actors: Actors, instance:
     assert len(set(hashes)) == len(hashes)
 
 
-async def test_s02_many_sign_ins_at_once_leave_the_service_answering(database_url: str, logins: int) -> None:
+@control("S2")
+async def test_many_sign_ins_at_once_leave_the_service_answering(database_url: str, logins: int) -> None:
     health_waits, profile_waits, sizes = list[float](), list[float](), list[int]()
     with serving_process(database_url) as server:
         async with grpc.aio.insecure_channel(server.address) as channel:

@@ -11,6 +11,7 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from sqlalchemy import text
 
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.proofs import control
 from tests.fixtures.sender import Sender
 from tests.fixtures.timing_ranks import told_apart
 
@@ -30,47 +31,51 @@ def closed(actors: Actors) -> Actor:
     return actor
 
 
-def test_s07_unknown_wrong_and_closed_replies_are_identical(actors: Actors) -> None:
+@control("S7")
+def test_unknown_wrong_and_closed_replies_are_identical(actors: Actors) -> None:
     tries = [(new_email(), PASSWORD), (actors.new_patient().email, WRONG), (closed(actors).email, PASSWORD)]
     answers = [said(actors.http.post("/auth/login", json={"email": e, "password": p})) for e, p in tries]
     assert answers[0][0] == 401
     assert answers[0] == answers[1] == answers[2]
 
 
+@control("S7")
 @pytest.mark.parametrize(
     ("path", "more", "status"),
     [("/auth/forgot-password", {}, 200), ("/auth/reset-password", {"otpCode": "000000", "newPassword": WRONG}, 400)],
 )
-def test_s07_forgot_and_reset_answer_alike_to_the_byte(actors: Actors, path: str, more: Any, status: int) -> None:
+def test_forgot_and_reset_answer_alike_to_the_byte(actors: Actors, path: str, more: Any, status: int) -> None:
     addresses = (new_email(), actors.new_patient().email, closed(actors).email)
     answers = [said(actors.http.post(path, json={"email": address, **more})) for address in addresses]
     assert answers[0][0] == status
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_s07_without_confirmation_a_taken_address_is_refused(actors: Actors) -> None:
+@control("S7")
+def test_without_confirmation_a_taken_address_is_refused(actors: Actors) -> None:
     body = {"email": actors.new_patient().email, "password": PASSWORD, "fullName": "Zoe Young"}
     status, answer = actors.rest("POST", "/auth/register", None, body)
     assert (status, answer["error"]["type"]) == (409, "EMAIL_TAKEN")
 
 
-def test_s07_registering_taken_address_looks_like_new_one(
-    confirming: Actors,
+@control("S7")
+def test_registering_taken_address_looks_like_new_one(
+    confirming_actors: Actors,
 ) -> None:
-    owner = confirming.new_doctor()
-    free, taken = (registered(confirming, address) for address in (new_email(), owner.email))
+    owner = confirming_actors.new_doctor()
+    free, taken = (registered(confirming_actors, address) for address in (new_email(), owner.email))
     assert shape(free) == shape(taken)
     for answer in (free, taken):
         actor = Actor("", "", answer["accessToken"])
-        status, own = confirming.rest("GET", "/auth/profile", actor)
+        status, own = confirming_actors.rest("GET", "/auth/profile", actor)
         assert (status, own["data"]["user"]) == (200, answer["user"])
-        refusal = confirming.rest("GET", "/patients/profile", actor)
+        refusal = confirming_actors.rest("GET", "/patients/profile", actor)
         assert (refusal[0], refusal[1]["error"]["type"]) == (403, "EMAIL_NOT_CONFIRMED")
-        refreshed, _ = confirming.rest("POST", "/auth/refresh", None, {"refreshToken": answer["refreshToken"]})
+        refreshed, _ = confirming_actors.rest("POST", "/auth/refresh", None, {"refreshToken": answer["refreshToken"]})
         assert refreshed == 200
         login = {"email": answer["user"]["email"], "password": WRONG}
-        assert confirming.rest("POST", "/auth/login", None, login)[0] == 401
-    Sender(confirming.instance.home).wait(owner.email, "Your address was entered at MedConnect")
+        assert confirming_actors.rest("POST", "/auth/login", None, login)[0] == 401
+    Sender(confirming_actors.instance.home).wait(owner.email, "Your address was entered at MedConnect")
 
 
 def registered(actors: Actors, email: str) -> Mapping[str, Any]:
@@ -104,7 +109,8 @@ def refused(call: Callable[[], object]) -> None:
     assert error.value.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT)
 
 
-def test_s08_a_sign_in_takes_as_long_with_and_without_an_account(actors: Actors) -> None:
+@control("S8")
+def test_a_sign_in_takes_as_long_with_and_without_an_account(actors: Actors) -> None:
     known = [actors.new_patient().email for _ in range(15)]  # after five failures the next try has to wait
     unknown = [new_email() for _ in known]
 
@@ -118,7 +124,8 @@ def test_s08_a_sign_in_takes_as_long_with_and_without_an_account(actors: Actors)
     assert not shares
 
 
-def test_s08_forgotten_password_takes_equal_time(actors: Actors) -> None:
+@control("S8")
+def test_forgotten_password_takes_equal_time(actors: Actors) -> None:
     known = [actors.new_patient().email for _ in range(12)]
 
     def forget(email: str) -> None:
@@ -127,7 +134,8 @@ def test_s08_forgotten_password_takes_equal_time(actors: Actors) -> None:
     assert not told_apart(lambda turn: forget(known[turn % 12]), lambda _: forget(new_email()), at_once=4)
 
 
-def test_s08_a_reset_takes_as_long_with_and_without_an_account(actors: Actors) -> None:
+@control("S8")
+def test_a_reset_takes_as_long_with_and_without_an_account(actors: Actors) -> None:
     known = [actors.new_patient().email for _ in range(12)]
 
     def reset(email: str) -> None:

@@ -10,6 +10,7 @@ from medconnect.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from server.api.interceptors.refresh_cookie import HEADER
 from tests.fixtures.actors import new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance, running_instance
+from tests.fixtures.proofs import control
 
 FORGED = ("x-client-ip", "x-forwarded-for", "x-real-ip", "x-envoy-external-address")
 
@@ -38,7 +39,8 @@ def rest(strict: RunningInstance) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_s65_forged_address_per_sign_in_does_not_help(rest: httpx.Client) -> None:
+@control("S65")
+def test_forged_address_per_sign_in_does_not_help(rest: httpx.Client) -> None:
     answers = []
     for number in range(20):
         forged = f"192.0.2.{number}"
@@ -55,13 +57,15 @@ def test_s65_forged_address_per_sign_in_does_not_help(rest: httpx.Client) -> Non
     assert sign_in(rest, x_forwarded_for="203.0.113.8").status_code == 401
 
 
-def test_s65_addresses_of_one_ipv6_network_are_one_caller(rest: httpx.Client) -> None:
+@control("S65")
+def test_addresses_of_one_ipv6_network_are_one_caller(rest: httpx.Client) -> None:
     codes = [sign_in(rest, x_forwarded_for=f"2001:db8:1:2::{number:x}").status_code for number in range(100)]
     assert codes == [401] * 5 + [429] * 95
     assert sign_in(rest, x_forwarded_for="2001:db8:1:3::1").status_code == 401
 
 
-def test_s64_request_still_uploading_is_refused_like_others(rest: httpx.Client) -> None:
+@control("S64")
+def test_request_still_uploading_is_refused_like_others(rest: httpx.Client) -> None:
     headers = {"x-forwarded-for": "203.0.113.12"}
     for _ in range(5):
         rest.post("/auth/login", json=wrong(), headers=headers)
@@ -71,7 +75,8 @@ def test_s64_request_still_uploading_is_refused_like_others(rest: httpx.Client) 
     assert (answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"]) == ("5", "0")
 
 
-def test_s65_a_direct_caller_is_who_connects_whatever_he_writes(strict: RunningInstance, rest: httpx.Client) -> None:
+@control("S65")
+def test_a_direct_caller_is_who_connects_whatever_he_writes(strict: RunningInstance, rest: httpx.Client) -> None:
     codes = []
     with grpc.insecure_channel(strict.grpc) as channel:
         stub = auth_service_pb2_grpc.AuthServiceStub(channel)
@@ -84,7 +89,8 @@ def test_s65_a_direct_caller_is_who_connects_whatever_he_writes(strict: RunningI
     assert sign_in(rest, x_forwarded_for="127.0.0.1").status_code == 429  # one caller on both faces
 
 
-def test_s64_session_refreshes_do_not_charge_the_address(strict: RunningInstance, rest: httpx.Client) -> None:
+@control("S64")
+def test_session_refreshes_do_not_charge_the_address(strict: RunningInstance, rest: httpx.Client) -> None:
     headers = {"x-forwarded-for": "203.0.113.9"}
 
     def refresh(token: str) -> httpx.Response:
@@ -105,7 +111,8 @@ def test_s64_session_refreshes_do_not_charge_the_address(strict: RunningInstance
     assert unknown[0].headers["x-ratelimit-remaining"] == "9"  # the refreshes above were not charged to the address
 
 
-def test_s64_a_token_in_a_cookie_is_charged_like_one_in_a_body(strict: RunningInstance) -> None:
+@control("S64")
+def test_a_token_in_a_cookie_is_charged_like_one_in_a_body(strict: RunningInstance) -> None:
     headers = {"x-forwarded-for": "203.0.113.10", HEADER: "true"}
     with httpx.Client(base_url=f"{strict.rest}/api/v1", timeout=30, headers=headers) as browser:
         credentials = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}

@@ -20,6 +20,7 @@ from server.api.interceptors.refresh_cookie import COOKIE, HEADER
 from tests.fixtures.actors import PASSWORD, Actors
 from tests.fixtures.instance import ADMIN_PASSWORD
 from tests.fixtures.process import process_up
+from tests.fixtures.proofs import control
 from tests.rpc.pii_markers import PHARMACY_NOTE, VISIT, Story, play
 
 NEW_PASSWORD: Final = "another canary sings, 2041"
@@ -171,18 +172,21 @@ async def break_down(database_url: str, actors: Actors, story: Story) -> None:
     await connection.close()
 
 
-def test_s61_no_personal_data_and_no_secret_is_written(day: Day) -> None:
+@control("S61")
+def test_no_personal_data_and_no_secret_is_written(day: Day) -> None:
     assert PHARMACY_NOTE in day.secrets.values()
     assert len(day.logged) > 30
     assert [name for name, secret in day.secrets.items() if not secret or secret in day.written] == []
 
 
-def test_s61_log_line_has_only_listed_members(day: Day) -> None:
+@control("S61")
+def test_log_line_has_only_listed_members(day: Day) -> None:
     assert {member for line in day.logged for member in line} <= MEMBERS
     failed = [line for line in day.logged if line["event"] == "call_failed"]
     assert [line["method"] for line in failed] == ["CreateMedicalVisit"]
 
 
-def test_s63_whatever_a_caller_calls_himself_every_line_is_ours(day: Day) -> None:
+@control("S63")
+def test_whatever_a_caller_calls_himself_every_line_is_ours(day: Day) -> None:
     assert not [line for line in day.logged if "fake" in line]
     assert {line["event"] for line in day.logged} <= {"call", "call_failed", "email_handled", "audit_head", "purged"}

@@ -16,6 +16,7 @@ from server.cli.commands import EXIT_CONFIG
 from server.db.embedded.cluster import EmbeddedPostgres
 from tests.fixtures.database import as_owner
 from tests.fixtures.process import process_up
+from tests.fixtures.proofs import control
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -122,7 +123,8 @@ async def sealed(home: Path) -> str:
     return heads.read_text()
 
 
-async def test_s94_up_in_production_on_an_external_database(
+@control("S94")
+async def test_up_in_production_on_an_external_database(
     external: External, postgres: EmbeddedPostgres, home: Path
 ) -> None:
     migrated = await asyncio.to_thread(medconnect, home, "migrate", MIGRATION_DATABASE_URL=external.owner)
@@ -157,7 +159,8 @@ async def test_s94_up_in_production_on_an_external_database(
     assert "0 of them follow the last kept head." in verified.stdout
 
 
-async def test_s94_up_in_production_on_the_embedded_database(home: Path) -> None:
+@control("S94")
+async def test_up_in_production_on_the_embedded_database(home: Path) -> None:
     def run() -> tuple[Mapping[str, set[str]], str]:
         with process_up("", home, **PRODUCTION):
             owner = (home / "run" / "database_url").read_text()

@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from server.api.interceptors import stream_lifetime
+from tests.fixtures.proofs import control
 from tests.interceptors.probe import House
 
 PROMPT_SECONDS = 1.2
@@ -18,7 +19,8 @@ async def forever() -> None:
     await asyncio.Event().wait()
 
 
-async def test_s39_a_stream_ends_with_its_token_and_not_before(house: House) -> None:
+@control("S39")
+async def test_a_stream_ends_with_its_token_and_not_before(house: House) -> None:
     metadata = house.bearer()
     house.probe.act = forever
     call = asyncio.create_task(house.call("stream", metadata))
@@ -32,7 +34,8 @@ async def test_s39_a_stream_ends_with_its_token_and_not_before(house: House) -> 
     assert house.probe.closed_streams == 1
 
 
-async def test_s39_stream_ends_when_session_state_is_unknown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@control("S39")
+async def test_stream_ends_when_session_state_is_unknown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.probe.act = forever
     call = asyncio.create_task(house.call("stream", house.bearer()))
     await asyncio.sleep(0.1)

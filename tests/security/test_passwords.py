@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.actors import Actors, new_email
+from tests.fixtures.proofs import control
 
 
 def register(actors: Actors, password: str) -> tuple[str, int, dict[str, Any]]:
@@ -22,23 +23,26 @@ def opens(actors: Actors, email: str, password: str) -> bool:
     return status == 200
 
 
+@control("S4")
 @pytest.mark.parametrize(
     "password", ["qwhgzjkl", "qwhgzjkl" * 16, "   spaces   and 🔑 🚪  ", "ключ от 鍵 مفتاح", "🔑" * 128]
 )
-def test_s04_any_8_to_128_characters_are_a_password(actors: Actors, password: str) -> None:
+def test_any_8_to_128_characters_are_a_password(actors: Actors, password: str) -> None:
     email, status, answer = register(actors, password)
     assert status == 201, answer
     assert opens(actors, email, password)
 
 
+@control("S4")
 @pytest.mark.parametrize("password", ["seven77", "x" * 129, "🔑" * 129, "é" * 7])
-def test_s04_fewer_or_more_are_not(actors: Actors, password: str) -> None:
+def test_fewer_or_more_are_not(actors: Actors, password: str) -> None:
     _, status, answer = register(actors, password)
     assert (status, answer["error"]["type"]) == (400, "VALIDATION_FAILED")
     assert [detail["field"] for detail in answer["error"]["details"]] == ["password"]
 
 
-def test_s04_a_password_of_1025_bytes_is_refused_before_any_work(actors: Actors) -> None:
+@control("S4")
+def test_a_password_of_1025_bytes_is_refused_before_any_work(actors: Actors) -> None:
     took = []
     for _ in range(5):
         begun = time.monotonic()
@@ -47,7 +51,8 @@ def test_s04_a_password_of_1025_bytes_is_refused_before_any_work(actors: Actors)
     assert min(took) < 0.05
 
 
-def test_s06_a_password_is_compared_as_it_was_sent(actors: Actors) -> None:
+@control("S6")
+def test_a_password_is_compared_as_it_was_sent(actors: Actors) -> None:
     password = "a password that no attacker would guess, however long they try, is cut nowhere in it"[:79] + "a"
     email, status, _ = register(actors, password)
     assert (status, len(password)) == (201, 80)

@@ -26,6 +26,7 @@ from server.config.settings import ConfigurationWrong, Settings
 from server.db.logins import DatabaseUrls
 from server.runtime import validation
 from tests.fixtures.certificates import Authority
+from tests.fixtures.proofs import control
 
 EXIT_CONFIG = 78
 SECONDS = 5.0
@@ -185,8 +186,9 @@ def told(output: str) -> set[str]:
     return {line.partition(":")[0] for line in output.splitlines()}
 
 
+@control("S78")
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_s78_bad_setting_is_refused_by_name_without_value(
+def test_bad_setting_is_refused_by_name_without_value(
     home: Path, files: Path, bad: Bad, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = {**good(files), "MEDCONNECT_HOME": str(home), **bad.changes}
@@ -205,8 +207,9 @@ def test_s78_bad_setting_is_refused_by_name_without_value(
     assert [value for value in (*secret, JWT, QR, OTHER) if value in output.err] == []
 
 
+@control("S78")
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o602])
-def test_s78_secrets_in_an_env_file_of_everybody_are_refused(
+def test_secrets_in_an_env_file_of_everybody_are_refused(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
 ) -> None:
     given = {**good(files), "SMTP_PASS": OTHER}
@@ -229,7 +232,8 @@ def test_s78_secrets_in_an_env_file_of_everybody_are_refused(
     }
 
 
-def test_s78_command_ends_in_time_and_names_all_errors(home: Path) -> None:
+@control("S78")
+def test_command_ends_in_time_and_names_all_errors(home: Path) -> None:
     wrong = {
         "GRPC_ADDRESS": "0.0.0.0:50051",
         "LOG_LEVEL": "loud",
@@ -256,7 +260,8 @@ def test_s78_command_ends_in_time_and_names_all_errors(home: Path) -> None:
     assert used < SECONDS
 
 
-async def test_s78_a_good_configuration_starts(database_url: str, files: Path, tmp_path: Path) -> None:
+@control("S78")
+async def test_a_good_configuration_starts(database_url: str, files: Path, tmp_path: Path) -> None:
     given = {**good(files), "JWT_SECRET": None, "JWT_KEYS_FILE": f"{files}/mine.json"}
     urls = DatabaseUrls.embedded(database_url)
     given |= {"DATABASE_URL": urls.server, "SEALER_DATABASE_URL": urls.sealer}

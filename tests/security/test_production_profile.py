@@ -18,6 +18,7 @@ from server.edge.sites import PAGE_SITES, SITES, Site
 from server.runtime.instance import edge_config
 from tests.fixtures.actors import Actors
 from tests.fixtures.instance import RunningInstance, running_instance
+from tests.fixtures.proofs import control
 
 REFLECTION = [
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -55,39 +56,44 @@ def code(actors: Actors, path: str, metadata: Any) -> grpc.StatusCode:
     return found
 
 
+@control("S76")
 @pytest.mark.parametrize("path", [*REFLECTION, *CHANNELZ])
-def test_s76_reflection_and_channelz_are_not_served(actors: Actors, path: str) -> None:
+def test_reflection_and_channelz_are_not_served(actors: Actors, path: str) -> None:
     assert code(actors, path, actors.admin.metadata) is grpc.StatusCode.UNIMPLEMENTED
     assert code(actors, path, None) in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.UNAUTHENTICATED)
 
 
+@control("S76")
 @pytest.mark.parametrize("path", ["/stats", "/config_dump", "/server_info", "/ready", "/quitquitquit", "/debug"])
-def test_s76_the_edge_serves_no_admin_interface(actors: Actors, path: str) -> None:
+def test_the_edge_serves_no_admin_interface(actors: Actors, path: str) -> None:
     for method in ("GET", "POST"):
         response = actors.http.request(method, f"{actors.instance.rest}{path}")
         assert response.status_code in (404, 405, 415)
         assert response.json()["success"] is False
 
 
+@control("S76")
 @pytest.mark.parametrize("path", ["/api-docs", "/api-docs/", "/api-docs/init.js", "/api-docs/openapi.json"])
-def test_s76_api_docs_are_served_in_development_only(actors: Actors, instance: RunningInstance, path: str) -> None:
+def test_api_docs_are_served_in_development_only(actors: Actors, instance: RunningInstance, path: str) -> None:
     assert httpx.get(f"{actors.instance.rest}{path}").status_code == 404
     assert httpx.get(f"{instance.rest}{path}").status_code == 200
     assert httpx.get(f"{actors.instance.rest}/").status_code == 200, "the page itself is public"
 
 
+@control("S76")
 @pytest.mark.parametrize(
     ("environment", "asked", "served"), [("production", True, SITES), ("development", False, PAGE_SITES)]
 )
-def test_s76_api_docs_are_served_where_a_setting_asks(environment: str, asked: bool, served: tuple[Site, ...]) -> None:
+def test_api_docs_are_served_where_a_setting_asks(environment: str, asked: bool, served: tuple[Site, ...]) -> None:
     settings = read_settings(medconnect_env=environment, api_docs=asked)
     assert edge_config(settings, ()).sites == served
 
 
+@control("S73")
 @pytest.mark.parametrize(
     ("url", "hsts"), [("https://care.example", "max-age=31536000; includeSubDomains"), ("http://care.example", "")]
 )
-def test_s73_hsts_is_sent_where_browsers_use_tls_of_a_proxy(url: str, hsts: str) -> None:
+def test_hsts_is_sent_where_browsers_use_tls_of_a_proxy(url: str, hsts: str) -> None:
     config = edge_config(read_settings(frontend_url=url), ())
     assert f"strict-transport-security, value: {json.dumps(hsts)}" in filled_in(config, TEMPLATE.read_text())
 
@@ -97,7 +103,8 @@ def test_edge_workers_are_as_configured_or_one_per_core() -> None:
     assert edge_config(read_settings(), ()).concurrency == os.cpu_count()
 
 
-def test_s76_envoy_listens_on_its_two_addresses_and_nowhere_else(production: RunningInstance) -> None:
+@control("S76")
+def test_envoy_listens_on_its_two_addresses_and_nowhere_else(production: RunningInstance) -> None:
     assert listening(envoy_of(production)) == {production.rest.removeprefix("http://"), production.grpc}
 
 

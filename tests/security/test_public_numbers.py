@@ -23,6 +23,7 @@ from tests.fixtures.clock import SettableClock
 from tests.fixtures.instance import RunningInstance
 from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service
 from tests.fixtures.prescriptions import TODAY
+from tests.fixtures.proofs import control
 
 PRESCRIPTIONS_OF_A_DAY: Final = 2_000
 NUMBERS_OF_A_DAY: Final = 4_096
@@ -30,7 +31,8 @@ NUMBERS_OF_A_DAY: Final = 4_096
 GUESSES: Final = 500
 
 
-async def test_s40_pharmacist_is_limited_after_five_misses(
+@control("S40")
+async def test_pharmacist_is_limited_after_five_misses(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written, clock: SettableClock
 ) -> None:
     pharmacy = a_service(work, clock.clock)
@@ -51,7 +53,8 @@ async def test_s40_pharmacist_is_limited_after_five_misses(
     assert await pharmacy.look_up(pharmacy_people.pharmacist, written.number)
 
 
-async def test_s40_of_500_guesses_five_are_answered_none_found(
+@control("S40")
+async def test_of_500_guesses_five_are_answered_none_found(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written, clock: SettableClock
 ) -> None:
     pharmacy = a_service(work, clock.clock)
@@ -63,7 +66,8 @@ async def test_s40_of_500_guesses_five_are_answered_none_found(
     assert answers == [NotFound] * 5 + [RateLimitExceeded] * (GUESSES - 5)
 
 
-def test_s40_collision_among_2000_numbers_reaches_no_caller(actors: Actors, instance: RunningInstance) -> None:
+@control("S40")
+def test_collision_among_2000_numbers_reaches_no_caller(actors: Actors, instance: RunningInstance) -> None:
     doctor = actors.new_doctor()
     request = clinical.CreatePatientRequest(
         full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE

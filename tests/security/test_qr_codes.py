@@ -18,6 +18,7 @@ from server.qr.signed_code import QrContent, QrKeyRing
 from tests.fixtures.actors import Actors
 from tests.fixtures.pharmacy import QR_KEYS, QR_SECRET, PharmacyPeople, Written, a_service
 from tests.fixtures.pharmacy_steps import ENDS, FIRST_PAGE, alter, current, run
+from tests.fixtures.proofs import control
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS
 
@@ -31,7 +32,8 @@ def sealed(prescription_id: UUID, code_id: UUID, keys: QrKeyRing = QR_KEYS) -> s
     return signed_code.encode(content, signed_code.new_nonce(), None, keys)
 
 
-async def test_s44_old_codes_scan_until_their_key_is_removed(
+@control("S44")
+async def test_old_codes_scan_until_their_key_is_removed(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, written: Written
 ) -> None:
     old_kid = QR_KEYS.key_ids[0]
@@ -49,8 +51,9 @@ async def test_s44_old_codes_scan_until_their_key_is_removed(
     assert len(refusals) == 1
 
 
+@control("S42")
 @pytest.mark.parametrize("face", FACES)
-def test_s42_every_damage_is_answered_alike(actors: Actors, face: str) -> None:
+def test_every_damage_is_answered_alike(actors: Actors, face: str) -> None:
     text = actors.qr_text(actors.prescribe(actors.new_patient().patient_id).id)
     version, kid, body = text.split(".")
     damaged = [
@@ -69,7 +72,8 @@ def test_s42_every_damage_is_answered_alike(actors: Actors, face: str) -> None:
     assert len({(answer.status, str(answer.body)) for answer in answers}) == 1
 
 
-async def test_s46_a_replaced_code_is_refused_and_the_new_one_works(
+@control("S46")
+async def test_a_replaced_code_is_refused_and_the_new_one_works(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     new_code = new_id()
@@ -87,7 +91,8 @@ async def test_s46_a_replaced_code_is_refused_and_the_new_one_works(
     assert found.prescription.qr_code.scan_count == 1
 
 
-async def test_s45_stored_expiry_overrides_expiry_in_code_text(
+@control("S45")
+async def test_stored_expiry_overrides_expiry_in_code_text(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     found = await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)
@@ -101,8 +106,9 @@ async def test_s45_stored_expiry_overrides_expiry_in_code_text(
     assert (await current(work, written)).qr_code.scan_count == 2
 
 
+@control("S46")
 @pytest.mark.parametrize(("changes", "error"), ENDS)
-async def test_s46_final_prescription_scan_names_end_uncounted(
+async def test_final_prescription_scan_names_end_uncounted(
     work: UnitOfWork,
     pharmacy_people: PharmacyPeople,
     pharmacy: PharmacyService,

@@ -19,6 +19,7 @@ from server.db.metadata import metadata
 from tests.fixtures.actors import Actors
 from tests.fixtures.instance import running_instance
 from tests.fixtures.large_hospital import FILLED, SMALL, fill
+from tests.fixtures.proofs import control
 from tests.rpc.access_table import CELLS
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS, WRITES
@@ -134,13 +135,15 @@ def test_every_table_is_large_or_known_to_stay_small() -> None:
     assert metadata.tables.keys() == FILLED | SMALL
 
 
-def test_s72_no_statement_reads_a_large_table_through(plans: Mapping[str, Any]) -> None:
+@control("S72")
+def test_no_statement_reads_a_large_table_through(plans: Mapping[str, Any]) -> None:
     found = offences(plans)
     excused = {statement for statement in found if any(words in statement for words in MEANS_ALL)}
     assert len(excused) == len(MEANS_ALL)
     assert found.keys() == excused, "\n\n".join(f"{sorted(tables)}: {sql}" for sql, tables in found.items())
 
 
+@control("S72")
 @pytest.mark.parametrize(
     ("index", "table"),
     [
@@ -151,14 +154,15 @@ def test_s72_no_statement_reads_a_large_table_through(plans: Mapping[str, Any]) 
         ("ix_refresh_tokens_session_id", "refresh_tokens"),
     ],
 )
-def test_s72_a_statement_without_its_index_is_found(
+def test_a_statement_without_its_index_is_found(
     shared_database_url: str, sent: Sent, plans: Mapping[str, Any], index: str, table: str
 ) -> None:
     without = offences(asyncio.run(explained(shared_database_url, sent, without_index=index)))
     assert any(table in tables for sql, tables in without.items() if sql not in offences(plans))
 
 
-def test_s72_what_few_lines_have_is_found_by_its_own_index(plans: Mapping[str, Any]) -> None:
+@control("S72")
+def test_what_few_lines_have_is_found_by_its_own_index(plans: Mapping[str, Any]) -> None:
     used = {node.get("Index Name") for plan in plans.values() for node, _ in nodes(plan)}
     assert used >= {
         "ix_patients_name_words",
@@ -171,7 +175,8 @@ def test_s72_what_few_lines_have_is_found_by_its_own_index(plans: Mapping[str, A
     }
 
 
-def test_s72_search_sorts_matches_instead_of_full_scan(plans: Mapping[str, Any]) -> None:
+@control("S72")
+def test_search_sorts_matches_instead_of_full_scan(plans: Mapping[str, Any]) -> None:
     searches = [statement for statement in plans if "name_words @@" in statement]
     assert len(searches) == 2
     assert all("ORDER BY (" in statement for statement in searches)  # as one value, which no index covers

@@ -30,6 +30,7 @@ from tests.fixtures.actors import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.instance import RunningInstance
+from tests.fixtures.proofs import control
 from tests.fixtures.valkey import a_valkey, running_valkey
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
@@ -63,7 +64,8 @@ asyncio.run(main(int(sys.argv[1])))
 """
 
 
-def test_s66_address_flood_is_bounded_and_empties_no_bucket(flood: int) -> None:
+@control("S66")
+def test_address_flood_is_bounded_and_empties_no_bucket(flood: int) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", FLOOD, str(flood)], capture_output=True, text=True, check=True, timeout=300
     )
@@ -73,7 +75,8 @@ def test_s66_address_flood_is_bounded_and_empties_no_bucket(flood: int) -> None:
     assert told["after"] is False
 
 
-async def test_s67_sign_in_limits_refuse_while_their_store_is_silent(
+@control("S67")
+async def test_sign_in_limits_refuse_while_their_store_is_silent(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_store, "ANSWER_SECONDS", 0.3)
@@ -91,7 +94,8 @@ async def test_s67_sign_in_limits_refuse_while_their_store_is_silent(
     assert failures(metrics, "postgresql") == 1
 
 
-def test_s67_lost_store_refuses_sign_ins_and_allows_others(
+@control("S67")
+def test_lost_store_refuses_sign_ins_and_allows_others(
     actors: Actors, instance: RunningInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_store, "ANSWER_SECONDS", 0.3)
@@ -106,7 +110,8 @@ def test_s67_lost_store_refuses_sign_ins_and_allows_others(
     assert over_grpc(actors, RPCS["Login"], request, None).status is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_s67_refused_sign_ins_do_not_reach_the_database(work: UnitOfWork) -> None:
+@control("S67")
+async def test_refused_sign_ins_do_not_reach_the_database(work: UnitOfWork) -> None:
     store = PostgresStore(work)
     for _ in range(LOGIN.tokens + 1):
         [refused] = await store.take([(LOGIN, "a")], 0.0)
@@ -124,7 +129,8 @@ async def test_s67_refused_sign_ins_do_not_reach_the_database(work: UnitOfWork) 
     assert decision.allowed
 
 
-async def test_s67_other_limits_go_on_in_memory_while_redis_is_away(tmp_path: Path, clock: SettableClock) -> None:
+@control("S67")
+async def test_other_limits_go_on_in_memory_while_redis_is_away(tmp_path: Path, clock: SettableClock) -> None:
     metrics, server = Metrics(), a_valkey(tmp_path)
     async with RedisStore.connected(f"unix://{server.unix_socket_path}") as redis:
         store = FallbackStore(redis, MemoryStore(), clock.clock, metrics)
@@ -148,7 +154,8 @@ async def test_s67_other_limits_go_on_in_memory_while_redis_is_away(tmp_path: Pa
         assert [line["event"] for line in logged] == ["rate_limit_store_unavailable"]
 
 
-async def test_s67_with_redis_every_process_counts_the_same_calls(database_url: str, tmp_path: Path) -> None:
+@control("S67")
+async def test_with_redis_every_process_counts_the_same_calls(database_url: str, tmp_path: Path) -> None:
     with running_valkey() as url:
         settings = read_settings(
             _env_file=None, medconnect_home=tmp_path, database_url=database_url, rate_limit_redis_url=url
@@ -158,7 +165,8 @@ async def test_s67_with_redis_every_process_counts_the_same_calls(database_url: 
     assert [charge.strictest.remaining for charge in charges] == [49, 48, 47]
 
 
-async def test_s67_redis_turned_replica_is_left_for_the_new_primary(tmp_path: Path, clock: SettableClock) -> None:
+@control("S67")
+async def test_redis_turned_replica_is_left_for_the_new_primary(tmp_path: Path, clock: SettableClock) -> None:
     former, successor = a_valkey(tmp_path / "former"), a_valkey(tmp_path / "successor")
     with former, successor:
         name = Path(str(former.unix_socket_path))
@@ -176,7 +184,8 @@ async def test_s67_redis_turned_replica_is_left_for_the_new_primary(tmp_path: Pa
     assert left == [49, 49, 48]  # its own memory once, then the successor's
 
 
-async def test_s67_bucket_charged_by_a_fast_redis_clock_is_full() -> None:
+@control("S67")
+async def test_bucket_charged_by_a_fast_redis_clock_is_full() -> None:
     with running_valkey() as url:
         async with RedisStore.connected(url) as store, Redis.from_url(url) as operator:
             await operator.set("medconnect:limit:login:a", f"{time.time() + 86_400:.6f}", px=86_400_000)

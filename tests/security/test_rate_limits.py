@@ -18,6 +18,7 @@ from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.routing_store import RoutingStore
 from server.rate_limits.store import MemoryStore
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.interceptors.probe import Answer, House, Metadata, running_house
 
 CODE = grpc.StatusCode
@@ -94,12 +95,14 @@ async def street(
         yield Street(house, work)
 
 
-def test_s64_no_limit_is_left_out() -> None:
+@control("S64")
+def test_no_limit_is_left_out() -> None:
     assert {case.limit for case in CASES} | ELSEWHERE == NAMES
 
 
+@control("S64")
 @pytest.mark.parametrize("case", CASES, ids=str)
-async def test_s64_call_above_the_limit_is_refused_with_wait_time(street: Street, case: Case) -> None:
+async def test_call_above_the_limit_is_refused_with_wait_time(street: Street, case: Case) -> None:
     house, clock = street.house, street.house.clock
     house.declare(public=case.role is None, roles=frozenset(Role), limit_group=case.group)
     if case.group == "login":

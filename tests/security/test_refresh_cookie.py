@@ -17,6 +17,7 @@ from medconnect.options.v1 import access_pb2
 from server.api.interceptors.refresh_cookie import COOKIE, HEADER, HOST_COOKIE, RefreshCookie
 from server.auth.rules.lifetimes import Lifetimes
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
+from tests.fixtures.proofs import control
 
 ASKING = {HEADER: "true"}
 ORIGIN = "http://localhost:3000"
@@ -67,7 +68,8 @@ def assert_deleted(response: httpx.Response) -> None:
     assert (morsel(response).value, morsel(response)["max-age"], morsel(response)["path"]) == ("", "0", "/api/v1/auth")
 
 
-def test_s81_the_token_is_in_the_cookie_and_in_no_body(browser: httpx.Client, patient: Actor) -> None:
+@control("S81")
+def test_the_token_is_in_the_cookie_and_in_no_body(browser: httpx.Client, patient: Actor) -> None:
     registration = {"email": new_email(), "password": PASSWORD, "fullName": "Rita Registers"}
     registered = fresh(browser, browser.post("/register", json=registration, headers=ASKING))
     signed_in = login(browser, patient)
@@ -82,7 +84,8 @@ def test_s81_the_token_is_in_the_cookie_and_in_no_body(browser: httpx.Client, pa
         assert not [token for token in tokens if token in answer.text]
 
 
-def test_s81_cookie_is_hidden_from_scripts_and_other_sites(browser: httpx.Client, actors: Actors) -> None:
+@control("S81")
+def test_cookie_is_hidden_from_scripts_and_other_sites(browser: httpx.Client, actors: Actors) -> None:
     for actor, hours in ((actors.new_patient(), 24.0), (actors.doctor, 0.5)):
         cookie = morsel(login(browser, actor))
         assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/api/v1/auth")
@@ -112,18 +115,21 @@ async def answered(method: str, *cookies: str, secure: bool = True) -> Any:
     return call
 
 
-async def test_s81_over_tls_it_is_this_hosts_alone() -> None:
+@control("S81")
+async def test_over_tls_it_is_this_hosts_alone() -> None:
     [cookie] = (await answered("Logout")).cookies
     assert cookie == f"{HOST_COOKIE}=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict; Secure"
     assert HOST_COOKIE.startswith("__Host-")
 
 
-async def test_s81_without_tls_it_has_no_prefix_that_would_need_it() -> None:
+@control("S81")
+async def test_without_tls_it_has_no_prefix_that_would_need_it() -> None:
     [cookie] = (await answered("Logout", secure=False)).cookies
     assert cookie == f"{COOKIE}=; Max-Age=0; Path=/api/v1/auth; HttpOnly; SameSite=Strict"
 
 
-async def test_s81_session_of_former_cookie_name_continues() -> None:
+@control("S81")
+async def test_session_of_former_cookie_name_continues() -> None:
     call = await answered("RefreshToken", f"{COOKIE}={OLD}")
     assert pb.RefreshTokenRequest.FromString(call.body).refresh_token == OLD
     written, deleted = call.cookies
@@ -131,17 +137,20 @@ async def test_s81_session_of_former_cookie_name_continues() -> None:
     assert deleted == f"{COOKIE}=; Max-Age=0; Path=/api/v1/auth; HttpOnly; SameSite=Strict; Secure"
 
 
-async def test_s81_planted_cookie_of_former_name_is_ignored() -> None:
+@control("S81")
+async def test_planted_cookie_of_former_name_is_ignored() -> None:
     call = await answered("RefreshToken", f"{COOKIE}={'P' * 43}; {HOST_COOKIE}={OLD}")
     assert pb.RefreshTokenRequest.FromString(call.body).refresh_token == OLD
 
 
-async def test_s81_signing_out_clears_the_origins_browser_data() -> None:
+@control("S81")
+async def test_signing_out_clears_the_origins_browser_data() -> None:
     assert (await answered("Logout")).headers["clear-site-data"] == '"cache", "storage"'
     assert "clear-site-data" not in (await answered("RefreshToken", f"{COOKIE}={OLD}")).headers
 
 
-def test_s81_page_stays_signed_in_by_the_cookie_alone(browser: httpx.Client, patient: Actor) -> None:
+@control("S81")
+def test_page_stays_signed_in_by_the_cookie_alone(browser: httpx.Client, patient: Actor) -> None:
     answer = login(browser, patient)
     for _ in range(3):
         answer = refresh(browser, held(answer))
@@ -149,10 +158,9 @@ def test_s81_page_stays_signed_in_by_the_cookie_alone(browser: httpx.Client, pat
         assert browser.get("/profile", headers=bearer).json()["data"]["user"]["email"] == patient.email
 
 
+@control("S81")
 @pytest.mark.parametrize("headers", [{}, {HEADER: "false"}, {HEADER: "TRUE"}, {HEADER: "1"}, {HEADER: "true, true"}])
-def test_s81_cookies_are_unused_without_the_header(
-    browser: httpx.Client, patient: Actor, headers: dict[str, str]
-) -> None:
+def test_cookies_are_unused_without_the_header(browser: httpx.Client, patient: Actor, headers: dict[str, str]) -> None:
     cookie = held(login(browser, patient))
     ignored = refresh(browser, cookie, headers)
     assert (ignored.status_code, ignored.json()["error"]["type"]) == (400, "VALIDATION_FAILED")
@@ -163,7 +171,8 @@ def test_s81_cookies_are_unused_without_the_header(
     assert refresh(browser, cookie).status_code == 200, "the token was not used up"
 
 
-def test_s81_other_origins_may_not_send_the_header(browser: httpx.Client) -> None:
+@control("S81")
+def test_other_origins_may_not_send_the_header(browser: httpx.Client) -> None:
     asked = {"origin": ORIGIN, "access-control-request-method": "POST", "access-control-request-headers": HEADER}
     preflight = browser.options("/refresh", headers=asked)
     assert preflight.headers["access-control-allow-origin"] == ORIGIN
@@ -172,6 +181,7 @@ def test_s81_other_origins_may_not_send_the_header(browser: httpx.Client) -> Non
     assert "set-cookie" not in preflight.headers["access-control-expose-headers"]
 
 
+@control("S81")
 @pytest.mark.parametrize(
     "cookie",
     [
@@ -184,19 +194,21 @@ def test_s81_other_origins_may_not_send_the_header(browser: httpx.Client) -> Non
         "; =",
     ],
 )
-def test_s81_a_cookie_that_opens_nothing_is_refused_and_deleted(browser: httpx.Client, cookie: str) -> None:
+def test_a_cookie_that_opens_nothing_is_refused_and_deleted(browser: httpx.Client, cookie: str) -> None:
     refused = refresh(browser, cookie)
     assert (refused.status_code, refused.json()["error"]["type"]) == (401, "REFRESH_TOKEN_INVALID")
     assert_deleted(refused)
 
 
-def test_s81_of_two_cookies_of_that_name_none_counts(browser: httpx.Client, patient: Actor) -> None:
+@control("S81")
+def test_of_two_cookies_of_that_name_none_counts(browser: httpx.Client, patient: Actor) -> None:
     cookie = held(login(browser, patient))
     assert refresh(browser, f"{cookie}; {COOKIE}=planted").status_code == 401
     assert refresh(browser, f"theme=dark; {cookie}; x={cookie}").status_code == 200
 
 
-def test_s81_signing_out_deletes_and_revokes_the_cookie(browser: httpx.Client, patient: Actor) -> None:
+@control("S81")
+def test_signing_out_deletes_and_revokes_the_cookie(browser: httpx.Client, patient: Actor) -> None:
     signed_in = login(browser, patient)
     bearer = {"authorization": f"Bearer {signed_in.json()['data']['accessToken']}"}
     assert "set-cookie" not in browser.get("/profile", headers={**ASKING, **bearer}).headers
@@ -220,7 +232,8 @@ def test_a_wrong_password_leaves_the_cookie_alone(browser: httpx.Client, patient
     assert "set-cookie" not in refused.headers
 
 
-def test_s81_native_grpc_and_grpc_web_know_no_cookies(actors: Actors, browser: httpx.Client, patient: Actor) -> None:
+@control("S81")
+def test_native_grpc_and_grpc_web_know_no_cookies(actors: Actors, browser: httpx.Client, patient: Actor) -> None:
     cookie = held(login(browser, patient))
     metadata = ((HEADER, "true"), ("cookie", cookie), ("x-envoy-original-path", "/api/v1/auth/refresh"))
     for target in (actors.instance.grpc, actors.instance.rest.removeprefix("http://")):

@@ -15,6 +15,7 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import Unauthenticated
 from tests.fixtures.auth import Auth, process
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.sessions import age, execute, is_refused
 
 KEY = b"a key for tests that has 32 byte"
@@ -27,7 +28,8 @@ async def auth(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> 
     return built
 
 
-def test_s23_a_token_has_256_bits_and_none_comes_twice() -> None:
+@control("S23")
+def test_a_token_has_256_bits_and_none_comes_twice() -> None:
     tokens = {new_refresh_token() for _ in range(1000)}
     assert len(tokens) == 1000
     assert {len(base64.urlsafe_b64decode(token + "=")) for token in tokens} == {32}
@@ -42,7 +44,8 @@ def test_a_successor_has_256_bits_and_depends_on_token_and_key() -> None:
     assert successor(token, KEY) != token
 
 
-def test_s23_what_is_stored_is_sha_256() -> None:
+@control("S23")
+def test_what_is_stored_is_sha_256() -> None:
     assert stored_hash("token") == hashlib.sha256(b"token").digest()
 
 
@@ -67,7 +70,8 @@ async def test_a_token_spelt_otherwise_is_refused(auth: Auth) -> None:
     assert not await is_refused(auth, token)
 
 
-async def test_s25_immediate_repeat_returns_the_same_successor(auth: Auth) -> None:
+@control("S25")
+async def test_immediate_repeat_returns_the_same_successor(auth: Auth) -> None:
     token = (await auth.sign_in(await auth.open())).tokens.refresh_token
     answers = [await auth.sessions.refresh(token) for _ in range(3)]
     assert len({answer.tokens.refresh_token for answer in answers}) == 1
@@ -75,7 +79,8 @@ async def test_s25_immediate_repeat_returns_the_same_successor(auth: Auth) -> No
     assert (await auth.sessions.refresh(token)).tokens.refresh_token == answers[0].tokens.refresh_token
 
 
-async def test_s25_twenty_refreshes_at_once_give_one_successor(database_url: str, passwords: Passwords) -> None:
+@control("S25")
+async def test_twenty_refreshes_at_once_give_one_successor(database_url: str, passwords: Passwords) -> None:
     async with process(database_url, passwords) as one, process(database_url, passwords) as another:
         token = (await one.sign_in(await one.open())).tokens.refresh_token
         async with one.work.begin() as blocking:  # when the block ends, all have begun and none has written
@@ -89,7 +94,8 @@ async def test_s25_twenty_refreshes_at_once_give_one_successor(database_url: str
         assert not await is_refused(another, successors.pop())
 
 
-async def test_s25_a_replay_after_ten_seconds_revokes_the_whole_family(auth: Auth) -> None:
+@control("S25")
+async def test_a_replay_after_ten_seconds_revokes_the_whole_family(auth: Auth) -> None:
     user = await auth.open()
     signed_in, elsewhere = await auth.sign_in(user), await auth.sign_in(user)
     renewed = await auth.sessions.refresh(signed_in.tokens.refresh_token)
@@ -103,7 +109,8 @@ async def test_s25_a_replay_after_ten_seconds_revokes_the_whole_family(auth: Aut
     assert not await is_refused(auth, elsewhere.tokens.refresh_token)
 
 
-async def test_s24_replay_after_used_successor_revokes_the_family(auth: Auth) -> None:
+@control("S24")
+async def test_replay_after_used_successor_revokes_the_family(auth: Auth) -> None:
     tokens = [(await auth.sign_in(await auth.open())).tokens.refresh_token]
     for _ in range(2):
         tokens.append((await auth.sessions.refresh(tokens[-1])).tokens.refresh_token)
@@ -111,7 +118,8 @@ async def test_s24_replay_after_used_successor_revokes_the_family(auth: Auth) ->
     assert await is_refused(auth, tokens[2])
 
 
-async def test_s24_revocation_is_kept_although_the_call_fails(database_url: str, passwords: Passwords) -> None:
+@control("S24")
+async def test_revocation_is_kept_although_the_call_fails(database_url: str, passwords: Passwords) -> None:
     async with process(database_url, passwords) as auth:
         user = await auth.open()
         token = (await auth.sign_in(user)).tokens.refresh_token
@@ -126,7 +134,8 @@ async def test_s24_revocation_is_kept_although_the_call_fails(database_url: str,
         assert await execute(auth.work, recorded) == [(Outcome.DENIED, user.id, "REFRESH_TOKEN_INVALID")]
 
 
-async def test_s23_the_database_holds_no_refresh_token(auth: Auth) -> None:
+@control("S23")
+async def test_the_database_holds_no_refresh_token(auth: Auth) -> None:
     signed_in: SignedIn = await auth.sign_in(await auth.open())
     token = (await auth.sessions.refresh(signed_in.tokens.refresh_token)).tokens.refresh_token
     stored = await execute(auth.work, "SELECT t::text || s::text FROM refresh_tokens t, sessions s")

@@ -19,6 +19,7 @@ from medconnect.auth.v1 import auth_service_pb2_grpc
 
 from server.edge import EdgeConfig, EdgeFailed, running
 from server.runtime.processes import reserved_port
+from tests.fixtures.proofs import control
 from tests.security.test_server_processes import PATIENCE_SECONDS, ROOT, environment_of
 
 HOST = "127.0.0.1"
@@ -54,7 +55,8 @@ def left_connection(port: int = 0) -> Iterator[int]:
     yield port
 
 
-def test_s86_a_port_with_connections_in_time_wait_is_free() -> None:
+@control("S86")
+def test_a_port_with_connections_in_time_wait_is_free() -> None:
     with left_connection() as port, reserved_port(f"{HOST}:{port}") as address:
         assert address == f"{HOST}:{port}"
         with listener(port) as child, listener(port) as another:  # the server processes
@@ -83,8 +85,9 @@ def home() -> Iterator[Path]:
         yield Path(folder)
 
 
+@control("S86")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
-def test_s86_two_processes_start_again_at_once(shared_database_url: str, home: Path, ending: int) -> None:
+def test_two_processes_start_again_at_once(shared_database_url: str, home: Path, ending: int) -> None:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         address = f"{HOST}:{probe.getsockname()[1]}"
@@ -124,7 +127,8 @@ def until_nobody_listens(address: str) -> None:
     pytest.fail("the processes are still running")
 
 
-async def test_s86_the_edge_starts_again_at_once_on_its_port(tmp_path: Path) -> None:
+@control("S86")
+async def test_the_edge_starts_again_at_once_on_its_port(tmp_path: Path) -> None:
     config = EdgeConfig(home=tmp_path / "a", server_sockets=(tmp_path / "none.sock",), port=0, drain_seconds=0.1)
     async with running(config) as edge:
         port = edge.address[1]

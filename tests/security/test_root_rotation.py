@@ -16,6 +16,7 @@ from server.errors import PageTokenInvalid, Unauthenticated
 from server.identity import Role
 from server.pagination import PageTokens
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.users import a_user
 
 OLD, NEW = "the root of last year, 32 bytes..", "the root of this year, 32 bytes.."
@@ -27,7 +28,8 @@ def page_tokens(ring: KeyRing) -> PageTokens:
     return PageTokens(*(derived_key(root, "page tokens") for root in (ring.root, *ring.former_roots)))
 
 
-def test_s93_tokens_of_former_secret_stay_valid_while_set(clock: SettableClock) -> None:
+@control("S93")
+def test_tokens_of_former_secret_stay_valid_while_set(clock: SettableClock) -> None:
     before, during, after = KeyRing.derived(OLD), KeyRing.derived(NEW, OLD), KeyRing.derived(NEW)
     user, session = a_user(Role.DOCTOR), new_id()
     token, _ = AccessTokens(before, clock.clock, LIFETIME).issue(user, session, clock.clock.now() + timedelta(hours=1))
@@ -47,7 +49,8 @@ def test_s93_tokens_of_former_secret_stay_valid_while_set(clock: SettableClock) 
         page_tokens(before).read(page_tokens(during).issue((1,), "scope"), "scope")
 
 
-def test_s93_key_file_under_new_root_keeps_its_signing_keys(
+@control("S93")
+def test_key_file_under_new_root_keeps_its_signing_keys(
     tmp_path: Path, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "keys.json"
@@ -66,7 +69,8 @@ def test_s93_key_file_under_new_root_keeps_its_signing_keys(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_s93_replaced_heads_key_keeps_its_public_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@control("S93")
+def test_replaced_heads_key_keeps_its_public_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MEDCONNECT_HOME", str(tmp_path))
     run = CliRunner().invoke

@@ -20,6 +20,7 @@ from medconnect.auth.v1 import auth_service_pb2_grpc
 
 from tests.fixtures.actors import new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD
+from tests.fixtures.proofs import control
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 30
@@ -109,7 +110,8 @@ def wrong_sign_in(stub: auth_service_pb2_grpc.AuthServiceStub, address: str) -> 
     return code
 
 
-def test_s67_five_sign_ins_over_two_processes_are_five(servers: Servers) -> None:
+@control("S67")
+def test_five_sign_ins_over_two_processes_are_five(servers: Servers) -> None:
     first, second = servers.stub(0), servers.stub(1)
     codes = [wrong_sign_in(stub, "203.0.113.7") for stub in (first, first, first, second, second, first, second)]
     assert codes == [grpc.StatusCode.UNAUTHENTICATED] * 5 + [grpc.StatusCode.RESOURCE_EXHAUSTED] * 2

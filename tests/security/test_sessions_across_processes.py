@@ -21,6 +21,7 @@ from server.db.embedded.cluster import EmbeddedPostgres
 from tests.fixtures.auth import PASSWORD
 from tests.fixtures.database import copied_database
 from tests.fixtures.processes import Process, bearer, processes
+from tests.fixtures.proofs import control
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -31,16 +32,16 @@ OVER = "UNAUTHENTICATED Sign in first."
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def both(postgres: EmbeddedPostgres) -> AsyncIterator[list[Process]]:
+async def two_processes(postgres: EmbeddedPostgres) -> AsyncIterator[list[Process]]:
     """Yields two processes for all tests of this module."""
     async with copied_database(postgres) as url, processes(url, 2) as started:
         yield started
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def first(both: list[Process]) -> auth.LoginResponse:
+async def first(two_processes: list[Process]) -> auth.LoginResponse:
     """Returns a session of the first admin."""
-    return await both[0].sign_in()
+    return await two_processes[0].sign_in()
 
 
 async def another_admin(process: Process, first: auth.LoginResponse) -> auth.LoginResponse:
@@ -73,12 +74,13 @@ async def end_of(stream: Any) -> tuple[grpc.StatusCode, float]:
     return ended.value.code(), time.monotonic() - began
 
 
+@control("S28")
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["in the same process", "in another process"])
 @pytest.mark.parametrize("how", ["logout", "reused refresh token", "deactivation", "changed password"])
-async def test_s28_an_open_stream_ends_within_a_second_of_its_session(
-    both: list[Process], first: auth.LoginResponse, how: str, elsewhere: bool
+async def test_an_open_stream_ends_within_a_second_of_its_session(
+    two_processes: list[Process], first: auth.LoginResponse, how: str, elsewhere: bool
 ) -> None:
-    acting, serving = both[0], both[1] if elsewhere else both[0]
+    acting, serving = two_processes[0], two_processes[1] if elsewhere else two_processes[0]
     second = await another_admin(acting, first)
     async with (
         watching(serving, second.access_token) as stream,
@@ -110,10 +112,11 @@ async def end(process: Process, how: str, first: auth.LoginResponse, second: aut
         await process.auth.ChangePassword(change, metadata=bearer(elsewhere.access_token))
 
 
-async def test_s68_sixth_stream_of_a_user_is_refused_until_one_ends(
-    both: list[Process], first: auth.LoginResponse
+@control("S68")
+async def test_sixth_stream_of_a_user_is_refused_until_one_ends(
+    two_processes: list[Process], first: auth.LoginResponse
 ) -> None:
-    process = both[0]
+    process = two_processes[0]
     user, other = [(await another_admin(process, first)).access_token for _ in range(2)]
     streams = [watching(process, user) for _ in range(STREAMS_PER_USER)]
     for stream in streams:
@@ -140,10 +143,13 @@ async def opens(process: Process, token: str) -> bool:
         return False
 
 
-async def test_s27_logout_reaches_other_process_within_a_second(both: list[Process], first: auth.LoginResponse) -> None:
-    here, elsewhere = both
+@control("S27")
+async def test_logout_reaches_other_process_within_a_second(
+    two_processes: list[Process], first: auth.LoginResponse
+) -> None:
+    here, elsewhere = two_processes
     second = await another_admin(here, first)
-    assert [await process.outcome(second.access_token) for process in both] == ["OK", "OK"]
+    assert [await process.outcome(second.access_token) for process in two_processes] == ["OK", "OK"]
     await here.auth.Logout(auth.LogoutRequest(), metadata=bearer(second.access_token))
     began = time.monotonic()
     assert await here.outcome(second.access_token) == OVER
@@ -152,8 +158,9 @@ async def test_s27_logout_reaches_other_process_within_a_second(both: list[Proce
         await asyncio.sleep(0.02)
 
 
-async def test_s27_without_the_database_nobody_passes(both: list[Process], first: auth.LoginResponse) -> None:
-    process, url = both[0], both[0].core.settings.external_database or ""
+@control("S27")
+async def test_without_the_database_nobody_passes(two_processes: list[Process], first: auth.LoginResponse) -> None:
+    process, url = two_processes[0], two_processes[0].core.settings.external_database or ""
     assert await past_access(process, first.access_token) == CODE.UNIMPLEMENTED
     async with locked_out(url):
         async with asyncio.timeout(10):

@@ -11,6 +11,7 @@ from server.errors import QrCodeInvalid
 from server.qr import signed_code
 from server.qr.signed_code import QrContent, QrKeyRetired, QrKeyRing
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 
 SECRET = "an example secret of enough bytes for the tests"
 OTHER_SECRET = "another example secret of enough bytes for tests"
@@ -51,8 +52,9 @@ def test_a_code_says_what_was_put_in() -> None:
     assert signed_code.decode(TEXT, KEYS) == CONTENT
 
 
+@control("S89")
 @pytest.mark.parametrize("pasted", ["\ufeff{}", "{}\u200b\n", "\u202a{}\u202c", "\u2068{}\u2069"], ids=ascii)
-def test_s89_what_is_pasted_unseen_with_a_code_is_dropped(pasted: str) -> None:
+def test_what_is_pasted_unseen_with_a_code_is_dropped(pasted: str) -> None:
     assert signed_code.decode(pasted.format(TEXT), KEYS) == CONTENT
 
 
@@ -72,7 +74,8 @@ def test_the_same_content_nonce_and_key_give_the_same_text() -> None:
     assert signed_code.encode(CONTENT, NONCE, KEYS.key_ids[0], QrKeyRing.parse(SECRET)) == TEXT
 
 
-def test_s42_two_issues_of_one_prescription_differ() -> None:
+@control("S42")
+def test_two_issues_of_one_prescription_differ() -> None:
     assert signed_code.encode(CONTENT, signed_code.new_nonce(), None, KEYS) != TEXT
     assert signed_code.new_nonce() != signed_code.new_nonce()
     assert len(signed_code.new_nonce()) == 12
@@ -89,17 +92,20 @@ def test_times_without_a_zone_are_refused() -> None:
         signed_code.encode(naive, NONCE, None, KEYS)
 
 
-def test_s43_text_holds_only_two_ids_and_two_times() -> None:
+@control("S43")
+def test_text_holds_only_two_ids_and_two_times() -> None:
     nonce_and_tag = 12 + 16
     assert len(body_of(TEXT)) - nonce_and_tag == 16 + 16 + 4 + 4
 
 
-def test_s43_the_longest_key_id_stays_within_130_characters() -> None:
+@control("S43")
+def test_the_longest_key_id_stays_within_130_characters() -> None:
     keys = QrKeyRing.parse(f"{'k' * 16}:{SECRET}")
     assert len(signed_code.encode(CONTENT, NONCE, None, keys)) <= signed_code.MAX_TEXT_LENGTH
 
 
-def test_s42_every_flipped_bit_is_refused() -> None:
+@control("S42")
+def test_every_flipped_bit_is_refused() -> None:
     variants = [
         TEXT[:index] + chr(ord(character) ^ 1 << bit) + TEXT[index + 1 :]
         for index, character in enumerate(TEXT)
@@ -109,25 +115,29 @@ def test_s42_every_flipped_bit_is_refused() -> None:
     assert accepted_variants(variants) == []
 
 
-def test_s42_every_flipped_bit_of_the_sealed_bytes_is_refused() -> None:
+@control("S42")
+def test_every_flipped_bit_of_the_sealed_bytes_is_refused() -> None:
     body = body_of(TEXT)
     number = int.from_bytes(body, "big")
     variants = [text_with((number ^ 1 << bit).to_bytes(len(body), "big")) for bit in range(8 * len(body))]
     assert accepted_variants(variants) == []
 
 
-def test_s42_every_cut_is_refused() -> None:
+@control("S42")
+def test_every_cut_is_refused() -> None:
     cuts = [TEXT[:length] for length in range(len(TEXT))] + [TEXT[start:] for start in range(1, len(TEXT))]
     assert accepted_variants(cuts) == []
 
 
+@control("S42")
 @pytest.mark.parametrize("addition", ["A", "=", "AAAA", ".", ".A", "\0", "é", TEXT], ids=ascii)
-def test_s42_every_addition_is_refused(addition: str) -> None:
+def test_every_addition_is_refused(addition: str) -> None:
     assert refused(TEXT + addition)
     assert refused(addition + TEXT)
 
 
-def test_s42_parts_of_two_codes_do_not_make_a_third() -> None:
+@control("S42")
+def test_parts_of_two_codes_do_not_make_a_third() -> None:
     other = signed_code.encode(replace(CONTENT, code_id=UUID(int=7)), b"\xff" * 12, None, KEYS)
     first, second = body_of(TEXT), body_of(other)
     splices = [text_with(first[:cut] + second[cut:]) for cut in range(1, len(first))]
@@ -135,13 +145,15 @@ def test_s42_parts_of_two_codes_do_not_make_a_third() -> None:
     assert signed_code.decode(text_with(second), KEYS).code_id == UUID(int=7)
 
 
-def test_s42_the_last_character_has_one_spelling() -> None:
+@control("S42")
+def test_the_last_character_has_one_spelling() -> None:
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     accepted = accepted_variants([TEXT[:-1] + character for character in alphabet])
     assert accepted == [TEXT]
 
 
-def test_s42_the_standard_alphabet_is_refused() -> None:
+@control("S42")
+def test_the_standard_alphabet_is_refused() -> None:
     for counter in range(100):
         text = signed_code.encode(CONTENT, counter.to_bytes(12, "big"), None, KEYS)
         if {"-", "_"} <= set(text.rsplit(".", 1)[1]):
@@ -150,6 +162,7 @@ def test_s42_the_standard_alphabet_is_refused() -> None:
     assert accepted_variants([text.replace("-", "+"), text.replace("_", "/")]) == []
 
 
+@control("S42")
 @cells(
     "text",
     [
@@ -175,23 +188,26 @@ def test_s42_the_standard_alphabet_is_refused() -> None:
     ],
     ids=lambda text: ascii(text)[:24],
 )
-def test_s42_anything_that_is_no_code_is_refused(text: str) -> None:
+def test_anything_that_is_no_code_is_refused(text: str) -> None:
     assert refused(text)
 
 
-def test_s42_a_code_of_another_key_is_refused_under_every_key_id() -> None:
+@control("S42")
+def test_a_code_of_another_key_is_refused_under_every_key_id() -> None:
     foreign = QrKeyRing.parse(f"{KEYS.key_ids[0]}:{OTHER_SECRET}")
     assert refused(signed_code.encode(CONTENT, NONCE, None, foreign))
     assert refused(TEXT, foreign)
 
 
-def test_s42_the_key_id_is_sealed_too() -> None:
+@control("S42")
+def test_the_key_id_is_sealed_too() -> None:
     twice = QrKeyRing.parse(f"old:{SECRET},new:{SECRET}")
     text = signed_code.encode(CONTENT, NONCE, "old", twice)
     assert refused(text.replace(".old.", ".new."), twice)
 
 
-def test_s44_rotation_keeps_old_codes_and_uses_the_new_key() -> None:
+@control("S44")
+def test_rotation_keeps_old_codes_and_uses_the_new_key() -> None:
     before = QrKeyRing.parse(f"k1:{SECRET}")
     after = QrKeyRing.parse(f"k2:{OTHER_SECRET}, k1:{SECRET}")
     old = signed_code.encode(CONTENT, NONCE, None, before)
@@ -201,12 +217,14 @@ def test_s44_rotation_keeps_old_codes_and_uses_the_new_key() -> None:
     assert after.key_ids == ("k2", "k1")
 
 
-def test_s44_codes_of_single_secret_open_from_a_key_ring() -> None:
+@control("S44")
+def test_codes_of_single_secret_open_from_a_key_ring() -> None:
     ring = QrKeyRing.parse(f"k2:{OTHER_SECRET},{KEYS.key_ids[0]}:{SECRET}")
     assert signed_code.decode(TEXT, ring) == CONTENT
 
 
-def test_s44_retired_key_is_refused_and_named_on_rebuild() -> None:
+@control("S44")
+def test_retired_key_is_refused_and_named_on_rebuild() -> None:
     without = QrKeyRing.parse(f"k2:{OTHER_SECRET}")
     assert refused(TEXT, without)
     with pytest.raises(QrKeyRetired):

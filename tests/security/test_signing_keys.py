@@ -21,6 +21,7 @@ from server.cli import commands
 from server.clock import Clock
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.processes import Process, processes
+from tests.fixtures.proofs import control
 from tests.fixtures.tokens import CALLER, DOCTOR, NOW, RING, SESSION, header_of, refused, with_header
 
 ROOT = "the root of a ring, of 32 bytes or more"
@@ -58,7 +59,8 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_s21_rotation_keeps_tokens_and_signs_with_published_key(ring: KeyRing, time_: SettableClock) -> None:
+@control("S21")
+def test_rotation_keeps_tokens_and_signs_with_published_key(ring: KeyRing, time_: SettableClock) -> None:
     tokens = AccessTokens(ring, time_.clock, LIFE)
     following = ring.keys[0]
     assert [key.key_id for key in tokens.published_keys()] == [following.key_id, ring.active.key_id]
@@ -71,13 +73,15 @@ def test_s21_rotation_keeps_tokens_and_signs_with_published_key(ring: KeyRing, t
     assert len(tokens.published_keys()) == 3
 
 
-def test_s21_process_with_the_old_ring_accepts_new_tokens(ring: KeyRing, time_: SettableClock) -> None:
+@control("S21")
+def test_process_with_the_old_ring_accepts_new_tokens(ring: KeyRing, time_: SettableClock) -> None:
     token, _ = AccessTokens(ring.rotated(NOW), time_.clock, LIFE).issue(DOCTOR, SESSION, FAR)
     assert AccessTokens(ring, time_.clock, LIFE).verify(token) == CALLER
 
 
+@control("S21")
 @pytest.mark.parametrize("seen_before", [False, True])
-def test_s21_former_key_verifies_until_its_last_token_expires(
+def test_former_key_verifies_until_its_last_token_expires(
     ring: KeyRing, time_: SettableClock, seen_before: bool
 ) -> None:
     longest = timedelta(hours=1)
@@ -100,7 +104,8 @@ def test_s21_former_key_verifies_until_its_last_token_expires(
     assert len(tokens.published_keys()) == 2
 
 
-def test_s21_retired_key_is_refused_like_an_unknown_one(ring: KeyRing, time_: SettableClock) -> None:
+@control("S21")
+def test_retired_key_is_refused_like_an_unknown_one(ring: KeyRing, time_: SettableClock) -> None:
     tokens = AccessTokens(ring, time_.clock, LIFE)
     former = ring.active
     token, _ = tokens.issue(DOCTOR, SESSION, FAR)
@@ -110,10 +115,11 @@ def test_s21_retired_key_is_refused_like_an_unknown_one(ring: KeyRing, time_: Se
     assert former.key_id not in {key.key_id for key in tokens.published_keys()}
 
 
+@control("S21")
 @pytest.mark.parametrize(
     "kid", ["../../dev/null", "' or 1=1--", "k" * 10_000, "unknown", "", None], ids=lambda kid: repr(kid)[:16]
 )
-def test_s21_a_kid_that_is_no_key_of_ours_is_refused_at_once(time_: SettableClock, kid: str | None) -> None:
+def test_a_kid_that_is_no_key_of_ours_is_refused_at_once(time_: SettableClock, kid: str | None) -> None:
     tokens = AccessTokens(RING, time_.clock, LIFE)
     token, _ = tokens.issue(DOCTOR, SESSION, FAR)
     header = {name: value for name, value in (header_of(token) | {"kid": kid}).items() if value is not None}
@@ -277,7 +283,8 @@ async def soon(ask: Callable[[], Awaitable[str]], expected: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_s21_running_processes_follow_the_file(
+@control("S21")
+async def test_running_processes_follow_the_file(
     database_url: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JWT_KEYS_FILE", str(file))
@@ -304,7 +311,8 @@ async def test_s21_running_processes_follow_the_file(
         await soon(partial(recorded_changes, database_url), "4")  # S48: two changes, adopted by two processes
 
 
-async def test_s21_damaged_file_or_missing_record_keeps_following(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@control("S21")
+async def test_damaged_file_or_missing_record_keeps_following(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_file, "POLL_SECONDS", 0.02)
     used: list[str] = []
     first = file.read_text()

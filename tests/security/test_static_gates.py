@@ -7,6 +7,8 @@ from typing import Final
 
 import pytest
 
+from tests.fixtures.proofs import control
+
 ROOT: Final = Path(__file__).parents[2]
 
 SEEDED: Final = {
@@ -24,8 +26,9 @@ SEEDED: Final = {
 """Returns the faults of a server file by ruff's rules (bandit's)."""
 
 
+@control("S80")
 @pytest.mark.parametrize("rule", SEEDED)
-def test_s80_a_seeded_fault_does_not_pass_the_linter(rule: str) -> None:
+def test_a_seeded_fault_does_not_pass_the_linter(rule: str) -> None:
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format=concise", "--stdin-filename"]
     judged = subprocess.run(
         [*command, "server/seeded.py", "-"], input=SEEDED[rule], cwd=ROOT, capture_output=True, text=True, timeout=30

@@ -18,6 +18,7 @@ from server.runtime.server import SERVICES
 from tests.architecture.test_protos import fields
 from tests.fixtures.actors import Actors, new_email
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 
@@ -71,7 +72,8 @@ def found(stored: str, *data: bytes) -> list[str]:
     return [trace for each in data for trace in traces(each) if trace in stored]
 
 
-def test_s92_no_column_gives_a_password_away(actors: Actors) -> None:
+@control("S92")
+def test_no_column_gives_a_password_away(actors: Actors) -> None:
     created = auth.CreateUserRequest(
         email=new_email(), password=FIRST, full_name="Ann Other", role=access_pb2.ROLE_ADMIN
     )
@@ -98,14 +100,16 @@ def test_s92_no_column_gives_a_password_away(actors: Actors) -> None:
     assert not found(stored, *(each.encode() for each in (FIRST, SECOND, THIRD, WRONG)), *requests)
 
 
-def test_s92_the_search_finds_what_was_stored_before() -> None:
+@control("S92")
+def test_the_search_finds_what_was_stored_before() -> None:
     request = auth.CreateUserRequest(password=FIRST).SerializeToString(deterministic=True)
     stored = f'{{"request_hash": "\\\\x{hashlib.sha256(request).hexdigest()}"}}'
     assert found(stored, request)
     assert found(base64.b64encode(hashlib.md5(FIRST.encode()).digest()).decode(), FIRST.encode())  # noqa: S324
 
 
-def test_s92_requests_that_differ_in_secrets_alone_have_one_hash() -> None:
+@control("S92")
+def test_requests_that_differ_in_secrets_alone_have_one_hash() -> None:
     one, other = (auth.CreateUserRequest(email="a@example.org", password=password) for password in (FIRST, SECOND))
     assert request_hash(one, KEY) == request_hash(other, KEY)
     assert request_hash(one, KEY) != request_hash(auth.CreateUserRequest(email="b@example.org"), KEY)
@@ -119,8 +123,9 @@ def request_fields() -> list[FieldDescriptor]:
     return [field for method in methods for field in fields(method.input_type)]
 
 
+@control("S92")
 @cells("field", request_fields(), ids=lambda field: field.full_name)
-def test_s92_codes_and_fields_compared_as_sent_are_secret(field: FieldDescriptor) -> None:
+def test_codes_and_fields_compared_as_sent_are_secret(field: FieldDescriptor) -> None:
     verbatim = field.GetOptions().Extensions[access_pb2.text] == access_pb2.TEXT_VERBATIM
     words = {"password", "otp", "nonce", "secret"} & set(field.name.split("_"))
     assert is_secret(field) == bool((verbatim and field.name not in COMPARED_AS_SENT) or words)

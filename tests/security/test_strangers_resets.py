@@ -12,6 +12,7 @@ from server.rate_limits import postgres_store
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.database import copied_database
 from tests.fixtures.instance import running_instance
+from tests.fixtures.proofs import control
 from tests.fixtures.sender import Sender
 
 STRANGERS = [f"203.0.113.{number}" for number in range(1, 5)]
@@ -73,8 +74,9 @@ def owner(house: House) -> Actor:
     return house.actors.new_patient()
 
 
+@control("S91")
 @pytest.mark.parametrize("nonce", [{}, {"clientNonce": NONCE}], ids=["by address", "by nonce"])
-def test_s91_a_code_in_hand_survives_the_strangers(house: House, owner: Actor, nonce: dict[str, str]) -> None:
+def test_a_code_in_hand_survives_the_strangers(house: House, owner: Actor, nonce: dict[str, str]) -> None:
     home = f"198.51.100.{10 + len(nonce)}"
     assert house.forgot(owner.email, home, **nonce) == 200
     code = house.newest_code(owner.email, 1)
@@ -82,7 +84,8 @@ def test_s91_a_code_in_hand_survives_the_strangers(house: House, owner: Actor, n
     assert house.reset(owner.email, code, home, **nonce) == 200
 
 
-def test_s91_owner_uses_own_codes_after_strangers_tries(house: House, owner: Actor) -> None:
+@control("S91")
+def test_owner_uses_own_codes_after_strangers_tries(house: House, owner: Actor) -> None:
     house.attack(owner.email)
     assert house.call("POST", "/patients/medical-history/otp", HOME, {}, owner)[0] == 200
     history = house.sender.code(owner.email, "Your code for your medical history")
@@ -96,7 +99,8 @@ def test_s91_owner_uses_own_codes_after_strangers_tries(house: House, owner: Act
     assert house.call("POST", "/auth/confirm-email", HOME, {"otpCode": confirmation}, owner)[0] == 200
 
 
-def test_s91_the_owner_gets_a_code_after_the_strangers(house: House, owner: Actor) -> None:
+@control("S91")
+def test_the_owner_gets_a_code_after_the_strangers(house: House, owner: Actor) -> None:
     house.attack(owner.email)
     assert house.forgot(owner.email, ABROAD) == 200
     assert house.reset(owner.email, house.newest_code(owner.email, 13), ABROAD) == 200

@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 
 from clients.sbom import CLIENTS, VENDORED, FileChanged, vendored_components
 from server.edge.sites import API_DOCS
+from tests.fixtures.proofs import control
 
 ROOT: Final = Path(__file__).parents[2]
 RUNTIME: Final = "requirements.lock"
@@ -72,16 +73,18 @@ def declared(*groups: str) -> dict[str, Requirement]:
 LOCKS: Final = pytest.mark.parametrize(("lock", "groups"), [(RUNTIME, ()), (DEVELOPMENT, ("dev",))])
 
 
+@control("S79")
 @LOCKS
-def test_s79_every_pin_carries_hashes_and_no_lock_names_a_host(lock: str, groups: tuple[str, ...]) -> None:
+def test_every_pin_carries_hashes_and_no_lock_names_a_host(lock: str, groups: tuple[str, ...]) -> None:
     found = pins(lock)
     assert len(found) > 40
     assert not [name for name, pin in found.items() if not pin.hashes or pin.requirement.url]
     assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", (ROOT / lock).read_text())
 
 
+@control("S79")
 @LOCKS
-def test_s79_lock_holds_exactly_the_pyproject_requirements(lock: str, groups: tuple[str, ...]) -> None:
+def test_lock_holds_exactly_the_pyproject_requirements(lock: str, groups: tuple[str, ...]) -> None:
     asked, found = declared(*groups), pins(lock)
     chosen = {name for name, pin in found.items() if any("pyproject.toml" in by for by in pin.asked_for_by)}
     assert chosen == asked.keys()
@@ -90,7 +93,8 @@ def test_s79_lock_holds_exactly_the_pyproject_requirements(lock: str, groups: tu
     ]
 
 
-def test_s79_tests_run_with_what_is_served() -> None:
+@control("S79")
+def test_tests_run_with_what_is_served() -> None:
     development = pins(DEVELOPMENT)
     assert {name: pin.version for name, pin in pins(RUNTIME).items()}.items() <= {
         name: pin.version for name, pin in development.items()
@@ -99,13 +103,15 @@ def test_s79_tests_run_with_what_is_served() -> None:
     assert [pin.requirement.name for pin in applicable if version(pin.requirement.name) != pin.version] == []
 
 
-def test_s79_whatever_installs_demands_the_hashes() -> None:
+@control("S79")
+def test_whatever_installs_demands_the_hashes() -> None:
     installing = re.findall(r"(?:pip sync|pip install) .*?requirements\S*", (ROOT / "Makefile").read_text())
     assert len(installing) == 2
     assert all("--require-hashes" in command for command in installing)
 
 
-def test_s79_the_bill_lists_the_lock_and_vendored_files(tmp_path: Path) -> None:
+@control("S79")
+def test_the_bill_lists_the_lock_and_vendored_files(tmp_path: Path) -> None:
     bill = tmp_path / "medconnect.cdx.json"
     subprocess.run([sys.executable, "-m", "clients.sbom", str(bill)], cwd=ROOT, check=True, timeout=120)
     written = json.loads(bill.read_text())
@@ -132,7 +138,8 @@ def foreign_files() -> set[str]:
     return {str(path.relative_to(ROOT)) for path in (*vendored, *shown)}
 
 
-def test_s79_a_vendored_file_that_was_changed_is_not_listed(tmp_path: Path) -> None:
+@control("S79")
+def test_a_vendored_file_that_was_changed_is_not_listed(tmp_path: Path) -> None:
     for package in json.loads(VENDORED.read_text()):
         shutil.copytree(CLIENTS / package["folder"], tmp_path / package["folder"])
     shutil.copy(VENDORED, tmp_path)

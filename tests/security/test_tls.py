@@ -24,6 +24,7 @@ from medconnect.auth.v1 import auth_service_pb2_grpc
 from server.db.engine import create_pool
 from tests.fixtures.certificates import Authority, Pair
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance, running_instance
+from tests.fixtures.proofs import control
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 10
@@ -85,23 +86,27 @@ def secure(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
         yield Secure(instance, authority, authority.pair("a pharmacy"), folder)
 
 
-def test_s77_grpc_accepts_certificate_of_the_authority(secure: Secure) -> None:
+@control("S77")
+def test_grpc_accepts_certificate_of_the_authority(secure: Secure) -> None:
     assert secure.call(secure.client) is grpc.StatusCode.OK
 
 
+@control("S77")
 @pytest.mark.parametrize("shown", ["none", "of another authority"])
-def test_s77_grpc_refuses_other_or_missing_certificate(secure: Secure, shown: str) -> None:
+def test_grpc_refuses_other_or_missing_certificate(secure: Secure, shown: str) -> None:
     client = None if shown == "none" else Authority().pair("a pharmacy")
     assert secure.call(client) is grpc.StatusCode.UNAVAILABLE
 
 
-def test_s77_client_of_another_authority_does_not_connect(secure: Secure) -> None:
+@control("S77")
+def test_client_of_another_authority_does_not_connect(secure: Secure) -> None:
     assert secure.call(secure.client, Authority().root) is grpc.StatusCode.UNAVAILABLE
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         httpx.get(f"{secure.instance.rest}/health", verify=ssl.create_default_context())
 
 
-def test_s77_rest_speaks_tls_and_tells_browsers_to_stay_with_it(secure: Secure) -> None:
+@control("S77")
+def test_rest_speaks_tls_and_tells_browsers_to_stay_with_it(secure: Secure) -> None:
     trusting = ssl.create_default_context(cadata=secure.authority.root.decode())
     for path, status in (("/health", 200), ("/api/v1/auth/jwks", 200), ("/api/v1/users", 401), ("/nothing", 404)):
         answer = httpx.get(f"{secure.instance.rest}{path}", verify=trusting)
@@ -109,7 +114,8 @@ def test_s77_rest_speaks_tls_and_tells_browsers_to_stay_with_it(secure: Secure) 
         assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
 
 
-def test_s77_page_grpc_and_grpc_web_use_tls_on_the_rest_port(secure: Secure) -> None:
+@control("S77")
+def test_page_grpc_and_grpc_web_use_tls_on_the_rest_port(secure: Secure) -> None:
     rest, trusting = secure.instance.rest, ssl.create_default_context(cadata=secure.authority.root.decode())
     assert httpx.get(rest, verify=trusting).headers["content-type"] == "text/html; charset=utf-8"
     credentials = grpc.ssl_channel_credentials(secure.authority.root)
@@ -127,7 +133,8 @@ def test_s77_page_grpc_and_grpc_web_use_tls_on_the_rest_port(secure: Secure) -> 
     assert (refused.status_code, refused.headers["grpc-status"]) == (200, "16")
 
 
-def test_s81_refresh_cookie_set_over_tls_is_secure(secure: Secure) -> None:
+@control("S81")
+def test_refresh_cookie_set_over_tls_is_secure(secure: Secure) -> None:
     trusting = ssl.create_default_context(cadata=secure.authority.root.decode())
     credentials = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
     url = f"{secure.instance.rest}/api/v1/auth/login"
@@ -140,9 +147,10 @@ def test_without_tls_nothing_is_said_of_it(instance: RunningInstance) -> None:
     assert "strict-transport-security" not in httpx.get(f"{instance.rest}/health").headers
 
 
+@control("S77")
 @FACES
 @VERSIONS
-def test_s77_older_versions_than_1_2_are_refused(secure: Secure, face: str, version: ssl.TLSVersion) -> None:
+def test_older_versions_than_1_2_are_refused(secure: Secure, face: str, version: ssl.TLSVersion) -> None:
     assert handshake(secure, face, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
     with pytest.raises(OSError, match=r"EOF|ALERT|alert|reset"):
         handshake(secure, face, version)
@@ -188,15 +196,17 @@ asyncio.run(main(Path(sys.argv[1])))
 """
 
 
-def test_s63_tls_client_with_chosen_name_writes_no_log_line(secure: Secure) -> None:
+@control("S63")
+def test_tls_client_with_chosen_name_writes_no_log_line(secure: Secure) -> None:
     command = [sys.executable, "-c", KNOCK, str(secure.folder)]
     environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True)
     assert ended.stdout + ended.stderr == ""
 
 
+@control("S77")
 @FACES
-def test_s77_without_tls_nobody_is_answered(secure: Secure, face: str) -> None:
+def test_without_tls_nobody_is_answered(secure: Secure, face: str) -> None:
     if face == "grpc":
         with grpc.insecure_channel(secure.instance.grpc) as channel:
             assert ending(channel) is grpc.StatusCode.UNAVAILABLE
@@ -205,7 +215,8 @@ def test_s77_without_tls_nobody_is_answered(secure: Secure, face: str) -> None:
             httpx.get(secure.instance.rest.replace("https:", "http:") + "/health")
 
 
-def test_s77_edge_reaches_server_through_private_socket(secure: Secure) -> None:
+@control("S77")
+def test_edge_reaches_server_through_private_socket(secure: Secure) -> None:
     home = secure.instance.home
     written = (home / "envoy" / "envoy.yaml").read_text()
     endpoints = map(json.loads, re.findall(r"lb_endpoints: (.+)$", written, re.MULTILINE))
@@ -233,7 +244,8 @@ def test_half_a_renewal_leaves_the_former_certificate_in_force(secure: Secure) -
     assert secure.name_shown("grpc") == "fourth"
 
 
-async def test_s77_database_without_required_certificate_gets_no_data(tmp_path: Path) -> None:
+@control("S77")
+async def test_database_without_required_certificate_gets_no_data(tmp_path: Path) -> None:
     heard, over = bytearray(), asyncio.Event()
 
     async def answer_without_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -29,6 +29,7 @@ from server.runtime.work import unit_of_work
 from tests.fixtures.auth import PASSWORD, Auth, process
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.limits import BUDGETS
+from tests.fixtures.proofs import control
 from tests.fixtures.sessions import execute
 
 TRIES = 200
@@ -82,8 +83,9 @@ async def outcomes(tries: int, attempt: Callable[[int], Awaitable[object]]) -> C
     return Counter(type(answer).__name__ for answer in answers)
 
 
+@control("S90")
 @pytest.mark.parametrize("known", [True, False])
-async def test_s90_of_200_sign_ins_at_once_five_are_judged(
+async def test_of_200_sign_ins_at_once_five_are_judged(
     processes: tuple[Auth, Auth], passwords: CountedPasswords, known: bool
 ) -> None:
     email = (await processes[0].open()).email if known else "nobody@example.org"
@@ -96,7 +98,8 @@ async def test_s90_of_200_sign_ins_at_once_five_are_judged(
     assert ended.keys() <= {"InvalidCredentials", *REFUSALS}
 
 
-async def test_s90_the_owner_signs_in_at_home_during_the_200(
+@control("S90")
+async def test_the_owner_signs_in_at_home_during_the_200(
     processes: tuple[Auth, Auth], passwords: CountedPasswords
 ) -> None:
     user = await processes[0].open()
@@ -117,8 +120,9 @@ async def test_s90_the_owner_signs_in_at_home_during_the_200(
     await processes[1].sessions.login(user.email, PASSWORD, "198.51.100.7")
 
 
+@control("S90")
 @pytest.mark.parametrize("purpose", [Purpose.PASSWORD_RESET, Purpose.HISTORY_ACCESS])
-async def test_s90_of_200_codes_at_once_five_are_judged(processes: tuple[Auth, Auth], purpose: Purpose) -> None:
+async def test_of_200_codes_at_once_five_are_judged(processes: tuple[Auth, Auth], purpose: Purpose) -> None:
     user = await processes[0].open()
     session = processes[0].caller((await processes[0].sign_in(user)).tokens).session_id
     scope = CodeScope(user.id, Purpose.HISTORY_ACCESS, session)
@@ -138,7 +142,8 @@ async def test_s90_of_200_codes_at_once_five_are_judged(processes: tuple[Auth, A
     assert found == [(MAX_TRIES, 0, True)]
 
 
-async def test_s90_of_200_concurrent_foreign_tries_five_are_judged(
+@control("S90")
+async def test_of_200_concurrent_foreign_tries_five_are_judged(
     processes: tuple[Auth, Auth],
 ) -> None:
     user = await processes[0].open()
@@ -157,13 +162,15 @@ async def test_s90_of_200_concurrent_foreign_tries_five_are_judged(
     assert found == [(0, MAX_TRIES, False)]
 
 
-async def test_s90_right_passwords_at_once_delay_nobody(processes: tuple[Auth, Auth]) -> None:
+@control("S90")
+async def test_right_passwords_at_once_delay_nobody(processes: tuple[Auth, Auth]) -> None:
     user = await processes[0].open()
     ended = await outcomes(20, lambda _: processes[0].sessions.login(user.email, PASSWORD, address(1)))
     assert ended == {"SignedIn": 20}
 
 
-async def test_s90_of_200_current_passwords_at_once_five_are_judged(
+@control("S90")
+async def test_of_200_current_passwords_at_once_five_are_judged(
     processes: tuple[Auth, Auth], passwords: CountedPasswords
 ) -> None:
     user = await processes[0].open()
@@ -178,7 +185,8 @@ async def test_s90_of_200_current_passwords_at_once_five_are_judged(
     assert ended.keys() <= {"PasswordWrong", *REFUSALS}
 
 
-async def test_s90_change_refused_for_new_password_costs_no_try(auth_of_one: tuple[Auth, User]) -> None:
+@control("S90")
+async def test_change_refused_for_new_password_costs_no_try(auth_of_one: tuple[Auth, User]) -> None:
     auth, user = auth_of_one
     caller = auth.caller((await auth.sign_in(user)).tokens)
     for _ in range(FREE_FAILURES + 1):
@@ -193,8 +201,9 @@ async def auth_of_one(processes: tuple[Auth, Auth]) -> tuple[Auth, User]:
     return processes[0], await processes[0].open()
 
 
+@control("S90")
 @pytest.mark.parametrize("keyed", [False, True])
-async def test_s90_of_200_lookups_at_once_five_are_judged(
+async def test_of_200_lookups_at_once_five_are_judged(
     processes: tuple[Auth, Auth], database_url: str, keyed: bool
 ) -> None:
     """A call with an idempotency key rolls its transaction back when it finds nothing; the charge stays."""

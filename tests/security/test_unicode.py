@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from server.plain_text import REFUSED_IN_BLOCKS, REFUSED_IN_LINES, UNSEEN_IN_BLOCKS, UNSEEN_IN_LINES, stored
 from tests.fixtures.cells import cells
+from tests.fixtures.proofs import control
 from tests.fixtures.texts import EMOJI, NAMES, PASTED, WRONG
 
 BREAKS: Final = frozenset("\t\n\r")
@@ -66,7 +67,8 @@ def every_character() -> str:
     return "".join(f"a{character}" for character in everything())
 
 
-def test_s89_character_of_a_line_is_kept_dropped_or_rejected(every_character: str) -> None:
+@control("S89")
+def test_character_of_a_line_is_kept_dropped_or_rejected(every_character: str) -> None:
     dropped, refused = found(UNSEEN_IN_LINES, every_character), found(REFUSED_IN_LINES, every_character)
     assert not dropped & refused
     ignorable = (members("Cf") | IGNORABLE_LETTERS | SELECTORS) - VISIBLE_FORMATS
@@ -76,14 +78,16 @@ def test_s89_character_of_a_line_is_kept_dropped_or_rejected(every_character: st
     assert not dropped & unknown()
 
 
-def test_s89_unassigned_characters_are_rejected(every_character: str) -> None:
+@control("S89")
+def test_unassigned_characters_are_rejected(every_character: str) -> None:
     refused = found(REFUSED_IN_LINES, every_character)
     assert refused >= NONCHARACTERS
     assert len(unknown() - refused) < 30_000  # Assigned after Python's Unicode 14: scripts, ideographs, emoji.
     assert "\U000e0fff" in refused  # Ignorable, and reserved for future assignment.
 
 
-def test_s89_block_also_keeps_line_breaks_and_direction_marks(every_character: str) -> None:
+@control("S89")
+def test_block_also_keeps_line_breaks_and_direction_marks(every_character: str) -> None:
     assert found(REFUSED_IN_LINES, every_character) - found(REFUSED_IN_BLOCKS, every_character) == BREAKS
     assert found(UNSEEN_IN_LINES, every_character) - found(UNSEEN_IN_BLOCKS, every_character) == MARKS_OF_DIRECTION
 
@@ -94,15 +98,17 @@ TRICKY: Final = st.text(
 )
 
 
+@control("S89")
 @settings(max_examples=500, deadline=None)
 @given(TRICKY, st.booleans())
-def test_s89_stored_text_is_stored_again_unchanged(text: str, block: bool) -> None:
+def test_stored_text_is_stored_again_unchanged(text: str, block: bool) -> None:
     once, wrong = stored(text, block=block)
     if not wrong:
         assert stored(once, block=block) == (once, "")
         assert unicodedata.is_normalized("NFC", once)
 
 
+@control("S89")
 @cells(
     "pattern",
     [
@@ -112,7 +118,7 @@ def test_s89_stored_text_is_stored_again_unchanged(text: str, block: bool) -> No
     ],
     ids=ascii,
 )
-def test_s89_any_text_is_judged_in_linear_time(pattern: str) -> None:
+def test_any_text_is_judged_in_linear_time(pattern: str) -> None:
     """Checks that 60,000 characters take at most about 20 times as long as 6,000; quadratic time would be 100 times."""
     spent = []
     for size in (6_000, 60_000):

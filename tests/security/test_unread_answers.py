@@ -24,6 +24,7 @@ from server.api.interceptors import direct_calls
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.database import committing_work
 from tests.fixtures.process import Process, process_up
+from tests.fixtures.proofs import control
 from tests.interceptors.probe import BODY, PATHS, House, running_house
 from tests.security.raw_http2 import RawHttp2, connected
 
@@ -160,9 +161,10 @@ CALLS = {
 }
 
 
+@control("S83")
 @PORTS
 @pytest.mark.parametrize("call", CALLS)
-async def test_s83_answers_that_are_not_read_slow_nobody_down(attacked: Attacked, port: str, call: str) -> None:
+async def test_answers_that_are_not_read_slow_nobody_down(attacked: Attacked, port: str, call: str) -> None:
     path, body = CALLS[call]
     most = await limits(attacked, "grpc", "rest")
     async with unread(attacked.port(port), UNREAD, grpc_headers(path), body) as held:
@@ -182,7 +184,8 @@ async def direct(
         yield running
 
 
-async def test_s83_direct_client_occupies_only_its_share_briefly(direct: House) -> None:
+@control("S83")
+async def test_direct_client_occupies_only_its_share_briefly(direct: House) -> None:
     headers = [*grpc_headers(PATHS["unary"]), *direct.bearer()]
     async with connected(direct.port, reads=False) as first, connected(direct.port, source="127.0.0.2") as other:
         for _ in range(direct_calls.CALLS_PER_ADDRESS):
@@ -198,7 +201,8 @@ async def test_s83_direct_client_occupies_only_its_share_briefly(direct: House) 
                 await asyncio.sleep(0.1)
 
 
-async def test_s84_large_answers_that_are_not_read_take_bounded_memory(attacked: Attacked, stalled: int) -> None:
+@control("S84")
+async def test_large_answers_that_are_not_read_take_bounded_memory(attacked: Attacked, stalled: int) -> None:
     headers = [(":method", "GET"), (":scheme", "http"), (":path", LARGEST), (":authority", "x")]
     most, memory = await limits(attacked, "rest"), attacked.edge_memory
     async with unread(attacked.port("rest"), stalled, headers) as held:
@@ -214,11 +218,12 @@ async def test_s84_large_answers_that_are_not_read_take_bounded_memory(attacked:
             await asyncio.sleep(0.2)
 
 
+@control("S85")
 @PORTS
 @pytest.mark.parametrize(
     "said", [b"", b"P", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], ids=["nothing", "a byte", "a preface"]
 )
-async def test_s85_connections_that_ask_nothing_keep_nobody_out(
+async def test_connections_that_ask_nothing_keep_nobody_out(
     attacked: Attacked, port: str, said: bytes, idle: int
 ) -> None:
     address = ("127.0.0.1", attacked.port(port))
@@ -236,7 +241,8 @@ async def test_s85_connections_that_ask_nothing_keep_nobody_out(
         await assert_within(attacked, most)
 
 
-async def test_s85_who_says_nothing_is_sent_away(attacked: Attacked) -> None:
+@control("S85")
+async def test_who_says_nothing_is_sent_away(attacked: Attacked) -> None:
     for port in ("grpc", "rest"):
         reader, writer = await asyncio.open_connection("127.0.0.1", attacked.port(port))
         writer.write(b"P")

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from server.auth.tokens import access_tokens
 from server.qr.signed_code import NONCE_BYTES, QrKeyRing
+from tests.fixtures.proofs import control
 
 KEY_BITS = 256
 SECRET = "an example secret of enough bytes"
@@ -28,7 +29,8 @@ def vectors(kind: str, name: str) -> Iterator[tuple[dict[str, Any], dict[str, An
             yield group, vector
 
 
-def test_s47_qr_code_cipher_opens_only_valid_vectors() -> None:
+@control("S47")
+def test_qr_code_cipher_opens_only_valid_vectors() -> None:
     assert isinstance(QrKeyRing.parse(f"k1:{SECRET}").cipher("k1"), AESGCM)
     judged = {"valid": 0, "invalid": 0}
     for group, vector in vectors("Cipher", "aes_gcm"):
@@ -46,7 +48,8 @@ def test_s47_qr_code_cipher_opens_only_valid_vectors() -> None:
     assert judged == {"valid": 39, "invalid": 27}
 
 
-def test_s47_access_token_verifier_accepts_only_valid_vectors() -> None:
+@control("S47")
+def test_access_token_verifier_accepts_only_valid_vectors() -> None:
     verifier = access_tokens._signatures.get_algorithm_by_name(access_tokens.ALGORITHM)
     judged = {"valid": 0, "invalid": 0, "acceptable": 0}
     for group, vector in vectors("Signature", "ed25519"):

@@ -8,6 +8,7 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 
 from tests.fixtures.actors import Actor, Actors
+from tests.fixtures.proofs import control
 from tests.rpc.calls import over_grpc
 from tests.rpc.methods import RPCS
 
@@ -61,8 +62,9 @@ def differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix("user."): after[name] for name in before if before[name] != after[name]}
 
 
+@control("S36")
 @pytest.mark.parametrize("name", UPDATES)
-def test_s36_what_an_update_does_not_list_is_ignored_over_rest(actors: Actors, name: str) -> None:
+def test_what_an_update_does_not_list_is_ignored_over_rest(actors: Actors, name: str) -> None:
     actor, (path, listed, _) = actors.new_patient(), UPDATES[name]
     by_doctor = "{" in path
     unlisted = {key: value for key, value in UNLISTED.items() if not by_doctor or key not in LISTED_BY_DOCTORS}
@@ -73,8 +75,9 @@ def test_s36_what_an_update_does_not_list_is_ignored_over_rest(actors: Actors, n
     actors.sign_in(actor.email)
 
 
+@control("S36")
 @pytest.mark.parametrize("name", UPDATES)
-def test_s36_unknown_fields_are_ignored_over_grpc(actors: Actors, name: str) -> None:
+def test_unknown_fields_are_ignored_over_grpc(actors: Actors, name: str) -> None:
     actor, (_, listed, template) = actors.new_patient(), UPDATES[name]
     request, caller = type(template).FromString(template.SerializeToString()), actor
     if isinstance(request, clinical.UpdatePatientRequest):

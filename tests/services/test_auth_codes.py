@@ -26,6 +26,7 @@ from server.outbox.storage.outbox import Outbox
 from server.runtime.work import unit_of_work
 from tests.fixtures.auth import SEAL, Auth
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.sessions import execute
 
 CODE_TABLES = "SELECT to_jsonb(c)::text || coalesce(encode(c.code_hash, 'hex'), '') FROM one_time_codes c"
@@ -63,13 +64,15 @@ async def a_session(auth: Auth, user: User) -> UUID:
     return auth.access_tokens.verify((await auth.sign_in(user)).tokens.access_token).session_id
 
 
-async def test_s11_a_code_opens_once(auth: Auth, user: User) -> None:
+@control("S11")
+async def test_a_code_opens_once(auth: Auth, user: User) -> None:
     code = await issued(auth, reset_of(user))
     assert await opens(auth, reset_of(user), code)
     assert not await opens(auth, reset_of(user), code)
 
 
-async def test_s11_right_code_after_five_wrong_ones_is_rejected(auth: Auth, user: User) -> None:
+@control("S11")
+async def test_right_code_after_five_wrong_ones_is_rejected(auth: Auth, user: User) -> None:
     for wrong, right in ((MAX_TRIES - 1, True), (MAX_TRIES, False)):
         code = await issued(auth, reset_of(user))
         for _ in range(wrong):
@@ -77,14 +80,16 @@ async def test_s11_right_code_after_five_wrong_ones_is_rejected(auth: Auth, user
         assert await opens(auth, reset_of(user), code) is right
 
 
+@control("S11")
 @pytest.mark.parametrize("used", [0, 1])
-async def test_s11_an_earlier_code_stays_good_until_one_is_used(auth: Auth, user: User, used: int) -> None:
+async def test_an_earlier_code_stays_good_until_one_is_used(auth: Auth, user: User, used: int) -> None:
     codes = [await issued(auth, reset_of(user)) for _ in range(2)]
     assert await opens(auth, reset_of(user), codes[used])
     assert not await opens(auth, reset_of(user), codes[1 - used])
 
 
-async def test_s11_new_code_for_signed_in_owner_ends_previous_code(auth: Auth, user: User) -> None:
+@control("S11")
+async def test_new_code_for_signed_in_owner_ends_previous_code(auth: Auth, user: User) -> None:
     here, elsewhere = [CodeScope(user.id, Purpose.HISTORY_ACCESS, await a_session(auth, user)) for _ in range(2)]
     kept = await issued(auth, elsewhere)
     for scope in (here, CodeScope(user.id, Purpose.EMAIL_CONFIRMATION)):
@@ -94,15 +99,17 @@ async def test_s11_new_code_for_signed_in_owner_ends_previous_code(auth: Auth, u
     assert await opens(auth, elsewhere, kept)
 
 
+@control("S11")
 @pytest.mark.parametrize(("seconds", "good"), [(599, True), (601, False)])
-async def test_s11_a_code_lives_ten_minutes(auth: Auth, user: User, seconds: int, good: bool) -> None:
+async def test_a_code_lives_ten_minutes(auth: Auth, user: User, seconds: int, good: bool) -> None:
     code = await issued(auth, reset_of(user))
     passed = "UPDATE one_time_codes SET expires_at = expires_at - make_interval(secs => $1)"
     await execute(auth.work, passed, seconds)
     assert await opens(auth, reset_of(user), code) is good
 
 
-async def test_s12_code_works_only_for_its_user_purpose_and_session(auth: Auth, user: User) -> None:
+@control("S12")
+async def test_code_works_only_for_its_user_purpose_and_session(auth: Auth, user: User) -> None:
     other = await auth.open()
     one, two = await a_session(auth, user), await a_session(auth, user)
     history = CodeScope(user.id, Purpose.HISTORY_ACCESS, one)
@@ -116,7 +123,8 @@ async def test_s12_code_works_only_for_its_user_purpose_and_session(auth: Auth, 
     assert await opens(auth, reset_of(user), code)
 
 
-async def test_s11_an_account_gets_ten_codes_a_day_for_each_purpose(auth: Auth, user: User) -> None:
+@control("S11")
+async def test_an_account_gets_ten_codes_a_day_for_each_purpose(auth: Auth, user: User) -> None:
     history = CodeScope(user.id, Purpose.HISTORY_ACCESS, await a_session(auth, user))
     for scope in (reset_of(user), history, CodeScope(user.id, Purpose.EMAIL_CONFIRMATION)):
         for _ in range(MAX_PER_DAY):
@@ -131,7 +139,8 @@ async def test_s11_an_account_gets_ten_codes_a_day_for_each_purpose(auth: Auth, 
     await issued(auth, reset_of(user))
 
 
-async def test_s91_strangers_get_twenty_codes_a_day_and_ten_an_address(auth: Auth, user: User) -> None:
+@control("S91")
+async def test_strangers_get_twenty_codes_a_day_and_ten_an_address(auth: Auth, user: User) -> None:
     got = 0
     with pytest.raises(RateLimitExceeded):
         for _ in range(STRANGERS_CODES):
@@ -145,7 +154,8 @@ async def test_s91_strangers_get_twenty_codes_a_day_and_ten_an_address(auth: Aut
     assert await opens(auth, reset_of(user), await issued(auth, reset_of(user)))
 
 
-async def test_s91_code_works_only_with_the_nonce_of_its_request(auth: Auth, user: User) -> None:
+@control("S91")
+async def test_code_works_only_with_the_nonce_of_its_request(auth: Auth, user: User) -> None:
     mine = reset_of(user, b"home", b"mine")
     code = await issued(auth, mine)
     for scope in (reset_of(user, b"home"), reset_of(user, b"home", b"other"), reset_of(user, b"evil", known=False)):
@@ -154,7 +164,8 @@ async def test_s91_code_works_only_with_the_nonce_of_its_request(auth: Auth, use
     assert await opens(auth, replace(mine, asker=Asker(b"abroad", b"mine", known=False)), code)
 
 
-async def test_s91_strangers_tries_end_no_code(auth: Auth, user: User) -> None:
+@control("S91")
+async def test_strangers_tries_end_no_code(auth: Auth, user: User) -> None:
     asked_at_home, asked_abroad = reset_of(user), reset_of(user, b"abroad", known=False)
     codes = [await issued(auth, scope) for scope in (asked_at_home, asked_abroad)]
     for number in range(2 * STRANGERS_TRIES):
@@ -164,14 +175,16 @@ async def test_s91_strangers_tries_end_no_code(auth: Auth, user: User) -> None:
     assert await opens(auth, asked_abroad, codes[1])
 
 
-async def test_s91_code_requested_without_nonce_works_elsewhere(auth: Auth, user: User) -> None:
+@control("S91")
+async def test_code_requested_without_nonce_works_elsewhere(auth: Auth, user: User) -> None:
     code = await issued(auth, reset_of(user))
     for number in range(MAX_TRIES - 1):
         assert not await opens(auth, reset_of(user, str(number).encode(), known=False), another(code))
     assert await opens(auth, reset_of(user, b"abroad", known=False), code)
 
 
-async def test_s91_strangers_get_fifty_guesses_and_never_the_first_try(auth: Auth, user: User) -> None:
+@control("S91")
+async def test_strangers_get_fifty_guesses_and_never_the_first_try(auth: Auth, user: User) -> None:
     for number in range(STRANGERS_CODES - 1):
         evil = reset_of(user, str(number).encode(), known=False)
         code = await issued(auth, evil)
@@ -184,7 +197,8 @@ async def test_s91_strangers_get_fifty_guesses_and_never_the_first_try(auth: Aut
     assert await opens(auth, owner, code)
 
 
-async def test_s11_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:
+@control("S11")
+async def test_of_fifty_uses_at_once_one_succeeds(database_url: str, passwords: Passwords) -> None:
     pool = create_pool(database_url, pool_size=10)
     auth = Auth.build(unit_of_work(pool), SettableClock().clock, passwords)
     user = await auth.open()
@@ -193,7 +207,8 @@ async def test_s11_of_fifty_uses_at_once_one_succeeds(database_url: str, passwor
     await pool.close()
 
 
-async def test_s11_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, passwords: Passwords) -> None:
+@control("S11")
+async def test_of_fifty_guesses_at_once_five_are_looked_at(database_url: str, passwords: Passwords) -> None:
     pool = create_pool(database_url, pool_size=10)
     auth = Auth.build(unit_of_work(pool), SettableClock().clock, passwords)
     user = await auth.open()
@@ -204,7 +219,8 @@ async def test_s11_of_fifty_guesses_at_once_five_are_looked_at(database_url: str
     await pool.close()
 
 
-async def test_s13_code_is_in_no_table_and_email_decrypts_with_key(auth: Auth, user: User) -> None:
+@control("S13")
+async def test_code_is_in_no_table_and_email_decrypts_with_key(auth: Auth, user: User) -> None:
     async with auth.work.begin() as tx:
         await auth.codes.send(tx, user, reset_of(user), EmailKind.PASSWORD_RESET)
     ((sealed, late),) = await execute(

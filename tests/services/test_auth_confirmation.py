@@ -21,6 +21,7 @@ from server.identity import Role
 from tests.fixtures.auth import PASSWORD, SEAL, Auth, an_application
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.limits import BUDGETS
+from tests.fixtures.proofs import control
 from tests.fixtures.sessions import execute
 
 ADDRESS = "ann@example.org"
@@ -160,8 +161,9 @@ async def test_first_confirmed_of_registrations_owns_the_address(auth: Auth) -> 
     assert (await auth.sessions.login(ADDRESS, PASSWORD)).user.id == other.id
 
 
+@control("S11")
 @pytest.mark.parametrize("owned", [True, False])
-async def test_s11_address_gets_five_codes_a_day_from_any_caller(
+async def test_address_gets_five_codes_a_day_from_any_caller(
     work: UnitOfWork, clock: SettableClock, passwords: Passwords, owned: bool
 ) -> None:
     auth = Auth.build(work, clock.clock, passwords, confirms_email=True, budgets=BUDGETS)
@@ -179,7 +181,8 @@ async def test_s11_address_gets_five_codes_a_day_from_any_caller(
     await registered(auth, email="other@example.org")
 
 
-async def test_s91_strangers_registering_an_address_do_not_block_owner(
+@control("S91")
+async def test_strangers_registering_an_address_do_not_block_owner(
     work: UnitOfWork, clock: SettableClock, passwords: Passwords
 ) -> None:
     auth = Auth.build(work, clock.clock, passwords, confirms_email=True, budgets=BUDGETS)

@@ -24,6 +24,7 @@ from server.errors import (
 )
 from tests.fixtures.auth import PASSWORD, SEAL, SECRET, Auth, set_status
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 
 NEW = "a fresh start, 2041"
 
@@ -82,7 +83,8 @@ async def test_forgotten_password_is_reset_with_the_emailed_code(auth: Auth, use
         await auth.passwords.reset(user.email, code, PASSWORD)
 
 
-async def test_s16_reset_ends_all_sessions_of_this_account_only(auth: Auth, user: User) -> None:
+@control("S16")
+async def test_reset_ends_all_sessions_of_this_account_only(auth: Auth, user: User) -> None:
     sessions = [await auth.sign_in(user) for _ in range(3)]
     elsewhere = await auth.sign_in(await auth.open())
     await auth.passwords.reset(user.email, await forgotten(auth, user), NEW)
@@ -164,7 +166,8 @@ async def test_public_requests_take_a_minimum_time_for_any_result(
         assert time.monotonic() - begun >= 0.2
 
 
-async def test_s16_change_ends_other_sessions_and_notifies_owner(auth: Auth, user: User) -> None:
+@control("S16")
+async def test_change_ends_other_sessions_and_notifies_owner(auth: Auth, user: User) -> None:
     here, elsewhere = await auth.sign_in(user), await auth.sign_in(user)
     await auth.passwords.change(auth.access_tokens.verify(here.tokens.access_token), PASSWORD, NEW, "")
     await auth.check(here)

@@ -14,6 +14,7 @@ from server.errors import EmailTaken, OtpInvalid, PasswordWrong, RateLimitExceed
 from server.identity import Caller, Role
 from tests.fixtures.auth import PASSWORD, SEAL, Auth, an_application, process
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.sessions import execute
 
 NEW = "new@example.org"
@@ -98,7 +99,8 @@ async def test_new_address_applies_after_code_and_old_one_is_notified(auth: Auth
         await confirm(auth, confirmed, code)
 
 
-async def test_s15_code_sent_to_old_address_is_rejected_after_change(auth: Auth) -> None:
+@control("S15")
+async def test_code_sent_to_old_address_is_rejected_after_change(auth: Auth) -> None:
     user = await auth.open()
     await auth.passwords.forgot(user.email)
     ((sealed,),) = await execute(auth.work, "SELECT sealed_code FROM emails WHERE kind = 'password_reset'")

@@ -16,6 +16,7 @@ from server.errors import AccountNotVerified, InvalidCredentials, Unauthenticate
 from server.identity import Role
 from tests.fixtures.auth import PASSWORD, Auth, process, set_status
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.sessions import age, execute, is_refused
 
 IN_FORCE = "$argon2id$v=19$m=19456,t=2,p=1$"
@@ -79,8 +80,9 @@ async def test_an_unverified_doctor_signs_in_and_may_not_act(auth: Auth) -> None
         await auth.check(signed_in, verified=True)
 
 
+@control("S3")
 @pytest.mark.parametrize("former", [BCRYPT, WEAKER], ids=["bcrypt", "argon2id of 12 MiB"])
-async def test_s03_hash_of_another_kind_is_replaced_at_next_sign_in(auth: Auth, former: str) -> None:
+async def test_hash_of_another_kind_is_replaced_at_next_sign_in(auth: Auth, former: str) -> None:
     user = await auth.open()
     await set_hash(auth.work, user, former)
     with pytest.raises(InvalidCredentials):
@@ -102,7 +104,8 @@ async def test_sign_ins_at_once_survive_the_replacement_of_a_hash(database_url: 
         assert (await hash_of(auth.work, user)).startswith(IN_FORCE)
 
 
-async def test_s26_one_session_too_many_ends_the_oldest(auth: Auth) -> None:
+@control("S26")
+async def test_one_session_too_many_ends_the_oldest(auth: Auth) -> None:
     user, other = await auth.open(), await auth.open()
     elsewhere = await auth.sign_in(other)
     opened = []
@@ -117,7 +120,8 @@ async def test_s26_one_session_too_many_ends_the_oldest(auth: Auth) -> None:
         assert not await is_refused(auth, signed_in.tokens.refresh_token)
 
 
-async def test_s26_sign_ins_at_once_leave_no_more_than_five_sessions(
+@control("S26")
+async def test_sign_ins_at_once_leave_no_more_than_five_sessions(
     database_url: str, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.auth.password_hashing.LONGEST_WAIT_SECONDS", 30)  # under any load
@@ -141,6 +145,7 @@ async def test_a_session_that_died_of_idleness_takes_nobodys_place(auth: Auth) -
     assert not await is_refused(auth, first.tokens.refresh_token)
 
 
+@control("S26")
 @pytest.mark.parametrize(
     ("role", "alive", "dead"),
     [
@@ -150,7 +155,7 @@ async def test_a_session_that_died_of_idleness_takes_nobodys_place(auth: Auth) -
         (Role.ADMIN, timedelta(minutes=29), timedelta(minutes=30, seconds=1)),
     ],
 )
-async def test_s26_an_unused_session_dies(auth: Auth, role: Role, alive: timedelta, dead: timedelta) -> None:
+async def test_an_unused_session_dies(auth: Auth, role: Role, alive: timedelta, dead: timedelta) -> None:
     token = (await auth.sign_in(await auth.open(role))).tokens.refresh_token
     await age(auth.work, seconds=alive.total_seconds())
     token = (await auth.sessions.refresh(token)).tokens.refresh_token
@@ -158,7 +163,8 @@ async def test_s26_an_unused_session_dies(auth: Auth, role: Role, alive: timedel
     assert await is_refused(auth, token)
 
 
-async def test_s26_how_long_staff_may_be_idle_is_a_setting(
+@control("S26")
+async def test_how_long_staff_may_be_idle_is_a_setting(
     work: UnitOfWork, clock: SettableClock, passwords: Passwords
 ) -> None:
     auth = Auth.build(work, clock.clock, passwords, staff_idle=timedelta(minutes=5))
@@ -168,18 +174,20 @@ async def test_s26_how_long_staff_may_be_idle_is_a_setting(
         assert await is_refused(auth, token) is refused
 
 
-async def test_s26_an_access_token_ends_with_its_session(auth: Auth) -> None:
+@control("S26")
+async def test_an_access_token_ends_with_its_session(auth: Auth) -> None:
     token = (await auth.sign_in(await auth.open())).tokens.refresh_token
     await execute(auth.work, "UPDATE sessions SET expires_at = now() + interval '2 min'")
     ends = await execute(auth.work, "SELECT date_trunc('second', expires_at) FROM sessions")
     assert (await auth.sessions.refresh(token)).tokens.expires_at == ends[0][0]
 
 
+@control("S26")
 @pytest.mark.parametrize(
     ("role", "step", "refreshes"),
     [(Role.PATIENT, timedelta(hours=23), 31), (Role.DOCTOR, timedelta(minutes=29), 24)],
 )
-async def test_s26_a_session_ends_however_busy_it_is(auth: Auth, role: Role, step: timedelta, refreshes: int) -> None:
+async def test_a_session_ends_however_busy_it_is(auth: Auth, role: Role, step: timedelta, refreshes: int) -> None:
     token = (await auth.sign_in(await auth.open(role))).tokens.refresh_token
     for _ in range(refreshes):
         await age(auth.work, seconds=step.total_seconds())

@@ -13,6 +13,7 @@ from server.errors import InvalidCredentials, RateLimitExceeded
 from server.runtime.work import unit_of_work
 from tests.fixtures.auth import PASSWORD, SEAL, Auth
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.sessions import execute
 
 HOME, ABROAD, EVIL = "192.0.2.1", "198.51.100.7", "203.0.113.66"
@@ -53,8 +54,9 @@ async def let_pass(auth: Auth, seconds: float) -> None:
     )
 
 
+@control("S9")
 @pytest.mark.parametrize("known", [True, False])
-async def test_s09_each_failure_from_the_fifth_on_doubles_the_delay(auth: Auth, user: User, known: bool) -> None:
+async def test_each_failure_from_the_fifth_on_doubles_the_delay(auth: Auth, user: User, known: bool) -> None:
     email = user.email if known else "nobody@example.org"
     await fail(auth, email, FREE_FAILURES - 1)
     seen = []
@@ -65,7 +67,8 @@ async def test_s09_each_failure_from_the_fifth_on_doubles_the_delay(auth: Auth, 
     assert seen == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *[LONGEST_DELAY_SECONDS] * 3]
 
 
-async def test_s09_right_password_after_delay_signs_in_and_resets_it(auth: Auth, user: User) -> None:
+@control("S9")
+async def test_right_password_after_delay_signs_in_and_resets_it(auth: Auth, user: User) -> None:
     await fail(auth, user.email)
     await let_pass(auth, await delay(auth, user.email))
     await auth.sessions.login(user.email, PASSWORD, EVIL)
@@ -73,7 +76,8 @@ async def test_s09_right_password_after_delay_signs_in_and_resets_it(auth: Auth,
     await auth.sessions.login(user.email, PASSWORD, EVIL)
 
 
-async def test_s09_owner_signs_in_during_attack_from_other_address(auth: Auth, user: User) -> None:
+@control("S9")
+async def test_owner_signs_in_during_attack_from_other_address(auth: Auth, user: User) -> None:
     await auth.sessions.login(user.email, PASSWORD, HOME)
     await fail(auth, user.email)
     assert await delay(auth, user.email, EVIL) == 1
@@ -89,7 +93,8 @@ async def test_guesses_from_a_known_address_are_delayed_there_alone(auth: Auth, 
     await auth.sessions.login(user.email, PASSWORD, ABROAD)
 
 
-async def test_s09_an_address_is_known_for_thirty_days(auth: Auth, user: User) -> None:
+@control("S9")
+async def test_an_address_is_known_for_thirty_days(auth: Auth, user: User) -> None:
     await auth.sessions.login(user.email, PASSWORD, HOME)
     await let_pass(auth, 30 * 86400 + 1)
     await fail(auth, user.email)
@@ -108,7 +113,8 @@ async def test_failures_of_yesterday_are_forgiven(auth: Auth, user: User) -> Non
     await auth.sessions.login(user.email, PASSWORD, EVIL)
 
 
-async def test_s09_a_reset_password_ends_the_delay(auth: Auth, user: User) -> None:
+@control("S9")
+async def test_a_reset_password_ends_the_delay(auth: Auth, user: User) -> None:
     await fail(auth, user.email)
     await auth.passwords.forgot(user.email)
     ((sealed,),) = await execute(auth.work, "SELECT sealed_code FROM emails WHERE kind = 'password_reset'")
@@ -128,7 +134,8 @@ async def test_of_many_guesses_at_once_after_a_delay_one_is_looked_at(database_u
     await pool.close()
 
 
-async def test_s09_delay_applies_in_a_newly_started_process(auth: Auth, user: User, passwords: Passwords) -> None:
+@control("S9")
+async def test_delay_applies_in_a_newly_started_process(auth: Auth, user: User, passwords: Passwords) -> None:
     await fail(auth, user.email)
     assert await delay(Auth.build(auth.work, SettableClock().clock, passwords), user.email) == 1
 

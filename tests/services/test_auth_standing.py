@@ -20,6 +20,7 @@ from server.identity import Caller, Role
 from server.runtime.work import unit_of_work
 from tests.fixtures.auth import Auth, set_status
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.sessions import execute
 from tests.fixtures.statements import SentStatement, noted_statements
 
@@ -32,13 +33,13 @@ async def pool(shared_database_url: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-def here(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
+def this_process(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
     """Returns the cache under test."""
     return Auth.build(work, clock.clock, passwords)
 
 
 @pytest.fixture
-def elsewhere(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
+def other_process(work: UnitOfWork, clock: SettableClock, passwords: Passwords) -> Auth:
     """Returns the cache of another process on the same database."""
     return Auth.build(work, clock.clock, passwords)
 
@@ -95,85 +96,89 @@ async def test_check_with_fresh_cache_sends_no_statement(
     assert len(statements) == 1
 
 
-async def test_a_logout_elsewhere_is_known_after_the_next_poll(here: Auth, elsewhere: Auth) -> None:
-    signed_in = await here.sign_in(await here.open())
-    await here.revocations.refresh()
-    await elsewhere.sessions.logout(caller_of(here, signed_in))
-    assert not await refused(here, signed_in)
-    await here.revocations.refresh()
-    assert await refused(here, signed_in)
+async def test_a_logout_elsewhere_is_known_after_the_next_poll(this_process: Auth, other_process: Auth) -> None:
+    signed_in = await this_process.sign_in(await this_process.open())
+    await this_process.revocations.refresh()
+    await other_process.sessions.logout(caller_of(this_process, signed_in))
+    assert not await refused(this_process, signed_in)
+    await this_process.revocations.refresh()
+    assert await refused(this_process, signed_in)
 
 
-async def test_s27_start_loads_revocations_while_tokens_may_be_valid(here: Auth, elsewhere: Auth) -> None:
-    signed_in = await elsewhere.sign_in(await elsewhere.open())
-    await elsewhere.sessions.logout(caller_of(here, signed_in))
-    await execute(here.work, "UPDATE sessions SET revoked_at = now() - interval '60 minutes 30 s'")
-    await here.revocations.refresh()
-    assert await refused(here, signed_in)
+@control("S27")
+async def test_start_loads_revocations_while_tokens_may_be_valid(this_process: Auth, other_process: Auth) -> None:
+    signed_in = await other_process.sign_in(await other_process.open())
+    await other_process.sessions.logout(caller_of(this_process, signed_in))
+    await execute(this_process.work, "UPDATE sessions SET revoked_at = now() - interval '60 minutes 30 s'")
+    await this_process.revocations.refresh()
+    assert await refused(this_process, signed_in)
 
 
-async def test_an_account_closed_and_opened_again_elsewhere(here: Auth) -> None:
-    user = await here.open(Role.DOCTOR)
-    signed_in = await here.sign_in(user)
-    await here.revocations.refresh()
-    await here.check(signed_in, verified=True)
-    await set_status(here.work, user, UserStatus.DEACTIVATED)
-    await here.revocations.refresh()
-    assert await refused(here, signed_in)
-    await set_status(here.work, user, UserStatus.ACTIVE)
-    await here.revocations.refresh()
-    await here.check(signed_in, verified=True)
+async def test_an_account_closed_and_opened_again_elsewhere(this_process: Auth) -> None:
+    user = await this_process.open(Role.DOCTOR)
+    signed_in = await this_process.sign_in(user)
+    await this_process.revocations.refresh()
+    await this_process.check(signed_in, verified=True)
+    await set_status(this_process.work, user, UserStatus.DEACTIVATED)
+    await this_process.revocations.refresh()
+    assert await refused(this_process, signed_in)
+    await set_status(this_process.work, user, UserStatus.ACTIVE)
+    await this_process.revocations.refresh()
+    await this_process.check(signed_in, verified=True)
 
 
-async def test_newly_registered_doctor_may_not_act(here: Auth, elsewhere: Auth) -> None:
-    await here.revocations.refresh()
-    signed_in = await elsewhere.sign_in(await elsewhere.open(Role.DOCTOR, verified=False))
-    assert await unverified(here, signed_in)
+async def test_newly_registered_doctor_may_not_act(this_process: Auth, other_process: Auth) -> None:
+    await this_process.revocations.refresh()
+    signed_in = await other_process.sign_in(await other_process.open(Role.DOCTOR, verified=False))
+    assert await unverified(this_process, signed_in)
 
 
-async def test_a_verification_acts_at_once_in_every_process(here: Auth, elsewhere: Auth) -> None:
-    user = await here.open(Role.PHARMACIST, verified=False)
-    signed_in = await here.sign_in(user)
-    await here.revocations.refresh()
-    assert await unverified(here, signed_in)
-    await elsewhere.accounts.verify(user.id)
-    await here.check(signed_in, verified=True)
-    await elsewhere.check(signed_in, verified=True)
+async def test_a_verification_acts_at_once_in_every_process(this_process: Auth, other_process: Auth) -> None:
+    user = await this_process.open(Role.PHARMACIST, verified=False)
+    signed_in = await this_process.sign_in(user)
+    await this_process.revocations.refresh()
+    assert await unverified(this_process, signed_in)
+    await other_process.accounts.verify(user.id)
+    await this_process.check(signed_in, verified=True)
+    await other_process.check(signed_in, verified=True)
 
 
-async def test_licence_withdrawn_elsewhere_applies_after_next_poll(here: Auth) -> None:
-    user = await here.open(Role.DOCTOR)
-    signed_in = await here.sign_in(user)
-    await here.revocations.refresh()
-    await here.check(signed_in, verified=True)
-    await set_status(here.work, user, UserStatus.UNVERIFIED)
-    await here.revocations.refresh()
-    assert await unverified(here, signed_in)
+async def test_licence_withdrawn_elsewhere_applies_after_next_poll(this_process: Auth) -> None:
+    user = await this_process.open(Role.DOCTOR)
+    signed_in = await this_process.sign_in(user)
+    await this_process.revocations.refresh()
+    await this_process.check(signed_in, verified=True)
+    await set_status(this_process.work, user, UserStatus.UNVERIFIED)
+    await this_process.revocations.refresh()
+    assert await unverified(this_process, signed_in)
 
 
 async def test_stale_cache_reads_a_logout_elsewhere_from_database(
-    here: Auth, elsewhere: Auth, clock: SettableClock
+    this_process: Auth, other_process: Auth, clock: SettableClock
 ) -> None:
-    signed_in, logged_out = await here.sign_in(await here.open()), await here.sign_in(await here.open())
-    await here.revocations.refresh()
-    await elsewhere.sessions.logout(caller_of(here, logged_out))
+    signed_in, logged_out = (
+        await this_process.sign_in(await this_process.open()),
+        await this_process.sign_in(await this_process.open()),
+    )
+    await this_process.revocations.refresh()
+    await other_process.sessions.logout(caller_of(this_process, logged_out))
     clock.forward(seconds=2.1)
-    await here.check(signed_in)
-    assert await refused(here, logged_out)
+    await this_process.check(signed_in)
+    assert await refused(this_process, logged_out)
 
 
-async def test_stale_cache_rejects_deactivated_and_unverified_accounts(here: Auth) -> None:
-    closed = await here.open()
-    signed_in = await here.sign_in(closed)
-    doctor = await here.sign_in(await here.open(Role.DOCTOR, verified=False))
-    await set_status(here.work, closed, UserStatus.DEACTIVATED)
-    assert await refused(here, signed_in)
-    assert await unverified(here, doctor)
-    await here.check(doctor)
+async def test_stale_cache_rejects_deactivated_and_unverified_accounts(this_process: Auth) -> None:
+    closed = await this_process.open()
+    signed_in = await this_process.sign_in(closed)
+    doctor = await this_process.sign_in(await this_process.open(Role.DOCTOR, verified=False))
+    await set_status(this_process.work, closed, UserStatus.DEACTIVATED)
+    assert await refused(this_process, signed_in)
+    assert await unverified(this_process, doctor)
+    await this_process.check(doctor)
 
 
-async def test_stale_cache_without_database_rejects_every_caller(here: Auth) -> None:
-    caller = caller_of(here, await here.sign_in(await here.open()))
+async def test_stale_cache_without_database_rejects_every_caller(this_process: Auth) -> None:
+    caller = caller_of(this_process, await this_process.sign_in(await this_process.open()))
     pool = create_pool("postgresql://nobody@127.0.0.1:1/none", pool_size=1)
     revocations = RevocationCache(unit_of_work(pool), Clock())
     async with revocations.kept_fresh():
@@ -193,30 +198,30 @@ async def test_a_database_that_does_not_answer_refuses_the_call(committing: Auth
 
 
 async def test_change_that_a_poll_missed_applies_within_a_minute(
-    here: Auth, elsewhere: Auth, clock: SettableClock
+    this_process: Auth, other_process: Auth, clock: SettableClock
 ) -> None:
-    signed_in = await here.sign_in(await here.open())
-    await here.revocations.refresh()
-    await elsewhere.sessions.logout(caller_of(here, signed_in))
-    await execute(here.work, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
+    signed_in = await this_process.sign_in(await this_process.open())
+    await this_process.revocations.refresh()
+    await other_process.sessions.logout(caller_of(this_process, signed_in))
+    await execute(this_process.work, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
     for _ in range(6):
-        await here.revocations.refresh()
-        assert not await refused(here, signed_in)
+        await this_process.revocations.refresh()
+        assert not await refused(this_process, signed_in)
         clock.forward(seconds=10)
-    await here.revocations.refresh()
-    assert await refused(here, signed_in)
+    await this_process.revocations.refresh()
+    assert await refused(this_process, signed_in)
 
 
 async def test_after_a_longer_silence_everything_is_read_again(
-    here: Auth, elsewhere: Auth, clock: SettableClock
+    this_process: Auth, other_process: Auth, clock: SettableClock
 ) -> None:
-    signed_in = await here.sign_in(await here.open())
-    await here.revocations.refresh()
-    await elsewhere.sessions.logout(caller_of(here, signed_in))
-    await execute(here.work, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
+    signed_in = await this_process.sign_in(await this_process.open())
+    await this_process.revocations.refresh()
+    await other_process.sessions.logout(caller_of(this_process, signed_in))
+    await execute(this_process.work, "UPDATE sessions SET revoked_at = now() - interval '40 s'")
     clock.forward(seconds=41)
-    await here.revocations.refresh()
-    assert await refused(here, signed_in)
+    await this_process.revocations.refresh()
+    assert await refused(this_process, signed_in)
 
 
 async def test_a_logout_during_a_reload_is_not_forgotten(committing: Auth, pool: Pool) -> None:

@@ -17,6 +17,7 @@ from server.pagination import PageRequest
 from server.patient_details import Gender, PatientDetails
 from tests.fixtures.clinical import FIRST_PAGE, NO_DETAILS, Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.statements import noted_statements
 
 DETAILS = PatientDetails(
@@ -143,7 +144,8 @@ async def test_pages_hold_each_patient_once_while_others_are_added(clinic: Clini
     assert {patient.id for patient in seen} == expected
 
 
-async def test_s34_a_page_token_of_another_caller_or_search_is_refused(clinic: Clinic) -> None:
+@control("S34")
+async def test_a_page_token_of_another_caller_or_search_is_refused(clinic: Clinic) -> None:
     token = (await clinic.patients.search(clinic.doctor, None, PageRequest(1, ""))).next_page_token
     for caller, text in ((clinic.colleague, None), (clinic.doctor, "paula"), (clinic.doctor, "None")):
         with pytest.raises(PageTokenInvalid):

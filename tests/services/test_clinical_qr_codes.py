@@ -33,6 +33,7 @@ from server.qr.signed_code import QrKeyRing
 from server.runtime.work import unit_of_work
 from tests.fixtures.clinical import QR_KEYS, Clinic, open_clinic
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.statements import noted_statements
 
 WEEK = timedelta(days=7)
@@ -166,7 +167,8 @@ async def test_a_patient_whose_account_is_deactivated_is_not_emailed(clinic: Cli
         assert status is PatientEmailStatus.ACCOUNT_DEACTIVATED
 
 
-async def test_s48_code_with_lost_key_is_replaced_when_shown_or_sent(clinic: Clinic) -> None:
+@control("S48")
+async def test_code_with_lost_key_is_replaced_when_shown_or_sent(clinic: Clinic) -> None:
     one, other = await clinic.prescribe(), await clinic.prescribe()
     new_ring = QrKeyRing.parse("k2:another-secret-for-tests-that-is-long")
     later = QrCodeService(clinic.work, QrIssuer(new_ring, WEEK), QrPictures(ThreadPoolExecutor(1)))

@@ -29,6 +29,7 @@ from tests.fixtures.database import committing_work
 from tests.fixtures.emails import add_account, compose_one, rows
 from tests.fixtures.mail_sink import MailSink
 from tests.fixtures.pharmacy import QR_KEYS
+from tests.fixtures.proofs import control
 
 CODE = "042871"
 SECONDS = 10
@@ -128,7 +129,8 @@ async def test_rejected_code_is_erased(queue: UnitOfWork, composer: EmailCompose
     assert await sealed(queue) is None
 
 
-async def test_s60_expired_code_is_not_sent_and_queue_stays_healthy(
+@control("S60")
+async def test_expired_code_is_not_sent_and_queue_stays_healthy(
     queue: UnitOfWork, composer: EmailComposer, sink: MailSink
 ) -> None:
     await add_code_mail(queue, good_for="-1 s")

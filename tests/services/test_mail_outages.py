@@ -25,6 +25,7 @@ from server.outbox.storage.outbox import Outbox
 from tests.fixtures.emails import add_account, add_mails, change, empty_queue, rows
 from tests.fixtures.mail_sink import HANG, RESET, MailSink
 from tests.fixtures.pharmacy import PharmacyPeople, Written
+from tests.fixtures.proofs import control
 from tests.services.test_mail_worker import DUE, a_worker, compose, stands, status, until
 
 
@@ -207,7 +208,8 @@ async def test_serving_process_sends_only_while_no_worker_runs(
     assert await nobody_stands_in(queue)
 
 
-async def test_s60_recipient_gets_20_requested_emails_a_day(queue: UnitOfWork) -> None:
+@control("S60")
+async def test_recipient_gets_20_requested_emails_a_day(queue: UnitOfWork) -> None:
     async with queue.begin() as tx:
         account = await add_account(tx.connection)
         await tx[Outbox].add(*[NewEmail(EmailKind.WELCOME, account, "p@example.org")] * 19)

@@ -34,6 +34,7 @@ from server.mailer.transport import (
 from server.outbox.entities import EmailKind
 from tests.fixtures.emails import parsed
 from tests.fixtures.mail_sink import MailSink, free_port
+from tests.fixtures.proofs import control
 from tests.fixtures.rendered_emails import FULL, HOSTILE, MAIL, SENDER, spoken_by
 
 
@@ -81,8 +82,9 @@ async def test_sent_email_arrives_unchanged(place: Place) -> None:
     assert mail.get_content().splitlines() == ["Olá", ".", "last line"]
 
 
+@control("S57")
 @pytest.mark.parametrize("kind", EmailKind)
-async def test_s57_user_text_reaches_no_header_and_ends_no_message(place: Place, kind: EmailKind) -> None:
+async def test_user_text_reaches_no_header_and_ends_no_message(place: Place, kind: EmailKind) -> None:
     for words in HOSTILE:
         await place.mailer.send(build_message(MAIL, SENDER, FULL.write(kind, spoken_by(kind, words)), None))
     mails = place.arrived()
@@ -146,15 +148,17 @@ async def test_a_server_that_hangs_is_away_after_the_time_of_a_stage(monkeypatch
         await SmtpMailer(SmtpServer("127.0.0.1", silent.getsockname()[1], "none")).send(message())
 
 
-async def test_s77_server_without_starttls_is_sent_nothing() -> None:
+@control("S77")
+async def test_server_without_starttls_is_sent_nothing() -> None:
     async with MailSink().listening() as sink:
         with pytest.raises(MailSystemAway, match="STARTTLS"):
             await SmtpMailer(replace(sink.server, security="starttls")).send(message())
         assert sink.contents == []
 
 
+@control("S77")
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_s77_server_with_untrusted_certificate_is_sent_nothing(security: Any, certificate: "Certificate") -> None:
+async def test_server_with_untrusted_certificate_is_sent_nothing(security: Any, certificate: "Certificate") -> None:
     async with MailSink(security=security, tls_context=certificate.serving).listening() as sink:
         with pytest.raises(MailSystemAway, match="CERTIFICATE_VERIFY_FAILED"):
             await SmtpMailer(sink.server).send(message())

@@ -12,6 +12,7 @@ from passlib.context import CryptContext
 
 from server.auth.password_hashing import PasswordCheck, Passwords, hashing_threads
 from server.errors import ServerBusy
+from tests.fixtures.proofs import control
 
 PRESENT = re.compile(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
 NO_MATCH = PasswordCheck(matches=False, replacement=None)
@@ -37,7 +38,8 @@ async def test_a_password_matches_itself(passwords: Passwords, password: str) ->
     assert await passwords.check(password, await passwords.hash(password)) == MATCH
 
 
-async def test_s06_a_password_is_compared_exactly_as_sent(passwords: Passwords) -> None:
+@control("S6")
+async def test_a_password_is_compared_exactly_as_sent(passwords: Passwords) -> None:
     stored = await passwords.hash("p" * 79 + "Q")
     for other in ("p" * 79 + "R", "p" * 79 + "Q ", "p" * 79 + "q", " " + "p" * 79 + "Q"):
         assert await passwords.check(other, stored) == NO_MATCH
@@ -63,8 +65,9 @@ async def test_unknown_account_costs_one_check_of_current_parameters(
     assert PRESENT.fullmatch(checked[0])
 
 
+@control("S3")
 @pytest.mark.parametrize("kind", ["2a", "2b", "2y"])
-async def test_s03_bcrypt_hash_of_any_library_matches_and_is_replaced(passwords: Passwords, kind: str) -> None:
+async def test_bcrypt_hash_of_any_library_matches_and_is_replaced(passwords: Passwords, kind: str) -> None:
     stored = bcrypt.hashpw("früher1234".encode(), bcrypt.gensalt(4)).decode().replace("2b", kind, 1)
     check = await passwords.check("früher1234", stored)
     assert check.matches
@@ -93,13 +96,15 @@ async def test_unknown_hash_format_matches_no_password(passwords: Passwords, sto
     assert await passwords.check("korrekt pferd", stored) == NO_MATCH
 
 
-async def test_s06_bcrypt_does_not_cut_a_long_password(passwords: Passwords) -> None:
+@control("S6")
+async def test_bcrypt_does_not_cut_a_long_password(passwords: Passwords) -> None:
     stored = bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()
     assert await passwords.check("x" * 73, stored) == NO_MATCH
     assert (await passwords.check("x" * 72, stored)).matches
 
 
-async def test_s03_a_hash_of_other_parameters_is_replaced(passwords: Passwords) -> None:
+@control("S3")
+async def test_a_hash_of_other_parameters_is_replaced(passwords: Passwords) -> None:
     context = CryptContext(["argon2"], argon2__memory_cost=12288, argon2__time_cost=3, argon2__parallelism=1)
     check = await passwords.check("korrekt pferd", context.hash("korrekt pferd"))
     assert check.matches

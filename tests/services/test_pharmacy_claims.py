@@ -19,6 +19,7 @@ from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.pharmacy import PharmacyPeople, Written
 from tests.fixtures.pharmacy_steps import ENDS, FIRST_PAGE, alter, current, run, scan_and_validate
 from tests.fixtures.prescriptions import line
+from tests.fixtures.proofs import control
 
 S = PrescriptionStatus
 A = PharmacyAction
@@ -101,8 +102,9 @@ async def test_a_validation_is_no_look_at_the_prescription(
         await pharmacy.validate(pharmacy_people.pharmacist, written.id, "")
 
 
+@control("S38")
 @pytest.mark.parametrize("step", STEPS[1:])
-async def test_s38_claim_excludes_pharmacists_who_never_scanned(
+async def test_claim_excludes_pharmacists_who_never_scanned(
     pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written, step: Step
 ) -> None:
     await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
@@ -122,7 +124,8 @@ async def test_validate_claimed_reports_the_claim_only_after_a_scan(
     assert set(refusal.value.metadata) == {"state", "claim_expires_at"}
 
 
-async def test_s38_expired_lease_lets_another_validate(
+@control("S38")
+async def test_expired_lease_lets_another_validate(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)

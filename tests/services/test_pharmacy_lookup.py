@@ -13,6 +13,7 @@ from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.pharmacy import PharmacyPeople, Written
 from tests.fixtures.pharmacy_steps import ENDS, FIRST_PAGE, alter, prescribe
+from tests.fixtures.proofs import control
 
 S = PrescriptionStatus
 A = PharmacyAction
@@ -43,7 +44,8 @@ async def test_lookup_by_reference_finds_open_newest_first_and_logs(
     assert {entry.action for entry in history.items} == {A.LOOKUP}
 
 
-async def test_s48_patient_without_open_prescription_is_no_miss(
+@control("S48")
+async def test_patient_without_open_prescription_is_no_miss(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     for _ in range(6):

@@ -21,6 +21,7 @@ from server.runtime.work import unit_of_work
 from tests.fixtures.pharmacy import PharmacyPeople, Written, open_pharmacy
 from tests.fixtures.pharmacy_steps import current, prescribe, scan_and_validate
 from tests.fixtures.prescriptions import line
+from tests.fixtures.proofs import control
 
 S = PrescriptionStatus
 
@@ -164,7 +165,8 @@ async def test_concurrent_validations_give_one_claim(
     assert (len(winners), {type(refusal) for refusal in refusals}) == (8, {ClaimedByOther})
 
 
-async def test_s46_fifty_scans_at_once_are_counted_as_fifty(
+@control("S46")
+async def test_fifty_scans_at_once_are_counted_as_fifty(
     pool: Pool, work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     written = await prescribe(work, pharmacy_people)

@@ -20,6 +20,7 @@ from server.db.embedded import binaries, processes
 from server.db.embedded import cluster as embedded
 from server.db.embedded.cluster import DatabaseInUse, EmbeddedPostgres
 from server.db.embedded.processes import DatabaseStartFailed
+from tests.fixtures.proofs import control
 
 ROOT = Path(__file__).parents[2]
 STRANGER = 54321
@@ -223,7 +224,8 @@ async def test_server_that_cannot_start_raises_with_its_last_log_lines(home: Pat
     assert processes_of(home) == []
 
 
-async def test_s61_the_log_of_the_database_holds_no_value(home: Path) -> None:
+@control("S61")
+async def test_the_log_of_the_database_holds_no_value(home: Path) -> None:
     statements = [
         "insert into patients values ('Canary')",  # twice: its detail quotes the key
         "insert into patients values ('Canary ' || repeat('x', 50))",  # its detail quotes the row
@@ -244,7 +246,8 @@ async def test_s61_the_log_of_the_database_holds_no_value(home: Path) -> None:
     assert "canary" not in log.lower()
 
 
-async def test_s86_a_killed_server_is_started_again_at_the_same_place(home: Path) -> None:
+@control("S86")
+async def test_a_killed_server_is_started_again_at_the_same_place(home: Path) -> None:
     async with running(home) as server:
         await ask(server, "create table kept_over as select 42 as answer")
         killed = server.pid
@@ -272,7 +275,8 @@ async def answers(server: EmbeddedPostgres) -> bool:
         return False
 
 
-async def test_s86_a_killed_guardian_is_replaced_by_one_that_guards(home: Path) -> None:
+@control("S86")
+async def test_a_killed_guardian_is_replaced_by_one_that_guards(home: Path) -> None:
     with supervisor(home) as killed:
         assert killed.stdout is not None
         killed.stdout.readline()

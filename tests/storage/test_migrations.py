@@ -12,6 +12,7 @@ from migrations import versions
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.runtime.storage import schema
 from tests.fixtures.database import copied_database
+from tests.fixtures.proofs import control
 
 VERSIONS = sorted((Path(__file__).parents[2] / "migrations" / "versions").glob("0*.py"))
 
@@ -141,7 +142,8 @@ async def test_service_reads_past_names_and_cannot_write_them(database_url: str)
     assert await fetch(database_url, "SELECT full_name FROM user_names ORDER BY since") == [("Ann",), ("Anna",)]
 
 
-async def test_s92_stored_keys_gain_service_and_lose_plain_hashes(database_url: str) -> None:
+@control("S92")
+async def test_stored_keys_gain_service_and_lose_plain_hashes(database_url: str) -> None:
     await schema.downgrade(database_url, "0020")
     connection = await asyncpg.connect(database_url)
     try:

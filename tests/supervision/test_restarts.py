@@ -8,6 +8,7 @@ import structlog
 
 from server.supervision import progress, restarts
 from server.supervision.restarts import KeepsDying, StartFailed
+from tests.fixtures.proofs import control
 
 
 class Program:
@@ -46,12 +47,13 @@ DIES = "raise SystemExit(3)"
 
 
 @pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restarts, "FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(restarts, "LONGEST_PAUSE_SECONDS", 0.01)
 
 
-async def test_s86_a_child_is_restarted_and_each_death_is_logged() -> None:
+@control("S86")
+async def test_a_child_is_restarted_and_each_death_is_logged() -> None:
     program = Program(DIES, DIES, "", LONG)
     with structlog.testing.capture_logs() as logged:
         async with asyncio.timeout(30), restarts.running(program):
@@ -66,7 +68,8 @@ async def test_s86_a_child_is_restarted_and_each_death_is_logged() -> None:
     assert "patient" not in str(logged)
 
 
-async def test_s86_a_child_that_keeps_dying_ends_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+@control("S86")
+async def test_a_child_that_keeps_dying_ends_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restarts, "MOST_DEATHS", 3)
     program = Program(DIES)
     with pytest.raises(KeepsDying, match="program keeps dying: 4 times"):
@@ -75,7 +78,8 @@ async def test_s86_a_child_that_keeps_dying_ends_the_block(monkeypatch: pytest.M
     assert program.starts == 4
 
 
-async def test_s86_a_child_that_cannot_be_started_again_ends_the_block() -> None:
+@control("S86")
+async def test_a_child_that_cannot_be_started_again_ends_the_block() -> None:
     program = Program(DIES, "")
     with pytest.raises(KeepsDying, match="could not be started again, 10 times in a row"):
         async with asyncio.timeout(30), restarts.running(program):

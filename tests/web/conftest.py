@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _demand_chromium() -> None:
+def _require_chromium() -> None:
     if CHROMIUM is None:
         pytest.skip("the page's tests need a browser: install Chromium (Debian, Ubuntu: apt-get install chromium)")
 
