@@ -66,7 +66,7 @@ class _Findings:
 async def run(calls: int, seed: int) -> Section:
     """Measures one server, then two; calls: between two measurements of memory."""
     found = _Findings()
-    async with staged(SIZE, SECONDS, seed, _chosen) as stage:
+    async with staged(SIZE, SECONDS, seed, _chosen) as stage, _worker(stage):
         by_name = {known.call.name: known.call for known in stage.calls}
         began = time.perf_counter()
         async with _server(stage) as [server], _channel(stage) as channel:
@@ -91,7 +91,7 @@ def _chosen(story: Story) -> Collection[Call]:
 
 @asynccontextmanager
 async def _server(stage: Stage, processes: int = 1) -> AsyncIterator[list[ServerProcess]]:
-    """Runs that many server processes, which share a port if there are several, and a worker."""
+    """Runs that many server processes, which share a port if there are several."""
     settings = stage.settings.model_copy(update={"server_processes": processes})
     serving: dict[str, Any] = {"server": (whole.server, settings, stage.hospital.url, _socket(stage))}
     async with AsyncExitStack() as stack:
@@ -101,8 +101,14 @@ async def _server(stage: Stage, processes: int = 1) -> AsyncIterator[list[Server
             address = f"127.0.0.1:{first.port}"
             another = {f"server {number}": (whole.server, settings, stage.hospital.url, None, address)}
             found += (await stack.enter_async_context(running(another))).values()
-        await stack.enter_async_context(running({"worker": (whole.worker, settings, stage.hospital.url)}))
         yield found
+
+
+@asynccontextmanager
+async def _worker(stage: Stage) -> AsyncIterator[None]:
+    """Runs a worker, so that no measured server does its work."""
+    async with running({"worker": (whole.worker, stage.settings, stage.hospital.url)}):
+        yield
 
 
 @asynccontextmanager
