@@ -187,10 +187,11 @@ async def _sign_ins(found: _Findings, stage: Stage, server: ServerProcess, login
     waits: list[float] = []
     async with AsyncExitStack() as stack:
         channels = [await stack.enter_async_context(_channel(stage)) for _ in range(1 + SIGN_INS // CALLS_PER_CHANNEL)]
+        methods: list[Any] = [channel.unary_unary(login.path) for channel in channels]
         before = server.cpu_seconds()
         signing_in = asyncio.gather(
             *(
-                channels[1 + number // CALLS_PER_CHANNEL].unary_unary(login.path)(text)
+                methods[1 + number // CALLS_PER_CHANNEL](text)
                 for number, text in enumerate(islice(cycle(login.requests), SIGN_INS))
             ),
             return_exceptions=True,
