@@ -92,7 +92,7 @@ class _Party:
 
     @property
     def domain(self) -> str:
-        return self.address.rpartition("@")[2]
+        return self.address.partition("@")[2]
 
 
 @lru_cache(maxsize=8)

@@ -1,5 +1,6 @@
 """Prescriptions in every situation of their life cycle."""
 
+import json
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -209,7 +210,7 @@ class PrescriptionStates:
     async def _rows(self, prescription_id: str) -> Any:
         async with self._instance.core.work.begin() as tx:
             await tx[ExpiryRepository].expire_due()
-            found = await tx.connection.scalar(SNAPSHOT, {"id": prescription_id})
+            found = json.loads(await tx.connection.scalar(SNAPSHOT, {"id": prescription_id}))
             await tx.connection.execute(text("ROLLBACK"))
             await tx.connection.execute(text("BEGIN"))
         return found

@@ -10,8 +10,7 @@ from server.clinical.entities import (
     PrescriptionStatus,
     QrCode,
 )
-from server.db.connection import Row
-from server.db.identifiers import read_id
+from server.db.connection import Row, read_id
 
 
 def prescription_of(row: Row) -> Prescription:

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from server.db.identifiers import new_id, read_id
+from server.db.connection import read_id
+from server.db.identifiers import new_id
 
 
 def test_read_id_equals_the_uuid_of_the_same_text() -> None:
