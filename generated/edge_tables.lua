@@ -1,6 +1,13 @@
 -- Made by protos/edge_tables.py; do not edit.
 return {
   enums = {
+    ["medconnect.auth.v1.EndSessionsReason"] = {
+      END_SESSIONS_REASON_DEVICE_LOST = "device_lost",
+      END_SESSIONS_REASON_LEFT_SIGNED_IN = "left_signed_in",
+      END_SESSIONS_REASON_MISUSE_SUSPECTED = "misuse_suspected",
+      END_SESSIONS_REASON_OTHER = "other",
+      END_SESSIONS_REASON_UNSPECIFIED = "unspecified",
+    },
     ["medconnect.auth.v1.UserStatus"] = {USER_STATUS_ACTIVE = "active", USER_STATUS_DEACTIVATED = "deactivated", USER_STATUS_UNSPECIFIED = "unspecified", USER_STATUS_UNVERIFIED = "unverified"},
     ["medconnect.clinical.v1.Gender"] = {GENDER_FEMALE = "female", GENDER_MALE = "male", GENDER_OTHER = "other", GENDER_UNSPECIFIED = "unspecified"},
     ["medconnect.clinical.v1.PatientEmailStatus"] = {
@@ -60,6 +67,8 @@ return {
       AUDIT_EVENT_ACCOUNT_REACTIVATED = "account_reactivated",
       AUDIT_EVENT_ACCOUNT_READ = "account_read",
       AUDIT_EVENT_ACCOUNT_REGISTERED = "account_registered",
+      AUDIT_EVENT_ACCOUNT_SESSIONS_ENDED = "account_sessions_ended",
+      AUDIT_EVENT_ACCOUNT_SESSIONS_LISTED = "account_sessions_listed",
       AUDIT_EVENT_ACCOUNT_UPDATED = "account_updated",
       AUDIT_EVENT_ACCOUNT_VERIFIED = "account_verified",
       AUDIT_EVENT_AUDIT_READ = "audit_read",
@@ -71,6 +80,7 @@ return {
       AUDIT_EVENT_HISTORY_OPENED = "history_opened",
       AUDIT_EVENT_HISTORY_READ = "history_read",
       AUDIT_EVENT_KEYS_CHANGED = "keys_changed",
+      AUDIT_EVENT_OTHER_SESSIONS_ENDED = "other_sessions_ended",
       AUDIT_EVENT_PASSWORD_CHANGED = "password_changed",
       AUDIT_EVENT_PASSWORD_RESET = "password_reset",
       AUDIT_EVENT_PASSWORD_RESET_REQUESTED = "password_reset_requested",
@@ -94,6 +104,7 @@ return {
       AUDIT_EVENT_QR_CODE_REISSUED = "qr_code_reissued",
       AUDIT_EVENT_RECEIPT_READ = "receipt_read",
       AUDIT_EVENT_REFRESH_TOKEN_REUSED = "refresh_token_reused",
+      AUDIT_EVENT_SESSION_ENDED = "session_ended",
       AUDIT_EVENT_SIGNED_IN = "signed_in",
       AUDIT_EVENT_SIGNED_OUT = "signed_out",
       AUDIT_EVENT_TEST_EVENT_EMITTED = "test_event_emitted",
@@ -125,6 +136,9 @@ return {
     {method = "POST", path = "/api/v1/auth/login", takes_body = true},
     {method = "POST", path = "/api/v1/auth/refresh", takes_body = true},
     {method = "POST", path = "/api/v1/auth/logout", takes_body = true},
+    {method = "GET", path = "/api/v1/auth/sessions"},
+    {in_path = {sessionId = true, session_id = true}, method = "POST", path = "/api/v1/auth/sessions/*/end", takes_body = true},
+    {method = "POST", path = "/api/v1/auth/sessions/end-others", takes_body = true},
     {method = "POST", path = "/api/v1/auth/forgot-password", takes_body = true},
     {method = "POST", path = "/api/v1/auth/reset-password", takes_body = true},
     {method = "PUT", path = "/api/v1/auth/change-password", takes_body = true},
@@ -139,6 +153,8 @@ return {
     {in_path = {userId = true, user_id = true}, method = "PUT", path = "/api/v1/users/*/verify", takes_body = true},
     {in_path = {userId = true, user_id = true}, method = "PUT", path = "/api/v1/users/*/deactivate", takes_body = true},
     {in_path = {userId = true, user_id = true}, method = "PUT", path = "/api/v1/users/*/reactivate", takes_body = true},
+    {in_path = {userId = true, user_id = true}, method = "GET", path = "/api/v1/users/*/sessions"},
+    {in_path = {userId = true, user_id = true}, method = "POST", path = "/api/v1/users/*/sessions/end", takes_body = true},
     {method = "GET", path = "/api/v1/audit"},
     {method = "GET", path = "/api/v1/doctors/patients"},
     {method = "POST", path = "/api/v1/doctors/patients/search", takes_body = true},

@@ -91,6 +91,10 @@ class AuditEvent(StrEnum):
     EMAILS_CLEARED = "emails_cleared", Action.DELETE
     TEST_EVENT_EMITTED = "test_event_emitted", Action.EXECUTE
     ACCESS_DENIED = "access_denied", Action.EXECUTE
+    SESSION_ENDED = "session_ended", Action.EXECUTE
+    OTHER_SESSIONS_ENDED = "other_sessions_ended", Action.EXECUTE
+    ACCOUNT_SESSIONS_LISTED = "account_sessions_listed", Action.READ
+    ACCOUNT_SESSIONS_ENDED = "account_sessions_ended", Action.UPDATE
 
 
 PURPOSES: Final[Mapping[Role, str]] = {

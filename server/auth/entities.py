@@ -1,7 +1,7 @@
 """Entities of accounts and sessions, for rules and services."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -140,6 +140,8 @@ class Tokens:
     refresh_token: str
     expires_at: datetime
     """The time when the access token expires."""
+    idle: timedelta
+    """How long the session lasts unless a person acts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,40 @@ class SignedIn:
 
     user: User
     tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class SignInOrigin:
+    """Where a sign-in came from; texts that are unknown are empty."""
+
+    device: str
+    """The device or program in words."""
+    address: str
+    """The client address."""
+
+
+class EndReason(StrEnum):
+    """Why an admin ends the sessions of an account."""
+
+    DEVICE_LOST = "device_lost"
+    MISUSE_SUSPECTED = "misuse_suspected"
+    LEFT_SIGNED_IN = "left_signed_in"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session that has not ended, as its owner and admins see it."""
+
+    id: UUID
+    device: str
+    """Empty if it is unknown, as the address."""
+    address: str
+    """The client address of the sign-in, or of the last refresh after a person acted."""
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    """The time when the session ends unless it is used before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +200,12 @@ class PresentedToken:
 
     session_id: UUID
     user: User
+    read_at: datetime
+    """The time of this state."""
     session_ends: datetime
     """The absolute end of the session."""
+    idle_end: datetime
+    """The time when the token expires; if it was used and can be sent again, that of the next one."""
     session_open: bool
     """The session is neither revoked nor past its absolute end."""
     used: bool

@@ -78,7 +78,9 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         "patients": _rights(f"id user_id reference_number {_PERSON}", f"user_id version updated_at {_PERSON}"),
         "events": _rights("type subject_id details", "position", delete=True),  # triggers keep all but email changes
         # Rows expire or finish, and are deleted.
-        "sessions": _rights("id user_id expires_at", "revoked_at history_until", delete=True),
+        "sessions": _rights(
+            "id user_id expires_at device address", "revoked_at history_until address last_used_at", delete=True
+        ),
         "refresh_tokens": _rights("token_hash session_id expires_at", "used_at", delete=True),
         "one_time_codes": _rights(
             "id user_id purpose session_id code_hash expires_at address nonce stranger",

@@ -181,7 +181,7 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Intercepto
             access,  # refuses before the body is parsed
             StreamLifetime(authentication, access, clock, stopping),  # repeats both checks while a stream is open
             Deadline(),  # the steps from here on take time
-            RefreshCookie(services.lifetimes, secure=core.settings.browsers_use_tls),  # before the body is parsed
+            RefreshCookie(secure=core.settings.browsers_use_tls),  # before the body is parsed
             Validation(frozenset(method.request_type for method in methods.values() if method.request_type)),
             # Innermost: opens the transaction that the use case joins.
             Idempotency(core.work, derived_key(core.ring.root, "idempotency requests")),
@@ -197,6 +197,7 @@ def _add_servicers(server: Any, services: Services) -> None:  # noqa: ANN401 - g
         AuthServicer(
             services.accounts,
             services.sessions,
+            services.open_sessions,
             services.passwords,
             services.profiles,
             services.access_tokens,

@@ -12,6 +12,7 @@ from server.auth.services.accounts import AccountService
 from server.auth.services.current_password import CurrentPasswordCheck
 from server.auth.services.email_confirmation import EmailConfirmation
 from server.auth.services.one_time_codes import CodeService
+from server.auth.services.open_sessions import OpenSessionService
 from server.auth.services.passwords import PasswordService
 from server.auth.services.profiles import ProfileService
 from server.auth.services.revocation_cache import RevocationCache
@@ -39,10 +40,10 @@ class Services:
     """The services, and what the interceptor chain needs of them."""
 
     access_tokens: AccessTokens
-    lifetimes: Lifetimes
     revocations: RevocationCache
     budgets: Budgets
     sessions: SessionService
+    open_sessions: OpenSessionService
     accounts: AccountService
     mailed_codes: CodeService
     passwords: PasswordService
@@ -90,10 +91,10 @@ def use_cases(core: Core) -> Iterator[Services]:
         )
         yield Services(
             access_tokens=access_tokens,
-            lifetimes=lifetimes,
             revocations=revocations,
             budgets=budgets,
             sessions=sessions,
+            open_sessions=OpenSessionService(work, page_tokens, revocations),
             accounts=AccountService(
                 work,
                 passwords,

@@ -1,7 +1,7 @@
 """Tests the mapping between messages and entities of accounts and sessions, in both directions."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -50,7 +50,7 @@ MESSAGE = user_pb2.User(
 )
 MESSAGE.created_at.FromJsonString("2026-11-22T10:30:00Z")
 RECORD = PatientRecord(UUID("01930000-0000-7000-8000-000000000002"), "PAT-20261122-7K3M9QTD")
-TOKENS = Tokens("access", "refresh", MOMENT)
+TOKENS = Tokens("access", "refresh", MOMENT, timedelta(minutes=29, seconds=59, milliseconds=900))
 
 
 def test_account_maps_to_a_complete_message() -> None:

@@ -39,7 +39,9 @@ class People:
     patient: Actor
     other_patient: Actor
     historic: Actor
-    """Creates a patient with COUNT events."""
+    """A patient with COUNT events."""
+    resident: Actor
+    """A patient with COUNT sessions."""
     admin: Actor
     other_admin: Actor
 
@@ -54,9 +56,12 @@ def written(actors: Actors) -> Mapping[str, Listing]:
         actors.new_patient("Lara Listed"),
         actors.new_patient(),
         actors.new_patient("Hanna Historic"),
+        actors.new_patient(),
         actors.admin,
         actors.new_admin(),
     )
+    for _ in range(COUNT - 1):
+        actors.sign_in(people.resident.email)
     record_history(actors, people)
     family = f"Zz{uuid4().hex[:10]}"
     for number in range(COUNT):
@@ -90,6 +95,15 @@ def described(people: People, family: str, prescriptions: list[str]) -> Mapping[
     return {
         "GetMedicalHistory": Listing("entries", own_history, "", people.historic, people.other_patient, "date"),
         "GetPatientHistory": Listing("entries", of_patient, "", *doctors, "date"),
+        "ListSessions": Listing("sessions", "/auth/sessions", "", people.resident, people.other_patient, "createdAt"),
+        "ListUserSessions": Listing(
+            "sessions",
+            f"/users/{people.resident.user_id}/sessions",
+            "",
+            people.admin,
+            people.other_admin,
+            "createdAt",
+        ),
         "ListUsers": Listing(
             "users", f"/users{found}", f"/users{one_found}", people.admin, people.other_admin, "createdAt"
         ),

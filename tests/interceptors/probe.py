@@ -23,7 +23,6 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2
 from server.api.events.servicer import EventsServicer
 from server.api.interceptors.contract import Method
 from server.api.listening import OPTIONS
-from server.auth.rules.lifetimes import Lifetimes
 from server.auth.services.revocation_cache import RevocationCache
 from server.auth.tokens.access_tokens import AccessTokens
 from server.auth.tokens.keys import KeyRing
@@ -230,8 +229,7 @@ async def running_house(
         settings=settings, clock=clock.clock, work=work, metrics=metrics, limiter=limiter, ring=ring
     )
     budgets = Budgets(limits, limit_factor)
-    lifetimes = Lifetimes(timedelta(minutes=30))
-    services: Any = SimpleNamespace(access_tokens=tokens, lifetimes=lifetimes, revocations=revocations, budgets=budgets)
+    services: Any = SimpleNamespace(access_tokens=tokens, revocations=revocations, budgets=budgets)
     stopping = asyncio.Event()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "read_methods", lambda _: methods)

@@ -6,7 +6,7 @@ from uuid import UUID
 import grpc
 import pytest
 
-from server.auth.entities import NewAccount, UserStatus
+from server.auth.entities import NewAccount, SignInOrigin, UserStatus
 from server.auth.rules.lifetimes import Lifetime
 from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.sessions import SessionRepository
@@ -26,7 +26,7 @@ async def signed_in_pharmacist(house: House, work: UnitOfWork, status: UserStatu
     async with work.begin() as tx:
         new = NewAccount("p@example.org", None, "P", "", Role.PHARMACIST, status, license_number="L-1")
         user, session_id = await tx[AccountRepository].insert(new), new_id()
-        await tx[SessionRepository].open(session_id, user.id, bytes(32), Lifetime(DAY, DAY))
+        await tx[SessionRepository].open(session_id, user.id, bytes(32), Lifetime(DAY, DAY), SignInOrigin("", ""))
     token, _ = house.tokens.issue(user, session_id, FAR)
     return user.id, session_id, (("authorization", f"Bearer {token}"),)
 

@@ -16,7 +16,7 @@ from tests.rpc.sound_requests import World, sound
 
 REAL: Final = frozenset(
     {
-        *("patientId", "prescriptionId", "visitId", "userId", "emailId", "itemId"),
+        *("patientId", "prescriptionId", "visitId", "userId", "emailId", "itemId", "sessionId"),
         *("qrCode", "referenceNumber", "otpCode", "refreshToken", "version"),
     }
 )

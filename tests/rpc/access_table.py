@@ -52,6 +52,9 @@ Register               -          +  +  +  +  +  +  +  +  +  +  +
 Login                  -          +  +  +  +  +  +  +  +  +  +  +
 RefreshToken           -          +  +  +  +  +  +  +  +  +  +  +
 Logout                 -          U  +  +  +  +  +  +  +  +  +  U
+ListSessions           -          U  +  +  +  +  +  +  +  +  +  U
+EndSession             -          U  +  N  N  N  N  N  N  N  N  U
+EndOtherSessions       -          U  +  +  +  +  +  +  +  +  +  U
 ForgotPassword         -          +  +  +  +  +  +  +  +  +  +  +
 ResetPassword          -          +  +  +  +  +  +  +  +  +  +  +
 ChangePassword         -          U  +  +  +  +  +  +  +  +  +  U
@@ -65,6 +68,8 @@ GetUser                -          U  P  P  P  P  P  P  P  P  +  U
 DeactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
 ReactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
 VerifyUser             -          U  P  P  P  P  P  P  P  P  +  U
+ListUserSessions       -          U  P  P  P  P  P  P  P  P  +  U
+EndUserSessions        -          U  P  P  P  P  P  P  P  P  +  U
 ListAuditRecords       -          U  P  P  P  P  P  P  P  P  +  U
 ListPatients           -          U  P  P  +  +  V  P  P  P  P  U
 CreatePatient          -          U  P  P  +  +  V  P  P  P  P  U

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2 as auth
+from medconnect.auth.v1 import session_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import patient_pb2, visit_pb2
 from medconnect.events.v1 import events_service_pb2 as events
@@ -81,6 +82,11 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     "Login": lambda stage: auth.LoginRequest(email=stage.lodger.email, password=PASSWORD),
     "RefreshToken": lambda stage: auth.RefreshTokenRequest(refresh_token=stage.another_session(stage.lodger)[1]),
     "Logout": _plain(auth.LogoutRequest),
+    "ListSessions": _plain(auth.ListSessionsRequest),
+    "EndSession": lambda stage: auth.EndSessionRequest(
+        session_id=stage.actors.session_id(stage.another_session(stage["PO"])[0])
+    ),
+    "EndOtherSessions": _plain(auth.EndOtherSessionsRequest),
     "GetCurrentUser": _plain(auth.GetCurrentUserRequest),
     "UpdateCurrentUser": _plain(auth.UpdateCurrentUserRequest, phone="+49 30 4711"),
     "ForgotPassword": lambda stage: auth.ForgotPasswordRequest(email=stage.lodger.email),
@@ -95,6 +101,10 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     ),
     "ListUsers": _plain(auth.ListUsersRequest),
     "VerifyUser": _verify_user,
+    "ListUserSessions": lambda stage: auth.ListUserSessionsRequest(user_id=stage["PO"].user_id),
+    "EndUserSessions": lambda stage: auth.EndUserSessionsRequest(
+        user_id=stage.actors.new_patient().user_id, reason=session_pb2.END_SESSIONS_REASON_DEVICE_LOST
+    ),
     "ListAuditRecords": _plain(auth.ListAuditRecordsRequest),
     "ListPatients": lambda stage: clinical.ListPatientsRequest(search=stage.reference_number),
     "CreatePatient": _create_patient,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2 as auth
+from medconnect.auth.v1 import session_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import patient_pb2, visit_pb2
 from medconnect.events.v1 import events_service_pb2 as events
@@ -132,7 +133,7 @@ def _login(world: World) -> auth.LoginRequest:
 
 
 def _refresh_token(world: World) -> auth.RefreshTokenRequest:
-    return auth.RefreshTokenRequest(refresh_token=world.actors.auth.Login(_login(world)).refresh_token)
+    return auth.RefreshTokenRequest(refresh_token=world.actors.auth.Login(_login(world)).refresh_token, unattended=True)
 
 
 def _reset_password(world: World, nonce: str = "") -> auth.ResetPasswordRequest:
@@ -164,6 +165,18 @@ def _updates_of_account(world: World) -> Sound:
         update(hospital_name="St. Luke's"),
     )
     return Sound(pharmacist, requests, (pharmacist, pharmacist, doctor))
+
+
+def _end_session(world: World) -> Sound:
+    patient = world.actors.new_patient()
+    elsewhere = world.actors.sign_in(patient.email)
+    return Sound(patient, (auth.EndSessionRequest(session_id=world.actors.session_id(elsewhere)),))
+
+
+def _end_user_sessions(world: World) -> auth.EndUserSessionsRequest:
+    return auth.EndUserSessionsRequest(
+        user_id=world.actors.new_patient().user_id, reason=session_pb2.END_SESSIONS_REASON_MISUSE_SUSPECTED
+    )
 
 
 def _confirmation(world: World) -> Sound:
@@ -252,6 +265,9 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "Register": lambda _: Sound(None, _accounts(auth.RegisterRequest)),
     "Login": lambda w: Sound(None, (_login(w),)),
     "RefreshToken": lambda w: Sound(None, (_refresh_token(w),)),
+    "EndSession": _end_session,
+    "EndOtherSessions": lambda w: Sound(w.actors.new_patient(), (auth.EndOtherSessionsRequest(),)),
+    "EndUserSessions": lambda w: Sound(w.actors.admin, (_end_user_sessions(w),)),
     "ForgotPassword": _forgot_password,
     "ResetPassword": lambda w: Sound(None, (_reset_password(w), _reset_password(w, NONCE))),
     "ChangePassword": lambda w: Sound(w.actors.new_patient(), (_change_password(w),)),

@@ -21,6 +21,8 @@ from tests.rpc.signed_in_stage import SignedInStage
 
 OWN_THINGS = {(cell.rpc, cell.scene) for cell in CELLS if cell.expected == OWN_ONLY}
 OF_A_SESSION = {("Logout", "-"), ("ConfirmHistoryAccess", "-"), ("GetMedicalHistory", "-")}
+OBJECTS = {"CreatePrescription": "visit_id", "EndSession": "session_id"}
+"""The fields that name the foreign object, where it is no prescription."""
 HIDDEN = [cell for cell in CELLS if cell.expected == "N"]
 DESCRIPTORS = Path(__file__).parents[2] / "generated" / "descriptors.binpb"
 SAMPLES = 40
@@ -103,7 +105,7 @@ def foreign_and_absent(stage: SignedInStage, cell: Cell) -> tuple[Message, Messa
     prescription = stage.prescription(cell.scene, fresh=False)
     foreign = request_for(stage, cell.rpc, prescription)
     absent = request_for(stage, cell.rpc, prescription)
-    setattr(absent, "visit_id" if cell.rpc == "CreatePrescription" else "prescription_id", NOBODY)
+    setattr(absent, OBJECTS.get(cell.rpc, "prescription_id"), NOBODY)
     return foreign, absent
 
 

@@ -1,7 +1,6 @@
 """A browser's refresh token: an opt-in cookie that no script reads and no other site can use."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from http.cookies import Morsel, SimpleCookie
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +14,6 @@ from medconnect.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from medconnect.options.v1 import access_pb2
 
 from server.api.interceptors.refresh_cookie import COOKIE, HEADER, HOST_COOKIE, RefreshCookie
-from server.auth.rules.lifetimes import Lifetimes
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.proofs import control
 
@@ -111,7 +109,7 @@ async def answered(method: str, *cookies: str, secure: bool = True) -> Any:
             user = user_pb2.User(role=access_pb2.ROLE_PATIENT)
             call.reply = pb.RefreshTokenResponse(user=user, refresh_token=NEW).SerializeToString()
 
-    await RefreshCookie(Lifetimes(timedelta(minutes=30)), secure=secure).intercept(call, proceed)
+    await RefreshCookie(secure=secure).intercept(call, proceed)
     return call
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server.api.clinical import history_mapping
+from server.auth.entities import SignInOrigin
 from server.auth.rules.lifetimes import Lifetime
 from server.auth.storage.sessions import SessionRepository
 from server.clinical.entities import HistoryEntry, NewVisit, PatientChange, VisitType
@@ -29,7 +30,11 @@ async def a_session(clinic: Clinic, lifetime: timedelta = DAY) -> Caller:
     caller = replace(clinic.paula_caller, session_id=new_id())
     async with clinic.work.begin() as tx:
         await tx[SessionRepository].open(
-            caller.session_id, caller.user_id, caller.session_id.bytes, Lifetime(lifetime, lifetime)
+            caller.session_id,
+            caller.user_id,
+            caller.session_id.bytes,
+            Lifetime(lifetime, lifetime),
+            SignInOrigin("", ""),
         )
     return caller
 

@@ -41,6 +41,14 @@ A_RECORD: Final = """
     INSERT INTO patients (id, user_id, reference_number, full_name, sort_name, name_words)
     SELECT id, id, 'PAT-1', full_name, full_name, '' FROM users WHERE id = '{user_id}'
 """
+A_SESSION: Final = """
+    INSERT INTO sessions (id, user_id, created_at, expires_at)
+    VALUES ('{session_id}', '{user_id}', now() - interval '2 h', now() + interval '1 h')
+"""
+ITS_TOKENS: Final = """
+    INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at)
+    SELECT sha256(n::text::bytea), '{session_id}', now() - n * interval '20 min', now() FROM generate_series(1, 3) n
+"""
 RENAME: Final = "UPDATE users SET full_name = '{name}'"
 
 
@@ -140,6 +148,21 @@ async def test_service_reads_past_names_and_cannot_write_them(database_url: str)
         await run(database_url, "UPDATE user_names SET full_name = 'Forged'")  # not even by their owner
     await run(database_url, "SET ROLE medconnect_app", RENAME.format(name="Anna"), "SELECT FROM user_names")
     assert await fetch(database_url, "SELECT full_name FROM user_names ORDER BY since") == [("Ann",), ("Anna",)]
+
+
+async def test_open_sessions_get_last_use_and_no_device(database_url: str) -> None:
+    await schema.downgrade(database_url, "0023")
+    await run(
+        database_url,
+        AN_ACCOUNT.format(user_id=FIRST, name="Ann"),
+        A_SESSION.format(user_id=FIRST, session_id=SECOND),
+        ITS_TOKENS.format(session_id=SECOND),
+    )
+    await schema.upgrade(database_url)
+    known = "SELECT device, address, last_used_at = (SELECT max(issued_at) FROM refresh_tokens) FROM sessions"
+    assert await fetch(database_url, known) == [("", "", True)]
+    await schema.downgrade(database_url, "0023")
+    assert await fetch(database_url, "SELECT id FROM sessions") == [(SECOND,)]
 
 
 @control("S92")

@@ -74,7 +74,7 @@ _ACCESSES: Final = KeysetQuery(
     audit_records,
     conditions={
         **_period,
-        # Only a repeated call that returned its stored response is a success with a reason; it is left out.
+        # A success with a reason that names patients is a repeated call that returned its stored response: left out.
         "reader_id": _record.patient_ids.contains(array([_own_id]))
         & (_record.outcome == Outcome.SUCCESS)
         & (_record.reason == ""),

@@ -1,10 +1,12 @@
 """Maps messages and entities of accounts and sessions to each other."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Final, Protocol
+from uuid import UUID
 
 from medconnect.auth.v1 import auth_service_pb2 as pb
-from medconnect.auth.v1 import user_pb2
+from medconnect.auth.v1 import session_pb2, user_pb2
 from medconnect.clinical.v1 import patient_pb2
 from medconnect.options.v1 import access_pb2
 
@@ -12,7 +14,9 @@ from server.api.wire import enum_pair, fill_page, read_date, timestamp
 from server.auth.entities import (
     AccountChange,
     Application,
+    EndReason,
     OpenedAccount,
+    OpenSession,
     SignedIn,
     Tokens,
     User,
@@ -20,6 +24,7 @@ from server.auth.entities import (
     UserStatus,
 )
 from server.auth.rules.accounts import CHANGEABLE
+from server.auth.rules.devices import UNKNOWN_DEVICE
 from server.auth.tokens.keys import PublishedKey
 from server.identity import Role
 from server.pagination import Page
@@ -27,6 +32,7 @@ from server.patient_details import Gender, PatientDetails, PatientRecord
 
 ROLE_NUMBERS, ROLES = enum_pair(access_pb2.Role, Role, "ROLE")
 STATUS_NUMBERS, STATUSES = enum_pair(user_pb2.UserStatus, UserStatus, "USER_STATUS")
+END_REASONS: Final = enum_pair(session_pb2.EndSessionsReason, EndReason, "END_SESSIONS_REASON")[1]
 _CHANGEABLE: Final = (*CHANGEABLE, "email")
 _GENDERS: Final = enum_pair(patient_pb2.Gender, Gender, "GENDER")[1]
 
@@ -124,6 +130,33 @@ def user_message(user: User) -> user_pb2.User:
     )
 
 
+def session_message(session: OpenSession, current: UUID) -> session_pb2.Session:
+    """Returns a session; current: the id of the session of the call."""
+    return session_pb2.Session(
+        id=str(session.id),
+        device=session.device or UNKNOWN_DEVICE,
+        address=session.address,
+        created_at=timestamp(session.created_at),
+        last_used_at=timestamp(session.last_used_at),
+        expires_at=timestamp(session.expires_at),
+        current=session.id == current,
+    )
+
+
+def sessions_response(page: Page[OpenSession], current: UUID) -> pb.ListSessionsResponse:
+    """Returns the response with a page of the caller's sessions."""
+    response = pb.ListSessionsResponse(sessions=(session_message(one, current) for one in page.items))
+    fill_page(response, page)
+    return response
+
+
+def user_sessions_response(page: Page[OpenSession], current: UUID) -> pb.ListUserSessionsResponse:
+    """Returns the response with a page of an account's sessions."""
+    response = pb.ListUserSessionsResponse(sessions=(session_message(one, current) for one in page.items))
+    fill_page(response, page)
+    return response
+
+
 def register_response(opened: OpenedAccount, tokens: Tokens) -> pb.RegisterResponse:
     """Returns the response with a new account, signed in."""
     return pb.RegisterResponse(
@@ -132,6 +165,7 @@ def register_response(opened: OpenedAccount, tokens: Tokens) -> pb.RegisterRespo
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
         expires_at=timestamp(tokens.expires_at),
+        idle_seconds=_whole_seconds(tokens.idle),
     )
 
 
@@ -147,6 +181,7 @@ def login_response(signed_in: SignedIn) -> pb.LoginResponse:
         access_token=signed_in.tokens.access_token,
         refresh_token=signed_in.tokens.refresh_token,
         expires_at=timestamp(signed_in.tokens.expires_at),
+        idle_seconds=_whole_seconds(signed_in.tokens.idle),
     )
 
 
@@ -157,6 +192,7 @@ def refresh_response(signed_in: SignedIn) -> pb.RefreshTokenResponse:
         access_token=signed_in.tokens.access_token,
         refresh_token=signed_in.tokens.refresh_token,
         expires_at=timestamp(signed_in.tokens.expires_at),
+        idle_seconds=_whole_seconds(signed_in.tokens.idle),
     )
 
 
@@ -171,6 +207,10 @@ def key_set_response(keys: Iterable[PublishedKey]) -> pb.GetKeySetResponse:
     """Returns the keys as a JSON Web Key Set."""
     jwks = (pb.JsonWebKey(kty="OKP", crv="Ed25519", x=key.x, kid=key.key_id, use="sig", alg="EdDSA") for key in keys)
     return pb.GetKeySetResponse(keys=jwks)
+
+
+def _whole_seconds(duration: timedelta) -> int:
+    return int(duration.total_seconds())
 
 
 def _record(record: PatientRecord | None) -> user_pb2.PatientRecord | None:

@@ -11,6 +11,7 @@ from server.api.access_log import mapping as audit_mapping
 from server.api.auth import mapping
 from server.api.wire import page_request, read_uuid
 from server.auth.services.accounts import AccountService
+from server.auth.services.open_sessions import OpenSessionService
 from server.auth.services.passwords import PasswordService
 from server.auth.services.profiles import ProfileService
 from server.auth.services.sessions import SessionService
@@ -27,6 +28,7 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         self,
         accounts: AccountService,
         sessions: SessionService,
+        open_sessions: OpenSessionService,
         passwords: PasswordService,
         profiles: ProfileService,
         access_tokens: AccessTokens,
@@ -34,6 +36,7 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
     ) -> None:
         self._accounts = accounts
         self._sessions = sessions
+        self._open_sessions = open_sessions
         self._passwords = passwords
         self._profiles = profiles
         self._access_tokens = access_tokens
@@ -48,12 +51,26 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         return mapping.login_response(signed_in)
 
     async def RefreshToken(self, request: pb.RefreshTokenRequest, context: Context) -> pb.RefreshTokenResponse:
-        signed_in = await self._sessions.refresh(request.refresh_token)
+        signed_in = await self._sessions.refresh(request.refresh_token, attended=not request.unattended)
         return mapping.refresh_response(signed_in)
 
     async def Logout(self, request: pb.LogoutRequest, context: Context) -> pb.LogoutResponse:
         await self._sessions.logout(current_caller())
         return pb.LogoutResponse()
+
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
+        caller = current_caller()
+        page = await self._open_sessions.list_own(caller, page_request(request))
+        return mapping.sessions_response(page, caller.session_id)
+
+    async def EndSession(self, request: pb.EndSessionRequest, context: Context) -> pb.EndSessionResponse:
+        await self._open_sessions.end(current_caller(), read_uuid(request.session_id))
+        return pb.EndSessionResponse()
+
+    async def EndOtherSessions(
+        self, request: pb.EndOtherSessionsRequest, context: Context
+    ) -> pb.EndOtherSessionsResponse:
+        return pb.EndOtherSessionsResponse(ended_sessions=await self._open_sessions.end_others(current_caller()))
 
     async def ForgotPassword(self, request: pb.ForgotPasswordRequest, context: Context) -> pb.ForgotPasswordResponse:
         await self._passwords.forgot(request.email, current_address(), request.client_nonce)
@@ -109,6 +126,18 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
     async def ReactivateUser(self, request: pb.ReactivateUserRequest, context: Context) -> pb.ReactivateUserResponse:
         user = await self._accounts.reactivate(read_uuid(request.user_id))
         return pb.ReactivateUserResponse(user=mapping.user_message(user))
+
+    async def ListUserSessions(
+        self, request: pb.ListUserSessionsRequest, context: Context
+    ) -> pb.ListUserSessionsResponse:
+        caller, user_id = current_caller(), read_uuid(request.user_id)
+        page = await self._open_sessions.list_of_account(caller, user_id, page_request(request))
+        return mapping.user_sessions_response(page, caller.session_id)
+
+    async def EndUserSessions(self, request: pb.EndUserSessionsRequest, context: Context) -> pb.EndUserSessionsResponse:
+        reason = mapping.END_REASONS[request.reason]
+        ended = await self._open_sessions.end_of_account(read_uuid(request.user_id), reason)
+        return pb.EndUserSessionsResponse(ended_sessions=ended)
 
     async def ListAuditRecords(
         self, request: pb.ListAuditRecordsRequest, context: Context

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from google.protobuf.message import DecodeError
 from medconnect.auth.v1 import auth_service_pb2 as pb
 
-from server.api.auth.mapping import ROLES
 from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.api.interceptors.contract import Method
-from server.auth.rules.lifetimes import Lifetimes
 from server.errors import RefreshTokenInvalid
 
 HEADER: Final = "x-refresh-cookie"
@@ -45,14 +44,12 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class RefreshCookie(Interceptor):
-    """Puts the cookie's token into the request, and the response's token into the cookie.
+    """Puts the cookie's token into the request, and the response's token into the cookie, for as long as it lives.
 
-    lifetimes: how long an unused token lives, and its cookie with it.
     secure: true if browsers reach this instance only over TLS, and must not send the cookie without it.
     """
 
-    def __init__(self, lifetimes: Lifetimes, *, secure: bool) -> None:
-        self._lifetimes = lifetimes
+    def __init__(self, *, secure: bool) -> None:
         plain = f"Path={PATH}; HttpOnly; SameSite=Strict"
         host = "Path=/; HttpOnly; SameSite=Strict; Secure"
         self._attributes = {HOST_COOKIE: host, COOKIE: f"{plain}; Secure"} if secure else {COOKIE: plain}
@@ -81,7 +78,7 @@ class RefreshCookie(Interceptor):
             call.headers["clear-site-data"] = CLEARED
         elif call.reply is not None:
             answer = _ANSWERS[call.method.path].FromString(call.reply)
-            self._set(call, answer.refresh_token, self._lifetimes.of(ROLES[answer.user.role]).idle)
+            self._set(call, answer.refresh_token, timedelta(seconds=answer.idle_seconds))
             answer.ClearField("refresh_token")
             call.reply = answer.SerializeToString()
 
@@ -99,7 +96,7 @@ class RefreshCookie(Interceptor):
         token = self._token(call)
         if token:
             call.body = pb.RefreshTokenRequest(refresh_token=token).SerializeToString() + call.body
-        elif not call.body:
+        elif not _names_token(call.body):
             raise RefreshTokenInvalid()
 
     def _token(self, call: Call) -> str:
@@ -109,6 +106,13 @@ class RefreshCookie(Interceptor):
         """
         found = next(filter(None, (_values(call, name) for name in self._attributes)), [])
         return found[0] if len(found) == 1 and _TOKEN.fullmatch(found[0]) else ""
+
+
+def _names_token(body: bytes) -> bool:
+    try:
+        return bool(pb.RefreshTokenRequest.FromString(body).refresh_token)
+    except DecodeError:  # validation refuses the body
+        return True
 
 
 def _values(call: Call, name: str) -> list[str]:

@@ -122,7 +122,8 @@ class AuditWriter:
     ) -> None:
         """Writes a record, which commits or rolls back with the transaction.
 
-        actor: the account that acts, in a call without a token such as a sign-in. reason: why the call failed.
+        actor: the account that acts, in a call without a token such as a sign-in. reason: why the call failed, or
+        the reason that the actor gave.
         """
         await self._connection.execute(
             _INSERT, audit_params(event, subject, actor=actor, outcome=outcome, reason=reason)

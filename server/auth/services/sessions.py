@@ -1,14 +1,15 @@
 """Use cases of sessions: signing in, refreshing and signing out."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from server.audit import audit_context
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent, Outcome
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.entities import PresentedToken, SignedIn, Tokens, User, UserStatus
+from server.auth.entities import PresentedToken, SignedIn, SignInOrigin, Tokens, User, UserStatus
 from server.auth.password_hashing import Passwords
+from server.auth.rules.devices import device_name
 from server.auth.rules.lifetimes import MAX_SESSIONS, Lifetimes
 from server.auth.services.revocation_cache import RevocationCache
 from server.auth.services.sign_in_attempts import Attempt, SignInAttempts
@@ -91,25 +92,31 @@ class SessionService:
     async def open(self, tx: Transaction, user: User) -> tuple[Caller, Tokens]:
         """Opens a session of an authenticated account. Returns its caller and its tokens."""
         session_id, token = new_id(), new_refresh_token()
-        ends = await tx[SessionRepository].open(session_id, user.id, stored_hash(token), self._lifetimes.of(user.role))
-        return Caller(user.id, user.role, session_id), self._tokens(user, session_id, token, ends)
+        lifetime = self._lifetimes.of(user.role)
+        ends = await tx[SessionRepository].open(session_id, user.id, stored_hash(token), lifetime, _origin())
+        idle_end = ends - lifetime.absolute + lifetime.idle
+        tokens = self._tokens(user, session_id, token, min(idle_end, ends), lifetime.idle)
+        return Caller(user.id, user.role, session_id), tokens
 
-    async def refresh(self, token: str) -> SignedIn:
+    async def refresh(self, token: str, *, attended: bool = True) -> SignedIn:
         """Exchanges a refresh token for the next pair of tokens.
 
+        attended: whether a person has acted since the last refresh; only then does the session's idle time begin again.
         A repeat within 10 seconds, while the next token is unused, gets the same token again: the first response was
         lost. Any other repeat revokes the session, because the token may be stolen. Raises RefreshTokenInvalid, and
         RateLimitExceeded if the session was refreshed too often; only unknown tokens are charged to the client address.
         """
         token_hash, next_token = stored_hash(token), successor(token, self._successor_key)
+        next_hash = stored_hash(next_token)
         async with self._work.begin() as tx:
-            presented = await tx[SessionRepository].presented_for_update(token_hash, stored_hash(next_token))
+            presented = await tx[SessionRepository].presented_for_update(token_hash, next_hash)
             if presented is None:
                 raise RefreshTokenInvalid()
             await self._limiter.replace_charge([(self._refreshes, str(presented.session_id))])
             if not _may_go_on(presented):
                 raise RefreshTokenInvalid()
             reused = presented.used and not presented.repeatable
+            idle_end = presented.idle_end
             if reused:
                 await tx[SessionRepository].revoke(presented.session_id)
                 await tx[AuditWriter].record(
@@ -119,12 +126,13 @@ class SessionService:
                     reason=RefreshTokenInvalid.reason,
                 )
             elif not presented.used:
-                idle = self._lifetimes.of(presented.user.role).idle
-                await tx[SessionRepository].rotate(token_hash, stored_hash(next_token), idle)
+                idle, address = self._lifetimes.of(presented.user.role).idle, _origin().address
+                idle_end = await tx[SessionRepository].rotate(token_hash, next_hash, idle, address, attended=attended)
         if reused:  # raised after the commit
             self._revocations.revoked(presented.session_id)
             raise RefreshTokenInvalid()
-        tokens = self._tokens(presented.user, presented.session_id, next_token, presented.session_ends)
+        ends = min(idle_end, presented.session_ends)
+        tokens = self._tokens(presented.user, presented.session_id, next_token, ends, ends - presented.read_at)
         return SignedIn(presented.user, tokens)
 
     async def logout(self, caller: Caller) -> None:
@@ -134,9 +142,16 @@ class SessionService:
             await tx[AuditWriter].record(AuditEvent.SIGNED_OUT, Subject("account", caller.user_id))
         self._revocations.revoked(caller.session_id)
 
-    def _tokens(self, user: User, session_id: UUID, refresh_token: str, session_ends: datetime) -> Tokens:
-        access_token, expires_at = self._access_tokens.issue(user, session_id, session_ends)
-        return Tokens(access_token, refresh_token, expires_at)
+    def _tokens(self, user: User, session_id: UUID, refresh_token: str, ends: datetime, idle: timedelta) -> Tokens:
+        """Returns the tokens of a session that ends then unless a person acts; no access token lives longer."""
+        access_token, expires_at = self._access_tokens.issue(user, session_id, ends)
+        return Tokens(access_token, refresh_token, expires_at, idle)
+
+
+def _origin() -> SignInOrigin:
+    """Returns where the current call comes from, as the audit records it."""
+    call = audit_context.current()
+    return SignInOrigin("", "") if call is None else SignInOrigin(device_name(call.user_agent), call.address)
 
 
 def _may_go_on(presented: PresentedToken) -> bool:

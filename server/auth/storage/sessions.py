@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Interval, LargeBinary, Uuid, bindparam, func, select, text, update
+from sqlalchemy import Boolean, Interval, LargeBinary, Text, Uuid, bindparam, func, select, text, update
 
-from server.auth.entities import PresentedToken, SessionRights, UserStatus
+from server.auth.entities import PresentedToken, SessionRights, SignInOrigin, UserStatus
 from server.auth.rules.lifetimes import Lifetime
 from server.auth.storage.accounts import USER_COLUMNS, user_of
 from server.auth.storage.tables import refresh_tokens, sessions, users
 from server.db.connection import Connection
+from server.errors import NotFound
 
 HISTORY_OPEN: Final = timedelta(minutes=10)
 """How long a medical history stays open to the session that entered the code."""
@@ -21,7 +22,8 @@ REPEAT_WINDOW: Final = timedelta(seconds=10)
 _OPEN: Final = text(
     """
     WITH opened AS (
-        INSERT INTO sessions (id, user_id, expires_at) VALUES (:session_id, :user_id, now() + :absolute)
+        INSERT INTO sessions (id, user_id, expires_at, device, address)
+        VALUES (:session_id, :user_id, now() + :absolute, :device, :address)
         RETURNING id, expires_at
     ), issued AS (
         INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
@@ -35,6 +37,8 @@ _OPEN: Final = text(
     bindparam("token_hash", type_=LargeBinary),
     bindparam("absolute", type_=Interval),
     bindparam("idle", type_=Interval),
+    bindparam("device", type_=Text),
+    bindparam("address", type_=Text),
 )
 
 # Only sessions that can still be refreshed count; a session that expired unused does not.
@@ -62,41 +66,56 @@ _LOCK_FAMILY: Final = (
 )
 
 _next_token = refresh_tokens.alias("successor")
+_next_end = (
+    select(_next_token.c.expires_at)
+    .where(_next_token.c.token_hash == bindparam("successor_hash"), _next_token.c.used_at.is_(None))
+    .scalar_subquery()
+)
 _PRESENTED: Final = (
     select(
         *USER_COLUMNS,
         sessions.c.id.label("session_id"),
+        func.now().label("read_at"),
         sessions.c.expires_at.label("session_ends"),
+        func.coalesce(_next_end, refresh_tokens.c.expires_at).label("idle_end"),
         (sessions.c.revoked_at.is_(None) & (sessions.c.expires_at > func.now())).label("session_open"),
         refresh_tokens.c.used_at.is_not(None).label("used"),
         (refresh_tokens.c.expires_at <= func.now()).label("idle_too_long"),
-        func.coalesce(
-            (refresh_tokens.c.used_at > func.now() - REPEAT_WINDOW)
-            & select(_next_token.c.token_hash)
-            .where(_next_token.c.token_hash == bindparam("successor_hash"), _next_token.c.used_at.is_(None))
-            .exists(),
-            False,
-        ).label("repeatable"),
+        func.coalesce((refresh_tokens.c.used_at > func.now() - REPEAT_WINDOW) & _next_end.is_not(None), False).label(
+            "repeatable"
+        ),
     )
     .join_from(refresh_tokens, sessions)
     .join(users)
     .where(refresh_tokens.c.token_hash == bindparam("token_hash"))
 )
 
+# Without a person the next token expires when the used one would have, so that programs keep no session alive.
 _ROTATE: Final = text(
     """
     WITH used AS (
-        UPDATE refresh_tokens SET used_at = now() WHERE token_hash = :token_hash RETURNING session_id
+        UPDATE refresh_tokens SET used_at = now() WHERE token_hash = :token_hash RETURNING session_id, expires_at
+    ), attended AS (
+        UPDATE sessions SET last_used_at = now(), address = :address
+        FROM used WHERE sessions.id = used.session_id AND :attended
     )
     INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
-    SELECT :successor_hash, session_id, now() + :idle FROM used
+    SELECT :successor_hash, session_id, CASE WHEN :attended THEN now() + :idle ELSE expires_at END FROM used
+    RETURNING expires_at
     """
 ).bindparams(
     bindparam("token_hash", type_=LargeBinary),
     bindparam("successor_hash", type_=LargeBinary),
     bindparam("idle", type_=Interval),
+    bindparam("address", type_=Text),
+    bindparam("attended", type_=Boolean),
 )
 
+_END_OWN: Final = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("session_id"), sessions.c.user_id == bindparam("of_user"))
+    .values(revoked_at=func.coalesce(sessions.c.revoked_at, func.now()))
+)
 _REVOKE: Final = (
     update(sessions)
     .where(sessions.c.id == bindparam("session_id"), sessions.c.revoked_at.is_(None))
@@ -143,7 +162,9 @@ class SessionRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def open(self, session_id: UUID, user_id: UUID, token_hash: bytes, lifetime: Lifetime) -> datetime:
+    async def open(
+        self, session_id: UUID, user_id: UUID, token_hash: bytes, lifetime: Lifetime, origin: SignInOrigin
+    ) -> datetime:
         """Stores a new session with its first refresh token and returns its absolute end."""
         values = {
             "session_id": session_id,
@@ -151,6 +172,8 @@ class SessionRepository:
             "token_hash": token_hash,
             "absolute": lifetime.absolute,
             "idle": lifetime.idle,
+            "device": origin.device,
+            "address": origin.address,
         }
         ends: datetime = await self._connection.scalar(_OPEN, values)
         return ends
@@ -170,21 +193,41 @@ class SessionRepository:
         return PresentedToken(
             session_id=row["session_id"],
             user=user_of(row),
+            read_at=row["read_at"],
             session_ends=row["session_ends"],
+            idle_end=row["idle_end"],
             session_open=row["session_open"],
             used=row["used"],
             idle_too_long=row["idle_too_long"],
             repeatable=row["repeatable"],
         )
 
-    async def rotate(self, token_hash: bytes, successor_hash: bytes, idle: timedelta) -> None:
-        """Marks a refresh token as used and stores its successor, which expires after `idle` if it is not used."""
-        values = {"token_hash": token_hash, "successor_hash": successor_hash, "idle": idle}
-        await self._connection.execute(_ROTATE, values)
+    async def rotate(
+        self, token_hash: bytes, successor_hash: bytes, idle: timedelta, address: str, *, attended: bool
+    ) -> datetime:
+        """Marks a refresh token as used, stores its successor, and returns when that expires if it is not used.
+
+        attended: a person has acted, so the successor lives for `idle`, and the session was used now, from `address`;
+        otherwise it expires when the used token would have.
+        """
+        values = {
+            "token_hash": token_hash,
+            "successor_hash": successor_hash,
+            "idle": idle,
+            "address": address,
+            "attended": attended,
+        }
+        ends: datetime = await self._connection.scalar(_ROTATE, values)
+        return ends
 
     async def revoke(self, session_id: UUID) -> None:
         """Revokes a session; one that was revoked before does not change."""
         await self._connection.execute(_REVOKE, {"session_id": session_id})
+
+    async def end_own(self, user_id: UUID, session_id: UUID) -> None:
+        """Revokes a session of an account; one that was revoked before does not change. Raises NotFound."""
+        if not await self._connection.execute(_END_OWN, {"of_user": user_id, "session_id": session_id}):
+            raise NotFound("session")
 
     async def end_all(self, user_id: UUID, *, but: UUID | None = None) -> Set[UUID]:
         """Revokes and returns the account's sessions, all or all except `but`. Lock the account first."""

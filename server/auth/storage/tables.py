@@ -110,10 +110,17 @@ sessions = Table(
     timestamp_column("expires_at"),
     timestamp_column("revoked_at", nullable=True),
     timestamp_column("history_until", nullable=True),
+    text_column("device"),
+    text_column("address"),
+    timestamp_column("last_used_at", now=True),
     Index("ix_sessions_expires_at", "expires_at"),
     Index("ix_sessions_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
 )
-"""One row per sign-in; its refresh tokens are one family. `history_until`: the end of access to a patient's history."""
+"""One row per sign-in; its refresh tokens are one family.
+
+history_until: the end of access to a patient's history. device, address: shown to the session's owner and to admins,
+empty if they are unknown. last_used_at: the sign-in, or the last refresh after a person acted.
+"""
 
 refresh_tokens = Table(
     "refresh_tokens",

@@ -61,6 +61,21 @@ class AuthServiceStub:
                 request_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutRequest.SerializeToString,
                 response_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutResponse.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/ListSessions',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.EndSession = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/EndSession',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndSessionRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndSessionResponse.FromString,
+                _registered_method=True)
+        self.EndOtherSessions = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/EndOtherSessions',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndOtherSessionsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndOtherSessionsResponse.FromString,
+                _registered_method=True)
         self.ForgotPassword = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/ForgotPassword',
                 request_serializer=medconnect_dot_auth_dot_v1_dot_password__pb2.ForgotPasswordRequest.SerializeToString,
@@ -126,6 +141,16 @@ class AuthServiceStub:
                 request_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserRequest.SerializeToString,
                 response_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserResponse.FromString,
                 _registered_method=True)
+        self.ListUserSessions = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/ListUserSessions',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.ListUserSessionsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.ListUserSessionsResponse.FromString,
+                _registered_method=True)
+        self.EndUserSessions = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/EndUserSessions',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndUserSessionsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndUserSessionsResponse.FromString,
+                _registered_method=True)
         self.ListAuditRecords = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/ListAuditRecords',
                 request_serializer=medconnect_dot_auth_dot_v1_dot_audit__record__pb2.ListAuditRecordsRequest.SerializeToString,
@@ -167,7 +192,8 @@ class AuthServiceServicer:
         """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
         within 10 s returns the same successor, because a response may have been lost; repeating it later revokes the
         session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the server exchanges the
-        cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. Errors:
+        cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. A session ends
+        when no person has used it for a time; clients that refresh without a person set `unattended`. Errors:
         REFRESH_TOKEN_INVALID, with that header also for a call without any token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -177,6 +203,28 @@ class AuthServiceServicer:
     def Logout(self, request, context):
         """Ends the session of the access token. None of the session's tokens is accepted any more. A REST call with the
         header `x-refresh-cookie: true` also deletes the browser's cookie.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSessions(self, request, context):
+        """Lists the caller's own sessions that have not ended, newest first. Errors: PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndSession(self, request, context):
+        """Ends one of the caller's own sessions, as Logout ends the current one. Ending it twice changes nothing. Errors:
+        RESOURCE_NOT_FOUND, also for a session of another account.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndOtherSessions(self, request, context):
+        """Ends all of the caller's own sessions but that of the call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -295,6 +343,20 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUserSessions(self, request, context):
+        """Lists the sessions of an account that have not ended, newest first. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndUserSessions(self, request, context):
+        """Ends all sessions of an account. The account stays as it is and can sign in again. Errors: RESOURCE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAuditRecords(self, request, context):
         """Lists the records of the audit log, newest first. Reading the audit log is recorded too. Errors: VALIDATION_FAILED,
         PAGE_TOKEN_INVALID.
@@ -325,6 +387,21 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.Logout,
                     request_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutRequest.FromString,
                     response_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutResponse.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.ListSessionsRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'EndSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSession,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndSessionRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndSessionResponse.SerializeToString,
+            ),
+            'EndOtherSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndOtherSessions,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndOtherSessionsRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndOtherSessionsResponse.SerializeToString,
             ),
             'ForgotPassword': grpc.unary_unary_rpc_method_handler(
                     servicer.ForgotPassword,
@@ -390,6 +467,16 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ReactivateUser,
                     request_deserializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserRequest.FromString,
                     response_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserResponse.SerializeToString,
+            ),
+            'ListUserSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUserSessions,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.ListUserSessionsRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.ListUserSessionsResponse.SerializeToString,
+            ),
+            'EndUserSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndUserSessions,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndUserSessionsRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_session__pb2.EndUserSessionsResponse.SerializeToString,
             ),
             'ListAuditRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditRecords,
@@ -506,6 +593,87 @@ class AuthService:
             '/medconnect.auth.v1.AuthService/Logout',
             medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutRequest.SerializeToString,
             medconnect_dot_auth_dot_v1_dot_session__pb2.LogoutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/ListSessions',
+            medconnect_dot_auth_dot_v1_dot_session__pb2.ListSessionsRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/EndSession',
+            medconnect_dot_auth_dot_v1_dot_session__pb2.EndSessionRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.EndSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndOtherSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/EndOtherSessions',
+            medconnect_dot_auth_dot_v1_dot_session__pb2.EndOtherSessionsRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.EndOtherSessionsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -857,6 +1025,60 @@ class AuthService:
             '/medconnect.auth.v1.AuthService/ReactivateUser',
             medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserRequest.SerializeToString,
             medconnect_dot_auth_dot_v1_dot_user__pb2.ReactivateUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUserSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/ListUserSessions',
+            medconnect_dot_auth_dot_v1_dot_session__pb2.ListUserSessionsRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.ListUserSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndUserSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/EndUserSessions',
+            medconnect_dot_auth_dot_v1_dot_session__pb2.EndUserSessionsRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_session__pb2.EndUserSessionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

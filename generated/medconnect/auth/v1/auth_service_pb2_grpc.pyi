@@ -32,12 +32,29 @@ from medconnect.auth.v1.profile_pb2 import UpdateCurrentUserRequest as UpdateCur
 from medconnect.auth.v1.profile_pb2 import UpdateCurrentUserResponse as UpdateCurrentUserResponse
 from medconnect.auth.v1.registration_pb2 import RegisterRequest as RegisterRequest
 from medconnect.auth.v1.registration_pb2 import RegisterResponse as RegisterResponse
+from medconnect.auth.v1.session_pb2 import END_SESSIONS_REASON_DEVICE_LOST as END_SESSIONS_REASON_DEVICE_LOST
+from medconnect.auth.v1.session_pb2 import END_SESSIONS_REASON_LEFT_SIGNED_IN as END_SESSIONS_REASON_LEFT_SIGNED_IN
+from medconnect.auth.v1.session_pb2 import END_SESSIONS_REASON_MISUSE_SUSPECTED as END_SESSIONS_REASON_MISUSE_SUSPECTED
+from medconnect.auth.v1.session_pb2 import END_SESSIONS_REASON_OTHER as END_SESSIONS_REASON_OTHER
+from medconnect.auth.v1.session_pb2 import END_SESSIONS_REASON_UNSPECIFIED as END_SESSIONS_REASON_UNSPECIFIED
+from medconnect.auth.v1.session_pb2 import EndOtherSessionsRequest as EndOtherSessionsRequest
+from medconnect.auth.v1.session_pb2 import EndOtherSessionsResponse as EndOtherSessionsResponse
+from medconnect.auth.v1.session_pb2 import EndSessionRequest as EndSessionRequest
+from medconnect.auth.v1.session_pb2 import EndSessionResponse as EndSessionResponse
+from medconnect.auth.v1.session_pb2 import EndSessionsReason as EndSessionsReason
+from medconnect.auth.v1.session_pb2 import EndUserSessionsRequest as EndUserSessionsRequest
+from medconnect.auth.v1.session_pb2 import EndUserSessionsResponse as EndUserSessionsResponse
+from medconnect.auth.v1.session_pb2 import ListSessionsRequest as ListSessionsRequest
+from medconnect.auth.v1.session_pb2 import ListSessionsResponse as ListSessionsResponse
+from medconnect.auth.v1.session_pb2 import ListUserSessionsRequest as ListUserSessionsRequest
+from medconnect.auth.v1.session_pb2 import ListUserSessionsResponse as ListUserSessionsResponse
 from medconnect.auth.v1.session_pb2 import LoginRequest as LoginRequest
 from medconnect.auth.v1.session_pb2 import LoginResponse as LoginResponse
 from medconnect.auth.v1.session_pb2 import LogoutRequest as LogoutRequest
 from medconnect.auth.v1.session_pb2 import LogoutResponse as LogoutResponse
 from medconnect.auth.v1.session_pb2 import RefreshTokenRequest as RefreshTokenRequest
 from medconnect.auth.v1.session_pb2 import RefreshTokenResponse as RefreshTokenResponse
+from medconnect.auth.v1.session_pb2 import Session as Session
 from medconnect.auth.v1.user_pb2 import CreateUserRequest as CreateUserRequest
 from medconnect.auth.v1.user_pb2 import CreateUserResponse as CreateUserResponse
 from medconnect.auth.v1.user_pb2 import DeactivateUserRequest as DeactivateUserRequest
@@ -106,13 +123,22 @@ class AuthServiceStub:
     """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
     within 10 s returns the same successor, because a response may have been lost; repeating it later revokes the
     session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the server exchanges the
-    cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. Errors:
+    cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. A session ends
+    when no person has used it for a time; clients that refresh without a person set `unattended`. Errors:
     REFRESH_TOKEN_INVALID, with that header also for a call without any token.
     """
     Logout: _grpc.UnaryUnaryMultiCallable[_session_pb2.LogoutRequest, _session_pb2.LogoutResponse]
     """Ends the session of the access token. None of the session's tokens is accepted any more. A REST call with the
     header `x-refresh-cookie: true` also deletes the browser's cookie.
     """
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.ListSessionsRequest, _session_pb2.ListSessionsResponse]
+    """Lists the caller's own sessions that have not ended, newest first. Errors: PAGE_TOKEN_INVALID."""
+    EndSession: _grpc.UnaryUnaryMultiCallable[_session_pb2.EndSessionRequest, _session_pb2.EndSessionResponse]
+    """Ends one of the caller's own sessions, as Logout ends the current one. Ending it twice changes nothing. Errors:
+    RESOURCE_NOT_FOUND, also for a session of another account.
+    """
+    EndOtherSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.EndOtherSessionsRequest, _session_pb2.EndOtherSessionsResponse]
+    """Ends all of the caller's own sessions but that of the call."""
     ForgotPassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ForgotPasswordRequest, _password_pb2.ForgotPasswordResponse]
     """Emails a code for setting a new password, if the account exists. The response is the same, and takes the same time,
     for every address, so that it does not reveal which accounts exist. The code is bound to the requesting client: by
@@ -172,6 +198,10 @@ class AuthServiceStub:
     """Reactivates a deactivated account. The account returns to its former state: a licence that was not verified before
     is not verified now. Reactivating an account that is not deactivated changes nothing. Errors: RESOURCE_NOT_FOUND.
     """
+    ListUserSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.ListUserSessionsRequest, _session_pb2.ListUserSessionsResponse]
+    """Lists the sessions of an account that have not ended, newest first. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID."""
+    EndUserSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.EndUserSessionsRequest, _session_pb2.EndUserSessionsResponse]
+    """Ends all sessions of an account. The account stays as it is and can sign in again. Errors: RESOURCE_NOT_FOUND."""
     ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_audit_record_pb2.ListAuditRecordsRequest, _audit_record_pb2.ListAuditRecordsResponse]
     """Lists the records of the audit log, newest first. Reading the audit log is recorded too. Errors: VALIDATION_FAILED,
     PAGE_TOKEN_INVALID.
@@ -204,13 +234,22 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
     within 10 s returns the same successor, because a response may have been lost; repeating it later revokes the
     session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the server exchanges the
-    cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. Errors:
+    cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. A session ends
+    when no person has used it for a time; clients that refresh without a person set `unattended`. Errors:
     REFRESH_TOKEN_INVALID, with that header also for a call without any token.
     """
     Logout: _aio.UnaryUnaryMultiCallable[_session_pb2.LogoutRequest, _session_pb2.LogoutResponse]  # type: ignore[assignment]
     """Ends the session of the access token. None of the session's tokens is accepted any more. A REST call with the
     header `x-refresh-cookie: true` also deletes the browser's cookie.
     """
+    ListSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.ListSessionsRequest, _session_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """Lists the caller's own sessions that have not ended, newest first. Errors: PAGE_TOKEN_INVALID."""
+    EndSession: _aio.UnaryUnaryMultiCallable[_session_pb2.EndSessionRequest, _session_pb2.EndSessionResponse]  # type: ignore[assignment]
+    """Ends one of the caller's own sessions, as Logout ends the current one. Ending it twice changes nothing. Errors:
+    RESOURCE_NOT_FOUND, also for a session of another account.
+    """
+    EndOtherSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.EndOtherSessionsRequest, _session_pb2.EndOtherSessionsResponse]  # type: ignore[assignment]
+    """Ends all of the caller's own sessions but that of the call."""
     ForgotPassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ForgotPasswordRequest, _password_pb2.ForgotPasswordResponse]  # type: ignore[assignment]
     """Emails a code for setting a new password, if the account exists. The response is the same, and takes the same time,
     for every address, so that it does not reveal which accounts exist. The code is bound to the requesting client: by
@@ -270,6 +309,10 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Reactivates a deactivated account. The account returns to its former state: a licence that was not verified before
     is not verified now. Reactivating an account that is not deactivated changes nothing. Errors: RESOURCE_NOT_FOUND.
     """
+    ListUserSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.ListUserSessionsRequest, _session_pb2.ListUserSessionsResponse]  # type: ignore[assignment]
+    """Lists the sessions of an account that have not ended, newest first. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID."""
+    EndUserSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.EndUserSessionsRequest, _session_pb2.EndUserSessionsResponse]  # type: ignore[assignment]
+    """Ends all sessions of an account. The account stays as it is and can sign in again. Errors: RESOURCE_NOT_FOUND."""
     ListAuditRecords: _aio.UnaryUnaryMultiCallable[_audit_record_pb2.ListAuditRecordsRequest, _audit_record_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
     """Lists the records of the audit log, newest first. Reading the audit log is recorded too. Errors: VALIDATION_FAILED,
     PAGE_TOKEN_INVALID.
@@ -317,7 +360,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
         within 10 s returns the same successor, because a response may have been lost; repeating it later revokes the
         session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the server exchanges the
-        cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. Errors:
+        cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. A session ends
+        when no person has used it for a time; clients that refresh without a person set `unattended`. Errors:
         REFRESH_TOKEN_INVALID, with that header also for a call without any token.
         """
 
@@ -330,6 +374,32 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Ends the session of the access token. None of the session's tokens is accepted any more. A REST call with the
         header `x-refresh-cookie: true` also deletes the browser's cookie.
         """
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _session_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_pb2.ListSessionsResponse, _abc.Awaitable[_session_pb2.ListSessionsResponse]]:
+        """Lists the caller's own sessions that have not ended, newest first. Errors: PAGE_TOKEN_INVALID."""
+
+    @_abc_1.abstractmethod
+    def EndSession(
+        self,
+        request: _session_pb2.EndSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_pb2.EndSessionResponse, _abc.Awaitable[_session_pb2.EndSessionResponse]]:
+        """Ends one of the caller's own sessions, as Logout ends the current one. Ending it twice changes nothing. Errors:
+        RESOURCE_NOT_FOUND, also for a session of another account.
+        """
+
+    @_abc_1.abstractmethod
+    def EndOtherSessions(
+        self,
+        request: _session_pb2.EndOtherSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_pb2.EndOtherSessionsResponse, _abc.Awaitable[_session_pb2.EndOtherSessionsResponse]]:
+        """Ends all of the caller's own sessions but that of the call."""
 
     @_abc_1.abstractmethod
     def ForgotPassword(
@@ -467,6 +537,22 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reactivates a deactivated account. The account returns to its former state: a licence that was not verified before
         is not verified now. Reactivating an account that is not deactivated changes nothing. Errors: RESOURCE_NOT_FOUND.
         """
+
+    @_abc_1.abstractmethod
+    def ListUserSessions(
+        self,
+        request: _session_pb2.ListUserSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_pb2.ListUserSessionsResponse, _abc.Awaitable[_session_pb2.ListUserSessionsResponse]]:
+        """Lists the sessions of an account that have not ended, newest first. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID."""
+
+    @_abc_1.abstractmethod
+    def EndUserSessions(
+        self,
+        request: _session_pb2.EndUserSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_pb2.EndUserSessionsResponse, _abc.Awaitable[_session_pb2.EndUserSessionsResponse]]:
+        """Ends all sessions of an account. The account stays as it is and can sign in again. Errors: RESOURCE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListAuditRecords(

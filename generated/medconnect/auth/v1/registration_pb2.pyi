@@ -196,10 +196,13 @@ class RegisterResponse(_message.Message):
     ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    IDLE_SECONDS_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The access token, for the `authorization` metadata or header of later calls: `Bearer <token>`."""
     refresh_token: _builtins.str
     """The token that RefreshToken exchanges for the next pair; keep it secret. Empty if the cookie holds it."""
+    idle_seconds: _builtins.int
+    """The seconds after which the session ends, unless it is refreshed before because a person acted."""
     @_builtins.property
     def user(self) -> _user_pb2.User:
         """The account."""
@@ -220,10 +223,11 @@ class RegisterResponse(_message.Message):
         access_token: _builtins.str = ...,
         refresh_token: _builtins.str = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        idle_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "patient", b"patient", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expires_at", b"expires_at", "patient", b"patient", "refresh_token", b"refresh_token", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expires_at", b"expires_at", "idle_seconds", b"idle_seconds", "patient", b"patient", "refresh_token", b"refresh_token", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

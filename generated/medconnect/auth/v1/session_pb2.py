@@ -28,7 +28,7 @@ from medconnect.auth.v1 import user_pb2 as medconnect_dot_auth_dot_v1_dot_user__
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n medconnect/auth/v1/session.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmedconnect/auth/v1/user.proto\x1a\"medconnect/options/v1/access.proto\"O\n\x0cLoginRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfe\x01\x12$\n\x08password\x18\x02 \x01(\tB\x12\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\"\x94\x01\n\rLoginResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x13RefreshTokenRequest\x12)\n\rrefresh_token\x18\x01 \x01(\tB\x12\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x90\xb5\x18\x02\x98\xb5\x18\x01\"\x9b\x01\n\x14RefreshTokenResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n medconnect/auth/v1/session.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmedconnect/auth/v1/user.proto\x1a\"medconnect/options/v1/access.proto\"O\n\x0cLoginRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfe\x01\x12$\n\x08password\x18\x02 \x01(\tB\x12\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\"\xaa\x01\n\rLoginResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cidle_seconds\x18\x05 \x01(\x05\"h\n\x13RefreshTokenRequest\x12)\n\rrefresh_token\x18\x01 \x01(\tB\x12\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x90\xb5\x18\x02\x98\xb5\x18\x01\x12\x17\n\nunattended\x18\x02 \x01(\x08H\x00\x88\x01\x01\x42\r\n\x0b_unattended\"\xb1\x01\n\x14RefreshTokenResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.medconnect.auth.v1.User\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cidle_seconds\x18\x05 \x01(\x05\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse\"\xd9\x01\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x07 \x01(\x08\"x\n\x13ListSessionsRequest\x12!\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x00\x88\x01\x01\x12!\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x91\x01\n\x14ListSessionsResponse\x12-\n\x08sessions\x18\x01 \x03(\x0b\x32\x1b.medconnect.auth.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\"1\n\x11\x45ndSessionRequest\x12\x1c\n\nsession_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x14\n\x12\x45ndSessionResponse\"\x19\n\x17\x45ndOtherSessionsRequest\"2\n\x18\x45ndOtherSessionsResponse\x12\x16\n\x0e\x65nded_sessions\x18\x01 \x01(\x05\"\x97\x01\n\x17ListUserSessionsRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x00\x88\x01\x01\x12!\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x95\x01\n\x18ListUserSessionsResponse\x12-\n\x08sessions\x18\x01 \x03(\x0b\x32\x1b.medconnect.auth.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\"v\n\x16\x45ndUserSessionsRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x41\n\x06reason\x18\x02 \x01(\x0e\x32%.medconnect.auth.v1.EndSessionsReasonB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"1\n\x17\x45ndUserSessionsResponse\x12\x16\n\x0e\x65nded_sessions\x18\x01 \x01(\x05*\xce\x01\n\x11\x45ndSessionsReason\x12#\n\x1f\x45ND_SESSIONS_REASON_UNSPECIFIED\x10\x00\x12#\n\x1f\x45ND_SESSIONS_REASON_DEVICE_LOST\x10\x01\x12(\n$END_SESSIONS_REASON_MISUSE_SUSPECTED\x10\x02\x12&\n\"END_SESSIONS_REASON_LEFT_SIGNED_IN\x10\x03\x12\x1d\n\x19\x45ND_SESSIONS_REASON_OTHER\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,16 +41,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGINREQUEST'].fields_by_name['password']._serialized_options = b'\272H\007r\005\020\001(\200\010\220\265\030\002\230\265\030\001'
   _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._loaded_options = None
   _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\272H\007r\005\020\001\030\310\001\220\265\030\002\230\265\030\001'
+  _globals['_LISTSESSIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTSESSIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTSESSIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTSESSIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_ENDSESSIONREQUEST'].fields_by_name['session_id']._loaded_options = None
+  _globals['_ENDSESSIONREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_LISTUSERSESSIONSREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_LISTUSERSESSIONSREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_LISTUSERSESSIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTUSERSESSIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTUSERSESSIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTUSERSESSIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_ENDUSERSESSIONSREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_ENDUSERSESSIONSREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_ENDUSERSESSIONSREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_ENDUSERSESSIONSREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_ENDSESSIONSREASON']._serialized_start=1880
+  _globals['_ENDSESSIONSREASON']._serialized_end=2086
   _globals['_LOGINREQUEST']._serialized_start=185
   _globals['_LOGINREQUEST']._serialized_end=264
   _globals['_LOGINRESPONSE']._serialized_start=267
-  _globals['_LOGINRESPONSE']._serialized_end=415
-  _globals['_REFRESHTOKENREQUEST']._serialized_start=417
-  _globals['_REFRESHTOKENREQUEST']._serialized_end=481
-  _globals['_REFRESHTOKENRESPONSE']._serialized_start=484
-  _globals['_REFRESHTOKENRESPONSE']._serialized_end=639
-  _globals['_LOGOUTREQUEST']._serialized_start=641
-  _globals['_LOGOUTREQUEST']._serialized_end=656
-  _globals['_LOGOUTRESPONSE']._serialized_start=658
-  _globals['_LOGOUTRESPONSE']._serialized_end=674
+  _globals['_LOGINRESPONSE']._serialized_end=437
+  _globals['_REFRESHTOKENREQUEST']._serialized_start=439
+  _globals['_REFRESHTOKENREQUEST']._serialized_end=543
+  _globals['_REFRESHTOKENRESPONSE']._serialized_start=546
+  _globals['_REFRESHTOKENRESPONSE']._serialized_end=723
+  _globals['_LOGOUTREQUEST']._serialized_start=725
+  _globals['_LOGOUTREQUEST']._serialized_end=740
+  _globals['_LOGOUTRESPONSE']._serialized_start=742
+  _globals['_LOGOUTRESPONSE']._serialized_end=758
+  _globals['_SESSION']._serialized_start=761
+  _globals['_SESSION']._serialized_end=978
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=980
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1100
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1103
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1248
+  _globals['_ENDSESSIONREQUEST']._serialized_start=1250
+  _globals['_ENDSESSIONREQUEST']._serialized_end=1299
+  _globals['_ENDSESSIONRESPONSE']._serialized_start=1301
+  _globals['_ENDSESSIONRESPONSE']._serialized_end=1321
+  _globals['_ENDOTHERSESSIONSREQUEST']._serialized_start=1323
+  _globals['_ENDOTHERSESSIONSREQUEST']._serialized_end=1348
+  _globals['_ENDOTHERSESSIONSRESPONSE']._serialized_start=1350
+  _globals['_ENDOTHERSESSIONSRESPONSE']._serialized_end=1400
+  _globals['_LISTUSERSESSIONSREQUEST']._serialized_start=1403
+  _globals['_LISTUSERSESSIONSREQUEST']._serialized_end=1554
+  _globals['_LISTUSERSESSIONSRESPONSE']._serialized_start=1557
+  _globals['_LISTUSERSESSIONSRESPONSE']._serialized_end=1706
+  _globals['_ENDUSERSESSIONSREQUEST']._serialized_start=1708
+  _globals['_ENDUSERSESSIONSREQUEST']._serialized_end=1826
+  _globals['_ENDUSERSESSIONSRESPONSE']._serialized_start=1828
+  _globals['_ENDUSERSESSIONSRESPONSE']._serialized_end=1877
 # @@protoc_insertion_point(module_scope)

@@ -118,6 +118,14 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """An admin emitted a test event."""
     AUDIT_EVENT_ACCESS_DENIED: _AuditEvent.ValueType  # 47
     """A caller without permission called a method whose successes are not recorded; `rpc` names the method."""
+    AUDIT_EVENT_SESSION_ENDED: _AuditEvent.ValueType  # 48
+    """An account's owner ended one of their sessions from another."""
+    AUDIT_EVENT_OTHER_SESSIONS_ENDED: _AuditEvent.ValueType  # 49
+    """An account's owner ended all of their other sessions."""
+    AUDIT_EVENT_ACCOUNT_SESSIONS_LISTED: _AuditEvent.ValueType  # 50
+    """The sessions of another person's account were listed."""
+    AUDIT_EVENT_ACCOUNT_SESSIONS_ENDED: _AuditEvent.ValueType  # 51
+    """An admin ended the sessions of an account; `reason` is the reason that the admin gave."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """The event of an audit record. The record contains it with actor, address, time, object and outcome, and never a name
@@ -220,6 +228,14 @@ AUDIT_EVENT_TEST_EVENT_EMITTED: AuditEvent.ValueType  # 46
 """An admin emitted a test event."""
 AUDIT_EVENT_ACCESS_DENIED: AuditEvent.ValueType  # 47
 """A caller without permission called a method whose successes are not recorded; `rpc` names the method."""
+AUDIT_EVENT_SESSION_ENDED: AuditEvent.ValueType  # 48
+"""An account's owner ended one of their sessions from another."""
+AUDIT_EVENT_OTHER_SESSIONS_ENDED: AuditEvent.ValueType  # 49
+"""An account's owner ended all of their other sessions."""
+AUDIT_EVENT_ACCOUNT_SESSIONS_LISTED: AuditEvent.ValueType  # 50
+"""The sessions of another person's account were listed."""
+AUDIT_EVENT_ACCOUNT_SESSIONS_ENDED: AuditEvent.ValueType  # 51
+"""An admin ended the sessions of an account; `reason` is the reason that the admin gave."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:
