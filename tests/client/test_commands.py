@@ -87,7 +87,7 @@ def test_a_rejected_prescription(terminal: Terminal, number: str) -> None:
 
 
 def test_what_people_see_fits_into_80_columns(terminal: Terminal, number: str) -> None:
-    for command in (f"scan {number}", f"claim {number}", "history", f"log {number}", "status", "--help"):
+    for command in (f"scan {number}", f"claim {number}", "history", f"log {number}", "status", "sessions", "--help"):
         result = terminal.run(command)
         assert result.exit_code == Exit.DONE, result.output
         assert max(map(len, result.output.splitlines())) <= 80
@@ -103,6 +103,20 @@ def test_without_a_session_one_is_told_to_sign_in(actors: Actors, tmp_path: Path
 def test_signing_out_ends_the_session(terminal: Terminal) -> None:
     terminal.json("sign-out")
     terminal.refused("history", Exit.SIGN_IN)
+
+
+def test_s101_sessions_are_listed_and_ended_by_commands(terminal: Terminal, actors: Actors) -> None:
+    own, first = terminal.json("sessions")
+    assert (own["device"], own["current"], first["current"]) == ("MedConnect client", True, False)
+    email = terminal.json("status")["email"]
+    others = [actors.session_id(actors.sign_in(email)) for _ in range(2)]
+    assert terminal.json(f"end-session {first['id']}") == {"endedSessions": 1}
+    assert {session["id"] for session in terminal.json("sessions")} == {own["id"], *others}
+    assert terminal.json("end-session --others") == {"endedSessions": 2}
+    assert [session["id"] for session in terminal.json("sessions")] == [own["id"]]
+    assert terminal.refused(f"end-session {uuid4()}", Exit.REFUSED)["reason"] == "RESOURCE_NOT_FOUND"
+    for both_or_none in ("end-session", f"end-session {own['id']} --others"):
+        assert terminal.refused(both_or_none, Exit.USAGE)["reason"] == "USAGE"
 
 
 def test_what_is_not_understood_is_not_sent(terminal: Terminal) -> None:

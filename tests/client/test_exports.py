@@ -13,11 +13,12 @@ Tokens errors models
 """
 MODELS = """
 AccessLogEntry AccountChanges AccountDetails AuditRecord DispensedLine DispenseLine Dispensing DispensingHistoryEntry
-Email EmailChange EmailQueueStatus EmailStatus FoundPrescription Gender HistoryEntry JsonWebKey LogEntry MedicalVisit
-NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit Patient PatientChanges PatientEmailStatus
-PatientHistoryEntry PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction
-PharmacyPrescription Prescription PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail
-RateLimit RateLimitBucket RateLimitUsage Receipt Role User UserStatus Validation VisitType VitalSigns WatchedEmail
+Email EmailChange EmailQueueStatus EmailStatus EndSessionsReason FoundPrescription Gender HistoryEntry JsonWebKey
+LogEntry MedicalVisit NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit OpenSession Patient
+PatientChanges PatientEmailStatus PatientHistoryEntry PatientPrescription PatientProfile PatientRecord PatientSummary
+PharmacyAction PharmacyPrescription Prescription PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo
+QueuedMail RateLimit RateLimitBucket RateLimitUsage Receipt Role User UserStatus Validation VisitType VitalSigns
+WatchedEmail
 """
 ERRORS = """
 Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailExpired EmailLimitExceeded
@@ -31,8 +32,9 @@ VersionConflict
 """
 CLIENT = "auth clinical close events pharmacy sign_in sign_out signed_in"
 SERVICES = {
-    "auth": "audit_records change_password confirm_email create_user current_user deactivate_user forgot_password "
-    "key_set reactivate_user register reset_password update_current_user user users verify_user",
+    "auth": "audit_records change_password confirm_email create_user current_user deactivate_user end_other_sessions "
+    "end_session end_user_sessions forgot_password key_set reactivate_user register reset_password sessions "
+    "update_current_user user user_sessions users verify_user",
     "clinical": "access_log cancel_prescription confirm_history_access create_patient create_prescription create_visit "
     "existing_conditions medical_history my_prescriptions patient patient_history patients prescription prescriptions "
     "profile qr_code qr_code_image reissue_qr_code request_history_access send_prescription_email update_patient "

@@ -229,6 +229,25 @@ def test_an_account_is_changed_by_its_holder(admin: Client, instance: RunningIns
         assert client.auth.confirm_email(code).email_confirmed
 
 
+def test_s101_sessions_are_listed_and_ended(admin: Client, instance: RunningInstance) -> None:
+    account = replace(STAFF[models.Role.DOCTOR], email=new_email())
+    made = admin.auth.create_user(account)
+    with Client(instance.grpc) as here, Client(instance.grpc) as there:
+        for client in (here, there):
+            client.sign_in(account.email, PASSWORD)
+        newest, own = here.auth.sessions()
+        assert (newest.current, own.current, own.device) == (False, True, "MedConnect client")
+        assert own.created_at == own.last_used_at < own.expires_at
+        here.auth.end_session(newest.id)
+        assert list(admin.auth.user_sessions(made.user.id)) == [replace(own, current=False)]
+        with pytest.raises(errors.Unauthenticated):
+            there.auth.current_user()
+        assert here.auth.end_other_sessions() == 0
+        assert admin.auth.end_user_sessions(made.user.id, models.EndSessionsReason.DEVICE_LOST) == 1
+        with pytest.raises(errors.Unauthenticated):
+            here.auth.current_user()
+
+
 def test_what_an_admin_does(admin: Client, instance: RunningInstance) -> None:
     with Client(instance.grpc) as newcomer:
         account = replace(STAFF[models.Role.DOCTOR], email=new_email())

@@ -8,6 +8,7 @@ from datetime import timedelta
 import grpc
 import pytest
 from google.protobuf.message import Message
+from medconnect.auth.v1 import auth_service_pb2 as pb
 from medconnect_client import AsyncClient, MemoryTokens, Tokens, errors
 
 from tests.client.conftest import TurnedClock
@@ -35,6 +36,24 @@ async def test_a_token_is_exchanged_before_it_ends(
     await client.pharmacy.scan("MC1.x")
     assert exchanges(scripted) == 1
     assert tokens(scripted)[-1] == access_token("second")
+
+
+async def test_s100_refresh_tells_whether_a_person_acted(scripted: ScriptedService, turned: TurnedClock) -> None:
+    acted = iter((False, True))
+    async with AsyncClient(scripted.address, clock=turned.clock, attended=lambda: next(acted)) as client:
+        scripted.answer(signed_in(), SCANNED)
+        await client.sign_in("p@example.org", "secret")
+        sent = []
+        for name in ("second", "third"):
+            turned.forward(841)
+            scripted.answer(refreshed(name), SCANNED)
+            await client.pharmacy.scan("MC1.x")
+            sent += [pb.RefreshTokenRequest.FromString(a.body) for a in scripted.asked if a.method.endswith("Token")]
+    assert [(request.refresh_token, request.unattended) for request in sent] == [
+        ("refresh-first", True),
+        ("refresh-second", False),
+    ]
+    assert not sent[1].HasField("unattended")  # as clients of former releases
 
 
 async def test_a_short_life_has_a_short_margin(

@@ -13,8 +13,10 @@ from medconnect_client.models import (
     AccountChanges,
     AccountDetails,
     AuditRecord,
+    EndSessionsReason,
     JsonWebKey,
     NewAccount,
+    OpenSession,
     Role,
     User,
     UserStatus,
@@ -33,6 +35,20 @@ class AsyncAuth:
         answer = await self._calls.unary(filled(pb.RegisterRequest, account), pb.RegisterResponse)
         self._session.begin(read(Tokens, answer))
         return read(NewAccount, answer)
+
+    def sessions(self) -> AsyncIterator[OpenSession]:
+        """Lists the caller's own sessions, newest first."""
+        return self._calls.listed(pb.ListSessionsRequest(), pb.ListSessionsResponse, OpenSession)
+
+    async def end_session(self, session_id: str, *, idempotency_key: str | None = None) -> None:
+        """Ends one of the caller's own sessions. Raises NotFound."""
+        request = pb.EndSessionRequest(session_id=session_id)
+        await self._calls.unary(request, pb.EndSessionResponse, key=idempotency_key)
+
+    async def end_other_sessions(self, *, idempotency_key: str | None = None) -> int:
+        """Ends all of the caller's own sessions but the one of this client. Returns how many."""
+        answer = await self._calls.unary(pb.EndOtherSessionsRequest(), pb.EndOtherSessionsResponse, key=idempotency_key)
+        return answer.ended_sessions
 
     async def forgot_password(self, email: str, *, client_nonce: str = "") -> None:
         """Requests an email with a code for setting a new password; does nothing if there is no such account.
@@ -109,6 +125,19 @@ class AsyncAuth:
         """Reactivates a deactivated account (admins). Raises NotFound."""
         request = pb.ReactivateUserRequest(user_id=user_id)
         return read(User, (await self._calls.unary(request, pb.ReactivateUserResponse, key=idempotency_key)).user)
+
+    def user_sessions(self, user_id: str) -> AsyncIterator[OpenSession]:
+        """Lists the sessions of an account, newest first (admins). Raises NotFound."""
+        request = pb.ListUserSessionsRequest(user_id=user_id)
+        return self._calls.listed(request, pb.ListUserSessionsResponse, OpenSession)
+
+    async def end_user_sessions(
+        self, user_id: str, reason: EndSessionsReason, *, idempotency_key: str | None = None
+    ) -> int:
+        """Ends all sessions of an account, which can sign in again (admins). Returns how many. Raises NotFound."""
+        request = filled(pb.EndUserSessionsRequest, user_id=user_id, reason=reason)
+        answer = await self._calls.unary(request, pb.EndUserSessionsResponse, key=idempotency_key)
+        return answer.ended_sessions
 
     def audit_records(
         self,

@@ -26,6 +26,11 @@ def unwatched(_: Progress) -> None:
     """Ignores the progress of calls; the default observer."""
 
 
+def always_attended() -> bool:
+    """Returns True: a person uses the client, which is the default."""
+    return True
+
+
 class AsyncClient:
     """An asynchronous client for MedConnect; `Client` is its blocking version.
 
@@ -33,7 +38,9 @@ class AsyncClient:
     machine and uses TLS with the system's certificate authorities to any other. tokens: the store that keeps the
     session; by default the client's memory. retry: how failed calls are retried. timeout: seconds that a call may
     take, including all retries. attempt_timeout: seconds after which an attempt without a response is retried.
-    observer: called with the `Progress` of each call. clock: the source of time; tests pass their own.
+    observer: called with the `Progress` of each call. attended: called at each refresh of the tokens; returns whether a
+    person has acted since the last one, because a session ends after some time without a person. clock: the source of
+    time; tests pass their own.
     """
 
     def __init__(
@@ -46,9 +53,11 @@ class AsyncClient:
         timeout: float = 15.0,
         attempt_timeout: float = 5.0,
         observer: Callable[[Progress], None] = unwatched,
+        attended: Callable[[], bool] = always_attended,
         clock: Clock | None = None,
     ) -> None:
         self._channel = open_channel(address, tls)
+        self._attended = attended
         clock = clock or Clock()
         wire = Wire(
             self._channel, retry or RetryPolicy(), clock, timeout, attempt_timeout, observer, budget=RetryBudget()
@@ -113,6 +122,7 @@ class AsyncClient:
         await self.close()
 
     async def _exchange(self, refresh_token: str) -> Tokens:
-        request = auth_service_pb2.RefreshTokenRequest(refresh_token=refresh_token)
+        unattended = None if self._attended() else True
+        request = auth_service_pb2.RefreshTokenRequest(refresh_token=refresh_token, unattended=unattended)
         calls = self._public.within(REFRESH_SECONDS)
         return read(Tokens, await calls.unary(request, auth_service_pb2.RefreshTokenResponse, repeatable=True))

@@ -9,7 +9,7 @@ from medconnect_client._auth import AsyncAuth
 from medconnect_client._blocking import LOOP, Blocking, Entered, blocking, iterating
 from medconnect_client._calls import Progress
 from medconnect_client._channel import Tls
-from medconnect_client._client import AsyncClient, unwatched
+from medconnect_client._client import AsyncClient, always_attended, unwatched
 from medconnect_client._clinical import AsyncClinical
 from medconnect_client._clock import Clock
 from medconnect_client._events import AsyncEvents
@@ -23,6 +23,9 @@ class Auth(Blocking[AsyncAuth]):
     """The Auth service; `sign_in` and `sign_out` are methods of the client."""
 
     register = blocking(AsyncAuth.register)
+    sessions = iterating(AsyncAuth.sessions)
+    end_session = blocking(AsyncAuth.end_session)
+    end_other_sessions = blocking(AsyncAuth.end_other_sessions)
     forgot_password = blocking(AsyncAuth.forgot_password)
     reset_password = blocking(AsyncAuth.reset_password)
     change_password = blocking(AsyncAuth.change_password)
@@ -36,6 +39,8 @@ class Auth(Blocking[AsyncAuth]):
     verify_user = blocking(AsyncAuth.verify_user)
     deactivate_user = blocking(AsyncAuth.deactivate_user)
     reactivate_user = blocking(AsyncAuth.reactivate_user)
+    user_sessions = iterating(AsyncAuth.user_sessions)
+    end_user_sessions = blocking(AsyncAuth.end_user_sessions)
     audit_records = iterating(AsyncAuth.audit_records)
 
 
@@ -138,6 +143,7 @@ class Client(Blocking[AsyncClient]):
         timeout: float = 15.0,
         attempt_timeout: float = 5.0,
         observer: Callable[[Progress], None] = unwatched,
+        attended: Callable[[], bool] = always_attended,
         clock: Clock | None = None,
     ) -> None:
         client = LOOP.call(
@@ -149,6 +155,7 @@ class Client(Blocking[AsyncClient]):
                 timeout=timeout,
                 attempt_timeout=attempt_timeout,
                 observer=observer,
+                attended=attended,
                 clock=clock,
             )
         )

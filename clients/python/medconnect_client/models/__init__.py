@@ -68,6 +68,10 @@ from medconnect_client.models._prescriptions import (
     VisitType,
     VitalSigns,
 )
+from medconnect_client.models._sessions import (
+    EndSessionsReason,
+    OpenSession,
+)
 
 __all__ = [
     "AccessLogEntry",
@@ -82,6 +86,7 @@ __all__ = [
     "EmailChange",
     "EmailQueueStatus",
     "EmailStatus",
+    "EndSessionsReason",
     "FoundPrescription",
     "Gender",
     "HistoryEntry",
@@ -93,6 +98,7 @@ __all__ = [
     "NewPrescription",
     "NewPrescriptionItem",
     "NewVisit",
+    "OpenSession",
     "Patient",
     "PatientChanges",
     "PatientEmailStatus",

@@ -93,6 +93,33 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def sessions(context: typer.Context, as_json: AsJson = False) -> None:
+    """List your sessions, newest first."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        found = desk.call("Reading", lambda: list(desk.client.auth.sessions()))
+        desk.answer(found, screens.sessions_table(found))
+
+
+@app.command()
+def end_session(
+    context: typer.Context,
+    session: Annotated[str | None, typer.Argument(help="The session's id, as `sessions` shows it.")] = None,
+    others: Annotated[bool, typer.Option("--others", help="End all sessions but this terminal's.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """End one of your sessions, or all others."""
+    with open_desk(context.obj, as_json=as_json) as desk:
+        if (session is None) != others:
+            raise EntryWrong("Enter the id of a session, or --others.")
+        if session is None:
+            ended = desk.call("Ending", desk.client.auth.end_other_sessions)
+        else:
+            desk.call("Ending", lambda: desk.client.auth.end_session(str(session)))
+            ended = 1
+        desk.answer({"endedSessions": ended}, screens.good(f"Ended sessions: {ended}."))
+
+
+@app.command()
 def scan(
     context: typer.Context,
     entry: Annotated[

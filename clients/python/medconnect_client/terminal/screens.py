@@ -17,6 +17,7 @@ from medconnect_client.models import (
     DispensingHistoryEntry,
     FoundPrescription,
     LogEntry,
+    OpenSession,
     PharmacyPrescription,
     PrescriptionItem,
     PrescriptionStatus,
@@ -129,6 +130,15 @@ def log_table(entries: Iterable[LogEntry]) -> Table:
     for entry in entries:
         who = Text(f"{entry.pharmacist_name}, {entry.pharmacy_name}")
         table.add_row(moment(entry.occurred_at), str(entry.action), who, status(entry.to_status), Text(entry.notes))
+    return table
+
+
+def sessions_table(sessions: Iterable[OpenSession]) -> Table:
+    """Returns a table of the caller's sessions."""
+    table = _table("Id", "Device", "Address", "Last used")
+    for session in sessions:
+        device = f"{session.device} (this one)" if session.current else session.device
+        table.add_row(session.id, Text(device), session.address, moment(session.last_used_at))
     return table
 
 
