@@ -12,12 +12,15 @@ from tests.fixtures.browser import CHROMIUM, Window, chromium
 from tests.fixtures.instance import RunningInstance
 from tests.fixtures.sender import Sender
 
+IDLE_SECONDS = 12
+"""The idle limit of staff in the tests of unused pages; `--idle-seconds=60` is the shortest that settings allow."""
 Windows = Callable[..., Window]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds `--screenshots=DIR`, which writes a picture of every page, by role, size and colours."""
+    """Adds `--screenshots=DIR`, for a picture of every page by role, size and colours, and `--idle-seconds`."""
     parser.addoption("--screenshots", type=Path, help="folder for pictures of the pages")
+    parser.addoption("--idle-seconds", type=int, default=IDLE_SECONDS, help="the idle limit of staff; in full 60")
 
 
 @pytest.fixture(autouse=True, scope="session")

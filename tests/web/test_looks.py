@@ -38,7 +38,7 @@ ADDRESSES: Final = {
         ),
         "/account",
     ),
-    "admin": ("/accounts", "/accounts/new", "/emails", "/audit", "/limits", "/account"),
+    "admin": ("/accounts", "/accounts/new", "/accounts/{user}/sessions", "/emails", "/audit", "/limits", "/account"),
 }
 
 
@@ -79,6 +79,7 @@ def places(actors: Actors, people: dict[str, Actor]) -> dict[str, str]:
         "number": claimed.prescription_number,
         "done": done.id,
         "patient": patient.patient_id,
+        "user": patient.user_id,
         "reference": profile["data"]["patient"]["referenceNumber"],
     }
 

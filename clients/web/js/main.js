@@ -1,6 +1,7 @@
-/** Starts the page: restores a session that may still be open, then follows the address. */
+/** Starts the page: restores a session that may still be open, follows the address, and watches for the idle end. */
 
 import { showHeader } from "./header.js";
+import { watch } from "./idle.js";
 import { start } from "./router.js";
 import { restore, session } from "./session.js";
 
@@ -12,3 +13,4 @@ try {
 }
 showHeader();
 start();
+watch();

@@ -4,9 +4,10 @@ import { asFailure, Failure } from "./http.js";
 import { Page } from "./page.js";
 import { exists, find, home } from "./routes.js";
 import { session } from "./session.js";
-import { html, problem } from "./view.js";
+import { html, nothing, problem, render } from "./view.js";
 
 const main = document.getElementById("main");
+const announcer = document.getElementById("announcer");
 
 /** The address that was requested before sign-in. */
 let wanted = "";
@@ -22,17 +23,28 @@ export function go(address) {
 export function start() {
   addEventListener("hashchange", follow);
   session.addEventListener("change", () => {
-    if (session.user?.id !== shownFor) follow();
+    if (session.user?.id === shownFor) return;
+    blank();
+    follow();
   });
   follow();
 }
 
+/** Removes everything that was shown to the former user, before any request for the next page. */
+function blank() {
+  shown?.leave();
+  for (const dialog of document.querySelectorAll("dialog")) dialog.remove();
+  announcer.textContent = "";
+  render(nothing, main);
+}
+
 async function follow() {
-  if (location.hash && !location.hash.startsWith("#/")) return; // an anchor on this page
   const user = session.user;
+  const isAnchor = location.hash && !location.hash.startsWith("#/");
+  if (isAnchor && user?.id === (shownFor ?? undefined)) return; // an anchor on this page
   const signedOut = shownFor && !user && !session.expired;
   shownFor = user?.id ?? null;
-  const [address, query] = location.hash.slice(1).split("?");
+  const [address, query] = isAnchor ? [""] : location.hash.slice(1).split("?");
   if (!address || address === "/") return replace(home(user));
   if (user && ["/sign-in", "/register"].includes(address)) {
     const next = wanted || home(user);

@@ -37,6 +37,7 @@ export const routes = [
 
   { path: "/accounts", title: "Accounts", nav: "Accounts", module: "admin/accounts.js", roles: ["admin"] },
   { path: "/accounts/new", title: "New account", module: "admin/new_account.js", roles: ["admin"] },
+  { path: "/accounts/:id/sessions", title: "Sessions", module: "admin/sessions.js", roles: ["admin"] },
   { path: "/emails", title: "Emails", nav: "Emails", module: "admin/emails.js", roles: ["admin"] },
   { path: "/audit", title: "Audit", nav: "Audit", module: "admin/audit.js", roles: ["admin"] },
   { path: "/limits", title: "Rate limits", nav: "Limits", module: "admin/limits.js", roles: ["admin"] },

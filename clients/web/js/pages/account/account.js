@@ -3,6 +3,7 @@ import { changes, Form } from "../../form.js";
 import { session, userChanged } from "../../session.js";
 import { badge, definitionList, html, label, notice, nothing } from "../../view.js";
 import { code, password } from "./fields.js";
+import { OwnSessions } from "./sessions.js";
 
 const OF_ROLE = { doctor: ["hospitalName"], pharmacist: ["pharmacyName", "pharmacyAddress"] };
 
@@ -31,13 +32,17 @@ export default async function open(page) {
     await post("PUT", "/auth/change-password", values);
     element.reset();
     succeeded("Your password was changed. Other devices were signed out.");
+    await sessions.load();
   });
+  const sessions = new OwnSessions(page, succeeded);
+  await sessions.load();
   page.show(() => html`${said ? notice("good", said) : nothing}
     ${who(session.user)}
     ${session.user.emailConfirmed && !session.user.newEmail ? nothing : confirmation(confirm, session.user)}
     <div class="columns">
       ${contact(details, session.user)} ${newAddress(address)} ${newPassword(secret)}
-    </div>`);
+    </div>
+    ${sessions.show()}`);
 }
 
 async function update(change) {

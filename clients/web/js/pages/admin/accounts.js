@@ -61,6 +61,7 @@ function row(user, act) {
     <p class="actions">
       ${OF_STATUS[user.status].map((action) => html`<button type="button" class=${action === "deactivate" ? "danger" : "second"}
         aria-label="${ACTIONS[action].button} ${user.fullName}" @click=${() => act(action)}>${ACTIONS[action].button}</button>`)}
+      <a class="button second" href="#/accounts/${user.id}/sessions" aria-label="Show sessions of ${user.fullName}">Show sessions</a>
       <a class="button second" href="#/audit?actorId=${user.id}" aria-label="Show activity of ${user.fullName}">Show activity</a>
     </p>`;
 }
