@@ -154,7 +154,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class SignInOrigin:
-    """Where a sign-in came from; texts that are unknown are empty."""
+    """The origin of a sign-in; texts that are unknown are empty."""
 
     device: str
     """The device or program in words."""

@@ -14,7 +14,7 @@ from tests.security.controls import CONTROLS
 
 TESTS: Final = Path(__file__).parents[1]
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-ID_IN_NAME: Final = re.compile(r"test_[sr]\d\d_")
+ID_IN_NAME: Final = re.compile(r"test_[sr]\d{2,3}_")
 
 
 def proofs(source: str) -> Iterator[str]:

@@ -177,6 +177,7 @@ JSON_INTEGERS: Final[Sequence[Any]] = (
     float("nan"),
 )
 JSON_DOUBLES: Final[Sequence[Any]] = ("x", "NaN", "Infinity", True, {}, [], 10**400, -(10**300), float("nan"))
+JSON_BOOLS: Final[Sequence[Any]] = ("x", 12, 1.5, {}, [], 2**63)
 JSON_ENUMS: Final[Sequence[Any]] = ("x", "unspecified", "-1", 99, 1.5, True, {}, [])
 JSON_LISTS: Final = (12, True, 1.5)
 JSON_OBJECTS: Final = ("x", 12, True)
@@ -214,6 +215,8 @@ def numbers(field: FieldDescriptor) -> list[Any]:
         return [*ENUMS, 0]
     if field.type == FieldDescriptor.TYPE_DOUBLE:
         return list(DOUBLES)
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return []  # any number on the wire is a valid bool
     most = 0 if field.full_name in ANY_HEIGHT else 2**31
     return [value for value in INTEGERS if value <= most]
 
@@ -229,7 +232,11 @@ def of_json(field: FieldDescriptor) -> list[Any]:
         return list(JSON_OBJECTS)
     if field.enum_type is not None:
         return list(JSON_ENUMS)
-    kinds = {FieldDescriptor.TYPE_STRING: JSON_TEXTS, FieldDescriptor.TYPE_DOUBLE: JSON_DOUBLES}
+    kinds = {
+        FieldDescriptor.TYPE_STRING: JSON_TEXTS,
+        FieldDescriptor.TYPE_DOUBLE: JSON_DOUBLES,
+        FieldDescriptor.TYPE_BOOL: JSON_BOOLS,
+    }
     values = kinds.get(field.type, JSON_INTEGERS)
     # Envoy takes a list inside a list for more elements of the outer one: `["a", ["b"]]` is `["a", "b"]`.
     return [value for value in values if not (field.is_repeated and isinstance(value, list))]

@@ -14,8 +14,10 @@ from tests.rpc.signed_in_stage import SignedInStage
 from tests.rpc.test_access_matrix import acting
 
 DENIED = {"P", "V", "N", "O"}
-KINDS = {"", "access_log", "account", "audit", "email", "emails", "patient", "prescription", "visit"}
+KINDS = {"", "access_log", "account", "audit", "email", "emails", "patient", "prescription", "session", "visit"}
 """The kinds of objects; a refusal names them as a success does."""
+GIVEN_REASONS = {"EndUserSessions": "DEVICE_LOST"}
+"""The reasons that callers give, which the records of successes contain."""
 OF_STRANGERS = {"Register", "Login", "ResetPassword"}
 """They sign in, or act by an emailed code: a caller without a token acts in the account that the call is about."""
 
@@ -56,7 +58,7 @@ def test_call_leaves_the_record_of_its_access_option(stage: SignedInStage, cell:
     if actor is not None and cell.rpc not in OF_STRANGERS:
         assert str(row["actor_id"]) == actor.user_id
     if cell.expected in (OK, OWN_ONLY):
-        assert (row["outcome"], row["reason"]) == (Outcome.SUCCESS, "")
+        assert (row["outcome"], row["reason"]) == (Outcome.SUCCESS, GIVEN_REASONS.get(cell.rpc, ""))
     else:
         outcome = Outcome.DENIED if cell.expected in DENIED else Outcome.FAILURE
         assert (row["outcome"], row["reason"]) == (outcome, REFUSALS[cell.expected].reason)

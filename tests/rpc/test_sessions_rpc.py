@@ -22,8 +22,8 @@ PROMPT_SECONDS = 2.0
 def call(actors: Actors, face: str, rpc: str, request: Any, actor: Actor) -> Mapping[str, Any]:
     answer = FACES[face](actors, RPCS[rpc], request, actor)
     assert answer.reason == "", answer
-    body: Mapping[str, Any] = answer.body
-    return body.get("data", body)
+    data: Mapping[str, Any] = answer.body.get("data", answer.body)
+    return data
 
 
 @pytest.fixture
