@@ -20,7 +20,13 @@ from tests.contract.shapes import (
 )
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 
-TOKENS: Final = {"accessToken": ACCESS_TOKEN, "refreshToken": REFRESH_TOKEN, "expiresAt": TIME}
+TOKENS: Final = {
+    "accessToken": ACCESS_TOKEN,
+    "refreshToken": REFRESH_TOKEN,
+    "expiresAt": TIME,
+    "idleSeconds": 24 * 3600,
+}
+OF_STAFF: Final = {**TOKENS, "idleSeconds": 30 * 60}
 DOCTOR: Final = {"licenseNumber": "MD-9", "specialization": "Surgery", "hospitalName": "St. Luke's"}
 PHARMACIST: Final = {"licenseNumber": "PH-9", "pharmacyName": "Corner", "pharmacyAddress": "Main Street 1"}
 SAID: Final = "Registration successful"
@@ -48,7 +54,7 @@ def test_a_patient_registers_and_has_a_record(actors: Actors) -> None:
 def test_a_professional_registers_and_waits(actors: Actors, role: str, fields: dict[str, str]) -> None:
     body = application(role=role, **fields)
     answered = succeeded(actors, 201, SAID, "POST /auth/register", body=body)
-    assert answered == {"user": user(body["email"], role, status="unverified", **fields), **TOKENS}
+    assert answered == {"user": user(body["email"], role, status="unverified", **fields), **OF_STAFF}
     waiting = Actor(answered["user"]["id"], body["email"], answered["accessToken"])
     path = {"doctor": "GET /doctors/patients", "pharmacist": "GET /pharmacy/history"}[role]
     refused(actors, 403, "ACCOUNT_NOT_VERIFIED", path, waiting)
