@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from tests.client.conftest import Service
 from tests.client.messages import DISPENSED, RELEASED, VALIDATED, signed_in
 from tests.fixtures.actors import PASSWORD, Actors
+from tests.fixtures.proofs import control
 from tests.fixtures.scripted_service import refusal
 
 
@@ -105,7 +106,8 @@ def test_signing_out_ends_the_session(terminal: Terminal) -> None:
     terminal.refused("history", Exit.SIGN_IN)
 
 
-def test_s101_sessions_are_listed_and_ended_by_commands(terminal: Terminal, actors: Actors) -> None:
+@control("S101")
+def test_sessions_are_listed_and_ended_by_commands(terminal: Terminal, actors: Actors) -> None:
     own, first = terminal.json("sessions")
     assert (own["device"], own["current"], first["current"]) == ("MedConnect client", True, False)
     email = terminal.json("status")["email"]

@@ -10,6 +10,7 @@ from medconnect_client import Client, DispenseLine, MemoryTokens, errors, models
 
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance
+from tests.fixtures.proofs import control
 
 STAFF = {
     models.Role.DOCTOR: models.AccountDetails(
@@ -229,7 +230,8 @@ def test_an_account_is_changed_by_its_holder(admin: Client, instance: RunningIns
         assert client.auth.confirm_email(code).email_confirmed
 
 
-def test_s101_sessions_are_listed_and_ended(admin: Client, instance: RunningInstance) -> None:
+@control("S101")
+def test_sessions_are_listed_and_ended(admin: Client, instance: RunningInstance) -> None:
     account = replace(STAFF[models.Role.DOCTOR], email=new_email())
     made = admin.auth.create_user(account)
     with Client(instance.grpc) as here, Client(instance.grpc) as there:

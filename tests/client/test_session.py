@@ -13,6 +13,7 @@ from medconnect_client import AsyncClient, MemoryTokens, Tokens, errors
 
 from tests.client.conftest import TurnedClock
 from tests.client.messages import SCANNED, access_token, refreshed, signed_in
+from tests.fixtures.proofs import control
 from tests.fixtures.scripted_service import ScriptedService, refusal
 
 
@@ -38,7 +39,8 @@ async def test_a_token_is_exchanged_before_it_ends(
     assert tokens(scripted)[-1] == access_token("second")
 
 
-async def test_s100_refresh_tells_whether_a_person_acted(scripted: ScriptedService, turned: TurnedClock) -> None:
+@control("S100")
+async def test_refresh_tells_whether_a_person_acted(scripted: ScriptedService, turned: TurnedClock) -> None:
     acted = iter((False, True))
     async with AsyncClient(scripted.address, clock=turned.clock, attended=lambda: next(acted)) as client:
         scripted.answer(signed_in(), SCANNED)

@@ -12,6 +12,7 @@ from medconnect.auth.v1 import session_pb2
 from medconnect.events.v1 import events_service_pb2 as events
 
 from tests.fixtures.actors import PASSWORD, Actor, Actors
+from tests.fixtures.proofs import control
 from tests.rpc.calls import FACES
 from tests.rpc.methods import RPCS
 
@@ -31,8 +32,9 @@ def patient(actors: Actors) -> Actor:
     return actors.new_patient()
 
 
+@control("S101")
 @pytest.mark.parametrize("face", FACES)
-def test_s101_own_sessions_are_listed_and_ended(actors: Actors, patient: Actor, face: str) -> None:
+def test_own_sessions_are_listed_and_ended(actors: Actors, patient: Actor, face: str) -> None:
     headers = {"user-agent": "Mozilla/5.0 (Windows NT 10.0; rv:133.0) Gecko/20100101 Firefox/133.0"}
     login = {"email": patient.email, "password": PASSWORD}
     assert actors.http.post("/auth/login", json=login, headers=headers).status_code == 200
@@ -46,16 +48,18 @@ def test_s101_own_sessions_are_listed_and_ended(actors: Actors, patient: Actor, 
     assert [session["id"] for session in left] == [current["id"]]
 
 
+@control("S101")
 @pytest.mark.parametrize("face", FACES)
-def test_s101_other_sessions_end_and_own_goes_on(actors: Actors, patient: Actor, face: str) -> None:
+def test_other_sessions_end_and_own_goes_on(actors: Actors, patient: Actor, face: str) -> None:
     others = [actors.sign_in(patient.email) for _ in range(2)]
     answer = call(actors, face, "EndOtherSessions", auth.EndOtherSessionsRequest(), patient)
     assert answer == {"endedSessions": 2}
     assert [actors.rest("GET", "/auth/profile", actor)[0] for actor in (patient, *others)] == [200, 401, 401]
 
 
+@control("S101")
 @pytest.mark.parametrize("face", FACES)
-def test_s101_admin_ends_sessions_and_account_stays_open(actors: Actors, patient: Actor, face: str) -> None:
+def test_admin_ends_sessions_and_account_stays_open(actors: Actors, patient: Actor, face: str) -> None:
     listed = call(actors, face, "ListUserSessions", auth.ListUserSessionsRequest(user_id=patient.user_id), actors.admin)
     assert [session["id"] for session in listed["sessions"]] == [actors.session_id(patient)]
     request = auth.EndUserSessionsRequest(
@@ -66,7 +70,8 @@ def test_s101_admin_ends_sessions_and_account_stays_open(actors: Actors, patient
     assert actors.rest("GET", "/auth/profile", actors.sign_in(patient.email))[0] == 200
 
 
-def test_s101_reason_for_ending_is_required_and_audited(actors: Actors, patient: Actor) -> None:
+@control("S101")
+def test_reason_for_ending_is_required_and_audited(actors: Actors, patient: Actor) -> None:
     path = f"/users/{patient.user_id}/sessions/end"
     for body in ({}, {"reason": "because"}):
         assert actors.rest("POST", path, actors.admin, body)[1]["error"]["type"] == "VALIDATION_FAILED"
@@ -76,7 +81,8 @@ def test_s101_reason_for_ending_is_required_and_audited(actors: Actors, patient:
     assert (record["objectId"], record["reason"]) == (patient.user_id, "DEVICE_LOST")
 
 
-def test_s101_ended_session_loses_its_stream_within_a_second(actors: Actors) -> None:
+@control("S101")
+def test_ended_session_loses_its_stream_within_a_second(actors: Actors) -> None:
     watching = actors.new_admin()
     elsewhere = actors.sign_in(watching.email)
     stream = actors.events.WatchEmailQueueStatus(events.WatchEmailQueueStatusRequest(), metadata=watching.metadata)
@@ -101,8 +107,9 @@ def until_refused(stream: Any) -> float:
     return time.monotonic()
 
 
+@control("S100")
 @pytest.mark.parametrize("face", FACES)
-def test_s100_refresh_without_person_returns_tokens_and_same_end(actors: Actors, patient: Actor, face: str) -> None:
+def test_refresh_without_person_returns_tokens_and_same_end(actors: Actors, patient: Actor, face: str) -> None:
     signed_in = actors.auth.Login(auth.LoginRequest(email=patient.email, password=PASSWORD))
     assert signed_in.idle_seconds == 24 * 3600
     before = call(actors, face, "ListSessions", auth.ListSessionsRequest(), patient)["sessions"][0]

@@ -1,5 +1,7 @@
 """Tests the list of open sessions, ending them, and refreshes without a person."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from server.identity import Caller, Role
 from server.pagination import PageRequest
 from tests.fixtures.auth import Auth
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.proofs import control
 from tests.fixtures.sessions import age, execute, is_refused
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; rv:133.0) Gecko/20100101 Firefox/133.0"
@@ -52,9 +55,20 @@ async def has_ended(auth: Auth, signed_in: SignedIn) -> bool:
     return False
 
 
-async def test_s101_list_shows_device_address_and_times_newest_first(auth: Auth) -> None:
+@contextmanager
+def made_by(call: AuditContext) -> Iterator[None]:
+    """Makes this call the current one for the block."""
+    token = audit_context._context.set(call)
+    try:
+        yield
+    finally:
+        audit_context._context.reset(token)
+
+
+@control("S101")
+async def test_list_shows_device_address_and_times_newest_first(auth: Auth) -> None:
     user = await auth.open(Role.DOCTOR)
-    with audit_context.use(call_from("203.0.113.7")):
+    with made_by(call_from("203.0.113.7")):
         first = await auth.sign_in(user)
     await age(auth.work, minutes=1)
     second = await auth.sign_in(user)
@@ -93,7 +107,8 @@ async def test_pages_continue_and_belong_to_caller(auth: Auth) -> None:
         await auth.open_sessions.list_of_account(caller, user.id, PageRequest(1, page.next_page_token))
 
 
-async def test_s101_ended_session_is_refused_and_stays_so(auth: Auth) -> None:
+@control("S101")
+async def test_ended_session_is_refused_and_stays_so(auth: Auth) -> None:
     _, first, second = await signed_in_twice(auth)
     caller, ended = auth.caller(second.tokens), auth.caller(first.tokens).session_id
     for _ in range(2):
@@ -102,8 +117,9 @@ async def test_s101_ended_session_is_refused_and_stays_so(auth: Auth) -> None:
     await auth.check(second)
 
 
+@control("S101")
 @pytest.mark.parametrize("foreign", [True, False])
-async def test_s101_session_of_another_account_is_like_absent_one(auth: Auth, foreign: bool) -> None:
+async def test_session_of_another_account_is_like_absent_one(auth: Auth, foreign: bool) -> None:
     owner, stranger = [await auth.sign_in(await auth.open()) for _ in range(2)]
     session_id = auth.caller(owner.tokens).session_id if foreign else new_id()
     with pytest.raises(NotFound):
@@ -111,7 +127,8 @@ async def test_s101_session_of_another_account_is_like_absent_one(auth: Auth, fo
     await auth.check(owner)
 
 
-async def test_s101_all_other_sessions_end_and_are_counted(auth: Auth) -> None:
+@control("S101")
+async def test_all_other_sessions_end_and_are_counted(auth: Auth) -> None:
     user, first, second = await signed_in_twice(auth)
     bystander = await auth.sign_in(await auth.open())
     assert await auth.open_sessions.end_others(auth.caller(second.tokens)) == 1
@@ -122,7 +139,8 @@ async def test_s101_all_other_sessions_end_and_are_counted(auth: Auth) -> None:
     await auth.sign_in(user)
 
 
-async def test_s101_admin_sees_and_ends_sessions_of_open_account(auth: Auth) -> None:
+@control("S101")
+async def test_admin_sees_and_ends_sessions_of_open_account(auth: Auth) -> None:
     user, first, second = await signed_in_twice(auth)
     admin = auth.caller((await auth.sign_in(await auth.open(Role.ADMIN))).tokens)
     page = await auth.open_sessions.list_of_account(admin, user.id, WHOLE)
@@ -152,7 +170,7 @@ async def test_refresh_by_person_is_the_last_use(auth: Auth) -> None:
     signed_in = await auth.sign_in(await auth.open(Role.DOCTOR))
     caller = auth.caller(signed_in.tokens)
     await age(auth.work, minutes=20)
-    with audit_context.use(call_from("198.51.100.23")):
+    with made_by(call_from("198.51.100.23")):
         renewed = await auth.sessions.refresh(signed_in.tokens.refresh_token)
     (session,) = await sessions_of(auth, caller)
     assert session.last_used_at - session.created_at == timedelta(minutes=20)
@@ -160,7 +178,8 @@ async def test_refresh_by_person_is_the_last_use(auth: Auth) -> None:
     assert (session.device, session.address) == ("", "198.51.100.23")
 
 
-async def test_s100_refresh_without_person_postpones_no_end(auth: Auth) -> None:
+@control("S100")
+async def test_refresh_without_person_postpones_no_end(auth: Auth) -> None:
     signed_in = await auth.sign_in(await auth.open(Role.DOCTOR))
     token, (before,) = signed_in.tokens.refresh_token, await sessions_of(auth, auth.caller(signed_in.tokens))
     for _ in range(2):
@@ -176,7 +195,8 @@ async def test_s100_refresh_without_person_postpones_no_end(auth: Auth) -> None:
     assert await is_refused(auth, token)
 
 
-async def test_s100_later_refresh_by_person_postpones_the_end(auth: Auth) -> None:
+@control("S100")
+async def test_later_refresh_by_person_postpones_the_end(auth: Auth) -> None:
     token = (await auth.sign_in(await auth.open(Role.DOCTOR))).tokens.refresh_token
     for attended in (False, True, False):
         await age(auth.work, minutes=14)
@@ -185,14 +205,16 @@ async def test_s100_later_refresh_by_person_postpones_the_end(auth: Auth) -> Non
     assert not await is_refused(auth, token)
 
 
-async def test_s100_access_token_lives_no_longer_than_idle_session(auth: Auth) -> None:
+@control("S100")
+async def test_access_token_lives_no_longer_than_idle_session(auth: Auth) -> None:
     token = (await auth.sign_in(await auth.open(Role.DOCTOR))).tokens.refresh_token
     await age(auth.work, minutes=28)
     idle_end = await execute(auth.work, "SELECT date_trunc('second', expires_at) FROM refresh_tokens")
     assert (await auth.sessions.refresh(token, attended=False)).tokens.expires_at == idle_end[0][0]
 
 
-async def test_s100_repeated_refresh_returns_the_same_end(auth: Auth) -> None:
+@control("S100")
+async def test_repeated_refresh_returns_the_same_end(auth: Auth) -> None:
     token = (await auth.sign_in(await auth.open(Role.DOCTOR))).tokens.refresh_token
     await age(auth.work, minutes=10)
     first, again = [await auth.sessions.refresh(token, attended=False) for _ in range(2)]

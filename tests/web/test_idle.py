@@ -10,6 +10,7 @@ from server.auth.rules.lifetimes import Lifetimes
 from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.browser import Window
 from tests.fixtures.instance import RunningInstance, running_instance
+from tests.fixtures.proofs import control
 from tests.web.conftest import IDLE_SECONDS, Windows
 
 WARNING = "Are you still there?"
@@ -61,7 +62,8 @@ def open_sessions(actors: Actors, actor: Actor) -> int:
     return int(answer["data"]["totalSize"])
 
 
-def test_s100_unused_page_warns_then_blanks_all_tabs(window: Window, actors: Actors, admin: Actor, limit: int) -> None:
+@control("S100")
+def test_unused_page_warns_then_blanks_all_tabs(window: Window, actors: Actors, admin: Actor, limit: int) -> None:
     asking, listing = window.page, window.tab()
     listing.goto("/#/emails")  # follows two streams
     expect(listing.get_by_text("Live: changes appear automatically.")).to_be_visible()
@@ -82,7 +84,8 @@ def test_s100_unused_page_warns_then_blanks_all_tabs(window: Window, actors: Act
     assert open_sessions(actors, admin) == 0
 
 
-def test_s100_person_who_acts_in_one_tab_keeps_all_signed_in(window: Window, limit: int) -> None:
+@control("S100")
+def test_person_who_acts_in_one_tab_keeps_all_signed_in(window: Window, limit: int) -> None:
     acting, other = window.page, window.tab()
     other.goto("/#/accounts")
     for _ in range(limit // 2):

@@ -3,12 +3,14 @@
 from playwright.sync_api import expect
 
 from tests.fixtures.actors import Actors
+from tests.fixtures.proofs import control
 from tests.web.conftest import Windows
 
 PHONE = {"user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Safari/604.1"}
 
 
-def test_s101_other_devices_are_seen_and_signed_out(windows: Windows, actors: Actors) -> None:
+@control("S101")
+def test_other_devices_are_seen_and_signed_out(windows: Windows, actors: Actors) -> None:
     patient = actors.new_patient()
     phone = windows(**PHONE).sign_in(patient)
     page = windows().sign_in(patient).move("/account").page
@@ -32,7 +34,8 @@ def test_s101_other_devices_are_seen_and_signed_out(windows: Windows, actors: Ac
     assert actors.rest("GET", "/auth/profile", patient)[0] == 401
 
 
-def test_s101_admin_ends_all_sessions_with_a_reason(windows: Windows, actors: Actors) -> None:
+@control("S101")
+def test_admin_ends_all_sessions_with_a_reason(windows: Windows, actors: Actors) -> None:
     pharmacist = actors.new_pharmacist()
     page = windows().sign_in(actors.new_admin()).page
     page.get_by_label("Find an account").fill(pharmacist.email)
