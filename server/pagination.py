@@ -16,6 +16,8 @@ from server.errors import PageTokenInvalid
 from server.identity import Caller
 
 DEFAULT_PAGE_SIZE: Final = 20
+MAX_PAGE_SIZE: Final = 100
+"""The limit on a page; the contract refuses larger sizes."""
 COUNT_LIMIT: Final = 1000
 """Totals are exact up to this number; beyond it this number is returned and marked as a minimum."""
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Integer, ScalarSelect, Select, Table, bindparam, func, select, tuple_
 
 from server.db.connection import Connection, Row
-from server.pagination import COUNT_LIMIT
+from server.pagination import COUNT_LIMIT, MAX_PAGE_SIZE
 
 Values = Mapping[str, object]
 
@@ -79,7 +79,7 @@ class KeysetQuery:
         if given & self._selective:
             wanted = [self._table.c.id.in_(self._select_ids(wanted))]
         page = self._rows.add_columns(self._count_found(given).label("found")).where(*wanted)
-        return self._with_audit(page.order_by(*map(self._apply_direction, self._order)).limit(_LIMIT))
+        return self._with_audit(_limited(page.order_by(*map(self._apply_direction, self._order))))
 
     def _select_ids(self, wanted: Iterable[ColumnElement[bool]]) -> Select[Any]:
         """Returns a select of a page's ids, sorted by the order's columns as one row value, before any join.
@@ -89,7 +89,7 @@ class KeysetQuery:
         alphabet.
         """
         ids = select(self._table.c.id).where(*wanted).correlate(None)
-        return ids.order_by(self._apply_direction(self._place)).limit(_LIMIT)
+        return _limited(ids.order_by(self._apply_direction(self._place)))
 
     def _apply_direction(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return value.desc() if self._descending else value
@@ -99,3 +99,12 @@ class KeysetQuery:
         lines = select(self._table.c.id).select_from(self._table).where(*conditions)
         counted = lines.limit(COUNT_LIMIT + 1).subquery()
         return select(func.count()).select_from(counted).scalar_subquery()
+
+
+def _limited(rows: Select[Any]) -> Select[Any]:
+    """Returns the first rows of a query, up to the parameter `limit`.
+
+    The constant inside tells PostgreSQL how few they are at most. It plans a statement before it knows the values, and
+    would expect a tenth of the table for an unknown limit.
+    """
+    return select(rows.limit(MAX_PAGE_SIZE + 1).subquery("limited")).limit(_LIMIT)

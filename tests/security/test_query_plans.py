@@ -84,8 +84,9 @@ def narrow(actors: Actors) -> None:
 
 
 async def explained(database_url: str, statements: Sent, without_index: str = "") -> dict[str, Any]:
-    """Returns the plans that PostgreSQL makes for these values, as if one index did not exist."""
-    connection = await asyncpg.connect(database_url, server_settings={"jit": "off"})
+    """Returns the plans that PostgreSQL makes for the service's connections, as if one index did not exist."""
+    settings = {"jit": "off", "plan_cache_mode": "force_generic_plan"}
+    connection = await asyncpg.connect(database_url, server_settings=settings)
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -98,8 +99,12 @@ async def explained(database_url: str, statements: Sent, without_index: str = ""
 
 
 async def plan_of(connection: Any, statement: Statement) -> Any:
+    """Returns the plan of a prepared statement, which does not depend on its values."""
     parameters = statement.parameters[0] if statement.many else statement.parameters
-    [plan] = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement.sql}", *parameters))
+    values = f"({', '.join(['NULL'] * len(parameters))})" if parameters else ""
+    await connection.execute(f"PREPARE explained AS {statement.sql}")
+    [plan] = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE explained {values}"))
+    await connection.execute("DEALLOCATE explained")
     return plan["Plan"]
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     DateTime,
     Executable,
     Interval,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    literal_column,
     or_,
     select,
     text,
@@ -100,9 +102,11 @@ _VERIFY: Final = (
     .returning(*USER_COLUMNS)
 )
 _first_status = case((users.c.role.in_([Role.DOCTOR, Role.PHARMACIST]), UserStatus.UNVERIFIED), else_=UserStatus.ACTIVE)
+_ADMIN: Final[ColumnElement[str]] = literal_column(f"'{Role.ADMIN}'")
+"""Written into the SQL: PostgreSQL plans a statement before it knows parameters, and admins are few."""
 _ACTIVE_ADMINS: Final = (
     select(users.c.id)
-    .where(users.c.role == Role.ADMIN, users.c.status == UserStatus.ACTIVE)
+    .where(users.c.role == _ADMIN, users.c.status == UserStatus.ACTIVE)
     .order_by(users.c.id)
     .with_for_update(key_share=True)
 )
@@ -128,7 +132,7 @@ _REACTIVATE: Final = (
     .returning(*USER_COLUMNS)
 )
 _LOCK_FIRST_ADMIN: Final = text("SELECT pg_advisory_xact_lock(hashtext('medconnect first admin'))")
-_HAS_ADMIN: Final = select(exists().where(users.c.role == Role.ADMIN))
+_HAS_ADMIN: Final = select(exists().where(users.c.role == _ADMIN))
 _NOT_ACTIVE: Final = select(users.c.id, users.c.status).where(
     users.c.status.in_([UserStatus.UNVERIFIED, UserStatus.DEACTIVATED])
 )

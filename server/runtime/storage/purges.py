@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Double, Integer, Interval, Text, TextClause, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import text
 
 from server.db.connection import Connection
 from server.rate_limits.budgets import SHARED_LIMITS
@@ -13,91 +12,75 @@ from server.rate_limits.budgets import SHARED_LIMITS
 AT_ONCE: Final = 1000
 """The number of rows that one statement deletes, so that no row stays locked for long."""
 
-_AT_ONCE: Final = bindparam("at_once", type_=Integer)
-_KEEP_MAILS: Final = bindparam("keep_mails", type_=Interval)
-
 # Locked rows are left for the next round. Sessions and codes are kept for a day after their end: access tokens,
 # revocations and the daily number of codes are judged by them. A counter or bucket lies further in the future than an
 # hour, or than its bucket takes to fill, only if the clock was ahead and has been corrected; without the purge it would
 # refuse calls until then.
-PURGES: Final[Mapping[str, TextClause]] = {
-    "refresh tokens": text(
-        """
+PURGES: Final[Mapping[str, str]] = {
+    "refresh tokens": """
         DELETE FROM refresh_tokens WHERE token_hash IN (
             SELECT token_hash FROM refresh_tokens WHERE expires_at < now() - interval '1 day'
-            ORDER BY expires_at LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY expires_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
-        """
-    ).bindparams(_AT_ONCE),
-    "one-time codes": text(
-        """
+        """,
+    "one-time codes": """
         DELETE FROM one_time_codes WHERE id IN (
             SELECT id FROM one_time_codes WHERE created_at < now() - interval '1 day'
-            ORDER BY created_at LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY created_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
-        """
-    ).bindparams(_AT_ONCE),
-    "sessions": text(
-        """
+        """,
+    "sessions": """
         DELETE FROM sessions WHERE id IN (
             SELECT id FROM sessions WHERE expires_at < now() - interval '1 day'
               AND NOT EXISTS (SELECT FROM refresh_tokens WHERE session_id = sessions.id)
               AND NOT EXISTS (SELECT FROM one_time_codes WHERE session_id = sessions.id)
-            ORDER BY expires_at LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY expires_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
-        """
-    ).bindparams(_AT_ONCE),
-    "sign-in counters": text(
-        """
+        """,
+    "sign-in counters": """
         DELETE FROM sign_in_counters WHERE (account, address) IN (
             SELECT account, address FROM sign_in_counters
             WHERE touched_at < now() - interval '30 days' OR touched_at > now() + interval '1 hour'
-            ORDER BY touched_at LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY touched_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
-        """
-    ).bindparams(_AT_ONCE),
-    "rate limits": text(
-        """
+        """,
+    "rate limits": """
         DELETE FROM rate_limit_buckets WHERE (limit_name, key) IN (
             SELECT b.limit_name, b.key
-            FROM rate_limit_buckets b JOIN unnest(:names, :periods) AS a (limit_name, period) USING (limit_name)
+            FROM rate_limit_buckets b
+            JOIN unnest(CAST(:names AS text[]), CAST(:periods AS float[])) AS a (limit_name, period) USING (limit_name)
             WHERE b.full_at > now() AND b.full_at > now() + make_interval(secs => 2 * a.period)
-            ORDER BY b.full_at LIMIT :at_once FOR UPDATE OF b SKIP LOCKED
+            ORDER BY b.full_at LIMIT {at_once} FOR UPDATE OF b SKIP LOCKED
         )
-        """
-    ).bindparams(
-        _AT_ONCE,
-        bindparam("names", [limit.name for limit in SHARED_LIMITS], type_=ARRAY(Text)),
-        bindparam("periods", [limit.period for limit in SHARED_LIMITS], type_=ARRAY(Double)),
-    ),
-    "idempotency keys": text(
-        """
+        """,
+    "idempotency keys": """
         DELETE FROM idempotency_keys WHERE (caller_id, method, key) IN (
             SELECT caller_id, method, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
-            ORDER BY created_at LIMIT :at_once FOR UPDATE SKIP LOCKED
+            ORDER BY created_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
-        """
-    ).bindparams(_AT_ONCE),
-    "finished emails": text(
-        """
+        """,
+    "finished emails": """
         DELETE FROM emails WHERE id IN (
             SELECT id FROM emails
-            WHERE state IN ('completed', 'failed') AND finished_at < now() - :keep_mails
-            ORDER BY finished_at LIMIT :at_once FOR UPDATE SKIP LOCKED
+            WHERE state IN ('completed', 'failed') AND finished_at < now() - interval '{keep_mails} s'
+            ORDER BY finished_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
-        """
-    ).bindparams(_AT_ONCE, _KEEP_MAILS),
-    "changes of emails": text(
-        """
+        """,
+    "changes of emails": """
         DELETE FROM events WHERE id IN (
             SELECT id FROM events
-            WHERE left(type, 6) = 'email.' AND position IS NOT NULL AND occurred_at < now() - :keep_mails
-            ORDER BY occurred_at LIMIT :at_once FOR UPDATE SKIP LOCKED
+            WHERE left(type, 6) = 'email.' AND position IS NOT NULL AND occurred_at < now() - interval '{keep_mails} s'
+            ORDER BY occurred_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
-        """
-    ).bindparams(_AT_ONCE, _KEEP_MAILS),
+        """,
 }
 """The purges in their order: tokens and codes go before the sessions that they belong to."""
+
+
+_SHARED: Final = {
+    "names": [limit.name for limit in SHARED_LIMITS],
+    "periods": [limit.period for limit in SHARED_LIMITS],
+}
 
 
 class PurgeRepository:
@@ -107,5 +90,10 @@ class PurgeRepository:
         self._connection = connection
 
     async def purge(self, name: str, keep_mails: timedelta) -> int:
-        """Deletes up to AT_ONCE rows and returns how many. keep_mails: how long finished emails are kept."""
-        return await self._connection.execute(PURGES[name], {"at_once": AT_ONCE, "keep_mails": keep_mails})
+        """Deletes up to AT_ONCE rows and returns how many. keep_mails: how long finished emails are kept.
+
+        Numbers are written into the SQL: PostgreSQL plans a statement before it knows parameters, and would expect a
+        third of a table to be old enough.
+        """
+        sql = PURGES[name].format(at_once=AT_ONCE, keep_mails=int(keep_mails.total_seconds()))
+        return await self._connection.execute(text(sql), _SHARED)
