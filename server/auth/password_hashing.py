@@ -1,6 +1,7 @@
 """Hashing and verification of passwords.
 
-Source: OWASP Password Storage Cheat Sheet (argon2id, 19 MiB, 2 passes, 1 lane).
+Sources: OWASP Password Storage Cheat Sheet (argon2id, 19 MiB, 2 passes, 1 lane); NIST SP 800-63B-4, section 3.1.1.2
+(a password is normalized before it is hashed, because keyboards and systems type the same letter differently).
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from typing import Final, TypeVar
 
 from passlib.context import CryptContext
 
+from server.auth.rules.passwords import normal_form
 from server.errors import ServerBusy
 
 _THREADS: Final = 2
@@ -39,7 +41,10 @@ class PasswordCheck:
 
     matches: bool
     replacement: str | None
-    """The new hash to store if the password matches and the stored hash is of an old kind; otherwise None."""
+    """The new hash to store if the password matches and the stored hash is of an old kind; otherwise None.
+
+    Of an old kind are the hashes of the previous system, and those of passwords that were not normalized.
+    """
 
 
 def hashing_threads() -> ThreadPoolExecutor:
@@ -71,19 +76,30 @@ class Passwords:
         self._nobodys = self._context.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str) -> str:
-        """Returns the text to store: an argon2id PHC string with a new salt."""
-        return await self._off_loop(lambda: self._context.hash(password))
+        """Returns the text to store for the password's normal form: an argon2id PHC string with a new salt."""
+        return await self._off_loop(lambda: self._context.hash(normal_form(password)))
 
     async def check(self, password: str, stored: str | None) -> PasswordCheck:
-        """Compares a password, exactly as it was sent, with the stored hash.
+        """Compares a password with the stored hash: its normal form, then, if that differs, the password as sent.
 
         stored: None if the account does not exist or has no password; this never matches and takes the same time. A
-        hash of the previous system (bcrypt) can match; the result then contains its replacement. A hash of an unknown
-        kind never matches; its owner must set a new password.
+        hash of the previous system (bcrypt) can match, and so can one of a password that was set before passwords were
+        normalized; the result then contains its replacement. A hash of an unknown kind never matches; its owner must
+        set a new password.
         """
         return await self._off_loop(lambda: self._check(password, stored))
 
     def _check(self, password: str, stored: str | None) -> PasswordCheck:
+        normal = normal_form(password)
+        check = self._check_form(normal, stored)
+        if check.matches or password == normal:
+            return check
+        # The number of hashes depends on what the caller sent, never on whether the account exists.
+        if self._check_form(password, stored).matches:
+            return PasswordCheck(matches=True, replacement=self._context.hash(normal))
+        return check
+
+    def _check_form(self, password: str, stored: str | None) -> PasswordCheck:
         if stored is not None and not self._cut_by_bcrypt(password, stored):
             with suppress(ValueError):
                 return PasswordCheck(*self._context.verify_and_update(password, stored))

@@ -10,7 +10,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S3": "a hash of old parameters is replaced at the next sign-in",
     "S4": "a password has 8 to 128 code points of any kind",
     "S5": "common passwords and words of the account are refused, with the reason",
-    "S6": "a password is compared exactly as sent: no cut, no case folding, no trim",
+    "S6": "a password is compared in Unicode form C: no cut, no case folding, no trim",
     "S7": "sign-in returns the same answer for an account that does not exist",
     "S8": "sign-in takes the same time for an account that does not exist",
     "S9": "failures slow sign-in to an account down, and never lock its owner out",

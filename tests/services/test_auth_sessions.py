@@ -95,6 +95,16 @@ async def test_hash_of_another_kind_is_replaced_at_next_sign_in(auth: Auth, form
     assert await hash_of(auth.work, user) == replaced
 
 
+async def test_unnormalized_password_signs_in_and_is_rehashed(auth: Auth) -> None:
+    composed, decomposed = "Sch\u00f6ne Gr\u00fc\u00dfe", "Scho\u0308ne Gru\u0308\u00dfe"
+    user = await auth.open()
+    await set_hash(auth.work, user, PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1).hash(decomposed))
+    with pytest.raises(InvalidCredentials):
+        await auth.sessions.login(user.email, composed)
+    for sent in (decomposed, composed, decomposed):
+        assert (await auth.sessions.login(user.email, sent)).user == user
+
+
 async def test_sign_ins_at_once_survive_the_replacement_of_a_hash(database_url: str, passwords: Passwords) -> None:
     async with process(database_url, passwords) as auth:
         user = await auth.open()

@@ -3,8 +3,10 @@
 import asyncio
 import re
 import threading
+import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import bcrypt
 import pytest
@@ -38,8 +40,56 @@ async def test_a_password_matches_itself(passwords: Passwords, password: str) ->
     assert await passwords.check(password, await passwords.hash(password)) == MATCH
 
 
+COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Ünter den Erlen Å 각") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize("set_as", [COMPOSED, DECOMPOSED], ids=["composed", "decomposed"])
+@pytest.mark.parametrize("sent_as", [COMPOSED, DECOMPOSED], ids=["composed", "decomposed"])
+async def test_password_matches_in_every_canonical_form(passwords: Passwords, set_as: str, sent_as: str) -> None:
+    assert COMPOSED != DECOMPOSED
+    assert await passwords.check(sent_as, await passwords.hash(set_as)) == MATCH
+
+
+async def test_hash_of_unnormalized_password_matches_and_is_replaced(passwords: Passwords) -> None:
+    before = CryptContext(["argon2"], argon2__memory_cost=19456, argon2__time_cost=2, argon2__parallelism=1)
+    check = await passwords.check(DECOMPOSED, before.hash(DECOMPOSED))
+    assert check.matches
+    assert await passwords.check(COMPOSED, check.replacement) == MATCH
+    assert await passwords.check(DECOMPOSED, check.replacement) == MATCH
+
+
+async def test_bcrypt_of_unnormalized_password_matches_and_is_replaced(passwords: Passwords) -> None:
+    stored = bcrypt.hashpw(DECOMPOSED.encode(), bcrypt.gensalt(4)).decode()
+    check = await passwords.check(DECOMPOSED, stored)
+    assert check.matches
+    assert await passwords.check(COMPOSED, check.replacement) == MATCH
+
+
+async def test_compatibility_variants_are_different_passwords(passwords: Passwords) -> None:
+    assert await passwords.check("correct ｈorse", await passwords.hash("correct horse")) == NO_MATCH
+
+
+@pytest.mark.parametrize(("sent", "hashes"), [(COMPOSED, 1), (DECOMPOSED, 2)], ids=["composed", "decomposed"])
+async def test_unknown_and_wrong_cost_the_same_hashes(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch, sent: str, hashes: int
+) -> None:
+    checked: list[str] = []
+    for name in ("verify", "verify_and_update"):
+        original = getattr(CryptContext, name)
+
+        def recording(context: CryptContext, secret: str, stored: str, original: Any = original) -> Any:
+            checked.append(stored)
+            return original(context, secret, stored)
+
+        monkeypatch.setattr(CryptContext, name, recording)
+    for stored in (None, await passwords.hash("another password")):
+        checked.clear()
+        assert await passwords.check(sent, stored) == NO_MATCH
+        assert len(checked) == hashes
+
+
 @control("S6")
-async def test_a_password_is_compared_exactly_as_sent(passwords: Passwords) -> None:
+async def test_a_password_is_neither_cut_trimmed_nor_folded(passwords: Passwords) -> None:
     stored = await passwords.hash("p" * 79 + "Q")
     for other in ("p" * 79 + "R", "p" * 79 + "Q ", "p" * 79 + "q", " " + "p" * 79 + "Q"):
         assert await passwords.check(other, stored) == NO_MATCH

@@ -14,7 +14,7 @@ from server.errors import PasswordBreached, PasswordContext, ValidationFailed
 
 MIN_LENGTH: Final = 8
 MAX_LENGTH: Final = 128
-"""The maximum length in code points."""
+"""The maximum length in code points of the normal form."""
 NAMED_PART_LENGTH: Final = 4
 """The minimum length of a word of the account that a password may not contain; shorter words are too common."""
 SERVICE_WORDS: Final = ("medconnect", "hospital", "prescripto")
@@ -30,12 +30,17 @@ _ROWS: Final = (
 _REPEATED: Final = re.compile(r"(.+?)\1+", re.DOTALL)
 
 
+def normal_form(password: str) -> str:
+    """Returns the form in which passwords are compared: Unicode form C, in which one text has one sequence of bytes."""
+    return unicodedata.normalize("NFC", password)
+
+
 def check_new_password(password: str, email: str, full_name: str = "", *, field: str = "password") -> None:
     """Rejects a password that is too short, too long, too common, or contains a word of the account or the service.
 
     field: the JSON name of the password's field. Raises ValidationFailed, PasswordContext or PasswordBreached.
     """
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+    if not MIN_LENGTH <= len(normal_form(password)) <= MAX_LENGTH:
         raise ValidationFailed.of(field, f"must have {MIN_LENGTH} to {MAX_LENGTH} characters")
     folded = _fold_text(password)
     if any(word in folded for word in _known_words(email, full_name)):

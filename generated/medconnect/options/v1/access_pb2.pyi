@@ -131,12 +131,12 @@ class _TextEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Text.ValueType],
     TEXT_BLOCK: _Text.ValueType  # 1
     """Several lines, stored in normalization form C: line breaks and tabs are allowed."""
     TEXT_VERBATIM: _Text.ValueType  # 2
-    """Compared exactly as sent (a password, a token): any character but NUL, never normalised."""
+    """Passed on exactly as sent (a password, a token): any character but NUL."""
 
 class Text(_Text, metaclass=_TextEnumTypeWrapper):
     """The characters that a text field may contain. Invisible characters are dropped, unless the text's script needs them
     to join its letters. Control, private-use and unassigned characters, characters that change the writing direction,
-    blank texts and more than 30 combining marks on a letter are refused. Texts that are compared as sent may contain all
+    blank texts and more than 30 combining marks on a letter are refused. Texts that are passed on as sent may contain all
     characters but NUL.
     """
 
@@ -145,7 +145,7 @@ TEXT_UNSPECIFIED: Text.ValueType  # 0
 TEXT_BLOCK: Text.ValueType  # 1
 """Several lines, stored in normalization form C: line breaks and tabs are allowed."""
 TEXT_VERBATIM: Text.ValueType  # 2
-"""Compared exactly as sent (a password, a token): any character but NUL, never normalised."""
+"""Passed on exactly as sent (a password, a token): any character but NUL."""
 Global___Text: _TypeAlias = Text  # noqa: Y015
 
 @_typing.final
