@@ -158,6 +158,8 @@ ANY_HEIGHT: Final = frozenset(
     {"medconnect.clinical.v1.UpdatePatientRequest.version", "medconnect.clinical.v1.UpdateProfileRequest.version"}
 )
 """A version that the record does not have yet is a conflict, not an invalid number."""
+ZERO_IS_DEFAULT: Final = frozenset({"page_size"})
+"""Fields whose 0 means their default (AIP-158)."""
 
 # Values that only JSON can express.
 LONE_SURROGATES: Final = ("x\ud800", "\udc00y", "\ud83dz")
@@ -218,7 +220,7 @@ def numbers(field: FieldDescriptor) -> list[Any]:
     if field.type == FieldDescriptor.TYPE_BOOL:
         return []  # any number on the wire is a valid bool
     most = 0 if field.full_name in ANY_HEIGHT else 2**31
-    return [value for value in INTEGERS if value <= most]
+    return [value for value in INTEGERS if value <= most and not (value == 0 and field.name in ZERO_IS_DEFAULT)]
 
 
 def of_field(field: FieldDescriptor) -> list[Any]:

@@ -324,7 +324,7 @@ class ListPatientsRequest(_message.Message):
     reference number; or an email address.
     """
     page_size: _builtins.int
-    """The maximum number of entries to return, 1 to 100; 20 if left out."""
+    """The maximum number of entries to return, at most 100; 20 if left out or 0."""
     page_token: _builtins.str
     """The `next_page_token` of the previous page; left out for the first page."""
     def __init__(

@@ -476,7 +476,7 @@ class ListPrescriptionsRequest(_message.Message):
     to_date: _builtins.str
     """The last day of creation, `YYYY-MM-DD`, in the hospital's time zone."""
     page_size: _builtins.int
-    """The maximum number of entries to return, 1 to 100; 20 if left out."""
+    """The maximum number of entries to return, at most 100; 20 if left out or 0."""
     page_token: _builtins.str
     """The `next_page_token` of the previous page; left out for the first page."""
     @_builtins.property
@@ -662,7 +662,7 @@ class ListMyPrescriptionsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The maximum number of entries to return, 1 to 100; 20 if left out."""
+    """The maximum number of entries to return, at most 100; 20 if left out or 0."""
     page_token: _builtins.str
     """The `next_page_token` of the previous page; left out for the first page."""
     @_builtins.property

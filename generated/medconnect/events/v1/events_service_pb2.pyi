@@ -221,7 +221,7 @@ class ListEmailsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The maximum number of emails to return, 1 to 100; 20 if left out."""
+    """The maximum number of emails to return, at most 100; 20 if left out or 0."""
     page_token: _builtins.str
     """The `next_page_token` of the previous page; left out for the first page."""
     @_builtins.property

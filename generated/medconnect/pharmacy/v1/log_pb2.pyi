@@ -37,7 +37,7 @@ class ListDispensingHistoryRequest(_message.Message):
     action: _dispensing_pb2.PharmacyAction.ValueType
     """Only actions of this kind."""
     page_size: _builtins.int
-    """The maximum number of entries to return, 1 to 100; 20 if left out."""
+    """The maximum number of entries to return, at most 100; 20 if left out or 0."""
     page_token: _builtins.str
     """The `next_page_token` of the previous page; left out for the first page."""
     def __init__(
@@ -124,7 +124,7 @@ class ListPrescriptionLogRequest(_message.Message):
     prescription_id: _builtins.str
     """The prescription's id."""
     page_size: _builtins.int
-    """The maximum number of entries to return, 1 to 100; 20 if left out."""
+    """The maximum number of entries to return, at most 100; 20 if left out or 0."""
     page_token: _builtins.str
     """The `next_page_token` of the previous page; left out for the first page."""
     def __init__(
