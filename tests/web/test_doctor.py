@@ -29,6 +29,13 @@ def expect_title(page: Page, title: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
 
 
+def test_form_about_another_person_offers_no_data_of_the_user(doctor: Window) -> None:
+    page = doctor.page
+    page.get_by_role("link", name="New patient").click()
+    expect(page.locator("[name=dateOfBirth]")).to_have_attribute("autocomplete", "off")
+    expect(page.locator("main :is(input, select):not([autocomplete=off])")).to_have_count(0)
+
+
 def test_new_patient_gets_emailed_prescription_of_two_items(doctor: Window, sender: Sender) -> None:
     page, email = doctor.page, new_email()
     page.get_by_role("link", name="New patient").click()

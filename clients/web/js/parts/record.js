@@ -32,17 +32,21 @@ export const RECORD_FIELDS = [
   "insuranceNumber", "allergies",
 ];
 
-/** Renders these fields with a record's values. demanded: true if date of birth and gender are required. */
-export function recordFields(form, patient = {}, demanded = false) {
+/**
+ * Renders these fields with a record's values. own: true if the user fills them in about themselves; the browser then
+ * offers the user's own data. demanded: true if date of birth and gender are required.
+ */
+export function recordFields(form, patient = {}, { own = false, demanded = false } = {}) {
   const optional = true;
+  const filled = (kind) => (own ? kind : "off");
   return html`<div class="columns">
-      ${form.text("dateOfBirth", "Date of birth", { type: "date", autocomplete: "bday", value: patient.dateOfBirth, optional: !demanded })}
+      ${form.text("dateOfBirth", "Date of birth", { type: "date", autocomplete: filled("bday"), value: patient.dateOfBirth, optional: !demanded })}
       ${form.choice("gender", "Gender", GENDERS, { value: patient.gender, optional: !demanded, none: "–" })}
       ${form.choice("bloodType", "Blood type", BLOOD_TYPES, { value: patient.bloodType, optional, none: "Unknown" })}
-      ${form.text("phone", "Phone", { type: "tel", autocomplete: "tel", value: patient.phone, optional })}
+      ${form.text("phone", "Phone", { type: "tel", autocomplete: filled("tel"), value: patient.phone, optional })}
     </div>
     ${form.area("allergies", "Allergies", { kind: "list", value: patient.allergies, optional, hint: "Enter one per line." })}
-    ${form.text("address", "Address", { autocomplete: "street-address", value: patient.address, optional })}
+    ${form.text("address", "Address", { autocomplete: filled("street-address"), value: patient.address, optional })}
     <div class="columns">
       ${form.text("emergencyContact", "Emergency contact", { value: patient.emergencyContact, optional })}
       ${form.text("emergencyPhone", "Phone of the emergency contact", { type: "tel", value: patient.emergencyPhone, optional })}

@@ -16,17 +16,21 @@ export function code(form) {
   return form.text("otpCode", "Code from the email", { inputmode: "numeric", autocomplete: "one-time-code" });
 }
 
-/** Renders the fields for a doctor's or pharmacist's licence and workplace. hint: how the licence is checked. */
-export function professional(form, role, hint = "An administrator checks it before you can see patient data.") {
+/**
+ * Renders the fields for a doctor's or pharmacist's licence and workplace. own: true if the user fills them in about
+ * themselves. hint: how the licence is checked.
+ */
+export function professional(form, role, { own = true, hint = "An administrator checks it before you can see patient data." } = {}) {
+  const filled = (kind) => (own ? kind : "off");
   if (role === "doctor") {
     return html`${form.text("licenseNumber", "Licence number", { hint })}
       ${form.text("specialization", "Speciality", { optional: true })}
-      ${form.text("hospitalName", "Hospital", { optional: true, autocomplete: "organization" })}`;
+      ${form.text("hospitalName", "Hospital", { optional: true, autocomplete: filled("organization") })}`;
   }
   if (role === "pharmacist") {
     return html`${form.text("licenseNumber", "Licence number", { hint })}
-      ${form.text("pharmacyName", "Pharmacy", { autocomplete: "organization" })}
-      ${form.text("pharmacyAddress", "Pharmacy address", { optional: true, autocomplete: "street-address" })}`;
+      ${form.text("pharmacyName", "Pharmacy", { autocomplete: filled("organization") })}
+      ${form.text("pharmacyAddress", "Pharmacy address", { optional: true, autocomplete: filled("street-address") })}`;
   }
   return nothing;
 }

@@ -26,7 +26,7 @@ export default function open(page) {
         ${form.text("fullName", "Full name")}
         ${form.text("email", "Email", { type: "email" })}
         ${form.text("phone", "Phone", { type: "tel", optional: true })}
-        ${professional(form, role, "Compare it with the register first: this account is active immediately.")}
+        ${professional(form, role, { own: false, hint: "Compare it with the register first: this account is active immediately." })}
         ${form.text("password", "Password", {
           type: "password",
           autocomplete: "new-password",

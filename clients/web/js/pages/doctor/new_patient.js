@@ -13,7 +13,7 @@ export default function open(page) {
       ${form.around(html`
         ${fullName(form)}
         ${email(form)}
-        ${recordFields(form, {}, true)}
+        ${recordFields(form, {}, { demanded: true })}
         ${existingConditions(form)}
         ${form.button("Create record")}
       `)}

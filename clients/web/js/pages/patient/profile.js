@@ -18,6 +18,6 @@ export default async function open(page) {
     <section class="card">${allergies(patient.allergies)} ${record(patient)}</section>
     <section class="card" aria-labelledby="change">
       <h2 id="change">Edit record</h2>
-      ${form.around(html`${recordFields(form, patient)} ${form.button("Save")}`)}
+      ${form.around(html`${recordFields(form, patient, { own: true })} ${form.button("Save")}`)}
     </section>`);
 }
