@@ -31,6 +31,7 @@ local API = "/api/"
 -- gRPC codes by error type for gRPC calls that this filter rejects; Envoy would map most of them to UNKNOWN.
 local GRPC_CODES = { ROUTE_UNKNOWN = "12" }
 local RESOURCE_EXHAUSTED = "8"
+local BYTE_ORDER_MARK = "\239\187\191" -- U+FEFF in UTF-8; RFC 8259, section 8.1, lets readers ignore it
 
 -- Rejects a call with a local reply, which `on_response` formats.
 local function refuse(handle, status, type, message, more_headers)
@@ -69,6 +70,28 @@ local function has_foreign_body(headers, takes_body)
   return has_body or (takes_body and content_type ~= nil and length == nil)
 end
 
+-- Returns true if the body is compressed (RFC 9110, section 8.4).
+local function is_encoded(headers)
+  local encoding = headers:get("content-encoding")
+  return encoding ~= nil and encoding:lower() ~= "identity"
+end
+
+local function refuse_encoded(handle)
+  local accepted = { ["accept-encoding"] = "identity" }
+  refuse(handle, 415, "UNSUPPORTED_MEDIA_TYPE", "The body must not be compressed.", accepted)
+end
+
+-- Returns the text of a body, from which a byte order mark is removed. Invalidates header objects that were fetched before.
+local function read_text(handle, body)
+  local text = body:getBytes(0, body:length())
+  if text:sub(1, #BYTE_ORDER_MARK) ~= BYTE_ORDER_MARK then return text end
+  text = text:sub(#BYTE_ORDER_MARK + 1)
+  body:setBytes(text)
+  local headers = handle:headers()
+  if headers:get("content-length") then headers:replace("content-length", tostring(#text)) end
+  return text
+end
+
 -- Rejects a body that the strict reader does not accept.
 local function refuse_body(handle, fault)
   if fault.is_repeated then
@@ -79,19 +102,43 @@ local function refuse_body(handle, fault)
   refuse_field(handle, "MALFORMED_BODY", message, fault.field, fault.place .. ": " .. fault.message)
 end
 
+-- Returns true if a body came in chunks over HTTP/1.0, which has none: a proxy may have framed it otherwise (RFC 9112, section
+-- 6.1). Envoy removes transfer-encoding before this filter.
+local function has_faulty_framing(handle)
+  return not handle:headers():get("content-length") and handle:streamInfo():protocol() == "HTTP/1.0"
+end
+
 -- Checks the body of a call. Invalidates header objects that were fetched before.
 local function read_body(handle, route)
   local body = handle:body()
   if drain.is_too_large(handle) then return refuse_too_large(handle) end
   if not body or body:length() == 0 then return end
   if not route.takes_body then return refuse(handle, 400, "MALFORMED_REQUEST", "This call takes no body.") end
-  local fault = strict_json:fault(body:getBytes(0, body:length()))
+  if has_faulty_framing(handle) then
+    local closing = { connection = "close" }
+    return refuse(handle, 400, "MALFORMED_REQUEST", "HTTP/1.0 has no chunked bodies.", closing)
+  end
+  local fault = strict_json:fault(read_text(handle, body))
   if fault then return refuse_body(handle, fault) end
+end
+
+-- Returns the route numbers of a path by method. If only the path without its trailing slash has any, the request continues
+-- with that path, and Envoy chooses its own route again.
+local function find_methods(handle, headers, path, query)
+  local methods = routes:find(path)
+  local shorter = path:match("^(.+)/$")
+  if next(methods) ~= nil or not shorter then return methods end
+  methods = routes:find(shorter)
+  if next(methods) ~= nil then
+    headers:replace(":path", query == "" and shorter or shorter .. "?" .. query)
+    handle:clearRouteCache()
+  end
+  return methods
 end
 
 -- Rejects REST calls whose headers are already invalid; returns the route number of other calls.
 local function find_route(handle, headers, path, query)
-  local methods = routes:find(path)
+  local methods = find_methods(handle, headers, path, query)
   if next(methods) == nil then return refuse(handle, 404, "ROUTE_UNKNOWN", "There is no such path.") end
   local number = methods[headers:get(":method")]
   if not number then return refuse_method(handle, methods) end
@@ -99,6 +146,7 @@ local function find_route(handle, headers, path, query)
   if has_foreign_body(headers, route.takes_body) then
     return refuse(handle, 415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json.")
   end
+  if route.takes_body and is_encoded(headers) then return refuse_encoded(handle) end
   local problem = routes.query_problem(route, query)
   if problem then return refuse(handle, 400, "VALIDATION_FAILED", problem) end
   return number

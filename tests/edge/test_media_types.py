@@ -1,5 +1,6 @@
 """S87: Envoy and the filter agree on what is gRPC; all else below /api/ is JSON or refused."""
 
+import gzip
 import http.client
 
 import grpc
@@ -79,3 +80,21 @@ async def test_rest_paths_are_no_methods_of_grpc(stand: Stand, content_type: str
 async def test_json_is_json_in_every_spelling(stand: Stand, content_type: str) -> None:
     headers = {"content-type": content_type}
     assert (await stand.rest.post("/api/v1/pharmacy/scan", content=b"{}", headers=headers)).is_success
+
+
+@control("S87")
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "br", "gzip, identity", "x"])
+async def test_compressed_body_is_refused_as_unsupported(stand: Stand, encoding: str) -> None:
+    stand.toy.seen.request = None
+    headers = {"content-type": "application/json", "content-encoding": encoding}
+    response = await stand.rest.post("/api/v1/pharmacy/scan", content=gzip.compress(b'{"qrCode":"a"}'), headers=headers)
+    assert_refused(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+    assert response.json()["error"]["message"] == "The body must not be compressed."
+    assert response.headers["accept-encoding"] == "identity"
+    assert stand.toy.seen.request is None
+
+
+async def test_body_that_is_declared_as_not_compressed_is_read(stand: Stand) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "identity"}
+    response = await stand.rest.post("/api/v1/pharmacy/scan", content=b'{"qrCode":"a"}', headers=headers)
+    assert response.is_success

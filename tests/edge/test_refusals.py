@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from medconnect.clinical.v1 import clinical_service_pb2
 
 from tests.edge.conftest import Stand
 from tests.fixtures.leak_detector import assert_reveals_nothing
@@ -62,8 +63,9 @@ async def test_the_refusal_of_an_unknown_path_is_written_exactly_so(stand: Stand
 @pytest.mark.parametrize(
     "path",
     [
-        *("/api", "/api/v1/users/", "/api/v1/pharmacy/scan/x", "/API/v1/users", "/health/x", "/envelope.lua"),
-        "/medconnect.auth.v1.AuthService/ListUsers",
+        *("/api", "/api/v1/users//", "/api/v1/pharmacy/scan/x", "/API/v1/users", "/health/x", "/envelope.lua"),
+        *("/medconnect.auth.v1.AuthService/ListUsers", "/medconnect.auth.v1.AuthService/ListUsers/"),
+        *("/api/v1/doctors/patients//", "/api/v1//users/", "/api/", "/health/", "/index.html/", "/manual//"),
         *(
             "/api/v1//users",
             "//api/v1/users",
@@ -76,6 +78,21 @@ async def test_the_refusal_of_an_unknown_path_is_written_exactly_so(stand: Stand
 )
 async def test_what_is_not_literally_a_route_is_unknown(stand: Stand, path: str) -> None:
     assert_refused(await raw(stand, "GET", path), 404, "ROUTE_UNKNOWN")
+
+
+@control("S75")
+async def test_trailing_slash_reaches_the_path_without_it(stand: Stand) -> None:
+    seen = []
+    for path in ("/api/v1/doctors/patients/1", "/api/v1/doctors/patients/1/"):
+        stand.toy.seen.request = None
+        seen.append(((await stand.rest.get(path)).status_code, stand.toy.seen.request))
+    assert seen[0] == seen[1] == (200, clinical_service_pb2.GetPatientRequest(patient_id="1"))
+    response = await stand.post("/api/v1/pharmacy/scan/", '{"qrCode":"a"}')
+    assert response.is_success
+    assert (await stand.rest.get("/api/v1/users/?pageSize=100")).json()["data"]
+    assert_refused(await stand.rest.get("/api/v1/users/?nothing=1"), 400, "VALIDATION_FAILED")
+    assert_refused(await stand.rest.get("/api/v1/doctors/patients/1/?patientId=2"), 400, "VALIDATION_FAILED")
+    assert_refused(await stand.rest.delete("/api/v1/users/"), 405, "METHOD_NOT_ALLOWED")
 
 
 @control("S75")

@@ -2,10 +2,11 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 
 from tests.edge.bench import Bench, run_bench
 from tests.edge.conftest import Stand
@@ -81,7 +82,10 @@ async def test_a_member_that_is_given_twice_is_refused(stand: Stand, path: str, 
         ),
         (NAMED + "x", "line 1, column 15", "nothing may follow the object"),
         (NAMED + NAMED, "line 1, column 15", "nothing may follow the object"),
-        (BOM + NAMED, "line 1, column 1", "the body must be an object"),
+        (BOM + BOM + NAMED, "line 1, column 1", "the body must be an object"),
+        (BOM, "line 1, column 1", "the text ends unexpectedly"),
+        (BOM + "{\n}}", "line 2, column 2", "nothing may follow the object"),
+        (NAMED + BOM, "line 1, column 15", "nothing may follow the object"),
         ("[1]", "line 1, column 1", "the body must be an object"),
         ('"x"', "line 1, column 1", "the body must be an object"),
         ('{"qrCode":', "line 1, column 11", "the text ends unexpectedly"),
@@ -141,6 +145,19 @@ async def test_json_is_taken_however_it_is_written(stand: Stand, body: str) -> N
 
 
 @control("S88")
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("chunked", [False, True], ids=["with length", "in chunks"])
+async def test_a_byte_order_mark_before_the_object_is_ignored(stand: Stand, chunked: bool) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for byte in (BOM + NAMED).encode():
+            yield bytes([byte])
+
+    content = chunks() if chunked else (BOM + NAMED).encode()
+    headers = {"content-type": "application/json"}
+    assert (await stand.rest.post(f"/api/v1/{SCAN}", content=content, headers=headers)).is_success
+    assert stand.toy.seen.request == pb.ScanQrCodeRequest(qr_code="a")
+
+
 def test_a_field_has_one_name_for_its_two(bench: Bench) -> None:
     told = bench.ask("judge", ['{"shoe_size":1,"footLength":2}', '{"shoe_size":1,"shoeSize":2}'])
     assert told == ["footLength|must be given once|line 1, column 16", "fine"]
