@@ -32,6 +32,17 @@ class FoundPrescription:
 
 
 @dataclass(frozen=True, slots=True)
+class LookupResult:
+    """The prescriptions that a number finds, newest first."""
+
+    reference_number: str
+    """The number as it was read."""
+    found: tuple[FoundPrescription, ...]
+    has_more: bool
+    """Whether the patient has more open prescriptions than were found."""
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
     """A prescription that the caller has claimed, and when the claim expires."""
 

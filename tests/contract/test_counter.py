@@ -163,7 +163,8 @@ def test_a_prescription_is_looked_up_released_and_rejected(counter: Counter) -> 
     said, call = "Prescriptions retrieved successfully", "POST /pharmacy/lookup"
     found = succeeded(counter.actors, 200, said, call, counter.pharmacist, number)
     seen = prescription("scanned", scans=0)
-    assert found == {"prescriptions": [{"prescription": seen, "isValid": True, "canDispense": True}]}
+    listed = [{"prescription": seen, "isValid": True, "canDispense": True}]
+    assert found == {"prescriptions": listed, "referenceNumber": counter.number, "hasMore": False}
     counter.validates()
     released = counter.does(f"release/{counter.id}", "released", {})
     assert released == {"prescription": seen}

@@ -14,6 +14,7 @@ from medconnect.options.v1 import access_pb2
 from server.api.interceptors.text_rules import TextRules
 from tests.fixtures.cells import cells
 from tests.fixtures.proofs import control
+from tests.fixtures.typed_numbers import WRITINGS
 
 NFD = unicodedata.normalize("NFD", "Zoë")
 NFC = unicodedata.normalize("NFC", "Zoë")
@@ -142,3 +143,33 @@ def test_other_text_is_nobodys_business(text: str) -> None:
     message = auth_service_pb2.LoginRequest(email=text)
     assert complaints(message) == {}
     assert message.email == text
+
+
+CODES: list[Message] = [
+    auth_service_pb2.ResetPasswordRequest(),
+    auth_service_pb2.ConfirmEmailRequest(),
+    clinical_service_pb2.ConfirmHistoryAccessRequest(),
+]
+
+
+@cells("request_", CODES, ids=lambda request_: request_.DESCRIPTOR.name)
+@cells("writing", WRITINGS)
+def test_emailed_code_is_read_however_it_is_written(request_: Any, writing: str) -> None:
+    message = type(request_)(otp_code=WRITINGS[writing]("012-345"))
+    assert complaints(message) == {}
+    assert message.otp_code == "012345"
+
+
+@cells("text", ["", "\u3164\u2060", "x\0y", "1\u00b22", "\u0391", "12\u26033", "\u2460"], ids=ascii)
+def test_number_keeps_what_is_neither_separator_nor_digit(text: str) -> None:
+    message = auth_service_pb2.ConfirmEmailRequest(otp_code=text)
+    assert complaints(message) == {}
+    assert message.otp_code == text.strip("\u3164\u2060")
+
+
+def test_long_number_is_read_in_linear_time() -> None:
+    began = time.process_time()
+    for part in ("-", "\u2013", "\uff11", ".", "\u200b "):
+        message = auth_service_pb2.ConfirmEmailRequest(otp_code="x" + part * 60_000 + "x")
+        assert complaints(message) == {}
+    assert time.process_time() - began < 2

@@ -9,7 +9,7 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import (
     ReferenceNumberInvalid,
 )
-from server.pharmacy.entities import HistoryFilter, PharmacyAction
+from server.pharmacy.entities import HistoryFilter, LookupResult, PharmacyAction
 from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.pharmacy import PharmacyPeople, Written
 from tests.fixtures.pharmacy_steps import ENDS, FIRST_PAGE, alter, prescribe
@@ -23,7 +23,7 @@ EVERYTHING = HistoryFilter(Period(), None)
 async def test_lookup_accepts_typed_number_and_counts_as_scan(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
-    (found,) = await pharmacy.look_up(pharmacy_people.pharmacist, f" {written.number.lower()} ")
+    (found,) = (await pharmacy.look_up(pharmacy_people.pharmacist, f" {written.number.lower()} ")).found
     assert (found.prescription.id, found.prescription.status) == (written.id, S.SCANNED)
     assert found.can_dispense
     assert (await pharmacy.validate(pharmacy_people.pharmacist, written.id, "")).prescription.status is S.VALIDATED
@@ -36,7 +36,7 @@ async def test_lookup_by_reference_finds_open_newest_first_and_logs(
     newer = await prescribe(work, pharmacy_people)
     for changes, _ in ENDS:
         await alter(work, await prescribe(work, pharmacy_people), changes)
-    found = await pharmacy.look_up(pharmacy_people.pharmacist, pharmacy_people.reference_number)
+    found = (await pharmacy.look_up(pharmacy_people.pharmacist, pharmacy_people.reference_number)).found
     assert [one.prescription.id for one in found] == [newer.id, older.id]
     assert {one.prescription.status for one in found} == {S.SCANNED}
     history = await pharmacy.history(pharmacy_people.pharmacist, EVERYTHING, FIRST_PAGE)
@@ -44,12 +44,25 @@ async def test_lookup_by_reference_finds_open_newest_first_and_logs(
     assert {entry.action for entry in history.items} == {A.LOOKUP}
 
 
+@pytest.mark.parametrize(("number", "shown", "more"), [(50, 50, False), (51, 50, True)])
+async def test_lookup_states_whether_a_patient_has_more_than_50(
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, number: int, shown: int, more: bool
+) -> None:
+    for _ in range(number):
+        await prescribe(work, pharmacy_people)
+    typed = pharmacy_people.reference_number.replace("-", " ").lower()
+    result = await pharmacy.look_up(pharmacy_people.pharmacist, typed)
+    assert (len(result.found), result.has_more) == (shown, more)
+    assert result.reference_number == pharmacy_people.reference_number
+
+
 @control("S48")
 async def test_patient_without_open_prescription_is_no_miss(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService
 ) -> None:
     for _ in range(6):
-        assert await pharmacy.look_up(pharmacy_people.pharmacist, pharmacy_people.reference_number) == ()
+        result = await pharmacy.look_up(pharmacy_people.pharmacist, pharmacy_people.reference_number)
+        assert result == LookupResult(pharmacy_people.reference_number, (), has_more=False)
     async with work.read() as tx:
         rows = await tx.connection.rows(text("SELECT object_kind, object_id, patient_ids FROM audit_records"))
         assert list(map(tuple, rows)) == [("patient", pharmacy_people.patient_id, [pharmacy_people.patient_id])] * 6

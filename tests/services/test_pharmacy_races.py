@@ -14,7 +14,7 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import ClaimedByOther, DeclaredError, PrescriptionDispensed, PrescriptionInState
 from server.identity import Caller
 from server.pagination import PageRequest
-from server.pharmacy.entities import DispensedPrescription
+from server.pharmacy.entities import DispensedPrescription, LookupResult
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
 from server.runtime.work import unit_of_work
@@ -190,4 +190,4 @@ async def test_concurrent_lookups_of_a_reference_do_not_deadlock(
             (await open_pharmacy(tx.connection)).pharmacist,
         ]
     found, _ = await race(pharmacy.look_up(caller, pharmacy_people.reference_number) for caller in callers * 4)
-    assert [len(prescriptions) for prescriptions in found if isinstance(prescriptions, tuple)] == [5] * 12
+    assert [len(result.found) for result in found if isinstance(result, LookupResult)] == [5] * 12

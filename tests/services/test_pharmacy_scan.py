@@ -46,7 +46,7 @@ async def test_claimed_prescription_is_dispensed_only_by_its_holder(
 ) -> None:
     await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     assert (await pharmacy.scan(pharmacy_people.pharmacist, written.qr_text)).can_dispense
-    (seen_by_other,) = await pharmacy.look_up(pharmacy_people.colleague, written.number)
+    (seen_by_other,) = (await pharmacy.look_up(pharmacy_people.colleague, written.number)).found
     assert (seen_by_other.prescription.status, seen_by_other.can_dispense) == (S.VALIDATED, False)
 
 

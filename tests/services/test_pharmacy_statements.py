@@ -88,5 +88,5 @@ async def test_lookup_statements_do_not_grow_with_prescriptions(
         for _ in range(number):
             await pharmacy_people.prescribe(connection, (5,))
     with statements(at_most=4):
-        found = await pharmacy.look_up(pharmacy_people.pharmacist, pharmacy_people.reference_number)
-    assert len(found) == number
+        result = await pharmacy.look_up(pharmacy_people.pharmacist, pharmacy_people.reference_number)
+    assert len(result.found) == number

@@ -117,7 +117,9 @@ async def test_open_prescriptions_of_patient_are_found_newest_first(clinic: Clin
     await clinic.claim(held.id)
     await clinic.prescribe(clinic.quiet)
     async with clinic.work.begin() as tx:
-        patient_id, found = await tx[PrescriptionRepository].open_of_patient_for_update(clinic.paula.reference_number)
+        patient_id, found, _ = await tx[PrescriptionRepository].open_of_patient_for_update(
+            clinic.paula.reference_number
+        )
     assert patient_id == clinic.paula.id
     assert [prescription.id for prescription in found] == [written[0].id, written[1].id, written[2].id, held.id]
     assert [prescription.status for prescription in found] == [PENDING, SCANNED, PARTLY, VALIDATED]
@@ -126,7 +128,7 @@ async def test_open_prescriptions_of_patient_are_found_newest_first(clinic: Clin
 async def test_patient_without_open_prescription_is_not_unknown(clinic: Clinic) -> None:
     async with clinic.work.begin() as tx:
         found = await tx[PrescriptionRepository].open_of_patient_for_update(clinic.paula.reference_number)
-        assert found == (clinic.paula.id, ())
+        assert found == (clinic.paula.id, (), False)
         with pytest.raises(NotFound, match="no such patient"):
             await tx[PrescriptionRepository].open_of_patient_for_update("PAT-20261201-00000000")
 

@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from medconnect.options.v1 import access_pb2
 
-from server import plain_text
+from server import plain_text, typed_number
 from server.errors import FieldViolation
 
 _NOT_MAILABLE: Final = re.compile(r"^\.|\.\.|\.@|^=\?")
@@ -137,4 +137,6 @@ def _check_text(text: str, option: access_pb2.Text.ValueType) -> tuple[str, str]
     """Returns the normalized text and its fault; the fault is empty if there is none."""
     if option == access_pb2.TEXT_VERBATIM:
         return text, "must not hold the NUL character" if "\0" in text else ""
+    if option == access_pb2.TEXT_NUMBER:
+        return typed_number.compact(text), ""
     return plain_text.stored(text, block=option == access_pb2.TEXT_BLOCK)

@@ -1,6 +1,5 @@
 """Maps the pharmacy's messages and entities to each other."""
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 from medconnect.pharmacy.v1 import dispensing_pb2
@@ -27,6 +26,7 @@ from server.pharmacy.entities import (
     HistoryEntry,
     HistoryFilter,
     LogEntry,
+    LookupResult,
     PharmacyAction,
     Receipt,
     Validation,
@@ -99,10 +99,10 @@ def scan_response(found: FoundPrescription) -> pb.ScanQrCodeResponse:
     return response
 
 
-def lookup_response(found: Iterable[FoundPrescription]) -> pb.LookupPrescriptionsResponse:
+def lookup_response(result: LookupResult) -> pb.LookupPrescriptionsResponse:
     """Returns the response to a lookup."""
-    response = pb.LookupPrescriptionsResponse()
-    for one in found:
+    response = pb.LookupPrescriptionsResponse(reference_number=result.reference_number, has_more=result.has_more)
+    for one in result.found:
         _fill_found(response.prescriptions.add(), one)
     return response
 

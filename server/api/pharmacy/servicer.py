@@ -27,8 +27,8 @@ class PharmacyServicer(pharmacy_service_pb2_grpc.PharmacyServiceServicer):
     async def LookupPrescriptions(
         self, request: pb.LookupPrescriptionsRequest, context: Context
     ) -> pb.LookupPrescriptionsResponse:
-        found = await self._service.look_up(current_caller(), request.reference_number)
-        return mapping.lookup_response(found)
+        result = await self._service.look_up(current_caller(), request.reference_number)
+        return mapping.lookup_response(result)
 
     async def ValidatePrescription(
         self, request: pb.ValidatePrescriptionRequest, context: Context

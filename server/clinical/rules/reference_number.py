@@ -14,12 +14,13 @@ from enum import StrEnum
 from typing import Final
 
 from server.errors import ReferenceNumberInvalid
+from server.typed_number import compact
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RANDOM_CHARACTERS: Final = 7
 
 _BASE: Final = len(ALPHABET)
-_SHAPE: Final = re.compile(r"(RX|PAT)-([0-9ILO]{8})-([0-9A-TV-Z]{8})")
+_SHAPE: Final = re.compile(r"(RX|PAT)([0-9ILO]{8})([0-9A-TV-Z]{8})")
 _LOOKALIKES: Final = str.maketrans("ILO", "110")
 
 
@@ -49,12 +50,12 @@ def new_patient_reference(day: date) -> str:
 
 
 def normalize(text: str) -> ReferenceNumber:
-    """Parses a number as typed: any case, spaces around it, I or L for 1 and O for 0 after the prefix.
+    """Parses a number as typed or scanned: without its dashes, in any case, I or L for 1 and O for 0 after the prefix.
 
     Raises ReferenceNumberInvalid when shape, day or check character is wrong.
     """
-    typed = text.strip()
-    match = _SHAPE.fullmatch(typed.upper()) if typed.isascii() else None
+    typed = compact(text)
+    match = _SHAPE.fullmatch(typed.upper()) if typed.isascii() else None  # `ı` would become I
     if match is None:
         raise ReferenceNumberInvalid()
     kind, digits, characters = match[1], match[2].translate(_LOOKALIKES), match[3].translate(_LOOKALIKES)

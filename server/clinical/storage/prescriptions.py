@@ -84,7 +84,7 @@ _LOCK_OPEN_OF_PATIENT = (
         status_now == any_(bindparam("open", type_=ARRAY(Text))),
     )
     .order_by(_column.created_at.desc(), _column.id.desc())
-    .limit(OPEN_AT_ONCE)
+    .limit(OPEN_AT_ONCE + 1)
     .with_for_update(of=prescriptions, key_share=True)
 )
 _OPEN_BY_IDS = select_prescription.where(
@@ -204,22 +204,24 @@ class PrescriptionRepository:
         """Locks and returns the prescription for the account of its doctor or of its patient."""
         return await self._lock_one(_LOCK_OF_READER, id=prescription_id, user_id=user_id)
 
-    async def open_of_patient_for_update(self, reference_number: str) -> tuple[UUID, tuple[Prescription, ...]]:
+    async def open_of_patient_for_update(self, reference_number: str) -> tuple[UUID, tuple[Prescription, ...], bool]:
         """Locks a patient's open prescriptions; returns the patient's id and the prescriptions, newest first.
 
-        Returns at most OPEN_AT_ONCE. Raises NotFound("patient") if no patient has the number. Locks first and then
-        reads: a single locking statement that waits would return items and codes as they were before the wait.
+        Returns at most OPEN_AT_ONCE, and whether the patient has more. Raises NotFound("patient") if no patient has the
+        number. Locks first and then reads: a single locking statement that waits would return items and codes as they
+        were before the wait.
         """
         values = {"reference": reference_number, "open": _OPEN}
-        ids = await self._connection.scalars(_LOCK_OPEN_OF_PATIENT, values)
+        locked = await self._connection.scalars(_LOCK_OPEN_OF_PATIENT, values)
+        ids = locked[:OPEN_AT_ONCE]
         rows = await self._connection.rows(_OPEN_BY_IDS, {"ids": ids, "open": _OPEN}) if ids else ()
         found = tuple(prescription_of(row) for row in rows)
         if found:
-            return found[0].patient_id, found
+            return found[0].patient_id, found, len(locked) > len(ids)
         patient_id = await self._connection.scalar(_PATIENT_ID, {"reference": reference_number})
         if patient_id is None:
             raise NotFound("patient")
-        return patient_id, ()
+        return patient_id, (), False
 
     async def check_subject(self, patient_id: UUID, visit_id: UUID | None, doctor_id: UUID) -> None:
         """Raises NotFound("patient"), or NotFound("visit") for a visit not of this patient with this doctor."""

@@ -30,6 +30,7 @@ from server.pharmacy.entities import (
     HistoryEntry,
     HistoryFilter,
     LogEntry,
+    LookupResult,
     NewEntry,
     NewLine,
     PharmacyAction,
@@ -90,7 +91,7 @@ class PharmacyService:
         counted = replace(seen.qr_code, scan_count=scan_count)
         return _build_found(replace(seen, qr_code=counted), caller)
 
-    async def look_up(self, caller: Caller, number: str) -> tuple[FoundPrescription, ...]:
+    async def look_up(self, caller: Caller, number: str) -> LookupResult:
         """Finds a prescription by its number, or a patient's open ones by their reference, and marks each as scanned.
 
         Raises ReferenceNumberInvalid, RateLimitExceeded after too many misses, NotFound, and for a single prescription
@@ -98,14 +99,14 @@ class PharmacyService:
         """
         reference = reference_number.normalize(number)
         async with self._lookup_misses.counted(caller.user_id), self._work.begin() as tx:
-            subject, found = await _lock_named(reference, tx)
+            subject, found, has_more = await _lock_named(reference, tx)
             seen = await _mark_scanned(found, tx)
             entries = [
                 _build_entry(PharmacyAction.LOOKUP, caller, was, now.status)
                 for was, now in zip(found, seen, strict=True)
             ]
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_LOOKED_UP, subject, *entries)
-        return tuple(_build_found(prescription, caller) for prescription in seen)
+        return LookupResult(reference.text, tuple(_build_found(each, caller) for each in seen), has_more)
 
     async def validate(self, caller: Caller, prescription_id: UUID, notes: str) -> Validation:
         """Claims a prescription for the caller, or renews the caller's claim.
@@ -237,15 +238,15 @@ async def _lock_scanned(content: QrContent, tx: Transaction) -> Prescription:
     return prescription
 
 
-async def _lock_named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subject, tuple[Prescription, ...]]:
-    """Returns the audit subject that a reference number names, and the prescriptions it finds, locked."""
+async def _lock_named(reference: ReferenceNumber, tx: Transaction) -> tuple[Subject, tuple[Prescription, ...], bool]:
+    """Returns the audit subject that a number names, the prescriptions it finds, locked, and whether there are more."""
     if reference.kind is ReferenceKind.PATIENT:
-        patient_id, found = await tx[PrescriptionRepository].open_of_patient_for_update(reference.text)
-        return Subject("patient", patient_id, (patient_id,)), found
+        patient_id, found, has_more = await tx[PrescriptionRepository].open_of_patient_for_update(reference.text)
+        return Subject("patient", patient_id, (patient_id,)), found, has_more
     prescription = await tx[PrescriptionRepository].by_number_for_update(reference.text)
     subject = subject_of(prescription)
     audit_context.set_subject(subject)
-    return subject, (prescription,)
+    return subject, (prescription,), False
 
 
 async def _mark_scanned(found: tuple[Prescription, ...], tx: Transaction) -> tuple[Prescription, ...]:

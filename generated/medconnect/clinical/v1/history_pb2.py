@@ -29,7 +29,7 @@ from medconnect.clinical.v1 import visit_pb2 as medconnect_dot_clinical_dot_v1_d
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$medconnect/clinical/v1/history.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)medconnect/clinical/v1/prescription.proto\x1a\"medconnect/clinical/v1/visit.proto\x1a\"medconnect/options/v1/access.proto\"\xa1\x01\n\x0cHistoryEntry\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x35\n\x05visit\x18\x02 \x01(\x0b\x32$.medconnect.clinical.v1.MedicalVisitH\x00\x12\x43\n\x0cprescription\x18\x03 \x01(\x0b\x32+.medconnect.clinical.v1.PatientPrescriptionH\x00\x42\x07\n\x05\x65vent\"\xa1\x01\n\x13PatientHistoryEntry\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x35\n\x05visit\x18\x02 \x01(\x0b\x32$.medconnect.clinical.v1.MedicalVisitH\x00\x12<\n\x0cprescription\x18\x03 \x01(\x0b\x32$.medconnect.clinical.v1.PrescriptionH\x00\x42\x07\n\x05\x65vent\"\x1d\n\x1bRequestHistoryAccessRequest\"N\n\x1cRequestHistoryAccessResponse\x12.\n\nexpires_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x1b\x43onfirmHistoryAccessRequest\x12\'\n\x08otp_code\x18\x01 \x01(\tB\x15\xbaH\x0er\x0c\x32\n^[0-9]{6}$\x98\xb5\x18\x01\"N\n\x1c\x43onfirmHistoryAccessResponse\x12.\n\nexpires_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"}\n\x18GetMedicalHistoryRequest\x12!\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12!\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xbb\x01\n\x19GetMedicalHistoryResponse\x12\x35\n\x07\x65ntries\x18\x01 \x03(\x0b\x32$.medconnect.clinical.v1.HistoryEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\x12\x1b\n\x13\x65xisting_conditions\x18\x05 \x03(\t\"\x9b\x01\n\x18GetPatientHistoryRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12!\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xa5\x01\n\x19GetPatientHistoryResponse\x12<\n\x07\x65ntries\x18\x01 \x03(\x0b\x32+.medconnect.clinical.v1.PatientHistoryEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$medconnect/clinical/v1/history.proto\x12\x16medconnect.clinical.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)medconnect/clinical/v1/prescription.proto\x1a\"medconnect/clinical/v1/visit.proto\x1a\"medconnect/options/v1/access.proto\"\xa1\x01\n\x0cHistoryEntry\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x35\n\x05visit\x18\x02 \x01(\x0b\x32$.medconnect.clinical.v1.MedicalVisitH\x00\x12\x43\n\x0cprescription\x18\x03 \x01(\x0b\x32+.medconnect.clinical.v1.PatientPrescriptionH\x00\x42\x07\n\x05\x65vent\"\xa1\x01\n\x13PatientHistoryEntry\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x35\n\x05visit\x18\x02 \x01(\x0b\x32$.medconnect.clinical.v1.MedicalVisitH\x00\x12<\n\x0cprescription\x18\x03 \x01(\x0b\x32$.medconnect.clinical.v1.PrescriptionH\x00\x42\x07\n\x05\x65vent\"\x1d\n\x1bRequestHistoryAccessRequest\"N\n\x1cRequestHistoryAccessResponse\x12.\n\nexpires_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"J\n\x1b\x43onfirmHistoryAccessRequest\x12+\n\x08otp_code\x18\x01 \x01(\tB\x19\xbaH\x0er\x0c\x32\n^[0-9]{6}$\x90\xb5\x18\x03\x98\xb5\x18\x01\"N\n\x1c\x43onfirmHistoryAccessResponse\x12.\n\nexpires_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"}\n\x18GetMedicalHistoryRequest\x12!\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12!\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xbb\x01\n\x19GetMedicalHistoryResponse\x12\x35\n\x07\x65ntries\x18\x01 \x03(\x0b\x32$.medconnect.clinical.v1.HistoryEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\x12\x1b\n\x13\x65xisting_conditions\x18\x05 \x03(\t\"\x9b\x01\n\x18GetPatientHistoryRequest\x12\x1c\n\npatient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12!\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\xa5\x01\n\x19GetPatientHistoryResponse\x12<\n\x07\x65ntries\x18\x01 \x03(\x0b\x32+.medconnect.clinical.v1.PatientHistoryEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x1d\n\x15total_size_is_minimum\x18\x04 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.clinical.v1.hist
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONFIRMHISTORYACCESSREQUEST'].fields_by_name['otp_code']._loaded_options = None
-  _globals['_CONFIRMHISTORYACCESSREQUEST'].fields_by_name['otp_code']._serialized_options = b'\272H\016r\0142\n^[0-9]{6}$\230\265\030\001'
+  _globals['_CONFIRMHISTORYACCESSREQUEST'].fields_by_name['otp_code']._serialized_options = b'\272H\016r\0142\n^[0-9]{6}$\220\265\030\003\230\265\030\001'
   _globals['_GETMEDICALHISTORYREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_GETMEDICALHISTORYREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\000'
   _globals['_GETMEDICALHISTORYREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -57,15 +57,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTHISTORYACCESSRESPONSE']._serialized_start=600
   _globals['_REQUESTHISTORYACCESSRESPONSE']._serialized_end=678
   _globals['_CONFIRMHISTORYACCESSREQUEST']._serialized_start=680
-  _globals['_CONFIRMHISTORYACCESSREQUEST']._serialized_end=750
-  _globals['_CONFIRMHISTORYACCESSRESPONSE']._serialized_start=752
-  _globals['_CONFIRMHISTORYACCESSRESPONSE']._serialized_end=830
-  _globals['_GETMEDICALHISTORYREQUEST']._serialized_start=832
-  _globals['_GETMEDICALHISTORYREQUEST']._serialized_end=957
-  _globals['_GETMEDICALHISTORYRESPONSE']._serialized_start=960
-  _globals['_GETMEDICALHISTORYRESPONSE']._serialized_end=1147
-  _globals['_GETPATIENTHISTORYREQUEST']._serialized_start=1150
-  _globals['_GETPATIENTHISTORYREQUEST']._serialized_end=1305
-  _globals['_GETPATIENTHISTORYRESPONSE']._serialized_start=1308
-  _globals['_GETPATIENTHISTORYRESPONSE']._serialized_end=1473
+  _globals['_CONFIRMHISTORYACCESSREQUEST']._serialized_end=754
+  _globals['_CONFIRMHISTORYACCESSRESPONSE']._serialized_start=756
+  _globals['_CONFIRMHISTORYACCESSRESPONSE']._serialized_end=834
+  _globals['_GETMEDICALHISTORYREQUEST']._serialized_start=836
+  _globals['_GETMEDICALHISTORYREQUEST']._serialized_end=961
+  _globals['_GETMEDICALHISTORYRESPONSE']._serialized_start=964
+  _globals['_GETMEDICALHISTORYRESPONSE']._serialized_end=1151
+  _globals['_GETPATIENTHISTORYREQUEST']._serialized_start=1154
+  _globals['_GETPATIENTHISTORYREQUEST']._serialized_end=1309
+  _globals['_GETPATIENTHISTORYRESPONSE']._serialized_start=1312
+  _globals['_GETPATIENTHISTORYRESPONSE']._serialized_end=1477
 # @@protoc_insertion_point(module_scope)

@@ -132,6 +132,10 @@ class _TextEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Text.ValueType],
     """Several lines, stored in normalization form C: line breaks and tabs are allowed."""
     TEXT_VERBATIM: _Text.ValueType  # 2
     """Passed on exactly as sent (a password, a token): any character but NUL."""
+    TEXT_NUMBER: _Text.ValueType  # 3
+    """A number or code, of which only the letters and digits count: white space, dashes, control and invisible characters
+    and punctuation around it are dropped, full-width letters and the digits of every script are read as ASCII.
+    """
 
 class Text(_Text, metaclass=_TextEnumTypeWrapper):
     """The characters that a text field may contain. Invisible characters are dropped, unless the text's script needs them
@@ -146,6 +150,10 @@ TEXT_BLOCK: Text.ValueType  # 1
 """Several lines, stored in normalization form C: line breaks and tabs are allowed."""
 TEXT_VERBATIM: Text.ValueType  # 2
 """Passed on exactly as sent (a password, a token): any character but NUL."""
+TEXT_NUMBER: Text.ValueType  # 3
+"""A number or code, of which only the letters and digits count: white space, dashes, control and invisible characters
+and punctuation around it are dropped, full-width letters and the digits of every script are read as ASCII.
+"""
 Global___Text: _TypeAlias = Text  # noqa: Y015
 
 @_typing.final

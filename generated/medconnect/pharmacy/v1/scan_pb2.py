@@ -27,7 +27,7 @@ from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_do
 from medconnect.pharmacy.v1 import dispensing_pb2 as medconnect_dot_pharmacy_dot_v1_dot_dispensing__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!medconnect/pharmacy/v1/scan.proto\x12\x16medconnect.pharmacy.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"medconnect/options/v1/access.proto\x1a\'medconnect/pharmacy/v1/dispensing.proto\"4\n\x11ScanQrCodeRequest\x12\x1f\n\x07qr_code\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x90\xb5\x18\x02\"\x80\x01\n\x12ScanQrCodeResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x10\n\x08is_valid\x18\x02 \x01(\x08\x12\x14\n\x0c\x63\x61n_dispense\x18\x03 \x01(\x08\"A\n\x1aLookupPrescriptionsRequest\x12#\n\x10reference_number\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(\"_\n\x1bLookupPrescriptionsResponse\x12@\n\rprescriptions\x18\x01 \x03(\x0b\x32).medconnect.pharmacy.v1.FoundPrescriptionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!medconnect/pharmacy/v1/scan.proto\x12\x16medconnect.pharmacy.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"medconnect/options/v1/access.proto\x1a\'medconnect/pharmacy/v1/dispensing.proto\"4\n\x11ScanQrCodeRequest\x12\x1f\n\x07qr_code\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x90\xb5\x18\x02\"\x80\x01\n\x12ScanQrCodeResponse\x12\x42\n\x0cprescription\x18\x01 \x01(\x0b\x32,.medconnect.pharmacy.v1.PharmacyPrescription\x12\x10\n\x08is_valid\x18\x02 \x01(\x08\x12\x14\n\x0c\x63\x61n_dispense\x18\x03 \x01(\x08\"E\n\x1aLookupPrescriptionsRequest\x12\'\n\x10reference_number\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x10\x01\x18(\x90\xb5\x18\x03\"\x8b\x01\n\x1bLookupPrescriptionsResponse\x12@\n\rprescriptions\x18\x01 \x03(\x0b\x32).medconnect.pharmacy.v1.FoundPrescription\x12\x18\n\x10reference_number\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,13 +37,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCANQRCODEREQUEST'].fields_by_name['qr_code']._loaded_options = None
   _globals['_SCANQRCODEREQUEST'].fields_by_name['qr_code']._serialized_options = b'\272H\007r\005\020\001\030\350\007\220\265\030\002'
   _globals['_LOOKUPPRESCRIPTIONSREQUEST'].fields_by_name['reference_number']._loaded_options = None
-  _globals['_LOOKUPPRESCRIPTIONSREQUEST'].fields_by_name['reference_number']._serialized_options = b'\272H\006r\004\020\001\030('
+  _globals['_LOOKUPPRESCRIPTIONSREQUEST'].fields_by_name['reference_number']._serialized_options = b'\272H\006r\004\020\001\030(\220\265\030\003'
   _globals['_SCANQRCODEREQUEST']._serialized_start=167
   _globals['_SCANQRCODEREQUEST']._serialized_end=219
   _globals['_SCANQRCODERESPONSE']._serialized_start=222
   _globals['_SCANQRCODERESPONSE']._serialized_end=350
   _globals['_LOOKUPPRESCRIPTIONSREQUEST']._serialized_start=352
-  _globals['_LOOKUPPRESCRIPTIONSREQUEST']._serialized_end=417
-  _globals['_LOOKUPPRESCRIPTIONSRESPONSE']._serialized_start=419
-  _globals['_LOOKUPPRESCRIPTIONSRESPONSE']._serialized_end=514
+  _globals['_LOOKUPPRESCRIPTIONSREQUEST']._serialized_end=421
+  _globals['_LOOKUPPRESCRIPTIONSRESPONSE']._serialized_start=424
+  _globals['_LOOKUPPRESCRIPTIONSRESPONSE']._serialized_end=563
 # @@protoc_insertion_point(module_scope)

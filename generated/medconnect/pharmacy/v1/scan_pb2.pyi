@@ -82,7 +82,7 @@ class LookupPrescriptionsRequest(_message.Message):
     REFERENCE_NUMBER_FIELD_NUMBER: _builtins.int
     reference_number: _builtins.str
     """The number of one prescription, `RX-…`, or the reference number of a patient, `PAT-…`, for all open prescriptions;
-    case-insensitive, I and L read as 1, O as 0.
+    case-insensitive, with or without dashes and spaces, I and L read as 1, O as 0.
     """
     def __init__(
         self,
@@ -104,6 +104,12 @@ class LookupPrescriptionsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PRESCRIPTIONS_FIELD_NUMBER: _builtins.int
+    REFERENCE_NUMBER_FIELD_NUMBER: _builtins.int
+    HAS_MORE_FIELD_NUMBER: _builtins.int
+    reference_number: _builtins.str
+    """The number as it was read, in its canonical form."""
+    has_more: _builtins.bool
+    """True if the patient has more open prescriptions than these 50; the others are found by their own numbers."""
     @_builtins.property
     def prescriptions(self) -> _containers.RepeatedCompositeFieldContainer[_dispensing_pb2.FoundPrescription]:
         """The prescriptions."""
@@ -112,10 +118,12 @@ class LookupPrescriptionsResponse(_message.Message):
         self,
         *,
         prescriptions: _abc.Iterable[_dispensing_pb2.FoundPrescription] | None = ...,
+        reference_number: _builtins.str = ...,
+        has_more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescriptions", b"prescriptions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["has_more", b"has_more", "prescriptions", b"prescriptions", "reference_number", b"reference_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
