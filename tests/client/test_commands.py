@@ -16,7 +16,7 @@ from medconnect_client.terminal.exit_codes import Exit, exit_code
 from typer.testing import CliRunner, Result
 
 from tests.client.conftest import Service
-from tests.client.messages import DISPENSED, RELEASED, VALIDATED, signed_in
+from tests.client.messages import DISPENSED, RELEASED, VALIDATED, found, signed_in
 from tests.fixtures.actors import PASSWORD, Actors
 from tests.fixtures.proofs import control
 from tests.fixtures.scripted_service import refusal
@@ -183,6 +183,18 @@ def test_exit_codes(error: type[MedConnectError], expected: Exit) -> None:
 def test_the_manual_names_every_exit_code() -> None:
     help_text = CliRunner().invoke(app, ["--help"]).output
     assert all(f"{code.value} " in help_text.partition("Exit codes:")[2] for code in Exit)
+
+
+def test_lookup_states_that_a_patient_has_more_open(service: Service, scripted_terminal: Terminal) -> None:
+    answer = found()
+    answer.prescriptions.append(answer.prescriptions[0])
+    answer.has_more = True
+    service.script.answer(answer, answer)
+    result = scripted_terminal.run("scan PAT-20261130-7K3M9QTD")
+    assert "These are the newest 2. There are more" in result.output
+    result = scripted_terminal.run("scan PAT-20261130-7K3M9QTD --json")
+    assert len(json.loads(result.stdout)) == 2
+    assert "There are more" in result.stderr
 
 
 def test_a_refusal_of_the_service_keeps_its_details(service: Service, scripted_terminal: Terminal) -> None:

@@ -13,6 +13,8 @@ from medconnect_client.terminal.pictures import read_picture
 from PIL import Image
 
 from server.qr import picture
+from tests.fixtures.cells import cells
+from tests.fixtures.typed_numbers import WRITINGS
 
 ITEMS = tuple(
     PrescriptionItem(f"item-{place}", "Doxycycline", "100 mg", "daily", 20, "", "", None, 0, 20) for place in (1, 2)
@@ -38,20 +40,30 @@ def test_a_line_at_the_counter(text: str, kind: Kind) -> None:
     assert entries.read_entry(text).kind is kind
 
 
+@cells("writing", WRITINGS)
+def test_number_is_recognised_however_it_is_written(writing: str) -> None:
+    for number in ("RX-20261122-7K3M9QTD", "PAT-2O261122-7K3M9QTD"):
+        assert entries.read_entry(WRITINGS[writing](number)).kind is Kind.REFERENCE
+
+
+def test_picture_that_is_named_after_a_number_is_a_picture() -> None:
+    assert entries.read_entry("RX-20261122-7K3M9QTD.png").kind is Kind.PICTURE
+
+
 @pytest.mark.parametrize("text", ["", "hello", "RX-1", "4006381333931"])
 def test_what_names_nothing(text: str) -> None:
     with pytest.raises(EntryWrong):
         entries.read_entry(text)
 
 
-@pytest.mark.parametrize(("text", "units"), [("", 20), ("20", 20), (" 3 ", 3), ("0", 0)])
+@pytest.mark.parametrize(("text", "units"), [("", 20), ("20", 20), (" 3 ", 3), ("0", 0), ("2,0", 2), ("2.00", 2)])
 def test_units(text: str, units: int) -> None:
     assert entries.read_quantity(text, 20) == units
 
 
-@pytest.mark.parametrize("text", ["21", "-1", "1.5", "all", CODE])
+@pytest.mark.parametrize("text", ["21", "-1", "1.5", "2,5", "1,000", "20,", ",0", "21,0", "all", CODE])
 def test_units_that_cannot_be(text: str) -> None:
-    with pytest.raises(EntryWrong):
+    with pytest.raises(EntryWrong, match=r"Only whole units can be dispensed\. Enter a whole number from 0 to 20\."):
         entries.read_quantity(text, 20)
 
 

@@ -13,8 +13,8 @@ Tokens errors models
 """
 MODELS = """
 AccessLogEntry AccountChanges AccountDetails AuditRecord DispensedLine DispenseLine Dispensing DispensingHistoryEntry
-Email EmailChange EmailQueueStatus EmailStatus EndSessionsReason FoundPrescription Gender HistoryEntry JsonWebKey
-LogEntry MedicalVisit NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit OpenSession Patient
+Email EmailChange EmailQueueStatus EmailStatus EndSessionsReason FoundPrescription FoundPrescriptions Gender HistoryEntry
+JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit OpenSession Patient
 PatientChanges PatientEmailStatus PatientHistoryEntry PatientPrescription PatientProfile PatientRecord PatientSummary
 PharmacyAction PharmacyPrescription Prescription PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo
 QueuedMail RateLimit RateLimitBucket RateLimitUsage Receipt Role User UserStatus Validation VisitType VitalSigns

@@ -83,10 +83,12 @@ def test_the_whole_story(screen: Screen, actors: Actors, tmp_path: Path) -> None
 
     screen.type(actors.qr_text(first.id))
     screen.see("María Núñez", "Penicillin", "Medicine 0", "20 of 20", "1 of 1", MENU)
+    screen.type("b")
+    screen.see("You have no claim to give back", MENU)
     screen.type("v")
     screen.see("Claimed until", " give claim back", MENU)
     screen.type("d")
-    _dispense(screen, {"Medicine 0": ("12", "B-2291", "12/2031", "0,85"), "Medicine 1": ("0",)})
+    _dispense(screen, {"Medicine 0": ("12,0", "B-2291", "12/2031", "0,85"), "Medicine 1": ("0",)})
     screen.see("10.20", "(y/n) ")
     screen.type("y")
     screen.see("Dispensed for 10.20 USD", "8 Medicine 0", MENU)
@@ -96,7 +98,7 @@ def test_the_whole_story(screen: Screen, actors: Actors, tmp_path: Path) -> None
     screen.type("y")
     screen.see("Nothing remains", MAIN)
 
-    screen.type(first.prescription_number)
+    screen.type(first.prescription_number.replace("-", " ").lower())
     screen.see("Since 20", MAIN)
     screen.type(str(picture))
     screen.see(second.prescription_number, MENU)

@@ -93,8 +93,15 @@ def test_a_model_has_the_fields_of_its_message(model: Any, message: type[Message
     assert {field.name for field in fields(model)} | other == set(message.DESCRIPTOR.fields_by_name)
 
 
+def test_result_of_a_lookup_has_the_fields_of_its_message() -> None:
+    own = set(models.FoundPrescriptions.__annotations__)
+    assert own | {"prescriptions"} == set(pharmacy.LookupPrescriptionsResponse.DESCRIPTOR.fields_by_name)
+
+
 def test_every_model_is_compared() -> None:
-    compared = {model.__name__ for model, _, _ in PAIRS} | {kind.__name__ for kind, _, _ in ENUMS}
+    compared = (
+        {"FoundPrescriptions"} | {model.__name__ for model, _, _ in PAIRS} | {kind.__name__ for kind, _, _ in ENUMS}
+    )
     assert compared == set(models.__all__)
 
 

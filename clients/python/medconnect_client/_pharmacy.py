@@ -14,6 +14,7 @@ from medconnect_client.models import (
     Dispensing,
     DispensingHistoryEntry,
     FoundPrescription,
+    FoundPrescriptions,
     LogEntry,
     PharmacyAction,
     PharmacyPrescription,
@@ -33,16 +34,16 @@ class AsyncPharmacy:
         request = pb.ScanQrCodeRequest(qr_code=qr_code)
         return read(FoundPrescription, await self._calls.unary(request, pb.ScanQrCodeResponse, key=idempotency_key))
 
-    async def lookup(
-        self, reference_number: str, *, idempotency_key: str | None = None
-    ) -> tuple[FoundPrescription, ...]:
+    async def lookup(self, reference_number: str, *, idempotency_key: str | None = None) -> FoundPrescriptions:
         """Finds the prescription of an `RX-…` number, or the open ones of a patient's `PAT-…` number; at most 50.
 
-        Raises ReferenceNumberInvalid, NotFound, and for a single prescription the errors of final states.
+        The server reads the number as it was typed or scanned: in any case, with or without dashes and spaces. Raises
+        ReferenceNumberInvalid, NotFound, and for a single prescription the errors of final states.
         """
         request = pb.LookupPrescriptionsRequest(reference_number=reference_number)
         answer = await self._calls.unary(request, pb.LookupPrescriptionsResponse, key=idempotency_key)
-        return tuple(read(FoundPrescription, found) for found in answer.prescriptions)
+        found = (read(FoundPrescription, each) for each in answer.prescriptions)
+        return FoundPrescriptions(found, reference_number=answer.reference_number, has_more=answer.has_more)
 
     @asynccontextmanager
     async def claim(self, prescription_id: str, notes: str | None = None) -> AsyncIterator["AsyncClaim"]:

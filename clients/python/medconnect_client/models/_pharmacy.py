@@ -1,9 +1,11 @@
 """Prescriptions, claims and actions, as pharmacists see them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
 from medconnect_client.models._prescriptions import PrescriptionItem, PrescriptionStatus, QrCodeInfo
 
@@ -57,6 +59,23 @@ class FoundPrescription:
     """Always True: a prescription that is not valid is not found, or raises."""
     can_dispense: bool
     """Whether the caller could now claim and dispense it."""
+
+
+class FoundPrescriptions(tuple[FoundPrescription, ...]):
+    """The prescriptions that a lookup found, newest first."""
+
+    reference_number: str
+    """The number as the server read it, in its canonical form."""
+    has_more: bool
+    """Whether the patient has more open prescriptions than these."""
+
+    def __new__(
+        cls, found: Iterable[FoundPrescription] = (), *, reference_number: str = "", has_more: bool = False
+    ) -> Self:
+        """Creates the tuple."""
+        created = super().__new__(cls, found)
+        created.reference_number, created.has_more = reference_number, has_more
+        return created
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from medconnect_client import Tls
-from medconnect_client.models import FoundPrescription, PharmacyAction
+from medconnect_client.models import FoundPrescriptions, PharmacyAction
 from medconnect_client.terminal import dispensing, screens
 from medconnect_client.terminal.counter import Counter
 from medconnect_client.terminal.desk import Desk, Server, open_desk
@@ -132,6 +132,8 @@ def scan(
         found = _find_prescriptions(desk, sys.stdin.readline() if entry == "-" else entry)
         shown = screens.prescription_panel(found[0].prescription) if len(found) == 1 else screens.found_table(found)
         desk.answer(found, shown)
+        if found.has_more:
+            desk.console.print(screens.more_open(found))
 
 
 @app.command()
@@ -221,12 +223,12 @@ def receipt(context: typer.Context, prescription: Prescription, as_json: AsJson 
         desk.answer(found, screens.receipt_table(found))
 
 
-def _find_prescriptions(desk: Desk, text: str) -> tuple[FoundPrescription, ...]:
+def _find_prescriptions(desk: Desk, text: str) -> FoundPrescriptions:
     entry = read_entry(text)
     if entry.kind is Kind.REFERENCE:
         return desk.call("Looking up", lambda: desk.client.pharmacy.lookup(entry.text))
     code = read_picture(Path(entry.text)) if entry.kind is Kind.PICTURE else entry.text
-    return (desk.call("Scanning", lambda: desk.client.pharmacy.scan(code)),)
+    return FoundPrescriptions([desk.call("Scanning", lambda: desk.client.pharmacy.scan(code))])
 
 
 def _id(desk: Desk, named: str) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from medconnect_client import Client, errors
-from medconnect_client.models import FoundPrescription
+from medconnect_client.models import FoundPrescription, FoundPrescriptions
 from medconnect_client.terminal import screens
 from medconnect_client.terminal.entries import Entry, EntryWrong, Kind, read_entry
 from medconnect_client.terminal.pictures import read_picture
@@ -120,9 +120,11 @@ class Counter:
         text = read_picture(Path(entry.text)) if entry.kind is Kind.PICTURE else entry.text
         return self._call("Scanning", lambda: self._client.pharmacy.scan(text))
 
-    def _choose_prescription(self, found: tuple[FoundPrescription, ...]) -> FoundPrescription | None:
+    def _choose_prescription(self, found: FoundPrescriptions) -> FoundPrescription | None:
         """Lets the pharmacist choose a prescription; returns None if they choose none."""
         self._show(screens.found_table(found))
+        if found.has_more:
+            self._show(screens.more_open(found))
         place = self._prompts.until("Number of the prescription (Enter: none): ", lambda text: _place(text, len(found)))
         return None if place is None else found[place - 1]
 

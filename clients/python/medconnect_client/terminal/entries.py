@@ -14,7 +14,9 @@ from medconnect_client import DispenseLine
 from medconnect_client.models import PrescriptionItem
 
 QR_PREFIX: Final = "MC1."
-REFERENCE: Final = re.compile(r"(RX|PAT)-?\d{8}-?[0-9A-Z]{8}", re.IGNORECASE)
+REFERENCE: Final = re.compile(r"(RX|PAT)[0-9A-Z]{16}")
+WHOLE: Final = re.compile(r"(\d+)(?:[.,]0{1,2})?")
+"""A whole number, perhaps with decimals that are zero; `1,000` is none, because it may mean a thousand."""
 PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 DEAREST: Final = Decimal(1_000_000)
 CENTS: Final = -2
@@ -48,12 +50,19 @@ def typed(text: str) -> str:
     return "".join(character for character in text if unicodedata.category(character) != "Cf").strip()
 
 
+def is_reference(text: str) -> bool:
+    """Returns whether the letters and digits of a text have the form of a number, which the server then reads."""
+    narrow = unicodedata.normalize("NFKC", text)
+    plain = "".join(str(unicodedata.decimal(character, character)) for character in narrow)
+    return REFERENCE.fullmatch(re.sub("[^0-9A-Za-z]", "", plain).upper()) is not None
+
+
 def read_entry(text: str) -> Entry:
     """Parses an entry of the main prompt. Raises EntryWrong."""
     text = typed(text).strip("'\"")
     if text.upper().startswith(QR_PREFIX):
         return Entry(Kind.CODE, text)
-    if REFERENCE.fullmatch(text):
+    if is_reference(text):
         return Entry(Kind.REFERENCE, text)
     path = Path(text).expanduser()
     if path.suffix.lower() in PICTURES:
@@ -62,13 +71,14 @@ def read_entry(text: str) -> Entry:
 
 
 def read_quantity(text: str, most: int) -> int:
-    """Parses a number of units from 0 to `most`; empty text means all. Raises EntryWrong."""
+    """Parses a number of units from 0 to `most`, perhaps written as 2,0; empty text means all. Raises EntryWrong."""
     text = typed(text)
     if not text:
         return most
-    if not text.isdecimal() or int(text) > most:
-        raise EntryWrong(f"Enter a whole number from 0 to {most}.")
-    return int(text)
+    whole = WHOLE.fullmatch(text)
+    if whole is None or int(whole[1]) > most:
+        raise EntryWrong(f"Only whole units can be dispensed. Enter a whole number from 0 to {most}.")
+    return int(whole[1])
 
 
 def read_price(text: str) -> Decimal:
@@ -113,9 +123,10 @@ def read_line(text: str, items: tuple[PrescriptionItem, ...]) -> DispenseLine:
         named, quantity, price, batch, expiry = text.split(":")
     except ValueError:
         raise EntryWrong(f"{text!r} is not ITEM:QUANTITY:PRICE:BATCH:EXPIRY.") from None
-    if not quantity.isdecimal() or int(quantity) == 0:
-        raise EntryWrong(f"{quantity!r} is not a quantity.")
-    return DispenseLine(item_id(named, items), int(quantity), read_price(price), read_batch(batch), read_day(expiry))
+    whole = WHOLE.fullmatch(quantity)
+    if whole is None or int(whole[1]) == 0:
+        raise EntryWrong(f"{quantity!r} is not a quantity. Only whole units can be dispensed, such as 2.")
+    return DispenseLine(item_id(named, items), int(whole[1]), read_price(price), read_batch(batch), read_day(expiry))
 
 
 def item_id(named: str, items: tuple[PrescriptionItem, ...]) -> str:

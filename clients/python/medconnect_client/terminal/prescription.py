@@ -112,6 +112,9 @@ class PrescriptionDesk:
         return self._claim
 
     def _give_back(self) -> None:
+        if self._claim is None:
+            self._console.print(screens.bad("You have no claim to give back. Press v to claim this prescription."))
+            return
         self._forget_claim()
         self._console.print(screens.good("Claim released."))
 

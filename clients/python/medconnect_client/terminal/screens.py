@@ -16,6 +16,7 @@ from medconnect_client.models import (
     Dispensing,
     DispensingHistoryEntry,
     FoundPrescription,
+    FoundPrescriptions,
     LogEntry,
     OpenSession,
     PharmacyPrescription,
@@ -77,6 +78,13 @@ def found_table(found: Sequence[FoundPrescription]) -> Table:
         day = f"{prescription.created_at.astimezone():%Y-%m-%d}"
         table.add_row(str(place), prescription.prescription_number, day, state, Text(names))
     return table
+
+
+def more_open(found: FoundPrescriptions) -> Text:
+    """Returns the notice that a patient has more open prescriptions than the table shows."""
+    return Text(
+        f"These are the newest {len(found)}. There are more: look them up by their own numbers (RX-…).", "yellow"
+    )
 
 
 def lines_table(lines: Iterable[DispenseLine], items: Sequence[PrescriptionItem]) -> Table:
