@@ -19,7 +19,7 @@ local SERVER_FAULT = { "INTERNAL", "Internal error." }
 local TYPES = {
   TYPE_BOOL = "must be true or false",
   TYPE_DOUBLE = "must be a number",
-  TYPE_INT32 = "must be a whole number of at most 32 bits",
+  TYPE_INT32 = "must be a whole number of at most nine digits, such as 2",
   TYPE_STRING = "must be a string",
 }
 

@@ -1,7 +1,9 @@
 """A pharmacist's tasks in a real browser, from the picture in the patient's email to the receipt."""
 
 import re
+from collections.abc import Callable, Mapping
 from email.message import EmailMessage
+from typing import Final
 
 import pytest
 from medconnect.clinical.v1 import prescription_pb2
@@ -9,6 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.browser import Window
+from tests.fixtures.cells import cells
 from tests.fixtures.sender import Sender
 from tests.web.conftest import Windows
 
@@ -188,3 +191,79 @@ def test_claim_countdown_survives_reload_and_is_renewed(held: Page) -> None:
     press(held, "Release")
     expect(held.get_by_text("The prescription was released").first).to_be_visible()
     expect(held.get_by_role("timer")).to_have_count(0)
+
+
+WRITTEN: Final[Mapping[str, Callable[[str], str]]] = {
+    "spaces": lambda number: number.replace("-", " "),
+    "no dashes, lower case": lambda number: number.replace("-", "").lower(),
+    "dashes of a word processor": lambda number: number.replace("-", "\u2013"),
+    "full width": lambda number: "".join(chr(ord(character) + 0xFEE0) for character in number),
+    "a full stop": lambda number: number + ".",
+}
+
+
+@cells("way", WRITTEN)
+def test_number_opens_its_prescription_however_it_is_written(
+    counter: Window, written: prescription_pb2.Prescription, way: str
+) -> None:
+    page = counter.go("/counter").page
+    look_up(page, WRITTEN[way](written.prescription_number))
+    expect(page.get_by_role("heading", level=1)).to_have_text(written.prescription_number)
+    assert page.url.endswith(f"/counter/{written.prescription_number}")
+
+
+@pytest.mark.parametrize("kind", ["number", "code"])
+def test_tab_after_a_scan_looks_up_as_enter_does(
+    counter: Window, actors: Actors, written: prescription_pb2.Prescription, kind: str
+) -> None:
+    page = counter.page
+    page.keyboard.type(written.prescription_number if kind == "number" else actors.qr_text(written.id))
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("heading", level=1)).to_have_text(written.prescription_number)
+
+
+def test_tab_leaves_the_field_unless_a_whole_number_is_new(counter: Window) -> None:
+    page, field = counter.page, counter.page.get_by_label("Reference number")
+    page.keyboard.type("RX-20261122")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Look up")).to_be_focused()
+    field.fill("RX-20261122-7K3M9QTH")
+    field.press("Tab")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    field.press("Tab")
+    expect(page.get_by_role("button", name="Look up")).to_be_focused()
+
+
+def test_patient_with_more_open_prescriptions_is_told_so(
+    counter: Window, patient: Actor, actors: Actors, written: prescription_pb2.Prescription
+) -> None:
+    _, profile = actors.rest("GET", "/patients/profile", patient)
+    number = profile["data"]["patient"]["referenceNumber"]
+    page = counter.page
+    look_up(page, number.replace("-", " "))
+    expect(page.get_by_text("1 in total. Select one.")).to_be_visible()
+    expect(page.get_by_text("The patient has more open prescriptions.")).to_have_count(0)
+
+    def add_more(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "data": {**answer.json()["data"], "hasMore": True}})
+
+    page.route("**/api/v1/pharmacy/lookup", add_more)
+    counter.go("/counter")
+    look_up(page, number)
+    expect(page.get_by_text("The patient has more open prescriptions.")).to_be_visible()
+    expect(page.get_by_text("the newest 1. Select one.")).to_be_visible()
+
+
+def test_decimal_comma_is_read_or_refused_in_words(held: Page) -> None:
+    leave_out(held, "Medicine 1")
+    for quantity in ("2,5", "2.5", "1,000"):
+        fill_line(held, "Medicine 0", Quantity=quantity)
+        press(held, "Dispense")
+        field = held.get_by_role("group", name="Medicine 0").get_by_label("Quantity")
+        expect(field).to_have_accessible_description(re.compile("must be a whole number"))
+        expect(field).to_be_focused()
+    fill_line(held, "Medicine 0", Quantity="2,0")
+    press(held, "Dispense")
+    expect(held.get_by_text("Dispensed for 3.00 USD.").first).to_be_visible()

@@ -10,6 +10,8 @@ import { html, nothing, problem } from "./view.js";
 
 let forms = 0;
 
+const INPUT_MODES = { number: "decimal", whole: "numeric" };
+
 export class Form {
   #page;
   #work;
@@ -32,13 +34,13 @@ export class Form {
     </form>`;
   }
 
-  /** Renders a single-line text field. options: value, type, hint, optional, inputmode, autocomplete, kind (text, number, list). */
+  /** Renders a single-line text field. options: value, type, hint, optional, inputmode, autocomplete, kind (text, number, whole, list). */
   text(name, label, options = {}) {
     const { type = "text", inputmode, autocomplete = "off", kind = "text", value } = options;
     return this.#field(name, label, options, (attributes) => html`<input
       id=${attributes.id} name=${name} data-kind=${kind} type=${type}
       .defaultValue=${shownAs(value)}
-      inputmode=${inputmode ?? (kind === "number" ? "decimal" : nothing)} autocomplete=${autocomplete}
+      inputmode=${inputmode ?? INPUT_MODES[kind] ?? nothing} autocomplete=${autocomplete}
       autocapitalize=${type === "text" ? nothing : "none"}
       ?required=${!options.optional} aria-invalid=${attributes.invalid} aria-describedby=${attributes.describedBy}>`);
   }
@@ -154,8 +156,15 @@ function valueOf(element) {
     const number = Number(text.replace(/\p{Cf}/gu, "").replace(",", "."));
     return Number.isNaN(number) ? text : number;
   }
+  if (element.dataset.kind === "whole") return wholeNumber(text);
   if (element.dataset.kind !== "list") return text;
   return text.split("\n").map((line) => line.trim()).filter(Boolean);
+}
+
+// `2,0` is 2. Other decimals and `1,000`, which may mean a thousand, are sent as typed, and the service refuses them.
+function wholeNumber(text) {
+  const [, digits] = /^(\d+)(?:[.,]0{1,2})?$/.exec(text.replace(/\p{Cf}/gu, "")) ?? [];
+  return digits === undefined ? text : Number(digits);
 }
 
 // The first line of a multi-line text may be indented.

@@ -39,8 +39,8 @@ export class MedicineLines {
         ${form.text(name("medicineName"), "Medicine", { hint: "Name and form" })}
         ${form.text(name("dosage"), "Dosage", { hint: "Amount per dose, such as 500 mg" })}
         ${form.text(name("frequency"), "Frequency", { hint: "Such as three times a day" })}
-        ${form.text(name("quantity"), "Quantity", { kind: "number", inputmode: "numeric", hint: "Total number of units" })}
-        ${form.text(name("durationDays"), "Days", { kind: "number", inputmode: "numeric", optional, hint: "How long to take it" })}
+        ${form.text(name("quantity"), "Quantity", { kind: "whole", hint: "Total number of units" })}
+        ${form.text(name("durationDays"), "Days", { kind: "whole", optional, hint: "How long to take it" })}
         ${form.text(name("route"), "Route", { optional, hint: "Such as oral" })}
       </div>
       ${form.text(name("instructions"), "Instructions", { optional, hint: "Such as after meals" })}

@@ -3,7 +3,7 @@ import { asFailure } from "../../http.js";
 import { Camera } from "../../qr/camera.js";
 import { Picture } from "../../qr/picture.js";
 import { html, nothing, problem } from "../../view.js";
-import { isCode, lookUp, scan, typed } from "./found.js";
+import { isCode, isNumber, lookUp, scan, typed } from "./found.js";
 
 const ADVICE = {
   QR_CODE_REPLACED: "Ask for the current code, or enter the prescription number.",
@@ -33,10 +33,11 @@ export default function open(page) {
     refused = null;
     return atTheField(find(typed(referenceNumber)));
   });
+  const tab = new TabAsEnter();
   page.show(() => html`
     ${refused ? html`${problem(refused, undefined, [])} ${advice(refused)}` : nothing}
     <div class="columns">
-      ${number(form)}
+      ${number(form, tab)}
       <section class="card" aria-labelledby="scan">
         <h2 id="scan">QR code</h2>
         <div class="field">${camera.show()}</div>
@@ -46,14 +47,32 @@ export default function open(page) {
   focusTheField();
 }
 
-function number(form) {
-  return html`<section class="card" aria-labelledby="number">
+function number(form, tab) {
+  return html`<section class="card" aria-labelledby="number" @input=${tab.typed} @keydown=${tab.pressed}>
     <h2 id="number">Number</h2>
     ${form.around(html`
       ${form.text("referenceNumber", "Reference number", { hint: "RX-… of a prescription, or PAT-… of a patient. You can use a hand-held scanner." })}
       ${form.button("Look up")}
     `)}
   </section>`;
+}
+
+// Some hand-held scanners end with Tab, which then submits as Enter does. It does so once for a text, so that the keyboard
+// is not caught in the field if the number is refused.
+class TabAsEnter {
+  #isNew = false;
+
+  typed = () => {
+    this.#isNew = true;
+  };
+
+  pressed = ({ key, shiftKey, target }) => {
+    if (key !== "Tab" || shiftKey || !this.#isNew || target.name !== "referenceNumber") return;
+    const text = typed(target.value);
+    if (!isCode(text) && !isNumber(text)) return;
+    this.#isNew = false;
+    target.form.requestSubmit();
+  };
 }
 
 function advice({ type }) {

@@ -42,7 +42,7 @@ export class Dispensing {
   #fields(item, position) {
     const field = `items[${position}]`;
     return html`<div class="columns line">
-      ${this.#form.text(`${field}.quantity`, "Quantity", { kind: "number", value: item.remainingQuantity, hint: `Remaining: ${item.remainingQuantity}.` })}
+      ${this.#form.text(`${field}.quantity`, "Quantity", { kind: "whole", value: item.remainingQuantity, hint: `Remaining: ${item.remainingQuantity}.` })}
       ${this.#form.text(`${field}.unitPrice`, "Unit price", { inputmode: "decimal", hint: "Such as 12.50." })}
       ${this.#form.text(`${field}.batchNumber`, "Batch number", { hint: "As printed on the pack." })}
       ${this.#form.text(`${field}.expiryDate`, "Batch expiry date", { type: "date", hint: "As printed on the pack." })}

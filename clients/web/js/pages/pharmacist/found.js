@@ -2,7 +2,7 @@
 
 import { write } from "../../api.js";
 
-/** The last result that is not shown yet: `[{prescription, canDispense}]` by number. */
+/** The last result that is not shown yet: `{prescriptions: [{prescription, canDispense}], hasMore}` by number. */
 const results = new Map();
 
 /** Returns a typed number or code without invisible characters, which pasted text may contain. */
@@ -13,16 +13,16 @@ export function typed(text) {
 /** Scans the text of a QR code and returns the number to open. Throws Failure. */
 export async function scan(qrCode) {
   const one = await write("POST", "/pharmacy/scan", { qrCode });
-  return hand(one.prescription.prescriptionNumber, [one]);
+  return hand(one.prescription.prescriptionNumber, { prescriptions: [one], hasMore: false });
 }
 
-/** Looks up a prescription or patient number and returns the number to open. Throws Failure. */
-export async function lookUp(referenceNumber) {
-  const { prescriptions } = await write("POST", "/pharmacy/lookup", { referenceNumber });
-  return hand(isOfPatient(referenceNumber) ? referenceNumber : prescriptions[0].prescription.prescriptionNumber, prescriptions);
+/** Looks up a prescription or patient number, as typed or scanned, and returns the number as it was read. Throws Failure. */
+export async function lookUp(typedNumber) {
+  const found = await write("POST", "/pharmacy/lookup", { referenceNumber: typedNumber });
+  return hand(found.referenceNumber, found);
 }
 
-/** Returns the prescriptions of a number: the last result if it fits, else a new lookup. Throws Failure. */
+/** Returns the result of a number: the last one if it fits, else that of a new lookup. Throws Failure. */
 export async function findByNumber(number) {
   const key = results.has(number) ? number : await lookUp(number);
   const found = results.get(key);
@@ -35,6 +35,11 @@ export function isCode(text) {
   return text.startsWith("MC1.");
 }
 
+/** Returns true if a text has the form of a number, however it is written; the service reads the number itself. */
+export function isNumber(text) {
+  return /^(RX|PAT)[0-9A-Z]{16}$/i.test(text.normalize("NFKC").replace(/[^0-9A-Z]/gi, ""));
+}
+
 /** Returns true for a patient's number, which may lead to several prescriptions. */
 export function isOfPatient(number) {
   return number.toUpperCase().startsWith("PAT");
@@ -42,7 +47,9 @@ export function isOfPatient(number) {
 
 function hand(number, found) {
   results.clear();
-  for (const one of found) results.set(one.prescription.prescriptionNumber, [one]);
+  for (const one of found.prescriptions) {
+    results.set(one.prescription.prescriptionNumber, { prescriptions: [one], hasMore: false });
+  }
   results.set(number, found);
   return number;
 }

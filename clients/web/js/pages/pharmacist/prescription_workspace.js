@@ -79,7 +79,8 @@ export class PrescriptionWorkspace {
   }
 
   #refresh = async () => {
-    const [{ prescription, canDispense }] = await findByNumber(this.#prescription.prescriptionNumber);
+    const { prescriptions } = await findByNumber(this.#prescription.prescriptionNumber);
+    const [{ prescription, canDispense }] = prescriptions;
     this.#becomes(prescription, "", canDispense);
   };
 
