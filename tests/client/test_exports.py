@@ -13,12 +13,12 @@ Tokens errors models
 """
 MODELS = """
 AccessLogEntry AccountChanges AccountDetails AuditRecord DispensedLine DispenseLine Dispensing DispensingHistoryEntry
-Email EmailChange EmailQueueStatus EmailStatus EndSessionsReason FoundPrescription FoundPrescriptions Gender HistoryEntry
-JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit OpenSession Patient
-PatientChanges PatientEmailStatus PatientHistoryEntry PatientPrescription PatientProfile PatientRecord PatientSummary
-PharmacyAction PharmacyPrescription Prescription PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo
-QueuedMail RateLimit RateLimitBucket RateLimitUsage Receipt Role User UserStatus Validation VisitType VitalSigns
-WatchedEmail
+Email EmailChange EmailQueueStatus EmailStatus EndSessionsReason FoundPrescription FoundPrescriptions Gender
+HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit
+OpenSession Patient PatientChanges PatientEmailStatus PatientHistoryEntry PatientPrescription PatientProfile
+PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription PrescriptionItem PrescriptionStatus
+ProfileChanges QrCode QrCodeInfo QueuedMail RateLimit RateLimitBucket RateLimitUsage Receipt Role User UserStatus
+Validation VisitType VitalSigns WatchedEmail
 """
 ERRORS = """
 Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailExpired EmailLimitExceeded
