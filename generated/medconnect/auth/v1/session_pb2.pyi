@@ -292,7 +292,7 @@ class ListSessionsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The maximum number of entries to return, 1 to 100; 20 if left out."""
+    """The maximum number of entries to return, at most 100; 20 if left out or 0."""
     page_token: _builtins.str
     """The `next_page_token` of the previous page; left out for the first page."""
     def __init__(
@@ -442,7 +442,7 @@ class ListUserSessionsRequest(_message.Message):
     user_id: _builtins.str
     """The account's id."""
     page_size: _builtins.int
-    """The maximum number of entries to return, 1 to 100; 20 if left out."""
+    """The maximum number of entries to return, at most 100; 20 if left out or 0."""
     page_token: _builtins.str
     """The `next_page_token` of the previous page; left out for the first page."""
     def __init__(
