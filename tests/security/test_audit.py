@@ -53,9 +53,12 @@ def medicine() -> dict[str, Any]:
     ("filters", "holds"),
     [
         ({"action": "read"}, lambda entry: entry["action"] == "read"),
+        ({"action": "create"}, lambda entry: entry["action"] == "create"),
         ({"event": "signed_in"}, lambda entry: entry["event"] == "signed_in"),
         ({"outcome": "denied"}, lambda entry: entry["outcome"] == "denied"),
+        ({"outcome": "success"}, lambda entry: entry["outcome"] == "success"),
         ({"role": "doctor"}, lambda entry: entry["actorRole"] == "doctor"),
+        ({"role": "patient"}, lambda entry: entry["actorRole"] == "patient"),
         ({"to": "2000-01-01"}, lambda _: False),
     ],
 )

@@ -65,3 +65,13 @@ def test_list_of_given_values_is_refused_in_favour_of_an_array() -> None:
         compiled_statement(select(NOTES).where(NOTES.c.size.in_(bindparam("sizes", expanding=True))), {"sizes": [1]})
     array = select(NOTES).where(NOTES.c.size == any_(bindparam("sizes", type_=ARRAY(Integer))))
     assert compiled_statement(array, {"sizes": [1]}).arguments({"sizes": [1]}) == ([1],)
+
+
+def test_literal_parameter_is_written_for_each_of_its_values() -> None:
+    note = bindparam("note", type_=Text, literal_execute=True)
+    statement = select(NOTES.c.id).where(NOTES.c.note == note, NOTES.c.size == bindparam("size"))
+    for text_given in ("a", "b", "a"):
+        values = {"note": text_given, "size": 1}
+        compiled = compiled_statement(statement, values)
+        assert (f"note = '{text_given}'" in compiled.sql, compiled.arguments(values)) == (True, (1,))
+        assert compiled_statement(statement, values) is compiled
