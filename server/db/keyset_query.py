@@ -3,14 +3,34 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Integer, ScalarSelect, Select, Table, bindparam, func, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Integer,
+    ScalarSelect,
+    Select,
+    Table,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    tuple_,
+)
 
 from server.db.connection import Connection, Row
-from server.pagination import COUNT_LIMIT, MAX_PAGE_SIZE
+from server.pagination import COUNT_LIMIT, MAX_PAGE_SIZE, MomentAndId
 
 Values = Mapping[str, object]
 
 _LIMIT: Final = bindparam("limit", type_=Integer)
+MOMENT_CURSOR: Final = (bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid))
+"""The cursor of lists in the order of a time, then the id; `after_moment` gives its values."""
+
+
+def after_moment(key: MomentAndId | None) -> Values:
+    """Returns the values of MOMENT_CURSOR that continue a list after a row; None for the first page."""
+    return {} if key is None else {"after_moment": key[0], "after_id": key[1]}
 
 
 class KeysetQuery:
@@ -44,6 +64,7 @@ class KeysetQuery:
         self._selective = frozenset(selective)
         self._with_audit = with_audit
         self._pages: dict[tuple[frozenset[str], bool], Select[Any]] = {}
+        self._totals: dict[frozenset[str], Select[Any]] = {}
 
     async def fetch(
         self,
@@ -58,12 +79,12 @@ class KeysetQuery:
         An empty cursor starts the list; filters that are None do not apply. record: the parameters of `with_audit`.
         """
         given = {name: value for name, value in filters.items() if value is not None}
-        statement = self._page(frozenset(given), continued=bool(cursor))
+        names = frozenset(given)
+        statement = self._page(names, continued=bool(cursor))
         rows = await connection.rows(statement, {**given, **cursor, **record, "limit": size + 1})
         if rows or not cursor:
             return rows, rows[0]["found"] if rows else 0
-        count = select(self._count_found(given))  # the lines after the cursor no longer match the filters
-        return rows, await connection.scalar(count, given)
+        return rows, await connection.scalar(self._total(names), given)  # no line after the cursor matches any more
 
     def _page(self, given: frozenset[str], *, continued: bool) -> Select[Any]:
         page = self._pages.get((given, continued))
@@ -71,6 +92,12 @@ class KeysetQuery:
             page = self._build(given, continued=continued)
             self._pages[given, continued] = page
         return page
+
+    def _total(self, given: frozenset[str]) -> Select[Any]:
+        total = self._totals.get(given)
+        if total is None:
+            total = self._totals[given] = select(self._count_found(given))
+        return total
 
     def _build(self, given: frozenset[str], *, continued: bool) -> Select[Any]:
         wanted = [self._conditions[name] for name in sorted(given)]

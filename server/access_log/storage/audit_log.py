@@ -1,11 +1,10 @@
 """Queries of the audit log: admins read all records, patients those about themselves."""
 
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, SmallInteger, Text, Uuid, bindparam, func, select, true
+from sqlalchemy import SmallInteger, Text, Uuid, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import array
 
 from server.access_log.entities import Access, AuditFilter, AuditRecord
@@ -16,18 +15,12 @@ from server.auth.storage.tables import user_named_at
 from server.clinical.storage.tables import patients, prescriptions
 from server.date_range import Period
 from server.db.connection import Connection, Row
-from server.db.keyset_query import KeysetQuery
+from server.db.keyset_query import MOMENT_CURSOR, KeysetQuery, after_moment
 from server.identity import Role
-
-Cursor = tuple[datetime, UUID]
-"""The time and the id of the record after which a page begins."""
+from server.pagination import MomentAndId
 
 _record = audit_records.c
 _order: Final = (_record.occurred_at, _record.id)
-_cursor_values: Final = (
-    bindparam("after_moment", type_=DateTime(timezone=True)),
-    bindparam("after_id", type_=Uuid),
-)
 _event: Final = _record.event == bindparam("event", type_=Text)
 _period: Final = {
     "since": _record.occurred_at >= bindparam("since"),
@@ -53,7 +46,7 @@ _RECORDS: Final = KeysetQuery(
         "outcome": _record.outcome == bindparam("outcome", type_=SmallInteger, literal_execute=True),
     },
     order=_order,
-    cursor=_cursor_values,
+    cursor=MOMENT_CURSOR,
     selective={"patient_id"},
     with_audit=lambda page: audited_page(page, "audit"),
 )
@@ -81,7 +74,7 @@ _ACCESSES: Final = KeysetQuery(
         "event": _event,
     },
     order=_order,
-    cursor=_cursor_values,
+    cursor=MOMENT_CURSOR,
     selective={"reader_id"},
     with_audit=lambda page: audited_page(page, "access_log", patient_id="patient_id"),
 )
@@ -98,7 +91,7 @@ class AuditLogReader:
         self._connection = connection
 
     async def records(
-        self, wanted: AuditFilter, zone: ZoneInfo, after: Cursor | None, size: int
+        self, wanted: AuditFilter, zone: ZoneInfo, after: MomentAndId | None, size: int
     ) -> tuple[list[AuditRecord], int]:
         """Lists records for admins."""
         filters = {
@@ -111,7 +104,7 @@ class AuditLogReader:
             "outcome": wanted.outcome,
         }
         record = audit_params(AuditEvent.AUDIT_READ)
-        rows, found = await _RECORDS.fetch(self._connection, filters, _cursor(after), size, record)
+        rows, found = await _RECORDS.fetch(self._connection, filters, after_moment(after), size, record)
         return [_record_of(row) for row in rows], found
 
     async def accesses(
@@ -120,22 +113,18 @@ class AuditLogReader:
         period: Period,
         event: AuditEvent | None,
         zone: ZoneInfo,
-        after: Cursor | None,
+        after: MomentAndId | None,
         size: int,
     ) -> tuple[list[Access], int]:
         """Lists successful accesses to the record of the patient with this account."""
         filters = {**_days(period, zone), "reader_id": reader_id, "event": event}
         record = audit_params(AuditEvent.ACCESS_LOG_READ)
-        rows, found = await _ACCESSES.fetch(self._connection, filters, _cursor(after), size, record)
+        rows, found = await _ACCESSES.fetch(self._connection, filters, after_moment(after), size, record)
         return [_access_of(row) for row in rows], found
 
 
 def _days(period: Period, zone: ZoneInfo) -> dict[str, object]:
     return {"since": period.starts_at(zone), "until": period.ends_before(zone)}
-
-
-def _cursor(after: Cursor | None) -> dict[str, object]:
-    return {} if after is None else {"after_moment": after[0], "after_id": after[1]}
 
 
 def _role(text: str) -> Role | None:

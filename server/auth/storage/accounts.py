@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    DateTime,
     Executable,
     Interval,
     Text,
@@ -33,7 +32,7 @@ from server.auth.rules.accounts import CHANGEABLE
 from server.auth.storage.tables import users
 from server.db.connection import Connection, Row, UniqueViolation
 from server.db.identifiers import new_id
-from server.db.keyset_query import KeysetQuery
+from server.db.keyset_query import MOMENT_CURSOR, KeysetQuery, after_moment
 from server.errors import EmailTaken, NotFound
 from server.identity import Role
 
@@ -149,7 +148,7 @@ _LIST: Final = KeysetQuery(
         "name_query": users.c.name_words.bool_op("@@")(bindparam("name_query", type_=Text).cast(TSQUERY)),
     },
     order=(users.c.created_at, users.c.id),
-    cursor=(bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid)),
+    cursor=MOMENT_CURSOR,
     selective={"name_query"},
     with_audit=lambda page: audited_page(page, "account"),
 )
@@ -277,9 +276,8 @@ class AccountRepository:
         Records the access for audit.
         """
         filters = {"role": wanted.role, "status": wanted.status, **_search(wanted.search)}
-        cursor = {"after_moment": after[0], "after_id": after[1]} if after else {}
         record = audit_params(AuditEvent.ACCOUNTS_LISTED)
-        rows, found = await _LIST.fetch(self._connection, filters, cursor, size, record)
+        rows, found = await _LIST.fetch(self._connection, filters, after_moment(after), size, record)
         return [user_of(row) for row in rows], found
 
     async def lock_first_admin(self) -> None:

@@ -1,10 +1,9 @@
 """Lists of the sessions that have not ended."""
 
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import DateTime, Uuid, bindparam, func, select, true
+from sqlalchemy import bindparam, func, select, true
 
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
@@ -12,10 +11,8 @@ from server.audit.storage.audit_writer import audit_params, audited_page
 from server.auth.entities import OpenSession
 from server.auth.storage.tables import refresh_tokens, sessions
 from server.db.connection import Connection, Row
-from server.db.keyset_query import KeysetQuery, Values
-
-Cursor = tuple[datetime, UUID]
-"""The time of sign-in and the id of the session after which a page begins."""
+from server.db.keyset_query import MOMENT_CURSOR, KeysetQuery, Values, after_moment
+from server.pagination import MomentAndId
 
 # The one token of a session that can still be used; a session without it has ended unused.
 _usable = (
@@ -40,19 +37,15 @@ _conditions: Final = {
     & select(refresh_tokens.c.session_id).where(_usable).exists()
 }
 _order: Final = (sessions.c.created_at, sessions.c.id)
-_cursor_values: Final = (
-    bindparam("after_moment", type_=DateTime(timezone=True)),
-    bindparam("after_id", type_=Uuid),
-)
 _OWN: Final = KeysetQuery(
-    _rows, sessions, conditions=_conditions, order=_order, cursor=_cursor_values, with_audit=lambda page: page
+    _rows, sessions, conditions=_conditions, order=_order, cursor=MOMENT_CURSOR, with_audit=lambda page: page
 )
 _OF_ACCOUNT: Final = KeysetQuery(
     _rows,
     sessions,
     conditions=_conditions,
     order=_order,
-    cursor=_cursor_values,
+    cursor=MOMENT_CURSOR,
     with_audit=lambda page: audited_page(page, "account"),
 )
 
@@ -66,20 +59,19 @@ class OpenSessionRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def own(self, user_id: UUID, after: Cursor | None, size: int) -> tuple[list[OpenSession], int]:
+    async def own(self, user_id: UUID, after: MomentAndId | None, size: int) -> tuple[list[OpenSession], int]:
         """Lists the sessions of an account for its owner, which the audit does not record."""
         return await self._fetch(_OWN, user_id, after, size, {})
 
-    async def of_account(self, user_id: UUID, after: Cursor | None, size: int) -> tuple[list[OpenSession], int]:
+    async def of_account(self, user_id: UUID, after: MomentAndId | None, size: int) -> tuple[list[OpenSession], int]:
         """Lists the sessions of an account for an admin; the access is audited."""
         record = audit_params(AuditEvent.ACCOUNT_SESSIONS_LISTED, Subject("account", user_id))
         return await self._fetch(_OF_ACCOUNT, user_id, after, size, record)
 
     async def _fetch(
-        self, query: KeysetQuery, user_id: UUID, after: Cursor | None, size: int, record: Values
+        self, query: KeysetQuery, user_id: UUID, after: MomentAndId | None, size: int, record: Values
     ) -> tuple[list[OpenSession], int]:
-        cursor = {} if after is None else {"after_moment": after[0], "after_id": after[1]}
-        rows, found = await query.fetch(self._connection, {"user_id": user_id}, cursor, size, record)
+        rows, found = await query.fetch(self._connection, {"user_id": user_id}, after_moment(after), size, record)
         return [_session_of(row) for row in rows], found
 
 

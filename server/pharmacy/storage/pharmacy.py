@@ -1,12 +1,12 @@
 """The pharmacies' log and the dispensed lines, in the database."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Select, Uuid, any_, bindparam, exists, func, or_, select, text, true
+from sqlalchemy import Select, Uuid, any_, bindparam, exists, func, or_, select, text, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from server.audit.audit_context import Subject
@@ -17,9 +17,10 @@ from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.storage.prescriptions import PrescriptionRepository, lock_where
 from server.clinical.storage.tables import patient_named_at, patients, prescription_items, prescriptions
 from server.db.connection import Connection, Row
-from server.db.keyset_query import KeysetQuery
+from server.db.keyset_query import MOMENT_CURSOR, KeysetQuery, after_moment
 from server.errors import NotFound
 from server.identity import Caller, Role
+from server.pagination import MomentAndId
 from server.pharmacy.entities import (
     DispensedLine,
     HistoryEntry,
@@ -30,9 +31,6 @@ from server.pharmacy.entities import (
     PharmacyAction,
 )
 from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
-
-Cursor = tuple[datetime, UUID]
-"""The time and the id of the entry after which a page begins."""
 
 # The same statement writes the audit record, so neither exists without the other. Entries carry the time at which they
 # are written (clock_timestamp), not the start of their transaction: on a locked prescription that is the true order.
@@ -88,7 +86,6 @@ _LOCK_SEEN_LATELY_OR_CLAIMED: Final = lock_where(or_(_seen_lately, _claimed))
 _LOCK_ACTED_ON_OR_CLAIMED: Final = lock_where(or_(_acted_on, _claimed))
 
 _order: Final = (pharmacy_log.c.occurred_at, pharmacy_log.c.id)
-_cursor_values: Final = (bindparam("after_moment", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid))
 _acted: Final = pharmacy_log.alias("acted")
 _pharmacist: Final = user_named_at(pharmacy_log.c.pharmacist_id, pharmacy_log.c.occurred_at, "pharmacist")
 _patient: Final = patient_named_at(prescriptions.c.patient_id, prescriptions.c.created_at, "patient")
@@ -106,7 +103,7 @@ _HISTORY: Final = KeysetQuery(
         "action": pharmacy_log.c.action == bindparam("action"),
     },
     order=_order,
-    cursor=_cursor_values,
+    cursor=MOMENT_CURSOR,
     with_audit=lambda page: audited_page(page, "prescription", patient_id="patient_id"),
 )
 _LOG: Final = KeysetQuery(
@@ -122,7 +119,7 @@ _LOG: Final = KeysetQuery(
         ),
     },
     order=_order,
-    cursor=_cursor_values,
+    cursor=MOMENT_CURSOR,
     descending=False,
     with_audit=lambda page: audited_page(page, "prescription", patient_id="patient_id", empty=False),
 )
@@ -227,7 +224,7 @@ class PharmacyRepository:
         return await self._lock_all(_LOCK_ACTED_ON_OR_CLAIMED, prescription_id, pharmacist_id)
 
     async def history(
-        self, pharmacist_id: UUID, wanted: HistoryFilter, zone: ZoneInfo, after: Cursor | None, size: int
+        self, pharmacist_id: UUID, wanted: HistoryFilter, zone: ZoneInfo, after: MomentAndId | None, size: int
     ) -> tuple[list[HistoryEntry], int]:
         """Returns up to `size` + 1 of the pharmacist's actions, newest first, and how many there are.
 
@@ -240,12 +237,12 @@ class PharmacyRepository:
             "action": wanted.action,
         }
         record = audit_params(AuditEvent.DISPENSING_HISTORY_READ)
-        rows, found = await _HISTORY.fetch(self._connection, filters, _cursor(after), size, record)
+        rows, found = await _HISTORY.fetch(self._connection, filters, after_moment(after), size, record)
         lines = await self._lines_of([row["id"] for row in rows if row["action"] == PharmacyAction.DISPENSE])
         return [_history_entry(row, lines.get(row["id"], ())) for row in rows], found
 
     async def log(
-        self, prescription_id: UUID, pharmacist_id: UUID, after: Cursor | None, size: int
+        self, prescription_id: UUID, pharmacist_id: UUID, after: MomentAndId | None, size: int
     ) -> tuple[list[LogEntry], int]:
         """Returns up to `size` + 1 entries of a prescription, oldest first, and how many there are.
 
@@ -253,7 +250,7 @@ class PharmacyRepository:
         """
         filters = {"prescription_id": prescription_id, "acquainted_id": pharmacist_id}
         record = audit_params(AuditEvent.PRESCRIPTION_LOG_READ, Subject("prescription", prescription_id))
-        rows, found = await _LOG.fetch(self._connection, filters, _cursor(after), size, record)
+        rows, found = await _LOG.fetch(self._connection, filters, after_moment(after), size, record)
         if not found:
             raise NotFound("prescription")
         return [_log_entry(row) for row in rows], found
@@ -278,10 +275,6 @@ class PharmacyRepository:
     async def _lock_all(self, lock: Select[Any], prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
         clinical = PrescriptionRepository(self._connection)
         return await clinical.get_for_update(prescription_id, lock, pharmacist_id=pharmacist_id)
-
-
-def _cursor(after: Cursor | None) -> dict[str, object]:
-    return {} if after is None else {"after_moment": after[0], "after_id": after[1]}
 
 
 def _history_entry(row: Row, lines: tuple[DispensedLine, ...]) -> HistoryEntry:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Text, any_, bindparam, select, text
 
 from server.db.connection import Connection, Row
-from server.db.keyset_query import KeysetQuery
+from server.db.keyset_query import MOMENT_CURSOR, KeysetQuery, after_moment
 from server.errors import NotFound
 from server.outbox.entities import EmailKind, EmailState
 from server.outbox.storage.tables import emails
@@ -34,10 +34,7 @@ _LIST: Final = KeysetQuery(
     emails,
     conditions={"states": emails.c.state == any_(bindparam("states", type_=ARRAY(Text)))},
     order=(emails.c.created_at, emails.c.id),
-    cursor=(
-        bindparam("after_created_at", type_=emails.c.created_at.type),
-        bindparam("after_id", type_=emails.c.id.type),
-    ),
+    cursor=MOMENT_CURSOR,
     with_audit=lambda page: page,
 )
 _CLEAR: Final = text(
@@ -67,9 +64,8 @@ class EmailListRepository:
         self, states: Sequence[EmailState], after: tuple[datetime, UUID] | None, size: int
     ) -> tuple[list[ListedEmail], int]:
         """Returns up to `size` + 1 emails, newest first, in these states (empty: all), and the number found."""
-        cursor = {} if after is None else {"after_created_at": after[0], "after_id": after[1]}
         filters = {"states": [state.value for state in states] or None}
-        rows, found = await _LIST.fetch(self._connection, filters, cursor, size, {})
+        rows, found = await _LIST.fetch(self._connection, filters, after_moment(after), size, {})
         return [_read_email(row) for row in rows], found
 
     async def clear_completed(self) -> int:
