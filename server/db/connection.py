@@ -12,6 +12,7 @@ from asyncpg.pgproto import pgproto
 from sqlalchemy import Executable
 
 from server.db.compiled_statement import CompiledStatement, Values, compiled_statement
+from server.db.failures import FAILURES
 
 T = TypeVar("T")
 
@@ -138,7 +139,7 @@ class Connection:
         elif not self.is_broken:
             try:
                 await self._run(self.driver.execute(command))
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            except FAILURES:
                 self.is_broken = True
 
     async def _run(self, operation: Awaitable[T]) -> T:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import asyncpg
 
 from server.db.connection import Connection
+from server.db.failures import FAILURES
 from server.errors import ServerBusy
 
 WAIT_SECONDS: Final = 1
@@ -147,7 +148,7 @@ async def _close(driver: "asyncpg.Connection[Any]") -> None:
     """Closes a connection; the driver first cancels the statement that a cancelled task has left running."""
     try:
         await driver.close(timeout=CLOSE_SECONDS)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+    except FAILURES:
         driver.terminate()
 
 
