@@ -22,6 +22,8 @@ class Caller:
     user_id: UUID
     role: Role
     session_id: UUID
+    organisation_id: UUID | None = None
+    """The hospital or pharmacy for which the session acts; None if the account is a member of none."""
     account: str = field(init=False, compare=False, repr=False)
     """The account's id as text: the log and the rate limits of every call need it."""
 
@@ -39,7 +41,7 @@ def current_caller() -> Caller:
 
 
 def set_caller(caller: Caller) -> None:
-    """Sets the caller for the rest of the call's task; only the authentication interceptor calls this."""
+    """Sets the caller for the rest of the call's task; only two interceptors, authentication and access, call this."""
     _caller.set(caller)
 
 

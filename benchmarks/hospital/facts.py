@@ -62,6 +62,8 @@ class Kind(IntEnum):
     EMAIL = 9
     AUDIT = 10
     NONCE = 11
+    ORGANISATION = 12
+    MEMBERSHIP = 13
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,13 @@ def tables_of(facts: Facts, rows: Rows) -> Iterator[TableData]:
             rows.users,
         ),
         ("user_names", "user_id since full_name license_number pharmacy_name", size.accounts, rows.user_names),
+        ("organisations", "id kind name match_key created_at", size.pharmacists, rows.organisations),
+        (
+            "memberships",
+            "id user_id organisation_id member_right since",
+            size.pharmacists,
+            rows.memberships,
+        ),
         (
             "patients",
             "id user_id reference_number full_name sort_name name_words phone date_of_birth gender blood_type address"

@@ -76,6 +76,21 @@ class Rows:
             _, license_number, pharmacy = self._role(number)
             yield self._user_ids[number], "-infinity", self.full_name(number), license_number, pharmacy
 
+    def organisations(self) -> Iterator[Row]:
+        """Yields the pharmacies: one of each pharmacist."""
+        since = moment(self._facts.start)
+        for number in range(self._size.pharmacists):
+            name = self._role(self._facts.pharmacist(number))[2]
+            yield self.pharmacy_id(number), "pharmacy", name, f"{name.lower()}\\n", since
+
+    def memberships(self) -> Iterator[Row]:
+        """Yields the membership of each pharmacist."""
+        since = moment(self._facts.start)
+        for number in range(self._size.pharmacists):
+            membership = self._facts.id(Kind.MEMBERSHIP, number, self._facts.start)
+            account = self._user_ids[self._facts.pharmacist(number)]
+            yield membership, account, self.pharmacy_id(number), "member", since
+
     def patients(self) -> Iterator[Row]:
         """Yields the patients' records."""
         since = moment(self._facts.start)
@@ -225,6 +240,10 @@ class Rows:
     def full_name(self, account: int) -> str:
         """Returns the name of an account's owner."""
         return " ".join(self._facts.name(account))
+
+    def pharmacy_id(self, number: int) -> str:
+        """Returns the id of the pharmacy of a pharmacist by their number, from 0."""
+        return self._facts.id(Kind.ORGANISATION, number, self._facts.start)
 
     def _role(self, number: int) -> tuple[str, str, str]:
         if number == 0:

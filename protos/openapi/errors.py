@@ -167,6 +167,8 @@ class Errors:
             types.update(("ROLE_NOT_ALLOWED", "EMAIL_NOT_CONFIRMED"))
         if access.get("verified") and LICENSED & set(access["roles"]):
             types.add("ACCOUNT_NOT_VERIFIED")
+        if access.get("verified") and "ROLE_PHARMACIST" in access["roles"]:
+            types.add("ORGANISATION_REQUIRED")
         return types
 
     def _named_by(self, method: MethodDescriptor) -> Iterable[str]:

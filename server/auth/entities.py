@@ -192,6 +192,8 @@ class SessionRights:
 
     status: UserStatus
     email_confirmed: bool
+    organisation_id: UUID | None
+    """The organisation for which the session acts; None if the account is a member of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,8 @@ class PresentedToken:
 
     session_id: UUID
     user: User
+    organisation_id: UUID | None
+    """The organisation for which the session acts."""
     read_at: datetime
     """The time of this state."""
     session_ends: datetime

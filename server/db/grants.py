@@ -72,6 +72,8 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "email new_email password_hash full_name name_words phone status hospital_name pharmacy_name "
             "pharmacy_address status_changed_at deactivated_from",
         ),
+        "organisations": _rights("id kind name address match_key"),
+        "memberships": _rights("id user_id organisation_id member_right"),
         # Triggers write these tables with the rights of the owner.
         "user_names": _rights(),
         "patient_names": _rights(),
@@ -79,7 +81,9 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         "events": _rights("type subject_id details", "position", delete=True),  # triggers keep all but email changes
         # Rows expire or finish, and are deleted.
         "sessions": _rights(
-            "id user_id expires_at device address", "revoked_at history_until address last_used_at", delete=True
+            "id user_id expires_at device address organisation_id",
+            "revoked_at history_until address last_used_at",
+            delete=True,
         ),
         "refresh_tokens": _rights("token_hash session_id expires_at", "used_at", delete=True),
         "one_time_codes": _rights(

@@ -41,6 +41,13 @@ class AccountNotVerified(PermissionDenied):
     message = "Your licence has not been verified yet."
 
 
+class OrganisationRequired(PermissionDenied):
+    """The caller's account is a member of no pharmacy."""
+
+    reason = Reason.ORGANISATION_REQUIRED
+    message = "Your account belongs to no pharmacy. Ask an administrator to add it."
+
+
 class EmailNotConfirmed(PermissionDenied):
     """The caller has not entered the code from the welcome email yet."""
 

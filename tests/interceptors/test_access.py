@@ -5,10 +5,13 @@ from uuid import UUID
 
 import grpc
 import pytest
+from sqlalchemy import text
 
 from server.auth.entities import NewAccount, SignInOrigin, UserStatus
+from server.auth.organisation_entities import OrganisationKind, Workplace
 from server.auth.rules.lifetimes import Lifetime
 from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.organisations import OrganisationRepository
 from server.auth.storage.sessions import SessionRepository
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
@@ -21,11 +24,15 @@ CODE = grpc.StatusCode
 DAY = timedelta(days=1)
 
 
-async def signed_in_pharmacist(house: House, work: UnitOfWork, status: UserStatus) -> tuple[UUID, UUID, Metadata]:
-    """Holds a stored account and session: both ids, and the token."""
+async def signed_in_pharmacist(
+    house: House, work: UnitOfWork, status: UserStatus, *, joins: bool = True
+) -> tuple[UUID, UUID, Metadata]:
+    """Holds a stored account and session: both ids, and the token, issued before the account joins its pharmacy."""
     async with work.begin() as tx:
         new = NewAccount("p@example.org", None, "P", "", Role.PHARMACIST, status, license_number="L-1")
         user, session_id = await tx[AccountRepository].insert(new), new_id()
+        if joins:
+            await tx[OrganisationRepository].join(user.id, Workplace(OrganisationKind.PHARMACY, "Rose", ""))
         await tx[SessionRepository].open(session_id, user.id, bytes(32), Lifetime(DAY, DAY), SignInOrigin("", ""))
     token, _ = house.tokens.issue(user, session_id, FAR)
     return user.id, session_id, (("authorization", f"Bearer {token}"),)
@@ -126,6 +133,30 @@ async def test_a_licence_must_be_verified_where_the_method_says_so(house: House,
     async with work.begin() as tx:
         await tx[AccountRepository].verify(user_id)
     assert (await house.call(face, token)).code is CODE.OK
+
+
+@FACES
+async def test_pharmacist_of_no_pharmacy_is_refused(house: House, face: str, work: UnitOfWork) -> None:
+    house.declare(roles=frozenset({Role.PHARMACIST}), verified=True)
+    _, _, token = await signed_in_pharmacist(house, work, UserStatus.ACTIVE, joins=False)
+    answer = await house.call(face, token, MALFORMED)
+    assert (answer.code, answer.reason) == (CODE.PERMISSION_DENIED, "ORGANISATION_REQUIRED")
+
+
+@FACES
+async def test_caller_of_an_older_token_acts_for_their_pharmacy(house: House, face: str, work: UnitOfWork) -> None:
+    seen: list[Caller] = []
+
+    async def act() -> None:
+        seen.append(current_caller())
+
+    house.probe.act = act
+    house.declare(roles=frozenset({Role.PHARMACIST}), verified=True)
+    _, _, token = await signed_in_pharmacist(house, work, UserStatus.ACTIVE)
+    assert (await house.call(face, token)).code is CODE.OK
+    async with work.read() as tx:
+        pharmacies = await tx.connection.scalars(text("SELECT id FROM organisations"))
+    assert {caller.organisation_id for caller in seen} == set(pharmacies)
 
 
 @FACES

@@ -108,4 +108,5 @@ CONTROLS: Final[Mapping[str, str]] = {
     # The people who use the accounts
     "S100": "a session lasts while a person acts: timers and streams keep none alive, and the page blanks in all tabs",
     "S101": "owners see and end their sessions, admins those of an account",
+    "S110": "an account belongs to an organisation only by an admin's act, never by typing its name",
 }

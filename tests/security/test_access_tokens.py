@@ -69,6 +69,7 @@ def test_it_holds_these_claims_and_no_person(tokens: AccessTokens, token: str) -
         "exp": SECONDS + 900,
     }
     assert header_of(token) == {"alg": "EdDSA", "kid": KEY.key_id, "typ": "at+jwt"}
+    assert claims_of(tokens.issue(DOCTOR, SESSION, FAR, SESSION)[0])["org"] == str(SESSION)
     assert claims["exp"] - claims["iat"] <= 900
     assert claims["jti"] != claims_of(tokens.issue(DOCTOR, SESSION, FAR)[0])["jti"]
 
@@ -137,6 +138,7 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {
     "end true": {"exp": True},
     "end infinite": {"exp": float("inf")},
     "end no number": {"exp": float("nan")},
+    "organisation no id": {"org": "rose"},
     "one claim more": {"email": "doctor@example.org"},
     "of a refresh token": {"typ": "refresh"},
 }

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from migrations import versions
+from server.auth.rules.organisations import match_key
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.runtime.storage import schema
 from tests.fixtures.database import copied_database
@@ -162,6 +163,64 @@ async def test_open_sessions_get_last_use_and_no_device(database_url: str) -> No
     known = "SELECT device, address, last_used_at = (SELECT max(issued_at) FROM refresh_tokens) FROM sessions"
     assert await fetch(database_url, known) == [("", "", True)]
     await schema.downgrade(database_url, "0023")
+    assert await fetch(database_url, "SELECT id FROM sessions") == [(SECOND,)]
+
+
+# Doctors and pharmacists, oldest first, with the pharmacy or hospital that each must join.
+WORKPLACES: Final = (
+    ("doctor", "active", "NULL", "City Hospital", "", "City Hospital"),
+    ("doctor", "active", "NULL", " city  HOSPITAL", "", "City Hospital"),
+    ("doctor", "active", "NULL", "", "", None),
+    ("doctor", "unverified", "NULL", "City Hospital", "", None),
+    ("doctor", "deactivated", "'active'", "City Hospital", "", "City Hospital"),
+    ("doctor", "deactivated", "'unverified'", "City Hospital", "", None),
+    ("pharmacist", "active", "NULL", "Rose", "Quay 1", "Rose|Quay 1"),
+    ("pharmacist", "active", "NULL", "ROSE", "quay 1", "Rose|Quay 1"),
+    ("pharmacist", "active", "NULL", "Rose", "Quay 2", "Rose|Quay 2"),
+    ("pharmacist", "active", "NULL", "City Hospital", "", "City Hospital"),
+    ("patient", "active", "NULL", "City Hospital", "", None),
+)
+STAFF: Final = """
+    INSERT INTO users (id, email, full_name, name_words, role, status, deactivated_from, license_number, created_at,
+        hospital_name, pharmacy_name, pharmacy_address)
+    VALUES ('{user_id}', '{user_id}@example.org', 'S', '', '{role}', '{status}', {before}, 'L',
+        now() + interval '{n} s', '{hospital}', '{pharmacy}', '{address}')
+"""
+JOINED: Final = """
+    SELECT users.id, concat_ws('|', name, nullif(address, '')), kind, member_right, since = users.created_at
+    FROM users JOIN memberships ON user_id = users.id JOIN organisations ON organisations.id = organisation_id
+    ORDER BY users.created_at
+"""
+
+
+@control("S110")
+async def test_workplace_texts_become_organisations_and_stay(database_url: str) -> None:
+    await schema.downgrade(database_url, "0024")
+    for n, (role, status, before, name, address, _) in enumerate(WORKPLACES, 1):
+        names = {"hospital": "" if role == "pharmacist" else name, "pharmacy": name if role == "pharmacist" else ""}
+        row = {"role": role, "status": status, "before": before, "n": n, "address": address, **names}
+        await run(database_url, STAFF.format(user_id=UUID(int=n), **row))
+    await run(database_url, A_SESSION.format(user_id=FIRST, session_id=SECOND))
+    texts = "SELECT id, hospital_name, pharmacy_name, pharmacy_address FROM users ORDER BY id"
+    kept = await fetch(database_url, texts)
+
+    await schema.upgrade(database_url, "0025")
+
+    kinds = {"doctor": "hospital", "pharmacist": "pharmacy"}
+    assert await fetch(database_url, JOINED) == [
+        (UUID(int=n), joined, kinds[role], "member", True)
+        for n, (role, *_, joined) in enumerate(WORKPLACES, 1)
+        if joined
+    ]
+    assert await fetch(database_url, "SELECT count(*), count(DISTINCT (kind, match_key)) FROM organisations") == [
+        (4, 4)
+    ]
+    acting = "SELECT name FROM sessions JOIN organisations ON organisations.id = organisation_id"
+    assert await fetch(database_url, acting) == [("City Hospital",)]
+    keys = await fetch(database_url, "SELECT match_key, name, address FROM organisations")
+    assert [key for key, *_ in keys] == [match_key(name, address) for _, name, address in keys]
+    await schema.downgrade(database_url, "0024")
+    assert await fetch(database_url, texts) == kept
     assert await fetch(database_url, "SELECT id FROM sessions") == [(SECOND,)]
 
 

@@ -1,11 +1,13 @@
 """Enforces the method's `access` option before the body is parsed."""
 
+from dataclasses import replace
 from typing import Final
 
 from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.auth.services.revocation_cache import RevocationCache
-from server.errors import RoleNotAllowed, Unauthenticated
+from server.errors import OrganisationRequired, RoleNotAllowed, Unauthenticated
+from server.identity import Caller, Role, set_caller
 
 OPEN_METHODS: Final = frozenset(
     {
@@ -19,16 +21,17 @@ OPEN_METHODS: Final = frozenset(
 
 
 class Access(Interceptor):
-    """Checks token, session, role, and that the account is active, in this order.
+    """Checks token, session, role, that the account is active, and a pharmacist's pharmacy, in this order.
 
-    Methods for certain roles show or change personal data, so they require a confirmed email address.
+    A pharmacist acts for a pharmacy, which is responsible for what it dispenses. Methods for certain roles show or
+    change personal data, so they require a confirmed email address.
     """
 
     def __init__(self, revocations: RevocationCache) -> None:
         self._revocations = revocations
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raises Unauthenticated, RoleNotAllowed, EmailNotConfirmed or AccountNotVerified, or proceeds."""
+        """Raises Unauthenticated, RoleNotAllowed, EmailNotConfirmed, AccountNotVerified or OrganisationRequired."""
         await self.check(call)
         await proceed(call)
 
@@ -46,3 +49,13 @@ class Access(Interceptor):
         )
         if not allowed:
             raise RoleNotAllowed()
+        if call.method.verified and call.caller.role is Role.PHARMACIST and call.caller.organisation_id is None:
+            await self._require_organisation(call, call.caller)
+
+    async def _require_organisation(self, call: Call, caller: Caller) -> None:
+        """Looks up the pharmacy of a caller whose token names none: it joined one after the token was issued."""
+        organisation_id = await self._revocations.organisation_of(caller)
+        if organisation_id is None:
+            raise OrganisationRequired()
+        call.caller = replace(caller, organisation_id=organisation_id)
+        set_caller(call.caller)

@@ -19,12 +19,14 @@ from server.auth.entities import (
 )
 from server.auth.events import UserRegistered
 from server.auth.password_hashing import Passwords
+from server.auth.rules.organisations import workplace_of
 from server.auth.rules.passwords import check_new_password
 from server.auth.rules.registration import check_application
 from server.auth.services.email_confirmation import EmailConfirmation
 from server.auth.services.revocation_cache import RevocationCache
 from server.auth.services.sessions import SessionService
 from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.organisations import OrganisationRepository
 from server.auth.storage.sessions import SessionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import LastAdmin, OwnAccount
@@ -101,10 +103,14 @@ class AccountService:
         return opened, tokens
 
     async def create_user(self, application: Application) -> OpenedAccount:
-        """Creates an account for another person, verified at once. Raises ValidationFailed and EmailTaken."""
+        """Creates an account for another person, verified at once and a member of the organisation that it names.
+
+        Raises ValidationFailed and EmailTaken.
+        """
         account = await self._account(application, UserStatus.ACTIVE)
         async with self._work.begin() as tx:
             opened = await self._with_record(tx, await self.open(tx, account), application)
+            await _join_workplace(tx, opened.user)
             await tx[AuditWriter].record(AuditEvent.ACCOUNT_CREATED, _subject(opened))
         return opened
 
@@ -120,12 +126,14 @@ class AccountService:
             return query.page(*await tx[AccountRepository].newest(wanted, query.after, query.size))
 
     async def verify(self, user_id: UUID) -> User:
-        """Marks a doctor's or pharmacist's licence as checked; repeating it changes nothing.
+        """Marks a doctor's or pharmacist's licence and workplace as checked; repeating it changes nothing.
 
-        Raises NotFound, also for other roles and deactivated accounts.
+        The account becomes a member of the organisation that its workplace names, unless it is a member of any. Raises
+        NotFound, also for other roles and deactivated accounts.
         """
         async with self._work.begin() as tx:
             user = await tx[AccountRepository].verify(user_id)
+            await _join_workplace(tx, user)
             await tx[AuditWriter].record(AuditEvent.ACCOUNT_VERIFIED, user.subject)
         return user
 
@@ -212,6 +220,13 @@ class AccountService:
             return OpenedAccount(user, patient=None)
         record = await self._new_patient(tx, user.id, user.full_name, user.phone, application.patient)
         return OpenedAccount(user, record)
+
+
+async def _join_workplace(tx: Transaction, user: User) -> None:
+    """Makes a verified account a member of the organisation that its free text names, if it names one."""
+    workplace = workplace_of(user)
+    if workplace is not None:
+        await tx[OrganisationRepository].join(user.id, workplace)
 
 
 def _subject(opened: OpenedAccount) -> Subject:

@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from server import background
-from server.auth.entities import UserStatus
+from server.auth.entities import SessionRights, UserStatus
 from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.sessions import SessionRepository
 from server.auth.tokens.keys import MAX_LIFETIME
@@ -61,6 +61,14 @@ class RevocationCache:
         allowed = caller.user_id in self._confirmed_active or not (confirmed or verified)
         if not allowed or self._monotonic() - self._read_at > STALE_SECONDS:
             await self._ask(caller, confirmed=confirmed, verified=verified)
+
+    async def organisation_of(self, caller: Caller) -> UUID | None:
+        """Returns the organisation for which a caller's session acts now, from the database.
+
+        For tokens that name none: they were issued before the account became a member of any. Raises Unauthenticated
+        for a session that has ended, and DatabaseUnavailable or ServerBusy.
+        """
+        return (await self._rights(caller)).organisation_id
 
     def has_ended(self, caller: Caller) -> bool:
         """Returns whether the cache contains the session as revoked or the account as deactivated; never queries."""
@@ -121,13 +129,17 @@ class RevocationCache:
         self._deactivated |= {id_ for id_ in restricted if statuses[id_] is UserStatus.DEACTIVATED}
 
     async def _ask(self, caller: Caller, *, confirmed: bool, verified: bool) -> None:
-        async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
-            found = await tx[SessionRepository].rights(caller.session_id, caller.user_id)
-        if found is None or found.status is UserStatus.DEACTIVATED:
-            raise Unauthenticated()
+        found = await self._rights(caller)
         if confirmed and not found.email_confirmed:
             raise EmailNotConfirmed()
         if verified and found.status is not UserStatus.ACTIVE:
             raise AccountNotVerified()
         if found.email_confirmed and found.status is UserStatus.ACTIVE:
             self._confirmed_active.add(caller.user_id)
+
+    async def _rights(self, caller: Caller) -> SessionRights:
+        async with self._work.read() as tx, asyncio.timeout(ASK_SECONDS):
+            found = await tx[SessionRepository].rights(caller.session_id, caller.user_id)
+        if found is None or found.status is UserStatus.DEACTIVATED:
+            raise Unauthenticated()
+        return found

@@ -1,7 +1,6 @@
 """Use cases of sessions: signing in, refreshing and signing out."""
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from server.audit import audit_context
 from server.audit.audit_context import Subject
@@ -93,10 +92,12 @@ class SessionService:
         """Opens a session of an authenticated account. Returns its caller and its tokens."""
         session_id, token = new_id(), new_refresh_token()
         lifetime = self._lifetimes.of(user.role)
-        ends = await tx[SessionRepository].open(session_id, user.id, stored_hash(token), lifetime, _origin())
+        ends, organisation_id = await tx[SessionRepository].open(
+            session_id, user.id, stored_hash(token), lifetime, _origin()
+        )
+        caller = Caller(user.id, user.role, session_id, organisation_id)
         idle_end = ends - lifetime.absolute + lifetime.idle
-        tokens = self._tokens(user, session_id, token, min(idle_end, ends), lifetime.idle)
-        return Caller(user.id, user.role, session_id), tokens
+        return caller, self._tokens(user, caller, token, min(idle_end, ends), lifetime.idle)
 
     async def refresh(self, token: str, *, attended: bool = True) -> SignedIn:
         """Exchanges a refresh token for the next pair of tokens.
@@ -132,8 +133,10 @@ class SessionService:
             self._revocations.revoked(presented.session_id)
             raise RefreshTokenInvalid()
         ends = min(idle_end, presented.session_ends)
-        tokens = self._tokens(presented.user, presented.session_id, next_token, ends, ends - presented.read_at)
-        return SignedIn(presented.user, tokens)
+        user = presented.user
+        caller = Caller(user.id, user.role, presented.session_id, presented.organisation_id)
+        tokens = self._tokens(user, caller, next_token, ends, ends - presented.read_at)
+        return SignedIn(user, tokens)
 
     async def logout(self, caller: Caller) -> None:
         """Ends the caller's session; its tokens are no longer accepted."""
@@ -142,9 +145,9 @@ class SessionService:
             await tx[AuditWriter].record(AuditEvent.SIGNED_OUT, Subject("account", caller.user_id))
         self._revocations.revoked(caller.session_id)
 
-    def _tokens(self, user: User, session_id: UUID, refresh_token: str, ends: datetime, idle: timedelta) -> Tokens:
+    def _tokens(self, user: User, caller: Caller, refresh_token: str, ends: datetime, idle: timedelta) -> Tokens:
         """Returns the tokens of a session that ends then unless a person acts; no access token lives longer."""
-        access_token, expires_at = self._access_tokens.issue(user, session_id, ends)
+        access_token, expires_at = self._access_tokens.issue(user, caller.session_id, ends, caller.organisation_id)
         return Tokens(access_token, refresh_token, expires_at, idle)
 
 

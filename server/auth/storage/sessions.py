@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Interval, LargeBinary, Text, Uuid, bindparam, fu
 from server.auth.entities import PresentedToken, SessionRights, SignInOrigin, UserStatus
 from server.auth.rules.lifetimes import Lifetime
 from server.auth.storage.accounts import USER_COLUMNS, user_of
-from server.auth.storage.tables import refresh_tokens, sessions, users
+from server.auth.storage.tables import memberships, refresh_tokens, sessions, users
 from server.db.connection import Connection
 from server.errors import NotFound
 
@@ -19,17 +19,26 @@ HISTORY_OPEN: Final = timedelta(minutes=10)
 REPEAT_WINDOW: Final = timedelta(seconds=10)
 """How long after its use a refresh token may be sent again, because the response was lost."""
 
+# A session acts for the organisation of the account's session before it, or else for the one joined first.
 _OPEN: Final = text(
     """
     WITH opened AS (
-        INSERT INTO sessions (id, user_id, expires_at, device, address)
-        VALUES (:session_id, :user_id, now() + :absolute, :device, :address)
-        RETURNING id, expires_at
+        INSERT INTO sessions (id, user_id, expires_at, device, address, organisation_id)
+        VALUES (:session_id, :user_id, now() + :absolute, :device, :address, (
+            SELECT m.organisation_id FROM memberships m
+            WHERE m.user_id = :user_id AND m.ended_at IS NULL
+            ORDER BY m.organisation_id IS NOT DISTINCT FROM (
+                SELECT s.organisation_id FROM sessions s
+                WHERE s.user_id = :user_id ORDER BY s.created_at DESC, s.id DESC LIMIT 1
+            ) DESC, m.since, m.id
+            LIMIT 1
+        ))
+        RETURNING id, expires_at, organisation_id
     ), issued AS (
         INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
         SELECT :token_hash, id, now() + :idle FROM opened
     )
-    SELECT expires_at FROM opened
+    SELECT expires_at, organisation_id FROM opened
     """
 ).bindparams(
     bindparam("session_id", type_=Uuid),
@@ -65,6 +74,19 @@ _LOCK_FAMILY: Final = (
     .with_for_update(of=sessions)
 )
 
+# A session that was opened before its account became a member of any organisation acts for the one joined first.
+_acts_for = (
+    select(memberships.c.organisation_id)
+    .where(memberships.c.user_id == sessions.c.user_id, memberships.c.ended_at.is_(None))
+    .order_by(
+        memberships.c.organisation_id.is_not_distinct_from(sessions.c.organisation_id).desc(),
+        memberships.c.since,
+        memberships.c.id,
+    )
+    .limit(1)
+    .scalar_subquery()
+    .label("acts_for")
+)
 _next_token = refresh_tokens.alias("successor")
 _next_end = (
     select(_next_token.c.expires_at)
@@ -75,6 +97,7 @@ _PRESENTED: Final = (
     select(
         *USER_COLUMNS,
         sessions.c.id.label("session_id"),
+        _acts_for,
         func.now().label("read_at"),
         sessions.c.expires_at.label("session_ends"),
         func.coalesce(_next_end, refresh_tokens.c.expires_at).label("idle_end"),
@@ -134,7 +157,7 @@ _END_OTHERS: Final = (
 )
 _REVOKED: Final = select(sessions.c.id).where(sessions.c.revoked_at > func.now() - bindparam("within", type_=Interval))
 _RIGHTS: Final = (
-    select(users.c.status, users.c.email.is_not(None).label("email_confirmed"))
+    select(users.c.status, users.c.email.is_not(None).label("email_confirmed"), _acts_for)
     .join_from(sessions, users)
     .where(
         sessions.c.id == bindparam("session_id"),
@@ -164,8 +187,11 @@ class SessionRepository:
 
     async def open(
         self, session_id: UUID, user_id: UUID, token_hash: bytes, lifetime: Lifetime, origin: SignInOrigin
-    ) -> datetime:
-        """Stores a new session with its first refresh token and returns its absolute end."""
+    ) -> tuple[datetime, UUID | None]:
+        """Stores a new session with its first refresh token.
+
+        Returns its absolute end, and the organisation for which it acts if the account is a member of any.
+        """
         values = {
             "session_id": session_id,
             "user_id": user_id,
@@ -175,8 +201,8 @@ class SessionRepository:
             "device": origin.device,
             "address": origin.address,
         }
-        ends: datetime = await self._connection.scalar(_OPEN, values)
-        return ends
+        row = await self._connection.one(_OPEN, values)
+        return row["expires_at"], row["organisation_id"]
 
     async def end_oldest(self, user_id: UUID, kept: int) -> Set[UUID]:
         """Revokes and returns the account's open sessions except the newest `kept`. Lock the account first."""
@@ -193,6 +219,7 @@ class SessionRepository:
         return PresentedToken(
             session_id=row["session_id"],
             user=user_of(row),
+            organisation_id=row["acts_for"],
             read_at=row["read_at"],
             session_ends=row["session_ends"],
             idle_end=row["idle_end"],
@@ -249,4 +276,6 @@ class SessionRepository:
     async def rights(self, session_id: UUID, user_id: UUID) -> SessionRights | None:
         """Returns the rights of a session's account; None if the session was revoked or belongs to another account."""
         row = await self._connection.first(_RIGHTS, {"session_id": session_id, "user_id": user_id})
-        return None if row is None else SessionRights(UserStatus(row["status"]), row["email_confirmed"])
+        if row is None:
+            return None
+        return SessionRights(UserStatus(row["status"]), row["email_confirmed"], row["acts_for"])

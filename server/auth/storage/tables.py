@@ -1,4 +1,4 @@
-"""Tables of accounts, sessions, one-time codes and sign-ins."""
+"""Tables of accounts, organisations, sessions, one-time codes and sign-ins."""
 
 from datetime import datetime
 from typing import Any
@@ -101,6 +101,44 @@ def named_at(names: Table, of_person: ColumnElement[bool], at: ColumnElement[dat
     return until_then.order_by(names.c.since.desc()).limit(1).lateral(alias)  # type: ignore[no-any-return]
 
 
+organisations = Table(
+    "organisations",
+    metadata,
+    uuid_pk(),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    text_column("register_number"),
+    text_column("address"),
+    text_column("phone"),
+    Column("match_key", Text, nullable=False),
+    timestamp_column("created_at", now=True),
+    timestamp_column("closed_at", nullable=True),
+    CheckConstraint("kind IN ('hospital', 'pharmacy')", name="kind"),
+    CheckConstraint("name <> ''", name="named"),
+    Index("ix_organisations_created_at_id", "created_at", "id"),
+    Index("ix_organisations_kind_created_at_id", "kind", "created_at", "id"),
+    Index("uq_organisations_match", "kind", "match_key", unique=True, postgresql_where=text("closed_at IS NULL")),
+)
+"""Hospitals and pharmacies; never deleted. `match_key` is `rules.organisations.match_key` of name and address."""
+
+memberships = Table(
+    "memberships",
+    metadata,
+    uuid_pk(),
+    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("organisation_id", Uuid, ForeignKey("organisations.id"), nullable=False),
+    Column("member_right", Text, nullable=False),
+    timestamp_column("since", now=True),
+    timestamp_column("ended_at", nullable=True),
+    CheckConstraint("member_right IN ('member', 'administrator')", name="member_right"),
+    Index(
+        "uq_memberships_current", "user_id", "organisation_id", unique=True, postgresql_where=text("ended_at IS NULL")
+    ),
+    Index("ix_memberships_organisation_id_since_id", "organisation_id", "since", "id"),
+)
+"""Who may act for which organisation; an ended membership stays as a row, and a new one is another row."""
+
+
 sessions = Table(
     "sessions",
     metadata,
@@ -113,13 +151,15 @@ sessions = Table(
     text_column("device"),
     text_column("address"),
     timestamp_column("last_used_at", now=True),
+    Column("organisation_id", Uuid, ForeignKey("organisations.id")),
     Index("ix_sessions_expires_at", "expires_at"),
     Index("ix_sessions_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
 )
 """One row per sign-in; its refresh tokens are one family.
 
 history_until: the end of access to a patient's history. device, address: shown to the session's owner and to admins,
-empty if they are unknown. last_used_at: the sign-in, or the last refresh after a person acted.
+empty if they are unknown. last_used_at: the sign-in, or the last refresh after a person acted. organisation_id: the one
+for which the person acts, if the account is a member of any.
 """
 
 refresh_tokens = Table(

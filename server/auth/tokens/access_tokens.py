@@ -37,7 +37,7 @@ _signatures: Final = jwt.PyJWS(algorithms=[ALGORITHM])
 
 
 class _Claims(BaseModel):
-    """The claims of a token; exactly these, of exactly these types."""
+    """The claims of a token; exactly these, of exactly these types, and only `org` may be absent."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -46,6 +46,8 @@ class _Claims(BaseModel):
     sub: UUID
     role: Role
     sid: UUID
+    org: UUID | None = None
+    """The organisation for which the session acts; absent if there is none."""
     jti: UUID
     iat: int
     nbf: int
@@ -81,11 +83,16 @@ class AccessTokens:
         """Returns the public keys with which other services can verify these tokens."""
         return tuple(key.published() for key in self._ring.accepted(self._clock.now()))
 
-    def issue(self, user: User, session_id: UUID, session_ends: datetime) -> tuple[str, datetime]:
-        """Returns a new token for a session of this account, and its expiry, which is never after the session's end."""
+    def issue(
+        self, user: User, session_id: UUID, session_ends: datetime, organisation_id: UUID | None = None
+    ) -> tuple[str, datetime]:
+        """Returns a new token for a session of this account, and its expiry, which is never after the session's end.
+
+        organisation_id: the organisation for which the session acts.
+        """
         now = int(self._clock.now().timestamp())
         ends = min(now + self._lifetime, int(session_ends.timestamp()))
-        claims = {
+        claims: dict[str, str | int] = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": str(user.id),
@@ -96,6 +103,8 @@ class AccessTokens:
             "nbf": now,
             "exp": ends,
         }
+        if organisation_id is not None:
+            claims["org"] = str(organisation_id)
         return self._sign(claims), datetime.fromtimestamp(ends, UTC)
 
     def verify(self, token: str) -> Caller:
@@ -129,7 +138,7 @@ class AccessTokens:
         ends = claims.exp
         if key.verifies_until is not None:  # a key that no longer signs has signed no token that lives longer
             ends = min(ends, int(key.verifies_until.timestamp()) - LEEWAY_SECONDS)
-        return _Verified(Caller(claims.sub, claims.role, claims.sid), max(claims.iat, claims.nbf), ends)
+        return _Verified(Caller(claims.sub, claims.role, claims.sid, claims.org), max(claims.iat, claims.nbf), ends)
 
     def _remember(self, token: str, verified: _Verified) -> None:
         self._remembered[token] = verified

@@ -297,8 +297,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateUser(self, request, context):
-        """Creates an account for another person. The account is verified at once. Errors: VALIDATION_FAILED,
-        PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+        """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
+        that the request names. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -320,8 +320,9 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyUser(self, request, context):
-        """Verifies the licence of a doctor or pharmacist and activates the account. Verifying twice changes nothing. Errors:
-        RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
+        """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
+        member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
+        nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -177,8 +177,8 @@ class AuthServiceStub:
     if another account has confirmed the address in the meantime.
     """
     CreateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]
-    """Creates an account for another person. The account is verified at once. Errors: VALIDATION_FAILED,
-    PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+    """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
+    that the request names. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
     """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]
     """Lists accounts, newest first. Send a search by name or email address as POST, so that proxies do not log it.
@@ -187,8 +187,9 @@ class AuthServiceStub:
     GetUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.GetUserRequest, _user_pb2.GetUserResponse]
     """Gets an account. Errors: RESOURCE_NOT_FOUND."""
     VerifyUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]
-    """Verifies the licence of a doctor or pharmacist and activates the account. Verifying twice changes nothing. Errors:
-    RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
+    """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
+    member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
+    nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
     """
     DeactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]
     """Deactivates an account. Its sessions end at once, and it can no longer sign in. Deactivating twice changes nothing.
@@ -288,8 +289,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     if another account has confirmed the address in the meantime.
     """
     CreateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]  # type: ignore[assignment]
-    """Creates an account for another person. The account is verified at once. Errors: VALIDATION_FAILED,
-    PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+    """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
+    that the request names. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Lists accounts, newest first. Send a search by name or email address as POST, so that proxies do not log it.
@@ -298,8 +299,9 @@ class AuthServiceAsyncStub(AuthServiceStub):
     GetUser: _aio.UnaryUnaryMultiCallable[_user_pb2.GetUserRequest, _user_pb2.GetUserResponse]  # type: ignore[assignment]
     """Gets an account. Errors: RESOURCE_NOT_FOUND."""
     VerifyUser: _aio.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]  # type: ignore[assignment]
-    """Verifies the licence of a doctor or pharmacist and activates the account. Verifying twice changes nothing. Errors:
-    RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
+    """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
+    member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
+    nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
     """
     DeactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]  # type: ignore[assignment]
     """Deactivates an account. Its sessions end at once, and it can no longer sign in. Deactivating twice changes nothing.
@@ -486,8 +488,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.CreateUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.CreateUserResponse, _abc.Awaitable[_user_pb2.CreateUserResponse]]:
-        """Creates an account for another person. The account is verified at once. Errors: VALIDATION_FAILED,
-        PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
+        """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
+        that the request names. Errors: VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT, EMAIL_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -514,8 +516,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.VerifyUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.VerifyUserResponse, _abc.Awaitable[_user_pb2.VerifyUserResponse]]:
-        """Verifies the licence of a doctor or pharmacist and activates the account. Verifying twice changes nothing. Errors:
-        RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
+        """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
+        member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
+        nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
         """
 
     @_abc_1.abstractmethod

@@ -132,6 +132,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The client did not read the stream for too long, so the server ended it; the client can resume it."""
     ERROR_REASON_RECIPIENT_DEACTIVATED: _ErrorReason.ValueType  # 48
     """The recipient's account is deactivated; no email is sent to it."""
+    ERROR_REASON_ORGANISATION_REQUIRED: _ErrorReason.ValueType  # 49
+    """The caller's account is a member of no pharmacy, and a pharmacist acts for one."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -238,6 +240,8 @@ ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 47
 """The client did not read the stream for too long, so the server ended it; the client can resume it."""
 ERROR_REASON_RECIPIENT_DEACTIVATED: ErrorReason.ValueType  # 48
 """The recipient's account is deactivated; no email is sent to it."""
+ERROR_REASON_ORGANISATION_REQUIRED: ErrorReason.ValueType  # 49
+"""The caller's account is a member of no pharmacy, and a pharmacist acts for one."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final
