@@ -8,7 +8,6 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from migrations import versions
 from server.auth.rules.organisations import match_key
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.runtime.storage import schema
@@ -30,7 +29,7 @@ CATALOGUE = """
     FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'
 """
 
-[NAMES] = (path.name[:4] for path in Path(versions.__file__).parent.glob("*_names_at_the_time.py"))
+[NAMES] = (path.name[:4] for path in VERSIONS if path.name.endswith("_names_at_the_time.py"))
 BEFORE_NAMES: Final = f"{int(NAMES) - 1:04}"
 FIRST: Final = UUID(int=1)
 SECOND: Final = UUID(int=2)

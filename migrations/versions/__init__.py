@@ -1,1 +1,0 @@
-"""The revisions, one per file, in order."""
