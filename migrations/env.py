@@ -7,11 +7,9 @@ from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
+from migrations.lock_timeout import LOCK_TIMEOUT
 from server.db.engine import create_engine
 from server.runtime.storage.schema import metadata
-
-LOCK_TIMEOUT = "SET lock_timeout = '2s'"
-"""A migration that waits longer for a lock fails, because all later statements on the table queue behind it."""
 
 
 def write_nothing_empty(_context: MigrationContext, _revision: object, directives: list[MigrationScript]) -> None:

@@ -5,8 +5,9 @@ The audit is the largest table, so its indexes are created CONCURRENTLY.
 
 from typing import Any
 
-from alembic import op
 from sqlalchemy import text
+
+from migrations import concurrent_index
 
 revision = "0017"
 down_revision = "0016"
@@ -24,16 +25,12 @@ INDEXES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def upgrade() -> None:
-    """Creates the indexes; first drops invalid ones of an interrupted run."""
-    with op.get_context().autocommit_block():
-        for name, (column, which) in INDEXES.items():
-            op.drop_index(f"ix_{TABLE}_{name}", TABLE, if_exists=True, postgresql_concurrently=True)
-            columns = [column, "occurred_at", "id"]
-            op.create_index(f"ix_{TABLE}_{name}", TABLE, columns, postgresql_concurrently=True, **which)
+    """Creates the indexes."""
+    for name, (column, which) in INDEXES.items():
+        concurrent_index.create(f"ix_{TABLE}_{name}", TABLE, [column, "occurred_at", "id"], **which)
 
 
 def downgrade() -> None:
     """Drops the indexes."""
-    with op.get_context().autocommit_block():
-        for name in reversed(INDEXES):
-            op.drop_index(f"ix_{TABLE}_{name}", TABLE, postgresql_concurrently=True)
+    for name in reversed(INDEXES):
+        concurrent_index.drop(f"ix_{TABLE}_{name}", TABLE)

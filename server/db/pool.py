@@ -24,12 +24,13 @@ Connect = Callable[[], Awaitable["asyncpg.Connection[Any]"]]
 class Pool:
     """A pool of connections; the one that was used last is used first.
 
-    size: the most connections at a time.
+    size: the most connections at a time. keep_seconds: how long a connection is used again; 0: each one only once.
     """
 
-    def __init__(self, connect: Connect, size: int) -> None:
+    def __init__(self, connect: Connect, size: int, keep_seconds: float = RECYCLE_SECONDS) -> None:
         self._connect = connect
         self._size = size
+        self._keep_seconds = keep_seconds
         self._open = 0
         self._idle: list[Connection] = []
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
@@ -84,7 +85,7 @@ class Pool:
     def _is_usable(self, connection: Connection) -> bool:
         if connection.is_broken or connection.driver.is_closed():
             return False
-        return asyncio.get_running_loop().time() - connection.opened_at < RECYCLE_SECONDS
+        return asyncio.get_running_loop().time() - connection.opened_at < self._keep_seconds
 
     async def _opened(self) -> Connection:
         """Opens a connection in a place that is taken already."""

@@ -23,6 +23,7 @@ from server.config.settings import ConfigurationWrong, Settings
 from server.db import logins
 from server.db.engine import APP_ROLE, SEALER_ROLE, connector, create_pool
 from server.db.notifications import Channel, Notifications
+from server.db.pool import Pool
 from server.db.unit_of_work import UnitOfWork
 from server.metrics import Metrics
 from server.outbox.sealed_codes import CodeSeal
@@ -38,10 +39,8 @@ from server.runtime.work import unit_of_work
 PICTURE_THREADS: Final = 1
 LIMIT_CONNECTIONS: Final = 4
 """The connections for buckets in the database; a charge must survive the call's rollback, so it uses another one."""
-
-
-class SchemaOutdated(Exception):
-    """The database is not at the newest migration: run `medconnect migrate`."""
+HEALTH_CONNECTIONS: Final = 2
+"""One for the health check and one for the watch of background work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Core:
     seal_work: UnitOfWork
     """One connection of the sealer's account, the only account that may add to the audit's hash chain."""
     health_work: UnitOfWork
-    """A separate connection for the health check, because a busy pool does not mean a failed database."""
+    """New connections for the health check: a busy pool is no failed database, and a kept connection no working one."""
     ring: KeyRing
     """The keys of access tokens, and the root of every other key except those of QR codes."""
     notifications: Notifications
@@ -76,11 +75,11 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
     sealer_url = sealer_url or database_url
     if settings.production:
         await _check_logins(database_url, sealer_url)
-    if not await schema.is_current(database_url):
-        raise SchemaOutdated("the database is not up to date: run `medconnect migrate`")
+    if (fault := await schema.fault(database_url)) is not None:
+        raise schema.SchemaOutdated(fault)
     pool = create_pool(database_url, pool_size=settings.db_pool_size)
     sealer = create_pool(sealer_url, pool_size=1, application="medconnect-sealer", role=SEALER_ROLE)
-    health = create_pool(database_url, pool_size=1, application="medconnect-health")
+    health = Pool(connector(database_url, application="medconnect-health"), HEALTH_CONNECTIONS, keep_seconds=0)
     limits = create_pool(database_url, pool_size=LIMIT_CONNECTIONS, application="medconnect-limits")
     drawing = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
     try:

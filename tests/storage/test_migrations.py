@@ -1,5 +1,6 @@
 """Tests that the migrations lead to the tables, and back."""
 
+import asyncio
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -12,7 +13,7 @@ from server.auth.rules.organisations import match_key
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.runtime.storage import schema
 from tests.fixtures.database import copied_database
-from tests.fixtures.proofs import control
+from tests.fixtures.proofs import control, requirement
 
 VERSIONS = sorted((Path(__file__).parents[2] / "migrations" / "versions").glob("0*.py"))
 
@@ -93,10 +94,56 @@ async def test_every_migration_goes_up_down_and_up_again(database_url: str) -> N
     assert await catalogue(database_url) == before
 
 
-async def test_database_one_revision_old_is_not_current(database_url: str) -> None:
-    assert await schema.is_current(database_url)
+async def test_database_one_revision_old_is_refused(database_url: str) -> None:
+    assert await schema.fault(database_url) is None
     await schema.downgrade(database_url)
-    assert not await schema.is_current(database_url)
+    assert "run `medconnect migrate`" in (await schema.fault(database_url) or "")
+
+
+@requirement("R42")
+async def test_migrations_at_once_wait_for_each_other(postgres: EmbeddedPostgres, database_url: str) -> None:
+    await schema.downgrade(database_url, "base")
+    await asyncio.gather(*(schema.upgrade(database_url) for _ in range(3)))
+    assert await schema.fault(database_url) is None
+
+
+@requirement("R42")
+async def test_migrations_pass_beside_a_long_transaction(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks tables that a dump has read, whose locks it keeps, and an invalid index of an interrupted run."""
+    before = await catalogue(database_url)
+    await schema.downgrade(database_url, "0016")
+    monkeypatch.setattr(schema, "LOCK_PAUSE_SECONDS", 0.1)
+    await run(
+        database_url,
+        "CREATE INDEX ix_audit_records_changes ON audit_records (actor_id)",
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_audit_records_changes'::regclass",
+    )
+    dump = await asyncpg.connect(database_url)
+    transaction = dump.transaction(isolation="repeatable_read")
+    await transaction.start()
+    await dump.execute("SELECT count(*) FROM audit_records")
+    migration = asyncio.create_task(schema.upgrade(database_url))
+    await asyncio.sleep(3)
+    assert not migration.done()
+    await transaction.commit()
+    await dump.close()
+    await asyncio.wait_for(migration, 30)
+    assert await catalogue(database_url) == before
+
+
+@requirement("R29")
+async def test_an_older_version_leaves_a_newer_schema_alone(database_url: str) -> None:
+    await run(
+        database_url,
+        "UPDATE alembic_version SET version_num = '9999'",
+        "GRANT DELETE ON visits TO medconnect_app",  # a right of the newer version
+    )
+    await schema.upgrade(database_url)
+    granted = "SELECT has_table_privilege('medconnect_app', 'visits', 'DELETE')"
+    assert await fetch(database_url, granted) == [(True,)]
+    await run(database_url, "UPDATE alembic_version SET oldest_server = '9998'")
+    with pytest.raises(schema.SchemaOutdated, match="install a newer one"):
+        await schema.upgrade(database_url)
 
 
 async def test_rows_older_than_names_revision_get_names_of_its_day(database_url: str) -> None:

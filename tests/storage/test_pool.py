@@ -124,7 +124,7 @@ async def test_connection_that_must_not_be_used_again_is_replaced(
     elif state == "closed":
         connection.driver.terminate()
     elif state == "old":
-        monkeypatch.setattr(module, "RECYCLE_SECONDS", 0)
+        monkeypatch.setattr(pool, "_keep_seconds", 0)
     else:
         await connection.execute(text("BEGIN"))
     pool.release(connection)

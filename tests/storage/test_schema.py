@@ -8,9 +8,11 @@ from sqlalchemy import text
 import server
 from server.db.engine import create_pool
 from server.db.identifiers import new_id
+from server.db.schema_version import SchemaVersion
 from server.idempotency.storage.idempotency_keys import FirstSuccess, IdempotencyRepository, KeyedCall
 from server.runtime.storage import schema
 from server.runtime.work import unit_of_work
+from tests.fixtures.proofs import requirement
 
 
 def test_every_module_with_tables_is_part_of_it() -> None:
@@ -19,18 +21,38 @@ def test_every_module_with_tables_is_part_of_it() -> None:
     assert {module.__name__ for module in schema.TABLES} == found
 
 
-def test_the_revisions_are_numbered_without_a_gap() -> None:
+def test_each_revision_has_the_number_of_its_file() -> None:
     folder = Path(server.__file__).parent.parent / "migrations" / "versions"
-    numbers = sorted(int(path.name[:4]) for path in folder.glob("0*.py"))
-    assert numbers == list(range(1, int(schema.head()) + 1))
+    assert {path.name[:4] for path in folder.glob("0*.py")} == set(schema._known()[1:])
 
 
-async def test_an_empty_database_is_not_current(database_url: str) -> None:
+KNOWN = ("0000", "0024", "0034")
+
+
+@requirement("R29")
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (SchemaVersion("0034", None), None),
+        (SchemaVersion("0000", None), "medconnect migrate"),
+        (SchemaVersion("0024", None), "medconnect migrate"),
+        (SchemaVersion("0099", None), None),
+        (SchemaVersion("0099", "0024"), None),
+        (SchemaVersion("0099", "0034"), None),
+        (SchemaVersion("0099", "0035"), "install a newer one"),
+    ],
+)
+def test_a_version_serves_its_own_schema_and_compatible_ones(found: SchemaVersion, words: str | None) -> None:
+    fault = found.fault(KNOWN)
+    assert (fault is None) if words is None else words in (fault or "")
+
+
+async def test_an_empty_database_is_refused(database_url: str) -> None:
     pool = create_pool(database_url, pool_size=1, role=None)
     async with pool.connection() as connection, connection.transaction():
         await connection.execute(text("DROP TABLE alembic_version"))
     await pool.close()
-    assert not await schema.is_current(database_url)
+    assert await schema.fault(database_url) is not None
 
 
 async def test_migration_by_non_owner_names_the_setting_to_use(database_url: str) -> None:
@@ -50,7 +72,7 @@ async def test_clearing_empties_every_table_and_keeps_the_schema(database_url: s
     await schema.clear(database_url)
     async with work.read() as tx:
         assert await tx[IdempotencyRepository].claim(call) is None
-    assert await schema.is_current(database_url)
+    assert await schema.fault(database_url) is None
     await pool.close()
 
 
