@@ -129,6 +129,7 @@ class Metrics:
         self._lag = Gauge(
             "medconnect_audit_seal_lag_seconds", "Age of the oldest unsealed audit record.", registry=self.registry
         )
+        self._ready = Gauge("medconnect_ready", "1 while this process can serve calls, else 0.", registry=self.registry)
         silence = Gauge(
             "medconnect_background_silence_seconds",
             "Time since background work last succeeded in any process.",
@@ -172,6 +173,10 @@ class Metrics:
     def head_not_kept(self) -> None:
         """Counts a head of the audit that could not be written to its sink."""
         self._head_failures.inc()
+
+    def readiness_checked(self, ready: bool) -> None:
+        """Sets whether this process can serve calls."""
+        self._ready.set(ready)
 
     def background_seen(self, silence: Mapping[str, float], dead: Set[str], lag: float) -> None:
         """Sets how long each background task has been silent, which are dead, and the seals' delay; in seconds."""

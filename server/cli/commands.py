@@ -18,9 +18,11 @@ from server.api.status import UnpublishedError
 from server.audit.head_keys import HeadKeysWrong
 from server.auth.tokens.keys import KeyNotUsable
 from server.cli import audit as cli_audit
+from server.cli import health as cli_health
 from server.cli import keys as cli_keys
 from server.config.settings import ConfigurationWrong, Settings
 from server.db.embedded.cluster import DatabaseInUse
+from server.db.failures import OUTAGES, describe
 from server.runtime import example_hospital, instance, processes, server, validation
 from server.runtime.storage import schema
 from server.supervision import core_dumps
@@ -28,6 +30,9 @@ from server.supervision.restarts import KeepsDying, StartFailed
 
 EXIT_CONFIG: Final = 78
 """EX_CONFIG of sysexits.h: the configuration is wrong, and a restart cannot help."""
+
+LAME_DUCK_SECONDS: Final = 3.0
+"""Longer than load balancers take for two health checks."""
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -38,6 +43,7 @@ commands = typer.Typer(
 audit = typer.Typer(no_args_is_help=True, help="Verify the audit's hash chain.")
 commands.add_typer(audit, name="audit")
 commands.add_typer(cli_keys.commands, name="keys")
+commands.command()(cli_health.health)
 console = Console(highlight=False, emoji=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
@@ -59,10 +65,14 @@ def main() -> None:
         KeyNotUsable,
         StartFailed,
         UnpublishedError,
-        server.SchemaOutdated,
+        schema.MigrationFailed,
+        schema.SchemaOutdated,
         OSError,
     ) as problem:
         errors.print(f"medconnect: {problem}", style="red", markup=False)
+        sys.exit(1)
+    except OUTAGES as problem:
+        errors.print(f"medconnect: {describe(problem)}", style="red", markup=False)
         sys.exit(1)
     except Exception as problem:  # such as failed background work; the text may quote what must not be logged
         if not structlog.is_configured():
@@ -95,7 +105,9 @@ def serve() -> None:
         async with (
             instance.database(settings) as urls,
             server.core(settings, urls.server, urls.sealer) as core,
-            instance.serving(core, urls, settings.grpc_direct_address or settings.grpc_address) as servers,
+            instance.serving(
+                core, urls, settings.grpc_direct_address or settings.grpc_address, _lame_duck(settings)
+            ) as servers,
         ):
             _tell_password(settings, servers.new_admin_password)
             console.print(f"gRPC on port {servers.port}")
@@ -262,6 +274,10 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+def _lame_duck(settings: Settings) -> float:
+    return LAME_DUCK_SECONDS if settings.lame_duck_seconds is None else settings.lame_duck_seconds
 
 
 def _tell_password(settings: Settings, generated: str | None) -> None:

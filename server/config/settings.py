@@ -8,15 +8,16 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server.config.tls import TlsFiles
+from server.config.values import Address, LoopbackAddress, Port, Tokens, url
 
 SECRETS: Final = (
     "DATABASE_URL",
@@ -34,43 +35,6 @@ SECRETS: Final = (
 
 LEAST_SECRET_BYTES: Final = 32
 ENV_FILE: Final = ".env"
-MOST_PORT: Final = 65535
-PLACE: Final = re.compile(r"(\[[^]]*\]|[^][:]*)(:\d{0,5})?")
-"""A host, in brackets if it contains colons, and a port."""
-
-
-def _host_and_port(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > MOST_PORT:
-        raise ValueError("must be host:port")
-    return value
-
-
-def _on_loopback(value: str) -> str:
-    host = value.rpartition(":")[0].strip("[]")
-    if host != "localhost" and not (host.replace(".", "").isdecimal() and host.startswith("127.")) and host != "::1":
-        raise ValueError("must be on loopback, such as 127.0.0.1:9090")
-    return value
-
-
-def _url(value: SecretStr | None, *beginnings: str) -> SecretStr | None:
-    if value is None:
-        return None
-    if not value.get_secret_value().startswith(beginnings):
-        raise ValueError(f"must begin with {' or '.join(beginnings)}")
-    try:
-        places = urlsplit(value.get_secret_value()).netloc.rpartition("@")[2]
-    except ValueError:
-        raise ValueError("is no URL") from None
-    if not all(map(PLACE.fullmatch, places.split(","))):
-        raise ValueError("must name host:port after the @")
-    return value
-
-
-Address = Annotated[str, AfterValidator(_host_and_port)]
-LoopbackAddress = Annotated[Address, AfterValidator(_on_loopback)]
-Port = Annotated[int, Field(ge=1, le=MOST_PORT)]
-Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class ConfigurationWrong(Exception):
@@ -119,6 +83,9 @@ class Settings(BaseSettings):
     """How many proxies before REST append to `x-forwarded-for`; with 0, the address that connects is the client's."""
     server_processes: Annotated[int, Field(ge=1, le=64)] = 1
     """How many processes serve gRPC."""
+    lame_duck_seconds: Annotated[float, Field(ge=0, le=60)] | None = None
+    """How long a stopping server reports NOT_SERVING and still serves new calls, so that load balancers notice; none: 3
+    with `medconnect serve`, 0 with `medconnect up`, whose own Envoy drains first."""
     edge_workers: Annotated[int, Field(ge=1, le=64)] | None = None
     """Envoy's worker threads for REST; none: one per core."""
     metrics_address: LoopbackAddress | None = None
@@ -203,12 +170,12 @@ class Settings(BaseSettings):
     @field_validator("database_url", "migration_database_url", "sealer_database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        return _url(value, "postgresql://", "postgres://")
+        return url(value, "postgresql://", "postgres://")
 
     @field_validator("rate_limit_redis_url")
     @classmethod
     def _redis(cls, value: SecretStr | None) -> SecretStr | None:
-        return _url(value, "redis://", "rediss://", "unix://")
+        return url(value, "redis://", "rediss://", "unix://")
 
     @field_validator("cors_origins", "rate_limit_networks", mode="before")
     @classmethod
@@ -294,6 +261,11 @@ class Settings(BaseSettings):
         password = quote(self.db_password.get_secret_value(), safe="")
         sign_in = quote(self.db_user, safe="") + (f":{password}" if password else "")
         return f"postgresql://{sign_in}@{self.db_host}:{self.db_port}/{self.db_name}"
+
+
+def socket_of(settings: Settings, number: int) -> Path:
+    """Returns the socket on which the edge and probes reach the serving process with this number, from 0."""
+    return settings.medconnect_home / "run" / f"server-{number}.sock"
 
 
 def secret_files() -> Mapping[str, Path]:

@@ -3,16 +3,12 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, Final, TypeVar
-
-from sqlalchemy import text
+from typing import Any, TypeVar
 
 from server.db.connection import Connection
 from server.db.failures import FAILURES, unavailable
 from server.db.pool import Pool
 from server.errors import DatabaseUnavailable
-
-_PING: Final = text("SELECT 1")
 
 R = TypeVar("R")
 
@@ -107,11 +103,6 @@ class UnitOfWork:
                 yield transaction
             finally:
                 _joined.reset(token)
-
-    async def ping(self) -> None:
-        """Runs a trivial statement. Raises Unavailable when the database fails."""
-        async with self.read() as transaction:
-            await transaction.connection.execute(_PING)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.config.settings import Settings, environment_of_child
+from server.config.settings import Settings, environment_of_child, socket_of
 from server.db import logins
 from server.db.embedded import cluster
 from server.db.logins import DatabaseUrls
@@ -67,15 +67,16 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
 
 
 @asynccontextmanager
-async def serving(core: Core, urls: DatabaseUrls, address: str | None) -> AsyncIterator[Serving]:
+async def serving(core: Core, urls: DatabaseUrls, address: str | None, lame_duck: float = 0) -> AsyncIterator[Serving]:
     """Serves gRPC with SERVER_PROCESSES processes; if that is 1, with this one. Creates the first admin.
 
     address: the `host:port` on which they listen in addition to their sockets, without the edge; None: no port.
+    lame_duck: see `server.runtime.server.serving`.
     """
     settings = core.settings
     sockets = tuple(socket_of(settings, number) for number in range(settings.server_processes))
     if len(sockets) == 1:
-        async with app.serving(core, sockets[0], address) as server:
+        async with app.serving(core, sockets[0], address, lame_duck) as server:
             generated = await first_admin(settings, server.services)
             yield Serving(server.port, sockets, generated, server.end_streams)
         return
@@ -84,7 +85,10 @@ async def serving(core: Core, urls: DatabaseUrls, address: str | None) -> AsyncI
     with ExitStack() as kept:
         shared = kept.enter_context(processes.reserved_port(address)) if address is not None else None
         environment = environment_of_child(
-            DATABASE_URL=urls.server, SEALER_DATABASE_URL=urls.sealer, GRPC_DIRECT_ADDRESS=shared or ""
+            DATABASE_URL=urls.server,
+            SEALER_DATABASE_URL=urls.sealer,
+            GRPC_DIRECT_ADDRESS=shared or "",
+            LAME_DUCK_SECONDS=str(lame_duck),
         )
         async with processes.running(len(sockets), environment) as end_streams:
             yield Serving(int(shared.rpartition(":")[2]) if shared else 0, sockets, generated, end_streams)
@@ -96,7 +100,9 @@ async def serving_as(number: int, settings: Settings) -> AsyncIterator[Callable[
     own = settings.model_copy(update={"metrics_address": metrics_address_of(settings, number)})
     async with (
         app.core(own, settings.external_database or "", settings.sealer_database) as core,
-        app.serving(core, socket_of(settings, number), settings.grpc_direct_address) as server,
+        app.serving(
+            core, socket_of(settings, number), settings.grpc_direct_address, settings.lame_duck_seconds or 0
+        ) as server,
     ):
         yield server.end_streams
 
@@ -107,11 +113,6 @@ def metrics_address_of(settings: Settings, number: int) -> str | None:
         return None
     host, _, port = settings.metrics_address.rpartition(":")
     return f"{host}:{int(port) + number}"
-
-
-def socket_of(settings: Settings, number: int) -> Path:
-    """Returns the socket on which the edge reaches that serving process."""
-    return settings.medconnect_home / "run" / f"server-{number}.sock"
 
 
 async def first_admin(settings: Settings, services: Services) -> str | None:

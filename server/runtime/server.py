@@ -56,6 +56,7 @@ from server.config.settings import Settings
 from server.db.notifications import Channel
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
+from server.liveness.readiness import Readiness
 from server.liveness.service import BackgroundTask, BackgroundWatch, Reports
 from server.mailer.composer import EmailComposer
 from server.mailer.delivery import Delivery
@@ -64,13 +65,13 @@ from server.mailer.rendering import EmailRenderer
 from server.mailer.transport import MaildirMailer, Mailer, SmtpMailer, SmtpServer
 from server.mailer.worker import EmailWorker
 from server.queue_admin.sequencer import Sequencer
-from server.runtime.resources import Core, SchemaOutdated, code_seal, core, head_keeper
+from server.runtime.resources import Core, code_seal, core, head_keeper
 from server.runtime.retention import Retention
 from server.runtime.services import Services, use_cases
+from server.runtime.storage import schema
 
 __all__ = [
     "Core",
-    "SchemaOutdated",
     "Server",
     "Services",
     "background_jobs",
@@ -106,11 +107,14 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(core: Core, socket: Path | None = None, address: str | None = None) -> AsyncIterator[Server]:
+async def serving(
+    core: Core, socket: Path | None = None, address: str | None = None, lame_duck: float = 0
+) -> AsyncIterator[Server]:
     """Serves gRPC until the block is left.
 
     socket: for the edge. address: `host:port` for clients that call without the edge. Leaving drains: streams end, the
-    health service reports NOT_SERVING, then calls in flight get 25 s to end.
+    health service reports NOT_SERVING, calls are served for `lame_duck` seconds more, in which load balancers notice
+    it, then calls in flight get 25 s to end.
     """
     stopping = asyncio.Event()
     check_published()
@@ -123,7 +127,8 @@ async def serving(core: Core, socket: Path | None = None, address: str | None = 
         )
         lines: Any = AcceptLines(server)  # the generated functions take anything that handlers can be added to
         _add_servicers(lines, services)
-        state = Health(core.health_work.ping)
+        readiness = Readiness(core.health_work, core.clock, schema.fault_of)
+        state = Health(readiness.check, SERVICES, core.metrics.readiness_checked)
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, lines)
         if not settings.production:
             reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
@@ -143,6 +148,7 @@ async def serving(core: Core, socket: Path | None = None, address: str | None = 
         stack.push_async_callback(services.events.end)
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
+        stack.push_async_callback(asyncio.sleep, lame_duck)
         await stack.enter_async_context(state.watching())
         watch = BackgroundWatch(core.health_work, core.clock, core.metrics, state.report)
         await stack.enter_async_context(watch.running())

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from server.auth.rules.passwords import check_new_password
 from server.auth.tokens import key_file
-from server.config.settings import ConfigurationWrong, Settings, files_with_secrets, read_leniently
+from server.config.settings import ConfigurationWrong, Settings, files_with_secrets, read_leniently, socket_of
 from server.errors import ValidationFailed
 from server.mailer.message import sender_domain
 from server.qr.signed_code import QrKeyRing
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks
-from server.runtime import instance, production
+from server.runtime import production
 
 LONGEST_SOCKET_PATH: Final = 107
 """The limit of Unix for a socket's path (sun_path), in bytes."""
@@ -45,7 +45,7 @@ def _faults(settings: Settings) -> dict[str, str]:
     with _judging("RATE_LIMIT_NETWORKS", faults):
         known_networks(settings.rate_limit_networks)
     with _judging("MEDCONNECT_HOME", faults):
-        if len(bytes(instance.socket_of(settings, settings.server_processes).absolute())) > LONGEST_SOCKET_PATH:
+        if len(bytes(socket_of(settings, settings.server_processes).absolute())) > LONGEST_SOCKET_PATH:
             raise ValueError(f"is too long: the path of a socket in it has at most {LONGEST_SOCKET_PATH} bytes")
     with _judging("EMAIL_FROM", faults):
         sender_domain(settings.email_from)

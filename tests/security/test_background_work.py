@@ -10,11 +10,14 @@ from grpc import aio
 from grpc_health.v1 import health_pb2
 
 from server.api.health import NOT_SERVING, SERVING, Health
+from server.api.health_probe import LIVENESS
 from server.audit.seal_worker import ChainAhead
+from server.background import unwatched
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.liveness.service import AUDIT, LONGEST_SILENCE, WORK, BackgroundTask, BackgroundWatch, Reports
 from server.metrics import Metrics
+from server.runtime.server import SERVICES
 from tests.fixtures.actors import Actors
 from tests.fixtures.database import as_owner, committing_work
 from tests.fixtures.proofs import control
@@ -35,7 +38,7 @@ class Observed:
     def __init__(self, work: UnitOfWork) -> None:
         self._passed = 0.0
         clock = Clock(now=lambda: datetime.now(UTC), monotonic=lambda: self._passed)
-        self.metrics, self.health = Metrics(), Health(work.ping)
+        self.metrics, self.health = Metrics(), Health(unwatched)
         self.reports = Reports(work, clock)
         self._watch = BackgroundWatch(work, clock, self.metrics, self.health.report)
         self._passed = LATER
@@ -140,7 +143,7 @@ async def test_a_forged_seal_that_stops_the_chain_shows(
 @control("S95")
 def test_an_instance_reports_its_parts_beside_the_whole(actors: Actors) -> None:
     states = actors.instance.run(_states(actors.instance.grpc))
-    assert states == {"": SERVING, AUDIT: SERVING, WORK: SERVING}
+    assert states == dict.fromkeys(("", *SERVICES, AUDIT, WORK, LIVENESS), SERVING)
 
 
 async def _states(address: str) -> Mapping[str, int]:

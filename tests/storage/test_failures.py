@@ -6,10 +6,8 @@ from typing import Any
 
 import asyncpg
 import pytest
-from grpc_health.v1.health_pb2 import HealthCheckRequest
 from sqlalchemy import make_url, text
 
-from server.api.health import NOT_SERVING, SERVING, Health
 from server.db.embedded.cluster import EmbeddedPostgres
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import DatabaseUnavailable, ServerBusy
@@ -112,7 +110,7 @@ async def test_refused_connection_is_unavailable_and_next_one_works(wire: Wire, 
 async def test_connections_that_died_in_the_pool_cost_no_call(wire: Wire, wired: UnitOfWork, pooled: int) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(pooled):
-            group.create_task(wired.ping())
+            group.create_task(works(wired))
     await wire.cut()
     await wire.open()
     assert await works(wired)
@@ -248,24 +246,3 @@ async def test_a_value_that_the_driver_cannot_send_is_a_fault_of_ours(work: Unit
         async with work.begin() as tx:
             await tx.connection.execute(text("SELECT CAST(:number AS integer)"), {"number": 2**40})
     assert await works(work)
-
-
-async def test_health_follows_the_database(wire: Wire, wired: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.api.health.INTERVAL_SECONDS", 0.02)
-    health = Health(wired.ping)
-    context: Any = None  # The health service does not use the database.
-
-    async def becomes(state: int) -> None:
-        async with asyncio.timeout(2):
-            while (await health.servicer.Check(HealthCheckRequest(), context)).status != state:
-                await asyncio.sleep(0.01)
-
-    async with health.watching():
-        await becomes(SERVING)
-        await wire.cut()
-        await becomes(NOT_SERVING)
-        await wire.open()
-        await becomes(SERVING)
-        await health.drain()
-        await asyncio.sleep(0.1)
-        await becomes(NOT_SERVING)

@@ -43,9 +43,10 @@ _BINDS: Final = {
 }
 _INSERT: Final = insert(audit_records).inline().values(_BINDS)
 
-_NAMES: Final = ", ".join(_BINDS)
+AUDIT_COLUMNS: Final = ", ".join(_BINDS)
+"""The columns that the service writes, in SQL."""
 _VALUES: Final = ", ".join(f":{bind.key}" for bind in _BINDS.values())
-AUDIT_CTE: Final = f"recorded AS (INSERT INTO audit_records ({_NAMES}) VALUES ({_VALUES}))"  # noqa: S608 - constants
+AUDIT_CTE: Final = f"recorded AS (INSERT INTO audit_records ({AUDIT_COLUMNS}) VALUES ({_VALUES}))"  # noqa: S608 - constants
 """CTE for the WITH of a textual statement, so that it writes a record as well; see `with_audit_binds`."""
 
 # The patients concerned by a refused call: only the database can resolve them, and only if the object exists.
@@ -56,7 +57,7 @@ _CONCERNED: Final = """ARRAY(
     )"""
 _REFUSED: Final = _VALUES.replace(":audit_patient_ids", _CONCERNED)
 _INSERT_REFUSED: Final = text(
-    f"INSERT INTO audit_records ({_NAMES}) VALUES ({_REFUSED})"  # noqa: S608 - constants
+    f"INSERT INTO audit_records ({AUDIT_COLUMNS}) VALUES ({_REFUSED})"  # noqa: S608 - constants
 ).bindparams(*_BINDS.values())
 
 
