@@ -4,10 +4,12 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds options; `pytest tests/faults --kills=50 --mails=2000 --outage=300 --watchers=500 -s` is the long run."""
+    """Adds options; docs/contributing/testing.md lists the long run."""
     parser.addoption("--kills", type=int, default=1, help="kills at each fault point; a hundredfold of them at random")
     parser.addoption("--mails", type=int, default=100, help="emails of the longer runs")
     parser.addoption("--outage", type=float, default=2, help="seconds for which the mail server is away")
+    parser.addoption("--sigterms", type=int, default=1, help="stops of replicas under load")
+    parser.addoption("--part-kills", type=int, default=1, help="kills of each part of an instance")
     parser.addoption("--watchers", type=int, default=100, help="watchers that never read")
 
 
@@ -29,3 +31,13 @@ def outage(request: pytest.FixtureRequest) -> float:
 @pytest.fixture
 def watchers(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--watchers", 100))
+
+
+@pytest.fixture
+def sigterms(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--sigterms", 1))
+
+
+@pytest.fixture
+def part_kills(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--part-kills", 1))

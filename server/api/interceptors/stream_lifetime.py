@@ -46,7 +46,8 @@ class StreamLifetime(Interceptor):
     async def intercept(self, call: Call, proceed: Next) -> None:
         """Raises TooManyStreams or Draining at once, or the error that forbids the call as soon as there is one.
 
-        A stream that reaches its maximum age ends without an error, as does one that is open when the server stops.
+        A stream that reaches its maximum age ends without an error; one that is open when the server stops ends with
+        Draining, so that its client resumes it elsewhere.
         """
         if self._stopping.is_set():
             raise Draining()
@@ -63,6 +64,8 @@ class StreamLifetime(Interceptor):
                     return
                 call.caller = self._authentication.caller(call)
                 await self._access.check(call)
+        if self._stopping.is_set():
+            raise Draining()
 
     @contextmanager
     def _count_stream(self, caller: Caller | None) -> Iterator[None]:
