@@ -129,6 +129,13 @@ class Metrics:
         self._lag = Gauge(
             "medconnect_audit_seal_lag_seconds", "Age of the oldest unsealed audit record.", registry=self.registry
         )
+        database_failures = Counter(
+            "medconnect_database_failures",
+            "Failures of the database by the driver's class and SQLSTATE.",
+            ["kind", "sqlstate"],
+            registry=self.registry,
+        )
+        self._database_failure = _Children(database_failures)
         self._ready = Gauge("medconnect_ready", "1 while this process can serve calls, else 0.", registry=self.registry)
         silence = Gauge(
             "medconnect_background_silence_seconds",
@@ -173,6 +180,10 @@ class Metrics:
     def head_not_kept(self) -> None:
         """Counts a head of the audit that could not be written to its sink."""
         self._head_failures.inc()
+
+    def database_failed(self, kind: str, sqlstate: str) -> None:
+        """Counts a failure of the database."""
+        self._database_failure[kind, sqlstate].inc()
 
     def readiness_checked(self, ready: bool) -> None:
         """Sets whether this process can serve calls."""

@@ -51,6 +51,7 @@ def unavailable(error: BaseException, *, closed: bool = False) -> Unavailable | 
 
 
 _IN_WORDS: Final = (
+    (ServerBusy, "no connection of the pool was free in time"),
     (asyncpg.DiskFullError, "the database's disk is full"),
     (asyncpg.ReadOnlySQLTransactionError, "the database is read-only"),
     (asyncpg.InsufficientPrivilegeError, "the database account lacks a right"),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from server.db.connection import Connection
 from server.db.failures import FAILURES, unavailable
 from server.db.pool import Pool
-from server.errors import DatabaseUnavailable
+from server.errors import DatabaseUnavailable, ServerBusy
 
 R = TypeVar("R")
 
@@ -50,7 +50,8 @@ class UnitOfWork:
 
     builders: for repositories that need more than the connection. committed: called after each commit. joins: False for
     writes that must persist even if the transaction open in `shared` is rolled back; they need a pool of their own,
-    because that transaction occupies a connection.
+    because that transaction occupies a connection. failed: called with each failure of the database before it is
+    raised.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class UnitOfWork:
         committed: Callable[[Transaction], None] = lambda _: None,
         *,
         joins: bool = True,
+        failed: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
         self._pool = pool
+        self._failed = failed
         self._joins = joins
         self._builders = builders or {}
         self._committed = committed
@@ -109,11 +112,16 @@ class UnitOfWork:
         """Yields a connection; an error that shows that the database failed breaks it and is raised as declared."""
         try:
             connection = await self._pool.acquire()
+        except ServerBusy as error:
+            self._failed(error)
+            raise
         except FAILURES as error:
+            self._failed(error)
             raise unavailable(error) or error from error
         try:
             yield connection
         except FAILURES as error:
+            self._failed(error)
             declared = unavailable(error, closed=connection.driver.is_closed())
             if declared is None:
                 raise

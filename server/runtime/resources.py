@@ -22,6 +22,7 @@ from server.config.secrets import derived_key, stored_secret
 from server.config.settings import ConfigurationWrong, Settings
 from server.db import logins
 from server.db.engine import APP_ROLE, SEALER_ROLE, connector, create_pool
+from server.db.failure_log import FailureLog
 from server.db.notifications import Channel, Notifications
 from server.db.pool import Pool
 from server.db.unit_of_work import UnitOfWork
@@ -88,16 +89,17 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
         notifications = Notifications(connector(database_url, application="medconnect-notifications"))
         ring, metrics = _key_ring(settings), Metrics()
-        work = unit_of_work(pool, partial(notifications.notify, Channel.MAIL))
-        strict = PostgresStore(unit_of_work(limits, joins=False))
+        failed = FailureLog(metrics, clock.monotonic).note
+        work = unit_of_work(pool, partial(notifications.notify, Channel.MAIL), failed=failed)
+        strict = PostgresStore(unit_of_work(limits, joins=False, failed=failed))
         async with notifications.running(), _bucket_store(settings, strict, clock, metrics) as store:
             pictures, limiter = QrPictures(drawing), RateLimiter(store, clock, metrics)
             yield Core(
                 settings,
                 clock,
                 work,
-                unit_of_work(sealer),
-                unit_of_work(health),
+                unit_of_work(sealer, failed=failed),
+                unit_of_work(health, failed=failed),
                 ring,
                 notifications,
                 issuer,

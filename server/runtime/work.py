@@ -14,10 +14,16 @@ BUILDERS: Final[Builders] = {EventRepository: partial(EventRepository, emails_of
 """Repositories whose constructor needs more than the connection."""
 
 
-def unit_of_work(pool: Pool, happened: Callable[[], None] = lambda: None, *, joins: bool = True) -> UnitOfWork:
+def unit_of_work(
+    pool: Pool,
+    happened: Callable[[], None] = lambda: None,
+    *,
+    joins: bool = True,
+    failed: Callable[[BaseException], None] = lambda _: None,
+) -> UnitOfWork:
     """Returns the unit of work on a pool. happened: called after each commit that leaves events or emails.
 
-    joins: see UnitOfWork.
+    joins, failed: see UnitOfWork.
     """
 
     def committed(tx: Transaction) -> None:
@@ -25,4 +31,4 @@ def unit_of_work(pool: Pool, happened: Callable[[], None] = lambda: None, *, joi
         if (events and events.recorded) or (outbox and outbox.added):
             happened()
 
-    return UnitOfWork(pool, BUILDERS, committed, joins=joins)
+    return UnitOfWork(pool, BUILDERS, committed, joins=joins, failed=failed)
