@@ -58,7 +58,7 @@ class KeysetQuery:
         self._table = table
         self._conditions = conditions
         self._order = order
-        self._place = tuple_(*order)
+        self._position = tuple_(*order)
         self._cursor = tuple_(*cursor)
         self._descending = descending
         self._selective = frozenset(selective)
@@ -102,7 +102,7 @@ class KeysetQuery:
     def _build(self, given: frozenset[str], *, continued: bool) -> Select[Any]:
         wanted = [self._conditions[name] for name in sorted(given)]
         if continued:
-            wanted.append(self._place < self._cursor if self._descending else self._place > self._cursor)
+            wanted.append(self._position < self._cursor if self._descending else self._position > self._cursor)
         if given & self._selective:
             wanted = [self._table.c.id.in_(self._select_ids(wanted))]
         page = self._rows.add_columns(self._count_found(given).label("found")).where(*wanted)
@@ -116,7 +116,7 @@ class KeysetQuery:
         alphabet.
         """
         ids = select(self._table.c.id).where(*wanted).correlate(None)
-        return _limited(ids.order_by(self._apply_direction(self._place)))
+        return _limited(ids.order_by(self._apply_direction(self._position)))
 
     def _apply_direction(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return value.desc() if self._descending else value

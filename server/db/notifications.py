@@ -17,7 +17,7 @@ PAUSE_SECONDS: Final = 0.02
 """The pause between two notifications of a process: NOTIFY takes a lock that all transactions share."""
 RECONNECT_SECONDS: Final = 0.5
 
-Heard = Callable[[], None]
+Callback = Callable[[], None]
 
 
 class Channel(StrEnum):
@@ -38,23 +38,23 @@ class Notifications:
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
-        self._heard: dict[Channel, list[Heard]] = {channel: [] for channel in Channel}
-        self._to_ring: set[Channel] = set()
+        self._subscribers: dict[Channel, list[Callback]] = {channel: [] for channel in Channel}
+        self._to_notify: set[Channel] = set()
         self._wake = asyncio.Event()
 
     def notify(self, channel: Channel) -> None:
         """Schedules a notification of all subscribers; calls until it is sent are merged into one."""
-        self._to_ring.add(channel)
+        self._to_notify.add(channel)
         self._wake.set()
 
     @contextmanager
-    def subscribe(self, channel: Channel, callback: Heard) -> Iterator[None]:
+    def subscribe(self, channel: Channel, callback: Callback) -> Iterator[None]:
         """Calls `callback` at each notification from any process, while the block runs."""
-        self._heard[channel].append(callback)
+        self._subscribers[channel].append(callback)
         try:
             yield
         finally:
-            self._heard[channel].remove(callback)
+            self._subscribers[channel].remove(callback)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -71,10 +71,10 @@ class Notifications:
         try:
             connection.add_termination_listener(lambda _: self._wake.set())
             for channel in Channel:
-                await connection.add_listener(channel, self._hear)
+                await connection.add_listener(channel, self._call_subscribers)
             while not connection.is_closed():
-                while self._to_ring:
-                    await connection.execute(f"NOTIFY {self._to_ring.pop()}")
+                while self._to_notify:
+                    await connection.execute(f"NOTIFY {self._to_notify.pop()}")
                 await asyncio.sleep(PAUSE_SECONDS)
                 await self._wake.wait()
                 self._wake.clear()
@@ -82,6 +82,6 @@ class Notifications:
         finally:
             connection.terminate()
 
-    def _hear(self, _connection: object, _pid: int, channel: str, _payload: object) -> None:
-        for callback in self._heard[Channel(channel)]:
+    def _call_subscribers(self, _connection: object, _pid: int, channel: str, _payload: object) -> None:
+        for callback in self._subscribers[Channel(channel)]:
             callback()

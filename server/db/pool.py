@@ -92,7 +92,7 @@ class Pool:
         try:
             driver = await self._connect()
         except BaseException:
-            self._free_place()
+            self._free_slot()
             raise
         return Connection(driver, asyncio.get_running_loop().time())
 
@@ -113,7 +113,7 @@ class Pool:
 
     def _pass_on(self, given: Connection | None) -> None:
         if given is None:
-            self._free_place()
+            self._free_slot()
         else:
             self.release(given)
 
@@ -124,7 +124,7 @@ class Pool:
                 return waiting
         return None
 
-    def _free_place(self) -> None:
+    def _free_slot(self) -> None:
         waiting = self._next_waiting()
         if waiting is None:
             self._open -= 1
@@ -134,7 +134,7 @@ class Pool:
     def _discard(self, connection: Connection) -> None:
         """Closes a connection in the background; its place is free when it is gone."""
         if connection.driver.is_closed():
-            self._free_place()
+            self._free_slot()
             return
         task = asyncio.get_running_loop().create_task(_close(connection.driver))
         self._closing.add(task)
@@ -142,7 +142,7 @@ class Pool:
 
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)
-        self._free_place()
+        self._free_slot()
 
 
 async def _close(driver: "asyncpg.Connection[Any]") -> None:

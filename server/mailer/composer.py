@@ -31,7 +31,7 @@ class EmailComposer:
     def __init__(
         self,
         work: UnitOfWork,
-        letters: EmailRenderer,
+        renderer: EmailRenderer,
         codes: QrIssuer,
         pictures: QrPictures,
         executor: Executor,
@@ -39,7 +39,7 @@ class EmailComposer:
         seal: CodeSeal,
     ) -> None:
         self._work = work
-        self._letters = letters
+        self._renderer = renderer
         self._codes = codes
         self._pictures = pictures
         self._executor = executor
@@ -81,7 +81,7 @@ class EmailComposer:
                 contents = TemplateData(recipient, event_type=mail.details["event_type"], event_data=data)
             case _:
                 contents = self._of_account(mail, recipient, records)
-        return build_message(mail, self._sender, self._letters.write(mail.kind, contents), picture)
+        return build_message(mail, self._sender, self._renderer.write(mail.kind, contents), picture)
 
     def _of_new_prescription(
         self, mail: ClaimedEmail, recipient: User, records: Records
@@ -99,7 +99,7 @@ class EmailComposer:
             return TemplateData(recipient, prescription=prescription)
         dispense = records.dispense(mail, prescription)
         code_works = qr_text(prescription, self._codes) is not None
-        return TemplateData(recipient, prescription=prescription, handed_out=dispense, code_works=code_works)
+        return TemplateData(recipient, prescription=prescription, dispense=dispense, code_works=code_works)
 
     def _of_account(self, mail: ClaimedEmail, recipient: User, records: Records) -> TemplateData:
         shows_record = mail.kind is EmailKind.WELCOME and recipient.role is Role.PATIENT

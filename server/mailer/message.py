@@ -57,7 +57,7 @@ def picture_id(mail: ClaimedEmail, domain: str) -> str:
     return f"qr.{mail.id}@{domain}"
 
 
-def build_message(mail: ClaimedEmail, sender: str, letter: RenderedEmail, picture: bytes | None) -> OutgoingEmail:
+def build_message(mail: ClaimedEmail, sender: str, rendered: RenderedEmail, picture: bytes | None) -> OutgoingEmail:
     """Returns the message for its one recipient; the same email always has the same Message-ID and Date.
 
     picture: a PNG that the HTML shows as `cid:` + picture_id. Raises ValueError, or an email.errors defect, when the
@@ -66,7 +66,7 @@ def build_message(mail: ClaimedEmail, sender: str, letter: RenderedEmail, pictur
     written = _sender(sender)
     # A random boundary, as no one can put it into the text beforehand.
     outer, inner = (f"=_{kind}_{secrets.token_hex(12)}" for kind in ("a", "r"))
-    html = _body(letter.html, "html")
+    html = _body(rendered.html, "html")
     recipient = _recipient(mail.recipient)
     if picture is not None:
         related = _picture(picture, picture_id(mail, written.domain))
@@ -74,11 +74,11 @@ def build_message(mail: ClaimedEmail, sender: str, letter: RenderedEmail, pictur
     headers = (
         written.header,
         recipient.header,
-        _unstructured("Subject", letter.subject),
+        _unstructured("Subject", rendered.subject),
         f"Date: {format_datetime(mail.created_at)}\r\n",
         f"Message-ID: <{mail.id}@{written.domain}>\r\n",
         "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n",
-        _multipart("alternative", outer, _body(letter.text, "plain"), html),
+        _multipart("alternative", outer, _body(rendered.text, "plain"), html),
     )
     return OutgoingEmail(written.address, recipient.address, "".join(headers).encode("ascii"))
 

@@ -38,7 +38,7 @@ class TemplateData:
     patient: Patient | None = None
     """The record of the patient whose prescription the email concerns, or who is its recipient."""
     prescription: Prescription | None = None
-    handed_out: Dispense | None = None
+    dispense: Dispense | None = None
     """The dispense that the email reports."""
     code_works: bool = False
     """True if pharmacies still accept the prescription's QR code."""

@@ -20,7 +20,7 @@ from server.mailer.outcome import DeliveryOutcome
 from server.mailer.storage.queue import EmailQueue
 
 POLL_SECONDS: Final = 1.0
-LIFE_SECONDS: Final = 10.0
+HEARTBEAT_SECONDS: Final = 10.0
 """The heartbeat: a third of a lease, and of the silence after which a worker counts as dead."""
 RECORD_AGAIN_SECONDS: Final = 0.5
 """The pause before outcomes are recorded again after a failure of the database."""
@@ -47,7 +47,7 @@ class EmailWorker:
         self._wake = asyncio.Event()
         self._to_send = asyncio.Event()
         self._to_record = asyncio.Event()
-        self._to_show = asyncio.Event()
+        self._to_report = asyncio.Event()
         self._stopping = False
 
     @asynccontextmanager
@@ -67,12 +67,13 @@ class EmailWorker:
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as upkeep:
-            beside = [upkeep.create_task(work) for work in (self._show_life(), self._record(), self._probe())]
+            works = (self._record_heartbeats(), self._record_until_stopped(), self._probe())
+            tasks = [upkeep.create_task(work) for work in works]
             await self._work_until_stopped()
-            for task in beside:
+            for task in tasks:
                 task.cancel()
         with suppress(Unavailable):
-            await self._write_down()
+            await self._record_outcomes()
         with suppress(Unavailable):
             async with self._work.begin() as tx:
                 await tx[EmailQueue].forget_worker(self._id)
@@ -143,20 +144,20 @@ class EmailWorker:
                 if isinstance(ready, OutgoingEmail):
                     sending.create_task(self._send(mail, ready))
                 else:
-                    self._note(mail, ready)
+                    self._add_outcome(mail, ready)
 
     async def _send(self, mail: ClaimedEmail, email: OutgoingEmail) -> None:
         was_open = self._delivery.circuit.open
-        self._note(mail, await self._delivery.send(mail, email))
+        self._add_outcome(mail, await self._delivery.send(mail, email))
         if self._delivery.circuit.open is not was_open:
-            self._to_show.set()
+            self._to_report.set()
             self._to_send.set()
 
-    def _note(self, mail: ClaimedEmail, outcome: DeliveryOutcome) -> None:
+    def _add_outcome(self, mail: ClaimedEmail, outcome: DeliveryOutcome) -> None:
         self._outcomes.append((mail, outcome))
         self._to_record.set()
 
-    async def _record(self) -> None:
+    async def _record_until_stopped(self) -> None:
         """Records outcomes, in one statement all that have accumulated.
 
         Until that succeeds, the emails stay claimed and their leases are renewed: a recipient must not get an email
@@ -166,36 +167,36 @@ class EmailWorker:
             await self._to_record.wait()
             self._to_record.clear()
             try:
-                await self._write_down()
+                await self._record_outcomes()
             except Exception as error:
                 _log.warning("email_outcomes_not_recorded", error=type(error).__name__)
                 await asyncio.sleep(RECORD_AGAIN_SECONDS)
                 self._to_record.set()
 
-    async def _write_down(self) -> None:
+    async def _record_outcomes(self) -> None:
         outcomes = tuple(self._outcomes)
         if not outcomes:
             return
         async with self._work.begin() as tx:
-            settled = await tx[EmailQueue].settle(outcomes)
+            recorded = await tx[EmailQueue].record_outcomes(outcomes)
         del self._outcomes[: len(outcomes)]
         self._in_hand.end(mail for mail, _ in outcomes)
         for mail, outcome in outcomes:
-            written = mail.id in settled
+            written = mail.id in recorded
             _log.info("email_handled", email_id=str(mail.id), outcome=type(outcome).__name__, written=written)
         self._to_send.set()
         self._claim_if_few_wait()
         self._changed()
 
-    async def _show_life(self) -> None:
+    async def _record_heartbeats(self) -> None:
         """Records a heartbeat and renews the leases: a slow SMTP dialog may take longer than one."""
         while True:
-            self._to_show.clear()
+            self._to_report.clear()
             asked, held = _now(), self._in_hand.all
             try:
                 async with self._work.begin() as tx:
                     queue = tx[EmailQueue]
-                    await queue.show_life(
+                    await queue.record_heartbeat(
                         self._id, circuit_open=self._delivery.circuit.open, is_fallback=self._is_fallback
                     )
                     renewed = await queue.renew(held)
@@ -205,14 +206,14 @@ class EmailWorker:
                     self._changed()
             except Exception as error:
                 _log.warning("heartbeat_not_recorded", error=type(error).__name__)
-            await background.set_within(self._to_show, LIFE_SECONDS)
+            await background.set_within(self._to_report, HEARTBEAT_SECONDS)
 
     async def _probe(self) -> None:
         """Probes the mail server while the circuit is open."""
         while True:
             await asyncio.sleep(PROBE_SECONDS)
             if self._delivery.circuit.open and await self._delivery.probe():
-                self._to_show.set()
+                self._to_report.set()
                 self.wake()
 
 

@@ -235,11 +235,11 @@ async def background_jobs(core: Core, *, is_fallback: bool = False) -> AsyncIter
     is_fallback: a serving process runs the jobs because no worker does.
     """
     settings, notifications = core.settings, core.notifications
-    letters = EmailRenderer(
+    renderer = EmailRenderer(
         full=settings.email_detail == "full", zone=core.clock.zone, frontend_url=settings.frontend_url
     )
     seal = code_seal(core.ring)
-    composer = EmailComposer(core.work, letters, core.issuer, core.pictures, core.drawing, settings.email_from, seal)
+    composer = EmailComposer(core.work, renderer, core.issuer, core.pictures, core.drawing, settings.email_from, seal)
     delivery = Delivery(composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
     reports = Reports(core.work, core.clock)
     sequencer = Sequencer(core.work, partial(notifications.notify, Channel.FEED), reports.of(BackgroundTask.EVENTS))

@@ -35,7 +35,7 @@ WAITING: Final = (
     "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     " AND application_name = 'medconnect' AND pid <> pg_backend_pid() AND query LIKE :query)"
 )
-LAPSE: Final = "UPDATE emails SET lease_expires_at = now() - interval '1 s' WHERE state = 'processing'"
+EXPIRE_LEASES: Final = "UPDATE emails SET lease_expires_at = now() - interval '1 s' WHERE state = 'processing'"
 PARK: Final = (
     "UPDATE emails SET due_at = now() + interval '1 h' WHERE state = 'pending'",
     "UPDATE emails SET lease_expires_at = now() + interval '1 h' WHERE state = 'processing'",
@@ -207,7 +207,7 @@ async def test_worker_killed_at_any_point_loses_nothing(post: Post, kills: int) 
                 await change(post.queue, statement)
             print(f"round {round_number}: {point} killed")
     await change(post.queue, UNPARK)
-    await change(post.queue, LAPSE)
+    await change(post.queue, EXPIRE_LEASES)
     async with post.worker():
         await post.until(ALL_SENT, PATIENCE_SECONDS * kills)
     for point in POINTS:
@@ -264,7 +264,7 @@ async def test_workers_killed_at_random_times_lose_nothing(post: Post, mails: in
             worker.kill()
             await worker.gone()
             killed += 1
-        await change(post.queue, LAPSE)
+        await change(post.queue, EXPIRE_LEASES)
     begun = time.monotonic()
     async with post.worker():
         await post.until(ALL_SENT, PATIENCE_SECONDS * kills)

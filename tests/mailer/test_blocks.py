@@ -39,7 +39,7 @@ def test_a_block_keeps_its_lines_and_indents(kind: EmailKind) -> None:
     change, columns = PLACES[kind]
     contents = contents_of(kind)
     assert contents.prescription is not None
-    letter = FULL.write(kind, replace(contents, prescription=change(contents.prescription)))
+    rendered = FULL.write(kind, replace(contents, prescription=change(contents.prescription)))
     others = ("2 tablets from week 2", "", "  - after meals", "    not <b>with</b>  milk")
-    assert "\n".join(["Week 1: 1 tablet", *(f"{' ' * columns}{line}".rstrip() for line in others)]) in letter.text
-    assert f"{IN_HTML}</" in letter.html
+    assert "\n".join(["Week 1: 1 tablet", *(f"{' ' * columns}{line}".rstrip() for line in others)]) in rendered.text
+    assert f"{IN_HTML}</" in rendered.html

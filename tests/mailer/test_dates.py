@@ -20,7 +20,7 @@ PRESCRIPTION_ENDS: Final = datetime(2026, 2, 2, 8, 2, tzinfo=UTC)
 CODE_ISSUED: Final = datetime(2026, 1, 3, 8, 3, tzinfo=UTC)
 CODE_ENDS: Final = datetime(2026, 1, 10, 8, 4, tzinfo=UTC)
 STATE_CHANGED: Final = datetime(2026, 1, 5, 8, 5, tzinfo=UTC)
-HANDED_OUT_AT: Final = datetime(2026, 1, 6, 8, 6, tzinfo=UTC)
+DISPENSED_AT: Final = datetime(2026, 1, 6, 8, 6, tzinfo=UTC)
 FULFILLED: Final = datetime(2026, 1, 7, 8, 7, tzinfo=UTC)
 READ: Final = datetime(2026, 1, 8, 8, 8, tzinfo=UTC)
 ASKED_FOR: Final = datetime(2026, 1, 9, 8, 9, tzinfo=UTC)
@@ -29,7 +29,7 @@ MAILED_CODE_ENDS: Final = datetime(2026, 1, 9, 8, 19, tzinfo=UTC)
 ONE_TIME_CODE: Final = (("Valid until", MAILED_CODE_ENDS),)
 WHEN_IT_CHANGED: Final = (("When", STATE_CHANGED),)
 AFTER_A_PART: Final = (
-    ("When", HANDED_OUT_AT),
+    ("When", DISPENSED_AT),
     ("The prescription is valid until", PRESCRIPTION_ENDS),
     ("You can use the same QR code until", CODE_ENDS),
 )
@@ -54,8 +54,8 @@ def dated(kind: EmailKind) -> TemplateData:
     contents = replace(
         contents_of(kind), changed_at=ASKED_FOR, code="042871", code_expires_at=MAILED_CODE_ENDS, code_works=True
     )
-    if contents.handed_out is not None:
-        contents = replace(contents, handed_out=replace(DISPENSE, occurred_at=HANDED_OUT_AT))
+    if contents.dispense is not None:
+        contents = replace(contents, dispense=replace(DISPENSE, occurred_at=DISPENSED_AT))
     if contents.prescription is None:
         return contents
     part = PrescriptionStatus.PARTIALLY_DISPENSED if kind is EmailKind.DISPENSED else contents.prescription.status
@@ -78,9 +78,9 @@ def told(moment: datetime) -> str:
 
 def bodies(kind: EmailKind, contents: TemplateData, writer: EmailRenderer = FULL) -> tuple[str, str]:
     """Returns each part as one line, without tags and colons."""
-    letter = writer.write(kind, contents)
-    html = re.sub(r"<[^>]+>", " ", letter.html)
-    text, html = (" ".join(body.replace(":  ", " ").split()) for body in (letter.text, html))
+    rendered = writer.write(kind, contents)
+    html = re.sub(r"<[^>]+>", " ", rendered.html)
+    text, html = (" ".join(body.replace(":  ", " ").split()) for body in (rendered.text, html))
     return text, html
 
 
@@ -104,7 +104,7 @@ def test_code_ending_with_its_prescription_is_not_renewable(kind: EmailKind) -> 
 
 def test_dead_code_after_partial_dispense_is_not_scannable() -> None:
     for body in bodies(EmailKind.DISPENSED, replace(dated(EmailKind.DISPENSED), code_works=False)):
-        assert DATE.findall(body) == [told(HANDED_OUT_AT), told(PRESCRIPTION_ENDS)]
+        assert DATE.findall(body) == [told(DISPENSED_AT), told(PRESCRIPTION_ENDS)]
         assert "Its QR code no longer works; get a new one in MedConnect." in body
 
 

@@ -71,14 +71,14 @@ def test_hostile_words_reach_one_recipient_escaped(words: str, kind: EmailKind) 
     ],
 )
 def test_text_other_than_one_address_is_no_recipient(address: str) -> None:
-    letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
+    rendered = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
     with pytest.raises((ValueError, LookupError, HeaderParseError)):
-        build_message(replace(MAIL, recipient=address), SENDER, letter, None)
+        build_message(replace(MAIL, recipient=address), SENDER, rendered, None)
 
 
 def test_email_has_stable_message_id_and_auto_generated_header() -> None:
-    letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
-    first, second = (sent(build_message(replace(MAIL, fence=fence), SENDER, letter, None)) for fence in (1, 2))
+    rendered = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
+    first, second = (sent(build_message(replace(MAIL, fence=fence), SENDER, rendered, None)) for fence in (1, 2))
     assert first["Message-ID"] == second["Message-ID"] == f"<{MAIL.id}@hospital.example>"
     assert first["Date"] == second["Date"] == "Thu, 26 Nov 2026 10:30:00 +0000"
     assert first["Auto-Submitted"] == "auto-generated"
@@ -88,8 +88,8 @@ def test_picture_in_the_email_decodes_to_the_codes_text() -> None:
     text = qr_text(PRESCRIPTION, CODES)
     assert text is not None
     cid = picture_id(MAIL, sender_domain(SENDER))
-    letter = FULL.write(EmailKind.PRESCRIPTION, prescription_contents(picture_id=cid))
-    mail = sent(build_message(MAIL, SENDER, letter, picture.png(text)))
+    rendered = FULL.write(EmailKind.PRESCRIPTION, prescription_contents(picture_id=cid))
+    mail = sent(build_message(MAIL, SENDER, rendered, picture.png(text)))
     (png,) = [found for found in mail.walk() if found.get_content_type() == "image/png"]
     assert png["Content-ID"] == f"<{cid}>"
     assert png.get_content_disposition() == "inline"

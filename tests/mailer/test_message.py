@@ -23,18 +23,18 @@ ADDRESSES = (
 )
 
 
-def from_the_library(sender: str, to: str, letter: RenderedEmail, png: bytes | None) -> bytes:
+def from_the_library(sender: str, to: str, rendered: RenderedEmail, png: bytes | None) -> bytes:
     """Returns the same email, built by the standard library."""
     domain = sender_domain(sender)
     message = EmailMessage(policy=POLICY)
     message["From"] = sender
     message["To"] = Address(addr_spec=to)
-    message["Subject"] = letter.subject
+    message["Subject"] = rendered.subject
     message["Date"] = format_datetime(MAIL.created_at)
     message["Message-ID"] = f"<{MAIL.id}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(letter.text)
-    message.add_alternative(letter.html, subtype="html")
+    message.set_content(rendered.text)
+    message.add_alternative(rendered.html, subtype="html")
     if png is not None:
         _, html = message.iter_parts()
         assert isinstance(html, EmailMessage)
@@ -59,19 +59,19 @@ def seen(content: bytes) -> Iterator[tuple[object, ...]]:
         assert not part.defects
 
 
-def both(sender: str, to: str, letter: RenderedEmail, png: bytes | None) -> tuple[list[object], list[object]]:
-    built = build_message(replace(MAIL, recipient=to), sender, letter, png).content
+def both(sender: str, to: str, rendered: RenderedEmail, png: bytes | None) -> tuple[list[object], list[object]]:
+    built = build_message(replace(MAIL, recipient=to), sender, rendered, png).content
     assert max(map(len, built.splitlines())) <= 78
     assert built.isascii()
     assert built.count(b"\n") == built.count(b"\r") == built.count(b"\r\n")
-    return list(seen(built)), list(seen(from_the_library(sender, to, letter, png)))
+    return list(seen(built)), list(seen(from_the_library(sender, to, rendered, png)))
 
 
-@pytest.mark.parametrize("letters", [FULL, MINIMAL], ids=["full", "minimal"])
+@pytest.mark.parametrize("renderer", [FULL, MINIMAL], ids=["full", "minimal"])
 @pytest.mark.parametrize("kind", EmailKind)
-def test_every_kind_is_parsed_as_the_librarys_message(kind: EmailKind, letters: EmailRenderer) -> None:
+def test_every_kind_is_parsed_as_the_librarys_message(kind: EmailKind, renderer: EmailRenderer) -> None:
     png = PNG if kind is EmailKind.PRESCRIPTION else None
-    ours, theirs = both(SENDER, MAIL.recipient, letters.write(kind, contents_of(kind)), png)
+    ours, theirs = both(SENDER, MAIL.recipient, renderer.write(kind, contents_of(kind)), png)
     assert ours == theirs
     assert len(ours) == (6 if png else 4)
 
@@ -93,11 +93,11 @@ def test_line_ends_dots_and_long_lines_arrive_unchanged(text: str) -> None:
 @pytest.mark.parametrize("to", ADDRESSES)
 @pytest.mark.parametrize("sender", SENDERS)
 def test_addresses_are_written_as_by_the_library(sender: str, to: str) -> None:
-    letter = RenderedEmail("Überschriften mit Umlauten, die nicht in eine Zeile passen, für jedes Rezept", "a\n", "b")
+    rendered = RenderedEmail("Überschriften mit Umlauten, die nicht in eine Zeile passen, für jedes Rezept", "a\n", "b")
     try:
-        expected = list(seen(from_the_library(sender, to, letter, None)))
+        expected = list(seen(from_the_library(sender, to, rendered, None)))
     except Exception as refusal:
         with pytest.raises(type(refusal)):
-            build_message(replace(MAIL, recipient=to), sender, letter, None)
+            build_message(replace(MAIL, recipient=to), sender, rendered, None)
     else:
-        assert list(seen(build_message(replace(MAIL, recipient=to), sender, letter, None).content)) == expected
+        assert list(seen(build_message(replace(MAIL, recipient=to), sender, rendered, None).content)) == expected

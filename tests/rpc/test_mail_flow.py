@@ -81,9 +81,7 @@ def test_who_asks_for_the_mail_again_gets_it_again(
     wait_until(lambda: [mail["Subject"] for mail in sender.mails(patient.email)].count(subject) == 2)
 
 
-def test_of_what_was_handed_out_the_patient_is_told(
-    actors: Actors, patient: patient_pb2.Patient, sender: Sender
-) -> None:
+def test_dispense_is_reported_to_the_patient(actors: Actors, patient: patient_pb2.Patient, sender: Sender) -> None:
     written = actors.prescribe(patient.id, 20)
     actors.claim(written.id, actors.pharmacist)
     line = {"itemId": written.items[0].id, "quantity": 12, "unitPrice": "1", "batchNumber": "B-1"}
@@ -120,7 +118,7 @@ def test_of_a_cancellation_the_patient_is_told_and_nobody_else(
     actors.clinical.CancelPrescription(cancel, metadata=doctor.metadata)
     mail = sender.wait(patient.email, f"cancelled prescription {written.prescription_number}")
     assert "written twice" in body(mail, "plain")
-    assert [letter["Subject"] for letter in sender.mails(doctor.email)] == ["Welcome to MedConnect"]
+    assert [email["Subject"] for email in sender.mails(doctor.email)] == ["Welcome to MedConnect"]
 
 
 def test_patient_without_address_is_reported_to_the_doctor(actors: Actors) -> None:

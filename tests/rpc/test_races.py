@@ -116,7 +116,7 @@ class Books:
         async with self._instance.core.work.read() as tx:
             return await tx.connection.scalar(text(statement), {"id": prescription_id})
 
-    def handed_out(self, prescription_id: str) -> tuple[int, int]:
+    def dispensed_totals(self, prescription_id: str) -> tuple[int, int]:
         """Returns the number of dispensed units by the items, and by the receipts' lines."""
         by_items = "SELECT sum(dispensed_quantity) FROM prescription_items WHERE prescription_id = :id"
         by_lines = """
@@ -177,7 +177,7 @@ async def test_of_64_dispenses_at_once_exactly_one_succeeds(
         (winner,) = winners(await race(actors, [dispense(written, pharmacist, 20, 10)] * AT_ONCE))
 
         assert winner.answer.body["totalAmount"] == "60.00"
-        assert books.handed_out(written.id) == (30, 30)
+        assert books.dispensed_totals(written.id) == (30, 30)
         assert books.entries(written.id, pharmacist) == {"scan": 1, "validate": 1, "dispense": 1}
         for reader in (pharmacist, patient):
             receipt = books.receipt(written.id, reader)
@@ -199,13 +199,13 @@ async def test_concurrent_partial_dispenses_never_exceed_quantity(
             actors.claim(written.id, pharmacist)
             outcomes = await race(actors, [dispense(written, pharmacist, 3)] * 20)
             assert len(winners(outcomes)) == 1
-            assert books.handed_out(written.id) == (dispensed, dispensed)
+            assert books.dispensed_totals(written.id) == (dispensed, dispensed)
         actors.claim(written.id, pharmacist)
         outcomes = await race(actors, [dispense(written, pharmacist, 3)] * 20)
         assert {(o.answer.http, o.answer.fields) for o in outcomes} == {(400, ("items[0].quantity",))}
-        assert books.handed_out(written.id) == (9, 9)
+        assert books.dispensed_totals(written.id) == (9, 9)
         assert len(winners(await race(actors, [dispense(written, pharmacist, 1)] * 20))) == 1
-        assert books.handed_out(written.id) == (10, 10)
+        assert books.dispensed_totals(written.id) == (10, 10)
         assert books.states(written, patient, pharmacist) == {"dispensed"}
 
 
@@ -237,7 +237,7 @@ async def test_concurrent_final_actions_have_one_consistent_result(
         (end,) = [ends[name] for name in won if name in ends]
         assert won.count("ReleasePrescription") <= (0 if end == "dispensed" else 1)
         assert books.states(written, patient, pharmacist) == {end}
-        assert books.handed_out(written.id) == ((30, 30) if end == "dispensed" else (0, 0))
+        assert books.dispensed_totals(written.id) == ((30, 30) if end == "dispensed" else (0, 0))
         notices = (
             "SELECT array_agg(kind ORDER BY kind) FROM emails WHERE prescription_id = :id AND kind <> 'prescription'"
         )

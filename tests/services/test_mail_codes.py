@@ -49,10 +49,10 @@ async def sink() -> AsyncIterator[MailSink]:
 
 @pytest.fixture
 def composer(queue: UnitOfWork) -> Iterator[EmailComposer]:
-    letters = EmailRenderer(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
+    renderer = EmailRenderer(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
     with ThreadPoolExecutor(1) as executor:
         codes, pictures = QrIssuer(QR_KEYS, timedelta(days=7)), QrPictures(executor)
-        yield EmailComposer(queue, letters, codes, pictures, executor, "MedConnect <no-reply@hospital.example>", SEAL)
+        yield EmailComposer(queue, renderer, codes, pictures, executor, "MedConnect <no-reply@hospital.example>", SEAL)
 
 
 async def add_code_mail(queue: UnitOfWork, *, good_for: str = "10 min", sealed_for: UUID | None = None) -> UUID:

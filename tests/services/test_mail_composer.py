@@ -33,11 +33,11 @@ from tests.fixtures.pharmacy import QR_KEYS, PharmacyPeople, Written, open_pharm
 
 @pytest.fixture
 def composer(work: UnitOfWork) -> Iterator[EmailComposer]:
-    letters = EmailRenderer(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
+    renderer = EmailRenderer(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
     with ThreadPoolExecutor(1) as executor:
         codes = QrIssuer(QR_KEYS, timedelta(days=7))
         yield EmailComposer(
-            work, letters, codes, QrPictures(executor), executor, "MedConnect <no-reply@hospital.example>", SEAL
+            work, renderer, codes, QrPictures(executor), executor, "MedConnect <no-reply@hospital.example>", SEAL
         )
 
 

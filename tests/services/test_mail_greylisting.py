@@ -78,7 +78,7 @@ class Post:
         outcomes = [(mail, await attempt(self._delivery, mail)) for mail in claimed]
         if outcomes:
             async with self._queue.begin() as tx:
-                await tx[EmailQueue].settle(outcomes)
+                await tx[EmailQueue].record_outcomes(outcomes)
         return any(state == "pending" for state, _, _ in await rows(self._queue))
 
     async def _pause(self) -> timedelta:
@@ -176,7 +176,7 @@ async def test_a_deferred_email_holds_up_no_later_one_and_no_code(
             await tx[Outbox].add(NewEmail(kind, patient, "p@example.org", written.id))
         (first,) = await queue.claim(8, 6)
         assert first.kind is EmailKind.PRESCRIPTION
-        await queue.settle([(first, await attempt(delivery, first))])
+        await queue.record_outcomes([(first, await attempt(delivery, first))])
         late = await tx.connection.scalar(text("SELECT now() + interval '10 min'"))
         await tx[Outbox].add(
             NewEmail(EmailKind.EMAIL_CODE, patient, "p@example.org", sealed_code=b"x", expires_at=late)

@@ -156,7 +156,7 @@ async def test_emails_about_one_prescription_arrive_in_request_order(
         claimed = await queue.claim(8, 8)
         assert sorted(mail.recipient_id for mail in claimed) == sorted([patient, doctor])
         assert await queue.claim(8, 8) == ()
-        await queue.settle([(mail, Sent()) for mail in claimed])
+        await queue.record_outcomes([(mail, Sent()) for mail in claimed])
         (second,) = await queue.claim(8, 8)
     assert second.recipient_id == patient
 
@@ -165,14 +165,14 @@ async def test_outcome_is_stored_after_database_outage_without_resend(
     queue: UnitOfWork, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "RECORD_AGAIN_SECONDS", 0.05)
-    settle, failures = EmailQueue.settle, [OSError(), OSError()]
+    record_outcomes, failures = EmailQueue.record_outcomes, [OSError(), OSError()]
 
     async def fail_twice(repository: EmailQueue, *outcomes: object) -> object:
         if failures:
             raise failures.pop()
-        return await settle(repository, *outcomes)  # type: ignore[arg-type]
+        return await record_outcomes(repository, *outcomes)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(EmailQueue, "settle", fail_twice)
+    monkeypatch.setattr(EmailQueue, "record_outcomes", fail_twice)
     await add(queue, 3)
     async with a_worker(queue, SmtpMailer(sink.server)).running():
         await until(lambda: done(queue, 3))
@@ -199,7 +199,7 @@ async def test_serving_process_sends_only_while_no_worker_runs(
         await until(lambda: done(queue, 2))
         await until(lambda: healthy(queue))
         async with queue.begin() as tx:
-            await tx[EmailQueue].show_life(new_id())
+            await tx[EmailQueue].record_heartbeat(new_id())
         await until(lambda: nobody_stands_in(queue))
         await change(queue, "UPDATE mail_workers SET seen_at = now() - interval '31 s'")
         await add(queue, 1)

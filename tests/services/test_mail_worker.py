@@ -38,8 +38,8 @@ async def sink() -> AsyncIterator[MailSink]:
 
 
 async def compose(mails: Sequence[ClaimedEmail]) -> Mapping[UUID, OutgoingEmail | Exception]:
-    letter = RenderedEmail("Test", "text\n", "<p>html</p>")
-    return {mail.id: build_message(mail, "MedConnect <no-reply@hospital.example>", letter, None) for mail in mails}
+    rendered = RenderedEmail("Test", "text\n", "<p>html</p>")
+    return {mail.id: build_message(mail, "MedConnect <no-reply@hospital.example>", rendered, None) for mail in mails}
 
 
 def a_worker(queue: UnitOfWork, mailer: Mailer, composing: Compose = compose) -> EmailWorker:

@@ -131,9 +131,9 @@ async def test_expired_lease_lets_another_validate(
     prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
     await alter(work, written, "claim_expires_at = now()")
     lines = [line(item) for item in prescription.items]
-    with pytest.raises(PrescriptionInState) as lapsed:
+    with pytest.raises(PrescriptionInState) as refused:
         await pharmacy.dispense(pharmacy_people.pharmacist, written.id, lines, "")
-    assert lapsed.value.metadata == {"state": S.SCANNED}
+    assert refused.value.metadata == {"state": S.SCANNED}
     assert (await pharmacy.scan(pharmacy_people.colleague, written.qr_text)).can_dispense
     await pharmacy.validate(pharmacy_people.colleague, written.id, "")
     with pytest.raises(ClaimedByOther):

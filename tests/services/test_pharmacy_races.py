@@ -49,7 +49,7 @@ async def race(attempts: Iterable[Awaitable[object]]) -> tuple[list[object], lis
     return successes, refusals
 
 
-async def handed_out(pool: Pool, written: Written) -> int:
+async def total_dispensed(pool: Pool, written: Written) -> int:
     log = pharmacy_log
     units = select(func.coalesce(func.sum(dispensed_lines.c.quantity), 0)).join_from(dispensed_lines, log)
     async with pool.connection() as connection:
@@ -73,7 +73,7 @@ async def test_of_thirty_dispenses_of_one_claim_exactly_one_succeeds(
     successes, refusals = await race(attempts)
     assert len(successes) == 1
     assert {type(refusal) for refusal in refusals} == {PrescriptionDispensed}
-    assert await handed_out(pool, written) == 30
+    assert await total_dispensed(pool, written) == 30
     stored = await current(work, written)
     assert (stored.status, [item.remaining_quantity for item in stored.items]) == (S.DISPENSED, [0, 0])
 
@@ -87,7 +87,7 @@ async def test_twenty_partial_dispenses_of_one_claim_have_one_success(
     successes, refusals = await race(attempts)
     assert len(successes) == 1
     assert {type(refusal) for refusal in refusals} == {PrescriptionInState}
-    assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(pool, written) == 3
+    assert (await current(work, written)).items[0].dispensed_quantity == await total_dispensed(pool, written) == 3
 
 
 async def test_twenty_partial_dispensers_never_exceed_the_quantity(
@@ -109,7 +109,7 @@ async def test_twenty_partial_dispensers_never_exceed_the_quantity(
         successes, _ = await race(claim_and_dispense(callers[number % 3]) for number in range(20))
         taken += len(successes)
     assert taken == 3
-    assert (await current(work, written)).items[0].dispensed_quantity == await handed_out(pool, written) == 9
+    assert (await current(work, written)).items[0].dispensed_quantity == await total_dispensed(pool, written) == 9
     await assert_log_is_a_chain(pharmacy, written, pharmacy_people.pharmacist)
 
 
@@ -130,7 +130,7 @@ async def test_concurrent_dispense_reject_release_have_one_outcome(
     end = (await current(work, written)).status
     assert end in (S.DISPENSED, S.REJECTED)  # If the release comes first, a scanned prescription can still be rejected.
     assert len(successes) <= (1 if end is S.DISPENSED else 2)
-    assert await handed_out(pool, written) == (30 if end is S.DISPENSED else 0)
+    assert await total_dispensed(pool, written) == (30 if end is S.DISPENSED else 0)
     states = await asyncio.wait_for(reading, 5)
     assert states[-1] is end
     assert set(states[:-1]) <= {S.VALIDATED, S.SCANNED}

@@ -181,20 +181,20 @@ async def test_waiting_for_a_lock_then_reads_the_newly_issued_code(shared_clinic
 
 
 async def test_expired_rows_are_stored_once_and_no_others_change(clinic: Clinic) -> None:
-    lapsed, released, held, pending = [await clinic.prescribe() for _ in range(4)]
-    await clinic.alter(lapsed.id, expires_at="now() - interval '1 minute'")
+    overdue, released, held, pending = [await clinic.prescribe() for _ in range(4)]
+    await clinic.alter(overdue.id, expires_at="now() - interval '1 minute'")
     await clinic.claim(released.id, "-1 second", PARTLY)
     await clinic.claim(held.id)
     final = await clinic.prescribe(status="'rejected'", expires_at="now() - interval '1 minute'")
-    written = [lapsed, released, held, pending, final]
+    written = [overdue, released, held, pending, final]
     before = [await clinic.prescriptions.get(clinic.doctor, prescription.id) for prescription in written]
     async with clinic.work.begin() as tx:
-        lapses = tx[ExpiryRepository]
-        assert (await lapses.expire_due(), await lapses.expire_due()) == (2, 0)
+        expiry = tx[ExpiryRepository]
+        assert (await expiry.expire_due(), await expiry.expire_due()) == (2, 0)
     assert [await clinic.prescriptions.get(clinic.doctor, prescription.id) for prescription in written] == before
     rows = await clinic.execute("SELECT id, status FROM prescriptions")
     assert {row["id"]: row["status"] for row in rows} == {
-        lapsed.id: EXPIRED,
+        overdue.id: EXPIRED,
         released.id: PARTLY,
         held.id: VALIDATED,
         pending.id: PENDING,

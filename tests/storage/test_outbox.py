@@ -16,7 +16,7 @@ from tests.fixtures.database import committing_work
 from tests.fixtures.emails import add_account, add_mails, change, rows
 from tests.fixtures.statements import noted_statements
 
-LAPSE = "UPDATE emails SET lease_expires_at = now() - interval '1 s' WHERE state = 'processing'"
+EXPIRE_LEASES = "UPDATE emails SET lease_expires_at = now() - interval '1 s' WHERE state = 'processing'"
 
 
 class Undone(Exception):
@@ -61,7 +61,7 @@ async def test_claimed_email_is_not_claimed_again_until_lease_expires(work: Unit
         await add_mails(tx, 1)
     (first,) = await claim(work)
     assert await claim(work) == ()
-    await change(work, LAPSE)
+    await change(work, EXPIRE_LEASES)
     (second,) = await claim(work)
     assert second.id == first.id
     assert second.fence == first.fence + 1
@@ -80,12 +80,12 @@ async def test_outcome_from_an_old_claim_is_ignored(work: UnitOfWork, mark: str)
     async with work.begin() as tx:
         await add_mails(tx, 1)
     (stale,) = await claim(work)
-    await change(work, LAPSE)
+    await change(work, EXPIRE_LEASES)
     (current,) = await claim(work)
 
     async def say(tx: Transaction, mail: ClaimedEmail) -> bool:
         queue = tx[EmailQueue]
-        return await queue.settle([(mail, OUTCOMES[mark])]) == {mail.id}
+        return await queue.record_outcomes([(mail, OUTCOMES[mark])]) == {mail.id}
 
     async with work.begin() as tx:
         assert not await say(tx, stale)
@@ -105,7 +105,7 @@ async def test_renewed_lease_stays_valid_and_lost_lease_stays_lost(work: UnitOfW
     async with work.begin() as tx:
         await add_mails(tx, 2)
     kept, lost = await claim(work)
-    await change(work, LAPSE)
+    await change(work, EXPIRE_LEASES)
     await change(work, f"UPDATE emails SET fence = fence + 1 WHERE id = '{lost.id}'")  # noqa: S608 - an id of ours
     async with work.begin() as tx:
         await tx[EmailQueue].renew([kept, lost])
@@ -118,7 +118,7 @@ async def test_postponed_email_is_due_after_its_pause(work: UnitOfWork) -> None:
     (mail,) = await claim(work)
     async with work.begin() as tx:
         outcome = Postponed(5, "away", counted=False)
-        assert await tx[EmailQueue].settle([(mail, outcome)]) == {mail.id}
+        assert await tx[EmailQueue].record_outcomes([(mail, outcome)]) == {mail.id}
         due = await tx.connection.scalar(text("SELECT extract(epoch FROM due_at - now()) FROM emails"))
     assert float(due or 0) == pytest.approx(5)
     assert await claim(work) == ()
@@ -154,7 +154,7 @@ async def test_claims_made_at_once_share_the_queue_without_waiting(database_url:
 async def status_after(work: UnitOfWork, *statements: str) -> bool:
     worker = UUID(int=1)
     async with work.begin() as tx:
-        await tx[EmailQueue].show_life(worker)
+        await tx[EmailQueue].record_heartbeat(worker)
     for statement in statements:
         await change(work, statement)
     async with work.read() as tx:
@@ -188,11 +188,11 @@ async def test_worker_stopped_or_unseen_for_a_day_is_deleted(work: UnitOfWork) -
     workers = text("SELECT count(*) FROM mail_workers")
     async with work.begin() as tx:
         queue = tx[EmailQueue]
-        await queue.show_life(UUID(int=1))
-        await queue.show_life(UUID(int=1))
+        await queue.record_heartbeat(UUID(int=1))
+        await queue.record_heartbeat(UUID(int=1))
         assert await tx.connection.scalar(workers) == 1
         await tx.connection.execute(text("UPDATE mail_workers SET seen_at = now() - interval '25 h'"))
-        await queue.show_life(UUID(int=2))
+        await queue.record_heartbeat(UUID(int=2))
         assert await tx.connection.scalar(workers) == 1
         await queue.forget_worker(UUID(int=2))
         assert await tx.connection.scalar(workers) == 0
@@ -205,8 +205,8 @@ async def test_every_email_is_counted_in_exactly_one_state(work: UnitOfWork) -> 
     async with work.begin() as tx:
         queue = tx[EmailQueue]
         again = Postponed(5, "451", counted=True)
-        settled = await queue.settle([(completed, Sent()), (failed, GivenUp("550")), (postponed, again)])
-        assert settled == {completed.id, failed.id, postponed.id}
+        recorded = await queue.record_outcomes([(completed, Sent()), (failed, GivenUp("550")), (postponed, again)])
+        assert recorded == {completed.id, failed.id, postponed.id}
         status = await queue.status()
     assert (status.pending, status.processing, status.completed, status.failed) == (6, 2, 1, 1)
     assert status.total == 10

@@ -17,14 +17,14 @@ from server.outbox.storage.outbox import EMAILS_PER_DAY, Outbox
 class CodeService:
     """Issues and checks codes in the transactions of the use cases that need them.
 
-    hash_key: the key of the stored hashes; seal: encrypts the codes in the outbox. mails_a_day: the number of emails
+    hash_key: the key of the stored hashes; seal: encrypts the codes in the outbox. emails_per_day: the number of emails
     to an account in a day after which no more codes are sent.
     """
 
-    def __init__(self, hash_key: bytes, seal: CodeSeal, mails_a_day: int = EMAILS_PER_DAY) -> None:
+    def __init__(self, hash_key: bytes, seal: CodeSeal, emails_per_day: int = EMAILS_PER_DAY) -> None:
         self._hash_key = hash_key
         self._seal = seal
-        self._mails_a_day = mails_a_day
+        self._emails_per_day = emails_per_day
 
     async def send(
         self, tx: Transaction, user: User, scope: CodeScope, kind: EmailKind, *, to: str | None = None
@@ -44,7 +44,7 @@ class CodeService:
         Raises RateLimitExceeded if the account got too many codes, or EmailLimitExceeded if it was sent too many
         emails today.
         """
-        await tx[Outbox].check_room(scope.user_id, self._mails_a_day)
+        await tx[Outbox].check_room(scope.user_id, self._emails_per_day)
         code = one_time_codes.issue(scope, self._hash_key)
         return code.text, await tx[OneTimeCodeRepository].add(scope, code.hash)
 

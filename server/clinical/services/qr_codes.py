@@ -34,16 +34,16 @@ class ShownQrCode:
 class QrCodeService:
     """The use cases of QR codes; raises NotFound for all but the prescription's patient and doctor.
 
-    mails_a_day: daily number of emails to a patient above which further requests are rejected.
+    emails_per_day: daily number of emails to a patient above which further requests are rejected.
     """
 
     def __init__(
-        self, work: UnitOfWork, issuer: QrIssuer, pictures: QrPictures, mails_a_day: int = EMAILS_PER_DAY
+        self, work: UnitOfWork, issuer: QrIssuer, pictures: QrPictures, emails_per_day: int = EMAILS_PER_DAY
     ) -> None:
         self._work = work
         self._issuer = issuer
         self._pictures = pictures
-        self._mails_a_day = mails_a_day
+        self._emails_per_day = emails_per_day
 
     async def show(self, caller: Caller, prescription_id: UUID) -> ShownQrCode:
         """Returns the current code as text and picture. Raises NotFound."""
@@ -71,7 +71,7 @@ class QrCodeService:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
             prescribing.check_not_final(prescription)
             mail = prescribing.mail_to_patient(EmailKind.PRESCRIPTION, prescription)
-            await tx[Outbox].check_room(mail.recipient_id, self._mails_a_day)
+            await tx[Outbox].check_room(mail.recipient_id, self._emails_per_day)
             code = prescription.qr_code
             if code.expires_at < prescription.as_of + LEAST_LIFE_IN_MAIL or not self._issuer.can_read(code):
                 prescription = await self._replace_code(tx, prescription)

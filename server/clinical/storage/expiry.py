@@ -39,7 +39,7 @@ _UNCLAIMED = (
 )
 # An array rather than a join: PostgreSQL looks its ids up by the primary key, however many rows it expects.
 _DUE = func.array(union_all(select(_CLAIMS.c.id), select(_UNCLAIMED.c.id)).limit(_LIMIT).scalar_subquery())
-_SETTLE = (
+_EXPIRE_DUE = (
     update(prescriptions)
     .where(_column.id == any_(_DUE))
     .values(status=status_now, changed_at=changed_now)
@@ -55,4 +55,4 @@ class ExpiryRepository:
 
     async def expire_due(self) -> int:
         """Persists them; returns how many there were. AT_ONCE means that there may be more."""
-        return await self._connection.execute(_SETTLE)
+        return await self._connection.execute(_EXPIRE_DUE)

@@ -31,7 +31,7 @@ _ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('eve
 
 # A transaction older than all running ones has committed or will never be visible, so no event can precede its events
 # later. Among such rows the ids give the order in which transactions that waited for each other wrote them.
-_PLACE: Final = text(
+_ASSIGN_POSITIONS: Final = text(
     """
     WITH placed AS (
         SELECT settled.id, nextval('event_positions') AS position
@@ -85,7 +85,7 @@ class EventRepository:
         Needs a transaction of its own.
         """
         await self._connection.execute(_ONE_AT_A_TIME)
-        return await self._connection.execute(_PLACE)
+        return await self._connection.execute(_ASSIGN_POSITIONS)
 
     async def last_position(self) -> int:
         """Returns the last position in the feed; 0 while it is empty."""

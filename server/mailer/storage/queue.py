@@ -67,7 +67,7 @@ _RELEASE = text(
     """
 )
 # The code is erased when the email is finished.
-_SETTLE = text(
+_RECORD_OUTCOMES = text(
     """
     UPDATE emails
     SET state = said.state, error = said.error, harmless = said.harmless, attempts = attempts + said.counted,
@@ -90,7 +90,7 @@ _EXPIRE = text(
     WHERE finished_at IS NULL AND expires_at <= now() AND state = 'pending'
     """  # noqa: S608 - a constant
 )
-SHOW_LIFE = text(
+RECORD_HEARTBEAT = text(
     """
     WITH gone AS (DELETE FROM mail_workers WHERE seen_at < now() - interval '1 day' AND id <> :id)
     INSERT INTO mail_workers (id, seen_at, circuit_open, stands_in) VALUES (:id, now(), :circuit_open, :stands_in)
@@ -143,7 +143,7 @@ class EmailQueue:
         """Ends claims of emails whose delivery has not begun: any worker may claim them at once."""
         await self._connection.execute(_RELEASE, _fences(mails))
 
-    async def settle(self, outcomes: Iterable[tuple[ClaimedEmail, DeliveryOutcome]]) -> Set[UUID]:
+    async def record_outcomes(self, outcomes: Iterable[tuple[ClaimedEmail, DeliveryOutcome]]) -> Set[UUID]:
         """Records outcomes and returns the ids of the emails updated.
 
         An email that another worker has claimed meanwhile is left unchanged.
@@ -151,16 +151,16 @@ class EmailQueue:
         rows = [(mail.id, mail.fence, *_encode_outcome(outcome)) for mail, outcome in outcomes]
         names = ("ids", "fences", "states", "errors", "harmless", "counted", "deferred", "seconds")
         values = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-        return set(await self._connection.scalars(_SETTLE, values))
+        return set(await self._connection.scalars(_RECORD_OUTCOMES, values))
 
     async def expire(self) -> int:
         """Gives up waiting emails whose code has expired, erases the codes, and returns the number of emails."""
         return await self._connection.execute(_EXPIRE)
 
-    async def show_life(self, worker_id: UUID, *, circuit_open: bool = False, is_fallback: bool = False) -> None:
+    async def record_heartbeat(self, worker_id: UUID, *, circuit_open: bool = False, is_fallback: bool = False) -> None:
         """Records a heartbeat of this worker, and deletes workers not seen for a day."""
         values = {"id": worker_id, "circuit_open": circuit_open, "stands_in": is_fallback}
-        await self._connection.execute(SHOW_LIFE, values)
+        await self._connection.execute(RECORD_HEARTBEAT, values)
 
     async def is_worked(self) -> bool:
         """Returns True if a worker other than a fallback recorded a heartbeat in the last 30 s."""

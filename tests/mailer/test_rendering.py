@@ -127,25 +127,26 @@ def test_text_part_is_complete() -> None:
 
 @cells("kind", EmailKind)
 def test_html_part_matches_the_text_part(kind: EmailKind) -> None:
-    letter = FULL.write(kind, contents_of(kind))
+    rendered = FULL.write(kind, contents_of(kind))
     facts = [
-        line.partition(":")[2].strip() for line in letter.text.splitlines() if line.startswith("  ") and ":" in line
+        line.partition(":")[2].strip() for line in rendered.text.splitlines() if line.startswith("  ") and ":" in line
     ]
     assert len(facts) >= 3
-    assert [fact for fact in facts if fact not in letter.html] == []
+    assert [fact for fact in facts if fact not in rendered.html] == []
 
 
 def test_patient_welcome_has_reference_number_and_sign_in_link() -> None:
-    letter = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
-    for body in (letter.text, letter.html):
+    rendered = FULL.write(EmailKind.WELCOME, contents_of(EmailKind.WELCOME))
+    for body in (rendered.text, rendered.html):
         assert PATIENT.reference_number in body
         assert "https://med.example" in body
         assert "set-password" not in body
 
 
 def test_unconfirmed_welcome_has_code_and_no_sign_in_link() -> None:
-    letter = FULL.write(EmailKind.WELCOME, replace(contents_of(EmailKind.WELCOME), code="042871", code_expires_at=NOW))
-    for body in (letter.text, letter.html):
+    contents = replace(contents_of(EmailKind.WELCOME), code="042871", code_expires_at=NOW)
+    rendered = FULL.write(EmailKind.WELCOME, contents)
+    for body in (rendered.text, rendered.html):
         assert "042871" in body
         assert "26 November 2026, 10:30 UTC" in body
         assert "Never share the code" in body
@@ -154,17 +155,17 @@ def test_unconfirmed_welcome_has_code_and_no_sign_in_link() -> None:
 
 @pytest.mark.parametrize("kind", [EmailKind.PASSWORD_RESET, EmailKind.HISTORY_CODE, EmailKind.EMAIL_CODE])
 def test_code_email_states_expiry_and_secrecy(kind: EmailKind) -> None:
-    letter = FULL.write(kind, contents_of(kind))
-    for body in (letter.text, letter.html):
+    rendered = FULL.write(kind, contents_of(kind))
+    for body in (rendered.text, rendered.html):
         for said in ("042871", "26 November 2026, 10:30 UTC", "Never share"):
             assert said in body
-    assert "042871" not in letter.subject
+    assert "042871" not in rendered.subject
 
 
 def test_email_about_an_address_goes_to_that_address() -> None:
-    letter = FULL.write(EmailKind.EMAIL_CODE, contents_of(EmailKind.EMAIL_CODE))
-    assert "new@example.org" in letter.text
-    assert "maria@example.org" not in letter.text + letter.html
+    rendered = FULL.write(EmailKind.EMAIL_CODE, contents_of(EmailKind.EMAIL_CODE))
+    assert "new@example.org" in rendered.text
+    assert "maria@example.org" not in rendered.text + rendered.html
 
 
 @control("S59")
@@ -192,8 +193,8 @@ def test_times_are_in_the_hospitals_zone() -> None:
 def test_email_of_ended_prescription_has_no_code_and_states_why(status: PrescriptionStatus) -> None:
     ended = replace(PRESCRIPTION, status=status)
     assert qr_text(ended, CODES) is None
-    letter = FULL.write(EmailKind.PRESCRIPTION, prescription_contents(ended, picture_id=""))
-    for body in (letter.text, letter.html):
+    rendered = FULL.write(EmailKind.PRESCRIPTION, prescription_contents(ended, picture_id=""))
+    for body in (rendered.text, rendered.html):
         assert f"This prescription is {status.value} now" in body
         assert "cid:" not in body
         assert "Show " not in body
@@ -205,7 +206,7 @@ def test_code_that_expired_or_lost_its_key_is_not_emailed() -> None:
     assert qr_text(replace(over, as_of=CODE.expires_at - timedelta(seconds=1)), CODES) is not None
     assert qr_text(over, CODES) is None
     assert qr_text(PRESCRIPTION, QrIssuer(QrKeyRing.parse("two:" + "k" * 32), timedelta(days=7))) is None
-    letter = FULL.write(EmailKind.PRESCRIPTION, prescription_contents(over, picture_id=""))
-    assert "This email contains no QR code" in letter.text
-    assert "This email contains no QR code" in letter.html
-    assert PATIENT.reference_number in letter.text
+    rendered = FULL.write(EmailKind.PRESCRIPTION, prescription_contents(over, picture_id=""))
+    assert "This email contains no QR code" in rendered.text
+    assert "This email contains no QR code" in rendered.html
+    assert PATIENT.reference_number in rendered.text

@@ -13,18 +13,18 @@ async def stored(clinic: Clinic) -> dict[str, str]:
 
 async def test_expired_claims_are_released_and_prescriptions_expire(work: UnitOfWork, clock: SettableClock) -> None:
     clinic = await open_clinic(work, clock.clock)
-    held, lapsed, partly, past = [await clinic.prescribe() for _ in range(4)]
+    held, overdue, partly, past = [await clinic.prescribe() for _ in range(4)]
     await clinic.claim(held.id)
-    await clinic.claim(lapsed.id, lease="-1 minute")
+    await clinic.claim(overdue.id, lease="-1 minute")
     await clinic.claim(partly.id, lease="-1 minute", source="partially_dispensed")
     await clinic.alter(past.id, expires_at="now() - interval '1 second'")
-    answered = {p.id: await clinic.prescriptions.get(clinic.doctor, p.id) for p in (held, lapsed, partly, past)}
+    answered = {p.id: await clinic.prescriptions.get(clinic.doctor, p.id) for p in (held, overdue, partly, past)}
 
     await ExpiryJob(work).expire_due()
 
     assert await stored(clinic) == {
         held.number: "validated",
-        lapsed.number: "scanned",
+        overdue.number: "scanned",
         partly.number: "partially_dispensed",
         past.number: "expired",
     }

@@ -1,4 +1,4 @@
-"""Tests which rows housekeeping deletes, and which it keeps."""
+"""Tests which rows retention deletes, and which it keeps."""
 
 from datetime import timedelta
 from typing import Any
