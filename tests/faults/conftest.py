@@ -9,7 +9,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mails", type=int, default=100, help="emails of the longer runs")
     parser.addoption("--outage", type=float, default=2, help="seconds for which the mail server is away")
     parser.addoption("--sigterms", type=int, default=1, help="stops of replicas under load")
-    parser.addoption("--part-kills", type=int, default=1, help="kills of each part of an instance")
     parser.addoption("--watchers", type=int, default=100, help="watchers that never read")
 
 
@@ -36,8 +35,3 @@ def watchers(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def sigterms(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--sigterms", 1))
-
-
-@pytest.fixture
-def part_kills(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--part-kills", 1))
