@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from itertools import accumulate
 from typing import Final, Generic, Protocol, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, start_http_server
 from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -100,13 +100,54 @@ class _CallCounts(Collector):
         return [calls, seconds]
 
 
+class Occupied(Protocol):
+    """A pool of connections, as far as it is measured."""
+
+    @property
+    def size(self) -> int:
+        """The most connections at a time."""
+        ...
+
+    @property
+    def used(self) -> int:
+        """The connections in use."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """The calls that wait for a connection."""
+        ...
+
+
+class _PoolGauges(Collector):
+    """How full each pool is, read when Prometheus asks."""
+
+    def __init__(self) -> None:
+        self.pools: dict[str, Occupied] = {}
+
+    def collect(self) -> Iterable[Metric]:
+        """Returns the gauges of all pools."""
+        family = GaugeMetricFamily(
+            "medconnect_database_pool",
+            "Connections of each pool, and calls that wait for one.",
+            labels=["pool", "what"],
+        )
+        for name, pool in self.pools.items():
+            for what, count in (("size", pool.size), ("used", pool.used), ("waiting", pool.waiting)):
+                family.add_metric([name, what], count)
+        return [family]
+
+
 class Metrics:
     """The counters of one process, since its start."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._limits = LimitCounts()
         self.registry.register(self._limits)
+        self._pools = _PoolGauges()
+        self.registry.register(self._pools)
         self._calls = _CallCounts()
         self.registry.register(self._calls)
         denials = Counter(
@@ -180,6 +221,10 @@ class Metrics:
     def head_not_kept(self) -> None:
         """Counts a head of the audit that could not be written to its sink."""
         self._head_failures.inc()
+
+    def measure_pool(self, name: str, pool: Occupied) -> None:
+        """Measures a pool of connections from now on."""
+        self._pools.pools[name] = pool
 
     def database_failed(self, kind: str, sqlstate: str) -> None:
         """Counts a failure of the database."""

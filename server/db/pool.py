@@ -37,6 +37,16 @@ class Pool:
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
+    def size(self) -> int:
+        """The most connections at a time."""
+        return self._size
+
+    @property
+    def waiting(self) -> int:
+        """The number of callers that wait for a connection."""
+        return sum(not waiting.done() for waiting in list(self._waiting))
+
+    @property
     def used(self) -> int:
         """The number of connections that are in use or being opened or closed."""
         return self._open - len(self._idle)

@@ -89,6 +89,8 @@ async def core(settings: Settings, database_url: str, sealer_url: str | None = N
         issuer = QrIssuer(keys, timedelta(days=settings.qr_valid_days))
         notifications = Notifications(connector(database_url, application="medconnect-notifications"))
         ring, metrics = _key_ring(settings), Metrics()
+        for name, each in (("calls", pool), ("sealer", sealer), ("limits", limits)):
+            metrics.measure_pool(name, each)
         failed = FailureLog(metrics, clock.monotonic).note
         work = unit_of_work(pool, partial(notifications.notify, Channel.MAIL), failed=failed)
         strict = PostgresStore(unit_of_work(limits, joins=False, failed=failed))

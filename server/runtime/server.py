@@ -77,6 +77,7 @@ __all__ = [
     "background_jobs",
     "chain",
     "core",
+    "metrics_served",
     "retention",
     "serving",
     "use_cases",
@@ -135,8 +136,7 @@ async def serving(
         port = 0 if address is None else listen(server, address, settings.tls)
         if socket is not None:
             stack.enter_context(listening_on_socket(server, socket))
-        if settings.metrics_address is not None:
-            await stack.enter_async_context(core.metrics.served(settings.metrics_address))
+        await stack.enter_async_context(metrics_served(core))
         if settings.jwt_keys_file is not None:
             use, changed = services.access_tokens.use, partial(_record_new_keys, core.work)
             await stack.enter_async_context(key_file.followed(settings.jwt_keys_file, use, changed))
@@ -155,6 +155,16 @@ async def serving(
         stack.push_async_callback(state.drain)
         stack.callback(stopping.set)
         yield Server(port, services, stopping.set)
+
+
+@asynccontextmanager
+async def metrics_served(core: Core) -> AsyncIterator[None]:
+    """Serves this process's metrics until the block is left, if METRICS_ADDRESS is set. Raises OSError."""
+    if core.settings.metrics_address is None:
+        yield
+        return
+    async with core.metrics.served(core.settings.metrics_address):
+        yield
 
 
 async def _record_new_keys(work: UnitOfWork) -> None:
