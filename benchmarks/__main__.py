@@ -25,7 +25,7 @@ from benchmarks.runs import scale as scale_run
 from benchmarks.runs import smoke as smoke_run
 from benchmarks.runs import system as system_run
 from server import logs
-from server.qr.signed_code import QrKeyRing
+from server.qr.key_ring import QrKeyRing
 from server.runtime.storage import schema
 
 RESULTS: Final = Path(__file__).parent / "RESULTS.md"

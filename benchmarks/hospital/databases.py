@@ -10,7 +10,7 @@ from benchmarks.hospital.facts import OPEN_DAYS, Facts, Size
 from benchmarks.hospital.loading import Report, load, password_hash, quiet
 from benchmarks.hospital.tables import CODE_SECONDS, Rows
 from server.db.embedded.cluster import EmbeddedPostgres
-from server.qr.signed_code import QrKeyRing
+from server.qr.key_ring import QrKeyRing
 from server.runtime.storage import schema
 
 QR_KEY: Final = "one key for all benchmarks so that a seed gives the same codes"

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from benchmarks.hospital.audit import AuditRows
 from benchmarks.hospital.facts import PASSWORD, Facts, Size
 from benchmarks.hospital.tables import ITEMS, Row, Rows, TableData
-from server.qr.signed_code import QrKeyRing
+from server.qr.key_ring import QrKeyRing
 
 if TYPE_CHECKING:  # this class has type parameters in its stubs only
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -156,7 +156,7 @@ def tables_of(facts: Facts, rows: Rows) -> Iterator[TableData]:
         ),
         (
             "qr_codes",
-            "id prescription_id key_id nonce qr_hash issued_at expires_at scan_count",
+            "id prescription_id key_id nonce qr_hash issued_at expires_at scan_count text_format",
             size.prescriptions,
             rows.codes,
         ),

@@ -3,15 +3,17 @@
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 from benchmarks.hospital.facts import Facts, Kind, PrescriptionFacts, day_of, moment
 from server import name_search
+from server.clinical.entities import QrTextFormat
 from server.clinical.rules.reference_number import ALPHABET, check_character
 from server.qr import signed_code
-from server.qr.signed_code import QrContent, QrKeyRing
+from server.qr.key_ring import QrKeyRing
+from server.qr.signed_code import QrContent
 
 Row = tuple[str, ...]
 NULL: Final = "\\N"
@@ -148,10 +150,11 @@ class Rows:
         for one in self.prescription_facts():
             content = self.code_content(one)
             nonce = self.nonce(one)
-            text = signed_code.encode(content, nonce, key_id, self._keys)
+            text = self.code_text(one)
             yield (
                 *(content.code_id.hex, one.id, key_id, f"\\\\x{nonce.hex()}", signed_code.fingerprint(text)),
                 *(moment(one.created), moment(one.created + CODE_SECONDS), str(int(one.status == "dispensed"))),
+                str(QrTextFormat.LETTERS.value),
             )
 
     def log(self) -> Iterator[Row]:
@@ -230,12 +233,11 @@ class Rows:
     def code_content(self, one: PrescriptionFacts) -> QrContent:
         """Returns the content of a prescription's QR code."""
         code = self._facts.id(Kind.CODE, one.number, one.created)
-        issued = _EPOCH + timedelta(seconds=one.created)
-        return QrContent(UUID(one.id), UUID(code), issued, issued + timedelta(seconds=CODE_SECONDS))
+        return QrContent(UUID(one.id), UUID(code))
 
     def code_text(self, one: PrescriptionFacts) -> str:
         """Returns the text of a prescription's QR code, as a pharmacy scans it."""
-        return signed_code.encode(self.code_content(one), self.nonce(one), None, self._keys)
+        return signed_code.encode(self.code_content(one), self.nonce(one), self._keys.key_ids[0], self._keys)
 
     def full_name(self, account: int) -> str:
         """Returns the name of an account's owner."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from uuid import UUID
 
 from server.patient_details import Gender
@@ -131,6 +131,13 @@ class PrescriptionItem:
         return self.quantity - self.dispensed_quantity
 
 
+class QrTextFormat(IntEnum):
+    """The format of a code's text."""
+
+    MC1 = 1
+    LETTERS = 2
+
+
 @dataclass(frozen=True, slots=True)
 class QrCode:
     """A QR code by the values from which its text is rebuilt; the text itself is never stored."""
@@ -144,6 +151,7 @@ class QrCode:
     expires_at: datetime
     replaced_at: datetime | None
     scan_count: int
+    text_format: QrTextFormat
 
 
 @dataclass(frozen=True, slots=True)

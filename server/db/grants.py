@@ -65,7 +65,9 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "id prescription_id position medicine_name dosage frequency quantity instructions route duration_days",
             "dispensed_quantity",
         ),
-        "qr_codes": _rights("id prescription_id key_id nonce qr_hash issued_at expires_at", "replaced_at scan_count"),
+        "qr_codes": _rights(
+            "id prescription_id key_id nonce qr_hash issued_at expires_at text_format", "replaced_at scan_count"
+        ),
         "users": _rights(
             "id email new_email password_hash full_name name_words phone role status license_number specialization "
             "hospital_name pharmacy_name pharmacy_address",

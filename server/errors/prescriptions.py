@@ -8,7 +8,7 @@ class QrCodeInvalid(InvalidArgument):
     """The text is not a QR code of this service, or is damaged: one error for every kind of damage."""
 
     reason = Reason.QR_CODE_INVALID
-    message = "This is not a valid MedConnect QR code."
+    message = "This is not a valid MedConnect QR code. If it is undamaged, check the keyboard setting of the scanner."
 
     def __init__(self) -> None:
         super().__init__(violations=[FieldViolation("qrCode", self.message)])

@@ -18,12 +18,11 @@ from typing import Final, Literal
 from qrcode.main import QRCode
 from qrcode.util import QRData
 
-from server.qr.codewords import LEVEL, codewords
+from server.qr.codewords import LEVEL, codewords, data_of
 
 QUIET_ZONE_MODULES: Final = 4
 WIDTH_PIXELS: Final = 450
 
-_BYTE_MODE: Final[Literal[4]] = 4  # holds any text; qrcode would also try the modes for digits and capitals
 _MASK: Final = 2  # any mask is legal (ISO/IEC 18004); choosing the best of all eight takes three times longer
 _BLACK_ON_WHITE: Final = "\x1b[38;5;16;48;5;231m"
 _RESET: Final = "\x1b[0m"
@@ -90,8 +89,8 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def _modules(text: str) -> list[str]:
     """Returns the rows of modules ("1" is dark), including the quiet zone."""
-    data = text.encode()
-    layout = _layout(_version(len(data)))
+    data = data_of(text)
+    layout = _layout(_version(data.mode, data.count))
     placed = codewords(data, layout.version)
     bits = f"{int.from_bytes(placed, 'big'):0{len(placed) * 8}b}"
     modules = "".join(layout.pick(f"{bits}{bits.translate(_FLIPPED)}01"))
@@ -111,10 +110,10 @@ class _Layout:
 
 
 @lru_cache
-def _version(length: int) -> int:
-    """Returns the smallest version that holds this number of bytes."""
+def _version(mode: Literal[2, 4], count: int) -> int:
+    """Returns the smallest version that holds this number of characters or bytes."""
     code = QRCode(error_correction=LEVEL)
-    code.add_data(QRData(bytes(length), _BYTE_MODE, check_data=False))
+    code.add_data(QRData(b"0" * count, mode, check_data=False))
     return int(code.best_fit())
 
 
@@ -125,7 +124,7 @@ def _layout(version: int) -> _Layout:
     In a code of zero bits, a dark module is a pattern or a masked bit. Each further code contains one binary digit of
     every bit's number, counted from 1, so the modules that change between them spell the number of their bit.
     """
-    count = len(codewords(b"", version)) * 8
+    count = 8 * len(codewords(data_of(""), version))
     blank = _drawn(version, 0, count)
     numbers = [0] * len(blank)
     for digit in range(count.bit_length()):

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from server.auth.tokens import key_file
 from server.config.settings import Settings
-from server.qr.signed_code import secrets_of
+from server.qr.key_ring import secrets_of
 
 LEAST_DIFFERENT_BYTES: Final = 16
 """The minimum of distinct bytes in a secret; 32 random bytes have fewer about once in 10 ** 12 times."""

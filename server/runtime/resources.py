@@ -28,7 +28,7 @@ from server.db.pool import Pool
 from server.db.unit_of_work import UnitOfWork
 from server.metrics import Metrics
 from server.outbox.sealed_codes import CodeSeal
-from server.qr.signed_code import QrKeyRing
+from server.qr.key_ring import QrKeyRing
 from server.rate_limits.budgets import SHARED
 from server.rate_limits.postgres_store import PostgresStore
 from server.rate_limits.rate_limiter import RateLimiter

@@ -9,7 +9,7 @@ from server.auth.tokens import key_file
 from server.config.settings import ConfigurationWrong, Settings, files_with_secrets, read_leniently, socket_of
 from server.errors import ValidationFailed
 from server.mailer.message import sender_domain
-from server.qr.signed_code import QrKeyRing
+from server.qr.key_ring import QrKeyRing
 from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks
 from server.runtime import production

@@ -17,7 +17,7 @@ from server.audit.verification import verify
 from server.clinical.rules.reference_number import normalize
 from server.db.metadata import metadata
 from server.qr import signed_code
-from server.qr.signed_code import QrKeyRing
+from server.qr.key_ring import QrKeyRing
 from tests.fixtures.database import committing_work
 
 DAY = date(2026, 1, 31)

@@ -27,6 +27,9 @@ CODE = "MC1.k1." + "x" * 100
     [
         (CODE, Kind.CODE),
         (f"  {CODE}\r", Kind.CODE),
+        ("RX" + "B" * 120, Kind.CODE),
+        ("$A&RX" + "B" * 120, Kind.CODE),
+        ("?C&:k&:" + "x" * 91, Kind.CODE),
         (f"\ufeff{CODE}\u200b", Kind.CODE),
         ("\u202aPAT-20261122-7K3M9QTD\u202c", Kind.REFERENCE),
         ("rx-20261122-7k3m9qtd", Kind.REFERENCE),

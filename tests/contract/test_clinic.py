@@ -192,7 +192,7 @@ def test_qr_code_is_returned_drawn_replaced_and_emailed(actors: Actors, patient:
     path = f"/qr-codes/{actors.prescribe(patient.patient_id).id}"
     shown = succeeded(actors, 200, "QR code retrieved successfully", f"GET {path}", patient)
     picture = base64.b64decode(shown["qrCodeImage"].removeprefix("data:image/png;base64,"), validate=True)
-    assert shown.pop("qrCode").startswith("MC1.")
+    assert shown.pop("qrCode").startswith("RX")
     assert shown == {"qrCodeImage": TEXT, **qr_code()}
     drawn = actors.http.get(f"{path}/image", headers=patient.headers)
     assert (drawn.status_code, drawn.headers["content-type"], drawn.content) == (200, "image/png", picture)

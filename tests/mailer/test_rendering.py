@@ -12,7 +12,7 @@ from server.clinical.services.qr_issuer import QrIssuer
 from server.mailer.qr_codes import qr_text
 from server.mailer.rendering import EmailRenderer, TemplateData
 from server.outbox.entities import EmailKind
-from server.qr.signed_code import QrKeyRing
+from server.qr.key_ring import QrKeyRing
 from tests.fixtures.cells import cells
 from tests.fixtures.proofs import control
 from tests.fixtures.rendered_emails import (

@@ -1,11 +1,15 @@
 """Tests new codes and the texts of stored codes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from server.clinical.entities import QrTextFormat
 from server.clinical.services.qr_issuer import QrIssuer
-from server.qr import signed_code
-from server.qr.signed_code import QrContent, QrKeyRing
+from server.qr import mc1, signed_code
+from server.qr.key_ring import QrKeyRing
+from server.qr.mc1 import Mc1Content
+from server.qr.signed_code import QrContent
 
 FIRST = "k1:a-secret-for-tests-that-is-long-enough"
 SECOND = "k2:another-secret-for-tests-that-is-long"
@@ -22,10 +26,16 @@ def test_code_text_decodes_to_the_stored_values() -> None:
     prescription_id = uuid4()
     code = issuer().issue(prescription_id, NOW, FAR)
     text = issuer().text(code)
-    assert signed_code.decode(text, QrKeyRing.parse(FIRST)) == QrContent(
-        prescription_id, code.id, code.issued_at, code.expires_at
-    )
+    assert signed_code.decode(text, QrKeyRing.parse(FIRST)) == QrContent(prescription_id, code.id)
     assert code.qr_hash == signed_code.fingerprint(text)
+
+
+def test_a_code_of_the_first_format_keeps_its_text() -> None:
+    keys, old = QrKeyRing.parse(FIRST), issuer().issue(uuid4(), NOW, FAR)
+    content = Mc1Content(old.prescription_id, old.id, old.issued_at, old.expires_at)
+    text = issuer().text(replace(old, text_format=QrTextFormat.MC1))
+    assert text == mc1.encode(content, old.nonce, "k1", keys)
+    assert signed_code.decode(text, keys) == QrContent(old.prescription_id, old.id)
 
 
 def test_a_code_lives_as_long_as_is_set_in_whole_seconds() -> None:

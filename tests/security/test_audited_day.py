@@ -1,5 +1,6 @@
 """S48: forty calls of a day, ten of them refused, leave exactly forty records, without any health data."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +11,7 @@ from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import visit_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
+from server.qr import signed_code
 from tests.fixtures.actors import PASSWORD, Actor, Actors
 from tests.fixtures.proofs import control
 from tests.fixtures.records import Records
@@ -20,7 +22,8 @@ from tests.rpc.signed_in_stage import Prescription, dispense_line
 REASON: Final = "Not what was meant"
 DIAGNOSIS: Final = "Fluenza"
 NO_NUMBER: Final = "RX-20260101-00000000"
-WORDS: Final = ("Dayman", "Codeine", DIAGNOSIS, "Cough", "Day Street", "MC1.", REASON, "5550101", PASSWORD)
+QR_TEXT: Final = rf"MC1\.|[{signed_code.LETTERS}]{{40}}"
+WORDS: Final = ("Dayman", "Codeine", DIAGNOSIS, "Cough", "Day Street", REASON, "5550101", PASSWORD)
 REFUSED: Final[Mapping[str, str]] = {
     "INVALID_CREDENTIALS": "failure",
     "PRESCRIPTION_DISPENSED": "failure",
@@ -214,6 +217,7 @@ def test_forty_calls_leave_forty_records_without_health(actors: Actors) -> None:
     assert [told(entry) for entry in reversed(listed) if entry["id"] in ids] == expected
     assert {entry["purpose"] == PURPOSES[entry.get("actorRole")] for entry in listed} == {True}
     assert [word for word in WORDS if word in repr(written)] == []
+    assert re.findall(QR_TEXT, repr(written)) == []
 
 
 def record_of(step: Step, request_id: str) -> tuple[Any, ...]:

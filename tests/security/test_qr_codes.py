@@ -1,12 +1,10 @@
 """QR codes in use: rotated keys, expired codes, and one answer for every kind of damage."""
 
-from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 
-from server.clock import Clock
 from server.date_range import Period
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
@@ -14,7 +12,8 @@ from server.errors import DeclaredError, QrCodeExpired, QrCodeInvalid, QrCodeRep
 from server.pharmacy.entities import HistoryFilter
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.qr import signed_code
-from server.qr.signed_code import QrContent, QrKeyRing
+from server.qr.key_ring import QrKeyRing
+from server.qr.signed_code import QrContent
 from tests.fixtures.actors import Actors
 from tests.fixtures.pharmacy import QR_KEYS, QR_SECRET, PharmacyPeople, Written, a_service
 from tests.fixtures.pharmacy_steps import ENDS, FIRST_PAGE, alter, current, run
@@ -27,9 +26,8 @@ NEW_SECRET = "another-secret-for-tests-that-is-long"
 
 
 def sealed(prescription_id: UUID, code_id: UUID, keys: QrKeyRing = QR_KEYS) -> str:
-    moment = Clock().now()
-    content = QrContent(prescription_id, code_id, moment, moment + timedelta(days=7))
-    return signed_code.encode(content, signed_code.new_nonce(), None, keys)
+    content = QrContent(prescription_id, code_id)
+    return signed_code.encode(content, signed_code.new_nonce(), keys.key_ids[0], keys)
 
 
 @control("S44")
@@ -40,7 +38,7 @@ async def test_old_codes_scan_until_their_key_is_removed(
     rotated = QrKeyRing.parse(f"k2:{NEW_SECRET},{old_kid}:{QR_SECRET}")
     found = await a_service(work, keys=rotated).scan(pharmacy_people.pharmacist, written.qr_text)
     assert found.prescription.qr_code.scan_count == 1
-    assert sealed(written.id, written.code_id, rotated).startswith("MC1.k2.")
+    assert signed_code.decode(sealed(written.id, written.code_id, rotated), QrKeyRing.parse(f"k2:{NEW_SECRET}"))
 
     retired = a_service(work, keys=QrKeyRing.parse(f"k2:{NEW_SECRET}"))
     refusals = set()
@@ -55,14 +53,14 @@ async def test_old_codes_scan_until_their_key_is_removed(
 @pytest.mark.parametrize("face", FACES)
 def test_every_damage_is_answered_alike(actors: Actors, face: str) -> None:
     text = actors.qr_text(actors.prescribe(actors.new_patient().patient_id).id)
-    version, kid, body = text.split(".")
+    body = text.removeprefix("RX")
     damaged = [
-        *(text[:place] + ("B" if text[place] == "A" else "A") + text[place + 1 :] for place in range(0, len(text), 9)),
+        *(text[:place] + ("B" if text[place] == "X" else "X") + text[place + 1 :] for place in range(0, len(text), 9)),
         *(text[:-cut] for cut in (1, 2, 40, len(text) - 1)),
-        *(text + more for more in ("A", "=", ".", "\u00e9")),
-        f"MC2.{kid}.{body}",
-        f"{version}.unknown.{body}",
-        f"{version}.{kid}.{body[16:]}{body[:16]}",
+        *(text + more for more in ("B", "A", "7", "\u00e9\u00e9\u00e9")),
+        f"MC1.k1.{body[:91]}",
+        f"MC2{body}",
+        f"RX{body[16:]}{body[:16]}",
         sealed(new_id(), new_id(), QrKeyRing.parse("0" * 32)),
         "x",
     ]

@@ -1,12 +1,10 @@
 """Tests scanning on a real database: accepted codes, changed rows and counters."""
 
-from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from server.clinical.entities import PrescriptionStatus
-from server.clock import Clock
 from server.date_range import Period
 from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
@@ -51,9 +49,8 @@ async def test_claimed_prescription_is_dispensed_only_by_its_holder(
 
 
 def sealed(prescription_id: UUID, code_id: UUID) -> str:
-    moment = Clock().now()
-    content = QrContent(prescription_id, code_id, moment, moment + timedelta(days=7))
-    return signed_code.encode(content, signed_code.new_nonce(), None, QR_KEYS)
+    content = QrContent(prescription_id, code_id)
+    return signed_code.encode(content, signed_code.new_nonce(), QR_KEYS.key_ids[0], QR_KEYS)
 
 
 async def test_a_code_that_the_database_does_not_know_is_invalid(

@@ -212,7 +212,7 @@ def test_a_picture_is_dropped_or_pasted(
         (b"%PDF-1.7 a letter", "not a picture"),
         (saved(Image.new("L", SCREEN, 200)), "No QR code was found"),
         (picture.png(FOREIGN), "does not belong to a prescription"),
-        (picture.png("MC1.a.b"), "This is not a valid MedConnect QR code."),
+        (picture.png("RX" + "B" * 120), "This is not a valid MedConnect QR code."),
     ],
     ids=["no picture", "no code", "another code", "a forged code"],
 )

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from server.clinical.entities import QrCode
+from server.clinical.entities import QrCode, QrTextFormat
 from server.db.identifiers import new_id
-from server.qr import signed_code
-from server.qr.signed_code import QrContent, QrKeyRing
+from server.qr import mc1, signed_code
+from server.qr.key_ring import QrKeyRing
+from server.qr.mc1 import Mc1Content
+from server.qr.signed_code import QrContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +21,21 @@ class QrIssuer:
     """How long a code can be scanned, at most until its prescription expires."""
 
     def issue(self, prescription_id: UUID, now: datetime, prescription_expires_at: datetime) -> QrCode:
-        """Returns a new code, not stored yet. Its times are whole seconds, because its text holds no fractions."""
+        """Returns a new code, not stored yet. Its times are whole seconds."""
+        content = QrContent(prescription_id, new_id())
+        nonce, key_id = signed_code.new_nonce(), self.keys.key_ids[0]
         issued_at = now.replace(microsecond=0)
-        content = QrContent(
-            prescription_id=prescription_id,
-            code_id=new_id(),
-            issued_at=issued_at,
-            expires_at=min(issued_at + self.valid, prescription_expires_at.replace(microsecond=0)),
-        )
-        nonce = signed_code.new_nonce()
-        key_id = self.keys.key_ids[0]
         return QrCode(
             id=content.code_id,
             prescription_id=prescription_id,
             key_id=key_id,
             nonce=nonce,
             qr_hash=signed_code.fingerprint(signed_code.encode(content, nonce, key_id, self.keys)),
-            issued_at=content.issued_at,
-            expires_at=content.expires_at,
+            issued_at=issued_at,
+            expires_at=min(issued_at + self.valid, prescription_expires_at.replace(microsecond=0)),
             replaced_at=None,
             scan_count=0,
+            text_format=QrTextFormat.LETTERS,
         )
 
     def can_read(self, code: QrCode) -> bool:
@@ -47,5 +44,7 @@ class QrIssuer:
 
     def text(self, code: QrCode) -> str:
         """Returns the text of a stored code for which `can_read` holds."""
-        content = QrContent(code.prescription_id, code.id, code.issued_at, code.expires_at)
-        return signed_code.encode(content, code.nonce, code.key_id, self.keys)
+        if code.text_format is QrTextFormat.MC1:
+            old = Mc1Content(code.prescription_id, code.id, code.issued_at, code.expires_at)
+            return mc1.encode(old, code.nonce, code.key_id, self.keys)
+        return signed_code.encode(QrContent(code.prescription_id, code.id), code.nonce, code.key_id, self.keys)

@@ -9,6 +9,7 @@ from server.clinical.entities import (
     PrescriptionItem,
     PrescriptionStatus,
     QrCode,
+    QrTextFormat,
 )
 from server.db.connection import Row, read_id
 
@@ -64,4 +65,5 @@ def _qr_code(row: Row) -> QrCode:
         row["code_expires_at"],
         None,
         row["scan_count"],
+        QrTextFormat(row["text_format"]),
     )

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from server.clinical.entities import QrCode
+from server.clinical.entities import QrCode, QrTextFormat
 from server.clinical.storage.tables import qr_codes
 from server.db.connection import Connection
 
@@ -18,6 +18,7 @@ _GET = select(
     qr_codes.c.expires_at,
     qr_codes.c.replaced_at,
     qr_codes.c.scan_count,
+    qr_codes.c.text_format,
 ).where(qr_codes.c.id == bindparam("code_id"))
 _COUNT_SCAN = (
     update(qr_codes)
@@ -42,7 +43,7 @@ class QrCodeRepository:
     async def get(self, code_id: UUID) -> QrCode | None:
         """Returns the code, open or replaced; None if it was never issued."""
         row = await self._connection.first(_GET, {"code_id": code_id})
-        return None if row is None else QrCode(*row)
+        return None if row is None else QrCode(**{**row, "text_format": QrTextFormat(row["text_format"])})
 
     async def count_scan(self, code_id: UUID) -> int:
         """Counts a scan of the code and returns the new number of scans."""
@@ -59,6 +60,7 @@ class QrCodeRepository:
             "qr_hash": code.qr_hash,
             "issued_at": code.issued_at,
             "expires_at": code.expires_at,
+            "text_format": code.text_format,
         }
         await self._connection.execute(_OPEN, values)
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     LargeBinary,
     Lateral,
     Select,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -189,6 +190,7 @@ qr_codes = Table(
     timestamp_column("expires_at"),
     timestamp_column("replaced_at", nullable=True),
     Column("scan_count", Integer, nullable=False, server_default=text("0")),
+    Column("text_format", SmallInteger, nullable=False, server_default=text("1")),
     CheckConstraint("scan_count >= 0", name="scan_count"),
     Index("uq_qr_codes_open", "prescription_id", unique=True, postgresql_where=text("replaced_at IS NULL")),
 )
@@ -285,6 +287,7 @@ select_prescription: Select[Any] = select(
     qr_codes.c.issued_at,
     qr_codes.c.expires_at.label("code_expires_at"),
     qr_codes.c.scan_count,
+    qr_codes.c.text_format,
     prescriptions.c.created_at,
     prescriptions.c.expires_at,
     changed_now.label("changed_at"),

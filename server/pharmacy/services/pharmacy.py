@@ -41,7 +41,8 @@ from server.pharmacy.rules import claims, dispensing
 from server.pharmacy.services.lookup_misses import LookupMisses
 from server.pharmacy.storage.pharmacy import PharmacyRepository
 from server.qr import signed_code
-from server.qr.signed_code import QrContent, QrKeyRing
+from server.qr.key_ring import QrKeyRing
+from server.qr.signed_code import QrContent
 
 _RESOURCE: Final = "prescription"
 

@@ -71,7 +71,7 @@ class QrCode:
     qr_code_image: str
     """A PNG as a `data:` URL."""
     qr_code: str
-    """The text of the code, `MC1.…`."""
+    """The text of the code."""
     qr_hash: str
     expires_at: datetime
     scan_count: int

@@ -13,7 +13,9 @@ from typing import Final
 from medconnect_client import DispenseLine
 from medconnect_client.models import PrescriptionItem
 
-QR_PREFIX: Final = "MC1."
+_CODE: Final = re.compile(r"MC1\..*|RX[B-X]{120}", re.IGNORECASE)
+_LONGEST_NUMBER: Final = 40
+"""Twenty characters, each with a space or an invisible character behind it."""
 REFERENCE: Final = re.compile(r"(RX|PAT)[0-9A-Z]{16}")
 WHOLE: Final = re.compile(r"(\d+)(?:[.,]0{1,2})?")
 """A whole number, perhaps with decimals that are zero; `1,000` is none, because it may mean a thousand."""
@@ -50,6 +52,11 @@ def typed(text: str) -> str:
     return "".join(character for character in text if unicodedata.category(character) != "Cf").strip()
 
 
+def is_code(text: str) -> bool:
+    """Returns whether a text has the form of a prescription's QR code, as a camera reads it."""
+    return _CODE.fullmatch(text) is not None
+
+
 def is_reference(text: str) -> bool:
     """Returns whether the letters and digits of a text have the form of a number, which the server then reads."""
     narrow = unicodedata.normalize("NFKC", text)
@@ -60,13 +67,15 @@ def is_reference(text: str) -> bool:
 def read_entry(text: str) -> Entry:
     """Parses an entry of the main prompt. Raises EntryWrong."""
     text = typed(text).strip("'\"")
-    if text.upper().startswith(QR_PREFIX):
+    if is_code(text):
         return Entry(Kind.CODE, text)
     if is_reference(text):
         return Entry(Kind.REFERENCE, text)
     path = Path(text).expanduser()
     if path.suffix.lower() in PICTURES:
         return Entry(Kind.PICTURE, str(path))
+    if len(text) > _LONGEST_NUMBER:  # only a code is as long; the service tells whether it is damaged
+        return Entry(Kind.CODE, text)
     raise EntryWrong("This is not a QR code, a number (RX-… or PAT-…) or a picture.")
 
 
@@ -109,7 +118,7 @@ def read_day(text: str) -> date:
 def read_batch(text: str) -> str:
     """Parses a batch number. Raises EntryWrong."""
     text = typed(text)
-    if not text or text.upper().startswith(QR_PREFIX):
+    if not text or is_code(text):
         raise EntryWrong("Enter the batch number printed on the package.")
     return text
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from medconnect_client.terminal.entries import QR_PREFIX, EntryWrong
+from medconnect_client.terminal.entries import EntryWrong, is_code
 
 
 def read_picture(path: Path) -> str:
@@ -17,7 +17,7 @@ def read_picture(path: Path) -> str:
             found = zxingcpp.read_barcodes(picture)
     except (OSError, UnidentifiedImageError):
         raise EntryWrong(f"{path} cannot be read as a picture.") from None
-    texts = {code.text for code in found if code.text.startswith(QR_PREFIX)}
+    texts = {code.text for code in found if is_code(code.text)}
     if len(texts) != 1:
         raise EntryWrong(f"{path} contains {len(texts) or 'no'} QR codes of prescriptions; it must contain one.")
     return str(texts.pop())

@@ -56,7 +56,7 @@ class GetQrCodeResponse(_message.Message):
     qr_code_image: _builtins.str
     """The image, a PNG as a `data:` URL."""
     qr_code: _builtins.str
-    """The text that the image encodes, `MC1.…`."""
+    """The text that the image encodes: 122 capital letters, or `MC1.…` if the code was issued before them."""
     qr_hash: _builtins.str
     """The first 32 hexadecimal digits of the SHA-256 of the text."""
     scan_count: _builtins.int

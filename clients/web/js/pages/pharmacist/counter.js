@@ -3,7 +3,7 @@ import { asFailure } from "../../http.js";
 import { Camera } from "../../qr/camera.js";
 import { Picture } from "../../qr/picture.js";
 import { html, nothing, problem } from "../../view.js";
-import { isCode, isNumber, lookUp, scan, typed } from "./found.js";
+import { isCode, isNumber, isScanned, lookUp, scan, typed } from "./found.js";
 
 const ADVICE = {
   QR_CODE_REPLACED: "Ask for the current code, or enter the prescription number.",
@@ -12,7 +12,7 @@ const ADVICE = {
 
 export default function open(page) {
   let refused = null;
-  const find = async (text) => page.go(`/counter/${encodeURIComponent(await (isCode(text) ? scan(text) : lookUp(text)))}`);
+  const find = async (text) => page.go(`/counter/${encodeURIComponent(await (isScanned(text) ? scan(text) : lookUp(text)))}`);
   const seen = (text) => {
     if (isCode(text)) found(text);
     return isCode(text);
@@ -69,7 +69,7 @@ class TabAsEnter {
   pressed = ({ key, shiftKey, target }) => {
     if (key !== "Tab" || shiftKey || !this.#isNew || target.name !== "referenceNumber") return;
     const text = typed(target.value);
-    if (!isCode(text) && !isNumber(text)) return;
+    if (!isScanned(text) && !isNumber(text)) return;
     this.#isNew = false;
     target.form.requestSubmit();
   };

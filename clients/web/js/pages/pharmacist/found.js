@@ -2,6 +2,9 @@
 
 import { write } from "../../api.js";
 
+/** Twenty characters, each with a space or an invisible character behind it. */
+const LONGEST_NUMBER = 40;
+
 /** The last result that is not shown yet: `{prescriptions: [{prescription, canDispense}], hasMore}` by number. */
 const results = new Map();
 
@@ -30,9 +33,14 @@ export async function findByNumber(number) {
   return found;
 }
 
-/** Returns true if a text has the form of a prescription's QR code. */
+/** Returns true if a text has the form of a prescription's QR code, as a camera reads it. */
 export function isCode(text) {
-  return text.startsWith("MC1.");
+  return /^(MC1\.|RX[B-X]{120}$)/.test(text);
+}
+
+/** Returns true if a typed text can only be a QR code, perhaps a damaged one: it is longer than every number. */
+export function isScanned(text) {
+  return isCode(text) || text.length > LONGEST_NUMBER;
 }
 
 /** Returns true if a text has the form of a number, however it is written; the service reads the number itself. */
