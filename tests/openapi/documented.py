@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from jsonschema import Draft202012Validator
-
 from protos.edge_tables import GENERATED
 
 JSON: Final = "application/json"
@@ -62,6 +60,8 @@ class Document:
     def problems(self, schema: Mapping[str, Any], value: Any) -> list[str]:
         """Returns the violations of one of the document's schemas by a value."""
         rooted = {**schema, "components": self.document["components"]}
+        from jsonschema import Draft202012Validator  # it builds 38 parsers, in each process that collects the tests
+
         validator = Draft202012Validator(rooted, format_checker=Draft202012Validator.FORMAT_CHECKER)
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 

@@ -5,18 +5,18 @@ the instance. `pytest tests/openapi --api-examples=200 -s` makes 200 for each op
 counts the responses by status.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import requests
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition
-from schemathesis import Case, GenerationMode
 
 from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.cells import cells
@@ -25,12 +25,23 @@ from tests.openapi.documented import EVENTS, read_document
 from tests.openapi.plays import Plays
 from tests.rpc.methods import RPCS
 
+if TYPE_CHECKING:
+    from schemathesis import Case
+    from schemathesis.schemas import APIOperationMap
+
 OWN_TURNS: Final = 4
 """The weight of the permitted caller among all callers; the others, mostly refused, have weight 1 each."""
 UNAVAILABLE: Final = 503
 
 DOCUMENT = read_document()
-CALLS = schemathesis.openapi.from_dict(dict(DOCUMENT.document))
+
+
+@pytest.fixture(scope="module")
+def calls() -> Mapping[str, APIOperationMap]:
+    """Returns the operations by path and verb. Each process collects this module, and the import takes 3 s."""
+    from schemathesis import openapi
+
+    return openapi.from_dict(dict(DOCUMENT.document))
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +74,7 @@ def tally() -> Iterator[Counter[int]]:
 @cells("name", RPCS)
 def test_every_call_is_answered_as_documented(
     actors: Actors,
+    calls: Mapping[str, APIOperationMap],
     plays: Plays,
     one_of_each_role: list[Actor | None],
     http: requests.Session,
@@ -70,8 +82,10 @@ def test_every_call_is_answered_as_documented(
     api_examples: int,
     name: str,
 ) -> None:
+    from schemathesis import GenerationMode
+
     known, own = plays.known(name)
-    operation = CALLS[DOCUMENT.operations[name].path][DOCUMENT.operations[name].verb]
+    operation = calls[DOCUMENT.operations[name].path][DOCUMENT.operations[name].verb]
 
     @settings(
         max_examples=api_examples,
