@@ -1,4 +1,4 @@
-"""The MedConnect server: four gRPC services on PostgreSQL, their email worker and their REST edge."""
+"""The MedConnect server: five gRPC services on PostgreSQL, their email worker and their REST edge."""
 
 import os
 

@@ -42,6 +42,9 @@ SAMPLES: Final[dict[str, Any]] = {
     "version": 3,
     "requiresOtp": True,
     "status": "completed",
+    "challenge": "q7Lr0W2mXcN5uTb8VdKf3sZyHj6PaGe1oRi9tBk4hwQ",
+    "expiresAt": "2026-12-01T10:30:00.000Z",
+    "kinds": "totp",
 }
 COMMENT: Final = re.compile(r"((?:^ *//.*\n)+) *ERROR_REASON_(\w+) = ", re.MULTILINE)
 

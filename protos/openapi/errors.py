@@ -74,9 +74,12 @@ SHARED_TYPES = (*EVERY_CALL, *WITH_BODY, "UNAUTHENTICATED")
 TEXT: Schema = {"type": "string"}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
 MEMBERS: Mapping[str, Schema] = {
+    "challenge": TEXT,
     "changedAt": MOMENT,
     "claimExpiresAt": MOMENT,
     "expiredAt": MOMENT,
+    "expiresAt": MOMENT,
+    "kinds": TEXT,
     "limit": TEXT,
     "pharmacyName": TEXT,
     "pharmacyPhone": TEXT,

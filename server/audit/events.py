@@ -95,6 +95,12 @@ class AuditEvent(StrEnum):
     OTHER_SESSIONS_ENDED = "other_sessions_ended", Action.EXECUTE
     ACCOUNT_SESSIONS_LISTED = "account_sessions_listed", Action.READ
     ACCOUNT_SESSIONS_ENDED = "account_sessions_ended", Action.UPDATE
+    SECOND_FACTOR_ENROLMENT_STARTED = "second_factor_enrolment_started", Action.EXECUTE
+    SECOND_FACTOR_ADDED = "second_factor_added", Action.UPDATE
+    SECOND_FACTOR_REMOVED = "second_factor_removed", Action.UPDATE
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed", Action.UPDATE
+    SECOND_FACTOR_VERIFIED = "second_factor_verified", Action.EXECUTE
+    ACCOUNT_SECOND_FACTORS_RESET = "account_second_factors_reset", Action.UPDATE
 
 
 PURPOSES: Final[Mapping[Role, str]] = {

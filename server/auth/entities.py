@@ -58,6 +58,10 @@ class Credentials:
     user: User
     password_hash: str | None
     """None: the owner has not set a password yet, so signing in is not possible."""
+    has_second_factor: bool
+    """Whether signing in needs a second factor too."""
+    reset_allowed: bool
+    """Whether an admin currently allows that an emailed code alone sets a new password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +221,64 @@ class PresentedToken:
     """The token was not used in time and has expired."""
     repeatable: bool
     """The token was used within REPEAT_WINDOW and its successor was not: the response may have been lost."""
+
+
+class FactorKind(StrEnum):
+    """The kind of a second factor."""
+
+    TOTP = "totp"
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """A second factor as its owner sees it."""
+
+    id: UUID
+    kind: FactorKind
+    label: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AppSecret:
+    """The secret of an authenticator app, sealed."""
+
+    factor_id: UUID
+    sealed: bytes = field(repr=False)
+    last_step: int | None
+    """The time step of the last code that was used."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactors:
+    """The second factors of an account."""
+
+    factors: tuple[SecondFactor, ...]
+    recovery_codes_left: int
+    required: bool
+    """Whether the account must have a second factor."""
+    required_from: datetime | None
+    """The time from which it can do nothing without one; None unless it must have one and has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewApp:
+    """The values that an authenticator app needs; shown once."""
+
+    factor_id: UUID
+    secret: str = field(repr=False)
+    """In base32."""
+    address: str = field(repr=False)
+    """The `otpauth:` address."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactorState:
+    """An account's second factor, as a session and the policy see it."""
+
+    enrolled: bool
+    fresh: bool
+    """Whether it was verified in the session within FRESH_FOR."""
+    without_for: timedelta
+    """The time since the grace time of an account without a factor began."""

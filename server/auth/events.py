@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from server.auth.entities import User
@@ -58,3 +59,25 @@ class PasswordChanged(AccountEvent):
     """A new password was set."""
 
     type = EventType.PASSWORD_CHANGED
+
+
+class FactorChange(StrEnum):
+    """A change of an account's second factors."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    RESET = "reset"
+    """An admin removed all."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactorChanged(AccountEvent):
+    """A second factor was added or removed."""
+
+    type = EventType.SECOND_FACTOR_CHANGED
+    change: FactorChange
+
+    @property
+    def payload(self) -> Mapping[str, object]:
+        """Returns that a factor was added or removed, or that all were reset."""
+        return {"change": self.change.value}

@@ -120,6 +120,10 @@ class Settings(BaseSettings):
 
     staff_idle_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     """The idle timeout of a session of a doctor, pharmacist or admin, in minutes."""
+    staff_second_factor: Literal["required", "offered"] | None = None
+    """Whether doctors, pharmacists and admins must have a second factor; none: required in production only."""
+    staff_second_factor_grace_days: Annotated[int, Field(ge=0, le=365)] = 14
+    """How many days an account may do without a required second factor, from its creation."""
     registration_confirm_email: bool | None = None
     """True if registration must be confirmed by an emailed code; none: in production only, which refuses false."""
 
@@ -159,6 +163,8 @@ class Settings(BaseSettings):
 
     prescription_valid_days: Annotated[int, Field(ge=1, le=366)] = 30
     qr_valid_days: Annotated[int, Field(ge=1, le=366)] = 7
+    controlled_medicines: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names of medicines whose prescription needs a recently verified second factor, separated by commas."""
     claim_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     """The duration of a pharmacist's claim, in minutes."""
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
@@ -177,7 +183,7 @@ class Settings(BaseSettings):
     def _redis(cls, value: SecretStr | None) -> SecretStr | None:
         return url(value, "redis://", "rediss://", "unix://")
 
-    @field_validator("cors_origins", "rate_limit_networks", mode="before")
+    @field_validator("controlled_medicines", "cors_origins", "rate_limit_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, (v.strip() for v in value.split(",")))) if isinstance(value, str) else value
@@ -221,6 +227,11 @@ class Settings(BaseSettings):
     def confirms_email(self) -> bool:
         """True if registration requires an emailed code."""
         return self.production if self.registration_confirm_email is None else self.registration_confirm_email
+
+    @property
+    def requires_second_factor(self) -> bool:
+        """True if doctors, pharmacists and admins must have a second factor."""
+        return self.production if self.staff_second_factor is None else self.staff_second_factor == "required"
 
     @property
     def serves_api_docs(self) -> bool:

@@ -72,7 +72,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "id email new_email password_hash full_name name_words phone role status license_number specialization "
             "hospital_name pharmacy_name pharmacy_address",
             "email new_email password_hash full_name name_words phone status hospital_name pharmacy_name "
-            "pharmacy_address status_changed_at deactivated_from",
+            "pharmacy_address status_changed_at deactivated_from password_reset_until",
         ),
         "organisations": _rights("id kind name address match_key"),
         "memberships": _rights("id user_id organisation_id member_right"),
@@ -84,7 +84,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         # Rows expire or finish, and are deleted.
         "sessions": _rights(
             "id user_id expires_at device address organisation_id",
-            "revoked_at history_until address last_used_at",
+            "revoked_at history_until address last_used_at factor_at",
             delete=True,
         ),
         "refresh_tokens": _rights("token_hash session_id expires_at", "used_at", delete=True),
@@ -98,6 +98,11 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "failures blocked_until signed_in_at touched_at",
             delete=True,
         ),
+        "second_factors": _rights(
+            "id user_id kind label sealed_secret", "sealed_secret last_step confirmed_at last_used_at", delete=True
+        ),
+        "recovery_codes": _rights("user_id code_hash", "used_at", delete=True),
+        "sign_in_challenges": _rights("token_hash user_id expires_at", delete=True),
         "rate_limit_buckets": _rights("limit_name key full_at", "full_at", delete=True),
         "idempotency_keys": _rights(f"caller_id method key {_KEPT_ANSWER}", f"created_at {_KEPT_ANSWER}", delete=True),
         "emails": _rights(

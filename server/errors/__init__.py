@@ -62,12 +62,23 @@ from server.errors.requests import (
     ValidationFailed,
     VersionConflict,
 )
+from server.errors.second_factors import (
+    ChallengeInvalid,
+    LastSecondFactor,
+    PasswordResetNeedsAdmin,
+    SecondFactorInvalid,
+    SecondFactorLimit,
+    SecondFactorMissing,
+    SecondFactorRequired,
+    StepUpRequired,
+)
 from server.errors.service import DatabaseUnavailable, DeadlineExceeded, Draining, Internal, ServerBusy
 
 __all__ = [
     "Aborted",
     "AccountNotVerified",
     "BodyTooLarge",
+    "ChallengeInvalid",
     "ClaimedByOther",
     "Code",
     "DatabaseUnavailable",
@@ -87,6 +98,7 @@ __all__ = [
     "InvalidArgument",
     "InvalidCredentials",
     "LastAdmin",
+    "LastSecondFactor",
     "MalformedBody",
     "MetadataValue",
     "MethodUnknown",
@@ -98,6 +110,7 @@ __all__ = [
     "PageTokenInvalid",
     "PasswordBreached",
     "PasswordContext",
+    "PasswordResetNeedsAdmin",
     "PasswordWrong",
     "PatientHasNoEmail",
     "PermissionDenied",
@@ -118,8 +131,13 @@ __all__ = [
     "RequestInProgress",
     "ResourceExhausted",
     "RoleNotAllowed",
+    "SecondFactorInvalid",
+    "SecondFactorLimit",
+    "SecondFactorMissing",
+    "SecondFactorRequired",
     "ServerBusy",
     "SlowConsumer",
+    "StepUpRequired",
     "TooManyStreams",
     "Unauthenticated",
     "Unavailable",

@@ -17,6 +17,7 @@ class EventType(StrEnum):
     PRESCRIPTION_CANCELLED = "prescription.cancelled"
     OTP_REQUESTED = "otp.requested"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an event, no secret
+    SECOND_FACTOR_CHANGED = "second_factor.changed"
     TEST = "test"
 
 

@@ -112,4 +112,5 @@ class EmailComposer:
             code="" if sealed is None else self._seal.open(sealed, recipient.id),
             code_expires_at=mail.expires_at,
             changed_at=mail.created_at,
+            factor_change=mail.details.get("change", ""),
         )

@@ -53,6 +53,8 @@ class TemplateData:
     code_expires_at: datetime | None = None
     changed_at: datetime | None = None
     """The time of the change or request that the email reports."""
+    factor_change: str = ""
+    """The change of the account's second factors that the email reports: added, removed or reset."""
     event_type: str = ""
     """The event type that an admin named in a test event."""
     event_data: Mapping[str, str] = field(default_factory=dict)
@@ -140,6 +142,7 @@ SUBJECTS: Final = {
     EmailKind.CANCELLED: "Your doctor cancelled prescription",
     EmailKind.PASSWORD_RESET: "Your code for a new MedConnect password",
     EmailKind.PASSWORD_CHANGED: "Your MedConnect password was changed",
+    EmailKind.SECOND_FACTOR: "The second factor of your MedConnect account was changed",
     EmailKind.TEST: "MedConnect test email",
     EmailKind.HISTORY_CODE: "Your code for your medical history",
     EmailKind.EMAIL_CODE: "Your code to confirm this address for MedConnect",

@@ -2,7 +2,7 @@
 
 import json
 
-from server.auth.events import OtpRequested, PasswordChanged, UserRegistered
+from server.auth.events import AccountEvent, OtpRequested, PasswordChanged, SecondFactorChanged, UserRegistered
 from server.clinical.entities import PatientEmailStatus, Prescription
 from server.clinical.events import (
     PrescriptionCancelled,
@@ -19,14 +19,11 @@ from server.outbox.entities import EmailKind, NewEmail
 def emails_of(event: Event) -> tuple[NewEmail, ...]:
     """Returns the emails that an event causes; patients without an address or with a deactivated account get none."""
     match event:
-        case UserRegistered(user) | PasswordChanged(user) if not user.email_confirmed:
-            return ()  # the address may be a stranger's; the email with the confirmation code serves as the welcome
-        case UserRegistered(user, invited):
-            return (NewEmail(EmailKind.WELCOME, user.id, user.email, details={"invited": "yes"} if invited else {}),)
-        case OtpRequested(user, kind, to, expires_at, sealed_code):
-            return (NewEmail(kind, user.id, to, sealed_code=sealed_code, expires_at=expires_at),)
-        case PasswordChanged(user):
-            return (NewEmail(EmailKind.PASSWORD_CHANGED, user.id, user.email),)
+        case AdminTestEvent(user, named, data):
+            details = {"event_type": named, "data": json.dumps(dict(data), ensure_ascii=False)}
+            return (NewEmail(EmailKind.TEST, user.id, user.email, details=details),)
+        case AccountEvent():
+            return _to_owner(event)
         case PrescriptionCreated(prescription):
             return _to_patient(EmailKind.PRESCRIPTION, prescription)
         case PrescriptionDispensed(prescription, log_id):
@@ -35,9 +32,21 @@ def emails_of(event: Event) -> tuple[NewEmail, ...]:
             return (*_to_patient(EmailKind.REJECTED, prescription), _to_doctor(EmailKind.REJECTED, prescription))
         case PrescriptionCancelled(prescription):
             return _to_patient(EmailKind.CANCELLED, prescription)
-        case AdminTestEvent(user, named, data):
-            details = {"event_type": named, "data": json.dumps(dict(data), ensure_ascii=False)}
-            return (NewEmail(EmailKind.TEST, user.id, user.email, details=details),)
+    return ()
+
+
+def _to_owner(event: AccountEvent) -> tuple[NewEmail, ...]:
+    match event:
+        case UserRegistered(user) | PasswordChanged(user) | SecondFactorChanged(user) if not user.email_confirmed:
+            return ()  # the address may be a stranger's; the email with the confirmation code serves as the welcome
+        case UserRegistered(user, invited):
+            return (NewEmail(EmailKind.WELCOME, user.id, user.email, details={"invited": "yes"} if invited else {}),)
+        case OtpRequested(user, kind, to, expires_at, sealed_code):
+            return (NewEmail(kind, user.id, to, sealed_code=sealed_code, expires_at=expires_at),)
+        case PasswordChanged(user):
+            return (NewEmail(EmailKind.PASSWORD_CHANGED, user.id, user.email),)
+        case SecondFactorChanged(user, change):
+            return (NewEmail(EmailKind.SECOND_FACTOR, user.id, user.email, details={"change": change.value}),)
     return ()
 
 

@@ -33,6 +33,8 @@ class EmailKind(StrEnum):
     """A new address was requested; sent to the current one."""
     ADDRESS_TAKEN = "address_taken"
     """Another account requested this address; sent to its owner."""
+    SECOND_FACTOR = "second_factor"
+    """A second factor was added or removed; `details["change"]` is a `FactorChange`."""
     TEST = "test"
     """An admin emitted a test event; `details` hold its `event_type`, and its `data` as JSON."""
 

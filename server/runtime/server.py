@@ -15,12 +15,13 @@ from typing import Any, Final
 import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from medconnect.auth.v1 import auth_service_pb2_grpc
+from medconnect.auth.v1 import auth_service_pb2_grpc, second_factor_service_pb2_grpc
 from medconnect.clinical.v1 import clinical_service_pb2_grpc
 from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
 from server import background
+from server.api.auth.second_factor_servicer import SecondFactorServicer
 from server.api.auth.servicer import AuthServicer
 from server.api.clinical.servicer import ClinicalServicer
 from server.api.events.servicer import EventsServicer
@@ -85,6 +86,7 @@ __all__ = [
 
 SERVICES: Final = (
     "medconnect.auth.v1.AuthService",
+    "medconnect.auth.v1.SecondFactorService",
     "medconnect.clinical.v1.ClinicalService",
     "medconnect.pharmacy.v1.PharmacyService",
     "medconnect.events.v1.EventsService",
@@ -181,7 +183,7 @@ def chain(core: Core, services: Services, stopping: asyncio.Event) -> Intercepto
     """
     methods = read_methods(SERVICES)
     clock = core.clock
-    authentication, access = Authentication(services.access_tokens), Access(services.revocations)
+    authentication, access = Authentication(services.access_tokens), Access(services.revocations, services.gate)
     failures, client_address = ErrorMapping(), ClientAddress()
     direct_calls, reception = DirectCalls(), ReceiveRequest()
     return InterceptorChain(
@@ -220,6 +222,9 @@ def _add_servicers(server: Any, services: Services) -> None:  # noqa: ANN401 - g
             services.audit,
         ),
         server,
+    )
+    second_factor_service_pb2_grpc.add_SecondFactorServiceServicer_to_server(
+        SecondFactorServicer(services.second_step, services.second_factors), server
     )
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
         ClinicalServicer(

@@ -6,25 +6,34 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from server.access_log.service import AuditService
+from server.auth.factor_seal import FactorSeal
 from server.auth.password_hashing import Passwords, hashing_threads
 from server.auth.rules.lifetimes import Lifetimes
+from server.auth.rules.second_factors import FactorPolicy
 from server.auth.services.accounts import AccountService
 from server.auth.services.current_password import CurrentPasswordCheck
 from server.auth.services.email_confirmation import EmailConfirmation
+from server.auth.services.factor_check import FactorCheck
+from server.auth.services.factor_gate import FactorGate
 from server.auth.services.one_time_codes import CodeService
 from server.auth.services.open_sessions import OpenSessionService
 from server.auth.services.passwords import PasswordService
 from server.auth.services.profiles import ProfileService
 from server.auth.services.revocation_cache import RevocationCache
+from server.auth.services.second_factors import SecondFactorService
+from server.auth.services.second_step import SecondStep
 from server.auth.services.sessions import SessionService
 from server.auth.services.sign_in_attempts import SignInAttempts
 from server.auth.tokens.access_tokens import AccessTokens
+from server.clinical.services.controlled_medicines import ControlledMedicines
 from server.clinical.services.histories import HistoryService
 from server.clinical.services.patients import PatientService
 from server.clinical.services.prescriptions import PrescriptionService
 from server.clinical.services.qr_codes import QrCodeService
 from server.clinical.services.visits import VisitService
 from server.config.secrets import derived_key
+from server.config.settings import Settings
+from server.identity import Role
 from server.pagination import PageTokens
 from server.pharmacy.services.lookup_misses import LookupMisses
 from server.pharmacy.services.pharmacy import PharmacyService
@@ -42,7 +51,10 @@ class Services:
     access_tokens: AccessTokens
     revocations: RevocationCache
     budgets: Budgets
+    gate: FactorGate
     sessions: SessionService
+    second_step: SecondStep
+    second_factors: SecondFactorService
     open_sessions: OpenSessionService
     accounts: AccountService
     mailed_codes: CodeService
@@ -75,6 +87,10 @@ def use_cases(core: Core) -> Iterator[Services]:
     confirmation = EmailConfirmation(mailed_codes, core.limiter, budgets.limit_named("confirmation"))
     lifetimes = Lifetimes(staff_idle=timedelta(minutes=settings.staff_idle_minutes))
     patients = PatientService(work, clock, page_tokens)
+    policy = _factor_policy(settings)
+    gate = FactorGate(work, policy, clock)
+    seal = FactorSeal([derived_key(root, "second factors") for root in (ring.root, *ring.former_roots)])
+    factor_check = FactorCheck(work, attempts, seal, clock)
     with hashing_threads() as hashing:
         passwords = Passwords(hashing)
         current_password = CurrentPasswordCheck(work, passwords, attempts)
@@ -92,6 +108,9 @@ def use_cases(core: Core) -> Iterator[Services]:
         yield Services(
             access_tokens=access_tokens,
             revocations=revocations,
+            gate=gate,
+            second_step=SecondStep(work, sessions, factor_check, attempts, revocations),
+            second_factors=SecondFactorService(work, current_password, factor_check, seal, policy, revocations, clock),
             budgets=budgets,
             sessions=sessions,
             open_sessions=OpenSessionService(work, page_tokens, revocations),
@@ -106,12 +125,19 @@ def use_cases(core: Core) -> Iterator[Services]:
                 confirms_email=settings.confirms_email,
             ),
             mailed_codes=mailed_codes,
-            passwords=PasswordService(work, passwords, mailed_codes, attempts, current_password, revocations),
-            profiles=ProfileService(work, current_password, confirmation, patients.record_phone),
+            passwords=PasswordService(
+                work, passwords, mailed_codes, attempts, current_password, revocations, factor_check, policy
+            ),
+            profiles=ProfileService(work, current_password, confirmation, patients.record_phone, gate),
             patients=patients,
             visits=VisitService(work, clock, page_tokens),
             prescriptions=PrescriptionService(
-                work, clock, core.issuer, page_tokens, valid=timedelta(days=settings.prescription_valid_days)
+                work,
+                clock,
+                core.issuer,
+                page_tokens,
+                valid=timedelta(days=settings.prescription_valid_days),
+                controlled=ControlledMedicines(gate, settings.controlled_medicines),
             ),
             codes=QrCodeService(work, core.issuer, core.pictures, cap),
             histories=HistoryService(work, clock, mailed_codes, page_tokens),
@@ -128,3 +154,9 @@ def use_cases(core: Core) -> Iterator[Services]:
             rate_limits=RateLimitUsage(budgets, core.limiter, core.metrics, clock),
             audit=AuditService(work, clock, page_tokens),
         )
+
+
+def _factor_policy(settings: Settings) -> FactorPolicy:
+    """Returns the policy of STAFF_SECOND_FACTOR: all staff or none must have a second factor."""
+    staff = frozenset(Role) - {Role.PATIENT} if settings.requires_second_factor else frozenset[Role]()
+    return FactorPolicy(staff, timedelta(days=settings.staff_second_factor_grace_days))

@@ -18,9 +18,15 @@ from server.runtime.server import SERVICES
 from tests.fixtures.cells import cells
 from tests.fixtures.proofs import control
 
-PUBLIC = {"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"}
+PUBLIC = {"Register", "Login", "CompleteSignIn", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"}
 OWN_SESSIONS = {"ListSessions", "EndSession", "EndOtherSessions"}
-SIGNED_IN = {"Logout", "GetCurrentUser", "UpdateCurrentUser", "ConfirmEmail", "ChangePassword"} | OWN_SESSIONS
+OWN_FACTORS = {
+    *("GetSecondFactors", "EnrolTotp", "ConfirmTotp", "RemoveSecondFactor", "RenewRecoveryCodes"),
+    "VerifySecondFactor",
+}
+SIGNED_IN = (
+    {"Logout", "GetCurrentUser", "UpdateCurrentUser", "ConfirmEmail", "ChangePassword"} | OWN_SESSIONS | OWN_FACTORS
+)
 BOTH_ENDS_OF_A_CODE = {"GetQrCode", "GetQrCodeImage", "ReissueQrCode", "SendPrescriptionEmail"}
 OF_PATIENTS = {
     "GetProfile",
@@ -96,7 +102,7 @@ class TestEachMethod:
 @cells(
     ("group", "names"),
     [
-        ("login", {"Login"}),
+        ("login", {"Login", "CompleteSignIn"}),
         ("registration", {"Register"}),
         ("forgot_password", {"ForgotPassword"}),
         ("password_reset", {"ResetPassword"}),

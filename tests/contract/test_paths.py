@@ -29,6 +29,14 @@ PATHS: Final = {
     "ReactivateUser": "PUT /users/{user_id}/reactivate",
     "ListUserSessions": "GET /users/{user_id}/sessions",
     "EndUserSessions": "POST /users/{user_id}/sessions/end",
+    "CompleteSignIn": "POST /auth/login/complete",
+    "GetSecondFactors": "GET /auth/second-factors",
+    "EnrolTotp": "POST /auth/second-factors/totp",
+    "ConfirmTotp": "POST /auth/second-factors/{factor_id}/confirm",
+    "RemoveSecondFactor": "POST /auth/second-factors/{factor_id}/remove",
+    "RenewRecoveryCodes": "POST /auth/second-factors/recovery-codes",
+    "VerifySecondFactor": "POST /auth/second-factors/verify",
+    "ResetSecondFactors": "POST /users/{user_id}/second-factors/reset",
     "ListAuditRecords": "GET /audit",
     "GetKeySet": "GET /auth/jwks",
     "ListPatients": "GET /doctors/patients",
@@ -73,6 +81,7 @@ PATHS: Final = {
 }
 """The domain page's table of paths."""
 TAKES_STRANGERS: Final = {"Register": 400, "Login": 400, "RefreshToken": 400, "ForgotPassword": 400} | {
+    "CompleteSignIn": 400,
     "ResetPassword": 400,
     "GetKeySet": 200,
 }

@@ -23,6 +23,7 @@ from medconnect.pharmacy.v1 import pharmacy_service_pb2
 from server.api.events.servicer import EventsServicer
 from server.api.interceptors.contract import Method
 from server.api.listening import OPTIONS
+from server.auth.services.factor_gate import FactorGate
 from server.auth.services.revocation_cache import RevocationCache
 from server.auth.tokens.access_tokens import AccessTokens
 from server.auth.tokens.keys import KeyRing
@@ -33,6 +34,7 @@ from server.rate_limits.budgets import Budgets
 from server.rate_limits.rate_limiter import RateLimiter
 from server.rate_limits.store import BucketStore, MemoryStore
 from server.runtime import server as app
+from tests.fixtures.auth import OFFERED
 from tests.fixtures.clock import FAR, SettableClock
 from tests.fixtures.users import a_user
 
@@ -198,6 +200,7 @@ def _methods() -> dict[str, Method]:
         message="Probe's „answer“",
         http_status=200,
         audit=None,
+        step_up=False,
         subject_field="",
     )
     methods = {path: replace(method, path=path, streaming=face == "stream") for face, path in PATHS.items()}
@@ -229,7 +232,8 @@ async def running_house(
         settings=settings, clock=clock.clock, work=work, metrics=metrics, limiter=limiter, ring=ring
     )
     budgets = Budgets(limits, limit_factor)
-    services: Any = SimpleNamespace(access_tokens=tokens, revocations=revocations, budgets=budgets)
+    gate = FactorGate(work, OFFERED, clock.clock)
+    services: Any = SimpleNamespace(access_tokens=tokens, revocations=revocations, gate=gate, budgets=budgets)
     stopping = asyncio.Event()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "read_methods", lambda _: methods)

@@ -18,6 +18,7 @@ REAL: Final = frozenset(
     {
         *("patientId", "prescriptionId", "visitId", "userId", "emailId", "itemId", "sessionId"),
         *("qrCode", "referenceNumber", "otpCode", "refreshToken", "version"),
+        *("challenge", "code", "factorId"),
     }
 )
 """The fields whose value must exist in the instance."""
@@ -67,7 +68,7 @@ class Plays:
     def known(self, name: str) -> tuple[Mapping[str, Any], Actor | None]:
         """Returns the fields of a request that the instance accepts, and a caller who may send it."""
         rpc, cell = RPCS[name], CELL_OF[name]
-        if rpc in WRITES and rpc.descriptor.input_type.fields:
+        if rpc in WRITES and (rpc.descriptor.input_type.fields or name == "RenewRecoveryCodes"):
             request, actor = next(iter(sound(name, self._world).sent()))
             return json_of(request), actor
         request = request_for(self._stage, name, self._stage.prescription(cell.scene, fresh=False))

@@ -57,8 +57,10 @@ def test_every_method_is_an_operation_at_its_place(document: Document) -> None:
 def test_operation_documents_its_access_and_idempotency(document: Document, name: str) -> None:
     described, access = document.operations[name].described, access_of(RPCS[name])
     assert (described.get("security") == []) == access.public
-    assert ("401" in described["responses"]) == (not access.public or name in ("Login", "RefreshToken"))
-    assert ("403" in described["responses"]) == bool(access.roles)
+    assert ("401" in described["responses"]) == (
+        not access.public or name in ("Login", "CompleteSignIn", "RefreshToken")
+    )
+    assert ("403" in described["responses"]) == bool(access.roles or access.step_up)
     keys = [one for one in described.get("parameters", ()) if document.resolved(one)["name"] == "idempotency-key"]
     assert bool(keys) == access.idempotent
 
@@ -68,7 +70,7 @@ def test_operation_documents_its_refresh_cookie(document: Document, name: str) -
     described = document.operations[name].described
     taken = {document.resolved(one)["name"] for one in described.get("parameters", ())}
     success = described["responses"][str(document.operations[name].success)]
-    sets_cookie = name in ("Register", "Login", "RefreshToken", "Logout")
+    sets_cookie = name in ("Register", "Login", "CompleteSignIn", "RefreshToken", "Logout")
     assert ("x-refresh-cookie" in taken) == ("set-cookie" in success["headers"]) == sets_cookie
 
 

@@ -41,6 +41,7 @@ REFUSALS: Final = {
     "U": Refusal(_CODE.UNAUTHENTICATED, 401, "UNAUTHENTICATED"),
     "P": Refusal(_CODE.PERMISSION_DENIED, 403, "ROLE_NOT_ALLOWED"),
     "V": Refusal(_CODE.PERMISSION_DENIED, 403, "ACCOUNT_NOT_VERIFIED"),
+    "M": Refusal(_CODE.PERMISSION_DENIED, 403, "SECOND_FACTOR_MISSING"),
     "O": Refusal(_CODE.PERMISSION_DENIED, 403, "OTP_REQUIRED"),
     "N": Refusal(_CODE.NOT_FOUND, 404, "RESOURCE_NOT_FOUND"),
     "F": Refusal(_CODE.FAILED_PRECONDITION, 400, "CLAIMED_BY_OTHER"),
@@ -70,6 +71,14 @@ ReactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
 VerifyUser             -          U  P  P  P  P  P  P  P  P  +  U
 ListUserSessions       -          U  P  P  P  P  P  P  P  P  +  U
 EndUserSessions        -          U  P  P  P  P  P  P  P  P  +  U
+CompleteSignIn         -          +  +  +  +  +  +  +  +  +  +  +
+GetSecondFactors       -          U  +  +  +  +  +  +  +  +  +  U
+EnrolTotp              -          U  +  +  +  +  +  +  +  +  +  U
+ConfirmTotp            -          U  N  N  N  N  N  N  N  N  N  U
+RemoveSecondFactor     -          U  N  N  N  N  N  N  N  N  N  U
+RenewRecoveryCodes     -          U  M  M  M  M  M  M  M  M  M  U
+VerifySecondFactor     -          U  +  +  +  +  +  +  +  +  +  U
+ResetSecondFactors     -          U  P  P  P  P  P  P  P  P  +  U
 ListAuditRecords       -          U  P  P  P  P  P  P  P  P  +  U
 ListPatients           -          U  P  P  +  +  V  P  P  P  P  U
 CreatePatient          -          U  P  P  +  +  V  P  P  P  P  U

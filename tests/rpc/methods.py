@@ -13,11 +13,19 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from medconnect.auth.v1 import auth_service_pb2
+from medconnect.auth.v1 import auth_service_pb2, second_factor_service_pb2
 from medconnect.clinical.v1 import clinical_service_pb2
 from medconnect.events.v1 import events_service_pb2
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
+
+_MODULES: Final = (
+    auth_service_pb2,
+    second_factor_service_pb2,
+    clinical_service_pb2,
+    pharmacy_service_pb2,
+    events_service_pb2,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ class Rpc:
 
 
 def _rpcs() -> Iterator[Rpc]:
-    for module in (auth_service_pb2, clinical_service_pb2, pharmacy_service_pb2, events_service_pb2):
+    for module in _MODULES:
         for service in module.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
                 rule = method.GetOptions().Extensions[annotations_pb2.http]

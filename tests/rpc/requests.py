@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2 as auth
+from medconnect.auth.v1 import second_factor_pb2 as factors
 from medconnect.auth.v1 import session_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import patient_pb2, visit_pb2
@@ -17,6 +18,8 @@ from tests.rpc.signed_in_stage import PART, Prescription, SignedInStage, dispens
 
 REASON: Final = "Not what was meant"
 NO_CODE: Final = "000000"
+NOBODYS: Final = "0193d1c0-0000-7000-8000-000000000000"
+"""An id that no factor has."""
 
 
 def request_for(
@@ -72,6 +75,17 @@ def _reset_password(stage: SignedInStage) -> Message:
     return auth.ResetPasswordRequest(email=actor.email, otp_code=code, new_password=PASSWORD)
 
 
+def _complete_sign_in(stage: SignedInStage) -> Message:
+    """Uses a new account, because no actor has a second factor."""
+    actor = stage.actors.new_patient()
+    challenge = stage.actors.challenge(actor)
+    return factors.CompleteSignInRequest(challenge=challenge, code=stage.actors.recovery_code(actor))
+
+
+def _verify_second_factor(*, otp_code: str) -> Message:
+    return factors.VerifySecondFactorRequest(code=otp_code)
+
+
 def _verify_user(stage: SignedInStage) -> Message:
     """Uses a new account, so that UP stays unverified."""
     return auth.VerifyUserRequest(user_id=stage.actors.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
@@ -105,6 +119,13 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     "EndUserSessions": lambda stage: auth.EndUserSessionsRequest(
         user_id=stage.actors.new_patient().user_id, reason=session_pb2.END_SESSIONS_REASON_DEVICE_LOST
     ),
+    "CompleteSignIn": _complete_sign_in,
+    "GetSecondFactors": _plain(factors.GetSecondFactorsRequest),
+    "EnrolTotp": _plain(factors.EnrolTotpRequest, current_password=PASSWORD, label="Phone"),
+    "ConfirmTotp": _plain(factors.ConfirmTotpRequest, factor_id=NOBODYS, code=NO_CODE),
+    "RemoveSecondFactor": _plain(factors.RemoveSecondFactorRequest, factor_id=NOBODYS),
+    "RenewRecoveryCodes": _plain(factors.RenewRecoveryCodesRequest),
+    "ResetSecondFactors": lambda stage: factors.ResetSecondFactorsRequest(user_id=stage.actors.new_patient().user_id),
     "ListAuditRecords": _plain(auth.ListAuditRecordsRequest),
     "ListPatients": lambda stage: clinical.ListPatientsRequest(search=stage.reference_number),
     "CreatePatient": _create_patient,
@@ -130,6 +151,7 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
 
 _WITH_CODE: Final[Mapping[str, tuple[Callable[..., Message], Callable[[Actors, Actor], str]]]] = {
     "ConfirmEmail": (auth.ConfirmEmailRequest, Actors.confirmation_code),
+    "VerifySecondFactor": (_verify_second_factor, Actors.recovery_code),
     "ConfirmHistoryAccess": (clinical.ConfirmHistoryAccessRequest, Actors.history_code),
 }
 

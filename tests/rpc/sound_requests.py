@@ -14,6 +14,7 @@ from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
 
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
+from tests.rpc.sound_factors import SOUND_FACTORS, MakeSound
 
 NONCE: Final = "kN3v0Qm5Yt8Zr1Xw6Bc2Da"
 """Identifies the client that asks for a reset code."""
@@ -140,7 +141,11 @@ def _reset_password(world: World, nonce: str = "") -> auth.ResetPasswordRequest:
     actor = world.actors.new_patient()
     code = world.actors.reset_code(actor, nonce)
     return auth.ResetPasswordRequest(
-        email=actor.email, otp_code=code, new_password=PASSWORD, client_nonce=nonce or None
+        email=actor.email,
+        otp_code=code,
+        new_password=PASSWORD,
+        client_nonce=nonce or None,
+        second_factor_code="123456",  # the account has no second factor, so any code will do
     )
 
 
@@ -177,6 +182,14 @@ def _end_user_sessions(world: World) -> auth.EndUserSessionsRequest:
     return auth.EndUserSessionsRequest(
         user_id=world.actors.new_patient().user_id, reason=session_pb2.END_SESSIONS_REASON_MISUSE_SUSPECTED
     )
+
+
+def _of_factors(make: MakeSound) -> Callable[[World], Sound]:
+    def sound_of(world: World) -> Sound:
+        actor, request = make(world.actors)
+        return Sound(actor, (request,))
+
+    return sound_of
 
 
 def _confirmation(world: World) -> Sound:
@@ -268,6 +281,7 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "EndSession": _end_session,
     "EndOtherSessions": lambda w: Sound(w.actors.new_patient(), (auth.EndOtherSessionsRequest(),)),
     "EndUserSessions": lambda w: Sound(w.actors.admin, (_end_user_sessions(w),)),
+    **{name: _of_factors(make) for name, make in SOUND_FACTORS.items()},
     "ForgotPassword": _forgot_password,
     "ResetPassword": lambda w: Sound(None, (_reset_password(w), _reset_password(w, NONCE))),
     "ChangePassword": lambda w: Sound(w.actors.new_patient(), (_change_password(w),)),

@@ -21,7 +21,9 @@ from tests.rpc.signed_in_stage import SignedInStage
 
 OWN_THINGS = {(cell.rpc, cell.scene) for cell in CELLS if cell.expected == OWN_ONLY}
 OF_A_SESSION = {("Logout", "-"), ("ConfirmHistoryAccess", "-"), ("GetMedicalHistory", "-")}
-OBJECTS = {"CreatePrescription": "visit_id", "EndSession": "session_id"}
+OBJECTS = {"CreatePrescription": "visit_id", "EndSession": "session_id"} | dict.fromkeys(
+    ("ConfirmTotp", "RemoveSecondFactor"), "factor_id"
+)
 """The fields that name the foreign object, where it is no prescription."""
 HIDDEN = [cell for cell in CELLS if cell.expected == "N"]
 DESCRIPTORS = Path(__file__).parents[2] / "generated" / "descriptors.binpb"

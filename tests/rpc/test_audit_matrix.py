@@ -13,12 +13,24 @@ from tests.rpc.requests import request_for
 from tests.rpc.signed_in_stage import SignedInStage
 from tests.rpc.test_access_matrix import acting
 
-DENIED = {"P", "V", "N", "O"}
-KINDS = {"", "access_log", "account", "audit", "email", "emails", "patient", "prescription", "session", "visit"}
+DENIED = {"P", "V", "M", "N", "O"}
+KINDS = {
+    "",
+    "access_log",
+    "account",
+    "audit",
+    "email",
+    "emails",
+    "factor",
+    "patient",
+    "prescription",
+    "session",
+    "visit",
+}
 """The kinds of objects; a refusal names them as a success does."""
 GIVEN_REASONS = {"EndUserSessions": "DEVICE_LOST"}
 """The reasons that callers give, which the records of successes contain."""
-OF_STRANGERS = {"Register", "Login", "ResetPassword"}
+OF_STRANGERS = {"Register", "Login", "CompleteSignIn", "ResetPassword"}
 """They sign in, or act by an emailed code: a caller without a token acts in the account that the call is about."""
 
 

@@ -27,7 +27,7 @@ RESTLESS = frozenset(
 """Heartbeats; refusals are recorded, and charged."""
 IN_MOTION: Final = frozenset({"emails", "mail_workers"})
 """Tables that the worker writes to at any time: of emails only the number is compared."""
-ABOUT_ANY_ACCOUNT: Final = frozenset({"DeactivateUser", "ReactivateUser", "EndUserSessions"})
+ABOUT_ANY_ACCOUNT: Final = frozenset({"DeactivateUser", "ReactivateUser", "EndUserSessions", "ResetSecondFactors"})
 OVER_BOTH: Final = (bad_values.NUL, bad_values.TOO_LONG, bad_values.BLANK, bad_values.PRIVATE, "", 0, -1)
 """How many of the values that gRPC can carry are sent over REST."""
 

@@ -31,9 +31,17 @@ FIRST_CELLS = {cell.rpc: cell for cell in reversed(CELLS) if cell.expected == OK
 WRITES = [FIRST_CELLS[name] for name in sorted(FIRST_CELLS)]
 OF_WHO_IS_SIGNED_IN = {
     *("Logout", "ChangePassword", "UpdateCurrentUser", "ConfirmEmail"),
+    *("EnrolTotp", "ConfirmTotp", "RemoveSecondFactor", "RenewRecoveryCodes", "VerifySecondFactor"),
     *("RequestHistoryAccess", "ConfirmHistoryAccess"),
 }
-OTHERS = {"Register", "Login", "RefreshToken", "ForgotPassword", "ResetPassword"} | OF_WHO_IS_SIGNED_IN
+OTHERS = {
+    "Register",
+    "Login",
+    "CompleteSignIn",
+    "RefreshToken",
+    "ForgotPassword",
+    "ResetPassword",
+} | OF_WHO_IS_SIGNED_IN
 """Writes that ignore keys, because they receive or return secrets."""
 
 

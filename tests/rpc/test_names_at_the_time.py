@@ -22,7 +22,7 @@ OF_TODAY: Final = frozenset(
     {
         *("GetCurrentUser", "GetUser", "ListUsers", "ListPatients", "GetPatient", "GetProfile", "GetKeySet"),
         *("GetEmailQueueStatus", "WatchEmailQueueStatus", "WatchEmails", "ListEmails", "GetRateLimitUsage"),
-        *("ListSessions", "ListUserSessions"),
+        *("ListSessions", "ListUserSessions", "GetSecondFactors"),
     }
 )
 """Readings of the current state, and of the email queue, which contains only addresses stored with the email."""

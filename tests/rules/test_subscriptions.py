@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from server.auth.events import OtpRequested, PasswordChanged, UserRegistered
+from server.auth.events import FactorChange, OtpRequested, PasswordChanged, SecondFactorChanged, UserRegistered
 from server.clinical.entities import PatientEmailStatus
 from server.clinical.events import (
     PrescriptionCancelled,
@@ -49,6 +49,7 @@ CASES: tuple[tuple[Event, tuple[NewEmail, ...]], ...] = (
     (UserRegistered(USER, invited=True), (to_user(EmailKind.WELCOME, invited="yes"),)),
     (OtpRequested(USER, EmailKind.PASSWORD_RESET, USER.email, LATER, SEALED), (RESET,)),
     (PasswordChanged(USER), (to_user(EmailKind.PASSWORD_CHANGED),)),
+    (SecondFactorChanged(USER, FactorChange.ADDED), (to_user(EmailKind.SECOND_FACTOR, change="added"),)),
     (PrescriptionCreated(RX), (to_patient(EmailKind.PRESCRIPTION),)),
     (PrescriptionDispensed(RX, LOG_ID), (to_patient(EmailKind.DISPENSED, log_id=str(LOG_ID)),)),
     (PrescriptionRejected(RX), (to_patient(EmailKind.REJECTED), TO_DOCTOR)),

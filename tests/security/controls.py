@@ -106,6 +106,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S94": "server and sealer log in as accounts that own nothing and have only the rights that their statements need",
     "S95": "lagging seals, dead background work and heads that are not kept show in health and metrics",
     # The people who use the accounts
+    "S99": "staff sign in with two factors, and dangerous steps ask for the second one again",
     "S100": "a session lasts while a person acts: timers and streams keep none alive, and the page blanks in all tabs",
     "S101": "owners see and end their sessions, admins those of an account",
     "S110": "an account belongs to an organisation only by an admin's act, never by typing its name",

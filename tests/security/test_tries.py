@@ -28,6 +28,7 @@ from server.rate_limits.store import MemoryStore
 from server.runtime.work import unit_of_work
 from tests.fixtures.auth import PASSWORD, Auth, process
 from tests.fixtures.clock import SettableClock
+from tests.fixtures.factors import challenge_of, with_app
 from tests.fixtures.limits import BUDGETS
 from tests.fixtures.proofs import control
 from tests.fixtures.sessions import execute
@@ -226,3 +227,25 @@ async def test_of_200_lookups_at_once_five_are_judged(
     assert ended.keys() <= {"NotFound", *REFUSALS}
     for pool in engines:
         await pool.close()
+
+
+@control("S90", "S99")
+async def test_of_200_codes_of_a_second_factor_at_once_five_are_judged(processes: tuple[Auth, Auth]) -> None:
+    user, clock = await processes[0].open(), SettableClock()
+    app = await with_app(processes[0], user, clock)
+    challenge = await challenge_of(processes[0], user)
+
+    async def complete(number: int) -> object:
+        return await processes[number % 2].second_step.complete(challenge, app.wrong_code(), address(number))
+
+    ended = await outcomes(TRIES, complete)
+    assert ended["SecondFactorInvalid"] == FREE_FAILURES
+    assert ended.keys() <= {"SecondFactorInvalid", *REFUSALS}
+    await execute(processes[0].work, "UPDATE sign_in_counters SET failures = 0, blocked_until = now()")
+
+    async def recover(number: int) -> object:
+        return await processes[number % 2].second_step.complete(challenge, app.recovery_codes[0], address(number))
+
+    ended = await outcomes(20, recover)
+    assert ended["SignedIn"] == 1
+    assert ended.keys() <= {"SignedIn", "ChallengeInvalid", "SecondFactorInvalid", *REFUSALS}

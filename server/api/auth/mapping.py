@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from medconnect.auth.v1 import auth_service_pb2 as pb
-from medconnect.auth.v1 import session_pb2, user_pb2
+from medconnect.auth.v1 import second_factor_pb2, session_pb2, user_pb2
 from medconnect.clinical.v1 import patient_pb2
 from medconnect.options.v1 import access_pb2
 
@@ -177,6 +177,17 @@ def create_user_response(opened: OpenedAccount) -> pb.CreateUserResponse:
 def login_response(signed_in: SignedIn) -> pb.LoginResponse:
     """Returns the response with an account and its tokens."""
     return pb.LoginResponse(
+        user=user_message(signed_in.user),
+        access_token=signed_in.tokens.access_token,
+        refresh_token=signed_in.tokens.refresh_token,
+        expires_at=timestamp(signed_in.tokens.expires_at),
+        idle_seconds=_whole_seconds(signed_in.tokens.idle),
+    )
+
+
+def complete_sign_in_response(signed_in: SignedIn) -> second_factor_pb2.CompleteSignInResponse:
+    """Returns the response with an account that has completed its sign-in, and its tokens."""
+    return second_factor_pb2.CompleteSignInResponse(
         user=user_message(signed_in.user),
         access_token=signed_in.tokens.access_token,
         refresh_token=signed_in.tokens.refresh_token,

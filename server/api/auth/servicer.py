@@ -77,8 +77,8 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         return pb.ForgotPasswordResponse()
 
     async def ResetPassword(self, request: pb.ResetPasswordRequest, context: Context) -> pb.ResetPasswordResponse:
-        address, nonce = current_address(), request.client_nonce
-        await self._passwords.reset(request.email, request.otp_code, request.new_password, address, nonce)
+        address, nonce, factor_code = current_address(), request.client_nonce, request.second_factor_code
+        await self._passwords.reset(request.email, request.otp_code, request.new_password, address, nonce, factor_code)
         return pb.ResetPasswordResponse()
 
     async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Context) -> pb.ChangePasswordResponse:

@@ -5,6 +5,7 @@ from typing import Final
 
 from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
+from server.auth.services.factor_gate import FactorGate
 from server.auth.services.revocation_cache import RevocationCache
 from server.errors import OrganisationRequired, RoleNotAllowed, Unauthenticated
 from server.identity import Caller, Role, set_caller
@@ -21,22 +22,27 @@ OPEN_METHODS: Final = frozenset(
 
 
 class Access(Interceptor):
-    """Checks token, session, role, that the account is active, and a pharmacist's pharmacy, in this order.
+    """Checks token, session, role, that the account is active, pharmacy and second factor, in this order.
 
     A pharmacist acts for a pharmacy, which is responsible for what it dispenses. Methods for certain roles show or
     change personal data, so they require a confirmed email address.
     """
 
-    def __init__(self, revocations: RevocationCache) -> None:
+    def __init__(self, revocations: RevocationCache, gate: FactorGate) -> None:
         self._revocations = revocations
+        self._gate = gate
 
     async def intercept(self, call: Call, proceed: Next) -> None:
-        """Raises Unauthenticated, RoleNotAllowed, EmailNotConfirmed, AccountNotVerified or OrganisationRequired."""
+        """Raises the error that `check` raises, or proceeds."""
         await self.check(call)
         await proceed(call)
 
     async def check(self, call: Call) -> None:
-        """Raises the error that forbids this call now, if there is one."""
+        """Raises the error that forbids this call now, if there is one.
+
+        That is Unauthenticated, RoleNotAllowed, EmailNotConfirmed, AccountNotVerified, OrganisationRequired,
+        SecondFactorMissing or StepUpRequired.
+        """
         if call.method.public:
             return
         if call.caller is None:
@@ -51,6 +57,7 @@ class Access(Interceptor):
             raise RoleNotAllowed()
         if call.method.verified and call.caller.role is Role.PHARMACIST and call.caller.organisation_id is None:
             await self._require_organisation(call, call.caller)
+        await self._gate.check(call.caller, for_roles=call.method.for_roles, step_up=call.method.step_up)
 
     async def _require_organisation(self, call: Call, caller: Caller) -> None:
         """Looks up the pharmacy of a caller whose token names none: it joined one after the token was issued."""

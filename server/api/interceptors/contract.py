@@ -40,6 +40,8 @@ class Method:
     http_status: int
     audit: AuditEvent | None
     """The audit event of each success, and of each refusal of a known caller."""
+    step_up: bool
+    """True if a second factor must have been verified recently in the session."""
     subject_field: str
     """The request field that names the object of the call, such as `patient_id`; empty for none."""
     name: str = field(init=False)
@@ -54,7 +56,7 @@ class Method:
 
 def unknown_method(path: str) -> Method:
     """Returns a method that does not exist; only signed-in callers get to know that it does not."""
-    return Method(path, None, False, False, frozenset(Role), False, False, "", False, "", 200, None, "")
+    return Method(path, None, False, False, frozenset(Role), False, False, "", False, "", 200, None, False, "")
 
 
 def read_methods(services: Iterable[str]) -> Mapping[str, Method]:
@@ -84,6 +86,7 @@ def _read(descriptor: MethodDescriptor) -> Method:
         message=option.message,
         http_status=option.http_status or 200,
         audit=_event(option.audit) if option.audit else None,
+        step_up=option.step_up,
         subject_field=_subject_field(descriptor.input_type),
     )
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 from medconnect.auth.v1 import auth_service_pb2 as pb
+from medconnect.auth.v1 import second_factor_pb2
 
 from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
@@ -34,9 +35,11 @@ hosts of the domain, and this cookie is deleted separately."""
 _SERVICE: Final = "/medconnect.auth.v1.AuthService"
 _REFRESH: Final = f"{_SERVICE}/RefreshToken"
 _LOGOUT: Final = f"{_SERVICE}/Logout"
-_ANSWERS: Final[Mapping[str, type[pb.RegisterResponse | pb.LoginResponse | pb.RefreshTokenResponse]]] = {
+_Answer = pb.RegisterResponse | pb.LoginResponse | second_factor_pb2.CompleteSignInResponse | pb.RefreshTokenResponse
+_ANSWERS: Final[Mapping[str, type[_Answer]]] = {
     f"{_SERVICE}/Register": pb.RegisterResponse,
     f"{_SERVICE}/Login": pb.LoginResponse,
+    "/medconnect.auth.v1.SecondFactorService/CompleteSignIn": second_factor_pb2.CompleteSignInResponse,
     _REFRESH: pb.RefreshTokenResponse,
 }
 """The responses of these calls, which hold an account and its refresh token."""

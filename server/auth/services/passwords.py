@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,14 +16,17 @@ from server.auth.events import PasswordChanged
 from server.auth.password_hashing import Passwords
 from server.auth.rules.one_time_codes import CodeScope, Purpose
 from server.auth.rules.passwords import check_new_password
+from server.auth.rules.second_factors import FactorPolicy
 from server.auth.services.current_password import CurrentPasswordCheck
+from server.auth.services.factor_check import FactorCheck
 from server.auth.services.one_time_codes import CodeService
 from server.auth.services.revocation_cache import RevocationCache
 from server.auth.services.sign_in_attempts import SignInAttempts
 from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.second_factors import SecondFactorRepository
 from server.auth.storage.sessions import SessionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.errors import OtpInvalid, RateLimitExceeded
+from server.errors import OtpInvalid, PasswordResetNeedsAdmin, RateLimitExceeded
 from server.events.storage.events import EventRepository
 from server.identity import Caller
 from server.outbox.entities import EmailKind
@@ -30,6 +35,31 @@ ANSWER_SECONDS: Final = 0.1
 """The minimum duration of unauthenticated calls about an account, longer than the slowest path takes, so that the
 response time does not reveal whether the account exists."""
 _NEW: Final = "newPassword"
+
+
+@dataclass(frozen=True, slots=True)
+class _NewPassword:
+    email: str
+    """In lower case."""
+    password: str = field(repr=False)
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The emailed code, and the client that sends it."""
+
+    code: str = field(repr=False)
+    address: str
+    nonce: str = field(repr=False)
+
+
+class _FactorNeeded(Exception):
+    """The emailed code is right, and the account has a second factor."""
+
+    def __init__(self, user: User) -> None:
+        super().__init__()
+        self.user = user
 
 
 class PasswordService:
@@ -43,6 +73,8 @@ class PasswordService:
         attempts: SignInAttempts,
         current_password: CurrentPasswordCheck,
         revocations: RevocationCache,
+        factor_check: FactorCheck,
+        policy: FactorPolicy,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._work = work
@@ -51,6 +83,8 @@ class PasswordService:
         self._attempts = attempts
         self._current_password = current_password
         self._revocations = revocations
+        self._factor_check = factor_check
+        self._policy = policy
         self._answer_seconds = answer_seconds
 
     async def forgot(self, email: str, address: str = "", nonce: str = "") -> None:
@@ -67,35 +101,61 @@ class PasswordService:
                     await self._codes.send(tx, known.user, scope, EmailKind.PASSWORD_RESET)
                 await tx[AuditWriter].record(AuditEvent.PASSWORD_RESET_REQUESTED, known.user.subject)
 
-    async def reset(self, email: str, code: str, password: str, address: str = "", nonce: str = "") -> None:
+    async def reset(
+        self, email: str, code: str, password: str, address: str = "", nonce: str = "", factor_code: str = ""
+    ) -> None:
         """Sets a new password with a code from an email, and ends all sessions.
 
-        address, nonce: those of the client, as passed to `forgot`. Raises OtpInvalid, also for an unknown address;
-        PasswordBreached, PasswordContext or ValidationFailed, after which the code is still valid.
+        address, nonce: those of the client, as passed to `forgot`. factor_code: a code of the account's second factor,
+        if it has one. Raises OtpInvalid, also for an unknown address; PasswordBreached, PasswordContext,
+        ValidationFailed, SecondFactorInvalid, RateLimitExceeded or PasswordResetNeedsAdmin, after which the emailed
+        code is still valid.
         """
         check_new_password(password, email, field=_NEW)
         async with self._no_sooner():
-            password_hash = await self._passwords.hash(password)
-            async with self._work.begin() as tx:
-                known = await _open_account(tx, email.lower())
-                right = known is not None and await self._codes.use(
-                    tx, await self._scope(tx, known.user, address, nonce), code
-                )
-                if known is not None and right:
-                    check_new_password(password, email, known.user.full_name, field=_NEW)
-                    ended = await self._replace(tx, known.user, password_hash)
-                    await self._attempts.forgive(tx, known.user.email)
-                    await tx[AuditWriter].record(AuditEvent.PASSWORD_RESET, known.user.subject)
-                elif known is not None:
-                    await tx[AuditWriter].record(
-                        AuditEvent.PASSWORD_RESET,
-                        known.user.subject,
-                        outcome=Outcome.FAILURE,
-                        reason=OtpInvalid.reason,
-                    )
-            if not right:  # raised after the commit, so that the try counts
-                raise OtpInvalid()
+            new = _NewPassword(email.lower(), password, await self._passwords.hash(password))
+            asker = _Asking(code, address, nonce)
+            try:
+                ended = await self._reset(new, asker, proved=False)
+            except _FactorNeeded as needed:  # rolled back, so that the emailed code is still valid
+                async with self._factor_check.proved(needed.user, factor_code, address, field="secondFactorCode"):
+                    pass
+                ended = await self._reset(new, asker, proved=True)
         self._revocations.revoked(*ended)
+
+    async def _reset(self, new: "_NewPassword", asking: "_Asking", *, proved: bool) -> set[UUID]:
+        """Sets the new password if the emailed code is right, and returns the sessions that end.
+
+        proved: the account's second factor was verified. Raises _FactorNeeded, PasswordResetNeedsAdmin, OtpInvalid.
+        """
+        async with self._work.begin() as tx:
+            known = await _open_account(tx, new.email)
+            right = known is not None and await self._codes.use(
+                tx, await self._scope(tx, known.user, asking.address, asking.nonce), asking.code
+            )
+            if known is not None and right:
+                self._check_permitted(known, proved=proved)
+                check_new_password(new.password, new.email, known.user.full_name, field=_NEW)
+                ended = await self._replace(tx, known.user, new.password_hash)
+                await self._attempts.forgive(tx, known.user.email)
+                await tx[AuditWriter].record(AuditEvent.PASSWORD_RESET, known.user.subject)
+            elif known is not None:
+                await tx[AuditWriter].record(
+                    AuditEvent.PASSWORD_RESET, known.user.subject, outcome=Outcome.FAILURE, reason=OtpInvalid.reason
+                )
+        if not right:  # raised after the commit, so that the try counts
+            raise OtpInvalid()
+        return ended
+
+    def _check_permitted(self, known: Credentials, *, proved: bool) -> None:
+        """Refuses a new password for which an emailed code alone is not enough."""
+        if known.has_second_factor:
+            if not proved:
+                raise _FactorNeeded(known.user)
+            return
+        invited = known.password_hash is None
+        if self._policy.requires(known.user.role) and not invited and not known.reset_allowed:
+            raise PasswordResetNeedsAdmin()
 
     async def change(self, caller: Caller, present: str, password: str, address: str) -> None:
         """Sets a new password after checking the current one, and ends the caller's other sessions.
@@ -120,6 +180,8 @@ class PasswordService:
     async def _replace(tx: Transaction, user: User, password_hash: str, but: UUID | None = None) -> set[UUID]:
         """Stores the hash of a locked account's new password and returns the sessions that end."""
         await tx[AccountRepository].replace_password_hash(user.id, password_hash)
+        await tx[AccountRepository].allow_password_reset(user.id, timedelta(0))
+        await tx[SecondFactorRepository].end_challenges(user.id)
         await tx[EventRepository].record(PasswordChanged(user))
         return set(await tx[SessionRepository].end_all(user.id, but=but))
 

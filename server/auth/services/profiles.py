@@ -10,6 +10,7 @@ from server.auth.entities import AccountChange, User
 from server.auth.rules.accounts import changed
 from server.auth.services.current_password import CurrentPasswordCheck
 from server.auth.services.email_confirmation import EmailConfirmation
+from server.auth.services.factor_gate import FactorGate
 from server.auth.storage.accounts import AccountRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, ValidationFailed
@@ -36,24 +37,28 @@ class ProfileService:
         current_password: CurrentPasswordCheck,
         confirmation: EmailConfirmation,
         record_phone: RecordPhone,
+        gate: FactorGate,
     ) -> None:
         self._work = work
         self._current_password = current_password
         self._confirmation = confirmation
         self._record_phone = record_phone
+        self._gate = gate
 
     async def update(self, caller: Caller, change: AccountChange, address: str) -> User:
         """Changes the given fields of the caller's account; address: the client address of the call.
 
         A new email address requires the current password and a confirmation: the former address stays until the code
         is entered, and is notified. Requesting the current address again cancels the change. Raises ValidationFailed,
-        PasswordWrong and RateLimitExceeded.
+        PasswordWrong and RateLimitExceeded, and for a new address StepUpRequired.
         """
         if change.email is None:
             async with self._work.begin() as tx:
                 return await self._update(tx, caller, change)
         if not change.current_password:
             raise ValidationFailed.of("currentPassword", "is required to change the email address")
+        async with self._work.read() as tx:
+            await self._gate.require_step_up(tx, caller)
         known = await self._current_password.check(caller, change.current_password, address)
         await self._confirmation.admit(change.email.lower(), confirmed=known.credentials.user.email_confirmed)
         async with self._work.begin() as tx:

@@ -1,24 +1,28 @@
 """Use cases of sessions: signing in, refreshing and signing out."""
 
+from collections.abc import Set
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from server.audit import audit_context
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent, Outcome
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.entities import PresentedToken, SignedIn, SignInOrigin, Tokens, User, UserStatus
+from server.auth.entities import FactorKind, PresentedToken, SignedIn, SignInOrigin, Tokens, User, UserStatus
 from server.auth.password_hashing import Passwords
 from server.auth.rules.devices import device_name
 from server.auth.rules.lifetimes import MAX_SESSIONS, Lifetimes
+from server.auth.rules.second_factors import challenge_hash, new_challenge
 from server.auth.services.revocation_cache import RevocationCache
 from server.auth.services.sign_in_attempts import Attempt, SignInAttempts
 from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.second_factors import SecondFactorRepository
 from server.auth.storage.sessions import SessionRepository
 from server.auth.tokens.access_tokens import AccessTokens
 from server.auth.tokens.refresh_tokens import new_refresh_token, stored_hash, successor
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.errors import InvalidCredentials, RefreshTokenInvalid
+from server.errors import InvalidCredentials, RefreshTokenInvalid, SecondFactorRequired
 from server.identity import Caller
 from server.rate_limits.bucket import Limit
 from server.rate_limits.rate_limiter import RateLimiter
@@ -57,7 +61,8 @@ class SessionService:
         """Opens a session for a correct password; the oldest session ends if there are more than MAX_SESSIONS.
 
         address: the client address of the call. Raises InvalidCredentials, equally and after the same work for an
-        unknown email, a wrong password and a deactivated account, and RateLimitExceeded while the account is delayed.
+        unknown email, a wrong password and a deactivated account; RateLimitExceeded while the account is delayed; and
+        SecondFactorRequired, with the challenge that SecondStep takes, if the account has a second factor.
         """
         async with self._attempts.counted(email.lower(), address) as attempt:
             return await self._login(email.lower(), password, attempt)
@@ -79,14 +84,37 @@ class SessionService:
             if still_valid:
                 if check.replacement is not None:
                     await tx[AccountRepository].replace_password_hash(current.user.id, check.replacement)
-                ended = await tx[SessionRepository].end_oldest(current.user.id, kept=MAX_SESSIONS - 1)
-                caller, tokens = await self.open(tx, current.user)
-                await tx[AuditWriter].record(AuditEvent.SIGNED_IN, current.user.subject, actor=caller)
-                await self._attempts.succeeded(tx, attempt)
+                if current.has_second_factor:
+                    waiting = await self._challenge(tx, current.user)
+                else:
+                    tokens, ended = await self.enter(tx, current.user)
+                    await self._attempts.succeeded(tx, attempt)
         if not still_valid:  # changed, or re-hashed by another sign-in, since it was checked
             return await self._login(email, password, attempt)
+        if current.has_second_factor:  # raised after the commit; the right password is neither a failure nor a sign-in
+            await self._attempts.give_back(attempt)
+            raise waiting
         self._revocations.revoked(*ended)
         return SignedIn(current.user, tokens)
+
+    async def enter(self, tx: Transaction, user: User, *, with_factor: bool = False) -> tuple[Tokens, Set[UUID]]:
+        """Opens a session of a locked account that signs in. Returns its tokens, and the oldest sessions that ended.
+
+        with_factor: whether a second factor was verified.
+        """
+        ended = await tx[SessionRepository].end_oldest(user.id, kept=MAX_SESSIONS - 1)
+        caller, tokens = await self.open(tx, user)
+        if with_factor:
+            await tx[SecondFactorRepository].verified(caller.session_id)
+        await tx[AuditWriter].record(AuditEvent.SIGNED_IN, user.subject, actor=caller)
+        return tokens, ended
+
+    @staticmethod
+    async def _challenge(tx: Transaction, user: User) -> SecondFactorRequired:
+        """Stores a sign-in that waits for its second factor, and returns the error with its challenge."""
+        challenge = new_challenge()
+        expires_at = await tx[SecondFactorRepository].challenge(user.id, challenge_hash(challenge))
+        return SecondFactorRequired(challenge=challenge, expires_at=expires_at, kinds=FactorKind.TOTP.value)
 
     async def open(self, tx: Transaction, user: User) -> tuple[Caller, Tokens]:
         """Opens a session of an authenticated account. Returns its caller and its tokens."""

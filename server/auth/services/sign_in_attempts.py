@@ -79,6 +79,11 @@ class SignInAttempts:
         """Resets the failures of the charged counter, and marks the address as known for 30 days."""
         await tx[SignInRepository].succeeded(attempt.account, attempt.address, attempt.counter)
 
+    async def recognize(self, tx: Transaction, email: str, address: str) -> None:
+        """Marks the address as known for 30 days after a second step; the password's own try was given back."""
+        account, place = self._hash("account", email), self._hash("address", address)
+        await tx[SignInRepository].succeeded(account, place, place)
+
     async def forgive(self, tx: Transaction, email: str) -> None:
         """Resets all failures after a new password was set, because the guesses were at the old one."""
         await tx[SignInRepository].forgive(self._hash("account", email))

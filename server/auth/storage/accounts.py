@@ -29,7 +29,7 @@ from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
 from server.auth.rules.accounts import CHANGEABLE
-from server.auth.storage.tables import users
+from server.auth.storage.tables import second_factors, users
 from server.db.connection import Connection, Row, UniqueViolation
 from server.db.identifiers import new_id
 from server.db.keyset_query import MOMENT_CURSOR, KeysetQuery, after_moment
@@ -62,12 +62,24 @@ _INSERT: Final = (
 _GET: Final = select(*USER_COLUMNS).where(users.c.id == bindparam("user_id"))
 _BY_IDS: Final = select(*USER_COLUMNS).where(users.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 _READ: Final = audited_row(_GET, "account")
-_CREDENTIALS: Final = select(*USER_COLUMNS, users.c.password_hash)
+_CREDENTIALS: Final = select(
+    *USER_COLUMNS,
+    users.c.password_hash,
+    exists()
+    .where(second_factors.c.user_id == users.c.id, second_factors.c.confirmed_at.is_not(None))
+    .label("has_second_factor"),
+    func.coalesce(users.c.password_reset_until > func.now(), literal_column("false")).label("reset_allowed"),
+)
 _CREDENTIALS_OF: Final = _CREDENTIALS.where(users.c.id == bindparam("user_id"))
 _BY_EMAIL: Final = _CREDENTIALS.where(users.c.email == bindparam("address"))
 _BY_ID_FOR_UPDATE: Final = _CREDENTIALS_OF.with_for_update(key_share=True)
 _REPLACE_HASH: Final = (
     update(users).where(users.c.id == bindparam("user_id")).values(password_hash=bindparam("new_hash"))
+)
+_ALLOW_RESET: Final = (
+    update(users)
+    .where(users.c.id == bindparam("user_id"))
+    .values(password_reset_until=func.now() + bindparam("allowed_for", type_=Interval))
 )
 _SAVE: Final = (
     update(users)
@@ -174,6 +186,10 @@ def user_of(row: Row) -> User:
     )
 
 
+def _credentials(row: Row) -> Credentials:
+    return Credentials(user_of(row), row["password_hash"], row["has_second_factor"], row["reset_allowed"])
+
+
 class AccountRepository:
     """Reads and writes accounts through one connection."""
 
@@ -220,21 +236,25 @@ class AccountRepository:
     async def credentials(self, email: str) -> Credentials | None:
         """Returns the account with this confirmed address (in lower case) and its password hash, or None."""
         row = await self._connection.first(_BY_EMAIL, {"address": email})
-        return None if row is None else Credentials(user_of(row), row["password_hash"])
+        return None if row is None else _credentials(row)
 
     async def credentials_of(self, user_id: UUID) -> Credentials:
         """Returns the account with this id, which must exist, and its password hash."""
         row = await self._connection.one(_CREDENTIALS_OF, {"user_id": user_id})
-        return Credentials(user_of(row), row["password_hash"])
+        return _credentials(row)
 
     async def credentials_for_update(self, user_id: UUID) -> Credentials:
         """Locks an existing account until the transaction ends, and returns it with its password hash."""
         row = await self._connection.one(_BY_ID_FOR_UPDATE, {"user_id": user_id})
-        return Credentials(user_of(row), row["password_hash"])
+        return _credentials(row)
 
     async def replace_password_hash(self, user_id: UUID, password_hash: str) -> None:
         """Stores the hash of the same password with current parameters, or that of a new password."""
         await self._connection.execute(_REPLACE_HASH, {"user_id": user_id, "new_hash": password_hash})
+
+    async def allow_password_reset(self, user_id: UUID, allowed_for: timedelta) -> None:
+        """Lets an emailed code alone set a new password for that time; zero ends it."""
+        await self._connection.execute(_ALLOW_RESET, {"user_id": user_id, "allowed_for": allowed_for})
 
     async def save(self, user: User) -> User:
         """Stores the fields of a locked account that its owner may change (`rules.accounts.CHANGEABLE`)."""

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -45,6 +46,8 @@ users = Table(
     timestamp_column("created_at", now=True),
     timestamp_column("status_changed_at", now=True),
     Column("deactivated_from", Text),
+    timestamp_column("factor_grace_since", now=True),
+    timestamp_column("password_reset_until", nullable=True),
     CheckConstraint("email = lower(email)", name="email_lower"),
     CheckConstraint("new_email = lower(new_email)", name="new_email_lower"),
     CheckConstraint("email IS NOT NULL OR new_email IS NOT NULL", name="has_address"),
@@ -66,7 +69,9 @@ users = Table(
 """Accounts; never deleted, because clinical data refers to them. `deactivated_from` is the status before deactivation.
 
 `email` is the confirmed address, which is unique; `new_email` is one that waits for confirmation by a code, and several
-accounts may wait for the same. A self-registered account may have no confirmed address yet.
+accounts may wait for the same. A self-registered account may have no confirmed address yet. factor_grace_since: the
+begin of the grace time without a second factor. password_reset_until: an admin allows that until then an emailed code
+alone sets a new password.
 """
 
 user_names = Table(
@@ -152,6 +157,7 @@ sessions = Table(
     text_column("address"),
     timestamp_column("last_used_at", now=True),
     Column("organisation_id", Uuid, ForeignKey("organisations.id")),
+    timestamp_column("factor_at", nullable=True),
     Index("ix_sessions_expires_at", "expires_at"),
     Index("ix_sessions_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
 )
@@ -159,7 +165,7 @@ sessions = Table(
 
 history_until: the end of access to a patient's history. device, address: shown to the session's owner and to admins,
 empty if they are unknown. last_used_at: the sign-in, or the last refresh after a person acted. organisation_id: the one
-for which the person acts, if the account is a member of any.
+for which the person acts, if the account is a member of any. factor_at: the last verification of a second factor in it.
 """
 
 refresh_tokens = Table(
@@ -219,3 +225,40 @@ sign_in_counters = Table(
 )
 """Failed sign-ins by keyed hash of the email, known or not: one shared counter (its address is empty), and one for each
 address from which the account signed in."""
+
+second_factors = Table(
+    "second_factors",
+    metadata,
+    uuid_pk(),
+    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    text_column("label"),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("last_step", BigInteger),
+    timestamp_column("created_at", now=True),
+    timestamp_column("confirmed_at", nullable=True),
+    timestamp_column("last_used_at", nullable=True),
+    CheckConstraint("kind IN ('totp')", name="kind"),
+    Index("ix_second_factors_unconfirmed", "created_at", postgresql_where=text("confirmed_at IS NULL")),
+)
+"""Second factors; one without `confirmed_at` does not work yet. `last_step` is the time step of the last code that was
+used: older codes and the code itself are refused."""
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True),
+    Column("code_hash", LargeBinary, primary_key=True),
+    timestamp_column("used_at", nullable=True),
+)
+"""SHA-256 of recovery codes, which have 80 random bits."""
+
+sign_in_challenges = Table(
+    "sign_in_challenges",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False, index=True),
+    timestamp_column("expires_at"),
+    Index("ix_sign_in_challenges_expires_at", "expires_at"),
+)
+"""Sign-ins with a right password that wait for the second factor, by the SHA-256 of their challenge."""

@@ -1,8 +1,9 @@
 """Rules of the doctor's actions: when a prescription may be cancelled, its code replaced, its email sent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Final
 
+from server import name_search
 from server.audit.audit_context import Subject
 from server.auth.entities import User
 from server.clinical.entities import Claim, PatientEmailStatus, Prescription, PrescriptionStatus
@@ -30,6 +31,16 @@ FINAL_STATES: Final[Mapping[PrescriptionStatus, type[FailedPrecondition]]] = {
 def subject_of(prescription: Prescription) -> Subject:
     """Returns the audit subject of an action on the prescription."""
     return Subject("prescription", prescription.id, (prescription.patient_id,))
+
+
+def names_controlled(medicines: Iterable[str], controlled: Set[str]) -> bool:
+    """Returns whether a medicine's name contains the words of a controlled one, without regard to case and accents.
+
+    `Codeine phosphate 15 mg` contains `codeine`.
+    """
+    wanted = [set(name_search.words(name)) for name in controlled]
+    named = [set(name_search.words(medicine)) for medicine in medicines] if wanted else []
+    return any(words <= found for words in wanted for found in named)
 
 
 def check_not_final(prescription: Prescription) -> None:

@@ -16,6 +16,7 @@ from server.clinical.entities import (
 from server.clinical.events import PrescriptionCancelled, PrescriptionCreated
 from server.clinical.rules import prescribing
 from server.clinical.rules.reference_number import new_prescription_number
+from server.clinical.services.controlled_medicines import ControlledMedicines
 from server.clinical.services.qr_issuer import QrIssuer
 from server.clinical.storage.prescription_lists import PrescriptionListRepository
 from server.clinical.storage.prescriptions import PrescriptionRepository
@@ -32,7 +33,8 @@ from server.pagination import BY_MOMENT, Listing, MomentAndId, Page, PageRequest
 class PrescriptionService:
     """The use cases of prescriptions.
 
-    valid: how long a prescription may be dispensed. new_number: draws a random prescription number for a day.
+    valid: how long a prescription may be dispensed. controlled: the medicines that need a step-up.
+    new_number: draws a random prescription number for a day.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class PrescriptionService:
         page_tokens: PageTokens,
         *,
         valid: timedelta,
+        controlled: ControlledMedicines | None = None,
         new_number: Callable[[date], str] = new_prescription_number,
     ) -> None:
         self._work = work
@@ -52,10 +55,16 @@ class PrescriptionService:
         self._received = Listing[Prescription, MomentAndId](page_tokens, "ListMyPrescriptions", BY_MOMENT, _created)
         self._valid = valid
         self._new_number = new_number
+        self._controlled = controlled
 
     async def create(self, caller: Caller, new: NewPrescription) -> Prescription:
-        """Creates a prescription by the caller and emails its patient. Raises NotFound for the patient or the visit."""
+        """Creates a prescription by the caller and emails its patient.
+
+        Raises NotFound for the patient or the visit, and StepUpRequired for a controlled medicine.
+        """
         async with self._work.begin() as tx:
+            if self._controlled is not None:
+                await self._controlled.check(tx, caller, (item.medicine_name for item in new.items))
             await tx[PrescriptionRepository].check_subject(new.patient_id, new.visit_id, caller.user_id)
             prescription_id = await self._insert(tx, caller, new)
             prescription = await tx[PrescriptionRepository].get(prescription_id)

@@ -29,6 +29,19 @@ PURGES: Final[Mapping[str, str]] = {
             ORDER BY created_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
         """,
+    "sign-in challenges": """
+        DELETE FROM sign_in_challenges WHERE token_hash IN (
+            SELECT token_hash FROM sign_in_challenges WHERE expires_at < now()
+            ORDER BY expires_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
+        )
+        """,
+    "unconfirmed second factors": """
+        DELETE FROM second_factors WHERE id IN (
+            SELECT id FROM second_factors
+            WHERE confirmed_at IS NULL AND created_at < now() - interval '1 day'
+            ORDER BY created_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
+        )
+        """,
     "sessions": """
         DELETE FROM sessions WHERE id IN (
             SELECT id FROM sessions WHERE expires_at < now() - interval '1 day'

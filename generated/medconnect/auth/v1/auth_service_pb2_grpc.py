@@ -182,7 +182,8 @@ class AuthServiceServicer:
         the service's own pages to RefreshToken and Logout. The response's `refresh_token` is then empty. Other origins may
         not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a
         deactivated account; RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each
-        further failure.
+        further failure; SECOND_FACTOR_REQUIRED for a right password of an account with a second factor: no session opens,
+        and CompleteSignIn takes the error's `challenge`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -245,8 +246,10 @@ class AuthServiceServicer:
         """Sets a new password with an emailed code. All sessions of the account end, and the caller is not signed in. The
         owner is notified by email. A code works for the client that requested it, which has five attempts. A code that was
         requested without `client_nonce` also works from other addresses, until their attempts are used up. Attempts of
-        other clients never invalidate a code. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED,
-        PASSWORD_BREACHED, PASSWORD_CONTEXT.
+        other clients never invalidate a code. An account with a second factor needs a code of it too. An account that must
+        have a second factor and has none needs an admin's permission (ResetSecondFactors); the first password of an invited
+        account needs neither. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED,
+        PASSWORD_CONTEXT; with a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -322,7 +325,8 @@ class AuthServiceServicer:
     def VerifyUser(self, request, context):
         """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
         member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
-        nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
+        nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+        STEP_UP_REQUIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

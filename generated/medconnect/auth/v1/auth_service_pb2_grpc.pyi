@@ -117,7 +117,8 @@ class AuthServiceStub:
     the service's own pages to RefreshToken and Logout. The response's `refresh_token` is then empty. Other origins may
     not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a
     deactivated account; RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each
-    further failure.
+    further failure; SECOND_FACTOR_REQUIRED for a right password of an account with a second factor: no session opens,
+    and CompleteSignIn takes the error's `challenge`.
     """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_session_pb2.RefreshTokenRequest, _session_pb2.RefreshTokenResponse]
     """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
@@ -150,8 +151,10 @@ class AuthServiceStub:
     """Sets a new password with an emailed code. All sessions of the account end, and the caller is not signed in. The
     owner is notified by email. A code works for the client that requested it, which has five attempts. A code that was
     requested without `client_nonce` also works from other addresses, until their attempts are used up. Attempts of
-    other clients never invalidate a code. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED,
-    PASSWORD_BREACHED, PASSWORD_CONTEXT.
+    other clients never invalidate a code. An account with a second factor needs a code of it too. An account that must
+    have a second factor and has none needs an admin's permission (ResetSecondFactors); the first password of an invited
+    account needs neither. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED,
+    PASSWORD_CONTEXT; with a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
     """
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ChangePasswordRequest, _password_pb2.ChangePasswordResponse]
     """Replaces the caller's current password. The account's other sessions end; its owner is notified by email. Errors:
@@ -189,7 +192,8 @@ class AuthServiceStub:
     VerifyUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]
     """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
     member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
-    nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
+    nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+    STEP_UP_REQUIRED.
     """
     DeactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]
     """Deactivates an account. Its sessions end at once, and it can no longer sign in. Deactivating twice changes nothing.
@@ -229,7 +233,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     the service's own pages to RefreshToken and Logout. The response's `refresh_token` is then empty. Other origins may
     not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a
     deactivated account; RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each
-    further failure.
+    further failure; SECOND_FACTOR_REQUIRED for a right password of an account with a second factor: no session opens,
+    and CompleteSignIn takes the error's `challenge`.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_session_pb2.RefreshTokenRequest, _session_pb2.RefreshTokenResponse]  # type: ignore[assignment]
     """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
@@ -262,8 +267,10 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Sets a new password with an emailed code. All sessions of the account end, and the caller is not signed in. The
     owner is notified by email. A code works for the client that requested it, which has five attempts. A code that was
     requested without `client_nonce` also works from other addresses, until their attempts are used up. Attempts of
-    other clients never invalidate a code. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED,
-    PASSWORD_BREACHED, PASSWORD_CONTEXT.
+    other clients never invalidate a code. An account with a second factor needs a code of it too. An account that must
+    have a second factor and has none needs an admin's permission (ResetSecondFactors); the first password of an invited
+    account needs neither. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED,
+    PASSWORD_CONTEXT; with a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
     """
     ChangePassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ChangePasswordRequest, _password_pb2.ChangePasswordResponse]  # type: ignore[assignment]
     """Replaces the caller's current password. The account's other sessions end; its owner is notified by email. Errors:
@@ -301,7 +308,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     VerifyUser: _aio.UnaryUnaryMultiCallable[_user_pb2.VerifyUserRequest, _user_pb2.VerifyUserResponse]  # type: ignore[assignment]
     """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
     member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
-    nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
+    nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+    STEP_UP_REQUIRED.
     """
     DeactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]  # type: ignore[assignment]
     """Deactivates an account. Its sessions end at once, and it can no longer sign in. Deactivating twice changes nothing.
@@ -350,7 +358,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         the service's own pages to RefreshToken and Logout. The response's `refresh_token` is then empty. Other origins may
         not send that header. Errors: INVALID_CREDENTIALS, the same for an unknown address, a wrong password and a
         deactivated account; RATE_LIMIT_EXCEEDED after five failures with one address, for a time that doubles with each
-        further failure.
+        further failure; SECOND_FACTOR_REQUIRED for a right password of an account with a second factor: no session opens,
+        and CompleteSignIn takes the error's `challenge`.
         """
 
     @_abc_1.abstractmethod
@@ -425,8 +434,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sets a new password with an emailed code. All sessions of the account end, and the caller is not signed in. The
         owner is notified by email. A code works for the client that requested it, which has five attempts. A code that was
         requested without `client_nonce` also works from other addresses, until their attempts are used up. Attempts of
-        other clients never invalidate a code. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED,
-        PASSWORD_BREACHED, PASSWORD_CONTEXT.
+        other clients never invalidate a code. An account with a second factor needs a code of it too. An account that must
+        have a second factor and has none needs an admin's permission (ResetSecondFactors); the first password of an invited
+        account needs neither. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED,
+        PASSWORD_CONTEXT; with a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
         """
 
     @_abc_1.abstractmethod
@@ -518,7 +529,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_user_pb2.VerifyUserResponse, _abc.Awaitable[_user_pb2.VerifyUserResponse]]:
         """Verifies the licence and the workplace of a doctor or pharmacist and activates the account. An account that is a
         member of no organisation becomes a member of the hospital or pharmacy that it names. Verifying twice changes
-        nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts.
+        nothing. Errors: RESOURCE_NOT_FOUND, also for patients, admins and deactivated accounts;
+        STEP_UP_REQUIRED.
         """
 
     @_abc_1.abstractmethod

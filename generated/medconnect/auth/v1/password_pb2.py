@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from medconnect.options.v1 import access_pb2 as medconnect_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!medconnect/auth/v1/password.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"medconnect/options/v1/access.proto\"\x82\x01\n\x15\x46orgotPasswordRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12=\n\x0c\x63lient_nonce\x18\x02 \x01(\tB\"\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{22,128}$\x98\xb5\x18\x01H\x00\x88\x01\x01\x42\x0f\n\r_client_nonce\"\x18\n\x16\x46orgotPasswordResponse\"\xdb\x01\n\x14ResetPasswordRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12+\n\x08otp_code\x18\x02 \x01(\tB\x19\xbaH\x0er\x0c\x32\n^[0-9]{6}$\x90\xb5\x18\x03\x98\xb5\x18\x01\x12+\n\x0cnew_password\x18\x03 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\x12=\n\x0c\x63lient_nonce\x18\x04 \x01(\tB\"\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{22,128}$\x98\xb5\x18\x01H\x00\x88\x01\x01\x42\x0f\n\r_client_nonce\"\x17\n\x15ResetPasswordResponse\"r\n\x15\x43hangePasswordRequest\x12,\n\x10\x63urrent_password\x18\x01 \x01(\tB\x12\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\x12+\n\x0cnew_password\x18\x02 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\"\x18\n\x16\x43hangePasswordResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!medconnect/auth/v1/password.proto\x12\x12medconnect.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\"medconnect/options/v1/access.proto\"\x82\x01\n\x15\x46orgotPasswordRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12=\n\x0c\x63lient_nonce\x18\x02 \x01(\tB\"\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{22,128}$\x98\xb5\x18\x01H\x00\x88\x01\x01\x42\x0f\n\r_client_nonce\"\x18\n\x16\x46orgotPasswordResponse\"\xc0\x02\n\x14ResetPasswordRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12+\n\x08otp_code\x18\x02 \x01(\tB\x19\xbaH\x0er\x0c\x32\n^[0-9]{6}$\x90\xb5\x18\x03\x98\xb5\x18\x01\x12+\n\x0cnew_password\x18\x03 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\x12=\n\x0c\x63lient_nonce\x18\x04 \x01(\tB\"\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{22,128}$\x98\xb5\x18\x01H\x00\x88\x01\x01\x12L\n\x12second_factor_code\x18\x05 \x01(\tB+\xbaH r\x1e\x32\x1c^([0-9]{6}|[0-9A-Za-z]{16})$\x90\xb5\x18\x03\x98\xb5\x18\x01H\x01\x88\x01\x01\x42\x0f\n\r_client_nonceB\x15\n\x13_second_factor_code\"\x17\n\x15ResetPasswordResponse\"r\n\x15\x43hangePasswordRequest\x12,\n\x10\x63urrent_password\x18\x01 \x01(\tB\x12\xbaH\x07r\x05\x10\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\x12+\n\x0cnew_password\x18\x02 \x01(\tB\x15\xbaH\nr\x08\x10\x08\x18\x80\x01(\x80\x08\x90\xb5\x18\x02\x98\xb5\x18\x01\"\x18\n\x16\x43hangePasswordResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._serialized_options = b'\272H\nr\010\020\010\030\200\001(\200\010\220\265\030\002\230\265\030\001'
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['client_nonce']._loaded_options = None
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['client_nonce']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_-]{22,128}$\230\265\030\001'
+  _globals['_RESETPASSWORDREQUEST'].fields_by_name['second_factor_code']._loaded_options = None
+  _globals['_RESETPASSWORDREQUEST'].fields_by_name['second_factor_code']._serialized_options = b'\272H r\0362\034^([0-9]{6}|[0-9A-Za-z]{16})$\220\265\030\003\230\265\030\001'
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['current_password']._loaded_options = None
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['current_password']._serialized_options = b'\272H\007r\005\020\001(\200\010\220\265\030\002\230\265\030\001'
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
@@ -54,11 +56,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FORGOTPASSWORDRESPONSE']._serialized_start=255
   _globals['_FORGOTPASSWORDRESPONSE']._serialized_end=279
   _globals['_RESETPASSWORDREQUEST']._serialized_start=282
-  _globals['_RESETPASSWORDREQUEST']._serialized_end=501
-  _globals['_RESETPASSWORDRESPONSE']._serialized_start=503
-  _globals['_RESETPASSWORDRESPONSE']._serialized_end=526
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=528
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=642
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=644
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=668
+  _globals['_RESETPASSWORDREQUEST']._serialized_end=602
+  _globals['_RESETPASSWORDRESPONSE']._serialized_start=604
+  _globals['_RESETPASSWORDRESPONSE']._serialized_end=627
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=629
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=743
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=745
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=769
 # @@protoc_insertion_point(module_scope)

@@ -74,6 +74,7 @@ class ResetPasswordRequest(_message.Message):
     OTP_CODE_FIELD_NUMBER: _builtins.int
     NEW_PASSWORD_FIELD_NUMBER: _builtins.int
     CLIENT_NONCE_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_CODE_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """The account's email address, case-insensitive."""
     otp_code: _builtins.str
@@ -86,6 +87,8 @@ class ResetPasswordRequest(_message.Message):
     """
     client_nonce: _builtins.str
     """The nonce of the request for the code; absent if that request had none."""
+    second_factor_code: _builtins.str
+    """A code of the account's authenticator app, or a recovery code; required if the account has a second factor."""
     def __init__(
         self,
         *,
@@ -93,14 +96,20 @@ class ResetPasswordRequest(_message.Message):
         otp_code: _builtins.str = ...,
         new_password: _builtins.str = ...,
         client_nonce: _builtins.str | None = ...,
+        second_factor_code: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce", "client_nonce", b"client_nonce"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce", "_second_factor_code", b"_second_factor_code", "client_nonce", b"client_nonce", "second_factor_code", b"second_factor_code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce", "client_nonce", b"client_nonce", "email", b"email", "new_password", b"new_password", "otp_code", b"otp_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce", "_second_factor_code", b"_second_factor_code", "client_nonce", b"client_nonce", "email", b"email", "new_password", b"new_password", "otp_code", b"otp_code", "second_factor_code", b"second_factor_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__client_nonce: _TypeAlias = _typing.Literal["client_nonce"]  # noqa: Y015
     _WhichOneofArgType__client_nonce: _TypeAlias = _typing.Literal["_client_nonce", b"_client_nonce"]  # noqa: Y015
+    _WhichOneofReturnType__second_factor_code: _TypeAlias = _typing.Literal["second_factor_code"]  # noqa: Y015
+    _WhichOneofArgType__second_factor_code: _TypeAlias = _typing.Literal["_second_factor_code", b"_second_factor_code"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__client_nonce) -> _WhichOneofReturnType__client_nonce | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__second_factor_code) -> _WhichOneofReturnType__second_factor_code | None: ...
 
 Global___ResetPasswordRequest: _TypeAlias = ResetPasswordRequest  # noqa: Y015
 

@@ -134,6 +134,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The recipient's account is deactivated; no email is sent to it."""
     ERROR_REASON_ORGANISATION_REQUIRED: _ErrorReason.ValueType  # 49
     """The caller's account is a member of no pharmacy, and a pharmacist acts for one."""
+    ERROR_REASON_SECOND_FACTOR_REQUIRED: _ErrorReason.ValueType  # 50
+    """The password is right, and the account has a second factor: CompleteSignIn takes `challenge` until `expiresAt`.
+    `kinds` lists the kinds of the account's factors, separated by commas.
+    """
+    ERROR_REASON_SECOND_FACTOR_INVALID: _ErrorReason.ValueType  # 51
+    """The code of the second factor is missing, wrong or used."""
+    ERROR_REASON_CHALLENGE_INVALID: _ErrorReason.ValueType  # 52
+    """The challenge of the sign-in is unknown, used or expired: sign in again."""
+    ERROR_REASON_STEP_UP_REQUIRED: _ErrorReason.ValueType  # 53
+    """The method needs a second factor that was verified within the last ten minutes: call VerifySecondFactor first."""
+    ERROR_REASON_SECOND_FACTOR_MISSING: _ErrorReason.ValueType  # 54
+    """The account must have a second factor and has none."""
+    ERROR_REASON_LAST_SECOND_FACTOR: _ErrorReason.ValueType  # 55
+    """The account must have a second factor, and this is its last one."""
+    ERROR_REASON_SECOND_FACTOR_LIMIT: _ErrorReason.ValueType  # 56
+    """The account has as many second factors as an account can have."""
+    ERROR_REASON_PASSWORD_RESET_NEEDS_ADMIN: _ErrorReason.ValueType  # 57
+    """The account must have a second factor and has none: an admin must allow the new password."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -242,6 +260,24 @@ ERROR_REASON_RECIPIENT_DEACTIVATED: ErrorReason.ValueType  # 48
 """The recipient's account is deactivated; no email is sent to it."""
 ERROR_REASON_ORGANISATION_REQUIRED: ErrorReason.ValueType  # 49
 """The caller's account is a member of no pharmacy, and a pharmacist acts for one."""
+ERROR_REASON_SECOND_FACTOR_REQUIRED: ErrorReason.ValueType  # 50
+"""The password is right, and the account has a second factor: CompleteSignIn takes `challenge` until `expiresAt`.
+`kinds` lists the kinds of the account's factors, separated by commas.
+"""
+ERROR_REASON_SECOND_FACTOR_INVALID: ErrorReason.ValueType  # 51
+"""The code of the second factor is missing, wrong or used."""
+ERROR_REASON_CHALLENGE_INVALID: ErrorReason.ValueType  # 52
+"""The challenge of the sign-in is unknown, used or expired: sign in again."""
+ERROR_REASON_STEP_UP_REQUIRED: ErrorReason.ValueType  # 53
+"""The method needs a second factor that was verified within the last ten minutes: call VerifySecondFactor first."""
+ERROR_REASON_SECOND_FACTOR_MISSING: ErrorReason.ValueType  # 54
+"""The account must have a second factor and has none."""
+ERROR_REASON_LAST_SECOND_FACTOR: ErrorReason.ValueType  # 55
+"""The account must have a second factor, and this is its last one."""
+ERROR_REASON_SECOND_FACTOR_LIMIT: ErrorReason.ValueType  # 56
+"""The account has as many second factors as an account can have."""
+ERROR_REASON_PASSWORD_RESET_NEEDS_ADMIN: ErrorReason.ValueType  # 57
+"""The account must have a second factor and has none: an admin must allow the new password."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -82,6 +82,8 @@ class _EmailKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailKind.V
     """A change of an account's email address was requested."""
     EMAIL_KIND_ADDRESS_TAKEN: _EmailKind.ValueType  # 12
     """Another person entered the recipient's address."""
+    EMAIL_KIND_SECOND_FACTOR: _EmailKind.ValueType  # 21
+    """A second factor of the account was added or removed."""
 
 class EmailKind(_EmailKind, metaclass=_EmailKindEnumTypeWrapper):
     """The kind of an email: the event that it is about."""
@@ -112,6 +114,8 @@ EMAIL_KIND_EMAIL_CHANGE: EmailKind.ValueType  # 11
 """A change of an account's email address was requested."""
 EMAIL_KIND_ADDRESS_TAKEN: EmailKind.ValueType  # 12
 """Another person entered the recipient's address."""
+EMAIL_KIND_SECOND_FACTOR: EmailKind.ValueType  # 21
+"""A second factor of the account was added or removed."""
 Global___EmailKind: _TypeAlias = EmailKind  # noqa: Y015
 
 @_typing.final

@@ -26,19 +26,19 @@ from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor
 from medconnect.options.v1 import audit_pb2 as medconnect_dot_options_dot_v1_dot_audit__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"medconnect/options/v1/access.proto\x12\x15medconnect.options.v1\x1a google/protobuf/descriptor.proto\x1a!medconnect/options/v1/audit.proto\"\xa0\x02\n\x06\x41\x63\x63\x65ss\x12\x0e\n\x06public\x18\x01 \x01(\x08\x12\x11\n\tsigned_in\x18\x02 \x01(\x08\x12*\n\x05roles\x18\x03 \x03(\x0e\x32\x1b.medconnect.options.v1.Role\x12\x10\n\x08verified\x18\x04 \x01(\x08\x12\x36\n\x0blimit_group\x18\x05 \x01(\x0e\x32!.medconnect.options.v1.LimitGroup\x12\x12\n\nidempotent\x18\x06 \x01(\x08\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x13\n\x0bhttp_status\x18\x08 \x01(\x05\x12\x30\n\x05\x61udit\x18\t \x01(\x0e\x32!.medconnect.options.v1.AuditEvent\x12\x11\n\tunaudited\x18\n \x01(\t*d\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_PATIENT\x10\x01\x12\x0f\n\x0bROLE_DOCTOR\x10\x02\x12\x13\n\x0fROLE_PHARMACIST\x10\x03\x12\x0e\n\nROLE_ADMIN\x10\x04*\xf4\x02\n\nLimitGroup\x12\x1b\n\x17LIMIT_GROUP_UNSPECIFIED\x10\x00\x12\x15\n\x11LIMIT_GROUP_LOGIN\x10\x01\x12\x1e\n\x1aLIMIT_GROUP_PASSWORD_RESET\x10\x02\x12\x1c\n\x18LIMIT_GROUP_REGISTRATION\x10\x03\x12\x13\n\x0fLIMIT_GROUP_OTP\x10\x04\x12%\n!LIMIT_GROUP_PRESCRIPTION_CREATION\x10\x05\x12\x14\n\x10LIMIT_GROUP_SCAN\x10\x06\x12\x18\n\x14LIMIT_GROUP_PHARMACY\x10\x07\x12\x15\n\x11LIMIT_GROUP_EMAIL\x10\x08\x12\x1f\n\x1bLIMIT_GROUP_MEDICAL_HISTORY\x10\t\x12\x16\n\x12LIMIT_GROUP_EVENTS\x10\n\x12\x17\n\x13LIMIT_GROUP_REFRESH\x10\x0b\x12\x1f\n\x1bLIMIT_GROUP_FORGOT_PASSWORD\x10\x0c*P\n\x04Text\x12\x14\n\x10TEXT_UNSPECIFIED\x10\x00\x12\x0e\n\nTEXT_BLOCK\x10\x01\x12\x11\n\rTEXT_VERBATIM\x10\x02\x12\x0f\n\x0bTEXT_NUMBER\x10\x03:O\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x1d.medconnect.options.v1.Access:J\n\x04text\x12\x1d.google.protobuf.FieldOptions\x18\xd2\x86\x03 \x01(\x0e\x32\x1b.medconnect.options.v1.Text:/\n\x06secret\x12\x1d.google.protobuf.FieldOptions\x18\xd3\x86\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"medconnect/options/v1/access.proto\x12\x15medconnect.options.v1\x1a google/protobuf/descriptor.proto\x1a!medconnect/options/v1/audit.proto\"\xb1\x02\n\x06\x41\x63\x63\x65ss\x12\x0e\n\x06public\x18\x01 \x01(\x08\x12\x11\n\tsigned_in\x18\x02 \x01(\x08\x12*\n\x05roles\x18\x03 \x03(\x0e\x32\x1b.medconnect.options.v1.Role\x12\x10\n\x08verified\x18\x04 \x01(\x08\x12\x36\n\x0blimit_group\x18\x05 \x01(\x0e\x32!.medconnect.options.v1.LimitGroup\x12\x12\n\nidempotent\x18\x06 \x01(\x08\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x13\n\x0bhttp_status\x18\x08 \x01(\x05\x12\x30\n\x05\x61udit\x18\t \x01(\x0e\x32!.medconnect.options.v1.AuditEvent\x12\x11\n\tunaudited\x18\n \x01(\t\x12\x0f\n\x07step_up\x18\x0c \x01(\x08*d\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_PATIENT\x10\x01\x12\x0f\n\x0bROLE_DOCTOR\x10\x02\x12\x13\n\x0fROLE_PHARMACIST\x10\x03\x12\x0e\n\nROLE_ADMIN\x10\x04*\xf4\x02\n\nLimitGroup\x12\x1b\n\x17LIMIT_GROUP_UNSPECIFIED\x10\x00\x12\x15\n\x11LIMIT_GROUP_LOGIN\x10\x01\x12\x1e\n\x1aLIMIT_GROUP_PASSWORD_RESET\x10\x02\x12\x1c\n\x18LIMIT_GROUP_REGISTRATION\x10\x03\x12\x13\n\x0fLIMIT_GROUP_OTP\x10\x04\x12%\n!LIMIT_GROUP_PRESCRIPTION_CREATION\x10\x05\x12\x14\n\x10LIMIT_GROUP_SCAN\x10\x06\x12\x18\n\x14LIMIT_GROUP_PHARMACY\x10\x07\x12\x15\n\x11LIMIT_GROUP_EMAIL\x10\x08\x12\x1f\n\x1bLIMIT_GROUP_MEDICAL_HISTORY\x10\t\x12\x16\n\x12LIMIT_GROUP_EVENTS\x10\n\x12\x17\n\x13LIMIT_GROUP_REFRESH\x10\x0b\x12\x1f\n\x1bLIMIT_GROUP_FORGOT_PASSWORD\x10\x0c*P\n\x04Text\x12\x14\n\x10TEXT_UNSPECIFIED\x10\x00\x12\x0e\n\nTEXT_BLOCK\x10\x01\x12\x11\n\rTEXT_VERBATIM\x10\x02\x12\x0f\n\x0bTEXT_NUMBER\x10\x03:O\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x1d.medconnect.options.v1.Access:J\n\x04text\x12\x1d.google.protobuf.FieldOptions\x18\xd2\x86\x03 \x01(\x0e\x32\x1b.medconnect.options.v1.Text:/\n\x06secret\x12\x1d.google.protobuf.FieldOptions\x18\xd3\x86\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'medconnect.options.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=421
-  _globals['_ROLE']._serialized_end=521
-  _globals['_LIMITGROUP']._serialized_start=524
-  _globals['_LIMITGROUP']._serialized_end=896
-  _globals['_TEXT']._serialized_start=898
-  _globals['_TEXT']._serialized_end=978
+  _globals['_ROLE']._serialized_start=438
+  _globals['_ROLE']._serialized_end=538
+  _globals['_LIMITGROUP']._serialized_start=541
+  _globals['_LIMITGROUP']._serialized_end=913
+  _globals['_TEXT']._serialized_start=915
+  _globals['_TEXT']._serialized_end=995
   _globals['_ACCESS']._serialized_start=131
-  _globals['_ACCESS']._serialized_end=419
+  _globals['_ACCESS']._serialized_end=436
 # @@protoc_insertion_point(module_scope)

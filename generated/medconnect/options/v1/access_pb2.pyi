@@ -172,6 +172,7 @@ class Access(_message.Message):
     HTTP_STATUS_FIELD_NUMBER: _builtins.int
     AUDIT_FIELD_NUMBER: _builtins.int
     UNAUDITED_FIELD_NUMBER: _builtins.int
+    STEP_UP_FIELD_NUMBER: _builtins.int
     public: _builtins.bool
     """True: every client may call, with or without a token. Exactly one of `public`, `signed_in` and `roles` is set."""
     signed_in: _builtins.bool
@@ -194,6 +195,10 @@ class Access(_message.Message):
     """The reason why a success needs no audit record: it shows or changes no person's data, or the use case decides. A
     call without permission is recorded all the same, as ACCESS_DENIED.
     """
+    step_up: _builtins.bool
+    """True: an account with a second factor must have verified it in this session within the last ten minutes, at sign-in
+    or by VerifySecondFactor.
+    """
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
         """The roles that may call. If email addresses are confirmed, a self-registered account may call only after confirming
@@ -213,10 +218,11 @@ class Access(_message.Message):
         http_status: _builtins.int = ...,
         audit: _audit_pb2.AuditEvent.ValueType = ...,
         unaudited: _builtins.str = ...,
+        step_up: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit", b"audit", "http_status", b"http_status", "idempotent", b"idempotent", "limit_group", b"limit_group", "message", b"message", "public", b"public", "roles", b"roles", "signed_in", b"signed_in", "unaudited", b"unaudited", "verified", b"verified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit", b"audit", "http_status", b"http_status", "idempotent", b"idempotent", "limit_group", b"limit_group", "message", b"message", "public", b"public", "roles", b"roles", "signed_in", b"signed_in", "step_up", b"step_up", "unaudited", b"unaudited", "verified", b"verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -126,6 +126,20 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """The sessions of another person's account were listed."""
     AUDIT_EVENT_ACCOUNT_SESSIONS_ENDED: _AuditEvent.ValueType  # 51
     """An admin ended the sessions of an account; `reason` is the reason that the admin gave."""
+    AUDIT_EVENT_SECOND_FACTOR_ENROLMENT_STARTED: _AuditEvent.ValueType  # 71
+    """An account's owner started to add a second factor."""
+    AUDIT_EVENT_SECOND_FACTOR_ADDED: _AuditEvent.ValueType  # 72
+    """An account's owner added a second factor, or gave a wrong code."""
+    AUDIT_EVENT_SECOND_FACTOR_REMOVED: _AuditEvent.ValueType  # 73
+    """An account's owner removed a second factor."""
+    AUDIT_EVENT_RECOVERY_CODES_RENEWED: _AuditEvent.ValueType  # 74
+    """An account's owner replaced the recovery codes."""
+    AUDIT_EVENT_SECOND_FACTOR_VERIFIED: _AuditEvent.ValueType  # 75
+    """An account's owner verified a second factor in a session, or gave a wrong code."""
+    AUDIT_EVENT_ACCOUNT_SECOND_FACTORS_RESET: _AuditEvent.ValueType  # 76
+    """An admin removed all second factors of an account; `reason` is `password-reset-allowed` if an emailed code alone may
+    set a new password.
+    """
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """The event of an audit record. The record contains it with actor, address, time, object and outcome, and never a name
@@ -236,6 +250,20 @@ AUDIT_EVENT_ACCOUNT_SESSIONS_LISTED: AuditEvent.ValueType  # 50
 """The sessions of another person's account were listed."""
 AUDIT_EVENT_ACCOUNT_SESSIONS_ENDED: AuditEvent.ValueType  # 51
 """An admin ended the sessions of an account; `reason` is the reason that the admin gave."""
+AUDIT_EVENT_SECOND_FACTOR_ENROLMENT_STARTED: AuditEvent.ValueType  # 71
+"""An account's owner started to add a second factor."""
+AUDIT_EVENT_SECOND_FACTOR_ADDED: AuditEvent.ValueType  # 72
+"""An account's owner added a second factor, or gave a wrong code."""
+AUDIT_EVENT_SECOND_FACTOR_REMOVED: AuditEvent.ValueType  # 73
+"""An account's owner removed a second factor."""
+AUDIT_EVENT_RECOVERY_CODES_RENEWED: AuditEvent.ValueType  # 74
+"""An account's owner replaced the recovery codes."""
+AUDIT_EVENT_SECOND_FACTOR_VERIFIED: AuditEvent.ValueType  # 75
+"""An account's owner verified a second factor in a session, or gave a wrong code."""
+AUDIT_EVENT_ACCOUNT_SECOND_FACTORS_RESET: AuditEvent.ValueType  # 76
+"""An admin removed all second factors of an account; `reason` is `password-reset-allowed` if an emailed code alone may
+set a new password.
+"""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:
