@@ -201,3 +201,12 @@ def test_a_refusal_of_the_service_keeps_its_details(service: Service, scripted_t
     service.script.answer(refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED", retry_after=600))
     error = scripted_terminal.refused("scan RX-20261130-7K3M9QTD", Exit.REFUSED)
     assert (error["retryAfter"], error["requestId"]) == (600, "req-1")
+
+
+@control("S99")
+def test_sign_in_with_a_second_factor_reads_its_code(actors: Actors, tmp_path: Path) -> None:
+    pharmacist, terminal = actors.new_pharmacist(), Terminal(actors.instance.grpc, tmp_path)
+    actors.app(pharmacist)
+    command, code = f"sign-in --email {pharmacist.email} --password-stdin", actors.recovery_code(pharmacist)
+    assert terminal.run(f"{command} --json", f"{PASSWORD}\nwrong\n").exit_code == Exit.REFUSED
+    assert terminal.json(command, f"{PASSWORD}\n{code}\n")["id"] == pharmacist.user_id

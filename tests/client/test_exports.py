@@ -12,29 +12,32 @@ AsyncClaim AsyncClient Claim Client Clock DispenseLine MedConnectError MemoryTok
 Tokens errors models
 """
 MODELS = """
-AccessLogEntry AccountChanges AccountDetails AuditRecord DispensedLine DispenseLine Dispensing DispensingHistoryEntry
-Email EmailChange EmailQueueStatus EmailStatus EndSessionsReason FoundPrescription FoundPrescriptions Gender
-HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription NewPrescriptionItem NewVisit
-OpenSession Patient PatientChanges PatientEmailStatus PatientHistoryEntry PatientPrescription PatientProfile
-PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription PrescriptionItem PrescriptionStatus
-ProfileChanges QrCode QrCodeInfo QueuedMail RateLimit RateLimitBucket RateLimitUsage Receipt Role User UserStatus
-Validation VisitType VitalSigns WatchedEmail
+AccessLogEntry AccountChanges AccountDetails AuditRecord ConfirmedTotp DispensedLine DispenseLine Dispensing
+DispensingHistoryEntry Email EmailChange EmailQueueStatus EmailStatus EndSessionsReason FoundPrescription
+FoundPrescriptions Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription
+NewPrescriptionItem NewTotp NewVisit OpenSession Patient PatientChanges PatientEmailStatus PatientHistoryEntry
+PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription
+PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail RateLimit RateLimitBucket
+RateLimitUsage Receipt Role SecondFactor SecondFactorKind SecondFactors User UserStatus Validation VisitType
+VitalSigns WatchedEmail
 """
 ERRORS = """
-Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailExpired EmailLimitExceeded
-EmailNotConfirmed EmailNotFailed EmailTaken FailedPrecondition Failure FieldViolation IdempotencyKeyReused
-InternalError InvalidArgument InvalidCredentials MedConnectError NotFound OtpInvalid OtpRequired PasswordBreached
-PasswordContext PasswordWrong PatientHasNoEmail PermissionDenied PrescriptionCancelled PrescriptionClaimed
-PrescriptionDispensed PrescriptionExpired PrescriptionRejected PrescriptionState QrCodeExpired QrCodeInvalid
-QrCodeReplaced RateLimitExceeded RecipientDeactivated ReferenceNumberInvalid RefreshTokenInvalid RequestInProgress
-ResourceExhausted RoleNotAllowed SlowConsumer TooManyStreams Unauthenticated Unavailable ValidationFailed
-VersionConflict
+Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailExpired
+EmailLimitExceeded EmailNotConfirmed EmailNotFailed EmailTaken FailedPrecondition Failure FieldViolation
+IdempotencyKeyReused InternalError InvalidArgument InvalidCredentials MedConnectError NotFound
+OtpInvalid OtpRequired PasswordBreached PasswordContext PasswordWrong PatientHasNoEmail
+PermissionDenied PrescriptionCancelled PrescriptionClaimed PrescriptionDispensed PrescriptionExpired
+PrescriptionRejected PrescriptionState QrCodeExpired QrCodeInvalid QrCodeReplaced RateLimitExceeded
+RecipientDeactivated ReferenceNumberInvalid RefreshTokenInvalid RequestInProgress ResourceExhausted RoleNotAllowed
+SecondFactorInvalid SecondFactorRequired SlowConsumer StepUpRequired
+TooManyStreams Unauthenticated Unavailable ValidationFailed VersionConflict
 """
-CLIENT = "auth clinical close events pharmacy sign_in sign_out signed_in"
+CLIENT = "auth clinical close complete_sign_in events pharmacy second_factors sign_in sign_out signed_in"
 SERVICES = {
     "auth": "audit_records change_password confirm_email create_user current_user deactivate_user end_other_sessions "
     "end_session end_user_sessions forgot_password key_set reactivate_user register reset_password sessions "
     "update_current_user user user_sessions users verify_user",
+    "second_factors": "confirm_totp current enrol_totp remove renew_recovery_codes reset verify",
     "clinical": "access_log cancel_prescription confirm_history_access create_patient create_prescription create_visit "
     "existing_conditions medical_history my_prescriptions patient patient_history patients prescription prescriptions "
     "profile qr_code qr_code_image reissue_qr_code request_history_access send_prescription_email update_patient "

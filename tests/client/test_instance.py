@@ -1,13 +1,15 @@
 """The client against a whole instance: every service, called by permitted roles."""
 
+import base64
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from medconnect_client import Client, DispenseLine, MemoryTokens, errors, models
 
+from server.auth.rules.second_factors import code_at, step_at
 from tests.fixtures.actors import PASSWORD, Actor, Actors, new_email
 from tests.fixtures.instance import ADMIN_EMAIL, ADMIN_PASSWORD, RunningInstance
 from tests.fixtures.proofs import control
@@ -290,3 +292,30 @@ def test_admin_manages_emails(admin: Client) -> None:
         admin.events.retry_email(sent.id)
     assert admin.events.clear_completed_emails() >= 1
     assert sent.id not in {mail.id for mail in admin.events.emails(status=[models.EmailStatus.COMPLETED])}
+
+
+@control("S99")
+def test_second_factor_from_enrolment_to_reset(admin: Client, instance: RunningInstance) -> None:
+    account = replace(STAFF[models.Role.DOCTOR], email=new_email(), password=PASSWORD)
+    made = admin.auth.create_user(account)
+    with Client(instance.grpc) as client:
+        client.sign_in(account.email, PASSWORD)
+        new = client.second_factors.enrol_totp(PASSWORD, label="Phone")
+        assert (new.uri[:15], new.qr_image[:22]) == ("otpauth://totp/", "data:image/png;base64,")
+        code = code_at(base64.b32decode(new.secret), step_at(datetime.now(UTC)))
+        confirmed = client.second_factors.confirm_totp(new.factor_id, code)
+        found = client.second_factors.current()
+        assert (found.factors, found.recovery_codes_left) == ((confirmed.factor,), 10)
+        with pytest.raises(errors.SecondFactorRequired) as required:
+            client.sign_in(account.email, PASSWORD)
+        with pytest.raises(errors.SecondFactorInvalid):
+            client.complete_sign_in(required.value.challenge, code)
+        assert client.complete_sign_in(required.value.challenge, confirmed.recovery_codes[0]) == made.user
+        with pytest.raises(errors.Unauthenticated):
+            client.complete_sign_in(required.value.challenge, confirmed.recovery_codes[1])
+        assert client.second_factors.verify(confirmed.recovery_codes[1]) > datetime.now(UTC)
+        assert len(client.second_factors.renew_recovery_codes()) == 10
+        client.second_factors.remove(confirmed.factor.id)
+        assert admin.second_factors.reset(made.user.id, allow_password_reset=True) >= 1
+        with pytest.raises(errors.Unauthenticated):
+            client.auth.current_user()

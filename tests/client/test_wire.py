@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from medconnect.auth.v1 import audit_record_pb2, session_pb2, user_pb2
+from medconnect.auth.v1 import audit_record_pb2, second_factor_pb2, session_pb2, user_pb2
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import access_log_pb2, history_pb2, patient_pb2, prescription_pb2, visit_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
@@ -72,6 +72,10 @@ PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.EmailChange, email_pb2.EmailChange, set()),
     (models.WatchedEmail, events.WatchEmailsResponse, set()),
     (models.OpenSession, session_pb2.Session, set()),
+    (models.SecondFactor, second_factor_pb2.SecondFactor, set()),
+    (models.SecondFactors, second_factor_pb2.GetSecondFactorsResponse, set()),
+    (models.NewTotp, second_factor_pb2.EnrolTotpResponse, set()),
+    (models.ConfirmedTotp, second_factor_pb2.ConfirmTotpResponse, set()),
 ]
 ENUMS: list[tuple[type[StrEnum], Any, str]] = [
     (models.Role, access_pb2.Role, "ROLE_"),
@@ -82,6 +86,7 @@ ENUMS: list[tuple[type[StrEnum], Any, str]] = [
     (models.VisitType, visit_pb2.VisitType, "VISIT_TYPE_"),
     (models.PharmacyAction, dispensing_pb2.PharmacyAction, "PHARMACY_ACTION_"),
     (models.EmailStatus, email_pb2.EmailStatus, "EMAIL_STATUS_"),
+    (models.SecondFactorKind, second_factor_pb2.SecondFactorKind, "SECOND_FACTOR_KIND_"),
     (models.EndSessionsReason, session_pb2.EndSessionsReason, "END_SESSIONS_REASON_"),
 ]
 ONLY_SENT = {models.EndSessionsReason}

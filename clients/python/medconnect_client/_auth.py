@@ -59,13 +59,20 @@ class AsyncAuth:
         request = pb.ForgotPasswordRequest(email=email, client_nonce=client_nonce or None)
         await self._calls.unary(request, pb.ForgotPasswordResponse)
 
-    async def reset_password(self, email: str, otp_code: str, new_password: str, *, client_nonce: str = "") -> None:
+    async def reset_password(
+        self, email: str, otp_code: str, new_password: str, *, client_nonce: str = "", second_factor_code: str = ""
+    ) -> None:
         """Sets a new password with an emailed code and ends all sessions. Raises OtpInvalid, PasswordBreached.
 
-        client_nonce: the one that `forgot_password` was called with.
+        client_nonce: the one that `forgot_password` was called with. second_factor_code: a code of the authenticator
+        app or a recovery code, if the account has a second factor. Raises SecondFactorInvalid, FailedPrecondition.
         """
         request = pb.ResetPasswordRequest(
-            email=email, otp_code=otp_code, new_password=new_password, client_nonce=client_nonce or None
+            email=email,
+            otp_code=otp_code,
+            new_password=new_password,
+            client_nonce=client_nonce or None,
+            second_factor_code=second_factor_code or None,
         )
         await self._calls.unary(request, pb.ResetPasswordResponse)
 

@@ -1,9 +1,9 @@
-"""The asynchronous client: connects, signs in, and offers the four services."""
+"""The asynchronous client: connects, signs in, and offers the services."""
 
 from collections.abc import Callable
 from typing import Final, Self
 
-from medconnect.auth.v1 import auth_service_pb2
+from medconnect.auth.v1 import auth_service_pb2, second_factor_pb2
 
 from medconnect_client._auth import AsyncAuth
 from medconnect_client._calls import Calls, Progress, Wire
@@ -13,6 +13,7 @@ from medconnect_client._clock import Clock
 from medconnect_client._events import AsyncEvents
 from medconnect_client._pharmacy import AsyncPharmacy
 from medconnect_client._retry import RetryBudget, RetryPolicy
+from medconnect_client._second_factors import AsyncSecondFactors
 from medconnect_client._session import Session
 from medconnect_client._tokens import MemoryTokens, Tokens, TokenStore
 from medconnect_client._wire import read
@@ -67,6 +68,7 @@ class AsyncClient:
         calls = Calls(wire, self._session)
         self._calls = calls
         self._auth = AsyncAuth(calls, self._session)
+        self._second_factors = AsyncSecondFactors(calls)
         self._clinical = AsyncClinical(calls)
         self._pharmacy = AsyncPharmacy(calls)
         self._events = AsyncEvents(calls)
@@ -75,6 +77,11 @@ class AsyncClient:
     def auth(self) -> AsyncAuth:
         """Calls about accounts."""
         return self._auth
+
+    @property
+    def second_factors(self) -> AsyncSecondFactors:
+        """Calls about second factors."""
+        return self._second_factors
 
     @property
     def clinical(self) -> AsyncClinical:
@@ -97,9 +104,23 @@ class AsyncClient:
         return self._session.signed_in
 
     async def sign_in(self, email: str, password: str) -> User:
-        """Signs in. Raises InvalidCredentials, and RateLimitExceeded after too many failures."""
+        """Signs in. Raises InvalidCredentials, RateLimitExceeded after too many failures, and SecondFactorRequired.
+
+        The last one contains the challenge for `complete_sign_in`, if the account has a second factor.
+        """
         request = auth_service_pb2.LoginRequest(email=email, password=password)
         answer = await self._public.unary(request, auth_service_pb2.LoginResponse)
+        self._session.begin(read(Tokens, answer))
+        return read(User, answer.user)
+
+    async def complete_sign_in(self, challenge: str, code: str) -> User:
+        """Signs in with the challenge of SecondFactorRequired and a code.
+
+        code: the six digits of the authenticator app, or a recovery code. Raises SecondFactorInvalid, Unauthenticated
+        for an expired challenge, and RateLimitExceeded after too many failures.
+        """
+        request = second_factor_pb2.CompleteSignInRequest(challenge=challenge, code=code)
+        answer = await self._public.unary(request, second_factor_pb2.CompleteSignInResponse)
         self._session.begin(read(Tokens, answer))
         return read(User, answer.user)
 

@@ -15,6 +15,7 @@ from medconnect_client._clock import Clock
 from medconnect_client._events import AsyncEvents
 from medconnect_client._pharmacy import AsyncClaim, AsyncPharmacy
 from medconnect_client._retry import RetryPolicy
+from medconnect_client._second_factors import AsyncSecondFactors
 from medconnect_client._tokens import TokenStore
 from medconnect_client.models import PharmacyPrescription
 
@@ -42,6 +43,18 @@ class Auth(Blocking[AsyncAuth]):
     user_sessions = iterating(AsyncAuth.user_sessions)
     end_user_sessions = blocking(AsyncAuth.end_user_sessions)
     audit_records = iterating(AsyncAuth.audit_records)
+
+
+class SecondFactors(Blocking[AsyncSecondFactors]):
+    """The SecondFactor service; `complete_sign_in` is a method of the client."""
+
+    current = blocking(AsyncSecondFactors.current)
+    enrol_totp = blocking(AsyncSecondFactors.enrol_totp)
+    confirm_totp = blocking(AsyncSecondFactors.confirm_totp)
+    remove = blocking(AsyncSecondFactors.remove)
+    renew_recovery_codes = blocking(AsyncSecondFactors.renew_recovery_codes)
+    verify = blocking(AsyncSecondFactors.verify)
+    reset = blocking(AsyncSecondFactors.reset)
 
 
 class Clinical(Blocking[AsyncClinical]):
@@ -130,6 +143,7 @@ class Client(Blocking[AsyncClient]):
     """A blocking client for MedConnect, with the parameters and the behaviour of `AsyncClient`."""
 
     sign_in = blocking(AsyncClient.sign_in)
+    complete_sign_in = blocking(AsyncClient.complete_sign_in)
     sign_out = blocking(AsyncClient.sign_out)
     close = blocking(AsyncClient.close)
 
@@ -162,6 +176,8 @@ class Client(Blocking[AsyncClient]):
         super().__init__(client)
         self.auth = Auth(client.auth)
         """Calls about accounts."""
+        self.second_factors = SecondFactors(client.second_factors)
+        """Calls about second factors."""
         self.clinical = Clinical(client.clinical)
         """Calls about patients, visits, prescriptions and QR codes."""
         self.pharmacy = Pharmacy(client.pharmacy)

@@ -9,15 +9,18 @@ MedConnectError
 │   ├── PasswordWrong                  the current password is wrong
 │   ├── PasswordBreached               one of the most common passwords
 │   ├── PasswordContext                the password contains an easily guessed word
-│   └── OtpInvalid                     the one-time code is wrong, used or expired
+│   ├── OtpInvalid                     the one-time code is wrong, used or expired
+│   └── SecondFactorInvalid            the code of the second factor is missing, wrong or used
 ├── Unauthenticated                not signed in, or the session has ended
 │   ├── InvalidCredentials             email or password is wrong
-│   └── RefreshTokenInvalid            the session has ended: sign in again
+│   ├── RefreshTokenInvalid            the session has ended: sign in again
+│   └── SecondFactorRequired           pass its `challenge` to `complete_sign_in`
 ├── PermissionDenied
 │   ├── RoleNotAllowed                 the caller's role may not do this
 │   ├── AccountNotVerified             an admin has not verified the licence yet
 │   ├── EmailNotConfirmed              the code in the welcome email was not entered yet
-│   └── OtpRequired                    the medical history is not open: request a code
+│   ├── OtpRequired                    the medical history is not open: request a code
+│   └── StepUpRequired                 verify the second factor first
 ├── NotFound                       does not exist, or is not visible to the caller
 ├── AlreadyExists
 │   └── EmailTaken
@@ -47,8 +50,7 @@ MedConnectError
 ├── DeadlineExceeded               the call did not finish in time
 └── InternalError                  the server failed; `request_id` identifies the call in its log
 
-Each subclass of a status class is a reason of `error_reason.proto`. A reason that has no class, such as one of a newer
-server, is raised as the class of its status; `reason` names it.
+Subclasses of status classes are reasons of `error_reason.proto`. One without a class is raised as that of its status.
 """
 
 from collections.abc import Mapping
@@ -168,6 +170,10 @@ class OtpInvalid(InvalidArgument):
     """The one-time code is wrong, used, expired, or was tried too often."""
 
 
+class SecondFactorInvalid(InvalidArgument):
+    """The code of the second factor is missing, wrong or was used before."""
+
+
 class Unauthenticated(MedConnectError):
     """The client is not signed in, or its session has ended."""
 
@@ -178,6 +184,15 @@ class InvalidCredentials(Unauthenticated):
 
 class RefreshTokenInvalid(Unauthenticated):
     """The session has ended: sign in again."""
+
+
+class SecondFactorRequired(Unauthenticated):
+    """The password is right, and the account has a second factor: `complete_sign_in` takes the challenge and a code."""
+
+    @property
+    def challenge(self) -> str:
+        """The challenge, which works once, for five minutes."""
+        return self.metadata["challenge"]
 
 
 class PermissionDenied(MedConnectError):
@@ -198,6 +213,10 @@ class EmailNotConfirmed(PermissionDenied):
 
 class OtpRequired(PermissionDenied):
     """The medical history is not open: request a code by email and confirm it."""
+
+
+class StepUpRequired(PermissionDenied):
+    """The call needs a second factor that was verified within ten minutes: call `second_factors.verify` first."""
 
 
 class NotFound(MedConnectError):

@@ -69,6 +69,13 @@ from medconnect_client.models._prescriptions import (
     VisitType,
     VitalSigns,
 )
+from medconnect_client.models._second_factors import (
+    ConfirmedTotp,
+    NewTotp,
+    SecondFactor,
+    SecondFactorKind,
+    SecondFactors,
+)
 from medconnect_client.models._sessions import (
     EndSessionsReason,
     OpenSession,
@@ -79,6 +86,7 @@ __all__ = [
     "AccountChanges",
     "AccountDetails",
     "AuditRecord",
+    "ConfirmedTotp",
     "DispenseLine",
     "DispensedLine",
     "Dispensing",
@@ -99,6 +107,7 @@ __all__ = [
     "NewPatient",
     "NewPrescription",
     "NewPrescriptionItem",
+    "NewTotp",
     "NewVisit",
     "OpenSession",
     "Patient",
@@ -123,6 +132,9 @@ __all__ = [
     "RateLimitUsage",
     "Receipt",
     "Role",
+    "SecondFactor",
+    "SecondFactorKind",
+    "SecondFactors",
     "User",
     "UserStatus",
     "Validation",

@@ -9,13 +9,14 @@ from uuid import UUID
 import typer
 
 from medconnect_client import Tls
+from medconnect_client.errors import SecondFactorRequired
 from medconnect_client.models import FoundPrescriptions, PharmacyAction
 from medconnect_client.terminal import dispensing, screens
 from medconnect_client.terminal.counter import Counter
 from medconnect_client.terminal.desk import Desk, Server, open_desk
 from medconnect_client.terminal.entries import EntryWrong, Kind, read_day, read_entry
 from medconnect_client.terminal.pictures import read_picture
-from medconnect_client.terminal.prompts import Prompts
+from medconnect_client.terminal.prompts import CODE_QUESTION, Prompts
 
 EPILOG: Final = (
     "Exit codes: 0 success · 1 rejected, nothing was changed · 2 invalid command · 3 sign in first · 4 server not "
@@ -66,13 +67,23 @@ def counter(
 def sign_in(
     context: typer.Context,
     email: Annotated[str, typer.Option(prompt="Email")],
-    password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input.")] = False,
+    password_stdin: Annotated[
+        bool,
+        typer.Option(
+            help="Read the password, and on a second line the code of the second factor, from standard input."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Sign in and store the session's tokens."""
     with open_desk(context.obj, as_json=as_json) as desk:
         password = sys.stdin.readline().rstrip("\n") if password_stdin else Prompts(desk.console).hidden("Password: ")
-        user = desk.call("Signing in", lambda: desk.client.sign_in(email, password))
+        try:
+            user = desk.call("Signing in", lambda: desk.client.sign_in(email, password))
+        except SecondFactorRequired as required:
+            challenge = required.challenge
+            code = sys.stdin.readline().strip() if password_stdin else Prompts(desk.console).hidden(CODE_QUESTION)
+            user = desk.call("Signing in", lambda: desk.client.complete_sign_in(challenge, code))
         desk.answer(user, screens.good(f"{user.full_name}, {user.pharmacy_name}"))
 
 

@@ -10,12 +10,12 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from medconnect_client import Client, errors
-from medconnect_client.models import FoundPrescription, FoundPrescriptions
+from medconnect_client.models import FoundPrescription, FoundPrescriptions, User
 from medconnect_client.terminal import screens
 from medconnect_client.terminal.entries import Entry, EntryWrong, Kind, read_entry
 from medconnect_client.terminal.pictures import read_picture
 from medconnect_client.terminal.prescription import PrescriptionDesk
-from medconnect_client.terminal.prompts import Prompts
+from medconnect_client.terminal.prompts import CODE_QUESTION, Prompts
 from medconnect_client.terminal.waiting import Waiting
 
 T = TypeVar("T")
@@ -59,8 +59,7 @@ class Counter:
             email = self._prompts.line("Email: ")
             password = self._prompts.hidden("Password: ")
             try:
-                with self._waiting.doing("Signing in"):
-                    user = self._client.sign_in(email, password)
+                user = self._sign_in_with(email, password)
             except errors.MedConnectError as error:
                 self._show(screens.failure(error))
                 if not left:
@@ -68,6 +67,20 @@ class Counter:
             else:
                 self._show(screens.good(f"{user.full_name}, {user.pharmacy_name}"))
                 return
+
+    def _sign_in_with(self, email: str, password: str) -> User:
+        """Signs in, with a second factor if the account has one; a wrong code is asked for again."""
+        try:
+            return self._call("Signing in", lambda: self._client.sign_in(email, password))
+        except errors.SecondFactorRequired as required:
+            challenge = required.challenge
+        while True:
+            code = self._prompts.hidden(CODE_QUESTION)
+            try:
+                with self._waiting.doing("Signing in"):
+                    return self._client.complete_sign_in(challenge, code)
+            except errors.SecondFactorInvalid as error:
+                self._show(screens.failure(error))
 
     def _welcome(self) -> None:
         """Shows the server and the signed-in account, or asks to sign in."""

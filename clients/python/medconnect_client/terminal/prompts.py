@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from rich.console import Console
 
@@ -10,6 +10,8 @@ from medconnect_client.terminal import screens
 from medconnect_client.terminal.entries import EntryWrong
 
 T = TypeVar("T")
+
+CODE_QUESTION: Final = "Code of your authenticator app, or a recovery code: "
 
 
 class Prompts:
