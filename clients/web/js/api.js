@@ -6,6 +6,7 @@
 
 import { Failure, request, send } from "./http.js";
 import { authorization, renew, session } from "./session.js";
+import { verifyAgain } from "./step_up.js";
 
 /** Pauses between attempts, in milliseconds. */
 const PAUSES = [300, 1000, 3000];
@@ -56,6 +57,15 @@ export function randomText() {
 }
 
 async function asUser(call) {
+  try {
+    return await asSession(call);
+  } catch (error) {
+    if (error.type !== "STEP_UP_REQUIRED" || !(await verifyAgain((values) => post("POST", "/auth/second-factors/verify", values)))) throw error;
+    return asSession(call);
+  }
+}
+
+async function asSession(call) {
   const user = session.user;
   try {
     return await call(await authorization());

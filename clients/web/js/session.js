@@ -36,6 +36,11 @@ export async function signIn(email, password) {
   beginAttended(await request("POST", "/auth/login", { body: { email, password }, headers: BY_COOKIE }));
 }
 
+/** Completes a sign-in with the challenge of SECOND_FACTOR_REQUIRED and a code. Throws Failure. */
+export async function completeSignIn(challenge, code) {
+  beginAttended(await request("POST", "/auth/login/complete", { body: { challenge, code }, headers: BY_COOKIE }));
+}
+
 /** Creates an account and signs in to it. Throws Failure. */
 export async function register(fields) {
   beginAttended(await request("POST", "/auth/register", { body: fields, headers: BY_COOKIE }));

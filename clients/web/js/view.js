@@ -74,6 +74,7 @@ export function notice(tone, content) {
 const WAYS_OUT = {
   EMAIL_NOT_CONFIRMED: html`<p>You can see patient data once you have confirmed your email address. The code is in the email that we
     sent you; <a href="#/account">enter it here</a>.</p>`,
+  SECOND_FACTOR_MISSING: html`<p>Your role needs an authenticator app beside the password. <a href="#/account">Add one to your account</a>.</p>`,
   ACCOUNT_NOT_VERIFIED: html`<p>An administrator compares your licence number with the register. Until then you cannot see or change
     patient data. <a href="#/account">Check the number that you entered</a>; if it takes long, ask your administrator.</p>`,
 };

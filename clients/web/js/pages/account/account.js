@@ -3,6 +3,7 @@ import { changes, Form } from "../../form.js";
 import { session, userChanged } from "../../session.js";
 import { badge, definitionList, html, label, notice, nothing } from "../../view.js";
 import { code, password } from "./fields.js";
+import { SecondFactors } from "./second_factors.js";
 import { OwnSessions } from "./sessions.js";
 
 const OF_ROLE = { doctor: ["hospitalName"], pharmacist: ["pharmacyName", "pharmacyAddress"] };
@@ -35,14 +36,18 @@ export default async function open(page) {
     await sessions.load();
   });
   const sessions = new OwnSessions(page, succeeded);
-  await sessions.load();
+  const factors = new SecondFactors(page, async (text) => {
+    succeeded(text);
+    await sessions.load();
+  });
+  await Promise.all([sessions.load(), factors.load()]);
   page.show(() => html`${said ? notice("good", said) : nothing}
     ${who(session.user)}
     ${session.user.emailConfirmed && !session.user.newEmail ? nothing : confirmation(confirm, session.user)}
     <div class="columns">
       ${contact(details, session.user)} ${newAddress(address)} ${newPassword(secret)}
     </div>
-    ${sessions.show()}`);
+    ${factors.show()} ${sessions.show()}`);
 }
 
 async function update(change) {

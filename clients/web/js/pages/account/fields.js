@@ -16,6 +16,15 @@ export function code(form) {
   return form.text("otpCode", "Code from the email", { inputmode: "numeric", autocomplete: "one-time-code" });
 }
 
+/** Renders the field for a code of the second factor. */
+export function factorCode(form, name = "code", options = {}) {
+  return form.text(name, "Code of your authenticator app", {
+    autocomplete: "one-time-code",
+    hint: "Six digits. A recovery code works too.",
+    ...options,
+  });
+}
+
 /**
  * Renders the fields for a doctor's or pharmacist's licence and workplace. own: true if the user fills them in about
  * themselves. hint: how the licence is checked.

@@ -1,7 +1,7 @@
 import { post } from "../../api.js";
 import { Form } from "../../form.js";
 import { html, notice, nothing } from "../../view.js";
-import { code, password } from "./fields.js";
+import { code, factorCode, password } from "./fields.js";
 import { forgetNonce, keptNonce, nonceForAsking } from "./reset_nonce.js";
 
 export default function open(page) {
@@ -49,6 +49,7 @@ function enter(form, email, askAgain) {
     ${form.around(html`
       ${form.text("email", "Email", { type: "email", autocomplete: "username", value: email })}
       ${code(form)}
+      ${factorCode(form, "secondFactorCode", { optional: true, hint: "If your account has a second factor. A recovery code works too." })}
       ${password(form, "newPassword", "New password")}
       ${form.button("Set password")}
     `)}

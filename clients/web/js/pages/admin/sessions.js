@@ -29,11 +29,24 @@ export default async function open(page) {
       await list.load();
     },
   });
+  const reset = () => ask({
+    title: `Reset the second factors of ${user.fullName}?`,
+    text: "Make sure first that this person asks for it. Every device is signed out, and signing in needs the password alone.",
+    button: "Reset second factors",
+    fields: (form) => form.choice("password", "Password", [["keep", "Stays as it is"], ["reset", "Can be set with an emailed code for 24 hours"]], { value: "keep" }),
+    work: async ({ password }) => {
+      await write("POST", `${path}/second-factors/reset`, password === "reset" ? { allowPasswordReset: true } : {});
+      said = "The second factors were reset.";
+      page.say(said);
+      await list.load();
+    },
+  });
   page.show(() => html`${said ? notice("good", said) : nothing}
     <p>${user.fullName}, ${user.email}</p>
     ${list.show((session) => sessionRow(session), "Not signed in anywhere.")}
     <p class="actions">
       ${list.total ? html`<button type="button" class="danger" @click=${end}>End all sessions</button>` : nothing}
+      <button type="button" class="danger" @click=${reset}>Reset second factors</button>
       <a class="button second" href="#/accounts">Back to accounts</a>
     </p>`);
 }
