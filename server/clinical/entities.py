@@ -156,12 +156,15 @@ class QrCode:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right of one pharmacist to dispense a prescription until a lease ends."""
+    """The right of one pharmacy to dispense a prescription until a lease ends."""
 
     pharmacist_id: UUID
+    """The pharmacist who took the claim, or renewed it last."""
     claimed_from: PrescriptionStatus
     """The state after the claim: scanned or partially dispensed."""
     expires_at: datetime
+    organisation_id: UUID | None = None
+    """The pharmacy; None for a claim from before pharmacies were records, which the pharmacist alone holds."""
 
 
 @dataclass(frozen=True, slots=True)

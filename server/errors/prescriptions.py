@@ -60,10 +60,10 @@ class PrescriptionExpired(FailedPrecondition):
 
 
 class ClaimedByOther(FailedPrecondition):
-    """Another pharmacist holds the claim. Metadata: `state`, `claim_expires_at`."""
+    """Another pharmacy holds the claim. Metadata: `state`, `claim_expires_at`."""
 
     reason = Reason.CLAIMED_BY_OTHER
-    message = "Another pharmacist is dispensing this prescription."
+    message = "Another pharmacy is dispensing this prescription."
 
 
 class PrescriptionClaimed(FailedPrecondition):

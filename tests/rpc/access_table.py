@@ -1,8 +1,9 @@
 """The table of permitted actions by actor and object, from which the access tests are generated.
 
 Actors: 0 an anonymous caller · PO the patient · PX another patient · DO the author doctor · DX another doctor · UD,
-UP a doctor and a pharmacist without verification · HC the pharmacist who scanned and owns the claim, if there is
-one · HX another pharmacist · A an admin · Z a revoked session of the first permitted actor.
+UP a doctor and a pharmacist without verification · HC the pharmacist who scanned and took the claim, if there is
+one · HM their colleague of the same pharmacy · HX a pharmacist of another one · A an admin · Z a revoked session of
+the first permitted actor.
 
 Scenes are the situations of the named prescription (`signed_in_stage.py` sets them): `open` not scanned · `scanned`
 by HC · `contested` claimed by HC, scanned by HX as well · `held` claimed by HC, who has dispensed a part ·
@@ -48,86 +49,86 @@ REFUSALS: Final = {
 }
 
 TABLE: Final = """
-RPC                    scene      0  PO PX DO DX UD UP HC HX A  Z
-Register               -          +  +  +  +  +  +  +  +  +  +  +
-Login                  -          +  +  +  +  +  +  +  +  +  +  +
-RefreshToken           -          +  +  +  +  +  +  +  +  +  +  +
-Logout                 -          U  +  +  +  +  +  +  +  +  +  U
-ListSessions           -          U  +  +  +  +  +  +  +  +  +  U
-EndSession             -          U  +  N  N  N  N  N  N  N  N  U
-EndOtherSessions       -          U  +  +  +  +  +  +  +  +  +  U
-ForgotPassword         -          +  +  +  +  +  +  +  +  +  +  +
-ResetPassword          -          +  +  +  +  +  +  +  +  +  +  +
-ChangePassword         -          U  +  +  +  +  +  +  +  +  +  U
-GetKeySet              -          +  +  +  +  +  +  +  +  +  +  +
-GetCurrentUser         -          U  +  o  o  o  o  o  o  o  o  U
-UpdateCurrentUser      -          U  +  o  o  o  o  o  o  o  o  U
-ConfirmEmail           -          U  +  o  o  o  o  o  o  o  o  U
-CreateUser             -          U  P  P  P  P  P  P  P  P  +  U
-ListUsers              -          U  P  P  P  P  P  P  P  P  +  U
-GetUser                -          U  P  P  P  P  P  P  P  P  +  U
-DeactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
-ReactivateUser         -          U  P  P  P  P  P  P  P  P  +  U
-VerifyUser             -          U  P  P  P  P  P  P  P  P  +  U
-ListUserSessions       -          U  P  P  P  P  P  P  P  P  +  U
-EndUserSessions        -          U  P  P  P  P  P  P  P  P  +  U
-CompleteSignIn         -          +  +  +  +  +  +  +  +  +  +  +
-GetSecondFactors       -          U  +  +  +  +  +  +  +  +  +  U
-EnrolTotp              -          U  +  +  +  +  +  +  +  +  +  U
-ConfirmTotp            -          U  N  N  N  N  N  N  N  N  N  U
-RemoveSecondFactor     -          U  N  N  N  N  N  N  N  N  N  U
-RenewRecoveryCodes     -          U  M  M  M  M  M  M  M  M  M  U
-VerifySecondFactor     -          U  +  +  +  +  +  +  +  +  +  U
-ResetSecondFactors     -          U  P  P  P  P  P  P  P  P  +  U
-ListAuditRecords       -          U  P  P  P  P  P  P  P  P  +  U
-ListPatients           -          U  P  P  +  +  V  P  P  P  P  U
-CreatePatient          -          U  P  P  +  +  V  P  P  P  P  U
-GetPatient             -          U  P  P  +  +  V  P  P  P  P  U
-UpdatePatient          -          U  P  P  +  +  V  P  P  P  P  U
-CreatePrescription     -          U  P  P  +  +  V  P  P  P  P  U
-CreatePrescription     own_visit  U  P  P  +  N  V  P  P  P  P  U
-CreateMedicalVisit     -          U  P  P  +  +  V  P  P  P  P  U
-ListPrescriptions      held       U  P  P  +  o  V  P  P  P  P  U
-ListMedicalVisits      own_visit  U  P  P  +  o  V  P  P  P  P  U
-GetPrescription        held       U  P  P  +  N  V  P  P  P  P  U
-CancelPrescription     open       U  P  P  +  N  V  P  P  P  P  U
-GetProfile             -          U  +  o  P  P  P  P  P  P  P  U
-UpdateProfile          -          U  +  o  P  P  P  P  P  P  P  U
-ListMyPrescriptions    held       U  +  o  P  P  P  P  P  P  P  U
-RequestHistoryAccess   -          U  +  +  P  P  P  P  P  P  P  U
-ConfirmHistoryAccess   -          U  +  +  P  P  P  P  P  P  P  U
-GetMedicalHistory      -          U  O  O  P  P  P  P  P  P  P  U
-GetMedicalHistory      history    U  +  o  P  P  P  P  P  P  P  U
-GetPatientHistory      history    U  P  P  +  +  V  P  P  P  P  U
-ListAccessLog          held       U  +  o  P  P  P  P  P  P  P  U
-GetQrCode              open       U  +  N  +  N  V  P  P  P  P  U
-GetQrCodeImage         open       U  +  N  +  N  V  P  P  P  P  U
-ReissueQrCode          open       U  +  N  +  N  V  P  P  P  P  U
-SendPrescriptionEmail  open       U  +  N  +  N  V  P  P  P  P  U
-ScanQrCode             open       U  P  P  P  P  P  V  +  +  P  U
-ScanQrCode             held       U  P  P  P  P  P  V  +  +  P  U
-LookupPrescriptions    open       U  P  P  P  P  P  V  +  +  P  U
-ValidatePrescription   open       U  P  P  P  P  P  V  N  N  P  U
-ValidatePrescription   scanned    U  P  P  P  P  P  V  +  N  P  U
-ValidatePrescription   contested  U  P  P  P  P  P  V  +  F  P  U
-DispensePrescription   open       U  P  P  P  P  P  V  N  N  P  U
-DispensePrescription   held       U  P  P  P  P  P  V  +  F  P  U
-RejectPrescription     open       U  P  P  P  P  P  V  N  N  P  U
-RejectPrescription     scanned    U  P  P  P  P  P  V  +  N  P  U
-RejectPrescription     contested  U  P  P  P  P  P  V  +  F  P  U
-ReleasePrescription    open       U  P  P  P  P  P  V  N  N  P  U
-ReleasePrescription    held       U  P  P  P  P  P  V  +  F  P  U
-ListDispensingHistory  held       U  P  P  P  P  P  V  +  o  P  U
-ListPrescriptionLog    held       U  P  P  P  P  P  V  +  N  P  U
-GetDispensingSummary   held       U  +  N  P  P  P  V  +  N  P  U
-GetEmailQueueStatus    -          U  P  P  P  P  P  P  P  P  +  U
-WatchEmailQueueStatus  -          U  P  P  P  P  P  P  P  P  +  U
-WatchEmails            -          U  P  P  P  P  P  P  P  P  +  U
-ListEmails             -          U  P  P  P  P  P  P  P  P  +  U
-RetryEmail             -          U  P  P  P  P  P  P  P  P  +  U
-ClearCompletedEmails   -          U  P  P  P  P  P  P  P  P  +  U
-EmitTestEvent          -          U  P  P  P  P  P  P  P  P  +  U
-GetRateLimitUsage      -          U  P  P  P  P  P  P  P  P  +  U
+RPC                    scene      0  PO PX DO DX UD UP HC HM HX A  Z
+Register               -          +  +  +  +  +  +  +  +  +  +  +  +
+Login                  -          +  +  +  +  +  +  +  +  +  +  +  +
+RefreshToken           -          +  +  +  +  +  +  +  +  +  +  +  +
+Logout                 -          U  +  +  +  +  +  +  +  +  +  +  U
+ListSessions           -          U  +  +  +  +  +  +  +  +  +  +  U
+EndSession             -          U  +  N  N  N  N  N  N  N  N  N  U
+EndOtherSessions       -          U  +  +  +  +  +  +  +  +  +  +  U
+ForgotPassword         -          +  +  +  +  +  +  +  +  +  +  +  +
+ResetPassword          -          +  +  +  +  +  +  +  +  +  +  +  +
+ChangePassword         -          U  +  +  +  +  +  +  +  +  +  +  U
+GetKeySet              -          +  +  +  +  +  +  +  +  +  +  +  +
+GetCurrentUser         -          U  +  o  o  o  o  o  o  o  o  o  U
+UpdateCurrentUser      -          U  +  o  o  o  o  o  o  o  o  o  U
+ConfirmEmail           -          U  +  o  o  o  o  o  o  o  o  o  U
+CreateUser             -          U  P  P  P  P  P  P  P  P  P  +  U
+ListUsers              -          U  P  P  P  P  P  P  P  P  P  +  U
+GetUser                -          U  P  P  P  P  P  P  P  P  P  +  U
+DeactivateUser         -          U  P  P  P  P  P  P  P  P  P  +  U
+ReactivateUser         -          U  P  P  P  P  P  P  P  P  P  +  U
+VerifyUser             -          U  P  P  P  P  P  P  P  P  P  +  U
+ListUserSessions       -          U  P  P  P  P  P  P  P  P  P  +  U
+EndUserSessions        -          U  P  P  P  P  P  P  P  P  P  +  U
+CompleteSignIn         -          +  +  +  +  +  +  +  +  +  +  +  +
+GetSecondFactors       -          U  +  +  +  +  +  +  +  +  +  +  U
+EnrolTotp              -          U  +  +  +  +  +  +  +  +  +  +  U
+ConfirmTotp            -          U  N  N  N  N  N  N  N  N  N  N  U
+RemoveSecondFactor     -          U  N  N  N  N  N  N  N  N  N  N  U
+RenewRecoveryCodes     -          U  M  M  M  M  M  M  M  M  M  M  U
+VerifySecondFactor     -          U  +  +  +  +  +  +  +  +  +  +  U
+ResetSecondFactors     -          U  P  P  P  P  P  P  P  P  P  +  U
+ListAuditRecords       -          U  P  P  P  P  P  P  P  P  P  +  U
+ListPatients           -          U  P  P  +  +  V  P  P  P  P  P  U
+CreatePatient          -          U  P  P  +  +  V  P  P  P  P  P  U
+GetPatient             -          U  P  P  +  +  V  P  P  P  P  P  U
+UpdatePatient          -          U  P  P  +  +  V  P  P  P  P  P  U
+CreatePrescription     -          U  P  P  +  +  V  P  P  P  P  P  U
+CreatePrescription     own_visit  U  P  P  +  N  V  P  P  P  P  P  U
+CreateMedicalVisit     -          U  P  P  +  +  V  P  P  P  P  P  U
+ListPrescriptions      held       U  P  P  +  o  V  P  P  P  P  P  U
+ListMedicalVisits      own_visit  U  P  P  +  o  V  P  P  P  P  P  U
+GetPrescription        held       U  P  P  +  N  V  P  P  P  P  P  U
+CancelPrescription     open       U  P  P  +  N  V  P  P  P  P  P  U
+GetProfile             -          U  +  o  P  P  P  P  P  P  P  P  U
+UpdateProfile          -          U  +  o  P  P  P  P  P  P  P  P  U
+ListMyPrescriptions    held       U  +  o  P  P  P  P  P  P  P  P  U
+RequestHistoryAccess   -          U  +  +  P  P  P  P  P  P  P  P  U
+ConfirmHistoryAccess   -          U  +  +  P  P  P  P  P  P  P  P  U
+GetMedicalHistory      -          U  O  O  P  P  P  P  P  P  P  P  U
+GetMedicalHistory      history    U  +  o  P  P  P  P  P  P  P  P  U
+GetPatientHistory      history    U  P  P  +  +  V  P  P  P  P  P  U
+ListAccessLog          held       U  +  o  P  P  P  P  P  P  P  P  U
+GetQrCode              open       U  +  N  +  N  V  P  P  P  P  P  U
+GetQrCodeImage         open       U  +  N  +  N  V  P  P  P  P  P  U
+ReissueQrCode          open       U  +  N  +  N  V  P  P  P  P  P  U
+SendPrescriptionEmail  open       U  +  N  +  N  V  P  P  P  P  P  U
+ScanQrCode             open       U  P  P  P  P  P  V  +  +  +  P  U
+ScanQrCode             held       U  P  P  P  P  P  V  +  +  +  P  U
+LookupPrescriptions    open       U  P  P  P  P  P  V  +  +  +  P  U
+ValidatePrescription   open       U  P  P  P  P  P  V  N  N  N  P  U
+ValidatePrescription   scanned    U  P  P  P  P  P  V  +  N  N  P  U
+ValidatePrescription   contested  U  P  P  P  P  P  V  +  +  F  P  U
+DispensePrescription   open       U  P  P  P  P  P  V  N  N  N  P  U
+DispensePrescription   held       U  P  P  P  P  P  V  +  +  F  P  U
+RejectPrescription     open       U  P  P  P  P  P  V  N  N  N  P  U
+RejectPrescription     scanned    U  P  P  P  P  P  V  +  N  N  P  U
+RejectPrescription     contested  U  P  P  P  P  P  V  +  +  F  P  U
+ReleasePrescription    open       U  P  P  P  P  P  V  N  N  N  P  U
+ReleasePrescription    held       U  P  P  P  P  P  V  +  +  F  P  U
+ListDispensingHistory  held       U  P  P  P  P  P  V  +  o  o  P  U
+ListPrescriptionLog    held       U  P  P  P  P  P  V  +  N  N  P  U
+GetDispensingSummary   held       U  +  N  P  P  P  V  +  N  N  P  U
+GetEmailQueueStatus    -          U  P  P  P  P  P  P  P  P  P  +  U
+WatchEmailQueueStatus  -          U  P  P  P  P  P  P  P  P  P  +  U
+WatchEmails            -          U  P  P  P  P  P  P  P  P  P  +  U
+ListEmails             -          U  P  P  P  P  P  P  P  P  P  +  U
+RetryEmail             -          U  P  P  P  P  P  P  P  P  P  +  U
+ClearCompletedEmails   -          U  P  P  P  P  P  P  P  P  P  +  U
+EmitTestEvent          -          U  P  P  P  P  P  P  P  P  P  +  U
+GetRateLimitUsage      -          U  P  P  P  P  P  P  P  P  P  +  U
 """
 
 

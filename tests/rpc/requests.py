@@ -68,6 +68,12 @@ def _dispense(_: SignedInStage, prescription: Prescription) -> Message:
     return pharmacy.DispensePrescriptionRequest(prescription_id=prescription.id, items=lines)
 
 
+def _list_history(stage: SignedInStage, prescription: Prescription) -> Message:
+    """Makes the prescription the newest of HC's history, which is longer than a page."""
+    stage.scan(prescription, stage["HC"])
+    return pharmacy.ListDispensingHistoryRequest(page_size=100)
+
+
 def _reset_password(stage: SignedInStage) -> Message:
     """Uses a new account, because an account is sent ten codes a day."""
     actor = stage.actors.new_patient()
@@ -183,7 +189,7 @@ _ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[SignedInStage, Prescription],
     "DispensePrescription": _dispense,
     "RejectPrescription": _named(pharmacy.RejectPrescriptionRequest, reason=REASON),
     "ReleasePrescription": _named(pharmacy.ReleasePrescriptionRequest),
-    "ListDispensingHistory": lambda *_: pharmacy.ListDispensingHistoryRequest(page_size=100),
+    "ListDispensingHistory": _list_history,
     "ListPrescriptionLog": _named(pharmacy.ListPrescriptionLogRequest),
     "GetDispensingSummary": _named(pharmacy.GetDispensingSummaryRequest),
 }

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from server.auth.entities import Tokens
 from server.auth.storage.accounts import AccountRepository
 from server.db.metadata import metadata
-from tests.fixtures.actors import Actor, Actors
+from tests.fixtures.actors import Actor, Actors, new_address
 
 Prescription = prescription_pb2.Prescription
 QUANTITY: Final = 10
@@ -50,6 +50,7 @@ class SignedInStage:
 
     def __init__(self, actors: Actors) -> None:
         self.actors = actors
+        pharmacy = new_address()
         self.by_name: Mapping[str, Actor | None] = {
             "0": None,
             "PO": actors.new_patient("Pia Owner"),
@@ -58,7 +59,8 @@ class SignedInStage:
             "DX": actors.new_doctor(),
             "UD": actors.new_unverified(access_pb2.ROLE_DOCTOR),
             "UP": actors.new_unverified(access_pb2.ROLE_PHARMACIST),
-            "HC": actors.new_pharmacist(),
+            "HC": actors.new_pharmacist(pharmacy),
+            "HM": actors.new_pharmacist(pharmacy),
             "HX": actors.new_pharmacist(),
             "A": actors.admin,
         }
@@ -136,12 +138,12 @@ class SignedInStage:
 
     def _scanned(self) -> Prescription:
         prescription = self._open()
-        self._scan(prescription, self["HC"])
+        self.scan(prescription, self["HC"])
         return prescription
 
     def _contested(self) -> Prescription:
         prescription = self._scanned()
-        self._scan(prescription, self["HX"])
+        self.scan(prescription, self["HX"])
         self._validate(prescription)
         return prescription
 
@@ -159,7 +161,8 @@ class SignedInStage:
             self.actors.open_history(self[name])
         return self._held()
 
-    def _scan(self, prescription: Prescription, pharmacist: Actor) -> None:
+    def scan(self, prescription: Prescription, pharmacist: Actor) -> None:
+        """Lets a pharmacist scan the prescription."""
         request = pharmacy_service_pb2.ScanQrCodeRequest(qr_code=self.qr_text(prescription))
         self.actors.pharmacy.ScanQrCode(request, metadata=pharmacist.metadata)
 

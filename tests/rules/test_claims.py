@@ -2,26 +2,37 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 
 from server.clinical.entities import Claim, PrescriptionStatus
-from server.db.identifiers import new_id
 from server.errors import ClaimedByOther, DeclaredError
+from server.identity import Caller
 from server.pharmacy.rules import claims, dispensing
 from tests.fixtures.cells import cells
-from tests.fixtures.prescriptions import LEASE, NOW, TODAY, a_prescription, held, line, partly_dispensed
+from tests.fixtures.prescriptions import (
+    LEASE,
+    LILY,
+    NOW,
+    ROSE,
+    TODAY,
+    a_pharmacist,
+    a_prescription,
+    held,
+    line,
+    partly_dispensed,
+)
 
 S = PrescriptionStatus
 
-HOLDER, OTHER = new_id(), new_id()
+HOLDER, COLLEAGUE, OTHER = a_pharmacist(ROSE), a_pharmacist(ROSE), a_pharmacist(LILY)
+ALONE, FORMER = a_pharmacist(None), replace(HOLDER, organisation_id=LILY)
 
 
 @pytest.mark.parametrize("status", [S.SCANNED, S.PARTIALLY_DISPENSED])
 def test_first_claim_lasts_one_lease_and_stores_previous_state(status: PrescriptionStatus) -> None:
     prescription = a_prescription(status=status)
-    assert claims.claim(prescription, HOLDER, LEASE) == (S.VALIDATED, Claim(HOLDER, status, NOW + LEASE))
+    assert claims.claim(prescription, HOLDER, LEASE) == (S.VALIDATED, Claim(HOLDER.user_id, status, NOW + LEASE, ROSE))
 
 
 def test_a_claim_taken_in_the_last_minute_outlives_the_validity() -> None:
@@ -48,7 +59,33 @@ def test_renewals(lease_left: int, validity_left: int, renewed_to: int) -> None:
         expires_at=NOW + timedelta(minutes=lease_left),
     )
     renewed = claims.claim(prescription, HOLDER, LEASE)
-    assert renewed == (S.VALIDATED, Claim(HOLDER, S.PARTIALLY_DISPENSED, NOW + timedelta(minutes=renewed_to)))
+    assert renewed == (
+        S.VALIDATED,
+        Claim(HOLDER.user_id, S.PARTIALLY_DISPENSED, NOW + timedelta(minutes=renewed_to), ROSE),
+    )
+
+
+def test_colleague_renews_releases_and_dispenses_the_claim() -> None:
+    prescription = held(a_prescription(), HOLDER)
+    _, renewed = claims.claim(prescription, COLLEAGUE, LEASE)
+    assert (renewed.pharmacist_id, renewed.organisation_id) == (COLLEAGUE.user_id, ROSE)
+    assert claims.release(prescription, COLLEAGUE) is S.SCANNED
+    assert dispensing.dispense(prescription, COLLEAGUE, [line(prescription.items[0], 1)], TODAY).quantities
+    assert dispensing.reject(prescription, COLLEAGUE) is S.REJECTED
+
+
+def test_former_member_loses_the_claim_of_the_pharmacy() -> None:
+    with pytest.raises(ClaimedByOther):
+        claims.release(held(a_prescription(), HOLDER), FORMER)
+
+
+def test_claim_without_pharmacy_stays_with_its_pharmacist() -> None:
+    prescription = held(a_prescription(), HOLDER, organisation_id=None)
+    assert claims.release(prescription, FORMER) is S.SCANNED
+    with pytest.raises(ClaimedByOther):
+        claims.release(prescription, COLLEAGUE)
+    with pytest.raises(ClaimedByOther):
+        claims.release(prescription, ALONE)
 
 
 def test_a_claim_keeps_others_off_and_says_until_when() -> None:
@@ -67,20 +104,20 @@ def test_release_after_validity_leaves_expired_prescription() -> None:
     assert claims.release(held(a_prescription(expires_at=NOW), HOLDER), HOLDER) is S.EXPIRED
 
 
-@cells("pharmacist_id", [HOLDER, OTHER])
+@cells("caller", [HOLDER, COLLEAGUE, OTHER, FORMER, ALONE], ids=["holder", "colleague", "other", "former", "alone"])
 @cells("status", list(S))
-def test_can_dispense_is_the_truth(status: PrescriptionStatus, pharmacist_id: UUID) -> None:
+def test_can_dispense_is_the_truth(status: PrescriptionStatus, caller: Caller) -> None:
     prescription = partly_dispensed(a_prescription(status=status))
     if status is S.VALIDATED:
         prescription = held(prescription, HOLDER)
     could = True
     try:
-        status, claim = claims.claim(prescription, pharmacist_id, LEASE)
+        status, claim = claims.claim(prescription, caller, LEASE)
         mine = replace(prescription, status=status, claim=claim)
-        dispensing.dispense(mine, pharmacist_id, [line(mine.items[0], 1)], TODAY)
+        dispensing.dispense(mine, caller, [line(mine.items[0], 1)], TODAY)
     except DeclaredError:
         could = False
-    assert claims.can_dispense(prescription, pharmacist_id) is could
+    assert claims.can_dispense(prescription, caller) is could
 
 
 def test_can_dispense_without_recent_scan_only_for_claim_holder() -> None:

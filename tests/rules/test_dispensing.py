@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -24,35 +23,47 @@ from server.errors import (
     QrCodeReplaced,
     ValidationFailed,
 )
+from server.identity import Caller
 from server.pharmacy.rules import claims, dispensing
 from tests.fixtures.cells import cells
-from tests.fixtures.prescriptions import LEASE, NOW, TODAY, a_prescription, held, line, partly_dispensed
+from tests.fixtures.prescriptions import (
+    LEASE,
+    LILY,
+    NOW,
+    ROSE,
+    TODAY,
+    a_pharmacist,
+    a_prescription,
+    held,
+    line,
+    partly_dispensed,
+)
 
 S = PrescriptionStatus
 Outcome = PrescriptionStatus | type[DeclaredError]
 
-HOLDER, OTHER = new_id(), new_id()
+HOLDER, OTHER = a_pharmacist(ROSE), a_pharmacist(LILY)
 
 
-def _validate(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
-    claims.claim(prescription, pharmacist_id, LEASE)
+def _validate(prescription: Prescription, caller: Caller) -> PrescriptionStatus:
+    claims.claim(prescription, caller, LEASE)
     return S.VALIDATED
 
 
-def _dispense_all(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+def _dispense_all(prescription: Prescription, caller: Caller) -> PrescriptionStatus:
     lines = [line(item) for item in prescription.items]
-    return dispensing.dispense(prescription, pharmacist_id, lines, TODAY).status
+    return dispensing.dispense(prescription, caller, lines, TODAY).status
 
 
-def _dispense_some(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
-    return dispensing.dispense(prescription, pharmacist_id, [line(prescription.items[0], 1)], TODAY).status
+def _dispense_some(prescription: Prescription, caller: Caller) -> PrescriptionStatus:
+    return dispensing.dispense(prescription, caller, [line(prescription.items[0], 1)], TODAY).status
 
 
-def _scan(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+def _scan(prescription: Prescription, caller: Caller) -> PrescriptionStatus:
     return dispensing.status_after_scan(prescription)
 
 
-ACTIONS: dict[str, Callable[[Prescription, UUID], PrescriptionStatus]] = {
+ACTIONS: dict[str, Callable[[Prescription, Caller], PrescriptionStatus]] = {
     "scan": _scan,
     "validate": _validate,
     "dispense all": _dispense_all,
@@ -109,7 +120,7 @@ def test_the_table_covers_every_state_action_and_actor() -> None:
 
 
 @cells(("state", "action", "actor", "outcome"), CASES)
-def test_every_action_leads_where_the_table_says(state: str, action: str, actor: UUID, outcome: Outcome) -> None:
+def test_every_action_leads_where_the_table_says(state: str, action: str, actor: Caller, outcome: Outcome) -> None:
     prescription = STATES[state]
     if isinstance(outcome, PrescriptionStatus):
         assert ACTIONS[action](prescription, actor) is outcome

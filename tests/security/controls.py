@@ -110,4 +110,5 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S100": "a session lasts while a person acts: timers and streams keep none alive, and the page blanks in all tabs",
     "S101": "owners see and end their sessions, admins those of an account",
     "S110": "an account belongs to an organisation only by an admin's act, never by typing its name",
+    "S111": "a claim is its pharmacy's: colleagues go on, former members do not, and one of them dispenses",
 }

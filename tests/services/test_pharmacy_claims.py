@@ -1,6 +1,7 @@
 """Tests claims on a real database: who may take one, which callers it excludes, and how it ends."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from server.errors import (
 from server.identity import Caller
 from server.pharmacy.entities import PharmacyAction
 from server.pharmacy.services.pharmacy import PharmacyService
-from tests.fixtures.pharmacy import PharmacyPeople, Written
+from tests.fixtures.pharmacy import PharmacyPeople, Written, colleagues
 from tests.fixtures.pharmacy_steps import ENDS, FIRST_PAGE, alter, current, run, scan_and_validate
 from tests.fixtures.prescriptions import line
 from tests.fixtures.proofs import control
@@ -161,3 +162,56 @@ async def test_release_ends_the_claim(
     assert (released.status, stored.status, stored.claim) == (S.SCANNED, S.SCANNED, None)
     with pytest.raises(PrescriptionInState):
         await pharmacy.release(pharmacy_people.pharmacist, written.id)
+
+
+@control("S111")
+async def test_colleague_goes_on_with_the_claim_and_the_log_names_them(
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
+) -> None:
+    """A colleague who never scanned the prescription renews, dispenses a part, claims the rest again and releases."""
+    async with work.begin() as tx:
+        first, second = await colleagues(tx.connection, pharmacy_people)
+    prescription = await scan_and_validate(pharmacy, written, first)
+    await pharmacy.validate(second, written.id, "")
+    await pharmacy.dispense(second, written.id, [line(prescription.items[0], 1)], "")
+    await pharmacy.validate(first, written.id, "")
+    await pharmacy.release(second, written.id)
+    log = await pharmacy.log(first, written.id, FIRST_PAGE)
+    acts = [(entry.action, entry.pharmacist_name) for entry in log.items]
+    fred, carla = "Fred Pharmacist", "Carla Colleague"
+    assert acts == [
+        (A.SCAN, fred),
+        (A.VALIDATE, fred),
+        (A.VALIDATE, carla),
+        (A.DISPENSE, carla),
+        (A.VALIDATE, fred),
+        (A.RELEASE, carla),
+    ]
+
+
+@control("S111")
+async def test_former_member_loses_the_claim_and_the_pharmacy_keeps_it(
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
+) -> None:
+    async with work.begin() as tx:
+        first, second = await colleagues(tx.connection, pharmacy_people)
+        elsewhere, _ = await colleagues(tx.connection, pharmacy_people)
+    await scan_and_validate(pharmacy, written, first)
+    for former in (elsewhere, replace(first, organisation_id=None)):
+        for step in STEPS:
+            with pytest.raises(ClaimedByOther):
+                await step(pharmacy, former, written)
+    assert (await pharmacy.release(second, written.id)).status is S.SCANNED
+
+
+async def test_claim_taken_by_an_older_server_is_its_pharmacists_alone(
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
+) -> None:
+    """A server of the version before leaves the columns of the pharmacy as the claim before it left them."""
+    async with work.begin() as tx:
+        first, second = await colleagues(tx.connection, pharmacy_people)
+    await scan_and_validate(pharmacy, written, first)
+    await alter(work, written, "claim_expires_at = claim_expires_at + interval '1 s'")
+    with pytest.raises(ClaimedByOther):
+        await pharmacy.release(second, written.id)
+    assert (await pharmacy.release(first, written.id)).status is S.SCANNED

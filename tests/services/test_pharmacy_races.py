@@ -18,7 +18,7 @@ from server.pharmacy.entities import DispensedPrescription, LookupResult
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
 from server.runtime.work import unit_of_work
-from tests.fixtures.pharmacy import PharmacyPeople, Written, open_pharmacy
+from tests.fixtures.pharmacy import PharmacyPeople, Written, colleagues, open_pharmacy
 from tests.fixtures.pharmacy_steps import current, prescribe, scan_and_validate
 from tests.fixtures.prescriptions import line
 from tests.fixtures.proofs import control
@@ -191,3 +191,21 @@ async def test_concurrent_lookups_of_a_reference_do_not_deadlock(
         ]
     found, _ = await race(pharmacy.look_up(caller, pharmacy_people.reference_number) for caller in callers * 4)
     assert [len(result.found) for result in found if isinstance(result, LookupResult)] == [5] * 12
+
+
+@control("S111")
+async def test_of_64_colleagues_at_once_one_dispenses(
+    pharmacy: PharmacyService, work: UnitOfWork, pool: Pool, pharmacy_people: PharmacyPeople
+) -> None:
+    """The claim is the pharmacy's, so each colleague may dispense; the row lock lets only one do so."""
+    written = await prescribe(work, pharmacy_people, (20,))
+    async with pool.connection() as connection, connection.transaction():
+        first, second = await colleagues(connection, pharmacy_people)
+    prescription = await scan_and_validate(pharmacy, written, first)
+    await pharmacy.validate(second, written.id, "")
+    lines = [line(prescription.items[0])]
+    counters = [first, second] * 32
+    successes, refusals = await race(pharmacy.dispense(caller, written.id, lines, "") for caller in counters)
+    assert len(successes) == 1
+    assert {type(refusal) for refusal in refusals} == {PrescriptionDispensed}
+    assert await total_dispensed(pool, written) == 20

@@ -112,9 +112,14 @@ async def test_only_scans_and_lookups_of_last_day_count_as_recent(work: UnitOfWo
             )
             looked = action in (PharmacyAction.SCAN, PharmacyAction.LOOKUP)
             assert await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, pharmacist_id))
-            assert await found(tx[PharmacyRepository].seen_lately_for_update(prescription_id, pharmacist_id)) is looked
+            assert (
+                await found(
+                    tx[PharmacyRepository].seen_lately_or_held_for_update(prescription_id, pharmacy_people.pharmacist)
+                )
+                is looked
+            )
             assert not await found(
-                tx[PharmacyRepository].seen_lately_for_update(prescription_id, pharmacy_people.colleague.user_id)
+                tx[PharmacyRepository].seen_lately_or_held_for_update(prescription_id, pharmacy_people.colleague)
             )
             assert not await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(new_id(), pharmacist_id))
 
@@ -131,7 +136,9 @@ async def test_claimed_is_found_to_end_the_claim_but_not_to_claim(
         await tx[PrescriptionRepository].move(prescription, PrescriptionStatus.VALIDATED, claim=claim)
         assert await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, colleague_id))
         assert await found(tx[PharmacyRepository].seen_lately_or_claimed_for_update(prescription_id, colleague_id))
-        assert not await found(tx[PharmacyRepository].seen_lately_for_update(prescription_id, colleague_id))
+        assert not await found(
+            tx[PharmacyRepository].seen_lately_or_held_for_update(prescription_id, pharmacy_people.colleague)
+        )
 
 
 async def found(looking: Awaitable[Prescription]) -> bool:

@@ -284,7 +284,7 @@ def test_prescription_claimed_by_another_is_not_offered(page: Page, actors: Acto
     actors.claim(written.id, other)
     page.keyboard.insert_text(written.prescription_number)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Another pharmacist has validated this prescription.")).to_be_visible()
+    expect(page.get_by_text("Another pharmacy has validated this prescription.")).to_be_visible()
     for offered in ("Validate", "Dispense", "Renew"):
         expect(page.get_by_role("button", name=offered)).to_have_count(0)
     actors.rest("POST", f"/pharmacy/release/{written.id}", other, {})

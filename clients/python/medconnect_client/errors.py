@@ -33,7 +33,7 @@ MedConnectError
 │   ├── PrescriptionRejected           final, since `changed_at`
 │   ├── PrescriptionCancelled          final, since `changed_at`
 │   ├── PrescriptionExpired            final, since `changed_at`
-│   ├── ClaimedByOther                 claimed by another pharmacist until `claim_expires_at`
+│   ├── ClaimedByOther                 claimed by another pharmacy until `claim_expires_at`
 │   ├── PrescriptionClaimed            claimed by a pharmacist: the doctor cannot cancel it now
 │   ├── QrCodeReplaced                 a newer code was issued
 │   ├── QrCodeExpired
@@ -258,7 +258,7 @@ class FailedPrecondition(MedConnectError):
 
     @property
     def claim_expires_at(self) -> datetime | None:
-        """The time when another pharmacist's claim expires."""
+        """The time when another pharmacy's claim expires."""
         return self._moment("claimExpiresAt")
 
     def _moment(self, key: str) -> datetime | None:
@@ -287,7 +287,7 @@ class PrescriptionExpired(FailedPrecondition):
 
 
 class ClaimedByOther(FailedPrecondition):
-    """Another pharmacist has claimed the prescription."""
+    """Another pharmacy has claimed the prescription."""
 
 
 class PrescriptionClaimed(FailedPrecondition):

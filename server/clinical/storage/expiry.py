@@ -44,6 +44,7 @@ _EXPIRE_DUE = (
     .where(_column.id == any_(_DUE))
     .values(status=status_now, changed_at=changed_now)
     .values(claimed_by=None, claimed_from=None, claim_expires_at=None)
+    .values(claimed_for=None, claimed_for_until=None)
 )
 
 

@@ -51,7 +51,9 @@ def prescription_of(row: Row) -> Prescription:
 
 
 def _claim(row: Row) -> Claim:
-    return Claim(row["claimed_by"], PrescriptionStatus(row["claimed_from"]), row["claim_expires_at"])
+    return Claim(
+        row["claimed_by"], PrescriptionStatus(row["claimed_from"]), row["claim_expires_at"], row["claimed_for"]
+    )
 
 
 def _qr_code(row: Row) -> QrCode:

@@ -148,7 +148,8 @@ _MOVE = text(
     SET status = CAST(:status AS text), status_reason = :reason, changed_at = now(),
         fulfilled_at = CASE WHEN CAST(:status AS text) = 'dispensed' THEN now() END,
         claimed_by = CAST(:claimed_by AS uuid), claimed_from = CAST(:claimed_from AS text),
-        claim_expires_at = CAST(:claim_expires_at AS timestamptz)
+        claim_expires_at = CAST(:claim_expires_at AS timestamptz), claimed_for = CAST(:claimed_for AS uuid),
+        claimed_for_until = CAST(:claim_expires_at AS timestamptz)
     WHERE id = CAST(:id AS uuid)
     RETURNING changed_at, fulfilled_at
     """
@@ -280,6 +281,7 @@ class PrescriptionRepository:
             "claimed_by": claim and claim.pharmacist_id,
             "claimed_from": claim and claim.claimed_from,
             "claim_expires_at": claim and claim.expires_at,
+            "claimed_for": claim and claim.organisation_id,
         }
         row = await self._connection.one(_MOVE, values)
         return replace(prescription, status=to, status_reason=reason, claim=claim, **row)

@@ -130,6 +130,8 @@ prescriptions = Table(
     Column("claimed_by", Uuid, ForeignKey("users.id")),
     Column("claimed_from", Text),
     timestamp_column("claim_expires_at", nullable=True),
+    Column("claimed_for", Uuid, ForeignKey("organisations.id")),
+    timestamp_column("claimed_for_until", nullable=True),
     ForeignKeyConstraint(["visit_id", "patient_id"], ["visits.id", "visits.patient_id"]),
     CheckConstraint(
         "status IN ('pending', 'scanned', 'validated', 'partially_dispensed', 'dispensed', 'rejected', 'cancelled',"
@@ -156,7 +158,10 @@ prescriptions = Table(
         postgresql_where=text("status IN ('pending', 'scanned', 'validated', 'partially_dispensed')"),
     ),
 )
-"""Prescriptions with the claim that a pharmacist may hold on them."""
+"""Prescriptions with the claim of a pharmacy (`claimed_for`), which a pharmacist (`claimed_by`) took or renewed.
+
+`claimed_for` applies while `claimed_for_until` is the end of the claim: servers of the version before write neither.
+"""
 
 prescription_items = Table(
     "prescription_items",
@@ -220,6 +225,11 @@ changed_now = literal_column(
 )
 """The time since which `status_now` is valid."""
 
+claiming_pharmacy: ColumnElement[UUID | None] = case(
+    (prescriptions.c.claimed_for_until == prescriptions.c.claim_expires_at, prescriptions.c.claimed_for)
+)
+"""The pharmacy that holds the claim; NULL if the pharmacist alone does."""
+
 
 def email_status(account: FromClause) -> ColumnElement[str]:
     """Returns the `PatientEmailStatus` of a patient whose account was outer-joined as `account`."""
@@ -279,6 +289,7 @@ select_prescription: Select[Any] = select(
     prescriptions.c.claimed_by,
     prescriptions.c.claimed_from,
     prescriptions.c.claim_expires_at,
+    claiming_pharmacy.label("claimed_for"),
     _items.label("items_json"),
     qr_codes.c.id.label("code_id"),
     qr_codes.c.key_id,

@@ -1,4 +1,4 @@
-"""Rules of claims: the right of one pharmacist to dispense a prescription until a lease ends.
+"""Rules of claims: the right of one pharmacy to dispense a prescription until a lease ends.
 
 Pure functions over a prescription as it is at `as_of`: they return its next state or claim, or raise the reason for
 refusal. A `Prescription` never carries an expired claim. Source: the domain page (states).
@@ -7,28 +7,31 @@ refusal. A `Prescription` never carries an expired claim. Source: the domain pag
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
 from server.clinical.entities import Claim, Prescription, PrescriptionStatus
 from server.clinical.rules.prescribing import check_not_final
 from server.errors import ClaimedByOther, PrescriptionInState
+from server.identity import Caller
 
 CLAIMABLE: Final = frozenset({PrescriptionStatus.SCANNED, PrescriptionStatus.PARTIALLY_DISPENSED})
 """The states in which a prescription can be claimed; it returns to the same state afterwards."""
 
 
-def require_holder(prescription: Prescription, pharmacist_id: UUID) -> Claim:
-    """Returns this pharmacist's claim. Raises the errors of final states, PrescriptionInState, ClaimedByOther."""
+def require_holder(prescription: Prescription, caller: Caller) -> Claim:
+    """Returns the claim of the caller's pharmacy.
+
+    Raises the errors of final states, PrescriptionInState, ClaimedByOther.
+    """
     check_not_final(prescription)
     claim = prescription.claim
     if claim is None:
         raise PrescriptionInState(state=prescription.status)
-    if claim.pharmacist_id != pharmacist_id:
+    if not _is_holder(claim, caller):
         raise ClaimedByOther(state=prescription.status, claim_expires_at=claim.expires_at)
     return claim
 
 
-def claim(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -> tuple[PrescriptionStatus, Claim]:
+def claim(prescription: Prescription, caller: Caller, lease: timedelta) -> tuple[PrescriptionStatus, Claim]:
     """Returns the state after validating, and the claim that it takes or renews.
 
     A claim taken within the prescription's validity may be used until its lease ends, even if the validity ends
@@ -37,16 +40,17 @@ def claim(prescription: Prescription, pharmacist_id: UUID, lease: timedelta) -> 
     """
     check_not_final(prescription)
     if prescription.status in CLAIMABLE:
-        first = Claim(pharmacist_id, prescription.status, prescription.as_of + lease)
+        ends = prescription.as_of + lease
+        first = Claim(caller.user_id, prescription.status, ends, caller.organisation_id)
         return PrescriptionStatus.VALIDATED, first
-    current = require_holder(prescription, pharmacist_id)
-    renewed = min(prescription.as_of + lease, prescription.expires_at)
-    return prescription.status, replace(current, expires_at=max(current.expires_at, renewed))
+    current = require_holder(prescription, caller)
+    renewed = max(current.expires_at, min(prescription.as_of + lease, prescription.expires_at))
+    return prescription.status, replace(current, pharmacist_id=caller.user_id, expires_at=renewed)
 
 
-def release(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+def release(prescription: Prescription, caller: Caller) -> PrescriptionStatus:
     """Returns the state after the claim is released. Raises as `require_holder` does."""
-    return status_without_claim(prescription, require_holder(prescription, pharmacist_id).claimed_from)
+    return status_without_claim(prescription, require_holder(prescription, caller).claimed_from)
 
 
 def status_without_claim(prescription: Prescription, status: PrescriptionStatus) -> PrescriptionStatus:
@@ -54,11 +58,18 @@ def status_without_claim(prescription: Prescription, status: PrescriptionStatus)
     return PrescriptionStatus.EXPIRED if prescription.expires_at <= prescription.as_of else status
 
 
-def can_dispense(prescription: Prescription, pharmacist_id: UUID, recently_seen: bool = True) -> bool:
-    """Returns whether this pharmacist could dispense now: they hold the claim, or could take it.
+def can_dispense(prescription: Prescription, caller: Caller, recently_seen: bool = True) -> bool:
+    """Returns whether this pharmacist could dispense now: their pharmacy holds the claim, or they could take it.
 
     recently_seen: whether they scanned it or looked it up within the time that validating requires.
     """
     if prescription.claim is not None:
-        return prescription.claim.pharmacist_id == pharmacist_id
+        return _is_holder(prescription.claim, caller)
     return recently_seen and prescription.status in CLAIMABLE
+
+
+def _is_holder(claim: Claim, caller: Caller) -> bool:
+    """Returns whether the caller acts for the pharmacy that holds a claim; a former member of it does not."""
+    if claim.organisation_id is None:
+        return claim.pharmacist_id == caller.user_id
+    return claim.organisation_id == caller.organisation_id

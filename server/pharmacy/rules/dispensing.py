@@ -4,7 +4,7 @@
 |---------------------------------------|------------------|-----------------------------------|
 | pending, scanned                      | scan, lookup     | scanned                           |
 | validated, partially dispensed        | scan, lookup     | unchanged                         |
-| scanned, partially dispensed          | validate         | validated: the caller's claim     |
+| scanned, partially dispensed          | validate         | validated: the pharmacy's claim   |
 | validated                             | holder validates | validated, the lease renewed      |
 | validated                             | holder releases  | the state before the claim        |
 | validated                             | holder dispenses | dispensed or partially dispensed  |
@@ -19,7 +19,6 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
-from uuid import UUID
 
 from server.clinical.entities import Prescription, PrescriptionItem, PrescriptionStatus, QrCode
 from server.clinical.rules.prescribing import check_not_final
@@ -31,6 +30,7 @@ from server.errors import (
     QrCodeReplaced,
     ValidationFailed,
 )
+from server.identity import Caller
 from server.pharmacy.entities import DispenseLine, Dispensing
 from server.pharmacy.rules.claims import require_holder, status_without_claim
 
@@ -62,23 +62,23 @@ def status_after_scan(prescription: Prescription) -> PrescriptionStatus:
     return prescription.status
 
 
-def reject(prescription: Prescription, pharmacist_id: UUID) -> PrescriptionStatus:
+def reject(prescription: Prescription, caller: Caller) -> PrescriptionStatus:
     """Returns the state after a rejection. Raises the errors of final states, ClaimedByOther, PrescriptionInState."""
     check_not_final(prescription)
     if prescription.status is not PrescriptionStatus.SCANNED:
-        require_holder(prescription, pharmacist_id)
+        require_holder(prescription, caller)
     if any(item.dispensed_quantity for item in prescription.items):
         raise PrescriptionInState(state=prescription.status)
     return PrescriptionStatus.REJECTED
 
 
-def dispense(prescription: Prescription, pharmacist_id: UUID, lines: Sequence[DispenseLine], today: date) -> Dispensing:
-    """Returns the result of dispensing these lines of a prescription that the pharmacist has claimed.
+def dispense(prescription: Prescription, caller: Caller, lines: Sequence[DispenseLine], today: date) -> Dispensing:
+    """Returns the result of dispensing these lines of a prescription that the caller's pharmacy has claimed.
 
     today: the calendar day at the hospital. Raises the errors of final states, ClaimedByOther, PrescriptionInState, and
     ValidationFailed with every violation of every line.
     """
-    require_holder(prescription, pharmacist_id)
+    require_holder(prescription, caller)
     violations = list(_violations(prescription, lines, today))
     if violations:
         raise ValidationFailed(violations=violations)

@@ -110,14 +110,14 @@ class PharmacyService:
         return LookupResult(reference.text, tuple(_build_found(each, caller) for each in seen), has_more)
 
     async def validate(self, caller: Caller, prescription_id: UUID, notes: str) -> Validation:
-        """Claims a prescription for the caller, or renews the caller's claim.
+        """Claims a prescription for the caller's pharmacy, or renews its claim.
 
-        Raises NotFound unless the caller scanned it in the last 24 hours, ClaimedByOther, PrescriptionInState and the
-        errors of final states.
+        Raises NotFound unless the caller scanned it in the last 24 hours or the pharmacy holds it, ClaimedByOther,
+        PrescriptionInState and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx[PharmacyRepository].seen_lately_for_update(prescription_id, caller.user_id)
-            status, claim = claims.claim(prescription, caller.user_id, self._lease)
+            prescription = await tx[PharmacyRepository].seen_lately_or_held_for_update(prescription_id, caller)
+            status, claim = claims.claim(prescription, caller, self._lease)
             validated = await tx[PrescriptionRepository].move(prescription, status, claim=claim)
             entry = _build_entry(PharmacyAction.VALIDATE, caller, prescription, status, notes)
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_VALIDATED, subject_of(prescription), entry)
@@ -132,7 +132,7 @@ class PharmacyService:
         """
         async with self._work.begin() as tx:
             prescription = await tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, caller.user_id)
-            outcome = dispensing.dispense(prescription, caller.user_id, lines, self._clock.today())
+            outcome = dispensing.dispense(prescription, caller, lines, self._clock.today())
             entry = _build_entry(PharmacyAction.DISPENSE, caller, prescription, outcome.status, notes)
             await tx[PharmacyRepository].add_dispensing(
                 subject_of(prescription), entry, self._new_lines(prescription, lines)
@@ -154,7 +154,7 @@ class PharmacyService:
             prescription = await tx[PharmacyRepository].seen_lately_or_claimed_for_update(
                 prescription_id, caller.user_id
             )
-            status = dispensing.reject(prescription, caller.user_id)
+            status = dispensing.reject(prescription, caller)
             rejected = await tx[PrescriptionRepository].move(prescription, status, reason=reason)
             entry = _build_entry(PharmacyAction.REJECT, caller, prescription, status, reason)
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_REJECTED, subject_of(prescription), entry)
@@ -162,13 +162,13 @@ class PharmacyService:
         return rejected
 
     async def release(self, caller: Caller, prescription_id: UUID) -> Prescription:
-        """Releases the caller's claim.
+        """Releases the claim of the caller's pharmacy.
 
         Raises NotFound, ClaimedByOther, PrescriptionInState and the errors of final states.
         """
         async with self._work.begin() as tx:
             prescription = await tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, caller.user_id)
-            status = claims.release(prescription, caller.user_id)
+            status = claims.release(prescription, caller)
             released = await tx[PrescriptionRepository].move(prescription, status)
             entry = _build_entry(PharmacyAction.RELEASE, caller, prescription, status)
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_RELEASED, subject_of(prescription), entry)
@@ -261,7 +261,7 @@ async def _mark_scanned(found: tuple[Prescription, ...], tx: Transaction) -> tup
 
 
 def _build_found(prescription: Prescription, caller: Caller) -> FoundPrescription:
-    return FoundPrescription(prescription, claims.can_dispense(prescription, caller.user_id))
+    return FoundPrescription(prescription, claims.can_dispense(prescription, caller))
 
 
 def _build_entry(

@@ -15,7 +15,13 @@ from server.audit.storage.audit_writer import AUDIT_CTE, audit_params, audited_p
 from server.auth.storage.tables import user_named_at
 from server.clinical.entities import Prescription, PrescriptionStatus
 from server.clinical.storage.prescriptions import PrescriptionRepository, lock_where
-from server.clinical.storage.tables import patient_named_at, patients, prescription_items, prescriptions
+from server.clinical.storage.tables import (
+    claiming_pharmacy,
+    patient_named_at,
+    patients,
+    prescription_items,
+    prescriptions,
+)
 from server.db.connection import Connection, Row
 from server.db.keyset_query import MOMENT_CURSOR, KeysetQuery, after_moment
 from server.errors import NotFound
@@ -81,7 +87,8 @@ _seen_lately: Final = _acted_on.where(
     pharmacy_log.c.action.in_(("scan", "lookup")), pharmacy_log.c.occurred_at > func.now() - timedelta(hours=24)
 )
 _claimed: Final = prescriptions.c.claim_expires_at > func.now()
-_LOCK_SEEN_LATELY: Final = lock_where(_seen_lately)
+_held_here: Final = _claimed & (claiming_pharmacy == bindparam("organisation_id", type_=Uuid))
+_LOCK_SEEN_LATELY_OR_HELD: Final = lock_where(or_(_seen_lately, _held_here))
 _LOCK_SEEN_LATELY_OR_CLAIMED: Final = lock_where(or_(_seen_lately, _claimed))
 _LOCK_ACTED_ON_OR_CLAIMED: Final = lock_where(or_(_acted_on, _claimed))
 
@@ -208,14 +215,19 @@ class PharmacyRepository:
             },
         )
 
-    async def seen_lately_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
-        """Locks and returns the prescription if the pharmacist scanned it or looked it up in the last 24 hours."""
-        return await self._lock_all(_LOCK_SEEN_LATELY, prescription_id, pharmacist_id)
+    async def seen_lately_or_held_for_update(self, prescription_id: UUID, caller: Caller) -> Prescription:
+        """Locks and returns the prescription if the caller scanned it in the last 24 hours or their pharmacy holds it.
+
+        A lookup counts as a scan.
+        """
+        acting = {"pharmacist_id": caller.user_id, "organisation_id": caller.organisation_id}
+        clinical = PrescriptionRepository(self._connection)
+        return await clinical.get_for_update(prescription_id, _LOCK_SEEN_LATELY_OR_HELD, **acting)
 
     async def seen_lately_or_claimed_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
         """Locks and returns the prescription if the pharmacist scanned it in the last 24 hours or if it is claimed.
 
-        For a claimed prescription the rules check that the caller holds the claim.
+        For a claimed prescription the rules check that the caller's pharmacy holds the claim.
         """
         return await self._lock_all(_LOCK_SEEN_LATELY_OR_CLAIMED, prescription_id, pharmacist_id)
 

@@ -75,7 +75,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PRESCRIPTION_EXPIRED: _ErrorReason.ValueType  # 21
     """The prescription has expired."""
     ERROR_REASON_CLAIMED_BY_OTHER: _ErrorReason.ValueType  # 22
-    """Another pharmacist has a claim on the prescription."""
+    """Another pharmacy has a claim on the prescription."""
     ERROR_REASON_PRESCRIPTION_CLAIMED: _ErrorReason.ValueType  # 23
     """A pharmacy has a claim on the prescription: its doctor cannot cancel it now, but can call the pharmacy."""
     ERROR_REASON_QR_CODE_REPLACED: _ErrorReason.ValueType  # 24
@@ -201,7 +201,7 @@ ERROR_REASON_PRESCRIPTION_CANCELLED: ErrorReason.ValueType  # 20
 ERROR_REASON_PRESCRIPTION_EXPIRED: ErrorReason.ValueType  # 21
 """The prescription has expired."""
 ERROR_REASON_CLAIMED_BY_OTHER: ErrorReason.ValueType  # 22
-"""Another pharmacist has a claim on the prescription."""
+"""Another pharmacy has a claim on the prescription."""
 ERROR_REASON_PRESCRIPTION_CLAIMED: ErrorReason.ValueType  # 23
 """A pharmacy has a claim on the prescription: its doctor cannot cancel it now, but can call the pharmacy."""
 ERROR_REASON_QR_CODE_REPLACED: ErrorReason.ValueType  # 24

@@ -108,16 +108,17 @@ class PharmacyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ValidatePrescription(self, request, context):
-        """Claims a prescription for the caller, or renews the claim. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the
-        last 24 h, CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-        PRESCRIPTION_EXPIRED.
+        """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
+        renew, release and dispense. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the last 24 h,
+        unless the pharmacy holds the claim; CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED,
+        PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DispensePrescription(self, request, context):
-        """Dispenses all or a part of a prescription that the caller has claimed. Either all lines are dispensed or none.
+        """Dispenses all or a part of a prescription that the caller's pharmacy has claimed. Either all lines are dispensed or none.
         Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED (a line that names no open item, more units than are open, an expired
         batch), CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
         PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
@@ -136,7 +137,7 @@ class PharmacyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleasePrescription(self, request, context):
-        """Releases the caller's claim. The prescription returns to the state before the claim. Errors: RESOURCE_NOT_FOUND,
+        """Releases the claim of the caller's pharmacy. The prescription returns to the state before the claim. Errors: RESOURCE_NOT_FOUND,
         CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
         PRESCRIPTION_EXPIRED.
         """

@@ -79,12 +79,13 @@ class PharmacyServiceStub:
     single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     ValidatePrescription: _grpc.UnaryUnaryMultiCallable[_claim_pb2.ValidatePrescriptionRequest, _claim_pb2.ValidatePrescriptionResponse]
-    """Claims a prescription for the caller, or renews the claim. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the
-    last 24 h, CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-    PRESCRIPTION_EXPIRED.
+    """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
+    renew, release and dispense. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the last 24 h,
+    unless the pharmacy holds the claim; CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED,
+    PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     DispensePrescription: _grpc.UnaryUnaryMultiCallable[_dispensing_pb2.DispensePrescriptionRequest, _dispensing_pb2.DispensePrescriptionResponse]
-    """Dispenses all or a part of a prescription that the caller has claimed. Either all lines are dispensed or none.
+    """Dispenses all or a part of a prescription that the caller's pharmacy has claimed. Either all lines are dispensed or none.
     Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED (a line that names no open item, more units than are open, an expired
     batch), CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
     PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
@@ -95,7 +96,7 @@ class PharmacyServiceStub:
     PRESCRIPTION_EXPIRED.
     """
     ReleasePrescription: _grpc.UnaryUnaryMultiCallable[_claim_pb2.ReleasePrescriptionRequest, _claim_pb2.ReleasePrescriptionResponse]
-    """Releases the caller's claim. The prescription returns to the state before the claim. Errors: RESOURCE_NOT_FOUND,
+    """Releases the claim of the caller's pharmacy. The prescription returns to the state before the claim. Errors: RESOURCE_NOT_FOUND,
     CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
     PRESCRIPTION_EXPIRED.
     """
@@ -126,12 +127,13 @@ class PharmacyServiceAsyncStub(PharmacyServiceStub):
     single prescription PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     ValidatePrescription: _aio.UnaryUnaryMultiCallable[_claim_pb2.ValidatePrescriptionRequest, _claim_pb2.ValidatePrescriptionResponse]  # type: ignore[assignment]
-    """Claims a prescription for the caller, or renews the claim. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the
-    last 24 h, CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-    PRESCRIPTION_EXPIRED.
+    """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
+    renew, release and dispense. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the last 24 h,
+    unless the pharmacy holds the claim; CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED,
+    PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     DispensePrescription: _aio.UnaryUnaryMultiCallable[_dispensing_pb2.DispensePrescriptionRequest, _dispensing_pb2.DispensePrescriptionResponse]  # type: ignore[assignment]
-    """Dispenses all or a part of a prescription that the caller has claimed. Either all lines are dispensed or none.
+    """Dispenses all or a part of a prescription that the caller's pharmacy has claimed. Either all lines are dispensed or none.
     Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED (a line that names no open item, more units than are open, an expired
     batch), CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
     PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
@@ -142,7 +144,7 @@ class PharmacyServiceAsyncStub(PharmacyServiceStub):
     PRESCRIPTION_EXPIRED.
     """
     ReleasePrescription: _aio.UnaryUnaryMultiCallable[_claim_pb2.ReleasePrescriptionRequest, _claim_pb2.ReleasePrescriptionResponse]  # type: ignore[assignment]
-    """Releases the caller's claim. The prescription returns to the state before the claim. Errors: RESOURCE_NOT_FOUND,
+    """Releases the claim of the caller's pharmacy. The prescription returns to the state before the claim. Errors: RESOURCE_NOT_FOUND,
     CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
     PRESCRIPTION_EXPIRED.
     """
@@ -188,9 +190,10 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _claim_pb2.ValidatePrescriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_claim_pb2.ValidatePrescriptionResponse, _abc.Awaitable[_claim_pb2.ValidatePrescriptionResponse]]:
-        """Claims a prescription for the caller, or renews the claim. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the
-        last 24 h, CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
-        PRESCRIPTION_EXPIRED.
+        """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
+        renew, release and dispense. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the last 24 h,
+        unless the pharmacy holds the claim; CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED,
+        PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
 
     @_abc_1.abstractmethod
@@ -199,7 +202,7 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dispensing_pb2.DispensePrescriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dispensing_pb2.DispensePrescriptionResponse, _abc.Awaitable[_dispensing_pb2.DispensePrescriptionResponse]]:
-        """Dispenses all or a part of a prescription that the caller has claimed. Either all lines are dispensed or none.
+        """Dispenses all or a part of a prescription that the caller's pharmacy has claimed. Either all lines are dispensed or none.
         Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED (a line that names no open item, more units than are open, an expired
         batch), CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
         PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
@@ -222,7 +225,7 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _claim_pb2.ReleasePrescriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_claim_pb2.ReleasePrescriptionResponse, _abc.Awaitable[_claim_pb2.ReleasePrescriptionResponse]]:
-        """Releases the caller's claim. The prescription returns to the state before the claim. Errors: RESOURCE_NOT_FOUND,
+        """Releases the claim of the caller's pharmacy. The prescription returns to the state before the claim. Errors: RESOURCE_NOT_FOUND,
         CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
         PRESCRIPTION_EXPIRED.
         """

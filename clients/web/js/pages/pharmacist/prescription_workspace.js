@@ -52,7 +52,7 @@ export class PrescriptionWorkspace {
 
   #claimed() {
     return this.#canDispense ? this.#mine() : html`
-      ${notice("busy", "Another pharmacist has validated this prescription. You cannot dispense it now.")}
+      ${notice("busy", "Another pharmacy has validated this prescription. You cannot dispense it now.")}
       <p>${this.#button("Refresh", "second", this.#refresh)}</p>`;
   }
 
