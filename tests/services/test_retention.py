@@ -18,6 +18,14 @@ KEEP = timedelta(days=30)
 
 # One row of each kind that ended at that time; for rate limits, one that ends as long after 22 hours ago.
 THINGS = (
+    """
+    INSERT INTO sign_in_challenges (token_hash, user_id, expires_at)
+    VALUES (:hash, :user, now() - CAST(:old AS interval) + interval '1 day')
+    """,
+    """
+    INSERT INTO second_factors (id, user_id, kind, sealed_secret, created_at)
+    VALUES (:id, :user, 'totp', '', now() - CAST(:old AS interval))
+    """,
     "INSERT INTO sessions (id, user_id, expires_at) VALUES (:id, :user, now() - CAST(:old AS interval))",
     """
     INSERT INTO refresh_tokens (token_hash, session_id, expires_at) VALUES (:hash, :id, now() - CAST(:old AS interval))
@@ -49,6 +57,12 @@ async def run(tx: Transaction, statement: str, **values: Any) -> None:
     await tx.connection.execute(known.bindparams(*typed), used)
 
 
+AFTER_A_DAY = {
+    *("refresh tokens", "one-time codes", "sessions", "rate limits", "idempotency keys"),
+    *("sign-in challenges", "unconfirmed second factors"),
+}
+
+
 async def lay_out(tx: Transaction, old: timedelta) -> None:
     user, session = await add_account(tx.connection), new_id()
     await add_mails(tx, 1)
@@ -60,7 +74,7 @@ async def lay_out(tx: Transaction, old: timedelta) -> None:
     ("old", "deleted"),
     [
         (timedelta(hours=23), set()),
-        (timedelta(hours=25), {"refresh tokens", "one-time codes", "sessions", "rate limits", "idempotency keys"}),
+        (timedelta(hours=25), AFTER_A_DAY),
         (timedelta(days=31), set(PURGES)),
     ],
 )

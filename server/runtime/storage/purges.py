@@ -32,7 +32,7 @@ PURGES: Final[Mapping[str, str]] = {
     "sign-in challenges": """
         DELETE FROM sign_in_challenges WHERE token_hash IN (
             SELECT token_hash FROM sign_in_challenges WHERE expires_at < now()
-            ORDER BY expires_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
+            ORDER BY expires_at LIMIT {at_once}
         )
         """,
     "unconfirmed second factors": """
