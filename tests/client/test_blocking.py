@@ -36,7 +36,7 @@ def public(face: type) -> set[str]:
 
 @pytest.mark.parametrize(("asynchronous", "face"), FACES, ids=lambda face: face.__name__)
 def test_every_method_has_its_blocking_sibling(asynchronous: type, face: type) -> None:
-    services = {"auth", "clinical", "pharmacy", "events"} if face is Client else set()
+    services = {"auth", "clinical", "pharmacy", "events", "second_factors"} if face is Client else set()
     assert public(face) | services == public(asynchronous) - INSIDE
 
 

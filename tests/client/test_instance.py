@@ -39,8 +39,9 @@ def admin(instance: RunningInstance) -> Iterator[Client]:
         yield client
 
 
-def hired(admin: Client, instance: RunningInstance, role: models.Role) -> Client:
-    account = replace(STAFF[role], email=new_email())
+def hired(admin: Client, instance: RunningInstance, role: models.Role, pharmacy_name: str = "") -> Client:
+    staff = STAFF[role]
+    account = replace(staff, email=new_email(), pharmacy_name=pharmacy_name or staff.pharmacy_name)
     client = Client(instance.grpc)
     made = admin.auth.create_user(account)
     assert client.sign_in(account.email, PASSWORD) == made.user
@@ -119,15 +120,15 @@ def test_a_prescription_is_rejected(pharmacist: Client, doctor: Client, prescrip
     assert (seen.status, seen.status_reason) == (models.PrescriptionStatus.REJECTED, "The dose is unusual.")
 
 
-def test_colleague_cannot_claim_claimed_prescription(
+def test_another_pharmacy_cannot_claim_claimed_prescription(
     pharmacist: Client, admin: Client, instance: RunningInstance, prescription: models.Prescription
 ) -> None:
-    with hired(admin, instance, models.Role.PHARMACIST) as colleague:
-        for client in (pharmacist, colleague):
+    with hired(admin, instance, models.Role.PHARMACIST, pharmacy_name="Another Pharmacy") as other:
+        for client in (pharmacist, other):
             client.pharmacy.lookup(prescription.prescription_number)
         with pharmacist.pharmacy.claim(prescription.id) as claim:
             with pytest.raises(errors.ClaimedByOther) as caught:
-                colleague.pharmacy.validate(prescription.id)
+                other.pharmacy.validate(prescription.id)
             assert caught.value.claim_expires_at is not None
             assert abs((caught.value.claim_expires_at - claim.expires_at).total_seconds()) < 0.01
 

@@ -126,6 +126,8 @@ def request_fields() -> list[FieldDescriptor]:
 @control("S92")
 @cells("field", request_fields(), ids=lambda field: field.full_name)
 def test_codes_and_fields_compared_as_sent_are_secret(field: FieldDescriptor) -> None:
-    verbatim = field.GetOptions().Extensions[access_pb2.text] == access_pb2.TEXT_VERBATIM
-    words = {"password", "otp", "nonce", "secret"} & set(field.name.split("_"))
-    assert is_secret(field) == bool((verbatim and field.name not in COMPARED_AS_SENT) or words)
+    rule, words = field.GetOptions().Extensions[access_pb2.text], set(field.name.split("_"))
+    verbatim = rule == access_pb2.TEXT_VERBATIM and field.name not in COMPARED_AS_SENT
+    typed = rule == access_pb2.TEXT_NUMBER and "code" in words
+    named = field.type != FieldDescriptor.TYPE_BOOL and bool({"password", "otp", "nonce", "secret"} & words)
+    assert is_secret(field) == (verbatim or typed or named)
