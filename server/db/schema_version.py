@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 READ_VERSION: Final = "SELECT version_num, to_jsonb(v) ->> 'oldest_server' AS oldest_server FROM alembic_version v"
-"""Reads a SchemaVersion. Revisions before 0034 have no column `oldest_server`, so it is read from the row as JSON."""
+"""Reads a SchemaVersion. Revisions before 0026 have no column `oldest_server`, so it is read from the row as JSON."""
 
 
 @dataclass(frozen=True, slots=True)

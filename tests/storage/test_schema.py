@@ -26,19 +26,19 @@ def test_each_revision_has_the_number_of_its_file() -> None:
     assert {path.name[:4] for path in folder.glob("0*.py")} == set(schema._known()[1:])
 
 
-KNOWN = ("0000", "0024", "0034")
+KNOWN = ("0000", "0024", "0026")
 
 
 @requirement("R29")
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (SchemaVersion("0034", None), None),
+        (SchemaVersion("0026", None), None),
         (SchemaVersion("0000", None), "medconnect migrate"),
         (SchemaVersion("0024", None), "medconnect migrate"),
         (SchemaVersion("0099", None), None),
         (SchemaVersion("0099", "0024"), None),
-        (SchemaVersion("0099", "0034"), None),
+        (SchemaVersion("0099", "0026"), None),
         (SchemaVersion("0099", "0035"), "install a newer one"),
     ],
 )

@@ -7,7 +7,7 @@ version without that use knows.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0034"
+revision = "0026"
 down_revision = "0025"
 
 

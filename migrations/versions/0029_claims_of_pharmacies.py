@@ -7,8 +7,8 @@ the end of the claim: a claim that such a server takes or renews is its pharmaci
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0049"
-down_revision = "0029"
+revision = "0029"
+down_revision = "0028"
 
 # The new column is empty, so that checking it would only read the whole table under a lock: the constraint is added
 # without, and checked in a step of its own that lets rows be written.
