@@ -5,6 +5,14 @@ from typing import Final
 
 import regex
 
+CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""The digits of Crockford's base32, in which numbers and codes are written: no letter looks like a digit.
+
+Source: https://www.crockford.com/base32.html.
+"""
+LOOK_ALIKES: Final = str.maketrans("ILO", "110")
+"""Letters that people type for the digits that they look like; for `str.translate` of capitals."""
+
 _DASHES_OF_KEYBOARDS: Final = "_\u2500\u30fc\uff70"
 """Typed for a dash, without being one: with Shift, by drawing, and by Japanese input methods."""
 _SEPARATORS: Final = regex.compile(

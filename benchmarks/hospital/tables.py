@@ -10,10 +10,11 @@ from uuid import UUID
 from benchmarks.hospital.facts import Facts, Kind, PrescriptionFacts, day_of, moment
 from server import name_search
 from server.clinical.entities import QrTextFormat
-from server.clinical.rules.reference_number import ALPHABET, check_character
+from server.clinical.rules.reference_number import check_character
 from server.qr import signed_code
 from server.qr.key_ring import QrKeyRing
 from server.qr.signed_code import QrContent
+from server.typed_number import CROCKFORD
 
 Row = tuple[str, ...]
 NULL: Final = "\\N"
@@ -279,5 +280,5 @@ def patient_reference(number: int) -> str:
 
 def _reference(prefix: str, digits: str, number: int) -> str:
     value = number * _ODD & (1 << 35) - 1
-    characters = "".join(ALPHABET[value >> shift & 31] for shift in range(0, 35, 5))
+    characters = "".join(CROCKFORD[value >> shift & 31] for shift in range(0, 35, 5))
     return f"{prefix}-{digits}-{characters}{check_character(digits + characters)}"

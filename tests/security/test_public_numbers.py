@@ -18,6 +18,7 @@ from server.db.unit_of_work import UnitOfWork
 from server.errors import NotFound, RateLimitExceeded
 from server.identity import Caller, Role
 from server.pagination import PageTokens
+from server.typed_number import CROCKFORD
 from tests.fixtures.actors import Actors
 from tests.fixtures.clock import SettableClock
 from tests.fixtures.instance import RunningInstance
@@ -86,7 +87,7 @@ async def write_many(instance: RunningInstance, doctor_id: UUID, patient_id: UUI
     day = date(2026, 12, 1)
 
     def narrow(_: date) -> str:
-        tail = "".join(random.choices(reference_number.ALPHABET, k=2)) + random.choice("0123")
+        tail = "".join(random.choices(CROCKFORD, k=2)) + random.choice("0123")
         payload = f"0000{tail}"
         digits = f"{day:%Y%m%d}"
         drawn.append(f"RX-{digits}-{payload}{reference_number.check_character(digits + payload)}")

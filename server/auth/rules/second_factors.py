@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
 from server.identity import Role
+from server.typed_number import CROCKFORD, LOOK_ALIKES
 
 DIGITS: Final = 6
 STEP: Final = timedelta(seconds=30)
@@ -36,9 +37,6 @@ PASSWORD_RESET_ALLOWED_FOR: Final = timedelta(hours=24)
 _ISSUER: Final = "MedConnect"
 _GROUPS: Final = 4
 _GROUP_LENGTH: Final = 4
-_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base32: no letter looks like a digit."""
-_LOOK_ALIKE: Final = str.maketrans("OIL", "011")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def is_app_code(code: str) -> bool:
 def new_recovery_codes() -> tuple[str, ...]:
     """Returns new codes of 80 random bits each, such as `7Q2D-0KX4-M9TB-R1VE`."""
     return tuple(
-        "-".join("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_LENGTH)) for _ in range(_GROUPS))
+        "-".join("".join(secrets.choice(CROCKFORD) for _ in range(_GROUP_LENGTH)) for _ in range(_GROUPS))
         for _ in range(RECOVERY_CODES)
     )
 
@@ -116,7 +114,7 @@ def recovery_hash(user_id: UUID, code: str) -> bytes:
 
     A plain hash suffices: 80 random bits cannot be tried through.
     """
-    folded = code.replace("-", "").upper().translate(_LOOK_ALIKE)
+    folded = code.replace("-", "").upper().translate(LOOK_ALIKES)
     return hashlib.sha256(user_id.bytes + folded.encode()).digest()
 
 

@@ -14,14 +14,12 @@ from enum import StrEnum
 from typing import Final
 
 from server.errors import ReferenceNumberInvalid
-from server.typed_number import compact
+from server.typed_number import CROCKFORD, LOOK_ALIKES, compact
 
-ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RANDOM_CHARACTERS: Final = 7
 
-_BASE: Final = len(ALPHABET)
+_BASE: Final = len(CROCKFORD)
 _SHAPE: Final = re.compile(r"(RX|PAT)([0-9ILO]{8})([0-9A-TV-Z]{8})")
-_LOOKALIKES: Final = str.maketrans("ILO", "110")
 
 
 class ReferenceKind(StrEnum):
@@ -58,27 +56,27 @@ def normalize(text: str) -> ReferenceNumber:
     match = _SHAPE.fullmatch(typed.upper()) if typed.isascii() else None  # `ı` would become I
     if match is None:
         raise ReferenceNumberInvalid()
-    kind, digits, characters = match[1], match[2].translate(_LOOKALIKES), match[3].translate(_LOOKALIKES)
+    kind, digits, characters = match[1], match[2].translate(LOOK_ALIKES), match[3].translate(LOOK_ALIKES)
     if not _is_day(digits) or check_character(digits + characters[:-1]) != characters[-1]:
         raise ReferenceNumberInvalid()
     return ReferenceNumber(ReferenceKind(kind), f"{kind}-{digits}-{characters}")
 
 
 def check_character(payload: str) -> str:
-    """Returns the Luhn mod 32 check character of text in ALPHABET.
+    """Returns the Luhn mod 32 check character of text in CROCKFORD.
 
     From the right, every other value is doubled and its digits are added.
     """
     total = 0
     for position, character in enumerate(reversed(payload)):
-        value = ALPHABET.index(character) * (1 if position % 2 else 2)
+        value = CROCKFORD.index(character) * (1 if position % 2 else 2)
         total += value // _BASE + value % _BASE
-    return ALPHABET[-total % _BASE]
+    return CROCKFORD[-total % _BASE]
 
 
 def _new_number(kind: ReferenceKind, day: date) -> str:
     digits = day.isoformat().replace("-", "")
-    characters = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
+    characters = "".join(secrets.choice(CROCKFORD) for _ in range(RANDOM_CHARACTERS))
     return f"{kind}-{digits}-{characters}{check_character(digits + characters)}"
 
 
