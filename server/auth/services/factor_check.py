@@ -39,12 +39,10 @@ class FactorCheck:
         address: the client address of the call. field: the JSON name of the code's field. Raises SecondFactorInvalid,
         and RateLimitExceeded while the account is delayed.
         """
-        async with self._attempts.counted(f"second factor {user.id}", address) as attempt, self._work.begin() as tx:
-            current = await tx[AccountRepository].credentials_for_update(user.id)
+        async with self._charged(user, address) as (tx, current):
             if not await self._use(tx, user, code):
                 raise SecondFactorInvalid(field)
             yield tx, current
-            await self._attempts.succeeded(tx, attempt)
 
     @asynccontextmanager
     async def confirmed(
@@ -54,13 +52,18 @@ class FactorCheck:
 
         Raises SecondFactorInvalid, and RateLimitExceeded while the account is delayed.
         """
-        async with self._attempts.counted(f"second factor {user.id}", address) as attempt, self._work.begin() as tx:
-            await tx[AccountRepository].credentials_for_update(user.id)
+        async with self._charged(user, address) as (tx, _):
             secret, _ = self._seal.open(app.sealed, app.factor_id)
             step = matching_step(secret, code, self._clock.now(), app.last_step)
             if step is None:
                 raise SecondFactorInvalid()
             yield tx, step
+
+    @asynccontextmanager
+    async def _charged(self, user: User, address: str) -> AsyncIterator[tuple[Transaction, Credentials]]:
+        """Yields a transaction with the locked account for one try, which has succeeded if the block raises nothing."""
+        async with self._attempts.counted(f"second factor {user.id}", address) as attempt, self._work.begin() as tx:
+            yield tx, await tx[AccountRepository].credentials_for_update(user.id)
             await self._attempts.succeeded(tx, attempt)
 
     async def _use(self, tx: Transaction, user: User, code: str) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 from uuid import UUID
 
+from server.auth.entities import FactorState
 from server.auth.rules.second_factors import FactorPolicy
 from server.auth.storage.second_factors import SecondFactorRepository
 from server.clock import Clock
@@ -40,8 +41,8 @@ class FactorGate:
         missing = self._policy.requires(caller.role) and not state.enrolled and state.without_for > self._policy.grace
         if for_roles and missing:
             raise SecondFactorMissing()
-        if step_up and state.enrolled and not state.fresh:
-            raise StepUpRequired()
+        if step_up:
+            _require_fresh(state)
         if not missing:
             self._admitted.add(caller.user_id)
 
@@ -50,9 +51,7 @@ class FactorGate:
 
         Raises StepUpRequired. Accounts without a second factor pass; `check` refuses those that must have one.
         """
-        state = await tx[SecondFactorRepository].state(caller.user_id, caller.session_id)
-        if state.enrolled and not state.fresh:
-            raise StepUpRequired()
+        _require_fresh(await tx[SecondFactorRepository].state(caller.user_id, caller.session_id))
 
     def _unknown(self, caller: Caller) -> bool:
         """Returns whether the database must be asked about a caller who must have a factor."""
@@ -63,3 +62,8 @@ class FactorGate:
             self._admitted.clear()
             self._emptied_at = now
         return caller.user_id not in self._admitted
+
+
+def _require_fresh(state: FactorState) -> None:
+    if state.enrolled and not state.fresh:
+        raise StepUpRequired()
