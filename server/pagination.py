@@ -97,6 +97,7 @@ class Cursor(Generic[K]):
 
 
 BY_ID: Final[Cursor[UUID]] = Cursor(lambda row_id: (str(row_id),), UUID)
+BY_VERSION: Final[Cursor[int]] = Cursor(lambda version: (str(version),), int)
 BY_DAY: Final[Cursor[DayAndId]] = Cursor(
     lambda key: (key[0].isoformat(), str(key[1])), lambda day, row_id: (date.fromisoformat(day), UUID(row_id))
 )

@@ -15,6 +15,12 @@ class Change(Protocol):
         ...
 
 
+def json_name(name: str) -> str:
+    """Returns the JSON name of a field: `full_name` is `fullName`."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.title, others))
+
+
 def changed_values(
     change: Change, changeable: Iterable[str], clearable: Mapping[str, str], lists: Collection[str] = ()
 ) -> tuple[dict[str, Any], list[FieldViolation]]:

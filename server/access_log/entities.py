@@ -59,3 +59,5 @@ class Access:
     actor_role: Role | None
     actor_workplace: str
     prescription_number: str
+    changed_fields: tuple[str, ...]
+    """The fields that an update of the record changed, by their JSON names."""

@@ -101,7 +101,11 @@ class AuditEvent(StrEnum):
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed", Action.UPDATE
     SECOND_FACTOR_VERIFIED = "second_factor_verified", Action.EXECUTE
     ACCOUNT_SECOND_FACTORS_RESET = "account_second_factors_reset", Action.UPDATE
+    RECORD_VERSIONS_READ = "record_versions_read", Action.READ
 
+
+REPLAYED: Final = "idempotent-replayed"
+"""The reason in the record of a repeated call that got its stored response."""
 
 PURPOSES: Final[Mapping[Role, str]] = {
     Role.PATIENT: "PATRQT",

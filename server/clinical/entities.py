@@ -5,6 +5,7 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
+from server.identity import Role
 from server.patient_details import Gender
 
 
@@ -63,6 +64,24 @@ class Patient:
     version: int
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecordVersion:
+    """The clinical fields of a record as they were before a change, and who made the change."""
+
+    id: UUID
+    version: int
+    replaced_at: datetime
+    replaced_by_name: str
+    """The name at that time; empty if the author is not known."""
+    replaced_by_role: Role | None
+    changed_fields: tuple[str, ...]
+    date_of_birth: date | None
+    gender: Gender | None
+    blood_type: str
+    allergies: tuple[str, ...]
+    existing_conditions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

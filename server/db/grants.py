@@ -80,7 +80,10 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         # Triggers write these tables with the rights of the owner.
         "user_names": _rights(),
         "patient_names": _rights(),
-        "patients": _rights(f"id user_id reference_number {_PERSON}", f"user_id version updated_at {_PERSON}"),
+        "record_versions": _rights(),
+        "patients": _rights(
+            f"id user_id reference_number {_PERSON}", f"user_id version updated_at changed_by {_PERSON}"
+        ),
         "events": _rights("type subject_id details", "position", delete=True),  # triggers keep all but email changes
         # Rows expire or finish, and are deleted.
         "sessions": _rights(

@@ -32,6 +32,7 @@ OF_PATIENTS = {
     "GetProfile",
     "UpdateProfile",
     "ListMyPrescriptions",
+    "ListMyRecordVersions",
     "ListAccessLog",
     "RequestHistoryAccess",
     "ConfirmHistoryAccess",

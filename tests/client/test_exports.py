@@ -18,8 +18,8 @@ FoundPrescriptions Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccou
 NewPrescriptionItem NewTotp NewVisit OpenSession Patient PatientChanges PatientEmailStatus PatientHistoryEntry
 PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription
 PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail RateLimit RateLimitBucket
-RateLimitUsage Receipt Role SecondFactor SecondFactorKind SecondFactors User UserStatus Validation VisitType
-VitalSigns WatchedEmail
+RateLimitUsage Receipt RecordVersion Role SecondFactor SecondFactorKind SecondFactors User UserStatus Validation
+VisitType VitalSigns WatchedEmail
 """
 ERRORS = """
 Aborted AccountNotVerified AlreadyExists ClaimedByOther DeadlineExceeded EmailExpired
@@ -39,9 +39,9 @@ SERVICES = {
     "update_current_user user user_sessions users verify_user",
     "second_factors": "confirm_totp current enrol_totp remove renew_recovery_codes reset verify",
     "clinical": "access_log cancel_prescription confirm_history_access create_patient create_prescription create_visit "
-    "existing_conditions medical_history my_prescriptions patient patient_history patients prescription prescriptions "
-    "profile qr_code qr_code_image reissue_qr_code request_history_access send_prescription_email update_patient "
-    "update_profile visits",
+    "existing_conditions medical_history my_prescriptions my_record_versions patient patient_history patients "
+    "prescription prescriptions profile qr_code qr_code_image record_versions reissue_qr_code request_history_access "
+    "send_prescription_email update_patient update_profile visits",
     "pharmacy": "claim dispense history log lookup receipt reject release scan validate",
     "events": "clear_completed_emails email_queue emails emit_test_event rate_limit_usage retry_email "
     "watch_email_queue watch_emails",

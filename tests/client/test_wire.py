@@ -10,7 +10,14 @@ import pytest
 from google.protobuf.message import Message
 from medconnect.auth.v1 import audit_record_pb2, second_factor_pb2, session_pb2, user_pb2
 from medconnect.auth.v1 import auth_service_pb2 as auth
-from medconnect.clinical.v1 import access_log_pb2, history_pb2, patient_pb2, prescription_pb2, visit_pb2
+from medconnect.clinical.v1 import (
+    access_log_pb2,
+    history_pb2,
+    patient_pb2,
+    prescription_pb2,
+    record_version_pb2,
+    visit_pb2,
+)
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.events.v1 import email_pb2, rate_limit_pb2
 from medconnect.events.v1 import events_service_pb2 as events
@@ -63,6 +70,7 @@ PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.AccountChanges, auth.UpdateCurrentUserRequest, set()),
     (models.HistoryEntry, history_pb2.HistoryEntry, set()),
     (models.PatientHistoryEntry, history_pb2.PatientHistoryEntry, set()),
+    (models.RecordVersion, record_version_pb2.RecordVersion, set()),
     (models.RateLimitUsage, events.GetRateLimitUsageResponse, set()),
     (models.RateLimit, rate_limit_pb2.RateLimit, set()),
     (models.RateLimitBucket, rate_limit_pb2.RateLimitBucket, set()),

@@ -92,9 +92,14 @@ def described(people: People, family: str, prescriptions: list[str]) -> Mapping[
     written, visits = f"/doctors/prescriptions{own}", f"/doctors/medical-visits{own}"
     own_history, patients = "/patients/medical-history", "/doctors/patients"
     of_patient = f"{patients}/{people.historic.patient_id}/medical-history"
+    versions = f"{patients}/{people.historic.patient_id}/versions"
     return {
         "GetMedicalHistory": Listing("entries", own_history, "", people.historic, people.other_patient, "date"),
         "GetPatientHistory": Listing("entries", of_patient, "", *doctors, "date"),
+        "ListRecordVersions": Listing("versions", versions, "", *doctors, "replacedAt"),
+        "ListMyRecordVersions": Listing(
+            "versions", "/patients/profile/versions", "", people.historic, people.other_patient, "replacedAt"
+        ),
         "ListSessions": Listing("sessions", "/auth/sessions", "", people.resident, people.other_patient, "createdAt"),
         "ListUserSessions": Listing(
             "sessions",
@@ -170,7 +175,10 @@ def record_visit(actors: Actors, people: People, day: str, patient: Actor | None
 
 
 def record_history(actors: Actors, people: People) -> None:
-    """Creates visits and prescriptions, COUNT in all, and opens both patients' histories."""
+    """Creates visits and prescriptions, COUNT in all, and as many record versions; opens both patients' histories."""
+    for blood_type in ("A+", "A-", "B+", "B-", "AB+"):
+        record = f"/doctors/patients/{people.historic.patient_id}"
+        assert actors.rest("PUT", record, people.doctor, {"bloodType": blood_type})[0] == 200
     for day in ("2026-01-02", "2026-01-04", "2026-01-04"):
         record_visit(actors, people, day, people.historic)
     for _ in range(COUNT - 3):

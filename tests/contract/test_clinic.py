@@ -249,6 +249,7 @@ def test_patient_lists_accesses_to_own_record(actors: Actors, patient: Actor) ->
         "event": "patient_read",
         "action": "read",
         "prescriptionNumber": "",
+        "changedFields": [],
     }
     assert answered.pop("totalSize") > 1
     assert answered == {"entries": [entry], "nextPageToken": PAGE_TOKEN, "totalSizeIsMinimum": False}

@@ -13,7 +13,10 @@ from tests.fixtures.cells import cells
 from tests.fixtures.proofs import control
 from tests.rpc.methods import RPCS
 
-UNFILTERED = {"GetMedicalHistory", "GetPatientHistory", "ListSessions", "ListUserSessions"}
+UNFILTERED = {"GetMedicalHistory", "GetPatientHistory", "ListRecordVersions", "ListMyRecordVersions"} | {
+    "ListSessions",
+    "ListUserSessions",
+}
 LISTS = sorted(name for name, rpc in RPCS.items() if "page_token" in rpc.descriptor.input_type.fields_by_name)
 
 

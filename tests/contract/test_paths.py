@@ -56,6 +56,8 @@ PATHS: Final = {
     "ConfirmHistoryAccess": "POST /patients/medical-history/confirm",
     "GetMedicalHistory": "GET /patients/medical-history",
     "GetPatientHistory": "GET /doctors/patients/{patient_id}/medical-history",
+    "ListRecordVersions": "GET /doctors/patients/{patient_id}/versions",
+    "ListMyRecordVersions": "GET /patients/profile/versions",
     "GetQrCode": "GET /qr-codes/{prescription_id}",
     "GetQrCodeImage": "GET /qr-codes/{prescription_id}/image",
     "ReissueQrCode": "POST /qr-codes/{prescription_id}/reissue",

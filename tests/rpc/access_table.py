@@ -100,6 +100,9 @@ ConfirmHistoryAccess   -          U  +  +  P  P  P  P  P  P  P  P  U
 GetMedicalHistory      -          U  O  O  P  P  P  P  P  P  P  P  U
 GetMedicalHistory      history    U  +  o  P  P  P  P  P  P  P  P  U
 GetPatientHistory      history    U  P  P  +  +  V  P  P  P  P  P  U
+ListRecordVersions     history    U  P  P  +  +  V  P  P  P  P  P  U
+ListMyRecordVersions   -          U  O  O  P  P  P  P  P  P  P  P  U
+ListMyRecordVersions   history    U  +  o  P  P  P  P  P  P  P  P  U
 ListAccessLog          held       U  +  o  P  P  P  P  P  P  P  P  U
 GetQrCode              open       U  +  N  +  N  V  P  P  P  P  P  U
 GetQrCodeImage         open       U  +  N  +  N  V  P  P  P  P  P  U

@@ -145,6 +145,7 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     "UpdateProfile": _plain(clinical.UpdateProfileRequest, address="2 New Street"),
     "RequestHistoryAccess": _plain(clinical.RequestHistoryAccessRequest),
     "GetMedicalHistory": _plain(clinical.GetMedicalHistoryRequest),
+    "ListMyRecordVersions": _plain(clinical.ListMyRecordVersionsRequest),
     "GetEmailQueueStatus": _plain(events.GetEmailQueueStatusRequest),
     "WatchEmailQueueStatus": _plain(events.WatchEmailQueueStatusRequest),
     "WatchEmails": _plain(events.WatchEmailsRequest),
@@ -174,6 +175,8 @@ _ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[SignedInStage, Prescription],
     "GetPatientHistory": lambda stage, _: clinical.GetPatientHistoryRequest(
         patient_id=stage["PO"].patient_id, page_size=100
     ),
+    "ListRecordVersions": lambda stage, _: clinical.ListRecordVersionsRequest(patient_id=stage["PO"].patient_id),
+    "ListMyRecordVersions": lambda *_: clinical.ListMyRecordVersionsRequest(page_size=100),
     "ListAccessLog": lambda *_: clinical.ListAccessLogRequest(page_size=100),
     "GetPrescription": _named(clinical.GetPrescriptionRequest),
     "CancelPrescription": _named(clinical.CancelPrescriptionRequest, reason=REASON),

@@ -110,6 +110,19 @@ class SignedInStage:
         return self.actors.clinical.CreateMedicalVisit(request, metadata=self["DO"].metadata).visit.id
 
     @functools.cached_property
+    def former_allergy(self) -> str:
+        """An allergy of PO that DO recorded and removed."""
+        record: Any = {"patient_id": self["PO"].patient_id}
+        doctor, calls = self["DO"], self.actors.clinical
+        removed = "An allergy that PO did not have"
+        before = calls.GetPatient(clinical_service_pb2.GetPatientRequest(**record), metadata=doctor.metadata).patient
+        added = clinical_service_pb2.UpdatePatientRequest(allergies=[removed], version=before.version, **record)
+        version = calls.UpdatePatient(added, metadata=doctor.metadata).patient.version
+        cleared = clinical_service_pb2.UpdatePatientRequest(clear=["allergies"], version=version, **record)
+        calls.UpdatePatient(cleared, metadata=doctor.metadata)
+        return removed
+
+    @functools.cached_property
     def reference_number(self) -> str:
         """The reference number of PO."""
         request = clinical_service_pb2.GetProfileRequest()
@@ -159,6 +172,7 @@ class SignedInStage:
     def _history(self) -> Prescription:
         for name in ("PO", "PX"):
             self.actors.open_history(self[name])
+        assert self.former_allergy
         return self._held()
 
     def scan(self, prescription: Prescription, pharmacist: Actor) -> None:

@@ -255,13 +255,14 @@ def _updates_of_record(world: World) -> tuple[Message, ...]:
     update = clinical.UpdatePatientRequest
     record_id = world.record()
     given = {"full_name": "Nora Newname", "email": new_email(), "version": 1, **DETAILS}
-    return update(patient_id=record_id, **given), update(patient_id=record_id, clear=["phone", "allergies"])
+    return update(patient_id=record_id, **given), update(patient_id=record_id, clear=["phone", "allergies"], version=2)
 
 
 def _updates_of_profile(world: World) -> tuple[Message, ...]:
     given = {name: value for name, value in DETAILS.items() if name != "existing_conditions"}
     update = clinical.UpdateProfileRequest
-    return update(version=world.version(world.patient.patient_id), **given), update(clear=["phone", "allergies"])
+    version = world.version(world.patient.patient_id)
+    return update(version=version, **given), update(version=version + 1, clear=["phone", "allergies"])
 
 
 def _new_patient(_: World) -> clinical.CreatePatientRequest:

@@ -20,7 +20,9 @@ from tests.rpc.requests import request_for
 from tests.rpc.signed_in_stage import SignedInStage
 
 OWN_THINGS = {(cell.rpc, cell.scene) for cell in CELLS if cell.expected == OWN_ONLY}
-OF_A_SESSION = {("Logout", "-"), ("ConfirmHistoryAccess", "-"), ("GetMedicalHistory", "-")}
+OF_A_SESSION = {("Logout", "-"), ("ConfirmHistoryAccess", "-"), ("GetMedicalHistory", "-")} | {
+    ("ListMyRecordVersions", "-")
+}
 OBJECTS = {"CreatePrescription": "visit_id", "EndSession": "session_id"} | dict.fromkeys(
     ("ConfirmTotp", "RemoveSecondFactor"), "factor_id"
 )
@@ -137,7 +139,8 @@ def owners_marks(stage: SignedInStage) -> list[str]:
     """Returns texts that show that an answer is about PO, or about the acts of DO and HC for PO."""
     held = stage.prescription("held", fresh=False)
     assert held is not None
-    return [stage["PO"].email, stage.reference_number, stage.visit_id, held.id, held.prescription_number]
+    about_acts = stage.visit_id, stage.former_allergy, held.id, held.prescription_number
+    return [stage["PO"].email, stage.reference_number, *about_acts]
 
 
 def said(answer: Answer) -> tuple[object, str, Mapping[str, object], Mapping[str, str]]:

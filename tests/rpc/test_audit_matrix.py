@@ -28,8 +28,8 @@ KINDS = {
     "visit",
 }
 """The kinds of objects; a refusal names them as a success does."""
-GIVEN_REASONS = {"EndUserSessions": "DEVICE_LOST"}
-"""The reasons that callers give, which the records of successes contain."""
+GIVEN_REASONS = {"EndUserSessions": "DEVICE_LOST", "UpdatePatient": "address", "UpdateProfile": "address"}
+"""The reasons that callers give, and the changed fields, which the records of successes contain."""
 OF_STRANGERS = {"Register", "Login", "CompleteSignIn", "ResetPassword"}
 """They sign in, or act by an emailed code: a caller without a token acts in the account that the call is about."""
 

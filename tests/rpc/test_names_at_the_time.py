@@ -44,6 +44,8 @@ class Story:
         actors.auth.UpdateCurrentUser(workplace, metadata=self.doctor.metadata)
         actors.open_history(self.patient)
         self._visit()
+        record = clinical.UpdatePatientRequest(patient_id=self.patient.patient_id, blood_type="A+")
+        self._call(actors.clinical, "UpdatePatient", record, self.doctor)
         self.dispensed, self.rejected, self.cancelled, self.open = (
             actors.prescribe(self.patient.patient_id, 10, doctor=self.doctor) for _ in range(4)
         )
@@ -66,6 +68,8 @@ class Story:
         yield "ListPrescriptions", clinical.ListPrescriptionsRequest(**about), self.doctor
         yield "GetPatientHistory", clinical.GetPatientHistoryRequest(**about), self.doctor
         yield "GetMedicalHistory", clinical.GetMedicalHistoryRequest(page_size=100), self.patient
+        yield "ListRecordVersions", clinical.ListRecordVersionsRequest(**about), self.doctor
+        yield "ListMyRecordVersions", clinical.ListMyRecordVersionsRequest(page_size=100), self.patient
         yield "ListMyPrescriptions", clinical.ListMyPrescriptionsRequest(page_size=100), self.patient
         yield "ListAccessLog", clinical.ListAccessLogRequest(page_size=100), self.patient
         yield "ListDispensingHistory", pharmacy.ListDispensingHistoryRequest(page_size=100), self.pharmacist

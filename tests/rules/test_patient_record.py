@@ -1,6 +1,6 @@
 """Tests that an update changes only the fields that are present."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from server.clinical.entities import Patient, PatientChange, PatientEmailStatus
-from server.clinical.rules.patients import CHANGEABLE, CLEARABLE, changed
+from server.clinical.rules.patients import CHANGEABLE, CLEARABLE, changed, changed_fields
 from server.errors import ValidationFailed, VersionConflict
 from server.patient_details import Gender
 from tests.fixtures.cells import cells
@@ -65,13 +65,35 @@ def test_every_field_of_a_change_is_tried_here() -> None:
 
 @cells(("field", "value"), NEW_VALUES.items())
 def test_a_field_that_is_present_changes_alone(field: str, value: Any) -> None:
-    assert difference(changed(FULL, PatientChange(**{field: value}), TODAY)) == {field: value}
+    assert difference(changed(FULL, PatientChange(**{field: value}, version=3), TODAY)) == {field: value}
 
 
 @cells(("json_name", "field"), CLEARABLE.items())
 def test_a_field_that_is_cleared_is_emptied_alone(json_name: str, field: str) -> None:
     empty = () if field in ("allergies", "existing_conditions") else ""
-    assert difference(changed(FULL, PatientChange(clear=frozenset({json_name})), TODAY)) == {field: empty}
+    assert difference(changed(FULL, PatientChange(clear=frozenset({json_name}), version=3), TODAY)) == {field: empty}
+
+
+@cells(
+    ("change", "named"),
+    [
+        (PatientChange(allergies=("Nuts",)), ()),
+        (PatientChange(existing_conditions=("Asthma in spring",)), ()),
+        (PatientChange(clear=frozenset({"allergies"})), ()),
+        (PatientChange(clear=frozenset({"existingConditions"})), ()),
+        (PatientChange(allergies=("Nuts", "Penicillin")), ("allergies",)),
+        (PatientChange(existing_conditions=("Asthma", "Gout"), blood_type="O-"), ("bloodType", "existingConditions")),
+        (PatientChange(allergies=("Penicillin",), phone="+49 9"), ("phone",)),
+    ],
+)
+def test_an_entry_is_lost_only_with_the_version_read(change: PatientChange, named: tuple[str, ...]) -> None:
+    if named:
+        assert changed_fields(FULL, changed(FULL, change, TODAY)) == named
+        return
+    with pytest.raises(ValidationFailed) as refused:
+        changed(FULL, change, TODAY)
+    assert [violation.field for violation in refused.value.violations] == ["version"]
+    assert changed(FULL, replace(change, version=FULL.version), TODAY) != FULL
 
 
 def test_an_empty_change_changes_nothing() -> None:

@@ -32,6 +32,8 @@ REFUSED: Final[Mapping[str, str]] = {
     "RESOURCE_NOT_FOUND": "denied",
     "ROLE_NOT_ALLOWED": "denied",
 }
+CHANGED: Final = {"UpdatePatient": "address", "UpdateProfile": "phone"}
+"""The field that each update changes, which the record of its success names."""
 PURPOSES: Final = {"doctor": "TREAT", "pharmacist": "TREAT", "patient": "PATRQT", "admin": "HSYSADMIN", None: ""}
 
 
@@ -232,7 +234,7 @@ def record_of(step: Step, request_id: str) -> tuple[Any, ...]:
         step.action,
         patients,
         outcome,
-        step.reason,
+        step.reason or CHANGED.get(step.rpc, ""),
         request_id,
     )
 

@@ -85,7 +85,7 @@ async def test_history_lists_entries_of_all_doctors_newest_first(clinic: Clinic)
 async def test_patient_reads_the_same_history_with_conditions(clinic: Clinic) -> None:
     await visit(clinic, date(2026, 1, 2))
     await clinic.prescribe()
-    await clinic.patients.update(clinic.paula.id, None, PatientChange(existing_conditions=("Asthma",)))
+    await clinic.patients.update(clinic.doctor, clinic.paula.id, None, PatientChange(existing_conditions=("Asthma",)))
     history = await clinic.histories.own(await opened(clinic), FIRST_PAGE)
     doctors = await clinic.histories.of_patient(clinic.doctor, clinic.paula.id, FIRST_PAGE)
     assert ids(history.entries.items) == ids(doctors.items)

@@ -179,7 +179,7 @@ async def test_a_page_token_holds_no_name(clinic: Clinic) -> None:
 )
 async def test_update_stores_only_present_fields(clinic: Clinic, change: PatientChange) -> None:
     before = await clinic.patients.create("zoe@example.org", "Zoë Zahn", "+49 1111", DETAILS)
-    after = await clinic.patients.update(before.id, None, change)
+    after = await clinic.patients.update(clinic.doctor, before.id, None, replace(change, version=1))
     given = {
         name: value
         for name in PatientChange.__dataclass_fields__
@@ -192,7 +192,9 @@ async def test_update_stores_only_present_fields(clinic: Clinic, change: Patient
 
 
 async def test_a_new_name_is_that_of_the_account_too_and_is_found(clinic: Clinic) -> None:
-    await clinic.patients.update(clinic.paula.id, None, PatientChange(full_name="Zoë Neu", phone="+49 9999"))
+    await clinic.patients.update(
+        clinic.doctor, clinic.paula.id, None, PatientChange(full_name="Zoë Neu", phone="+49 9999")
+    )
     kept = await account(clinic, clinic.paula)
     assert (kept["full_name"], kept["words"], kept["phone"]) == ("Zoë Neu", "'neu' 'zoe'", "+49 9999")
     assert (await found(clinic, "zoe"), await found(clinic, "patient")) == (["Zoë Neu"], [])
@@ -200,15 +202,17 @@ async def test_a_new_name_is_that_of_the_account_too_and_is_found(clinic: Clinic
 
 
 async def test_of_two_updates_of_one_version_the_second_is_refused(clinic: Clinic) -> None:
-    await clinic.patients.update(clinic.paula.id, None, PatientChange(phone="+49 3333", version=1))
+    await clinic.patients.update(clinic.doctor, clinic.paula.id, None, PatientChange(phone="+49 3333", version=1))
     with pytest.raises(VersionConflict) as refused:
-        await clinic.patients.update(clinic.paula.id, None, PatientChange(phone="+49 4444", version=1))
+        await clinic.patients.update(clinic.doctor, clinic.paula.id, None, PatientChange(phone="+49 4444", version=1))
     assert refused.value.metadata == {"version": 2}
     assert (await clinic.patients.get(clinic.paula.id)).phone == "+49 3333"
 
 
 async def test_an_address_can_be_added_once_and_opens_the_account(clinic: Clinic) -> None:
-    updated = await clinic.patients.update(clinic.quiet.id, "Quentin@Example.org", PatientChange(full_name="Quentin Q"))
+    updated = await clinic.patients.update(
+        clinic.doctor, clinic.quiet.id, "Quentin@Example.org", PatientChange(full_name="Quentin Q")
+    )
     assert (updated.email, updated.version) == ("quentin@example.org", 2)
     opened = await account(clinic, updated)
     assert (opened["full_name"], opened["email"], opened["role"]) == ("Quentin Q", "quentin@example.org", "patient")
@@ -216,16 +220,18 @@ async def test_an_address_can_be_added_once_and_opens_the_account(clinic: Clinic
         tuple(row)
         for row in await clinic.execute("SELECT kind FROM emails WHERE recipient_id = :id", id=updated.user_id)
     ] == [("welcome",)]
-    same = await clinic.patients.update(clinic.quiet.id, "quentin@example.org", PatientChange())
+    same = await clinic.patients.update(clinic.doctor, clinic.quiet.id, "quentin@example.org", PatientChange())
     assert same.user_id == updated.user_id
     with pytest.raises(ValidationFailed) as refused:
-        await clinic.patients.update(clinic.quiet.id, "other@example.org", PatientChange())
+        await clinic.patients.update(clinic.doctor, clinic.quiet.id, "other@example.org", PatientChange())
     assert refused.value.violations[0].field == "email"
 
 
 async def test_an_address_that_is_taken_changes_nothing(clinic: Clinic) -> None:
     with pytest.raises(EmailTaken):
-        await clinic.patients.update(clinic.quiet.id, "paula@example.org", PatientChange(phone="+49 3333"))
+        await clinic.patients.update(
+            clinic.doctor, clinic.quiet.id, "paula@example.org", PatientChange(phone="+49 3333")
+        )
     assert await clinic.patients.get(clinic.quiet.id) == clinic.quiet
 
 
@@ -239,7 +245,7 @@ async def test_patient_reads_and_updates_own_record(clinic: Clinic) -> None:
 async def test_unknown_patient_is_not_found(clinic: Clinic) -> None:
     for attempt in (
         clinic.patients.get(uuid4()),
-        clinic.patients.update(uuid4(), None, PatientChange()),
+        clinic.patients.update(clinic.doctor, uuid4(), None, PatientChange()),
         clinic.patients.profile(clinic.doctor),
         clinic.patients.update_profile(clinic.doctor, PatientChange()),
     ):

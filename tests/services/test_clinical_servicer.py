@@ -111,7 +111,7 @@ async def test_update_applies_present_fields_and_skips_empty_lists(clinic: Clini
 async def test_patient_updates_profile_and_does_not_see_conditions(clinic: Clinic) -> None:
     await clinic.execute("UPDATE patients SET existing_conditions = '{canary}'")
     servicer = acting(clinic, clinic.paula_caller)
-    request = pb.UpdateProfileRequest(insurance_provider="Acme", allergies=["Nuts"], clear=["phone"], version=1)
+    request = pb.UpdateProfileRequest(insurance_provider="Acme", allergies=["Nuts"], clear=["phone"], version=2)
     patient = (await servicer.UpdateProfile(request, NO_CONTEXT)).patient
     assert (patient.insurance_provider, list(patient.allergies), patient.phone) == ("Acme", ["Nuts"], "")
     assert "canary" not in str(patient)

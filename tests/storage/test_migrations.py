@@ -212,6 +212,17 @@ async def test_open_sessions_get_last_use_and_no_device(database_url: str) -> No
     assert await fetch(database_url, "SELECT id FROM sessions") == [(SECOND,)]
 
 
+async def test_records_of_the_version_before_keep_versions(database_url: str) -> None:
+    await schema.downgrade(database_url, "0029")
+    await run(database_url, AN_ACCOUNT.format(user_id=FIRST, name="Ann"), A_RECORD.format(user_id=FIRST))
+    await schema.upgrade(database_url, "0030")
+    await run(database_url, "UPDATE patients SET allergies = '{Nuts}'", "UPDATE patients SET allergies = '{}'")
+    kept = "SELECT version, replaced_by, changed_fields, allergies FROM record_versions ORDER BY version"
+    assert await fetch(database_url, kept) == [(1, None, ["allergies"], []), (2, None, ["allergies"], ["Nuts"])]
+    await schema.downgrade(database_url, "0029")
+    assert await fetch(database_url, "SELECT id, version, allergies FROM patients") == [(FIRST, 3, [])]
+
+
 # Doctors and pharmacists, oldest first, with the pharmacy or hospital that each must join.
 WORKPLACES: Final = (
     ("doctor", "active", "NULL", "City Hospital", "", "City Hospital"),

@@ -23,6 +23,7 @@ ADDRESSES: Final = {
             "/patients/{patient}",
             "/patients/{patient}/edit",
             "/patients/{patient}/history",
+            "/patients/{patient}/versions",
         ),
         *("/patients/{patient}/visit", "/patients/{patient}/prescribe"),
         *("/prescriptions", "/prescriptions/{open}", "/visits", "/account"),
@@ -72,6 +73,9 @@ def places(actors: Actors, people: dict[str, Actor]) -> dict[str, str]:
         "chiefComplaint": "Cough",
     }
     assert actors.rest("POST", "/doctors/medical-visits", doctor, visit)[0] == 201
+    record = f"/doctors/patients/{patient.patient_id}"
+    for allergies in (["Penicillin"], ["Penicillin", "Latex"]):
+        assert actors.rest("PUT", record, doctor, {"allergies": allergies, "bloodType": "A+"})[0] == 200
     _, profile = actors.rest("GET", "/patients/profile", patient)
     actors.failed_mail()
     return {

@@ -26,6 +26,7 @@ from medconnect_client.models import (
     QrCode,
     QrCodeInfo,
     QueuedMail,
+    RecordVersion,
 )
 
 
@@ -54,7 +55,11 @@ class AsyncClinical:
     async def update_patient(
         self, patient_id: str, changes: PatientChanges, *, idempotency_key: str | None = None
     ) -> Patient:
-        """Updates the given fields of a patient record (doctors). Raises NotFound, VersionConflict, EmailTaken."""
+        """Updates the given fields of a patient record (doctors).
+
+        Replacing or removing an allergy or a condition requires `changes.version`, the version that was read. Raises
+        NotFound, ValidationFailed, VersionConflict, EmailTaken.
+        """
         request = filled(pb.UpdatePatientRequest, changes, patient_id=patient_id)
         answer = await self._calls.unary(request, pb.UpdatePatientResponse, key=idempotency_key)
         return read(Patient, answer.patient)
@@ -121,7 +126,11 @@ class AsyncClinical:
         return read(PatientProfile, (await self._calls.unary(pb.GetProfileRequest(), pb.GetProfileResponse)).patient)
 
     async def update_profile(self, changes: ProfileChanges, *, idempotency_key: str | None = None) -> PatientProfile:
-        """Updates the given fields of the calling patient's own record. Raises VersionConflict."""
+        """Updates the given fields of the calling patient's own record.
+
+        Replacing or removing an allergy requires `changes.version`, the version that was read. Raises ValidationFailed
+        and VersionConflict.
+        """
         request = filled(pb.UpdateProfileRequest, changes)
         answer = await self._calls.unary(request, pb.UpdateProfileResponse, key=idempotency_key)
         return read(PatientProfile, answer.patient)
@@ -170,6 +179,15 @@ class AsyncClinical:
         """Lists a patient's visits and prescriptions, newest first (doctors). Raises NotFound."""
         request = pb.GetPatientHistoryRequest(patient_id=patient_id)
         return self._calls.listed(request, pb.GetPatientHistoryResponse, PatientHistoryEntry)
+
+    def record_versions(self, patient_id: str) -> AsyncIterator[RecordVersion]:
+        """Lists the former versions of a record, the last replaced first (doctors). Raises NotFound."""
+        request = pb.ListRecordVersionsRequest(patient_id=patient_id)
+        return self._calls.listed(request, pb.ListRecordVersionsResponse, RecordVersion)
+
+    def my_record_versions(self) -> AsyncIterator[RecordVersion]:
+        """Lists the former versions of the calling patient's record. Raises OtpRequired if the history is not open."""
+        return self._calls.listed(pb.ListMyRecordVersionsRequest(), pb.ListMyRecordVersionsResponse, RecordVersion)
 
     async def request_history_access(self) -> datetime:
         """Requests an email with a code that opens the calling patient's history; returns when the code expires."""

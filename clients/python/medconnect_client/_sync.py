@@ -79,6 +79,8 @@ class Clinical(Blocking[AsyncClinical]):
     send_prescription_email = blocking(AsyncClinical.send_prescription_email)
     access_log = iterating(AsyncClinical.access_log)
     patient_history = iterating(AsyncClinical.patient_history)
+    record_versions = iterating(AsyncClinical.record_versions)
+    my_record_versions = iterating(AsyncClinical.my_record_versions)
     request_history_access = blocking(AsyncClinical.request_history_access)
     confirm_history_access = blocking(AsyncClinical.confirm_history_access)
     medical_history = iterating(AsyncClinical.medical_history)

@@ -23,6 +23,7 @@ export const routes = [
   { path: "/patients/:id", title: "Patient", module: "doctor/patient.js", roles: ["doctor"] },
   { path: "/patients/:id/edit", title: "Edit record", module: "doctor/edit_patient.js", roles: ["doctor"] },
   { path: "/patients/:id/history", title: "Medical history", module: "doctor/history.js", roles: ["doctor"] },
+  { path: "/patients/:id/versions", title: "Changes of the record", module: "doctor/record_versions.js", roles: ["doctor"] },
   { path: "/patients/:id/visit", title: "New visit", module: "doctor/new_visit.js", roles: ["doctor"] },
   { path: "/patients/:id/prescribe", title: "New prescription", module: "doctor/new_prescription.js", roles: ["doctor"] },
   { path: "/prescriptions", title: "Your prescriptions", nav: "Prescriptions", module: "doctor/prescriptions.js", roles: ["doctor"] },

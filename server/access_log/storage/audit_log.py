@@ -8,7 +8,7 @@ from sqlalchemy import SmallInteger, Text, Uuid, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import array
 
 from server.access_log.entities import Access, AuditFilter, AuditRecord
-from server.audit.events import Action, AuditEvent, Outcome
+from server.audit.events import REPLAYED, Action, AuditEvent, Outcome
 from server.audit.storage.audit_writer import NO_ACCOUNT, audit_params, audited_page
 from server.audit.storage.tables import audit_records
 from server.auth.storage.tables import user_named_at
@@ -57,6 +57,7 @@ _ACCESSES: Final = KeysetQuery(
         _record.occurred_at,
         _record.event,
         _record.actor_role,
+        _record.reason,
         func.coalesce(_actor.c.full_name, "").label("actor_name"),
         func.coalesce(func.nullif(_actor.c.hospital_name, ""), _actor.c.pharmacy_name, "").label("actor_workplace"),
         func.coalesce(prescriptions.c.number, "").label("prescription_number"),
@@ -67,10 +68,10 @@ _ACCESSES: Final = KeysetQuery(
     audit_records,
     conditions={
         **_period,
-        # A success with a reason that names patients is a repeated call that returned its stored response: left out.
+        # A repeated call that returned its stored response is left out.
         "reader_id": _record.patient_ids.contains(array([_own_id]))
         & (_record.outcome == Outcome.SUCCESS)
-        & (_record.reason == ""),
+        & (_record.reason != REPLAYED),
         "event": _event,
     },
     order=_order,
@@ -154,6 +155,11 @@ def _record_of(row: Row) -> AuditRecord:
     )
 
 
+def _changed_fields(row: Row) -> tuple[str, ...]:
+    listed = row["event"] == AuditEvent.PATIENT_UPDATED and row["reason"]
+    return tuple(row["reason"].split(",")) if listed else ()
+
+
 def _access_of(row: Row) -> Access:
     return Access(
         id=row["id"],
@@ -163,4 +169,5 @@ def _access_of(row: Row) -> Access:
         actor_role=_role(row["actor_role"]),
         actor_workplace=row["actor_workplace"],
         prescription_number=row["prescription_number"],
+        changed_fields=_changed_fields(row),
     )

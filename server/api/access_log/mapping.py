@@ -80,4 +80,5 @@ def access_message(access: Access) -> access_log_pb2.AccessLogEntry:
         event=EVENT_NUMBERS[access.event],
         action=ACTION_NUMBERS[access.event.action],
         prescription_number=access.prescription_number,
+        changed_fields=access.changed_fields,
     )

@@ -58,7 +58,7 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
     async def UpdatePatient(self, request: pb.UpdatePatientRequest, context: Context) -> pb.UpdatePatientResponse:
         email = mapping.optional_text(request, "email")
         change = mapping.patient_change(request)
-        patient = await self._patients.update(read_uuid(request.patient_id), email, change)
+        patient = await self._patients.update(current_caller(), read_uuid(request.patient_id), email, change)
         return pb.UpdatePatientResponse(patient=mapping.patient_message(patient))
 
     async def CreatePrescription(
@@ -137,6 +137,19 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
         caller = current_caller()
         page = await self._histories.of_patient(caller, read_uuid(request.patient_id), page_request(request))
         return history_mapping.patient_history_response(page, caller.user_id)
+
+    async def ListRecordVersions(
+        self, request: pb.ListRecordVersionsRequest, context: Context
+    ) -> pb.ListRecordVersionsResponse:
+        patient_id = read_uuid(request.patient_id)
+        page = await self._histories.versions_of_patient(current_caller(), patient_id, page_request(request))
+        return history_mapping.record_versions_response(page)
+
+    async def ListMyRecordVersions(
+        self, request: pb.ListMyRecordVersionsRequest, context: Context
+    ) -> pb.ListMyRecordVersionsResponse:
+        page = await self._histories.own_versions(current_caller(), page_request(request))
+        return history_mapping.own_record_versions_response(page)
 
     async def GetQrCode(self, request: pb.GetQrCodeRequest, context: Context) -> pb.GetQrCodeResponse:
         shown = await self._qr_codes.show(current_caller(), read_uuid(request.prescription_id))

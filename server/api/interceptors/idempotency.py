@@ -9,13 +9,13 @@ from server.api.interceptors.contract import Method
 from server.api.interceptors.request_hash import request_hash
 from server.audit import audit_context
 from server.audit.audit_context import NOTHING, Subject
+from server.audit.events import REPLAYED
 from server.audit.storage.audit_writer import AuditWriter
 from server.db.unit_of_work import UnitOfWork
 from server.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from server.idempotency.storage.idempotency_keys import UNKNOWN_REQUEST, FirstSuccess, IdempotencyRepository, KeyedCall
 
 HEADER: Final = "idempotency-key"
-REPLAYED: Final = "idempotent-replayed"
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{16,255}")
 

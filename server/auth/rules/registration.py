@@ -7,6 +7,7 @@ from typing import Final
 from server.auth.entities import Application
 from server.errors import FieldViolation, ValidationFailed
 from server.identity import Role
+from server.partial_update import json_name
 from server.patient_details import PatientDetails
 
 _WORK: Final = ("license_number", "specialization", "hospital_name", "pharmacy_name", "pharmacy_address")
@@ -31,10 +32,10 @@ def check_application(application: Application) -> None:
     given = _list_given(application)
     role = application.role
     violations = [
-        FieldViolation(_json_name(name), f"is required of a {role}") for name in _REQUIRED[role] if name not in given
+        FieldViolation(json_name(name), f"is required of a {role}") for name in _REQUIRED[role] if name not in given
     ]
     violations += [
-        FieldViolation(_json_name(name), f"does not belong to a {role}") for name in given if name not in _ALLOWED[role]
+        FieldViolation(json_name(name), f"does not belong to a {role}") for name in given if name not in _ALLOWED[role]
     ]
     if violations:
         raise ValidationFailed(violations=violations)
@@ -44,8 +45,3 @@ def _list_given(application: Application) -> list[str]:
     return [name for name in _WORK if getattr(application, name)] + [
         name for name in _MEDICAL if getattr(application.patient, name)
     ]
-
-
-def _json_name(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)

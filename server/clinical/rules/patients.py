@@ -7,7 +7,7 @@ from typing import Final
 
 from server.clinical.entities import Patient, PatientChange
 from server.errors import ValidationFailed, VersionConflict
-from server.partial_update import changed_values
+from server.partial_update import changed_values, json_name
 from server.patient_details import DETAIL_NAMES, check_past_date
 
 CHANGEABLE: Final = ("full_name", "phone", *DETAIL_NAMES)
@@ -33,7 +33,8 @@ def changed(patient: Patient, change: PatientChange, today: date) -> Patient:
     """Returns the record after the change.
 
     Raises VersionConflict if its version differs from the one that the caller has read, and ValidationFailed for a
-    field that is both given and cleared, or for an impossible date of birth.
+    field that is both given and cleared, for an impossible date of birth, or without a version if the change replaces
+    or removes an allergy or a condition: the caller may not have seen what another person added.
     """
     if change.version not in (None, patient.version):
         raise VersionConflict(version=patient.version)
@@ -42,4 +43,16 @@ def changed(patient: Patient, change: PatientChange, today: date) -> Patient:
     values, conflicts = changed_values(change, CHANGEABLE, CLEARABLE, _LISTS)
     if conflicts:
         raise ValidationFailed(violations=conflicts)
-    return replace(patient, **values)
+    after = replace(patient, **values)
+    if change.version is None and any(_loses_entry(patient, after, name) for name in _LISTS):
+        raise ValidationFailed.of("version", "is required to replace or remove an allergy or a condition")
+    return after
+
+
+def changed_fields(before: Patient, after: Patient) -> tuple[str, ...]:
+    """Returns the fields that an update changed, by their JSON names, for the audit."""
+    return tuple(json_name(name) for name in (*CHANGEABLE, "email") if getattr(before, name) != getattr(after, name))
+
+
+def _loses_entry(before: Patient, after: Patient, name: str) -> bool:
+    return not set(getattr(before, name)) <= set(getattr(after, name))

@@ -12,15 +12,16 @@ from server.auth.rules.one_time_codes import CodeScope, Purpose
 from server.auth.services.one_time_codes import CodeService
 from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.sessions import SessionRepository
-from server.clinical.entities import HistoryEntry, Patient
+from server.clinical.entities import HistoryEntry, Patient, RecordVersion
 from server.clinical.storage.histories import HistoryRepository
 from server.clinical.storage.patients import PatientRepository
+from server.clinical.storage.record_versions import RecordVersionRepository
 from server.clock import Clock
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import OtpInvalid, OtpRequired, Unauthenticated
 from server.identity import Caller
 from server.outbox.entities import EmailKind
-from server.pagination import BY_DAY, DayAndId, Listing, Page, PageRequest, PageTokens
+from server.pagination import BY_DAY, BY_VERSION, DayAndId, Listing, Page, PageRequest, PageTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class HistoryService:
         self._codes = codes
         self._own = Listing[HistoryEntry, DayAndId](page_tokens, "GetMedicalHistory", BY_DAY, _happened)
         self._of_patient = Listing[HistoryEntry, DayAndId](page_tokens, "GetPatientHistory", BY_DAY, _happened)
+        self._versions, self._own_versions = (
+            Listing[RecordVersion, int](page_tokens, name, BY_VERSION, lambda former: former.version)
+            for name in ("ListRecordVersions", "ListMyRecordVersions")
+        )
 
     async def request_access(self, caller: Caller) -> datetime:
         """Emails the calling patient a code that opens their history in this session; returns when it expires.
@@ -75,10 +80,7 @@ class HistoryService:
     async def own(self, caller: Caller, page: PageRequest) -> OwnHistory:
         """Lists the calling patient's history, newest first. Raises OtpRequired unless open, and PageTokenInvalid."""
         async with self._work.read() as tx:
-            patient = await tx[PatientRepository].by_user(caller.user_id)
-            audit_context.set_subject(_record_of(patient))
-            if not await tx[SessionRepository].history_is_open(caller.session_id):
-                raise OtpRequired()
+            patient = await _opened(tx, caller)
             query = self._own.query(caller, page)
             found = await tx[HistoryRepository].page(patient.id, self._zone, query.after, query.size)
         return OwnHistory(query.page(*found), patient.existing_conditions)
@@ -89,6 +91,29 @@ class HistoryService:
             await tx[PatientRepository].get(patient_id)
             query = self._of_patient.query(caller, page, patient_id)
             return query.page(*await tx[HistoryRepository].page(patient_id, self._zone, query.after, query.size))
+
+    async def versions_of_patient(self, caller: Caller, patient_id: UUID, page: PageRequest) -> Page[RecordVersion]:
+        """Lists the former versions of a record for a doctor. Raises NotFound and PageTokenInvalid."""
+        async with self._work.read() as tx:
+            await tx[PatientRepository].get(patient_id)
+            query = self._versions.query(caller, page, patient_id)
+            return query.page(*await tx[RecordVersionRepository].page(patient_id, query.after, query.size))
+
+    async def own_versions(self, caller: Caller, page: PageRequest) -> Page[RecordVersion]:
+        """Lists the former versions of the calling patient's record. Raises OtpRequired unless the history is open."""
+        async with self._work.read() as tx:
+            patient = await _opened(tx, caller)
+            query = self._own_versions.query(caller, page)
+            return query.page(*await tx[RecordVersionRepository].page(patient.id, query.after, query.size))
+
+
+async def _opened(tx: Transaction, caller: Caller) -> Patient:
+    """Returns the calling patient's record. Raises OtpRequired unless their history is open in this session."""
+    patient = await tx[PatientRepository].by_user(caller.user_id)
+    audit_context.set_subject(_record_of(patient))
+    if not await tx[SessionRepository].history_is_open(caller.session_id):
+        raise OtpRequired()
+    return patient
 
 
 def _happened(entry: HistoryEntry) -> DayAndId:

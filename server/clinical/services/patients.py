@@ -13,7 +13,7 @@ from server.auth.entities import NewAccount, User, UserStatus
 from server.auth.services.accounts import AccountService
 from server.clinical.entities import Patient, PatientChange, PatientSummary
 from server.clinical.rules import reference_number
-from server.clinical.rules.patients import changed
+from server.clinical.rules.patients import changed, changed_fields
 from server.clinical.rules.reference_number import ReferenceKind, new_patient_reference
 from server.clinical.storage.patients import PatientRepository
 from server.clock import Clock
@@ -79,7 +79,7 @@ class PatientService:
         async with self._work.read() as tx:
             return await tx[PatientRepository].read_by_user(caller.user_id)
 
-    async def update(self, patient_id: UUID, email: str | None, change: PatientChange) -> Patient:
+    async def update(self, caller: Caller, patient_id: UUID, email: str | None, change: PatientChange) -> Patient:
         """Updates the given fields; an email address for a record without an account creates the account.
 
         Raises NotFound, VersionConflict, ValidationFailed and EmailTaken.
@@ -89,26 +89,31 @@ class PatientService:
             patient = changed(current, change, self._clock.today())
             if email is not None and email.lower() != patient.email:
                 patient = await _with_account(tx, patient, email)
-            await tx[AuditWriter].record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
-            return current if patient == current else await tx[PatientRepository].save(patient)
+            return await _save(tx, caller, current, patient)
 
     async def update_profile(self, caller: Caller, change: PatientChange) -> Patient:
         """Updates the given fields of the calling patient's own record. Raises VersionConflict and ValidationFailed."""
         async with self._work.begin() as tx:
             current = await tx[PatientRepository].by_user_for_update(caller.user_id)
-            patient = changed(current, change, self._clock.today())
-            await tx[AuditWriter].record(AuditEvent.PATIENT_UPDATED, _subject(patient.id))
-            return current if patient == current else await tx[PatientRepository].save(patient)
+            return await _save(tx, caller, current, changed(current, change, self._clock.today()))
 
     @staticmethod
     async def record_phone(tx: Transaction, user_id: UUID, phone: str) -> UUID:
         """Copies the phone number of a patient's account to their record; returns the patient's id."""
         current = await tx[PatientRepository].by_user_for_update(user_id)
-        return (await tx[PatientRepository].save(replace(current, phone=phone))).id
+        return (await tx[PatientRepository].save(replace(current, phone=phone), user_id)).id
 
 
 def _subject(patient_id: UUID) -> Subject:
     return Subject("patient", patient_id, (patient_id,))
+
+
+async def _save(tx: Transaction, caller: Caller, current: Patient, patient: Patient) -> Patient:
+    """Stores the record if it differs from the current one; the audit names the fields that changed."""
+    saved = current if patient == current else await tx[PatientRepository].save(patient, caller.user_id)
+    fields = ",".join(changed_fields(current, saved))
+    await tx[AuditWriter].record(AuditEvent.PATIENT_UPDATED, _subject(saved.id), reason=fields)
+    return saved
 
 
 def _condition(text: str | None) -> Mapping[str, str | None]:

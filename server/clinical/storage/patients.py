@@ -43,7 +43,7 @@ _INSERT = (
 _SAVE = (
     update(patients)
     .where(_column.id == bindparam("saved_id"))
-    .values(name_words=_words, version=_column.version + 1, updated_at=func.now())
+    .values(name_words=_words, version=_column.version + 1, updated_at=func.now(), changed_by=bindparam("author_id"))
     .returning(_column.id)
 )
 _RENAME_ACCOUNT = (
@@ -140,10 +140,19 @@ class PatientRepository:
         patient_id = await self._connection.scalar(_INSERT, values)
         return None if patient_id is None else PatientRecord(patient_id, reference_number)
 
-    async def save(self, patient: Patient) -> Patient:
-        """Stores a locked record as its next version, with name and phone in its account too; returns it as stored."""
+    async def save(self, patient: Patient, author_id: UUID) -> Patient:
+        """Stores a locked record as its next version, with name and phone in its account too; returns it as stored.
+
+        author_id: the account that makes the change. The former version of the clinical fields is kept.
+        """
         name = _name(patient.full_name)
-        values = {"saved_id": patient.id, "user_id": patient.user_id, **name, "phone": patient.phone}
+        values = {
+            "saved_id": patient.id,
+            "author_id": author_id,
+            "user_id": patient.user_id,
+            **name,
+            "phone": patient.phone,
+        }
         await self._connection.execute(_SAVE, values | _details(patient))
         if patient.user_id is not None:
             account = {"account_id": patient.user_id, "name": patient.full_name, "number": patient.phone}

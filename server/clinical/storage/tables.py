@@ -60,13 +60,36 @@ patients = Table(
     Column("version", Integer, nullable=False, server_default=text("1")),
     timestamp_column("created_at", now=True),
     timestamp_column("updated_at", now=True),
+    Column("changed_by", Uuid, ForeignKey("users.id")),
     CheckConstraint("gender IN ('female', 'male', 'other')", name="gender"),
     CheckConstraint("blood_type IN ('', 'A+', 'A-', 'B+', 'B-', 'AB+', 'AB-', 'O+', 'O-')", name="blood_type"),
     CheckConstraint("version > 0", name="version"),
     Index("ix_patients_name_words", "name_words", postgresql_using="gin"),
     Index("ix_patients_sort_name_id", "sort_name", "id"),
 )
-"""Patient records; the email address belongs to the account, so a patient without an account has none."""
+"""Patient records; the email address belongs to the account, so a patient without an account has none.
+
+changed_by: the author that an update passes to the trigger of `record_versions`, which does not store it here.
+"""
+
+record_versions = Table(
+    "record_versions",
+    metadata,
+    uuid_pk(),
+    Column("patient_id", Uuid, ForeignKey("patients.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    timestamp_column("replaced_at"),
+    Column("replaced_by", Uuid, ForeignKey("users.id")),
+    Column("changed_fields", ARRAY(Text), nullable=False),
+    Column("date_of_birth", Date),
+    Column("gender", Text),
+    Column("blood_type", Text, nullable=False),
+    Column("allergies", ARRAY(Text), nullable=False),
+    Column("existing_conditions", ARRAY(Text), nullable=False),
+    UniqueConstraint("patient_id", "version"),
+    info=APPEND_ONLY,
+)
+"""Former versions of the clinical fields of records; a trigger on `patients` writes each when it is replaced."""
 
 patient_names = Table(
     "patient_names",

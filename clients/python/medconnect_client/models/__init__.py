@@ -10,6 +10,7 @@ from medconnect_client.models._audit import (
 from medconnect_client.models._history import (
     HistoryEntry,
     PatientHistoryEntry,
+    RecordVersion,
 )
 from medconnect_client.models._limits import (
     RateLimit,
@@ -131,6 +132,7 @@ __all__ = [
     "RateLimitBucket",
     "RateLimitUsage",
     "Receipt",
+    "RecordVersion",
     "Role",
     "SecondFactor",
     "SecondFactorKind",

@@ -35,7 +35,7 @@ class AuditRecord:
     """The purpose of use of the actor's role (HL7 v3 PurposeOfUse)."""
     request_id: str
     reason: str
-    """The error reason; empty for a success."""
+    """The error reason; for a success empty, a reason that an admin gave, or the changed fields of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +54,5 @@ class AccessLogEntry:
     """The kind of action, such as `read`."""
     prescription_number: str
     """Empty if the event is not about a prescription."""
+    changed_fields: tuple[str, ...]
+    """The fields that an update of the record changed, by their JSON names."""

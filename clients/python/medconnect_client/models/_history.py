@@ -3,6 +3,7 @@
 import datetime
 from dataclasses import dataclass
 
+from medconnect_client.models._people import Gender, Role
 from medconnect_client.models._prescriptions import MedicalVisit, PatientPrescription, Prescription
 
 
@@ -25,3 +26,22 @@ class PatientHistoryEntry:
     visit: MedicalVisit | None
     prescription: Prescription | None
     """`doctor_notes` is empty unless the caller wrote the prescription."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordVersion:
+    """The clinical fields of a record as they were before a change, and who made the change."""
+
+    id: str
+    version: int
+    replaced_at: datetime.datetime
+    replaced_by_name: str
+    """The name at that time; empty if it is not known."""
+    replaced_by_role: Role | None
+    changed_fields: tuple[str, ...]
+    """The fields that the change replaced, by their JSON names."""
+    date_of_birth: datetime.date | None
+    gender: Gender | None
+    blood_type: str
+    allergies: tuple[str, ...]
+    existing_conditions: tuple[str, ...]

@@ -81,7 +81,8 @@ class AuditRecord(_message.Message):
     """The request id of the call, as its response carried it."""
     reason: _builtins.str
     """The error reason of an event that did not succeed; `idempotent-replayed` for a repeated call that got the stored
-    response; the reason that an admin gave for ending sessions.
+    response; the reason that an admin gave for ending sessions; the fields that an update of a record changed, by their
+    JSON names with commas.
     """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:

@@ -35,6 +35,7 @@ class AccessLogEntry(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     ACTION_FIELD_NUMBER: _builtins.int
     PRESCRIPTION_NUMBER_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The entry's id, a UUID."""
     actor_name: _builtins.str
@@ -53,6 +54,10 @@ class AccessLogEntry(_message.Message):
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """The time of the access."""
 
+    @_builtins.property
+    def changed_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields that an update of the record changed, by their JSON names; empty for other events."""
+
     def __init__(
         self,
         *,
@@ -64,10 +69,11 @@ class AccessLogEntry(_message.Message):
         event: _audit_pb2.AuditEvent.ValueType = ...,
         action: _audit_pb2.AuditAction.ValueType = ...,
         prescription_number: _builtins.str = ...,
+        changed_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_actor_role", b"_actor_role", "actor_role", b"actor_role", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_actor_role", b"_actor_role", "action", b"action", "actor_name", b"actor_name", "actor_role", b"actor_role", "actor_workplace", b"actor_workplace", "event", b"event", "id", b"id", "occurred_at", b"occurred_at", "prescription_number", b"prescription_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_actor_role", b"_actor_role", "action", b"action", "actor_name", b"actor_name", "actor_role", b"actor_role", "actor_workplace", b"actor_workplace", "changed_fields", b"changed_fields", "event", b"event", "id", b"id", "occurred_at", b"occurred_at", "prescription_number", b"prescription_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__actor_role: _TypeAlias = _typing.Literal["actor_role"]  # noqa: Y015
     _WhichOneofArgType__actor_role: _TypeAlias = _typing.Literal["_actor_role", b"_actor_role"]  # noqa: Y015

@@ -75,6 +75,11 @@ from medconnect.clinical.v1.qr_code_pb2 import ReissueQrCodeRequest as ReissueQr
 from medconnect.clinical.v1.qr_code_pb2 import ReissueQrCodeResponse as ReissueQrCodeResponse
 from medconnect.clinical.v1.qr_code_pb2 import SendPrescriptionEmailRequest as SendPrescriptionEmailRequest
 from medconnect.clinical.v1.qr_code_pb2 import SendPrescriptionEmailResponse as SendPrescriptionEmailResponse
+from medconnect.clinical.v1.record_version_pb2 import ListMyRecordVersionsRequest as ListMyRecordVersionsRequest
+from medconnect.clinical.v1.record_version_pb2 import ListMyRecordVersionsResponse as ListMyRecordVersionsResponse
+from medconnect.clinical.v1.record_version_pb2 import ListRecordVersionsRequest as ListRecordVersionsRequest
+from medconnect.clinical.v1.record_version_pb2 import ListRecordVersionsResponse as ListRecordVersionsResponse
+from medconnect.clinical.v1.record_version_pb2 import RecordVersion as RecordVersion
 from medconnect.clinical.v1.visit_pb2 import CreateMedicalVisitRequest as CreateMedicalVisitRequest
 from medconnect.clinical.v1.visit_pb2 import CreateMedicalVisitResponse as CreateMedicalVisitResponse
 from medconnect.clinical.v1.visit_pb2 import ListMedicalVisitsRequest as ListMedicalVisitsRequest

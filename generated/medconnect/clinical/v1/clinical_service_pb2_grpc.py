@@ -9,6 +9,7 @@ from medconnect.clinical.v1 import patient_pb2 as medconnect_dot_clinical_dot_v1
 from medconnect.clinical.v1 import prescription_pb2 as medconnect_dot_clinical_dot_v1_dot_prescription__pb2
 from medconnect.clinical.v1 import profile_pb2 as medconnect_dot_clinical_dot_v1_dot_profile__pb2
 from medconnect.clinical.v1 import qr_code_pb2 as medconnect_dot_clinical_dot_v1_dot_qr__code__pb2
+from medconnect.clinical.v1 import record_version_pb2 as medconnect_dot_clinical_dot_v1_dot_record__version__pb2
 from medconnect.clinical.v1 import visit_pb2 as medconnect_dot_clinical_dot_v1_dot_visit__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -126,6 +127,16 @@ class ClinicalServiceStub:
                 request_serializer=medconnect_dot_clinical_dot_v1_dot_history__pb2.GetPatientHistoryRequest.SerializeToString,
                 response_deserializer=medconnect_dot_clinical_dot_v1_dot_history__pb2.GetPatientHistoryResponse.FromString,
                 _registered_method=True)
+        self.ListRecordVersions = channel.unary_unary(
+                '/medconnect.clinical.v1.ClinicalService/ListRecordVersions',
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListRecordVersionsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListRecordVersionsResponse.FromString,
+                _registered_method=True)
+        self.ListMyRecordVersions = channel.unary_unary(
+                '/medconnect.clinical.v1.ClinicalService/ListMyRecordVersions',
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListMyRecordVersionsRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListMyRecordVersionsResponse.FromString,
+                _registered_method=True)
         self.GetQrCode = channel.unary_unary(
                 '/medconnect.clinical.v1.ClinicalService/GetQrCode',
                 request_serializer=medconnect_dot_clinical_dot_v1_dot_qr__code__pb2.GetQrCodeRequest.SerializeToString,
@@ -181,8 +192,8 @@ class ClinicalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdatePatient(self, request, context):
-        """Updates the fields that the request sets in a patient record. Errors: RESOURCE_NOT_FOUND, VERSION_CONFLICT,
-        EMAIL_TAKEN.
+        """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
+        or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -241,7 +252,8 @@ class ClinicalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProfile(self, request, context):
-        """Updates the fields that the request sets in the calling patient's own record. Errors: VERSION_CONFLICT.
+        """Updates the fields that the request sets in the calling patient's own record. `version` is required to replace or
+        remove an allergy. Errors: VALIDATION_FAILED, VERSION_CONFLICT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,6 +292,23 @@ class ClinicalServiceServicer:
 
     def GetPatientHistory(self, request, context):
         """Lists a patient's visits and prescriptions of all doctors, newest first. Errors: RESOURCE_NOT_FOUND,
+        PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRecordVersions(self, request, context):
+        """Lists the former versions of the clinical fields of a patient record, the one that was replaced last first. Errors:
+        RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMyRecordVersions(self, request, context):
+        """Lists the former versions of the clinical fields of the calling patient's own record, the one that was replaced
+        last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened the history in this session,
         PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -414,6 +443,16 @@ def add_ClinicalServiceServicer_to_server(servicer, server):
                     servicer.GetPatientHistory,
                     request_deserializer=medconnect_dot_clinical_dot_v1_dot_history__pb2.GetPatientHistoryRequest.FromString,
                     response_serializer=medconnect_dot_clinical_dot_v1_dot_history__pb2.GetPatientHistoryResponse.SerializeToString,
+            ),
+            'ListRecordVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecordVersions,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListRecordVersionsRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListRecordVersionsResponse.SerializeToString,
+            ),
+            'ListMyRecordVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMyRecordVersions,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListMyRecordVersionsRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListMyRecordVersionsResponse.SerializeToString,
             ),
             'GetQrCode': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQrCode,
@@ -901,6 +940,60 @@ class ClinicalService:
             '/medconnect.clinical.v1.ClinicalService/GetPatientHistory',
             medconnect_dot_clinical_dot_v1_dot_history__pb2.GetPatientHistoryRequest.SerializeToString,
             medconnect_dot_clinical_dot_v1_dot_history__pb2.GetPatientHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecordVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.clinical.v1.ClinicalService/ListRecordVersions',
+            medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListRecordVersionsRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListRecordVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMyRecordVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.clinical.v1.ClinicalService/ListMyRecordVersions',
+            medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListMyRecordVersionsRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_record__version__pb2.ListMyRecordVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

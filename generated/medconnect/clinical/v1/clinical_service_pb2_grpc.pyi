@@ -11,6 +11,7 @@ from medconnect.clinical.v1 import patient_pb2 as _patient_pb2
 from medconnect.clinical.v1 import prescription_pb2 as _prescription_pb2
 from medconnect.clinical.v1 import profile_pb2 as _profile_pb2
 from medconnect.clinical.v1 import qr_code_pb2 as _qr_code_pb2
+from medconnect.clinical.v1 import record_version_pb2 as _record_version_pb2
 from medconnect.clinical.v1 import visit_pb2 as _visit_pb2
 from medconnect.clinical.v1.access_log_pb2 import AccessLogEntry as AccessLogEntry
 from medconnect.clinical.v1.access_log_pb2 import ListAccessLogRequest as ListAccessLogRequest
@@ -83,6 +84,11 @@ from medconnect.clinical.v1.qr_code_pb2 import ReissueQrCodeRequest as ReissueQr
 from medconnect.clinical.v1.qr_code_pb2 import ReissueQrCodeResponse as ReissueQrCodeResponse
 from medconnect.clinical.v1.qr_code_pb2 import SendPrescriptionEmailRequest as SendPrescriptionEmailRequest
 from medconnect.clinical.v1.qr_code_pb2 import SendPrescriptionEmailResponse as SendPrescriptionEmailResponse
+from medconnect.clinical.v1.record_version_pb2 import ListMyRecordVersionsRequest as ListMyRecordVersionsRequest
+from medconnect.clinical.v1.record_version_pb2 import ListMyRecordVersionsResponse as ListMyRecordVersionsResponse
+from medconnect.clinical.v1.record_version_pb2 import ListRecordVersionsRequest as ListRecordVersionsRequest
+from medconnect.clinical.v1.record_version_pb2 import ListRecordVersionsResponse as ListRecordVersionsResponse
+from medconnect.clinical.v1.record_version_pb2 import RecordVersion as RecordVersion
 from medconnect.clinical.v1.visit_pb2 import CreateMedicalVisitRequest as CreateMedicalVisitRequest
 from medconnect.clinical.v1.visit_pb2 import CreateMedicalVisitResponse as CreateMedicalVisitResponse
 from medconnect.clinical.v1.visit_pb2 import ListMedicalVisitsRequest as ListMedicalVisitsRequest
@@ -132,8 +138,8 @@ class ClinicalServiceStub:
     GetPatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.GetPatientRequest, _patient_pb2.GetPatientResponse]
     """Gets a complete patient record. Errors: RESOURCE_NOT_FOUND."""
     UpdatePatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.UpdatePatientRequest, _patient_pb2.UpdatePatientResponse]
-    """Updates the fields that the request sets in a patient record. Errors: RESOURCE_NOT_FOUND, VERSION_CONFLICT,
-    EMAIL_TAKEN.
+    """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
+    or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_TAKEN.
     """
     CreatePrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.CreatePrescriptionRequest, _prescription_pb2.CreatePrescriptionResponse]
     """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
@@ -155,7 +161,9 @@ class ClinicalServiceStub:
     GetProfile: _grpc.UnaryUnaryMultiCallable[_profile_pb2.GetProfileRequest, _profile_pb2.GetProfileResponse]
     """Gets the calling patient's own record."""
     UpdateProfile: _grpc.UnaryUnaryMultiCallable[_profile_pb2.UpdateProfileRequest, _profile_pb2.UpdateProfileResponse]
-    """Updates the fields that the request sets in the calling patient's own record. Errors: VERSION_CONFLICT."""
+    """Updates the fields that the request sets in the calling patient's own record. `version` is required to replace or
+    remove an allergy. Errors: VALIDATION_FAILED, VERSION_CONFLICT.
+    """
     ListMyPrescriptions: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.ListMyPrescriptionsRequest, _prescription_pb2.ListMyPrescriptionsResponse]
     """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
     RequestHistoryAccess: _grpc.UnaryUnaryMultiCallable[_history_pb2.RequestHistoryAccessRequest, _history_pb2.RequestHistoryAccessResponse]
@@ -172,6 +180,15 @@ class ClinicalServiceStub:
     """
     GetPatientHistory: _grpc.UnaryUnaryMultiCallable[_history_pb2.GetPatientHistoryRequest, _history_pb2.GetPatientHistoryResponse]
     """Lists a patient's visits and prescriptions of all doctors, newest first. Errors: RESOURCE_NOT_FOUND,
+    PAGE_TOKEN_INVALID.
+    """
+    ListRecordVersions: _grpc.UnaryUnaryMultiCallable[_record_version_pb2.ListRecordVersionsRequest, _record_version_pb2.ListRecordVersionsResponse]
+    """Lists the former versions of the clinical fields of a patient record, the one that was replaced last first. Errors:
+    RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
+    """
+    ListMyRecordVersions: _grpc.UnaryUnaryMultiCallable[_record_version_pb2.ListMyRecordVersionsRequest, _record_version_pb2.ListMyRecordVersionsResponse]
+    """Lists the former versions of the clinical fields of the calling patient's own record, the one that was replaced
+    last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened the history in this session,
     PAGE_TOKEN_INVALID.
     """
     GetQrCode: _grpc.UnaryUnaryMultiCallable[_qr_code_pb2.GetQrCodeRequest, _qr_code_pb2.GetQrCodeResponse]
@@ -212,8 +229,8 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     GetPatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.GetPatientRequest, _patient_pb2.GetPatientResponse]  # type: ignore[assignment]
     """Gets a complete patient record. Errors: RESOURCE_NOT_FOUND."""
     UpdatePatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.UpdatePatientRequest, _patient_pb2.UpdatePatientResponse]  # type: ignore[assignment]
-    """Updates the fields that the request sets in a patient record. Errors: RESOURCE_NOT_FOUND, VERSION_CONFLICT,
-    EMAIL_TAKEN.
+    """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
+    or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_TAKEN.
     """
     CreatePrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.CreatePrescriptionRequest, _prescription_pb2.CreatePrescriptionResponse]  # type: ignore[assignment]
     """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
@@ -235,7 +252,9 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     GetProfile: _aio.UnaryUnaryMultiCallable[_profile_pb2.GetProfileRequest, _profile_pb2.GetProfileResponse]  # type: ignore[assignment]
     """Gets the calling patient's own record."""
     UpdateProfile: _aio.UnaryUnaryMultiCallable[_profile_pb2.UpdateProfileRequest, _profile_pb2.UpdateProfileResponse]  # type: ignore[assignment]
-    """Updates the fields that the request sets in the calling patient's own record. Errors: VERSION_CONFLICT."""
+    """Updates the fields that the request sets in the calling patient's own record. `version` is required to replace or
+    remove an allergy. Errors: VALIDATION_FAILED, VERSION_CONFLICT.
+    """
     ListMyPrescriptions: _aio.UnaryUnaryMultiCallable[_prescription_pb2.ListMyPrescriptionsRequest, _prescription_pb2.ListMyPrescriptionsResponse]  # type: ignore[assignment]
     """Lists the calling patient's prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
     RequestHistoryAccess: _aio.UnaryUnaryMultiCallable[_history_pb2.RequestHistoryAccessRequest, _history_pb2.RequestHistoryAccessResponse]  # type: ignore[assignment]
@@ -252,6 +271,15 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """
     GetPatientHistory: _aio.UnaryUnaryMultiCallable[_history_pb2.GetPatientHistoryRequest, _history_pb2.GetPatientHistoryResponse]  # type: ignore[assignment]
     """Lists a patient's visits and prescriptions of all doctors, newest first. Errors: RESOURCE_NOT_FOUND,
+    PAGE_TOKEN_INVALID.
+    """
+    ListRecordVersions: _aio.UnaryUnaryMultiCallable[_record_version_pb2.ListRecordVersionsRequest, _record_version_pb2.ListRecordVersionsResponse]  # type: ignore[assignment]
+    """Lists the former versions of the clinical fields of a patient record, the one that was replaced last first. Errors:
+    RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
+    """
+    ListMyRecordVersions: _aio.UnaryUnaryMultiCallable[_record_version_pb2.ListMyRecordVersionsRequest, _record_version_pb2.ListMyRecordVersionsResponse]  # type: ignore[assignment]
+    """Lists the former versions of the clinical fields of the calling patient's own record, the one that was replaced
+    last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened the history in this session,
     PAGE_TOKEN_INVALID.
     """
     GetQrCode: _aio.UnaryUnaryMultiCallable[_qr_code_pb2.GetQrCodeRequest, _qr_code_pb2.GetQrCodeResponse]  # type: ignore[assignment]
@@ -313,8 +341,8 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patient_pb2.UpdatePatientRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patient_pb2.UpdatePatientResponse, _abc.Awaitable[_patient_pb2.UpdatePatientResponse]]:
-        """Updates the fields that the request sets in a patient record. Errors: RESOURCE_NOT_FOUND, VERSION_CONFLICT,
-        EMAIL_TAKEN.
+        """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
+        or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -384,7 +412,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _profile_pb2.UpdateProfileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profile_pb2.UpdateProfileResponse, _abc.Awaitable[_profile_pb2.UpdateProfileResponse]]:
-        """Updates the fields that the request sets in the calling patient's own record. Errors: VERSION_CONFLICT."""
+        """Updates the fields that the request sets in the calling patient's own record. `version` is required to replace or
+        remove an allergy. Errors: VALIDATION_FAILED, VERSION_CONFLICT.
+        """
 
     @_abc_1.abstractmethod
     def ListMyPrescriptions(
@@ -431,6 +461,27 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_history_pb2.GetPatientHistoryResponse, _abc.Awaitable[_history_pb2.GetPatientHistoryResponse]]:
         """Lists a patient's visits and prescriptions of all doctors, newest first. Errors: RESOURCE_NOT_FOUND,
+        PAGE_TOKEN_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRecordVersions(
+        self,
+        request: _record_version_pb2.ListRecordVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_record_version_pb2.ListRecordVersionsResponse, _abc.Awaitable[_record_version_pb2.ListRecordVersionsResponse]]:
+        """Lists the former versions of the clinical fields of a patient record, the one that was replaced last first. Errors:
+        RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMyRecordVersions(
+        self,
+        request: _record_version_pb2.ListMyRecordVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_record_version_pb2.ListMyRecordVersionsResponse, _abc.Awaitable[_record_version_pb2.ListMyRecordVersionsResponse]]:
+        """Lists the former versions of the clinical fields of the calling patient's own record, the one that was replaced
+        last first. Errors: OTP_REQUIRED unless ConfirmHistoryAccess has opened the history in this session,
         PAGE_TOKEN_INVALID.
         """
 

@@ -611,7 +611,9 @@ class UpdatePatientRequest(_message.Message):
     insurance_number: _builtins.str
     """The insurance policy number."""
     version: _builtins.int
-    """The version that the update is based on; the update is refused if the record has another version."""
+    """The version that the update is based on; the update is refused if the record has another version. Required if the
+    update replaces or removes an allergy or a condition.
+    """
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""

@@ -59,7 +59,7 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     AUDIT_EVENT_PATIENT_READ: _AuditEvent.ValueType  # 17
     """A patient record was read."""
     AUDIT_EVENT_PATIENT_UPDATED: _AuditEvent.ValueType  # 18
-    """A patient record was updated."""
+    """A patient record was updated; `reason` lists the fields that changed."""
     AUDIT_EVENT_VISIT_CREATED: _AuditEvent.ValueType  # 19
     """A medical visit was recorded."""
     AUDIT_EVENT_VISITS_LISTED: _AuditEvent.ValueType  # 20
@@ -140,6 +140,8 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """An admin removed all second factors of an account; `reason` is `password-reset-allowed` if an emailed code alone may
     set a new password.
     """
+    AUDIT_EVENT_RECORD_VERSIONS_READ: _AuditEvent.ValueType  # 80
+    """Former versions of a patient record were read."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """The event of an audit record. The record contains it with actor, address, time, object and outcome, and never a name
@@ -183,7 +185,7 @@ AUDIT_EVENT_PATIENT_CREATED: AuditEvent.ValueType  # 16
 AUDIT_EVENT_PATIENT_READ: AuditEvent.ValueType  # 17
 """A patient record was read."""
 AUDIT_EVENT_PATIENT_UPDATED: AuditEvent.ValueType  # 18
-"""A patient record was updated."""
+"""A patient record was updated; `reason` lists the fields that changed."""
 AUDIT_EVENT_VISIT_CREATED: AuditEvent.ValueType  # 19
 """A medical visit was recorded."""
 AUDIT_EVENT_VISITS_LISTED: AuditEvent.ValueType  # 20
@@ -264,6 +266,8 @@ AUDIT_EVENT_ACCOUNT_SECOND_FACTORS_RESET: AuditEvent.ValueType  # 76
 """An admin removed all second factors of an account; `reason` is `password-reset-allowed` if an emailed code alone may
 set a new password.
 """
+AUDIT_EVENT_RECORD_VERSIONS_READ: AuditEvent.ValueType  # 80
+"""Former versions of a patient record were read."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:

@@ -44,5 +44,6 @@ function actions({ id }) {
     <a class="button" href="#/patients/${id}/visit">New visit</a>
     <a class="button second" href="#/patients/${id}/history">Full history</a>
     <a class="button second" href="#/patients/${id}/edit">Edit record</a>
+    <a class="button second" href="#/patients/${id}/versions">Changes of the record</a>
   </p>`;
 }

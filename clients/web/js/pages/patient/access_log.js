@@ -13,5 +13,11 @@ function row(entry) {
   const who = entry.actorName || "MedConnect itself";
   return html`<div class="row"><strong>${label(entry.event)}</strong><span class="quiet">${moment(entry.occurredAt)}</span></div>
     <p>${who}${entry.actorRole ? html` <span class="quiet">(${[entry.actorRole, entry.actorWorkplace].filter(Boolean).join(", ")})</span>` : nothing}</p>
+    ${entry.changedFields.length ? html`<p class="small">Changed: ${entry.changedFields.map(fieldName).join(", ")}</p>` : nothing}
     ${entry.prescriptionNumber ? html`<p class="number small">${entry.prescriptionNumber}</p>` : nothing}`;
+}
+
+/** Returns the JSON name of a field as words: `bloodType` becomes "blood type". */
+function fieldName(name) {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

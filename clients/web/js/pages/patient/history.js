@@ -4,6 +4,7 @@ import { asFailure } from "../../http.js";
 import { Listing } from "../../listing.js";
 import { prescriptionRow } from "../../parts/prescription.js";
 import { conditions } from "../../parts/record.js";
+import { versionRow } from "../../parts/record_versions.js";
 import { visitRow } from "../../parts/visit.js";
 import { session } from "../../session.js";
 import { html, moment, notice, nothing } from "../../view.js";
@@ -14,7 +15,8 @@ const OPEN = "medconnect.historyOpen";
 
 export default async function open(page) {
   const entries = new Listing(page, "/patients/medical-history", "entries");
-  let opened = isOpen() && (await load(entries));
+  const versions = new Listing(page, "/patients/profile/versions", "versions");
+  let opened = isOpen() && (await load(entries, versions));
   let codeExpiresAt = null;
   const asking = new Form(page, async () => {
     codeExpiresAt = (await post("POST", "/patients/medical-history/otp")).expiresAt;
@@ -23,10 +25,9 @@ export default async function open(page) {
   const entering = new Form(page, async (values) => {
     const { expiresAt } = await post("POST", "/patients/medical-history/confirm", values);
     sessionStorage.setItem(OPEN, JSON.stringify({ user: session.user.id, expiresAt }));
-    await entries.load();
-    opened = true;
+    opened = await load(entries, versions);
   });
-  page.show(() => (opened ? history(entries) : closed(asking, entering, codeExpiresAt)));
+  page.show(() => (opened ? history(entries, versions) : closed(asking, entering, codeExpiresAt)));
 }
 
 function isOpen() {
@@ -34,9 +35,9 @@ function isOpen() {
   return user === session.user.id && Date.parse(expiresAt) > Date.now();
 }
 
-async function load(entries) {
+async function load(...lists) {
   try {
-    await entries.load();
+    await Promise.all(lists.map((list) => list.load()));
     return true;
   } catch (thrown) {
     if (asFailure(thrown).type === "OTP_REQUIRED") return false;
@@ -44,9 +45,13 @@ async function load(entries) {
   }
 }
 
-function history(entries) {
+function history(entries, versions) {
   return html`${conditions(entries.answer.existingConditions)}
-    ${entries.show(row, "There are no entries yet.")}`;
+    ${entries.show(row, "There are no entries yet.")}
+    <section aria-labelledby="changes">
+      <h2 id="changes">Changes of your record</h2>
+      ${versions.show(versionRow, "No clinical data of your record has changed.")}
+    </section>`;
 }
 
 function closed(asking, entering, codeExpiresAt) {
