@@ -18,10 +18,13 @@ from server.api.status import UnpublishedError
 from server.audit.head_keys import HeadKeysWrong
 from server.auth.tokens.keys import KeyNotUsable
 from server.cli import audit as cli_audit
+from server.cli import backup as cli_backup
 from server.cli import health as cli_health
 from server.cli import keys as cli_keys
 from server.config.settings import ConfigurationWrong, Settings
+from server.db.embedded.base_backup import BackupFailed
 from server.db.embedded.cluster import DatabaseInUse
+from server.db.embedded.restore import RestoreRefused
 from server.db.failures import OUTAGES, describe
 from server.runtime import example_hospital, instance, processes, server, validation
 from server.runtime.storage import schema
@@ -59,10 +62,12 @@ def main() -> None:
         sys.exit(EXIT_CONFIG)
     except (
         AccessUndeclared,
+        BackupFailed,
         DatabaseInUse,
         HeadKeysWrong,
         KeepsDying,
         KeyNotUsable,
+        RestoreRefused,
         StartFailed,
         UnpublishedError,
         schema.MigrationFailed,
@@ -200,6 +205,20 @@ def cleanup() -> None:
                 console.print(f"{count:>8} {things}")
 
     _run(run)
+
+
+@commands.command()
+def backup(keep: cli_backup.Keep = 7) -> None:
+    """Make a base backup of the embedded database in BACKUP_FOLDER, and verify it."""
+    _run(lambda settings: cli_backup.take(settings, keep))
+
+
+@commands.command()
+def restore(until: cli_backup.Until = None, verify: cli_backup.Verify = False) -> None:
+    """Restore the embedded database from BACKUP_FOLDER into a home that has none."""
+    _run(lambda settings: cli_backup.put_back(settings, until))
+    if verify:
+        _run(lambda settings: cli_audit.verify(settings, None, None, None))
 
 
 @commands.command()

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     """Production refuses unsafe settings (`server/runtime/production.py`) and serves no reflection."""
     medconnect_home: Path = Path("var")
     """The state folder: embedded database, generated keys, emails, sockets."""
+    backup_folder: Path | None = None
+    """The folder of the embedded database's base backups, to which its write-ahead log is copied as it is written.
+
+    None: no copy is made."""
 
     database_url: SecretStr | None = None
     """PostgreSQL 14 or newer, `postgresql://user:password@host:port/name`; none: the embedded one."""

@@ -135,7 +135,7 @@ async def database(settings: Settings) -> AsyncIterator[DatabaseUrls]:
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     note = home / "run" / "database_url"
     try:
-        async with cluster.running(home / "postgres") as postgres:
+        async with cluster.running(home / "postgres", backups=settings.backup_folder) as postgres:
             await logins.make(postgres.url())
             with _publish_url(note, postgres.url()):
                 yield DatabaseUrls.embedded(postgres.url())

@@ -27,6 +27,7 @@ from urllib.parse import quote
 
 import asyncpg
 
+from server.db.embedded import wal_archive
 from server.db.embedded.binaries import Account
 from server.db.embedded.processes import PORT, PostgresGuard, Programs, Server, open_private
 from server.supervision import restarts
@@ -69,26 +70,35 @@ class EmbeddedPostgres:
 
 
 @asynccontextmanager
-async def running(home: Path, *, settings: Mapping[str, str] = _DURABLE) -> AsyncIterator[EmbeddedPostgres]:
+async def running(
+    home: Path, *, settings: Mapping[str, str] = _DURABLE, backups: Path | None = None
+) -> AsyncIterator[EmbeddedPostgres]:
     """Runs the PostgreSQL of the folder `home`, created at the first start, until the block is left.
 
-    `settings` are server settings by name: tests trade durability for speed with `fsync=off`. The server stops with the
-    block, and soon after this process is killed; it is restarted when it dies. Raises DatabaseInUse and
-    DatabaseStartFailed, and KeepsDying from inside the block.
+    `settings` are server settings by name: tests trade durability for speed with `fsync=off`. `backups`: the folder to
+    which the write-ahead log is copied; None: to none. The server stops with the block, and soon after this process is
+    killed; it is restarted when it dies. Raises DatabaseInUse, DatabaseStartFailed and OSError, and KeepsDying from
+    inside the block.
     """
-    with _lock_home(home) as folder:
+    settings = {"max_slot_wal_keep_size": wal_archive.MOST_KEPT, **settings}
+    with lock_home(home) as folder:
         programs = await asyncio.to_thread(Programs.of, folder)
         cluster = await _cluster(folder, programs, settings)
-        with _socket_directory(cluster, programs.account) as directory:
+        with socket_directory(cluster, programs.account) as directory:
             guard, server = PostgresGuard(cluster, directory), Server(cluster, directory, programs, settings)
             async with restarts.running(guard), restarts.running(server):
                 postgres = EmbeddedPostgres(directory, PORT, OWNER, (cluster / "password").read_text(), server)
                 await _create_database(postgres)
-                yield postgres
+                if backups is None:
+                    await wal_archive.forget(postgres.url())
+                    yield postgres
+                    return
+                async with wal_archive.kept(postgres.url(), programs, backups.resolve()):
+                    yield postgres
 
 
 @contextmanager
-def _lock_home(home: Path) -> Iterator[Path]:
+def lock_home(home: Path) -> Iterator[Path]:
     """Creates the folder if necessary, locks it, and yields its real path. Raises DatabaseInUse."""
     home = home.resolve()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,16 +113,21 @@ def _lock_home(home: Path) -> Iterator[Path]:
 async def _cluster(home: Path, programs: Programs, settings: Mapping[str, str]) -> Path:
     """Returns the real path of the cluster; creates it under another name and renames it, so that it is complete."""
     cluster = home / "cluster"
-    staging = _staging(home, programs.account)
+    staging = new_cluster(home, programs.account)
     if staging is not None:
         await _initdb(staging.resolve(), programs, settings)
-        _sync(staging / "password")
-        staging.rename(cluster)
-        _sync(home)
+        complete(staging)
     return cluster.resolve()
 
 
-def _staging(home: Path, account: Account) -> Path | None:
+def complete(staging: Path) -> None:
+    """Gives a cluster that is complete its final name."""
+    _sync(staging / "password")
+    staging.rename(staging.with_name("cluster"))
+    _sync(staging.parent)
+
+
+def new_cluster(home: Path, account: Account) -> Path | None:
     """Returns a folder, or a link to one, with the password for a new cluster; None when there is a cluster."""
     for leftover in home.glob(f"{_STAGING}*"):
         _discard(leftover)
@@ -168,7 +183,7 @@ async def _initdb(cluster: Path, programs: Programs, settings: Mapping[str, str]
 
 
 @contextmanager
-def _socket_directory(cluster: Path, account: Account) -> Iterator[Path]:
+def socket_directory(cluster: Path, account: Account) -> Iterator[Path]:
     """Yields the cluster, or a temporary folder if the cluster's path is unsuitable for a socket or a URL."""
     path = os.fsencode(cluster / f".s.PGSQL.{PORT}")
     if len(path) <= _SOCKET_PATH_BYTES and not set(path) & set(b',:"'):

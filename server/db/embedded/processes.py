@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from server.db.embedded.binaries import Account, Binaries
 from server.supervision import postgres_guard, restarts
@@ -50,9 +51,12 @@ class Programs:
     log: Path
 
     @classmethod
-    def of(cls, home: Path) -> "Programs":
-        """Returns the programs of the version that created the data, if it exists, and empties the log."""
-        version = home / "cluster" / "data" / "PG_VERSION"
+    def of(cls, home: Path, data: Path | None = None) -> "Programs":
+        """Returns the programs of the version that created the data, if it exists, and empties the log.
+
+        data: the data, if they are not those of this home.
+        """
+        version = (data or home / "cluster" / "data") / "PG_VERSION"
         try:
             account = Account.owner_of(home / "cluster")
             binaries = Binaries.find(account, int(version.read_text()) if version.exists() else None)
@@ -65,7 +69,7 @@ class Programs:
         open_private(log, "w").close()
         return cls(binaries, account, log)
 
-    async def start(self, name: str, *arguments: str) -> Process:
+    async def start(self, name: str, *arguments: str, environment: Mapping[str, str] = BARE) -> Process:
         """Starts a program in a session of its own: Ctrl-C at the terminal must reach the supervisor only."""
         with open_private(self.log, "a") as log:
             return await asyncio.create_subprocess_exec(
@@ -75,7 +79,7 @@ class Programs:
                 stdout=log,
                 stderr=STDOUT,
                 cwd="/",
-                env=BARE,
+                env=environment,
                 start_new_session=True,
                 user=self.account.uid,
                 group=self.account.gid,
@@ -86,6 +90,22 @@ class Programs:
         """Returns the error to raise, with the last lines of the log."""
         lines = self.log.read_text(errors="replace").splitlines()[-15:]
         return DatabaseStartFailed("\n".join([f"{text}; {self.log} ends with:", *lines]))
+
+
+def environment_of(url: str) -> Mapping[str, str]:
+    """Returns the environment in which a program of PostgreSQL connects to the embedded database of this URL.
+
+    A password among the arguments would be readable for every account of the machine.
+    """
+    parts = urlsplit(url)
+    place = dict(parse_qsl(parts.query))
+    return {
+        **BARE,
+        "PGHOST": place["host"],
+        "PGPORT": place["port"],
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+    }
 
 
 def open_private(path: Path, mode: str) -> TextIO:
