@@ -114,7 +114,7 @@ def tables_of(facts: Facts, rows: Rows) -> Iterator[TableData]:
         (
             "users",
             "id email password_hash full_name name_words role status license_number pharmacy_name created_at"
-            " status_changed_at",
+            " status_changed_at email_confirmed_at",
             size.accounts,
             rows.users,
         ),

@@ -70,7 +70,7 @@ class Rows:
             name = self.full_name(number)
             yield (
                 *(self._user_ids[number], email(number), self._password_hash, name, words(name), role, "active"),
-                *(license_number, pharmacy, since, since),
+                *(license_number, pharmacy, since, since, since),
             )
 
     def user_names(self) -> Iterator[Row]:

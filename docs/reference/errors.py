@@ -38,6 +38,7 @@ SAMPLES: Final[dict[str, Any]] = {
     "pharmacyName": "Healthy Life",
     "pharmacyPhone": "+4930123456",
     "limit": "scan",
+    "method": "BindPatientEmail",
     "resource": "prescription",
     "version": 3,
     "requiresOtp": True,

@@ -81,6 +81,7 @@ MEMBERS: Mapping[str, Schema] = {
     "expiresAt": MOMENT,
     "kinds": TEXT,
     "limit": TEXT,
+    "method": TEXT,
     "pharmacyName": TEXT,
     "pharmacyPhone": TEXT,
     "requiresOtp": {"type": "boolean"},

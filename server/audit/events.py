@@ -102,6 +102,10 @@ class AuditEvent(StrEnum):
     SECOND_FACTOR_VERIFIED = "second_factor_verified", Action.EXECUTE
     ACCOUNT_SECOND_FACTORS_RESET = "account_second_factors_reset", Action.UPDATE
     RECORD_VERSIONS_READ = "record_versions_read", Action.READ
+    PATIENT_EMAIL_BOUND = "patient_email_bound", Action.UPDATE
+    PATIENT_EMAIL_DETACHED = "patient_email_detached", Action.UPDATE
+    PATIENT_EMAIL_DETACH_REQUESTED = "patient_email_detach_requested", Action.EXECUTE
+    EMAIL_CHANGE_UNDONE = "email_change_undone", Action.UPDATE
 
 
 REPLAYED: Final = "idempotent-replayed"

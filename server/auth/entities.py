@@ -24,9 +24,9 @@ class User:
 
     id: UUID
     email: str
-    """The confirmed address, or the unconfirmed one if no address is confirmed yet."""
+    """The account's address, or the one that waits for its code if there is none yet; empty if it was detached."""
     email_confirmed: bool
-    """Whether the address is confirmed: it is unique among accounts, and the account can sign in with it."""
+    """Whether the address belongs to the account: it is unique among accounts, and the account can sign in with it."""
     new_email: str
     """The address that waits for confirmation by a code; empty if there is none."""
     full_name: str
@@ -39,6 +39,9 @@ class User:
     pharmacy_name: str
     pharmacy_address: str
     created_at: datetime
+    email_confirmed_at: datetime | None = None
+    """The time at which the owner of the address showed that the mailbox is theirs; None for an address that another
+    person entered, to which no health data is sent."""
 
     @property
     def sign_in_name(self) -> str:
@@ -101,6 +104,8 @@ class NewAccount:
     pharmacy_address: str = ""
     email_confirmed: bool = True
     """False: the address waits for confirmation by a code."""
+    owner_confirmed: bool = False
+    """True: the owner entered the address, and no code is required."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,26 @@ class PatientEmailStatus(StrEnum):
     ACCOUNT_DEACTIVATED = "account_deactivated"
 
 
+class EmailDetachReason(StrEnum):
+    """Why staff detach an email address from a record."""
+
+    WRONG_ADDRESS = "wrong_address"
+    MAILBOX_LOST = "mailbox_lost"
+    MAILBOX_SHARED = "mailbox_shared"
+    PATIENT_ASKED = "patient_asked"
+
+
+@dataclass(frozen=True, slots=True)
+class EmailDetachment:
+    """An open request to detach an email address, which a second doctor must confirm."""
+
+    reason: EmailDetachReason
+    requested_by: UUID
+    requester_name: str
+    requested_at: datetime
+    expires_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Patient:
     """A patient record."""
@@ -64,6 +84,11 @@ class Patient:
     version: int
     created_at: datetime
     updated_at: datetime
+    email_confirmed_at: datetime | None = None
+    """The time at which the owner of the address confirmed it; until then it gets no health data."""
+    full_emails: bool = False
+    """True if the patient asked for complete emails."""
+    detachment: EmailDetachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +325,7 @@ class PatientChange:
     insurance_number: str | None = None
     allergies: tuple[str, ...] | None = None
     existing_conditions: tuple[str, ...] | None = None
+    full_emails: bool | None = None
     clear: frozenset[str] = frozenset()
     """Fields to clear, by their JSON names."""
     version: int | None = None

@@ -139,8 +139,13 @@ class Settings(BaseSettings):
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
     email_from: str = "MedConnect <no-reply@medconnect.local>"
     """The sender of every email."""
-    email_detail: Literal["full", "minimal"] = "full"
-    """`minimal` leaves diagnosis and medicines out of emails."""
+    email_detail: Literal["full", "minimal"] | None = None
+    """`minimal` leaves diagnosis and medicines out of emails, unless the patient asks for them; none: `minimal` in
+    production, else `full`."""
+    email_unconfirmed: Literal["code", "invitation"] | None = None
+    """`code`: an address that its owner has not confirmed gets number and QR code of prescriptions, without health
+    data; `invitation`: it gets the invitation, and other emails once it is confirmed; none: `invitation` in production,
+    else `code`."""
     email_max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     """How often an email that cannot be rendered is tried; temporary refusals by the mail server are retried for a
     day."""
@@ -236,6 +241,16 @@ class Settings(BaseSettings):
     def requires_second_factor(self) -> bool:
         """True if doctors, pharmacists and admins must have a second factor."""
         return self.production if self.staff_second_factor is None else self.staff_second_factor == "required"
+
+    @property
+    def detail_of_emails(self) -> Literal["full", "minimal"]:
+        """How much emails about prescriptions tell."""
+        return self.email_detail or ("minimal" if self.production else "full")
+
+    @property
+    def writes_to_unconfirmed(self) -> bool:
+        """True if an address that its owner has not confirmed gets emails about prescriptions, without health data."""
+        return (self.email_unconfirmed or ("invitation" if self.production else "code")) == "code"
 
     @property
     def serves_api_docs(self) -> bool:

@@ -71,9 +71,9 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         ),
         "users": _rights(
             "id email new_email password_hash full_name name_words phone role status license_number specialization "
-            "hospital_name pharmacy_name pharmacy_address",
-            "email new_email password_hash full_name name_words phone status hospital_name pharmacy_name "
-            "pharmacy_address status_changed_at deactivated_from password_reset_until",
+            "hospital_name pharmacy_name pharmacy_address email_confirmed_at",
+            "email email_confirmed_at new_email password_hash full_name name_words phone status hospital_name "
+            "pharmacy_name pharmacy_address status_changed_at deactivated_from password_reset_until",
         ),
         "organisations": _rights("id kind name address match_key"),
         "memberships": _rights("id user_id organisation_id member_right"),
@@ -82,8 +82,9 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         "patient_names": _rights(),
         "record_versions": _rights(),
         "patients": _rights(
-            f"id user_id reference_number {_PERSON}", f"user_id version updated_at changed_by {_PERSON}"
+            f"id user_id reference_number {_PERSON}", f"user_id version updated_at changed_by full_emails {_PERSON}"
         ),
+        "email_detachments": _rights("id patient_id user_id reason requested_by expires_at", "ended_by ended_at"),
         "events": _rights("type subject_id details", "position", delete=True),  # triggers keep all but email changes
         # Rows expire or finish, and are deleted.
         "sessions": _rights(
@@ -97,6 +98,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "tries stray_tries ended_at",
             delete=True,
         ),
+        "former_emails": _rights("token_hash user_id email expires_at", "ended_at", delete=True),
         "sign_in_counters": _rights(
             "account address failures blocked_until signed_in_at touched_at",
             "failures blocked_until signed_in_at touched_at",

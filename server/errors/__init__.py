@@ -33,6 +33,7 @@ from server.errors.declared import (
     Unavailable,
 )
 from server.errors.emails import EmailExpired, EmailLimitExceeded, EmailNotFailed, RecipientDeactivated, SlowConsumer
+from server.errors.patients import EmailBindingRequired, EmailUndoInvalid, PatientHasEmail
 from server.errors.prescriptions import (
     ClaimedByOther,
     PatientHasNoEmail,
@@ -85,11 +86,13 @@ __all__ = [
     "DeadlineExceeded",
     "DeclaredError",
     "Draining",
+    "EmailBindingRequired",
     "EmailExpired",
     "EmailLimitExceeded",
     "EmailNotConfirmed",
     "EmailNotFailed",
     "EmailTaken",
+    "EmailUndoInvalid",
     "FailedPrecondition",
     "FieldViolation",
     "IdempotencyKeyInvalid",
@@ -112,6 +115,7 @@ __all__ = [
     "PasswordContext",
     "PasswordResetNeedsAdmin",
     "PasswordWrong",
+    "PatientHasEmail",
     "PatientHasNoEmail",
     "PermissionDenied",
     "PrescriptionCancelled",

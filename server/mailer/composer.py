@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from uuid import UUID
 
 from server.auth.entities import User, UserStatus
@@ -12,10 +13,10 @@ from server.clinical.services.qr_pictures import QrPictures
 from server.db.unit_of_work import UnitOfWork
 from server.errors import RecipientDeactivated
 from server.identity import Role
-from server.mailer.entities import ClaimedEmail
+from server.mailer.entities import AddressUnconfirmed, ClaimedEmail, EmailDetail
 from server.mailer.message import OutgoingEmail, build_message, picture_id, sender_domain
 from server.mailer.qr_codes import qr_text
-from server.mailer.records import Records, load
+from server.mailer.records import OF_PRESCRIPTIONS, Records, load
 from server.mailer.rendering import EmailRenderer, TemplateData
 from server.outbox.entities import EmailKind
 from server.outbox.sealed_codes import CodeSeal
@@ -25,7 +26,8 @@ class EmailComposer:
     """Composes emails when they are sent, so that their contents are current.
 
     executor: for the CPU-bound part, which must not block the event loop. sender: the From header, `Name <address>`.
-    seal: opens the sealed codes in the queue.
+    seal: opens the sealed codes in the queue. detail: how much emails about prescriptions tell. writes_unconfirmed:
+    whether unconfirmed addresses get them, without health data; otherwise the emails wait for the confirmation.
     """
 
     def __init__(
@@ -37,6 +39,9 @@ class EmailComposer:
         executor: Executor,
         sender: str,
         seal: CodeSeal,
+        *,
+        detail: EmailDetail,
+        writes_unconfirmed: bool,
     ) -> None:
         self._work = work
         self._renderer = renderer
@@ -45,13 +50,16 @@ class EmailComposer:
         self._executor = executor
         self._sender = sender
         self._seal = seal
+        self._detail = detail
+        self._writes_unconfirmed = writes_unconfirmed
         self._domain = sender_domain(sender)
 
     async def compose(self, mails: Sequence[ClaimedEmail]) -> Mapping[UUID, OutgoingEmail | Exception]:
         """Returns each email by its id, or the error because of which it cannot be composed.
 
         The errors are NotFound when a record that it names is gone, RecipientDeactivated when the recipient's account
-        is deactivated, and any other for a faulty row. Raises Unavailable when the database fails.
+        is deactivated, AddressUnconfirmed for an email that waits, and any other for a faulty row.
+        Raises Unavailable when the database fails.
         """
         async with self._work.read() as tx:
             records = await load(tx, mails)
@@ -81,7 +89,23 @@ class EmailComposer:
                 contents = TemplateData(recipient, event_type=mail.details["event_type"], event_data=data)
             case _:
                 contents = self._of_account(mail, recipient, records)
+        contents = replace(
+            contents,
+            knows_recipient=recipient.email_confirmed_at is not None and mail.kind is not EmailKind.EMAIL_CODE,
+            detail=self._detail_for(mail, recipient, records),
+        )
         return build_message(mail, self._sender, self._renderer.write(mail.kind, contents), picture)
+
+    def _detail_for(self, mail: ClaimedEmail, recipient: User, records: Records) -> EmailDetail:
+        """Returns how much an email tells. Raises AddressUnconfirmed for one that waits for the confirmation."""
+        if mail.kind not in OF_PRESCRIPTIONS:
+            return self._detail
+        if recipient.email_confirmed_at is None:
+            if recipient.role is Role.PATIENT and not self._writes_unconfirmed:
+                raise AddressUnconfirmed()
+            return EmailDetail.CODE
+        patient = records.patient_of(records.prescription(mail))
+        return EmailDetail.FULL if patient.full_emails and patient.user_id == recipient.id else self._detail
 
     def _of_new_prescription(
         self, mail: ClaimedEmail, recipient: User, records: Records

@@ -8,15 +8,17 @@ import structlog
 
 from server.errors import RecipientDeactivated, Unavailable
 from server.mailer.circuit_breaker import CircuitBreaker
-from server.mailer.entities import ClaimedEmail
+from server.mailer.entities import AddressUnconfirmed, ClaimedEmail
 from server.mailer.message import OutgoingEmail
 from server.mailer.outcome import (
+    ADDRESS_UNCONFIRMED,
     EXPIRED,
     FIRST_PAUSES_SECONDS,
     LEAST_SPREAD,
     MOST_SPREAD,
     DeliveryOutcome,
     GivenUp,
+    Held,
     Postponed,
     Sent,
     after_failed_composing,
@@ -96,6 +98,8 @@ class Delivery:
         match composed:
             case OutgoingEmail():
                 return composed
+            case AddressUnconfirmed():
+                return Held(ADDRESS_UNCONFIRMED)
             case RecipientDeactivated():
                 return GivenUp(composed.reason, harmless=True, counted=False)
             case Unavailable():

@@ -3,9 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from server.outbox.entities import EmailKind
+
+
+class EmailDetail(StrEnum):
+    """How much an email about a prescription tells."""
+
+    FULL = "full"
+    """With diagnosis, medicines and reasons."""
+    MINIMAL = "minimal"
+    """Without them, but with the names of the patient, the doctor and the pharmacy."""
+    CODE = "code"
+    """The number of the prescription and its encrypted QR code, and nothing else about the patient."""
+
+
+class AddressUnconfirmed(Exception):
+    """The address gets no email about prescriptions before its owner has confirmed it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ LONGEST_WAIT: Final = timedelta(hours=24)
 """How long an email waits, from when it was queued, for a mail server that is unreachable or defers it."""
 EXPIRED: Final = "EXPIRED"
 """The error of an email whose code expired before it could be sent."""
+ADDRESS_UNCONFIRMED: Final = "ADDRESS_UNCONFIRMED"
+"""The error of an email that waits until its address is confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,14 @@ class GivenUp:
     """True if this counts as an attempt."""
 
 
-DeliveryOutcome = Sent | Postponed | GivenUp
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The email waits until the owner of the address has confirmed it."""
+
+    error: str
+
+
+DeliveryOutcome = Sent | Postponed | GivenUp | Held
 
 
 def after_failed_delivery(mail: ClaimedEmail, failure: DeliveryFailed, spread: float) -> DeliveryOutcome:

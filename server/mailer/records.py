@@ -18,7 +18,7 @@ from server.outbox.entities import EmailKind
 
 T = TypeVar("T")
 
-_OF_PRESCRIPTIONS: Final = frozenset(
+OF_PRESCRIPTIONS: Final = frozenset(
     {EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED}
 )
 """The kinds of email that name a prescription."""
@@ -65,10 +65,9 @@ class Records:
 async def load(tx: Transaction, mails: Sequence[ClaimedEmail]) -> Records:
     """Returns the records that these emails are about, without those that do not exist."""
     accounts = await tx[AccountRepository].by_ids({mail.recipient_id for mail in mails})
-    named = {mail.prescription_id for mail in mails if mail.kind in _OF_PRESCRIPTIONS and mail.prescription_id}
+    named = {mail.prescription_id for mail in mails if mail.kind in OF_PRESCRIPTIONS and mail.prescription_id}
     prescriptions = await tx[PrescriptionRepository].by_ids(named) if named else {}
-    with_code = {mail.prescription_id for mail in mails if mail.kind is EmailKind.PRESCRIPTION}
-    patient_ids = {found.patient_id for found in prescriptions.values() if found.id in with_code}
+    patient_ids = {found.patient_id for found in prescriptions.values()}
     welcomed = {mail.recipient_id for mail in mails if mail.kind is EmailKind.WELCOME}
     log_ids = {log_id for mail in mails if mail.kind is EmailKind.DISPENSED for log_id in _log_ids(mail)}
     return Records(

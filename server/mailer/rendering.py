@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from server.auth.entities import User
 from server.clinical.entities import Patient, Prescription, PrescriptionStatus
-from server.mailer.entities import Dispense
+from server.mailer.entities import Dispense, EmailDetail
 from server.mailer.message import RenderedEmail
 from server.outbox.entities import EmailKind
 
@@ -59,6 +59,10 @@ class TemplateData:
     """The event type that an admin named in a test event."""
     event_data: Mapping[str, str] = field(default_factory=dict)
     """The data that the admin entered with it."""
+    knows_recipient: bool = True
+    """True if the owner of the address has confirmed it; only then may the email name them."""
+    detail: EmailDetail = EmailDetail.FULL
+    """How much an email about a prescription tells."""
 
     @property
     def ended(self) -> str:
@@ -70,10 +74,10 @@ class TemplateData:
 class EmailRenderer:
     """Renders emails from the templates.
 
-    full: include diagnosis, medicines and reasons. zone: the time zone of all times. frontend_url: the base of links.
+    zone: the time zone of all times. frontend_url: the base of links.
     """
 
-    def __init__(self, *, full: bool, zone: ZoneInfo, frontend_url: str) -> None:
+    def __init__(self, *, zone: ZoneInfo, frontend_url: str) -> None:
         self._zone = zone
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
@@ -85,14 +89,18 @@ class EmailRenderer:
             auto_reload=False,  # else each email looks at the time stamps of eight files
         )
         self._templates.filters.update(moment=self._moment, indented=_indented, as_lines=_as_lines)
-        self._templates.globals.update(full=full, frontend_url=frontend_url.rstrip("/"))
+        self._templates.globals.update(frontend_url=frontend_url.rstrip("/"))
 
     def write(self, kind: EmailKind, contents: TemplateData) -> RenderedEmail:
         """Returns the rendered email. Raises jinja2.UndefinedError when its templates use a value that is missing."""
+        name = kind.value
+        if contents.prescription is not None and contents.detail is EmailDetail.CODE:
+            name = "prescription_code" if kind is EmailKind.PRESCRIPTION else "prescription_news"
+        values = {"it": contents, "full": contents.detail is EmailDetail.FULL}
         return RenderedEmail(
             subject=_subject(kind, contents),
-            text=self._templates.get_template(f"{kind.value}.txt").render(it=contents),
-            html=self._templates.get_template(f"{kind.value}.html").render(it=contents),
+            text=self._templates.get_template(f"{name}.txt").render(values),
+            html=self._templates.get_template(f"{name}.html").render(values),
         )
 
     def _moment(self, moment: datetime) -> str:
@@ -129,9 +137,14 @@ def _hard_spaces(spaces: re.Match[str]) -> str:
 
 
 def _subject(kind: EmailKind, contents: TemplateData) -> str:
-    """Returns the subject; it contains no user input."""
-    number = "" if contents.prescription is None else f" {contents.prescription.number}"
-    return SUBJECTS[kind] + number
+    """Returns the subject; it contains no user input, and no health data for an address that is not confirmed."""
+    if contents.prescription is None:
+        return SUBJECTS[kind]
+    silent = contents.detail is EmailDetail.CODE and kind is not EmailKind.PRESCRIPTION
+    return f"{NEWS if silent else SUBJECTS[kind]} {contents.prescription.number}"
+
+
+NEWS: Final = "News about prescription"
 
 
 SUBJECTS: Final = {
@@ -148,4 +161,6 @@ SUBJECTS: Final = {
     EmailKind.EMAIL_CODE: "Your code to confirm this address for MedConnect",
     EmailKind.EMAIL_CHANGE: "A new address for your MedConnect account",
     EmailKind.ADDRESS_TAKEN: "Your address was entered at MedConnect",
+    EmailKind.EMAIL_REPLACED: "The address of your MedConnect account was changed",
+    EmailKind.EMAIL_DETACHMENT: "Your address is to be removed from MedConnect",
 }

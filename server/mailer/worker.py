@@ -200,10 +200,12 @@ class EmailWorker:
                         self._id, circuit_open=self._delivery.circuit.open, is_fallback=self._is_fallback
                     )
                     renewed = await queue.renew(held)
-                    expired = await queue.expire()
+                    expired, released = await queue.expire(), await queue.release_held()
                 self._in_hand.renew(renewed, held, asked)
                 if expired:
                     self._changed()
+                if released:
+                    self.wake()
             except Exception as error:
                 _log.warning("heartbeat_not_recorded", error=type(error).__name__)
             await background.set_within(self._to_report, HEARTBEAT_SECONDS)

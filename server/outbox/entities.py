@@ -35,6 +35,10 @@ class EmailKind(StrEnum):
     """Another account requested this address; sent to its owner."""
     SECOND_FACTOR = "second_factor"
     """A second factor was added or removed; `details["change"]` is a `FactorChange`."""
+    EMAIL_REPLACED = "email_replaced"
+    """The account's owner replaced the address; sent to the former one, with the token that undoes the change."""
+    EMAIL_DETACHMENT = "email_detachment"
+    """Staff requested to detach the address from a patient record; sent to the address."""
     TEST = "test"
     """An admin emitted a test event; `details` hold its `event_type`, and its `data` as JSON."""
 

@@ -16,13 +16,14 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from medconnect.auth.v1 import auth_service_pb2_grpc, second_factor_service_pb2_grpc
-from medconnect.clinical.v1 import clinical_service_pb2_grpc
+from medconnect.clinical.v1 import clinical_service_pb2_grpc, patient_email_service_pb2_grpc
 from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
 from server import background
 from server.api.auth.second_factor_servicer import SecondFactorServicer
 from server.api.auth.servicer import AuthServicer
+from server.api.clinical.patient_email_servicer import PatientEmailServicer
 from server.api.clinical.servicer import ClinicalServicer
 from server.api.events.servicer import EventsServicer
 from server.api.health import Health
@@ -61,6 +62,7 @@ from server.liveness.readiness import Readiness
 from server.liveness.service import BackgroundTask, BackgroundWatch, Reports
 from server.mailer.composer import EmailComposer
 from server.mailer.delivery import Delivery
+from server.mailer.entities import EmailDetail
 from server.mailer.fallback import FallbackWorker
 from server.mailer.rendering import EmailRenderer
 from server.mailer.transport import MaildirMailer, Mailer, SmtpMailer, SmtpServer
@@ -88,6 +90,7 @@ SERVICES: Final = (
     "medconnect.auth.v1.AuthService",
     "medconnect.auth.v1.SecondFactorService",
     "medconnect.clinical.v1.ClinicalService",
+    "medconnect.clinical.v1.PatientEmailService",
     "medconnect.pharmacy.v1.PharmacyService",
     "medconnect.events.v1.EventsService",
 )
@@ -218,6 +221,7 @@ def _add_servicers(server: Any, services: Services) -> None:  # noqa: ANN401 - g
             services.open_sessions,
             services.passwords,
             services.profiles,
+            services.email_changes,
             services.access_tokens,
             services.audit,
         ),
@@ -225,6 +229,9 @@ def _add_servicers(server: Any, services: Services) -> None:  # noqa: ANN401 - g
     )
     second_factor_service_pb2_grpc.add_SecondFactorServiceServicer_to_server(
         SecondFactorServicer(services.second_step, services.second_factors), server
+    )
+    patient_email_service_pb2_grpc.add_PatientEmailServiceServicer_to_server(
+        PatientEmailServicer(services.patient_emails), server
     )
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
         ClinicalServicer(
@@ -243,6 +250,21 @@ def _add_servicers(server: Any, services: Services) -> None:  # noqa: ANN401 - g
     )
 
 
+def _composer(core: Core) -> EmailComposer:
+    settings = core.settings
+    return EmailComposer(
+        core.work,
+        EmailRenderer(zone=core.clock.zone, frontend_url=settings.frontend_url),
+        core.issuer,
+        core.pictures,
+        core.drawing,
+        settings.email_from,
+        code_seal(core.ring),
+        detail=EmailDetail(settings.detail_of_emails),
+        writes_unconfirmed=settings.writes_to_unconfirmed,
+    )
+
+
 @asynccontextmanager
 async def background_jobs(core: Core, *, is_fallback: bool = False) -> AsyncIterator[None]:
     """Runs the background jobs: sends emails, assigns positions, expires claims, seals records, purges.
@@ -250,11 +272,7 @@ async def background_jobs(core: Core, *, is_fallback: bool = False) -> AsyncIter
     is_fallback: a serving process runs the jobs because no worker does.
     """
     settings, notifications = core.settings, core.notifications
-    renderer = EmailRenderer(
-        full=settings.email_detail == "full", zone=core.clock.zone, frontend_url=settings.frontend_url
-    )
-    seal = code_seal(core.ring)
-    composer = EmailComposer(core.work, renderer, core.issuer, core.pictures, core.drawing, settings.email_from, seal)
+    composer = _composer(core)
     delivery = Delivery(composer.compose, _mailer(settings), max_attempts=settings.email_max_attempts)
     reports = Reports(core.work, core.clock)
     sequencer = Sequencer(core.work, partial(notifications.notify, Channel.FEED), reports.of(BackgroundTask.EVENTS))

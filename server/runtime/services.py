@@ -12,6 +12,7 @@ from server.auth.rules.lifetimes import Lifetimes
 from server.auth.rules.second_factors import FactorPolicy
 from server.auth.services.accounts import AccountService
 from server.auth.services.current_password import CurrentPasswordCheck
+from server.auth.services.email_changes import EmailChangeService
 from server.auth.services.email_confirmation import EmailConfirmation
 from server.auth.services.factor_check import FactorCheck
 from server.auth.services.factor_gate import FactorGate
@@ -27,6 +28,7 @@ from server.auth.services.sign_in_attempts import SignInAttempts
 from server.auth.tokens.access_tokens import AccessTokens
 from server.clinical.services.controlled_medicines import ControlledMedicines
 from server.clinical.services.histories import HistoryService
+from server.clinical.services.patient_emails import PatientEmailService
 from server.clinical.services.patients import PatientService
 from server.clinical.services.prescriptions import PrescriptionService
 from server.clinical.services.qr_codes import QrCodeService
@@ -60,7 +62,9 @@ class Services:
     mailed_codes: CodeService
     passwords: PasswordService
     profiles: ProfileService
+    email_changes: EmailChangeService
     patients: PatientService
+    patient_emails: PatientEmailService
     visits: VisitService
     prescriptions: PrescriptionService
     codes: QrCodeService
@@ -91,6 +95,7 @@ def use_cases(core: Core) -> Iterator[Services]:
     gate = FactorGate(work, policy, clock)
     seal = FactorSeal([derived_key(root, "second factors") for root in (ring.root, *ring.former_roots)])
     factor_check = FactorCheck(work, attempts, seal, clock)
+    email_changes = EmailChangeService(work, code_seal(ring), revocations)
     with hashing_threads() as hashing:
         passwords = Passwords(hashing)
         current_password = CurrentPasswordCheck(work, passwords, attempts)
@@ -128,8 +133,10 @@ def use_cases(core: Core) -> Iterator[Services]:
             passwords=PasswordService(
                 work, passwords, mailed_codes, attempts, current_password, revocations, factor_check, policy
             ),
-            profiles=ProfileService(work, current_password, confirmation, patients.record_phone, gate),
+            profiles=ProfileService(work, current_password, confirmation, email_changes, patients.record_phone, gate),
+            email_changes=email_changes,
             patients=patients,
+            patient_emails=PatientEmailService(work, revocations),
             visits=VisitService(work, clock, page_tokens),
             prescriptions=PrescriptionService(
                 work,

@@ -18,7 +18,16 @@ from server.runtime.server import SERVICES
 from tests.fixtures.cells import cells
 from tests.fixtures.proofs import control
 
-PUBLIC = {"Register", "Login", "CompleteSignIn", "RefreshToken", "ForgotPassword", "ResetPassword", "GetKeySet"}
+PUBLIC = {
+    "Register",
+    "UndoEmailChange",
+    "Login",
+    "CompleteSignIn",
+    "RefreshToken",
+    "ForgotPassword",
+    "ResetPassword",
+    "GetKeySet",
+}
 OWN_SESSIONS = {"ListSessions", "EndSession", "EndOtherSessions"}
 OWN_FACTORS = {
     *("GetSecondFactors", "EnrolTotp", "ConfirmTotp", "RemoveSecondFactor", "RenewRecoveryCodes"),
@@ -106,7 +115,7 @@ class TestEachMethod:
         ("login", {"Login", "CompleteSignIn"}),
         ("registration", {"Register"}),
         ("forgot_password", {"ForgotPassword"}),
-        ("password_reset", {"ResetPassword"}),
+        ("password_reset", {"ResetPassword", "UndoEmailChange"}),
         ("refresh", {"RefreshToken"}),
         ("prescription_creation", {"CreatePrescription"}),
         ("scan", {"ScanQrCode", "LookupPrescriptions"}),

@@ -12,6 +12,7 @@ AsyncClaim AsyncClient Claim Client Clock DispenseLine MedConnectError MemoryTok
 Tokens errors models
 """
 MODELS = """
+EmailDetachReason EmailDetachment
 AccessLogEntry AccountChanges AccountDetails AuditRecord ConfirmedTotp DispensedLine DispenseLine Dispensing
 DispensingHistoryEntry Email EmailChange EmailQueueStatus EmailStatus EndSessionsReason FoundPrescription
 FoundPrescriptions Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription
@@ -36,12 +37,13 @@ CLIENT = "auth clinical close complete_sign_in events pharmacy second_factors si
 SERVICES = {
     "auth": "audit_records change_password confirm_email create_user current_user deactivate_user end_other_sessions "
     "end_session end_user_sessions forgot_password key_set reactivate_user register reset_password sessions "
-    "update_current_user user user_sessions users verify_user",
+    "undo_email_change update_current_user user user_sessions users verify_user",
     "second_factors": "confirm_totp current enrol_totp remove renew_recovery_codes reset verify",
-    "clinical": "access_log cancel_prescription confirm_history_access create_patient create_prescription create_visit "
-    "existing_conditions medical_history my_prescriptions my_record_versions patient patient_history patients "
-    "prescription prescriptions profile qr_code qr_code_image record_versions reissue_qr_code request_history_access "
-    "send_prescription_email update_patient update_profile visits",
+    "clinical": "access_log bind_patient_email cancel_prescription confirm_history_access create_patient "
+    "create_prescription create_visit detach_patient_email existing_conditions medical_history my_prescriptions "
+    "my_record_versions patient patient_history patients prescription prescriptions profile qr_code qr_code_image "
+    "record_versions reissue_qr_code request_history_access send_prescription_email update_patient update_profile "
+    "visits",
     "pharmacy": "claim dispense history log lookup receipt reject release scan validate",
     "events": "clear_completed_emails email_queue emails emit_test_event rate_limit_usage retry_email "
     "watch_email_queue watch_emails",

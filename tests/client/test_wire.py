@@ -12,6 +12,7 @@ from medconnect.auth.v1 import audit_record_pb2, second_factor_pb2, session_pb2,
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.clinical.v1 import (
     access_log_pb2,
+    email_detachment_pb2,
     history_pb2,
     patient_pb2,
     prescription_pb2,
@@ -41,6 +42,7 @@ PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.PatientSummary, patient_pb2.PatientSummary, set()),
     (models.PatientProfile, patient_pb2.PatientProfile, set()),
     (models.Patient, patient_pb2.Patient, set()),
+    (models.EmailDetachment, email_detachment_pb2.EmailDetachment, set()),
     (models.NewPatient, clinical.CreatePatientRequest, set()),
     (models.PatientChanges, clinical.UpdatePatientRequest, {"patient_id"}),
     (models.ProfileChanges, clinical.UpdateProfileRequest, set()),
@@ -90,6 +92,7 @@ ENUMS: list[tuple[type[StrEnum], Any, str]] = [
     (models.UserStatus, user_pb2.UserStatus, "USER_STATUS_"),
     (models.Gender, patient_pb2.Gender, "GENDER_"),
     (models.PatientEmailStatus, patient_pb2.PatientEmailStatus, "PATIENT_EMAIL_STATUS_"),
+    (models.EmailDetachReason, email_detachment_pb2.EmailDetachReason, "EMAIL_DETACH_REASON_"),
     (models.PrescriptionStatus, prescription_pb2.PrescriptionStatus, "PRESCRIPTION_STATUS_"),
     (models.VisitType, visit_pb2.VisitType, "VISIT_TYPE_"),
     (models.PharmacyAction, dispensing_pb2.PharmacyAction, "PHARMACY_ACTION_"),

@@ -180,6 +180,7 @@ def test_patient_reads_and_updates_own_record(actors: Actors, patient: Actor) ->
         "version": 1,
         "createdAt": TIME,
         "updatedAt": TIME,
+        "fullEmails": False,
     }
     said = "Profile retrieved successfully"
     assert succeeded(actors, 200, said, "GET /patients/profile", patient) == {"patient": record}

@@ -21,6 +21,7 @@ PATHS: Final = {
     "GetCurrentUser": "GET /auth/profile",
     "UpdateCurrentUser": "PUT /auth/profile",
     "ConfirmEmail": "POST /auth/confirm-email",
+    "UndoEmailChange": "POST /auth/undo-email-change",
     "CreateUser": "POST /users",
     "ListUsers": "GET /users",
     "GetUser": "GET /users/{user_id}",
@@ -43,6 +44,8 @@ PATHS: Final = {
     "CreatePatient": "POST /doctors/patients",
     "GetPatient": "GET /doctors/patients/{patient_id}",
     "UpdatePatient": "PUT /doctors/patients/{patient_id}",
+    "BindPatientEmail": "POST /doctors/patients/{patient_id}/email",
+    "DetachPatientEmail": "POST /doctors/patients/{patient_id}/email/detach",
     "CreatePrescription": "POST /doctors/prescriptions",
     "ListPrescriptions": "GET /doctors/prescriptions",
     "GetPrescription": "GET /doctors/prescriptions/{prescription_id}",
@@ -85,6 +88,7 @@ PATHS: Final = {
 TAKES_STRANGERS: Final = {"Register": 400, "Login": 400, "RefreshToken": 400, "ForgotPassword": 400} | {
     "CompleteSignIn": 400,
     "ResetPassword": 400,
+    "UndoEmailChange": 400,
     "GetKeySet": 200,
 }
 """The status of a call without token and body; of every other method it is 401."""

@@ -46,6 +46,8 @@ EXPECTED: Final[dict[EmailKind, tuple[tuple[str, datetime], ...]]] = {
     EmailKind.EMAIL_CODE: ONE_TIME_CODE,
     EmailKind.EMAIL_CHANGE: (("Requested", ASKED_FOR),),
     EmailKind.ADDRESS_TAKEN: (("When", ASKED_FOR),),
+    EmailKind.EMAIL_REPLACED: (("Changed", ASKED_FOR), ("Undo the change before", MAILED_CODE_ENDS)),
+    EmailKind.EMAIL_DETACHMENT: (("Requested", ASKED_FOR),),
     EmailKind.TEST: (),
 }
 
@@ -118,7 +120,7 @@ def test_dead_code_after_partial_dispense_is_not_scannable() -> None:
     ],
 )
 def test_a_date_names_its_zone(zone: str, said: str) -> None:
-    writer = EmailRenderer(full=True, zone=ZoneInfo(zone), frontend_url="https://med.example")
+    writer = EmailRenderer(zone=ZoneInfo(zone), frontend_url="https://med.example")
     contents = replace(contents_of(EmailKind.PRESCRIPTION), prescription=PRESCRIPTION)
     for body in bodies(EmailKind.PRESCRIPTION, contents, writer):
         assert f"Valid until {said}" in body

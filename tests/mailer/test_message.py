@@ -8,12 +8,12 @@ from email.utils import format_datetime
 
 import pytest
 
+from server.mailer.entities import EmailDetail
 from server.mailer.message import POLICY, RenderedEmail, build_message, picture_id, sender_domain
-from server.mailer.rendering import EmailRenderer
 from server.outbox.entities import EmailKind
 from server.qr import picture
 from tests.fixtures.emails import parsed
-from tests.fixtures.rendered_emails import FULL, HOSTILE, MAIL, MINIMAL, SENDER, contents_of, spoken_by
+from tests.fixtures.rendered_emails import FULL, HOSTILE, MAIL, SENDER, contents_of, spoken_by
 
 PNG = picture.png("MC1.one." + "a" * 91)
 SENDERS = (SENDER, "Hôpital Saint-Éloi, Service des Ordonnances <no-reply@hospital.example>", "a@b.example")
@@ -67,11 +67,12 @@ def both(sender: str, to: str, rendered: RenderedEmail, png: bytes | None) -> tu
     return list(seen(built)), list(seen(from_the_library(sender, to, rendered, png)))
 
 
-@pytest.mark.parametrize("renderer", [FULL, MINIMAL], ids=["full", "minimal"])
+@pytest.mark.parametrize("detail", EmailDetail)
 @pytest.mark.parametrize("kind", EmailKind)
-def test_every_kind_is_parsed_as_the_librarys_message(kind: EmailKind, renderer: EmailRenderer) -> None:
+def test_every_kind_is_parsed_as_the_librarys_message(kind: EmailKind, detail: EmailDetail) -> None:
     png = PNG if kind is EmailKind.PRESCRIPTION else None
-    ours, theirs = both(SENDER, MAIL.recipient, renderer.write(kind, contents_of(kind)), png)
+    letter = FULL.write(kind, replace(contents_of(kind), detail=detail))
+    ours, theirs = both(SENDER, MAIL.recipient, letter, png)
     assert ours == theirs
     assert len(ours) == (6 if png else 4)
 

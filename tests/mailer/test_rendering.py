@@ -9,6 +9,7 @@ import pytest
 from server.auth.entities import UserStatus
 from server.clinical.entities import PrescriptionStatus
 from server.clinical.services.qr_issuer import QrIssuer
+from server.mailer.entities import EmailDetail
 from server.mailer.qr_codes import qr_text
 from server.mailer.rendering import EmailRenderer, TemplateData
 from server.outbox.entities import EmailKind
@@ -20,7 +21,6 @@ from tests.fixtures.rendered_emails import (
     CODES,
     DOCTOR_USER,
     FULL,
-    MINIMAL,
     NOW,
     PATIENT,
     PRESCRIPTION,
@@ -80,8 +80,12 @@ An administrator verifies your licence number first. Until then, you can
 only sign in. Afterwards, you can keep patient records, record visits,
 and write prescriptions.
 
-Your account has no password yet. Choose one here to sign in:
+Your account has no password yet. Choose one here to sign in; that also
+confirms that this address is yours:
 https://med.example/#/set-password
+
+If you do not expect an account, this email was meant for another person:
+do not choose a password. You can ignore this email.
 """
 
 DISPENSED_TEXT = """\
@@ -131,7 +135,7 @@ def test_html_part_matches_the_text_part(kind: EmailKind) -> None:
     facts = [
         line.partition(":")[2].strip() for line in rendered.text.splitlines() if line.startswith("  ") and ":" in line
     ]
-    assert len(facts) >= 3
+    assert len(facts) >= 2
     assert [fact for fact in facts if fact not in rendered.html] == []
 
 
@@ -171,7 +175,8 @@ def test_email_about_an_address_goes_to_that_address() -> None:
 @control("S59")
 @pytest.mark.parametrize("kind", [EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED])
 def test_minimal_emails_omit_diagnosis_medicine_and_reason(kind: EmailKind) -> None:
-    full, minimal = FULL.write(kind, contents_of(kind)), MINIMAL.write(kind, contents_of(kind))
+    contents = contents_of(kind)
+    full, minimal = FULL.write(kind, contents), FULL.write(kind, replace(contents, detail=EmailDetail.MINIMAL))
     for canary in ("Acute sinusitis", "Amoxicillin", "500 mg"):
         assert canary not in minimal.text + minimal.html
     assert "Amoxicillin" in full.text
@@ -179,8 +184,28 @@ def test_minimal_emails_omit_diagnosis_medicine_and_reason(kind: EmailKind) -> N
     assert PRESCRIPTION.number in minimal.text
 
 
+@pytest.mark.parametrize("kind", [EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED])
+def test_email_to_unconfirmed_address_reveals_only_the_number(kind: EmailKind) -> None:
+    """A mistyped address may be a stranger's: neither the patient, the doctor, the pharmacy nor the event is named."""
+    contents = replace(contents_of(kind), detail=EmailDetail.CODE, knows_recipient=False)
+    letter = FULL.write(kind, contents)
+    seen = f"{letter.subject}\n{letter.text}\n{letter.html}"
+    assert PRESCRIPTION.number in letter.subject
+    assert PRESCRIPTION.number in letter.text
+    people = (PATIENT.full_name, PATIENT.reference_number, PRESCRIPTION.doctor_name, "Corner Pharmacy")
+    for revealing in (*people, "Acute sinusitis", "Amoxicillin", "500 mg", "Wrong dose", "cancel", "reject"):
+        assert revealing not in seen
+
+
+def test_invitation_names_neither_patient_nor_number() -> None:
+    contents = replace(contents_of(EmailKind.WELCOME), invited=True, knows_recipient=False)
+    letter = FULL.write(EmailKind.WELCOME, contents)
+    for revealing in (PATIENT.full_name, PATIENT.reference_number, "Patient"):
+        assert revealing not in letter.text + letter.html
+
+
 def test_times_are_in_the_hospitals_zone() -> None:
-    writer = EmailRenderer(full=True, zone=ZoneInfo("Asia/Tokyo"), frontend_url="https://med.example")
+    writer = EmailRenderer(zone=ZoneInfo("Asia/Tokyo"), frontend_url="https://med.example")
     assert (
         "Valid until:   26 December 2026, 19:30 JST"
         in writer.write(EmailKind.PRESCRIPTION, prescription_contents()).text

@@ -18,12 +18,14 @@ REAL: Final = frozenset(
     {
         *("patientId", "prescriptionId", "visitId", "userId", "emailId", "itemId", "sessionId"),
         *("qrCode", "referenceNumber", "otpCode", "refreshToken", "version"),
-        *("challenge", "code", "factorId"),
+        *("challenge", "code", "factorId", "token"),
     }
 )
 """The fields whose value must exist in the instance."""
 REAL_TOO: Final[Mapping[str, frozenset[str]]] = {
-    **dict.fromkeys(("Register", "CreateUser", "CreatePatient", "Login", "ResetPassword"), frozenset({"email"})),
+    **dict.fromkeys(
+        ("Register", "CreateUser", "CreatePatient", "BindPatientEmail", "Login", "ResetPassword"), frozenset({"email"})
+    ),
     "ListPatients": frozenset({"search"}),
 }
 """More such fields by method, including those whose value must not exist yet."""

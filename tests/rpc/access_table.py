@@ -64,6 +64,7 @@ GetKeySet              -          +  +  +  +  +  +  +  +  +  +  +  +
 GetCurrentUser         -          U  +  o  o  o  o  o  o  o  o  o  U
 UpdateCurrentUser      -          U  +  o  o  o  o  o  o  o  o  o  U
 ConfirmEmail           -          U  +  o  o  o  o  o  o  o  o  o  U
+UndoEmailChange        -          +  +  +  +  +  +  +  +  +  +  +  +
 CreateUser             -          U  P  P  P  P  P  P  P  P  P  +  U
 ListUsers              -          U  P  P  P  P  P  P  P  P  P  +  U
 GetUser                -          U  P  P  P  P  P  P  P  P  P  +  U
@@ -85,6 +86,8 @@ ListPatients           -          U  P  P  +  +  V  P  P  P  P  P  U
 CreatePatient          -          U  P  P  +  +  V  P  P  P  P  P  U
 GetPatient             -          U  P  P  +  +  V  P  P  P  P  P  U
 UpdatePatient          -          U  P  P  +  +  V  P  P  P  P  P  U
+BindPatientEmail       -          U  P  P  +  +  V  P  P  P  P  P  U
+DetachPatientEmail     -          U  P  P  +  +  V  P  P  P  P  P  U
 CreatePrescription     -          U  P  P  +  +  V  P  P  P  P  P  U
 CreatePrescription     own_visit  U  P  P  +  N  V  P  P  P  P  P  U
 CreateMedicalVisit     -          U  P  P  +  +  V  P  P  P  P  P  U

@@ -8,7 +8,8 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import second_factor_pb2 as factors
 from medconnect.auth.v1 import session_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
-from medconnect.clinical.v1 import patient_pb2, visit_pb2
+from medconnect.clinical.v1 import email_detachment_pb2, patient_pb2, visit_pb2
+from medconnect.clinical.v1 import patient_email_service_pb2 as patient_emails
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
@@ -97,6 +98,14 @@ def _verify_user(stage: SignedInStage) -> Message:
     return auth.VerifyUserRequest(user_id=stage.actors.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
 
 
+def _record(stage: SignedInStage, email: str | None = None) -> str:
+    """Returns the id of a new record, with the email address if one is given."""
+    request = clinical.CreatePatientRequest(
+        email=email, full_name="Nora New", date_of_birth="1990-05-01", gender=patient_pb2.GENDER_FEMALE
+    )
+    return stage.actors.clinical.CreatePatient(request, metadata=stage["DO"].metadata).patient.id
+
+
 _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     "Register": lambda _: auth.RegisterRequest(email=new_email(), password=PASSWORD, full_name="Nils New"),
     "Login": lambda stage: auth.LoginRequest(email=stage.lodger.email, password=PASSWORD),
@@ -111,6 +120,7 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     "UpdateCurrentUser": _plain(auth.UpdateCurrentUserRequest, phone="+49 30 4711"),
     "ForgotPassword": lambda stage: auth.ForgotPasswordRequest(email=stage.lodger.email),
     "ResetPassword": _reset_password,
+    "UndoEmailChange": lambda stage: auth.UndoEmailChangeRequest(token=stage.actors.undo_token()),
     "ChangePassword": _plain(auth.ChangePasswordRequest, current_password=PASSWORD, new_password=PASSWORD),
     "GetKeySet": _plain(auth.GetKeySetRequest),
     "GetUser": lambda stage: auth.GetUserRequest(user_id=stage["PO"].user_id),
@@ -138,6 +148,12 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     "GetPatient": lambda stage: clinical.GetPatientRequest(patient_id=stage["PO"].patient_id),
     "UpdatePatient": lambda stage: clinical.UpdatePatientRequest(
         patient_id=stage["PO"].patient_id, address="1 New Street"
+    ),
+    "BindPatientEmail": lambda stage: patient_emails.BindPatientEmailRequest(
+        patient_id=_record(stage), email=new_email()
+    ),
+    "DetachPatientEmail": lambda stage: patient_emails.DetachPatientEmailRequest(
+        patient_id=_record(stage, email=new_email()), reason=email_detachment_pb2.EMAIL_DETACH_REASON_WRONG_ADDRESS
     ),
     "CreatePrescription": _create_prescription,
     "CreateMedicalVisit": _create_visit,

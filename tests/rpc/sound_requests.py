@@ -8,7 +8,8 @@ from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import session_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
-from medconnect.clinical.v1 import patient_pb2, visit_pb2
+from medconnect.clinical.v1 import email_detachment_pb2, patient_pb2, visit_pb2
+from medconnect.clinical.v1 import patient_email_service_pb2 as patient_emails
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
@@ -49,10 +50,10 @@ class World:
         self.record_id = self.record()
         self.visit_id = self._visit(self.patient.patient_id, actors.doctor)
 
-    def record(self) -> str:
-        """Returns the id of a new patient record without an account."""
+    def record(self, email: str | None = None) -> str:
+        """Returns the id of a new patient record, without an account unless an email address is given."""
         request = clinical.CreatePatientRequest(
-            full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
+            email=email, full_name="Nora Noaddress", date_of_birth="1990-02-28", gender=patient_pb2.GENDER_FEMALE
         )
         return self.actors.clinical.CreatePatient(request, metadata=self.actors.doctor.metadata).patient.id
 
@@ -253,13 +254,19 @@ def _dispense(world: World) -> pharmacy.DispensePrescriptionRequest:
 
 def _updates_of_record(world: World) -> tuple[Message, ...]:
     update = clinical.UpdatePatientRequest
-    record_id = world.record()
-    given = {"full_name": "Nora Newname", "email": new_email(), "version": 1, **DETAILS}
+    email = new_email()
+    record_id = world.record(email)
+    given = {"full_name": "Nora Newname", "email": email, "version": 1, **DETAILS}
     return update(patient_id=record_id, **given), update(patient_id=record_id, clear=["phone", "allergies"], version=2)
 
 
+def _detachments(world: World) -> tuple[Message, ...]:
+    detach, reason = patient_emails.DetachPatientEmailRequest, email_detachment_pb2.EMAIL_DETACH_REASON_MAILBOX_LOST
+    return (detach(patient_id=world.record(new_email()), reason=reason),)
+
+
 def _updates_of_profile(world: World) -> tuple[Message, ...]:
-    given = {name: value for name, value in DETAILS.items() if name != "existing_conditions"}
+    given = {name: value for name, value in DETAILS.items() if name != "existing_conditions"} | {"full_emails": True}
     update = clinical.UpdateProfileRequest
     version = world.version(world.patient.patient_id)
     return update(version=version, **given), update(version=version + 1, clear=["phone", "allergies"])
@@ -288,6 +295,7 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "ChangePassword": lambda w: Sound(w.actors.new_patient(), (_change_password(w),)),
     "UpdateCurrentUser": _updates_of_account,
     "ConfirmEmail": _confirmation,
+    "UndoEmailChange": lambda w: Sound(None, (auth.UndoEmailChangeRequest(token=w.actors.undo_token()),)),
     "DeactivateUser": lambda w: Sound(
         w.actors.admin, (auth.DeactivateUserRequest(user_id=w.actors.new_patient().user_id),)
     ),
@@ -297,6 +305,10 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "CreateUser": lambda w: Sound(w.actors.admin, _accounts(auth.CreateUserRequest)),
     "VerifyUser": lambda w: Sound(w.actors.admin, (_unverified(w),)),
     "CreatePatient": lambda w: Sound(w.actors.doctor, (_new_patient(w),)),
+    "BindPatientEmail": lambda w: Sound(
+        w.actors.doctor, (patient_emails.BindPatientEmailRequest(patient_id=w.record(), email=new_email()),)
+    ),
+    "DetachPatientEmail": lambda w: Sound(w.actors.doctor, _detachments(w)),
     "UpdatePatient": lambda w: Sound(w.actors.doctor, _updates_of_record(w)),
     "CreatePrescription": lambda w: Sound(w.actors.doctor, (_prescription(w),)),
     "CancelPrescription": lambda w: Sound(

@@ -28,7 +28,12 @@ KINDS = {
     "visit",
 }
 """The kinds of objects; a refusal names them as a success does."""
-GIVEN_REASONS = {"EndUserSessions": "DEVICE_LOST", "UpdatePatient": "address", "UpdateProfile": "address"}
+GIVEN_REASONS = {
+    "EndUserSessions": "DEVICE_LOST",
+    "DetachPatientEmail": "WRONG_ADDRESS",
+    "UpdatePatient": "address",
+    "UpdateProfile": "address",
+}
 """The reasons that callers give, and the changed fields, which the records of successes contain."""
 OF_STRANGERS = {"Register", "Login", "CompleteSignIn", "ResetPassword"}
 """They sign in, or act by an emailed code: a caller without a token acts in the account that the call is about."""

@@ -30,12 +30,19 @@ def sender(instance: RunningInstance) -> Sender:
 
 
 @pytest.fixture
-def patient(actors: Actors) -> patient_pb2.Patient:
-    """Returns a patient with an address, recorded by the doctor."""
+def invited(actors: Actors) -> patient_pb2.Patient:
+    """Returns a patient with an address, recorded by the doctor; the owner of the address has not confirmed it."""
     request = clinical.CreatePatientRequest(
         email=new_email(), full_name="María Núñez", date_of_birth="1984-02-29", gender=patient_pb2.GENDER_FEMALE
     )
     return actors.clinical.CreatePatient(request, metadata=actors.doctor.metadata).patient
+
+
+@pytest.fixture
+def patient(actors: Actors, invited: patient_pb2.Patient) -> patient_pb2.Patient:
+    """Returns a patient, recorded by the doctor, who has confirmed the address."""
+    actors.confirm_mailbox(invited.email)
+    return invited
 
 
 def picture(mail: EmailMessage) -> tuple[str, bytes]:
@@ -45,11 +52,30 @@ def picture(mail: EmailMessage) -> tuple[str, bytes]:
     return part["Content-ID"].strip("<>"), part.get_content()
 
 
-def test_a_patient_whom_a_doctor_records_is_welcomed(patient: patient_pb2.Patient, sender: Sender) -> None:
-    mail = sender.wait(patient.email, "Welcome")
+def test_recorded_patient_is_invited_without_being_named(invited: patient_pb2.Patient, sender: Sender) -> None:
+    mail = sender.wait(invited.email, "Welcome")
     for subtype in ("plain", "html"):
-        assert "María Núñez" in body(mail, subtype)
-        assert patient.email in body(mail, subtype)
+        assert "María Núñez" not in body(mail, subtype)
+        assert invited.reference_number not in body(mail, subtype)
+        assert invited.email in body(mail, subtype)
+
+
+def test_stranger_at_a_mistyped_address_learns_only_the_number(
+    actors: Actors, invited: patient_pb2.Patient, sender: Sender
+) -> None:
+    """The QR code is encrypted, so that it tells a reader without the key nothing."""
+    written = actors.prescribe(invited.id, 20)
+    mail = sender.wait(invited.email, written.prescription_number)
+    for subtype in ("plain", "html"):
+        words = body(mail, subtype)
+        for revealing in ("María", invited.reference_number, "Sinusitis", "Medicine 0", "Sam Staff"):
+            assert revealing not in words
+    assert picture(mail)[1]
+    cancel = clinical.CancelPrescriptionRequest(prescription_id=written.id, reason="Allergy found")
+    actors.clinical.CancelPrescription(cancel, metadata=actors.doctor.metadata)
+    news = sender.wait(invited.email, f"News about prescription {written.prescription_number}")
+    assert "Allergy" not in body(news, "plain")
+    assert "cancel" not in body(news, "plain").lower()
 
 
 def test_prescription_email_has_number_and_scannable_code(
@@ -99,6 +125,7 @@ def test_of_a_rejection_patient_and_doctor_are_told_why(
     actors: Actors, patient: patient_pb2.Patient, sender: Sender
 ) -> None:
     doctor = actors.new_doctor()
+    actors.confirm_mailbox(doctor.email)
     written = actors.prescribe(patient.id, doctor=doctor)
     look = pharmacy.LookupPrescriptionsRequest(reference_number=written.prescription_number)
     actors.pharmacy.LookupPrescriptions(look, metadata=actors.pharmacist.metadata)

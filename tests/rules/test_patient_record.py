@@ -50,6 +50,7 @@ NEW_VALUES: dict[str, Any] = {
     "insurance_number": "B-2",
     "allergies": ("Nuts", "Latex"),
     "existing_conditions": ("Gout",),
+    "full_emails": True,
 }
 
 

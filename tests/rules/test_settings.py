@@ -108,6 +108,7 @@ def test_production_confirms_addresses_unless_disabled(monkeypatch: pytest.Monke
         ("SMTP_PORT", "mail"),
         ("SMTP_SECURITY", "ssl"),
         ("EMAIL_DETAIL", "some"),
+        ("EMAIL_UNCONFIRMED", "all"),
         ("RATE_LIMIT_FACTOR", "0"),
         ("RATE_LIMITS", "login"),
         ("RATE_LIMITS", "login=many"),

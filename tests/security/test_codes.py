@@ -124,7 +124,7 @@ def test_no_secret_travels_in_a_path_or_a_query(name: str) -> None:
 def test_the_sweep_recognises_secrets() -> None:
     names = {field.name for rpc in RPCS.values() for field in rpc.descriptor.input_type.fields}
     secrets = {"otp_code", "password", "new_password", "current_password", "refresh_token", "qr_code"}
-    secrets |= {"code", "second_factor_code"}
+    secrets |= {"code", "second_factor_code", "token"}
     assert {name for name in names if SECRETS.search(name)} == secrets | NO_SECRET
 
 

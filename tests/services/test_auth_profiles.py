@@ -93,7 +93,9 @@ async def test_new_address_applies_after_code_and_old_one_is_notified(auth: Auth
     with pytest.raises(OtpInvalid):
         await confirm(auth, user, f"{(int(code) + 1) % 10**6:06d}")
     confirmed = await confirm(auth, user, code)
-    assert confirmed == replace(waiting, email=NEW, new_email="")
+    assert confirmed.email_confirmed_at is not None
+    assert confirmed == replace(waiting, email=NEW, new_email="", email_confirmed_at=confirmed.email_confirmed_at)
+    assert await mails(auth) == [("email_change", user.email), ("email_code", NEW), ("email_replaced", user.email)]
     assert (await auth.sessions.login(NEW, PASSWORD)).user == confirmed
     with pytest.raises(OtpInvalid):
         await confirm(auth, confirmed, code)

@@ -209,32 +209,6 @@ async def test_of_two_updates_of_one_version_the_second_is_refused(clinic: Clini
     assert (await clinic.patients.get(clinic.paula.id)).phone == "+49 3333"
 
 
-async def test_an_address_can_be_added_once_and_opens_the_account(clinic: Clinic) -> None:
-    updated = await clinic.patients.update(
-        clinic.doctor, clinic.quiet.id, "Quentin@Example.org", PatientChange(full_name="Quentin Q")
-    )
-    assert (updated.email, updated.version) == ("quentin@example.org", 2)
-    opened = await account(clinic, updated)
-    assert (opened["full_name"], opened["email"], opened["role"]) == ("Quentin Q", "quentin@example.org", "patient")
-    assert [
-        tuple(row)
-        for row in await clinic.execute("SELECT kind FROM emails WHERE recipient_id = :id", id=updated.user_id)
-    ] == [("welcome",)]
-    same = await clinic.patients.update(clinic.doctor, clinic.quiet.id, "quentin@example.org", PatientChange())
-    assert same.user_id == updated.user_id
-    with pytest.raises(ValidationFailed) as refused:
-        await clinic.patients.update(clinic.doctor, clinic.quiet.id, "other@example.org", PatientChange())
-    assert refused.value.violations[0].field == "email"
-
-
-async def test_an_address_that_is_taken_changes_nothing(clinic: Clinic) -> None:
-    with pytest.raises(EmailTaken):
-        await clinic.patients.update(
-            clinic.doctor, clinic.quiet.id, "paula@example.org", PatientChange(phone="+49 3333")
-        )
-    assert await clinic.patients.get(clinic.quiet.id) == clinic.quiet
-
-
 async def test_patient_reads_and_updates_own_record(clinic: Clinic) -> None:
     assert await clinic.patients.profile(clinic.paula_caller) == clinic.paula
     after = await clinic.patients.update_profile(clinic.paula_caller, PatientChange(address="There 2", version=1))

@@ -17,7 +17,7 @@ from server.clinical.services.qr_pictures import QrPictures
 from server.db.unit_of_work import UnitOfWork
 from server.mailer.composer import EmailComposer
 from server.mailer.delivery import Delivery
-from server.mailer.entities import ClaimedEmail, QueueStatus
+from server.mailer.entities import ClaimedEmail, EmailDetail, QueueStatus
 from server.mailer.rendering import EmailRenderer
 from server.mailer.storage.queue import EmailQueue
 from server.mailer.transport import SmtpMailer
@@ -49,10 +49,21 @@ async def sink() -> AsyncIterator[MailSink]:
 
 @pytest.fixture
 def composer(queue: UnitOfWork) -> Iterator[EmailComposer]:
-    renderer = EmailRenderer(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
+    letters = EmailRenderer(zone=ZoneInfo("UTC"), frontend_url="https://med.example")
     with ThreadPoolExecutor(1) as executor:
         codes, pictures = QrIssuer(QR_KEYS, timedelta(days=7)), QrPictures(executor)
-        yield EmailComposer(queue, renderer, codes, pictures, executor, "MedConnect <no-reply@hospital.example>", SEAL)
+        sender = "MedConnect <no-reply@hospital.example>"
+        yield EmailComposer(
+            queue,
+            letters,
+            codes,
+            pictures,
+            executor,
+            sender,
+            SEAL,
+            detail=EmailDetail.FULL,
+            writes_unconfirmed=True,
+        )
 
 
 async def add_code_mail(queue: UnitOfWork, *, good_for: str = "10 min", sealed_for: UUID | None = None) -> UUID:

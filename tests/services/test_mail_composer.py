@@ -20,7 +20,7 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import UnitOfWork
 from server.errors import RecipientDeactivated
 from server.mailer.composer import EmailComposer
-from server.mailer.entities import ClaimedEmail
+from server.mailer.entities import ClaimedEmail, EmailDetail
 from server.mailer.rendering import EmailRenderer
 from server.mailer.storage.queue import EmailQueue
 from server.outbox.entities import EmailKind, NewEmail
@@ -33,11 +33,19 @@ from tests.fixtures.pharmacy import QR_KEYS, PharmacyPeople, Written, open_pharm
 
 @pytest.fixture
 def composer(work: UnitOfWork) -> Iterator[EmailComposer]:
-    renderer = EmailRenderer(full=True, zone=ZoneInfo("UTC"), frontend_url="https://med.example")
+    letters = EmailRenderer(zone=ZoneInfo("UTC"), frontend_url="https://med.example")
     with ThreadPoolExecutor(1) as executor:
         codes = QrIssuer(QR_KEYS, timedelta(days=7))
         yield EmailComposer(
-            work, renderer, codes, QrPictures(executor), executor, "MedConnect <no-reply@hospital.example>", SEAL
+            work,
+            letters,
+            codes,
+            QrPictures(executor),
+            executor,
+            "MedConnect <no-reply@hospital.example>",
+            SEAL,
+            detail=EmailDetail.FULL,
+            writes_unconfirmed=False,
         )
 
 

@@ -34,6 +34,7 @@ THINGS = (
     INSERT INTO one_time_codes (id, user_id, purpose, session_id, code_hash, created_at, expires_at)
     VALUES (:id, :user, 'history_access', :id, 'x', now() - CAST(:old AS interval), now())
     """,
+    "INSERT INTO former_emails VALUES (:hash, :user, 'a@example.org', now(), now() - CAST(:old AS interval))",
     "INSERT INTO sign_in_counters VALUES (:hash, '', 1, now(), NULL, now() - CAST(:old AS interval))",
     """
     INSERT INTO rate_limit_buckets
@@ -59,7 +60,7 @@ async def run(tx: Transaction, statement: str, **values: Any) -> None:
 
 AFTER_A_DAY = {
     *("refresh tokens", "one-time codes", "sessions", "rate limits", "idempotency keys"),
-    *("sign-in challenges", "unconfirmed second factors"),
+    *("sign-in challenges", "unconfirmed second factors", "former email addresses"),
 }
 
 

@@ -1,6 +1,7 @@
 """Tests that the migrations lead to the tables, and back."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -32,6 +33,8 @@ CATALOGUE = """
 
 [NAMES] = (path.name[:4] for path in VERSIONS if path.name.endswith("_names_at_the_time.py"))
 BEFORE_NAMES: Final = f"{int(NAMES) - 1:04}"
+[MAILBOXES] = (path.read_text() for path in VERSIONS if path.name.endswith("_confirmed_mailboxes.py"))
+[BEFORE_MAILBOXES] = re.findall(r'down_revision = "(\d+)"', MAILBOXES)
 FIRST: Final = UUID(int=1)
 SECOND: Final = UUID(int=2)
 AN_ACCOUNT: Final = """
@@ -50,7 +53,27 @@ ITS_TOKENS: Final = """
     INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at)
     SELECT sha256(n::text::bytea), '{session_id}', now() - n * interval '20 min', now() FROM generate_series(1, 3) n
 """
+A_HELD_EMAIL: Final = """
+    INSERT INTO emails (id, kind, recipient_id, recipient, due_at)
+    VALUES ('{id}', 'welcome', '{id}', 'a@example.org', 'infinity')
+"""
 RENAME: Final = "UPDATE users SET full_name = '{name}'"
+
+
+async def test_addresses_with_a_password_count_as_confirmed(database_url: str) -> None:
+    """Nothing is lost downwards either: an account without an address gets one, and held emails become due."""
+    await schema.downgrade(database_url, BEFORE_MAILBOXES)
+    for user_id in (FIRST, SECOND):
+        await fetch(database_url, AN_ACCOUNT.format(user_id=user_id, name="Paula"))
+    await fetch(database_url, f"UPDATE users SET password_hash = 'x' WHERE id = '{FIRST}'")  # noqa: S608
+    await schema.upgrade(database_url)
+    confirmed = "SELECT id FROM users WHERE email_confirmed_at IS NOT NULL"
+    assert await fetch(database_url, confirmed) == [(FIRST,)]
+    await fetch(database_url, f"UPDATE users SET email = NULL, status = 'deactivated' WHERE id = '{SECOND}'")  # noqa: S608
+    await fetch(database_url, A_HELD_EMAIL.format(id=FIRST))
+    await schema.downgrade(database_url, BEFORE_MAILBOXES)
+    assert await fetch(database_url, "SELECT count(*) FROM users WHERE email IS NULL") == [(0,)]
+    assert await fetch(database_url, "SELECT due_at < 'infinity' FROM emails") == [(True,)]
 
 
 async def catalogue(url: str) -> set[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from tests.web.conftest import Windows
 
 ROOT: Final = Path(__file__).parents[2]
 ROUTE: Final = re.compile(r'path: "(?P<path>[^"]+)".*module: "(?P<module>\w+)/')
-EVERYBODY: Final = ("/sign-in", "/register", "/set-password")
+EVERYBODY: Final = ("/sign-in", "/register", "/set-password", f"/undo-email-change/{'k' * 43}")
 ADDRESSES: Final = {
     "patient": ("/prescriptions", "/prescriptions/{open}", "/history", "/access-log", "/profile", "/account"),
     "doctor": (
@@ -22,6 +22,7 @@ ADDRESSES: Final = {
             "/patients/new",
             "/patients/{patient}",
             "/patients/{patient}/edit",
+            "/patients/{patient}/email",
             "/patients/{patient}/history",
             "/patients/{patient}/versions",
         ),

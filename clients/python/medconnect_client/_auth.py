@@ -101,6 +101,13 @@ class AsyncAuth:
         answer = await self._calls.unary(pb.ConfirmEmailRequest(otp_code=otp_code), pb.ConfirmEmailResponse)
         return read(User, answer.user)
 
+    async def undo_email_change(self, token: str) -> None:
+        """Gives an account its former address back, with the token of the email about the change.
+
+        Raises EmailTaken, and InvalidArgument for a token that is wrong, used or expired.
+        """
+        await self._calls.unary(pb.UndoEmailChangeRequest(token=token), pb.UndoEmailChangeResponse)
+
     async def create_user(self, account: AccountDetails, *, idempotency_key: str | None = None) -> NewAccount:
         """Creates a verified account for another person (admins). Raises ValidationFailed, EmailTaken."""
         request = filled(pb.CreateUserRequest, account)

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, date, datetime
 
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
+from medconnect.clinical.v1 import patient_email_service_pb2 as emails
 
 from medconnect_client._calls import Calls
 from medconnect_client._wire import filled, read
 from medconnect_client.models import (
     AccessLogEntry,
+    EmailDetachReason,
     HistoryEntry,
     MedicalVisit,
     NewPatient,
@@ -58,10 +60,30 @@ class AsyncClinical:
         """Updates the given fields of a patient record (doctors).
 
         Replacing or removing an allergy or a condition requires `changes.version`, the version that was read. Raises
-        NotFound, ValidationFailed, VersionConflict, EmailTaken.
+        NotFound, ValidationFailed, VersionConflict.
         """
         request = filled(pb.UpdatePatientRequest, changes, patient_id=patient_id)
         answer = await self._calls.unary(request, pb.UpdatePatientResponse, key=idempotency_key)
+        return read(Patient, answer.patient)
+
+    async def bind_patient_email(self, patient_id: str, email: str, *, idempotency_key: str | None = None) -> Patient:
+        """Binds an email address to a record without one, and invites its owner (doctors).
+
+        Raises NotFound, EmailTaken, and FailedPrecondition if the record has an address.
+        """
+        request = emails.BindPatientEmailRequest(patient_id=patient_id, email=email)
+        answer = await self._calls.unary(request, emails.BindPatientEmailResponse, key=idempotency_key)
+        return read(Patient, answer.patient)
+
+    async def detach_patient_email(
+        self, patient_id: str, reason: EmailDetachReason, *, idempotency_key: str | None = None
+    ) -> Patient:
+        """Detaches a wrong email address and closes its account (doctors); a confirmed one needs a second doctor.
+
+        If `email_detachment` is set in the result, the second doctor is awaited. Raises NotFound, PatientHasNoEmail.
+        """
+        request = filled(emails.DetachPatientEmailRequest, patient_id=patient_id, reason=reason)
+        answer = await self._calls.unary(request, emails.DetachPatientEmailResponse, key=idempotency_key)
         return read(Patient, answer.patient)
 
     async def create_prescription(

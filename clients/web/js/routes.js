@@ -10,6 +10,7 @@ export const routes = [
   { path: "/sign-in", title: "Sign in", module: "account/sign_in.js" },
   { path: "/register", title: "Create an account", module: "account/register.js" },
   { path: "/set-password", title: "Set a password", module: "account/set_password.js" },
+  { path: "/undo-email-change/:token", title: "Undo a change of address", module: "account/undo_email_change.js" },
   { path: "/account", title: "Your account", module: "account/account.js", roles: everyRole },
 
   { path: "/prescriptions", title: "Your prescriptions", nav: "Prescriptions", module: "patient/prescriptions.js", roles: ["patient"] },
@@ -22,6 +23,7 @@ export const routes = [
   { path: "/patients/new", title: "New patient", module: "doctor/new_patient.js", roles: ["doctor"] },
   { path: "/patients/:id", title: "Patient", module: "doctor/patient.js", roles: ["doctor"] },
   { path: "/patients/:id/edit", title: "Edit record", module: "doctor/edit_patient.js", roles: ["doctor"] },
+  { path: "/patients/:id/email", title: "Email address", module: "doctor/email_address.js", roles: ["doctor"] },
   { path: "/patients/:id/history", title: "Medical history", module: "doctor/history.js", roles: ["doctor"] },
   { path: "/patients/:id/versions", title: "Changes of the record", module: "doctor/record_versions.js", roles: ["doctor"] },
   { path: "/patients/:id/visit", title: "New visit", module: "doctor/new_visit.js", roles: ["doctor"] },

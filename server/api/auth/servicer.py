@@ -11,6 +11,7 @@ from server.api.access_log import mapping as audit_mapping
 from server.api.auth import mapping
 from server.api.wire import page_request, read_uuid
 from server.auth.services.accounts import AccountService
+from server.auth.services.email_changes import EmailChangeService
 from server.auth.services.open_sessions import OpenSessionService
 from server.auth.services.passwords import PasswordService
 from server.auth.services.profiles import ProfileService
@@ -31,6 +32,7 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         open_sessions: OpenSessionService,
         passwords: PasswordService,
         profiles: ProfileService,
+        email_changes: EmailChangeService,
         access_tokens: AccessTokens,
         audit: AuditService,
     ) -> None:
@@ -39,6 +41,7 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         self._open_sessions = open_sessions
         self._passwords = passwords
         self._profiles = profiles
+        self._email_changes = email_changes
         self._access_tokens = access_tokens
         self._audit = audit
 
@@ -102,6 +105,10 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
     async def ConfirmEmail(self, request: pb.ConfirmEmailRequest, context: Context) -> pb.ConfirmEmailResponse:
         user = await self._profiles.confirm_email(current_caller(), request.otp_code)
         return pb.ConfirmEmailResponse(user=mapping.user_message(user))
+
+    async def UndoEmailChange(self, request: pb.UndoEmailChangeRequest, context: Context) -> pb.UndoEmailChangeResponse:
+        await self._email_changes.undo(request.token)
+        return pb.UndoEmailChangeResponse()
 
     async def CreateUser(self, request: pb.CreateUserRequest, context: Context) -> pb.CreateUserResponse:
         opened = await self._accounts.create_user(mapping.application(request))

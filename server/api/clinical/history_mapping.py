@@ -6,7 +6,8 @@ from medconnect.clinical.v1 import clinical_service_pb2 as pb
 from medconnect.clinical.v1 import prescription_pb2, record_version_pb2
 
 from server.api.access_log.mapping import ROLE_NUMBERS
-from server.api.clinical.mapping import GENDER_NUMBERS, fill_patient_prescription, fill_prescription, fill_visit
+from server.api.clinical.mapping import fill_patient_prescription, fill_prescription, fill_visit
+from server.api.clinical.patient_mapping import GENDER_NUMBERS
 from server.api.wire import date_text, fill_page, timestamp
 from server.clinical.entities import HistoryEntry, Prescription, RecordVersion
 from server.clinical.services.histories import OwnHistory

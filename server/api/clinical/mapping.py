@@ -4,22 +4,17 @@ What lists contain is filled in place, by functions called `fill_…`: a message
 which would more than double the cost of a list.
 """
 
-from typing import Any, Final
 from uuid import UUID
 
-from google.protobuf.message import Message
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
-from medconnect.clinical.v1 import patient_pb2, prescription_pb2, visit_pb2
+from medconnect.clinical.v1 import prescription_pb2, visit_pb2
 
-from server.api.wire import date_text, enum_pair, fill_page, fill_timestamp, read_date, read_uuid, timestamp
+from server.api.clinical import patient_mapping
+from server.api.wire import enum_pair, fill_page, fill_timestamp, read_date, read_uuid, timestamp
 from server.clinical.entities import (
     NewPrescription,
     NewPrescriptionItem,
     NewVisit,
-    Patient,
-    PatientChange,
-    PatientEmailStatus,
-    PatientSummary,
     Prescription,
     PrescriptionItem,
     PrescriptionStatus,
@@ -29,92 +24,10 @@ from server.clinical.entities import (
 )
 from server.clinical.services.qr_codes import ShownQrCode
 from server.pagination import Page
-from server.patient_details import Gender
 from server.qr import picture
 
 STATUS_NUMBERS, STATUSES = enum_pair(prescription_pb2.PrescriptionStatus, PrescriptionStatus, "PRESCRIPTION_STATUS")
-EMAIL_STATUS_NUMBERS, _ = enum_pair(patient_pb2.PatientEmailStatus, PatientEmailStatus, "PATIENT_EMAIL_STATUS")
-GENDER_NUMBERS, GENDERS = enum_pair(patient_pb2.Gender, Gender, "GENDER")
 VISIT_TYPE_NUMBERS, VISIT_TYPES = enum_pair(visit_pb2.VisitType, VisitType, "VISIT_TYPE")
-
-_SCALARS: Final = (
-    "phone",
-    "blood_type",
-    "address",
-    "emergency_contact",
-    "emergency_phone",
-    "insurance_provider",
-    "insurance_number",
-)
-
-
-def optional_text(message: Message, field: str) -> str | None:
-    """Returns the text of an optional field; None if it was not given."""
-    return getattr(message, field) if message.HasField(field) else None
-
-
-def patient_change(request: pb.UpdatePatientRequest | pb.UpdateProfileRequest) -> PatientChange:
-    """Returns the changes that an update requests. Raises ValidationFailed for a date that does not exist."""
-    given: dict[str, Any] = {name: optional_text(request, name) for name in _SCALARS}
-    if request.HasField("date_of_birth"):
-        given["date_of_birth"] = read_date(request.date_of_birth, "dateOfBirth")
-    if request.HasField("gender"):
-        given["gender"] = GENDERS[request.gender]
-    if isinstance(request, pb.UpdatePatientRequest):
-        given["full_name"] = request.full_name if request.HasField("full_name") else None
-        given["existing_conditions"] = tuple(request.existing_conditions) or None
-    return PatientChange(
-        **given,
-        allergies=tuple(request.allergies) or None,
-        clear=frozenset(request.clear),
-        version=request.version if request.HasField("version") else None,
-    )
-
-
-def patient_message(patient: Patient) -> patient_pb2.Patient:
-    """Returns the whole record, for doctors."""
-    return patient_pb2.Patient(
-        **_record(patient),
-        existing_conditions=patient.existing_conditions,
-        email_status=EMAIL_STATUS_NUMBERS[patient.email_status],
-    )
-
-
-def profile_message(patient: Patient) -> patient_pb2.PatientProfile:
-    """Returns the record as its patient sees it without a one-time code."""
-    return patient_pb2.PatientProfile(**_record(patient))
-
-
-def _record(patient: Patient) -> dict[str, Any]:
-    return {
-        "id": str(patient.id),
-        "reference_number": patient.reference_number,
-        "full_name": patient.full_name,
-        "email": patient.email,
-        **{name: getattr(patient, name) for name in _SCALARS},
-        "date_of_birth": date_text(patient.date_of_birth),
-        "gender": None if patient.gender is None else GENDER_NUMBERS[patient.gender],
-        "allergies": patient.allergies,
-        "version": patient.version,
-        "created_at": timestamp(patient.created_at),
-        "updated_at": timestamp(patient.updated_at),
-    }
-
-
-def patients_response(page: Page[PatientSummary]) -> pb.ListPatientsResponse:
-    """Returns the response with a page of patients."""
-    response = pb.ListPatientsResponse(patients=map(_summary, page.items))
-    fill_page(response, page)
-    return response
-
-
-def _summary(patient: PatientSummary) -> patient_pb2.PatientSummary:
-    return patient_pb2.PatientSummary(
-        id=str(patient.id),
-        reference_number=patient.reference_number,
-        full_name=patient.full_name,
-        date_of_birth=date_text(patient.date_of_birth),
-    )
 
 
 def filtered_patient(request: pb.ListPrescriptionsRequest | pb.ListMedicalVisitsRequest) -> UUID | None:
@@ -269,7 +182,7 @@ def fill_prescription(message: prescription_pb2.Prescription, prescription: Pres
     if prescription.visit_id is not None:
         message.visit_id = str(prescription.visit_id)
     message.doctor_notes = prescription.doctor_notes
-    message.patient_email_status = EMAIL_STATUS_NUMBERS[prescription.patient_email_status]
+    message.patient_email_status = patient_mapping.EMAIL_STATUS_NUMBERS[prescription.patient_email_status]
 
 
 def fill_patient_prescription(message: prescription_pb2.PatientPrescription, prescription: Prescription) -> None:

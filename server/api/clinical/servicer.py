@@ -9,7 +9,7 @@ from medconnect.clinical.v1 import clinical_service_pb2_grpc
 from server.access_log.service import AuditService
 from server.api.access_log import mapping as audit_mapping
 from server.api.auth.mapping import patient_details
-from server.api.clinical import history_mapping, mapping
+from server.api.clinical import history_mapping, mapping, patient_mapping
 from server.api.wire import page_request, read_period, read_uuid, timestamp
 from server.clinical.services.histories import HistoryService
 from server.clinical.services.patients import PatientService
@@ -41,25 +41,25 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
         self._audit = audit
 
     async def ListPatients(self, request: pb.ListPatientsRequest, context: Context) -> pb.ListPatientsResponse:
-        search = mapping.optional_text(request, "search")
+        search = patient_mapping.optional_text(request, "search")
         page = await self._patients.search(current_caller(), search, page_request(request))
-        return mapping.patients_response(page)
+        return patient_mapping.patients_response(page)
 
     async def CreatePatient(self, request: pb.CreatePatientRequest, context: Context) -> pb.CreatePatientResponse:
-        email = mapping.optional_text(request, "email")
+        email = patient_mapping.optional_text(request, "email")
         details = patient_details(request)
         patient = await self._patients.create(email, request.full_name, request.phone, details)
-        return pb.CreatePatientResponse(patient=mapping.patient_message(patient))
+        return pb.CreatePatientResponse(patient=patient_mapping.patient_message(patient, current_caller()))
 
     async def GetPatient(self, request: pb.GetPatientRequest, context: Context) -> pb.GetPatientResponse:
         patient = await self._patients.get(read_uuid(request.patient_id))
-        return pb.GetPatientResponse(patient=mapping.patient_message(patient))
+        return pb.GetPatientResponse(patient=patient_mapping.patient_message(patient, current_caller()))
 
     async def UpdatePatient(self, request: pb.UpdatePatientRequest, context: Context) -> pb.UpdatePatientResponse:
-        email = mapping.optional_text(request, "email")
-        change = mapping.patient_change(request)
+        email = patient_mapping.optional_text(request, "email")
+        change = patient_mapping.patient_change(request)
         patient = await self._patients.update(current_caller(), read_uuid(request.patient_id), email, change)
-        return pb.UpdatePatientResponse(patient=mapping.patient_message(patient))
+        return pb.UpdatePatientResponse(patient=patient_mapping.patient_message(patient, current_caller()))
 
     async def CreatePrescription(
         self, request: pb.CreatePrescriptionRequest, context: Context
@@ -100,11 +100,11 @@ class ClinicalServicer(clinical_service_pb2_grpc.ClinicalServiceServicer):
 
     async def GetProfile(self, request: pb.GetProfileRequest, context: Context) -> pb.GetProfileResponse:
         patient = await self._patients.profile(current_caller())
-        return pb.GetProfileResponse(patient=mapping.profile_message(patient))
+        return pb.GetProfileResponse(patient=patient_mapping.profile_message(patient))
 
     async def UpdateProfile(self, request: pb.UpdateProfileRequest, context: Context) -> pb.UpdateProfileResponse:
-        patient = await self._patients.update_profile(current_caller(), mapping.patient_change(request))
-        return pb.UpdateProfileResponse(patient=mapping.profile_message(patient))
+        patient = await self._patients.update_profile(current_caller(), patient_mapping.patient_change(request))
+        return pb.UpdateProfileResponse(patient=patient_mapping.profile_message(patient))
 
     async def ListMyPrescriptions(
         self, request: pb.ListMyPrescriptionsRequest, context: Context

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -91,7 +92,10 @@ class AccountService:
         """
         waits = application.role in (Role.DOCTOR, Role.PHARMACIST)
         status = UserStatus.UNVERIFIED if waits else UserStatus.ACTIVE
-        account = await self._account(application, status, email_confirmed=not self._confirms_email)
+        confirmed = not self._confirms_email
+        account = replace(
+            await self._account(application, status), email_confirmed=confirmed, owner_confirmed=confirmed
+        )
         if self._confirms_email:
             await self._confirmation.admit(account.email, confirmed=False)
         async with self._work.begin() as tx:
@@ -159,7 +163,10 @@ class AccountService:
         return user
 
     async def reactivate(self, user_id: UUID) -> User:
-        """Restores the former status of a deactivated account; other accounts do not change. Raises NotFound."""
+        """Restores the former status of a deactivated account; other accounts do not change.
+
+        Raises NotFound, also for an account whose address was detached.
+        """
         async with self._work.begin() as tx:
             user = await tx[AccountRepository].reactivate(user_id)
             await tx[AuditWriter].record(AuditEvent.ACCOUNT_REACTIVATED, user.subject)
@@ -193,9 +200,7 @@ class AccountService:
             await tx[AuditWriter].record(AuditEvent.ACCOUNT_CREATED, user.subject)
         return None if password else chosen
 
-    async def _account(
-        self, application: Application, status: UserStatus, *, email_confirmed: bool = True
-    ) -> NewAccount:
+    async def _account(self, application: Application, status: UserStatus) -> NewAccount:
         check_application(application)
         password = application.password
         if password is not None:
@@ -212,7 +217,6 @@ class AccountService:
             hospital_name=application.hospital_name,
             pharmacy_name=application.pharmacy_name,
             pharmacy_address=application.pharmacy_address,
-            email_confirmed=email_confirmed,
         )
 
     async def _with_record(self, tx: Transaction, user: User, application: Application) -> OpenedAccount:

@@ -23,6 +23,7 @@ from server.auth.services.one_time_codes import CodeService
 from server.auth.services.revocation_cache import RevocationCache
 from server.auth.services.sign_in_attempts import SignInAttempts
 from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.mailboxes import MailboxRepository
 from server.auth.storage.second_factors import SecondFactorRepository
 from server.auth.storage.sessions import SessionRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
@@ -136,6 +137,7 @@ class PasswordService:
             if known is not None and right:
                 self._check_permitted(known, proved=proved)
                 check_new_password(new.password, new.email, known.user.full_name, field=_NEW)
+                await tx[MailboxRepository].confirm(known.user.id)
                 ended = await self._replace(tx, known.user, new.password_hash)
                 await self._attempts.forgive(tx, known.user.email)
                 await tx[AuditWriter].record(AuditEvent.PASSWORD_RESET, known.user.subject)

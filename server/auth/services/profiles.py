@@ -9,6 +9,7 @@ from server.audit.storage.audit_writer import AuditWriter
 from server.auth.entities import AccountChange, User
 from server.auth.rules.accounts import changed
 from server.auth.services.current_password import CurrentPasswordCheck
+from server.auth.services.email_changes import EmailChangeService
 from server.auth.services.email_confirmation import EmailConfirmation
 from server.auth.services.factor_gate import FactorGate
 from server.auth.storage.accounts import AccountRepository
@@ -36,12 +37,14 @@ class ProfileService:
         work: UnitOfWork,
         current_password: CurrentPasswordCheck,
         confirmation: EmailConfirmation,
+        email_changes: EmailChangeService,
         record_phone: RecordPhone,
         gate: FactorGate,
     ) -> None:
         self._work = work
         self._current_password = current_password
         self._confirmation = confirmation
+        self._email_changes = email_changes
         self._record_phone = record_phone
         self._gate = gate
 
@@ -67,10 +70,15 @@ class ProfileService:
             return await self._await(tx, user, change.email.lower())
 
     async def confirm_email(self, caller: Caller, code: str) -> User:
-        """Confirms the new address of the caller's account with a code. Raises OtpInvalid and EmailTaken."""
+        """Confirms the new address of the caller's account with a code, and notifies the former address.
+
+        Raises OtpInvalid and EmailTaken.
+        """
         async with self._work.begin() as tx:
             waiting = await tx[AccountRepository].credentials_for_update(caller.user_id)
             user = await self._confirmation.confirmed(tx, waiting.user, code)
+            if user is not None and waiting.user.email_confirmed:
+                await self._email_changes.notify_former(tx, user, waiting.user.email)
             if user is not None:
                 await tx[AuditWriter].record(AuditEvent.EMAIL_CONFIRMED, user.subject)
         if user is None:  # raised after the commit, so that the try counts

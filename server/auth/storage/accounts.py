@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Executable,
     Interval,
@@ -50,12 +51,16 @@ USER_COLUMNS: Final = (
     users.c.pharmacy_name,
     users.c.pharmacy_address,
     users.c.created_at,
+    users.c.email_confirmed_at,
 )
 """The columns from which `user_of` creates an entity."""
 
 _INSERT: Final = (
     insert(users)
-    .values(name_words=func.array_to_tsvector(bindparam("words", type_=ARRAY(Text))))
+    .values(
+        name_words=func.array_to_tsvector(bindparam("words", type_=ARRAY(Text))),
+        email_confirmed_at=case((bindparam("owner_confirmed", type_=Boolean), func.now())),
+    )
     .on_conflict_do_nothing(index_elements=[users.c.email])
     .returning(*USER_COLUMNS)
 )
@@ -96,7 +101,7 @@ _AWAIT_EMAIL: Final = (
 _CONFIRM_EMAIL: Final = (
     update(users)
     .where(users.c.id == bindparam("user_id"), users.c.new_email.is_not(None))
-    .values(email=users.c.new_email, new_email=None)
+    .values(email=users.c.new_email, new_email=None, email_confirmed_at=func.now())
     .returning(*USER_COLUMNS)
 )
 _VERIFY: Final = (
@@ -134,7 +139,7 @@ _DEACTIVATE: Final = (
 )
 _REACTIVATE: Final = (
     update(users)
-    .where(users.c.id == bindparam("user_id"))
+    .where(users.c.id == bindparam("user_id"), or_(users.c.email.is_not(None), users.c.new_email.is_not(None)))
     .values(
         status=case((_closed, func.coalesce(users.c.deactivated_from, _first_status)), else_=users.c.status),
         deactivated_from=None,
@@ -170,7 +175,7 @@ def user_of(row: Row) -> User:
     """Returns the account of a row with USER_COLUMNS."""
     return User(
         id=row["id"],
-        email=row["email"] or row["new_email"],
+        email=row["email"] or row["new_email"] or "",
         email_confirmed=row["email"] is not None,
         new_email=row["new_email"] or "",
         full_name=row["full_name"],
@@ -183,6 +188,7 @@ def user_of(row: Row) -> User:
         pharmacy_name=row["pharmacy_name"],
         pharmacy_address=row["pharmacy_address"],
         created_at=row["created_at"],
+        email_confirmed_at=row["email_confirmed_at"],
     )
 
 
@@ -205,6 +211,7 @@ class AccountRepository:
             "password_hash": account.password_hash,
             "full_name": account.full_name,
             "words": name_search.words(account.full_name),
+            "owner_confirmed": account.owner_confirmed,
             "phone": account.phone,
             "role": account.role,
             "status": account.status,
@@ -285,7 +292,7 @@ class AccountRepository:
         return await self._change_account(_DEACTIVATE, user_id)
 
     async def reactivate(self, user_id: UUID) -> User:
-        """Restores the former status of a deactivated account. Raises NotFound."""
+        """Restores the former status of a deactivated account. Raises NotFound, also for one without an address."""
         return await self._change_account(_REACTIVATE, user_id)
 
     async def newest(

@@ -48,9 +48,10 @@ users = Table(
     Column("deactivated_from", Text),
     timestamp_column("factor_grace_since", now=True),
     timestamp_column("password_reset_until", nullable=True),
+    timestamp_column("email_confirmed_at", nullable=True),
     CheckConstraint("email = lower(email)", name="email_lower"),
     CheckConstraint("new_email = lower(new_email)", name="new_email_lower"),
-    CheckConstraint("email IS NOT NULL OR new_email IS NOT NULL", name="has_address"),
+    CheckConstraint("email IS NOT NULL OR new_email IS NOT NULL OR status = 'deactivated'", name="has_address"),
     CheckConstraint("role IN ('patient', 'doctor', 'pharmacist', 'admin')", name="role"),
     CheckConstraint("status IN ('active', 'unverified', 'deactivated')", name="status"),
     CheckConstraint("role IN ('doctor', 'pharmacist') OR status <> 'unverified'", name="verifiable"),
@@ -68,11 +69,26 @@ users = Table(
 )
 """Accounts; never deleted, because clinical data refers to them. `deactivated_from` is the status before deactivation.
 
-`email` is the confirmed address, which is unique; `new_email` is one that waits for confirmation by a code, and several
-accounts may wait for the same. A self-registered account may have no confirmed address yet. factor_grace_since: the
-begin of the grace time without a second factor. password_reset_until: an admin allows that until then an emailed code
-alone sets a new password.
+`email` is the address that belongs to the account, which is unique; `new_email` is one that waits for confirmation by a
+code, and several accounts may wait for the same. A self-registered account may have no address of its own yet.
+`email_confirmed_at` is the time at which the owner of `email` showed that the mailbox is theirs; NULL for an address
+that another person entered. An account from whose record a wrong address was detached has none, and stays deactivated.
+factor_grace_since: the begin of the grace time without a second factor. password_reset_until: an admin allows that
+until then an emailed code alone sets a new password.
 """
+
+former_emails = Table(
+    "former_emails",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False, index=True),
+    Column("email", Text, nullable=False),
+    timestamp_column("created_at", now=True),
+    timestamp_column("expires_at"),
+    timestamp_column("ended_at", nullable=True),
+    Index("ix_former_emails_expires_at", "expires_at"),
+)
+"""Addresses that owners replaced, with the SHA-256 of the token that undoes the change until it expires."""
 
 user_names = Table(
     "user_names",

@@ -10,7 +10,7 @@ from server.errors import ValidationFailed, VersionConflict
 from server.partial_update import changed_values, json_name
 from server.patient_details import DETAIL_NAMES, check_past_date
 
-CHANGEABLE: Final = ("full_name", "phone", *DETAIL_NAMES)
+CHANGEABLE: Final = ("full_name", "phone", *DETAIL_NAMES, "full_emails")
 """The fields of a record that an update may set."""
 
 CLEARABLE: Final[Mapping[str, str]] = {

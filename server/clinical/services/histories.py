@@ -11,6 +11,7 @@ from server.audit.storage.audit_writer import AuditWriter
 from server.auth.rules.one_time_codes import CodeScope, Purpose
 from server.auth.services.one_time_codes import CodeService
 from server.auth.storage.accounts import AccountRepository
+from server.auth.storage.mailboxes import MailboxRepository
 from server.auth.storage.sessions import SessionRepository
 from server.clinical.entities import HistoryEntry, Patient, RecordVersion
 from server.clinical.storage.histories import HistoryRepository
@@ -68,6 +69,7 @@ class HistoryService:
             subject = await _subject(tx, caller)
             right = await self._codes.use(tx, _scope(caller), code)
             if right:
+                await tx[MailboxRepository].confirm(caller.user_id)
                 until = await tx[SessionRepository].open_history(caller.session_id)
             if until is not None:
                 await tx[AuditWriter].record(AuditEvent.HISTORY_OPENED, subject)

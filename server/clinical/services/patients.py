@@ -9,17 +9,17 @@ from server import name_search
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
-from server.auth.entities import NewAccount, User, UserStatus
-from server.auth.services.accounts import AccountService
 from server.clinical.entities import Patient, PatientChange, PatientSummary
 from server.clinical.rules import reference_number
+from server.clinical.rules.email_addresses import check_same_email
 from server.clinical.rules.patients import changed, changed_fields
 from server.clinical.rules.reference_number import ReferenceKind, new_patient_reference
+from server.clinical.services.patient_emails import open_account
 from server.clinical.storage.patients import PatientRepository
 from server.clock import Clock
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.errors import ReferenceNumberInvalid, ValidationFailed
-from server.identity import Caller, Role
+from server.errors import ReferenceNumberInvalid
+from server.identity import Caller
 from server.pagination import BY_ID, Listing, Page, PageRequest, PageTokens
 from server.patient_details import PatientDetails, PatientRecord, check_past_date
 
@@ -58,7 +58,7 @@ class PatientService:
     async def create(self, email: str | None, full_name: str, phone: str, details: PatientDetails) -> Patient:
         """Creates a record, and an account if an email address is given. Raises ValidationFailed and EmailTaken."""
         async with self._work.begin() as tx:
-            user_id = None if email is None else (await _open_account(tx, email, full_name, phone)).id
+            user_id = None if email is None else (await open_account(tx, email, full_name, phone)).id
             record = await self.open_record(tx, user_id, full_name, phone, details)
             await tx[AuditWriter].record(AuditEvent.PATIENT_CREATED, _subject(record.id))
             return await tx[PatientRepository].get(record.id)
@@ -80,15 +80,14 @@ class PatientService:
             return await tx[PatientRepository].read_by_user(caller.user_id)
 
     async def update(self, caller: Caller, patient_id: UUID, email: str | None, change: PatientChange) -> Patient:
-        """Updates the given fields; an email address for a record without an account creates the account.
+        """Updates the given fields. An update never binds an email address: `email` is the one that the record has.
 
-        Raises NotFound, VersionConflict, ValidationFailed and EmailTaken.
+        Raises NotFound, VersionConflict, ValidationFailed, and EmailBindingRequired for another address.
         """
         async with self._work.begin() as tx:
             current = await tx[PatientRepository].get_for_update(patient_id)
             patient = changed(current, change, self._clock.today())
-            if email is not None and email.lower() != patient.email:
-                patient = await _with_account(tx, patient, email)
+            check_same_email(current, email)
             return await _save(tx, caller, current, patient)
 
     async def update_profile(self, caller: Caller, change: PatientChange) -> Patient:
@@ -127,22 +126,3 @@ def _condition(text: str | None) -> Mapping[str, str | None]:
     except ReferenceNumberInvalid:
         return {"name_query": name_search.query(text) or ""}
     return {"reference_number": reference.text if reference.kind is ReferenceKind.PATIENT else ""}
-
-
-async def _with_account(tx: Transaction, patient: Patient, email: str) -> Patient:
-    if patient.user_id is not None:
-        raise ValidationFailed.of("email", "can be set only if the record has no account yet")
-    user = await _open_account(tx, email, patient.full_name, patient.phone)
-    return replace(patient, user_id=user.id)
-
-
-async def _open_account(tx: Transaction, email: str, full_name: str, phone: str) -> User:
-    account = NewAccount(
-        email=email.lower(),
-        password_hash=None,
-        full_name=full_name,
-        phone=phone,
-        role=Role.PATIENT,
-        status=UserStatus.ACTIVE,
-    )
-    return await AccountService.open(tx, account)

@@ -11,7 +11,8 @@ from server import name_search
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
 from server.auth.storage.tables import users
-from server.clinical.entities import Patient, PatientEmailStatus, PatientSummary
+from server.clinical.entities import EmailDetachment, EmailDetachReason, Patient, PatientEmailStatus, PatientSummary
+from server.clinical.storage.email_detachment_tables import email_detachments
 from server.clinical.storage.tables import email_status, patients
 from server.db.connection import Connection, Row
 from server.db.identifiers import new_id
@@ -22,9 +23,27 @@ from server.patient_details import DETAIL_NAMES, Gender, PatientDetails, Patient
 _column = patients.c
 _words = func.array_to_tsvector(bindparam("words", type_=ARRAY(Text)))
 
+_requester = users.alias("requester")
 _READ: Select[Any] = select(
-    *patients.c, func.coalesce(users.c.email, "").label("email"), email_status(users).label("email_status")
-).select_from(patients.outerjoin(users, users.c.id == _column.user_id))
+    *patients.c,
+    func.coalesce(users.c.email, "").label("email"),
+    email_status(users).label("email_status"),
+    users.c.email_confirmed_at,
+    email_detachments.c.reason.label("detach_reason"),
+    email_detachments.c.requested_by,
+    email_detachments.c.requested_at,
+    email_detachments.c.expires_at.label("request_expires_at"),
+    _requester.c.full_name.label("requester_name"),
+).select_from(
+    patients.outerjoin(users, users.c.id == _column.user_id)
+    .outerjoin(
+        email_detachments,
+        (email_detachments.c.patient_id == _column.id)
+        & email_detachments.c.ended_at.is_(None)
+        & (email_detachments.c.expires_at > func.now()),
+    )
+    .outerjoin(_requester, _requester.c.id == email_detachments.c.requested_by)
+)
 _BY_ID = _READ.where(_column.id == bindparam("id"))
 _BY_USER = _READ.where(_column.user_id == bindparam("user_id"))
 _BY_IDS = _READ.where(_column.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
@@ -152,6 +171,7 @@ class PatientRepository:
             "user_id": patient.user_id,
             **name,
             "phone": patient.phone,
+            "full_emails": patient.full_emails,
         }
         await self._connection.execute(_SAVE, values | _details(patient))
         if patient.user_id is not None:
@@ -204,4 +224,17 @@ def _patient(row: Row) -> Patient:
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        email_confirmed_at=row["email_confirmed_at"],
+        full_emails=row["full_emails"],
+        detachment=None if row["requested_by"] is None else _detachment(row),
+    )
+
+
+def _detachment(row: Row) -> EmailDetachment:
+    return EmailDetachment(
+        EmailDetachReason(row["detach_reason"]),
+        row["requested_by"],
+        row["requester_name"],
+        row["requested_at"],
+        row["request_expires_at"],
     )

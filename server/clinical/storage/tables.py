@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
     ColumnElement,
@@ -61,6 +62,7 @@ patients = Table(
     timestamp_column("created_at", now=True),
     timestamp_column("updated_at", now=True),
     Column("changed_by", Uuid, ForeignKey("users.id")),
+    Column("full_emails", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("gender IN ('female', 'male', 'other')", name="gender"),
     CheckConstraint("blood_type IN ('', 'A+', 'A-', 'B+', 'B-', 'AB+', 'AB-', 'O+', 'O-')", name="blood_type"),
     CheckConstraint("version > 0", name="version"),
@@ -70,6 +72,7 @@ patients = Table(
 """Patient records; the email address belongs to the account, so a patient without an account has none.
 
 changed_by: the author that an update passes to the trigger of `record_versions`, which does not store it here.
+full_emails: the patient asked for complete emails, with diagnosis and medicines.
 """
 
 record_versions = Table(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Set
+from math import inf
 from typing import Final
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlalchemy import text
 
 from server.db.connection import Connection, Row
 from server.mailer.entities import ClaimedEmail, QueueStatus
-from server.mailer.outcome import EXPIRED, DeliveryOutcome, GivenUp, Postponed, Sent
+from server.mailer.outcome import EXPIRED, DeliveryOutcome, GivenUp, Held, Postponed, Sent
 from server.outbox.entities import EmailKind
 
 LEASE_SECONDS: Final = 30
@@ -72,7 +73,11 @@ _RECORD_OUTCOMES = text(
     UPDATE emails
     SET state = said.state, error = said.error, harmless = said.harmless, attempts = attempts + said.counted,
         deferrals = deferrals + said.deferred, lease_expires_at = NULL,
-        due_at = CASE said.state WHEN 'pending' THEN now() + make_interval(secs => said.seconds) ELSE due_at END,
+        due_at = CASE
+            WHEN said.state <> 'pending' THEN due_at
+            WHEN said.seconds = 'infinity' THEN 'infinity'
+            ELSE now() + make_interval(secs => said.seconds)
+        END,
         finished_at = CASE said.state WHEN 'pending' THEN NULL ELSE now() END,
         sealed_code = CASE said.state WHEN 'pending' THEN sealed_code END
     FROM unnest(
@@ -89,6 +94,18 @@ _EXPIRE = text(
     UPDATE emails SET state = 'failed', error = '{EXPIRED}', harmless = true, finished_at = now(), sealed_code = NULL
     WHERE finished_at IS NULL AND expires_at <= now() AND state = 'pending'
     """  # noqa: S608 - a constant
+)
+# An email that waits for the confirmation of its address is due at infinity. Whether an address is confirmed is judged
+# here again and again, so that no email is lost if the owner confirms while a worker puts the email aside. Emails to
+# closed accounts become due too: the worker gives them up.
+_RELEASE_HELD = text(
+    """
+    UPDATE emails SET due_at = now(), queued_at = now(), error = ''
+    FROM users
+    WHERE emails.state = 'pending' AND emails.due_at = 'infinity'
+      AND users.id = emails.recipient_id
+      AND (users.email_confirmed_at IS NOT NULL OR users.status = 'deactivated')
+    """
 )
 RECORD_HEARTBEAT = text(
     """
@@ -110,7 +127,8 @@ STATUS = text(
            AND NOT EXISTS (
                SELECT FROM emails
                WHERE state = 'pending'
-                 AND (due_at < now() - interval '60 s' OR attempts = 0 AND queued_at < now() - interval '60 s')
+                 AND (due_at < now() - interval '60 s'
+                      OR attempts = 0 AND queued_at < now() - interval '60 s' AND due_at < 'infinity')
            )
            AND NOT EXISTS (
                SELECT FROM emails WHERE state = 'failed' AND finished_at > now() - interval '1 hour' AND NOT harmless
@@ -157,6 +175,10 @@ class EmailQueue:
         """Gives up waiting emails whose code has expired, erases the codes, and returns the number of emails."""
         return await self._connection.execute(_EXPIRE)
 
+    async def release_held(self) -> int:
+        """Makes the emails due that waited for their address to be confirmed; returns their number."""
+        return await self._connection.execute(_RELEASE_HELD)
+
     async def record_heartbeat(self, worker_id: UUID, *, circuit_open: bool = False, is_fallback: bool = False) -> None:
         """Records a heartbeat of this worker, and deletes workers not seen for a day."""
         values = {"id": worker_id, "circuit_open": circuit_open, "stands_in": is_fallback}
@@ -191,5 +213,7 @@ def _encode_outcome(outcome: DeliveryOutcome) -> tuple[str, str, bool, int, int,
             return "completed", "", False, 1, 0, 0.0
         case Postponed(seconds, error, counted, deferred):
             return "pending", error, False, int(counted), int(deferred), seconds
+        case Held(error):
+            return "pending", error, False, 0, 0, inf
         case GivenUp(error, harmless, counted):
             return "failed", error, harmless, int(counted), 0, 0.0

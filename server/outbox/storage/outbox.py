@@ -30,6 +30,9 @@ INSERT_EMAILS: Final = """
 EMAILS_PER_DAY: Final = 20
 """The most emails in 24 hours that an account can request."""
 
+ADDRESS_GONE: Final = "ADDRESS_GONE"
+"""The error of an email that was not sent because its address no longer belongs to the recipient's account."""
+
 # The lock makes concurrent requests see each other's emails. The row returned is the email that must become a day old
 # before another can be requested. Emails that strangers cause have limits of their own and do not count here.
 _LOCK_RECIPIENT = text("SELECT pg_advisory_xact_lock(hashtextextended('emails.recipient ' || :recipient_id, 0))")
@@ -48,6 +51,14 @@ _PUT_BACK = (
     .values(state="pending", attempts=0, deferrals=0, error="", harmless=False, finished_at=None)
     .values(due_at=func.now(), queued_at=func.now())
 )
+_END_ALL = text(
+    f"""
+    UPDATE emails
+    SET state = 'failed', error = '{ADDRESS_GONE}', harmless = true, finished_at = now(), sealed_code = NULL,
+        lease_expires_at = NULL, fence = fence + 1
+    WHERE recipient_id = :recipient_id AND finished_at IS NULL
+    """  # noqa: S608 - a constant
+).bindparams(bindparam("recipient_id", type_=Uuid))
 ADD = text(f"WITH event AS (SELECT CAST(NULL AS bigint) AS id) {INSERT_EMAILS}")
 
 
@@ -87,6 +98,10 @@ class Outbox:
             raise EmailExpired()
         await self._connection.execute(_PUT_BACK, {"mail_id": mail_id})
         self.added = True
+
+    async def end_all(self, recipient_id: UUID) -> None:
+        """Gives up the account's unfinished emails, also those that a worker has claimed, and erases their codes."""
+        await self._connection.execute(_END_ALL, {"recipient_id": recipient_id})
 
     async def add(self, *mails: NewEmail) -> None:
         """Adds emails to send, in one statement; runs none without emails."""

@@ -42,6 +42,12 @@ PURGES: Final[Mapping[str, str]] = {
             ORDER BY created_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
         """,
+    "former email addresses": """
+        DELETE FROM former_emails WHERE token_hash IN (
+            SELECT token_hash FROM former_emails WHERE expires_at < now() - interval '1 day'
+            ORDER BY expires_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
+        )
+        """,
     "sessions": """
         DELETE FROM sessions WHERE id IN (
             SELECT id FROM sessions WHERE expires_at < now() - interval '1 day'

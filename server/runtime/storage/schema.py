@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 import migrations
 from server.audit.storage import tables as audit_tables
 from server.auth.storage import tables as auth_tables
+from server.clinical.storage import email_detachment_tables
 from server.clinical.storage import tables as clinical_tables
 from server.db import grants
 from server.db.engine import connector
@@ -31,7 +32,7 @@ from server.pharmacy.storage import tables as pharmacy_tables
 from server.rate_limits.storage import tables as rate_limit_tables
 
 TABLES: Final = (
-    *(auth_tables, clinical_tables, pharmacy_tables, events_tables, mail_tables),
+    *(auth_tables, clinical_tables, email_detachment_tables, pharmacy_tables, events_tables, mail_tables),
     *(idempotency_tables, audit_tables, rate_limit_tables, liveness_tables),
 )
 """The modules that fill `metadata`."""

@@ -27,6 +27,8 @@ from medconnect_client.models._mail import (
 from medconnect_client.models._people import (
     AccountChanges,
     AccountDetails,
+    EmailDetachment,
+    EmailDetachReason,
     Gender,
     JsonWebKey,
     NewAccount,
@@ -94,6 +96,8 @@ __all__ = [
     "DispensingHistoryEntry",
     "Email",
     "EmailChange",
+    "EmailDetachReason",
+    "EmailDetachment",
     "EmailQueueStatus",
     "EmailStatus",
     "EndSessionsReason",

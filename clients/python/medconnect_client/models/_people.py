@@ -153,8 +153,8 @@ class PatientSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class PatientProfile:
-    """A patient record, as the patient sees it. Texts that were not given are empty."""
+class _PatientRecord:
+    """A patient record, as the patient and doctors see it. Texts that were not given are empty."""
 
     id: str
     reference_number: str
@@ -177,6 +177,37 @@ class PatientProfile:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PatientProfile(_PatientRecord):
+    """A patient record, as the patient sees it. Texts that were not given are empty."""
+
+    full_emails: bool
+    """True if the patient asked for complete emails, with diagnosis and medicines."""
+
+
+class EmailDetachReason(StrEnum):
+    """The reason for which an email address is detached from a record."""
+
+    WRONG_ADDRESS = "wrong_address"
+    MAILBOX_LOST = "mailbox_lost"
+    MAILBOX_SHARED = "mailbox_shared"
+    PATIENT_ASKED = "patient_asked"
+    UNKNOWN = "unknown"
+    """A value that this client does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailDetachment:
+    """An open request to detach an email address, which a second doctor must confirm."""
+
+    reason: EmailDetachReason
+    requested_by: str
+    """The name of the doctor."""
+    requested_by_caller: bool
+    requested_at: datetime
+    expires_at: datetime
+
+
 class PatientEmailStatus(StrEnum):
     """The reason why a patient can or cannot be emailed."""
 
@@ -190,11 +221,15 @@ class PatientEmailStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Patient(PatientProfile):
+class Patient(_PatientRecord):
     """A patient record, as doctors see it."""
 
     existing_conditions: tuple[str, ...]
     email_status: PatientEmailStatus
+    email_confirmed_at: datetime | None
+    """None until the owner has confirmed the address: emails to it contain no health data."""
+    email_detachment: EmailDetachment | None
+    """None if no doctor has requested to detach the address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +245,7 @@ class NewPatient(_PatientDetails):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileChanges(_PatientDetails):
+class _RecordChanges(_PatientDetails):
     """Changes to a patient record; omitted fields stay as they are. A given list replaces the old one."""
 
     date_of_birth: date | None = None
@@ -222,10 +257,18 @@ class ProfileChanges(_PatientDetails):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PatientChanges(ProfileChanges):
+class ProfileChanges(_RecordChanges):
+    """Changes that patients may make to their own record."""
+
+    full_emails: bool | None = None
+    """True to get complete emails, with diagnosis and medicines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientChanges(_RecordChanges):
     """Changes that a doctor may make to a patient record."""
 
     full_name: str | None = None
     email: str | None = None
-    """Only for a record without one; it creates the patient's account."""
+    """The address that the record has; any other raises FailedPrecondition: `bind_patient_email` binds one."""
     existing_conditions: tuple[str, ...] = ()

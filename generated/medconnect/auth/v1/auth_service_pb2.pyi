@@ -20,6 +20,8 @@ from medconnect.auth.v1.profile_pb2 import ConfirmEmailRequest as ConfirmEmailRe
 from medconnect.auth.v1.profile_pb2 import ConfirmEmailResponse as ConfirmEmailResponse
 from medconnect.auth.v1.profile_pb2 import GetCurrentUserRequest as GetCurrentUserRequest
 from medconnect.auth.v1.profile_pb2 import GetCurrentUserResponse as GetCurrentUserResponse
+from medconnect.auth.v1.profile_pb2 import UndoEmailChangeRequest as UndoEmailChangeRequest
+from medconnect.auth.v1.profile_pb2 import UndoEmailChangeResponse as UndoEmailChangeResponse
 from medconnect.auth.v1.profile_pb2 import UpdateCurrentUserRequest as UpdateCurrentUserRequest
 from medconnect.auth.v1.profile_pb2 import UpdateCurrentUserResponse as UpdateCurrentUserResponse
 from medconnect.auth.v1.registration_pb2 import RegisterRequest as RegisterRequest

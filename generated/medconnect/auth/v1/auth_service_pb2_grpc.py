@@ -111,6 +111,11 @@ class AuthServiceStub:
                 request_serializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailRequest.SerializeToString,
                 response_deserializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailResponse.FromString,
                 _registered_method=True)
+        self.UndoEmailChange = channel.unary_unary(
+                '/medconnect.auth.v1.AuthService/UndoEmailChange',
+                request_serializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.UndoEmailChangeRequest.SerializeToString,
+                response_deserializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.UndoEmailChangeResponse.FromString,
+                _registered_method=True)
         self.CreateUser = channel.unary_unary(
                 '/medconnect.auth.v1.AuthService/CreateUser',
                 request_serializer=medconnect_dot_auth_dot_v1_dot_user__pb2.CreateUserRequest.SerializeToString,
@@ -164,13 +169,12 @@ class AuthServiceServicer:
 
     def Register(self, request, context):
         """Registers an account for the caller and signs in. A patient gets a record with a reference number and is active at
-        once; a doctor or pharmacist can sign in, and can act once an admin has verified the licence. With
-        REGISTRATION_CONFIRM_EMAIL the email address belongs to the account only after ConfirmEmail has received the code
-        of the welcome email; until then the session opened here is the account's only session and has no access to
-        clinical data (EMAIL_NOT_CONFIRMED). Registering a taken address then looks successful, and its owner is notified.
-        A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as with Login. Errors:
-        VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that setting EMAIL_TAKEN, with
-        it RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by any caller.
+        once; doctors and pharmacists can act once an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the
+        email address belongs to the account only after ConfirmEmail has received the code of the welcome email; until then
+        the session opened here is the account's only session and has no access to clinical data (EMAIL_NOT_CONFIRMED).
+        Registering a taken address then looks successful, and its owner is notified. `x-refresh-cookie: true` works as
+        with Login. Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that
+        setting EMAIL_TAKEN, with it RATE_LIMIT_EXCEEDED for an address entered five times in a day.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,12 +194,11 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
-        within 10 s returns the same successor, because a response may have been lost; repeating it later revokes the
-        session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the server exchanges the
-        cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. A session ends
-        when no person has used it for a time; clients that refresh without a person set `unattended`. Errors:
-        REFRESH_TOKEN_INVALID, with that header also for a call without any token.
+        """Exchanges a refresh token for a new pair of tokens and uses it up. A repeat within 10 s returns the same successor;
+        a later one revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the
+        server exchanges the cookie's token, stores the next one in the cookie, and deletes the cookie if the token is
+        refused. A session ends when no person has used it for a time; clients that refresh without a person set
+        `unattended`. Errors: REFRESH_TOKEN_INVALID, with that header also for a call without any token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -232,24 +235,23 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ForgotPassword(self, request, context):
-        """Emails a code for setting a new password, if the account exists. The response is the same, and takes the same time,
-        for every address, so that it does not reveal which accounts exist. The code is bound to the requesting client: by
-        `client_nonce`, or without it by the client's address. Earlier codes stay valid until they expire. An account is
-        sent at most ten codes a day per client address, and at most 20 in total for client addresses from which it did not
-        sign in during the last 30 days.
+        """Emails a code for setting a new password, if the account exists. The response does not reveal whether it does, by
+        its content or its time. The code is bound to the requesting client: by `client_nonce`, or without it by the
+        client's address. Earlier codes stay valid until they expire. An account is sent at most ten codes a day per client
+        address, and at most 20 in total for client addresses from which it did not sign in during the last 30 days.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResetPassword(self, request, context):
-        """Sets a new password with an emailed code. All sessions of the account end, and the caller is not signed in. The
-        owner is notified by email. A code works for the client that requested it, which has five attempts. A code that was
-        requested without `client_nonce` also works from other addresses, until their attempts are used up. Attempts of
-        other clients never invalidate a code. An account with a second factor needs a code of it too. An account that must
-        have a second factor and has none needs an admin's permission (ResetSecondFactors); the first password of an invited
-        account needs neither. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED,
-        PASSWORD_CONTEXT; with a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
+        """Sets a new password with an emailed code. All sessions of the account end, and its owner is notified by email. A
+        code works for the client that requested it, five times at most. A code that was requested without `client_nonce`
+        also works from other addresses, until their attempts are used up. Attempts of other clients never invalidate a
+        code. An account with a second factor needs a code of it too. An account that must have a second factor and has
+        none needs an admin's permission (ResetSecondFactors); the first password of an invited account needs neither.
+        Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT; with
+        a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,20 +282,27 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCurrentUser(self, request, context):
-        """Updates the fields that the request sets in the caller's own account. A patient's phone number also changes in the
-        patient record. A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until
-        then the old address stays, and is notified of the change. The response does not reveal whether the new address
-        belongs to another account: its owner is notified, and no code works. Setting the current address cancels a pending
-        change. Errors: PASSWORD_WRONG (a wrong password counts as a failed sign-in), VALIDATION_FAILED,
-        RATE_LIMIT_EXCEEDED.
+        """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record.
+        A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until then the old
+        address stays, and is notified of the change. The response does not reveal whether the new address belongs to
+        another account: its owner is notified, and no code works. Setting the current address cancels a pending change.
+        Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmEmail(self, request, context):
-        """Confirms the account's pending email address with the code that was emailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
-        if another account has confirmed the address in the meantime.
+        """Confirms the account's pending email address with the emailed code; the former address gets a link to undo that.
+        Errors: OTP_INVALID, EMAIL_TAKEN if another account has confirmed the address in the meantime.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoEmailChange(self, request, context):
+        """Restores the former email address of an account, with the token of the link that was emailed to it. The account's
+        password, sessions, codes and queued emails end. Errors: EMAIL_UNDO_INVALID, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -341,8 +350,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReactivateUser(self, request, context):
-        """Reactivates a deactivated account. The account returns to its former state: a licence that was not verified before
-        is not verified now. Reactivating an account that is not deactivated changes nothing. Errors: RESOURCE_NOT_FOUND.
+        """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
+        change. Errors: RESOURCE_NOT_FOUND, also for an account whose email address was detached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -442,6 +451,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ConfirmEmail,
                     request_deserializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailRequest.FromString,
                     response_serializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailResponse.SerializeToString,
+            ),
+            'UndoEmailChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoEmailChange,
+                    request_deserializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.UndoEmailChangeRequest.FromString,
+                    response_serializer=medconnect_dot_auth_dot_v1_dot_profile__pb2.UndoEmailChangeResponse.SerializeToString,
             ),
             'CreateUser': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateUser,
@@ -868,6 +882,33 @@ class AuthService:
             '/medconnect.auth.v1.AuthService/ConfirmEmail',
             medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailRequest.SerializeToString,
             medconnect_dot_auth_dot_v1_dot_profile__pb2.ConfirmEmailResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoEmailChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.auth.v1.AuthService/UndoEmailChange',
+            medconnect_dot_auth_dot_v1_dot_profile__pb2.UndoEmailChangeRequest.SerializeToString,
+            medconnect_dot_auth_dot_v1_dot_profile__pb2.UndoEmailChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -28,6 +28,8 @@ from medconnect.auth.v1.profile_pb2 import ConfirmEmailRequest as ConfirmEmailRe
 from medconnect.auth.v1.profile_pb2 import ConfirmEmailResponse as ConfirmEmailResponse
 from medconnect.auth.v1.profile_pb2 import GetCurrentUserRequest as GetCurrentUserRequest
 from medconnect.auth.v1.profile_pb2 import GetCurrentUserResponse as GetCurrentUserResponse
+from medconnect.auth.v1.profile_pb2 import UndoEmailChangeRequest as UndoEmailChangeRequest
+from medconnect.auth.v1.profile_pb2 import UndoEmailChangeResponse as UndoEmailChangeResponse
 from medconnect.auth.v1.profile_pb2 import UpdateCurrentUserRequest as UpdateCurrentUserRequest
 from medconnect.auth.v1.profile_pb2 import UpdateCurrentUserResponse as UpdateCurrentUserResponse
 from medconnect.auth.v1.registration_pb2 import RegisterRequest as RegisterRequest
@@ -103,13 +105,12 @@ class AuthServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuthServiceAsyncStub: ...
     Register: _grpc.UnaryUnaryMultiCallable[_registration_pb2.RegisterRequest, _registration_pb2.RegisterResponse]
     """Registers an account for the caller and signs in. A patient gets a record with a reference number and is active at
-    once; a doctor or pharmacist can sign in, and can act once an admin has verified the licence. With
-    REGISTRATION_CONFIRM_EMAIL the email address belongs to the account only after ConfirmEmail has received the code
-    of the welcome email; until then the session opened here is the account's only session and has no access to
-    clinical data (EMAIL_NOT_CONFIRMED). Registering a taken address then looks successful, and its owner is notified.
-    A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as with Login. Errors:
-    VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that setting EMAIL_TAKEN, with
-    it RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by any caller.
+    once; doctors and pharmacists can act once an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the
+    email address belongs to the account only after ConfirmEmail has received the code of the welcome email; until then
+    the session opened here is the account's only session and has no access to clinical data (EMAIL_NOT_CONFIRMED).
+    Registering a taken address then looks successful, and its owner is notified. `x-refresh-cookie: true` works as
+    with Login. Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that
+    setting EMAIL_TAKEN, with it RATE_LIMIT_EXCEEDED for an address entered five times in a day.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_session_pb2.LoginRequest, _session_pb2.LoginResponse]
     """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie
@@ -121,12 +122,11 @@ class AuthServiceStub:
     and CompleteSignIn takes the error's `challenge`.
     """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_session_pb2.RefreshTokenRequest, _session_pb2.RefreshTokenResponse]
-    """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
-    within 10 s returns the same successor, because a response may have been lost; repeating it later revokes the
-    session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the server exchanges the
-    cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. A session ends
-    when no person has used it for a time; clients that refresh without a person set `unattended`. Errors:
-    REFRESH_TOKEN_INVALID, with that header also for a call without any token.
+    """Exchanges a refresh token for a new pair of tokens and uses it up. A repeat within 10 s returns the same successor;
+    a later one revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the
+    server exchanges the cookie's token, stores the next one in the cookie, and deletes the cookie if the token is
+    refused. A session ends when no person has used it for a time; clients that refresh without a person set
+    `unattended`. Errors: REFRESH_TOKEN_INVALID, with that header also for a call without any token.
     """
     Logout: _grpc.UnaryUnaryMultiCallable[_session_pb2.LogoutRequest, _session_pb2.LogoutResponse]
     """Ends the session of the access token. None of the session's tokens is accepted any more. A REST call with the
@@ -141,20 +141,19 @@ class AuthServiceStub:
     EndOtherSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.EndOtherSessionsRequest, _session_pb2.EndOtherSessionsResponse]
     """Ends all of the caller's own sessions but that of the call."""
     ForgotPassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ForgotPasswordRequest, _password_pb2.ForgotPasswordResponse]
-    """Emails a code for setting a new password, if the account exists. The response is the same, and takes the same time,
-    for every address, so that it does not reveal which accounts exist. The code is bound to the requesting client: by
-    `client_nonce`, or without it by the client's address. Earlier codes stay valid until they expire. An account is
-    sent at most ten codes a day per client address, and at most 20 in total for client addresses from which it did not
-    sign in during the last 30 days.
+    """Emails a code for setting a new password, if the account exists. The response does not reveal whether it does, by
+    its content or its time. The code is bound to the requesting client: by `client_nonce`, or without it by the
+    client's address. Earlier codes stay valid until they expire. An account is sent at most ten codes a day per client
+    address, and at most 20 in total for client addresses from which it did not sign in during the last 30 days.
     """
     ResetPassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ResetPasswordRequest, _password_pb2.ResetPasswordResponse]
-    """Sets a new password with an emailed code. All sessions of the account end, and the caller is not signed in. The
-    owner is notified by email. A code works for the client that requested it, which has five attempts. A code that was
-    requested without `client_nonce` also works from other addresses, until their attempts are used up. Attempts of
-    other clients never invalidate a code. An account with a second factor needs a code of it too. An account that must
-    have a second factor and has none needs an admin's permission (ResetSecondFactors); the first password of an invited
-    account needs neither. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED,
-    PASSWORD_CONTEXT; with a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
+    """Sets a new password with an emailed code. All sessions of the account end, and its owner is notified by email. A
+    code works for the client that requested it, five times at most. A code that was requested without `client_nonce`
+    also works from other addresses, until their attempts are used up. Attempts of other clients never invalidate a
+    code. An account with a second factor needs a code of it too. An account that must have a second factor and has
+    none needs an admin's permission (ResetSecondFactors); the first password of an invited account needs neither.
+    Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT; with
+    a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
     """
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_password_pb2.ChangePasswordRequest, _password_pb2.ChangePasswordResponse]
     """Replaces the caller's current password. The account's other sessions end; its owner is notified by email. Errors:
@@ -168,16 +167,19 @@ class AuthServiceStub:
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_profile_pb2.GetCurrentUserRequest, _profile_pb2.GetCurrentUserResponse]
     """Gets the caller's own account."""
     UpdateCurrentUser: _grpc.UnaryUnaryMultiCallable[_profile_pb2.UpdateCurrentUserRequest, _profile_pb2.UpdateCurrentUserResponse]
-    """Updates the fields that the request sets in the caller's own account. A patient's phone number also changes in the
-    patient record. A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until
-    then the old address stays, and is notified of the change. The response does not reveal whether the new address
-    belongs to another account: its owner is notified, and no code works. Setting the current address cancels a pending
-    change. Errors: PASSWORD_WRONG (a wrong password counts as a failed sign-in), VALIDATION_FAILED,
-    RATE_LIMIT_EXCEEDED.
+    """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record.
+    A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until then the old
+    address stays, and is notified of the change. The response does not reveal whether the new address belongs to
+    another account: its owner is notified, and no code works. Setting the current address cancels a pending change.
+    Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
     """
     ConfirmEmail: _grpc.UnaryUnaryMultiCallable[_profile_pb2.ConfirmEmailRequest, _profile_pb2.ConfirmEmailResponse]
-    """Confirms the account's pending email address with the code that was emailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
-    if another account has confirmed the address in the meantime.
+    """Confirms the account's pending email address with the emailed code; the former address gets a link to undo that.
+    Errors: OTP_INVALID, EMAIL_TAKEN if another account has confirmed the address in the meantime.
+    """
+    UndoEmailChange: _grpc.UnaryUnaryMultiCallable[_profile_pb2.UndoEmailChangeRequest, _profile_pb2.UndoEmailChangeResponse]
+    """Restores the former email address of an account, with the token of the link that was emailed to it. The account's
+    password, sessions, codes and queued emails end. Errors: EMAIL_UNDO_INVALID, EMAIL_TAKEN.
     """
     CreateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]
     """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
@@ -200,8 +202,8 @@ class AuthServiceStub:
     Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
     """
     ReactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]
-    """Reactivates a deactivated account. The account returns to its former state: a licence that was not verified before
-    is not verified now. Reactivating an account that is not deactivated changes nothing. Errors: RESOURCE_NOT_FOUND.
+    """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
+    change. Errors: RESOURCE_NOT_FOUND, also for an account whose email address was detached.
     """
     ListUserSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.ListUserSessionsRequest, _session_pb2.ListUserSessionsResponse]
     """Lists the sessions of an account that have not ended, newest first. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID."""
@@ -219,13 +221,12 @@ class AuthServiceAsyncStub(AuthServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Register: _aio.UnaryUnaryMultiCallable[_registration_pb2.RegisterRequest, _registration_pb2.RegisterResponse]  # type: ignore[assignment]
     """Registers an account for the caller and signs in. A patient gets a record with a reference number and is active at
-    once; a doctor or pharmacist can sign in, and can act once an admin has verified the licence. With
-    REGISTRATION_CONFIRM_EMAIL the email address belongs to the account only after ConfirmEmail has received the code
-    of the welcome email; until then the session opened here is the account's only session and has no access to
-    clinical data (EMAIL_NOT_CONFIRMED). Registering a taken address then looks successful, and its owner is notified.
-    A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as with Login. Errors:
-    VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that setting EMAIL_TAKEN, with
-    it RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by any caller.
+    once; doctors and pharmacists can act once an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the
+    email address belongs to the account only after ConfirmEmail has received the code of the welcome email; until then
+    the session opened here is the account's only session and has no access to clinical data (EMAIL_NOT_CONFIRMED).
+    Registering a taken address then looks successful, and its owner is notified. `x-refresh-cookie: true` works as
+    with Login. Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that
+    setting EMAIL_TAKEN, with it RATE_LIMIT_EXCEEDED for an address entered five times in a day.
     """
     Login: _aio.UnaryUnaryMultiCallable[_session_pb2.LoginRequest, _session_pb2.LoginResponse]  # type: ignore[assignment]
     """Signs in. A REST call with the header `x-refresh-cookie: true` gets the refresh token in the cookie
@@ -237,12 +238,11 @@ class AuthServiceAsyncStub(AuthServiceStub):
     and CompleteSignIn takes the error's `challenge`.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_session_pb2.RefreshTokenRequest, _session_pb2.RefreshTokenResponse]  # type: ignore[assignment]
-    """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
-    within 10 s returns the same successor, because a response may have been lost; repeating it later revokes the
-    session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the server exchanges the
-    cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. A session ends
-    when no person has used it for a time; clients that refresh without a person set `unattended`. Errors:
-    REFRESH_TOKEN_INVALID, with that header also for a call without any token.
+    """Exchanges a refresh token for a new pair of tokens and uses it up. A repeat within 10 s returns the same successor;
+    a later one revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the
+    server exchanges the cookie's token, stores the next one in the cookie, and deletes the cookie if the token is
+    refused. A session ends when no person has used it for a time; clients that refresh without a person set
+    `unattended`. Errors: REFRESH_TOKEN_INVALID, with that header also for a call without any token.
     """
     Logout: _aio.UnaryUnaryMultiCallable[_session_pb2.LogoutRequest, _session_pb2.LogoutResponse]  # type: ignore[assignment]
     """Ends the session of the access token. None of the session's tokens is accepted any more. A REST call with the
@@ -257,20 +257,19 @@ class AuthServiceAsyncStub(AuthServiceStub):
     EndOtherSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.EndOtherSessionsRequest, _session_pb2.EndOtherSessionsResponse]  # type: ignore[assignment]
     """Ends all of the caller's own sessions but that of the call."""
     ForgotPassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ForgotPasswordRequest, _password_pb2.ForgotPasswordResponse]  # type: ignore[assignment]
-    """Emails a code for setting a new password, if the account exists. The response is the same, and takes the same time,
-    for every address, so that it does not reveal which accounts exist. The code is bound to the requesting client: by
-    `client_nonce`, or without it by the client's address. Earlier codes stay valid until they expire. An account is
-    sent at most ten codes a day per client address, and at most 20 in total for client addresses from which it did not
-    sign in during the last 30 days.
+    """Emails a code for setting a new password, if the account exists. The response does not reveal whether it does, by
+    its content or its time. The code is bound to the requesting client: by `client_nonce`, or without it by the
+    client's address. Earlier codes stay valid until they expire. An account is sent at most ten codes a day per client
+    address, and at most 20 in total for client addresses from which it did not sign in during the last 30 days.
     """
     ResetPassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ResetPasswordRequest, _password_pb2.ResetPasswordResponse]  # type: ignore[assignment]
-    """Sets a new password with an emailed code. All sessions of the account end, and the caller is not signed in. The
-    owner is notified by email. A code works for the client that requested it, which has five attempts. A code that was
-    requested without `client_nonce` also works from other addresses, until their attempts are used up. Attempts of
-    other clients never invalidate a code. An account with a second factor needs a code of it too. An account that must
-    have a second factor and has none needs an admin's permission (ResetSecondFactors); the first password of an invited
-    account needs neither. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED,
-    PASSWORD_CONTEXT; with a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
+    """Sets a new password with an emailed code. All sessions of the account end, and its owner is notified by email. A
+    code works for the client that requested it, five times at most. A code that was requested without `client_nonce`
+    also works from other addresses, until their attempts are used up. Attempts of other clients never invalidate a
+    code. An account with a second factor needs a code of it too. An account that must have a second factor and has
+    none needs an admin's permission (ResetSecondFactors); the first password of an invited account needs neither.
+    Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT; with
+    a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
     """
     ChangePassword: _aio.UnaryUnaryMultiCallable[_password_pb2.ChangePasswordRequest, _password_pb2.ChangePasswordResponse]  # type: ignore[assignment]
     """Replaces the caller's current password. The account's other sessions end; its owner is notified by email. Errors:
@@ -284,16 +283,19 @@ class AuthServiceAsyncStub(AuthServiceStub):
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_profile_pb2.GetCurrentUserRequest, _profile_pb2.GetCurrentUserResponse]  # type: ignore[assignment]
     """Gets the caller's own account."""
     UpdateCurrentUser: _aio.UnaryUnaryMultiCallable[_profile_pb2.UpdateCurrentUserRequest, _profile_pb2.UpdateCurrentUserResponse]  # type: ignore[assignment]
-    """Updates the fields that the request sets in the caller's own account. A patient's phone number also changes in the
-    patient record. A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until
-    then the old address stays, and is notified of the change. The response does not reveal whether the new address
-    belongs to another account: its owner is notified, and no code works. Setting the current address cancels a pending
-    change. Errors: PASSWORD_WRONG (a wrong password counts as a failed sign-in), VALIDATION_FAILED,
-    RATE_LIMIT_EXCEEDED.
+    """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record.
+    A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until then the old
+    address stays, and is notified of the change. The response does not reveal whether the new address belongs to
+    another account: its owner is notified, and no code works. Setting the current address cancels a pending change.
+    Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
     """
     ConfirmEmail: _aio.UnaryUnaryMultiCallable[_profile_pb2.ConfirmEmailRequest, _profile_pb2.ConfirmEmailResponse]  # type: ignore[assignment]
-    """Confirms the account's pending email address with the code that was emailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
-    if another account has confirmed the address in the meantime.
+    """Confirms the account's pending email address with the emailed code; the former address gets a link to undo that.
+    Errors: OTP_INVALID, EMAIL_TAKEN if another account has confirmed the address in the meantime.
+    """
+    UndoEmailChange: _aio.UnaryUnaryMultiCallable[_profile_pb2.UndoEmailChangeRequest, _profile_pb2.UndoEmailChangeResponse]  # type: ignore[assignment]
+    """Restores the former email address of an account, with the token of the link that was emailed to it. The account's
+    password, sessions, codes and queued emails end. Errors: EMAIL_UNDO_INVALID, EMAIL_TAKEN.
     """
     CreateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]  # type: ignore[assignment]
     """Creates an account for another person. The account is verified at once, and a member of the hospital or pharmacy
@@ -316,8 +318,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
     """
     ReactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]  # type: ignore[assignment]
-    """Reactivates a deactivated account. The account returns to its former state: a licence that was not verified before
-    is not verified now. Reactivating an account that is not deactivated changes nothing. Errors: RESOURCE_NOT_FOUND.
+    """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
+    change. Errors: RESOURCE_NOT_FOUND, also for an account whose email address was detached.
     """
     ListUserSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.ListUserSessionsRequest, _session_pb2.ListUserSessionsResponse]  # type: ignore[assignment]
     """Lists the sessions of an account that have not ended, newest first. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID."""
@@ -338,13 +340,12 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_registration_pb2.RegisterResponse, _abc.Awaitable[_registration_pb2.RegisterResponse]]:
         """Registers an account for the caller and signs in. A patient gets a record with a reference number and is active at
-        once; a doctor or pharmacist can sign in, and can act once an admin has verified the licence. With
-        REGISTRATION_CONFIRM_EMAIL the email address belongs to the account only after ConfirmEmail has received the code
-        of the welcome email; until then the session opened here is the account's only session and has no access to
-        clinical data (EMAIL_NOT_CONFIRMED). Registering a taken address then looks successful, and its owner is notified.
-        A browser that sends `x-refresh-cookie: true` gets its refresh token in a cookie, as with Login. Errors:
-        VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that setting EMAIL_TAKEN, with
-        it RATE_LIMIT_EXCEEDED for an address that was entered five times in a day, by any caller.
+        once; doctors and pharmacists can act once an admin has verified the licence. With REGISTRATION_CONFIRM_EMAIL the
+        email address belongs to the account only after ConfirmEmail has received the code of the welcome email; until then
+        the session opened here is the account's only session and has no access to clinical data (EMAIL_NOT_CONFIRMED).
+        Registering a taken address then looks successful, and its owner is notified. `x-refresh-cookie: true` works as
+        with Login. Errors: VALIDATION_FAILED (for role admin too), PASSWORD_BREACHED, PASSWORD_CONTEXT; without that
+        setting EMAIL_TAKEN, with it RATE_LIMIT_EXCEEDED for an address entered five times in a day.
         """
 
     @_abc_1.abstractmethod
@@ -368,12 +369,11 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_pb2.RefreshTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_pb2.RefreshTokenResponse, _abc.Awaitable[_session_pb2.RefreshTokenResponse]]:
-        """Exchanges a refresh token for a new pair of tokens. The old refresh token is then used up. Repeating the exchange
-        within 10 s returns the same successor, because a response may have been lost; repeating it later revokes the
-        session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the server exchanges the
-        cookie's token, stores the next one in the cookie, and deletes the cookie if the token is refused. A session ends
-        when no person has used it for a time; clients that refresh without a person set `unattended`. Errors:
-        REFRESH_TOKEN_INVALID, with that header also for a call without any token.
+        """Exchanges a refresh token for a new pair of tokens and uses it up. A repeat within 10 s returns the same successor;
+        a later one revokes the session. A REST call with the header `x-refresh-cookie: true` may leave the token out: the
+        server exchanges the cookie's token, stores the next one in the cookie, and deletes the cookie if the token is
+        refused. A session ends when no person has used it for a time; clients that refresh without a person set
+        `unattended`. Errors: REFRESH_TOKEN_INVALID, with that header also for a call without any token.
         """
 
     @_abc_1.abstractmethod
@@ -418,11 +418,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _password_pb2.ForgotPasswordRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_password_pb2.ForgotPasswordResponse, _abc.Awaitable[_password_pb2.ForgotPasswordResponse]]:
-        """Emails a code for setting a new password, if the account exists. The response is the same, and takes the same time,
-        for every address, so that it does not reveal which accounts exist. The code is bound to the requesting client: by
-        `client_nonce`, or without it by the client's address. Earlier codes stay valid until they expire. An account is
-        sent at most ten codes a day per client address, and at most 20 in total for client addresses from which it did not
-        sign in during the last 30 days.
+        """Emails a code for setting a new password, if the account exists. The response does not reveal whether it does, by
+        its content or its time. The code is bound to the requesting client: by `client_nonce`, or without it by the
+        client's address. Earlier codes stay valid until they expire. An account is sent at most ten codes a day per client
+        address, and at most 20 in total for client addresses from which it did not sign in during the last 30 days.
         """
 
     @_abc_1.abstractmethod
@@ -431,13 +430,13 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _password_pb2.ResetPasswordRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_password_pb2.ResetPasswordResponse, _abc.Awaitable[_password_pb2.ResetPasswordResponse]]:
-        """Sets a new password with an emailed code. All sessions of the account end, and the caller is not signed in. The
-        owner is notified by email. A code works for the client that requested it, which has five attempts. A code that was
-        requested without `client_nonce` also works from other addresses, until their attempts are used up. Attempts of
-        other clients never invalidate a code. An account with a second factor needs a code of it too. An account that must
-        have a second factor and has none needs an admin's permission (ResetSecondFactors); the first password of an invited
-        account needs neither. Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED,
-        PASSWORD_CONTEXT; with a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
+        """Sets a new password with an emailed code. All sessions of the account end, and its owner is notified by email. A
+        code works for the client that requested it, five times at most. A code that was requested without `client_nonce`
+        also works from other addresses, until their attempts are used up. Attempts of other clients never invalidate a
+        code. An account with a second factor needs a code of it too. An account that must have a second factor and has
+        none needs an admin's permission (ResetSecondFactors); the first password of an invited account needs neither.
+        Errors: OTP_INVALID, the same for an unknown address; VALIDATION_FAILED, PASSWORD_BREACHED, PASSWORD_CONTEXT; with
+        a right code SECOND_FACTOR_INVALID, PASSWORD_RESET_NEEDS_ADMIN, RATE_LIMIT_EXCEEDED.
         """
 
     @_abc_1.abstractmethod
@@ -475,12 +474,11 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _profile_pb2.UpdateCurrentUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profile_pb2.UpdateCurrentUserResponse, _abc.Awaitable[_profile_pb2.UpdateCurrentUserResponse]]:
-        """Updates the fields that the request sets in the caller's own account. A patient's phone number also changes in the
-        patient record. A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until
-        then the old address stays, and is notified of the change. The response does not reveal whether the new address
-        belongs to another account: its owner is notified, and no code works. Setting the current address cancels a pending
-        change. Errors: PASSWORD_WRONG (a wrong password counts as a failed sign-in), VALIDATION_FAILED,
-        RATE_LIMIT_EXCEEDED.
+        """Updates the given fields of the caller's own account. A patient's phone number also changes in the patient record.
+        A new email address takes effect when ConfirmEmail receives the code that is emailed to it; until then the old
+        address stays, and is notified of the change. The response does not reveal whether the new address belongs to
+        another account: its owner is notified, and no code works. Setting the current address cancels a pending change.
+        Errors: PASSWORD_WRONG, which counts as a failed sign-in, VALIDATION_FAILED, RATE_LIMIT_EXCEEDED.
         """
 
     @_abc_1.abstractmethod
@@ -489,8 +487,18 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _profile_pb2.ConfirmEmailRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profile_pb2.ConfirmEmailResponse, _abc.Awaitable[_profile_pb2.ConfirmEmailResponse]]:
-        """Confirms the account's pending email address with the code that was emailed to it. Errors: OTP_INVALID, EMAIL_TAKEN
-        if another account has confirmed the address in the meantime.
+        """Confirms the account's pending email address with the emailed code; the former address gets a link to undo that.
+        Errors: OTP_INVALID, EMAIL_TAKEN if another account has confirmed the address in the meantime.
+        """
+
+    @_abc_1.abstractmethod
+    def UndoEmailChange(
+        self,
+        request: _profile_pb2.UndoEmailChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profile_pb2.UndoEmailChangeResponse, _abc.Awaitable[_profile_pb2.UndoEmailChangeResponse]]:
+        """Restores the former email address of an account, with the token of the link that was emailed to it. The account's
+        password, sessions, codes and queued emails end. Errors: EMAIL_UNDO_INVALID, EMAIL_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -549,8 +557,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.ReactivateUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.ReactivateUserResponse, _abc.Awaitable[_user_pb2.ReactivateUserResponse]]:
-        """Reactivates a deactivated account. The account returns to its former state: a licence that was not verified before
-        is not verified now. Reactivating an account that is not deactivated changes nothing. Errors: RESOURCE_NOT_FOUND.
+        """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
+        change. Errors: RESOURCE_NOT_FOUND, also for an account whose email address was detached.
         """
 
     @_abc_1.abstractmethod

@@ -177,8 +177,8 @@ class ClinicalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreatePatient(self, request, context):
-        """Creates a patient record. With an email address it also creates an account, whose owner gets a welcome email.
-        Errors: VALIDATION_FAILED, EMAIL_TAKEN.
+        """Creates a patient record. With an email address it also creates an account, as BindPatientEmail does. Errors:
+        VALIDATION_FAILED, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -193,7 +193,8 @@ class ClinicalServiceServicer:
 
     def UpdatePatient(self, request, context):
         """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
-        or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_TAKEN.
+        or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_BINDING_REQUIRED for another
+        email address than the record's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -132,14 +132,15 @@ class ClinicalServiceStub:
     PAGE_TOKEN_INVALID.
     """
     CreatePatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.CreatePatientRequest, _patient_pb2.CreatePatientResponse]
-    """Creates a patient record. With an email address it also creates an account, whose owner gets a welcome email.
-    Errors: VALIDATION_FAILED, EMAIL_TAKEN.
+    """Creates a patient record. With an email address it also creates an account, as BindPatientEmail does. Errors:
+    VALIDATION_FAILED, EMAIL_TAKEN.
     """
     GetPatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.GetPatientRequest, _patient_pb2.GetPatientResponse]
     """Gets a complete patient record. Errors: RESOURCE_NOT_FOUND."""
     UpdatePatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.UpdatePatientRequest, _patient_pb2.UpdatePatientResponse]
     """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
-    or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_TAKEN.
+    or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_BINDING_REQUIRED for another
+    email address than the record's.
     """
     CreatePrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.CreatePrescriptionRequest, _prescription_pb2.CreatePrescriptionResponse]
     """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
@@ -223,14 +224,15 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     PAGE_TOKEN_INVALID.
     """
     CreatePatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.CreatePatientRequest, _patient_pb2.CreatePatientResponse]  # type: ignore[assignment]
-    """Creates a patient record. With an email address it also creates an account, whose owner gets a welcome email.
-    Errors: VALIDATION_FAILED, EMAIL_TAKEN.
+    """Creates a patient record. With an email address it also creates an account, as BindPatientEmail does. Errors:
+    VALIDATION_FAILED, EMAIL_TAKEN.
     """
     GetPatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.GetPatientRequest, _patient_pb2.GetPatientResponse]  # type: ignore[assignment]
     """Gets a complete patient record. Errors: RESOURCE_NOT_FOUND."""
     UpdatePatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.UpdatePatientRequest, _patient_pb2.UpdatePatientResponse]  # type: ignore[assignment]
     """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
-    or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_TAKEN.
+    or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_BINDING_REQUIRED for another
+    email address than the record's.
     """
     CreatePrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.CreatePrescriptionRequest, _prescription_pb2.CreatePrescriptionResponse]  # type: ignore[assignment]
     """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
@@ -323,8 +325,8 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patient_pb2.CreatePatientRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patient_pb2.CreatePatientResponse, _abc.Awaitable[_patient_pb2.CreatePatientResponse]]:
-        """Creates a patient record. With an email address it also creates an account, whose owner gets a welcome email.
-        Errors: VALIDATION_FAILED, EMAIL_TAKEN.
+        """Creates a patient record. With an email address it also creates an account, as BindPatientEmail does. Errors:
+        VALIDATION_FAILED, EMAIL_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -342,7 +344,8 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_patient_pb2.UpdatePatientResponse, _abc.Awaitable[_patient_pb2.UpdatePatientResponse]]:
         """Updates the fields that the request sets in a patient record. `version` is required to replace or remove an allergy
-        or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_TAKEN.
+        or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_BINDING_REQUIRED for another
+        email address than the record's.
         """
 
     @_abc_1.abstractmethod

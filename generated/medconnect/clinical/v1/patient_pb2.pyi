@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from medconnect.clinical.v1 import email_detachment_pb2 as _email_detachment_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -101,6 +102,8 @@ class Patient(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     EMAIL_STATUS_FIELD_NUMBER: _builtins.int
+    EMAIL_CONFIRMED_AT_FIELD_NUMBER: _builtins.int
+    EMAIL_DETACHMENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The patient's id, a UUID."""
     reference_number: _builtins.str
@@ -108,7 +111,9 @@ class Patient(_message.Message):
     full_name: _builtins.str
     """The patient's name."""
     email: _builtins.str
-    """The email address; empty if there is none or it is not confirmed (no email goes to such an address)."""
+    """The email address; empty if there is none, or if the patient registered and has not confirmed it yet (no email goes
+    to such an address).
+    """
     phone: _builtins.str
     """The phone number; empty if not given."""
     date_of_birth: _builtins.str
@@ -149,6 +154,16 @@ class Patient(_message.Message):
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """The time at which the record last changed."""
 
+    @_builtins.property
+    def email_confirmed_at(self) -> _timestamp_pb2.Timestamp:
+        """The time at which the owner of the email address confirmed it with a code that was emailed to it. Absent until then:
+        emails to the address contain no health data.
+        """
+
+    @_builtins.property
+    def email_detachment(self) -> _email_detachment_pb2.EmailDetachment:
+        """An open request to detach the email address, which a second doctor must confirm; absent if there is none."""
+
     def __init__(
         self,
         *,
@@ -171,10 +186,12 @@ class Patient(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         email_status: Global___PatientEmailStatus.ValueType = ...,
+        email_confirmed_at: _timestamp_pb2.Timestamp | None = ...,
+        email_detachment: _email_detachment_pb2.EmailDetachment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "created_at", b"created_at", "gender", b"gender", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "created_at", b"created_at", "email_confirmed_at", b"email_confirmed_at", "email_detachment", b"email_detachment", "gender", b"gender", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "email_status", b"email_status", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "email_confirmed_at", b"email_confirmed_at", "email_detachment", b"email_detachment", "email_status", b"email_status", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
     _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015
@@ -239,6 +256,7 @@ class PatientProfile(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    FULL_EMAILS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The patient's id, a UUID."""
     reference_number: _builtins.str
@@ -267,6 +285,8 @@ class PatientProfile(_message.Message):
     """The insurance policy number; empty if not given."""
     version: _builtins.int
     """The record's version, which grows by one with each change."""
+    full_emails: _builtins.bool
+    """True if the patient asked for complete emails, with diagnosis and medicines."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
@@ -299,10 +319,11 @@ class PatientProfile(_message.Message):
         version: _builtins.int = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        full_emails: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "created_at", b"created_at", "gender", b"gender", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_name", b"full_name", "gender", b"gender", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "full_name", b"full_name", "gender", b"gender", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
     _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015
@@ -409,7 +430,9 @@ class CreatePatientRequest(_message.Message):
     ALLERGIES_FIELD_NUMBER: _builtins.int
     EXISTING_CONDITIONS_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """The email address; if it is left out, no account is created and no email is sent."""
+    """The email address; if it is left out, no account is created and no email is sent. The address is bound to the
+    record, and its owner is invited to confirm it.
+    """
     full_name: _builtins.str
     """The patient's name."""
     phone: _builtins.str
@@ -591,7 +614,7 @@ class UpdatePatientRequest(_message.Message):
     full_name: _builtins.str
     """The patient's name."""
     email: _builtins.str
-    """The email address; allowed only if the record has none yet, and creates the account."""
+    """The email address that the record has; any other is refused, because only BindPatientEmail binds an address."""
     phone: _builtins.str
     """The phone number."""
     date_of_birth: _builtins.str

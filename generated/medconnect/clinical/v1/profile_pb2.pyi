@@ -80,6 +80,7 @@ class UpdateProfileRequest(_message.Message):
     ALLERGIES_FIELD_NUMBER: _builtins.int
     CLEAR_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    FULL_EMAILS_FIELD_NUMBER: _builtins.int
     phone: _builtins.str
     """The phone number."""
     date_of_birth: _builtins.str
@@ -101,6 +102,10 @@ class UpdateProfileRequest(_message.Message):
     version: _builtins.int
     """The version that the update is based on; the update is refused if the record has another version. Required if the
     update replaces or removes an allergy.
+    """
+    full_emails: _builtins.bool
+    """True to get complete emails, with diagnosis and medicines; false to get them as the hospital sends them by default.
+    Emails to an unconfirmed address contain no health data in any case.
     """
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -125,10 +130,11 @@ class UpdateProfileRequest(_message.Message):
         allergies: _abc.Iterable[_builtins.str] | None = ...,
         clear: _abc.Iterable[_builtins.str] | None = ...,
         version: _builtins.int | None = ...,
+        full_emails: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "_version", b"_version", "address", b"address", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "version", b"version"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_emails", b"_full_emails", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "_version", b"_version", "address", b"address", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "_version", b"_version", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "clear", b"clear", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_date_of_birth", b"_date_of_birth", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_full_emails", b"_full_emails", "_gender", b"_gender", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "_version", b"_version", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "clear", b"clear", "date_of_birth", b"date_of_birth", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
     _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
@@ -140,6 +146,8 @@ class UpdateProfileRequest(_message.Message):
     _WhichOneofArgType__emergency_contact: _TypeAlias = _typing.Literal["_emergency_contact", b"_emergency_contact"]  # noqa: Y015
     _WhichOneofReturnType__emergency_phone: _TypeAlias = _typing.Literal["emergency_phone"]  # noqa: Y015
     _WhichOneofArgType__emergency_phone: _TypeAlias = _typing.Literal["_emergency_phone", b"_emergency_phone"]  # noqa: Y015
+    _WhichOneofReturnType__full_emails: _TypeAlias = _typing.Literal["full_emails"]  # noqa: Y015
+    _WhichOneofArgType__full_emails: _TypeAlias = _typing.Literal["_full_emails", b"_full_emails"]  # noqa: Y015
     _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
     _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015
     _WhichOneofReturnType__insurance_number: _TypeAlias = _typing.Literal["insurance_number"]  # noqa: Y015
@@ -160,6 +168,8 @@ class UpdateProfileRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__emergency_contact) -> _WhichOneofReturnType__emergency_contact | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__emergency_phone) -> _WhichOneofReturnType__emergency_phone | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__full_emails) -> _WhichOneofReturnType__full_emails | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gender) -> _WhichOneofReturnType__gender | None: ...
     @_typing.overload

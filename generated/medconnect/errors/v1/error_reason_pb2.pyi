@@ -152,6 +152,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The account has as many second factors as an account can have."""
     ERROR_REASON_PASSWORD_RESET_NEEDS_ADMIN: _ErrorReason.ValueType  # 57
     """The account must have a second factor and has none: an admin must allow the new password."""
+    ERROR_REASON_EMAIL_BINDING_REQUIRED: _ErrorReason.ValueType  # 58
+    """An update does not change the email address of a record: call the method that `method` names."""
+    ERROR_REASON_PATIENT_HAS_EMAIL: _ErrorReason.ValueType  # 59
+    """The patient record has an email address already; it must be detached first."""
+    ERROR_REASON_EMAIL_UNDO_INVALID: _ErrorReason.ValueType  # 60
+    """The link that undoes a change of the email address is wrong, used or expired."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -278,6 +284,12 @@ ERROR_REASON_SECOND_FACTOR_LIMIT: ErrorReason.ValueType  # 56
 """The account has as many second factors as an account can have."""
 ERROR_REASON_PASSWORD_RESET_NEEDS_ADMIN: ErrorReason.ValueType  # 57
 """The account must have a second factor and has none: an admin must allow the new password."""
+ERROR_REASON_EMAIL_BINDING_REQUIRED: ErrorReason.ValueType  # 58
+"""An update does not change the email address of a record: call the method that `method` names."""
+ERROR_REASON_PATIENT_HAS_EMAIL: ErrorReason.ValueType  # 59
+"""The patient record has an email address already; it must be detached first."""
+ERROR_REASON_EMAIL_UNDO_INVALID: ErrorReason.ValueType  # 60
+"""The link that undoes a change of the email address is wrong, used or expired."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

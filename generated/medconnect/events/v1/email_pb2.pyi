@@ -84,6 +84,10 @@ class _EmailKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailKind.V
     """Another person entered the recipient's address."""
     EMAIL_KIND_SECOND_FACTOR: _EmailKind.ValueType  # 21
     """A second factor of the account was added or removed."""
+    EMAIL_KIND_EMAIL_REPLACED: _EmailKind.ValueType  # 22
+    """The email address of an account was replaced; sent to the former address."""
+    EMAIL_KIND_EMAIL_DETACHMENT: _EmailKind.ValueType  # 23
+    """Staff requested to detach the recipient's address from a patient record."""
 
 class EmailKind(_EmailKind, metaclass=_EmailKindEnumTypeWrapper):
     """The kind of an email: the event that it is about."""
@@ -116,6 +120,10 @@ EMAIL_KIND_ADDRESS_TAKEN: EmailKind.ValueType  # 12
 """Another person entered the recipient's address."""
 EMAIL_KIND_SECOND_FACTOR: EmailKind.ValueType  # 21
 """A second factor of the account was added or removed."""
+EMAIL_KIND_EMAIL_REPLACED: EmailKind.ValueType  # 22
+"""The email address of an account was replaced; sent to the former address."""
+EMAIL_KIND_EMAIL_DETACHMENT: EmailKind.ValueType  # 23
+"""Staff requested to detach the recipient's address from a patient record."""
 Global___EmailKind: _TypeAlias = EmailKind  # noqa: Y015
 
 @_typing.final

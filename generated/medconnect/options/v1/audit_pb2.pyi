@@ -142,6 +142,16 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """
     AUDIT_EVENT_RECORD_VERSIONS_READ: _AuditEvent.ValueType  # 80
     """Former versions of a patient record were read."""
+    AUDIT_EVENT_PATIENT_EMAIL_BOUND: _AuditEvent.ValueType  # 81
+    """An email address was bound to a patient record."""
+    AUDIT_EVENT_PATIENT_EMAIL_DETACHED: _AuditEvent.ValueType  # 82
+    """An email address was detached from a patient record; `reason` is the reason that the doctor gave."""
+    AUDIT_EVENT_PATIENT_EMAIL_DETACH_REQUESTED: _AuditEvent.ValueType  # 83
+    """A doctor requested that a confirmed email address be detached from a patient record, which another doctor must
+    confirm; `reason` is the reason that the doctor gave.
+    """
+    AUDIT_EVENT_EMAIL_CHANGE_UNDONE: _AuditEvent.ValueType  # 84
+    """The change of an account's email address was undone by the link that was emailed to the former address."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """The event of an audit record. The record contains it with actor, address, time, object and outcome, and never a name
@@ -268,6 +278,16 @@ set a new password.
 """
 AUDIT_EVENT_RECORD_VERSIONS_READ: AuditEvent.ValueType  # 80
 """Former versions of a patient record were read."""
+AUDIT_EVENT_PATIENT_EMAIL_BOUND: AuditEvent.ValueType  # 81
+"""An email address was bound to a patient record."""
+AUDIT_EVENT_PATIENT_EMAIL_DETACHED: AuditEvent.ValueType  # 82
+"""An email address was detached from a patient record; `reason` is the reason that the doctor gave."""
+AUDIT_EVENT_PATIENT_EMAIL_DETACH_REQUESTED: AuditEvent.ValueType  # 83
+"""A doctor requested that a confirmed email address be detached from a patient record, which another doctor must
+confirm; `reason` is the reason that the doctor gave.
+"""
+AUDIT_EVENT_EMAIL_CHANGE_UNDONE: AuditEvent.ValueType  # 84
+"""The change of an account's email address was undone by the link that was emailed to the former address."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:

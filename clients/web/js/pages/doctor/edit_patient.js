@@ -2,10 +2,10 @@ import { write } from "../../api.js";
 import { changes, Form } from "../../form.js";
 import { RECORD_FIELDS, recordFields } from "../../parts/record.js";
 import { html, notice, nothing } from "../../view.js";
-import { email, existingConditions, fullName } from "./fields.js";
+import { existingConditions, fullName } from "./fields.js";
 import { readPatient } from "./patient_banner.js";
 
-const FIELDS = ["fullName", "email", ...RECORD_FIELDS, "existingConditions"];
+const FIELDS = ["fullName", ...RECORD_FIELDS, "existingConditions"];
 
 export default async function open(page) {
   let patient = await readPatient(page);
@@ -30,7 +30,6 @@ export default async function open(page) {
       ${form.around(html`
         ${outdated ? conflict(form, loadNewer) : nothing}
         ${fullName(form, patient.fullName)}
-        ${patient.email ? nothing : email(form)}
         ${recordFields(form, patient)}
         ${existingConditions(form, patient.existingConditions)}
         ${form.button("Save")}
@@ -40,8 +39,7 @@ export default async function open(page) {
 }
 
 function save(patient, values) {
-  const names = FIELDS.filter((name) => name !== "email" || !patient.email);
-  return write("PUT", `/doctors/patients/${patient.id}`, { ...changes(patient, values, names), version: patient.version });
+  return write("PUT", `/doctors/patients/${patient.id}`, { ...changes(patient, values, FIELDS), version: patient.version });
 }
 
 // A field that the user has edited keeps its text; all others show the newer record.

@@ -10,7 +10,7 @@ export function email(form) {
   return form.text("email", "Email", {
     type: "email",
     optional: true,
-    hint: "Creates an account for the patient. Patients without an address have no account and get no email: print each prescription with its code.",
+    hint: "Creates an account and invites the patient by email. Until the patient confirms the address, emails to it contain no health data. Patients without an address have no account and get no email: print each prescription with its code.",
   });
 }
 

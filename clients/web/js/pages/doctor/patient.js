@@ -3,7 +3,7 @@ import { prescriptionRow } from "../../parts/prescription.js";
 import { allergies, conditions, record } from "../../parts/record.js";
 import { visitRow } from "../../parts/visit.js";
 import { html } from "../../view.js";
-import { noEmailNotice, readPatient } from "./patient_banner.js";
+import { noEmailNotice, readPatient, unconfirmedNotice } from "./patient_banner.js";
 
 /** How many of the latest entries are shown at first. */
 const RECENT = 5;
@@ -18,6 +18,7 @@ export default async function open(page) {
     ${recordCard(patient)}
     ${actions(patient)}
     ${noEmailNotice(patient.emailStatus)}
+    ${unconfirmedNotice(patient)}
     <section aria-labelledby="prescriptions">
       <h2 id="prescriptions">Your prescriptions</h2>
       ${prescriptions.show((one) => prescriptionRow(one, `#/prescriptions/${one.id}`), "You have not prescribed anything yet.")}
@@ -45,5 +46,6 @@ function actions({ id }) {
     <a class="button second" href="#/patients/${id}/history">Full history</a>
     <a class="button second" href="#/patients/${id}/edit">Edit record</a>
     <a class="button second" href="#/patients/${id}/versions">Changes of the record</a>
+    <a class="button second" href="#/patients/${id}/email">Email address</a>
   </p>`;
 }

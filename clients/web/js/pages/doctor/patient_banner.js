@@ -32,3 +32,10 @@ export function noEmailNotice(emailStatus) {
   const reason = NO_EMAIL[emailStatus];
   return reason ? notice("busy", reason) : nothing;
 }
+
+/** Renders that the owner of the address has not confirmed it; nothing if they have, or if there is no address. */
+export function unconfirmedNotice({ email, emailConfirmedAt, emailDetachment }) {
+  if (emailDetachment) return notice("busy", html`${emailDetachment.requestedBy} requested to detach ${email} from this record.`);
+  if (!email || emailConfirmedAt) return nothing;
+  return notice("busy", html`${email} is not confirmed yet. Emails to it contain no health data.`);
+}

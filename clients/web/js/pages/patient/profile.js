@@ -13,11 +13,34 @@ export default async function open(page) {
     page.say("Your record was saved.");
     scrollTo(0, 0);
   });
+  const emails = new Form(page, async (values) => {
+    const update = { fullEmails: values.detail === "full", version: patient.version };
+    patient = (await write("PUT", "/patients/profile", update)).patient;
+    saved = true;
+    page.say("Your record was saved.");
+    scrollTo(0, 0);
+  });
   page.show(() => html`
     ${saved ? notice("good", "Your record was saved.") : nothing}
     <section class="card">${allergies(patient.allergies)} ${record(patient)}</section>
     <section class="card" aria-labelledby="change">
       <h2 id="change">Edit record</h2>
       ${form.around(html`${recordFields(form, patient, { own: true })} ${form.button("Save")}`)}
-    </section>`);
+    </section>
+    ${emailDetail(emails, patient)}`);
+}
+
+const DETAILS = [["standard", "As your hospital sends them"], ["full", "Complete, with diagnosis and medicines"]];
+
+function emailDetail(form, { fullEmails }) {
+  return html`<section class="card" aria-labelledby="emails">
+    <h2 id="emails">Emails about prescriptions</h2>
+    ${form.around(html`
+      ${form.choice("detail", "Contents", DETAILS, {
+        value: fullEmails ? "full" : "standard",
+        hint: "Choose complete emails only if you alone read your mailbox.",
+      })}
+      ${form.button("Change emails")}
+    `)}
+  </section>`;
 }
