@@ -26,7 +26,8 @@ from tests.fixtures.proofs import control
 from tests.rpc.methods import RPCS
 from tests.security.damaged_requests import RawRequest, damaged, damaged_bytes
 
-IN_FLIGHT: Final = 8
+IN_FLIGHT: Final = 48
+"""Requests sent at once; many of them wait SILENT_SECONDS for an answer that does not come."""
 ANSWER_SECONDS: Final = 20
 SILENT_SECONDS: Final = 1.0
 SLOWEST_HEALTH_SECONDS: Final = 1.0
