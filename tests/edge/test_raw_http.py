@@ -6,7 +6,6 @@ import re
 import pytest
 
 from tests.edge.conftest import LUA_ERRORS, Stand
-from tests.fixtures.cells import cells
 from tests.fixtures.proofs import control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -37,38 +36,37 @@ async def answers(stand: Stand, request: bytes) -> list[int]:
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", told)]
 
 
+AMBIGUOUS = [
+    with_headers(b"host: y\r\n"),
+    with_headers(b"host: x\r\n"),
+    WHOLE.replace(b"host: x", b"host: x,y"),
+    WHOLE.replace(b"host: x", b"host: x, y"),
+    WHOLE.replace(b"host: x\r\n", b" host: x\r\nhost: y\r\n"),
+    WHOLE.replace(b"host: x", b"host : x"),
+    b"GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n",
+    b"GET /index.html HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n",
+    with_headers(b"content-length: 15\r\n"),
+    with_headers(b"transfer-encoding: chunked\r\n"),
+    with_headers(b"transfer-encoding: chunked\n"),
+    with_headers(b"x-a: b\n transfer-encoding: chunked\ntransfer-encoding: chunked\r\n"),
+    WHOLE.replace(b"content-length: 14", b"transfer-encoding: gzip, chunked"),
+    WHOLE.replace(b"content-length: 14", b"transfer-encoding: xchunked"),
+    WHOLE.replace(b"content-length: 14", b"content-length: +14"),
+    WHOLE.replace(b"content-length: 14", b"content-length: 14, 14"),
+    WHOLE.replace(b"content-length: 14", b"content-length: 0x0e"),
+    WHOLE.replace(b"content-length: 14\r\n\r\n" + BODY, b"transfer-encoding: chunked\r\n\r\ne\n" + BODY + b"\n0\n\n"),
+    with_headers(b"x-a: \x00\r\n"),
+    with_headers(b"x-a\r\n"),
+    with_headers(b": b\r\n"),
+]
+
+
 @control("S75")
-@cells(
-    "request_",
-    [
-        with_headers(b"host: y\r\n"),
-        with_headers(b"host: x\r\n"),
-        WHOLE.replace(b"host: x", b"host: x,y"),
-        WHOLE.replace(b"host: x", b"host: x, y"),
-        WHOLE.replace(b"host: x\r\n", b" host: x\r\nhost: y\r\n"),
-        WHOLE.replace(b"host: x", b"host : x"),
-        b"GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n",
-        b"GET /index.html HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n",
-        with_headers(b"content-length: 15\r\n"),
-        with_headers(b"transfer-encoding: chunked\r\n"),
-        with_headers(b"transfer-encoding: chunked\n"),
-        with_headers(b"x-a: b\n transfer-encoding: chunked\ntransfer-encoding: chunked\r\n"),
-        WHOLE.replace(b"content-length: 14", b"transfer-encoding: gzip, chunked"),
-        WHOLE.replace(b"content-length: 14", b"transfer-encoding: xchunked"),
-        WHOLE.replace(b"content-length: 14", b"content-length: +14"),
-        WHOLE.replace(b"content-length: 14", b"content-length: 14, 14"),
-        WHOLE.replace(b"content-length: 14", b"content-length: 0x0e"),
-        WHOLE.replace(
-            b"content-length: 14\r\n\r\n" + BODY, b"transfer-encoding: chunked\r\n\r\ne\n" + BODY + b"\n0\n\n"
-        ),
-        with_headers(b"x-a: \x00\r\n"),
-        with_headers(b"x-a\r\n"),
-        with_headers(b": b\r\n"),
-    ],
-)
-async def test_ambiguous_requests_get_one_answer_that_is_400(stand: Stand, request_: bytes) -> None:
+async def test_ambiguous_requests_get_one_answer_that_is_400(stand: Stand) -> None:
+    """Sends them at once: after an answer, each connection is watched for half a second for another."""
     stand.toy.seen.request = None
-    assert await answers(stand, request_) == [400]
+    found = await asyncio.gather(*(answers(stand, request) for request in AMBIGUOUS))
+    assert dict(zip(AMBIGUOUS, found, strict=True)) == {request: [400] for request in AMBIGUOUS}
     assert stand.toy.seen.request is None
 
 
