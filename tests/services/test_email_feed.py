@@ -80,6 +80,8 @@ async def test_every_watcher_sees_all_changes_at_any_start_and_speed(
 ) -> None:
     monkeypatch.setattr(module, "RECENT", 16)
     feeds = [EmailFeed(queue), EmailFeed(queue)]
+    for feed in feeds:
+        feed._reading._poll = 0.2  # nothing notifies them
     async with AsyncExitStack() as stack:
         fast = [await stack.enter_async_context(aclosing(feed.watch(0))) for feed in feeds]
         slow = await stack.enter_async_context(aclosing(feeds[0].watch(0)))
