@@ -17,4 +17,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--mutations", type=int, help="number of damaged protobuf bodies to send; a twentieth as many JSON bodies"
     )
+    parser.addoption("--names", type=int, default=1_000, help="number of names of all scripts to store and find")
     parser.addoption("--seed", type=int, help="seed of the random damage")

@@ -88,6 +88,12 @@ def stored(text: str, *, block: bool = False) -> tuple[str, str]:
     return (text, wrong) if wrong else (unicodedata.normalize("NFC", seen), "")
 
 
+def searched(text: str) -> str:
+    """Returns a search text, as a scanner or the clipboard sends it, in one line without invisible characters."""
+    seen: str = UNSEEN_IN_LINES.sub("", _CONTROL.sub(" ", text).translate(dict.fromkeys(map(ord, _AROUND))))
+    return unicodedata.normalize("NFC", " ".join(seen.split()))
+
+
 def _faults(text: str, seen: str, block: bool) -> Iterator[str]:
     refused = (REFUSED_IN_BLOCKS if block else REFUSED_IN_LINES).search(seen)
     if refused is not None and _CONTROL.match(refused[0]):

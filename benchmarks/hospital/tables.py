@@ -3,12 +3,12 @@
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 
 from benchmarks.hospital.facts import Facts, Kind, PrescriptionFacts, day_of, moment
-from server import name_search
+from server import name_search, search_keys
 from server.clinical.entities import QrTextFormat
 from server.clinical.rules.reference_number import check_character
 from server.qr import signed_code
@@ -69,7 +69,7 @@ class Rows:
             role, license_number, pharmacy = self._role(number)
             name = self.full_name(number)
             yield (
-                *(self._user_ids[number], email(number), self._password_hash, name, words(name), role, "active"),
+                *(self._user_ids[number], email(number), self._password_hash, name, keys(name), role, "active"),
                 *(license_number, pharmacy, since, since, since),
             )
 
@@ -100,10 +100,11 @@ class Rows:
         for number in range(self._size.patients):
             account = self._facts.patient(number)
             name, drawn = self.full_name(account), self._facts.draw(Kind.PATIENT, number)
+            phone, born = f"+1 555 {number:07d}", day_of(drawn % 1_900_000_000 - 400_000_000)
             yield (
                 *(self._patient_ids[number], self._user_ids[account], patient_reference(number), name),
-                *(name_search.fold(name), words(name), f"+1 555 {number:07d}"),
-                *(day_of(drawn % 1_900_000_000 - 400_000_000), ("female", "male", "other")[drawn % 3]),
+                *(name_search.fold(name), keys(name, phone, born), phone, born),
+                ("female", "male", "other")[drawn % 3],
                 *(_BLOOD[drawn % 8], f"{drawn % 200} Garden Street", "{Penicillin}" if drawn % 10 == 0 else "{}"),
                 *("Healthy Life", f"HL-{number}", since, since),
             )
@@ -263,9 +264,10 @@ def email(account: int) -> str:
     return f"account{account}@generated.example"
 
 
-def words(name: str) -> str:
-    """Returns the `tsvector` of a name."""
-    return " ".join(f"'{word}'" for word in name_search.words(name))
+def keys(name: str, phone: str = "", born: str = "") -> str:
+    """Returns the `tsvector` by which a person is found."""
+    day = date.fromisoformat(born) if born else None
+    return " ".join(f"'{key}'" for key in search_keys.stored(name, phone, day))
 
 
 def prescription_number(one: PrescriptionFacts) -> str:

@@ -37,20 +37,7 @@ def test_lookup_reads_a_number_however_it_is_written(
         assert answer.body["prescriptions"][0]["prescription"]["prescriptionNumber"] == numbers[0]
 
 
-SEARCHED = (
-    "without dashes",
-    "with spaces",
-    "lower case",
-    "full width",
-    "dash 2013",
-    "dash 2212",
-    "unseen 200B",
-    "end '.'",
-)
-"""A search is a text of one line: line ends and marks of direction between digits are refused before it is read."""
-
-
-@cells("writing", SEARCHED)
+@cells("writing", WRITINGS)
 def test_patient_search_reads_a_reference_number(actors: Actors, numbers: tuple[str, str], writing: str) -> None:
     search = {"search": WRITINGS[writing](numbers[1])}
     status, answer = actors.rest("POST", "/doctors/patients/search", actors.doctor, search)

@@ -196,7 +196,7 @@ async def test_a_new_name_is_that_of_the_account_too_and_is_found(clinic: Clinic
         clinic.doctor, clinic.paula.id, None, PatientChange(full_name="Zoë Neu", phone="+49 9999")
     )
     kept = await account(clinic, clinic.paula)
-    assert (kept["full_name"], kept["words"], kept["phone"]) == ("Zoë Neu", "'neu' 'zoe'", "+49 9999")
+    assert (kept["full_name"], kept["words"], kept["phone"]) == ("Zoë Neu", "'neu' 'phone:9999' 'zoe'", "+49 9999")
     assert (await found(clinic, "zoe"), await found(clinic, "patient")) == (["Zoë Neu"], [])
     assert await found(clinic, None) == ["Quentin Quiet", "Zoë Neu"]
 

@@ -116,7 +116,10 @@ class AsyncAuth:
     def users(
         self, *, role: Role | None = None, status: UserStatus | None = None, search: str | None = None
     ) -> AsyncIterator[User]:
-        """Lists accounts, newest first (admins); search: an email address, or beginnings of words of the name."""
+        """Lists accounts, newest first (admins).
+
+        search: an email address; or beginnings of words of the name and the last digits of a phone number.
+        """
         request = filled(pb.ListUsersRequest, role=role, status=status, search=search)
         return self._calls.listed(request, pb.ListUsersResponse, User)
 

@@ -39,7 +39,11 @@ class AsyncClinical:
         self._calls = calls
 
     def patients(self, search: str | None = None) -> AsyncIterator[PatientSummary]:
-        """Lists patients by name (doctors); search: beginnings of words of the name, a reference number or an email."""
+        """Lists patients by name (doctors).
+
+        search: a reference number or an email address; or beginnings of words of the name, a date of birth and the last
+        digits of a phone number, together or alone.
+        """
         request = filled(pb.ListPatientsRequest, search=search)
         return self._calls.listed(request, pb.ListPatientsResponse, PatientSummary)
 

@@ -139,4 +139,6 @@ def _check_text(text: str, option: access_pb2.Text.ValueType) -> tuple[str, str]
         return text, "must not hold the NUL character" if "\0" in text else ""
     if option == access_pb2.TEXT_NUMBER:
         return typed_number.compact(text), ""
+    if option == access_pb2.TEXT_SEARCH:
+        return plain_text.searched(text), ""
     return plain_text.stored(text, block=option == access_pb2.TEXT_BLOCK)

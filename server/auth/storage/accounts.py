@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
 
-from server import name_search
+from server import search_keys
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
 from server.auth.entities import Credentials, NewAccount, User, UserFilter, UserStatus
@@ -55,10 +55,11 @@ USER_COLUMNS: Final = (
 )
 """The columns from which `user_of` creates an entity."""
 
+_words = func.array_to_tsvector(bindparam("words", type_=ARRAY(Text)))
 _INSERT: Final = (
     insert(users)
     .values(
-        name_words=func.array_to_tsvector(bindparam("words", type_=ARRAY(Text))),
+        name_words=_words,
         email_confirmed_at=case((bindparam("owner_confirmed", type_=Boolean), func.now())),
     )
     .on_conflict_do_nothing(index_elements=[users.c.email])
@@ -89,7 +90,7 @@ _ALLOW_RESET: Final = (
 _SAVE: Final = (
     update(users)
     .where(users.c.id == bindparam("user_id"))
-    .values({name: bindparam(f"new_{name}") for name in CHANGEABLE})
+    .values({name: bindparam(f"new_{name}") for name in CHANGEABLE} | {"name_words": _words})
     .returning(*USER_COLUMNS)
 )
 _AWAIT_EMAIL: Final = (
@@ -210,7 +211,7 @@ class AccountRepository:
             "new_email": None if account.email_confirmed else account.email,
             "password_hash": account.password_hash,
             "full_name": account.full_name,
-            "words": name_search.words(account.full_name),
+            "words": search_keys.stored(account.full_name, account.phone),
             "owner_confirmed": account.owner_confirmed,
             "phone": account.phone,
             "role": account.role,
@@ -265,7 +266,9 @@ class AccountRepository:
 
     async def save(self, user: User) -> User:
         """Stores the fields of a locked account that its owner may change (`rules.accounts.CHANGEABLE`)."""
-        return await self._change_account(_SAVE, user.id, **{f"new_{name}": getattr(user, name) for name in CHANGEABLE})
+        changed = {f"new_{name}": getattr(user, name) for name in CHANGEABLE}
+        words = search_keys.stored(user.full_name, user.phone)
+        return await self._change_account(_SAVE, user.id, words=words, **changed)
 
     async def await_email(self, user_id: UUID, email: str | None) -> User:
         """Sets the unconfirmed address (in lower case) of a locked account; None clears it."""
@@ -315,7 +318,7 @@ class AccountRepository:
         """Returns whether there is an admin, active or not."""
         return bool(await self._connection.scalar(_HAS_ADMIN))
 
-    async def _change_account(self, statement: Executable, user_id: UUID, **more: str | None) -> User:
+    async def _change_account(self, statement: Executable, user_id: UUID, **more: str | list[str] | None) -> User:
         return self._require_user(await self._connection.first(statement, {"user_id": user_id, **more}))
 
     @staticmethod
@@ -340,4 +343,4 @@ def _search(search: str | None) -> dict[str, str]:
         return {}
     if "@" in search:
         return {"email": search.strip().lower()}
-    return {"name_query": name_search.query(search) or ""}  # a search without words has no results
+    return {"name_query": search_keys.query(search) or ""}  # a search without words has no results

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from server import name_search
+from server import search_keys
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
@@ -64,7 +64,7 @@ class PatientService:
             return await tx[PatientRepository].get(record.id)
 
     async def search(self, caller: Caller, text: str | None, page: PageRequest) -> Page[PatientSummary]:
-        """Lists patients by name: all, or those that match the text. Raises PageTokenInvalid."""
+        """Lists patients by name: all, or those that match the text (`search_keys.query`). Raises PageTokenInvalid."""
         query = self._summaries.query(caller, page, text)
         async with self._work.read() as tx:
             return query.page(*await tx[PatientRepository].page(_condition(text), query.after, query.size))
@@ -124,5 +124,5 @@ def _condition(text: str | None) -> Mapping[str, str | None]:
     try:
         reference = reference_number.normalize(text)
     except ReferenceNumberInvalid:
-        return {"name_query": name_search.query(text) or ""}
+        return {"name_query": search_keys.query(text) or ""}
     return {"reference_number": reference.text if reference.kind is ReferenceKind.PATIENT else ""}

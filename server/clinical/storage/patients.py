@@ -1,13 +1,14 @@
 """Patient records in the database."""
 
 from collections.abc import Collection, Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, Text, Uuid, any_, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
 
-from server import name_search
+from server import name_search, search_keys
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
 from server.auth.storage.tables import users
@@ -137,7 +138,7 @@ class PatientRepository:
     ) -> tuple[tuple[PatientSummary, ...], int]:
         """Returns up to `size` + 1 patients by name, after the one with the id `after`, and how many the search finds.
 
-        search: at most one of `reference_number`, `email` and `name_query` (`name_search.query`). The read is audited.
+        search: at most one of `reference_number`, `email` and `name_query` (`search_keys.query`). The read is audited.
         """
         cursor = {} if after is None else {"after_id": after}
         record = audit_params(AuditEvent.PATIENTS_LISTED)
@@ -152,8 +153,7 @@ class PatientRepository:
             "id": new_id(),
             "user_id": user_id,
             "reference_number": reference_number,
-            **_name(full_name),
-            "phone": phone,
+            **_found_by(full_name, phone, details.date_of_birth),
             **_details(details),
         }
         patient_id = await self._connection.scalar(_INSERT, values)
@@ -164,19 +164,19 @@ class PatientRepository:
 
         author_id: the account that makes the change. The former version of the clinical fields is kept.
         """
-        name = _name(patient.full_name)
+        found_by = _found_by(patient.full_name, patient.phone, patient.date_of_birth)
         values = {
             "saved_id": patient.id,
             "author_id": author_id,
             "user_id": patient.user_id,
-            **name,
-            "phone": patient.phone,
+            **found_by,
             "full_emails": patient.full_emails,
         }
         await self._connection.execute(_SAVE, values | _details(patient))
         if patient.user_id is not None:
             account = {"account_id": patient.user_id, "name": patient.full_name, "number": patient.phone}
-            await self._connection.execute(_RENAME_ACCOUNT, account | {"words": name["words"]})
+            words = search_keys.stored(patient.full_name, patient.phone)
+            await self._connection.execute(_RENAME_ACCOUNT, account | {"words": words})
         return await self.get(patient.id)
 
     async def _read_one(self, statement: Select[Any], **values: object) -> Patient:
@@ -186,11 +186,12 @@ class PatientRepository:
         return _patient(row)
 
 
-def _name(full_name: str) -> dict[str, object]:
+def _found_by(full_name: str, phone: str, born: date | None) -> dict[str, object]:
     return {
         "full_name": full_name,
+        "phone": phone,
         "sort_name": name_search.fold(full_name),
-        "words": name_search.words(full_name),
+        "words": search_keys.stored(full_name, phone, born),
     }
 
 

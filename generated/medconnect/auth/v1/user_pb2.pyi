@@ -361,7 +361,9 @@ class ListUsersRequest(_message.Message):
     status: Global___UserStatus.ValueType
     """Only accounts in this state."""
     search: _builtins.str
-    """Only accounts with this email address, or with words in the name that begin with these words."""
+    """Only accounts with this email address, or with words in the name that begin with these words, ignoring case, accents
+    and apostrophes, and a phone number that ends with these digits (at least five).
+    """
     page_size: _builtins.int
     """The maximum number of entries to return, at most 100; 20 if left out or 0."""
     page_token: _builtins.str

@@ -341,8 +341,9 @@ class ListPatientsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     search: _builtins.str
-    """Beginnings of words of the name, ignoring case and accents (a word of two letters must be a whole word); or a
-    reference number; or an email address.
+    """A reference number, or an email address, or one or more of: beginnings of words of the name, ignoring case, accents
+    and apostrophes (a word of two letters must be a whole word, unless it is Chinese, Japanese or Korean); a date of
+    birth, its month or its year; a phone number or at least its last five digits.
     """
     page_size: _builtins.int
     """The maximum number of entries to return, at most 100; 20 if left out or 0."""

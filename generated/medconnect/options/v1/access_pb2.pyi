@@ -136,6 +136,10 @@ class _TextEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Text.ValueType],
     """A number or code, of which only the letters and digits count: white space, dashes, control and invisible characters
     and punctuation around it are dropped, full-width letters and the digits of every script are read as ASCII.
     """
+    TEXT_SEARCH: _Text.ValueType  # 4
+    """Words to search for: control and line-break characters are read as blanks, all invisible characters and marks of
+    direction are dropped, and none is refused.
+    """
 
 class Text(_Text, metaclass=_TextEnumTypeWrapper):
     """The characters that a text field may contain. Invisible characters are dropped, unless the text's script needs them
@@ -153,6 +157,10 @@ TEXT_VERBATIM: Text.ValueType  # 2
 TEXT_NUMBER: Text.ValueType  # 3
 """A number or code, of which only the letters and digits count: white space, dashes, control and invisible characters
 and punctuation around it are dropped, full-width letters and the digits of every script are read as ASCII.
+"""
+TEXT_SEARCH: Text.ValueType  # 4
+"""Words to search for: control and line-break characters are read as blanks, all invisible characters and marks of
+direction are dropped, and none is refused.
 """
 Global___Text: _TypeAlias = Text  # noqa: Y015
 

@@ -42,7 +42,7 @@ export default async function open(page) {
   page.show(() => html`
     <p><a class="button" href="#/accounts/new">New account</a></p>
     ${filter.around(html`
-      ${filter.search("Find an account", "Enter the beginning of each name, or a complete email address.")}
+      ${filter.search("Find an account", "Enter the beginning of each name, the last digits of a phone number, or a complete email address.")}
       ${filter.choice("role", "Role", ROLES)}
       ${filter.choice("status", "State", STATUSES)}`)}
     ${list.show((user) => row(user, (action) => question(page, user, action, replace)), "No accounts match.")}`);

@@ -8,7 +8,7 @@ export default async function open(page) {
   await filter.load();
   page.show(() => html`
     <p><a class="button" href="#/patients/new">New patient</a></p>
-    ${filter.around(filter.search("Find a patient", "Enter the beginning of each name, or a complete reference number or email address."))}
+    ${filter.around(filter.search("Find a patient", "Enter the beginning of each name, a date of birth, the last digits of a phone number, or a complete reference number or email address."))}
     ${list.show(row, "No patients match. Try fewer letters, or create a new patient.")}`);
 }
 
