@@ -84,6 +84,7 @@ return {
       AUDIT_EVENT_ACCOUNT_UPDATED = "account_updated",
       AUDIT_EVENT_ACCOUNT_VERIFIED = "account_verified",
       AUDIT_EVENT_AUDIT_READ = "audit_read",
+      AUDIT_EVENT_CLAIM_ENDED = "claim_ended",
       AUDIT_EVENT_DISPENSING_HISTORY_READ = "dispensing_history_read",
       AUDIT_EVENT_EMAILS_CLEARED = "emails_cleared",
       AUDIT_EVENT_EMAIL_CHANGE_UNDONE = "email_change_undone",
@@ -144,6 +145,7 @@ return {
     ["medconnect.options.v1.Role"] = {ROLE_ADMIN = "admin", ROLE_DOCTOR = "doctor", ROLE_PATIENT = "patient", ROLE_PHARMACIST = "pharmacist", ROLE_UNSPECIFIED = "unspecified"},
     ["medconnect.pharmacy.v1.PharmacyAction"] = {
       PHARMACY_ACTION_DISPENSE = "dispense",
+      PHARMACY_ACTION_END_CLAIM = "end_claim",
       PHARMACY_ACTION_LOOKUP = "lookup",
       PHARMACY_ACTION_REJECT = "reject",
       PHARMACY_ACTION_RELEASE = "release",
@@ -228,6 +230,7 @@ return {
     {in_path = {prescriptionId = true, prescription_id = true}, method = "POST", path = "/api/v1/pharmacy/dispense/*", takes_body = true},
     {in_path = {prescriptionId = true, prescription_id = true}, method = "POST", path = "/api/v1/pharmacy/reject/*", takes_body = true},
     {in_path = {prescriptionId = true, prescription_id = true}, method = "POST", path = "/api/v1/pharmacy/release/*", takes_body = true},
+    {in_path = {prescriptionId = true, prescription_id = true}, method = "POST", path = "/api/v1/pharmacy/end-claim/*", takes_body = true},
     {method = "GET", path = "/api/v1/pharmacy/history"},
     {in_path = {prescriptionId = true, prescription_id = true}, method = "GET", path = "/api/v1/pharmacy/logs/*"},
     {in_path = {prescriptionId = true, prescription_id = true}, method = "GET", path = "/api/v1/pharmacy/dispensing-summary/*"},

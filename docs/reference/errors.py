@@ -39,6 +39,7 @@ SAMPLES: Final[dict[str, Any]] = {
     "pharmacyPhone": "+4930123456",
     "limit": "scan",
     "method": "BindPatientEmail",
+    "maximum": 50,
     "resource": "prescription",
     "version": 3,
     "requiresOtp": True,

@@ -82,6 +82,7 @@ MEMBERS: Mapping[str, Schema] = {
     "kinds": TEXT,
     "limit": TEXT,
     "method": TEXT,
+    "maximum": {"type": "integer", "format": "int32"},
     "pharmacyName": TEXT,
     "pharmacyPhone": TEXT,
     "requiresOtp": {"type": "boolean"},

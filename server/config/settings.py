@@ -176,6 +176,10 @@ class Settings(BaseSettings):
     """Names of medicines whose prescription needs a recently verified second factor, separated by commas."""
     claim_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     """The duration of a pharmacist's claim, in minutes."""
+    claim_max_open: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """How many prescriptions a pharmacist may have claimed at a time."""
+    claim_max_renewals: Annotated[int, Field(ge=0, le=10_000)] = 10
+    """How often a pharmacist may renew or repeat their claim on one prescription within 24 hours."""
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
     """The ISO 4217 code of every price."""
     hospital_time_zone: str = "UTC"

@@ -48,7 +48,9 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         # Rows are only inserted.
         "audit_records": _rights(_AUDIT_RECORD),
         "audit_seals": _rights(),
-        "pharmacy_log": _rights("id prescription_id pharmacist_id action from_status to_status notes occurred_at"),
+        "pharmacy_log": _rights(
+            "id prescription_id pharmacist_id organisation_id action from_status to_status notes occurred_at"
+        ),
         "dispensed_lines": _rights(
             "id log_id item_id dispensed_before quantity unit_price currency batch_number expiry_date"
         ),

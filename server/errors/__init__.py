@@ -36,6 +36,7 @@ from server.errors.emails import EmailExpired, EmailLimitExceeded, EmailNotFaile
 from server.errors.patients import EmailBindingRequired, EmailUndoInvalid, PatientHasEmail
 from server.errors.prescriptions import (
     ClaimedByOther,
+    ClaimLimitReached,
     PatientHasNoEmail,
     PrescriptionCancelled,
     PrescriptionClaimed,
@@ -80,6 +81,7 @@ __all__ = [
     "AccountNotVerified",
     "BodyTooLarge",
     "ChallengeInvalid",
+    "ClaimLimitReached",
     "ClaimedByOther",
     "Code",
     "DatabaseUnavailable",

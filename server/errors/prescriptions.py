@@ -66,6 +66,13 @@ class ClaimedByOther(FailedPrecondition):
     message = "Another pharmacy is dispensing this prescription."
 
 
+class ClaimLimitReached(FailedPrecondition):
+    """The pharmacist has too many open claims, or has renewed this one too often. Metadata: `limit`, `maximum`."""
+
+    reason = Reason.CLAIM_LIMIT_REACHED
+    message = "Too many claims: dispense or release what you have claimed, or ask a colleague."
+
+
 class PrescriptionClaimed(FailedPrecondition):
     """A pharmacy has claimed the prescription, so its doctor cannot cancel it.
 

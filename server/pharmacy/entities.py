@@ -20,6 +20,7 @@ class PharmacyAction(StrEnum):
     DISPENSE = "dispense"
     REJECT = "reject"
     RELEASE = "release"
+    END_CLAIM = "end_claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,33 @@ class Validation:
 
     prescription: Prescription
     claim_expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLimits:
+    """The bounds of claims per pharmacist."""
+
+    open_claims: int
+    """How many prescriptions they may have claimed at a time."""
+    renewals: int
+    """How often they may claim one prescription again within 24 hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCounts:
+    """The claims of a pharmacist after one more."""
+
+    open_claims: int
+    claims_of_prescription: int
+    """How often they claimed this prescription within 24 hours."""
+
+
+class EndedBy(StrEnum):
+    """The cause that ended a claim other than its pharmacist; the log notes it."""
+
+    PATIENT = "ended by the patient"
+    ADMINISTRATOR = "ended by an administrator of the pharmacy"
+    ACCOUNT = "the account was deactivated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +119,8 @@ class NewEntry:
     id: UUID
     prescription_id: UUID
     pharmacist_id: UUID
+    organisation_id: UUID | None
+    """The pharmacy for which the pharmacist acted; None if the claim is one of an older server."""
     action: PharmacyAction
     from_status: PrescriptionStatus
     to_status: PrescriptionStatus
@@ -135,7 +165,7 @@ class DispensedLine:
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """Filter of a pharmacist's own actions."""
+    """Filter of a pharmacy's actions."""
 
     period: Period
     """Calendar days in the hospital's time zone."""
@@ -145,10 +175,11 @@ class HistoryFilter:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One of a pharmacist's own actions."""
+    """One of a pharmacy's actions."""
 
     id: UUID
     action: PharmacyAction
+    pharmacist_name: str
     prescription_id: UUID
     prescription_number: str
     patient_name: str

@@ -37,6 +37,8 @@ from server.config.secrets import derived_key
 from server.config.settings import Settings
 from server.identity import Role
 from server.pagination import PageTokens
+from server.pharmacy.entities import ClaimLimits
+from server.pharmacy.services.closing import end_claims
 from server.pharmacy.services.lookup_misses import LookupMisses
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.queue_admin.service import EventsService
@@ -125,6 +127,7 @@ def use_cases(core: Core) -> Iterator[Services]:
                 sessions,
                 page_tokens,
                 patients.open_record,
+                end_claims,
                 revocations,
                 confirmation,
                 confirms_email=settings.confirms_email,
@@ -155,6 +158,7 @@ def use_cases(core: Core) -> Iterator[Services]:
                 page_tokens,
                 LookupMisses(core.limiter, budgets.limit_named("lookup_misses")),
                 lease=timedelta(minutes=settings.claim_minutes),
+                limits=ClaimLimits(settings.claim_max_open, settings.claim_max_renewals),
                 currency=settings.currency,
             ),
             events=EventsService(work, clock, page_tokens),

@@ -60,7 +60,7 @@ def expected_roles(method: Method) -> set[Role]:
         return {Role.DOCTOR, Role.PATIENT}
     if method.name in OF_PATIENTS:
         return {Role.PATIENT}
-    if method.name == "GetDispensingSummary":
+    if method.name in ("GetDispensingSummary", "EndClaim"):
         return {Role.PHARMACIST, Role.PATIENT}
     return {{"auth": Role.ADMIN, "clinical": Role.DOCTOR, "pharmacy": Role.PHARMACIST, "events": Role.ADMIN}[service]}
 
@@ -121,7 +121,10 @@ class TestEachMethod:
         ("scan", {"ScanQrCode", "LookupPrescriptions"}),
         (
             "pharmacy",
-            {"ValidatePrescription", "DispensePrescription", "RejectPrescription", "ReleasePrescription"},
+            {
+                *("ValidatePrescription", "DispensePrescription", "RejectPrescription", "ReleasePrescription"),
+                "EndClaim",
+            },
         ),
         ("email", {"SendPrescriptionEmail"}),
         ("otp", {"RequestHistoryAccess"}),

@@ -14,7 +14,7 @@ Tokens errors models
 MODELS = """
 EmailDetachReason EmailDetachment
 AccessLogEntry AccountChanges AccountDetails AuditRecord ConfirmedTotp DispensedLine DispenseLine Dispensing
-DispensingHistoryEntry Email EmailChange EmailQueueStatus EmailStatus EndSessionsReason FoundPrescription
+DispensingHistoryEntry Email EmailChange EmailQueueStatus EmailStatus EndedClaim EndSessionsReason FoundPrescription
 FoundPrescriptions Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription
 NewPrescriptionItem NewTotp NewVisit OpenSession Patient PatientChanges PatientEmailStatus PatientHistoryEntry
 PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription
@@ -44,7 +44,7 @@ SERVICES = {
     "my_record_versions patient patient_history patients prescription prescriptions profile qr_code qr_code_image "
     "record_versions reissue_qr_code request_history_access send_prescription_email update_patient update_profile "
     "visits",
-    "pharmacy": "claim dispense history log lookup receipt reject release scan validate",
+    "pharmacy": "claim dispense end_claim history log lookup receipt reject release scan validate",
     "events": "clear_completed_emails email_queue emails emit_test_event rate_limit_usage retry_email "
     "watch_email_queue watch_emails",
 }

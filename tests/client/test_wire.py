@@ -63,6 +63,7 @@ PAIRS: list[tuple[type, type[Message], set[str]]] = [
     (models.Validation, pharmacy.ValidatePrescriptionResponse, set()),
     (models.DispenseLine, pharmacy.DispenseLine, set()),
     (models.Dispensing, pharmacy.DispensePrescriptionResponse, set()),
+    (models.EndedClaim, pharmacy.EndClaimResponse, set()),
     (models.DispensedLine, dispensing_pb2.DispensedLine, set()),
     (models.DispensingHistoryEntry, dispensing_pb2.DispensingHistoryEntry, set()),
     (models.LogEntry, dispensing_pb2.PrescriptionLogEntry, set()),

@@ -145,6 +145,7 @@ def assert_log(counter: Counter) -> None:
         "prescriptionId": counter.id,
         "prescriptionNumber": counter.number,
         "patientName": "Pat Patient",
+        "pharmacistName": "Sam Staff",
         "lines": [
             paid(tablets, "Medicine 0", 5, "0.50", "2.50"),
             paid(spray, "Medicine 1", 1, "12.00", "12.00"),

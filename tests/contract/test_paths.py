@@ -72,6 +72,7 @@ PATHS: Final = {
     "DispensePrescription": "POST /pharmacy/dispense/{prescription_id}",
     "RejectPrescription": "POST /pharmacy/reject/{prescription_id}",
     "ReleasePrescription": "POST /pharmacy/release/{prescription_id}",
+    "EndClaim": "POST /pharmacy/end-claim/{prescription_id}",
     "ListDispensingHistory": "GET /pharmacy/history",
     "ListPrescriptionLog": "GET /pharmacy/logs/{prescription_id}",
     "GetDispensingSummary": "GET /pharmacy/dispensing-summary/{prescription_id}",

@@ -46,6 +46,7 @@ REFUSALS: Final = {
     "O": Refusal(_CODE.PERMISSION_DENIED, 403, "OTP_REQUIRED"),
     "N": Refusal(_CODE.NOT_FOUND, 404, "RESOURCE_NOT_FOUND"),
     "F": Refusal(_CODE.FAILED_PRECONDITION, 400, "CLAIMED_BY_OTHER"),
+    "S": Refusal(_CODE.FAILED_PRECONDITION, 400, "PRESCRIPTION_STATE"),
 }
 
 TABLE: Final = """
@@ -124,9 +125,11 @@ RejectPrescription     scanned    U  P  P  P  P  P  V  +  N  N  P  U
 RejectPrescription     contested  U  P  P  P  P  P  V  +  +  F  P  U
 ReleasePrescription    open       U  P  P  P  P  P  V  N  N  N  P  U
 ReleasePrescription    held       U  P  P  P  P  P  V  +  +  F  P  U
-ListDispensingHistory  held       U  P  P  P  P  P  V  +  o  o  P  U
-ListPrescriptionLog    held       U  P  P  P  P  P  V  +  N  N  P  U
-GetDispensingSummary   held       U  +  N  P  P  P  V  +  N  N  P  U
+EndClaim               open       U  S  N  P  P  P  V  N  N  N  P  U
+EndClaim               held       U  +  N  P  P  P  V  N  N  N  P  U
+ListDispensingHistory  held       U  P  P  P  P  P  V  +  +  o  P  U
+ListPrescriptionLog    held       U  P  P  P  P  P  V  +  +  N  P  U
+GetDispensingSummary   held       U  +  N  P  P  P  V  +  +  N  P  U
 GetEmailQueueStatus    -          U  P  P  P  P  P  P  P  P  P  +  U
 WatchEmailQueueStatus  -          U  P  P  P  P  P  P  P  P  P  +  U
 WatchEmails            -          U  P  P  P  P  P  P  P  P  P  +  U

@@ -341,4 +341,5 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "ReleasePrescription": lambda w: Sound(
         w.actors.pharmacist, (pharmacy.ReleasePrescriptionRequest(prescription_id=w.held().id),)
     ),
+    "EndClaim": lambda w: Sound(w.patient, (pharmacy.EndClaimRequest(prescription_id=w.held().id),)),
 }

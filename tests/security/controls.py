@@ -111,4 +111,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S101": "owners see and end their sessions, admins those of an account",
     "S110": "an account belongs to an organisation only by an admin's act, never by typing its name",
     "S111": "a claim is its pharmacy's: colleagues go on, former members do not, and one of them dispenses",
+    "S124": "open claims and renewals of a pharmacist are bounded, also for parallel calls",
+    "S125": "a claim ends with its pharmacist's account, and by the patient or an administrator of the pharmacy",
+    "S126": "history, log and receipts are the pharmacy's: members share them, former members see none",
 }

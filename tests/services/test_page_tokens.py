@@ -87,7 +87,7 @@ UNUSED: Final[Any] = None
 
 
 def list_users(work: Any, page: PageRequest) -> Awaitable[Any]:
-    service = AccountService(work, UNUSED, UNUSED, TOKENS, UNUSED, UNUSED, UNUSED, confirms_email=False)
+    service = AccountService(work, UNUSED, UNUSED, TOKENS, UNUSED, UNUSED, UNUSED, UNUSED, confirms_email=False)
     return service.list_users(CALLER, UserFilter(Role.DOCTOR, UserStatus.ACTIVE, "o'neil|x"), page)
 
 
@@ -127,7 +127,7 @@ def list_prescription_log(work: Any, page: PageRequest) -> Awaitable[Any]:
 
 
 def pharmacy(work: Any) -> PharmacyService:
-    return PharmacyService(work, CLOCK, UNUSED, TOKENS, UNUSED, lease=UNUSED, currency="EUR")
+    return PharmacyService(work, CLOCK, UNUSED, TOKENS, UNUSED, lease=UNUSED, limits=UNUSED, currency="EUR")
 
 
 def list_audit_records(work: Any, page: PageRequest) -> Awaitable[Any]:

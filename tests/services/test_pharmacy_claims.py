@@ -98,6 +98,7 @@ async def test_a_validation_is_no_look_at_the_prescription(
     work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
 ) -> None:
     await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
+    await pharmacy.release(pharmacy_people.pharmacist, written.id)
     await run(work, "UPDATE pharmacy_log SET occurred_at = now() - interval '25 hours' WHERE action = 'scan'")
     with pytest.raises(NotFound):
         await pharmacy.validate(pharmacy_people.pharmacist, written.id, "")
@@ -199,7 +200,7 @@ async def test_former_member_loses_the_claim_and_the_pharmacy_keeps_it(
     await scan_and_validate(pharmacy, written, first)
     for former in (elsewhere, replace(first, organisation_id=None)):
         for step in STEPS:
-            with pytest.raises(ClaimedByOther):
+            with pytest.raises(NotFound if step is _validate else ClaimedByOther):
                 await step(pharmacy, former, written)
     assert (await pharmacy.release(second, written.id)).status is S.SCANNED
 

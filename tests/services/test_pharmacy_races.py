@@ -11,14 +11,14 @@ from server.clinical.entities import PrescriptionStatus
 from server.db.engine import create_pool
 from server.db.pool import Pool
 from server.db.unit_of_work import UnitOfWork
-from server.errors import ClaimedByOther, DeclaredError, PrescriptionDispensed, PrescriptionInState
+from server.errors import ClaimedByOther, ClaimLimitReached, DeclaredError, PrescriptionDispensed, PrescriptionInState
 from server.identity import Caller
 from server.pagination import PageRequest
-from server.pharmacy.entities import DispensedPrescription, LookupResult
+from server.pharmacy.entities import ClaimLimits, DispensedPrescription, LookupResult
 from server.pharmacy.services.pharmacy import PharmacyService
 from server.pharmacy.storage.tables import dispensed_lines, pharmacy_log
 from server.runtime.work import unit_of_work
-from tests.fixtures.pharmacy import PharmacyPeople, Written, colleagues, open_pharmacy
+from tests.fixtures.pharmacy import PharmacyPeople, Written, a_service, colleagues, open_pharmacy
 from tests.fixtures.pharmacy_steps import current, prescribe, scan_and_validate
 from tests.fixtures.prescriptions import line
 from tests.fixtures.proofs import control
@@ -202,10 +202,21 @@ async def test_of_64_colleagues_at_once_one_dispenses(
     async with pool.connection() as connection, connection.transaction():
         first, second = await colleagues(connection, pharmacy_people)
     prescription = await scan_and_validate(pharmacy, written, first)
-    await pharmacy.validate(second, written.id, "")
     lines = [line(prescription.items[0])]
     counters = [first, second] * 32
     successes, refusals = await race(pharmacy.dispense(caller, written.id, lines, "") for caller in counters)
     assert len(successes) == 1
     assert {type(refusal) for refusal in refusals} == {PrescriptionDispensed}
     assert await total_dispensed(pool, written) == 20
+
+
+@control("S124")
+async def test_parallel_claims_of_a_pharmacist_stay_below_the_limit(
+    work: UnitOfWork, pharmacy_people: PharmacyPeople
+) -> None:
+    pharmacy = a_service(work, limits=ClaimLimits(open_claims=3, renewals=0))
+    written = [await prescribe(work, pharmacy_people) for _ in range(12)]
+    for each in written:
+        await pharmacy.scan(pharmacy_people.pharmacist, each.qr_text)
+    successes, refusals = await race(pharmacy.validate(pharmacy_people.pharmacist, each.id, "") for each in written)
+    assert (len(successes), {type(refusal) for refusal in refusals}) == (3, {ClaimLimitReached})

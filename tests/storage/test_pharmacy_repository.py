@@ -22,6 +22,7 @@ from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
 from server.errors import NotFound
 from server.pharmacy.entities import HistoryFilter, NewEntry, NewLine, PharmacyAction
+from server.pharmacy.storage.claims import ClaimRepository
 from server.pharmacy.storage.pharmacy import PharmacyRepository
 from tests.fixtures.pharmacy import PharmacyPeople, open_pharmacy
 from tests.fixtures.statements import noted_statements
@@ -37,7 +38,8 @@ def an_entry(
     pharmacy_people: PharmacyPeople, prescription_id: UUID, action: PharmacyAction = PharmacyAction.DISPENSE
 ) -> NewEntry:
     states = PrescriptionStatus.VALIDATED, PrescriptionStatus.PARTIALLY_DISPENSED
-    return NewEntry(new_id(), prescription_id, pharmacy_people.pharmacist.user_id, action, *states, "notes")
+    acting = pharmacy_people.pharmacist
+    return NewEntry(new_id(), prescription_id, acting.user_id, acting.organisation_id, action, *states, "notes")
 
 
 def a_line(item: PrescriptionItem, before: int = 0, quantity: int = 3) -> NewLine:
@@ -101,27 +103,22 @@ async def test_an_item_never_counts_more_dispensed_than_prescribed(work: UnitOfW
 async def test_only_scans_and_lookups_of_last_day_count_as_recent(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         pharmacy_people, prescription_id, _ = await prescribed(tx)
-        pharmacist_id = pharmacy_people.pharmacist.user_id
         for action in PharmacyAction:
             await tx.connection.execute(text("DELETE FROM pharmacy_log"))
             assert not await found(
-                tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, pharmacist_id)
+                tx[ClaimRepository].to_finish_for_update(prescription_id, pharmacy_people.pharmacist)
             )
             await tx[PharmacyRepository].add(
                 AuditEvent.PRESCRIPTION_SCANNED, NOTHING, an_entry(pharmacy_people, prescription_id, action)
             )
             looked = action in (PharmacyAction.SCAN, PharmacyAction.LOOKUP)
-            assert await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, pharmacist_id))
+            assert await found(tx[ClaimRepository].to_finish_for_update(prescription_id, pharmacy_people.pharmacist))
             assert (
-                await found(
-                    tx[PharmacyRepository].seen_lately_or_held_for_update(prescription_id, pharmacy_people.pharmacist)
-                )
+                await found(tx[ClaimRepository].to_claim_for_update(prescription_id, pharmacy_people.pharmacist))
                 is looked
             )
-            assert not await found(
-                tx[PharmacyRepository].seen_lately_or_held_for_update(prescription_id, pharmacy_people.colleague)
-            )
-            assert not await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(new_id(), pharmacist_id))
+            assert not await found(tx[ClaimRepository].to_claim_for_update(prescription_id, pharmacy_people.colleague))
+            assert not await found(tx[ClaimRepository].to_finish_for_update(new_id(), pharmacy_people.pharmacist))
 
 
 async def test_claimed_is_found_to_end_the_claim_but_not_to_claim(
@@ -129,16 +126,13 @@ async def test_claimed_is_found_to_end_the_claim_but_not_to_claim(
 ) -> None:
     async with work.begin() as tx:
         pharmacy_people, prescription_id, _ = await prescribed(tx)
-        colleague_id = pharmacy_people.colleague.user_id
         prescription = await tx[PrescriptionRepository].get_for_update(prescription_id)
         until = prescription.as_of + timedelta(minutes=1)
         claim = Claim(pharmacy_people.pharmacist.user_id, PrescriptionStatus.SCANNED, until)
         await tx[PrescriptionRepository].move(prescription, PrescriptionStatus.VALIDATED, claim=claim)
-        assert await found(tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, colleague_id))
-        assert await found(tx[PharmacyRepository].seen_lately_or_claimed_for_update(prescription_id, colleague_id))
-        assert not await found(
-            tx[PharmacyRepository].seen_lately_or_held_for_update(prescription_id, pharmacy_people.colleague)
-        )
+        assert await found(tx[ClaimRepository].to_finish_for_update(prescription_id, pharmacy_people.colleague))
+        assert await found(tx[ClaimRepository].to_reject_for_update(prescription_id, pharmacy_people.colleague))
+        assert not await found(tx[ClaimRepository].to_claim_for_update(prescription_id, pharmacy_people.colleague))
 
 
 async def found(looking: Awaitable[Prescription]) -> bool:
@@ -153,9 +147,11 @@ async def found(looking: Awaitable[Prescription]) -> bool:
 async def test_entries_of_one_statement_all_arrive(work: UnitOfWork) -> None:
     async with work.begin() as tx:
         pharmacy_people, prescription_id, _ = await prescribed(tx)
+        pharmacy_id = pharmacy_people.pharmacist.organisation_id
+        assert pharmacy_id is not None
         entries = [an_entry(pharmacy_people, prescription_id, PharmacyAction.LOOKUP) for _ in range(5)]
         await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_LOOKED_UP, NOTHING, *entries)
-        stored, found = await tx[PharmacyRepository].log(prescription_id, pharmacy_people.pharmacist.user_id, None, 20)
+        stored, found = await tx[PharmacyRepository].log(prescription_id, pharmacy_id, None, 20)
     assert {entry.id for entry in stored} == {entry.id for entry in entries}
     assert found == 5
 
@@ -166,11 +162,16 @@ async def test_the_lists_find_their_rows_by_index_in_a_long_log(work: UnitOfWork
         _, other_id, _ = await prescribed(tx)
         await tx.connection.execute(
             text(
-                "INSERT INTO pharmacy_log (id, prescription_id, pharmacist_id, action, from_status, to_status)"
-                " SELECT gen_random_uuid(), :prescription, :pharmacist, 'scan', 'scanned', 'scanned'"
+                "INSERT INTO pharmacy_log"
+                " (id, prescription_id, pharmacist_id, organisation_id, action, from_status, to_status)"
+                " SELECT gen_random_uuid(), :prescription, :pharmacist, :pharmacy, 'scan', 'scanned', 'scanned'"
                 " FROM generate_series(1, 20000)"
             ),
-            {"prescription": other_id, "pharmacist": pharmacy_people.colleague.user_id},
+            {
+                "prescription": other_id,
+                "pharmacist": pharmacy_people.colleague.user_id,
+                "pharmacy": pharmacy_people.colleague.organisation_id,
+            },
         )
         await tx.connection.execute(text("SET LOCAL ROLE NONE"))  # only the owner may update statistics
         await tx.connection.execute(text("ANALYZE pharmacy_log"))
@@ -178,15 +179,13 @@ async def test_the_lists_find_their_rows_by_index_in_a_long_log(work: UnitOfWork
         await tx[PharmacyRepository].add_dispensing(NOTHING, an_entry(pharmacy_people, prescription_id), [a_line(item)])
         async with plans(tx.connection) as explained:
             everything, zone = HistoryFilter(Period(), None), ZoneInfo("UTC")
-            await tx[PharmacyRepository].history(pharmacy_people.pharmacist.user_id, everything, zone, None, 20)
-            await tx[PharmacyRepository].log(prescription_id, pharmacy_people.pharmacist.user_id, None, 20)
+            pharmacy_id = pharmacy_people.pharmacist.organisation_id
+            assert pharmacy_id is not None
+            await tx[PharmacyRepository].history(pharmacy_id, everything, zone, None, 20)
+            await tx[PharmacyRepository].log(prescription_id, pharmacy_id, None, 20)
             await tx[PharmacyRepository].lines_for(prescription_id, pharmacy_people.pharmacist)
             await tx[PharmacyRepository].lines_for(prescription_id, pharmacy_people.patient)
-            await found(
-                tx[PharmacyRepository].acted_on_or_claimed_for_update(
-                    prescription_id, pharmacy_people.colleague.user_id
-                )
-            )
+            await found(tx[ClaimRepository].to_finish_for_update(prescription_id, pharmacy_people.colleague))
     assert len(explained) == 7  # after a miss the search runs twice
     assert not [plan for plan in explained if "Seq Scan on pharmacy_log" in plan]
 

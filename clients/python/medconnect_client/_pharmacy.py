@@ -13,6 +13,7 @@ from medconnect_client.models import (
     DispenseLine,
     Dispensing,
     DispensingHistoryEntry,
+    EndedClaim,
     FoundPrescription,
     FoundPrescriptions,
     LogEntry,
@@ -101,10 +102,18 @@ class AsyncPharmacy:
         answer = await self._calls.unary(request, pb.ReleasePrescriptionResponse, key=idempotency_key)
         return read(PharmacyPrescription, answer.prescription)
 
+    async def end_claim(self, prescription_id: str, *, idempotency_key: str | None = None) -> EndedClaim:
+        """Ends a pharmacy's claim, for the prescription's patient or an administrator of the pharmacy.
+
+        Raises NotFound, ClaimedByOther, PrescriptionState, and the errors of final states.
+        """
+        request = pb.EndClaimRequest(prescription_id=prescription_id)
+        return read(EndedClaim, await self._calls.unary(request, pb.EndClaimResponse, key=idempotency_key))
+
     def history(
         self, *, from_date: date | None = None, to_date: date | None = None, action: PharmacyAction | None = None
     ) -> AsyncIterator[DispensingHistoryEntry]:
-        """Lists the caller's own actions, newest first.
+        """Lists the actions of the caller's pharmacy, newest first.
 
         from_date, to_date: calendar days in the hospital's time zone, both included.
         """
@@ -117,7 +126,7 @@ class AsyncPharmacy:
         return self._calls.listed(request, pb.ListPrescriptionLogResponse, LogEntry)
 
     async def receipt(self, prescription_id: str) -> Receipt:
-        """Gets the dispensed lines: all of them for the patient, their own for a pharmacist. Raises NotFound."""
+        """Gets the dispensed lines: all for the patient, their pharmacy's for a pharmacist. Raises NotFound."""
         request = pb.GetDispensingSummaryRequest(prescription_id=prescription_id)
         return read(Receipt, await self._calls.unary(request, pb.GetDispensingSummaryResponse))
 

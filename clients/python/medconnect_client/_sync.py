@@ -131,6 +131,7 @@ class Pharmacy(Blocking[AsyncPharmacy]):
     dispense = blocking(AsyncPharmacy.dispense)
     reject = blocking(AsyncPharmacy.reject)
     release = blocking(AsyncPharmacy.release)
+    end_claim = blocking(AsyncPharmacy.end_claim)
     history = iterating(AsyncPharmacy.history)
     log = iterating(AsyncPharmacy.log)
     receipt = blocking(AsyncPharmacy.receipt)

@@ -34,7 +34,7 @@ export const routes = [
 
   { path: "/counter", title: "Counter", nav: "Counter", module: "pharmacist/counter.js", roles: ["pharmacist"] },
   { path: "/counter/:number", title: "Prescription", module: "pharmacist/prescription.js", roles: ["pharmacist"] },
-  { path: "/dispensed", title: "Your history", nav: "History", module: "pharmacist/history.js", roles: ["pharmacist"] },
+  { path: "/dispensed", title: "Your pharmacy's history", nav: "History", module: "pharmacist/history.js", roles: ["pharmacist"] },
   { path: "/dispensed/:id", title: "Pharmacy log", module: "pharmacist/log.js", roles: ["pharmacist"] },
   { path: "/receipt/:id", title: "Receipt", module: "pharmacist/receipt.js", roles: ["pharmacist"] },
 

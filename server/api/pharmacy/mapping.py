@@ -124,8 +124,13 @@ def dispense_response(dispensed: DispensedPrescription) -> pb.DispensePrescripti
     )
 
 
+def end_claim_response(freed: Prescription) -> pb.EndClaimResponse:
+    """Returns the response to the end of a claim."""
+    return pb.EndClaimResponse(prescription_id=str(freed.id), status=STATUS_NUMBERS[freed.status])
+
+
 def history_response(page: Page[HistoryEntry]) -> pb.ListDispensingHistoryResponse:
-    """Returns the response with a page of a pharmacist's own actions."""
+    """Returns the response with a page of a pharmacy's actions."""
     response = pb.ListDispensingHistoryResponse(entries=[_history_entry(entry) for entry in page.items])
     fill_page(response, page)
     return response
@@ -154,6 +159,7 @@ def _history_entry(entry: HistoryEntry) -> dispensing_pb2.DispensingHistoryEntry
     return dispensing_pb2.DispensingHistoryEntry(
         id=str(entry.id),
         action=ACTION_NUMBERS[entry.action],
+        pharmacist_name=entry.pharmacist_name,
         prescription_id=str(entry.prescription_id),
         prescription_number=entry.prescription_number,
         patient_name=entry.patient_name,

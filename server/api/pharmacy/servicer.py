@@ -58,6 +58,10 @@ class PharmacyServicer(pharmacy_service_pb2_grpc.PharmacyServiceServicer):
         released = await self._service.release(current_caller(), read_uuid(request.prescription_id))
         return pb.ReleasePrescriptionResponse(prescription=mapping.prescription_message(released))
 
+    async def EndClaim(self, request: pb.EndClaimRequest, context: Context) -> pb.EndClaimResponse:
+        freed = await self._service.end_claim(current_caller(), read_uuid(request.prescription_id))
+        return mapping.end_claim_response(freed)
+
     async def ListDispensingHistory(
         self, request: pb.ListDispensingHistoryRequest, context: Context
     ) -> pb.ListDispensingHistoryResponse:

@@ -46,11 +46,16 @@ The clinical slice provides it.
 """
 
 
+AccountClosed = Callable[[Transaction, UUID], Awaitable[None]]
+"""Ends what an account holds when it is deactivated, in the same transaction. The pharmacy slice provides it."""
+
+
 class AccountService:
     """Implements the use cases of accounts.
 
-    new_patient: creates the record of a patient's account. confirms_email: whether a self-registered account must
-    confirm its address with a code (`REGISTRATION_CONFIRM_EMAIL`).
+    new_patient: creates the record of a patient's account. account_closed: ends the claims of a deactivated account.
+    confirms_email: whether a self-registered account must confirm its address with a code
+    (`REGISTRATION_CONFIRM_EMAIL`).
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class AccountService:
         sessions: SessionService,
         page_tokens: PageTokens,
         new_patient: NewPatient,
+        account_closed: AccountClosed,
         revocations: RevocationCache,
         confirmation: EmailConfirmation,
         *,
@@ -72,6 +78,7 @@ class AccountService:
             page_tokens, "ListUsers", BY_MOMENT, lambda user: (user.created_at, user.id)
         )
         self._new_patient = new_patient
+        self._account_closed = account_closed
         self._revocations = revocations
         self._confirmation = confirmation
         self._confirms_email = confirms_email
@@ -147,7 +154,7 @@ class AccountService:
             return await tx[AccountRepository].read(user_id)
 
     async def deactivate(self, caller: Caller, user_id: UUID) -> User:
-        """Deactivates an account and ends its sessions; repeating it changes nothing.
+        """Deactivates an account, and ends its sessions and its claims on prescriptions; repeating it changes nothing.
 
         Raises OwnAccount, LastAdmin and NotFound.
         """
@@ -158,6 +165,7 @@ class AccountService:
                 raise LastAdmin()
             user = await tx[AccountRepository].deactivate(user_id)
             ended = await tx[SessionRepository].end_all(user_id)
+            await self._account_closed(tx, user_id)
             await tx[AuditWriter].record(AuditEvent.ACCOUNT_DEACTIVATED, user.subject)
         self._revocations.revoked(*ended)
         return user

@@ -178,6 +178,7 @@ prescriptions = Table(
         "claim_expires_at",
         postgresql_where=text("status = 'validated'"),
     ),
+    Index("ix_prescriptions_claimed_by", "claimed_by", postgresql_where=text("status = 'validated'")),
     Index(
         "ix_prescriptions_open_expires_at",
         "expires_at",

@@ -10,8 +10,9 @@ from typing import Final
 
 from server.clinical.entities import Claim, Prescription, PrescriptionStatus
 from server.clinical.rules.prescribing import check_not_final
-from server.errors import ClaimedByOther, PrescriptionInState
-from server.identity import Caller
+from server.errors import ClaimedByOther, ClaimLimitReached, PrescriptionInState
+from server.identity import Caller, Role
+from server.pharmacy.entities import ClaimCounts, ClaimLimits
 
 CLAIMABLE: Final = frozenset({PrescriptionStatus.SCANNED, PrescriptionStatus.PARTIALLY_DISPENSED})
 """The states in which a prescription can be claimed; it returns to the same state afterwards."""
@@ -22,10 +23,7 @@ def require_holder(prescription: Prescription, caller: Caller) -> Claim:
 
     Raises the errors of final states, PrescriptionInState, ClaimedByOther.
     """
-    check_not_final(prescription)
-    claim = prescription.claim
-    if claim is None:
-        raise PrescriptionInState(state=prescription.status)
+    claim = _require_claim(prescription)
     if not _is_holder(claim, caller):
         raise ClaimedByOther(state=prescription.status, claim_expires_at=claim.expires_at)
     return claim
@@ -53,6 +51,25 @@ def release(prescription: Prescription, caller: Caller) -> PrescriptionStatus:
     return status_without_claim(prescription, require_holder(prescription, caller).claimed_from)
 
 
+def end_claim(prescription: Prescription, caller: Caller) -> tuple[PrescriptionStatus, Claim]:
+    """Returns the state after the patient or an administrator of the pharmacy ends the claim, and the claim.
+
+    The caller is the prescription's patient or an administrator of their pharmacy. Raises the errors of final states,
+    PrescriptionInState, ClaimedByOther.
+    """
+    is_patient = caller.role is Role.PATIENT
+    claim = _require_claim(prescription) if is_patient else require_holder(prescription, caller)
+    return status_without_claim(prescription, claim.claimed_from), claim
+
+
+def check_limits(counts: ClaimCounts, limits: ClaimLimits) -> None:
+    """Raises ClaimLimitReached if the claim that was taken last exceeds a limit of its pharmacist."""
+    if counts.open_claims > limits.open_claims:
+        raise ClaimLimitReached(limit="open_claims", maximum=limits.open_claims)
+    if counts.claims_of_prescription > limits.renewals + 1:
+        raise ClaimLimitReached(limit="renewals", maximum=limits.renewals)
+
+
 def status_without_claim(prescription: Prescription, status: PrescriptionStatus) -> PrescriptionStatus:
     """Returns the state without a claim: expired after the end of the validity, otherwise the given open state."""
     return PrescriptionStatus.EXPIRED if prescription.expires_at <= prescription.as_of else status
@@ -66,6 +83,13 @@ def can_dispense(prescription: Prescription, caller: Caller, recently_seen: bool
     if prescription.claim is not None:
         return _is_holder(prescription.claim, caller)
     return recently_seen and prescription.status in CLAIMABLE
+
+
+def _require_claim(prescription: Prescription) -> Claim:
+    check_not_final(prescription)
+    if prescription.claim is None:
+        raise PrescriptionInState(state=prescription.status)
+    return prescription.claim
 
 
 def _is_holder(claim: Claim, caller: Caller) -> bool:

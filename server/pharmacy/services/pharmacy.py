@@ -19,13 +19,15 @@ from server.clinical.storage.qr_codes import QrCodeRepository
 from server.clock import Clock
 from server.db.identifiers import new_id
 from server.db.unit_of_work import Transaction, UnitOfWork
-from server.errors import NotFound, QrCodeInvalid
+from server.errors import NotFound, OrganisationRequired, QrCodeInvalid
 from server.events.storage.events import EventRepository
 from server.identity import Caller, Role
 from server.pagination import BY_MOMENT, Listing, MomentAndId, Page, PageRequest, PageTokens
 from server.pharmacy.entities import (
+    ClaimLimits,
     DispensedPrescription,
     DispenseLine,
+    EndedBy,
     FoundPrescription,
     HistoryEntry,
     HistoryFilter,
@@ -39,6 +41,7 @@ from server.pharmacy.entities import (
 )
 from server.pharmacy.rules import claims, dispensing
 from server.pharmacy.services.lookup_misses import LookupMisses
+from server.pharmacy.storage.claims import ClaimRepository
 from server.pharmacy.storage.pharmacy import PharmacyRepository
 from server.qr import signed_code
 from server.qr.key_ring import QrKeyRing
@@ -50,7 +53,8 @@ _RESOURCE: Final = "prescription"
 class PharmacyService:
     """The use cases of pharmacies; the state table is in `dispensing.py`.
 
-    lease: how long a claim lasts. currency: ISO 4217 code of every price.
+    lease: how long a claim lasts. limits: how many claims a pharmacist may take. currency: ISO 4217 code of
+    every price.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class PharmacyService:
         lookup_misses: LookupMisses,
         *,
         lease: timedelta,
+        limits: ClaimLimits,
         currency: str,
     ) -> None:
         self._work = work
@@ -75,6 +80,7 @@ class PharmacyService:
         )
         self._lookup_misses = lookup_misses
         self._lease = lease
+        self._limits = limits
         self._currency = currency
 
     async def scan(self, caller: Caller, text: str) -> FoundPrescription:
@@ -112,15 +118,16 @@ class PharmacyService:
     async def validate(self, caller: Caller, prescription_id: UUID, notes: str) -> Validation:
         """Claims a prescription for the caller's pharmacy, or renews its claim.
 
-        Raises NotFound unless the caller scanned it in the last 24 hours or the pharmacy holds it, ClaimedByOther,
-        PrescriptionInState and the errors of final states.
+        Raises NotFound unless the caller scanned it in the last 24 hours or the pharmacy holds it, ClaimLimitReached,
+        ClaimedByOther, PrescriptionInState and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx[PharmacyRepository].seen_lately_or_held_for_update(prescription_id, caller)
+            prescription = await tx[ClaimRepository].to_claim_for_update(prescription_id, caller)
             status, claim = claims.claim(prescription, caller, self._lease)
             validated = await tx[PrescriptionRepository].move(prescription, status, claim=claim)
             entry = _build_entry(PharmacyAction.VALIDATE, caller, prescription, status, notes)
-            await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_VALIDATED, subject_of(prescription), entry)
+            counts = await tx[ClaimRepository].add(subject_of(prescription), entry)
+            claims.check_limits(counts, self._limits)
         return Validation(validated, claim.expires_at)
 
     async def dispense(
@@ -131,7 +138,7 @@ class PharmacyService:
         Raises NotFound, ValidationFailed, ClaimedByOther, PrescriptionInState and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, caller.user_id)
+            prescription = await tx[ClaimRepository].to_finish_for_update(prescription_id, caller)
             outcome = dispensing.dispense(prescription, caller, lines, self._clock.today())
             entry = _build_entry(PharmacyAction.DISPENSE, caller, prescription, outcome.status, notes)
             await tx[PharmacyRepository].add_dispensing(
@@ -151,9 +158,7 @@ class PharmacyService:
         errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx[PharmacyRepository].seen_lately_or_claimed_for_update(
-                prescription_id, caller.user_id
-            )
+            prescription = await tx[ClaimRepository].to_reject_for_update(prescription_id, caller)
             status = dispensing.reject(prescription, caller)
             rejected = await tx[PrescriptionRepository].move(prescription, status, reason=reason)
             entry = _build_entry(PharmacyAction.REJECT, caller, prescription, status, reason)
@@ -167,36 +172,51 @@ class PharmacyService:
         Raises NotFound, ClaimedByOther, PrescriptionInState and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx[PharmacyRepository].acted_on_or_claimed_for_update(prescription_id, caller.user_id)
+            prescription = await tx[ClaimRepository].to_finish_for_update(prescription_id, caller)
             status = claims.release(prescription, caller)
             released = await tx[PrescriptionRepository].move(prescription, status)
             entry = _build_entry(PharmacyAction.RELEASE, caller, prescription, status)
             await tx[PharmacyRepository].add(AuditEvent.PRESCRIPTION_RELEASED, subject_of(prescription), entry)
         return released
 
+    async def end_claim(self, caller: Caller, prescription_id: UUID) -> Prescription:
+        """Ends the claim on the caller's own prescription, or one of the pharmacy that the caller administers.
+
+        Raises NotFound, ClaimedByOther, PrescriptionInState and the errors of final states.
+        """
+        ended_by = EndedBy.PATIENT if caller.role is Role.PATIENT else EndedBy.ADMINISTRATOR
+        async with self._work.begin() as tx:
+            prescription = await tx[ClaimRepository].to_end_for_update(prescription_id, caller)
+            status, claim = claims.end_claim(prescription, caller)
+            freed = await tx[PrescriptionRepository].move(prescription, status)
+            holder = Caller(claim.pharmacist_id, Role.PHARMACIST, caller.session_id, claim.organisation_id)
+            entry = _build_entry(PharmacyAction.END_CLAIM, holder, prescription, status, ended_by)
+            await tx[PharmacyRepository].add(AuditEvent.CLAIM_ENDED, subject_of(prescription), entry)
+        return freed
+
     async def history(self, caller: Caller, wanted: HistoryFilter, page: PageRequest) -> Page[HistoryEntry]:
-        """Lists the caller's own actions, newest first. Raises ValidationFailed, PageTokenInvalid."""
+        """Lists the actions of the caller's pharmacy, newest first. Raises ValidationFailed, PageTokenInvalid."""
         wanted.period.check()
         query = self._history.query(caller, page, wanted.period, wanted.action)
         async with self._work.read() as tx:
             found = await tx[PharmacyRepository].history(
-                caller.user_id, wanted, self._clock.zone, query.after, query.size
+                _pharmacy_of(caller), wanted, self._clock.zone, query.after, query.size
             )
         return query.page(*found)
 
     async def log(self, caller: Caller, prescription_id: UUID, page: PageRequest) -> Page[LogEntry]:
-        """Lists the pharmacies' actions on a prescription, oldest first, for a pharmacist who acted on it.
+        """Lists the pharmacies' actions on a prescription, oldest first, for a pharmacist whose pharmacy acted on it.
 
         Raises NotFound, PageTokenInvalid.
         """
         query = self._log.query(caller, page, prescription_id)
         async with self._work.read() as tx:
             return query.page(
-                *await tx[PharmacyRepository].log(prescription_id, caller.user_id, query.after, query.size)
+                *await tx[PharmacyRepository].log(prescription_id, _pharmacy_of(caller), query.after, query.size)
             )
 
     async def receipt(self, caller: Caller, prescription_id: UUID) -> Receipt:
-        """Returns the dispensed lines: all for the patient, their own for a pharmacist; otherwise raises NotFound.
+        """Returns the dispensed lines: all for the patient, their pharmacy's for a pharmacist; else raises NotFound.
 
         The lines are read first, so that another person's prescription takes as many statements as one that does not
         exist.
@@ -267,4 +287,11 @@ def _build_found(prescription: Prescription, caller: Caller) -> FoundPrescriptio
 def _build_entry(
     action: PharmacyAction, caller: Caller, was: Prescription, status: PrescriptionStatus, notes: str = ""
 ) -> NewEntry:
-    return NewEntry(new_id(), was.id, caller.user_id, action, was.status, status, notes)
+    return NewEntry(new_id(), was.id, caller.user_id, caller.organisation_id, action, was.status, status, notes)
+
+
+def _pharmacy_of(caller: Caller) -> UUID:
+    """Returns the pharmacy of a pharmacist; the access interceptor refuses one without. Raises OrganisationRequired."""
+    if caller.organisation_id is None:
+        raise OrganisationRequired()
+    return caller.organisation_id

@@ -1,22 +1,19 @@
 """The pharmacies' log and the dispensed lines, in the database."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, Uuid, any_, bindparam, exists, func, or_, select, text, true
+from sqlalchemy import Select, Uuid, any_, bindparam, exists, select, text, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AUDIT_CTE, audit_params, audited_page, with_audit_binds
 from server.auth.storage.tables import user_named_at
-from server.clinical.entities import Prescription, PrescriptionStatus
-from server.clinical.storage.prescriptions import PrescriptionRepository, lock_where
+from server.clinical.entities import PrescriptionStatus
 from server.clinical.storage.tables import (
-    claiming_pharmacy,
     patient_named_at,
     patients,
     prescription_items,
@@ -45,10 +42,12 @@ _ADD_ENTRIES: Final = with_audit_binds(
         f"""
         WITH {AUDIT_CTE}
         INSERT INTO pharmacy_log
-            (id, prescription_id, pharmacist_id, action, from_status, to_status, notes, occurred_at)
+            (id, prescription_id, pharmacist_id, organisation_id, action, from_status, to_status, notes,
+            occurred_at)
         SELECT entry.*, clock_timestamp()
         FROM unnest(
             CAST(:ids AS uuid[]), CAST(:prescription_ids AS uuid[]), CAST(:pharmacist_ids AS uuid[]),
+            CAST(:organisation_ids AS uuid[]),
             CAST(:actions AS text[]), CAST(:from_statuses AS text[]), CAST(:to_statuses AS text[]),
             CAST(:notes AS text[])
         ) AS entry
@@ -60,9 +59,11 @@ _ADD_DISPENSING: Final = with_audit_binds(
         f"""
         WITH {AUDIT_CTE}, entry AS (
             INSERT INTO pharmacy_log
-                (id, prescription_id, pharmacist_id, action, from_status, to_status, notes, occurred_at)
+                (id, prescription_id, pharmacist_id, organisation_id, action, from_status, to_status, notes,
+            occurred_at)
             VALUES
-                (:id, :prescription_id, :pharmacist_id, :action, :from_status, :to_status, :notes, clock_timestamp())
+                (:id, :prescription_id, :pharmacist_id, :organisation_id, :action, :from_status, :to_status, :notes,
+                clock_timestamp())
             RETURNING id
         )
         INSERT INTO dispensed_lines
@@ -78,20 +79,6 @@ _ADD_DISPENSING: Final = with_audit_binds(
     )
 )
 
-# The statement that finds a prescription also checks that the pharmacist may see it. For others the prescription is
-# indistinguishable from one that does not exist: same result, same time, no lock.
-_acted_on: Final = exists().where(
-    pharmacy_log.c.prescription_id == bindparam("id"), pharmacy_log.c.pharmacist_id == bindparam("pharmacist_id")
-)
-_seen_lately: Final = _acted_on.where(
-    pharmacy_log.c.action.in_(("scan", "lookup")), pharmacy_log.c.occurred_at > func.now() - timedelta(hours=24)
-)
-_claimed: Final = prescriptions.c.claim_expires_at > func.now()
-_held_here: Final = _claimed & (claiming_pharmacy == bindparam("organisation_id", type_=Uuid))
-_LOCK_SEEN_LATELY_OR_HELD: Final = lock_where(or_(_seen_lately, _held_here))
-_LOCK_SEEN_LATELY_OR_CLAIMED: Final = lock_where(or_(_seen_lately, _claimed))
-_LOCK_ACTED_ON_OR_CLAIMED: Final = lock_where(or_(_acted_on, _claimed))
-
 _order: Final = (pharmacy_log.c.occurred_at, pharmacy_log.c.id)
 _acted: Final = pharmacy_log.alias("acted")
 _pharmacist: Final = user_named_at(pharmacy_log.c.pharmacist_id, pharmacy_log.c.occurred_at, "pharmacist")
@@ -99,12 +86,19 @@ _patient: Final = patient_named_at(prescriptions.c.patient_id, prescriptions.c.c
 """The patient as named when the prescription was written."""
 
 _HISTORY: Final = KeysetQuery(
-    select(pharmacy_log, prescriptions.c.number, prescriptions.c.patient_id, _patient.c.full_name)
+    select(
+        pharmacy_log,
+        prescriptions.c.number,
+        prescriptions.c.patient_id,
+        _patient.c.full_name,
+        _pharmacist.c.full_name.label("pharmacist_name"),
+    )
     .join_from(pharmacy_log, prescriptions)
-    .join(_patient, true()),
+    .join(_patient, true())
+    .join(_pharmacist, true()),
     pharmacy_log,
     conditions={
-        "pharmacist_id": pharmacy_log.c.pharmacist_id == bindparam("pharmacist_id"),
+        "organisation_id": pharmacy_log.c.organisation_id == bindparam("organisation_id"),
         "since": pharmacy_log.c.occurred_at >= bindparam("since"),
         "until": pharmacy_log.c.occurred_at < bindparam("until"),
         "action": pharmacy_log.c.action == bindparam("action"),
@@ -122,7 +116,7 @@ _LOG: Final = KeysetQuery(
         "prescription_id": pharmacy_log.c.prescription_id == bindparam("prescription_id"),
         "acquainted_id": exists().where(
             _acted.c.prescription_id == pharmacy_log.c.prescription_id,
-            _acted.c.pharmacist_id == bindparam("acquainted_id"),
+            _acted.c.organisation_id == bindparam("acquainted_id"),
         ),
     },
     order=_order,
@@ -154,9 +148,9 @@ def _lines() -> Select[Any]:
 
 
 _LINES_OF_ENTRIES: Final = _lines().where(pharmacy_log.c.id == any_(bindparam("log_ids", type_=ARRAY(Uuid))))
-_LINES_BY_PHARMACIST: Final = _lines().where(
+_LINES_BY_PHARMACY: Final = _lines().where(
     pharmacy_log.c.prescription_id == bindparam("prescription_id"),
-    pharmacy_log.c.pharmacist_id == bindparam("reader_id"),
+    pharmacy_log.c.organisation_id == bindparam("reader_id", type_=Uuid),
 )
 _LINES_OF_PATIENT: Final = (
     _lines()
@@ -184,6 +178,7 @@ class PharmacyRepository:
                 "ids": [entry.id for entry in entries],
                 "prescription_ids": [entry.prescription_id for entry in entries],
                 "pharmacist_ids": [entry.pharmacist_id for entry in entries],
+                "organisation_ids": [entry.organisation_id for entry in entries],
                 "actions": [entry.action for entry in entries],
                 "from_statuses": [entry.from_status for entry in entries],
                 "to_statuses": [entry.to_status for entry in entries],
@@ -200,6 +195,7 @@ class PharmacyRepository:
                 "id": entry.id,
                 "prescription_id": entry.prescription_id,
                 "pharmacist_id": entry.pharmacist_id,
+                "organisation_id": entry.organisation_id,
                 "action": entry.action,
                 "from_status": entry.from_status,
                 "to_status": entry.to_status,
@@ -215,35 +211,15 @@ class PharmacyRepository:
             },
         )
 
-    async def seen_lately_or_held_for_update(self, prescription_id: UUID, caller: Caller) -> Prescription:
-        """Locks and returns the prescription if the caller scanned it in the last 24 hours or their pharmacy holds it.
-
-        A lookup counts as a scan.
-        """
-        acting = {"pharmacist_id": caller.user_id, "organisation_id": caller.organisation_id}
-        clinical = PrescriptionRepository(self._connection)
-        return await clinical.get_for_update(prescription_id, _LOCK_SEEN_LATELY_OR_HELD, **acting)
-
-    async def seen_lately_or_claimed_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
-        """Locks and returns the prescription if the pharmacist scanned it in the last 24 hours or if it is claimed.
-
-        For a claimed prescription the rules check that the caller's pharmacy holds the claim.
-        """
-        return await self._lock_all(_LOCK_SEEN_LATELY_OR_CLAIMED, prescription_id, pharmacist_id)
-
-    async def acted_on_or_claimed_for_update(self, prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
-        """Locks and returns the prescription if the pharmacist ever acted on it or if it is claimed."""
-        return await self._lock_all(_LOCK_ACTED_ON_OR_CLAIMED, prescription_id, pharmacist_id)
-
     async def history(
-        self, pharmacist_id: UUID, wanted: HistoryFilter, zone: ZoneInfo, after: MomentAndId | None, size: int
+        self, pharmacy_id: UUID, wanted: HistoryFilter, zone: ZoneInfo, after: MomentAndId | None, size: int
     ) -> tuple[list[HistoryEntry], int]:
-        """Returns up to `size` + 1 of the pharmacist's actions, newest first, and how many there are.
+        """Returns up to `size` + 1 of the pharmacy's actions, newest first, and how many there are.
 
         Dispenses come with their lines. zone: the time zone of the filter's days. The read is audited.
         """
         filters = {
-            "pharmacist_id": pharmacist_id,
+            "organisation_id": pharmacy_id,
             "since": wanted.period.starts_at(zone),
             "until": wanted.period.ends_before(zone),
             "action": wanted.action,
@@ -254,13 +230,13 @@ class PharmacyRepository:
         return [_history_entry(row, lines.get(row["id"], ())) for row in rows], found
 
     async def log(
-        self, prescription_id: UUID, pharmacist_id: UUID, after: MomentAndId | None, size: int
+        self, prescription_id: UUID, pharmacy_id: UUID, after: MomentAndId | None, size: int
     ) -> tuple[list[LogEntry], int]:
         """Returns up to `size` + 1 entries of a prescription, oldest first, and how many there are.
 
-        The read is audited. Raises NotFound unless the pharmacist acted on the prescription.
+        The read is audited. Raises NotFound unless the pharmacy acted on the prescription.
         """
-        filters = {"prescription_id": prescription_id, "acquainted_id": pharmacist_id}
+        filters = {"prescription_id": prescription_id, "acquainted_id": pharmacy_id}
         record = audit_params(AuditEvent.PRESCRIPTION_LOG_READ, Subject("prescription", prescription_id))
         rows, found = await _LOG.fetch(self._connection, filters, after_moment(after), size, record)
         if not found:
@@ -268,10 +244,13 @@ class PharmacyRepository:
         return [_log_entry(row) for row in rows], found
 
     async def lines_for(self, prescription_id: UUID, reader: Caller) -> tuple[DispensedLine, ...]:
-        """Returns dispensed lines, oldest first: all for the prescription's patient, their own for a pharmacist."""
-        statement = _LINES_OF_PATIENT if reader.role is Role.PATIENT else _LINES_BY_PHARMACIST
-        parameters = {"prescription_id": prescription_id, "reader_id": reader.user_id}
-        rows = await self._connection.rows(statement, parameters)
+        """Returns dispensed lines, oldest first: all for the patient, for a pharmacist their pharmacy's."""
+        if reader.role is Role.PATIENT:
+            parameters = {"prescription_id": prescription_id, "reader_id": reader.user_id}
+            rows = await self._connection.rows(_LINES_OF_PATIENT, parameters)
+        else:
+            of_pharmacy = {"prescription_id": prescription_id, "reader_id": reader.organisation_id}
+            rows = await self._connection.rows(_LINES_BY_PHARMACY, of_pharmacy)
         return tuple(DispensedLine(**row) for row in rows)
 
     async def _lines_of(self, log_ids: Sequence[UUID]) -> dict[UUID, tuple[DispensedLine, ...]]:
@@ -284,15 +263,12 @@ class PharmacyRepository:
             lines[line.log_id] = (*lines.get(line.log_id, ()), line)
         return lines
 
-    async def _lock_all(self, lock: Select[Any], prescription_id: UUID, pharmacist_id: UUID) -> Prescription:
-        clinical = PrescriptionRepository(self._connection)
-        return await clinical.get_for_update(prescription_id, lock, pharmacist_id=pharmacist_id)
-
 
 def _history_entry(row: Row, lines: tuple[DispensedLine, ...]) -> HistoryEntry:
     return HistoryEntry(
         id=row["id"],
         action=PharmacyAction(row["action"]),
+        pharmacist_name=row["pharmacist_name"],
         prescription_id=row["prescription_id"],
         prescription_number=row["number"],
         patient_name=row["full_name"],

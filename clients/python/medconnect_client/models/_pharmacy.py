@@ -20,6 +20,8 @@ class PharmacyAction(StrEnum):
     DISPENSE = "dispense"
     REJECT = "reject"
     RELEASE = "release"
+    END_CLAIM = "end_claim"
+    """The patient, an administrator or a deactivated account ended the claim; the notes state which."""
     UNKNOWN = "unknown"
     """A value that this client does not know."""
 
@@ -88,6 +90,14 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedClaim:
+    """A prescription whose claim was ended."""
+
+    prescription_id: str
+    status: PrescriptionStatus
+
+
+@dataclass(frozen=True, slots=True)
 class DispenseLine:
     """An item to dispense."""
 
@@ -130,7 +140,7 @@ class DispensedLine:
 
 @dataclass(frozen=True, slots=True)
 class DispensingHistoryEntry:
-    """An action of the caller."""
+    """An action of the caller's pharmacy."""
 
     id: str
     action: PharmacyAction
@@ -143,6 +153,7 @@ class DispensingHistoryEntry:
     currency: str
     notes: str
     occurred_at: datetime
+    pharmacist_name: str
 
 
 @dataclass(frozen=True, slots=True)

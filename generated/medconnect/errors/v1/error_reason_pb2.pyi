@@ -158,6 +158,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The patient record has an email address already; it must be detached first."""
     ERROR_REASON_EMAIL_UNDO_INVALID: _ErrorReason.ValueType  # 60
     """The link that undoes a change of the email address is wrong, used or expired."""
+    ERROR_REASON_CLAIM_LIMIT_REACHED: _ErrorReason.ValueType  # 61
+    """The pharmacist has `maximum` open claims, or has claimed and renewed this prescription `maximum` times within 24
+    hours; `limit` says which: `open_claims` or `renewals`.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -290,6 +294,10 @@ ERROR_REASON_PATIENT_HAS_EMAIL: ErrorReason.ValueType  # 59
 """The patient record has an email address already; it must be detached first."""
 ERROR_REASON_EMAIL_UNDO_INVALID: ErrorReason.ValueType  # 60
 """The link that undoes a change of the email address is wrong, used or expired."""
+ERROR_REASON_CLAIM_LIMIT_REACHED: ErrorReason.ValueType  # 61
+"""The pharmacist has `maximum` open claims, or has claimed and renewed this prescription `maximum` times within 24
+hours; `limit` says which: `open_claims` or `renewals`.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -152,6 +152,8 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """
     AUDIT_EVENT_EMAIL_CHANGE_UNDONE: _AuditEvent.ValueType  # 84
     """The change of an account's email address was undone by the link that was emailed to the former address."""
+    AUDIT_EVENT_CLAIM_ENDED: _AuditEvent.ValueType  # 85
+    """The patient, or an administrator of the pharmacy, ended a pharmacy's claim."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """The event of an audit record. The record contains it with actor, address, time, object and outcome, and never a name
@@ -288,6 +290,8 @@ confirm; `reason` is the reason that the doctor gave.
 """
 AUDIT_EVENT_EMAIL_CHANGE_UNDONE: AuditEvent.ValueType  # 84
 """The change of an account's email address was undone by the link that was emailed to the former address."""
+AUDIT_EVENT_CLAIM_ENDED: AuditEvent.ValueType  # 85
+"""The patient, or an administrator of the pharmacy, ended a pharmacy's claim."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:

@@ -6,6 +6,7 @@ Claiming, rejecting and releasing prescriptions."""
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from medconnect.clinical.v1 import prescription_pb2 as _prescription_pb2
 from medconnect.pharmacy.v1 import dispensing_pb2 as _dispensing_pb2
 import builtins as _builtins
 import sys
@@ -171,3 +172,51 @@ class ReleasePrescriptionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleasePrescriptionResponse: _TypeAlias = ReleasePrescriptionResponse  # noqa: Y015
+
+@_typing.final
+class EndClaimRequest(_message.Message):
+    """Request of EndClaim."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    prescription_id: _builtins.str
+    """The prescription's id."""
+    def __init__(
+        self,
+        *,
+        prescription_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription_id", b"prescription_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndClaimRequest: _TypeAlias = EndClaimRequest  # noqa: Y015
+
+@_typing.final
+class EndClaimResponse(_message.Message):
+    """The prescription's state without the claim."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    prescription_id: _builtins.str
+    """The prescription's id, a UUID."""
+    status: _prescription_pb2.PrescriptionStatus.ValueType
+    """The prescription's state."""
+    def __init__(
+        self,
+        *,
+        prescription_id: _builtins.str = ...,
+        status: _prescription_pb2.PrescriptionStatus.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription_id", b"prescription_id", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndClaimResponse: _TypeAlias = EndClaimResponse  # noqa: Y015

@@ -41,6 +41,10 @@ class _PharmacyActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Pharma
     """The pharmacist rejected the prescription."""
     PHARMACY_ACTION_RELEASE: _PharmacyAction.ValueType  # 6
     """The pharmacist released the claim."""
+    PHARMACY_ACTION_END_CLAIM: _PharmacyAction.ValueType  # 7
+    """The claim of the named pharmacist was ended by the patient or by an administrator of the pharmacy, or because the
+    pharmacist's account was deactivated. The notes state which.
+    """
 
 class PharmacyAction(_PharmacyAction, metaclass=_PharmacyActionEnumTypeWrapper):
     """An action of a pharmacist."""
@@ -59,6 +63,10 @@ PHARMACY_ACTION_REJECT: PharmacyAction.ValueType  # 5
 """The pharmacist rejected the prescription."""
 PHARMACY_ACTION_RELEASE: PharmacyAction.ValueType  # 6
 """The pharmacist released the claim."""
+PHARMACY_ACTION_END_CLAIM: PharmacyAction.ValueType  # 7
+"""The claim of the named pharmacist was ended by the patient or by an administrator of the pharmacy, or because the
+pharmacist's account was deactivated. The notes state which.
+"""
 Global___PharmacyAction: _TypeAlias = PharmacyAction  # noqa: Y015
 
 @_typing.final
@@ -189,7 +197,7 @@ Global___FoundPrescription: _TypeAlias = FoundPrescription  # noqa: Y015
 
 @_typing.final
 class DispensingHistoryEntry(_message.Message):
-    """An action of a pharmacist in their history."""
+    """An action in the history of a pharmacy."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -203,6 +211,7 @@ class DispensingHistoryEntry(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    PHARMACIST_NAME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The entry's id, a UUID."""
     action: Global___PharmacyAction.ValueType
@@ -219,6 +228,8 @@ class DispensingHistoryEntry(_message.Message):
     """The currency of all amounts, ISO 4217; empty unless the action is a dispense."""
     notes: _builtins.str
     """The notes or the reason that the pharmacist gave."""
+    pharmacist_name: _builtins.str
+    """The pharmacist's name."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___DispensedLine]:
         """The dispensed lines; empty unless the action is a dispense."""
@@ -240,10 +251,11 @@ class DispensingHistoryEntry(_message.Message):
         currency: _builtins.str = ...,
         notes: _builtins.str = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        pharmacist_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "currency", b"currency", "id", b"id", "lines", b"lines", "notes", b"notes", "occurred_at", b"occurred_at", "patient_name", b"patient_name", "prescription_id", b"prescription_id", "prescription_number", b"prescription_number", "total_amount", b"total_amount"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "currency", b"currency", "id", b"id", "lines", b"lines", "notes", b"notes", "occurred_at", b"occurred_at", "patient_name", b"patient_name", "pharmacist_name", b"pharmacist_name", "prescription_id", b"prescription_id", "prescription_number", b"prescription_number", "total_amount", b"total_amount"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,6 +4,8 @@ isort:skip_file
 Scanning, claiming, dispensing and rejecting prescriptions, for pharmacists."""
 
 from google.protobuf import descriptor as _descriptor
+from medconnect.pharmacy.v1.claim_pb2 import EndClaimRequest as EndClaimRequest
+from medconnect.pharmacy.v1.claim_pb2 import EndClaimResponse as EndClaimResponse
 from medconnect.pharmacy.v1.claim_pb2 import RejectPrescriptionRequest as RejectPrescriptionRequest
 from medconnect.pharmacy.v1.claim_pb2 import RejectPrescriptionResponse as RejectPrescriptionResponse
 from medconnect.pharmacy.v1.claim_pb2 import ReleasePrescriptionRequest as ReleasePrescriptionRequest
@@ -19,6 +21,7 @@ from medconnect.pharmacy.v1.dispensing_pb2 import FoundPrescription as FoundPres
 from medconnect.pharmacy.v1.dispensing_pb2 import GetDispensingSummaryRequest as GetDispensingSummaryRequest
 from medconnect.pharmacy.v1.dispensing_pb2 import GetDispensingSummaryResponse as GetDispensingSummaryResponse
 from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_DISPENSE as PHARMACY_ACTION_DISPENSE
+from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_END_CLAIM as PHARMACY_ACTION_END_CLAIM
 from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_LOOKUP as PHARMACY_ACTION_LOOKUP
 from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_REJECT as PHARMACY_ACTION_REJECT
 from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_RELEASE as PHARMACY_ACTION_RELEASE

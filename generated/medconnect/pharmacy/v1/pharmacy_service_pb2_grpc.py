@@ -68,6 +68,11 @@ class PharmacyServiceStub:
                 request_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionRequest.SerializeToString,
                 response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionResponse.FromString,
                 _registered_method=True)
+        self.EndClaim = channel.unary_unary(
+                '/medconnect.pharmacy.v1.PharmacyService/EndClaim',
+                request_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.EndClaimRequest.SerializeToString,
+                response_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.EndClaimResponse.FromString,
+                _registered_method=True)
         self.ListDispensingHistory = channel.unary_unary(
                 '/medconnect.pharmacy.v1.PharmacyService/ListDispensingHistory',
                 request_serializer=medconnect_dot_pharmacy_dot_v1_dot_log__pb2.ListDispensingHistoryRequest.SerializeToString,
@@ -110,8 +115,8 @@ class PharmacyServiceServicer:
     def ValidatePrescription(self, request, context):
         """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
         renew, release and dispense. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the last 24 h,
-        unless the pharmacy holds the claim; CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED,
-        PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        unless the pharmacy holds the claim; CLAIM_LIMIT_REACHED, CLAIMED_BY_OTHER, PRESCRIPTION_STATE,
+        PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,24 +150,33 @@ class PharmacyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EndClaim(self, request, context):
+        """Ends a pharmacy's claim on the caller's own prescription, so that another pharmacy can dispense it. An administrator
+        of the pharmacy may end the claim of any of its pharmacists. Errors: RESOURCE_NOT_FOUND, CLAIMED_BY_OTHER,
+        PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDispensingHistory(self, request, context):
-        """Lists the caller's own actions, newest first. Errors: PAGE_TOKEN_INVALID.
+        """Lists the actions of the caller's pharmacy, newest first. Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPrescriptionLog(self, request, context):
-        """Lists the actions of pharmacists on a prescription, oldest first. Only a pharmacist who acted on the prescription
-        may read them. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """Lists the actions of pharmacists on a prescription, oldest first. Only pharmacists of a pharmacy that acted on the
+        prescription may read them. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetDispensingSummary(self, request, context):
-        """Gets the receipt of a prescription. The patient sees every line, a pharmacist the lines that they dispensed.
-        Errors: RESOURCE_NOT_FOUND.
+        """Gets the receipt of a prescription. The patient sees every line, a pharmacist the lines that their pharmacy
+        dispensed. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -200,6 +214,11 @@ def add_PharmacyServiceServicer_to_server(servicer, server):
                     servicer.ReleasePrescription,
                     request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionRequest.FromString,
                     response_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionResponse.SerializeToString,
+            ),
+            'EndClaim': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndClaim,
+                    request_deserializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.EndClaimRequest.FromString,
+                    response_serializer=medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.EndClaimResponse.SerializeToString,
             ),
             'ListDispensingHistory': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDispensingHistory,
@@ -380,6 +399,33 @@ class PharmacyService:
             '/medconnect.pharmacy.v1.PharmacyService/ReleasePrescription',
             medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionRequest.SerializeToString,
             medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.ReleasePrescriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndClaim(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.pharmacy.v1.PharmacyService/EndClaim',
+            medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.EndClaimRequest.SerializeToString,
+            medconnect_dot_pharmacy_dot_v1_dot_claim__pb2.EndClaimResponse.FromString,
             options,
             channel_credentials,
             insecure,

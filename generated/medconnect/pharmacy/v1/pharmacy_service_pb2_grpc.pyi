@@ -9,6 +9,8 @@ from medconnect.pharmacy.v1 import claim_pb2 as _claim_pb2
 from medconnect.pharmacy.v1 import dispensing_pb2 as _dispensing_pb2
 from medconnect.pharmacy.v1 import log_pb2 as _log_pb2
 from medconnect.pharmacy.v1 import scan_pb2 as _scan_pb2
+from medconnect.pharmacy.v1.claim_pb2 import EndClaimRequest as EndClaimRequest
+from medconnect.pharmacy.v1.claim_pb2 import EndClaimResponse as EndClaimResponse
 from medconnect.pharmacy.v1.claim_pb2 import RejectPrescriptionRequest as RejectPrescriptionRequest
 from medconnect.pharmacy.v1.claim_pb2 import RejectPrescriptionResponse as RejectPrescriptionResponse
 from medconnect.pharmacy.v1.claim_pb2 import ReleasePrescriptionRequest as ReleasePrescriptionRequest
@@ -24,6 +26,7 @@ from medconnect.pharmacy.v1.dispensing_pb2 import FoundPrescription as FoundPres
 from medconnect.pharmacy.v1.dispensing_pb2 import GetDispensingSummaryRequest as GetDispensingSummaryRequest
 from medconnect.pharmacy.v1.dispensing_pb2 import GetDispensingSummaryResponse as GetDispensingSummaryResponse
 from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_DISPENSE as PHARMACY_ACTION_DISPENSE
+from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_END_CLAIM as PHARMACY_ACTION_END_CLAIM
 from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_LOOKUP as PHARMACY_ACTION_LOOKUP
 from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_REJECT as PHARMACY_ACTION_REJECT
 from medconnect.pharmacy.v1.dispensing_pb2 import PHARMACY_ACTION_RELEASE as PHARMACY_ACTION_RELEASE
@@ -81,8 +84,8 @@ class PharmacyServiceStub:
     ValidatePrescription: _grpc.UnaryUnaryMultiCallable[_claim_pb2.ValidatePrescriptionRequest, _claim_pb2.ValidatePrescriptionResponse]
     """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
     renew, release and dispense. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the last 24 h,
-    unless the pharmacy holds the claim; CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED,
-    PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    unless the pharmacy holds the claim; CLAIM_LIMIT_REACHED, CLAIMED_BY_OTHER, PRESCRIPTION_STATE,
+    PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     DispensePrescription: _grpc.UnaryUnaryMultiCallable[_dispensing_pb2.DispensePrescriptionRequest, _dispensing_pb2.DispensePrescriptionResponse]
     """Dispenses all or a part of a prescription that the caller's pharmacy has claimed. Either all lines are dispensed or none.
@@ -100,15 +103,20 @@ class PharmacyServiceStub:
     CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
     PRESCRIPTION_EXPIRED.
     """
+    EndClaim: _grpc.UnaryUnaryMultiCallable[_claim_pb2.EndClaimRequest, _claim_pb2.EndClaimResponse]
+    """Ends a pharmacy's claim on the caller's own prescription, so that another pharmacy can dispense it. An administrator
+    of the pharmacy may end the claim of any of its pharmacists. Errors: RESOURCE_NOT_FOUND, CLAIMED_BY_OTHER,
+    PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    """
     ListDispensingHistory: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListDispensingHistoryRequest, _log_pb2.ListDispensingHistoryResponse]
-    """Lists the caller's own actions, newest first. Errors: PAGE_TOKEN_INVALID."""
+    """Lists the actions of the caller's pharmacy, newest first. Errors: PAGE_TOKEN_INVALID."""
     ListPrescriptionLog: _grpc.UnaryUnaryMultiCallable[_log_pb2.ListPrescriptionLogRequest, _log_pb2.ListPrescriptionLogResponse]
-    """Lists the actions of pharmacists on a prescription, oldest first. Only a pharmacist who acted on the prescription
-    may read them. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
+    """Lists the actions of pharmacists on a prescription, oldest first. Only pharmacists of a pharmacy that acted on the
+    prescription may read them. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
     """
     GetDispensingSummary: _grpc.UnaryUnaryMultiCallable[_dispensing_pb2.GetDispensingSummaryRequest, _dispensing_pb2.GetDispensingSummaryResponse]
-    """Gets the receipt of a prescription. The patient sees every line, a pharmacist the lines that they dispensed.
-    Errors: RESOURCE_NOT_FOUND.
+    """Gets the receipt of a prescription. The patient sees every line, a pharmacist the lines that their pharmacy
+    dispensed. Errors: RESOURCE_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -129,8 +137,8 @@ class PharmacyServiceAsyncStub(PharmacyServiceStub):
     ValidatePrescription: _aio.UnaryUnaryMultiCallable[_claim_pb2.ValidatePrescriptionRequest, _claim_pb2.ValidatePrescriptionResponse]  # type: ignore[assignment]
     """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
     renew, release and dispense. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the last 24 h,
-    unless the pharmacy holds the claim; CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED,
-    PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    unless the pharmacy holds the claim; CLAIM_LIMIT_REACHED, CLAIMED_BY_OTHER, PRESCRIPTION_STATE,
+    PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     DispensePrescription: _aio.UnaryUnaryMultiCallable[_dispensing_pb2.DispensePrescriptionRequest, _dispensing_pb2.DispensePrescriptionResponse]  # type: ignore[assignment]
     """Dispenses all or a part of a prescription that the caller's pharmacy has claimed. Either all lines are dispensed or none.
@@ -148,15 +156,20 @@ class PharmacyServiceAsyncStub(PharmacyServiceStub):
     CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED,
     PRESCRIPTION_EXPIRED.
     """
+    EndClaim: _aio.UnaryUnaryMultiCallable[_claim_pb2.EndClaimRequest, _claim_pb2.EndClaimResponse]  # type: ignore[assignment]
+    """Ends a pharmacy's claim on the caller's own prescription, so that another pharmacy can dispense it. An administrator
+    of the pharmacy may end the claim of any of its pharmacists. Errors: RESOURCE_NOT_FOUND, CLAIMED_BY_OTHER,
+    PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    """
     ListDispensingHistory: _aio.UnaryUnaryMultiCallable[_log_pb2.ListDispensingHistoryRequest, _log_pb2.ListDispensingHistoryResponse]  # type: ignore[assignment]
-    """Lists the caller's own actions, newest first. Errors: PAGE_TOKEN_INVALID."""
+    """Lists the actions of the caller's pharmacy, newest first. Errors: PAGE_TOKEN_INVALID."""
     ListPrescriptionLog: _aio.UnaryUnaryMultiCallable[_log_pb2.ListPrescriptionLogRequest, _log_pb2.ListPrescriptionLogResponse]  # type: ignore[assignment]
-    """Lists the actions of pharmacists on a prescription, oldest first. Only a pharmacist who acted on the prescription
-    may read them. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
+    """Lists the actions of pharmacists on a prescription, oldest first. Only pharmacists of a pharmacy that acted on the
+    prescription may read them. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
     """
     GetDispensingSummary: _aio.UnaryUnaryMultiCallable[_dispensing_pb2.GetDispensingSummaryRequest, _dispensing_pb2.GetDispensingSummaryResponse]  # type: ignore[assignment]
-    """Gets the receipt of a prescription. The patient sees every line, a pharmacist the lines that they dispensed.
-    Errors: RESOURCE_NOT_FOUND.
+    """Gets the receipt of a prescription. The patient sees every line, a pharmacist the lines that their pharmacy
+    dispensed. Errors: RESOURCE_NOT_FOUND.
     """
 
 class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -192,8 +205,8 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_claim_pb2.ValidatePrescriptionResponse, _abc.Awaitable[_claim_pb2.ValidatePrescriptionResponse]]:
         """Claims a prescription for the caller's pharmacy, or renews its claim. Every pharmacist who acts for the pharmacy may
         renew, release and dispense. Errors: RESOURCE_NOT_FOUND without a scan or lookup by the caller in the last 24 h,
-        unless the pharmacy holds the claim; CLAIMED_BY_OTHER, PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED,
-        PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        unless the pharmacy holds the claim; CLAIM_LIMIT_REACHED, CLAIMED_BY_OTHER, PRESCRIPTION_STATE,
+        PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
 
     @_abc_1.abstractmethod
@@ -231,12 +244,23 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def EndClaim(
+        self,
+        request: _claim_pb2.EndClaimRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_claim_pb2.EndClaimResponse, _abc.Awaitable[_claim_pb2.EndClaimResponse]]:
+        """Ends a pharmacy's claim on the caller's own prescription, so that another pharmacy can dispense it. An administrator
+        of the pharmacy may end the claim of any of its pharmacists. Errors: RESOURCE_NOT_FOUND, CLAIMED_BY_OTHER,
+        PRESCRIPTION_STATE, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """
+
+    @_abc_1.abstractmethod
     def ListDispensingHistory(
         self,
         request: _log_pb2.ListDispensingHistoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.ListDispensingHistoryResponse, _abc.Awaitable[_log_pb2.ListDispensingHistoryResponse]]:
-        """Lists the caller's own actions, newest first. Errors: PAGE_TOKEN_INVALID."""
+        """Lists the actions of the caller's pharmacy, newest first. Errors: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def ListPrescriptionLog(
@@ -244,8 +268,8 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _log_pb2.ListPrescriptionLogRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.ListPrescriptionLogResponse, _abc.Awaitable[_log_pb2.ListPrescriptionLogResponse]]:
-        """Lists the actions of pharmacists on a prescription, oldest first. Only a pharmacist who acted on the prescription
-        may read them. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """Lists the actions of pharmacists on a prescription, oldest first. Only pharmacists of a pharmacy that acted on the
+        prescription may read them. Errors: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -254,8 +278,8 @@ class PharmacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dispensing_pb2.GetDispensingSummaryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dispensing_pb2.GetDispensingSummaryResponse, _abc.Awaitable[_dispensing_pb2.GetDispensingSummaryResponse]]:
-        """Gets the receipt of a prescription. The patient sees every line, a pharmacist the lines that they dispensed.
-        Errors: RESOURCE_NOT_FOUND.
+        """Gets the receipt of a prescription. The patient sees every line, a pharmacist the lines that their pharmacy
+        dispensed. Errors: RESOURCE_NOT_FOUND.
         """
 
 def add_PharmacyServiceServicer_to_server(servicer: PharmacyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,14 +1,20 @@
-import { read } from "../../api.js";
+import { read, write } from "../../api.js";
+import { ask } from "../../dialog.js";
 import { Failure } from "../../http.js";
 import { course, items } from "../../parts/prescription.js";
 import { QrCode } from "../../parts/qr_code.js";
-import { html } from "../../view.js";
+import { html, notice, nothing } from "../../view.js";
 
 export default async function open(page) {
-  const prescription = await find(page.params.id, page.signal);
+  let prescription = await find(page.params.id, page.signal);
   const code = new QrCode(page, prescription, "Email to me");
   page.name(prescription.prescriptionNumber);
+  const claimEnded = ({ status }) => {
+    prescription = { ...prescription, status };
+    page.update();
+  };
   page.show(() => html`
+    ${prescription.status === "validated" ? claimed(() => endClaim(prescription, claimEnded)) : nothing}
     <section class="card">
       ${course(prescription, ["Doctor", prescription.doctorName], ["Diagnosis", prescription.diagnosis])}
     </section>
@@ -16,6 +22,20 @@ export default async function open(page) {
     <section class="card">${items(prescription)}</section>
     <p><a href="#/prescriptions">All prescriptions</a></p>`);
   await code.load();
+}
+
+function claimed(end) {
+  return notice("busy", html`<p>A pharmacy is preparing this prescription, so no other pharmacy can dispense it.</p>
+    <p><button type="button" class="second" @click=${end}>Go to another pharmacy</button></p>`);
+}
+
+function endClaim({ id, prescriptionNumber }, done) {
+  ask({
+    title: `End the pharmacy's claim on ${prescriptionNumber}?`,
+    text: "The pharmacy that is preparing it must scan it again. Any pharmacy can then dispense it.",
+    button: "End claim",
+    work: async () => done(await write("POST", `/pharmacy/end-claim/${id}`, {})),
+  });
 }
 
 // The API has only a list of a patient's prescriptions, so the list is searched page by page.
