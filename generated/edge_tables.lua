@@ -1,6 +1,12 @@
 -- Made by protos/edge_tables.py; do not edit.
 return {
   enums = {
+    ["medconnect.auth.v1.DeactivationReason"] = {
+      DEACTIVATION_REASON_ACCOUNT_STOLEN = "account_stolen",
+      DEACTIVATION_REASON_LEFT = "left",
+      DEACTIVATION_REASON_LICENCE_WITHDRAWN = "licence_withdrawn",
+      DEACTIVATION_REASON_UNSPECIFIED = "unspecified",
+    },
     ["medconnect.auth.v1.EndSessionsReason"] = {
       END_SESSIONS_REASON_DEVICE_LOST = "device_lost",
       END_SESSIONS_REASON_LEFT_SIGNED_IN = "left_signed_in",
@@ -50,6 +56,7 @@ return {
       EMAIL_KIND_PRESCRIPTION = "prescription",
       EMAIL_KIND_REJECTED = "rejected",
       EMAIL_KIND_SECOND_FACTOR = "second_factor",
+      EMAIL_KIND_SUSPENDED = "suspended",
       EMAIL_KIND_TEST = "test",
       EMAIL_KIND_UNSPECIFIED = "unspecified",
       EMAIL_KIND_WELCOME = "welcome",
@@ -115,6 +122,7 @@ return {
       AUDIT_EVENT_PRESCRIPTION_READ = "prescription_read",
       AUDIT_EVENT_PRESCRIPTION_REJECTED = "prescription_rejected",
       AUDIT_EVENT_PRESCRIPTION_RELEASED = "prescription_released",
+      AUDIT_EVENT_PRESCRIPTION_RESUMED = "prescription_resumed",
       AUDIT_EVENT_PRESCRIPTION_SCANNED = "prescription_scanned",
       AUDIT_EVENT_PRESCRIPTION_VALIDATED = "prescription_validated",
       AUDIT_EVENT_QR_CODE_READ = "qr_code_read",
@@ -216,6 +224,7 @@ return {
     {method = "GET", path = "/api/v1/patients/access-log"},
     {in_path = {patientId = true, patient_id = true}, method = "POST", path = "/api/v1/doctors/patients/*/email", takes_body = true},
     {in_path = {patientId = true, patient_id = true}, method = "POST", path = "/api/v1/doctors/patients/*/email/detach", takes_body = true},
+    {in_path = {prescriptionId = true, prescription_id = true}, method = "POST", path = "/api/v1/doctors/prescriptions/*/resume", takes_body = true},
     {method = "GET", path = "/api/v1/events/email-queue/status"},
     {method = "GET", path = "/api/v1/events/rate-limits"},
     {method = "GET", path = "/api/v1/events/email-queue/status/stream"},

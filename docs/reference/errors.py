@@ -35,6 +35,7 @@ SAMPLES: Final[dict[str, Any]] = {
     "changedAt": "2026-12-01T10:30:00.000Z",
     "claimExpiresAt": "2026-12-01T10:30:00.000Z",
     "expiredAt": "2026-12-01T10:30:00.000Z",
+    "suspendedAt": "2026-12-01T10:30:00.000Z",
     "pharmacyName": "Healthy Life",
     "pharmacyPhone": "+4930123456",
     "limit": "scan",

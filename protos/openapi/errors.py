@@ -84,6 +84,7 @@ MEMBERS: Mapping[str, Schema] = {
     "method": TEXT,
     "maximum": {"type": "integer", "format": "int32"},
     "pharmacyName": TEXT,
+    "suspendedAt": MOMENT,
     "pharmacyPhone": TEXT,
     "requiresOtp": {"type": "boolean"},
     "resource": TEXT,

@@ -107,6 +107,7 @@ class AuditEvent(StrEnum):
     PATIENT_EMAIL_DETACH_REQUESTED = "patient_email_detach_requested", Action.EXECUTE
     EMAIL_CHANGE_UNDONE = "email_change_undone", Action.UPDATE
     CLAIM_ENDED = "claim_ended", Action.UPDATE
+    PRESCRIPTION_RESUMED = "prescription_resumed", Action.UPDATE
 
 
 REPLAYED: Final = "idempotent-replayed"

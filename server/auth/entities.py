@@ -171,6 +171,14 @@ class SignInOrigin:
     """The client address."""
 
 
+class DeactivationReason(StrEnum):
+    """Why an account is deactivated."""
+
+    LEFT = "left"
+    LICENCE_WITHDRAWN = "licence_withdrawn"
+    ACCOUNT_STOLEN = "account_stolen"
+
+
 class EndReason(StrEnum):
     """Why an admin ends the sessions of an account."""
 

@@ -248,6 +248,10 @@ class Prescription:
     changed_at: datetime
     fulfilled_at: datetime | None
     as_of: datetime
+    suspended_at: datetime | None = None
+    """Since when it cannot be dispensed until another doctor resumes it; kept when it reaches a final state."""
+    prescriber_inactive: bool = False
+    """Whether the account of its doctor is deactivated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,21 @@ class PrescriptionRejected(PrescriptionEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class PrescriptionSuspended(PrescriptionEvent):
+    """The doctor's licence was withdrawn or the account stolen."""
+
+    type = EventType.PRESCRIPTION_SUSPENDED
+
+
+@dataclass(frozen=True, slots=True)
+class PrescriptionResumed(PrescriptionEvent):
+    """Another doctor of the hospital resumed a suspended prescription."""
+
+    type = EventType.PRESCRIPTION_RESUMED
+
+
+@dataclass(frozen=True, slots=True)
 class PrescriptionCancelled(PrescriptionEvent):
-    """The doctor cancelled their prescription."""
+    """The doctor cancelled their prescription, or another doctor of the hospital for them."""
 
     type = EventType.PRESCRIPTION_CANCELLED

@@ -62,7 +62,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         "prescriptions": _rights(
             "id number patient_id doctor_id visit_id diagnosis doctor_notes expires_at",
             "status status_reason changed_at fulfilled_at claimed_by claimed_from claim_expires_at claimed_for "
-            "claimed_for_until",
+            "claimed_for_until suspended_at resumed_at",
         ),
         "prescription_items": _rights(
             "id prescription_id position medicine_name dosage frequency quantity instructions route duration_days",

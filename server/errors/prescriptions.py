@@ -59,6 +59,13 @@ class PrescriptionExpired(FailedPrecondition):
     message = "The prescription has expired."
 
 
+class PrescriptionSuspended(FailedPrecondition):
+    """Its doctor's licence was withdrawn or the account stolen. Metadata: `state`, `suspended_at`."""
+
+    reason = Reason.PRESCRIPTION_SUSPENDED
+    message = "The prescription is suspended and cannot be dispensed. The doctor's hospital can resume it."
+
+
 class ClaimedByOther(FailedPrecondition):
     """Another pharmacy holds the claim. Metadata: `state`, `claim_expires_at`."""
 

@@ -15,6 +15,8 @@ class EventType(StrEnum):
     PRESCRIPTION_DISPENSED = "prescription.dispensed"
     PRESCRIPTION_REJECTED = "prescription.rejected"
     PRESCRIPTION_CANCELLED = "prescription.cancelled"
+    PRESCRIPTION_SUSPENDED = "prescription.suspended"
+    PRESCRIPTION_RESUMED = "prescription.resumed"
     OTP_REQUESTED = "otp.requested"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an event, no secret
     SECOND_FACTOR_CHANGED = "second_factor.changed"

@@ -82,7 +82,7 @@ class EmailComposer:
         match mail.kind:
             case EmailKind.PRESCRIPTION:
                 contents, picture = self._of_new_prescription(mail, recipient, records)
-            case EmailKind.DISPENSED | EmailKind.REJECTED | EmailKind.CANCELLED:
+            case EmailKind.DISPENSED | EmailKind.REJECTED | EmailKind.CANCELLED | EmailKind.SUSPENDED:
                 contents = self._of_prescription(mail, recipient, records)
             case EmailKind.TEST:
                 data = json.loads(mail.details["data"])

@@ -19,7 +19,7 @@ from server.outbox.entities import EmailKind
 T = TypeVar("T")
 
 OF_PRESCRIPTIONS: Final = frozenset(
-    {EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED}
+    {EmailKind.PRESCRIPTION, EmailKind.DISPENSED, EmailKind.REJECTED, EmailKind.CANCELLED, EmailKind.SUSPENDED}
 )
 """The kinds of email that name a prescription."""
 

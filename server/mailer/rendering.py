@@ -153,6 +153,7 @@ SUBJECTS: Final = {
     EmailKind.DISPENSED: "Medicines dispensed for prescription",
     EmailKind.REJECTED: "A pharmacy rejected prescription",
     EmailKind.CANCELLED: "Your doctor cancelled prescription",
+    EmailKind.SUSPENDED: "Pharmacies cannot dispense prescription",
     EmailKind.PASSWORD_RESET: "Your code for a new MedConnect password",
     EmailKind.PASSWORD_CHANGED: "Your MedConnect password was changed",
     EmailKind.SECOND_FACTOR: "The second factor of your MedConnect account was changed",

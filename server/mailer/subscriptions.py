@@ -9,6 +9,8 @@ from server.clinical.events import (
     PrescriptionCreated,
     PrescriptionDispensed,
     PrescriptionRejected,
+    PrescriptionResumed,
+    PrescriptionSuspended,
 )
 from server.clinical.rules.prescribing import mail_to_patient
 from server.events.catalog import Event
@@ -24,7 +26,7 @@ def emails_of(event: Event) -> tuple[NewEmail, ...]:
             return (NewEmail(EmailKind.TEST, user.id, user.email, details=details),)
         case AccountEvent():
             return _to_owner(event)
-        case PrescriptionCreated(prescription):
+        case PrescriptionCreated(prescription) | PrescriptionResumed(prescription):
             return _to_patient(EmailKind.PRESCRIPTION, prescription)
         case PrescriptionDispensed(prescription, log_id):
             return _to_patient(EmailKind.DISPENSED, prescription, log_id=str(log_id))
@@ -32,6 +34,8 @@ def emails_of(event: Event) -> tuple[NewEmail, ...]:
             return (*_to_patient(EmailKind.REJECTED, prescription), _to_doctor(EmailKind.REJECTED, prescription))
         case PrescriptionCancelled(prescription):
             return _to_patient(EmailKind.CANCELLED, prescription)
+        case PrescriptionSuspended(prescription):
+            return _to_patient(EmailKind.SUSPENDED, prescription)
     return ()
 
 

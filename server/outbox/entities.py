@@ -21,6 +21,8 @@ class EmailKind(StrEnum):
     """Sent to the patient and, separately, to the doctor."""
     CANCELLED = "cancelled"
     """Sent to the patient."""
+    SUSPENDED = "suspended"
+    """Sent to the patient."""
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of email, no secret
     """A code for setting a new password was requested."""
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of email, no secret

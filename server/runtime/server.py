@@ -16,7 +16,11 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from medconnect.auth.v1 import auth_service_pb2_grpc, second_factor_service_pb2_grpc
-from medconnect.clinical.v1 import clinical_service_pb2_grpc, patient_email_service_pb2_grpc
+from medconnect.clinical.v1 import (
+    clinical_service_pb2_grpc,
+    patient_email_service_pb2_grpc,
+    suspension_service_pb2_grpc,
+)
 from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
@@ -25,6 +29,7 @@ from server.api.auth.second_factor_servicer import SecondFactorServicer
 from server.api.auth.servicer import AuthServicer
 from server.api.clinical.patient_email_servicer import PatientEmailServicer
 from server.api.clinical.servicer import ClinicalServicer
+from server.api.clinical.suspension_servicer import SuspensionServicer
 from server.api.events.servicer import EventsServicer
 from server.api.health import Health
 from server.api.interceptors.access import OPEN_METHODS, Access
@@ -91,6 +96,7 @@ SERVICES: Final = (
     "medconnect.auth.v1.SecondFactorService",
     "medconnect.clinical.v1.ClinicalService",
     "medconnect.clinical.v1.PatientEmailService",
+    "medconnect.clinical.v1.SuspensionService",
     "medconnect.pharmacy.v1.PharmacyService",
     "medconnect.events.v1.EventsService",
 )
@@ -232,6 +238,9 @@ def _add_servicers(server: Any, services: Services) -> None:  # noqa: ANN401 - g
     )
     patient_email_service_pb2_grpc.add_PatientEmailServiceServicer_to_server(
         PatientEmailServicer(services.patient_emails), server
+    )
+    suspension_service_pb2_grpc.add_SuspensionServiceServicer_to_server(
+        SuspensionServicer(services.suspensions), server
     )
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
         ClinicalServicer(

@@ -32,6 +32,7 @@ from server.clinical.services.patient_emails import PatientEmailService
 from server.clinical.services.patients import PatientService
 from server.clinical.services.prescriptions import PrescriptionService
 from server.clinical.services.qr_codes import QrCodeService
+from server.clinical.services.suspensions import SuspensionService
 from server.clinical.services.visits import VisitService
 from server.config.secrets import derived_key
 from server.config.settings import Settings
@@ -67,6 +68,7 @@ class Services:
     email_changes: EmailChangeService
     patients: PatientService
     patient_emails: PatientEmailService
+    suspensions: SuspensionService
     visits: VisitService
     prescriptions: PrescriptionService
     codes: QrCodeService
@@ -128,6 +130,7 @@ def use_cases(core: Core) -> Iterator[Services]:
                 page_tokens,
                 patients.open_record,
                 end_claims,
+                SuspensionService.suspend_all,
                 revocations,
                 confirmation,
                 confirms_email=settings.confirms_email,
@@ -140,6 +143,7 @@ def use_cases(core: Core) -> Iterator[Services]:
             email_changes=email_changes,
             patients=patients,
             patient_emails=PatientEmailService(work, revocations),
+            suspensions=SuspensionService(work),
             visits=VisitService(work, clock, page_tokens),
             prescriptions=PrescriptionService(
                 work,

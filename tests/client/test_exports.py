@@ -13,8 +13,9 @@ Tokens errors models
 """
 MODELS = """
 EmailDetachReason EmailDetachment
-AccessLogEntry AccountChanges AccountDetails AuditRecord ConfirmedTotp DispensedLine DispenseLine Dispensing
-DispensingHistoryEntry Email EmailChange EmailQueueStatus EmailStatus EndedClaim EndSessionsReason FoundPrescription
+AccessLogEntry AccountChanges AccountDetails AuditRecord ConfirmedTotp DeactivationReason
+DispensedLine DispenseLine Dispensing DispensingHistoryEntry Email EmailChange EmailQueueStatus EmailStatus EndedClaim
+EndSessionsReason FoundPrescription
 FoundPrescriptions Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription
 NewPrescriptionItem NewTotp NewVisit OpenSession Patient PatientChanges PatientEmailStatus PatientHistoryEntry
 PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription
@@ -28,9 +29,9 @@ EmailLimitExceeded EmailNotConfirmed EmailNotFailed EmailTaken FailedPreconditio
 IdempotencyKeyReused InternalError InvalidArgument InvalidCredentials MedConnectError NotFound
 OtpInvalid OtpRequired PasswordBreached PasswordContext PasswordWrong PatientHasNoEmail
 PermissionDenied PrescriptionCancelled PrescriptionClaimed PrescriptionDispensed PrescriptionExpired
-PrescriptionRejected PrescriptionState QrCodeExpired QrCodeInvalid QrCodeReplaced RateLimitExceeded
-RecipientDeactivated ReferenceNumberInvalid RefreshTokenInvalid RequestInProgress ResourceExhausted RoleNotAllowed
-SecondFactorInvalid SecondFactorRequired SlowConsumer StepUpRequired
+PrescriptionRejected PrescriptionState QrCodeExpired QrCodeInvalid QrCodeReplaced
+RateLimitExceeded RecipientDeactivated ReferenceNumberInvalid RefreshTokenInvalid RequestInProgress ResourceExhausted
+RoleNotAllowed SecondFactorInvalid SecondFactorRequired SlowConsumer StepUpRequired
 TooManyStreams Unauthenticated Unavailable ValidationFailed VersionConflict
 """
 CLIENT = "auth clinical close complete_sign_in events pharmacy second_factors sign_in sign_out signed_in"
@@ -42,8 +43,8 @@ SERVICES = {
     "clinical": "access_log bind_patient_email cancel_prescription confirm_history_access create_patient "
     "create_prescription create_visit detach_patient_email existing_conditions medical_history my_prescriptions "
     "my_record_versions patient patient_history patients prescription prescriptions profile qr_code qr_code_image "
-    "record_versions reissue_qr_code request_history_access send_prescription_email update_patient update_profile "
-    "visits",
+    "record_versions reissue_qr_code request_history_access resume_prescription send_prescription_email "
+    "update_patient update_profile visits",
     "pharmacy": "claim dispense end_claim history log lookup receipt reject release scan validate",
     "events": "clear_completed_emails email_queue emails emit_test_event rate_limit_usage retry_email "
     "watch_email_queue watch_emails",

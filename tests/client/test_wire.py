@@ -99,9 +99,10 @@ ENUMS: list[tuple[type[StrEnum], Any, str]] = [
     (models.PharmacyAction, dispensing_pb2.PharmacyAction, "PHARMACY_ACTION_"),
     (models.EmailStatus, email_pb2.EmailStatus, "EMAIL_STATUS_"),
     (models.SecondFactorKind, second_factor_pb2.SecondFactorKind, "SECOND_FACTOR_KIND_"),
+    (models.DeactivationReason, user_pb2.DeactivationReason, "DEACTIVATION_REASON_"),
     (models.EndSessionsReason, session_pb2.EndSessionsReason, "END_SESSIONS_REASON_"),
 ]
-ONLY_SENT = {models.EndSessionsReason}
+ONLY_SENT = {models.EndSessionsReason, models.DeactivationReason}
 """Enums of requests alone, which need no member for a value that a newer server sends."""
 
 

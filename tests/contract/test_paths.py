@@ -49,6 +49,7 @@ PATHS: Final = {
     "CreatePrescription": "POST /doctors/prescriptions",
     "ListPrescriptions": "GET /doctors/prescriptions",
     "GetPrescription": "GET /doctors/prescriptions/{prescription_id}",
+    "ResumePrescription": "POST /doctors/prescriptions/{prescription_id}/resume",
     "CancelPrescription": "POST /doctors/prescriptions/{prescription_id}/cancel",
     "CreateMedicalVisit": "POST /doctors/medical-visits",
     "ListMedicalVisits": "GET /doctors/medical-visits",

@@ -96,6 +96,7 @@ ListPrescriptions      held       U  P  P  +  o  V  P  P  P  P  P  U
 ListMedicalVisits      own_visit  U  P  P  +  o  V  P  P  P  P  P  U
 GetPrescription        held       U  P  P  +  N  V  P  P  P  P  P  U
 CancelPrescription     open       U  P  P  +  N  V  P  P  P  P  P  U
+ResumePrescription     open       U  P  P  N  N  V  P  P  P  P  P  U
 GetProfile             -          U  +  o  P  P  P  P  P  P  P  P  U
 UpdateProfile          -          U  +  o  P  P  P  P  P  P  P  P  U
 ListMyPrescriptions    held       U  +  o  P  P  P  P  P  P  P  P  U

@@ -196,6 +196,14 @@ class PrescriptionStates:
         self.hold(specimen)
         self._end_validity(specimen)
 
+    def _suspended(self, specimen: Specimen) -> None:
+        self.see(specimen)
+        self.alter(specimen, "UPDATE prescriptions SET suspended_at = now() WHERE id = :id")
+
+    def _old_suspended(self, specimen: Specimen) -> None:
+        self._suspended(specimen)
+        self._end_validity(specimen)
+
     def _end_lease(self, specimen: Specimen) -> None:
         self.alter(specimen, "UPDATE prescriptions SET claim_expires_at = now() - interval '1 s' WHERE id = :id")
 

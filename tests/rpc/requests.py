@@ -10,6 +10,7 @@ from medconnect.auth.v1 import session_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import email_detachment_pb2, patient_pb2, visit_pb2
 from medconnect.clinical.v1 import patient_email_service_pb2 as patient_emails
+from medconnect.clinical.v1 import suspension_service_pb2 as suspension
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
@@ -195,6 +196,7 @@ _ABOUT_PRESCRIPTIONS: Final[Mapping[str, Callable[[SignedInStage, Prescription],
     "ListMyRecordVersions": lambda *_: clinical.ListMyRecordVersionsRequest(page_size=100),
     "ListAccessLog": lambda *_: clinical.ListAccessLogRequest(page_size=100),
     "GetPrescription": _named(clinical.GetPrescriptionRequest),
+    "ResumePrescription": _named(suspension.ResumePrescriptionRequest),
     "CancelPrescription": _named(clinical.CancelPrescriptionRequest, reason=REASON),
     "GetQrCode": _named(clinical.GetQrCodeRequest),
     "GetQrCodeImage": _named(clinical.GetQrCodeImageRequest),

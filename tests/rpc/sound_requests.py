@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2 as auth
-from medconnect.auth.v1 import session_pb2
+from medconnect.auth.v1 import session_pb2, user_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import email_detachment_pb2, patient_pb2, visit_pb2
 from medconnect.clinical.v1 import patient_email_service_pb2 as patient_emails
+from medconnect.clinical.v1 import suspension_service_pb2 as suspension
 from medconnect.events.v1 import events_service_pb2 as events
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
@@ -71,6 +72,13 @@ class World:
     def written(self) -> str:
         """Returns the id of a prescription by the doctor."""
         return self.actors.prescribe(self.record_id).id
+
+    def suspended(self) -> str:
+        """Returns the id of a suspended prescription of another doctor of the colleague's hospital."""
+        rogue = self.actors.new_doctor("Sound Hospital")
+        written = self.actors.prescribe(self.record_id, doctor=rogue)
+        self.actors.deactivate(rogue, user_pb2.DEACTIVATION_REASON_ACCOUNT_STOLEN)
+        return written.id
 
     def mailable(self) -> str:
         """Returns the id of a prescription whose patient has an address."""
@@ -311,6 +319,9 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "DetachPatientEmail": lambda w: Sound(w.actors.doctor, _detachments(w)),
     "UpdatePatient": lambda w: Sound(w.actors.doctor, _updates_of_record(w)),
     "CreatePrescription": lambda w: Sound(w.actors.doctor, (_prescription(w),)),
+    "ResumePrescription": lambda w: Sound(
+        w.actors.new_doctor("Sound Hospital"), (suspension.ResumePrescriptionRequest(prescription_id=w.suspended()),)
+    ),
     "CancelPrescription": lambda w: Sound(
         w.actors.doctor, (clinical.CancelPrescriptionRequest(prescription_id=w.written(), reason="no longer needed"),)
     ),

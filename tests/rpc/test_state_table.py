@@ -7,7 +7,9 @@ import pytest
 from google.protobuf.message import Message
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
 from medconnect.clinical.v1 import prescription_pb2
+from medconnect.clinical.v1 import suspension_service_pb2 as suspension
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pharmacy
+from sqlalchemy import text
 
 from tests.fixtures.actors import Actor, Actors, new_email
 from tests.fixtures.cells import cells
@@ -18,25 +20,27 @@ from tests.rpc.methods import RPCS
 from tests.rpc.prescription_states import PRESCRIBED, PrescriptionStates, Specimen
 
 TABLE: Final = """
-situation            state      scan      number    patient   validate  all       part      reject    release   cancel    reissue   email
-pending              pending    scanned   scanned   scanned   no        no        no        no        no        cancelled =         =
-scanned              scanned    =         =         =         validated no        no        rejected  no        cancelled =         =
-held                 validated  =         =         =         =         dispensed partially rejected  scanned   held      =         =
-held_after_part      validated  =         =         =         =         dispensed partially no        partially held      =         =
-held_by_other        validated  =         =         =         other     other     other     other     other     held      =         =
-part_dispensed       partially  =         =         =         validated no        no        no        no        cancelled =         =
-dispensed            dispensed  final     final     none      final     final     final     final     final     final     final     final
-rejected             rejected   final     final     none      final     final     final     final     final     final     final     final
-cancelled            cancelled  final     final     none      final     final     final     final     final     final     final     final
-expired              expired    final     final     none      final     final     final     final     final     final     final     final
-lease_over           scanned    =         =         =         validated no        no        rejected  no        cancelled =         =
-lease_of_other_over  scanned    =         =         =         validated no        no        rejected  no        cancelled =         =
-lease_after_part     partially  =         =         =         validated no        no        no        no        cancelled =         =
-old_pending          expired    final     final     none      final     final     final     final     final     final     final     final
-old_scanned          expired    final     final     none      final     final     final     final     final     final     final     final
-old_part_dispensed   expired    final     final     none      final     final     final     final     final     final     final     final
-old_lease_over       expired    final     final     none      final     final     final     final     final     final     final     final
-old_held             validated  code      =         =         =         dispensed expired   rejected  expired   held      =         =
+situation            state      scan      number    patient   validate  all       part      reject    release   cancel    reissue   email    resume
+pending              pending    scanned   scanned   scanned   no        no        no        no        no        cancelled =         =        no
+scanned              scanned    =         =         =         validated no        no        rejected  no        cancelled =         =        no
+held                 validated  =         =         =         =         dispensed partially rejected  scanned   held      =         =        no
+held_after_part      validated  =         =         =         =         dispensed partially no        partially held      =         =        no
+held_by_other        validated  =         =         =         other     other     other     other     other     held      =         =        no
+part_dispensed       partially  =         =         =         validated no        no        no        no        cancelled =         =        no
+dispensed            dispensed  final     final     none      final     final     final     final     final     final     final     final    final
+rejected             rejected   final     final     none      final     final     final     final     final     final     final     final    final
+cancelled            cancelled  final     final     none      final     final     final     final     final     final     final     final    final
+expired              expired    final     final     none      final     final     final     final     final     final     final     final    final
+lease_over           scanned    =         =         =         validated no        no        rejected  no        cancelled =         =        no
+lease_of_other_over  scanned    =         =         =         validated no        no        rejected  no        cancelled =         =        no
+lease_after_part     partially  =         =         =         validated no        no        no        no        cancelled =         =        no
+old_pending          expired    final     final     none      final     final     final     final     final     final     final     final    final
+old_scanned          expired    final     final     none      final     final     final     final     final     final     final     final    final
+old_part_dispensed   expired    final     final     none      final     final     final     final     final     final     final     final    final
+old_lease_over       expired    final     final     none      final     final     final     final     final     final     final     final    final
+old_held             validated  code      =         =         =         dispensed expired   rejected  expired   held      =         =        no
+suspended            scanned    susp      susp      none      susp      susp      susp      susp      susp      cancelled susp      susp      =
+old_suspended        expired    final     final     none      final     final     final     final     final     final     final     final     final
 """  # noqa: E501 - a table
 """The results when the caller, a pharmacist who has seen it, or its doctor acts on a prescription.
 
@@ -51,6 +55,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     "held": "PRESCRIPTION_CLAIMED",
     "final": "PRESCRIPTION_{state}",
     "code": "QR_CODE_EXPIRED",
+    "susp": "PRESCRIPTION_SUSPENDED",
 }
 
 MORE_METADATA: Final[Mapping[str, frozenset[str]]] = {
@@ -59,13 +64,36 @@ MORE_METADATA: Final[Mapping[str, frozenset[str]]] = {
     "held": frozenset({"state", "pharmacyName", "pharmacyPhone", "claimExpiresAt"}),
     "final": frozenset({"state", "changedAt"}),
     "code": frozenset({"expiredAt"}),
+    "susp": frozenset({"state", "suspendedAt"}),
 }
 """The metadata of each refusal."""
+
+
+JOIN: Final = text(
+    """
+    INSERT INTO memberships (id, user_id, organisation_id, member_right)
+    SELECT gen_random_uuid(), CAST(:doctor AS uuid), organisation_id, 'member'
+    FROM memberships WHERE user_id = CAST(:member AS uuid)
+    """
+)
 
 
 @pytest.fixture(scope="module")
 def prescription_states(actors: Actors, instance: RunningInstance) -> PrescriptionStates:
     return PrescriptionStates(actors, instance)
+
+
+@pytest.fixture(scope="module")
+def colleague(actors: Actors, instance: RunningInstance) -> Actor:
+    """Another doctor of the hospital that the prescriptions' doctor joins."""
+    other = actors.new_doctor("Table Hospital")
+    instance.run(join_hospital_of(instance, other, actors.doctor))
+    return other
+
+
+async def join_hospital_of(instance: RunningInstance, member: Actor, doctor: Actor) -> None:
+    async with instance.core.work.begin() as tx:
+        await tx.connection.execute(JOIN, {"member": member.user_id, "doctor": doctor.user_id})
 
 
 Act = Callable[[Specimen, int], tuple[str, Message]]
@@ -97,6 +125,7 @@ ACTS: Final[Mapping[str, Act]] = {
     ),
     "reissue": lambda it, _: ("ReissueQrCode", clinical.ReissueQrCodeRequest(prescription_id=it.id)),
     "email": lambda it, _: ("SendPrescriptionEmail", clinical.SendPrescriptionEmailRequest(prescription_id=it.id)),
+    "resume": lambda it, _: ("ResumePrescription", suspension.ResumePrescriptionRequest(prescription_id=it.id)),
 }
 BY_DOCTOR: Final = frozenset({"cancel", "reissue", "email"})
 
@@ -129,6 +158,7 @@ def test_table_covers_every_state_and_every_action() -> None:
 def test_an_action_does_what_the_table_says(
     prescription_states: PrescriptionStates,
     actors: Actors,
+    colleague: Actor,
     situation: str,
     state: str,
     action: str,
@@ -142,7 +172,8 @@ def test_an_action_does_what_the_table_says(
         specimen = prescription_states.fresh(situation, new_email() if action == "email" else None)
     assert prescription_states.state(specimen) == state
     name, request = ACTS[action](specimen, prescription_states.open_quantity(specimen))
-    actor = actors.doctor if action in BY_DOCTOR else specimen.pharmacist
+    by_doctors = dict.fromkeys(BY_DOCTOR, actors.doctor) | {"resume": colleague}
+    actor = by_doctors.get(action, specimen.pharmacist)
     before = prescription_states.rows(specimen)
 
     answer = face(actors, RPCS[name], request, actor)

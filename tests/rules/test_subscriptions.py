@@ -15,6 +15,8 @@ from server.clinical.events import (
     PrescriptionCreated,
     PrescriptionDispensed,
     PrescriptionRejected,
+    PrescriptionResumed,
+    PrescriptionSuspended,
 )
 from server.events.catalog import Event, EventType
 from server.identity import Role
@@ -54,6 +56,8 @@ CASES: tuple[tuple[Event, tuple[NewEmail, ...]], ...] = (
     (PrescriptionDispensed(RX, LOG_ID), (to_patient(EmailKind.DISPENSED, log_id=str(LOG_ID)),)),
     (PrescriptionRejected(RX), (to_patient(EmailKind.REJECTED), TO_DOCTOR)),
     (PrescriptionCancelled(RX), (to_patient(EmailKind.CANCELLED),)),
+    (PrescriptionSuspended(RX), (to_patient(EmailKind.SUSPENDED),)),
+    (PrescriptionResumed(RX), (to_patient(EmailKind.PRESCRIPTION),)),
     (AdminTestEvent(USER, "prescription.created", {"a": "b"}), (TRIED,)),
 )
 

@@ -87,7 +87,7 @@ UNUSED: Final[Any] = None
 
 
 def list_users(work: Any, page: PageRequest) -> Awaitable[Any]:
-    service = AccountService(work, UNUSED, UNUSED, TOKENS, UNUSED, UNUSED, UNUSED, UNUSED, confirms_email=False)
+    service = AccountService(work, UNUSED, UNUSED, TOKENS, UNUSED, UNUSED, UNUSED, UNUSED, UNUSED, confirms_email=False)
     return service.list_users(CALLER, UserFilter(Role.DOCTOR, UserStatus.ACTIVE, "o'neil|x"), page)
 
 

@@ -13,6 +13,7 @@ from medconnect_client.models import (
     AccountChanges,
     AccountDetails,
     AuditRecord,
+    DeactivationReason,
     EndSessionsReason,
     JsonWebKey,
     NewAccount,
@@ -133,9 +134,15 @@ class AsyncAuth:
         request = pb.VerifyUserRequest(user_id=user_id)
         return read(User, (await self._calls.unary(request, pb.VerifyUserResponse, key=idempotency_key)).user)
 
-    async def deactivate_user(self, user_id: str, *, idempotency_key: str | None = None) -> User:
-        """Deactivates an account and ends its sessions at once (admins). Raises NotFound, FailedPrecondition."""
-        request = pb.DeactivateUserRequest(user_id=user_id)
+    async def deactivate_user(
+        self, user_id: str, reason: DeactivationReason | None = None, *, idempotency_key: str | None = None
+    ) -> User:
+        """Deactivates an account and ends its sessions at once (admins); without a reason, the person left.
+
+        For a withdrawn licence or a stolen account, the open prescriptions of a doctor are suspended. Raises NotFound,
+        FailedPrecondition.
+        """
+        request = filled(pb.DeactivateUserRequest, user_id=user_id, reason=reason)
         return read(User, (await self._calls.unary(request, pb.DeactivateUserResponse, key=idempotency_key)).user)
 
     async def reactivate_user(self, user_id: str, *, idempotency_key: str | None = None) -> User:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
 from medconnect.clinical.v1 import patient_email_service_pb2 as emails
+from medconnect.clinical.v1 import suspension_service_pb2 as suspensions
 
 from medconnect_client._calls import Calls
 from medconnect_client._wire import filled, read
@@ -120,12 +121,23 @@ class AsyncClinical:
         request = pb.GetPrescriptionRequest(prescription_id=prescription_id)
         return read(Prescription, (await self._calls.unary(request, pb.GetPrescriptionResponse)).prescription)
 
+    async def resume_prescription(self, prescription_id: str, *, idempotency_key: str | None = None) -> Prescription:
+        """Resumes a suspended prescription of another doctor of the same hospital (doctors).
+
+        Raises NotFound, PrescriptionState if it is not suspended, and the errors of final states.
+        """
+        request = suspensions.ResumePrescriptionRequest(prescription_id=prescription_id)
+        answer = await self._calls.unary(request, suspensions.ResumePrescriptionResponse, key=idempotency_key)
+        return read(Prescription, answer.prescription)
+
     async def cancel_prescription(
         self, prescription_id: str, reason: str, *, idempotency_key: str | None = None
     ) -> Prescription:
-        """Cancels one of the caller's own prescriptions (doctors); the patient sees the reason.
+        """Cancels a prescription (doctors); the patient sees the reason.
 
-        Raises NotFound, PrescriptionClaimed while a pharmacist has a claim on it, and the errors of final states.
+        It is one of the caller's own, or one of another doctor of the same hospital if it is suspended or that
+        doctor's account is deactivated. Raises NotFound, PrescriptionClaimed while a pharmacist has a claim on it, and
+        the errors of final states.
         """
         request = pb.CancelPrescriptionRequest(prescription_id=prescription_id, reason=reason)
         answer = await self._calls.unary(request, pb.CancelPrescriptionResponse, key=idempotency_key)

@@ -71,6 +71,7 @@ class Clinical(Blocking[AsyncClinical]):
     prescriptions = iterating(AsyncClinical.prescriptions)
     prescription = blocking(AsyncClinical.prescription)
     cancel_prescription = blocking(AsyncClinical.cancel_prescription)
+    resume_prescription = blocking(AsyncClinical.resume_prescription)
     create_visit = blocking(AsyncClinical.create_visit)
     visits = iterating(AsyncClinical.visits)
     profile = blocking(AsyncClinical.profile)

@@ -44,7 +44,7 @@ export function label(word) {
 const TONES = {
   pending: "new", scanned: "new", validated: "busy", partially_dispensed: "busy", dispensed: "good",
   rejected: "bad", cancelled: "bad", expired: "quiet",
-  active: "good", unverified: "busy", deactivated: "bad",
+  suspended: "bad", active: "good", unverified: "busy", deactivated: "bad",
   processing: "busy", completed: "good", failed: "bad",
   success: "good", denied: "bad", failure: "bad", fault: "bad",
 };

@@ -14,6 +14,7 @@ from server.api.wire import enum_pair, fill_page, read_date, timestamp
 from server.auth.entities import (
     AccountChange,
     Application,
+    DeactivationReason,
     EndReason,
     OpenedAccount,
     OpenSession,
@@ -32,6 +33,7 @@ from server.patient_details import Gender, PatientDetails, PatientRecord
 
 ROLE_NUMBERS, ROLES = enum_pair(access_pb2.Role, Role, "ROLE")
 STATUS_NUMBERS, STATUSES = enum_pair(user_pb2.UserStatus, UserStatus, "USER_STATUS")
+_DEACTIVATION_REASONS: Final = enum_pair(user_pb2.DeactivationReason, DeactivationReason, "DEACTIVATION_REASON")[1]
 END_REASONS: Final = enum_pair(session_pb2.EndSessionsReason, EndReason, "END_SESSIONS_REASON")[1]
 _CHANGEABLE: Final = (*CHANGEABLE, "email")
 _GENDERS: Final = enum_pair(patient_pb2.Gender, Gender, "GENDER")[1]
@@ -108,6 +110,11 @@ def user_filter(request: pb.ListUsersRequest) -> UserFilter:
         status=STATUSES.get(request.status),
         search=request.search or None,
     )
+
+
+def deactivation_reason(request: pb.DeactivateUserRequest) -> DeactivationReason:
+    """Returns the reason for deactivating an account; clients of before give none and mean that the person left."""
+    return _DEACTIVATION_REASONS.get(request.reason, DeactivationReason.LEFT)
 
 
 def user_message(user: User) -> user_pb2.User:

@@ -127,7 +127,8 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         return pb.VerifyUserResponse(user=mapping.user_message(user))
 
     async def DeactivateUser(self, request: pb.DeactivateUserRequest, context: Context) -> pb.DeactivateUserResponse:
-        user = await self._accounts.deactivate(current_caller(), read_uuid(request.user_id))
+        reason = mapping.deactivation_reason(request)
+        user = await self._accounts.deactivate(current_caller(), read_uuid(request.user_id), reason)
         return pb.DeactivateUserResponse(user=mapping.user_message(user))
 
     async def ReactivateUser(self, request: pb.ReactivateUserRequest, context: Context) -> pb.ReactivateUserResponse:

@@ -183,6 +183,8 @@ def fill_prescription(message: prescription_pb2.Prescription, prescription: Pres
         message.visit_id = str(prescription.visit_id)
     message.doctor_notes = prescription.doctor_notes
     message.patient_email_status = patient_mapping.EMAIL_STATUS_NUMBERS[prescription.patient_email_status]
+    if prescription.prescriber_inactive:
+        message.prescriber_inactive = True
 
 
 def fill_patient_prescription(message: prescription_pb2.PatientPrescription, prescription: Prescription) -> None:
@@ -206,6 +208,8 @@ def _fill_shared(
     if prescription.fulfilled_at is not None:
         fill_timestamp(message.fulfilled_at, prescription.fulfilled_at)
     message.status_reason = prescription.status_reason
+    if prescription.suspended_at is not None:
+        fill_timestamp(message.suspended_at, prescription.suspended_at)
 
 
 def prescriptions_response(page: Page[Prescription]) -> pb.ListPrescriptionsResponse:

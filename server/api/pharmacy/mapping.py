@@ -80,6 +80,8 @@ def _fill_prescription(message: dispensing_pb2.PharmacyPrescription, prescriptio
     message.insurance_provider = prescription.insurance_provider
     message.insurance_number = prescription.insurance_number
     message.doctor_license_number = prescription.doctor_license_number
+    if prescription.prescriber_inactive:
+        message.prescriber_inactive = True
     fill_timestamp(message.created_at, prescription.created_at)
     fill_timestamp(message.expires_at, prescription.expires_at)
     if prescription.fulfilled_at is not None:

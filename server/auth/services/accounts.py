@@ -11,6 +11,7 @@ from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
 from server.auth.entities import (
     Application,
+    DeactivationReason,
     NewAccount,
     OpenedAccount,
     Tokens,
@@ -45,6 +46,12 @@ NewPatient = Callable[[Transaction, UUID, str, str, PatientDetails], Awaitable[P
 The clinical slice provides it.
 """
 
+SuspendPrescriptions = Callable[[Transaction, UUID], Awaitable[None]]
+"""Suspends the open prescriptions of a doctor's account. Arguments: transaction, user id.
+
+The clinical slice provides it.
+"""
+
 
 AccountClosed = Callable[[Transaction, UUID], Awaitable[None]]
 """Ends what an account holds when it is deactivated, in the same transaction. The pharmacy slice provides it."""
@@ -54,8 +61,8 @@ class AccountService:
     """Implements the use cases of accounts.
 
     new_patient: creates the record of a patient's account. account_closed: ends the claims of a deactivated account.
-    confirms_email: whether a self-registered account must confirm its address with a code
-    (`REGISTRATION_CONFIRM_EMAIL`).
+    suspend_prescriptions: suspends those of a doctor. confirms_email: whether a self-registered account must confirm
+    its address with a code (`REGISTRATION_CONFIRM_EMAIL`).
     """
 
     def __init__(
@@ -66,6 +73,7 @@ class AccountService:
         page_tokens: PageTokens,
         new_patient: NewPatient,
         account_closed: AccountClosed,
+        suspend_prescriptions: SuspendPrescriptions,
         revocations: RevocationCache,
         confirmation: EmailConfirmation,
         *,
@@ -79,6 +87,7 @@ class AccountService:
         )
         self._new_patient = new_patient
         self._account_closed = account_closed
+        self._suspend_prescriptions = suspend_prescriptions
         self._revocations = revocations
         self._confirmation = confirmation
         self._confirms_email = confirms_email
@@ -153,9 +162,12 @@ class AccountService:
         async with self._work.read() as tx:
             return await tx[AccountRepository].read(user_id)
 
-    async def deactivate(self, caller: Caller, user_id: UUID) -> User:
+    async def deactivate(
+        self, caller: Caller, user_id: UUID, reason: DeactivationReason = DeactivationReason.LEFT
+    ) -> User:
         """Deactivates an account, and ends its sessions and its claims on prescriptions; repeating it changes nothing.
 
+        Unless the person left, the open prescriptions of a doctor are suspended: they may be forged.
         Raises OwnAccount, LastAdmin and NotFound.
         """
         if user_id == caller.user_id:
@@ -166,7 +178,9 @@ class AccountService:
             user = await tx[AccountRepository].deactivate(user_id)
             ended = await tx[SessionRepository].end_all(user_id)
             await self._account_closed(tx, user_id)
-            await tx[AuditWriter].record(AuditEvent.ACCOUNT_DEACTIVATED, user.subject)
+            if reason is not DeactivationReason.LEFT:
+                await self._suspend_prescriptions(tx, user_id)
+            await tx[AuditWriter].record(AuditEvent.ACCOUNT_DEACTIVATED, user.subject, reason=reason.value)
         self._revocations.revoked(*ended)
         return user
 

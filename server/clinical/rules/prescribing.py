@@ -1,6 +1,7 @@
 """Rules of the doctor's actions: when a prescription may be cancelled, its code replaced, its email sent."""
 
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
 from typing import Final
 
 from server import name_search
@@ -14,9 +15,12 @@ from server.errors import (
     PrescriptionClaimed,
     PrescriptionDispensed,
     PrescriptionExpired,
+    PrescriptionInState,
     PrescriptionRejected,
+    PrescriptionSuspended,
     RecipientDeactivated,
 )
+from server.identity import Caller
 from server.outbox.entities import EmailKind, NewEmail
 
 FINAL_STATES: Final[Mapping[PrescriptionStatus, type[FailedPrecondition]]] = {
@@ -48,6 +52,25 @@ def check_not_final(prescription: Prescription) -> None:
     refusal = FINAL_STATES.get(prescription.status)
     if refusal is not None:
         raise refusal(state=prescription.status, changed_at=prescription.changed_at)
+
+
+def check_usable(prescription: Prescription) -> None:
+    """Raises as `check_not_final` does, and PrescriptionSuspended if the prescription is suspended."""
+    check_not_final(prescription)
+    if prescription.suspended_at is not None:
+        raise PrescriptionSuspended(state=prescription.status, suspended_at=prescription.suspended_at)
+
+
+def check_resumable(prescription: Prescription) -> None:
+    """Raises as `check_not_final` does, and PrescriptionInState if the prescription is not suspended."""
+    check_not_final(prescription)
+    if prescription.suspended_at is None:
+        raise PrescriptionInState(state=prescription.status)
+
+
+def as_seen_by(caller: Caller, prescription: Prescription) -> Prescription:
+    """Returns the prescription without the notes that only its doctor may read."""
+    return prescription if prescription.doctor_id == caller.user_id else replace(prescription, doctor_notes="")
 
 
 def claimed_refusal(claim: Claim, pharmacist: User) -> PrescriptionClaimed:

@@ -13,7 +13,10 @@ from server.clinical.entities import (
     PrescriptionFilter,
     PrescriptionStatus,
 )
-from server.clinical.events import PrescriptionCancelled, PrescriptionCreated
+from server.clinical.events import (
+    PrescriptionCancelled,
+    PrescriptionCreated,
+)
 from server.clinical.rules import prescribing
 from server.clinical.rules.reference_number import new_prescription_number
 from server.clinical.services.controlled_medicines import ControlledMedicines
@@ -21,6 +24,7 @@ from server.clinical.services.qr_issuer import QrIssuer
 from server.clinical.storage.prescription_lists import PrescriptionListRepository
 from server.clinical.storage.prescriptions import PrescriptionRepository
 from server.clinical.storage.qr_codes import QrCodeRepository
+from server.clinical.storage.suspensions import SuspensionRepository
 from server.clock import Clock
 from server.date_range import Period
 from server.db.identifiers import new_id
@@ -107,12 +111,13 @@ class PrescriptionService:
             return await tx[PrescriptionRepository].read_of_doctor(prescription_id, caller.user_id)
 
     async def cancel(self, caller: Caller, prescription_id: UUID, reason: str) -> Prescription:
-        """Cancels a prescription that the caller wrote and notifies its patient.
+        """Cancels a prescription and notifies its patient: the caller's own, or one for a doctor of their hospital.
 
+        For another doctor only if it is suspended or that doctor's account is deactivated.
         Raises NotFound, PrescriptionClaimed while a pharmacist holds a claim, and the errors of final states.
         """
         async with self._work.begin() as tx:
-            prescription = await tx[PrescriptionRepository].of_doctor_for_update(prescription_id, caller.user_id)
+            prescription = await tx[SuspensionRepository].cancellable_for_update(prescription_id, caller)
             prescribing.check_not_final(prescription)
             if prescription.claim is not None:
                 pharmacist = await tx[AccountRepository].get(prescription.claim.pharmacist_id)
@@ -120,7 +125,7 @@ class PrescriptionService:
             cancelled = await tx[PrescriptionRepository].move(prescription, PrescriptionStatus.CANCELLED, reason=reason)
             await tx[EventRepository].record(PrescriptionCancelled(cancelled))
             await tx[AuditWriter].record(AuditEvent.PRESCRIPTION_CANCELLED, prescribing.subject_of(cancelled))
-        return cancelled
+        return prescribing.as_seen_by(caller, cancelled)
 
     async def _insert(self, tx: Transaction, caller: Caller, new: NewPrescription) -> UUID:
         """Stores the prescription with its items and its first QR code; draws numbers until one is free."""

@@ -59,7 +59,7 @@ class QrCodeService:
         """Replaces the current code. Raises NotFound and the errors of final states."""
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
-            prescribing.check_not_final(prescription)
+            prescribing.check_usable(prescription)
             return await self._replace_code(tx, prescription)
 
     async def send_by_mail(self, caller: Caller, prescription_id: UUID) -> Prescription:
@@ -69,7 +69,7 @@ class QrCodeService:
         """
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
-            prescribing.check_not_final(prescription)
+            prescribing.check_usable(prescription)
             mail = prescribing.mail_to_patient(EmailKind.PRESCRIPTION, prescription)
             await tx[Outbox].check_room(mail.recipient_id, self._emails_per_day)
             code = prescription.qr_code

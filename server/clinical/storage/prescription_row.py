@@ -47,6 +47,8 @@ def prescription_of(row: Row) -> Prescription:
         changed_at=row["changed_at"],
         fulfilled_at=row["fulfilled_at"],
         as_of=row["as_of"],
+        suspended_at=row["suspended_at"],
+        prescriber_inactive=row["prescriber_inactive"],
     )
 
 

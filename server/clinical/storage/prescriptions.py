@@ -34,7 +34,14 @@ from server.clinical.entities import (
     Validity,
 )
 from server.clinical.storage.prescription_row import prescription_of
-from server.clinical.storage.tables import patients, prescriptions, qr_codes, select_prescription, status_now, visits
+from server.clinical.storage.tables import (
+    patients,
+    prescriptions,
+    qr_codes,
+    select_prescription,
+    status_now,
+    visits,
+)
 from server.db.connection import Connection
 from server.db.identifiers import new_id
 from server.errors import NotFound
@@ -73,7 +80,6 @@ _READ_OF_READER = audited_row(_OF_READER, "prescription", patient_id="patient_id
 _READ_BY_ID = audited_row(_BY_ID, "prescription", patient_id="patient_id")
 _LOCK_BY_ID = _locking(_BY_ID)
 _LOCK_BY_NUMBER = _locking(select_prescription.where(_column.number == bindparam("number")))
-_LOCK_OF_DOCTOR = _locking(_OF_DOCTOR)
 _LOCK_OF_READER = _locking(_OF_READER)
 
 _LOCK_OPEN_OF_PATIENT = (
@@ -82,6 +88,7 @@ _LOCK_OPEN_OF_PATIENT = (
         _column.patient_id
         == select(patients.c.id).where(patients.c.reference_number == bindparam("reference")).scalar_subquery(),
         status_now == any_(bindparam("open", type_=ARRAY(Text))),
+        _column.suspended_at.is_(None),
     )
     .order_by(_column.created_at.desc(), _column.id.desc())
     .limit(OPEN_AT_ONCE + 1)
@@ -196,10 +203,6 @@ class PrescriptionRepository:
     async def by_number_for_update(self, number: str) -> Prescription:
         """Locks and returns the prescription with this number (in its canonical form)."""
         return await self._lock_one(_LOCK_BY_NUMBER, number=number)
-
-    async def of_doctor_for_update(self, prescription_id: UUID, doctor_id: UUID) -> Prescription:
-        """Locks and returns the prescription if this doctor wrote it."""
-        return await self._lock_one(_LOCK_OF_DOCTOR, id=prescription_id, doctor_id=doctor_id)
 
     async def of_reader_for_update(self, prescription_id: UUID, user_id: UUID) -> Prescription:
         """Locks and returns the prescription for the account of its doctor or of its patient."""

@@ -158,6 +158,8 @@ prescriptions = Table(
     timestamp_column("claim_expires_at", nullable=True),
     Column("claimed_for", Uuid, ForeignKey("organisations.id")),
     timestamp_column("claimed_for_until", nullable=True),
+    timestamp_column("suspended_at", nullable=True),
+    timestamp_column("resumed_at", nullable=True),
     ForeignKeyConstraint(["visit_id", "patient_id"], ["visits.id", "visits.patient_id"]),
     CheckConstraint(
         "status IN ('pending', 'scanned', 'validated', 'partially_dispensed', 'dispensed', 'rejected', 'cancelled',"
@@ -171,13 +173,10 @@ prescriptions = Table(
     ),
     CheckConstraint("claimed_from IN ('scanned', 'partially_dispensed')", name="claimed_from"),
     CheckConstraint("(status = 'dispensed') = (fulfilled_at IS NOT NULL)", name="fulfilled"),
+    CheckConstraint("suspended_at IS NULL OR status NOT IN ('validated', 'dispensed')", name="suspended"),
     Index("ix_prescriptions_doctor_id_created_at_id", "doctor_id", "created_at", "id"),
     Index("ix_prescriptions_patient_id_created_at_id", "patient_id", "created_at", "id"),
-    Index(
-        "ix_prescriptions_claim_expires_at",
-        "claim_expires_at",
-        postgresql_where=text("status = 'validated'"),
-    ),
+    Index("ix_prescriptions_claim_expires_at", "claim_expires_at", postgresql_where=text("status = 'validated'")),
     Index("ix_prescriptions_claimed_by", "claimed_by", postgresql_where=text("status = 'validated'")),
     Index(
         "ix_prescriptions_open_expires_at",
@@ -187,7 +186,8 @@ prescriptions = Table(
 )
 """Prescriptions with the claim of a pharmacy (`claimed_for`), which a pharmacist (`claimed_by`) took or renewed.
 
-`claimed_for` applies while `claimed_for_until` is the end of the claim: servers of the version before write neither.
+`claimed_for` applies while `claimed_for_until` is the claim's end; servers before write neither. `suspended_at`: since
+when it cannot be dispensed. `resumed_at`: when a doctor checked it; it is not suspended again.
 """
 
 prescription_items = Table(
@@ -269,6 +269,8 @@ def email_status(account: FromClause) -> ColumnElement[str]:
 
 _doctor = users.alias("doctor")
 _account = users.alias("account")
+prescriber_inactive: ColumnElement[bool] = _doctor.c.status == "deactivated"
+"""Whether the account of the doctor of a row of `select_prescription` is deactivated."""
 _doctor_then = user_named_at(prescriptions.c.doctor_id, prescriptions.c.created_at, "doctor_then")
 _patient_then = patient_named_at(prescriptions.c.patient_id, prescriptions.c.created_at, "patient_then")
 _items = (
@@ -331,6 +333,8 @@ select_prescription: Select[Any] = select(
     changed_now.label("changed_at"),
     prescriptions.c.fulfilled_at,
     func.now().label("as_of"),
+    prescriptions.c.suspended_at,
+    prescriber_inactive.label("prescriber_inactive"),
 ).select_from(
     prescriptions.join(patients, patients.c.id == prescriptions.c.patient_id)
     .outerjoin(_account, _account.c.id == patients.c.user_id)

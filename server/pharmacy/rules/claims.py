@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from server.clinical.entities import Claim, Prescription, PrescriptionStatus
-from server.clinical.rules.prescribing import check_not_final
+from server.clinical.rules.prescribing import check_not_final, check_usable
 from server.errors import ClaimedByOther, ClaimLimitReached, PrescriptionInState
 from server.identity import Caller, Role
 from server.pharmacy.entities import ClaimCounts, ClaimLimits
@@ -23,6 +23,7 @@ def require_holder(prescription: Prescription, caller: Caller) -> Claim:
 
     Raises the errors of final states, PrescriptionInState, ClaimedByOther.
     """
+    check_usable(prescription)
     claim = _require_claim(prescription)
     if not _is_holder(claim, caller):
         raise ClaimedByOther(state=prescription.status, claim_expires_at=claim.expires_at)
@@ -36,7 +37,7 @@ def claim(prescription: Prescription, caller: Caller, lease: timedelta) -> tuple
     meanwhile; a renewal never extends beyond the validity, and never shortens the lease. Raises the errors of final
     states, PrescriptionInState, ClaimedByOther.
     """
-    check_not_final(prescription)
+    check_usable(prescription)
     if prescription.status in CLAIMABLE:
         ends = prescription.as_of + lease
         first = Claim(caller.user_id, prescription.status, ends, caller.organisation_id)

@@ -10,8 +10,9 @@
 | validated                             | holder dispenses | dispensed or partially dispensed  |
 | scanned, validated, nothing dispensed | reject           | rejected                          |
 
-Every other combination raises the error of a final state, ClaimedByOther or PrescriptionInState. Claims are in
-`claims.py`. Pure functions over values. Source: the domain page (states).
+Every other combination raises the error of a final state, ClaimedByOther or PrescriptionInState, and each action on a
+suspended prescription PrescriptionSuspended. Claims are in `claims.py`. Pure functions over values. Source: the domain
+page (states).
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from decimal import Decimal
 from typing import Final
 
 from server.clinical.entities import Prescription, PrescriptionItem, PrescriptionStatus, QrCode
-from server.clinical.rules.prescribing import check_not_final
+from server.clinical.rules.prescribing import check_usable
 from server.errors import (
     FieldViolation,
     PrescriptionInState,
@@ -49,14 +50,14 @@ def check_code(prescription: Prescription, code: QrCode | None) -> None:
         raise QrCodeInvalid()
     if code.replaced_at is not None:
         raise QrCodeReplaced()
-    check_not_final(prescription)
+    check_usable(prescription)
     if code.expires_at <= prescription.as_of:
         raise QrCodeExpired(expired_at=code.expires_at)
 
 
 def status_after_scan(prescription: Prescription) -> PrescriptionStatus:
     """Returns the state after a scan or lookup. Raises the errors of final states."""
-    check_not_final(prescription)
+    check_usable(prescription)
     if prescription.status is PrescriptionStatus.PENDING:
         return PrescriptionStatus.SCANNED
     return prescription.status
@@ -64,7 +65,7 @@ def status_after_scan(prescription: Prescription) -> PrescriptionStatus:
 
 def reject(prescription: Prescription, caller: Caller) -> PrescriptionStatus:
     """Returns the state after a rejection. Raises the errors of final states, ClaimedByOther, PrescriptionInState."""
-    check_not_final(prescription)
+    check_usable(prescription)
     if prescription.status is not PrescriptionStatus.SCANNED:
         require_holder(prescription, caller)
     if any(item.dispensed_quantity for item in prescription.items):

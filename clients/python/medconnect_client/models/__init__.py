@@ -81,6 +81,7 @@ from medconnect_client.models._second_factors import (
     SecondFactors,
 )
 from medconnect_client.models._sessions import (
+    DeactivationReason,
     EndSessionsReason,
     OpenSession,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "AccountDetails",
     "AuditRecord",
     "ConfirmedTotp",
+    "DeactivationReason",
     "DispenseLine",
     "DispensedLine",
     "Dispensing",

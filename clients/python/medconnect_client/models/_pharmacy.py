@@ -50,6 +50,8 @@ class PharmacyPrescription:
     """When the prescription expires."""
     fulfilled_at: datetime | None
     """When the prescription was dispensed in full."""
+    prescriber_inactive: bool | None
+    """True if the account of the doctor who wrote it is deactivated; the prescription stays valid."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,8 @@ class PatientPrescription:
     """When the prescription was dispensed in full."""
     status_reason: str
     """Why the prescription was rejected or cancelled."""
+    suspended_at: datetime | None
+    """Since when it cannot be dispensed, until another doctor of the hospital resumes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class Prescription(PatientPrescription):
     doctor_notes: str
     patient_email_status: PatientEmailStatus
     """Whether emails about the prescription can reach the patient."""
+    prescriber_inactive: bool | None
+    """True if the account of the doctor who wrote it is deactivated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,14 @@ from datetime import datetime
 from enum import StrEnum
 
 
+class DeactivationReason(StrEnum):
+    """Why an admin deactivates an account; all but `LEFT` suspend the open prescriptions of a doctor."""
+
+    LEFT = "left"
+    LICENCE_WITHDRAWN = "licence_withdrawn"
+    ACCOUNT_STOLEN = "account_stolen"
+
+
 class EndSessionsReason(StrEnum):
     """Why an admin ends the sessions of an account."""
 

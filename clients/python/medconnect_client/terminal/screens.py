@@ -35,6 +35,9 @@ COLOURS: Final = {
 """All other states are red: nothing will be dispensed."""
 
 
+PRESCRIBER_INACTIVE: Final = "The prescriber is no longer active. The prescription stays valid."
+
+
 def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
     """Returns a panel with all that a pharmacist needs before dispensing."""
     allergies = ", ".join(prescription.patient_allergies)
@@ -42,6 +45,7 @@ def prescription_panel(prescription: PharmacyPrescription) -> RenderableType:
         Text.assemble((prescription.patient_name, "bold"), _born(prescription), _insurance_text(prescription)),
         Text.assemble("Allergies: ", (allergies, "bold white on red") if allergies else "not recorded"),
         Text(f"{prescription.diagnosis} · {prescription.doctor_name}, licence {prescription.doctor_license_number}"),
+        *([Text(PRESCRIBER_INACTIVE, "bold yellow")] if prescription.prescriber_inactive else []),
         Text(f"written {moment(prescription.created_at)}, valid until {moment(prescription.expires_at)}"),
         Text(),
         medicines(prescription.items),

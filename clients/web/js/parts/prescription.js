@@ -13,12 +13,17 @@ export function isFinal(prescription) {
   return FINAL.has(prescription.status);
 }
 
+/** Returns true if the prescription cannot be dispensed until another doctor resumes it. */
+export function isSuspended(prescription) {
+  return Boolean(prescription.suspendedAt) && !isFinal(prescription);
+}
+
 /** Renders a prescription in a list. link: its page, if the reader may open it. who: the other person, if shown. */
 export function prescriptionRow(prescription, link, who) {
   const number = prescription.prescriptionNumber;
   return html`<div class="row">
       ${link ? html`<a class="number" href=${link}>${number}</a>` : html`<span class="number">${number}</span>`}
-      ${badge(prescription.status)}
+      ${badge(isSuspended(prescription) ? "suspended" : prescription.status)}
     </div>
     <p>${who ? html`${who} · ` : nothing}${prescription.diagnosis}</p>
     <p class="quiet small">${medicines(prescription)} · ${day(prescription.createdAt)}</p>`;
@@ -45,6 +50,7 @@ export function items(prescription) {
 export function course(prescription, ...more) {
   return definitionList([
     ["State", badge(prescription.status)],
+    ["Suspended", isSuspended(prescription) ? html`${moment(prescription.suspendedAt)}. Pharmacies cannot dispense it until another doctor of the hospital resumes it.` : nothing],
     ["Reason", block(prescription.statusReason)],
     ["Created", moment(prescription.createdAt)],
     ["Valid until", isFinal(prescription) ? nothing : moment(prescription.expiresAt)],

@@ -51,8 +51,13 @@ from medconnect.auth.v1.session_pb2 import RefreshTokenResponse as RefreshTokenR
 from medconnect.auth.v1.session_pb2 import Session as Session
 from medconnect.auth.v1.user_pb2 import CreateUserRequest as CreateUserRequest
 from medconnect.auth.v1.user_pb2 import CreateUserResponse as CreateUserResponse
+from medconnect.auth.v1.user_pb2 import DEACTIVATION_REASON_ACCOUNT_STOLEN as DEACTIVATION_REASON_ACCOUNT_STOLEN
+from medconnect.auth.v1.user_pb2 import DEACTIVATION_REASON_LEFT as DEACTIVATION_REASON_LEFT
+from medconnect.auth.v1.user_pb2 import DEACTIVATION_REASON_LICENCE_WITHDRAWN as DEACTIVATION_REASON_LICENCE_WITHDRAWN
+from medconnect.auth.v1.user_pb2 import DEACTIVATION_REASON_UNSPECIFIED as DEACTIVATION_REASON_UNSPECIFIED
 from medconnect.auth.v1.user_pb2 import DeactivateUserRequest as DeactivateUserRequest
 from medconnect.auth.v1.user_pb2 import DeactivateUserResponse as DeactivateUserResponse
+from medconnect.auth.v1.user_pb2 import DeactivationReason as DeactivationReason
 from medconnect.auth.v1.user_pb2 import GetUserRequest as GetUserRequest
 from medconnect.auth.v1.user_pb2 import GetUserResponse as GetUserResponse
 from medconnect.auth.v1.user_pb2 import ListUsersRequest as ListUsersRequest

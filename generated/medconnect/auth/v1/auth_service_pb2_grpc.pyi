@@ -59,8 +59,13 @@ from medconnect.auth.v1.session_pb2 import RefreshTokenResponse as RefreshTokenR
 from medconnect.auth.v1.session_pb2 import Session as Session
 from medconnect.auth.v1.user_pb2 import CreateUserRequest as CreateUserRequest
 from medconnect.auth.v1.user_pb2 import CreateUserResponse as CreateUserResponse
+from medconnect.auth.v1.user_pb2 import DEACTIVATION_REASON_ACCOUNT_STOLEN as DEACTIVATION_REASON_ACCOUNT_STOLEN
+from medconnect.auth.v1.user_pb2 import DEACTIVATION_REASON_LEFT as DEACTIVATION_REASON_LEFT
+from medconnect.auth.v1.user_pb2 import DEACTIVATION_REASON_LICENCE_WITHDRAWN as DEACTIVATION_REASON_LICENCE_WITHDRAWN
+from medconnect.auth.v1.user_pb2 import DEACTIVATION_REASON_UNSPECIFIED as DEACTIVATION_REASON_UNSPECIFIED
 from medconnect.auth.v1.user_pb2 import DeactivateUserRequest as DeactivateUserRequest
 from medconnect.auth.v1.user_pb2 import DeactivateUserResponse as DeactivateUserResponse
+from medconnect.auth.v1.user_pb2 import DeactivationReason as DeactivationReason
 from medconnect.auth.v1.user_pb2 import GetUserRequest as GetUserRequest
 from medconnect.auth.v1.user_pb2 import GetUserResponse as GetUserResponse
 from medconnect.auth.v1.user_pb2 import ListUsersRequest as ListUsersRequest
@@ -198,8 +203,10 @@ class AuthServiceStub:
     STEP_UP_REQUIRED.
     """
     DeactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]
-    """Deactivates an account. Its sessions end at once, and it can no longer sign in. Deactivating twice changes nothing.
-    Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
+    """Deactivates an account. Its sessions end at once, and it can no longer sign in. If the licence was withdrawn or the
+    account stolen, the open prescriptions of a doctor are suspended and their patients notified, also when the account
+    is deactivated already; otherwise deactivating twice changes nothing. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT,
+    LAST_ADMIN.
     """
     ReactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]
     """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
@@ -314,8 +321,10 @@ class AuthServiceAsyncStub(AuthServiceStub):
     STEP_UP_REQUIRED.
     """
     DeactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]  # type: ignore[assignment]
-    """Deactivates an account. Its sessions end at once, and it can no longer sign in. Deactivating twice changes nothing.
-    Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
+    """Deactivates an account. Its sessions end at once, and it can no longer sign in. If the licence was withdrawn or the
+    account stolen, the open prescriptions of a doctor are suspended and their patients notified, also when the account
+    is deactivated already; otherwise deactivating twice changes nothing. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT,
+    LAST_ADMIN.
     """
     ReactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]  # type: ignore[assignment]
     """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
@@ -547,8 +556,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.DeactivateUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.DeactivateUserResponse, _abc.Awaitable[_user_pb2.DeactivateUserResponse]]:
-        """Deactivates an account. Its sessions end at once, and it can no longer sign in. Deactivating twice changes nothing.
-        Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
+        """Deactivates an account. Its sessions end at once, and it can no longer sign in. If the licence was withdrawn or the
+        account stolen, the open prescriptions of a doctor are suspended and their patients notified, also when the account
+        is deactivated already; otherwise deactivating twice changes nothing. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT,
+        LAST_ADMIN.
         """
 
     @_abc_1.abstractmethod

@@ -50,6 +50,34 @@ USER_STATUS_DEACTIVATED: UserStatus.ValueType  # 3
 """An admin has deactivated the account: it cannot sign in."""
 Global___UserStatus: _TypeAlias = UserStatus  # noqa: Y015
 
+class _DeactivationReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeactivationReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeactivationReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEACTIVATION_REASON_UNSPECIFIED: _DeactivationReason.ValueType  # 0
+    """No reason was given; counts as `left`."""
+    DEACTIVATION_REASON_LEFT: _DeactivationReason.ValueType  # 1
+    """The person no longer works here; open prescriptions stay valid."""
+    DEACTIVATION_REASON_LICENCE_WITHDRAWN: _DeactivationReason.ValueType  # 2
+    """The licence was withdrawn; open prescriptions are suspended."""
+    DEACTIVATION_REASON_ACCOUNT_STOLEN: _DeactivationReason.ValueType  # 3
+    """Another person uses the account; open prescriptions are suspended."""
+
+class DeactivationReason(_DeactivationReason, metaclass=_DeactivationReasonEnumTypeWrapper):
+    """Why an account is deactivated."""
+
+DEACTIVATION_REASON_UNSPECIFIED: DeactivationReason.ValueType  # 0
+"""No reason was given; counts as `left`."""
+DEACTIVATION_REASON_LEFT: DeactivationReason.ValueType  # 1
+"""The person no longer works here; open prescriptions stay valid."""
+DEACTIVATION_REASON_LICENCE_WITHDRAWN: DeactivationReason.ValueType  # 2
+"""The licence was withdrawn; open prescriptions are suspended."""
+DEACTIVATION_REASON_ACCOUNT_STOLEN: DeactivationReason.ValueType  # 3
+"""Another person uses the account; open prescriptions are suspended."""
+Global___DeactivationReason: _TypeAlias = DeactivationReason  # noqa: Y015
+
 @_typing.final
 class User(_message.Message):
     """An account."""
@@ -539,16 +567,20 @@ class DeactivateUserRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The account's id."""
+    reason: Global___DeactivationReason.ValueType
+    """The reason; the audit record contains it."""
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
+        reason: Global___DeactivationReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

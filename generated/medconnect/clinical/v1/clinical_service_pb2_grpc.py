@@ -223,9 +223,9 @@ class ClinicalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelPrescription(self, request, context):
-        """Cancels one of the caller's own prescriptions and notifies the patient. Errors: RESOURCE_NOT_FOUND,
-        PRESCRIPTION_CLAIMED while a pharmacy has a claim on it, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
-        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """Cancels a prescription and notifies the patient: one of the caller's own, or one of another doctor of the hospital for
+        which the caller acts if it is suspended or that doctor's account is deactivated. Errors: RESOURCE_NOT_FOUND,
+        PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

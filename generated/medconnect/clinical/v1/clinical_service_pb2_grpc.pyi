@@ -151,9 +151,9 @@ class ClinicalServiceStub:
     GetPrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.GetPrescriptionRequest, _prescription_pb2.GetPrescriptionResponse]
     """Gets one of the caller's own prescriptions. Errors: RESOURCE_NOT_FOUND."""
     CancelPrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.CancelPrescriptionRequest, _prescription_pb2.CancelPrescriptionResponse]
-    """Cancels one of the caller's own prescriptions and notifies the patient. Errors: RESOURCE_NOT_FOUND,
-    PRESCRIPTION_CLAIMED while a pharmacy has a claim on it, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
-    PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    """Cancels a prescription and notifies the patient: one of the caller's own, or one of another doctor of the hospital for
+    which the caller acts if it is suspended or that doctor's account is deactivated. Errors: RESOURCE_NOT_FOUND,
+    PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     CreateMedicalVisit: _grpc.UnaryUnaryMultiCallable[_visit_pb2.CreateMedicalVisitRequest, _visit_pb2.CreateMedicalVisitResponse]
     """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED."""
@@ -243,9 +243,9 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     GetPrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.GetPrescriptionRequest, _prescription_pb2.GetPrescriptionResponse]  # type: ignore[assignment]
     """Gets one of the caller's own prescriptions. Errors: RESOURCE_NOT_FOUND."""
     CancelPrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.CancelPrescriptionRequest, _prescription_pb2.CancelPrescriptionResponse]  # type: ignore[assignment]
-    """Cancels one of the caller's own prescriptions and notifies the patient. Errors: RESOURCE_NOT_FOUND,
-    PRESCRIPTION_CLAIMED while a pharmacy has a claim on it, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
-    PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    """Cancels a prescription and notifies the patient: one of the caller's own, or one of another doctor of the hospital for
+    which the caller acts if it is suspended or that doctor's account is deactivated. Errors: RESOURCE_NOT_FOUND,
+    PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     CreateMedicalVisit: _aio.UnaryUnaryMultiCallable[_visit_pb2.CreateMedicalVisitRequest, _visit_pb2.CreateMedicalVisitResponse]  # type: ignore[assignment]
     """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED."""
@@ -380,9 +380,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _prescription_pb2.CancelPrescriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_prescription_pb2.CancelPrescriptionResponse, _abc.Awaitable[_prescription_pb2.CancelPrescriptionResponse]]:
-        """Cancels one of the caller's own prescriptions and notifies the patient. Errors: RESOURCE_NOT_FOUND,
-        PRESCRIPTION_CLAIMED while a pharmacy has a claim on it, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED,
-        PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        """Cancels a prescription and notifies the patient: one of the caller's own, or one of another doctor of the hospital for
+        which the caller acts if it is suspended or that doctor's account is deactivated. Errors: RESOURCE_NOT_FOUND,
+        PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
 
     @_abc_1.abstractmethod

@@ -187,6 +187,8 @@ class Prescription(_message.Message):
     FULFILLED_AT_FIELD_NUMBER: _builtins.int
     STATUS_REASON_FIELD_NUMBER: _builtins.int
     PATIENT_EMAIL_STATUS_FIELD_NUMBER: _builtins.int
+    SUSPENDED_AT_FIELD_NUMBER: _builtins.int
+    PRESCRIBER_INACTIVE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The prescription's id, a UUID."""
     prescription_number: _builtins.str
@@ -209,6 +211,8 @@ class Prescription(_message.Message):
     """The reason for rejecting or cancelling it; empty otherwise."""
     patient_email_status: _patient_pb2.PatientEmailStatus.ValueType
     """The patient's reachability by emails about this prescription."""
+    prescriber_inactive: _builtins.bool
+    """True if the account of the doctor who wrote it is deactivated; absent otherwise."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PrescriptionItem]:
         """The medicines, in their original order."""
@@ -229,6 +233,10 @@ class Prescription(_message.Message):
     def fulfilled_at(self) -> _timestamp_pb2.Timestamp:
         """The time at which the prescription was dispensed in full; absent until then."""
 
+    @_builtins.property
+    def suspended_at(self) -> _timestamp_pb2.Timestamp:
+        """The time at which the prescription was suspended: it cannot be dispensed until ResumePrescription; absent otherwise."""
+
     def __init__(
         self,
         *,
@@ -248,12 +256,16 @@ class Prescription(_message.Message):
         fulfilled_at: _timestamp_pb2.Timestamp | None = ...,
         status_reason: _builtins.str = ...,
         patient_email_status: _patient_pb2.PatientEmailStatus.ValueType = ...,
+        suspended_at: _timestamp_pb2.Timestamp | None = ...,
+        prescriber_inactive: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "qr_code", b"qr_code"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "prescriber_inactive", b"prescriber_inactive", "qr_code", b"qr_code", "suspended_at", b"suspended_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_name", b"doctor_name", "doctor_notes", b"doctor_notes", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "items", b"items", "patient_email_status", b"patient_email_status", "patient_id", b"patient_id", "patient_name", b"patient_name", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "status_reason", b"status_reason", "visit_id", b"visit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_name", b"doctor_name", "doctor_notes", b"doctor_notes", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "items", b"items", "patient_email_status", b"patient_email_status", "patient_id", b"patient_id", "patient_name", b"patient_name", "prescriber_inactive", b"prescriber_inactive", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "status_reason", b"status_reason", "suspended_at", b"suspended_at", "visit_id", b"visit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__prescriber_inactive: _TypeAlias = _typing.Literal["prescriber_inactive"]  # noqa: Y015
+    _WhichOneofArgType__prescriber_inactive: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__prescriber_inactive) -> _WhichOneofReturnType__prescriber_inactive | None: ...
 
 Global___Prescription: _TypeAlias = Prescription  # noqa: Y015
 
@@ -274,6 +286,7 @@ class PatientPrescription(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     FULFILLED_AT_FIELD_NUMBER: _builtins.int
     STATUS_REASON_FIELD_NUMBER: _builtins.int
+    SUSPENDED_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The prescription's id, a UUID."""
     prescription_number: _builtins.str
@@ -306,6 +319,10 @@ class PatientPrescription(_message.Message):
     def fulfilled_at(self) -> _timestamp_pb2.Timestamp:
         """The time at which the prescription was dispensed in full; absent until then."""
 
+    @_builtins.property
+    def suspended_at(self) -> _timestamp_pb2.Timestamp:
+        """The time at which the prescription was suspended: it cannot be dispensed for now; absent otherwise."""
+
     def __init__(
         self,
         *,
@@ -320,10 +337,11 @@ class PatientPrescription(_message.Message):
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         fulfilled_at: _timestamp_pb2.Timestamp | None = ...,
         status_reason: _builtins.str = ...,
+        suspended_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "qr_code", b"qr_code"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "qr_code", b"qr_code", "suspended_at", b"suspended_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_name", b"doctor_name", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "items", b"items", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "status_reason", b"status_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_name", b"doctor_name", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "items", b"items", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status", "status_reason", b"status_reason", "suspended_at", b"suspended_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -637,7 +655,7 @@ class CancelPrescriptionResponse(_message.Message):
     PRESCRIPTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def prescription(self) -> Global___Prescription:
-        """The prescription."""
+        """The prescription; `doctor_notes` is empty unless the caller wrote it."""
 
     def __init__(
         self,

@@ -162,6 +162,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The pharmacist has `maximum` open claims, or has claimed and renewed this prescription `maximum` times within 24
     hours; `limit` says which: `open_claims` or `renewals`.
     """
+    ERROR_REASON_PRESCRIPTION_SUSPENDED: _ErrorReason.ValueType  # 62
+    """The prescription is suspended, because its doctor's licence was withdrawn or the account stolen: it cannot be
+    dispensed until another doctor of the hospital resumes it.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -297,6 +301,10 @@ ERROR_REASON_EMAIL_UNDO_INVALID: ErrorReason.ValueType  # 60
 ERROR_REASON_CLAIM_LIMIT_REACHED: ErrorReason.ValueType  # 61
 """The pharmacist has `maximum` open claims, or has claimed and renewed this prescription `maximum` times within 24
 hours; `limit` says which: `open_claims` or `renewals`.
+"""
+ERROR_REASON_PRESCRIPTION_SUSPENDED: ErrorReason.ValueType  # 62
+"""The prescription is suspended, because its doctor's licence was withdrawn or the account stolen: it cannot be
+dispensed until another doctor of the hospital resumes it.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

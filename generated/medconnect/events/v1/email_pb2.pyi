@@ -88,6 +88,8 @@ class _EmailKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailKind.V
     """The email address of an account was replaced; sent to the former address."""
     EMAIL_KIND_EMAIL_DETACHMENT: _EmailKind.ValueType  # 23
     """Staff requested to detach the recipient's address from a patient record."""
+    EMAIL_KIND_SUSPENDED: _EmailKind.ValueType  # 30
+    """A prescription was suspended."""
 
 class EmailKind(_EmailKind, metaclass=_EmailKindEnumTypeWrapper):
     """The kind of an email: the event that it is about."""
@@ -124,6 +126,8 @@ EMAIL_KIND_EMAIL_REPLACED: EmailKind.ValueType  # 22
 """The email address of an account was replaced; sent to the former address."""
 EMAIL_KIND_EMAIL_DETACHMENT: EmailKind.ValueType  # 23
 """Staff requested to detach the recipient's address from a patient record."""
+EMAIL_KIND_SUSPENDED: EmailKind.ValueType  # 30
+"""A prescription was suspended."""
 Global___EmailKind: _TypeAlias = EmailKind  # noqa: Y015
 
 @_typing.final

@@ -154,6 +154,8 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """The change of an account's email address was undone by the link that was emailed to the former address."""
     AUDIT_EVENT_CLAIM_ENDED: _AuditEvent.ValueType  # 85
     """The patient, or an administrator of the pharmacy, ended a pharmacy's claim."""
+    AUDIT_EVENT_PRESCRIPTION_RESUMED: _AuditEvent.ValueType  # 86
+    """A doctor resumed a suspended prescription of another doctor."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """The event of an audit record. The record contains it with actor, address, time, object and outcome, and never a name
@@ -292,6 +294,8 @@ AUDIT_EVENT_EMAIL_CHANGE_UNDONE: AuditEvent.ValueType  # 84
 """The change of an account's email address was undone by the link that was emailed to the former address."""
 AUDIT_EVENT_CLAIM_ENDED: AuditEvent.ValueType  # 85
 """The patient, or an administrator of the pharmacy, ended a pharmacy's claim."""
+AUDIT_EVENT_PRESCRIPTION_RESUMED: AuditEvent.ValueType  # 86
+"""A doctor resumed a suspended prescription of another doctor."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:

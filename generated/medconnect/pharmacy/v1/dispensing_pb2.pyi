@@ -91,6 +91,7 @@ class PharmacyPrescription(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     FULFILLED_AT_FIELD_NUMBER: _builtins.int
+    PRESCRIBER_INACTIVE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The prescription's id, a UUID."""
     prescription_number: _builtins.str
@@ -111,6 +112,10 @@ class PharmacyPrescription(_message.Message):
     """The insurance policy number; empty if not given."""
     doctor_license_number: _builtins.str
     """The doctor's licence number."""
+    prescriber_inactive: _builtins.bool
+    """True if the prescriber is no longer active: their account is deactivated, and the prescription stays valid; absent
+    otherwise.
+    """
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[_prescription_pb2.PrescriptionItem]:
         """The medicines, in their original order."""
@@ -154,12 +159,15 @@ class PharmacyPrescription(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         fulfilled_at: _timestamp_pb2.Timestamp | None = ...,
+        prescriber_inactive: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "qr_code", b"qr_code"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "prescriber_inactive", b"prescriber_inactive", "qr_code", b"qr_code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_license_number", b"doctor_license_number", "doctor_name", b"doctor_name", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "items", b"items", "patient_allergies", b"patient_allergies", "patient_date_of_birth", b"patient_date_of_birth", "patient_name", b"patient_name", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive", "created_at", b"created_at", "diagnosis", b"diagnosis", "doctor_license_number", b"doctor_license_number", "doctor_name", b"doctor_name", "expires_at", b"expires_at", "fulfilled_at", b"fulfilled_at", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "items", b"items", "patient_allergies", b"patient_allergies", "patient_date_of_birth", b"patient_date_of_birth", "patient_name", b"patient_name", "prescriber_inactive", b"prescriber_inactive", "prescription_number", b"prescription_number", "qr_code", b"qr_code", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__prescriber_inactive: _TypeAlias = _typing.Literal["prescriber_inactive"]  # noqa: Y015
+    _WhichOneofArgType__prescriber_inactive: _TypeAlias = _typing.Literal["_prescriber_inactive", b"_prescriber_inactive"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__prescriber_inactive) -> _WhichOneofReturnType__prescriber_inactive | None: ...
 
 Global___PharmacyPrescription: _TypeAlias = PharmacyPrescription  # noqa: Y015
 

@@ -7,6 +7,12 @@ import { badge, day, definitionList, html, label, nothing } from "../../view.js"
 const ROLES = ["patient", "doctor", "pharmacist", "admin"].map((role) => [role, label(role)]);
 const STATUSES = ["unverified", "active", "deactivated"].map((status) => [status, label(status)]);
 
+const REASONS = [
+  ["left", "Left: open prescriptions stay valid"],
+  ["licence_withdrawn", "Licence withdrawn: open prescriptions are suspended"],
+  ["account_stolen", "Account stolen: open prescriptions are suspended"],
+];
+
 /** An admin's actions on an account, by the last segment of the call's path. */
 const ACTIONS = {
   verify: {
@@ -21,6 +27,8 @@ const ACTIONS = {
     title: (user) => `Deactivate ${user.fullName}?`,
     text: () => "The account is signed out everywhere immediately and cannot sign in. Its records are kept, and you can reactivate it.",
     said: "deactivated",
+    fields: ({ role }) => (role === "doctor"
+      ? (form) => form.choice("reason", "Reason", REASONS, { none: "Choose a reason" }) : undefined),
   },
   reactivate: {
     button: "Reactivate",
@@ -67,13 +75,14 @@ function row(user, act) {
 }
 
 function question(page, user, action, replace) {
-  const { title, text, button, said } = ACTIONS[action];
+  const { title, text, button, said, fields } = ACTIONS[action];
   ask({
     title: title(user),
     text: text(user),
     button,
-    work: async () => {
-      replace((await write("PUT", `/users/${user.id}/${action}`)).user);
+    fields: fields?.(user),
+    work: async (values) => {
+      replace((await write("PUT", `/users/${user.id}/${action}`, fields ? values : undefined)).user);
       page.say(`${user.fullName} was ${said}.`);
     },
   });

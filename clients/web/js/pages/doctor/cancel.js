@@ -1,4 +1,4 @@
-/** Dialog to cancel a prescription. */
+/** Dialogs to cancel and to resume a prescription. */
 
 import { write } from "../../api.js";
 import { ask } from "../../dialog.js";
@@ -22,6 +22,16 @@ export function cancel(prescription, done) {
         throw failure;
       }
     },
+  });
+}
+
+/** Asks for confirmation and resumes a suspended prescription; `done` receives it. */
+export function resume(prescription, done) {
+  ask({
+    title: `Resume ${prescription.prescriptionNumber}?`,
+    text: "Check it with the patient first: it may be forged. Pharmacies can then dispense it, and the patient gets it by email. Only a doctor of the same hospital can do this.",
+    button: "Resume prescription",
+    work: async () => done((await write("POST", `/doctors/prescriptions/${prescription.id}/resume`, {})).prescription),
   });
 }
 

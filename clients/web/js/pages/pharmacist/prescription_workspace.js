@@ -144,12 +144,12 @@ export class PrescriptionWorkspace {
   }
 }
 
-function details({ patientName, patientDateOfBirth, insuranceProvider, insuranceNumber, doctorName, doctorLicenseNumber, diagnosis }) {
+function details({ patientName, patientDateOfBirth, insuranceProvider, insuranceNumber, doctorName, doctorLicenseNumber, prescriberInactive, diagnosis }) {
   return definitionList([
     ["Patient", html`<strong>${patientName}</strong>`],
     ["Born", calendarDay(patientDateOfBirth)],
     ["Insurance", [insuranceProvider, insuranceNumber].filter(Boolean).join(", ")],
-    ["Doctor", doctorName],
+    ["Doctor", prescriberInactive ? html`${doctorName} <strong>(the prescriber is no longer active; the prescription stays valid)</strong>` : doctorName],
     ["Licence number", doctorLicenseNumber],
     ["Diagnosis", diagnosis],
   ]);
