@@ -1,19 +1,13 @@
 """The Prometheus metrics of this process: calls, rate limits, failed stores."""
 
-import asyncio
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
-from contextlib import asynccontextmanager
-from itertools import accumulate
+from collections.abc import Mapping, Sequence, Set
 from typing import Final, Generic, Protocol, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+from server.metric_collectors import SECONDS, CallCounts, EdgeCounts, EdgeValues, LimitCounts, Occupied, PoolGauges
+
 UNKNOWN_METHOD: Final = "unknown"
 """The one label of all methods that do not exist, because callers choose their names."""
 
@@ -54,88 +48,20 @@ class Decision(Protocol):
         ...
 
 
-class LimitCounts(Collector):
-    """How often each limit allowed and refused calls, by name; plain numbers, because every call counts twice."""
-
-    def __init__(self) -> None:
-        self.allowed: dict[str, int] = defaultdict(int)
-        self.refused: dict[str, int] = defaultdict(int)
-
-    def collect(self) -> Iterable[Metric]:
-        """Returns the counts as Prometheus metrics."""
-        family = CounterMetricFamily("medconnect_rate_limits", "Tokens taken and refused.", labels=["limit", "outcome"])
-        for outcome, counts in (("allowed", self.allowed), ("refused", self.refused)):
-            for name, count in list(counts.items()):
-                family.add_metric([name, outcome], count)
-        return [family]
-
-
-class _CallCounts(Collector):
-    """How calls ended and how long they took; plain numbers, because every call is counted in both."""
-
-    def __init__(self) -> None:
-        self._ended: dict[tuple[str, str], int] = defaultdict(int)
-        self._took: dict[str, list[float]] = defaultdict(lambda: [0.0] * (len(SECONDS) + 2))
-        """By method: the calls up to each of SECONDS, those that took longer, and the sum of all their seconds."""
-
-    def ended(self, method: str, reason: str) -> None:
-        """Counts a call that ended."""
-        self._ended[method, reason] += 1
-
-    def took(self, method: str, seconds: float) -> None:
-        """Counts a call by its duration."""
-        counts = self._took[method]
-        counts[bisect_left(SECONDS, seconds)] += 1
-        counts[-1] += seconds
-
-    def collect(self) -> Iterable[Metric]:
-        """Returns the counts as Prometheus metrics."""
-        calls = CounterMetricFamily("medconnect_calls", "Calls by outcome.", labels=["method", "reason"])
-        for labels, count in list(self._ended.items()):
-            calls.add_metric(labels, count)
-        seconds = HistogramMetricFamily("medconnect_call_seconds", "Duration of unary calls.", labels=["method"])
-        bounds = [*map(str, SECONDS), "+Inf"]
-        for method, (*counts, total) in list(self._took.items()):
-            seconds.add_metric([method], list(zip(bounds, accumulate(counts), strict=True)), total)
-        return [calls, seconds]
-
-
-class Occupied(Protocol):
-    """A pool of connections, as far as it is measured."""
-
-    @property
-    def size(self) -> int:
-        """The most connections at a time."""
-        ...
-
-    @property
-    def used(self) -> int:
-        """The connections in use."""
-        ...
-
-    @property
-    def waiting(self) -> int:
-        """The calls that wait for a connection."""
-        ...
-
-
-class _PoolGauges(Collector):
-    """How full each pool is, read when Prometheus asks."""
-
-    def __init__(self) -> None:
-        self.pools: dict[str, Occupied] = {}
-
-    def collect(self) -> Iterable[Metric]:
-        """Returns the gauges of all pools."""
-        family = GaugeMetricFamily(
-            "medconnect_database_pool",
-            "Connections of each pool, and calls that wait for one.",
-            labels=["pool", "what"],
-        )
-        for name, pool in self.pools.items():
-            for what, count in (("size", pool.size), ("used", pool.used), ("waiting", pool.waiting)):
-                family.add_metric([name, what], count)
-        return [family]
+BACKLOG: Final[Mapping[str, str]] = {
+    "feed_lag_seconds": "Age of the oldest event without a position in the feed.",
+    "feed_waiting": "Events without a position in the feed.",
+    "audit_unsealed": "Audit records that are not sealed.",
+    "emails_pending": "Emails that wait to be sent.",
+    "emails_processing": "Emails that workers are sending.",
+    "emails_failed": "Emails that could not be delivered, until they are purged.",
+    "emails_oldest_pending_seconds": "Time since the oldest pending email was queued.",
+    "email_workers": "Workers that have reported within half a minute.",
+    "email_circuits_open": "Workers among them that cannot reach the mail server.",
+    "database_xid_age": "Transaction ids that the database has used since its last freeze.",
+    "database_oldest_transaction_seconds": "Time for which the oldest open transaction has been observed.",
+}
+"""The gauges of what waits, by name: the same values in every process, because they are read from the database."""
 
 
 class Metrics:
@@ -146,10 +72,12 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._limits = LimitCounts()
         self.registry.register(self._limits)
-        self._pools = _PoolGauges()
+        self._pools = PoolGauges()
         self.registry.register(self._pools)
-        self._calls = _CallCounts()
+        self._calls = CallCounts()
         self.registry.register(self._calls)
+        self._edge = EdgeCounts()
+        self.registry.register(self._edge)
         denials = Counter(
             "medconnect_anonymous_denials",
             "Calls refused because they had no valid token.",
@@ -190,6 +118,22 @@ class Metrics:
             ["task"],
             registry=self.registry,
         )
+        replays = Counter(
+            "medconnect_replays",
+            "Responses that were the stored ones of an earlier call with the same idempotency key.",
+            ["method"],
+            registry=self.registry,
+        )
+        self._replay = _Children(replays)
+        self._loop_lag = Histogram(
+            "medconnect_event_loop_lag_seconds",
+            "How much later than planned a periodic task of the event loop ran.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._backlog = {
+            name: Gauge(f"medconnect_{name}", meaning, registry=self.registry) for name, meaning in BACKLOG.items()
+        }
         self._silence = _Children(silence)
         self._works = _Children(works)
         self._denial = _Children(denials)
@@ -241,19 +185,27 @@ class Metrics:
             self._silence[task,].set(seconds)
             self._works[task,].set(task not in dead)
 
+    def backlog_seen(self, values: Mapping[str, float], oldest_transaction: float) -> None:
+        """Sets the gauges of BACKLOG by name, and the age of the oldest open transaction in seconds."""
+        for name, value in values.items():
+            self._backlog[name].set(value)
+        self._backlog["database_oldest_transaction_seconds"].set(oldest_transaction)
+
+    def replayed(self, method: str) -> None:
+        """Counts a stored response that was returned again."""
+        self._replay[method,].inc()
+
+    def loop_lagged(self, seconds: float) -> None:
+        """Records how late the event loop ran a task."""
+        self._loop_lag.observe(seconds)
+
+    def edge_seen(self, values: EdgeValues | None) -> None:
+        """Sets the edge's counters; None: Envoy did not answer."""
+        self._edge.is_up = values is not None
+        if values is not None:
+            self._edge.values = values
+
     @property
     def limit_counts(self) -> LimitCounts:
         """Returns the counts of each limit since the process started."""
         return self._limits
-
-    @asynccontextmanager
-    async def served(self, address: str) -> AsyncIterator[int]:
-        """Serves metrics at `host:port` until the block is left; yields the port. Raises OSError if it is taken."""
-        host, _, port = address.rpartition(":")
-        server, thread = start_http_server(int(port), host.strip("[]"), self.registry)
-        try:
-            yield server.server_port
-        finally:
-            await asyncio.to_thread(server.shutdown)
-            server.server_close()
-            thread.join()

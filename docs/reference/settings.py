@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 
 from docs.reference.markdown import page, table
 from server.config import settings as module
-from server.config.settings import SECRETS, Settings
+from server.config.settings import Settings
+from server.config.values import SECRETS
 
 INTRODUCTION: Final = """Settings are environment variables or lines of a file `.env`. A setting with "file" may also
 stand in a file whose path `NAME_FILE` holds. `env.example` is the same list to copy from."""

@@ -145,7 +145,7 @@ def worker() -> None:
             instance.database(settings) as urls,
             server.core(settings, urls.server, urls.sealer) as core,
             server.background_jobs(core),
-            server.metrics_served(core),
+            server.observed(core, settings.metrics_address),
         ):
             console.print("Sending emails.")
             await stop.wait()

@@ -17,21 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server.config.tls import TlsFiles
-from server.config.values import Address, LoopbackAddress, Port, Tokens, url
-
-SECRETS: Final = (
-    "DATABASE_URL",
-    "MIGRATION_DATABASE_URL",
-    "SEALER_DATABASE_URL",
-    "DB_PASSWORD",
-    "ADMIN_PASSWORD",
-    "JWT_SECRET",
-    "JWT_FORMER_SECRET",
-    "QR_ENCRYPTION_KEY",
-    "RATE_LIMIT_REDIS_URL",
-    "SMTP_PASS",
-)
-"""Variables that may also be given as a file: `NAME_FILE` holds its path."""
+from server.config.values import SECRETS, Address, Port, Tokens, is_on_loopback, url
 
 LEAST_SECRET_BYTES: Final = 32
 ENV_FILE: Final = ".env"
@@ -92,9 +78,13 @@ class Settings(BaseSettings):
     with `medconnect serve`, 0 with `medconnect up`, whose own Envoy drains first."""
     edge_workers: Annotated[int, Field(ge=1, le=64)] | None = None
     """Envoy's worker threads for REST; none: one per core."""
-    metrics_address: LoopbackAddress | None = None
-    """The address of the Prometheus metrics, `host:port` on loopback; with several processes the second one uses the
-    next port, and so on. None: no metrics are served."""
+    metrics_address: Address | None = None
+    """The address of the Prometheus metrics, `host:port`; with several serving processes the second one uses the next
+    port, and so on, and the process with worker and edge the one after the last. None: no metrics are served."""
+    metrics_token: SecretStr | None = None
+    """The bearer token that readers of the metrics must present; none: only METRICS_CLIENT_CA protects them."""
+    metrics_client_ca: Path | None = None
+    """The root certificates (PEM) for mandatory client certificates of the metrics, which then use TLS_CERT."""
     tls_cert: Path | None = None
     """The server's certificate (PEM), for gRPC and REST; none: no TLS."""
     tls_key: Path | None = None
@@ -267,6 +257,14 @@ class Settings(BaseSettings):
         if self.tls_cert is None or self.tls_key is None:
             return None
         return TlsFiles(self.tls_cert, self.tls_key, self.tls_client_ca)
+
+    @property
+    def metrics_tls(self) -> TlsFiles | None:
+        """The TLS files of the metrics; None without TLS, as on loopback without METRICS_CLIENT_CA."""
+        private = self.metrics_address is None or is_on_loopback(self.metrics_address)
+        if self.tls_cert is None or self.tls_key is None or (private and self.metrics_client_ca is None):
+            return None
+        return TlsFiles(self.tls_cert, self.tls_key, self.metrics_client_ca)
 
     @property
     def browsers_use_tls(self) -> bool:

@@ -1,10 +1,25 @@
-"""The types of settings: each value is checked when the settings are read."""
+"""The types of settings, each checked when the settings are read, and the names of secret settings."""
 
 import re
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
+
+SECRETS: Final = (
+    "DATABASE_URL",
+    "MIGRATION_DATABASE_URL",
+    "SEALER_DATABASE_URL",
+    "DB_PASSWORD",
+    "ADMIN_PASSWORD",
+    "JWT_SECRET",
+    "JWT_FORMER_SECRET",
+    "QR_ENCRYPTION_KEY",
+    "RATE_LIMIT_REDIS_URL",
+    "SMTP_PASS",
+    "METRICS_TOKEN",
+)
+"""Variables that may also be given as a file: `NAME_FILE` holds its path."""
 
 MOST_PORT: Final = 65535
 PLACE: Final = re.compile(r"(\[[^]]*\]|[^][:]*)(:\d{0,5})?")
@@ -19,12 +34,10 @@ def host_and_port(value: str) -> str:
     return value
 
 
-def on_loopback(value: str) -> str:
-    """Returns the value. Raises ValueError if other machines could reach the address."""
-    host = value.rpartition(":")[0].strip("[]")
-    if host != "localhost" and not (host.replace(".", "").isdecimal() and host.startswith("127.")) and host != "::1":
-        raise ValueError("must be on loopback, such as 127.0.0.1:9090")
-    return value
+def is_on_loopback(address: str) -> bool:
+    """Returns whether only this machine can reach a `host:port`."""
+    host = address.rpartition(":")[0].strip("[]")
+    return host in ("localhost", "::1") or (host.replace(".", "").isdecimal() and host.startswith("127."))
 
 
 def url(value: SecretStr | None, *beginnings: str) -> SecretStr | None:
@@ -43,6 +56,5 @@ def url(value: SecretStr | None, *beginnings: str) -> SecretStr | None:
 
 
 Address = Annotated[str, AfterValidator(host_and_port)]
-LoopbackAddress = Annotated[Address, AfterValidator(on_loopback)]
 Port = Annotated[int, Field(ge=1, le=MOST_PORT)]
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]

@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 TIMEOUT_SECONDS: Final = 2.0
 
@@ -37,6 +38,11 @@ class Admin:
         """Returns a counter or gauge by its full name; 0 if it does not exist yet."""
         stats = json.loads(await self._ask("GET", f"/stats?format=json&filter=^{name}$"))["stats"]
         return int(stats[0]["value"]) if stats else 0
+
+    async def counters(self, pattern: str) -> dict[str, int]:
+        """Returns the counters and gauges whose full names match the regular expression, by name."""
+        stats = json.loads(await self._ask("GET", f"/stats?format=json&filter={quote(pattern)}"))["stats"]
+        return {str(stat["name"]): int(stat["value"]) for stat in stats if "value" in stat}
 
     async def drain(self) -> None:
         """Starts draining: responses carry `connection: close` (HTTP/2: GOAWAY), and later the ports are closed."""

@@ -17,17 +17,19 @@ from server.audit.storage.seals import SealRepository
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.liveness.storage.background_tasks import LivenessRepository
+from server.liveness.storage.backlogs import Backlog, BacklogRepository
 from server.metrics import Metrics
 
 REPORT_SECONDS: Final = 10.0
 """Shortest interval between two stored successes of the same work."""
 LOOK_SECONDS: Final = 5.0
 LONGEST_LAG_SECONDS: Final = 60.0
-"""How long a record may wait for its seal: usually half a second, and up to 15 s while an older transaction runs."""
+"""How long a record may wait for its seal, and an event for its position: usually half a second, and up to 15 s while
+an older transaction runs."""
 AUDIT: Final = "medconnect.audit"
 """The health service of the audit chain: NOT_SERVING when records are not sealed or heads not kept."""
 WORK: Final = "medconnect.background"
-"""The health service of all other background work."""
+"""The health service of all other background work: NOT_SERVING when some is dead or the feed lags."""
 
 _log = structlog.get_logger()
 
@@ -94,6 +96,8 @@ class BackgroundWatch:
         self._report = report
         self._began = clock.monotonic()
         self._dead: frozenset[str] = frozenset()
+        self._oldest = (-1, self._began)
+        """The oldest open transaction, and since when it is known to be open."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -107,17 +111,49 @@ class BackgroundWatch:
         async with self._work.read() as tx:
             ages = await tx[LivenessRepository].ages()
             lag = await tx[SealRepository].lag()
+            backlog = await tx[BacklogRepository].measure()
         up = self._clock.monotonic() - self._began  # silence before this process started does not count
         silence = {task.value: min(ages.get(task, up), up) for task in BackgroundTask}
         dead = {task for task, longest in LONGEST_SILENCE.items() if silence[task] > longest}
         behind = min(lag, up) > LONGEST_LAG_SECONDS
+        feed_behind = min(backlog.feed_lag, up) > LONGEST_LAG_SECONDS
         self._metrics.background_seen(silence, dead, lag)
-        self._log_changes(frozenset({*dead, *(["seal_lag"] if behind else [])}))
+        self._metrics.backlog_seen(_gauges(backlog), self._transaction_age(backlog))
+        lags = {name for name, lags in (("seal_lag", behind), ("feed_lag", feed_behind)) if lags}
+        self._log_changes(frozenset({*dead, *lags}))
         await self._report(AUDIT, not (dead & _OF_AUDIT or behind))
-        await self._report(WORK, not dead - _OF_AUDIT)
+        await self._report(WORK, not (dead - _OF_AUDIT or feed_behind))
+
+    def _transaction_age(self, backlog: Backlog) -> float:
+        """Returns for how many seconds at least the oldest open transaction has been seen; 0 while none is open.
+
+        Only roles with pg_read_all_stats may read when other accounts' transactions began, so this is measured.
+        """
+        now = self._clock.monotonic()
+        if backlog.oldest_transaction == backlog.next_transaction:
+            self._oldest = backlog.next_transaction, now
+        elif backlog.oldest_transaction != self._oldest[0]:
+            self._oldest = backlog.oldest_transaction, now
+        return now - self._oldest[1]
 
     def _log_changes(self, dead: frozenset[str]) -> None:
         if dead != self._dead:
             log = _log.error if dead else _log.info
             log("background_work", dead=sorted(dead), back=sorted(self._dead - dead))
             self._dead = dead
+
+
+def _gauges(backlog: Backlog) -> Mapping[str, float]:
+    """Returns the values of the backlog by the names of Metrics."""
+    return {
+        "feed_lag_seconds": backlog.feed_lag,
+        "feed_waiting": backlog.feed_waiting,
+        "audit_unsealed": backlog.unsealed,
+        "emails_pending": backlog.pending,
+        "emails_processing": backlog.processing,
+        "emails_failed": backlog.failed,
+        "emails_oldest_pending_seconds": backlog.oldest_email,
+        "email_workers": backlog.workers,
+        "email_circuits_open": backlog.circuits_open,
+        "database_xid_age": backlog.xid_age,
+    }

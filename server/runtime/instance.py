@@ -10,6 +10,7 @@ from server.config.settings import Settings, environment_of_child, socket_of
 from server.db import logins
 from server.db.embedded import cluster
 from server.db.logins import DatabaseUrls
+from server.edge import counts
 from server.edge import process as edge
 from server.edge.config import EdgeConfig
 from server.edge.sites import PAGE_SITES, SITES
@@ -57,6 +58,7 @@ async def up(settings: Settings) -> AsyncIterator[Instance]:
             serving(core, urls, settings.grpc_direct_address) as servers,
             app.background_jobs(core),
             edge.running(edge_config(settings, servers.sockets)) as front,
+            counts.followed(front.admin, core.metrics.edge_seen),
         ):
             direct = _direct_address(settings, servers.port)
             native, rest = (_written(place) for place in (front.grpc, front.address))
@@ -90,7 +92,8 @@ async def serving(core: Core, urls: DatabaseUrls, address: str | None, lame_duck
             GRPC_DIRECT_ADDRESS=shared or "",
             LAME_DUCK_SECONDS=str(lame_duck),
         )
-        async with processes.running(len(sockets), environment) as end_streams:
+        own_metrics = metrics_address_of(settings, len(sockets))
+        async with processes.running(len(sockets), environment) as end_streams, app.observed(core, own_metrics):
             yield Serving(int(shared.rpartition(":")[2]) if shared else 0, sockets, generated, end_streams)
 
 

@@ -107,6 +107,8 @@ def _listening(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "REST_ADDRESS", settings.rest_address
     if settings.grpc_direct_address is not None:
         yield "GRPC_DIRECT_ADDRESS", settings.grpc_direct_address
+    if settings.metrics_address is not None:
+        yield "METRICS_ADDRESS", settings.metrics_address
 
 
 def _redis_faults(given: SecretStr) -> Iterator[str]:

@@ -24,7 +24,7 @@ from medconnect.clinical.v1 import (
 from medconnect.events.v1 import events_service_pb2_grpc
 from medconnect.pharmacy.v1 import pharmacy_service_pb2_grpc
 
-from server import background
+from server import background, loop_lag, metrics_endpoint
 from server.api.auth.second_factor_servicer import SecondFactorServicer
 from server.api.auth.servicer import AuthServicer
 from server.api.clinical.patient_email_servicer import PatientEmailServicer
@@ -72,6 +72,7 @@ from server.mailer.fallback import FallbackWorker
 from server.mailer.rendering import EmailRenderer
 from server.mailer.transport import MaildirMailer, Mailer, SmtpMailer, SmtpServer
 from server.mailer.worker import EmailWorker
+from server.metrics_endpoint import MetricsAccess
 from server.queue_admin.sequencer import Sequencer
 from server.runtime.resources import Core, code_seal, core, head_keeper
 from server.runtime.retention import Retention
@@ -85,7 +86,7 @@ __all__ = [
     "background_jobs",
     "chain",
     "core",
-    "metrics_served",
+    "observed",
     "retention",
     "serving",
     "use_cases",
@@ -147,7 +148,7 @@ async def serving(
         port = 0 if address is None else listen(server, address, settings.tls)
         if socket is not None:
             stack.enter_context(listening_on_socket(server, socket))
-        await stack.enter_async_context(metrics_served(core))
+        await stack.enter_async_context(metrics_served(core, settings.metrics_address))
         if settings.jwt_keys_file is not None:
             use, changed = services.access_tokens.use, partial(_record_new_keys, core.work)
             await stack.enter_async_context(key_file.followed(settings.jwt_keys_file, use, changed))
@@ -169,13 +170,31 @@ async def serving(
 
 
 @asynccontextmanager
-async def metrics_served(core: Core) -> AsyncIterator[None]:
-    """Serves this process's metrics until the block is left, if METRICS_ADDRESS is set. Raises OSError."""
-    if core.settings.metrics_address is None:
+async def metrics_served(core: Core, address: str | None) -> AsyncIterator[None]:
+    """Measures the event loop and serves this process's metrics until the block is left. Raises OSError.
+
+    address: the `host:port`; None: the metrics are not served.
+    """
+    settings = core.settings
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(loop_lag.measured(core.metrics.loop_lagged))
+        if address is not None:
+            token = settings.metrics_token.get_secret_value() if settings.metrics_token else None
+            access = MetricsAccess(token, settings.metrics_tls)
+            await stack.enter_async_context(metrics_endpoint.served(core.metrics.registry, address, access))
         yield
-        return
-    async with core.metrics.served(core.settings.metrics_address):
+
+
+@asynccontextmanager
+async def observed(core: Core, address: str | None) -> AsyncIterator[None]:
+    """Serves the metrics of a process without calls, and those of the background work, until the block is left."""
+    watch = BackgroundWatch(core.health_work, core.clock, core.metrics, _report_to_no_probe)
+    async with metrics_served(core, address), watch.running():
         yield
+
+
+async def _report_to_no_probe(_part: str, _works: bool) -> None:
+    """Does nothing: this process has no health service."""
 
 
 async def _record_new_keys(work: UnitOfWork) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from server.auth.rules.passwords import check_new_password
 from server.auth.tokens import key_file
 from server.config.settings import ConfigurationWrong, Settings, files_with_secrets, read_leniently, socket_of
+from server.config.values import is_on_loopback
 from server.errors import ValidationFailed
 from server.mailer.message import sender_domain
 from server.qr.key_ring import QrKeyRing
@@ -14,6 +16,7 @@ from server.rate_limits.budgets import Budgets
 from server.rate_limits.networks import known_networks
 from server.runtime import production
 
+LEAST_TOKEN_CHARACTERS: Final = 16
 LONGEST_SOCKET_PATH: Final = 107
 """The limit of Unix for a socket's path (sun_path), in bytes."""
 
@@ -61,6 +64,7 @@ def _faults(settings: Settings) -> dict[str, str]:
         if settings.jwt_former_secret is not None and settings.jwt_secret is None:
             raise ValueError("belongs to JWT_SECRET, which is missing")
     _judge_tls(settings, faults)
+    _judge_metrics(settings, faults)
     return faults
 
 
@@ -75,6 +79,22 @@ def _judge_tls(settings: Settings, faults: dict[str, str]) -> None:
             settings.tls.check_client_ca()
         elif settings.tls_client_ca is not None:
             raise ValueError("needs TLS_CERT and TLS_KEY")
+
+
+def _judge_metrics(settings: Settings, faults: dict[str, str]) -> None:
+    address, token = settings.metrics_address, settings.metrics_token
+    with _judging("METRICS_ADDRESS", faults):
+        unprotected = token is None and settings.metrics_client_ca is None
+        if address is not None and unprotected and not is_on_loopback(address):
+            raise ValueError("can be reached from other machines: that needs METRICS_TOKEN or METRICS_CLIENT_CA")
+    with _judging("METRICS_TOKEN", faults):
+        if token is not None and len(token.get_secret_value()) < LEAST_TOKEN_CHARACTERS:
+            raise ValueError(f"needs at least {LEAST_TOKEN_CHARACTERS} characters")
+    with _judging("METRICS_CLIENT_CA", faults):
+        if settings.metrics_client_ca is not None:
+            if settings.tls is None:
+                raise ValueError("needs TLS_CERT and TLS_KEY")
+            replace(settings.tls, client_ca=settings.metrics_client_ca).check_client_ca()
 
 
 @contextmanager

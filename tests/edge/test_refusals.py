@@ -8,6 +8,8 @@ import httpx
 import pytest
 from medconnect.clinical.v1 import clinical_service_pb2
 
+from server.edge import counts
+from server.metrics import Metrics
 from tests.edge.conftest import Stand
 from tests.fixtures.leak_detector import assert_reveals_nothing
 from tests.fixtures.proofs import control
@@ -57,6 +59,21 @@ async def test_the_refusal_of_an_unknown_path_is_written_exactly_so(stand: Stand
         '{"success":false,"error":{"message":"There is no such path.","statusCode":404,"type":"ROUTE_UNKNOWN",'
         f'"requestId":"{request_id}","details":[]}}}}'
     )
+
+
+async def test_responses_and_servers_of_the_edge_are_counted(stand: Stand) -> None:
+    before = await counts.read(stand.edge.admin)
+    await stand.rest.get("/api/v1/nothing")
+    metrics, after = Metrics(), await counts.read(stand.edge.admin)
+    metrics.edge_seen(after)
+    label = ("rest", "4xx")
+    assert after["medconnect_edge_responses"][label] > before["medconnect_edge_responses"].get(label, 0)
+    assert metrics.registry.get_sample_value("medconnect_edge_up") == 1
+    healthy = {"cluster": "server", "what": "healthy"}
+    assert metrics.registry.get_sample_value("medconnect_edge_servers", healthy) == 1
+    assert metrics.registry.get_sample_value("medconnect_edge_responses_total", {"port": "rest", "class": "4xx"})
+    metrics.edge_seen(None)
+    assert metrics.registry.get_sample_value("medconnect_edge_up") == 0
 
 
 @control("S75")

@@ -1,15 +1,10 @@
 """Tests the metrics of calls that Prometheus reads."""
 
-import socket
-
 import grpc
-import httpx
-import pytest
 
 from server.config.settings import read_settings
 from server.errors import PrescriptionInState, RoleNotAllowed
 from server.identity import Role
-from server.metrics import Metrics
 from server.runtime.instance import metrics_address_of
 from tests.interceptors.probe import FACES, SERVICE, House
 
@@ -54,20 +49,6 @@ async def test_limits_are_counted(house: House) -> None:
     await house.call("unary", house.bearer(Role.DOCTOR))
     assert value(house, "rate_limits_total", limit="doctor", outcome="allowed") == 1
     assert house.metrics.limit_counts.allowed == {"doctor": 1}
-
-
-async def test_metrics_are_served_on_loopback_until_the_end() -> None:
-    metrics = Metrics()
-    metrics.store_failed("redis")
-    async with metrics.served("127.0.0.1:0") as port:
-        async with httpx.AsyncClient() as prometheus:
-            told = await prometheus.get(f"http://127.0.0.1:{port}/metrics")
-        assert 'medconnect_rate_limit_store_failures_total{store="redis"} 1.0' in told.text
-        with pytest.raises(OSError, match="in use"):
-            async with Metrics().served(f"127.0.0.1:{port}"):
-                pass
-    with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", port))
 
 
 def test_of_several_processes_each_has_a_port_of_its_own() -> None:

@@ -1,10 +1,12 @@
 """S95: background work that stops shows in the health service and the metrics, and stops no call."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from typing import cast as cast_to
 
+import asyncpg
 import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2
@@ -16,7 +18,8 @@ from server.background import unwatched
 from server.clock import Clock
 from server.db.unit_of_work import UnitOfWork
 from server.liveness.service import AUDIT, LONGEST_SILENCE, WORK, BackgroundTask, BackgroundWatch, Reports
-from server.metrics import Metrics
+from server.metrics import BACKLOG, Metrics
+from server.queue_admin.sequencer import Sequencer
 from server.runtime.server import SERVICES
 from tests.fixtures.actors import Actors
 from tests.fixtures.database import as_owner, committing_work
@@ -50,6 +53,9 @@ class Observed:
             request = health_pb2.HealthCheckRequest(service=service)
             states[service] = (await self.health.servicer.Check(request, nowhere)).status
         return states
+
+    def pass_time(self, seconds: float) -> None:
+        self._passed += seconds
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
@@ -110,6 +116,56 @@ async def test_work_that_is_dead_shows_and_comes_back(
 @control("S95")
 async def test_work_that_never_reported_is_dead_after_its_time(work: UnitOfWork) -> None:
     assert await Observed(work).look() == {AUDIT: NOT_SERVING, WORK: NOT_SERVING}
+
+
+@control("S95")
+async def test_an_open_transaction_shows_as_lag_of_the_feed(
+    observed: Observed, work: UnitOfWork, database_url: str
+) -> None:
+    other = await asyncpg.connect(database_url)  # any database of the cluster would do
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute("SELECT pg_current_xact_id()")
+    unplaced = "INSERT INTO events (type, subject_id, details, occurred_at) VALUES ('x', gen_random_uuid(), '{}', {})"
+    await as_owner(database_url, unplaced.replace("{})", "now() - interval '70 s')"))
+    await observed.look()
+    observed.pass_time(30)
+    assert await observed.look() == {AUDIT: SERVING, WORK: NOT_SERVING}
+    assert (observed.metric("medconnect_feed_lag_seconds") or 0) >= 70
+    assert observed.metric("medconnect_feed_waiting") == 1
+    assert observed.metric("medconnect_database_oldest_transaction_seconds") == 30
+    await transaction.rollback()
+    await other.close()
+    await work_off(work)
+    assert await observed.look() == {AUDIT: SERVING, WORK: SERVING}
+    assert observed.metric("medconnect_feed_lag_seconds") == 0
+    assert (observed.metric("medconnect_database_oldest_transaction_seconds") or 0) < 30
+
+
+async def work_off(work: UnitOfWork) -> None:
+    while await Sequencer(work, lambda: None).assign_positions():
+        await asyncio.sleep(0.05)
+
+
+async def test_waiting_emails_and_records_are_measured(observed: Observed, database_url: str) -> None:
+    await as_owner(
+        database_url,
+        "INSERT INTO users (id, email, password_hash, full_name, name_words, role, status)"
+        " VALUES (gen_random_uuid(), 'a@example.com', 'x', 'A', 'a', 'admin', 'active')",
+        "INSERT INTO emails (id, kind, recipient_id, recipient, state, lease_expires_at, finished_at, queued_at)"
+        " SELECT gen_random_uuid(), 'test', users.id, 'a', state, lease, finished, now() - interval '90 s' FROM users,"
+        " (VALUES ('pending', NULL, NULL), ('pending', NULL, NULL), ('processing', now(), NULL),"
+        " ('failed', NULL, now()), ('completed', NULL, now())) AS each (state, lease, finished)",
+        "UPDATE mail_workers SET circuit_open = true",
+        FILL.format(3),
+        *UNGUARDED,
+    )
+    await observed.look()
+    found = {name: observed.metric(f"medconnect_{name}") for name in BACKLOG}
+    assert (found["emails_pending"], found["emails_processing"], found["emails_failed"]) == (2, 1, 1)
+    assert 90 <= (found["emails_oldest_pending_seconds"] or 0) < 150
+    assert (found["email_workers"], found["email_circuits_open"], found["audit_unsealed"]) == (1, 1, 3)
+    assert found["database_xid_age"] or 0 > 0
 
 
 @control("S95")
