@@ -6,6 +6,7 @@ import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from importlib import metadata
 from typing import Annotated, Final
 
 import structlog
@@ -91,22 +92,20 @@ def main() -> None:
 def up() -> None:
     """Start everything from nothing: database, migrations, first admin, server, email worker, REST edge."""
 
-    async def run(settings: Settings) -> None:
-        stop = _stop_signal()
+    async def run(settings: Settings, stop: asyncio.Event) -> None:
         async with instance.up(settings) as running:
             _greet(settings, running)
-            await stop.wait()
+            await _stopping(stop, grpc=running.grpc_address, rest=running.rest_address)
             console.print("Stopping …")
 
-    _run(run)
+    _run_service("up", run)
 
 
 @commands.command()
 def serve() -> None:
     """Serve gRPC alone, without the edge: on the settings' address and on the edge's socket."""
 
-    async def run(settings: Settings) -> None:
-        stop = _stop_signal()
+    async def run(settings: Settings, stop: asyncio.Event) -> None:
         async with (
             instance.database(settings) as urls,
             server.core(settings, urls.server, urls.sealer) as core,
@@ -116,31 +115,29 @@ def serve() -> None:
         ):
             _tell_password(settings, servers.new_admin_password)
             console.print(f"gRPC on port {servers.port}")
-            await stop.wait()
+            await _stopping(stop, port=servers.port)
 
-    _run(run)
+    _run_service("serve", run)
 
 
 @commands.command(hidden=True)
 def serve_one(number: Annotated[int, typer.Argument(help="the number of the process, from 0")]) -> None:
     """Run one of several serving processes; `up` and `serve` start them."""
 
-    async def run(settings: Settings) -> None:
-        stop = _stop_signal()
+    async def run(settings: Settings, stop: asyncio.Event) -> None:
         async with instance.serving_as(number, settings) as end_streams:
             asyncio.get_running_loop().add_signal_handler(processes.END_STREAMS, end_streams)
             os.write(sys.stdout.fileno(), processes.READY)
-            await stop.wait()
+            await _stopping(stop)
 
-    _run(run)
+    _run_service(f"serve-{number}", run)
 
 
 @commands.command()
 def worker() -> None:
     """Run the background worker alone: emails, expiry, sealing, purges."""
 
-    async def run(settings: Settings) -> None:
-        stop = _stop_signal()
+    async def run(settings: Settings, stop: asyncio.Event) -> None:
         async with (
             instance.database(settings) as urls,
             server.core(settings, urls.server, urls.sealer) as core,
@@ -148,9 +145,9 @@ def worker() -> None:
             server.observed(core, settings.metrics_address),
         ):
             console.print("Sending emails.")
-            await stop.wait()
+            await _stopping(stop)
 
-    _run(run)
+    _run_service("worker", run)
 
 
 @commands.command()
@@ -247,11 +244,33 @@ def verify(
 
 
 Work = Callable[[Settings], Awaitable[None]]
+Service = Callable[[Settings, asyncio.Event], Awaitable[None]]
+"""Work that runs until the event is set."""
 
 
-def _run(work: Work) -> None:
+def _run_service(name: str, service: Service) -> None:
+    """Runs a service until Ctrl-C or SIGTERM; name: that of the process in the log."""
+
+    async def run(settings: Settings) -> None:
+        await service(settings, _stop_signal())
+        structlog.get_logger().info("stopped")
+
+    _run(run, name)
+
+
+async def _stopping(stop: asyncio.Event, **places: str | int) -> None:
+    """Logs the start with the addresses that were chosen, waits for the signal to stop, and logs that too."""
+    log = structlog.get_logger()
+    log.info("started", pid=os.getpid(), **places)
+    await stop.wait()
+    log.info("draining")
+
+
+def _run(work: Work, name: str = "command") -> None:
     settings = validation.read()
-    logs.configure(settings.log_level)
+    version = metadata.version("medconnect")
+    form = settings.log_format or ("json" if settings.production else "text")
+    logs.configure(settings.log_level, form=form, process=name, version=version)
     core_dumps.forbid()
     if settings.production:
         core_dumps.close_memory()

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server.config.tls import TlsFiles
-from server.config.values import SECRETS, Address, Port, Tokens, is_on_loopback, url
+from server.config.values import SECRETS, Address, Port, Tokens, url
 
 LEAST_SECRET_BYTES: Final = 32
 ENV_FILE: Final = ".env"
@@ -175,6 +175,8 @@ class Settings(BaseSettings):
     hospital_time_zone: str = "UTC"
     """The IANA time zone in which calendar days are judged."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] | None = None
+    """`json` for programs or `text` for people; none: JSON in production, text in development."""
 
     @field_validator("database_url", "migration_database_url", "sealer_database_url")
     @classmethod
@@ -257,14 +259,6 @@ class Settings(BaseSettings):
         if self.tls_cert is None or self.tls_key is None:
             return None
         return TlsFiles(self.tls_cert, self.tls_key, self.tls_client_ca)
-
-    @property
-    def metrics_tls(self) -> TlsFiles | None:
-        """The TLS files of the metrics; None without TLS, as on loopback without METRICS_CLIENT_CA."""
-        private = self.metrics_address is None or is_on_loopback(self.metrics_address)
-        if self.tls_cert is None or self.tls_key is None or (private and self.metrics_client_ca is None):
-            return None
-        return TlsFiles(self.tls_cert, self.tls_key, self.metrics_client_ca)
 
     @property
     def browsers_use_tls(self) -> bool:

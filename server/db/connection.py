@@ -11,6 +11,7 @@ import asyncpg
 from asyncpg.pgproto import pgproto
 from sqlalchemy import Executable
 
+from server.db import time_spent
 from server.db.compiled_statement import CompiledStatement, Values, compiled_statement
 from server.db.failures import FAILURES
 
@@ -143,8 +144,11 @@ class Connection:
                 self.is_broken = True
 
     async def _run(self, operation: Awaitable[T]) -> T:
+        began = time_spent.now()
         try:
             return await operation
         except asyncio.CancelledError:
             self.is_broken = True
             raise
+        finally:
+            time_spent.add_sql(began)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from server.db import time_spent
 from server.db.connection import Connection
 from server.db.failures import FAILURES, unavailable
 from server.db.pool import Pool
@@ -110,6 +111,7 @@ class UnitOfWork:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:
         """Yields a connection; an error that shows that the database failed breaks it and is raised as declared."""
+        began = time_spent.now()
         try:
             connection = await self._pool.acquire()
         except ServerBusy as error:
@@ -118,6 +120,8 @@ class UnitOfWork:
         except FAILURES as error:
             self._failed(error)
             raise unavailable(error) or error from error
+        finally:
+            time_spent.add_pool(began)
         try:
             yield connection
         except FAILURES as error:

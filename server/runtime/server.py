@@ -6,7 +6,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -60,6 +60,7 @@ from server.auth.tokens import key_file
 from server.clinical.jobs.expiry import ExpiryJob
 from server.config.secrets import derived_key
 from server.config.settings import Settings
+from server.config.values import is_on_loopback
 from server.db.notifications import Channel
 from server.db.unit_of_work import UnitOfWork
 from server.errors import Unavailable
@@ -175,14 +176,21 @@ async def metrics_served(core: Core, address: str | None) -> AsyncIterator[None]
 
     address: the `host:port`; None: the metrics are not served.
     """
-    settings = core.settings
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(loop_lag.measured(core.metrics.loop_lagged))
         if address is not None:
-            token = settings.metrics_token.get_secret_value() if settings.metrics_token else None
-            access = MetricsAccess(token, settings.metrics_tls)
+            access = _metrics_access(core.settings, address)
             await stack.enter_async_context(metrics_endpoint.served(core.metrics.registry, address, access))
         yield
+
+
+def _metrics_access(settings: Settings, address: str) -> MetricsAccess:
+    """Returns who may read the metrics; on loopback without METRICS_CLIENT_CA they are served without TLS."""
+    token = settings.metrics_token.get_secret_value() if settings.metrics_token else None
+    is_plain = settings.metrics_client_ca is None and is_on_loopback(address)
+    if settings.tls is None or is_plain:
+        return MetricsAccess(token)
+    return MetricsAccess(token, replace(settings.tls, client_ca=settings.metrics_client_ca))
 
 
 @asynccontextmanager

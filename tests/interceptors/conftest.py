@@ -31,7 +31,7 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dic
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(logs, "_calls", None)  # Restores the state before the test afterwards.
-    logs.configure("info")
+    logs.configure("info", process="test")
     monkeypatch.setattr(error_mapping, "_log", structlog.get_logger())
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     structlog.configure(**before)

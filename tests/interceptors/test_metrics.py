@@ -51,6 +51,14 @@ async def test_limits_are_counted(house: House) -> None:
     assert house.metrics.limit_counts.allowed == {"doctor": 1}
 
 
+async def test_stored_responses_are_counted(house: House) -> None:
+    house.declare(idempotent=True)
+    metadata = [*house.bearer(), ("idempotency-key", "k" * 16)]
+    for _ in range(3):
+        await house.call("unary", metadata)
+    assert value(house, "replays_total", method=METHODS["unary"]) == 2
+
+
 def test_of_several_processes_each_has_a_port_of_its_own() -> None:
     settings = read_settings(_env_file=None, metrics_address="127.0.0.1:9090")
     assert [metrics_address_of(settings, number) for number in range(3)] == [

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from io import StringIO
 from typing import Any
 
@@ -96,6 +97,26 @@ def test_library_messages_are_logged_without_arguments(log: Log) -> None:
     assert (second["level"], second["words"]) == ("warning", "slow: %s")
     assert "test_logs.py" in second["at"]
     assert "Canary" not in log.stream.getvalue()
+
+
+@control("S63")
+def test_a_line_for_people_keeps_hostile_text_in_its_field(log: Log) -> None:
+    with redirect_stderr(log.stream):
+        logs.configure("info", form="text")
+    structlog.get_logger().warning("not ready", method="ScanQrCode", words=HOSTILE, count=2)
+    line = log.stream.getvalue()
+    assert line[12:] == (
+        ' warning "not ready" method=ScanQrCode words="x\\n{\\"level\\":\\"info\\",\\"fake\\":1}'
+        '\\r\\u2028\\u001b[31m\\"" count=2\n'
+    )
+
+
+def test_json_lines_state_process_and_version(log: Log) -> None:
+    with redirect_stderr(log.stream):
+        logs.configure("info", process="worker", version="1.2.3")
+    structlog.get_logger().info("started")
+    [line] = log.lines()
+    assert (line["process"], line["version"]) == ("worker", "1.2.3")
 
 
 def test_events_below_the_level_are_not_written(log: Log) -> None:

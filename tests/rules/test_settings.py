@@ -118,6 +118,7 @@ def test_production_confirms_addresses_unless_disabled(monkeypatch: pytest.Monke
         ("HOSPITAL_TIME_ZONE", "Mars/Olympus"),
         ("HOSPITAL_TIME_ZONE", "../../etc/passwd"),
         ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
         ("STAFF_IDLE_MINUTES", "0"),
         ("STAFF_IDLE_MINUTES", "721"),
         ("REGISTRATION_CONFIRM_EMAIL", "maybe"),

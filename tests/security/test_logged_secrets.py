@@ -30,6 +30,8 @@ SECONDS: Final = 10
 MEMBERS: Final = frozenset(
     {
         *("event", "level", "timestamp", "request_id", "method", "outcome", "milliseconds", "user_id", "address"),
+        *("code", "pool_milliseconds", "sql_milliseconds", "role", "transport", "trace_id", "replayed"),
+        *("process", "version", "pid", "grpc", "rest"),
         *(
             "email_id",
             "kind",
@@ -191,4 +193,7 @@ def test_log_line_has_only_listed_members(day: Day) -> None:
 def test_whatever_a_caller_calls_himself_every_line_is_ours(day: Day) -> None:
     assert not [line for line in day.logged if "fake" in line]
     of_calls, of_work = {"call", "call_failed", "database_failed"}, {"email_handled", "audit_head", "purged"}
-    assert {line["event"] for line in day.logged} <= of_calls | of_work
+    of_process = ["started", "draining", "stopped"]
+    assert {line["event"] for line in day.logged} <= {*of_calls, *of_work, *of_process}
+    assert [line["event"] for line in day.logged if line["event"] in of_process] == of_process
+    assert {line["process"] for line in day.logged} == {"up"}

@@ -123,6 +123,16 @@ BAD = {
         {**PLAIN, "GRPC_ADDRESS": "[::1]:50051", "REST_ADDRESS": "[::1]:3000", "GRPC_DIRECT_ADDRESS": "10.0.0.7:50052"},
         ("GRPC_DIRECT_ADDRESS",),
     ),
+    "plain metrics for the house": Bad(
+        {
+            **PLAIN,
+            "GRPC_ADDRESS": "[::1]:50051",
+            "REST_ADDRESS": "[::1]:3000",
+            "METRICS_ADDRESS": "10.0.0.7:9090",
+            "METRICS_TOKEN": "u7Kq2mPzR4tVw8Yb",
+        },
+        ("METRICS_ADDRESS",),
+    ),
     "certificate without key": Bad({"TLS_KEY": None}, ("TLS_KEY", "GRPC_ADDRESS", "REST_ADDRESS")),
     "key of another certificate": Bad({"TLS_KEY": "{files}/another.key"}),
     "key of everybody": Bad({"TLS_KEY": "{files}/open.key"}),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,6 +84,26 @@ def test_several_processes_in_production_need_a_limit_store() -> None:
     assert set(refused.value.faults) == {"RATE_LIMIT_REDIS_URL"}
     check(read_settings(_env_file=None, server_processes=2, rate_limit_redis_url="rediss://limits:6379", **production))
     check(read_settings(_env_file=None, server_processes=2))
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"metrics_address": "127.0.0.1:9090"}, set()),
+        ({"metrics_address": "[::1]:9090"}, set()),
+        ({"metrics_address": "0.0.0.0:9090"}, {"METRICS_ADDRESS"}),
+        ({"metrics_address": "192.0.2.1:9090", "metrics_token": "t" * 16}, set()),
+        ({"metrics_address": "192.0.2.1:9090", "metrics_token": "t" * 15}, {"METRICS_TOKEN"}),
+        ({"metrics_address": "192.0.2.1:9090", "metrics_client_ca": "ca.pem"}, {"METRICS_CLIENT_CA"}),
+    ],
+)
+def test_metrics_for_other_machines_need_protection(given: dict[str, Any], wrong: set[str]) -> None:
+    if not wrong:
+        check(read_settings(_env_file=None, **given))
+        return
+    with pytest.raises(ConfigurationWrong) as refused:
+        check(read_settings(_env_file=None, **given))
+    assert set(refused.value.faults) == wrong
 
 
 def test_the_defaults_are_right() -> None:

@@ -1,13 +1,21 @@
-"""Logs one line per call: caller, method, result, duration. No bodies, no names, no tokens."""
+"""Logs one line per call: caller, method, result, durations. No bodies, no names, no tokens."""
 
 import asyncio
+import re
+from typing import Final
 
 from server import logs
 from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
+from server.audit.events import REPLAYED
 from server.clock import Clock
+from server.db import time_spent
+from server.db.time_spent import TimeSpent
 from server.errors import DeclaredError, Reason
 from server.metrics import UNKNOWN_METHOD, Metrics
+
+_TRACE: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+"""The `traceparent` header (https://www.w3.org/TR/trace-context/#traceparent-header-field-values)."""
 
 
 class RequestLog(Interceptor):
@@ -19,31 +27,44 @@ class RequestLog(Interceptor):
 
     async def intercept(self, call: Call, proceed: Next) -> None:
         """Measures the call and writes its log line."""
-        started = self._clock.monotonic()
-        outcome = "OK"
+        started, spent = self._clock.monotonic(), time_spent.measure()
+        code = outcome = "OK"
         try:
             await proceed(call)
         except DeclaredError as error:
-            outcome = error.reason.value
+            code, outcome = error.code.name, error.reason.value
             raise
         except asyncio.CancelledError:
-            outcome = "CANCELLED"
+            code = outcome = "CANCELLED"
             raise
         except Exception as error:
-            outcome = type(error).__name__
+            code, outcome = "INTERNAL", type(error).__name__
             raise
         finally:
             seconds = self._clock.monotonic() - started
             self._count(call, outcome, seconds)
-            logs.write_call(
-                request_id=call.request_id,
-                method=call.method.name,
-                outcome=outcome,
-                seconds=seconds,
-                user_id=call.caller.account if call.caller else None,
-                address=call.address,
-                at=self._clock.now().isoformat().replace("+00:00", "Z"),
+            self._write(call, code, outcome, seconds, spent)
+
+    def _write(self, call: Call, code: str, outcome: str, seconds: float, spent: TimeSpent) -> None:
+        caller = call.caller
+        logs.write_call(
+            logs.CallLine(
+                call.request_id,
+                _trace_id(call),
+                call.method.name,
+                code,
+                outcome,
+                seconds,
+                spent.in_pool,
+                spent.in_sql,
+                caller.account if caller else None,
+                caller.role.value if caller else None,
+                call.address,
+                "direct" if call.direct else "rest" if call.rest else "grpc",
+                REPLAYED in call.headers,
+                self._clock.now().isoformat().replace("+00:00", "Z"),
             )
+        )
 
     def _count(self, call: Call, outcome: str, seconds: float) -> None:
         method = call.method.name if call.method.request_type is not None else UNKNOWN_METHOD
@@ -52,3 +73,10 @@ class RequestLog(Interceptor):
             self._metrics.call_took(method, seconds)
         if call.caller is None and outcome == Reason.UNAUTHENTICATED:
             self._metrics.anonymous_denied(method)
+        if REPLAYED in call.headers:
+            self._metrics.replayed(method)
+
+
+def _trace_id(call: Call) -> str | None:
+    found = _TRACE.fullmatch(call.first("traceparent") or "")
+    return found[1] if found else None
