@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -41,9 +42,9 @@ PATIENCE_SECONDS: Final = 60.0
 AT_ONCE: Final = 8
 """Prescriptions that are created concurrently."""
 ITEMS: Final = (
-    NewPrescriptionItem("Doxycycline", "100 mg", "twice a day", 20, "Take with water.", "oral", 10),
-    NewPrescriptionItem("Paracetamol", "500 mg", "when needed", 30, "At most eight a day.", "oral", 10),
-    NewPrescriptionItem("Xylometazoline spray", "0.1 %", "three times a day", 1, "", "nasal", 7),
+    NewPrescriptionItem("Doxycycline", "100 mg", "twice a day", Decimal(20), "Take with water.", "oral", 10),
+    NewPrescriptionItem("Paracetamol", "500 mg", "when needed", Decimal(30), "At most eight a day.", "oral", 10),
+    NewPrescriptionItem("Xylometazoline spray", "0.1 %", "three times a day", Decimal(1), "", "nasal", 7),
 )
 _PARK: Final = """
     UPDATE emails SET state = 'pending', due_at = now() + interval '1 day', finished_at = NULL, attempts = 0

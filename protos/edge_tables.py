@@ -1,8 +1,10 @@
 """Writes generated/edge_tables.lua: the data about the protos that Envoy's Lua filter needs (`make protos`).
 
-The module contains three tables, all read from the descriptor set:
+The module contains four tables, all read from the descriptor set:
 
-- `routes`: method and path of every HTTP rule, whether it takes a body, and the fields in the path;
+- `routes`: method and path of every HTTP rule, whether it takes a body, the fields in the path, and for clinical writes
+  the message type of the request;
+- `fields`: the JSON names of the fields of these requests, with those of the messages inside;
 - `enums`: the short word of every name of the enums that requests and responses contain, such as
   `PRESCRIPTION_STATUS_SCANNED = "scanned"`;
 - `json_names`: the fields whose JSON name is not the camel case of their proto name.
@@ -11,13 +13,17 @@ The module contains three tables, all read from the descriptor set:
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, MethodDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.message_factory import GetMessageClass
 
 GENERATED = Path(__file__).parent.parent / "generated"
 PACKAGE = "medconnect."
+CLINICAL = ("medconnect.clinical.", "medconnect.pharmacy.")
+"""The packages whose writes refuse unknown fields."""
 API = "/api/"
 """The prefix of every REST path: the routes of envoy.yaml below it limit bodies and time."""
 BARE_KEY = re.compile(
@@ -41,6 +47,7 @@ class EdgeTables:
         self.routes: list[Lua] = []
         self.enums: dict[str, Lua] = {}
         self.json_names: dict[str, str] = {}
+        self.fields: dict[str, Lua] = {}
         self._added: set[str] = set()
 
     def add_method(self, method: MethodDescriptor) -> None:
@@ -64,6 +71,9 @@ class EdgeTables:
         bound = [method.input_type.fields_by_name[name] for name in re.findall(r"\{(\w+)\}", getattr(rule, verb))]
         if bound:
             route["in_path"] = {name: True for field in bound for name in (field.name, field.json_name)}
+        if is_clinical_write(method):
+            route["request"] = method.input_type.full_name
+            self.fields[method.input_type.full_name] = field_names(method.input_type)
         self._add_fields(method.input_type)
         self._add_fields(method.output_type)
         self.routes.append(route)
@@ -87,9 +97,33 @@ class EdgeTables:
         tables: dict[str, Lua] = {
             "routes": self.routes,
             "enums": self.enums,
+            "fields": self.fields,
             "json_names": odd_names,
         }
         return f"-- Made by protos/edge_tables.py; do not edit.\nreturn {to_lua(tables)}\n"
+
+
+def is_clinical_write(method: MethodDescriptor) -> bool:
+    """Returns whether a call of the method may store clinical data: then a field that is not known is refused."""
+    package = method.containing_service.file.package
+    pool = method.containing_service.file.pool
+    access: Any = pool.FindExtensionByName("medconnect.options.v1.access")
+    options = GetMessageClass(pool.FindMessageTypeByName("google.protobuf.MethodOptions"))
+    read = options.FromString(method.GetOptions().SerializeToString())  # the pool's options have the pool's extensions
+    return package.startswith(CLINICAL) and bool(read.Extensions[access].idempotent)
+
+
+def field_names(message: Descriptor) -> dict[str, Lua]:
+    """Returns the JSON names of a message's fields, with those of messages inside; True stands for other values."""
+    return {field.json_name: _names_inside(field) for field in message.fields}
+
+
+def _names_inside(field: FieldDescriptor) -> Lua:
+    """Returns the names in a field's objects; well-known types and maps have JSON of their own."""
+    inner = field.message_type
+    if inner is None or not inner.full_name.startswith(PACKAGE) or inner.GetOptions().map_entry:
+        return True
+    return field_names(inner)
 
 
 def words(enum: EnumDescriptor) -> dict[str, str]:

@@ -21,8 +21,8 @@ DESCRIPTION = """Digital prescriptions and patient records over REST.
 **Every success** except key sets, images, streams and `/health` is `{"success": true, "message": …, "data": …}`.
 **Every failure** has one shape, whose `error.type` is for programs. A path that does not exist gets 404
 (`ROUTE_UNKNOWN`), a method that a path does not support 405 (`METHOD_NOT_ALLOWED`). Bodies are JSON objects of at most
-256 KiB; unknown members are ignored, unknown query parameters are refused. Texts must not contain control characters;
-only a few fields accept several lines.
+256 KiB; unknown members are refused in writes of clinical data and ignored elsewhere; unknown query parameters are
+refused. Texts must not contain control characters; only a few fields accept several lines.
 
 **Fields without a value** are left out of responses if they are objects or optional, and otherwise appear as `""`, `0`,
 `false` or `[]`.

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
+from server.clinical.quantities import QuantityUnit
 from server.identity import Role
 from server.patient_details import Gender
 
@@ -163,15 +165,16 @@ class PrescriptionItem:
     medicine_name: str
     dosage: str
     frequency: str
-    quantity: int
+    quantity: Decimal
     instructions: str
     route: str
     duration_days: int | None
-    dispensed_quantity: int
+    dispensed_quantity: Decimal
+    quantity_unit: QuantityUnit
 
     @property
-    def remaining_quantity(self) -> int:
-        """Number of units not dispensed yet."""
+    def remaining_quantity(self) -> Decimal:
+        """The quantity that is not dispensed yet."""
         return self.quantity - self.dispensed_quantity
 
 
@@ -296,10 +299,11 @@ class NewPrescriptionItem:
     medicine_name: str
     dosage: str
     frequency: str
-    quantity: int
+    quantity: Decimal
     instructions: str = ""
     route: str = ""
     duration_days: int | None = None
+    quantity_unit: QuantityUnit = QuantityUnit.PIECE
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,14 +338,6 @@ class PatientChange:
     """Fields to clear, by their JSON names."""
     version: int | None = None
     """The version that the caller has read; None updates any version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Validity:
-    """The period in which a prescription may be dispensed."""
-
-    created_at: datetime
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

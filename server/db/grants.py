@@ -52,7 +52,8 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "id prescription_id pharmacist_id organisation_id action from_status to_status notes occurred_at"
         ),
         "dispensed_lines": _rights(
-            "id log_id item_id dispensed_before quantity unit_price currency batch_number expiry_date"
+            "id log_id item_id dispensed_before before_fraction quantity quantity_fraction unit_price currency "
+            "batch_number expiry_date"
         ),
         "visits": _rights(
             "id patient_id doctor_id visit_date visit_type chief_complaint symptoms diagnosis treatment_notes "
@@ -65,8 +66,9 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
             "claimed_for_until suspended_at resumed_at",
         ),
         "prescription_items": _rights(
-            "id prescription_id position medicine_name dosage frequency quantity instructions route duration_days",
-            "dispensed_quantity",
+            "id prescription_id position medicine_name dosage frequency quantity quantity_fraction quantity_unit "
+            "instructions route duration_days",
+            "dispensed_quantity dispensed_fraction",
         ),
         "qr_codes": _rights(
             "id prescription_id key_id nonce qr_hash issued_at expires_at text_format", "replaced_at scan_count"

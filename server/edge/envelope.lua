@@ -94,7 +94,7 @@ end
 
 -- Rejects a body that the strict reader does not accept.
 local function refuse_body(handle, fault)
-  if fault.is_repeated then
+  if fault.is_refused then
     local field = fault.field or "A name"
     return refuse_field(handle, "VALIDATION_FAILED", field .. " " .. fault.message .. ".", fault.field, fault.message)
   end
@@ -118,7 +118,7 @@ local function read_body(handle, route)
     local closing = { connection = "close" }
     return refuse(handle, 400, "MALFORMED_REQUEST", "HTTP/1.0 has no chunked bodies.", closing)
   end
-  local fault = strict_json:fault(read_text(handle, body))
+  local fault = strict_json:fault(read_text(handle, body), tables.fields[route.request])
   if fault then return refuse_body(handle, fault) end
 end
 

@@ -1,6 +1,7 @@
 -- Strict JSON parser for request bodies. The transcoder is lenient (single quotes, unquoted names, comments, trailing commas,
 -- the last of two equal names), so each body is checked here first: RFC 8259, in UTF-8, an object whose members each appear
--- once under either of a field's two names. Parsing takes linear time.
+-- once under either of a field's two names. The transcoder also drops members that it does not know; where that would lose a
+-- clinical fact, they are refused here. Parsing takes linear time.
 
 local json = require("json")
 
@@ -90,10 +91,22 @@ local function after_word(text, at)
   return after_optional(text, "^[eE][+-]?%d+", after_optional(text, "^%.%d+", past))
 end
 
+-- Returns the path of the reader's current field, such as `items[0].unitPrice`; nil at the top level, or if it is too long.
+local function field_of(path)
+  local pieces = {}
+  for index, step in ipairs(path) do
+    local is_name = type(step) == "string"
+    pieces[index] = is_name and (index > 1 and "." .. step or step) or "[" .. step .. "]"
+  end
+  local field = table.concat(pieces)
+  return field ~= "" and #field <= LONGEST_FIELD and field or nil
+end
+
 local after_value
 
--- Returns the position after the object at `at`; the reader's path holds the name of the current member.
-local function after_object(reader, at, depth)
+-- Returns the position after the object at `at`; the reader's path holds the name of the current member. `known` maps its
+-- members' names to what their values may contain; without it, members of any name are accepted.
+local function after_object(reader, at, depth, known)
   local text, path, seen = reader.text, reader.path, {}
   at = skip_space(text, at + 1)
   if byte(text, at) == CLOSE_OBJECT then return at + 1 end
@@ -102,11 +115,14 @@ local function after_object(reader, at, depth)
     local past = after_string(text, at)
     local name = reader.json_name((json.read_string(text, at)))
     path[#path + 1] = name
-    if seen[name] then error({ at = at, is_repeated = true, message = "must be given once" }, 0) end
+    if seen[name] then error({ at = at, is_refused = true, message = "must be given once" }, 0) end
     seen[name] = true
+    if known and not known[name] and not reader.unknown then
+      reader.unknown = { at = at, is_refused = true, message = "is not a field of this call", field = field_of(path) }
+    end
     at = skip_space(text, past)
     if byte(text, at) ~= COLON then fail(at, "a colon is expected here") end
-    at = skip_space(text, after_value(reader, skip_space(text, at + 1), depth + 1))
+    at = skip_space(text, after_value(reader, skip_space(text, at + 1), depth + 1, known and known[name]))
     path[#path] = nil
     local sign = byte(text, at)
     if sign == CLOSE_OBJECT then return at + 1 end
@@ -115,14 +131,14 @@ local function after_object(reader, at, depth)
   end
 end
 
-local function after_array(reader, at, depth)
+local function after_array(reader, at, depth, known)
   local text, path = reader.text, reader.path
   local place = #path + 1
   at = skip_space(text, at + 1)
   if byte(text, at) == CLOSE_ARRAY then return at + 1 end
   path[place] = 0
   while true do
-    at = skip_space(text, after_value(reader, at, depth + 1))
+    at = skip_space(text, after_value(reader, at, depth + 1, known))
     local sign = byte(text, at)
     if sign == CLOSE_ARRAY then
       path[place] = nil
@@ -134,12 +150,12 @@ local function after_array(reader, at, depth)
   end
 end
 
-function after_value(reader, at, depth)
+function after_value(reader, at, depth, known)
   if depth > DEEPEST then fail(at, "values may be nested at most 100 levels deep") end
   local first = byte(reader.text, at)
   if first == QUOTE then return after_string(reader.text, at) end
-  if first == OPEN_OBJECT then return after_object(reader, at, depth) end
-  if first == OPEN_ARRAY then return after_array(reader, at, depth) end
+  if first == OPEN_OBJECT then return after_object(reader, at, depth, known ~= true and known) end
+  if first == OPEN_ARRAY then return after_array(reader, at, depth, known) end
   return after_word(reader.text, at)
 end
 
@@ -147,19 +163,8 @@ local function read(reader)
   local text = reader.text
   local at = skip_space(text, 1)
   if byte(text, at) ~= OPEN_OBJECT then fail(at, "the body must be an object") end
-  local rest = find(text, "[^ \t\r\n]", after_value(reader, at, 1))
+  local rest = find(text, "[^ \t\r\n]", after_value(reader, at, 1, reader.known))
   if rest then fail(rest, "nothing may follow the object") end
-end
-
--- Returns the path of the reader's current field, such as `items[0].unitPrice`; nil at the top level, or if it is too long.
-local function field_of(path)
-  local pieces = {}
-  for index, step in ipairs(path) do
-    local is_name = type(step) == "string"
-    pieces[index] = is_name and (index > 1 and "." .. step or step) or "[" .. step .. "]"
-  end
-  local field = table.concat(pieces)
-  return field ~= "" and #field <= LONGEST_FIELD and field or nil
 end
 
 -- Returns a position as text; "line 1, column 1" is the first character.
@@ -174,14 +179,15 @@ local function line_and_column(text, at)
   return "line " .. line .. ", column " .. (at - start - continuations + 1)
 end
 
--- Returns nil for a valid body, else the fault: `is_repeated` for a name that appears twice, `message`, `place` (line and
--- column), and `field` if it is known.
-function strict_json:fault(text)
-  local reader = { text = text, path = {}, json_name = self.json_name }
+-- Returns nil for a valid body, else the fault: `is_refused` for a name that appears twice or that `known` lacks, `message`,
+-- `place` (line and column), and `field` if it is known. `known`: the fields of edge_tables.lua; nil accepts any.
+function strict_json:fault(text, known)
+  local reader = { text = text, path = {}, json_name = self.json_name, known = known }
   local fine, fault = pcall(read, reader)
-  if fine then return nil end
+  if fine then fault = reader.unknown end
+  if not fault then return nil end
   if type(fault) ~= "table" then error(fault, 0) end
-  fault.place, fault.field = line_and_column(text, fault.at), field_of(reader.path)
+  fault.place, fault.field = line_and_column(text, fault.at), fault.field or field_of(reader.path)
   return fault
 end
 

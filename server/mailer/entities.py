@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from server.clinical.quantities import QuantityUnit
 from server.outbox.entities import EmailKind
 
 
@@ -82,7 +84,8 @@ class DispensedMedicine:
     """The dispensed quantity of one medicine."""
 
     medicine_name: str
-    quantity: int
+    quantity: Decimal
+    quantity_unit: QuantityUnit
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from server.auth.entities import User
-from server.clinical.entities import Patient, Prescription, PrescriptionStatus
-from server.mailer.entities import Dispense, EmailDetail
+from server.clinical.entities import Patient, Prescription, PrescriptionItem, PrescriptionStatus
+from server.clinical.quantities import in_words
+from server.mailer.entities import Dispense, DispensedMedicine, EmailDetail
 from server.mailer.message import RenderedEmail
 from server.outbox.entities import EmailKind
 
@@ -88,7 +89,7 @@ class EmailRenderer:
             finalize=_flat,
             auto_reload=False,  # else each email looks at the time stamps of eight files
         )
-        self._templates.filters.update(moment=self._moment, indented=_indented, as_lines=_as_lines)
+        self._templates.filters.update(moment=self._moment, indented=_indented, as_lines=_as_lines, amount=_amount)
         self._templates.globals.update(frontend_url=frontend_url.rstrip("/"))
 
     def write(self, kind: EmailKind, contents: TemplateData) -> RenderedEmail:
@@ -109,6 +110,11 @@ class EmailRenderer:
         zone = f"{local:%Z}"
         named = zone if zone[0].isalpha() else f"UTC{zone}"  # many zones have no name of their own: Dubai is `+04`
         return f"{local:%-d %B %Y, %H:%M} {named}"
+
+
+def _amount(line: PrescriptionItem | DispensedMedicine) -> str:
+    """Returns the quantity of an item or a dispensed medicine in words."""
+    return in_words(line.quantity, line.quantity_unit)
 
 
 def _flat(value: object) -> object:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from server.clinical.entities import Prescription, PrescriptionItem, PrescriptionStatus
+from server.clinical.quantities import QuantityUnit, price_of
 from server.date_range import Period
 
 
@@ -83,12 +84,14 @@ class DispenseLine:
     """One item to dispense."""
 
     item_id: UUID
-    quantity: int
+    quantity: Decimal
     unit_price: Decimal
     """The price of one unit in the instance's currency."""
     batch_number: str
     expiry_date: date
     """The batch's last day of use."""
+    quantity_unit: QuantityUnit | None = None
+    """The unit that the caller names; None for the unit that is prescribed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class Dispensing:
     status: PrescriptionStatus
     items: tuple[PrescriptionItem, ...]
     """All items of the prescription after the dispense."""
-    quantities: Mapping[UUID, int]
+    quantities: Mapping[UUID, Decimal]
     """The quantities dispensed now, by item id."""
     total_amount: Decimal
 
@@ -133,9 +136,9 @@ class NewLine:
 
     id: UUID
     item_id: UUID
-    dispensed_before: int
-    """How many units of the item had been dispensed before."""
-    quantity: int
+    dispensed_before: Decimal
+    """The quantity of the item that had been dispensed before."""
+    quantity: Decimal
     unit_price: Decimal
     currency: str
     batch_number: str
@@ -149,7 +152,8 @@ class DispensedLine:
     log_id: UUID
     item_id: UUID
     medicine_name: str
-    quantity: int
+    quantity: Decimal
+    quantity_unit: QuantityUnit
     unit_price: Decimal
     currency: str
     batch_number: str
@@ -159,8 +163,8 @@ class DispensedLine:
 
     @property
     def total(self) -> Decimal:
-        """The price of all units of the line."""
-        return self.quantity * self.unit_price
+        """The price of the line."""
+        return price_of(self.quantity, self.unit_price)
 
 
 @dataclass(frozen=True, slots=True)

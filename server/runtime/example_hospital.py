@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 from server.auth.entities import Application, OpenedAccount
 from server.clinical.entities import NewPrescription, NewPrescriptionItem, NewVisit, VisitType
+from server.clinical.quantities import QuantityUnit
 from server.errors import EmailTaken
 from server.identity import Caller, Role
 from server.patient_details import Gender, PatientDetails
@@ -41,10 +43,23 @@ PATIENT: Final = Application(
 MEDICINES: Final = (
     (
         "Acute bronchitis",
-        (NewPrescriptionItem("Doxycycline", "100 mg", "twice a day", 20, "Take with water.", "oral", 10),),
+        (
+            NewPrescriptionItem(
+                "Doxycycline", "100 mg", "twice a day", Decimal(20), "Take with water.", "oral", 10,
+                QuantityUnit.CAPSULE,
+            ),
+        ),
     ),
-    ("Asthma", (NewPrescriptionItem("Salbutamol inhaler", "100 µg", "when needed", 2, route="inhaled"),)),
-)
+    (
+        "Asthma",
+        (
+            NewPrescriptionItem(
+                "Salbutamol inhaler", "100 µg", "when needed", Decimal(200), route="inhaled",
+                quantity_unit=QuantityUnit.PUFF,
+            ),
+        ),
+    ),
+)  # fmt: skip
 
 
 async def load(services: Services) -> tuple[Person, ...]:

@@ -6,11 +6,20 @@ from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from medconnect.auth.v1 import auth_service_pb2, user_pb2
-from medconnect.clinical.v1 import prescription_pb2
+from medconnect.clinical.v1 import prescription_pb2, quantity_pb2
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import dispensing_pb2, pharmacy_service_pb2
 
-ITEM = prescription_pb2.PrescriptionItem(id="i1", medicine_name="Doxycycline", quantity=20, remaining_quantity=20)
+ITEM = prescription_pb2.PrescriptionItem(
+    id="i1",
+    medicine_name="Doxycycline",
+    quantity=20,
+    remaining_quantity=20,
+    quantity_unit=quantity_pb2.QUANTITY_UNIT_CAPSULE,
+    exact_quantity="20",
+    exact_dispensed_quantity="0",
+    exact_remaining_quantity="20",
+)
 PRESCRIPTION = dispensing_pb2.PharmacyPrescription(
     id="p1",
     prescription_number="RX-20261130-7K3M9QTD",

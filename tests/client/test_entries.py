@@ -59,15 +59,32 @@ def test_what_names_nothing(text: str) -> None:
         entries.read_entry(text)
 
 
-@pytest.mark.parametrize(("text", "units"), [("", 20), ("20", 20), (" 3 ", 3), ("0", 0), ("2,0", 2), ("2.00", 2)])
-def test_units(text: str, units: int) -> None:
-    assert entries.read_quantity(text, 20) == units
+@pytest.mark.parametrize(
+    ("text", "quantity"),
+    [
+        *(
+            ("", "20"),
+            ("20", "20"),
+            (" 3 ", "3"),
+            ("0", "0"),
+            ("2,0", "2"),
+            ("2.00", "2"),
+            ("2,5", "2.5"),
+            ("1.5", "1.5"),
+        ),
+        *(("2.125", "2.125"), ("0,125", "0.125"), ("\u200b7", "7")),
+    ],
+)
+def test_quantity_with_point_or_comma_is_read(text: str, quantity: str) -> None:
+    assert entries.read_quantity(text, Decimal(20)) == Decimal(quantity)
 
 
-@pytest.mark.parametrize("text", ["21", "-1", "1.5", "2,5", "1,000", "20,", ",0", "21,0", "all", CODE])
-def test_units_that_cannot_be(text: str) -> None:
-    with pytest.raises(EntryWrong, match=r"Only whole units can be dispensed\. Enter a whole number from 0 to 20\."):
-        entries.read_quantity(text, 20)
+@pytest.mark.parametrize(
+    "text", ["21", "20.001", "-1", "1,000", "1.000", "1,250", "2.0005", "20,", ",0", "1e1", "21,0", "all", CODE]
+)
+def test_quantity_out_of_range_or_ambiguous_is_refused(text: str) -> None:
+    with pytest.raises(EntryWrong, match=r"Enter a number from 0 to 20, with at most three decimal places\."):
+        entries.read_quantity(text, Decimal(20))
 
 
 @pytest.mark.parametrize(("text", "price"), [("12.50", "12.50"), ("12,5", "12.5"), ("0", "0"), ("1000000", "1000000")])
@@ -108,7 +125,9 @@ def test_a_code_scanned_into_the_batch_is_noticed(text: str) -> None:
 def test_a_line_of_a_script_comes_back_as_it_was_written() -> None:
     line = entries.read_line("2:3:0.85:B-1:12/2031", ITEMS)
     assert line == DispenseLine("item-2", 3, Decimal("0.85"), "B-1", date(2031, 12, 31))
-    assert entries.read_line(entries.written_line(line), ()) == line
+    part = entries.read_line("1:2,5:0.85:B-1:12/2031", ITEMS)
+    assert part == DispenseLine("item-1", None, Decimal("0.85"), "B-1", date(2031, 12, 31), Decimal("2.5"))
+    assert [entries.read_line(entries.written_line(one), ()) for one in (line, part)] == [line, part]
 
 
 @pytest.mark.parametrize("text", ["1:2:3", "3:1:1:B:12/2031", "0:1:1:B:12/2031", "1:0:1:B:12/2031", "1:x:1:B:12/2031"])

@@ -19,7 +19,7 @@ EndSessionsReason FoundPrescription
 FoundPrescriptions Gender HistoryEntry JsonWebKey LogEntry MedicalVisit NewAccount NewPatient NewPrescription
 NewPrescriptionItem NewTotp NewVisit OpenSession Patient PatientChanges PatientEmailStatus PatientHistoryEntry
 PatientPrescription PatientProfile PatientRecord PatientSummary PharmacyAction PharmacyPrescription Prescription
-PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QueuedMail RateLimit RateLimitBucket
+PrescriptionItem PrescriptionStatus ProfileChanges QrCode QrCodeInfo QuantityUnit QueuedMail RateLimit RateLimitBucket
 RateLimitUsage Receipt RecordVersion Role SecondFactor SecondFactorKind SecondFactors User UserStatus Validation
 VisitType VitalSigns WatchedEmail
 """

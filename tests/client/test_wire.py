@@ -16,6 +16,7 @@ from medconnect.clinical.v1 import (
     history_pb2,
     patient_pb2,
     prescription_pb2,
+    quantity_pb2,
     record_version_pb2,
     visit_pb2,
 )
@@ -92,6 +93,7 @@ ENUMS: list[tuple[type[StrEnum], Any, str]] = [
     (models.Role, access_pb2.Role, "ROLE_"),
     (models.UserStatus, user_pb2.UserStatus, "USER_STATUS_"),
     (models.Gender, patient_pb2.Gender, "GENDER_"),
+    (models.QuantityUnit, quantity_pb2.QuantityUnit, "QUANTITY_UNIT_"),
     (models.PatientEmailStatus, patient_pb2.PatientEmailStatus, "PATIENT_EMAIL_STATUS_"),
     (models.EmailDetachReason, email_detachment_pb2.EmailDetachReason, "EMAIL_DETACH_REASON_"),
     (models.PrescriptionStatus, prescription_pb2.PrescriptionStatus, "PRESCRIPTION_STATUS_"),

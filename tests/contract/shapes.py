@@ -104,6 +104,10 @@ def item(medicine: str, quantity: int, dispensed: int = 0, **known: Any) -> dict
         "route": "",
         "dispensedQuantity": dispensed,
         "remainingQuantity": quantity - dispensed,
+        "quantityUnit": "piece",
+        "exactQuantity": str(quantity),
+        "exactDispensedQuantity": str(dispensed),
+        "exactRemainingQuantity": str(quantity - dispensed),
         **known,
     }
 

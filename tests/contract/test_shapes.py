@@ -44,6 +44,10 @@ def test_scan_returns_exactly_the_contracts_shape(actors: Actors) -> None:
                 "route": "",
                 "dispensedQuantity": 0,
                 "remainingQuantity": 20,
+                "quantityUnit": "piece",
+                "exactQuantity": "20",
+                "exactDispensedQuantity": "0",
+                "exactRemainingQuantity": "20",
             }
         ],
         "qrCode": {"qrHash": prescription.qr_code.qr_hash, "isUsed": False, "scanCount": 1},

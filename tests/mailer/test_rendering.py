@@ -45,12 +45,12 @@ Your doctor Ana Costa has written a prescription for you.
 
 Medicines
 
-  1. Amoxicillin - quantity 21
+  1. Amoxicillin - 21 capsules
      500 mg, three times a day, oral, 7 days
      Take after meals.
 
-  2. Ibuprofen - quantity 20
-     400 mg, when in pain
+  2. Ibuprofen - 2.5 ml
+     20 mg/ml, when in pain
 
 At the pharmacy
 
@@ -97,7 +97,7 @@ A pharmacy has dispensed medicines of your prescription.
   Pharmacy:      Corner Pharmacy
   When:          26 November 2026, 10:30 UTC
 
-  - Amoxicillin: 21
+  - Amoxicillin: 21 capsules
 
 The prescription has been dispensed in full; its QR code no longer
 works.

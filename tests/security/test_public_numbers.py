@@ -3,6 +3,7 @@
 import asyncio
 import random
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -98,7 +99,7 @@ async def write_many(instance: RunningInstance, doctor_id: UUID, patient_id: UUI
         core.work, core.clock, core.issuer, PageTokens(b"k" * 32), valid=timedelta(days=30), new_number=narrow
     )
     caller = Caller(doctor_id, Role.DOCTOR, UUID(int=0))
-    item = NewPrescriptionItem("Doxycycline", "1", "daily", 1, "", "", None)
+    item = NewPrescriptionItem("Doxycycline", "1", "daily", Decimal(1), "", "", None)
     new = NewPrescription(patient_id, None, "Sinusitis", "", (item,))
 
     async def write(count: int) -> list[str]:

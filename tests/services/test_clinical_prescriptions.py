@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,7 +48,7 @@ async def mails(clinic: Clinic, prescription_id: UUID) -> list[tuple[str, str]]:
 
 async def test_prescription_is_stored_with_ordered_items_and_open_code(clinic: Clinic) -> None:
     items = tuple(
-        ITEM.__class__(f"Medicine {n}", "1", "daily", n, "with milk", "oral", 5 if n == 1 else None)
+        ITEM.__class__(f"Medicine {n}", "1", "daily", Decimal(n), "with milk", "oral", 5 if n == 1 else None)
         for n in range(1, 12)
     )
     new = NewPrescription(clinic.paula.id, None, "Bronchitis", "difficult", items)
@@ -58,7 +59,7 @@ async def test_prescription_is_stored_with_ordered_items_and_open_code(clinic: C
     assert [item.medicine_name for item in written.items] == [item.medicine_name for item in items]
     first = written.items[0]
     assert (first.instructions, first.route, first.duration_days) == ("with milk", "oral", 5)
-    assert (first.quantity, first.dispensed_quantity, written.items[1].duration_days) == (1, 0, None)
+    assert (first.quantity, first.dispensed_quantity, written.items[1].duration_days) == (Decimal(1), Decimal(0), None)
     assert written.expires_at - written.created_at == timedelta(days=30)
     assert written.qr_code.expires_at - written.created_at.replace(microsecond=0) == timedelta(days=7)
     assert normalize(written.number).text == written.number

@@ -50,12 +50,12 @@ async def test_dispense_in_two_parts_ends_dispensed_with_receipt(
     mine = await pharmacy.receipt(pharmacy_people.pharmacist, written.id)
     whole = await pharmacy.receipt(pharmacy_people.patient, written.id)
     assert [(item.medicine_name, item.quantity, item.total) for item in mine.lines] == [
-        ("Medicine 1", 8, Decimal("0.80"))
+        ("Medicine 1", Decimal(8), Decimal("0.80"))
     ]
     assert [(item.item_id, item.quantity) for item in whole.lines] == [
-        (first.id, 8),
-        (first.id, 12),
-        (second.id, 10),
+        (first.id, Decimal(8)),
+        (first.id, Decimal(12)),
+        (second.id, Decimal(10)),
     ]
     assert (whole.total_amount, whole.currency, whole.status) == (Decimal("275.80"), "EUR", S.DISPENSED)
     assert {item.pharmacy_name for item in whole.lines} == {"Fred Pharmacist's", "Carla Colleague's"}

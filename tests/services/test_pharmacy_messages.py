@@ -39,8 +39,8 @@ async def scan(servicer: PharmacyServicer, caller: Caller, written: Written) -> 
     return as_json(await servicer.ScanQrCode(pb.ScanQrCodeRequest(qr_code=written.qr_text), NO_CONTEXT))
 
 
-def dispense_request(written: Written, items: list[dict[str, Any]], **line: str) -> pb.DispensePrescriptionRequest:
-    values = {"unit_price": "12.5", "batch_number": "B-1", "expiry_date": "2100-01-01", **line}
+def dispense_request(written: Written, items: list[dict[str, Any]], **line: Any) -> pb.DispensePrescriptionRequest:
+    values: dict[str, Any] = {"unit_price": "12.5", "batch_number": "B-1", "expiry_date": "2100-01-01", **line}
     lines = [pb.DispenseLine(item_id=item["id"], quantity=item["remainingQuantity"], **values) for item in items]
     return pb.DispensePrescriptionRequest(prescription_id=str(written.id), items=lines)
 

@@ -75,7 +75,7 @@ async def test_of_thirty_dispenses_of_one_claim_exactly_one_succeeds(
     assert {type(refusal) for refusal in refusals} == {PrescriptionDispensed}
     assert await total_dispensed(pool, written) == 30
     stored = await current(work, written)
-    assert (stored.status, [item.remaining_quantity for item in stored.items]) == (S.DISPENSED, [0, 0])
+    assert (stored.status, [item.remaining_quantity for item in stored.items]) == (S.DISPENSED, [Decimal(0)] * 2)
 
 
 async def test_twenty_partial_dispenses_of_one_claim_have_one_success(

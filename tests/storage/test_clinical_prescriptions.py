@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
@@ -71,10 +72,10 @@ async def test_dispensed_quantities_are_added_by_one_statement(clinic: Clinic) -
     first, second, _third = written.items
     with noted_statements() as ran:
         async with clinic.work.begin() as tx:
-            await tx[PrescriptionRepository].add_dispensed({first.id: 5, second.id: 20})
+            await tx[PrescriptionRepository].add_dispensed({first.id: Decimal(5), second.id: Decimal(20)})
     assert len(ran) == 1
     async with clinic.work.begin() as tx:
-        await tx[PrescriptionRepository].add_dispensed({first.id: 3})
+        await tx[PrescriptionRepository].add_dispensed({first.id: Decimal(3)})
         read = await tx[PrescriptionRepository].get(written.id)
     assert [item.dispensed_quantity for item in read.items] == [8, 20, 0]
 
@@ -83,7 +84,7 @@ async def test_database_rejects_dispensing_more_than_prescribed(clinic: Clinic) 
     written = await clinic.prescribe()
     with pytest.raises(IntegrityConstraintViolationError):
         async with clinic.work.begin() as tx:
-            await tx[PrescriptionRepository].add_dispensed({written.items[0].id: 21})
+            await tx[PrescriptionRepository].add_dispensed({written.items[0].id: Decimal(21)})
 
 
 async def test_prescription_is_found_and_locked_by_one_statement(clinic: Clinic) -> None:
@@ -164,10 +165,10 @@ async def test_waiting_for_a_lock_then_reads_the_dispensed_quantity(shared_clini
     async with shared_clinic.work.begin() as tx:
         locked = await tx[PrescriptionRepository].get_for_update(written.id)
         waiting = await waiting_reader(shared_clinic, written.id)
-        await tx[PrescriptionRepository].add_dispensed({written.items[0].id: 7})
+        await tx[PrescriptionRepository].add_dispensed({written.items[0].id: Decimal(7)})
         await tx[PrescriptionRepository].move(locked, PARTLY)
     seen = await waiting
-    assert (seen.status, [item.dispensed_quantity for item in seen.items]) == (PARTLY, [7, 0])
+    assert (seen.status, [item.dispensed_quantity for item in seen.items]) == (PARTLY, [Decimal(7), Decimal(0)])
 
 
 async def test_waiting_for_a_lock_then_reads_the_newly_issued_code(shared_clinic: Clinic) -> None:

@@ -10,7 +10,7 @@ import { html, nothing, problem } from "./view.js";
 
 let forms = 0;
 
-const INPUT_MODES = { number: "decimal", whole: "numeric" };
+const INPUT_MODES = { number: "decimal", whole: "numeric", decimal: "decimal" };
 
 export class Form {
   #page;
@@ -34,7 +34,7 @@ export class Form {
     </form>`;
   }
 
-  /** Renders a single-line text field. options: value, type, hint, optional, inputmode, autocomplete, kind (text, number, whole, list). */
+  /** Renders a single-line text field. options: value, type, hint, optional, inputmode, autocomplete, kind (text, number, whole, decimal, list). */
   text(name, label, options = {}) {
     const { type = "text", inputmode, autocomplete = "off", kind = "text", value } = options;
     return this.#field(name, label, options, (attributes) => html`<input
@@ -122,6 +122,17 @@ export class Form {
   }
 }
 
+/** Runs a request whose fields are not all fields of the form. rename: returns an error's detail with the form's field. */
+export async function withFieldNames(rename, request) {
+  try {
+    return await request();
+  } catch (thrown) {
+    const failure = asFailure(thrown);
+    failure.details = failure.details.map(rename);
+    throw failure;
+  }
+}
+
 /** Returns the values of a form's fields as the request's JSON, without empty ones. */
 function valuesOf(form) {
   const values = {};
@@ -157,6 +168,7 @@ function valueOf(element) {
     return Number.isNaN(number) ? text : number;
   }
   if (element.dataset.kind === "whole") return wholeNumber(text);
+  if (element.dataset.kind === "decimal") return decimal(text);
   if (element.dataset.kind !== "list") return text;
   return text.split("\n").map((line) => line.trim()).filter(Boolean);
 }
@@ -165,6 +177,13 @@ function valueOf(element) {
 function wholeNumber(text) {
   const [, digits] = /^(\d+)(?:[.,]0{1,2})?$/.exec(text.replace(/\p{Cf}/gu, "")) ?? [];
   return digits === undefined ? text : Number(digits);
+}
+
+// `2,5` is "2.5". `1,000` and `1.000` may mean a thousand: they are sent with the comma, which the service refuses.
+function decimal(text) {
+  const plain = text.replace(/\p{Cf}/gu, "");
+  if (/^[1-9]\d*(,\d{3}|\.000)$/.test(plain)) return plain.replace(".", ",");
+  return plain.replace(",", ".");
 }
 
 // The first line of a multi-line text may be indented.

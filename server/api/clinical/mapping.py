@@ -10,13 +10,12 @@ from medconnect.clinical.v1 import clinical_service_pb2 as pb
 from medconnect.clinical.v1 import prescription_pb2, visit_pb2
 
 from server.api.clinical import patient_mapping
+from server.api.clinical.item_mapping import fill_item, new_item
 from server.api.wire import enum_pair, fill_page, fill_timestamp, read_date, read_uuid, timestamp
 from server.clinical.entities import (
     NewPrescription,
-    NewPrescriptionItem,
     NewVisit,
     Prescription,
-    PrescriptionItem,
     PrescriptionStatus,
     Visit,
     VisitType,
@@ -114,41 +113,14 @@ def visits_response(page: Page[Visit]) -> pb.ListMedicalVisitsResponse:
 
 
 def new_prescription(request: pb.CreatePrescriptionRequest) -> NewPrescription:
-    """Returns the prescription to create."""
+    """Returns the prescription to create. Raises ValidationFailed for the quantity of an item."""
     return NewPrescription(
         patient_id=read_uuid(request.patient_id),
         visit_id=read_uuid(request.visit_id) if request.HasField("visit_id") else None,
         diagnosis=request.diagnosis,
         doctor_notes=request.doctor_notes,
-        items=tuple(map(_new_item, request.items)),
+        items=tuple(new_item(position, item) for position, item in enumerate(request.items)),
     )
-
-
-def _new_item(message: pb.NewPrescriptionItem) -> NewPrescriptionItem:
-    return NewPrescriptionItem(
-        medicine_name=message.medicine_name,
-        dosage=message.dosage,
-        frequency=message.frequency,
-        quantity=message.quantity,
-        instructions=message.instructions,
-        route=message.route,
-        duration_days=message.duration_days if message.HasField("duration_days") else None,
-    )
-
-
-def fill_item(message: prescription_pb2.PrescriptionItem, item: PrescriptionItem) -> None:
-    """Sets the fields of a medicine of a prescription."""
-    message.id = str(item.id)
-    message.medicine_name = item.medicine_name
-    message.dosage = item.dosage
-    message.frequency = item.frequency
-    message.quantity = item.quantity
-    message.instructions = item.instructions
-    message.route = item.route
-    if item.duration_days is not None:
-        message.duration_days = item.duration_days
-    message.dispensed_quantity = item.dispensed_quantity
-    message.remaining_quantity = item.remaining_quantity
 
 
 def code_message(prescription: Prescription) -> prescription_pb2.QrCodeInfo:

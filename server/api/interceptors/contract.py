@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
@@ -11,6 +12,8 @@ from medconnect.options.v1 import access_pb2, audit_pb2
 
 from server.audit.events import AuditEvent
 from server.identity import Role
+
+_CLINICAL: Final = ("/medconnect.clinical.", "/medconnect.pharmacy.")
 
 
 class AccessUndeclared(Exception):
@@ -48,6 +51,11 @@ class Method:
     """The method's name without its service: `ScanQrCode`."""
     full_name: str = field(init=False)
     """Service and method: `medconnect.pharmacy.v1.PharmacyService/ScanQrCode`; unique for each method."""
+
+    @property
+    def is_clinical_write(self) -> bool:
+        """True if a call may store clinical data: then a field that is not known is refused."""
+        return self.idempotent and self.path.startswith(_CLINICAL)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.path.rpartition("/")[2])

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError, Message
 from server.api.interceptors.base import Interceptor, Next
 from server.api.interceptors.call import Call
 from server.api.interceptors.text_rules import TextRules
+from server.api.interceptors.unknown_fields import check_known
 from server.errors import FieldViolation, MalformedBody, ValidationFailed
 
 _WORDS: Final = {
@@ -18,6 +19,13 @@ _WORDS: Final = {
     "enum.defined_only": "is not one of the values allowed here",
 }
 """Replacements for messages that only engineers understand: patterns, and numbers that REST callers never see."""
+
+
+_WORDS_OF_FIELDS: Final = {"exactQuantity": "must be a number such as 2.5, with at most three decimal places"}
+"""Replacements for the message about the pattern of a field whose value people type."""
+
+_OF_FIELD: Final = "field."
+"""The prefix of rules of a message that name the field in which the caller looks for the fault."""
 
 
 class Validation(Interceptor):
@@ -36,6 +44,8 @@ class Validation(Interceptor):
         """Raises MalformedBody or ValidationFailed, or proceeds."""
         if call.method.request_type is not None:
             call.message = self._read(call.method.request_type, call.body)
+            if call.method.is_clinical_write:
+                check_known(call.message, call.body)
         await proceed(call)
 
     def _read(self, request_type: type[Message], body: bytes) -> Message:
@@ -61,7 +71,12 @@ def _violation(message: Message, found: protovalidate.Violation) -> FieldViolati
             path += f"[{element.subscript.value}]"
         if field.message_type is not None:
             descriptor = field.message_type
-    return FieldViolation(path, _WORDS.get(found.proto.rule_id, found.proto.message))
+    if found.proto.rule_id.startswith(_OF_FIELD):
+        path += f".{found.proto.rule_id.removeprefix(_OF_FIELD)}"
+    words = _WORDS.get(found.proto.rule_id, found.proto.message)
+    if found.proto.rule_id == "string.pattern":
+        words = _WORDS_OF_FIELDS.get(path.rpartition(".")[2], words)
+    return FieldViolation(path, words)
 
 
 def _descriptor(request_type: type[Message]) -> Descriptor:

@@ -5,7 +5,8 @@ from decimal import Decimal
 from medconnect.pharmacy.v1 import dispensing_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2 as pb
 
-from server.api.clinical.mapping import STATUS_NUMBERS, fill_code, fill_item
+from server.api.clinical.item_mapping import UNIT_NUMBERS, UNITS, fill_item, read_quantity
+from server.api.clinical.mapping import STATUS_NUMBERS, fill_code
 from server.api.wire import (
     date_text,
     enum_pair,
@@ -17,6 +18,7 @@ from server.api.wire import (
     timestamp,
 )
 from server.clinical.entities import Prescription
+from server.clinical.quantities import in_digits
 from server.pagination import Page
 from server.pharmacy.entities import (
     DispensedLine,
@@ -37,14 +39,15 @@ ACTION_NUMBERS, ACTIONS = enum_pair(dispensing_pb2.PharmacyAction, PharmacyActio
 
 
 def dispense_lines(request: pb.DispensePrescriptionRequest) -> list[DispenseLine]:
-    """Returns the lines to dispense. Raises ValidationFailed for a date that does not exist."""
+    """Returns the lines to dispense. Raises ValidationFailed for a wrong quantity or a date that does not exist."""
     return [
         DispenseLine(
             item_id=read_uuid(line.item_id),
-            quantity=line.quantity,
+            quantity=read_quantity(line, f"items[{position}]"),
             unit_price=Decimal(line.unit_price),
             batch_number=line.batch_number,
             expiry_date=read_date(line.expiry_date, f"items[{position}].expiryDate"),
+            quantity_unit=UNITS[line.quantity_unit] if line.HasField("quantity_unit") else None,
         )
         for position, line in enumerate(request.items)
     ]
@@ -190,13 +193,15 @@ def _line(line: DispensedLine) -> dispensing_pb2.DispensedLine:
     return dispensing_pb2.DispensedLine(
         item_id=str(line.item_id),
         medicine_name=line.medicine_name,
-        quantity=line.quantity,
+        quantity=int(line.quantity),
         unit_price=_amount(line.unit_price),
         line_total=_amount(line.total),
         batch_number=line.batch_number,
         expiry_date=date_text(line.expiry_date),
         pharmacy_name=line.pharmacy_name,
         dispensed_at=timestamp(line.dispensed_at),
+        exact_quantity=in_digits(line.quantity),
+        quantity_unit=UNIT_NUMBERS[line.quantity_unit],
     )
 
 

@@ -12,8 +12,9 @@ from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AUDIT_CTE, audit_params, with_audit_binds
 from server.clinical.entities import HistoryEntry
+from server.clinical.storage.prescription_query import select_prescription
 from server.clinical.storage.prescription_row import prescription_of
-from server.clinical.storage.tables import prescriptions, select_prescription, visits
+from server.clinical.storage.tables import prescriptions, visits
 from server.clinical.storage.visits import select_visit, visit_of
 from server.db.connection import Connection, Row
 from server.pagination import COUNT_LIMIT

@@ -11,8 +11,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page
 from server.clinical.entities import Prescription, PrescriptionFilter
+from server.clinical.storage.prescription_query import select_prescription
 from server.clinical.storage.prescription_row import prescription_of
-from server.clinical.storage.tables import patients, prescriptions, select_prescription, status_now
+from server.clinical.storage.tables import patients, prescriptions, status_now
 from server.db.connection import Connection
 from server.db.keyset_query import KeysetQuery
 

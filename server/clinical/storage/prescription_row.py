@@ -1,6 +1,9 @@
 """Builds prescriptions from rows of `select_prescription`."""
 
 import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 
 from server.clinical.entities import (
     Claim,
@@ -11,6 +14,7 @@ from server.clinical.entities import (
     QrCode,
     QrTextFormat,
 )
+from server.clinical.quantities import QuantityUnit
 from server.db.connection import Row, read_id
 
 
@@ -40,7 +44,7 @@ def prescription_of(row: Row) -> Prescription:
         status=status,
         status_reason=row["status_reason"],
         claim=_claim(row) if held else None,
-        items=tuple(PrescriptionItem(read_id(item[0]), *item[1:]) for item in json.loads(row["items_json"])),
+        items=tuple(_item(item) for item in json.loads(row["items_json"])),
         qr_code=_qr_code(row),
         created_at=row["created_at"],
         expires_at=row["expires_at"],
@@ -49,6 +53,23 @@ def prescription_of(row: Row) -> Prescription:
         as_of=row["as_of"],
         suspended_at=row["suspended_at"],
         prescriber_inactive=row["prescriber_inactive"],
+    )
+
+
+def _item(values: Sequence[Any]) -> PrescriptionItem:
+    """Returns an item; its quantities are decimals in texts, because JSON numbers would be read as floats."""
+    item_id, name, dosage, frequency, quantity, instructions, route, days, dispensed, unit = values
+    return PrescriptionItem(
+        id=read_id(item_id),
+        medicine_name=name,
+        dosage=dosage,
+        frequency=frequency,
+        quantity=Decimal(quantity),
+        instructions=instructions,
+        route=route,
+        duration_days=days,
+        dispensed_quantity=Decimal(dispensed),
+        quantity_unit=QuantityUnit(unit),
     )
 
 

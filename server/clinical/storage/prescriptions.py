@@ -1,8 +1,9 @@
 """Prescriptions in the database; one statement reads each with its items and its open QR code."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,17 +32,10 @@ from server.clinical.entities import (
     NewPrescriptionItem,
     Prescription,
     PrescriptionStatus,
-    Validity,
 )
+from server.clinical.storage.prescription_query import select_prescription
 from server.clinical.storage.prescription_row import prescription_of
-from server.clinical.storage.tables import (
-    patients,
-    prescriptions,
-    qr_codes,
-    select_prescription,
-    status_now,
-    visits,
-)
+from server.clinical.storage.tables import patients, prescriptions, qr_codes, status_now, visits
 from server.db.connection import Connection
 from server.db.identifiers import new_id
 from server.errors import NotFound
@@ -122,22 +116,23 @@ _INSERT = (
 _INSERT_ITEMS = text(
     """
     INSERT INTO prescription_items
-        (id, prescription_id, position, medicine_name, dosage, frequency, quantity, instructions, route,
-        duration_days)
+        (id, prescription_id, position, medicine_name, dosage, frequency, quantity, quantity_fraction,
+        quantity_unit, instructions, route, duration_days)
     SELECT item.id, CAST(:prescription_id AS uuid), item.position, item.medicine_name, item.dosage, item.frequency,
-        item.quantity, item.instructions, item.route, item.duration_days
+        trunc(item.quantity), item.quantity % 1, item.unit, item.instructions, item.route, item.duration_days
     FROM unnest(CAST(:ids AS uuid[]), CAST(:medicine_names AS text[]), CAST(:dosages AS text[]),
-        CAST(:frequencies AS text[]), CAST(:quantities AS integer[]), CAST(:instructions AS text[]),
-        CAST(:routes AS text[]), CAST(:durations AS integer[])) WITH ORDINALITY
-        AS item (id, medicine_name, dosage, frequency, quantity, instructions, route, duration_days, position)
+        CAST(:frequencies AS text[]), CAST(:quantities AS numeric[]), CAST(:units AS text[]),
+        CAST(:instructions AS text[]), CAST(:routes AS text[]), CAST(:durations AS integer[])) WITH ORDINALITY
+        AS item (id, medicine_name, dosage, frequency, quantity, unit, instructions, route, duration_days, position)
     """
 )
 
 _ADD_DISPENSED = text(
     """
     UPDATE prescription_items
-    SET dispensed_quantity = prescription_items.dispensed_quantity + line.quantity
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:quantities AS integer[])) AS line (id, quantity)
+    SET dispensed_quantity = trunc(dispensed_quantity + dispensed_fraction + line.quantity),
+        dispensed_fraction = (dispensed_quantity + dispensed_fraction + line.quantity) % 1
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:quantities AS numeric[])) AS line (id, quantity)
     WHERE prescription_items.id = line.id
     """
 )
@@ -161,6 +156,14 @@ _MOVE = text(
     RETURNING changed_at, fulfilled_at
     """
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """The period in which a prescription may be dispensed."""
+
+    created_at: datetime
+    expires_at: datetime
 
 
 class PrescriptionRepository:
@@ -262,6 +265,7 @@ class PrescriptionRepository:
             "dosages": [item.dosage for item in items],
             "frequencies": [item.frequency for item in items],
             "quantities": [item.quantity for item in items],
+            "units": [item.quantity_unit for item in items],
             "instructions": [item.instructions for item in items],
             "routes": [item.route for item in items],
             "durations": [item.duration_days for item in items],
@@ -296,7 +300,7 @@ class PrescriptionRepository:
             await self._connection.execute(_MOVE_ALL, values)
         return tuple(replace(moved, status=to, changed_at=moved.as_of) for moved in prescriptions)
 
-    async def add_dispensed(self, quantities: Mapping[UUID, int]) -> None:
+    async def add_dispensed(self, quantities: Mapping[UUID, Decimal]) -> None:
         """Adds to the dispensed quantity of each item, by one statement; the prescription must be locked."""
         values = {"ids": list(quantities), "quantities": list(quantities.values())}
         await self._connection.execute(_ADD_DISPENSED, values)

@@ -9,8 +9,9 @@ from sqlalchemy import Select, Uuid, bindparam, exists, or_, text
 
 from server.auth.storage.tables import memberships
 from server.clinical.entities import Prescription
+from server.clinical.storage.prescription_query import prescriber_inactive
 from server.clinical.storage.prescriptions import PrescriptionRepository, lock_where
-from server.clinical.storage.tables import prescriber_inactive, prescriptions
+from server.clinical.storage.tables import prescriptions
 from server.db.connection import Connection
 from server.identity import Caller
 

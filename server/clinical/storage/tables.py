@@ -1,11 +1,9 @@
 """Tables of patients, visits, prescriptions and QR codes."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    JSON,
     Boolean,
     CheckConstraint,
     Column,
@@ -20,22 +18,19 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Lateral,
-    Select,
+    Numeric,
     SmallInteger,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
     case,
-    func,
     literal_column,
-    select,
     text,
-    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
-from server.auth.storage.tables import named_at, user_named_at, users
+from server.auth.storage.tables import named_at
 from server.db.metadata import APPEND_ONLY, metadata, text_column, timestamp_column, uuid_pk
 
 patients = Table(
@@ -204,11 +199,29 @@ prescription_items = Table(
     text_column("route"),
     Column("duration_days", Integer),
     Column("dispensed_quantity", Integer, nullable=False, server_default=text("0")),
-    CheckConstraint("quantity BETWEEN 1 AND 10000", name="quantity"),
-    CheckConstraint("dispensed_quantity BETWEEN 0 AND quantity", name="dispensed_quantity"),
+    Column("quantity_fraction", Numeric(3, 3), nullable=False, server_default=text("0")),
+    Column("dispensed_fraction", Numeric(3, 3), nullable=False, server_default=text("0")),
+    Column("quantity_unit", Text, nullable=False, server_default="piece"),
+    CheckConstraint(
+        "quantity >= 0 AND quantity_fraction >= 0 AND quantity + quantity_fraction BETWEEN 0.001 AND 10000",
+        name="quantity",
+    ),
+    CheckConstraint(
+        "dispensed_quantity >= 0 AND dispensed_fraction >= 0"
+        " AND dispensed_quantity + dispensed_fraction <= quantity + quantity_fraction",
+        name="dispensed_quantity",
+    ),
+    CheckConstraint(
+        "quantity_unit IN ('piece', 'tablet', 'capsule', 'ml', 'g', 'drop', 'puff', 'dose', 'patch', 'unit',"
+        " 'ampoule', 'sachet', 'suppository', 'pack')",
+        name="quantity_unit",
+    ),
     UniqueConstraint("prescription_id", "position"),
 )
-"""The medicines of a prescription; never more is dispensed than was prescribed."""
+"""The medicines of a prescription; never more is dispensed than was prescribed.
+
+A quantity is the sum of its whole part, which servers of the version before read and write, and its fraction.
+"""
 
 qr_codes = Table(
     "qr_codes",
@@ -265,86 +278,3 @@ def email_status(account: FromClause) -> ColumnElement[str]:
         (account.c.status == "deactivated", "account_deactivated"),
         else_="reachable",
     )
-
-
-_doctor = users.alias("doctor")
-_account = users.alias("account")
-prescriber_inactive: ColumnElement[bool] = _doctor.c.status == "deactivated"
-"""Whether the account of the doctor of a row of `select_prescription` is deactivated."""
-_doctor_then = user_named_at(prescriptions.c.doctor_id, prescriptions.c.created_at, "doctor_then")
-_patient_then = patient_named_at(prescriptions.c.patient_id, prescriptions.c.created_at, "patient_then")
-_items = (
-    select(
-        func.json_agg(
-            func.json_build_array(
-                prescription_items.c.id,
-                prescription_items.c.medicine_name,
-                prescription_items.c.dosage,
-                prescription_items.c.frequency,
-                prescription_items.c.quantity,
-                prescription_items.c.instructions,
-                prescription_items.c.route,
-                prescription_items.c.duration_days,
-                prescription_items.c.dispensed_quantity,
-            ),
-            type_=JSON,
-        ).aggregate_order_by(prescription_items.c.position)
-    )
-    .where(prescription_items.c.prescription_id == prescriptions.c.id)
-    .scalar_subquery()
-)
-
-select_prescription: Select[Any] = select(
-    prescriptions.c.id,
-    prescriptions.c.number,
-    prescriptions.c.patient_id,
-    patients.c.user_id.label("patient_user_id"),
-    _patient_then.c.full_name.label("patient_name"),
-    func.coalesce(_account.c.email, "").label("patient_email"),
-    email_status(_account).label("patient_email_status"),
-    patients.c.date_of_birth.label("patient_date_of_birth"),
-    patients.c.allergies.label("patient_allergies"),
-    patients.c.insurance_provider,
-    patients.c.insurance_number,
-    prescriptions.c.doctor_id,
-    _doctor_then.c.full_name.label("doctor_name"),
-    _doctor.c.email.label("doctor_email"),
-    _doctor_then.c.license_number.label("doctor_license_number"),
-    prescriptions.c.visit_id,
-    prescriptions.c.diagnosis,
-    prescriptions.c.doctor_notes,
-    status_now.label("status"),
-    prescriptions.c.status_reason,
-    prescriptions.c.claimed_by,
-    prescriptions.c.claimed_from,
-    prescriptions.c.claim_expires_at,
-    claiming_pharmacy.label("claimed_for"),
-    _items.label("items_json"),
-    qr_codes.c.id.label("code_id"),
-    qr_codes.c.key_id,
-    qr_codes.c.nonce,
-    qr_codes.c.qr_hash,
-    qr_codes.c.issued_at,
-    qr_codes.c.expires_at.label("code_expires_at"),
-    qr_codes.c.scan_count,
-    qr_codes.c.text_format,
-    prescriptions.c.created_at,
-    prescriptions.c.expires_at,
-    changed_now.label("changed_at"),
-    prescriptions.c.fulfilled_at,
-    func.now().label("as_of"),
-    prescriptions.c.suspended_at,
-    prescriber_inactive.label("prescriber_inactive"),
-).select_from(
-    prescriptions.join(patients, patients.c.id == prescriptions.c.patient_id)
-    .outerjoin(_account, _account.c.id == patients.c.user_id)
-    .join(_doctor, _doctor.c.id == prescriptions.c.doctor_id)
-    .join(_doctor_then, true())
-    .join(_patient_then, true())
-    .join(qr_codes, (qr_codes.c.prescription_id == prescriptions.c.id) & qr_codes.c.replaced_at.is_(None))
-)
-"""A prescription with everything that any of its readers may see, its items and its open QR code, in one row.
-
-Names of doctor and patient are those at the time of writing. Email addresses are current, because emails go there; so
-are date of birth, allergies and insurance, by which the pharmacy identifies the patient and checks for risks.
-"""

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from server.clinical.quantities import QuantityUnit
 from server.db.connection import Connection
 from server.mailer.entities import Dispense, DispensedMedicine
 
 DISPENSES = text(
     """
-    SELECT log.id, log.prescription_id, pharmacist.pharmacy_name, log.occurred_at, item.medicine_name, line.quantity
+    SELECT log.id, log.prescription_id, pharmacist.pharmacy_name, log.occurred_at, item.medicine_name,
+        line.quantity + line.quantity_fraction AS quantity, item.quantity_unit
     FROM pharmacy_log AS log
     CROSS JOIN LATERAL (
         SELECT pharmacy_name FROM user_names
@@ -38,6 +40,9 @@ class DispenseRepository:
         found = {}
         for key, group in groupby(rows, key=lambda row: (row["prescription_id"], row["id"])):
             lines = tuple(group)
-            medicines = tuple(DispensedMedicine(line["medicine_name"], line["quantity"]) for line in lines)
+            medicines = tuple(
+                DispensedMedicine(line["medicine_name"], line["quantity"], QuantityUnit(line["quantity_unit"]))
+                for line in lines
+            )
             found[key] = Dispense(lines[0]["pharmacy_name"], lines[0]["occurred_at"], medicines)
         return found

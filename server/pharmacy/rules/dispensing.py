@@ -22,6 +22,7 @@ from decimal import Decimal
 from typing import Final
 
 from server.clinical.entities import Prescription, PrescriptionItem, PrescriptionStatus, QrCode
+from server.clinical.quantities import in_words, price_of
 from server.clinical.rules.prescribing import check_usable
 from server.errors import (
     FieldViolation,
@@ -85,14 +86,14 @@ def dispense(prescription: Prescription, caller: Caller, lines: Sequence[Dispens
         raise ValidationFailed(violations=violations)
     quantities = {line.item_id: line.quantity for line in lines}
     items = tuple(
-        replace(item, dispensed_quantity=item.dispensed_quantity + quantities.get(item.id, 0))
+        replace(item, dispensed_quantity=item.dispensed_quantity + quantities.get(item.id, Decimal(0)))
         for item in prescription.items
     )
     if any(item.remaining_quantity for item in items):
         status = status_without_claim(prescription, PrescriptionStatus.PARTIALLY_DISPENSED)
     else:
         status = PrescriptionStatus.DISPENSED
-    total = sum((line.quantity * line.unit_price for line in lines), Decimal(0))
+    total = sum((price_of(line.quantity, line.unit_price) for line in lines), Decimal(0))
     return Dispensing(status, items, quantities, total)
 
 
@@ -111,7 +112,10 @@ def _item_faults(line: DispenseLine, item: PrescriptionItem | None, repeated: bo
     elif repeated:
         yield "itemId", "must name an item that no other line names"
     elif not 0 < line.quantity <= item.remaining_quantity:
-        yield "quantity", f"must be above 0 and at most what is still open: {item.remaining_quantity}"
+        left = in_words(item.remaining_quantity, item.quantity_unit)
+        yield "quantity", f"must be above 0 and at most what is still open: {left}"
+    elif line.quantity_unit not in (None, item.quantity_unit):
+        yield "quantityUnit", f"must be the unit that is prescribed: {item.quantity_unit}"
 
 
 def _batch_faults(line: DispenseLine, today: date) -> Iterator[tuple[str, str]]:

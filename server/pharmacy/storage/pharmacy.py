@@ -13,6 +13,7 @@ from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AUDIT_CTE, audit_params, audited_page, with_audit_binds
 from server.auth.storage.tables import user_named_at
 from server.clinical.entities import PrescriptionStatus
+from server.clinical.quantities import QuantityUnit
 from server.clinical.storage.tables import (
     patient_named_at,
     patients,
@@ -67,12 +68,13 @@ _ADD_DISPENSING: Final = with_audit_binds(
             RETURNING id
         )
         INSERT INTO dispensed_lines
-            (id, log_id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date)
-        SELECT line.id, entry.id, line.item_id, line.dispensed_before, line.quantity, line.unit_price, line.currency,
-            line.batch_number, line.expiry_date
+            (id, log_id, item_id, dispensed_before, before_fraction, quantity, quantity_fraction, unit_price, currency,
+            batch_number, expiry_date)
+        SELECT line.id, entry.id, line.item_id, trunc(line.dispensed_before), line.dispensed_before % 1,
+            trunc(line.quantity), line.quantity % 1, line.unit_price, line.currency, line.batch_number, line.expiry_date
         FROM entry, unnest(
-            CAST(:line_ids AS uuid[]), CAST(:item_ids AS uuid[]), CAST(:dispensed_before AS integer[]),
-            CAST(:quantities AS integer[]), CAST(:unit_prices AS numeric[]), CAST(:currencies AS text[]),
+            CAST(:line_ids AS uuid[]), CAST(:item_ids AS uuid[]), CAST(:dispensed_before AS numeric[]),
+            CAST(:quantities AS numeric[]), CAST(:unit_prices AS numeric[]), CAST(:currencies AS text[]),
             CAST(:batch_numbers AS text[]), CAST(:expiry_dates AS date[])
         ) AS line (id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date)
         """  # noqa: S608 - AUDIT_CTE is a constant
@@ -132,7 +134,8 @@ def _lines() -> Select[Any]:
             dispensed_lines.c.log_id,
             dispensed_lines.c.item_id,
             prescription_items.c.medicine_name,
-            dispensed_lines.c.quantity,
+            (dispensed_lines.c.quantity + dispensed_lines.c.quantity_fraction).label("quantity"),
+            prescription_items.c.quantity_unit,
             dispensed_lines.c.unit_price,
             dispensed_lines.c.currency,
             dispensed_lines.c.batch_number,
@@ -251,7 +254,7 @@ class PharmacyRepository:
         else:
             of_pharmacy = {"prescription_id": prescription_id, "reader_id": reader.organisation_id}
             rows = await self._connection.rows(_LINES_BY_PHARMACY, of_pharmacy)
-        return tuple(DispensedLine(**row) for row in rows)
+        return tuple(map(_line, rows))
 
     async def _lines_of(self, log_ids: Sequence[UUID]) -> dict[UUID, tuple[DispensedLine, ...]]:
         if not log_ids:
@@ -259,9 +262,13 @@ class PharmacyRepository:
         rows = await self._connection.rows(_LINES_OF_ENTRIES, {"log_ids": log_ids})
         lines: dict[UUID, tuple[DispensedLine, ...]] = {}
         for row in rows:
-            line = DispensedLine(**row)
+            line = _line(row)
             lines[line.log_id] = (*lines.get(line.log_id, ()), line)
         return lines
+
+
+def _line(row: Row) -> DispensedLine:
+    return DispensedLine(**{**row, "quantity_unit": QuantityUnit(row["quantity_unit"])})
 
 
 def _history_entry(row: Row, lines: tuple[DispensedLine, ...]) -> HistoryEntry:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 
 from server.db.metadata import metadata, text_column, timestamp_column, uuid_pk
@@ -54,14 +55,19 @@ dispensed_lines = Table(
     Column("currency", Text, nullable=False),
     Column("batch_number", Text, nullable=False),
     Column("expiry_date", Date, nullable=False),
-    CheckConstraint("quantity BETWEEN 1 AND 10000", name="quantity"),
-    CheckConstraint("dispensed_before >= 0", name="dispensed_before"),
+    Column("quantity_fraction", Numeric(3, 3), nullable=False, server_default=text("0")),
+    Column("before_fraction", Numeric(3, 3), nullable=False, server_default=text("0")),
+    CheckConstraint(
+        "quantity >= 0 AND quantity_fraction >= 0 AND quantity + quantity_fraction BETWEEN 0.001 AND 10000",
+        name="quantity",
+    ),
+    CheckConstraint("dispensed_before >= 0 AND before_fraction >= 0", name="dispensed_before"),
     CheckConstraint("unit_price BETWEEN 0 AND 1000000", name="unit_price"),
     UniqueConstraint("log_id", "item_id"),
-    UniqueConstraint("item_id", "dispensed_before"),
+    Index("uq_dispensed_lines_start", "item_id", "dispensed_before", "before_fraction", unique=True),
 )
 """Dispensed lines.
 
-The unique constraint lets no two lines of an item start at the same quantity, so even a defect in the code cannot
+The unique index lets no two lines of an item start at the same quantity, so even a defect in the code cannot
 dispense an item twice.
 """

@@ -73,6 +73,7 @@ from medconnect_client.models._prescriptions import (
     VisitType,
     VitalSigns,
 )
+from medconnect_client.models._quantities import QuantityUnit
 from medconnect_client.models._second_factors import (
     ConfirmedTotp,
     NewTotp,
@@ -135,6 +136,7 @@ __all__ = [
     "ProfileChanges",
     "QrCode",
     "QrCodeInfo",
+    "QuantityUnit",
     "QueuedMail",
     "RateLimit",
     "RateLimitBucket",

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Self
 
 from medconnect_client.models._prescriptions import PrescriptionItem, PrescriptionStatus, QrCodeInfo
+from medconnect_client.models._quantities import QuantityUnit
 
 
 class PharmacyAction(StrEnum):
@@ -104,13 +105,38 @@ class DispenseLine:
     """An item to dispense."""
 
     item_id: str
-    quantity: int
-    """Units, at most the remaining quantity."""
+    quantity: int | None
+    """Whole units, at most the remaining quantity; None if `exact_quantity` is given. `of` chooses."""
     unit_price: Decimal
     """The price of one unit in the server's currency, at most two decimals."""
     batch_number: str
     expiry_date: date
     """The batch's last day of use."""
+    exact_quantity: Decimal | None = None
+    """The quantity with at most three decimal places."""
+    quantity_unit: QuantityUnit | None = None
+    """The unit that is prescribed; the server refuses another one. None: not stated."""
+
+    @classmethod
+    def of(
+        cls,
+        item_id: str,
+        quantity: Decimal,
+        unit_price: Decimal,
+        batch_number: str,
+        expiry_date: date,
+        unit: QuantityUnit | None = None,
+    ) -> Self:
+        """Returns a line; a whole quantity is stated as every server reads it."""
+        whole = int(quantity) if quantity == int(quantity) else None
+        exact = quantity if whole is None else None
+        stated = None if unit is QuantityUnit.UNKNOWN else unit
+        return cls(item_id, whole, unit_price, batch_number, expiry_date, exact, stated)
+
+    @property
+    def amount(self) -> Decimal:
+        """The exact quantity of the line."""
+        return Decimal(self.quantity or 0) if self.exact_quantity is None else self.exact_quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +158,21 @@ class DispensedLine:
     item_id: str
     medicine_name: str
     quantity: int
+    """Rounded down to whole units; `amount` is exact."""
     unit_price: Decimal
     line_total: Decimal
     batch_number: str
     expiry_date: date
     pharmacy_name: str
     dispensed_at: datetime
+    exact_quantity: Decimal | None = None
+    """None from a server that has whole quantities only."""
+    quantity_unit: QuantityUnit = QuantityUnit.PIECE
+
+    @property
+    def amount(self) -> Decimal:
+        """The exact quantity of the line."""
+        return Decimal(self.quantity) if self.exact_quantity is None else self.exact_quantity
 
 
 @dataclass(frozen=True, slots=True)

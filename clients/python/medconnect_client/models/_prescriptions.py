@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from medconnect_client.models._people import PatientEmailStatus
+from medconnect_client.models._quantities import QuantityUnit
 
 
 class PrescriptionStatus(StrEnum):
@@ -44,13 +46,36 @@ class PrescriptionItem:
     """The amount per intake, such as `500 mg`."""
     frequency: str
     quantity: int
-    """The number of prescribed units."""
+    """The prescribed quantity, rounded down to whole units; `prescribed` is exact."""
     instructions: str
     route: str
     duration_days: int | None
     dispensed_quantity: int
+    """The dispensed quantity, rounded down; `dispensed` is exact."""
     remaining_quantity: int
-    """The number of units not yet dispensed."""
+    """The quantity not yet dispensed, rounded down; `remaining` is exact."""
+    quantity_unit: QuantityUnit = QuantityUnit.PIECE
+    exact_quantity: Decimal | None = None
+    """None from a server that has whole quantities only, as the next two."""
+    exact_dispensed_quantity: Decimal | None = None
+    exact_remaining_quantity: Decimal | None = None
+
+    @property
+    def prescribed(self) -> Decimal:
+        """The prescribed quantity."""
+        return Decimal(self.quantity) if self.exact_quantity is None else self.exact_quantity
+
+    @property
+    def dispensed(self) -> Decimal:
+        """The dispensed quantity."""
+        exact = self.exact_dispensed_quantity
+        return Decimal(self.dispensed_quantity) if exact is None else exact
+
+    @property
+    def remaining(self) -> Decimal:
+        """The quantity not yet dispensed."""
+        exact = self.exact_remaining_quantity
+        return Decimal(self.remaining_quantity) if exact is None else exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +156,15 @@ class NewPrescriptionItem:
     medicine_name: str
     dosage: str
     frequency: str
-    quantity: int
-    """Units, 1 to 10,000."""
+    quantity: int | None = None
+    """Whole units, 1 to 10,000; None if `exact_quantity` is given."""
     instructions: str | None = None
     route: str | None = None
     duration_days: int | None = None
+    exact_quantity: Decimal | None = None
+    """The quantity with at most three decimal places, above 0 and at most 10,000."""
+    quantity_unit: QuantityUnit | None = None
+    """Pieces if None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ _CODE: Final = re.compile(r"MC1\..*|RX[B-X]{120}", re.IGNORECASE)
 _LONGEST_NUMBER: Final = 40
 """Twenty characters, each with a space or an invisible character behind it."""
 REFERENCE: Final = re.compile(r"(RX|PAT)[0-9A-Z]{16}")
-WHOLE: Final = re.compile(r"(\d+)(?:[.,]0{1,2})?")
-"""A whole number, perhaps with decimals that are zero; `1,000` is none, because it may mean a thousand."""
+QUANTITY: Final = re.compile(r"(?![1-9]\d*\.000)\d{1,5}(?:\.\d{1,3}|,\d{1,2})?|0,\d{3}")
+"""A decimal with at most three places; `1,000` and `1.000` are none, because they may mean a thousand."""
 PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 DEAREST: Final = Decimal(1_000_000)
 CENTS: Final = -2
@@ -79,15 +79,19 @@ def read_entry(text: str) -> Entry:
     raise EntryWrong("This is not a QR code, a number (RX-… or PAT-…) or a picture.")
 
 
-def read_quantity(text: str, most: int) -> int:
-    """Parses a number of units from 0 to `most`, perhaps written as 2,0; empty text means all. Raises EntryWrong."""
+def read_quantity(text: str, most: Decimal) -> Decimal:
+    """Parses a quantity from 0 to `most`, such as 2.5 or 2,5; empty text means all. Raises EntryWrong."""
     text = typed(text)
     if not text:
         return most
-    whole = WHOLE.fullmatch(text)
-    if whole is None or int(whole[1]) > most:
-        raise EntryWrong(f"Only whole units can be dispensed. Enter a whole number from 0 to {most}.")
-    return int(whole[1])
+    quantity = _decimal(text)
+    if quantity is None or quantity > most:
+        raise EntryWrong(f"Enter a number from 0 to {most.normalize():f}, with at most three decimal places.")
+    return quantity
+
+
+def _decimal(text: str) -> Decimal | None:
+    return Decimal(text.replace(",", ".")) if QUANTITY.fullmatch(text) else None
 
 
 def read_price(text: str) -> Decimal:
@@ -132,10 +136,10 @@ def read_line(text: str, items: tuple[PrescriptionItem, ...]) -> DispenseLine:
         named, quantity, price, batch, expiry = text.split(":")
     except ValueError:
         raise EntryWrong(f"{text!r} is not ITEM:QUANTITY:PRICE:BATCH:EXPIRY.") from None
-    whole = WHOLE.fullmatch(quantity)
-    if whole is None or int(whole[1]) == 0:
-        raise EntryWrong(f"{quantity!r} is not a quantity. Only whole units can be dispensed, such as 2.")
-    return DispenseLine(item_id(named, items), int(whole[1]), read_price(price), read_batch(batch), read_day(expiry))
+    amount = _decimal(quantity)
+    if not amount:
+        raise EntryWrong(f"{quantity!r} is not a quantity, such as 2 or 2.5.")
+    return DispenseLine.of(item_id(named, items), amount, read_price(price), read_batch(batch), read_day(expiry))
 
 
 def item_id(named: str, items: tuple[PrescriptionItem, ...]) -> str:
@@ -149,4 +153,4 @@ def item_id(named: str, items: tuple[PrescriptionItem, ...]) -> str:
 
 def written_line(line: DispenseLine) -> str:
     """Returns a line in the format of `read_line`, with the medicine's id."""
-    return f"{line.item_id}:{line.quantity}:{line.unit_price}:{line.batch_number}:{line.expiry_date.isoformat()}"
+    return f"{line.item_id}:{line.amount}:{line.unit_price}:{line.batch_number}:{line.expiry_date.isoformat()}"

@@ -11,6 +11,7 @@ from rich.text import Text
 from medconnect_client import Claim, Client, DispenseLine, MedConnectError
 from medconnect_client.errors import DeadlineExceeded, FailedPrecondition, RateLimitExceeded, Unavailable
 from medconnect_client.models import PharmacyPrescription, PrescriptionItem, PrescriptionStatus
+from medconnect_client.models._quantities import in_words
 from medconnect_client.terminal import entries, screens
 from medconnect_client.terminal.prompts import Prompts
 from medconnect_client.terminal.waiting import Waiting
@@ -126,7 +127,7 @@ class PrescriptionDesk:
 
     def _dispense(self) -> None:
         claim = self._ensure_claim()
-        lines = [line for item in claim.prescription.items if item.remaining_quantity and (line := self._ask_for(item))]
+        lines = [line for item in claim.prescription.items if item.remaining and (line := self._ask_for(item))]
         if not lines:
             self._console.print(screens.bad("Nothing to dispense."))
             return
@@ -139,17 +140,18 @@ class PrescriptionDesk:
 
     def _ask_for(self, item: PrescriptionItem) -> DispenseLine | None:
         """Asks for the line of one medicine; returns None if none of it is dispensed."""
-        left = item.remaining_quantity
+        left = item.remaining
         self._console.print(Text(f"{item.medicine_name} {item.dosage}", style="bold"))
         quantity = self._prompts.until(
-            f"  Units (Enter: all {left}, 0: none): ", lambda text: entries.read_quantity(text, left)
+            f"  Quantity (Enter: all {in_words(left, item.quantity_unit)}, 0: none): ",
+            lambda text: entries.read_quantity(text, left),
         )
         if not quantity:
             return None
         batch = self._prompts.until("  Batch number: ", entries.read_batch)
         expiry = self._prompts.until("  Expires (YYYY-MM-DD or MM/YYYY): ", entries.read_day)
         price = self._prompts.until("  Price per unit: ", entries.read_price)
-        return DispenseLine(item.id, quantity, price, batch, expiry)
+        return DispenseLine.of(item.id, quantity, price, batch, expiry, item.quantity_unit)
 
     def _reject(self) -> None:
         reason = self._prompts.line("Reason (patient and doctor see it; Enter: do not reject): ").strip()

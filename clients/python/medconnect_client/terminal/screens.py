@@ -24,6 +24,7 @@ from medconnect_client.models import (
     PrescriptionStatus,
     Receipt,
 )
+from medconnect_client.models._quantities import in_words, price_of
 
 COLOURS: Final = {
     PrescriptionStatus.PENDING: "cyan",
@@ -63,8 +64,9 @@ def medicines(items: Sequence[PrescriptionItem]) -> Table:
     """Returns the medicines, with the remaining quantity of each."""
     table = _table("#", "Medicine", "Remaining", "How to take it", right=("Remaining",))
     for place, item in enumerate(items, start=1):
-        style = "bold" if item.remaining_quantity else "dim"
-        open_units = Text(f"{item.remaining_quantity} of {item.quantity}", style=style)
+        style = "bold" if item.remaining else "dim"
+        whole = in_words(item.prescribed, item.quantity_unit)
+        open_units = Text(f"{item.remaining.normalize():f} of {whole}", style=style)
         days = f"for {item.duration_days} days" if item.duration_days else ""
         how = ", ".join(filter(None, (item.frequency, item.route, days)))
         taking = Text("\n".join(filter(None, (how, item.instructions))))
@@ -93,24 +95,27 @@ def more_open(found: FoundPrescriptions) -> Text:
 
 def lines_table(lines: Iterable[DispenseLine], items: Sequence[PrescriptionItem]) -> Table:
     """Returns a table of the lines to dispense."""
-    names = {item.id: item.medicine_name for item in items}
-    table = _table("Medicine", "Units", "Batch", "Expires", "Price", "Total", right=("Units", "Price", "Total"))
+    by_id = {item.id: item for item in items}
+    table = _table("Medicine", "Quantity", "Batch", "Expires", "Price", "Total", right=("Quantity", "Price", "Total"))
     for line in lines:
-        cells = (str(line.quantity), Text(line.batch_number), str(line.expiry_date))
-        amount = line.unit_price * line.quantity
-        table.add_row(Text(names.get(line.item_id, line.item_id)), *cells, f"{line.unit_price:.2f}", f"{amount:.2f}")
+        item = by_id[line.item_id]
+        cells = (in_words(line.amount, item.quantity_unit), Text(line.batch_number), str(line.expiry_date))
+        amount = price_of(line.amount, line.unit_price)
+        table.add_row(Text(item.medicine_name), *cells, f"{line.unit_price:.2f}", f"{amount:.2f}")
     return table
 
 
 def total(lines: Iterable[DispenseLine]) -> Decimal:
     """Returns the total price of the lines."""
-    return sum((line.unit_price * line.quantity for line in lines), Decimal())
+    return sum((price_of(line.amount, line.unit_price) for line in lines), Decimal())
 
 
 def dispensed(done: Dispensing) -> Text:
     """Returns a summary of a dispense and of the remaining quantities."""
     left = ", ".join(
-        f"{item.remaining_quantity} {item.medicine_name}" for item in done.prescription.items if item.remaining_quantity
+        f"{in_words(item.remaining, item.quantity_unit)} {item.medicine_name}"
+        for item in done.prescription.items
+        if item.remaining
     )
     rest = f"Remaining: {left}." if left else "Nothing remains."
     return good(f"Dispensed for {done.total_amount} {done.currency}. {rest}")
@@ -118,9 +123,9 @@ def dispensed(done: Dispensing) -> Text:
 
 def receipt_table(receipt: Receipt) -> RenderableType:
     """Returns the dispensed lines of a prescription."""
-    table = _table("Medicine", "Units", "Batch", "Expires", "Price", "Total", right=("Units", "Price", "Total"))
+    table = _table("Medicine", "Quantity", "Batch", "Expires", "Price", "Total", right=("Quantity", "Price", "Total"))
     for line in receipt.lines:
-        cells = (str(line.quantity), Text(line.batch_number), str(line.expiry_date))
+        cells = (in_words(line.amount, line.quantity_unit), Text(line.batch_number), str(line.expiry_date))
         table.add_row(Text(line.medicine_name), *cells, str(line.unit_price), str(line.line_total))
     title = Text(f"{receipt.prescription_number}, {receipt.patient_name}")
     return Group(title, table, Text(f"Total {receipt.total_amount} {receipt.currency}", style="bold"))

@@ -1,6 +1,7 @@
 /** Renders prescriptions for every role. */
 
 import { badge, block, day, definitionList, html, label, moment, nothing } from "../view.js";
+import { inWords } from "./quantity.js";
 
 export const STATUSES = [
   "pending", "scanned", "validated", "partially_dispensed", "dispensed", "rejected", "cancelled", "expired",
@@ -40,8 +41,8 @@ export function items(prescription) {
     <tbody>${prescription.items.map((item) => html`<tr>
       <td>${item.medicineName}<br><span class="quiet">${item.dosage}</span></td>
       <td>${howToTake(item)}</td>
-      <td class="right">${item.quantity}</td>
-      <td class="right">${item.remainingQuantity}</td>
+      <td class="right">${inWords(item.exactQuantity, item.quantityUnit)}</td>
+      <td class="right">${inWords(item.exactRemainingQuantity, item.quantityUnit)}</td>
     </tr>`)}</tbody>
   </table></div>`;
 }

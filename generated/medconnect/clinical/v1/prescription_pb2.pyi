@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from medconnect.clinical.v1 import patient_pb2 as _patient_pb2
+from medconnect.clinical.v1 import quantity_pb2 as _quantity_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -71,7 +72,12 @@ Global___PrescriptionStatus: _TypeAlias = PrescriptionStatus  # noqa: Y015
 
 @_typing.final
 class PrescriptionItem(_message.Message):
-    """One medicine of a prescription."""
+    """One medicine of a prescription.
+
+    Each quantity is given twice. The exact one is a decimal with at most three decimal places, such as `2.5`. The whole
+    one is for clients that do not know the exact one: it is the exact one rounded down, so that they never show or dispense
+    more than was prescribed; for `0.5` it is 0.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -85,6 +91,10 @@ class PrescriptionItem(_message.Message):
     DURATION_DAYS_FIELD_NUMBER: _builtins.int
     DISPENSED_QUANTITY_FIELD_NUMBER: _builtins.int
     REMAINING_QUANTITY_FIELD_NUMBER: _builtins.int
+    QUANTITY_UNIT_FIELD_NUMBER: _builtins.int
+    EXACT_QUANTITY_FIELD_NUMBER: _builtins.int
+    EXACT_DISPENSED_QUANTITY_FIELD_NUMBER: _builtins.int
+    EXACT_REMAINING_QUANTITY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The item's id, a UUID; used to dispense it."""
     medicine_name: _builtins.str
@@ -94,7 +104,7 @@ class PrescriptionItem(_message.Message):
     frequency: _builtins.str
     """The frequency of the doses, such as `three times a day`."""
     quantity: _builtins.int
-    """The number of units that are prescribed."""
+    """The number of whole units that are prescribed: `exact_quantity`, rounded down."""
     instructions: _builtins.str
     """The instructions for taking it; empty if there are none."""
     route: _builtins.str
@@ -102,9 +112,17 @@ class PrescriptionItem(_message.Message):
     duration_days: _builtins.int
     """The duration in days; absent if not given."""
     dispensed_quantity: _builtins.int
-    """The number of units that have been dispensed."""
+    """The number of whole units that have been dispensed: `exact_dispensed_quantity`, rounded down."""
     remaining_quantity: _builtins.int
-    """The number of units that are still open."""
+    """The number of whole units that are still open: `exact_remaining_quantity`, rounded down."""
+    quantity_unit: _quantity_pb2.QuantityUnit.ValueType
+    """The unit of all quantities of this item."""
+    exact_quantity: _builtins.str
+    """The quantity that is prescribed, a decimal such as `2.5`."""
+    exact_dispensed_quantity: _builtins.str
+    """The quantity that has been dispensed, a decimal."""
+    exact_remaining_quantity: _builtins.str
+    """The quantity that is still open, a decimal."""
     def __init__(
         self,
         *,
@@ -118,10 +136,14 @@ class PrescriptionItem(_message.Message):
         duration_days: _builtins.int | None = ...,
         dispensed_quantity: _builtins.int = ...,
         remaining_quantity: _builtins.int = ...,
+        quantity_unit: _quantity_pb2.QuantityUnit.ValueType = ...,
+        exact_quantity: _builtins.str = ...,
+        exact_dispensed_quantity: _builtins.str = ...,
+        exact_remaining_quantity: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "duration_days", b"duration_days"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "dispensed_quantity", b"dispensed_quantity", "dosage", b"dosage", "duration_days", b"duration_days", "frequency", b"frequency", "id", b"id", "instructions", b"instructions", "medicine_name", b"medicine_name", "quantity", b"quantity", "remaining_quantity", b"remaining_quantity", "route", b"route"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "dispensed_quantity", b"dispensed_quantity", "dosage", b"dosage", "duration_days", b"duration_days", "exact_dispensed_quantity", b"exact_dispensed_quantity", "exact_quantity", b"exact_quantity", "exact_remaining_quantity", b"exact_remaining_quantity", "frequency", b"frequency", "id", b"id", "instructions", b"instructions", "medicine_name", b"medicine_name", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "remaining_quantity", b"remaining_quantity", "route", b"route"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__duration_days: _TypeAlias = _typing.Literal["duration_days"]  # noqa: Y015
     _WhichOneofArgType__duration_days: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days"]  # noqa: Y015
@@ -396,7 +418,11 @@ Global___CreatePrescriptionRequest: _TypeAlias = CreatePrescriptionRequest  # no
 
 @_typing.final
 class NewPrescriptionItem(_message.Message):
-    """One medicine to prescribe."""
+    """One medicine to prescribe.
+
+    Give the quantity as `exact_quantity`, or as `quantity` if it is whole. If both are given, `quantity` must be
+    `exact_quantity` rounded down, as in `PrescriptionItem`; a request in which they disagree is refused.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -407,6 +433,8 @@ class NewPrescriptionItem(_message.Message):
     INSTRUCTIONS_FIELD_NUMBER: _builtins.int
     ROUTE_FIELD_NUMBER: _builtins.int
     DURATION_DAYS_FIELD_NUMBER: _builtins.int
+    EXACT_QUANTITY_FIELD_NUMBER: _builtins.int
+    QUANTITY_UNIT_FIELD_NUMBER: _builtins.int
     medicine_name: _builtins.str
     """The medicine's name."""
     dosage: _builtins.str
@@ -414,13 +442,17 @@ class NewPrescriptionItem(_message.Message):
     frequency: _builtins.str
     """The frequency of the doses, such as `three times a day`."""
     quantity: _builtins.int
-    """The number of units, 1 to 10,000."""
+    """The number of whole units, 1 to 10,000; left out or 0 if `exact_quantity` is given alone."""
     instructions: _builtins.str
     """The instructions for taking it."""
     route: _builtins.str
     """The route of administration, such as `oral`."""
     duration_days: _builtins.int
     """The duration in days, 1 to 3,650."""
+    exact_quantity: _builtins.str
+    """The quantity, a decimal with at most three decimal places such as `2.5`, above 0 and at most 10,000."""
+    quantity_unit: _quantity_pb2.QuantityUnit.ValueType
+    """The unit of the quantity; pieces if left out."""
     def __init__(
         self,
         *,
@@ -431,21 +463,31 @@ class NewPrescriptionItem(_message.Message):
         instructions: _builtins.str | None = ...,
         route: _builtins.str | None = ...,
         duration_days: _builtins.int | None = ...,
+        exact_quantity: _builtins.str | None = ...,
+        quantity_unit: _quantity_pb2.QuantityUnit.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_instructions", b"_instructions", "_route", b"_route", "duration_days", b"duration_days", "instructions", b"instructions", "route", b"route"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_exact_quantity", b"_exact_quantity", "_instructions", b"_instructions", "_quantity_unit", b"_quantity_unit", "_route", b"_route", "duration_days", b"duration_days", "exact_quantity", b"exact_quantity", "instructions", b"instructions", "quantity_unit", b"quantity_unit", "route", b"route"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_instructions", b"_instructions", "_route", b"_route", "dosage", b"dosage", "duration_days", b"duration_days", "frequency", b"frequency", "instructions", b"instructions", "medicine_name", b"medicine_name", "quantity", b"quantity", "route", b"route"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days", "_exact_quantity", b"_exact_quantity", "_instructions", b"_instructions", "_quantity_unit", b"_quantity_unit", "_route", b"_route", "dosage", b"dosage", "duration_days", b"duration_days", "exact_quantity", b"exact_quantity", "frequency", b"frequency", "instructions", b"instructions", "medicine_name", b"medicine_name", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "route", b"route"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__duration_days: _TypeAlias = _typing.Literal["duration_days"]  # noqa: Y015
     _WhichOneofArgType__duration_days: _TypeAlias = _typing.Literal["_duration_days", b"_duration_days"]  # noqa: Y015
+    _WhichOneofReturnType__exact_quantity: _TypeAlias = _typing.Literal["exact_quantity"]  # noqa: Y015
+    _WhichOneofArgType__exact_quantity: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity"]  # noqa: Y015
     _WhichOneofReturnType__instructions: _TypeAlias = _typing.Literal["instructions"]  # noqa: Y015
     _WhichOneofArgType__instructions: _TypeAlias = _typing.Literal["_instructions", b"_instructions"]  # noqa: Y015
+    _WhichOneofReturnType__quantity_unit: _TypeAlias = _typing.Literal["quantity_unit"]  # noqa: Y015
+    _WhichOneofArgType__quantity_unit: _TypeAlias = _typing.Literal["_quantity_unit", b"_quantity_unit"]  # noqa: Y015
     _WhichOneofReturnType__route: _TypeAlias = _typing.Literal["route"]  # noqa: Y015
     _WhichOneofArgType__route: _TypeAlias = _typing.Literal["_route", b"_route"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_days) -> _WhichOneofReturnType__duration_days | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exact_quantity) -> _WhichOneofReturnType__exact_quantity | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__instructions) -> _WhichOneofReturnType__instructions | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity_unit) -> _WhichOneofReturnType__quantity_unit | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__route) -> _WhichOneofReturnType__route | None: ...
 

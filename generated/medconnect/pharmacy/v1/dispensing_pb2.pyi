@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from medconnect.clinical.v1 import prescription_pb2 as _prescription_pb2
+from medconnect.clinical.v1 import quantity_pb2 as _quantity_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -336,22 +337,28 @@ class DispensedLine(_message.Message):
     EXPIRY_DATE_FIELD_NUMBER: _builtins.int
     PHARMACY_NAME_FIELD_NUMBER: _builtins.int
     DISPENSED_AT_FIELD_NUMBER: _builtins.int
+    EXACT_QUANTITY_FIELD_NUMBER: _builtins.int
+    QUANTITY_UNIT_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """The prescription item's id, a UUID."""
     medicine_name: _builtins.str
     """The medicine's name."""
     quantity: _builtins.int
-    """The number of units."""
+    """The number of whole units: `exact_quantity`, rounded down."""
     unit_price: _builtins.str
     """The price of one unit, with two decimals."""
     line_total: _builtins.str
-    """The price of the line, with two decimals."""
+    """The price of the line, rounded half up to two decimals."""
     batch_number: _builtins.str
     """The manufacturer's batch number."""
     expiry_date: _builtins.str
     """The batch's expiry date, `YYYY-MM-DD`."""
     pharmacy_name: _builtins.str
     """The name of the pharmacy that dispensed the line."""
+    exact_quantity: _builtins.str
+    """The quantity, a decimal such as `2.5`."""
+    quantity_unit: _quantity_pb2.QuantityUnit.ValueType
+    """The unit of the quantity."""
     @_builtins.property
     def dispensed_at(self) -> _timestamp_pb2.Timestamp:
         """The time of dispensing."""
@@ -368,10 +375,12 @@ class DispensedLine(_message.Message):
         expiry_date: _builtins.str = ...,
         pharmacy_name: _builtins.str = ...,
         dispensed_at: _timestamp_pb2.Timestamp | None = ...,
+        exact_quantity: _builtins.str = ...,
+        quantity_unit: _quantity_pb2.QuantityUnit.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["dispensed_at", b"dispensed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_number", b"batch_number", "dispensed_at", b"dispensed_at", "expiry_date", b"expiry_date", "item_id", b"item_id", "line_total", b"line_total", "medicine_name", b"medicine_name", "pharmacy_name", b"pharmacy_name", "quantity", b"quantity", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_number", b"batch_number", "dispensed_at", b"dispensed_at", "exact_quantity", b"exact_quantity", "expiry_date", b"expiry_date", "item_id", b"item_id", "line_total", b"line_total", "medicine_name", b"medicine_name", "pharmacy_name", b"pharmacy_name", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -413,7 +422,11 @@ Global___DispensePrescriptionRequest: _TypeAlias = DispensePrescriptionRequest  
 
 @_typing.final
 class DispenseLine(_message.Message):
-    """A line to dispense."""
+    """A line to dispense.
+
+    Give the quantity as `exact_quantity`, or as `quantity` if it is whole. If both are given, `quantity` must be
+    `exact_quantity` rounded down; a request in which they disagree is refused.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -422,16 +435,22 @@ class DispenseLine(_message.Message):
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
     BATCH_NUMBER_FIELD_NUMBER: _builtins.int
     EXPIRY_DATE_FIELD_NUMBER: _builtins.int
+    EXACT_QUANTITY_FIELD_NUMBER: _builtins.int
+    QUANTITY_UNIT_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """The id of an item of this prescription."""
     quantity: _builtins.int
-    """The number of units, at most the number that is still open."""
+    """The number of whole units, at most the quantity that is still open; left out or 0 if `exact_quantity` is given alone."""
     unit_price: _builtins.str
     """The price of one unit in the server's currency, a decimal such as `12.50`, 0 to 1,000,000."""
     batch_number: _builtins.str
     """The manufacturer's batch number."""
     expiry_date: _builtins.str
     """The batch's expiry date, `YYYY-MM-DD`, not in the past."""
+    exact_quantity: _builtins.str
+    """The quantity, a decimal with at most three decimal places such as `2.5`, at most the quantity that is still open."""
+    quantity_unit: _quantity_pb2.QuantityUnit.ValueType
+    """The unit of the quantity; if given, it must be the unit that is prescribed."""
     def __init__(
         self,
         *,
@@ -440,12 +459,21 @@ class DispenseLine(_message.Message):
         unit_price: _builtins.str = ...,
         batch_number: _builtins.str = ...,
         expiry_date: _builtins.str = ...,
+        exact_quantity: _builtins.str | None = ...,
+        quantity_unit: _quantity_pb2.QuantityUnit.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity", "_quantity_unit", b"_quantity_unit", "exact_quantity", b"exact_quantity", "quantity_unit", b"quantity_unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_number", b"batch_number", "expiry_date", b"expiry_date", "item_id", b"item_id", "quantity", b"quantity", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity", "_quantity_unit", b"_quantity_unit", "batch_number", b"batch_number", "exact_quantity", b"exact_quantity", "expiry_date", b"expiry_date", "item_id", b"item_id", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__exact_quantity: _TypeAlias = _typing.Literal["exact_quantity"]  # noqa: Y015
+    _WhichOneofArgType__exact_quantity: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity"]  # noqa: Y015
+    _WhichOneofReturnType__quantity_unit: _TypeAlias = _typing.Literal["quantity_unit"]  # noqa: Y015
+    _WhichOneofArgType__quantity_unit: _TypeAlias = _typing.Literal["_quantity_unit", b"_quantity_unit"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exact_quantity) -> _WhichOneofReturnType__exact_quantity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity_unit) -> _WhichOneofReturnType__quantity_unit | None: ...
 
 Global___DispenseLine: _TypeAlias = DispenseLine  # noqa: Y015
 

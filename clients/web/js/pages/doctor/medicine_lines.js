@@ -1,5 +1,6 @@
 /** The medicines of a new prescription, one line each. */
 
+import { UNITS } from "../../parts/quantity.js";
 import { html, nothing, repeat } from "../../view.js";
 
 /** The service's limit for one prescription. */
@@ -26,7 +27,10 @@ export class MedicineLines {
 
   /** Returns the request's list with one entry per line. Empty lines are kept, so that the service reports what is missing. */
   complete(items = []) {
-    return this.#keys.map((_, position) => items[position] ?? {});
+    return this.#keys.map((_, position) => {
+      const { quantity: exactQuantity, ...others } = items[position] ?? {};
+      return { exactQuantity, ...others };
+    });
   }
 
   #line(key, position) {
@@ -39,7 +43,8 @@ export class MedicineLines {
         ${form.text(name("medicineName"), "Medicine", { hint: "Name and form" })}
         ${form.text(name("dosage"), "Dosage", { hint: "Amount per dose, such as 500 mg" })}
         ${form.text(name("frequency"), "Frequency", { hint: "Such as three times a day" })}
-        ${form.text(name("quantity"), "Quantity", { kind: "whole", hint: "Total number of units" })}
+        ${form.text(name("quantity"), "Quantity", { kind: "decimal", hint: "In total, such as 20 or 2.5" })}
+        ${form.choice(name("quantityUnit"), "Unit", UNITS)}
         ${form.text(name("durationDays"), "Days", { kind: "whole", optional, hint: "How long to take it" })}
         ${form.text(name("route"), "Route", { optional, hint: "Such as oral" })}
       </div>

@@ -1,5 +1,6 @@
 import { read, write } from "../../api.js";
-import { Form } from "../../form.js";
+import { Form, withFieldNames } from "../../form.js";
+import { atQuantity } from "../../parts/quantity.js";
 import { html, label, nothing } from "../../view.js";
 import { MedicineLines } from "./medicine_lines.js";
 import { noEmailNotice, patientBanner, readPatient } from "./patient_banner.js";
@@ -15,7 +16,7 @@ export default async function open(page) {
   ]);
   const form = new Form(page, async ({ items, ...values }) => {
     const request = { patientId, ...values, items: lines.complete(items) };
-    const { prescription } = await write("POST", "/doctors/prescriptions", request);
+    const { prescription } = await withFieldNames(atQuantity, () => write("POST", "/doctors/prescriptions", request));
     page.go(`/prescriptions/${prescription.id}`);
   });
   const lines = new MedicineLines(page, form);

@@ -1,8 +1,8 @@
 /** The form that dispenses all or a part of a prescription. */
 
 import { write } from "../../api.js";
-import { Form } from "../../form.js";
-import { asFailure } from "../../http.js";
+import { Form, withFieldNames } from "../../form.js";
+import { atQuantity, inWords, isOpen } from "../../parts/quantity.js";
 import { html, nothing } from "../../view.js";
 
 export class Dispensing {
@@ -25,7 +25,7 @@ export class Dispensing {
 
   show() {
     return this.#form.around(html`
-      ${this.#prescription().items.map((item, position) => (item.remainingQuantity ? this.#line(item, position) : nothing))}
+      ${this.#prescription().items.map((item, position) => (isOpen(item) ? this.#line(item, position) : nothing))}
       ${this.#form.area("notes", "Notes", { optional: true, rows: 2 })}
       ${this.#form.button("Dispense")}`);
   }
@@ -42,7 +42,7 @@ export class Dispensing {
   #fields(item, position) {
     const field = `items[${position}]`;
     return html`<div class="columns line">
-      ${this.#form.text(`${field}.quantity`, "Quantity", { kind: "whole", value: item.remainingQuantity, hint: `Remaining: ${item.remainingQuantity}.` })}
+      ${this.#form.text(`${field}.quantity`, "Quantity", { kind: "decimal", value: item.exactRemainingQuantity, hint: `Remaining: ${inWords(item.exactRemainingQuantity, item.quantityUnit)}.` })}
       ${this.#form.text(`${field}.unitPrice`, "Unit price", { inputmode: "decimal", hint: "Such as 12.50." })}
       ${this.#form.text(`${field}.batchNumber`, "Batch number", { hint: "As printed on the pack." })}
       ${this.#form.text(`${field}.expiryDate`, "Batch expiry date", { type: "date", hint: "As printed on the pack." })}
@@ -55,22 +55,17 @@ export class Dispensing {
   }
 
   // The service numbers the lines of the request; the form numbers the items of the prescription.
-  async #send({ items = [], notes }) {
+  #send({ items = [], notes }) {
     const { id, items: prescribed } = this.#prescription();
-    const positions = [...prescribed.keys()].filter((position) => prescribed[position].remainingQuantity && !this.#left.has(prescribed[position].id));
+    const positions = [...prescribed.keys()].filter((position) => isOpen(prescribed[position]) && !this.#left.has(prescribed[position].id));
     const lines = positions.map((position) => line(prescribed[position], items[position]));
-    try {
-      return await write("POST", `/pharmacy/dispense/${id}`, { items: lines, notes });
-    } catch (thrown) {
-      const failure = asFailure(thrown);
-      failure.details = failure.details.map((detail) => atFormPosition(detail, positions));
-      throw failure;
-    }
+    const rename = (detail) => atFormPosition(atQuantity(detail), positions);
+    return withFieldNames(rename, () => write("POST", `/pharmacy/dispense/${id}`, { items: lines, notes }));
   }
 }
 
 function line(item, { quantity, unitPrice, batchNumber, expiryDate } = {}) {
-  return { itemId: item.id, quantity, unitPrice: unitPrice?.replace(",", "."), batchNumber, expiryDate };
+  return { itemId: item.id, exactQuantity: quantity, quantityUnit: item.quantityUnit, unitPrice: unitPrice?.replace(",", "."), batchNumber, expiryDate };
 }
 
 function atFormPosition({ field, message }, positions) {

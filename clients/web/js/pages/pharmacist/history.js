@@ -1,5 +1,6 @@
 import { Listing } from "../../listing.js";
 import { Filter } from "../../parts/filter.js";
+import { inWords } from "../../parts/quantity.js";
 import { block, html, label, moment, nothing } from "../../view.js";
 
 const ACTIONS = ["scan", "lookup", "validate", "dispense", "reject", "release", "end_claim"].map((action) => [action, label(action)]);
@@ -17,11 +18,11 @@ function row(entry) {
   return html`<div class="row"><strong>${label(entry.action)}</strong><span class="quiet">${moment(entry.occurredAt)}</span></div>
     <p><a class="number" href="#/dispensed/${entry.prescriptionId}">${entry.prescriptionNumber}</a> · ${entry.patientName}
       <span class="quiet">· ${entry.pharmacistName}</span></p>
-    ${entry.lines.length ? html`<p>${entry.lines.map(dispensedLine).join(", ")} · ${entry.totalAmount} ${entry.currency}
+    ${entry.lines.length ? html`<p>${entry.lines.map(dispensedLine).join("; ")} · ${entry.totalAmount} ${entry.currency}
       · <a href="#/receipt/${entry.prescriptionId}">Receipt</a></p>` : nothing}
     ${entry.notes ? html`<p class="quiet">${block(entry.notes)}</p>` : nothing}`;
 }
 
 function dispensedLine(line) {
-  return `${line.quantity} × ${line.medicineName}`;
+  return `${line.medicineName}, ${inWords(line.exactQuantity, line.quantityUnit)}`;
 }

@@ -1,4 +1,5 @@
 import { read } from "../../api.js";
+import { inWords } from "../../parts/quantity.js";
 import { badge, calendarDay, definitionList, html, moment } from "../../view.js";
 
 export default async function open(page) {
@@ -25,7 +26,7 @@ function dispensedLines({ lines, totalAmount, currency }) {
     <caption>Dispensed medicines</caption>
     <thead><tr><th scope="col">Medicine</th><th scope="col" class="right">Unit price</th><th scope="col" class="right">Price</th></tr></thead>
     <tbody>${lines.map((line) => html`<tr>
-      <td>${line.quantity} × ${line.medicineName}<br>
+      <td>${line.medicineName}, ${inWords(line.exactQuantity, line.quantityUnit)}<br>
         <span class="quiet">Batch ${line.batchNumber}, expires ${calendarDay(line.expiryDate)}<br>
         ${line.pharmacyName}, ${moment(line.dispensedAt)}</span></td>
       <td class="right">${line.unitPrice}</td>
