@@ -3,6 +3,7 @@
 import re
 from typing import Annotated, Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -55,6 +56,16 @@ def url(value: SecretStr | None, *beginnings: str) -> SecretStr | None:
     return value
 
 
+def known_zone(value: str) -> str:
+    """Returns the value. Raises ValueError if it is no IANA time zone."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("is no IANA time zone") from error
+    return value
+
+
 Address = Annotated[str, AfterValidator(host_and_port)]
 Port = Annotated[int, Field(ge=1, le=MOST_PORT)]
+TimeZone = Annotated[str, AfterValidator(known_zone)]
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]

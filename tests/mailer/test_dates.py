@@ -39,6 +39,7 @@ EXPECTED: Final[dict[EmailKind, tuple[tuple[str, datetime], ...]]] = {
     EmailKind.DISPENSED: AFTER_A_PART,
     EmailKind.REJECTED: WHEN_IT_CHANGED,
     EmailKind.CANCELLED: WHEN_IT_CHANGED,
+    EmailKind.SUSPENDED: (),
     EmailKind.PASSWORD_RESET: ONE_TIME_CODE,
     EmailKind.PASSWORD_CHANGED: (("When", ASKED_FOR),),
     EmailKind.SECOND_FACTOR: (("When", ASKED_FOR),),

@@ -12,7 +12,8 @@ from tests.rpc.access_table import CELLS
 from tests.rpc.methods import RPCS, WRITES, json_of, rest_request
 from tests.rpc.requests import request_for
 from tests.rpc.signed_in_stage import SignedInStage
-from tests.rpc.sound_requests import World, sound
+from tests.rpc.sound_requests import sound
+from tests.rpc.sound_world import World
 
 REAL: Final = frozenset(
     {

@@ -18,7 +18,8 @@ from tests.fixtures.proofs import control
 from tests.rpc import bad_values
 from tests.rpc.calls import Answer, over_grpc, rest_answer, send
 from tests.rpc.methods import WRITES, Rpc, json_of, rest_request
-from tests.rpc.sound_requests import Sound, World, sound
+from tests.rpc.sound_requests import Sound, sound
+from tests.rpc.sound_world import World
 
 FED: Final = tuple(rpc for rpc in WRITES if rpc.descriptor.input_type.fields)
 RESTLESS = frozenset(

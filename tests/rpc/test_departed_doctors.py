@@ -60,7 +60,7 @@ def test_prescription_of_doctor_who_left_runs_on_until_cancelled(actors: Actors)
     cancel = clinical.CancelPrescriptionRequest(prescription_id=written.id, reason="Replaced by another medicine")
     assert call(actors, "CancelPrescription", cancel, colleague).reason == "RESOURCE_NOT_FOUND"  # still active
 
-    actors.deactivate(former, user_pb2.DEACTIVATION_REASON_UNSPECIFIED)
+    actors.deactivate(former)
 
     lookup = pharmacy.LookupPrescriptionsRequest(reference_number=written.prescription_number)
     [found] = call(actors, "LookupPrescriptions", lookup, actors.pharmacist).body["prescriptions"]

@@ -12,7 +12,8 @@ from tests.fixtures.cells import cells
 from tests.fixtures.proofs import control
 from tests.rpc.calls import FACES
 from tests.rpc.methods import Rpc
-from tests.rpc.sound_requests import World, sound
+from tests.rpc.sound_requests import sound
+from tests.rpc.sound_world import World
 from tests.rpc.test_bad_input import FED, filled, places
 
 

@@ -26,7 +26,8 @@ from tests.rpc.calls import refusal, rest_answer
 from tests.rpc.methods import RPCS, WRITES, Rpc, access_of, json_of, rest_request
 from tests.rpc.requests import request_for
 from tests.rpc.signed_in_stage import SignedInStage
-from tests.rpc.sound_requests import World, sound
+from tests.rpc.sound_requests import sound
+from tests.rpc.sound_world import World
 from tests.security.mutations import mutated, mutated_json, mutated_text
 
 CODE: Final = grpc.StatusCode

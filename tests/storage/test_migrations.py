@@ -246,6 +246,28 @@ async def test_records_of_the_version_before_keep_versions(database_url: str) ->
     assert await fetch(database_url, "SELECT id, version, allergies FROM patients") == [(FIRST, 3, [])]
 
 
+A_PRESCRIPTION: Final = """
+    INSERT INTO prescriptions (id, number, patient_id, doctor_id, diagnosis, expires_at)
+    VALUES ('{user_id}', 'RX-1', '{user_id}', '{user_id}', 'Cough', now() + interval '1 day')
+"""
+
+
+async def test_suspension_stops_older_servers_and_ends_in_cancellation(database_url: str) -> None:
+    await schema.downgrade(database_url, "0034")
+    of_one = (AN_ACCOUNT.format(user_id=FIRST, name="Ann"), A_RECORD, A_PRESCRIPTION)
+    await run(database_url, *(statement.format(user_id=FIRST) for statement in of_one))
+    await schema.upgrade(database_url, "0035")
+    await run(database_url, "UPDATE prescriptions SET suspended_at = now(), status = 'scanned'")
+    older_server = (
+        "UPDATE prescriptions SET status = 'validated', claimed_by = doctor_id, claimed_from = 'scanned',"
+        " claim_expires_at = now()"
+    )
+    with pytest.raises(asyncpg.CheckViolationError, match="suspended"):
+        await run(database_url, older_server)
+    await schema.downgrade(database_url, "0034")
+    assert await fetch(database_url, "SELECT status FROM prescriptions") == [("cancelled",)]
+
+
 # Doctors and pharmacists, oldest first, with the pharmacy or hospital that each must join.
 WORKPLACES: Final = (
     ("doctor", "active", "NULL", "City Hospital", "", "City Hospital"),

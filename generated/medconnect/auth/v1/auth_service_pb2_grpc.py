@@ -342,10 +342,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeactivateUser(self, request, context):
-        """Deactivates an account. Its sessions end at once, and it can no longer sign in. If the licence was withdrawn or the
-        account stolen, the open prescriptions of a doctor are suspended and their patients notified, also when the account
-        is deactivated already; otherwise deactivating twice changes nothing. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT,
-        LAST_ADMIN.
+        """Deactivates an account and ends its sessions. If the licence was withdrawn or the account stolen, open prescriptions
+        of the doctor are suspended, their patients notified. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

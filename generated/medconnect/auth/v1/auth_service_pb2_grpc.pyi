@@ -203,10 +203,8 @@ class AuthServiceStub:
     STEP_UP_REQUIRED.
     """
     DeactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]
-    """Deactivates an account. Its sessions end at once, and it can no longer sign in. If the licence was withdrawn or the
-    account stolen, the open prescriptions of a doctor are suspended and their patients notified, also when the account
-    is deactivated already; otherwise deactivating twice changes nothing. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT,
-    LAST_ADMIN.
+    """Deactivates an account and ends its sessions. If the licence was withdrawn or the account stolen, open prescriptions
+    of the doctor are suspended, their patients notified. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
     """
     ReactivateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]
     """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
@@ -321,10 +319,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     STEP_UP_REQUIRED.
     """
     DeactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.DeactivateUserRequest, _user_pb2.DeactivateUserResponse]  # type: ignore[assignment]
-    """Deactivates an account. Its sessions end at once, and it can no longer sign in. If the licence was withdrawn or the
-    account stolen, the open prescriptions of a doctor are suspended and their patients notified, also when the account
-    is deactivated already; otherwise deactivating twice changes nothing. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT,
-    LAST_ADMIN.
+    """Deactivates an account and ends its sessions. If the licence was withdrawn or the account stolen, open prescriptions
+    of the doctor are suspended, their patients notified. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
     """
     ReactivateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.ReactivateUserRequest, _user_pb2.ReactivateUserResponse]  # type: ignore[assignment]
     """Reactivates a deactivated account, which returns to its former state, verified or not; other accounts do not
@@ -556,10 +552,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_pb2.DeactivateUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.DeactivateUserResponse, _abc.Awaitable[_user_pb2.DeactivateUserResponse]]:
-        """Deactivates an account. Its sessions end at once, and it can no longer sign in. If the licence was withdrawn or the
-        account stolen, the open prescriptions of a doctor are suspended and their patients notified, also when the account
-        is deactivated already; otherwise deactivating twice changes nothing. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT,
-        LAST_ADMIN.
+        """Deactivates an account and ends its sessions. If the licence was withdrawn or the account stolen, open prescriptions
+        of the doctor are suspended, their patients notified. Errors: RESOURCE_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN.
         """
 
     @_abc_1.abstractmethod

@@ -57,7 +57,7 @@ class _DeactivationReason:
 class _DeactivationReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeactivationReason.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     DEACTIVATION_REASON_UNSPECIFIED: _DeactivationReason.ValueType  # 0
-    """No reason was given; counts as `left`."""
+    """No value was given; refused."""
     DEACTIVATION_REASON_LEFT: _DeactivationReason.ValueType  # 1
     """The person no longer works here; open prescriptions stay valid."""
     DEACTIVATION_REASON_LICENCE_WITHDRAWN: _DeactivationReason.ValueType  # 2
@@ -69,7 +69,7 @@ class DeactivationReason(_DeactivationReason, metaclass=_DeactivationReasonEnumT
     """Why an account is deactivated."""
 
 DEACTIVATION_REASON_UNSPECIFIED: DeactivationReason.ValueType  # 0
-"""No reason was given; counts as `left`."""
+"""No value was given; refused."""
 DEACTIVATION_REASON_LEFT: DeactivationReason.ValueType  # 1
 """The person no longer works here; open prescriptions stay valid."""
 DEACTIVATION_REASON_LICENCE_WITHDRAWN: DeactivationReason.ValueType  # 2
@@ -571,18 +571,20 @@ class DeactivateUserRequest(_message.Message):
     user_id: _builtins.str
     """The account's id."""
     reason: Global___DeactivationReason.ValueType
-    """The reason; the audit record contains it."""
+    """The reason, which the audit record contains; left out for a person who left."""
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
-        reason: Global___DeactivationReason.ValueType = ...,
+        reason: Global___DeactivationReason.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_reason", b"_reason", "reason", b"reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reason", b"_reason", "reason", b"reason", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__reason: _TypeAlias = _typing.Literal["reason"]  # noqa: Y015
+    _WhichOneofArgType__reason: _TypeAlias = _typing.Literal["_reason", b"_reason"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reason) -> _WhichOneofReturnType__reason | None: ...
 
 Global___DeactivateUserRequest: _TypeAlias = DeactivateUserRequest  # noqa: Y015
 
