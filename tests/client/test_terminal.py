@@ -91,7 +91,7 @@ def test_the_whole_story(screen: Screen, actors: Actors, tmp_path: Path) -> None
     _dispense(screen, {"Medicine 0": ("12,0", "B-2291", "12/2031", "0,85"), "Medicine 1": ("0",)})
     screen.see("10.20", "(y/n) ")
     screen.type("y")
-    screen.see("Dispensed for 10.20 USD", "8 Medicine 0", MENU)
+    screen.see("Dispensed for 10.20 USD", "8 pieces Medicine 0", MENU)
     screen.type("d")
     _dispense(screen, {"Medicine 0": ("", "B-2291", "12/2031", "0.85"), "Medicine 1": ("", "B-1", "2031-12-31", "7.4")})
     screen.see("14.20", "(y/n) ")

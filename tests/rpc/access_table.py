@@ -7,8 +7,8 @@ the first permitted actor.
 
 Scenes are the situations of the named prescription (`signed_in_stage.py` sets them): `open` not scanned · `scanned`
 by HC · `contested` claimed by HC, scanned by HX as well · `held` claimed by HC, who has dispensed a part ·
-`own_visit` refers to a visit that DO recorded · `history` as `held`, and PO and PX have opened their histories ·
-`-` no prescription is named.
+`own_visit` refers to a visit that DO recorded · `suspended` written by a doctor of DO's hospital whose account was
+stolen · `history` as `held`, and PO and PX have opened their histories · `-` no prescription is named.
 """
 
 from dataclasses import dataclass
@@ -97,6 +97,7 @@ ListMedicalVisits      own_visit  U  P  P  +  o  V  P  P  P  P  P  U
 GetPrescription        held       U  P  P  +  N  V  P  P  P  P  P  U
 CancelPrescription     open       U  P  P  +  N  V  P  P  P  P  P  U
 ResumePrescription     open       U  P  P  N  N  V  P  P  P  P  P  U
+ResumePrescription     suspended  U  P  P  +  N  V  P  P  P  P  P  U
 GetProfile             -          U  +  o  P  P  P  P  P  P  P  P  U
 UpdateProfile          -          U  +  o  P  P  P  P  P  P  P  P  U
 ListMyPrescriptions    held       U  +  o  P  P  P  P  P  P  P  P  U

@@ -106,6 +106,10 @@ EMAILS: Final = (
     "=?utf-8?q?a=0d=0aBcc:victim=40example.org?=@example.org",
 )
 
+QUANTITIES: Final = (
+    *("0", "0.000", "-1", "+1", "1e3", "1_000", "NaN", "Infinity", "0x10", "2,5", ".5", "1."),
+    *("2.5555", "10000.001", "99999", "9" * 40, "٣", "２.5", "1/2", "2.5 ml", "many"),
+)
 PHONES: Final = ("12", "+", "call me", "1" * 40, "+49 30 1234\n5678", "+49 30 x", "０３０１２３４５")
 BLOOD_TYPES: Final = ("C+", "a+", "A +", "0+", "A", "AB++")
 BLOOD_PRESSURES: Final = ("x", "120", "120/", "120/80/40", "1200/80", "-120/80", "120/80\n", "NaN/80")
@@ -142,6 +146,7 @@ BY_NAME: Final[Mapping[str, Sequence[str]]] = {
     "phone": PHONES,
     "emergency_phone": PHONES,
     "unit_price": PRICES,
+    "exact_quantity": QUANTITIES,
     "blood_type": BLOOD_TYPES,
     "blood_pressure": BLOOD_PRESSURES,
     "qr_code": QR_TEXTS,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
+from medconnect.auth.v1 import user_pb2
 from medconnect.clinical.v1 import clinical_service_pb2, prescription_pb2, visit_pb2
 from medconnect.options.v1 import access_pb2
 from medconnect.pharmacy.v1 import pharmacy_service_pb2
@@ -50,12 +51,12 @@ class SignedInStage:
 
     def __init__(self, actors: Actors) -> None:
         self.actors = actors
-        pharmacy = new_address()
+        pharmacy, self._hospital = new_address(), new_address()
         self.by_name: Mapping[str, Actor | None] = {
             "0": None,
             "PO": actors.new_patient("Pia Owner"),
             "PX": actors.new_patient("Per Stranger"),
-            "DO": actors.new_doctor(),
+            "DO": actors.new_doctor(self._hospital),
             "DX": actors.new_doctor(),
             "UD": actors.new_unverified(access_pb2.ROLE_DOCTOR),
             "UP": actors.new_unverified(access_pb2.ROLE_PHARMACIST),
@@ -73,6 +74,7 @@ class SignedInStage:
             "contested": self._contested,
             "held": self._held,
             "history": self._history,
+            "suspended": self._suspended,
         }
 
     def __getitem__(self, name: str) -> Actor:
@@ -174,6 +176,12 @@ class SignedInStage:
             self.actors.open_history(self[name])
         assert self.former_allergy
         return self._held()
+
+    def _suspended(self) -> Prescription:
+        author = self.actors.new_doctor(self._hospital)
+        prescription = self.actors.prescribe(self["PO"].patient_id, QUANTITY, doctor=author)
+        self.actors.deactivate(author, user_pb2.DEACTIVATION_REASON_ACCOUNT_STOLEN)
+        return prescription
 
     def scan(self, prescription: Prescription, pharmacist: Actor) -> None:
         """Lets a pharmacist scan the prescription."""

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2 as auth
-from medconnect.auth.v1 import session_pb2
+from medconnect.auth.v1 import session_pb2, user_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
-from medconnect.clinical.v1 import email_detachment_pb2, patient_pb2, visit_pb2
+from medconnect.clinical.v1 import email_detachment_pb2, patient_pb2, quantity_pb2, visit_pb2
 from medconnect.clinical.v1 import patient_email_service_pb2 as patient_emails
 from medconnect.clinical.v1 import suspension_service_pb2 as suspension
 from medconnect.events.v1 import events_service_pb2 as events
@@ -128,6 +128,12 @@ def _end_user_sessions(world: World) -> auth.EndUserSessionsRequest:
     )
 
 
+def _deactivation(world: World) -> auth.DeactivateUserRequest:
+    return auth.DeactivateUserRequest(
+        user_id=world.actors.new_patient().user_id, reason=user_pb2.DEACTIVATION_REASON_LEFT
+    )
+
+
 def _of_factors(make: MakeSound) -> Callable[[World], Sound]:
     def sound_of(world: World) -> Sound:
         actor, request = make(world.actors)
@@ -150,15 +156,20 @@ def _unverified(world: World) -> auth.VerifyUserRequest:
     return auth.VerifyUserRequest(user_id=world.actors.new_unverified(access_pb2.ROLE_DOCTOR).user_id)
 
 
-def _prescription(world: World) -> clinical.CreatePrescriptionRequest:
+def _prescriptions(world: World) -> tuple[Message, ...]:
+    exact = {"exact_quantity": "2.5", "quantity_unit": quantity_pb2.QUANTITY_UNIT_ML}
+    return _prescription(world, {"quantity": 20}), _prescription(world, exact)
+
+
+def _prescription(world: World, quantity: Mapping[str, Any]) -> clinical.CreatePrescriptionRequest:
     item = clinical.NewPrescriptionItem(
         medicine_name="Doxycycline",
         dosage="100 mg",
         frequency="twice a day",
-        quantity=20,
         instructions="after meals\nwith water",
         route="oral",
         duration_days=10,
+        **quantity,
     )
     return clinical.CreatePrescriptionRequest(
         patient_id=world.patient.patient_id,
@@ -185,13 +196,16 @@ def _visit(world: World) -> clinical.CreateMedicalVisitRequest:
     )
 
 
-def _dispense(world: World) -> pharmacy.DispensePrescriptionRequest:
+def _dispensings(world: World) -> tuple[Message, ...]:
+    exact = {"exact_quantity": "2.5", "quantity_unit": quantity_pb2.QUANTITY_UNIT_PIECE}
+    return _dispensing(world, {"quantity": 10}), _dispensing(world, exact)
+
+
+def _dispensing(world: World, quantity: Mapping[str, Any]) -> pharmacy.DispensePrescriptionRequest:
     held = world.held(10, 20)
     request = pharmacy.DispensePrescriptionRequest(prescription_id=held.id, notes="all of it")
     for item in held.items:
-        request.items.add(
-            item_id=item.id, quantity=item.quantity, unit_price="12.50", batch_number="B-7", expiry_date="2099-12-31"
-        )
+        request.items.add(item_id=item.id, unit_price="12.50", batch_number="B-7", expiry_date="2099-12-31", **quantity)
     return request
 
 
@@ -239,9 +253,7 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "UpdateCurrentUser": _updates_of_account,
     "ConfirmEmail": _confirmation,
     "UndoEmailChange": lambda w: Sound(None, (auth.UndoEmailChangeRequest(token=w.actors.undo_token()),)),
-    "DeactivateUser": lambda w: Sound(
-        w.actors.admin, (auth.DeactivateUserRequest(user_id=w.actors.new_patient().user_id),)
-    ),
+    "DeactivateUser": lambda w: Sound(w.actors.admin, (_deactivation(w),)),
     "ReactivateUser": lambda w: Sound(
         w.actors.admin, (auth.ReactivateUserRequest(user_id=w.actors.new_patient().user_id),)
     ),
@@ -253,7 +265,7 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     ),
     "DetachPatientEmail": lambda w: Sound(w.actors.doctor, _detachments(w)),
     "UpdatePatient": lambda w: Sound(w.actors.doctor, _updates_of_record(w)),
-    "CreatePrescription": lambda w: Sound(w.actors.doctor, (_prescription(w),)),
+    "CreatePrescription": lambda w: Sound(w.actors.doctor, _prescriptions(w)),
     "ResumePrescription": lambda w: Sound(
         w.actors.new_doctor("Sound Hospital"), (suspension.ResumePrescriptionRequest(prescription_id=w.suspended()),)
     ),
@@ -280,12 +292,12 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "ValidatePrescription": lambda w: Sound(
         w.actors.pharmacist, (pharmacy.ValidatePrescriptionRequest(prescription_id=w.scanned(), notes="fine"),)
     ),
-    "DispensePrescription": lambda w: Sound(w.actors.pharmacist, (_dispense(w),)),
+    "DispensePrescription": lambda w: Sound(w.actors.pharmacist, _dispensings(w)),
     "RejectPrescription": lambda w: Sound(
         w.actors.pharmacist, (pharmacy.RejectPrescriptionRequest(prescription_id=w.scanned(), reason="wrong dose"),)
     ),
     "ReleasePrescription": lambda w: Sound(
         w.actors.pharmacist, (pharmacy.ReleasePrescriptionRequest(prescription_id=w.held().id),)
     ),
-    "EndClaim": lambda w: Sound(w.patient, (pharmacy.EndClaimRequest(prescription_id=w.held().id),)),
+    "EndClaim": lambda w: Sound(w.patient, (pharmacy.EndClaimRequest(prescription_id=w.claimed()),)),
 }

@@ -59,6 +59,12 @@ class World:
         self.actors.claim(written.id, self.actors.pharmacist)
         return written
 
+    def claimed(self) -> str:
+        """Returns the id of a prescription of the patient that the pharmacist has claimed."""
+        written = self.actors.prescribe(self.patient.patient_id)
+        self.actors.claim(written.id, self.actors.pharmacist)
+        return written.id
+
     def scanned(self) -> str:
         """Returns the id of a prescription that the pharmacist has scanned."""
         written = self.actors.prescribe(self.record_id)

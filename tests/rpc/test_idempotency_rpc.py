@@ -41,6 +41,7 @@ OTHERS = {
     "RefreshToken",
     "ForgotPassword",
     "ResetPassword",
+    "UndoEmailChange",
 } | OF_WHO_IS_SIGNED_IN
 """Writes that ignore keys, because they receive or return secrets."""
 

@@ -31,7 +31,7 @@ REWRITE = (*UNGUARDED, "UPDATE audit_records SET event = 'account_read'", "DELET
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(logs, "configure", lambda _: None)  # for the whole process
+    monkeypatch.setattr(logs, "configure", lambda *_, **__: None)  # for the whole process
 
 
 async def asked(url: str, home: Path, *arguments: str, secret: str = SECRET) -> Result:

@@ -175,7 +175,9 @@ async def test_a_doctor_writes_reads_lists_and_cancels(clinic: Clinic) -> None:
     written = (await servicer.CreatePrescription(request, NO_CONTEXT)).prescription
     answer = json(written)
     assert answer["status"] == "PRESCRIPTION_STATUS_PENDING"
-    assert answer["items"] == [{"id": written.items[0].id, **json(item), "remainingQuantity": 20}]
+    exact = {"exactQuantity": "20", "exactDispensedQuantity": "0", "exactRemainingQuantity": "20"}
+    open_item = {"remainingQuantity": 20, "quantityUnit": "QUANTITY_UNIT_PIECE", **exact}
+    assert answer["items"] == [{"id": written.items[0].id, **json(item), **open_item}]
     assert (answer["patientName"], answer["doctorNotes"], written.HasField("fulfilled_at")) == (
         "Paula Patient",
         "canary",

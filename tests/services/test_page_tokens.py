@@ -5,6 +5,7 @@ The services read from a stub that returns the same rows for every list, because
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any, Final
@@ -37,6 +38,8 @@ CALLER_ID: Final = "01930000-0000-7000-8000-00000000000a"
 PATIENT_ID: Final = "01930000-0000-7000-8000-00000000000b"
 ROW_ID: Final = "01930000-0000-7000-8000-00000000000c"
 CALLER: Final = Caller(UUID(CALLER_ID), Role.DOCTOR, UUID(CALLER_ID))
+MEMBER: Final = replace(CALLER, organisation_id=UUID(PATIENT_ID))
+"""The caller as a member of a pharmacy."""
 PATIENT: Final = UUID(PATIENT_ID)
 MOMENT: Final = datetime(2026, 11, 22, 10, 30, 0, 123_456, tzinfo=UTC)
 DAY: Final = date(2026, 11, 22)
@@ -119,11 +122,11 @@ def get_patient_history(work: Any, page: PageRequest) -> Awaitable[Any]:
 
 
 def list_dispensing_history(work: Any, page: PageRequest) -> Awaitable[Any]:
-    return pharmacy(work).history(CALLER, HistoryFilter(PERIOD, PharmacyAction.SCAN), page)
+    return pharmacy(work).history(MEMBER, HistoryFilter(PERIOD, PharmacyAction.SCAN), page)
 
 
 def list_prescription_log(work: Any, page: PageRequest) -> Awaitable[Any]:
-    return pharmacy(work).log(CALLER, PATIENT, page)
+    return pharmacy(work).log(MEMBER, PATIENT, page)
 
 
 def pharmacy(work: Any) -> PharmacyService:

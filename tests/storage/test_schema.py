@@ -17,7 +17,8 @@ from tests.fixtures.proofs import requirement
 
 def test_every_module_with_tables_is_part_of_it() -> None:
     folder = Path(server.__file__).parent
-    found = {f"server.{path.parents[1].name}.storage.tables" for path in folder.glob("*/storage/tables.py")}
+    paths = folder.glob("*/storage/*tables.py")
+    found = {f"server.{path.parents[1].name}.storage.{path.stem}" for path in paths}
     assert {module.__name__ for module in schema.TABLES} == found
 
 

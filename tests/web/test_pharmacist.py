@@ -122,7 +122,7 @@ def test_field_error_is_shown_at_its_field_after_skipped_line(held: Page) -> Non
     fill_line(held, "Medicine 1", Quantity="21")
     press(held, "Dispense")
     expect(line.get_by_label("Quantity")).to_have_accessible_description(
-        "Remaining: 20. must be above 0 and at most what is still open: 20"
+        "Remaining: 20 pieces. must be above 0 and at most what is still open: 20 pieces"
     )
 
 
