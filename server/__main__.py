@@ -1,5 +1,6 @@
 """The `medconnect` command, also run by `python -m server`."""
 
+import gc
 import sys
 
 
@@ -8,7 +9,13 @@ def main() -> None:
     if sys.argv[1:2] == ["health"]:
         from server.cli.health import main as run
     else:
+        # Modules are never garbage: garbage collections would take a quarter of the time in which they load, and later
+        # ones would walk through all of them again and again.
+        gc.disable()
         from server.cli.commands import main as run
+
+        gc.freeze()
+        gc.enable()
     run()
 
 
