@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import grpc
 import grpc.aio
@@ -20,11 +21,14 @@ from medconnect.clinical.v1 import clinical_service_pb2_grpc
 from sqlalchemy import text
 
 from tests.fixtures.actors import PASSWORD, Actors
-from tests.fixtures.instance import RunningInstance
+from tests.fixtures.database import committing_work
+from tests.fixtures.hashing import full_hashing
+from tests.fixtures.instance import ADMIN_EMAIL, RunningInstance
 from tests.fixtures.proofs import control
 from tests.fixtures.serving_process import serving_process
 
 FLOOR = re.compile(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
+HASHES = text("SELECT password_hash FROM users WHERE id = ANY(:owners)")
 EMAIL, OTHER = "ada@example.org", "grace@example.org"
 AT_ONCE = 200
 SHORT = 60
@@ -40,20 +44,24 @@ MOST_GROWTH = (19 * 2 * CORES + 32) * MEBIBYTE
 
 @control("S1")
 def test_stored_passwords_are_argon2id_with_19_mib(actors: Actors, instance: RunningInstance) -> None:
-    actors.new_patient()
-    actors.new_pharmacist()
+    with full_hashing(instance):
+        owners = [UUID(actor.user_id) for actor in (actors.new_patient(), actors.new_pharmacist(), actors.new_admin())]
 
     async def stored() -> list[str]:
         async with instance.core.work.read() as tx:
-            return await tx.connection.scalars(text("SELECT password_hash FROM users WHERE password_hash IS NOT NULL"))
+            return await tx.connection.scalars(HASHES, {"owners": owners})
 
-    hashes = instance.run(stored())
-    assert len(hashes) >= 3
+    assert_full(instance.run(stored()), len(owners))
+
+
+def assert_full(hashes: list[str], count: int) -> None:
+    """Checks that each of `count` hashes has the parameters of the service, and a salt of its own."""
+    assert len(hashes) == count
     assert [each for each in hashes if not FLOOR.fullmatch(each)] == []
     assert len(set(hashes)) == len(hashes)
 
 
-@control("S2")
+@control("S1", "S2")
 async def test_many_sign_ins_at_once_leave_the_service_answering(database_url: str, logins: int) -> None:
     health_waits, profile_waits, sizes = list[float](), list[float](), list[int]()
     with serving_process(database_url) as server:
@@ -72,6 +80,9 @@ async def test_many_sign_ins_at_once_leave_the_service_answering(database_url: s
                 await asyncio.sleep(0.005)
             ends = await signing_in
             assert (loop_seconds(server.pid) - processor) / logins < LOOP_SECONDS
+    async with committing_work(database_url, owner=True) as work, work.read() as tx:
+        hashes = await tx.connection.scalars(text("SELECT password_hash FROM users"))
+    assert_full(hashes, len((ADMIN_EMAIL, EMAIL, OTHER)))
     assert ends.keys() <= {"OK", "UNAVAILABLE"}  # a caller who would wait for more than a second is asked to retry
     assert ends["OK"] > 0
     assert max(sizes) - memory < MOST_GROWTH
