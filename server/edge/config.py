@@ -81,6 +81,11 @@ class EdgeConfig:
         return self.home.absolute() / "envoy"
 
     @property
+    def descriptors(self) -> Path:
+        """The descriptor set of the methods that REST publishes."""
+        return self.generated.absolute() / "rest_descriptors.binpb"
+
+    @property
     def certificate(self) -> Path:
         """The file that names the certificate's files to Envoy, which reloads them when they are replaced."""
         return self.folder / "certificate.json"
@@ -110,7 +115,6 @@ def services(descriptors: Path) -> list[str]:
 
 def filled_in(config: EdgeConfig, template: str) -> str:
     """Returns envoy.yaml with every `"${NAME}"` replaced. Raises KeyError for a name without a value."""
-    descriptors = config.generated.absolute() / "rest_descriptors.binpb"
     routes = [route for file in served(config.sites) for route in _routes(file)]
     spread = re.sub(
         r'^( *- )"\$\{FILE_ROUTES\}"$', lambda found: _lines(found[1], routes), template, flags=re.MULTILINE
@@ -130,8 +134,8 @@ def filled_in(config: EdgeConfig, template: str) -> str:
         "HSTS": ONE_YEAR if config.tls or config.browsers_use_tls else "",
         "CORS_ORIGINS": [{"exact": origin} for origin in config.cors_origins],
         "LUA_PATH": f"{LUA}/?.lua;{config.generated.absolute()}/?.lua",
-        "DESCRIPTORS": str(descriptors),
-        "SERVICES": [*services(descriptors)],
+        "DESCRIPTORS": str(config.descriptors),
+        "SERVICES": [*services(config.descriptors)],
         "SERVER_ENDPOINTS": [
             {"endpoint": {"address": {"pipe": {"path": str(socket.absolute())}}}} for socket in config.server_sockets
         ],

@@ -216,6 +216,11 @@ local function recorded_problem(handle, type, message, status)
   return { message = message, type = type, status = status, details = details }
 end
 
+-- Names the error type of a local reply for Envoy's access log (envoy.yaml).
+local function note_reason(handle, type)
+  handle:streamInfo():dynamicMetadata():set(METADATA, "reason", type)
+end
+
 local function shape_local_reply(handle, headers, status, details)
   local request_id = request_id_of(headers, take(headers, SPARE_ID_HEADER))
   local type = take(headers, TYPE_HEADER)
@@ -224,6 +229,7 @@ local function shape_local_reply(handle, headers, status, details)
     text = text:gsub("\n$", "")
     local problem = type and recorded_problem(handle, type, text, status) or replies:problem(status, details, text)
     problem.request_id = request_id
+    note_reason(handle, problem.type)
     return errors.write(problem), problem.status
   end)
 end
@@ -249,7 +255,10 @@ function envelope.on_response(handle)
   local details = take(headers, REPLY_HEADER)
   if details then return shape_local_reply(handle, headers, status, details) end
   local type = take(headers, TYPE_HEADER) -- an unmarked local reply: to gRPC, or to gRPC-Web, whose filter chooses the code
-  if type then return headers:replace("grpc-status", GRPC_CODES[type] or RESOURCE_EXHAUSTED) end
+  if type then
+    note_reason(handle, type)
+    return headers:replace("grpc-status", GRPC_CODES[type] or RESOURCE_EXHAUSTED)
+  end
   if media_types.is_grpc(headers:get("content-type") or "") then return end
   local known = handle:streamInfo():dynamicMetadata():get(METADATA)
   if known then shape_answer(handle, headers, status, known) end

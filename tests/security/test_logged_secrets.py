@@ -47,6 +47,7 @@ MEMBERS: Final = frozenset(
         ),
         "key",  # the id of the key that signed a head
         *("cause", "sqlstate", "unlogged"),  # of a failure of the database, never its text
+        *("path", "status"),  # of a refusal by Envoy, without what the caller chose
     }
 )
 """The members that a line of the log may have."""
@@ -192,7 +193,8 @@ def test_log_line_has_only_listed_members(day: Day) -> None:
 @control("S63")
 def test_whatever_a_caller_calls_himself_every_line_is_ours(day: Day) -> None:
     assert not [line for line in day.logged if "fake" in line]
-    of_calls, of_work = {"call", "call_failed", "database_failed"}, {"email_handled", "audit_head", "purged"}
+    of_calls = {"call", "call_failed", "database_failed", "edge_refused"}
+    of_work = {"email_handled", "audit_head", "purged"}
     of_process = ["started", "draining", "stopped"]
     assert {line["event"] for line in day.logged} <= {*of_calls, *of_work, *of_process}
     assert [line["event"] for line in day.logged if line["event"] in of_process] == of_process

@@ -1,8 +1,6 @@
 """Logs one line per call: caller, method, result, durations. No bodies, no names, no tokens."""
 
 import asyncio
-import re
-from typing import Final
 
 from server import logs
 from server.api.interceptors.base import Interceptor, Next
@@ -13,9 +11,7 @@ from server.db import time_spent
 from server.db.time_spent import TimeSpent
 from server.errors import DeclaredError, Reason
 from server.metrics import UNKNOWN_METHOD, Metrics
-
-_TRACE: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-"""The `traceparent` header (https://www.w3.org/TR/trace-context/#traceparent-header-field-values)."""
+from server.trace_context import trace_id_of
 
 
 class RequestLog(Interceptor):
@@ -50,7 +46,7 @@ class RequestLog(Interceptor):
         logs.write_call(
             logs.CallLine(
                 call.request_id,
-                _trace_id(call),
+                trace_id_of(call.first("traceparent")),
                 call.method.name,
                 code,
                 outcome,
@@ -75,8 +71,3 @@ class RequestLog(Interceptor):
             self._metrics.anonymous_denied(method)
         if REPLAYED in call.headers:
             self._metrics.replayed(method)
-
-
-def _trace_id(call: Call) -> str | None:
-    found = _TRACE.fullmatch(call.first("traceparent") or "")
-    return found[1] if found else None
