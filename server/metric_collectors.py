@@ -58,6 +58,22 @@ class CallCounts(Collector):
         return [calls, seconds]
 
 
+class LateGauge(Collector):
+    """A gauge without a value until it is first set: a process that never measures it must not report 0."""
+
+    def __init__(self, name: str, meaning: str) -> None:
+        self._name = name
+        self._meaning = meaning
+        self.value: float | None = None
+
+    def collect(self) -> Iterable[Metric]:
+        """Returns the gauge."""
+        family = GaugeMetricFamily(self._name, self._meaning)
+        if self.value is not None:
+            family.add_metric([], self.value)
+        return [family]
+
+
 class Occupied(Protocol):
     """A pool of connections, as far as it is measured."""
 

@@ -6,7 +6,16 @@ from typing import Final, Generic, Protocol, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.metrics import MetricWrapperBase
 
-from server.metric_collectors import SECONDS, CallCounts, EdgeCounts, EdgeValues, LimitCounts, Occupied, PoolGauges
+from server.metric_collectors import (
+    SECONDS,
+    CallCounts,
+    EdgeCounts,
+    EdgeValues,
+    LateGauge,
+    LimitCounts,
+    Occupied,
+    PoolGauges,
+)
 
 UNKNOWN_METHOD: Final = "unknown"
 """The one label of all methods that do not exist, because callers choose their names."""
@@ -105,7 +114,14 @@ class Metrics:
             registry=self.registry,
         )
         self._database_failure = _Children(database_failures)
-        self._ready = Gauge("medconnect_ready", "1 while this process can serve calls, else 0.", registry=self.registry)
+        self._ready = self._late("ready", "1 while this process can serve calls, else 0.")
+        self._skew = self._late("clock_skew_seconds", "How far this machine's clock is ahead of the database's.")
+        self._backup_behind = self._late(
+            "backup_behind_bytes", "Write-ahead log that is not in the backup folder yet, if there is one."
+        )
+        self._backup_stopped = self._late(
+            "backup_stopped", "1 while the write-ahead log is not copied to the backup folder, else 0."
+        )
         silence = Gauge(
             "medconnect_background_silence_seconds",
             "Time since background work last succeeded in any process.",
@@ -138,6 +154,11 @@ class Metrics:
         self._works = _Children(works)
         self._denial = _Children(denials)
         self._failure = _Children(failures)
+
+    def _late(self, name: str, meaning: str) -> LateGauge:
+        gauge = LateGauge(f"medconnect_{name}", meaning)
+        self.registry.register(gauge)
+        return gauge
 
     def call_ended(self, method: str, reason: str) -> None:
         """Counts a call that ended: OK, or with the reason of its failure."""
@@ -176,7 +197,15 @@ class Metrics:
 
     def readiness_checked(self, ready: bool) -> None:
         """Sets whether this process can serve calls."""
-        self._ready.set(ready)
+        self._ready.value = ready
+
+    def clock_compared(self, skew: float) -> None:
+        """Sets how many seconds this machine's clock is ahead of the database's."""
+        self._skew.value = skew
+
+    def backup_seen(self, behind: int, stopped: bool) -> None:
+        """Sets how many bytes the copy of the write-ahead log is behind, and whether it has stopped."""
+        self._backup_behind.value, self._backup_stopped.value = behind, stopped
 
     def background_seen(self, silence: Mapping[str, float], dead: Set[str], lag: float) -> None:
         """Sets how long each background task has been silent, which are dead, and the seals' delay; in seconds."""

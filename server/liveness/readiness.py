@@ -29,13 +29,21 @@ def cause_of(error: BaseException) -> str:
 class Readiness:
     """Checks the schema, the rights, the disk and the clock.
 
-    work: opens a new connection for each use. fault_of: returns what is wrong with a schema, or None.
+    work: opens a new connection for each use. fault_of: returns what is wrong with a schema, or None. compared: called
+    with the seconds that this machine's clock is ahead of the database's.
     """
 
-    def __init__(self, work: UnitOfWork, clock: Clock, fault_of: Callable[[SchemaVersion], str | None]) -> None:
+    def __init__(
+        self,
+        work: UnitOfWork,
+        clock: Clock,
+        fault_of: Callable[[SchemaVersion], str | None],
+        compared: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._work = work
         self._clock = clock
         self._fault_of = fault_of
+        self._compared = compared
 
     async def check(self) -> None:
         """Raises NotReady, Unavailable or an error of the driver, if calls would fail."""
@@ -51,6 +59,7 @@ class Readiness:
 
     def _check_clock(self, database: float, before: float, after: float) -> None:
         ahead, behind = before - database, database - after
+        self._compared(max(ahead, 0) or -max(behind, 0))  # 0 if the database's time lies between both
         if (skew := max(ahead, behind)) > LONGEST_SKEW_SECONDS:
             direction = "ahead of" if ahead > behind else "behind"
             raise NotReady(f"this machine's clock is {skew:.0f} s {direction} the database's")

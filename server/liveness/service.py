@@ -119,6 +119,8 @@ class BackgroundWatch:
         feed_behind = min(backlog.feed_lag, up) > LONGEST_LAG_SECONDS
         self._metrics.background_seen(silence, dead, lag)
         self._metrics.backlog_seen(_gauges(backlog), self._transaction_age(backlog))
+        if backlog.backup_behind is not None:
+            self._metrics.backup_seen(backlog.backup_behind, backlog.backup_stopped)
         lags = {name for name, lags in (("seal_lag", behind), ("feed_lag", feed_behind)) if lags}
         self._log_changes(frozenset({*dead, *lags}))
         await self._report(AUDIT, not (dead & _OF_AUDIT or behind))

@@ -141,7 +141,7 @@ async def serving(
         )
         lines: Any = AcceptLines(server)  # the generated functions take anything that handlers can be added to
         _add_servicers(lines, services)
-        readiness = Readiness(core.health_work, core.clock, schema.fault_of)
+        readiness = Readiness(core.health_work, core.clock, schema.fault_of, core.metrics.clock_compared)
         state = Health(readiness.check, SERVICES, core.metrics.readiness_checked)
         health_pb2_grpc.add_HealthServicer_to_server(state.servicer, lines)
         if not settings.production:

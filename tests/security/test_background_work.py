@@ -16,6 +16,7 @@ from server.api.health_probe import LIVENESS
 from server.audit.seal_worker import ChainAhead
 from server.background import unwatched
 from server.clock import Clock
+from server.db.embedded.wal_archive import SLOT
 from server.db.unit_of_work import UnitOfWork
 from server.liveness.service import AUDIT, LONGEST_SILENCE, WORK, BackgroundTask, BackgroundWatch, Reports
 from server.metrics import BACKLOG, Metrics
@@ -111,6 +112,18 @@ async def test_work_that_is_dead_shows_and_comes_back(
     assert (observed.metric("medconnect_background_silence_seconds", task=task) or 0) >= longest + 5
     await silenced(database_url, task, 0)
     assert await observed.look() == {AUDIT: SERVING, WORK: SERVING}
+
+
+async def test_a_stopped_copy_of_the_write_ahead_log_shows(observed: Observed, database_url: str) -> None:
+    await observed.look()
+    assert observed.metric("medconnect_backup_stopped") is None, "without a backup folder nothing has stopped"
+    await as_owner(database_url, f"SELECT pg_create_physical_replication_slot('{SLOT}', true)")
+    try:
+        await observed.look()
+    finally:
+        await as_owner(database_url, f"SELECT pg_drop_replication_slot('{SLOT}')")
+    assert observed.metric("medconnect_backup_stopped") == 1
+    assert (observed.metric("medconnect_backup_behind_bytes") or 0) > 0
 
 
 @control("S95")

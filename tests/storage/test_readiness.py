@@ -28,10 +28,11 @@ NOWHERE: Any = None  # the health service does not use its context
 
 
 class Wrong:
-    """A clock that can be wrong."""
+    """A clock that can be wrong, and how wrong the last check found it."""
 
     def __init__(self) -> None:
         self.by = timedelta()
+        self.noticed: list[float] = []
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.by
@@ -52,7 +53,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def watched(url: str, wrong: Wrong) -> AsyncIterator[Health]:
     """Yields the health of a server on a database."""
     pool = Pool(connector(url, application="medconnect-health"), 1, keep_seconds=0)
-    health = Health(Readiness(UnitOfWork(pool), Clock(now=wrong.now), schema.fault_of).check, SERVICES)
+    readiness = Readiness(UnitOfWork(pool), Clock(now=wrong.now), schema.fault_of, wrong.noticed.append)
+    health = Health(readiness.check, SERVICES)
     try:
         async with health.watching():
             yield health
@@ -128,6 +130,7 @@ async def test_health_follows_this_machines_clock(shared_database_url: str, wron
     async with watched(shared_database_url, wrong) as health:
         wrong.by = timedelta(minutes=minutes)
         await becomes(health, NOT_SERVING)
+        assert wrong.noticed[-1] == pytest.approx(60 * minutes, abs=5)
         wrong.by = timedelta(seconds=30)
         await becomes(health, SERVING)
 

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import text
 
 from server.db.connection import Connection
+from server.db.embedded.wal_archive import SLOT
 
 MOST_COUNTED: Final = 100_000
 """The most rows that one measurement counts; a longer backlog is reported as this number."""
@@ -29,7 +30,11 @@ _BACKLOG: Final = text(
         unsent.pending, unsent.oldest, unsent.processing, unsent.failed, workers.alive, workers.circuits_open,
         CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS oldest_transaction,
         CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint) AS next_transaction,
-        (SELECT max(age(datfrozenxid)) FROM pg_database) AS xid_age
+        (SELECT max(age(datfrozenxid)) FROM pg_database) AS xid_age,
+        (SELECT coalesce(CAST(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) AS bigint), 0)
+         FROM pg_replication_slots WHERE slot_name = '{SLOT}') AS backup_behind,
+        (SELECT NOT active OR wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = '{SLOT}')
+            AS backup_stopped
     FROM (
         SELECT transaction_id, record_id FROM last
         UNION ALL
@@ -53,7 +58,7 @@ _BACKLOG: Final = text(
         SELECT count(*) AS alive, count(*) FILTER (WHERE circuit_open) AS circuits_open
         FROM mail_workers WHERE seen_at > now() - interval '30 s'
     ) AS workers
-    """  # noqa: S608 - a number
+    """  # noqa: S608 - a number and a name
 )
 
 
@@ -81,6 +86,10 @@ class Backlog:
     """The id that the next transaction gets; equal to the oldest one while none is open."""
     xid_age: int
     """How many transaction ids the most aged database has used since its last freeze; 2 ** 31 would stop it."""
+    backup_behind: int | None
+    """How many bytes of write-ahead log are not in the backup folder; None without a backup folder."""
+    backup_stopped: bool
+    """True while the write-ahead log is not copied to the backup folder."""
 
 
 class BacklogRepository:
@@ -105,4 +114,6 @@ class BacklogRepository:
             oldest_transaction=row["oldest_transaction"],
             next_transaction=row["next_transaction"],
             xid_age=row["xid_age"],
+            backup_behind=row["backup_behind"],
+            backup_stopped=bool(row["backup_stopped"]),
         )
