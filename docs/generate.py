@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from docs.reference.alerts import alerts
 from docs.reference.commands import commands
 from docs.reference.controls import controls
 from docs.reference.errors import errors
@@ -18,6 +19,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "api-errors.md": errors,
     "architecture-interceptors.md": interceptors,
     "contributing/commands.md": commands,
+    "operations/alerts.md": alerts,
     "operations/configuration.md": settings,
     "operations/metrics.md": metrics,
     "security/controls.md": controls,

@@ -1,0 +1,1 @@
+"""Tests what operators install: alert rules against played incidents, and the dashboard."""
