@@ -129,7 +129,7 @@ def tables_of(facts: Facts, rows: Rows) -> Iterator[TableData]:
         (
             "patients",
             "id user_id reference_number full_name sort_name name_words phone date_of_birth gender blood_type address"
-            " allergies insurance_provider insurance_number created_at updated_at",
+            " allergies insurance_provider insurance_number created_at updated_at identified_at identified_document",
             size.patients,
             rows.patients,
         ),

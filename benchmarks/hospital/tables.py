@@ -106,7 +106,7 @@ class Rows:
                 *(name_search.fold(name), keys(name, phone, born), phone, born),
                 ("female", "male", "other")[drawn % 3],
                 *(_BLOOD[drawn % 8], f"{drawn % 200} Garden Street", "{Penicillin}" if drawn % 10 == 0 else "{}"),
-                *("Healthy Life", f"HL-{number}", since, since),
+                *("Healthy Life", f"HL-{number}", since, since, since, "earlier_record"),
             )
 
     def patient_names(self) -> Iterator[Row]:

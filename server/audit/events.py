@@ -108,6 +108,7 @@ class AuditEvent(StrEnum):
     EMAIL_CHANGE_UNDONE = "email_change_undone", Action.UPDATE
     CLAIM_ENDED = "claim_ended", Action.UPDATE
     PRESCRIPTION_RESUMED = "prescription_resumed", Action.UPDATE
+    PATIENT_IDENTIFIED = "patient_identified", Action.UPDATE
 
 
 REPLAYED: Final = "idempotent-replayed"

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
+from server.clinical.patient_entities import EmailDetachment, Identification, PatientAssurance
 from server.clinical.quantities import QuantityUnit
 from server.identity import Role
 from server.patient_details import Gender
@@ -41,26 +42,6 @@ class PatientEmailStatus(StrEnum):
     ACCOUNT_DEACTIVATED = "account_deactivated"
 
 
-class EmailDetachReason(StrEnum):
-    """Why staff detach an email address from a record."""
-
-    WRONG_ADDRESS = "wrong_address"
-    MAILBOX_LOST = "mailbox_lost"
-    MAILBOX_SHARED = "mailbox_shared"
-    PATIENT_ASKED = "patient_asked"
-
-
-@dataclass(frozen=True, slots=True)
-class EmailDetachment:
-    """An open request to detach an email address, which a second doctor must confirm."""
-
-    reason: EmailDetachReason
-    requested_by: UUID
-    requester_name: str
-    requested_at: datetime
-    expires_at: datetime
-
-
 @dataclass(frozen=True, slots=True)
 class Patient:
     """A patient record."""
@@ -91,6 +72,13 @@ class Patient:
     full_emails: bool = False
     """True if the patient asked for complete emails."""
     detachment: EmailDetachment | None = None
+    identification: Identification | None = None
+    """None for a self-asserted record: a person registered with this name, and nobody of the staff identified them."""
+
+    @property
+    def assurance(self) -> PatientAssurance:
+        """Whether a member of staff has identified the person."""
+        return PatientAssurance.SELF_ASSERTED if self.identification is None else PatientAssurance.IDENTIFIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +107,7 @@ class PatientSummary:
     reference_number: str
     full_name: str
     date_of_birth: date | None
+    assurance: PatientAssurance
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +244,7 @@ class Prescription:
     """Since when it cannot be dispensed until another doctor resumes it; kept when it reaches a final state."""
     prescriber_inactive: bool = False
     """Whether the account of its doctor is deactivated."""
+    patient_identified: bool = True
 
 
 @dataclass(frozen=True, slots=True)

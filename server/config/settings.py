@@ -159,6 +159,12 @@ class Settings(BaseSettings):
     rate_limit_redis_url: SecretStr | None = None
     """A Redis or Valkey that holds the rate limits of several processes; the sign-in limits are in the database."""
 
+    patient_identification: Literal["required", "offered"] | None = None
+    """`required`: a patient who registered is found by number only, and gets no visit, prescription or email about them
+    before a member of staff has identified them; `offered`: they are shown as not identified; none: required in
+    production only."""
+    unconfirmed_account_days: Annotated[int, Field(ge=1, le=365)] = 7
+    """How many days an account that registered may wait for the confirmation of its address before it is deleted."""
     prescription_valid_days: Annotated[int, Field(ge=1, le=366)] = 30
     qr_valid_days: Annotated[int, Field(ge=1, le=366)] = 7
     controlled_medicines: Annotated[tuple[str, ...], NoDecode] = ()
@@ -237,6 +243,11 @@ class Settings(BaseSettings):
     def writes_to_unconfirmed(self) -> bool:
         """True if an address that its owner has not confirmed gets emails about prescriptions, without health data."""
         return (self.email_unconfirmed or ("invitation" if self.production else "code")) == "code"
+
+    @property
+    def requires_identification(self) -> bool:
+        """True if patients must be identified by staff before they are treated."""
+        return self.production if self.patient_identification is None else self.patient_identification == "required"
 
     @property
     def serves_api_docs(self) -> bool:

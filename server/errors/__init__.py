@@ -33,7 +33,7 @@ from server.errors.declared import (
     Unavailable,
 )
 from server.errors.emails import EmailExpired, EmailLimitExceeded, EmailNotFailed, RecipientDeactivated, SlowConsumer
-from server.errors.patients import EmailBindingRequired, EmailUndoInvalid, PatientHasEmail
+from server.errors.patients import EmailBindingRequired, EmailUndoInvalid, PatientHasEmail, PatientNotIdentified
 from server.errors.prescriptions import (
     ClaimedByOther,
     ClaimLimitReached,
@@ -120,6 +120,7 @@ __all__ = [
     "PasswordWrong",
     "PatientHasEmail",
     "PatientHasNoEmail",
+    "PatientNotIdentified",
     "PermissionDenied",
     "PrescriptionCancelled",
     "PrescriptionClaimed",

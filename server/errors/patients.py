@@ -18,6 +18,13 @@ class PatientHasEmail(FailedPrecondition):
     message = "The record has an email address already. Detach it first."
 
 
+class PatientNotIdentified(FailedPrecondition):
+    """No member of staff has identified the person of a record: another person may have registered with the name."""
+
+    reason = Reason.PATIENT_NOT_IDENTIFIED
+    message = "This person registered by themselves and has not been identified. Check an identity document first."
+
+
 class EmailUndoInvalid(InvalidArgument):
     """The token that undoes a change of the address is unknown, used or expired: one error for all cases."""
 

@@ -20,15 +20,21 @@ _log = structlog.get_logger()
 class Retention:
     """Deletes data whose retention period has ended; any number of processes may do so concurrently.
 
-    keep_mails: how long a finished email, and its changes, are kept. done: called after each round.
+    keep_mails: how long a finished email, and its changes, are kept. unconfirmed: how long an account that registered
+    may wait for the confirmation of its address. done: called after each round.
     """
 
     def __init__(
-        self, work: UnitOfWork, keep_mails: timedelta, done: Callable[[], Awaitable[None]] = background.unwatched
+        self,
+        work: UnitOfWork,
+        keep_mails: timedelta,
+        unconfirmed: timedelta,
+        done: Callable[[], Awaitable[None]] = background.unwatched,
     ) -> None:
         self._work = work
         self._done = done
         self._keep_mails = keep_mails
+        self._unconfirmed = unconfirmed
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -44,7 +50,7 @@ class Retention:
             batch = purges.AT_ONCE
             while batch == purges.AT_ONCE:
                 async with self._work.begin() as tx:
-                    batch = await tx[PurgeRepository].purge(name, self._keep_mails)
+                    batch = await tx[PurgeRepository].purge(name, self._keep_mails, self._unconfirmed)
                 deleted[name] += batch
         return deleted
 

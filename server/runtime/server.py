@@ -272,6 +272,7 @@ def _add_servicers(server: Any, services: Services) -> None:  # noqa: ANN401 - g
     clinical_service_pb2_grpc.add_ClinicalServiceServicer_to_server(
         ClinicalServicer(
             services.patients,
+            services.identifications,
             services.visits,
             services.prescriptions,
             services.codes,
@@ -336,7 +337,8 @@ def _seal_worker(core: Core, reports: Reports) -> SealWorker:
 
 def retention(core: Core, done: Callable[[], Awaitable[None]] = background.unwatched) -> Retention:
     """Returns the purge of expired data; `done` is called after each round."""
-    return Retention(core.work, timedelta(days=core.settings.email_keep_days), done)
+    mails, accounts = core.settings.email_keep_days, core.settings.unconfirmed_account_days
+    return Retention(core.work, timedelta(days=mails), timedelta(days=accounts), done)
 
 
 def _mailer(settings: Settings) -> Mailer:

@@ -28,6 +28,7 @@ from server.auth.services.sign_in_attempts import SignInAttempts
 from server.auth.tokens.access_tokens import AccessTokens
 from server.clinical.services.controlled_medicines import ControlledMedicines
 from server.clinical.services.histories import HistoryService
+from server.clinical.services.identification import IdentificationService
 from server.clinical.services.patient_emails import PatientEmailService
 from server.clinical.services.patients import PatientService
 from server.clinical.services.prescriptions import PrescriptionService
@@ -68,6 +69,7 @@ class Services:
     email_changes: EmailChangeService
     patients: PatientService
     patient_emails: PatientEmailService
+    identifications: IdentificationService
     suspensions: SuspensionService
     visits: VisitService
     prescriptions: PrescriptionService
@@ -94,7 +96,8 @@ def use_cases(core: Core) -> Iterator[Services]:
     mailed_codes = CodeService(derived_key(ring.root, "one-time codes"), code_seal(ring), cap)
     confirmation = EmailConfirmation(mailed_codes, core.limiter, budgets.limit_named("confirmation"))
     lifetimes = Lifetimes(staff_idle=timedelta(minutes=settings.staff_idle_minutes))
-    patients = PatientService(work, clock, page_tokens)
+    identified = settings.requires_identification
+    patients = PatientService(work, clock, page_tokens, requires_identification=identified)
     policy = _factor_policy(settings)
     gate = FactorGate(work, policy, clock)
     seal = FactorSeal([derived_key(root, "second factors") for root in (ring.root, *ring.former_roots)])
@@ -142,9 +145,10 @@ def use_cases(core: Core) -> Iterator[Services]:
             profiles=ProfileService(work, current_password, confirmation, email_changes, patients.record_phone, gate),
             email_changes=email_changes,
             patients=patients,
-            patient_emails=PatientEmailService(work, revocations),
+            patient_emails=PatientEmailService(work, revocations, requires_identification=identified),
+            identifications=IdentificationService(work, clock),
             suspensions=SuspensionService(work),
-            visits=VisitService(work, clock, page_tokens),
+            visits=VisitService(work, clock, page_tokens, requires_identification=identified),
             prescriptions=PrescriptionService(
                 work,
                 clock,
@@ -152,8 +156,9 @@ def use_cases(core: Core) -> Iterator[Services]:
                 page_tokens,
                 valid=timedelta(days=settings.prescription_valid_days),
                 controlled=ControlledMedicines(gate, settings.controlled_medicines),
+                requires_identification=identified,
             ),
-            codes=QrCodeService(work, core.issuer, core.pictures, cap),
+            codes=QrCodeService(work, core.issuer, core.pictures, cap, requires_identification=identified),
             histories=HistoryService(work, clock, mailed_codes, page_tokens),
             pharmacy=PharmacyService(
                 work,

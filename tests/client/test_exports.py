@@ -12,7 +12,7 @@ AsyncClaim AsyncClient Claim Client Clock DispenseLine MedConnectError MemoryTok
 Tokens errors models
 """
 MODELS = """
-EmailDetachReason EmailDetachment
+EmailDetachReason EmailDetachment IdentificationDocument PatientAssurance PatientIdentification
 AccessLogEntry AccountChanges AccountDetails AuditRecord ConfirmedTotp DeactivationReason
 DispensedLine DispenseLine Dispensing DispensingHistoryEntry Email EmailChange EmailQueueStatus EmailStatus EndedClaim
 EndSessionsReason FoundPrescription
@@ -42,8 +42,8 @@ SERVICES = {
     "second_factors": "confirm_totp current enrol_totp remove renew_recovery_codes reset verify",
     "clinical": "access_log bind_patient_email cancel_prescription confirm_history_access create_patient "
     "create_prescription create_visit detach_patient_email existing_conditions medical_history my_prescriptions "
-    "my_record_versions patient patient_history patients prescription prescriptions profile qr_code qr_code_image "
-    "record_versions reissue_qr_code request_history_access resume_prescription send_prescription_email "
+    "identify_patient my_record_versions patient patient_history patients prescription prescriptions profile qr_code "
+    "qr_code_image record_versions reissue_qr_code request_history_access resume_prescription send_prescription_email "
     "update_patient update_profile visits",
     "pharmacy": "claim dispense end_claim history log lookup receipt reject release scan validate",
     "events": "clear_completed_emails email_queue emails emit_test_event rate_limit_usage retry_email "

@@ -44,6 +44,7 @@ PATHS: Final = {
     "CreatePatient": "POST /doctors/patients",
     "GetPatient": "GET /doctors/patients/{patient_id}",
     "UpdatePatient": "PUT /doctors/patients/{patient_id}",
+    "IdentifyPatient": "POST /doctors/patients/{patient_id}/identification",
     "BindPatientEmail": "POST /doctors/patients/{patient_id}/email",
     "DetachPatientEmail": "POST /doctors/patients/{patient_id}/email/detach",
     "CreatePrescription": "POST /doctors/prescriptions",

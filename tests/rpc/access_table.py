@@ -87,6 +87,7 @@ ListPatients           -          U  P  P  +  +  V  P  P  P  P  P  U
 CreatePatient          -          U  P  P  +  +  V  P  P  P  P  P  U
 GetPatient             -          U  P  P  +  +  V  P  P  P  P  P  U
 UpdatePatient          -          U  P  P  +  +  V  P  P  P  P  P  U
+IdentifyPatient        -          U  P  P  +  +  V  P  P  P  P  P  U
 BindPatientEmail       -          U  P  P  +  +  V  P  P  P  P  P  U
 DetachPatientEmail     -          U  P  P  +  +  V  P  P  P  P  P  U
 CreatePrescription     -          U  P  P  +  +  V  P  P  P  P  P  U

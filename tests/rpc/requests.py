@@ -8,7 +8,7 @@ from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import second_factor_pb2 as factors
 from medconnect.auth.v1 import session_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
-from medconnect.clinical.v1 import email_detachment_pb2, patient_pb2, visit_pb2
+from medconnect.clinical.v1 import email_detachment_pb2, identification_pb2, patient_pb2, visit_pb2
 from medconnect.clinical.v1 import patient_email_service_pb2 as patient_emails
 from medconnect.clinical.v1 import suspension_service_pb2 as suspension
 from medconnect.events.v1 import events_service_pb2 as events
@@ -149,6 +149,9 @@ _ABOUT_PEOPLE: Final[Mapping[str, Callable[[SignedInStage], Message]]] = {
     "GetPatient": lambda stage: clinical.GetPatientRequest(patient_id=stage["PO"].patient_id),
     "UpdatePatient": lambda stage: clinical.UpdatePatientRequest(
         patient_id=stage["PO"].patient_id, address="1 New Street"
+    ),
+    "IdentifyPatient": lambda stage: clinical.IdentifyPatientRequest(
+        patient_id=_record(stage), document=identification_pb2.IDENTIFICATION_DOCUMENT_PASSPORT
     ),
     "BindPatientEmail": lambda stage: patient_emails.BindPatientEmailRequest(
         patient_id=_record(stage), email=new_email()

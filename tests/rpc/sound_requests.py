@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from medconnect.auth.v1 import auth_service_pb2 as auth
 from medconnect.auth.v1 import session_pb2, user_pb2
 from medconnect.clinical.v1 import clinical_service_pb2 as clinical
-from medconnect.clinical.v1 import email_detachment_pb2, patient_pb2, quantity_pb2, visit_pb2
+from medconnect.clinical.v1 import email_detachment_pb2, identification_pb2, patient_pb2, quantity_pb2, visit_pb2
 from medconnect.clinical.v1 import patient_email_service_pb2 as patient_emails
 from medconnect.clinical.v1 import suspension_service_pb2 as suspension
 from medconnect.events.v1 import events_service_pb2 as events
@@ -217,6 +217,12 @@ def _updates_of_record(world: World) -> tuple[Message, ...]:
     return update(patient_id=record_id, **given), update(patient_id=record_id, clear=["phone", "allergies"], version=2)
 
 
+def _identifications(world: World) -> tuple[Message, ...]:
+    document = identification_pb2.IDENTIFICATION_DOCUMENT_OTHER
+    identify, record_id = clinical.IdentifyPatientRequest, world.record()
+    return (identify(patient_id=record_id, document=document, note="Seaman's book", date_of_birth="1990-02-28"),)
+
+
 def _detachments(world: World) -> tuple[Message, ...]:
     detach, reason = patient_emails.DetachPatientEmailRequest, email_detachment_pb2.EMAIL_DETACH_REASON_MAILBOX_LOST
     return (detach(patient_id=world.record(new_email()), reason=reason),)
@@ -260,6 +266,7 @@ _SOUND: Final[Mapping[str, Callable[[World], Sound]]] = {
     "CreateUser": lambda w: Sound(w.actors.admin, _accounts(auth.CreateUserRequest)),
     "VerifyUser": lambda w: Sound(w.actors.admin, (_unverified(w),)),
     "CreatePatient": lambda w: Sound(w.actors.doctor, (_new_patient(w),)),
+    "IdentifyPatient": lambda w: Sound(w.actors.doctor, _identifications(w)),
     "BindPatientEmail": lambda w: Sound(
         w.actors.doctor, (patient_emails.BindPatientEmailRequest(patient_id=w.record(), email=new_email()),)
     ),

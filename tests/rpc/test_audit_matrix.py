@@ -31,6 +31,7 @@ KINDS = {
 GIVEN_REASONS = {
     "EndUserSessions": "DEVICE_LOST",
     "DetachPatientEmail": "WRONG_ADDRESS",
+    "IdentifyPatient": "PASSPORT",
     "DeactivateUser": "left",
     "UpdatePatient": "address",
     "UpdateProfile": "address",

@@ -108,6 +108,8 @@ def test_production_confirms_addresses_unless_disabled(monkeypatch: pytest.Monke
         ("SMTP_SECURITY", "ssl"),
         ("EMAIL_DETAIL", "some"),
         ("EMAIL_UNCONFIRMED", "all"),
+        ("PATIENT_IDENTIFICATION", "never"),
+        ("UNCONFIRMED_ACCOUNT_DAYS", "0"),
         ("RATE_LIMIT_FACTOR", "0"),
         ("RATE_LIMITS", "login"),
         ("RATE_LIMITS", "login=many"),

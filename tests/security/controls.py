@@ -113,5 +113,6 @@ CONTROLS: Final[Mapping[str, str]] = {
     "S111": "a claim is its pharmacy's: colleagues go on, former members do not, and one of them dispenses",
     "S124": "open claims and renewals of a pharmacist are bounded, also for parallel calls",
     "S125": "a claim ends with its pharmacist's account, and by the patient or an administrator of the pharmacy",
+    "S160": "who registers with a patient's name is neither found by it nor treated before staff identify the person",
     "S126": "history, log and receipts are the pharmacy's: members share them, former members see none",
 }

@@ -38,7 +38,7 @@ async def account(clinic: Clinic, patient: Patient) -> dict[str, Any]:
 
 
 async def test_patient_with_address_gets_account_and_welcome_email(clinic: Clinic) -> None:
-    patient = await clinic.patients.create("Zoe@Example.org", "Zoë Zahn", "+49 1111", DETAILS)
+    patient = await clinic.patients.create(clinic.doctor, "Zoe@Example.org", "Zoë Zahn", "+49 1111", DETAILS)
     assert (patient.email, patient.version) == ("zoe@example.org", 1)
     opened = await account(clinic, patient)
     assert (opened["role"], opened["status"], opened["password_hash"]) == (Role.PATIENT, "active", None)
@@ -48,13 +48,13 @@ async def test_patient_with_address_gets_account_and_welcome_email(clinic: Clini
 
 async def test_a_patient_without_an_address_gets_a_record_only(clinic: Clinic) -> None:
     [before] = await clinic.execute("SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM emails)")
-    patient = await clinic.patients.create(None, "Zoë Zahn", "+49 1111", DETAILS)
+    patient = await clinic.patients.create(clinic.doctor, None, "Zoë Zahn", "+49 1111", DETAILS)
     assert (patient.user_id, patient.email) == (None, "")
     assert await clinic.execute("SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM emails)") == [before]
 
 
 async def test_a_record_holds_all_that_it_was_opened_with(clinic: Clinic) -> None:
-    patient = await clinic.patients.create(None, "Zoë Zahn", "+49 1111", DETAILS)
+    patient = await clinic.patients.create(clinic.doctor, None, "Zoë Zahn", "+49 1111", DETAILS)
     assert await clinic.patients.get(patient.id) == patient
     assert (patient.full_name, patient.phone) == ("Zoë Zahn", "+49 1111")
     for name in PatientDetails.__dataclass_fields__:
@@ -65,10 +65,10 @@ async def test_a_record_holds_all_that_it_was_opened_with(clinic: Clinic) -> Non
 async def test_taken_address_rejects_patient_and_stores_nothing(clinic: Clinic) -> None:
     [before] = await clinic.execute("SELECT count(*) FROM patients")
     with pytest.raises(EmailTaken):
-        await clinic.patients.create("PAULA@example.org", "Another Paula", "", NO_DETAILS)
+        await clinic.patients.create(clinic.doctor, "PAULA@example.org", "Another Paula", "", NO_DETAILS)
     tomorrow = replace(NO_DETAILS, date_of_birth=date(2999, 1, 1))
     with pytest.raises(ValidationFailed) as refused:
-        await clinic.patients.create("unborn@example.org", "Unborn", "", tomorrow)
+        await clinic.patients.create(clinic.doctor, "unborn@example.org", "Unborn", "", tomorrow)
     assert refused.value.violations[0].field == "dateOfBirth"
     assert await clinic.execute("SELECT count(*) FROM patients") == [before]
     assert await clinic.execute("SELECT 1 FROM users WHERE email = 'unborn@example.org'") == []
@@ -108,7 +108,7 @@ async def test_search_finds_word_prefixes_and_whole_addresses(
     clinic: Clinic, text: str | None, names: list[str]
 ) -> None:
     for name in ("Zoë O'Hara", "Jo Li", "Jolanda Lindqvist"):
-        await clinic.patients.create(None, name, "", NO_DETAILS)
+        await clinic.patients.create(clinic.doctor, None, name, "", NO_DETAILS)
     assert await found(clinic, text) == names
 
 
@@ -130,7 +130,7 @@ async def test_a_search_by_name_uses_its_index(clinic: Clinic) -> None:
 async def test_pages_hold_each_patient_once_while_others_are_added(clinic: Clinic) -> None:
     expected = {clinic.paula.id, clinic.quiet.id}
     for _ in range(2):
-        expected.add((await clinic.patients.create(None, "Ámos Same", "", NO_DETAILS)).id)
+        expected.add((await clinic.patients.create(clinic.doctor, None, "Ámos Same", "", NO_DETAILS)).id)
     seen: list[PatientSummary] = []
     token = ""
     while True:
@@ -139,7 +139,7 @@ async def test_pages_hold_each_patient_once_while_others_are_added(clinic: Clini
         token = page.next_page_token
         if not token:
             break
-        await clinic.patients.create(None, "Aaron Early", "", NO_DETAILS)
+        await clinic.patients.create(clinic.doctor, None, "Aaron Early", "", NO_DETAILS)
     assert [patient.full_name for patient in seen] == ["Ámos Same", "Ámos Same", "Paula Patient", "Quentin Quiet"]
     assert {patient.id for patient in seen} == expected
 
@@ -178,7 +178,7 @@ async def test_a_page_token_holds_no_name(clinic: Clinic) -> None:
     ids=lambda change: next(name for name in PatientChange.__dataclass_fields__ if getattr(change, name)),
 )
 async def test_update_stores_only_present_fields(clinic: Clinic, change: PatientChange) -> None:
-    before = await clinic.patients.create("zoe@example.org", "Zoë Zahn", "+49 1111", DETAILS)
+    before = await clinic.patients.create(clinic.doctor, "zoe@example.org", "Zoë Zahn", "+49 1111", DETAILS)
     after = await clinic.patients.update(clinic.doctor, before.id, None, replace(change, version=1))
     given = {
         name: value

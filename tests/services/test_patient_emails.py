@@ -15,7 +15,8 @@ from server.auth.services.revocation_cache import RevocationCache
 from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.mailboxes import MailboxRepository
 from server.auth.storage.sessions import SessionRepository
-from server.clinical.entities import EmailDetachReason, Patient, PatientChange
+from server.clinical.entities import Patient, PatientChange
+from server.clinical.patient_entities import EmailDetachReason
 from server.errors import (
     EmailBindingRequired,
     EmailTaken,
@@ -82,7 +83,7 @@ async def test_binding_is_shown_and_leaves_the_address_unconfirmed(clinic: Clini
     assert await recorded(clinic, bound) == ["patient_email_bound"]
     with pytest.raises(PatientHasEmail):
         await clinic.patient_emails.bind(clinic.doctor, bound.id, "other@example.org")
-    third = await clinic.patients.create(None, "Theo Third", "", NO_DETAILS)
+    third = await clinic.patients.create(clinic.doctor, None, "Theo Third", "", NO_DETAILS)
     with pytest.raises(EmailTaken):
         await clinic.patient_emails.bind(clinic.doctor, third.id, bound.email)
 

@@ -13,7 +13,8 @@ from server.runtime.storage import purges
 from server.runtime.storage.purges import PURGES
 from tests.fixtures.emails import add_account, add_mails
 
-KEEP = timedelta(days=30)
+KEEP = timedelta(days=30), timedelta(days=7)
+"""How long finished emails are kept, and how long accounts may wait for their confirmation."""
 
 
 # One row of each kind that ended at that time; for rate limits, one that ends as long after 22 hours ago.
@@ -26,6 +27,12 @@ THINGS = (
     INSERT INTO second_factors (id, user_id, kind, sealed_secret, created_at)
     VALUES (:id, :user, 'totp', '', now() - CAST(:old AS interval))
     """,
+    """
+    INSERT INTO users (id, new_email, full_name, name_words, role, status, created_at)
+    VALUES (:id, 'never@example.org', 'Nora Never', '', 'patient', 'active', now() - CAST(:old AS interval))
+    """,
+    "INSERT INTO patients (id, user_id, reference_number, full_name, sort_name, name_words)"
+    " VALUES (:id, :id, CAST(:id AS text), 'Nora Never', 'nora never', '')",
     "INSERT INTO sessions (id, user_id, expires_at) VALUES (:id, :user, now() - CAST(:old AS interval))",
     """
     INSERT INTO refresh_tokens (token_hash, session_id, expires_at) VALUES (:hash, :id, now() - CAST(:old AS interval))
@@ -84,11 +91,12 @@ async def test_only_rows_that_ended_long_enough_ago_are_deleted(
 ) -> None:
     async with work.begin() as tx:
         await lay_out(tx, old)
-    counts = await Retention(work, KEEP).purge()
+    counts = await Retention(work, *KEEP).purge()
     assert counts == {chore: int(chore in deleted) for chore in PURGES}
     async with work.read() as tx:
         assert await tx.connection.scalar(text("SELECT count(*) FROM events WHERE type = 'test'")) == 1
-        assert await tx.connection.scalar(text("SELECT count(*) FROM users")) == 2
+        confirmed = text("SELECT count(*) FROM users WHERE email IS NOT NULL")
+        assert await tx.connection.scalar(confirmed) == 2
 
 
 async def test_rows_from_a_clock_that_was_ahead_reject_no_caller(work: UnitOfWork) -> None:
@@ -101,7 +109,7 @@ async def test_rows_from_a_clock_that_was_ahead_reject_no_caller(work: UnitOfWor
         await run(tx, "INSERT INTO rate_limit_buckets VALUES ('login', 'b', now() + interval '31 minutes')")
         await run(tx, "INSERT INTO rate_limit_buckets VALUES ('registration', 'c', now() + interval '1 hour')")
         await run(tx, "INSERT INTO rate_limit_buckets VALUES ('confirmation', 'd', now() + interval '23 hours')")
-    counts = await Retention(work, KEEP).purge()
+    counts = await Retention(work, *KEEP).purge()
     assert (counts["sign-in counters"], counts["rate limits"]) == (1, 2)
 
 
@@ -112,7 +120,7 @@ async def test_waiting_email_and_session_with_codes_are_kept(
         await lay_out(tx, timedelta(days=40))
         await run(tx, "UPDATE emails SET state = 'pending', finished_at = NULL, created_at = now() - interval '1 year'")
         await run(tx, "UPDATE one_time_codes SET created_at = now()")
-    counts = await Retention(work, KEEP).purge()
+    counts = await Retention(work, *KEEP).purge()
     assert (counts["finished emails"], counts["sessions"], counts["refresh tokens"]) == (0, 0, 1)
 
 
@@ -121,5 +129,30 @@ async def test_however_much_there_is_all_of_it_goes(work: UnitOfWork, monkeypatc
     async with work.begin() as tx:
         for _ in range(3):
             await lay_out(tx, timedelta(days=2))
-    counts = await Retention(work, KEEP).purge()
+    counts = await Retention(work, *KEEP).purge()
     assert counts["idempotency keys"] == 3
+
+
+async def test_unconfirmed_account_is_kept_with_anything_clinical(work: UnitOfWork) -> None:
+    async with work.begin() as tx:
+        await lay_out(tx, timedelta(days=40))
+        await tx.connection.execute(text("UPDATE patients SET identified_at = now()"))
+    assert (await Retention(work, *KEEP).purge())["unconfirmed accounts"] == 0
+    async with work.begin() as tx:
+        await tx.connection.execute(text("UPDATE patients SET identified_at = NULL"))
+    assert (await Retention(work, *KEEP).purge())["unconfirmed accounts"] == 1
+    async with work.read() as tx:
+        for table in ("patients", "patient_names", "user_names"):
+            left = text(f"SELECT count(*) FROM {table} WHERE full_name = 'Nora Never'")  # noqa: S608
+            assert await tx.connection.scalar(left) == 0
+
+
+@pytest.mark.parametrize("table", ["user_names", "patient_names"])
+async def test_names_cannot_be_deleted_by_the_service(work: UnitOfWork, table: str) -> None:
+    """The setting that the deleting function uses gives no right to others."""
+    async with work.begin() as tx:
+        await lay_out(tx, timedelta(days=2))
+        await tx.connection.execute(text("SET LOCAL ROLE medconnect_app"))
+        await tx.connection.execute(text("SET LOCAL medconnect.deletes_unconfirmed = 'on'"))
+        with pytest.raises(Exception, match=r"permission denied|only added"):
+            await tx.connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608

@@ -13,6 +13,7 @@ from medconnect_client.models import (
     AccessLogEntry,
     EmailDetachReason,
     HistoryEntry,
+    IdentificationDocument,
     MedicalVisit,
     NewPatient,
     NewPrescription,
@@ -69,6 +70,29 @@ class AsyncClinical:
         """
         request = filled(pb.UpdatePatientRequest, changes, patient_id=patient_id)
         answer = await self._calls.unary(request, pb.UpdatePatientResponse, key=idempotency_key)
+        return read(Patient, answer.patient)
+
+    async def identify_patient(
+        self,
+        patient_id: str,
+        document: IdentificationDocument,
+        *,
+        note: str = "",
+        date_of_birth: date | None = None,
+        idempotency_key: str | None = None,
+    ) -> Patient:
+        """Records that the doctor identified the person of a record by a document.
+
+        date_of_birth: that on the document; required if the record has none. Raises NotFound, ValidationFailed.
+        """
+        request = filled(
+            pb.IdentifyPatientRequest,
+            patient_id=patient_id,
+            document=document,
+            note=note,
+            date_of_birth=date_of_birth,
+        )
+        answer = await self._calls.unary(request, pb.IdentifyPatientResponse, key=idempotency_key)
         return read(Patient, answer.patient)
 
     async def bind_patient_email(self, patient_id: str, email: str, *, idempotency_key: str | None = None) -> Patient:

@@ -65,6 +65,7 @@ class Clinical(Blocking[AsyncClinical]):
     create_patient = blocking(AsyncClinical.create_patient)
     patient = blocking(AsyncClinical.patient)
     update_patient = blocking(AsyncClinical.update_patient)
+    identify_patient = blocking(AsyncClinical.identify_patient)
     bind_patient_email = blocking(AsyncClinical.bind_patient_email)
     detach_patient_email = blocking(AsyncClinical.detach_patient_email)
     create_prescription = blocking(AsyncClinical.create_prescription)

@@ -1,19 +1,20 @@
 """Maps messages of patient records and their entities to each other."""
 
+from datetime import date
 from typing import Any, Final
 
 from google.protobuf.message import Message
 from medconnect.clinical.v1 import clinical_service_pb2 as pb
-from medconnect.clinical.v1 import email_detachment_pb2, patient_pb2
+from medconnect.clinical.v1 import email_detachment_pb2, identification_pb2, patient_pb2
 
 from server.api.wire import date_text, enum_pair, fill_page, read_date, timestamp
-from server.clinical.entities import (
+from server.clinical.entities import Patient, PatientChange, PatientEmailStatus, PatientSummary
+from server.clinical.patient_entities import (
     EmailDetachment,
     EmailDetachReason,
-    Patient,
-    PatientChange,
-    PatientEmailStatus,
-    PatientSummary,
+    Identification,
+    IdentificationDocument,
+    PatientAssurance,
 )
 from server.identity import Caller
 from server.pagination import Page
@@ -22,6 +23,10 @@ from server.patient_details import Gender
 EMAIL_STATUS_NUMBERS, _ = enum_pair(patient_pb2.PatientEmailStatus, PatientEmailStatus, "PATIENT_EMAIL_STATUS")
 DETACH_REASON_NUMBERS, DETACH_REASONS = enum_pair(
     email_detachment_pb2.EmailDetachReason, EmailDetachReason, "EMAIL_DETACH_REASON"
+)
+ASSURANCE_NUMBERS = enum_pair(identification_pb2.PatientAssurance, PatientAssurance, "PATIENT_ASSURANCE")[0]
+DOCUMENT_NUMBERS, DOCUMENTS = enum_pair(
+    identification_pb2.IdentificationDocument, IdentificationDocument, "IDENTIFICATION_DOCUMENT"
 )
 GENDER_NUMBERS, GENDERS = enum_pair(patient_pb2.Gender, Gender, "GENDER")
 
@@ -39,6 +44,11 @@ _SCALARS: Final = (
 def optional_text(message: Message, field: str) -> str | None:
     """Returns the text of an optional field; None if it was not given."""
     return getattr(message, field) if message.HasField(field) else None
+
+
+def date_on_document(request: pb.IdentifyPatientRequest) -> date | None:
+    """Returns the date of birth on the document, if it was given. Raises ValidationFailed if there is no such day."""
+    return read_date(request.date_of_birth, "dateOfBirth") if request.HasField("date_of_birth") else None
 
 
 def patient_change(request: pb.UpdatePatientRequest | pb.UpdateProfileRequest) -> PatientChange:
@@ -69,6 +79,7 @@ def patient_message(patient: Patient, reader: Caller) -> patient_pb2.Patient:
         email_status=EMAIL_STATUS_NUMBERS[patient.email_status],
         email_confirmed_at=None if patient.email_confirmed_at is None else timestamp(patient.email_confirmed_at),
         email_detachment=None if patient.detachment is None else _detachment(patient.detachment, reader),
+        identification_note="" if patient.identification is None else patient.identification.note,
     )
 
 
@@ -79,6 +90,14 @@ def _detachment(request: EmailDetachment, reader: Caller) -> email_detachment_pb
         requested_by_caller=request.requested_by == reader.user_id,
         requested_at=timestamp(request.requested_at),
         expires_at=timestamp(request.expires_at),
+    )
+
+
+def _identification(known: Identification) -> identification_pb2.PatientIdentification:
+    return identification_pb2.PatientIdentification(
+        document=None if known.document is None else DOCUMENT_NUMBERS[known.document],
+        identified_by=known.identified_by,
+        identified_at=timestamp(known.identified_at),
     )
 
 
@@ -100,6 +119,8 @@ def _record(patient: Patient) -> dict[str, Any]:
         "version": patient.version,
         "created_at": timestamp(patient.created_at),
         "updated_at": timestamp(patient.updated_at),
+        "assurance": ASSURANCE_NUMBERS[patient.assurance],
+        "identification": None if patient.identification is None else _identification(patient.identification),
     }
 
 
@@ -116,4 +137,5 @@ def _summary(patient: PatientSummary) -> patient_pb2.PatientSummary:
         reference_number=patient.reference_number,
         full_name=patient.full_name,
         date_of_birth=date_text(patient.date_of_birth),
+        assurance=ASSURANCE_NUMBERS[patient.assurance],
     )

@@ -14,8 +14,10 @@ from server.auth.storage.accounts import AccountRepository
 from server.auth.storage.mailboxes import MailboxRepository
 from server.auth.storage.one_time_codes import OneTimeCodeRepository
 from server.auth.storage.sessions import SessionRepository
-from server.clinical.entities import EmailDetachReason, Patient
+from server.clinical.entities import Patient
+from server.clinical.patient_entities import EmailDetachReason
 from server.clinical.rules.email_addresses import Detachment, check_unbound, next_step
+from server.clinical.rules.identification import check_identified
 from server.clinical.storage.email_detachments import EmailDetachmentRepository
 from server.clinical.storage.patients import PatientRepository
 from server.db.unit_of_work import Transaction, UnitOfWork
@@ -32,20 +34,25 @@ _EVENTS: Final = {
 
 
 class PatientEmailService:
-    """The use cases of the email addresses of patient records."""
+    """The use cases of the email addresses of patient records.
 
-    def __init__(self, work: UnitOfWork, revocations: RevocationCache) -> None:
+    requires_identification: patients must be identified before an address is bound, because its owner gets an email.
+    """
+
+    def __init__(self, work: UnitOfWork, revocations: RevocationCache, *, requires_identification: bool = True) -> None:
         self._work = work
+        self._requires_identification = requires_identification
         self._revocations = revocations
 
     async def bind(self, caller: Caller, patient_id: UUID, email: str) -> Patient:
         """Binds an address to a record without one and invites its owner.
 
-        Raises NotFound, PatientHasEmail and EmailTaken.
+        Raises NotFound, PatientHasEmail, PatientNotIdentified and EmailTaken.
         """
         async with self._work.begin() as tx:
             patient = await tx[PatientRepository].get_for_update(patient_id)
             check_unbound(patient)
+            check_identified(patient.identification is not None, required=self._requires_identification)
             user = await open_account(tx, email, patient.full_name, patient.phone)
             await tx[AuditWriter].record(AuditEvent.PATIENT_EMAIL_BOUND, _subject(patient))
             return await tx[PatientRepository].save(replace(patient, user_id=user.id), caller.user_id)

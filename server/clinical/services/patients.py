@@ -10,8 +10,10 @@ from server.audit.audit_context import Subject
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
 from server.clinical.entities import Patient, PatientChange, PatientSummary
+from server.clinical.patient_entities import IdentificationDocument
 from server.clinical.rules import reference_number
 from server.clinical.rules.email_addresses import check_same_email
+from server.clinical.rules.identification import keeps_identification
 from server.clinical.rules.patients import changed, changed_fields
 from server.clinical.rules.reference_number import ReferenceKind, new_patient_reference
 from server.clinical.services.patient_emails import open_account
@@ -25,7 +27,11 @@ from server.patient_details import PatientDetails, PatientRecord, check_past_dat
 
 
 class PatientService:
-    """The use cases of patient records. new_reference: draws a random reference number for a day."""
+    """The use cases of patient records.
+
+    new_reference: draws a random reference number for a day. requires_identification: self-asserted records are found
+    only by their reference number.
+    """
 
     def __init__(
         self,
@@ -33,41 +39,71 @@ class PatientService:
         clock: Clock,
         page_tokens: PageTokens,
         new_reference: Callable[[date], str] = new_patient_reference,
+        *,
+        requires_identification: bool = True,
     ) -> None:
         self._work = work
         self._clock = clock
         self._summaries = Listing[PatientSummary, UUID](page_tokens, "ListPatients", BY_ID, lambda patient: patient.id)
         self._new_reference = new_reference
+        self._requires_identification = requires_identification
 
     async def open_record(
-        self, tx: Transaction, user_id: UUID | None, full_name: str, phone: str, details: PatientDetails
+        self,
+        tx: Transaction,
+        user_id: UUID | None,
+        full_name: str,
+        phone: str,
+        details: PatientDetails,
+        *,
+        identified_by: UUID | None = None,
+        document: IdentificationDocument | None = None,
     ) -> PatientRecord:
         """Creates the record of a new patient, with or without an account.
 
-        Raises ValidationFailed for a date of birth in the future.
+        identified_by: the member of staff who identified the person; None for a self-asserted record. Raises
+        ValidationFailed for a date of birth in the future.
         """
         today = self._clock.today()
         if details.date_of_birth is not None:
             check_past_date(details.date_of_birth, "dateOfBirth", today)
         while True:
             number = self._new_reference(today)
-            record = await tx[PatientRepository].insert(user_id, number, full_name, phone, details)
+            record = await tx[PatientRepository].insert(
+                user_id, number, full_name, phone, details, identified_by=identified_by, document=document
+            )
             if record is not None:
                 return record
 
-    async def create(self, email: str | None, full_name: str, phone: str, details: PatientDetails) -> Patient:
-        """Creates a record, and an account if an email address is given. Raises ValidationFailed and EmailTaken."""
+    async def create(
+        self,
+        caller: Caller,
+        email: str | None,
+        full_name: str,
+        phone: str,
+        details: PatientDetails,
+        document: IdentificationDocument | None = None,
+    ) -> Patient:
+        """Creates the record of a person whom the caller identified, and an account if an email address is given.
+
+        Raises ValidationFailed and EmailTaken.
+        """
         async with self._work.begin() as tx:
             user_id = None if email is None else (await open_account(tx, email, full_name, phone)).id
-            record = await self.open_record(tx, user_id, full_name, phone, details)
+            record = await self.open_record(
+                tx, user_id, full_name, phone, details, identified_by=caller.user_id, document=document
+            )
             await tx[AuditWriter].record(AuditEvent.PATIENT_CREATED, _subject(record.id))
             return await tx[PatientRepository].get(record.id)
 
     async def search(self, caller: Caller, text: str | None, page: PageRequest) -> Page[PatientSummary]:
         """Lists patients by name: all, or those that match the text (`search_keys.query`). Raises PageTokenInvalid."""
         query = self._summaries.query(caller, page, text)
+        condition = _condition(text)
+        if self._requires_identification and "reference_number" not in condition:
+            condition = {**condition, "identified": True}
         async with self._work.read() as tx:
-            return query.page(*await tx[PatientRepository].page(_condition(text), query.after, query.size))
+            return query.page(*await tx[PatientRepository].page(condition, query.after, query.size))
 
     async def get(self, patient_id: UUID) -> Patient:
         """Gets a patient record. Raises NotFound."""
@@ -91,10 +127,16 @@ class PatientService:
             return await _save(tx, caller, current, patient)
 
     async def update_profile(self, caller: Caller, change: PatientChange) -> Patient:
-        """Updates the given fields of the calling patient's own record. Raises VersionConflict and ValidationFailed."""
+        """Updates the given fields of the calling patient's own record; a new date of birth ends an identification.
+
+        Raises VersionConflict and ValidationFailed.
+        """
         async with self._work.begin() as tx:
             current = await tx[PatientRepository].by_user_for_update(caller.user_id)
-            return await _save(tx, caller, current, changed(current, change, self._clock.today()))
+            saved = await _save(tx, caller, current, changed(current, change, self._clock.today()))
+            if keeps_identification(current, saved):
+                return saved
+            return await tx[PatientRepository].end_identification(saved.id)
 
     @staticmethod
     async def record_phone(tx: Transaction, user_id: UUID, phone: str) -> UUID:
@@ -115,7 +157,7 @@ async def _save(tx: Transaction, caller: Caller, current: Patient, patient: Pati
     return saved
 
 
-def _condition(text: str | None) -> Mapping[str, str | None]:
+def _condition(text: str | None) -> Mapping[str, object]:
     """Returns the filter for a search text; a text without any word matches no patient."""
     if text is None:
         return {}

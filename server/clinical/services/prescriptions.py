@@ -18,6 +18,7 @@ from server.clinical.events import (
     PrescriptionCreated,
 )
 from server.clinical.rules import prescribing
+from server.clinical.rules.identification import check_identified
 from server.clinical.rules.reference_number import new_prescription_number
 from server.clinical.services.controlled_medicines import ControlledMedicines
 from server.clinical.services.qr_issuer import QrIssuer
@@ -38,6 +39,7 @@ class PrescriptionService:
     """The use cases of prescriptions.
 
     valid: how long a prescription may be dispensed. controlled: the medicines that need a step-up.
+    requires_identification: patients must be identified before a prescription.
     new_number: draws a random prescription number for a day.
     """
 
@@ -50,6 +52,7 @@ class PrescriptionService:
         *,
         valid: timedelta,
         controlled: ControlledMedicines | None = None,
+        requires_identification: bool = True,
         new_number: Callable[[date], str] = new_prescription_number,
     ) -> None:
         self._work = work
@@ -60,16 +63,19 @@ class PrescriptionService:
         self._valid = valid
         self._new_number = new_number
         self._controlled = controlled
+        self._requires_identification = requires_identification
 
     async def create(self, caller: Caller, new: NewPrescription) -> Prescription:
         """Creates a prescription by the caller and emails its patient.
 
-        Raises NotFound for the patient or the visit, and StepUpRequired for a controlled medicine.
+        Raises NotFound for the patient or the visit, PatientNotIdentified, and StepUpRequired for a controlled
+        medicine.
         """
         async with self._work.begin() as tx:
             if self._controlled is not None:
                 await self._controlled.check(tx, caller, (item.medicine_name for item in new.items))
-            await tx[PrescriptionRepository].check_subject(new.patient_id, new.visit_id, caller.user_id)
+            known = await tx[PrescriptionRepository].check_subject(new.patient_id, new.visit_id, caller.user_id)
+            check_identified(known, required=self._requires_identification)
             prescription_id = await self._insert(tx, caller, new)
             prescription = await tx[PrescriptionRepository].get(prescription_id)
             await tx[EventRepository].record(PrescriptionCreated(prescription))

@@ -9,6 +9,7 @@ from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import AuditWriter
 from server.clinical.entities import Prescription
 from server.clinical.rules import prescribing
+from server.clinical.rules.identification import check_identified
 from server.clinical.services.qr_issuer import QrIssuer
 from server.clinical.services.qr_pictures import QrPictures
 from server.clinical.storage.prescriptions import PrescriptionRepository
@@ -35,15 +36,23 @@ class QrCodeService:
     """The use cases of QR codes; raises NotFound for all but the prescription's patient and doctor.
 
     emails_per_day: daily number of emails to a patient above which further requests are rejected.
+    requires_identification: patients must be identified before an email.
     """
 
     def __init__(
-        self, work: UnitOfWork, issuer: QrIssuer, pictures: QrPictures, emails_per_day: int = EMAILS_PER_DAY
+        self,
+        work: UnitOfWork,
+        issuer: QrIssuer,
+        pictures: QrPictures,
+        emails_per_day: int = EMAILS_PER_DAY,
+        *,
+        requires_identification: bool = True,
     ) -> None:
         self._work = work
         self._issuer = issuer
         self._pictures = pictures
         self._emails_per_day = emails_per_day
+        self._requires_identification = requires_identification
 
     async def show(self, caller: Caller, prescription_id: UUID) -> ShownQrCode:
         """Returns the current code as text and picture. Raises NotFound."""
@@ -65,11 +74,13 @@ class QrCodeService:
     async def send_by_mail(self, caller: Caller, prescription_id: UUID) -> Prescription:
         """Emails the prescription to its patient, with a code that is valid for at least another day if possible.
 
-        Raises NotFound, PatientHasNoEmail, RecipientDeactivated, EmailLimitExceeded and the errors of final states.
+        Raises NotFound, PatientNotIdentified, PatientHasNoEmail, RecipientDeactivated, EmailLimitExceeded and the
+        errors of final states.
         """
         async with self._work.begin() as tx:
             prescription = await tx[PrescriptionRepository].of_reader_for_update(prescription_id, caller.user_id)
             prescribing.check_usable(prescription)
+            check_identified(prescription.patient_identified, required=self._requires_identification)
             mail = prescribing.mail_to_patient(EmailKind.PRESCRIPTION, prescription)
             await tx[Outbox].check_room(mail.recipient_id, self._emails_per_day)
             code = prescription.qr_code

@@ -16,20 +16,27 @@ from server.patient_details import check_past_date
 
 
 class VisitService:
-    """The use cases of medical visits."""
+    """The use cases of medical visits. requires_identification: patients must be identified before a visit."""
 
-    def __init__(self, work: UnitOfWork, clock: Clock, page_tokens: PageTokens) -> None:
+    def __init__(
+        self, work: UnitOfWork, clock: Clock, page_tokens: PageTokens, *, requires_identification: bool = True
+    ) -> None:
         self._work = work
+        self._requires_identification = requires_identification
         self._clock = clock
         self._visits = Listing[Visit, DayAndId](
             page_tokens, "ListMedicalVisits", BY_DAY, lambda visit: (visit.visit_date, visit.id)
         )
 
     async def record(self, caller: Caller, new: NewVisit) -> Visit:
-        """Records a visit to the caller. Raises ValidationFailed for a future date, NotFound for the patient."""
+        """Records a visit to the caller.
+
+        Raises ValidationFailed for a future date, NotFound and PatientNotIdentified for the patient.
+        """
         check_past_date(new.visit_date, "visitDate", self._clock.today())
         async with self._work.begin() as tx:
-            visit = await tx[VisitRepository].insert(caller.user_id, new)
+            only_identified = self._requires_identification
+            visit = await tx[VisitRepository].insert(caller.user_id, new, only_identified=only_identified)
             await tx[AuditWriter].record(AuditEvent.VISIT_CREATED, Subject("visit", visit.id, (visit.patient_id,)))
         return visit
 

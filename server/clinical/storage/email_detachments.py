@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Interval, Text, Uuid, bindparam, text
 
-from server.clinical.entities import EmailDetachReason
+from server.clinical.patient_entities import EmailDetachReason
 from server.db.connection import Connection
 from server.db.identifiers import new_id
 

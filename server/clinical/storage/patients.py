@@ -5,14 +5,21 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Text, Uuid, any_, bindparam, cast, func, select, update
+from sqlalchemy import Select, Text, Uuid, any_, bindparam, case, cast, func, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
 
 from server import name_search, search_keys
 from server.audit.events import AuditEvent
 from server.audit.storage.audit_writer import audit_params, audited_page, audited_row
-from server.auth.storage.tables import users
-from server.clinical.entities import EmailDetachment, EmailDetachReason, Patient, PatientEmailStatus, PatientSummary
+from server.auth.storage.tables import user_named_at, users
+from server.clinical.entities import Patient, PatientEmailStatus, PatientSummary
+from server.clinical.patient_entities import (
+    EmailDetachment,
+    EmailDetachReason,
+    Identification,
+    IdentificationDocument,
+    PatientAssurance,
+)
 from server.clinical.storage.email_detachment_tables import email_detachments
 from server.clinical.storage.tables import email_status, patients
 from server.db.connection import Connection, Row
@@ -25,6 +32,7 @@ _column = patients.c
 _words = func.array_to_tsvector(bindparam("words", type_=ARRAY(Text)))
 
 _requester = users.alias("requester")
+_identifier = user_named_at(_column.identified_by, _column.identified_at, "identifier")
 _READ: Select[Any] = select(
     *patients.c,
     func.coalesce(users.c.email, "").label("email"),
@@ -35,6 +43,7 @@ _READ: Select[Any] = select(
     email_detachments.c.requested_at,
     email_detachments.c.expires_at.label("request_expires_at"),
     _requester.c.full_name.label("requester_name"),
+    _identifier.c.full_name.label("identifier_name"),
 ).select_from(
     patients.outerjoin(users, users.c.id == _column.user_id)
     .outerjoin(
@@ -44,6 +53,7 @@ _READ: Select[Any] = select(
         & (email_detachments.c.expires_at > func.now()),
     )
     .outerjoin(_requester, _requester.c.id == email_detachments.c.requested_by)
+    .outerjoin(_identifier, true())
 )
 _BY_ID = _READ.where(_column.id == bindparam("id"))
 _BY_USER = _READ.where(_column.user_id == bindparam("user_id"))
@@ -54,9 +64,10 @@ _READ_BY_USER = audited_row(_BY_USER, "patient", patient_id="id")
 _LOCK_BY_ID = _BY_ID.with_for_update(of=patients, key_share=True)
 _LOCK_BY_USER = _BY_USER.with_for_update(of=patients, key_share=True)
 
+_staff = bindparam("staff_id", type_=Uuid)
 _INSERT = (
     insert(patients)
-    .values(name_words=_words)
+    .values(name_words=_words, identified_by=_staff, identified_at=case((_staff.is_not(None), func.now())))
     .on_conflict_do_nothing(index_elements=[_column.reference_number])
     .returning(_column.id)
 )
@@ -66,6 +77,21 @@ _SAVE = (
     .values(name_words=_words, version=_column.version + 1, updated_at=func.now(), changed_by=bindparam("author_id"))
     .returning(_column.id)
 )
+_IDENTIFY = (
+    update(patients)
+    .where(_column.id == bindparam("identified_id"))
+    .values(
+        identified_at=func.now(),
+        identified_by=_staff,
+        identified_document=bindparam("document", type_=Text),
+        identification_note=bindparam("note", type_=Text),
+    )
+)
+_END_IDENTIFICATION = (
+    update(patients)
+    .where(_column.id == bindparam("self_asserted_id"))
+    .values(identified_at=None, identified_by=None, identified_document=None, identification_note="")
+)
 _RENAME_ACCOUNT = (
     update(users)
     .where(users.c.id == bindparam("account_id"))
@@ -74,9 +100,10 @@ _RENAME_ACCOUNT = (
 
 _cursor_row = patients.alias("cursor_row")
 _LIST = KeysetQuery(
-    select(_column.id, _column.reference_number, _column.full_name, _column.date_of_birth),
+    select(_column.id, _column.reference_number, _column.full_name, _column.date_of_birth, _column.identified_at),
     patients,
     conditions={
+        "identified": _column.identified_at.is_not(None),
         "reference_number": _column.reference_number == bindparam("reference_number"),
         "email": _column.user_id == select(users.c.id).where(users.c.email == bindparam("email")).scalar_subquery(),
         "name_query": _column.name_words.bool_op("@@")(cast(bindparam("name_query", type_=Text), TSQUERY)),
@@ -134,11 +161,12 @@ class PatientRepository:
         return await self._read_one(_LOCK_BY_USER, user_id=user_id)
 
     async def page(
-        self, search: Mapping[str, str | None], after: UUID | None, size: int
+        self, search: Mapping[str, object], after: UUID | None, size: int
     ) -> tuple[tuple[PatientSummary, ...], int]:
         """Returns up to `size` + 1 patients by name, after the one with the id `after`, and how many the search finds.
 
-        search: at most one of `reference_number`, `email` and `name_query` (`search_keys.query`). The read is audited.
+        search: at most one of `reference_number`, `email` and `name_query` (`search_keys.query`), and `identified`, if
+        only identified patients are listed. The read is audited.
         """
         cursor = {} if after is None else {"after_id": after}
         record = audit_params(AuditEvent.PATIENTS_LISTED)
@@ -146,13 +174,26 @@ class PatientRepository:
         return tuple(_summary(row) for row in rows), found
 
     async def insert(
-        self, user_id: UUID | None, reference_number: str, full_name: str, phone: str, details: PatientDetails
+        self,
+        user_id: UUID | None,
+        reference_number: str,
+        full_name: str,
+        phone: str,
+        details: PatientDetails,
+        *,
+        identified_by: UUID | None = None,
+        document: IdentificationDocument | None = None,
     ) -> PatientRecord | None:
-        """Stores a new record; returns None and stores nothing if the reference number is taken."""
+        """Stores a new record; returns None and stores nothing if the reference number is taken.
+
+        identified_by: the member of staff who identified the person; None for a self-asserted record.
+        """
         values = {
             "id": new_id(),
             "user_id": user_id,
             "reference_number": reference_number,
+            "staff_id": identified_by,
+            "identified_document": document,
             **_found_by(full_name, phone, details.date_of_birth),
             **_details(details),
         }
@@ -179,6 +220,17 @@ class PatientRepository:
             await self._connection.execute(_RENAME_ACCOUNT, account | {"words": words})
         return await self.get(patient.id)
 
+    async def identify(self, patient_id: UUID, staff_id: UUID, document: IdentificationDocument, note: str) -> Patient:
+        """Stores that a member of staff identified the person of a locked record; returns it as stored."""
+        values = {"identified_id": patient_id, "staff_id": staff_id, "document": document, "note": note}
+        await self._connection.execute(_IDENTIFY, values)
+        return await self.get(patient_id)
+
+    async def end_identification(self, patient_id: UUID) -> Patient:
+        """Makes a locked record self-asserted; returns it as stored."""
+        await self._connection.execute(_END_IDENTIFICATION, {"self_asserted_id": patient_id})
+        return await self.get(patient_id)
+
     async def _read_one(self, statement: Select[Any], **values: object) -> Patient:
         row = await self._connection.first(statement, values)
         if row is None:
@@ -200,7 +252,14 @@ def _details(source: PatientDetails | Patient) -> dict[str, object]:
 
 
 def _summary(row: Row) -> PatientSummary:
-    return PatientSummary(row["id"], row["reference_number"], row["full_name"], row["date_of_birth"])
+    identified = row["identified_at"] is not None
+    return PatientSummary(
+        row["id"],
+        row["reference_number"],
+        row["full_name"],
+        row["date_of_birth"],
+        PatientAssurance.IDENTIFIED if identified else PatientAssurance.SELF_ASSERTED,
+    )
 
 
 def _patient(row: Row) -> Patient:
@@ -228,6 +287,17 @@ def _patient(row: Row) -> Patient:
         email_confirmed_at=row["email_confirmed_at"],
         full_emails=row["full_emails"],
         detachment=None if row["requested_by"] is None else _detachment(row),
+        identification=None if row["identified_at"] is None else _identification(row),
+    )
+
+
+def _identification(row: Row) -> Identification:
+    document = row["identified_document"]
+    return Identification(
+        None if document is None else IdentificationDocument(document),
+        row["identifier_name"] or "",
+        row["identified_at"],
+        row["identification_note"],
     )
 
 

@@ -94,6 +94,7 @@ select_prescription: Select[Any] = select(
     func.now().label("as_of"),
     prescriptions.c.suspended_at,
     prescriber_inactive.label("prescriber_inactive"),
+    patients.c.identified_at.is_not(None).label("patient_identified"),
 ).select_from(
     prescriptions.join(patients, patients.c.id == prescriptions.c.patient_id)
     .outerjoin(_account, _account.c.id == patients.c.user_id)

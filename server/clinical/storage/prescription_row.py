@@ -53,6 +53,7 @@ def prescription_of(row: Row) -> Prescription:
         as_of=row["as_of"],
         suspended_at=row["suspended_at"],
         prescriber_inactive=row["prescriber_inactive"],
+        patient_identified=row["patient_identified"],
     )
 
 

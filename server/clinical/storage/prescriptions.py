@@ -94,7 +94,11 @@ _OPEN_BY_IDS = select_prescription.where(
 _PATIENT_ID = select(patients.c.id).where(patients.c.reference_number == bindparam("reference"))
 
 _SUBJECT = (
-    select(patients.c.id, visits.c.id.label("visit_id"))
+    select(
+        patients.c.id,
+        visits.c.id.label("visit_id"),
+        patients.c.identified_at.is_not(None).label("identified"),
+    )
     .select_from(
         patients.outerjoin(
             visits,
@@ -230,14 +234,18 @@ class PrescriptionRepository:
             raise NotFound("patient")
         return patient_id, (), False
 
-    async def check_subject(self, patient_id: UUID, visit_id: UUID | None, doctor_id: UUID) -> None:
-        """Raises NotFound("patient"), or NotFound("visit") for a visit not of this patient with this doctor."""
+    async def check_subject(self, patient_id: UUID, visit_id: UUID | None, doctor_id: UUID) -> bool:
+        """Returns whether a member of staff has identified the patient.
+
+        Raises NotFound("patient"), or NotFound("visit") for a visit not of this patient with this doctor.
+        """
         values = {"patient_id": patient_id, "visit_id": visit_id, "doctor_id": doctor_id}
         row = await self._connection.first(_SUBJECT, values)
         if row is None:
             raise NotFound("patient")
         if row["visit_id"] != visit_id:
             raise NotFound("visit")
+        return bool(row["identified"])
 
     async def insert(
         self, prescription_id: UUID, number: str, doctor_id: UUID, new: NewPrescription, valid: timedelta

@@ -58,9 +58,23 @@ patients = Table(
     timestamp_column("updated_at", now=True),
     Column("changed_by", Uuid, ForeignKey("users.id")),
     Column("full_emails", Boolean, nullable=False, server_default=text("false")),
+    timestamp_column("identified_at", nullable=True),
+    Column("identified_by", Uuid, ForeignKey("users.id")),
+    Column("identified_document", Text),
+    text_column("identification_note"),
     CheckConstraint("gender IN ('female', 'male', 'other')", name="gender"),
     CheckConstraint("blood_type IN ('', 'A+', 'A-', 'B+', 'B-', 'AB+', 'AB-', 'O+', 'O-')", name="blood_type"),
     CheckConstraint("version > 0", name="version"),
+    CheckConstraint(
+        "identified_document IN ('identity_card', 'passport', 'driving_licence', 'residence_permit', 'insurance_card',"
+        " 'birth_certificate', 'personally_known', 'other', 'earlier_record')",
+        name="identified_document",
+    ),
+    CheckConstraint(
+        "identified_at IS NOT NULL"
+        " OR identified_by IS NULL AND identified_document IS NULL AND identification_note = ''",
+        name="identified",
+    ),
     Index("ix_patients_name_words", "name_words", postgresql_using="gin"),
     Index("ix_patients_sort_name_id", "sort_name", "id"),
 )
@@ -68,6 +82,8 @@ patients = Table(
 
 changed_by: the author that an update passes to the trigger of `record_versions`, which does not store it here.
 full_emails: the patient asked for complete emails, with diagnosis and medicines.
+identified_at: when a member of staff (`identified_by`) identified the person; NULL for a self-asserted record.
+identified_document: NULL if none was stated.
 """
 
 record_versions = Table(

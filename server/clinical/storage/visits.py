@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Date, Select, Text, Uuid, bindparam, func, select, true
+from sqlalchemy import Boolean, Date, Select, Text, Uuid, bindparam, func, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from server.audit.events import AuditEvent
@@ -17,7 +17,7 @@ from server.date_range import Period
 from server.db.connection import Connection, Row
 from server.db.identifiers import new_id
 from server.db.keyset_query import KeysetQuery
-from server.errors import NotFound
+from server.errors import NotFound, PatientNotIdentified
 
 _column = visits.c
 
@@ -52,8 +52,12 @@ _INSERT = insert(visits).from_select(
         *(bindparam(name, type_=_column[name].type) for name in (*_GIVEN, *_MEASURED)),
     )
     .select_from(patients.join(users, users.c.id == bindparam("doctor_id")))
-    .where(patients.c.id == bindparam("patient_id")),
+    .where(
+        patients.c.id == bindparam("patient_id"),
+        or_(patients.c.identified_at.is_not(None), bindparam("accepts_anyone", type_=Boolean)),
+    ),
 )
+_EXISTS = select(patients.c.id).where(patients.c.id == bindparam("patient_id"))
 
 _LIST = KeysetQuery(
     select_visit,
@@ -76,8 +80,11 @@ class VisitRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def insert(self, doctor_id: UUID, new: NewVisit) -> Visit:
-        """Stores a visit and returns it. Raises NotFound("patient")."""
+    async def insert(self, doctor_id: UUID, new: NewVisit, *, only_identified: bool) -> Visit:
+        """Stores a visit and returns it.
+
+        Raises NotFound("patient"), and PatientNotIdentified for a self-asserted record if `only_identified`.
+        """
         visit_id = new_id()
         measured = astuple(new.vital_signs or _NOTHING)
         values = {
@@ -85,13 +92,15 @@ class VisitRepository:
             "patient_id": new.patient_id,
             "doctor_id": doctor_id,
             "hospital_name": new.hospital_name,
+            "accepts_anyone": not only_identified,
             **{name: getattr(new, name) for name in _GIVEN},
             **dict(zip(_MEASURED, measured, strict=True)),
         }
         await self._connection.execute(_INSERT, values)
         row = await self._connection.first(_BY_ID, {"id": visit_id})
         if row is None:
-            raise NotFound("patient")
+            exists = await self._connection.first(_EXISTS, {"patient_id": new.patient_id}) is not None
+            raise PatientNotIdentified() if exists else NotFound("patient")
         return visit_of(row)
 
     async def page_of_doctor(

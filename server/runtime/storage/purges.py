@@ -78,6 +78,9 @@ PURGES: Final[Mapping[str, str]] = {
             ORDER BY created_at LIMIT {at_once} FOR UPDATE SKIP LOCKED
         )
         """,
+    "unconfirmed accounts": """
+        SELECT delete_unconfirmed_accounts(interval '{unconfirmed} s', {at_once})
+        """,
     "finished emails": """
         DELETE FROM emails WHERE id IN (
             SELECT id FROM emails
@@ -108,11 +111,14 @@ class PurgeRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def purge(self, name: str, keep_mails: timedelta) -> int:
-        """Deletes up to AT_ONCE rows and returns how many. keep_mails: how long finished emails are kept.
+    async def purge(self, name: str, keep_mails: timedelta, unconfirmed: timedelta) -> int:
+        """Deletes up to AT_ONCE rows and returns how many.
+
+        keep_mails: how long finished emails are kept. unconfirmed: how long accounts may wait for their confirmation.
 
         Numbers are written into the SQL: PostgreSQL plans a statement before it knows parameters, and would expect a
         third of a table to be old enough.
         """
-        sql = PURGES[name].format(at_once=AT_ONCE, keep_mails=int(keep_mails.total_seconds()))
+        kept = {"keep_mails": int(keep_mails.total_seconds()), "unconfirmed": int(unconfirmed.total_seconds())}
+        sql = PURGES[name].format(at_once=AT_ONCE, **kept)
         return await self._connection.execute(text(sql), _SHARED)

@@ -12,6 +12,7 @@ from medconnect_client.models._history import (
     PatientHistoryEntry,
     RecordVersion,
 )
+from medconnect_client.models._identity import IdentificationDocument, PatientAssurance, PatientIdentification
 from medconnect_client.models._limits import (
     RateLimit,
     RateLimitBucket,
@@ -110,6 +111,7 @@ __all__ = [
     "FoundPrescriptions",
     "Gender",
     "HistoryEntry",
+    "IdentificationDocument",
     "JsonWebKey",
     "LogEntry",
     "MedicalVisit",
@@ -121,9 +123,11 @@ __all__ = [
     "NewVisit",
     "OpenSession",
     "Patient",
+    "PatientAssurance",
     "PatientChanges",
     "PatientEmailStatus",
     "PatientHistoryEntry",
+    "PatientIdentification",
     "PatientPrescription",
     "PatientProfile",
     "PatientRecord",

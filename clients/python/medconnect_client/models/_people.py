@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from medconnect_client.models._identity import IdentificationDocument, PatientAssurance, PatientIdentification
+
 
 class Role(StrEnum):
     """The role of an account."""
@@ -150,6 +152,7 @@ class PatientSummary:
     reference_number: str
     full_name: str
     date_of_birth: date | None
+    assurance: PatientAssurance
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,10 @@ class _PatientRecord:
     """Grows by one with each change."""
     created_at: datetime
     updated_at: datetime
+    assurance: PatientAssurance
+    """Whether a member of staff has identified the person."""
+    identification: PatientIdentification | None
+    """None for a self-asserted record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +237,7 @@ class Patient(_PatientRecord):
     """None until the owner has confirmed the address: emails to it contain no health data."""
     email_detachment: EmailDetachment | None
     """None if no doctor has requested to detach the address."""
+    identification_note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +250,8 @@ class NewPatient(_PatientDetails):
     email: str | None = None
     """None: the patient gets no account and no emails."""
     existing_conditions: tuple[str, ...] = ()
+    document: IdentificationDocument | None = None
+    """The evidence by which the doctor identified the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

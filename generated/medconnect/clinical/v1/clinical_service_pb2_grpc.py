@@ -5,6 +5,7 @@ import warnings
 
 from medconnect.clinical.v1 import access_log_pb2 as medconnect_dot_clinical_dot_v1_dot_access__log__pb2
 from medconnect.clinical.v1 import history_pb2 as medconnect_dot_clinical_dot_v1_dot_history__pb2
+from medconnect.clinical.v1 import patient_identity_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2
 from medconnect.clinical.v1 import patient_pb2 as medconnect_dot_clinical_dot_v1_dot_patient__pb2
 from medconnect.clinical.v1 import prescription_pb2 as medconnect_dot_clinical_dot_v1_dot_prescription__pb2
 from medconnect.clinical.v1 import profile_pb2 as medconnect_dot_clinical_dot_v1_dot_profile__pb2
@@ -61,6 +62,11 @@ class ClinicalServiceStub:
                 '/medconnect.clinical.v1.ClinicalService/UpdatePatient',
                 request_serializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientRequest.SerializeToString,
                 response_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientResponse.FromString,
+                _registered_method=True)
+        self.IdentifyPatient = channel.unary_unary(
+                '/medconnect.clinical.v1.ClinicalService/IdentifyPatient',
+                request_serializer=medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientRequest.SerializeToString,
+                response_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientResponse.FromString,
                 _registered_method=True)
         self.CreatePrescription = channel.unary_unary(
                 '/medconnect.clinical.v1.ClinicalService/CreatePrescription',
@@ -169,16 +175,17 @@ class ClinicalServiceServicer:
     """
 
     def ListPatients(self, request, context):
-        """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Errors:
-        PAGE_TOKEN_INVALID.
+        """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Where patients
+        must be identified (`PATIENT_IDENTIFICATION`), self-asserted records are found only by their complete reference
+        number. Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreatePatient(self, request, context):
-        """Creates a patient record. With an email address it also creates an account, as BindPatientEmail does. Errors:
-        VALIDATION_FAILED, EMAIL_TAKEN.
+        """Creates a record of a person whom the caller has identified. With an email address it also creates an account, as
+        BindPatientEmail does. Errors: VALIDATION_FAILED, EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -200,9 +207,17 @@ class ClinicalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IdentifyPatient(self, request, context):
+        """Identifies the person of a record: the caller compared them and the record's name and date of birth with a document.
+        A later identification replaces an earlier one. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreatePrescription(self, request, context):
         """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
-        visit that is not this patient's with this doctor), VALIDATION_FAILED.
+        visit that is not this patient's with this doctor), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -232,7 +247,7 @@ class ClinicalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateMedicalVisit(self, request, context):
-        """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED.
+        """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -342,8 +357,8 @@ class ClinicalServiceServicer:
 
     def SendPrescriptionEmail(self, request, context):
         """Emails a prescription to its patient again. If the current QR code expires in less than 24 h, a new one is issued
-        first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, RECIPIENT_DEACTIVATED, EMAIL_LIMIT_EXCEEDED,
-        PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PATIENT_NOT_IDENTIFIED, RECIPIENT_DEACTIVATED,
+        EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -379,6 +394,11 @@ def add_ClinicalServiceServicer_to_server(servicer, server):
                     servicer.UpdatePatient,
                     request_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientRequest.FromString,
                     response_serializer=medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientResponse.SerializeToString,
+            ),
+            'IdentifyPatient': grpc.unary_unary_rpc_method_handler(
+                    servicer.IdentifyPatient,
+                    request_deserializer=medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientRequest.FromString,
+                    response_serializer=medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientResponse.SerializeToString,
             ),
             'CreatePrescription': grpc.unary_unary_rpc_method_handler(
                     servicer.CreatePrescription,
@@ -590,6 +610,33 @@ class ClinicalService:
             '/medconnect.clinical.v1.ClinicalService/UpdatePatient',
             medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientRequest.SerializeToString,
             medconnect_dot_clinical_dot_v1_dot_patient__pb2.UpdatePatientResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IdentifyPatient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/medconnect.clinical.v1.ClinicalService/IdentifyPatient',
+            medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientRequest.SerializeToString,
+            medconnect_dot_clinical_dot_v1_dot_patient__identity__pb2.IdentifyPatientResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from medconnect.clinical.v1 import access_log_pb2 as _access_log_pb2
 from medconnect.clinical.v1 import history_pb2 as _history_pb2
+from medconnect.clinical.v1 import patient_identity_pb2 as _patient_identity_pb2
 from medconnect.clinical.v1 import patient_pb2 as _patient_pb2
 from medconnect.clinical.v1 import prescription_pb2 as _prescription_pb2
 from medconnect.clinical.v1 import profile_pb2 as _profile_pb2
@@ -26,6 +27,24 @@ from medconnect.clinical.v1.history_pb2 import HistoryEntry as HistoryEntry
 from medconnect.clinical.v1.history_pb2 import PatientHistoryEntry as PatientHistoryEntry
 from medconnect.clinical.v1.history_pb2 import RequestHistoryAccessRequest as RequestHistoryAccessRequest
 from medconnect.clinical.v1.history_pb2 import RequestHistoryAccessResponse as RequestHistoryAccessResponse
+from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_BIRTH_CERTIFICATE as IDENTIFICATION_DOCUMENT_BIRTH_CERTIFICATE
+from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_DRIVING_LICENCE as IDENTIFICATION_DOCUMENT_DRIVING_LICENCE
+from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_EARLIER_RECORD as IDENTIFICATION_DOCUMENT_EARLIER_RECORD
+from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_IDENTITY_CARD as IDENTIFICATION_DOCUMENT_IDENTITY_CARD
+from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_INSURANCE_CARD as IDENTIFICATION_DOCUMENT_INSURANCE_CARD
+from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_OTHER as IDENTIFICATION_DOCUMENT_OTHER
+from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_PASSPORT as IDENTIFICATION_DOCUMENT_PASSPORT
+from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_PERSONALLY_KNOWN as IDENTIFICATION_DOCUMENT_PERSONALLY_KNOWN
+from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_RESIDENCE_PERMIT as IDENTIFICATION_DOCUMENT_RESIDENCE_PERMIT
+from medconnect.clinical.v1.identification_pb2 import IDENTIFICATION_DOCUMENT_UNSPECIFIED as IDENTIFICATION_DOCUMENT_UNSPECIFIED
+from medconnect.clinical.v1.identification_pb2 import IdentificationDocument as IdentificationDocument
+from medconnect.clinical.v1.identification_pb2 import PATIENT_ASSURANCE_IDENTIFIED as PATIENT_ASSURANCE_IDENTIFIED
+from medconnect.clinical.v1.identification_pb2 import PATIENT_ASSURANCE_SELF_ASSERTED as PATIENT_ASSURANCE_SELF_ASSERTED
+from medconnect.clinical.v1.identification_pb2 import PATIENT_ASSURANCE_UNSPECIFIED as PATIENT_ASSURANCE_UNSPECIFIED
+from medconnect.clinical.v1.identification_pb2 import PatientAssurance as PatientAssurance
+from medconnect.clinical.v1.identification_pb2 import PatientIdentification as PatientIdentification
+from medconnect.clinical.v1.patient_identity_pb2 import IdentifyPatientRequest as IdentifyPatientRequest
+from medconnect.clinical.v1.patient_identity_pb2 import IdentifyPatientResponse as IdentifyPatientResponse
 from medconnect.clinical.v1.patient_pb2 import CreatePatientRequest as CreatePatientRequest
 from medconnect.clinical.v1.patient_pb2 import CreatePatientResponse as CreatePatientResponse
 from medconnect.clinical.v1.patient_pb2 import GENDER_FEMALE as GENDER_FEMALE
@@ -128,12 +147,13 @@ class ClinicalServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ClinicalServiceAsyncStub: ...
     ListPatients: _grpc.UnaryUnaryMultiCallable[_patient_pb2.ListPatientsRequest, _patient_pb2.ListPatientsResponse]
-    """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Errors:
-    PAGE_TOKEN_INVALID.
+    """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Where patients
+    must be identified (`PATIENT_IDENTIFICATION`), self-asserted records are found only by their complete reference
+    number. Errors: PAGE_TOKEN_INVALID.
     """
     CreatePatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.CreatePatientRequest, _patient_pb2.CreatePatientResponse]
-    """Creates a patient record. With an email address it also creates an account, as BindPatientEmail does. Errors:
-    VALIDATION_FAILED, EMAIL_TAKEN.
+    """Creates a record of a person whom the caller has identified. With an email address it also creates an account, as
+    BindPatientEmail does. Errors: VALIDATION_FAILED, EMAIL_TAKEN.
     """
     GetPatient: _grpc.UnaryUnaryMultiCallable[_patient_pb2.GetPatientRequest, _patient_pb2.GetPatientResponse]
     """Gets a complete patient record. Errors: RESOURCE_NOT_FOUND."""
@@ -142,9 +162,13 @@ class ClinicalServiceStub:
     or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_BINDING_REQUIRED for another
     email address than the record's.
     """
+    IdentifyPatient: _grpc.UnaryUnaryMultiCallable[_patient_identity_pb2.IdentifyPatientRequest, _patient_identity_pb2.IdentifyPatientResponse]
+    """Identifies the person of a record: the caller compared them and the record's name and date of birth with a document.
+    A later identification replaces an earlier one. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED.
+    """
     CreatePrescription: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.CreatePrescriptionRequest, _prescription_pb2.CreatePrescriptionResponse]
     """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
-    visit that is not this patient's with this doctor), VALIDATION_FAILED.
+    visit that is not this patient's with this doctor), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED.
     """
     ListPrescriptions: _grpc.UnaryUnaryMultiCallable[_prescription_pb2.ListPrescriptionsRequest, _prescription_pb2.ListPrescriptionsResponse]
     """Lists the caller's own prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
@@ -156,7 +180,7 @@ class ClinicalServiceStub:
     PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     CreateMedicalVisit: _grpc.UnaryUnaryMultiCallable[_visit_pb2.CreateMedicalVisitRequest, _visit_pb2.CreateMedicalVisitResponse]
-    """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED."""
+    """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED."""
     ListMedicalVisits: _grpc.UnaryUnaryMultiCallable[_visit_pb2.ListMedicalVisitsRequest, _visit_pb2.ListMedicalVisitsResponse]
     """Lists the visits that the caller recorded, newest first. Errors: PAGE_TOKEN_INVALID."""
     GetProfile: _grpc.UnaryUnaryMultiCallable[_profile_pb2.GetProfileRequest, _profile_pb2.GetProfileResponse]
@@ -206,8 +230,8 @@ class ClinicalServiceStub:
     """
     SendPrescriptionEmail: _grpc.UnaryUnaryMultiCallable[_qr_code_pb2.SendPrescriptionEmailRequest, _qr_code_pb2.SendPrescriptionEmailResponse]
     """Emails a prescription to its patient again. If the current QR code expires in less than 24 h, a new one is issued
-    first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, RECIPIENT_DEACTIVATED, EMAIL_LIMIT_EXCEEDED,
-    PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PATIENT_NOT_IDENTIFIED, RECIPIENT_DEACTIVATED,
+    EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     ListAccessLog: _grpc.UnaryUnaryMultiCallable[_access_log_pb2.ListAccessLogRequest, _access_log_pb2.ListAccessLogResponse]
     """Lists the accesses to the calling patient's record, newest first. Reading this list is recorded too. Errors:
@@ -220,12 +244,13 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListPatients: _aio.UnaryUnaryMultiCallable[_patient_pb2.ListPatientsRequest, _patient_pb2.ListPatientsResponse]  # type: ignore[assignment]
-    """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Errors:
-    PAGE_TOKEN_INVALID.
+    """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Where patients
+    must be identified (`PATIENT_IDENTIFICATION`), self-asserted records are found only by their complete reference
+    number. Errors: PAGE_TOKEN_INVALID.
     """
     CreatePatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.CreatePatientRequest, _patient_pb2.CreatePatientResponse]  # type: ignore[assignment]
-    """Creates a patient record. With an email address it also creates an account, as BindPatientEmail does. Errors:
-    VALIDATION_FAILED, EMAIL_TAKEN.
+    """Creates a record of a person whom the caller has identified. With an email address it also creates an account, as
+    BindPatientEmail does. Errors: VALIDATION_FAILED, EMAIL_TAKEN.
     """
     GetPatient: _aio.UnaryUnaryMultiCallable[_patient_pb2.GetPatientRequest, _patient_pb2.GetPatientResponse]  # type: ignore[assignment]
     """Gets a complete patient record. Errors: RESOURCE_NOT_FOUND."""
@@ -234,9 +259,13 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     or a condition. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED, VERSION_CONFLICT, EMAIL_BINDING_REQUIRED for another
     email address than the record's.
     """
+    IdentifyPatient: _aio.UnaryUnaryMultiCallable[_patient_identity_pb2.IdentifyPatientRequest, _patient_identity_pb2.IdentifyPatientResponse]  # type: ignore[assignment]
+    """Identifies the person of a record: the caller compared them and the record's name and date of birth with a document.
+    A later identification replaces an earlier one. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED.
+    """
     CreatePrescription: _aio.UnaryUnaryMultiCallable[_prescription_pb2.CreatePrescriptionRequest, _prescription_pb2.CreatePrescriptionResponse]  # type: ignore[assignment]
     """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
-    visit that is not this patient's with this doctor), VALIDATION_FAILED.
+    visit that is not this patient's with this doctor), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED.
     """
     ListPrescriptions: _aio.UnaryUnaryMultiCallable[_prescription_pb2.ListPrescriptionsRequest, _prescription_pb2.ListPrescriptionsResponse]  # type: ignore[assignment]
     """Lists the caller's own prescriptions, newest first. Errors: PAGE_TOKEN_INVALID."""
@@ -248,7 +277,7 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     PRESCRIPTION_CLAIMED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     CreateMedicalVisit: _aio.UnaryUnaryMultiCallable[_visit_pb2.CreateMedicalVisitRequest, _visit_pb2.CreateMedicalVisitResponse]  # type: ignore[assignment]
-    """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED."""
+    """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED."""
     ListMedicalVisits: _aio.UnaryUnaryMultiCallable[_visit_pb2.ListMedicalVisitsRequest, _visit_pb2.ListMedicalVisitsResponse]  # type: ignore[assignment]
     """Lists the visits that the caller recorded, newest first. Errors: PAGE_TOKEN_INVALID."""
     GetProfile: _aio.UnaryUnaryMultiCallable[_profile_pb2.GetProfileRequest, _profile_pb2.GetProfileResponse]  # type: ignore[assignment]
@@ -298,8 +327,8 @@ class ClinicalServiceAsyncStub(ClinicalServiceStub):
     """
     SendPrescriptionEmail: _aio.UnaryUnaryMultiCallable[_qr_code_pb2.SendPrescriptionEmailRequest, _qr_code_pb2.SendPrescriptionEmailResponse]  # type: ignore[assignment]
     """Emails a prescription to its patient again. If the current QR code expires in less than 24 h, a new one is issued
-    first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, RECIPIENT_DEACTIVATED, EMAIL_LIMIT_EXCEEDED,
-    PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+    first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PATIENT_NOT_IDENTIFIED, RECIPIENT_DEACTIVATED,
+    EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
     """
     ListAccessLog: _aio.UnaryUnaryMultiCallable[_access_log_pb2.ListAccessLogRequest, _access_log_pb2.ListAccessLogResponse]  # type: ignore[assignment]
     """Lists the accesses to the calling patient's record, newest first. Reading this list is recorded too. Errors:
@@ -315,8 +344,9 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patient_pb2.ListPatientsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patient_pb2.ListPatientsResponse, _abc.Awaitable[_patient_pb2.ListPatientsResponse]]:
-        """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Errors:
-        PAGE_TOKEN_INVALID.
+        """Lists patients by name. Send a search by name or email address as POST, so that proxies do not log it. Where patients
+        must be identified (`PATIENT_IDENTIFICATION`), self-asserted records are found only by their complete reference
+        number. Errors: PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -325,8 +355,8 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patient_pb2.CreatePatientRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patient_pb2.CreatePatientResponse, _abc.Awaitable[_patient_pb2.CreatePatientResponse]]:
-        """Creates a patient record. With an email address it also creates an account, as BindPatientEmail does. Errors:
-        VALIDATION_FAILED, EMAIL_TAKEN.
+        """Creates a record of a person whom the caller has identified. With an email address it also creates an account, as
+        BindPatientEmail does. Errors: VALIDATION_FAILED, EMAIL_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -349,13 +379,23 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def IdentifyPatient(
+        self,
+        request: _patient_identity_pb2.IdentifyPatientRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_patient_identity_pb2.IdentifyPatientResponse, _abc.Awaitable[_patient_identity_pb2.IdentifyPatientResponse]]:
+        """Identifies the person of a record: the caller compared them and the record's name and date of birth with a document.
+        A later identification replaces an earlier one. Errors: RESOURCE_NOT_FOUND, VALIDATION_FAILED.
+        """
+
+    @_abc_1.abstractmethod
     def CreatePrescription(
         self,
         request: _prescription_pb2.CreatePrescriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_prescription_pb2.CreatePrescriptionResponse, _abc.Awaitable[_prescription_pb2.CreatePrescriptionResponse]]:
         """Creates a prescription and emails the patient its number and QR code. Errors: RESOURCE_NOT_FOUND (the patient, or a
-        visit that is not this patient's with this doctor), VALIDATION_FAILED.
+        visit that is not this patient's with this doctor), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED.
         """
 
     @_abc_1.abstractmethod
@@ -391,7 +431,7 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _visit_pb2.CreateMedicalVisitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_visit_pb2.CreateMedicalVisitResponse, _abc.Awaitable[_visit_pb2.CreateMedicalVisitResponse]]:
-        """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED."""
+        """Creates a record of a medical visit. Errors: RESOURCE_NOT_FOUND (patient), VALIDATION_FAILED, PATIENT_NOT_IDENTIFIED."""
 
     @_abc_1.abstractmethod
     def ListMedicalVisits(
@@ -525,8 +565,8 @@ class ClinicalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_qr_code_pb2.SendPrescriptionEmailResponse, _abc.Awaitable[_qr_code_pb2.SendPrescriptionEmailResponse]]:
         """Emails a prescription to its patient again. If the current QR code expires in less than 24 h, a new one is issued
-        first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, RECIPIENT_DEACTIVATED, EMAIL_LIMIT_EXCEEDED,
-        PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
+        first. Errors: RESOURCE_NOT_FOUND, PATIENT_HAS_NO_EMAIL, PATIENT_NOT_IDENTIFIED, RECIPIENT_DEACTIVATED,
+        EMAIL_LIMIT_EXCEEDED, PRESCRIPTION_DISPENSED, PRESCRIPTION_REJECTED, PRESCRIPTION_CANCELLED, PRESCRIPTION_EXPIRED.
         """
 
     @_abc_1.abstractmethod

@@ -53,7 +53,8 @@ class PatientEmailServiceServicer:
 
     def BindPatientEmail(self, request, context):
         """Binds an email address to a patient record that has none, and invites its owner. Emails contain no health data until
-        the owner confirms the address. Errors: RESOURCE_NOT_FOUND, EMAIL_TAKEN, PATIENT_HAS_EMAIL, STEP_UP_REQUIRED.
+        the owner confirms the address. Errors: RESOURCE_NOT_FOUND, EMAIL_TAKEN, PATIENT_HAS_EMAIL, PATIENT_NOT_IDENTIFIED,
+        STEP_UP_REQUIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,8 @@ class PatientEmailServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PatientEmailServiceAsyncStub: ...
     BindPatientEmail: _grpc.UnaryUnaryMultiCallable[_patient_email_pb2.BindPatientEmailRequest, _patient_email_pb2.BindPatientEmailResponse]
     """Binds an email address to a patient record that has none, and invites its owner. Emails contain no health data until
-    the owner confirms the address. Errors: RESOURCE_NOT_FOUND, EMAIL_TAKEN, PATIENT_HAS_EMAIL, STEP_UP_REQUIRED.
+    the owner confirms the address. Errors: RESOURCE_NOT_FOUND, EMAIL_TAKEN, PATIENT_HAS_EMAIL, PATIENT_NOT_IDENTIFIED,
+    STEP_UP_REQUIRED.
     """
     DetachPatientEmail: _grpc.UnaryUnaryMultiCallable[_patient_email_pb2.DetachPatientEmailRequest, _patient_email_pb2.DetachPatientEmailResponse]
     """Detaches an email address from a patient record and closes its account for good. For a confirmed address another
@@ -53,7 +54,8 @@ class PatientEmailServiceAsyncStub(PatientEmailServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     BindPatientEmail: _aio.UnaryUnaryMultiCallable[_patient_email_pb2.BindPatientEmailRequest, _patient_email_pb2.BindPatientEmailResponse]  # type: ignore[assignment]
     """Binds an email address to a patient record that has none, and invites its owner. Emails contain no health data until
-    the owner confirms the address. Errors: RESOURCE_NOT_FOUND, EMAIL_TAKEN, PATIENT_HAS_EMAIL, STEP_UP_REQUIRED.
+    the owner confirms the address. Errors: RESOURCE_NOT_FOUND, EMAIL_TAKEN, PATIENT_HAS_EMAIL, PATIENT_NOT_IDENTIFIED,
+    STEP_UP_REQUIRED.
     """
     DetachPatientEmail: _aio.UnaryUnaryMultiCallable[_patient_email_pb2.DetachPatientEmailRequest, _patient_email_pb2.DetachPatientEmailResponse]  # type: ignore[assignment]
     """Detaches an email address from a patient record and closes its account for good. For a confirmed address another
@@ -70,7 +72,8 @@ class PatientEmailServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_patient_email_pb2.BindPatientEmailResponse, _abc.Awaitable[_patient_email_pb2.BindPatientEmailResponse]]:
         """Binds an email address to a patient record that has none, and invites its owner. Emails contain no health data until
-        the owner confirms the address. Errors: RESOURCE_NOT_FOUND, EMAIL_TAKEN, PATIENT_HAS_EMAIL, STEP_UP_REQUIRED.
+        the owner confirms the address. Errors: RESOURCE_NOT_FOUND, EMAIL_TAKEN, PATIENT_HAS_EMAIL, PATIENT_NOT_IDENTIFIED,
+        STEP_UP_REQUIRED.
         """
 
     @_abc_1.abstractmethod

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from medconnect.clinical.v1 import email_detachment_pb2 as _email_detachment_pb2
+from medconnect.clinical.v1 import identification_pb2 as _identification_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -104,6 +105,9 @@ class Patient(_message.Message):
     EMAIL_STATUS_FIELD_NUMBER: _builtins.int
     EMAIL_CONFIRMED_AT_FIELD_NUMBER: _builtins.int
     EMAIL_DETACHMENT_FIELD_NUMBER: _builtins.int
+    ASSURANCE_FIELD_NUMBER: _builtins.int
+    IDENTIFICATION_FIELD_NUMBER: _builtins.int
+    IDENTIFICATION_NOTE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The patient's id, a UUID."""
     reference_number: _builtins.str
@@ -138,6 +142,10 @@ class Patient(_message.Message):
     """
     email_status: Global___PatientEmailStatus.ValueType
     """The patient's reachability by email."""
+    assurance: _identification_pb2.PatientAssurance.ValueType
+    """Whether a member of staff has identified the person."""
+    identification_note: _builtins.str
+    """The remark of the identification; empty if there is none."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
@@ -164,6 +172,10 @@ class Patient(_message.Message):
     def email_detachment(self) -> _email_detachment_pb2.EmailDetachment:
         """An open request to detach the email address, which a second doctor must confirm; absent if there is none."""
 
+    @_builtins.property
+    def identification(self) -> _identification_pb2.PatientIdentification:
+        """The identification; absent for a self-asserted record."""
+
     def __init__(
         self,
         *,
@@ -188,10 +200,13 @@ class Patient(_message.Message):
         email_status: Global___PatientEmailStatus.ValueType = ...,
         email_confirmed_at: _timestamp_pb2.Timestamp | None = ...,
         email_detachment: _email_detachment_pb2.EmailDetachment | None = ...,
+        assurance: _identification_pb2.PatientAssurance.ValueType = ...,
+        identification: _identification_pb2.PatientIdentification | None = ...,
+        identification_note: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "created_at", b"created_at", "email_confirmed_at", b"email_confirmed_at", "email_detachment", b"email_detachment", "gender", b"gender", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "created_at", b"created_at", "email_confirmed_at", b"email_confirmed_at", "email_detachment", b"email_detachment", "gender", b"gender", "identification", b"identification", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "email_confirmed_at", b"email_confirmed_at", "email_detachment", b"email_detachment", "email_status", b"email_status", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "assurance", b"assurance", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "email_confirmed_at", b"email_confirmed_at", "email_detachment", b"email_detachment", "email_status", b"email_status", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "id", b"id", "identification", b"identification", "identification_note", b"identification_note", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
     _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015
@@ -209,6 +224,7 @@ class PatientSummary(_message.Message):
     REFERENCE_NUMBER_FIELD_NUMBER: _builtins.int
     FULL_NAME_FIELD_NUMBER: _builtins.int
     DATE_OF_BIRTH_FIELD_NUMBER: _builtins.int
+    ASSURANCE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The patient's id, a UUID."""
     reference_number: _builtins.str
@@ -217,6 +233,8 @@ class PatientSummary(_message.Message):
     """The patient's name."""
     date_of_birth: _builtins.str
     """The date of birth, `YYYY-MM-DD`; empty if not known."""
+    assurance: _identification_pb2.PatientAssurance.ValueType
+    """Whether a member of staff has identified the person."""
     def __init__(
         self,
         *,
@@ -224,10 +242,11 @@ class PatientSummary(_message.Message):
         reference_number: _builtins.str = ...,
         full_name: _builtins.str = ...,
         date_of_birth: _builtins.str = ...,
+        assurance: _identification_pb2.PatientAssurance.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["date_of_birth", b"date_of_birth", "full_name", b"full_name", "id", b"id", "reference_number", b"reference_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assurance", b"assurance", "date_of_birth", b"date_of_birth", "full_name", b"full_name", "id", b"id", "reference_number", b"reference_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -257,6 +276,8 @@ class PatientProfile(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     FULL_EMAILS_FIELD_NUMBER: _builtins.int
+    ASSURANCE_FIELD_NUMBER: _builtins.int
+    IDENTIFICATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The patient's id, a UUID."""
     reference_number: _builtins.str
@@ -287,6 +308,8 @@ class PatientProfile(_message.Message):
     """The record's version, which grows by one with each change."""
     full_emails: _builtins.bool
     """True if the patient asked for complete emails, with diagnosis and medicines."""
+    assurance: _identification_pb2.PatientAssurance.ValueType
+    """Whether a member of staff has identified the patient. Changing the date of birth ends an identification."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
@@ -298,6 +321,10 @@ class PatientProfile(_message.Message):
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """The time at which the record last changed."""
+
+    @_builtins.property
+    def identification(self) -> _identification_pb2.PatientIdentification:
+        """The identification; absent for a self-asserted record."""
 
     def __init__(
         self,
@@ -320,10 +347,12 @@ class PatientProfile(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         full_emails: _builtins.bool = ...,
+        assurance: _identification_pb2.PatientAssurance.ValueType = ...,
+        identification: _identification_pb2.PatientIdentification | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "created_at", b"created_at", "gender", b"gender", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "created_at", b"created_at", "gender", b"gender", "identification", b"identification", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "full_name", b"full_name", "gender", b"gender", "id", b"id", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gender", b"_gender", "address", b"address", "allergies", b"allergies", "assurance", b"assurance", "blood_type", b"blood_type", "created_at", b"created_at", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "full_emails", b"full_emails", "full_name", b"full_name", "gender", b"gender", "id", b"id", "identification", b"identification", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone", "reference_number", b"reference_number", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gender: _TypeAlias = _typing.Literal["gender"]  # noqa: Y015
     _WhichOneofArgType__gender: _TypeAlias = _typing.Literal["_gender", b"_gender"]  # noqa: Y015
@@ -430,6 +459,7 @@ class CreatePatientRequest(_message.Message):
     INSURANCE_NUMBER_FIELD_NUMBER: _builtins.int
     ALLERGIES_FIELD_NUMBER: _builtins.int
     EXISTING_CONDITIONS_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """The email address; if it is left out, no account is created and no email is sent. The address is bound to the
     record, and its owner is invited to confirm it.
@@ -454,6 +484,8 @@ class CreatePatientRequest(_message.Message):
     """The insurer's name."""
     insurance_number: _builtins.str
     """The insurance policy number."""
+    document: _identification_pb2.IdentificationDocument.ValueType
+    """The evidence by which the caller identified the person; the record is identified even if it is left out."""
     @_builtins.property
     def allergies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The patient's allergies; an empty list means that allergies are not recorded, not that there are none."""
@@ -478,15 +510,18 @@ class CreatePatientRequest(_message.Message):
         insurance_number: _builtins.str | None = ...,
         allergies: _abc.Iterable[_builtins.str] | None = ...,
         existing_conditions: _abc.Iterable[_builtins.str] | None = ...,
+        document: _identification_pb2.IdentificationDocument.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "address", b"address", "blood_type", b"blood_type", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_document", b"_document", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "address", b"address", "blood_type", b"blood_type", "document", b"document", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_blood_type", b"_blood_type", "_document", b"_document", "_email", b"_email", "_emergency_contact", b"_emergency_contact", "_emergency_phone", b"_emergency_phone", "_insurance_number", b"_insurance_number", "_insurance_provider", b"_insurance_provider", "_phone", b"_phone", "address", b"address", "allergies", b"allergies", "blood_type", b"blood_type", "date_of_birth", b"date_of_birth", "document", b"document", "email", b"email", "emergency_contact", b"emergency_contact", "emergency_phone", b"emergency_phone", "existing_conditions", b"existing_conditions", "full_name", b"full_name", "gender", b"gender", "insurance_number", b"insurance_number", "insurance_provider", b"insurance_provider", "phone", b"phone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
     _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
     _WhichOneofReturnType__blood_type: _TypeAlias = _typing.Literal["blood_type"]  # noqa: Y015
     _WhichOneofArgType__blood_type: _TypeAlias = _typing.Literal["_blood_type", b"_blood_type"]  # noqa: Y015
+    _WhichOneofReturnType__document: _TypeAlias = _typing.Literal["document"]  # noqa: Y015
+    _WhichOneofArgType__document: _TypeAlias = _typing.Literal["_document", b"_document"]  # noqa: Y015
     _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
     _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
     _WhichOneofReturnType__emergency_contact: _TypeAlias = _typing.Literal["emergency_contact"]  # noqa: Y015
@@ -503,6 +538,8 @@ class CreatePatientRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__address) -> _WhichOneofReturnType__address | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__blood_type) -> _WhichOneofReturnType__blood_type | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__document) -> _WhichOneofReturnType__document | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__email) -> _WhichOneofReturnType__email | None: ...
     @_typing.overload

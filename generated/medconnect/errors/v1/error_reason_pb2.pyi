@@ -166,6 +166,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The prescription is suspended, because its doctor's licence was withdrawn or the account stolen: it cannot be
     dispensed until another doctor of the hospital resumes it.
     """
+    ERROR_REASON_PATIENT_NOT_IDENTIFIED: _ErrorReason.ValueType  # 70
+    """The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons for which a call can fail."""
@@ -306,6 +308,8 @@ ERROR_REASON_PRESCRIPTION_SUSPENDED: ErrorReason.ValueType  # 62
 """The prescription is suspended, because its doctor's licence was withdrawn or the account stolen: it cannot be
 dispensed until another doctor of the hospital resumes it.
 """
+ERROR_REASON_PATIENT_NOT_IDENTIFIED: ErrorReason.ValueType  # 70
+"""The patient record is self-asserted: a member of staff must identify the person first, by IdentifyPatient."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -156,6 +156,8 @@ class _AuditEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditEvent
     """The patient, or an administrator of the pharmacy, ended a pharmacy's claim."""
     AUDIT_EVENT_PRESCRIPTION_RESUMED: _AuditEvent.ValueType  # 86
     """A doctor resumed a suspended prescription of another doctor."""
+    AUDIT_EVENT_PATIENT_IDENTIFIED: _AuditEvent.ValueType  # 95
+    """A member of staff identified the person of a patient record; `reason` is the kind of document."""
 
 class AuditEvent(_AuditEvent, metaclass=_AuditEventEnumTypeWrapper):
     """The event of an audit record. The record contains it with actor, address, time, object and outcome, and never a name
@@ -296,6 +298,8 @@ AUDIT_EVENT_CLAIM_ENDED: AuditEvent.ValueType  # 85
 """The patient, or an administrator of the pharmacy, ended a pharmacy's claim."""
 AUDIT_EVENT_PRESCRIPTION_RESUMED: AuditEvent.ValueType  # 86
 """A doctor resumed a suspended prescription of another doctor."""
+AUDIT_EVENT_PATIENT_IDENTIFIED: AuditEvent.ValueType  # 95
+"""A member of staff identified the person of a patient record; `reason` is the kind of document."""
 Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
 
 class _AuditOutcome:

@@ -1,5 +1,6 @@
 import { write } from "../../api.js";
 import { Form } from "../../form.js";
+import { DOCUMENTS } from "../../parts/identification.js";
 import { recordFields } from "../../parts/record.js";
 import { html } from "../../view.js";
 import { email, existingConditions, fullName } from "./fields.js";
@@ -15,6 +16,7 @@ export default function open(page) {
         ${email(form)}
         ${recordFields(form, {}, { demanded: true })}
         ${existingConditions(form)}
+        ${form.choice("document", "Identified by", DOCUMENTS, { optional: true, none: "Not stated", hint: "You confirm that this is the person whom the record names." })}
         ${form.button("Create record")}
       `)}
     </section>

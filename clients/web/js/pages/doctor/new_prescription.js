@@ -2,6 +2,7 @@ import { read, write } from "../../api.js";
 import { Form, withFieldNames } from "../../form.js";
 import { atQuantity } from "../../parts/quantity.js";
 import { html, label, nothing } from "../../view.js";
+import { identifyForm } from "./identify.js";
 import { MedicineLines } from "./medicine_lines.js";
 import { noEmailNotice, patientBanner, readPatient } from "./patient_banner.js";
 
@@ -10,7 +11,7 @@ const RECENT = 20;
 
 export default async function open(page) {
   const patientId = page.params.id;
-  const [patient, { visits }] = await Promise.all([
+  let [patient, { visits }] = await Promise.all([
     readPatient(page),
     read("/doctors/medical-visits", { patientId, pageSize: RECENT }, page.signal),
   ]);
@@ -20,9 +21,11 @@ export default async function open(page) {
     page.go(`/prescriptions/${prescription.id}`);
   });
   const lines = new MedicineLines(page, form);
+  const identify = identifyForm(page, patient, (identified) => { patient = identified; });
   page.show(() => html`
     ${patientBanner(patient)}
     ${noEmailNotice(patient.emailStatus)}
+    ${identify()}
     ${form.around(html`
       ${visitAndDiagnosis(form, visits, page.query.get("visit"))}
       ${lines.show()}

@@ -2,20 +2,22 @@ import { write } from "../../api.js";
 import { Form } from "../../form.js";
 import { visitRow } from "../../parts/visit.js";
 import { html, notice, today } from "../../view.js";
+import { identifyForm } from "./identify.js";
 import { patientBanner, readPatient } from "./patient_banner.js";
 
 const TYPES = [["consultation", "Consultation"], ["emergency", "Emergency"], ["follow_up", "Follow-up"]];
 
 export default async function open(page) {
-  const patient = await readPatient(page);
+  let patient = await readPatient(page);
   let visit = null;
+  const identify = identifyForm(page, patient, (identified) => { patient = identified; });
   const form = new Form(page, async (values) => {
     ({ visit } = await write("POST", "/doctors/medical-visits", { patientId: patient.id, ...values }));
     page.name("Visit");
     page.arrive();
     page.say("The visit was saved.");
   });
-  page.show(() => html`${patientBanner(patient)} ${visit ? saved(visit) : form.around(fields(form))}`);
+  page.show(() => html`${patientBanner(patient)} ${visit ? saved(visit) : html`${identify()} ${form.around(fields(form))}`}`);
 }
 
 function fields(form) {

@@ -1,8 +1,10 @@
 import { Listing } from "../../listing.js";
+import { identification } from "../../parts/identification.js";
 import { prescriptionRow } from "../../parts/prescription.js";
 import { allergies, conditions, record } from "../../parts/record.js";
 import { visitRow } from "../../parts/visit.js";
-import { html } from "../../view.js";
+import { html, nothing } from "../../view.js";
+import { identifyForm } from "./identify.js";
 import { noEmailNotice, readPatient, unconfirmedNotice } from "./patient_banner.js";
 
 /** How many of the latest entries are shown at first. */
@@ -12,10 +14,12 @@ export default async function open(page) {
   const narrowed = { patientId: page.params.id, pageSize: RECENT };
   const prescriptions = new Listing(page, "/doctors/prescriptions", "prescriptions", narrowed);
   const visits = new Listing(page, "/doctors/medical-visits", "visits", narrowed);
-  const [patient] = await Promise.all([readPatient(page), prescriptions.load(), visits.load()]);
+  let [patient] = await Promise.all([readPatient(page), prescriptions.load(), visits.load()]);
+  const identify = identifyForm(page, patient, (identified) => { patient = identified; });
   page.name(patient.fullName);
   page.show(() => html`
     ${recordCard(patient)}
+    ${identify()}
     ${actions(patient)}
     ${noEmailNotice(patient.emailStatus)}
     ${unconfirmedNotice(patient)}
@@ -36,6 +40,7 @@ function recordCard(patient) {
     ${allergies(patient.allergies)}
     ${conditions(patient.existingConditions)}
     ${record(patient)}
+    <p class="quiet">Identity: ${identification(patient)}${patient.identificationNote ? html`. ${patient.identificationNote}` : nothing}</p>
   </section>`;
 }
 

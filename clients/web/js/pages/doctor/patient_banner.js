@@ -16,6 +16,7 @@ export function patientBanner(patient) {
       <a href="#/patients/${patient.id}"><strong>${patient.fullName}</strong></a>
       <span>${patient.dateOfBirth ? html`born ${calendarDay(patient.dateOfBirth)}` : nothing}</span>
       <span class="number">${patient.referenceNumber}</span>
+      ${patient.assurance === "self_asserted" ? html`<strong>not identified</strong>` : nothing}
     </p>
     ${allergies(patient.allergies)}
     ${conditions(patient.existingConditions)}

@@ -1,5 +1,6 @@
 import { read, write } from "../../api.js";
 import { changes, Form } from "../../form.js";
+import { identification } from "../../parts/identification.js";
 import { allergies, record, RECORD_FIELDS, recordFields } from "../../parts/record.js";
 import { html, notice, nothing } from "../../view.js";
 
@@ -22,12 +23,19 @@ export default async function open(page) {
   });
   page.show(() => html`
     ${saved ? notice("good", "Your record was saved.") : nothing}
-    <section class="card">${allergies(patient.allergies)} ${record(patient)}</section>
+    ${patient.assurance === "self_asserted" ? unidentified(patient) : nothing}
+    <section class="card">${allergies(patient.allergies)} ${record(patient)}
+      <p class="quiet">Identity: ${identification(patient)}</p></section>
     <section class="card" aria-labelledby="change">
       <h2 id="change">Edit record</h2>
       ${form.around(html`${recordFields(form, patient, { own: true })} ${form.button("Save")}`)}
     </section>
     ${emailDetail(emails, patient)}`);
+}
+
+function unidentified({ referenceNumber }) {
+  return notice("busy", html`Your identity is not confirmed yet. At your next visit, show an identity document and the number
+    <span class="number">${referenceNumber}</span>.`);
 }
 
 const DETAILS = [["standard", "As your hospital sends them"], ["full", "Complete, with diagnosis and medicines"]];

@@ -1,0 +1,59 @@
+"""Entities of a patient record's identity: how its person was identified, and requests to detach its email address."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class EmailDetachReason(StrEnum):
+    """Why staff detach an email address from a record."""
+
+    WRONG_ADDRESS = "wrong_address"
+    MAILBOX_LOST = "mailbox_lost"
+    MAILBOX_SHARED = "mailbox_shared"
+    PATIENT_ASKED = "patient_asked"
+
+
+@dataclass(frozen=True, slots=True)
+class EmailDetachment:
+    """An open request to detach an email address, which a second doctor must confirm."""
+
+    reason: EmailDetachReason
+    requested_by: UUID
+    requester_name: str
+    requested_at: datetime
+    expires_at: datetime
+
+
+class PatientAssurance(StrEnum):
+    """Whether it is known that a record belongs to the person whom it names."""
+
+    SELF_ASSERTED = "self_asserted"
+    IDENTIFIED = "identified"
+
+
+class IdentificationDocument(StrEnum):
+    """The evidence by which a person was identified."""
+
+    IDENTITY_CARD = "identity_card"
+    PASSPORT = "passport"
+    DRIVING_LICENCE = "driving_licence"
+    RESIDENCE_PERMIT = "residence_permit"
+    INSURANCE_CARD = "insurance_card"
+    BIRTH_CERTIFICATE = "birth_certificate"
+    PERSONALLY_KNOWN = "personally_known"
+    OTHER = "other"
+    EARLIER_RECORD = "earlier_record"
+    """No evidence: the record is from before identifications were recorded, and staff made it or treated the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """The identification of a patient. document: None if the member of staff stated none."""
+
+    document: IdentificationDocument | None
+    identified_by: str
+    """The name of the member of staff at that time; empty for a record from before identifications were recorded."""
+    identified_at: datetime
+    note: str
