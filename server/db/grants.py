@@ -54,7 +54,7 @@ GRANTS: Final[Mapping[str, Mapping[str, Rights]]] = {
         ),
         "dispensed_lines": _rights(
             "id log_id item_id dispensed_before before_fraction quantity quantity_fraction unit_price currency "
-            "batch_number expiry_date"
+            "batch_number expiry_date product_code"
         ),
         "visits": _rights(
             "id patient_id doctor_id visit_date visit_type chief_complaint symptoms diagnosis treatment_notes "

@@ -92,6 +92,8 @@ class DispenseLine:
     """The batch's last day of use."""
     quantity_unit: QuantityUnit | None = None
     """The unit that the caller names; None for the unit that is prescribed."""
+    product_code: str = ""
+    """The code of the package, such as a GTIN; empty if not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +139,13 @@ class NewLine:
     id: UUID
     item_id: UUID
     dispensed_before: Decimal
-    """The quantity of the item that had been dispensed before."""
+    """The quantity of the item that had been dispensed before, also by other lines of the same dispense."""
     quantity: Decimal
     unit_price: Decimal
     currency: str
     batch_number: str
     expiry_date: date
+    product_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ class DispensedLine:
     expiry_date: date
     pharmacy_name: str
     dispensed_at: datetime
+    product_code: str = ""
 
     @property
     def total(self) -> Decimal:

@@ -60,13 +60,15 @@ def test_what_names_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "quantity"),
+    ("text", "quantities"),
     [
         *(
             ("", "20"),
             ("20", "20"),
             (" 3 ", "3"),
-            ("0", "0"),
+            ("0", ""),
+            ("5+15", "5 15"),
+            ("2,5 + 0.125", "2.5 0.125"),
             ("2,0", "2"),
             ("2.00", "2"),
             ("2,5", "2.5"),
@@ -75,16 +77,35 @@ def test_what_names_nothing(text: str) -> None:
         *(("2.125", "2.125"), ("0,125", "0.125"), ("\u200b7", "7")),
     ],
 )
-def test_quantity_with_point_or_comma_is_read(text: str, quantity: str) -> None:
-    assert entries.read_quantity(text, Decimal(20)) == Decimal(quantity)
+def test_quantity_with_point_or_comma_is_read(text: str, quantities: str) -> None:
+    assert entries.read_quantities(text, Decimal(20)) == tuple(map(Decimal, quantities.split()))
 
 
 @pytest.mark.parametrize(
-    "text", ["21", "20.001", "-1", "1,000", "1.000", "1,250", "2.0005", "20,", ",0", "1e1", "21,0", "all", CODE]
+    "text",
+    [
+        "21",
+        "5+16",
+        "5+",
+        "5+0",
+        "+5",
+        "20.001",
+        "-1",
+        "1,000",
+        "1.000",
+        "1,250",
+        "2.0005",
+        "20,",
+        ",0",
+        "1e1",
+        "21,0",
+        "all",
+        CODE,
+    ],
 )
 def test_quantity_out_of_range_or_ambiguous_is_refused(text: str) -> None:
     with pytest.raises(EntryWrong, match=r"Enter a number from 0 to 20, with at most three decimal places\."):
-        entries.read_quantity(text, Decimal(20))
+        entries.read_quantities(text, Decimal(20))
 
 
 @pytest.mark.parametrize(("text", "price"), [("12.50", "12.50"), ("12,5", "12.5"), ("0", "0"), ("1000000", "1000000")])
@@ -104,6 +125,8 @@ def test_prices_that_cannot_be(text: str) -> None:
         ("2031-12-31", date(2031, 12, 31)),
         ("02/2028", date(2028, 2, 29)),
         ("2.2027", date(2027, 2, 28)),
+        ("2028-01", date(2028, 1, 31)),
+        ("01/2028", date(2028, 1, 31)),
     ],
 )
 def test_days(text: str, day: date) -> None:
@@ -127,10 +150,19 @@ def test_a_line_of_a_script_comes_back_as_it_was_written() -> None:
     assert line == DispenseLine("item-2", 3, Decimal("0.85"), "B-1", date(2031, 12, 31))
     part = entries.read_line("1:2,5:0.85:B-1:12/2031", ITEMS)
     assert part == DispenseLine("item-1", None, Decimal("0.85"), "B-1", date(2031, 12, 31), Decimal("2.5"))
-    assert [entries.read_line(entries.written_line(one), ()) for one in (line, part)] == [line, part]
+    scanned = entries.read_line("1:2:0.85:(01)04012345678901(17)280100(10)A:1", ITEMS)
+    assert scanned == DispenseLine(
+        "item-1", 2, Decimal("0.85"), "A:1", date(2028, 1, 31), product_code="04012345678901"
+    )
+    coded = entries.read_line("1:2:0.85:A-1:01/2028:04012345678901", ITEMS)
+    lines = (line, part, coded)
+    assert [entries.read_line(entries.written_line(one), ()) for one in lines] == list(lines)
 
 
-@pytest.mark.parametrize("text", ["1:2:3", "3:1:1:B:12/2031", "0:1:1:B:12/2031", "1:0:1:B:12/2031", "1:x:1:B:12/2031"])
+@pytest.mark.parametrize(
+    "text",
+    ["1:2:3", "3:1:1:B:12/2031", "0:1:1:B:12/2031", "1:0:1:B:12/2031", "1:x:1:B:12/2031", "1:1:1:(01)04012345678901"],
+)
 def test_lines_that_cannot_be(text: str) -> None:
     with pytest.raises(EntryWrong):
         entries.read_line(text, ITEMS)

@@ -9,7 +9,7 @@ from tests.fixtures.cells import cells
 
 FACE = """
 AsyncClaim AsyncClient Claim Client Clock DispenseLine MedConnectError MemoryTokens Progress RetryPolicy Tls TokenStore
-Tokens errors models
+Tokens errors models packages
 """
 MODELS = """
 EmailDetachReason EmailDetachment IdentificationDocument PatientAssurance PatientIdentification

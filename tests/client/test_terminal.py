@@ -206,7 +206,9 @@ def _sign_in(screen: Screen, email: str) -> None:
 def _dispense(screen: Screen, answers: dict[str, tuple[str, ...]]) -> None:
     for medicine, typed in answers.items():
         screen.see(medicine)
-        for question, text in zip(("0: none): ", "Batch number: ", "MM/YYYY): ", "per unit: "), typed, strict=False):
+        for question, text in zip(
+            ("0: none): ", "scan the package): ", "MM/YYYY): ", "per unit: "), typed, strict=False
+        ):
             screen.see(question)
             screen.type(text)
 

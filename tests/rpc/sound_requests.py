@@ -197,7 +197,8 @@ def _visit(world: World) -> clinical.CreateMedicalVisitRequest:
 
 
 def _dispensings(world: World) -> tuple[Message, ...]:
-    exact = {"exact_quantity": "2.5", "quantity_unit": quantity_pb2.QUANTITY_UNIT_PIECE}
+    unit = quantity_pb2.QUANTITY_UNIT_PIECE
+    exact = {"exact_quantity": "2.5", "quantity_unit": unit, "product_code": "04012345678901"}
     return _dispensing(world, {"quantity": 10}), _dispensing(world, exact)
 
 

@@ -122,3 +122,33 @@ def test_unknown_number_in_a_clinical_write_is_refused(actors: Actors, patient: 
     reading = pharmacy.ListDispensingHistoryRequest()
     reading.MergeFromString(unknown)
     actors.pharmacy.ListDispensingHistory(reading, metadata=pharmacist.metadata)
+
+
+@pytest.mark.parametrize("expiry", ["01/2099", "2099-01", "2099-01-31", "1.2099"])
+def test_batches_are_dispensed_together_until_their_months_end(
+    actors: Actors, patient: Actor, pharmacist: Actor, expiry: str
+) -> None:
+    written = prescribe(actors, patient, exactQuantity="2.5").json()["data"]["prescription"]
+    item_id = written["items"][0]["id"]
+    both = [
+        {"itemId": item_id, **BATCH, "expiryDate": expiry, "exactQuantity": "1.5", "productCode": "04012345678901"},
+        {"itemId": item_id, **BATCH, "batchNumber": "B-2", "exactQuantity": "1"},
+    ]
+    actors.claim(written["id"], pharmacist)
+    path, headers = f"/pharmacy/dispense/{written['id']}", pharmacist.headers
+    more = [*both, {"itemId": item_id, **BATCH, "batchNumber": "B-3", "exactQuantity": "0.001"}]
+    refused = actors.http.post(path, headers=headers, json={"items": more}).json()["error"]
+    assert [detail["field"] for detail in refused["details"]] == ["items[2].quantity"]
+    assert actors.http.post(path, headers=headers, json={"items": both}).json()["data"]["totalAmount"] == "0.83"
+    receipt = actors.http.get(f"/pharmacy/dispensing-summary/{written['id']}", headers=headers).json()["data"]
+    shown = [(line["batchNumber"], line["expiryDate"], line["productCode"]) for line in receipt["lines"]]
+    assert shown == [("B-1", "2099-01-31", "04012345678901"), ("B-2", "2099-12-31", "")]
+
+
+@pytest.mark.parametrize("expiry", ["13/2099", "00/2099", "2099-02-30", "01/99", "2099", "01/2020"])
+def test_expiry_that_does_not_exist_or_has_passed_is_refused(
+    actors: Actors, patient: Actor, pharmacist: Actor, expiry: str
+) -> None:
+    written = prescribe(actors, patient, quantity=1).json()["data"]["prescription"]
+    refused = dispense(actors, pharmacist, written, quantity=1, expiryDate=expiry)
+    assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (400, "items[0].expiryDate")

@@ -179,7 +179,7 @@ def test_every_violation_of_every_line_is_named_at_once() -> None:
         dispensing.dispense(prescription, HOLDER, lines, TODAY)
     assert [violation.field for violation in refusal.value.violations] == [
         "items[0].quantity",
-        "items[1].itemId",
+        "items[1].quantity",
         "items[1].unitPrice",
         "items[2].quantity",
         "items[2].unitPrice",
@@ -187,6 +187,24 @@ def test_every_violation_of_every_line_is_named_at_once() -> None:
         "items[3].itemId",
         "items[3].expiryDate",
     ]
+
+
+def test_batches_of_an_item_together_give_at_most_what_is_open() -> None:
+    prescription = held(partly_dispensed(a_prescription()), HOLDER)
+    first, second = prescription.items
+    batches = [line(first, Decimal("7.5")), line(second, 4), line(first, Decimal("7.5"), batch_number="B-2")]
+    outcome = dispensing.dispense(prescription, HOLDER, batches, TODAY)
+    assert outcome.quantities == {first.id: 15, second.id: 4}
+    assert (outcome.status, [item.remaining_quantity for item in outcome.items]) == (
+        S.PARTIALLY_DISPENSED,
+        [Decimal(0), Decimal(6)],
+    )
+    batches[2] = line(first, Decimal("7.501"), batch_number="B-2")
+    with pytest.raises(ValidationFailed) as refusal:
+        dispensing.dispense(prescription, HOLDER, batches, TODAY)
+    (violation,) = refusal.value.violations
+    assert violation.field == "items[2].quantity"
+    assert violation.message.endswith("what is still open: 7.5 tablets")
 
 
 @pytest.mark.parametrize("quantity", [-1, 0, 21])

@@ -1,6 +1,7 @@
 """Tests dispensing on a real database: changed rows, unchanged rows, and notices."""
 
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +12,7 @@ from server.errors import (
     NotFound,
     ValidationFailed,
 )
+from server.mailer.storage.dispenses import DispenseRepository
 from server.pharmacy.entities import HistoryFilter, PharmacyAction
 from server.pharmacy.services.pharmacy import PharmacyService
 from tests.fixtures.clock import SettableClock
@@ -59,6 +61,34 @@ async def test_dispense_in_two_parts_ends_dispensed_with_receipt(
     ]
     assert (whole.total_amount, whole.currency, whole.status) == (Decimal("275.80"), "EUR", S.DISPENSED)
     assert {item.pharmacy_name for item in whole.lines} == {"Fred Pharmacist's", "Carla Colleague's"}
+
+
+async def test_two_batches_of_an_item_are_one_dispense_of_two_lines(
+    work: UnitOfWork, pharmacy_people: PharmacyPeople, pharmacy: PharmacyService, written: Written
+) -> None:
+    prescription = await scan_and_validate(pharmacy, written, pharmacy_people.pharmacist)
+    first, second = prescription.items
+    batches = [
+        line(first, Decimal("2.5"), batch_number="B-2", product_code="04012345678901"),
+        line(second),
+        line(first, Decimal("17.5")),
+    ]
+    done = await pharmacy.dispense(pharmacy_people.pharmacist, written.id, batches, "")
+    assert (done.prescription.status, done.total_amount) == (S.DISPENSED, Decimal("375.00"))
+    for reader in (pharmacy_people.pharmacist, pharmacy_people.patient):
+        receipt = await pharmacy.receipt(reader, written.id)
+        assert [(each.item_id, each.batch_number, each.quantity, each.product_code) for each in receipt.lines] == [
+            (first.id, "B-2", Decimal("2.5"), "04012345678901"),
+            (first.id, "B-1", Decimal("17.5"), ""),
+            (second.id, "B-1", Decimal(10), ""),
+        ]
+    log_id = UUID((await mails(work))[0][3]["log_id"])
+    async with work.read() as tx:
+        (told,) = (await tx[DispenseRepository].by_log_ids([log_id])).values()
+    assert [(each.medicine_name, each.quantity) for each in told.lines] == [
+        ("Medicine 1", Decimal(20)),
+        ("Medicine 2", Decimal(10)),
+    ]
 
 
 async def test_dispense_sends_email_that_names_its_log_entry(

@@ -1,5 +1,6 @@
 """A pharmacist's tasks in a real browser, from the picture in the patient's email to the receipt."""
 
+import random
 import re
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
@@ -12,6 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.fixtures.actors import Actor, Actors
 from tests.fixtures.browser import Window
 from tests.fixtures.cells import cells
+from tests.fixtures.package_codes import DAMAGED, READ, random_codes
 from tests.fixtures.sender import Sender
 from tests.web.conftest import Windows
 
@@ -267,3 +269,49 @@ def test_decimal_comma_is_read_or_refused_in_words(held: Page) -> None:
     fill_line(held, "Medicine 0", Quantity="2,5")
     press(held, "Dispense")
     expect(held.get_by_text("Dispensed for 3.75 USD.").first).to_be_visible()
+
+
+def test_scanned_packs_fill_the_lines_of_two_batches(held: Page) -> None:
+    leave_out(held, "Medicine 1")
+    group = held.get_by_role("group", name="Medicine 0")
+    group.get_by_role("button", name="Add another batch").click()
+    second = group.get_by_role("group", name="Batch 2")
+    expect(second.get_by_label("Quantity")).to_be_focused()
+    held.keyboard.type("7,5")
+    for field, prefix in (("Product code", "]d2"), ("Batch number", "")):
+        second.get_by_label(field).fill("")
+        held.keyboard.type(f"{prefix}010401234567890110AB-1")
+        held.keyboard.press("Control+]")
+        held.keyboard.type("17990200")
+        held.keyboard.press("Enter")
+        expect(second.get_by_label("Unit price")).to_be_focused()
+        shown = {"Product code": "04012345678901", "Batch number": "AB-1", "Batch expiry date": "1999-02-28"}
+        for label, value in shown.items():
+            expect(second.get_by_label(label)).to_have_value(value)
+    held.keyboard.type("2")
+    first = {"Quantity": "2.5", "Unit price": "2", "Batch number": "B-77", "Batch expiry date": "01/2099"}
+    for label, value in first.items():
+        group.get_by_label(label).first.fill(value)
+    press(held, "Dispense")
+    expiry = second.get_by_label("Batch expiry date")
+    expect(expiry).to_have_attribute("aria-invalid", "true")
+    expiry.fill("2099-02")
+    press(held, "Dispense")
+    expect(held.get_by_text("Dispensed for 20.00 USD.").first).to_be_visible()
+    held.get_by_role("link", name="Receipt").click()
+    expect(held.get_by_role("row", name="product 04012345678901")).to_contain_text("28 Feb 2099")
+    expect(held.get_by_role("row", name="Batch B-77")).to_contain_text("31 Jan 2099")
+
+
+def test_page_reads_package_codes_as_the_client_does(counter: Window) -> None:
+    read = """async (codes) => {
+      const { isPackageCode, readPackage } = await import("/js/parts/package_code.js");
+      return codes.map((code) => [isPackageCode(code), readPackage(code)]);
+    }"""
+    codes = {**READ, **dict(random_codes(random.Random(17), 500))}
+    answers = counter.page.evaluate(read, list(codes))
+    for (is_code, stated), (code, expected) in zip(answers, codes.items(), strict=True):
+        product, batch, expiry = expected
+        found = tuple(stated.get(name) for name in ("productCode", "batchNumber", "expiryDate"))
+        assert (is_code, found) == (True, (product, batch, expiry and expiry.isoformat())), code
+    assert [stated for _, stated in counter.page.evaluate(read, list(DAMAGED))] == [None] * len(DAMAGED)

@@ -1,10 +1,11 @@
 """A client for MedConnect: prescriptions at pharmacy terminals, records and prescriptions in hospital systems.
 
 `AsyncClient` is asynchronous, `Client` blocks; both have the same methods. `medconnect_client.errors` holds the
-exceptions, `medconnect_client.models` the values that calls take and return.
+exceptions, `medconnect_client.models` the values that calls take and return, and `medconnect_client.packages` reads
+what packages of medicines state.
 """
 
-from medconnect_client import errors, models
+from medconnect_client import errors, models, packages
 from medconnect_client._calls import Progress
 from medconnect_client._channel import Tls
 from medconnect_client._client import AsyncClient
@@ -32,4 +33,5 @@ __all__ = [
     "Tokens",
     "errors",
     "models",
+    "packages",
 ]

@@ -21,7 +21,11 @@ _WORDS: Final = {
 """Replacements for messages that only engineers understand: patterns, and numbers that REST callers never see."""
 
 
-_WORDS_OF_FIELDS: Final = {"exactQuantity": "must be a number such as 2.5, with at most three decimal places"}
+_WORDS_OF_FIELDS: Final = {
+    "exactQuantity": "must be a number such as 2.5, with at most three decimal places",
+    "expiryDate": "must be a date or month such as 2028-01-31 or 01/2028",
+    "productCode": "must be a code such as 04012345678901; scan a damaged code again",
+}
 """Replacements for the message about the pattern of a field whose value people type."""
 
 _OF_FIELD: Final = "field."

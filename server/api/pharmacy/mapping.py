@@ -1,5 +1,6 @@
 """Maps the pharmacy's messages and entities to each other."""
 
+from datetime import date
 from decimal import Decimal
 
 from medconnect.pharmacy.v1 import dispensing_pb2
@@ -12,13 +13,13 @@ from server.api.wire import (
     enum_pair,
     fill_page,
     fill_timestamp,
-    read_date,
     read_period,
     read_uuid,
     timestamp,
 )
 from server.clinical.entities import Prescription
 from server.clinical.quantities import in_digits
+from server.errors import ValidationFailed
 from server.pagination import Page
 from server.pharmacy.entities import (
     DispensedLine,
@@ -34,6 +35,7 @@ from server.pharmacy.entities import (
     Validation,
     total_of,
 )
+from server.pharmacy.rules import batch_expiry
 
 ACTION_NUMBERS, ACTIONS = enum_pair(dispensing_pb2.PharmacyAction, PharmacyAction, "PHARMACY_ACTION")
 
@@ -46,11 +48,20 @@ def dispense_lines(request: pb.DispensePrescriptionRequest) -> list[DispenseLine
             quantity=read_quantity(line, f"items[{position}]"),
             unit_price=Decimal(line.unit_price),
             batch_number=line.batch_number,
-            expiry_date=read_date(line.expiry_date, f"items[{position}].expiryDate"),
+            expiry_date=_read_expiry(line.expiry_date, f"items[{position}].expiryDate"),
             quantity_unit=UNITS[line.quantity_unit] if line.HasField("quantity_unit") else None,
+            product_code=line.product_code,
         )
         for position, line in enumerate(request.items)
     ]
+
+
+def _read_expiry(text: str, field: str) -> date:
+    """Returns a batch's last day of use. Raises ValidationFailed for a day or month that does not exist."""
+    try:
+        return batch_expiry.read(text)
+    except ValueError:
+        raise ValidationFailed.of(field, "must be a date or month that exists, such as 2028-01-31 or 01/2028") from None
 
 
 def history_filter(request: pb.ListDispensingHistoryRequest) -> HistoryFilter:
@@ -202,6 +213,7 @@ def _line(line: DispensedLine) -> dispensing_pb2.DispensedLine:
         dispensed_at=timestamp(line.dispensed_at),
         exact_quantity=in_digits(line.quantity),
         quantity_unit=UNIT_NUMBERS[line.quantity_unit],
+        product_code=line.product_code,
     )
 
 

@@ -13,7 +13,7 @@ from server.mailer.entities import Dispense, DispensedMedicine
 DISPENSES = text(
     """
     SELECT log.id, log.prescription_id, pharmacist.pharmacy_name, log.occurred_at, item.medicine_name,
-        line.quantity + line.quantity_fraction AS quantity, item.quantity_unit
+        sum(line.quantity + line.quantity_fraction) AS quantity, item.quantity_unit
     FROM pharmacy_log AS log
     CROSS JOIN LATERAL (
         SELECT pharmacy_name FROM user_names
@@ -23,6 +23,7 @@ DISPENSES = text(
     JOIN dispensed_lines AS line ON line.log_id = log.id
     JOIN prescription_items AS item ON item.id = line.item_id
     WHERE log.id = ANY(CAST(:log_ids AS uuid[]))
+    GROUP BY log.id, pharmacist.pharmacy_name, item.id
     ORDER BY log.id, item.position
     """
 )

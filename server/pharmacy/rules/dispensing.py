@@ -15,11 +15,12 @@ suspended prescription PrescriptionSuspended. Claims are in `claims.py`. Pure fu
 page (states).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
 from server.clinical.entities import Prescription, PrescriptionItem, PrescriptionStatus, QrCode
 from server.clinical.quantities import in_words, price_of
@@ -84,7 +85,9 @@ def dispense(prescription: Prescription, caller: Caller, lines: Sequence[Dispens
     violations = list(_violations(prescription, lines, today))
     if violations:
         raise ValidationFailed(violations=violations)
-    quantities = {line.item_id: line.quantity for line in lines}
+    quantities: dict[UUID, Decimal] = {}
+    for line in lines:
+        quantities[line.item_id] = quantities.get(line.item_id, Decimal(0)) + line.quantity
     items = tuple(
         replace(item, dispensed_quantity=item.dispensed_quantity + quantities.get(item.id, Decimal(0)))
         for item in prescription.items
@@ -99,21 +102,24 @@ def dispense(prescription: Prescription, caller: Caller, lines: Sequence[Dispens
 
 def _violations(prescription: Prescription, lines: Sequence[DispenseLine], today: date) -> Iterator[FieldViolation]:
     items = {item.id: item for item in prescription.items}
+    left = {item.id: item.remaining_quantity for item in prescription.items}
     for position, line in enumerate(lines):
-        repeated = any(line.item_id == earlier.item_id for earlier in lines[:position])
-        faults = [*_item_faults(line, items.get(line.item_id), repeated), *_batch_faults(line, today)]
+        faults = [*_item_faults(line, items.get(line.item_id), left), *_batch_faults(line, today)]
         for field, message in faults:
             yield FieldViolation(f"items[{position}].{field}", message)
+        if line.item_id in left:
+            left[line.item_id] = max(left[line.item_id] - line.quantity, Decimal(0))
 
 
-def _item_faults(line: DispenseLine, item: PrescriptionItem | None, repeated: bool) -> Iterator[tuple[str, str]]:
+def _item_faults(
+    line: DispenseLine, item: PrescriptionItem | None, left: Mapping[UUID, Decimal]
+) -> Iterator[tuple[str, str]]:
+    """Yields what is wrong with a line; `left` holds what the lines before it leave open of each item."""
     if item is None:
         yield "itemId", "must name an item of this prescription"
-    elif repeated:
-        yield "itemId", "must name an item that no other line names"
-    elif not 0 < line.quantity <= item.remaining_quantity:
-        left = in_words(item.remaining_quantity, item.quantity_unit)
-        yield "quantity", f"must be above 0 and at most what is still open: {left}"
+    elif not 0 < line.quantity <= left[item.id]:
+        still_open = in_words(left[item.id], item.quantity_unit)
+        yield "quantity", f"must be above 0 and at most what is still open: {still_open}"
     elif line.quantity_unit not in (None, item.quantity_unit):
         yield "quantityUnit", f"must be the unit that is prescribed: {item.quantity_unit}"
 

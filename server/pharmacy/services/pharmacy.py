@@ -231,8 +231,9 @@ class PharmacyService:
 
     def _new_lines(self, prescription: Prescription, lines: Sequence[DispenseLine]) -> list[NewLine]:
         before = {item.id: item.dispensed_quantity for item in prescription.items}
-        return [
-            NewLine(
+        new: list[NewLine] = []
+        for line in lines:
+            stored = NewLine(
                 id=new_id(),
                 item_id=line.item_id,
                 dispensed_before=before[line.item_id],
@@ -241,9 +242,11 @@ class PharmacyService:
                 currency=self._currency,
                 batch_number=line.batch_number,
                 expiry_date=line.expiry_date,
+                product_code=line.product_code,
             )
-            for line in lines
-        ]
+            before[line.item_id] += line.quantity
+            new.append(stored)
+        return new
 
 
 async def _lock_scanned(content: QrContent, tx: Transaction) -> Prescription:

@@ -69,14 +69,16 @@ _ADD_DISPENSING: Final = with_audit_binds(
         )
         INSERT INTO dispensed_lines
             (id, log_id, item_id, dispensed_before, before_fraction, quantity, quantity_fraction, unit_price, currency,
-            batch_number, expiry_date)
+            batch_number, expiry_date, product_code)
         SELECT line.id, entry.id, line.item_id, trunc(line.dispensed_before), line.dispensed_before % 1,
-            trunc(line.quantity), line.quantity % 1, line.unit_price, line.currency, line.batch_number, line.expiry_date
+            trunc(line.quantity), line.quantity % 1, line.unit_price, line.currency, line.batch_number,
+            line.expiry_date, line.product_code
         FROM entry, unnest(
             CAST(:line_ids AS uuid[]), CAST(:item_ids AS uuid[]), CAST(:dispensed_before AS numeric[]),
             CAST(:quantities AS numeric[]), CAST(:unit_prices AS numeric[]), CAST(:currencies AS text[]),
-            CAST(:batch_numbers AS text[]), CAST(:expiry_dates AS date[])
-        ) AS line (id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date)
+            CAST(:batch_numbers AS text[]), CAST(:expiry_dates AS date[]), CAST(:product_codes AS text[])
+        ) AS line (id, item_id, dispensed_before, quantity, unit_price, currency, batch_number, expiry_date,
+            product_code)
         """  # noqa: S608 - AUDIT_CTE is a constant
     )
 )
@@ -142,11 +144,18 @@ def _lines() -> Select[Any]:
             dispensed_lines.c.expiry_date,
             _pharmacist.c.pharmacy_name,
             pharmacy_log.c.occurred_at.label("dispensed_at"),
+            dispensed_lines.c.product_code,
         )
         .join_from(dispensed_lines, pharmacy_log)
         .join(prescription_items, prescription_items.c.id == dispensed_lines.c.item_id)
         .join(_pharmacist, true())
-        .order_by(pharmacy_log.c.occurred_at, pharmacy_log.c.id, prescription_items.c.position)
+        .order_by(
+            pharmacy_log.c.occurred_at,
+            pharmacy_log.c.id,
+            prescription_items.c.position,
+            dispensed_lines.c.dispensed_before,
+            dispensed_lines.c.before_fraction,
+        )
     )
 
 
@@ -211,6 +220,7 @@ class PharmacyRepository:
                 "currencies": [line.currency for line in lines],
                 "batch_numbers": [line.batch_number for line in lines],
                 "expiry_dates": [line.expiry_date for line in lines],
+                "product_codes": [line.product_code for line in lines],
             },
         )
 

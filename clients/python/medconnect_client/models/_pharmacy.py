@@ -102,7 +102,7 @@ class EndedClaim:
 
 @dataclass(frozen=True, slots=True)
 class DispenseLine:
-    """An item to dispense."""
+    """A quantity of an item to dispense from one batch."""
 
     item_id: str
     quantity: int | None
@@ -116,6 +116,8 @@ class DispenseLine:
     """The quantity with at most three decimal places."""
     quantity_unit: QuantityUnit | None = None
     """The unit that is prescribed; the server refuses another one. None: not stated."""
+    product_code: str | None = None
+    """The code of the package, such as the GTIN that `read_package` finds."""
 
     @classmethod
     def of(
@@ -126,12 +128,13 @@ class DispenseLine:
         batch_number: str,
         expiry_date: date,
         unit: QuantityUnit | None = None,
+        product_code: str | None = None,
     ) -> Self:
         """Returns a line; a whole quantity is stated as every server reads it."""
         whole = int(quantity) if quantity == int(quantity) else None
         exact = quantity if whole is None else None
         stated = None if unit is QuantityUnit.UNKNOWN else unit
-        return cls(item_id, whole, unit_price, batch_number, expiry_date, exact, stated)
+        return cls(item_id, whole, unit_price, batch_number, expiry_date, exact, stated, product_code)
 
     @property
     def amount(self) -> Decimal:
@@ -168,6 +171,7 @@ class DispensedLine:
     exact_quantity: Decimal | None = None
     """None from a server that has whole quantities only."""
     quantity_unit: QuantityUnit = QuantityUnit.PIECE
+    product_code: str = ""
 
     @property
     def amount(self) -> Decimal:

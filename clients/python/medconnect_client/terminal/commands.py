@@ -177,7 +177,10 @@ def dispense(
     prescription: Prescription,
     line: Annotated[
         list[str],
-        typer.Option(help="ITEM:QUANTITY:PRICE:BATCH:EXPIRY; ITEM is the medicine's position, from 1, or its id."),
+        typer.Option(
+            help="ITEM:QUANTITY:PRICE:BATCH:EXPIRY, or the package's code for the last two; ITEM is the medicine's "
+            "position, from 1, or its id."
+        ),
     ],
     notes: Notes = None,
     key: Key = None,

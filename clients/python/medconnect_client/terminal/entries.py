@@ -1,6 +1,5 @@
 """Parses typed, pasted and scanned text: plain functions from text to values."""
 
-import calendar
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Final
 
 from medconnect_client import DispenseLine
 from medconnect_client.models import PrescriptionItem
+from medconnect_client.packages import Package, PackageCodeInvalid, is_package_code, read_expiry, read_package
 
 _CODE: Final = re.compile(r"MC1\..*|RX[B-X]{120}", re.IGNORECASE)
 _LONGEST_NUMBER: Final = 40
@@ -79,15 +79,17 @@ def read_entry(text: str) -> Entry:
     raise EntryWrong("This is not a QR code, a number (RX-… or PAT-…) or a picture.")
 
 
-def read_quantity(text: str, most: Decimal) -> Decimal:
-    """Parses a quantity from 0 to `most`, such as 2.5 or 2,5; empty text means all. Raises EntryWrong."""
+def read_quantities(text: str, most: Decimal) -> tuple[Decimal, ...]:
+    """Parses the quantities of a medicine from each batch, such as 2.5 or 2,5 or 5+15; empty text means all from one.
+
+    Their sum is at most `most`; there are none if it is 0. Raises EntryWrong.
+    """
     text = typed(text)
-    if not text:
-        return most
-    quantity = _decimal(text)
-    if quantity is None or quantity > most:
+    parts = [_decimal(part.strip()) for part in text.split("+")] if text else [most]
+    quantities = tuple(part for part in parts if part is not None)
+    if len(quantities) < len(parts) or sum(quantities) > most or (len(parts) > 1 and not all(quantities)):
         raise EntryWrong(f"Enter a number from 0 to {most.normalize():f}, with at most three decimal places.")
-    return quantity
+    return tuple(filter(None, quantities))
 
 
 def _decimal(text: str) -> Decimal | None:
@@ -107,39 +109,65 @@ def read_price(text: str) -> Decimal:
 
 
 def read_day(text: str) -> date:
-    """Parses a day, `YYYY-MM-DD`, or the last day of a month, `MM/YYYY`, as printed on packages. Raises EntryWrong."""
-    text = typed(text)
-    month = re.fullmatch(r"(\d{1,2})[/.](\d{4})", text)
+    """Parses a day, or the last day of a month, as printed on packages: see `read_expiry`. Raises EntryWrong."""
     try:
-        if month is not None:
-            year, number = int(month[2]), int(month[1])
-            return date(year, number, calendar.monthrange(year, number)[1])
-        return date.fromisoformat(text)
+        return read_expiry(typed(text))
     except ValueError:
         raise EntryWrong("Enter a day such as 2031-12-31, or a month such as 12/2031.") from None
 
 
-def read_batch(text: str) -> str:
-    """Parses a batch number. Raises EntryWrong."""
+def read_batch(text: str) -> Package:
+    """Parses a batch number, or the GS1 code of the package, which may state it. Raises EntryWrong."""
     text = typed(text)
+    if is_package_code(text):
+        try:
+            return read_package(text)
+        except PackageCodeInvalid as wrong:
+            raise EntryWrong(f"This code cannot be read: {wrong}.") from None
     if not text or is_code(text):
+        raise EntryWrong("Enter the batch number printed on the package, or scan the package's code.")
+    return Package(None, text, None)
+
+
+def read_printed_batch(text: str) -> str:
+    """Parses a batch number that the package's code leaves out. Raises EntryWrong."""
+    batch = read_batch(text).batch_number
+    if batch is None:
         raise EntryWrong("Enter the batch number printed on the package.")
-    return text
+    return batch
 
 
 def read_line(text: str, items: tuple[PrescriptionItem, ...]) -> DispenseLine:
     """Parses a line of a script, `ITEM:QUANTITY:PRICE:BATCH:EXPIRY`; ITEM is the medicine's position or its id.
 
-    Raises EntryWrong.
+    A product code may follow. The GS1 code of the package may stand for all that follows the price. Raises EntryWrong.
     """
     try:
-        named, quantity, price, batch, expiry = text.split(":")
+        named, quantity, price, stated = text.split(":", 3)
+        package = _read_stated(stated)
     except ValueError:
         raise EntryWrong(f"{text!r} is not ITEM:QUANTITY:PRICE:BATCH:EXPIRY.") from None
     amount = _decimal(quantity)
     if not amount:
         raise EntryWrong(f"{quantity!r} is not a quantity, such as 2 or 2.5.")
-    return DispenseLine.of(item_id(named, items), amount, read_price(price), read_batch(batch), read_day(expiry))
+    if not package.batch_number or not package.expiry_date:
+        raise EntryWrong("The package's code leaves out the batch number or the expiry date.")
+    return DispenseLine.of(
+        item_id(named, items),
+        amount,
+        read_price(price),
+        package.batch_number,
+        package.expiry_date,
+        product_code=package.product_code,
+    )
+
+
+def _read_stated(text: str) -> Package:
+    """Parses `BATCH:EXPIRY`, `BATCH:EXPIRY:CODE` or the GS1 code of a package. Raises ValueError."""
+    if is_package_code(text):
+        return read_batch(text)
+    batch, expiry, *codes = text.split(":", 2)
+    return Package(codes[0] if codes else None, read_batch(batch).batch_number, read_day(expiry))
 
 
 def item_id(named: str, items: tuple[PrescriptionItem, ...]) -> str:
@@ -153,4 +181,5 @@ def item_id(named: str, items: tuple[PrescriptionItem, ...]) -> str:
 
 def written_line(line: DispenseLine) -> str:
     """Returns a line in the format of `read_line`, with the medicine's id."""
-    return f"{line.item_id}:{line.amount}:{line.unit_price}:{line.batch_number}:{line.expiry_date.isoformat()}"
+    stated = [line.item_id, line.amount, line.unit_price, line.batch_number, line.expiry_date.isoformat()]
+    return ":".join(map(str, [*stated, line.product_code] if line.product_code else stated))

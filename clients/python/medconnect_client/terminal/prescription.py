@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from contextlib import ExitStack
+from decimal import Decimal
 from typing import Final, TypeVar
 
 from rich.console import Console
@@ -127,7 +128,7 @@ class PrescriptionDesk:
 
     def _dispense(self) -> None:
         claim = self._ensure_claim()
-        lines = [line for item in claim.prescription.items if item.remaining and (line := self._ask_for(item))]
+        lines = [line for item in claim.prescription.items if item.remaining for line in self._ask_for(item)]
         if not lines:
             self._console.print(screens.bad("Nothing to dispense."))
             return
@@ -138,20 +139,27 @@ class PrescriptionDesk:
         self._finish_with(done.prescription)
         self._console.print(screens.dispensed(done))
 
-    def _ask_for(self, item: PrescriptionItem) -> DispenseLine | None:
-        """Asks for the line of one medicine; returns None if none of it is dispensed."""
+    def _ask_for(self, item: PrescriptionItem) -> list[DispenseLine]:
+        """Asks for the lines of one medicine, one for each batch; there are none if none of it is dispensed."""
         left = item.remaining
         self._console.print(Text(f"{item.medicine_name} {item.dosage}", style="bold"))
-        quantity = self._prompts.until(
-            f"  Quantity (Enter: all {in_words(left, item.quantity_unit)}, 0: none): ",
-            lambda text: entries.read_quantity(text, left),
+        quantities = self._prompts.until(
+            f"  Quantity (5+15: of two batches, Enter: all {in_words(left, item.quantity_unit)}, 0: none): ",
+            lambda text: entries.read_quantities(text, left),
         )
-        if not quantity:
-            return None
-        batch = self._prompts.until("  Batch number: ", entries.read_batch)
-        expiry = self._prompts.until("  Expires (YYYY-MM-DD or MM/YYYY): ", entries.read_day)
+        several = len(quantities) > 1
+        return [self._ask_for_batch(item, quantity, several) for quantity in quantities]
+
+    def _ask_for_batch(self, item: PrescriptionItem, quantity: Decimal, several: bool) -> DispenseLine:
+        """Asks for the batch of a quantity; the package's code answers most of it. several: names the quantity."""
+        if several:
+            self._console.print(f"  {in_words(quantity, item.quantity_unit)} from:")
+        package = self._prompts.until("  Batch number (or scan the package): ", entries.read_batch)
+        batch = package.batch_number or self._prompts.until("  Batch number: ", entries.read_printed_batch)
+        expiry = package.expiry_date or self._prompts.until("  Expires (YYYY-MM-DD or MM/YYYY): ", entries.read_day)
         price = self._prompts.until("  Price per unit: ", entries.read_price)
-        return DispenseLine.of(item.id, quantity, price, batch, expiry, item.quantity_unit)
+        code = package.product_code
+        return DispenseLine.of(item.id, quantity, price, batch, expiry, item.quantity_unit, code)
 
     def _reject(self) -> None:
         reason = self._prompts.line("Reason (patient and doctor see it; Enter: do not reject): ").strip()

@@ -126,7 +126,8 @@ def receipt_table(receipt: Receipt) -> RenderableType:
     table = _table("Medicine", "Quantity", "Batch", "Expires", "Price", "Total", right=("Quantity", "Price", "Total"))
     for line in receipt.lines:
         cells = (in_words(line.amount, line.quantity_unit), Text(line.batch_number), str(line.expiry_date))
-        table.add_row(Text(line.medicine_name), *cells, str(line.unit_price), str(line.line_total))
+        medicine = "\n".join(filter(None, (line.medicine_name, line.product_code)))
+        table.add_row(Text(medicine), *cells, str(line.unit_price), str(line.line_total))
     title = Text(f"{receipt.prescription_number}, {receipt.patient_name}")
     return Group(title, table, Text(f"Total {receipt.total_amount} {receipt.currency}", style="bold"))
 

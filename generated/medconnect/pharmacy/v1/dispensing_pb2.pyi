@@ -339,6 +339,7 @@ class DispensedLine(_message.Message):
     DISPENSED_AT_FIELD_NUMBER: _builtins.int
     EXACT_QUANTITY_FIELD_NUMBER: _builtins.int
     QUANTITY_UNIT_FIELD_NUMBER: _builtins.int
+    PRODUCT_CODE_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """The prescription item's id, a UUID."""
     medicine_name: _builtins.str
@@ -359,6 +360,8 @@ class DispensedLine(_message.Message):
     """The quantity, a decimal such as `2.5`."""
     quantity_unit: _quantity_pb2.QuantityUnit.ValueType
     """The unit of the quantity."""
+    product_code: _builtins.str
+    """The product code of the package, such as a GTIN; empty if not given."""
     @_builtins.property
     def dispensed_at(self) -> _timestamp_pb2.Timestamp:
         """The time of dispensing."""
@@ -377,10 +380,11 @@ class DispensedLine(_message.Message):
         dispensed_at: _timestamp_pb2.Timestamp | None = ...,
         exact_quantity: _builtins.str = ...,
         quantity_unit: _quantity_pb2.QuantityUnit.ValueType = ...,
+        product_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["dispensed_at", b"dispensed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_number", b"batch_number", "dispensed_at", b"dispensed_at", "exact_quantity", b"exact_quantity", "expiry_date", b"expiry_date", "item_id", b"item_id", "line_total", b"line_total", "medicine_name", b"medicine_name", "pharmacy_name", b"pharmacy_name", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_number", b"batch_number", "dispensed_at", b"dispensed_at", "exact_quantity", b"exact_quantity", "expiry_date", b"expiry_date", "item_id", b"item_id", "line_total", b"line_total", "medicine_name", b"medicine_name", "pharmacy_name", b"pharmacy_name", "product_code", b"product_code", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -401,7 +405,7 @@ class DispensePrescriptionRequest(_message.Message):
     """Notes for the log."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___DispenseLine]:
-        """The lines to dispense, each of another item."""
+        """The lines to dispense: one for each item and batch. Lines of the same item may dispense together what is still open."""
 
     def __init__(
         self,
@@ -437,6 +441,7 @@ class DispenseLine(_message.Message):
     EXPIRY_DATE_FIELD_NUMBER: _builtins.int
     EXACT_QUANTITY_FIELD_NUMBER: _builtins.int
     QUANTITY_UNIT_FIELD_NUMBER: _builtins.int
+    PRODUCT_CODE_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """The id of an item of this prescription."""
     quantity: _builtins.int
@@ -446,11 +451,15 @@ class DispenseLine(_message.Message):
     batch_number: _builtins.str
     """The manufacturer's batch number."""
     expiry_date: _builtins.str
-    """The batch's expiry date, `YYYY-MM-DD`, not in the past."""
+    """The batch's expiry date, not in the past: `YYYY-MM-DD`, or as packages state it a month, `YYYY-MM` or `MM/YYYY`, which
+    means its last day.
+    """
     exact_quantity: _builtins.str
     """The quantity, a decimal with at most three decimal places such as `2.5`, at most the quantity that is still open."""
     quantity_unit: _quantity_pb2.QuantityUnit.ValueType
     """The unit of the quantity; if given, it must be the unit that is prescribed."""
+    product_code: _builtins.str
+    """The product code of the package, such as the GTIN of its DataMatrix code."""
     def __init__(
         self,
         *,
@@ -461,17 +470,22 @@ class DispenseLine(_message.Message):
         expiry_date: _builtins.str = ...,
         exact_quantity: _builtins.str | None = ...,
         quantity_unit: _quantity_pb2.QuantityUnit.ValueType | None = ...,
+        product_code: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity", "_quantity_unit", b"_quantity_unit", "exact_quantity", b"exact_quantity", "quantity_unit", b"quantity_unit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity", "_product_code", b"_product_code", "_quantity_unit", b"_quantity_unit", "exact_quantity", b"exact_quantity", "product_code", b"product_code", "quantity_unit", b"quantity_unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity", "_quantity_unit", b"_quantity_unit", "batch_number", b"batch_number", "exact_quantity", b"exact_quantity", "expiry_date", b"expiry_date", "item_id", b"item_id", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity", "_product_code", b"_product_code", "_quantity_unit", b"_quantity_unit", "batch_number", b"batch_number", "exact_quantity", b"exact_quantity", "expiry_date", b"expiry_date", "item_id", b"item_id", "product_code", b"product_code", "quantity", b"quantity", "quantity_unit", b"quantity_unit", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exact_quantity: _TypeAlias = _typing.Literal["exact_quantity"]  # noqa: Y015
     _WhichOneofArgType__exact_quantity: _TypeAlias = _typing.Literal["_exact_quantity", b"_exact_quantity"]  # noqa: Y015
+    _WhichOneofReturnType__product_code: _TypeAlias = _typing.Literal["product_code"]  # noqa: Y015
+    _WhichOneofArgType__product_code: _TypeAlias = _typing.Literal["_product_code", b"_product_code"]  # noqa: Y015
     _WhichOneofReturnType__quantity_unit: _TypeAlias = _typing.Literal["quantity_unit"]  # noqa: Y015
     _WhichOneofArgType__quantity_unit: _TypeAlias = _typing.Literal["_quantity_unit", b"_quantity_unit"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__exact_quantity) -> _WhichOneofReturnType__exact_quantity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__product_code) -> _WhichOneofReturnType__product_code | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity_unit) -> _WhichOneofReturnType__quantity_unit | None: ...
 

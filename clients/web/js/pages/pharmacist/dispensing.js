@@ -2,8 +2,12 @@
 
 import { write } from "../../api.js";
 import { Form, withFieldNames } from "../../form.js";
+import { isPackageCode, readPackage } from "../../parts/package_code.js";
 import { atQuantity, inWords, isOpen } from "../../parts/quantity.js";
-import { html, nothing } from "../../view.js";
+import { html, nothing, repeat } from "../../view.js";
+
+/** The service's limit for one request, and so the first number of a line that no item has as its position. */
+const MOST = 50;
 
 export class Dispensing {
   #page;
@@ -11,6 +15,9 @@ export class Dispensing {
   #form;
   /** Ids of the items that are not dispensed now. */
   #left = new Set();
+  /** The numbers of the lines of further batches, by the item's id; an item's first line has the item's position. */
+  #further = new Map();
+  #nextLine = MOST;
 
   /** prescription: returns the current prescription. done: called with the service's response. */
   constructor(page, prescription, done) {
@@ -19,6 +26,7 @@ export class Dispensing {
     this.#form = new Form(page, async (values) => {
       const answer = await this.#send(values);
       this.#left.clear();
+      this.#further.clear();
       done(answer);
     });
   }
@@ -35,18 +43,75 @@ export class Dispensing {
     return html`<fieldset>
       <legend>${item.medicineName} <span class="quiet">${item.dosage}</span></legend>
       <label class="check"><input type="checkbox" .checked=${selected} @change=${() => this.#turn(item.id)}> Dispense now</label>
-      ${selected ? this.#fields(item, position) : nothing}
+      ${selected ? this.#batches(item, position) : nothing}
     </fieldset>`;
   }
 
-  #fields(item, position) {
-    const field = `items[${position}]`;
-    return html`<div class="columns line">
-      ${this.#form.text(`${field}.quantity`, "Quantity", { kind: "decimal", value: item.exactRemainingQuantity, hint: `Remaining: ${inWords(item.exactRemainingQuantity, item.quantityUnit)}.` })}
+  #batches(item, position) {
+    const further = this.#further.get(item.id) ?? [];
+    return html`${this.#fields(item, position, item.exactRemainingQuantity)}
+      ${repeat(further, (number) => number, (number, place) => html`<fieldset id="batch-${number}">
+        <legend>Batch ${place + 2}</legend>
+        ${this.#fields(item, number, "")}
+        <p><button type="button" class="danger" @click=${() => this.#remove(item.id, number)}>Remove batch ${place + 2}</button></p>
+      </fieldset>`)}
+      <p><button type="button" class="second" @click=${() => this.#add(item.id)}>Add another batch</button></p>`;
+  }
+
+  #fields(item, number, quantity) {
+    const field = `items[${number}]`;
+    return html`<div class="columns line" @keydown=${this.#pressed} @change=${this.#changed}>
+      ${this.#form.text(`${field}.quantity`, "Quantity", { kind: "decimal", value: quantity, hint: `Remaining: ${inWords(item.exactRemainingQuantity, item.quantityUnit)}.` })}
       ${this.#form.text(`${field}.unitPrice`, "Unit price", { inputmode: "decimal", hint: "Such as 12.50." })}
+      ${this.#form.text(`${field}.productCode`, "Product code", { optional: true, hint: "Scan the pack's DataMatrix code here." })}
       ${this.#form.text(`${field}.batchNumber`, "Batch number", { hint: "As printed on the pack." })}
-      ${this.#form.text(`${field}.expiryDate`, "Batch expiry date", { type: "date", hint: "As printed on the pack." })}
+      ${this.#form.text(`${field}.expiryDate`, "Batch expiry date", { hint: "As printed on the pack, such as 01/2028." })}
     </div>`;
+  }
+
+  #add(id) {
+    const number = this.#nextLine++;
+    this.#further.set(id, [...(this.#further.get(id) ?? []), number]);
+    this.#page.update();
+    document.querySelector(`#batch-${number} input`).focus();
+  }
+
+  #remove(id, gone) {
+    this.#further.set(id, this.#further.get(id).filter((number) => number !== gone));
+    this.#form.rename((name) => (name.startsWith(`items[${gone}]`) ? "" : name));
+    this.#page.update();
+    this.#page.say("The batch was removed.");
+  }
+
+  // A hand-held scanner types a code, with Ctrl+] for FNC1, and then Enter or Tab. Enter would submit the form.
+  #pressed = (event) => {
+    const { key, ctrlKey, target, currentTarget } = event;
+    if (ctrlKey && key === "]") {
+      event.preventDefault();
+      target.setRangeText("\x1d", target.selectionStart, target.selectionEnd, "end");
+    } else if (key === "Enter" && isPackageCode(target.value)) {
+      event.preventDefault();
+      this.#fill(target, currentTarget);
+    }
+  };
+
+  #changed = ({ target, currentTarget }) => {
+    if (isPackageCode(target.value)) this.#fill(target, currentTarget);
+  };
+
+  // What the code leaves out stays as it is; a damaged code stays in its field, and the service refuses it there.
+  #fill(target, fields) {
+    const stated = readPackage(target.value);
+    if (!stated) {
+      this.#page.say("This code cannot be read. Scan it again, or enter what the pack states.");
+      return;
+    }
+    target.value = target.defaultValue;
+    for (const [name, value] of Object.entries(stated)) {
+      if (value) fields.querySelector(`[name$=".${name}"]`).value = value;
+    }
+    this.#page.say("The code of the pack was read. Compare batch number and expiry date with the pack.");
+    fields.querySelector("[name$='.unitPrice']").focus();
   }
 
   #turn(id) {
@@ -54,20 +119,21 @@ export class Dispensing {
     this.#page.update();
   }
 
-  // The service numbers the lines of the request; the form numbers the items of the prescription.
+  // The service numbers the lines of the request; the form numbers them by items, and further batches after these.
   #send({ items = [], notes }) {
     const { id, items: prescribed } = this.#prescription();
-    const positions = [...prescribed.keys()].filter((position) => isOpen(prescribed[position]) && !this.#left.has(prescribed[position].id));
-    const lines = positions.map((position) => line(prescribed[position], items[position]));
-    const rename = (detail) => atFormPosition(atQuantity(detail), positions);
+    const selected = [...prescribed.entries()].filter(([, item]) => isOpen(item) && !this.#left.has(item.id));
+    const numbered = selected.flatMap(([position, item]) => [position, ...(this.#further.get(item.id) ?? [])].map((number) => [number, item]));
+    const lines = numbered.map(([number, item]) => line(item, items[number]));
+    const rename = (detail) => atFormPosition(atQuantity(detail), numbered.map(([number]) => number));
     return withFieldNames(rename, () => write("POST", `/pharmacy/dispense/${id}`, { items: lines, notes }));
   }
 }
 
-function line(item, { quantity, unitPrice, batchNumber, expiryDate } = {}) {
-  return { itemId: item.id, exactQuantity: quantity, quantityUnit: item.quantityUnit, unitPrice: unitPrice?.replace(",", "."), batchNumber, expiryDate };
+function line(item, { quantity, unitPrice, ...stated } = {}) {
+  return { itemId: item.id, exactQuantity: quantity, quantityUnit: item.quantityUnit, unitPrice: unitPrice?.replace(",", "."), ...stated };
 }
 
-function atFormPosition({ field, message }, positions) {
-  return { field: field.replace(/^items\[(\d+)\]/, (_, number) => `items[${positions[number]}]`), message };
+function atFormPosition({ field, message }, numbers) {
+  return { field: field.replace(/^items\[(\d+)\]/, (_, position) => `items[${numbers[position]}]`), message };
 }

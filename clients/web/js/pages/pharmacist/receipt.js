@@ -1,6 +1,6 @@
 import { read } from "../../api.js";
 import { inWords } from "../../parts/quantity.js";
-import { badge, calendarDay, definitionList, html, moment } from "../../view.js";
+import { badge, calendarDay, definitionList, html, moment, nothing } from "../../view.js";
 
 export default async function open(page) {
   const { id } = page.params;
@@ -27,7 +27,7 @@ function dispensedLines({ lines, totalAmount, currency }) {
     <thead><tr><th scope="col">Medicine</th><th scope="col" class="right">Unit price</th><th scope="col" class="right">Price</th></tr></thead>
     <tbody>${lines.map((line) => html`<tr>
       <td>${line.medicineName}, ${inWords(line.exactQuantity, line.quantityUnit)}<br>
-        <span class="quiet">Batch ${line.batchNumber}, expires ${calendarDay(line.expiryDate)}<br>
+        <span class="quiet">Batch ${line.batchNumber}, expires ${calendarDay(line.expiryDate)}${line.productCode ? `, product ${line.productCode}` : nothing}<br>
         ${line.pharmacyName}, ${moment(line.dispensedAt)}</span></td>
       <td class="right">${line.unitPrice}</td>
       <td class="right">${line.lineTotal}</td>

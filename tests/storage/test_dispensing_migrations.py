@@ -1,0 +1,35 @@
+"""Tests the migrations of dispensing on filled databases, up and down."""
+
+from typing import Final
+
+from server.runtime.storage import schema
+from tests.storage.test_migrations import A_PRESCRIPTION, A_RECORD, AN_ACCOUNT, FIRST, fetch, run
+
+A_DISPENSE: Final = (
+    """INSERT INTO prescription_items (id, prescription_id, position, medicine_name, dosage, frequency, quantity)
+    VALUES ('{user_id}', '{user_id}', 1, 'A', '1', 'daily', 20)""",
+    """INSERT INTO pharmacy_log (id, prescription_id, pharmacist_id, action, from_status, to_status)
+    VALUES ('{user_id}', '{user_id}', '{user_id}', 'dispense', 'validated', 'partially_dispensed')""",
+)
+A_BATCH: Final = """
+    INSERT INTO dispensed_lines (id, log_id, item_id, dispensed_before, quantity, unit_price, currency, batch_number,
+        expiry_date)
+    VALUES (gen_random_uuid(), '{user_id}', '{user_id}', {before}, 5, 1, 'EUR', 'B-{before}', '2099-12-31')
+"""
+
+
+async def test_batches_of_one_dispense_become_dispenses_and_stay(database_url: str) -> None:
+    await schema.downgrade(database_url, "0037")
+    rows = (AN_ACCOUNT.format(user_id=FIRST, name="Ann"), A_RECORD, A_PRESCRIPTION, *A_DISPENSE)
+    await run(database_url, *(statement.format(user_id=FIRST) for statement in rows))
+    await run(database_url, A_BATCH.format(user_id=FIRST, before=0))
+    await schema.upgrade(database_url, "0039")
+    await run(database_url, *(A_BATCH.format(user_id=FIRST, before=before) for before in (5, 10)))
+    lines = "SELECT count(*), count(DISTINCT log_id), sum(quantity), min(batch_number) FROM dispensed_lines"
+    assert await fetch(database_url, lines) == [(3, 1, 15, "B-0")]
+    await schema.downgrade(database_url, "0037")
+    entries = "SELECT count(*), count(DISTINCT (action, occurred_at)), count(line.id) FROM pharmacy_log AS entry"
+    joined = f"{entries} LEFT JOIN dispensed_lines AS line ON line.log_id = entry.id"
+    assert await fetch(database_url, joined) == [(3, 1, 3)]
+    await schema.upgrade(database_url)
+    assert await fetch(database_url, lines) == [(3, 3, 15, "B-0")]
